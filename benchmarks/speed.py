@@ -1,0 +1,215 @@
+"""Is the tile engine fast? Against a plain loop, and against the bare network.
+
+Three things translate the same image with the same network, the same tiles and the same steps:
+
+plain loop    one tile at a time, float32, fresh tensors, own noise, results pasted without blending
+tile engine   `translate`: position-keyed noise, batches, blending; in tiled and in joint mode
+bare network  only the network calls of the engine, on ready inputs: the least that is possible
+
+The repeats are interleaved, and medians are shown.
+
+    python benchmarks/speed.py [--size 512] [--tile 128] [--width 16] [--device auto] [--json speed.json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig, NCSNpp
+from napari_pseudolabel.models.translators.schedule import Schedule
+from napari_pseudolabel.models.translators.translate import Translation, translate
+from napari_pseudolabel.tiling import TileSettings, make_grid, pad
+
+
+@dataclass
+class RandomTranslator:
+    """A generator of the published architecture with random weights; speed does not need training."""
+
+    config: GeneratorConfig
+    network: NCSNpp
+    card: Card
+    sha256: str = "random weights"
+    diffusive: bool = True
+
+    @classmethod
+    def create(cls, tile: int, width: int, levels: tuple[int, ...]) -> RandomTranslator:
+        config = GeneratorConfig(image_size=tile, num_channels_dae=width, ch_mult=levels)
+        torch.manual_seed(0)
+        card = Card(
+            kind="translator",
+            family="syndiff",
+            architecture={"image_size": tile, "nz": config.nz},
+            schedule={"num_timesteps": config.num_timesteps},
+        )
+        return cls(config, NCSNpp(config).eval().requires_grad_(False), card)
+
+    @property
+    def stride(self) -> int:
+        return self.config.stride
+
+    def to(self, device: torch.device) -> RandomTranslator:
+        self.network.to(device)
+        return self
+
+
+def plain_loop(translator: RandomTranslator, image: np.ndarray, used: Translation) -> np.ndarray:
+    """Translate tile after tile, as a straightforward script does."""
+    plan, config = used.plan, translator.config
+    grid = make_grid(*image.shape, plan.tile, plan.overlap, translator.stride)
+    padded = pad(torch.from_numpy(image)[None] * 2 - 1, grid)
+    schedule = Schedule.from_card(translator.card.schedule)
+    result = torch.zeros_like(padded)
+    with torch.no_grad():
+        for origin in grid.origins - (grid.rows.first, grid.columns.first):
+            where = tuple(slice(start, start + plan.tile) for start in origin)
+            source = padded[(None, slice(None), *where)].to(plan.device)
+            x = torch.randn_like(source)
+            for i in reversed(range(schedule.steps)):
+                step = torch.full((1,), i, dtype=torch.int64, device=plan.device)
+                latent = torch.randn(1, config.nz, device=plan.device)
+                clean = translator.network(torch.cat([x, source], dim=1), step, latent)[:, :1]
+                x = float(schedule.c1[i]) * clean + float(schedule.c2[i]) * x
+                if i:
+                    x = x + float((0.5 * schedule.log_variance[i]).exp()) * torch.randn_like(x)
+            result[(slice(None), *where)] = x[0].cpu()
+    return result.numpy()
+
+
+def bare_network(translator: RandomTranslator, image: np.ndarray, used: Translation) -> None:
+    """Make the network calls of the engine and nothing else."""
+    plan = used.plan
+    tiles = len(make_grid(*image.shape, plan.tile, plan.overlap, translator.stride))
+    memory_format = torch.channels_last if plan.device.type == "cpu" else torch.contiguous_format
+    x = torch.randn(plan.batch, 2, plan.tile, plan.tile, device=plan.device).to(memory_format=memory_format)
+    step = torch.zeros(plan.batch, dtype=torch.int64, device=plan.device)
+    latent = torch.randn(plan.batch, translator.config.nz, device=plan.device)
+    with torch.inference_mode():
+        for _ in range(translator.config.num_timesteps):
+            for begin in range(0, tiles, plan.batch):
+                count = min(plan.batch, tiles - begin)
+                translator.network(x[:count], step[:count], latent[:count])
+
+
+def seconds(function: Callable[[], object], device: torch.device) -> float:
+    """Measure one call, waiting for the GPU."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    begin = time.perf_counter()
+    function()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - begin
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """Say where the numbers come from."""
+    name = platform.processor() or platform.machine()
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        models = [line for line in information.read_text().splitlines() if line.startswith("model name")]
+        name = models[0].partition(":")[2].strip() if models else name
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "cpu": f"{name}, {os.cpu_count()} cores, {torch.get_num_threads()} threads used",
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+    }
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Run all contenders and return every number."""
+    translator = RandomTranslator.create(options.tile, options.width, tuple(options.levels))
+    image = np.random.default_rng(0).random((options.size, options.size), dtype=np.float32)
+    settings = TileSettings(overlap=options.overlap, batch=options.batch, device=options.device)
+    used = translate(translator, image, settings=settings)  # warms up and tells the plan
+    contenders: dict[str, Callable[[], object]] = {
+        "plain loop": lambda: plain_loop(translator, image, used),
+        "tile engine, tiled": lambda: translate(translator, image, settings=settings, mode="tiled"),
+        "tile engine, joint": lambda: translate(translator, image, settings=settings, mode="joint"),
+        "bare network": lambda: bare_network(translator, image, used),
+    }
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for name in contenders:
+        contenders[name]()
+    for _ in range(options.repeats):
+        for name, function in contenders.items():
+            times[name].append(seconds(function, used.plan.device))
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    grid = make_grid(*image.shape, used.plan.tile, used.plan.overlap, translator.stride)
+    return {
+        "machine": machine(used.plan.device),
+        "task": {
+            "image": list(image.shape),
+            "tile": used.plan.tile,
+            "overlap": used.plan.overlap,
+            "batch": used.plan.batch,
+            "tiles": len(grid),
+            "steps": translator.config.num_timesteps,
+            "parameters": sum(p.numel() for p in translator.network.parameters()),
+            "repeats": options.repeats,
+        },
+        "seconds": times,
+        "median_seconds": medians,
+        "times_as_fast_as_plain_loop": {n: medians["plain loop"] / m for n, m in medians.items()},
+        "overhead_over_bare_network": {n: m / medians["bare network"] - 1 for n, m in medians.items()},
+    }
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print the table."""
+    console = Console(width=110)
+    for part in ("machine", "task"):
+        console.print(", ".join(f"{key}: {value}" for key, value in result[part].items()), highlight=False)
+    table = Table("", "median seconds", "times as fast as the plain loop", "overhead over the bare network")
+    for name, median in result["median_seconds"].items():
+        table.add_row(
+            name,
+            f"{median:.3f}",
+            f"{result['times_as_fast_as_plain_loop'][name]:.2f}",
+            f"{100 * result['overhead_over_bare_network'][name]:+.1f} %",
+        )
+    console.print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--size", type=int, default=512, help="side of the image in pixels")
+    parser.add_argument("--tile", type=int, default=128, help="side of a tile and of the training images")
+    parser.add_argument("--overlap", type=int, help="default: the engine's")
+    parser.add_argument("--batch", type=int, help="default: the engine's")
+    parser.add_argument("--width", type=int, default=16, help="channels of the first level; 64 as published")
+    parser.add_argument(
+        "--levels", type=int, nargs="+", default=[1, 2, 2, 4], help="1 1 2 2 4 4 as published"
+    )
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", type=Path, help="write all numbers here")
+    options = parser.parse_args()
+    result = measure(options)
+    show(result)
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""Errors whose text is written for the person: one sentence, what is wrong and what to do."""
+
+from __future__ import annotations
+
+
+class PseudolabelError(Exception):
+    """Base of every error that is shown to the person as it is, without a traceback."""
+
+
+class InputError(PseudolabelError, ValueError):
+    """An image, a label file, a parameter or a combination of them cannot be used."""
+
+
+class CheckpointError(PseudolabelError, ValueError):
+    """A file or folder is not a checkpoint we can load, or it does not match its card."""
+
+
+class DeviceError(PseudolabelError, RuntimeError):
+    """The requested device is missing, or every back-off step has run out of memory."""
+
+
+class Cancelled(PseudolabelError):
+    """The person cancelled the job; nothing was written."""
+
+    def __init__(self) -> None:
+        super().__init__("Cancelled; nothing was changed.")

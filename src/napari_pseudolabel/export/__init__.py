@@ -1,0 +1,24 @@
+"""Label images to files, with a sidecar that tells how they came about."""
+
+from __future__ import annotations
+
+from napari_pseudolabel.export.registry import Format, export, export_image, formats
+from napari_pseudolabel.export.sidecar import (
+    ModelRecord,
+    Provenance,
+    SourceRecord,
+    read_sidecar,
+    sidecar_path,
+)
+
+__all__ = [
+    "Format",
+    "ModelRecord",
+    "Provenance",
+    "SourceRecord",
+    "export",
+    "export_image",
+    "formats",
+    "read_sidecar",
+    "sidecar_path",
+]

@@ -1,0 +1,198 @@
+"""Formats of label files, and the one way to write them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.export import ome_tiff, png
+from napari_pseudolabel.export.sidecar import image_stem, sidecar_path, sidecar_text
+from napari_pseudolabel.imaging.placement import Placement
+from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.workspace.atomic import atomic_files
+
+_UNSIGNED = (np.uint8, np.uint16, np.uint32)
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format.
+
+    Attributes
+    ----------
+    name
+        As given to `export`.
+    suffixes
+        Ends of file names, lower case with the dot; the first is proposed.
+    description
+        One line for the person: what it holds and who reads it.
+    write_labels, write_image
+        Write to a path whatever its suffix: labels (uint8, uint16, uint32) with their classes, or
+        float32 values in [0, 1].
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    description: str
+    write_labels: Callable[[Path, np.ndarray, str, Placement, Sequence[LabelClass]], None]
+    write_image: Callable[[Path, np.ndarray, str, Placement], None]
+
+
+_FORMATS = (
+    Format(
+        "ome-tiff",
+        (".ome.tif", ".ome.tiff", ".tif", ".tiff"),
+        "OME-TIFF: planes, stacks and time with pixel size; read by Fiji, QuPath, napari and most others.",
+        ome_tiff.write_labels,
+        ome_tiff.write_image,
+    ),
+    Format(
+        "png",
+        (".png",),
+        "PNG: one plane without pixel size; read by everything.",
+        png.write_labels,
+        png.write_image,
+    ),
+)
+
+
+def formats() -> tuple[Format, ...]:
+    """All formats, the recommended one first."""
+    return _FORMATS
+
+
+def export(
+    path: str | Path,
+    labels: np.ndarray,
+    *,
+    format: str | None = None,
+    classes: Sequence[LabelClass],
+    placement: Placement,
+    provenance: Mapping[str, Any],
+    confidence: np.ndarray | None = None,
+) -> tuple[Path, ...]:
+    """Write labels with their provenance, all files or none.
+
+    Parameters
+    ----------
+    path
+        Label file to write; one that exists is replaced.
+    labels
+        (..., Y, X) integers, none negative. uint8, uint16 and uint32 keep their type, others become
+        the smallest of these that holds them.
+    format
+        Name of one of `formats`; None to tell by the suffix.
+    classes
+        Meaning of the values.
+    placement
+        Of the axes of `labels`.
+    provenance
+        See `sidecar.Provenance`.
+    confidence
+        Same shape, in [0, 1]; goes to ``NAME.confidence.ome.tif`` as float32.
+
+    Returns
+    -------
+    tuple of Path
+        The label file, the sidecar ``NAME.provenance.json`` and the confidence if there is one.
+
+    Raises
+    ------
+    InputError
+        When arrays, placement and format do not fit, or the folder cannot be written to.
+    """
+    path = Path(path)
+    chosen = _format(path, format)
+    values = _checked_labels(labels)
+    _check_axes("labels", values, placement)
+    if confidence is not None and np.shape(confidence) != values.shape:
+        raise InputError(
+            f"The confidence has the shape {np.shape(confidence)}, but the labels have {values.shape}; "
+            "export them for the same region."
+        )
+    name = image_stem(path)
+    files = {"labels": path.name}
+    targets = [path, sidecar_path(path)]
+    if confidence is not None:
+        targets.append(path.with_name(f"{name}.confidence.ome.tif"))
+        files["confidence"] = targets[-1].name
+    text = sidecar_text(provenance, files=files, classes=classes, placement=placement)
+    with atomic_files(*targets) as temporaries:
+        chosen.write_labels(temporaries[0], values, name, placement, classes)
+        temporaries[1].write_text(text, encoding="utf-8", newline="\n")
+        if confidence is not None:
+            ome_tiff.write_image(temporaries[2], confidence, f"{name} confidence", placement)
+    return tuple(targets)
+
+
+def export_image(
+    path: str | Path,
+    image: np.ndarray,
+    *,
+    format: str | None = None,
+    placement: Placement,
+    provenance: Mapping[str, Any],
+) -> tuple[Path, ...]:
+    """Write an image in [0, 1], such as a translation, with its provenance; see `export`.
+
+    OME-TIFF holds the float32 values, PNG 256 grey levels.
+
+    Returns
+    -------
+    tuple of Path
+        The image file and the sidecar.
+    """
+    path = Path(path)
+    chosen = _format(path, format)
+    values = np.asarray(image, dtype=np.float32)
+    _check_axes("image", values, placement)
+    targets = (path, sidecar_path(path))
+    text = sidecar_text(provenance, files={"image": path.name}, classes=(), placement=placement)
+    with atomic_files(*targets) as temporaries:
+        chosen.write_image(temporaries[0], values, image_stem(path), placement)
+        temporaries[1].write_text(text, encoding="utf-8", newline="\n")
+    return targets
+
+
+def _format(path: Path, name: str | None) -> Format:
+    fitting = [one for one in _FORMATS if path.name.lower().endswith(one.suffixes)]
+    if name is None:
+        if not fitting:
+            known = ", ".join(suffix for one in _FORMATS for suffix in one.suffixes)
+            raise InputError(f"{path.name} has no suffix we can write; end it with one of {known}.")
+        return fitting[0]
+    chosen = next((one for one in _FORMATS if one.name == name), None)
+    if chosen is None:
+        raise InputError(f"There is no format {name!r}; choose {' or '.join(one.name for one in _FORMATS)}.")
+    if fitting and chosen not in fitting:
+        raise InputError(f"{path.name} is a name of {fitting[0].name}, but {name} was asked for; change one.")
+    return chosen
+
+
+def _checked_labels(labels: np.ndarray) -> np.ndarray:
+    values = np.asarray(labels)
+    if values.dtype.kind not in "iu":
+        raise InputError(f"Labels must be integers, but these are {values.dtype}; convert them first.")
+    if values.dtype in _UNSIGNED or values.size == 0:
+        return values
+    low, high = int(values.min()), int(values.max())
+    if low < 0:
+        raise InputError(f"Labels must not be negative, but these go down to {low}; correct them first.")
+    fitting = next((dtype for dtype in _UNSIGNED if high <= np.iinfo(dtype).max), None)
+    if fitting is None:
+        raise InputError(f"Labels go up to 4294967295, but these reach {high}; renumber them first.")
+    return values.astype(fitting)
+
+
+def _check_axes(what: str, values: np.ndarray, placement: Placement) -> None:
+    if values.ndim < 2 or values.size == 0:
+        raise InputError(f"The {what} has the shape {values.shape}, which is no image; nothing was written.")
+    if values.ndim != placement.ndim:
+        raise InputError(
+            f"The {what} has {values.ndim} axes, but its placement has {placement.ndim}; they must agree."
+        )

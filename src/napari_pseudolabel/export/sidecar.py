@@ -1,0 +1,188 @@
+"""The file beside exported labels that tells how they came about."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import PydanticSerializationError
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging.placement import Placement
+from napari_pseudolabel.models.cards import LabelClass
+
+SCHEMA_VERSION = 1
+SUFFIX = ".provenance.json"
+_IMAGE_SUFFIXES = (".ome.tiff", ".ome.tif", ".tiff", ".tif", ".png")
+_PACKAGES = ("napari-pseudolabel", "torch", "monai", "numpy", "scikit-image", "tifffile")
+
+
+class _Record(BaseModel):
+    # Whatever else a strategy has to tell is kept.
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class ModelRecord(_Record):
+    """A model that took part; `role` is "translator" or "segmenter"."""
+
+    role: str = ""
+    name: str = ""
+    path: str = ""
+    sha256: str = ""
+
+
+class SourceRecord(_Record):
+    """The image that was labelled."""
+
+    name: str = ""
+    path: str | None = None
+
+
+class Provenance(_Record):
+    """Content of a sidecar.
+
+    Attributes
+    ----------
+    schema_version
+        Version of this layout.
+    files
+        Names of the files written together, by role: ``labels``, and ``confidence`` if there is one.
+    source, models, strategy, seed, parameters
+        What was labelled, and by what.
+    versions
+        Of Python and of the packages that compute.
+    date
+        Of the run, or of the export when the run does not tell; ISO 8601.
+    classes
+        Meaning of the label values.
+    placement
+        Fields of `imaging.Placement`.
+    share_corrected
+        Share of pixels that a person changed or confirmed, in [0, 1]; None when unknown.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    files: dict[str, str] = Field(default_factory=dict)
+    source: SourceRecord = SourceRecord()
+    models: tuple[ModelRecord, ...] = ()
+    strategy: str = ""
+    seed: int | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+    date: datetime = Field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
+    classes: tuple[LabelClass, ...] = ()
+    placement: dict[str, Any] = Field(default_factory=dict)
+    share_corrected: float | None = Field(default=None, ge=0, le=1)
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _by_role(cls, value: Any) -> Any:
+        """Accept models by role, ``{"translator": {...}}``, as well as a list."""
+        if isinstance(value, Mapping):
+            return [{"role": role, **record} for role, record in value.items() if record is not None]
+        return value
+
+
+def image_stem(path: Path) -> str:
+    """Name of an exported file without its suffix: ``a.ome.tif`` gives ``a``."""
+    suffix = next((suffix for suffix in _IMAGE_SUFFIXES if path.name.lower().endswith(suffix)), path.suffix)
+    return path.name[: len(path.name) - len(suffix)]
+
+
+def sidecar_path(path: str | Path) -> Path:
+    """Where the sidecar of an exported label file is: ``a.ome.tif`` has ``a.provenance.json``."""
+    path = Path(path)
+    return path.with_name(image_stem(path) + SUFFIX)
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of Python and of the packages that compute, as far as they are installed."""
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def sidecar_text(
+    provenance: Mapping[str, Any],
+    *,
+    files: Mapping[str, str],
+    classes: Sequence[LabelClass],
+    placement: Placement,
+) -> str:
+    """JSON text of the sidecar.
+
+    Parameters
+    ----------
+    provenance
+        Fields of `Provenance` and whatever else shall be kept, JSON-able.
+    files, classes, placement
+        Of the export; they go before what `provenance` says.
+
+    Raises
+    ------
+    InputError
+        When a field has the wrong type or cannot be written as JSON.
+    """
+    fields = {
+        **provenance,
+        "schema_version": SCHEMA_VERSION,
+        "files": dict(files),
+        "classes": tuple(classes),
+        "placement": placement.to_dict(),
+    }
+    try:
+        record = Provenance.model_validate(fields)
+        versions = {**installed_versions(), **record.versions}
+        return record.model_copy(update={"versions": versions}).model_dump_json(indent=2) + "\n"
+    except ValidationError as error:
+        raise InputError(f"The provenance cannot be written: {_first_problem(error)}.") from error
+    except PydanticSerializationError as error:
+        raise InputError(f"The provenance holds a value that JSON cannot hold ({error}).") from error
+
+
+def read_sidecar(path: str | Path) -> Provenance:
+    """Read the sidecar of a label file.
+
+    Parameters
+    ----------
+    path
+        The label file, or the sidecar itself.
+
+    Raises
+    ------
+    InputError
+        When it is missing, no sidecar, or written by a newer version.
+    """
+    path = Path(path)
+    file = path if path.name.endswith(SUFFIX) else sidecar_path(path)
+    try:
+        fields = json.loads(file.read_text(encoding="utf-8"))
+        found = fields.get("schema_version", 0)
+        if found > SCHEMA_VERSION:
+            raise InputError(
+                f"{file} was written by a newer version (schema {found}); update napari-pseudolabel."
+            )
+        return Provenance.model_validate(fields)
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({error.strerror}); export the labels again.") from error
+    except ValidationError as error:
+        raise InputError(f"{file} is not a provenance file: {_first_problem(error)}.") from error
+    except (ValueError, AttributeError, TypeError) as error:
+        raise InputError(f"{file} is not a provenance file; it is damaged or foreign.") from error
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"

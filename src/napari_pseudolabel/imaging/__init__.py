@@ -1,0 +1,41 @@
+"""Images and their spatial metadata: axes, placement, reading, normalisation, resampling.
+
+Reading is in `napari_pseudolabel.imaging.reading` and resampling in `.resampling`; both are handed
+out here on first use, so that importing the room stays cheap.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from napari_pseudolabel.imaging.image import ArrayLike, Channel, Image, from_array
+from napari_pseudolabel.imaging.normalisation import IntensityRange, intensity_range, normalise
+from napari_pseudolabel.imaging.placement import Placement
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.imaging.reading import read
+    from napari_pseudolabel.imaging.resampling import labels_to, resample, resample_to
+
+__all__ = [
+    "ArrayLike",
+    "Channel",
+    "Image",
+    "IntensityRange",
+    "Placement",
+    "from_array",
+    "intensity_range",
+    "labels_to",
+    "normalise",
+    "read",
+    "resample",
+    "resample_to",
+]
+
+_LATE = {"read": "reading", "labels_to": "resampling", "resample": "resampling", "resample_to": "resampling"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATE:
+        return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

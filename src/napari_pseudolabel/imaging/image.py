@@ -1,0 +1,261 @@
+"""An image layer or file, looked at plane by plane."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, cast
+
+import numpy as np
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging.placement import Placement
+
+Channel = int | Literal["mean", "luminance"]
+"""An index picks one channel; ``mean`` averages all; ``luminance`` weighs red, green and blue."""
+
+Window = tuple[slice, slice]
+
+_LETTERS = "TZCYXS"
+# Rec. 709 weights, as in skimage.color.rgb2gray.
+_LUMINANCE = np.array([0.2125, 0.7154, 0.0721], dtype=np.float32)
+
+
+class ArrayLike(Protocol):
+    """What an image needs of its data: numpy, dask and zarr arrays have it."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> Any: ...
+
+    def __getitem__(self, key: Any, /) -> Any: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """An image layer or file; nothing is read before a plane is asked for.
+
+    Attributes
+    ----------
+    data
+        numpy, dask or zarr array of bool, integers or real floats; level 0 of a multiscale image.
+    axes
+        One letter per axis of `data`: T time, Z depth, C channel, Y, X, and S for the three or four
+        samples of RGB(A), which come last. Y comes directly before X once C and S are left out.
+    placement
+        Of the axes that stay in a label image: all but C and S.
+    name
+        As shown to the person.
+    path
+        The file it was read from.
+
+    Raises
+    ------
+    InputError
+        When axes, data and placement do not fit each other.
+    """
+
+    data: ArrayLike
+    axes: str
+    placement: Placement
+    name: str
+    path: str | None = None
+
+    def __post_init__(self) -> None:
+        shape = tuple(self.data.shape)
+        unknown = sorted(set(self.axes) - set(_LETTERS))
+        if unknown:
+            raise InputError(
+                f"{self.name} has axes {self.axes!r}, and {', '.join(unknown)} cannot be handled; "
+                f"bring it to axes out of {_LETTERS}."
+            )
+        if max(Counter(self.axes).values(), default=0) > 1 or len(self.axes) != len(shape):
+            raise InputError(
+                f"The axes {self.axes!r} do not fit the shape {shape} of {self.name}; correct them."
+            )
+        if not self.plane_axes.endswith("YX") or "S" in self.axes[:-1]:
+            raise InputError(
+                f"{self.name} has the axes {self.axes!r}; transpose it so that Y and X come last "
+                "(RGB samples behind them)."
+            )
+        if "C" in self.axes and "S" in self.axes:
+            raise InputError(f"{self.name} has channels and RGB samples; keep one of the two.")
+        if "S" in self.axes and shape[-1] not in (3, 4):
+            raise InputError(
+                f"{self.name} has {shape[-1]} samples per pixel, but RGB(A) has 3 or 4; name them C."
+            )
+        if 0 in shape:
+            raise InputError(f"{self.name} is empty (shape {shape}); choose another image.")
+        if np.dtype(self.data.dtype).kind not in "buif":
+            raise InputError(
+                f"{self.name} holds values of type {self.data.dtype}; convert it to integers or real floats."
+            )
+        if self.placement.ndim != len(self.plane_axes):
+            raise InputError(
+                f"The placement of {self.name} has {self.placement.ndim} axes, but {self.plane_axes!r} needs "
+                f"{len(self.plane_axes)} (channels and RGB samples do not count)."
+            )
+
+    @property
+    def plane_axes(self) -> str:
+        """Axes of a label image of this image, such as ``"TYX"``."""
+        return "".join(letter for letter in self.axes if letter not in "CS")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of a label image of this image."""
+        return tuple(
+            int(size) for size, letter in zip(self.data.shape, self.axes, strict=True) if letter not in "CS"
+        )
+
+    @property
+    def channels(self) -> int:
+        """Number of channels that an index can pick; alpha does not count."""
+        if "S" in self.axes:
+            return 3
+        return int(self.data.shape[self.axes.index("C")]) if "C" in self.axes else 1
+
+    @property
+    def default_channel(self) -> Channel:
+        """Luminance of RGB, else the first channel."""
+        return "luminance" if "S" in self.axes else 0
+
+    def planes(self) -> Iterator[tuple[int, ...]]:
+        """Indices over the axes before Y and X, in C order; one empty tuple for ``"YX"``."""
+        return np.ndindex(*self.shape[:-2])
+
+    def plane(
+        self,
+        index: tuple[int, ...] = (),
+        channel: Channel | None = None,
+        window: Window | None = None,
+    ) -> np.ndarray:
+        """Read one plane.
+
+        Parameters
+        ----------
+        index
+            One of `planes`.
+        channel
+            Which channel, or how to combine them; None for `default_channel`.
+        window
+            Slices of Y and X to read, the whole plane when None.
+
+        Returns
+        -------
+        (Y, X) float32
+            Raw values; NaN stays NaN, False and True become 0 and 1.
+
+        Raises
+        ------
+        InputError
+            When there is no such plane or channel, or the file cannot be read.
+        """
+        leading = self.shape[:-2]
+        if len(index) != len(leading) or not all(0 <= i < n for i, n in zip(index, leading, strict=True)):
+            raise InputError(f"{self.name} has no plane {index}: it has {leading or 'a single plane'}.")
+        chosen = self._checked(self.default_channel if channel is None else channel)
+        rest = iter(index)
+        spatial = dict(zip("YX", window or (slice(None), slice(None)), strict=True))
+        samples: int | slice = chosen if isinstance(chosen, int) else slice(0, self.channels)
+        key = tuple(
+            spatial[letter] if letter in "YX" else samples if letter in "CS" else int(next(rest))
+            for letter in self.axes
+        )
+        try:
+            values = np.asarray(self.data[key])
+        except MemoryError:
+            raise
+        except Exception as error:  # decoders and stores raise whatever they like
+            raise InputError(
+                f"A plane of {self.name} cannot be read; the file may be damaged ({error})."
+            ) from error
+        values = values.astype(np.float32)
+        if values.ndim == 2:
+            return values
+        # The channel axis may stand anywhere: count the slices before it.
+        position = sum(isinstance(part, slice) for part in key[: self._channel_axis])
+        if chosen == "mean":
+            return values.mean(axis=position, dtype=np.float32)
+        return np.tensordot(values, _LUMINANCE, axes=(position, 0)).astype(np.float32)
+
+    @property
+    def _channel_axis(self) -> int:
+        return next(position for position, letter in enumerate(self.axes) if letter in "CS")
+
+    def _checked(self, channel: Channel) -> Channel:
+        """Return `channel`, which must exist; combinations of a single channel are that channel."""
+        count = self.channels
+        if isinstance(channel, (int, np.integer)):
+            if not 0 <= channel < count:
+                raise InputError(f"{self.name} has no channel {channel}; choose 0 to {count - 1}.")
+            return int(channel) if count > 1 or set("CS") & set(self.axes) else 0
+        if channel not in ("mean", "luminance"):
+            raise InputError(f"{channel!r} is no channel; give an index, 'mean' or 'luminance'.")
+        if count == 1:
+            return 0
+        if channel == "luminance" and count != 3:
+            raise InputError(
+                f"{self.name} has {count} channels, so it has no luminance; give an index or 'mean'."
+            )
+        return cast(Channel, channel)
+
+
+def from_array(
+    data: ArrayLike | Sequence[ArrayLike],
+    axes: str | None = None,
+    placement: Placement | None = None,
+    name: str = "image",
+) -> Image:
+    """Make an image of an array.
+
+    Parameters
+    ----------
+    data
+        numpy, dask or zarr array, or the list of levels of a multiscale image, largest first.
+    axes
+        One letter per axis, see `Image`. When None they are taken from the axis labels of
+        `placement` if these are such letters; else two axes are ``"YX"``, and three axes of which
+        the last holds 3 or 4 values are ``"YXS"``. Anything else could mean several things.
+    placement
+        Of all axes but C and S; identity in pixels when None.
+    name
+        As shown to the person.
+
+    Raises
+    ------
+    InputError
+        When the axes cannot be told, or do not fit.
+    """
+    if isinstance(data, (list, tuple)) and data and hasattr(data[0], "shape"):
+        data = data[0]
+    array = cast(ArrayLike, data if hasattr(data, "shape") and hasattr(data, "dtype") else np.asarray(data))
+    letters = guess_axes(tuple(array.shape), placement) if axes is None else axes.upper()
+    if letters is None:
+        raise InputError(
+            f"An array of shape {tuple(array.shape)} can be read in several ways; say what its axes are, "
+            "for example axes='ZYX' for planes, 'TYX' for time or 'CYX' for channels."
+        )
+    if placement is None:
+        kept = "".join(letter for letter in letters if letter not in "CS")
+        placement = Placement.identity(len(kept), kept)
+    return Image(array, letters, placement, name)
+
+
+def guess_axes(shape: tuple[int, ...], placement: Placement | None = None) -> str | None:
+    """Axes that follow from a shape or from axis labels beyond doubt, None otherwise."""
+    if placement is not None and placement.axis_labels is not None:
+        letters = "".join(label[:1].upper() if len(label) == 1 else "?" for label in placement.axis_labels)
+        if set(letters) <= set("TZCYX") and len(set(letters)) == len(letters):
+            if len(letters) == len(shape):
+                return letters
+            if len(letters) == len(shape) - 1 and shape[-1] in (3, 4):
+                return letters + "S"
+    if len(shape) == 2:
+        return "YX"
+    if len(shape) == 3 and shape[-1] in (3, 4):
+        return "YXS"
+    return None

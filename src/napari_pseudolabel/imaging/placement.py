@@ -1,0 +1,224 @@
+"""Where an array lies in the world: the spatial metadata that travels from a layer to every export."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging.units import canonical_unit, micrometres
+
+_SQUARE_WITHIN = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """Spatial metadata of an array with n axes, in napari's terms (the RGB axis is not counted).
+
+    Attributes
+    ----------
+    scale
+        Size of a pixel along each of the n axes, in `units`; never zero.
+    translate
+        World position of the centre of pixel 0 along each axis, in `units`.
+    rotate
+        (n, n) rotation matrix, or None.
+    shear
+        The n (n - 1) / 2 entries above the diagonal, row by row, or an (n, n) matrix, or None.
+    affine
+        (n + 1, n + 1) homogeneous matrix applied after all others, or None.
+    units
+        One unit per axis, by the names pint uses ("micrometer", "pixel", "second"); other
+        spellings and ``pint.Unit`` are converted. None when unknown.
+    axis_labels
+        One name per axis, or None.
+
+    Raises
+    ------
+    InputError
+        When the lengths do not fit each other, or a scale is zero or not finite.
+    """
+
+    scale: tuple[float, ...]
+    translate: tuple[float, ...]
+    rotate: np.ndarray | None = None
+    shear: np.ndarray | None = None
+    affine: np.ndarray | None = None
+    units: tuple[str, ...] | None = None
+    axis_labels: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        scale = tuple(float(value) for value in self.scale)
+        n = len(scale)
+        if not all(np.isfinite(value) and value != 0 for value in scale):
+            raise InputError(f"The scale {scale} holds a zero or a value that is not finite; correct it.")
+        object.__setattr__(self, "scale", scale)
+        object.__setattr__(self, "translate", tuple(float(value) for value in self.translate))
+        if self.units is not None:
+            object.__setattr__(self, "units", tuple(canonical_unit(unit) for unit in self.units))
+        if self.axis_labels is not None:
+            object.__setattr__(self, "axis_labels", tuple(str(label) for label in self.axis_labels))
+        for name in ("translate", "units", "axis_labels"):
+            value = getattr(self, name)
+            if value is not None and len(value) != n:
+                raise InputError(f"{name} has {len(value)} entries, but scale has {n}; give one per axis.")
+        shapes = {
+            "rotate": ((n, n),),
+            "shear": ((n * (n - 1) // 2,), (n, n)),
+            "affine": ((n + 1, n + 1),),
+        }
+        for name, allowed in shapes.items():
+            object.__setattr__(self, name, _matrix(name, getattr(self, name), allowed))
+
+    @classmethod
+    def identity(cls, ndim: int, axes: str | None = None) -> Placement:
+        """Placement of an array about which nothing is known: scale 1, units of pixels.
+
+        Parameters
+        ----------
+        ndim
+            Number of axes.
+        axes
+            Letters such as ``"TYX"`` that become the axis labels ``("t", "y", "x")``.
+        """
+        labels = tuple(axes.lower()) if axes else None
+        return cls((1.0,) * ndim, (0.0,) * ndim, units=("pixel",) * ndim, axis_labels=labels)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.scale)
+
+    def pixel_size_um(self) -> float | None:
+        """Side of a pixel in um, the mean over the last two axes.
+
+        Returns
+        -------
+        float or None
+            None when the unit of either axis is not a length (pixel, unknown).
+
+        Raises
+        ------
+        InputError
+            When the two sides differ by more than 1 %.
+        """
+        if self.units is None or self.ndim < 2:
+            return None
+        sizes = [micrometres(unit) for unit in self.units[-2:]]
+        if sizes[0] is None or sizes[1] is None:
+            return None
+        height, width = (
+            abs(scale) * size for scale, size in zip(self.scale[-2:], sizes, strict=True) if size
+        )
+        if abs(height - width) > _SQUARE_WITHIN * max(height, width):
+            raise InputError(
+                f"The pixels are not square ({height:g} um high, {width:g} um wide); "
+                "resample the image to square pixels first, or give the scale by hand."
+            )
+        return (height + width) / 2
+
+    def layer_kwargs(self) -> dict[str, Any]:
+        """Keyword arguments for napari's ``add_*`` functions and layers."""
+        names = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+    def drop_axis(self, axis: int) -> Placement:
+        """Return the placement without one axis, for example the channels.
+
+        Raises
+        ------
+        InputError
+            When there is no such axis, or when a rotation, shear or affine mixes it with others:
+            then nothing short of resampling takes it away.
+        """
+        n = self.ndim
+        if not -n <= axis < n:
+            raise InputError(f"There is no axis {axis} to drop: the placement has {n}.")
+        axis %= n
+        keep = [index for index in range(n) if index != axis]
+
+        def without(values: tuple[Any, ...]) -> tuple[Any, ...]:
+            return tuple(values[index] for index in keep)
+
+        shear = None if self.shear is None else _drop("shear", _shear_matrix(self.shear, n), axis)
+        if shear is not None and self.shear is not None and self.shear.ndim == 1:
+            shear = shear[np.triu_indices(n - 1, 1)]
+        return Placement(
+            scale=without(self.scale),
+            translate=without(self.translate),
+            rotate=None if self.rotate is None else _drop("rotate", self.rotate, axis),
+            shear=shear,
+            affine=None if self.affine is None else _drop("affine", self.affine, axis),
+            units=None if self.units is None else without(self.units),
+            axis_labels=None if self.axis_labels is None else without(self.axis_labels),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields as plain lists, for JSON; `from_dict` is the way back."""
+        return {
+            "scale": list(self.scale),
+            "translate": list(self.translate),
+            **{
+                name: None if (value := getattr(self, name)) is None else value.tolist()
+                for name in ("rotate", "shear", "affine")
+            },
+            "units": None if self.units is None else list(self.units),
+            "axis_labels": None if self.axis_labels is None else list(self.axis_labels),
+        }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Placement:
+        """Build a placement from `to_dict`.
+
+        Raises
+        ------
+        InputError
+            When fields are missing, unknown or malformed.
+        """
+        try:
+            return cls(**fields)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"The stored placement cannot be used: {error}") from error
+
+    def __eq__(self, other: object) -> bool:
+        return self.to_dict() == other.to_dict() if isinstance(other, Placement) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self.scale, self.translate, self.units, self.axis_labels))
+
+
+def _matrix(name: str, value: object, shapes: tuple[tuple[int, ...], ...]) -> np.ndarray | None:
+    """Return a read-only float64 copy of `value`, whose shape must be one of `shapes`."""
+    if value is None:
+        return None
+    matrix = np.array(value, dtype=float)
+    if matrix.shape not in shapes:
+        wanted = " or ".join(map(str, shapes))
+        raise InputError(f"{name} has the shape {matrix.shape}, but {wanted} fits the scale; correct it.")
+    matrix.flags.writeable = False
+    return matrix
+
+
+def _shear_matrix(shear: np.ndarray, n: int) -> np.ndarray:
+    if shear.ndim == 2:
+        return shear
+    matrix = np.eye(n)
+    matrix[np.triu_indices(n, 1)] = shear
+    return matrix
+
+
+def _drop(name: str, matrix: np.ndarray, axis: int) -> np.ndarray:
+    """Remove the row and the column of `axis`, which must not be mixed with others."""
+    mixed = matrix[axis].copy(), matrix[:, axis].copy()
+    for values in mixed:
+        values[axis] = 0
+    if name == "affine":
+        mixed[0][-1] = 0  # a shift along the dropped axis says nothing about the others
+    if not all(np.allclose(values, 0) for values in mixed):
+        raise InputError(
+            f"Axis {axis} cannot be taken away because {name} mixes it with others; reset {name}."
+        )
+    return np.delete(np.delete(matrix, axis, 0), axis, 1)

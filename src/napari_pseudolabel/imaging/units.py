@@ -1,0 +1,79 @@
+"""Units of length and time as files, napari and people spell them."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+# One row per unit: the name pint (and so napari) uses, its size in um or s, the symbol of the OME
+# schema, and other spellings. The micro sign exists twice in Unicode: U+00B5 and U+03BC;
+# ImageJ writes the former as an escape.
+_LENGTHS = (
+    ("picometer", 1e-6, "pm", ("picometre",)),
+    ("angstrom", 1e-4, "Å", ("\u212b", "å", "ångström")),
+    ("nanometer", 1e-3, "nm", ("nanometre",)),
+    ("micrometer", 1.0, "µm", ("μm", "um", "micrometre", "micron", "\\u00b5m")),
+    ("millimeter", 1e3, "mm", ("millimetre",)),
+    ("centimeter", 1e4, "cm", ("centimetre",)),
+    ("meter", 1e6, "m", ("metre",)),
+    ("inch", 25400.0, "in", ("inches",)),
+)
+_TIMES = (
+    ("nanosecond", 1e-9, "ns", ()),
+    ("microsecond", 1e-6, "µs", ("μs", "us")),
+    ("millisecond", 1e-3, "ms", ("msec",)),
+    ("second", 1.0, "s", ("sec",)),
+    ("minute", 60.0, "min", ()),
+    ("hour", 3600.0, "h", ("hr",)),
+    ("day", 86400.0, "d", ()),
+)
+
+
+def _spellings(rows: tuple[tuple[str, float, str, tuple[str, ...]], ...]) -> dict[str, str]:
+    return {
+        spelling: name
+        for name, _, symbol, others in rows
+        for spelling in (name, name + "s", symbol, *others, *(f"{other}s" for other in others))
+    }
+
+
+_NAMES = MappingProxyType({**_spellings(_TIMES), **_spellings(_LENGTHS), "pixels": "pixel", "px": "pixel"})
+_MICROMETRES = MappingProxyType({name: size for name, size, _, _ in _LENGTHS})
+_SYMBOLS = MappingProxyType({name: symbol for name, _, symbol, _ in (*_LENGTHS, *_TIMES)})
+_TIME_NAMES = frozenset(name for name, *_ in _TIMES)
+
+
+def canonical_unit(unit: object) -> str:
+    """Return the name pint uses for `unit`; an unknown unit is returned as written.
+
+    Parameters
+    ----------
+    unit
+        Anything whose text is a unit: ``"um"``, ``"µm"``, ``"micron"``, a ``pint.Unit``.
+    """
+    text = str(unit).strip()
+    return _NAMES.get(text) or _NAMES.get(text.lower()) or text
+
+
+def unit_or_pixel(unit: object) -> str:
+    """As `canonical_unit`, but a unit that is not in our tables counts as a pixel.
+
+    Files hold units such as OME's "reference frame", which pint and therefore napari refuse.
+    """
+    name = canonical_unit(unit)
+    return name if name in _SYMBOLS else "pixel"
+
+
+def micrometres(unit: object) -> float | None:
+    """Length of one `unit` in um; None when it is not a length (pixel, second, unknown)."""
+    return _MICROMETRES.get(canonical_unit(unit))
+
+
+def is_time(unit: object) -> bool:
+    """True for a unit of time."""
+    return canonical_unit(unit) in _TIME_NAMES
+
+
+def ome_symbol(unit: object) -> str | None:
+    """Symbol of `unit` in the OME schema (``"µm"``), None when the schema has none."""
+    name = canonical_unit(unit)
+    return "pixel" if name == "pixel" else _SYMBOLS.get(name)

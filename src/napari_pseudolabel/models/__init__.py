@@ -1,0 +1,33 @@
+"""Checkpoints: what they are, what they mean, and how to load them without running anything from them."""
+
+from napari_pseudolabel.models.cards import Card, LabelClass, Measure, Modality, Normalisation, Training
+from napari_pseudolabel.models.inspect import Inspection, inspect
+from napari_pseudolabel.models.registry import (
+    NamedCheckpoint,
+    load_segmenter,
+    load_translator,
+    models_folder,
+    named_checkpoints,
+    resolve,
+)
+from napari_pseudolabel.models.sidecar import read_sidecar, sidecar_path, write_sidecar
+
+__all__ = [
+    "Card",
+    "Inspection",
+    "LabelClass",
+    "Measure",
+    "Modality",
+    "NamedCheckpoint",
+    "Normalisation",
+    "Training",
+    "inspect",
+    "load_segmenter",
+    "load_translator",
+    "models_folder",
+    "named_checkpoints",
+    "read_sidecar",
+    "resolve",
+    "sidecar_path",
+    "write_sidecar",
+]

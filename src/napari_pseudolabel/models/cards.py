@@ -1,0 +1,104 @@
+"""What the weights mean: the card of a checkpoint."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Family = Literal["syndiff", "resnet", "nnunet", "torchscript", "monai-unet"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Modality(_Frozen):
+    """An imaging modality as a model expects it.
+
+    ``pixel_size_um`` is the side of a pixel on the model's grid in micrometres, ``object_size_px``
+    the median diameter of the objects on that grid in pixels. Either is enough to bring an image
+    to the model's scale.
+    """
+
+    name: str
+    pixel_size_um: float | None = Field(default=None, gt=0)
+    object_size_px: float | None = Field(default=None, gt=0)
+
+
+class Normalisation(_Frozen):
+    """How raw intensities become the model's input.
+
+    ``percentile``: the `low` and `high` percentiles of the whole layer go to 0 and 1, clipped.
+    ``range``: the raw values `low` and `high` go to 0 and 1, clipped.
+    ``none``: raw values are handed over.
+    """
+
+    kind: Literal["percentile", "range", "none"] = "percentile"
+    low: float = 0.5
+    high: float = 99.5
+
+
+class LabelClass(_Frozen):
+    """One class of a label image; `value` is its integer in the label image."""
+
+    name: str
+    value: int = Field(ge=0, le=255)
+    color: str | None = None
+
+
+class Training(_Frozen):
+    """Where the weights come from."""
+
+    data: tuple[str, ...] = ()
+    licence: str = ""
+    steps: int | None = None
+    seed: int | None = None
+    date: str = ""
+    command: str = ""
+
+
+class Measure(_Frozen):
+    """One measured number: what, on which data, and the command that prints it."""
+
+    metric: str
+    value: float
+    data: str
+    command: str = ""
+
+
+class Card(_Frozen):
+    """Everything about a checkpoint that its weights do not say.
+
+    Attributes
+    ----------
+    architecture
+        Constructor arguments of the network, by their published names.
+    schedule
+        Diffusion schedule: ``num_timesteps``, ``beta_min``, ``beta_max``, ``use_geometric``.
+    source, target
+        A translator turns `source` into `target`. A segmenter has only `source`.
+    classes
+        Output classes of a segmenter in the order of its channels, background included.
+    inferred, assumed, missing
+        Names of fields read from the weights, filled with the published default, and still
+        unknown although needed.
+    """
+
+    kind: Literal["translator", "segmenter"]
+    family: Family
+    name: str = ""
+    description: str = ""
+    architecture: dict[str, Any] = Field(default_factory=dict)
+    schedule: dict[str, Any] = Field(default_factory=dict)
+    source: Modality | None = None
+    target: Modality | None = None
+    normalisation: Normalisation = Normalisation()
+    classes: tuple[LabelClass, ...] = ()
+    training: Training = Training()
+    quality: tuple[Measure, ...] = ()
+    parent: str | None = None
+    licence: str = ""
+    inferred: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()

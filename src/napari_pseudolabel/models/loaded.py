@@ -1,0 +1,62 @@
+"""Models that are in memory, so that a second run does not load them again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from napari_pseudolabel.models.registry import load_segmenter, load_translator, resolve
+from napari_pseudolabel.models.segmenters.base import Segmenter
+from napari_pseudolabel.models.translators.base import Translator
+from napari_pseudolabel.tiling import KnownLimits
+
+
+@dataclass(eq=False)
+class LoadedModels:
+    """One per runner. A file that changed on disk is loaded again.
+
+    Attributes
+    ----------
+    limits
+        What fitted into memory after running out of it.
+    """
+
+    limits: KnownLimits = field(default_factory=KnownLimits)
+    _kept: dict[tuple[str, Path], tuple[int, Any]] = field(default_factory=dict)
+
+    def translator(self, ref: str) -> Translator:
+        """Load a translator by path or name, or hand out the loaded one.
+
+        Raises
+        ------
+        CheckpointError
+            If it cannot be loaded; says why.
+        """
+        model: Translator = self._get("translator", ref, load_translator)
+        return model
+
+    def segmenter(self, ref: str) -> Segmenter:
+        """Load a segmenter by path or name, or hand out the loaded one.
+
+        Raises
+        ------
+        CheckpointError
+            If it cannot be loaded; says why.
+        """
+        model: Segmenter = self._get("segmenter", ref, load_segmenter)
+        return model
+
+    def clear(self) -> None:
+        """Forget all models, which frees their memory."""
+        self._kept.clear()
+
+    def _get(self, kind: str, ref: str, load: Callable[[str], Any]) -> Any:
+        path = resolve(ref)
+        changed = path.stat().st_mtime_ns
+        kept = self._kept.get((kind, path))
+        if kept is None or kept[0] != changed:
+            kept = (changed, load(ref))
+            self._kept[(kind, path)] = kept
+        return kept[1]

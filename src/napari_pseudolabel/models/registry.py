@@ -1,0 +1,154 @@
+"""Checkpoints by name: ``sample:NAME`` comes with the package, ``user:NAME`` is in the user's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from platformdirs import user_data_path
+
+from napari_pseudolabel.errors import CheckpointError, InputError
+from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.sidecar import complete, given_card
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.models.segmenters.base import Segmenter
+    from napari_pseudolabel.models.translators.base import Translator
+
+_PREFIXES = ("sample", "user")
+_SUFFIXES = (".safetensors", ".pth", ".pt")
+
+
+@dataclass(frozen=True)
+class NamedCheckpoint:
+    """A checkpoint that can be called by name.
+
+    Attributes
+    ----------
+    name
+        With its prefix: ``sample:sem-to-tem``.
+    path
+        The file or folder.
+    card
+        Read from the header or the sidecar without loading the weights; None if there is none (use
+        `napari_pseudolabel.models.inspect` to learn what such a file is).
+    """
+
+    name: str
+    path: Path
+    card: Card | None
+
+
+def models_folder() -> Path:
+    """The user's folder of checkpoints; it need not exist."""
+    return user_data_path("napari-pseudolabel", appauthor=False) / "models"
+
+
+def sample_folder() -> Path:
+    """The folder of the checkpoints that come with the package."""
+    return Path(str(files("napari_pseudolabel"))) / "sample_data" / "checkpoints"
+
+
+def named_checkpoints() -> tuple[NamedCheckpoint, ...]:
+    """List all named checkpoints, samples first, by name. Does not import torch."""
+    return tuple(NamedCheckpoint(name, path, _card(path)) for name, path in _named())
+
+
+def _named() -> Iterator[tuple[str, Path]]:
+    for prefix, folder in zip(_PREFIXES, (sample_folder(), models_folder()), strict=True):
+        entries = sorted(folder.iterdir()) if folder.is_dir() else []
+        found: dict[str, Path] = {}
+        for path in entries:
+            if path.is_dir() and (path / "plans.json").is_file():
+                found.setdefault(path.name, path)
+            elif path.is_file() and path.suffix in _SUFFIXES:
+                # Two files may differ in nothing but the ending; only the first can have the short name.
+                found.setdefault(path.stem if path.stem not in found else path.name, path)
+        for name, path in found.items():
+            yield f"{prefix}:{name}", path
+
+
+def _card(path: Path) -> Card | None:
+    try:
+        given = given_card(path)
+        return complete(given, path) if "kind" in given and "family" in given else None
+    except CheckpointError:
+        return None
+
+
+def resolve(ref: str | Path) -> Path:
+    """Turn a name or a path into a path.
+
+    Raises
+    ------
+    InputError
+        If there is no such named checkpoint or no such file; lists the names that exist.
+    """
+    if isinstance(ref, str):
+        prefix, separator, _ = ref.partition(":")
+        if separator and prefix in _PREFIXES:
+            named = dict(_named())
+            if ref not in named:
+                raise InputError(f"There is no checkpoint “{ref}”; {_known(named)}.")
+            return named[ref]
+    path = Path(ref).expanduser()
+    if not str(ref).strip() or not path.exists():
+        raise InputError(f"There is no checkpoint file or folder {str(ref)!r}; {_known(dict(_named()))}.")
+    return path
+
+
+def _known(named: Mapping[str, Path]) -> str:
+    if not named:
+        return "there are no named checkpoints, so give the path of a file"
+    return "the named checkpoints are " + ", ".join(named)
+
+
+def load_translator(
+    ref: str | Path, card: Card | Mapping[str, Any] | None = None, which: int | None = None
+) -> Translator:
+    """Load a translator by name or path.
+
+    Parameters
+    ----------
+    ref
+        ``sample:NAME``, ``user:NAME`` or a path.
+    card
+        What the weights do not reveal; wins over the sidecar and the file.
+    which
+        Which generator of a SynDiff ``content.pth``.
+
+    Raises
+    ------
+    InputError
+        If there is no such checkpoint.
+    CheckpointError
+        If it is no translator or contradicts its card.
+    """
+    from napari_pseudolabel.models.translators.base import load_translator_file
+
+    return load_translator_file(resolve(ref), card, which)
+
+
+def load_segmenter(ref: str | Path, card: Card | Mapping[str, Any] | None = None) -> Segmenter:
+    """Load a segmenter by name or path.
+
+    Parameters
+    ----------
+    ref
+        ``sample:NAME``, ``user:NAME`` or a path of a file or an nnU-Net model folder.
+    card
+        What the weights do not reveal.
+
+    Raises
+    ------
+    InputError
+        If there is no such checkpoint.
+    CheckpointError
+        If it is no segmenter or contradicts its card.
+    """
+    from napari_pseudolabel.models.segmenters.base import load_segmenter_file
+
+    return load_segmenter_file(resolve(ref), card)

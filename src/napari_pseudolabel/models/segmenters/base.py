@@ -1,0 +1,119 @@
+"""What every segmenter can do, and the factory that finds the family of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.errors import CheckpointError
+from napari_pseudolabel.imaging import IntensityRange
+from napari_pseudolabel.models.cards import Card, LabelClass
+from napari_pseudolabel.models.safe_load import load_weights
+from napari_pseudolabel.models.segmenters import monai_unet, nnunet, torchscript
+from napari_pseudolabel.tiling import TileSettings
+
+
+@runtime_checkable
+class Segmenter(Protocol):
+    """A model that turns an image of its modality into class probabilities.
+
+    Attributes
+    ----------
+    card
+        What the weights mean.
+    sha256
+        Of the file, or of the files of the folder, that the model was loaded from.
+    classes
+        In the order of the channels of `probabilities`.
+    """
+
+    @property
+    def card(self) -> Card: ...
+
+    @property
+    def sha256(self) -> str: ...
+
+    @property
+    def classes(self) -> tuple[LabelClass, ...]: ...
+
+    def probabilities(
+        self,
+        image: ArrayLike,
+        *,
+        spacing: tuple[float, float] = (1.0, 1.0),
+        settings: TileSettings = TileSettings(),  # noqa: B008  (frozen)
+        control: Control = Control(),  # noqa: B008  (frozen)
+        limits: IntensityRange | None = None,
+    ) -> NDArray[np.float32]:
+        """Segment one plane.
+
+        Parameters
+        ----------
+        image
+            (C, H, W) or (H, W) raw values of the segmenter's modality, on its pixel grid. NaN becomes 0.
+        spacing
+            Pixel size (y, x) in the unit that the model was trained with; only nnU-Net uses it.
+        settings
+            Tile, overlap, batch, device; None leaves the choice to the model.
+        control
+            Progress and cancel, once per batch of tiles.
+        limits
+            The raw values that become 0 and 1, if `image` is a part of a layer, or a translation that is
+            in [0, 1] already. By default found in `image`, as the card says. nnU-Net finds its own.
+
+        Returns
+        -------
+        NDArray
+            (K, H, W) float32 in [0, 1].
+
+        Raises
+        ------
+        InputError
+            If the image has the wrong shape or number of channels.
+        DeviceError
+            If the device is missing or runs out of memory at the smallest tile.
+        Cancelled
+            If the person cancelled.
+        """
+
+    def labels(self, probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Turn probabilities (K, H, W) into a label image (H, W) with the values of `classes`."""
+
+
+def load_segmenter_file(path: str | Path, card: Card | Mapping[str, Any] | None = None) -> Segmenter:
+    """Load a segmenter of any family.
+
+    Parameters
+    ----------
+    path
+        An nnU-Net v2 model folder (or one of its checkpoints, which loads that fold alone), our own
+        ``.safetensors``, or a TorchScript archive.
+    card
+        What the weights do not reveal; wins over the sidecar, the sidecar over the header.
+
+    Raises
+    ------
+    CheckpointError
+        If no family can load it; gives the reason of each that was tried.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return nnunet.load(path, card=card)
+    fold = path.parent.name.removeprefix("fold_")
+    kind = path.name.removeprefix("checkpoint_").removesuffix(".pth")
+    if kind in nnunet.CHECKPOINTS and (path.parents[1] / "plans.json").is_file():
+        return nnunet.load(path.parents[1], kind, [int(fold) if fold.isdecimal() else "all"], card)
+    reasons = []
+    for family in (monai_unet, torchscript):
+        if family.recognises(path):
+            return family.load(path, card)
+        reasons.append(family.NOT_RECOGNISED)
+    load_weights(path)  # raises the better sentence for a damaged, foreign or hostile file
+    raise CheckpointError(
+        f"{path.name} is not a segmenter: it is {', '.join(reasons)}, and not in an nnU-Net model folder."
+    )

@@ -1,0 +1,113 @@
+"""Small steps that the families of segmenters share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain, combinations
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+
+from napari_pseudolabel.errors import CheckpointError, InputError
+from napari_pseudolabel.models.cards import LabelClass
+
+_LISTED = 4
+
+
+def most_likely(probabilities: NDArray[np.float32], classes: tuple[LabelClass, ...]) -> NDArray[np.uint8]:
+    """Return the value of the most probable class of every pixel: (K, H, W) -> (H, W)."""
+    values = np.array([c.value for c in classes], np.uint8)
+    return values[probabilities.argmax(axis=0)]
+
+
+def as_channels(image: ArrayLike, channels: int) -> NDArray[np.float32]:
+    """Return an image (H, W) or (C, H, W) as (C, H, W) float32.
+
+    Raises
+    ------
+    InputError
+        If it has another number of axes or channels, or no pixels.
+    """
+    array = np.asarray(image, dtype=np.float32)
+    if array.ndim == 2:
+        array = array[None]
+    if array.ndim != 3 or array.size == 0:
+        raise InputError(f"A segmenter takes (Y, X) or (C, Y, X) images, not one of shape {array.shape}.")
+    if len(array) != channels:
+        raise InputError(
+            f"The image has {len(array)} channel{'s'[: len(array) > 1]}, but the segmenter was trained on "
+            f"{channels}; choose the channel, or another segmenter."
+        )
+    return array
+
+
+def mirrored(network: Callable[[Tensor], Tensor], x: Tensor, axes: Sequence[int]) -> Tensor:
+    """Mean of a network's answers over all flips of (B, C, h, w) along `axes` (0: rows, 1: columns)."""
+    total = network(x)
+    flips = [
+        tuple(axis + 2 for axis in chosen)
+        for count in range(1, len(axes) + 1)
+        for chosen in combinations(axes, count)
+    ]
+    for flip in flips:
+        total = total + network(x.flip(flip)).flip(flip)
+    return total / (len(flips) + 1)
+
+
+def own_tensors(network: nn.Module) -> dict[str, Tensor]:
+    """Parameters and saved buffers of a network by name; those listed twice only by their first."""
+    saved = network.state_dict()
+    everything = chain(network.named_parameters(), network.named_buffers())
+    return {name: tensor for name, tensor in everything if name in saved}
+
+
+def fill(network: nn.Module, weights: Mapping[str, object], name: str) -> None:
+    """Load weights into a network, as float32.
+
+    Parameters
+    ----------
+    network
+        Filled in place.
+    weights
+        Parameter and buffer names to tensors; exactly those of the network.
+    name
+        What the weights are called in the error.
+
+    Raises
+    ------
+    CheckpointError
+        Lists missing, unknown and misshapen tensors in words.
+    """
+    expected = own_tensors(network)
+    problems = []
+    if missing := [key for key in expected if key not in weights]:
+        problems.append(f"it lacks {_listed(missing)}")
+    if unknown := [str(key) for key in weights if key not in expected]:
+        problems.append(f"it has {_listed(unknown)}, which the network has not")
+    wrong = []
+    tensors: list[tuple[Tensor, Tensor]] = []
+    for key, own in expected.items():
+        tensor = weights.get(key)
+        if isinstance(tensor, Tensor) and tensor.shape == own.shape:
+            tensors.append((own, tensor))
+        elif key in weights:
+            found = _shape(tensor) if isinstance(tensor, Tensor) else f"a {type(tensor).__name__}"
+            wrong.append(f"{key} is {found} instead of {_shape(own)}")
+    if wrong:
+        problems.append(_listed(wrong))
+    if problems:
+        raise CheckpointError(f"{name} does not fit its network: {'; '.join(problems)}.")
+    with torch.no_grad():
+        for own, tensor in tensors:
+            own.copy_(tensor)
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _LISTED
+    return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(str(n) for n in tensor.shape) or "a single number"

@@ -1,0 +1,232 @@
+"""From raw pixels to the network's grid and back, as nnU-Net v2 does it.
+
+The order is its own: crop to what is not zero, normalise the crop, then resample.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.transform import resize
+
+from napari_pseudolabel.errors import CheckpointError, InputError
+from napari_pseudolabel.models.segmenters.nnunet.plans import Configuration, Intensities, Plans
+
+Shape = tuple[int, int]
+_EPSILON = 1e-8
+_RESAMPLING = "resample_data_or_seg_to_shape"
+
+
+@dataclass(frozen=True)
+class Box:
+    """The part of an image that is processed: rows `y0` to `y1`, columns `x0` to `x1`, half open."""
+
+    y0: int
+    y1: int
+    x0: int
+    x1: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index of the box in an image."""
+        return slice(self.y0, self.y1), slice(self.x0, self.x1)
+
+    @property
+    def shape(self) -> Shape:
+        """(H, W) of the box."""
+        return self.y1 - self.y0, self.x1 - self.x0
+
+
+def nonzero_box(image: NDArray[np.float32]) -> Box:
+    """Bounding box of the pixels of (C, H, W) that are not zero in any channel; all if there are none."""
+    inside = (image != 0).any(axis=0)
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    if rows.size == 0:
+        return Box(0, image.shape[1], 0, image.shape[2])
+    return Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How images of one model are prepared.
+
+    Attributes
+    ----------
+    spacing
+        Pixel size (y, x) of the network's grid, in the unit of the training set (mm; 1 for PNG and TIFF).
+    schemes
+        Name of the normalisation of each channel.
+    masked
+        For each channel, whether statistics leave out pixels that are zero in all channels.
+    intensities
+        Training statistics of each channel, for CT normalisation.
+    image_order, probability_order
+        Spline orders of resampling.
+    swapped
+        Whether the network sees rows and columns exchanged.
+    """
+
+    spacing: tuple[float, float]
+    schemes: tuple[str, ...]
+    masked: tuple[bool, ...]
+    intensities: tuple[Intensities | None, ...]
+    image_order: int
+    probability_order: int
+    swapped: bool
+
+    @classmethod
+    def of(cls, plans: Plans, configuration: Configuration, channels: int) -> Preprocessing:
+        """Collect what the plans say, for images of `channels` channels.
+
+        Raises
+        ------
+        CheckpointError
+            If the plans ask for something unknown or do not fit the number of channels.
+        """
+        schemes, masked = configuration.normalization_schemes, configuration.use_mask_for_norm
+        if len(schemes) != channels or len(masked) != channels:
+            raise CheckpointError(
+                f"plans.json normalises {len(schemes)} channels, dataset.json names {channels}."
+            )
+        for name in (configuration.resampling_fn_data, configuration.resampling_fn_probabilities):
+            if name != _RESAMPLING:
+                raise CheckpointError(f"The resampling {name} of the nnU-Net plans is not supported.")
+        intensities = tuple(plans.foreground_intensity_properties.get(str(i)) for i in range(channels))
+        for index, scheme in enumerate(schemes):
+            if scheme not in _SCHEMES:
+                raise CheckpointError(f"The normalisation {scheme} of the nnU-Net plans is not supported.")
+            if scheme == "CTNormalization" and intensities[index] is None:
+                raise CheckpointError(
+                    f"plans.json lacks the intensities of channel {index} for CTNormalization."
+                )
+        return cls(
+            spacing=(configuration.spacing[-2], configuration.spacing[-1]),
+            schemes=schemes,
+            masked=masked,
+            intensities=intensities,
+            image_order=_order(configuration.resampling_fn_data_kwargs, 3),
+            probability_order=_order(configuration.resampling_fn_probabilities_kwargs, 1),
+            swapped=plans.transpose_forward == (0, 2, 1),
+        )
+
+    def forward(
+        self, image: NDArray[np.float32], spacing: tuple[float, float]
+    ) -> tuple[NDArray[np.float32], Box]:
+        """Prepare an image for the network.
+
+        Parameters
+        ----------
+        image
+            (C, H, W) raw values.
+        spacing
+            Pixel size (y, x) of the image in the unit of the training set.
+
+        Returns
+        -------
+        data
+            (C, h, w) float32 on the network's grid.
+        box
+            What was cropped, in pixels of `image` (rows and columns exchanged if `swapped`).
+        """
+        if self.swapped:
+            image, spacing = image.swapaxes(1, 2), spacing[::-1]
+        box = nonzero_box(image)
+        # a view, as in the original: numpy adds up a contiguous copy in another order
+        cropped = np.array(image, dtype=np.float32, order="K")[:, *box.slices]
+        inside = (cropped != 0).any(axis=0) if any(self.masked) else None
+        for index, scheme in enumerate(self.schemes):
+            mask = inside if self.masked[index] else None
+            _SCHEMES[scheme](cropped[index], mask, self.intensities[index])
+        return _resized(cropped, self._target(box.shape, spacing), self.image_order), box
+
+    def backward(self, logits: NDArray[np.floating], box: Box) -> NDArray[np.floating]:
+        """Bring logits (K, h, w) back to the grid of the crop; the dtype stays."""
+        return _resized(logits, box.shape, self.probability_order)
+
+    def uncrop(
+        self, probabilities: NDArray[np.float32], box: Box, shape: Shape, background: bool
+    ) -> NDArray[np.float32]:
+        """Put probabilities (K, h, w) back into an image (H, W); outside is background, if there is one."""
+        canvas = (shape[1], shape[0]) if self.swapped else shape
+        full = np.zeros((len(probabilities), *canvas), np.float32)
+        if background:
+            full[0] = 1
+        full[:, *box.slices] = probabilities
+        return np.ascontiguousarray(full.swapaxes(1, 2)) if self.swapped else full
+
+    def _target(self, shape: Shape, spacing: tuple[float, float]) -> Shape:
+        height, width = (
+            # the order of the operations decides cases that end in .5
+            round(have / want * size)
+            for have, want, size in zip(spacing, self.spacing, shape, strict=True)
+        )
+        if min(height, width) < 1:
+            raise InputError(
+                f"At a pixel size of {spacing} the image is smaller than one pixel of the model "
+                f"({self.spacing}); check the pixel size."
+            )
+        return height, width
+
+
+def _order(arguments: dict[str, object], default: int) -> int:
+    order = arguments.get("order", default)
+    if not isinstance(order, int) or not 0 <= order <= 5:
+        raise CheckpointError(f"plans.json asks for resampling of order {order}; 0 to 5 are possible.")
+    return order
+
+
+def _resized(planes: NDArray, shape: Shape, order: int) -> NDArray:
+    if planes.shape[1:] == shape:
+        return planes
+    result = np.empty((len(planes), *shape), planes.dtype)
+    for plane, target in zip(planes, result, strict=True):
+        target[:] = resize(plane.astype(np.float64), shape, order, mode="edge", anti_aliasing=False)
+    return result
+
+
+# Each works in place on one cropped channel (H, W) float32.
+
+
+def _ct(channel: NDArray[np.float32], mask: NDArray[np.bool_] | None, known: Intensities | None) -> None:
+    assert known is not None  # `Preprocessing.of` has checked it
+    np.clip(channel, known.percentile_00_5, known.percentile_99_5, out=channel)
+    channel -= known.mean
+    channel /= max(known.std, _EPSILON)
+
+
+def _z_score(channel: NDArray[np.float32], mask: NDArray[np.bool_] | None, known: Intensities | None) -> None:
+    if mask is None:
+        mean, std = channel.mean(), channel.std()
+        channel -= mean
+        channel /= max(std, _EPSILON)
+    elif mask.any():
+        values = channel[mask]
+        channel[mask] = (values - values.mean()) / max(values.std(), _EPSILON)
+
+
+def _none(channel: NDArray[np.float32], mask: NDArray[np.bool_] | None, known: Intensities | None) -> None:
+    return None
+
+
+def _to_one(channel: NDArray[np.float32], mask: NDArray[np.bool_] | None, known: Intensities | None) -> None:
+    channel -= channel.min()
+    channel /= max(channel.max(), _EPSILON)
+
+
+def _rgb(channel: NDArray[np.float32], mask: NDArray[np.bool_] | None, known: Intensities | None) -> None:
+    if channel.min() < 0 or channel.max() > 255:
+        raise InputError(
+            "This nnU-Net model expects 8-bit colours, but the image has values outside 0 to 255."
+        )
+    channel /= 255.0
+
+
+_SCHEMES = {
+    "CTNormalization": _ct,
+    "ZScoreNormalization": _z_score,
+    "NoNormalization": _none,
+    "RescaleTo01Normalization": _to_one,
+    "RGBTo01Normalization": _rgb,
+}

@@ -1,0 +1,303 @@
+"""Load a model folder of nnU-Net v2 and predict with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import nn
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.errors import CheckpointError, InputError
+from napari_pseudolabel.imaging import IntensityRange
+from napari_pseudolabel.models.cards import Card, LabelClass
+from napari_pseudolabel.models.safe_load import load_weights, sha256, strip_prefixes
+from napari_pseudolabel.models.segmenters.common import as_channels, fill, most_likely
+from napari_pseudolabel.models.segmenters.nnunet.networks import UNet
+from napari_pseudolabel.models.segmenters.nnunet.plans import read_dataset, read_plans
+from napari_pseudolabel.models.segmenters.nnunet.prediction import Window, sliding_logits
+from napari_pseudolabel.models.segmenters.nnunet.preprocessing import Preprocessing
+from napari_pseudolabel.models.sidecar import complete, given_card, unknown_modalities
+from napari_pseudolabel.tiling import Plan, TileSettings, pick_device, with_back_off
+
+Fold = int | Literal["all"]
+_GPU_PATCHES = 8
+_LARGEST = torch.finfo(torch.float16).max
+CHECKPOINTS = ("final", "best")
+
+
+@dataclass(frozen=True, eq=False)
+class NnunetSegmenter:
+    """An nnU-Net v2 model: one network per fold, whose logits are averaged.
+
+    Attributes
+    ----------
+    card, sha256, classes
+        As in `Segmenter`. The classes of a model with regions have no background and may overlap.
+    networks
+        By fold, on the CPU.
+    patch
+        (h, w) of the networks' input.
+    preprocessing
+        Cropping, normalisation and resampling.
+    mirror_axes
+        Axes (0: rows, 1: columns) that the training flipped, so that prediction may.
+    regions
+        Whether channels are overlapping regions.
+    """
+
+    card: Card
+    sha256: str
+    networks: dict[Fold, nn.Module]
+    patch: tuple[int, int]
+    preprocessing: Preprocessing
+    mirror_axes: tuple[int, ...]
+    regions: bool
+
+    @property
+    def classes(self) -> tuple[LabelClass, ...]:
+        """Classes in the order of the channels."""
+        return self.card.classes
+
+    @property
+    def folds(self) -> tuple[Fold, ...]:
+        """Folds that are averaged."""
+        return tuple(self.networks)
+
+    def network(self, fold: Fold) -> nn.Module:
+        """Return the network of a fold: (1, C, H, W) float32 -> logits (1, K, H, W)."""
+        if fold not in self.networks:
+            raise InputError(f"Fold {fold} was not loaded; {_names(self.folds)} are.")
+        return self.networks[fold]
+
+    def probabilities(
+        self,
+        image: ArrayLike,
+        spacing: tuple[float, float] = (1.0, 1.0),
+        mirror: bool = True,
+        exact: bool = True,
+        *,
+        tile_step_size: float = 0.5,
+        use_gaussian: bool = True,
+        settings: TileSettings = TileSettings(),  # noqa: B008  (frozen)
+        control: Control = Control(),  # noqa: B008  (frozen)
+        limits: IntensityRange | None = None,
+    ) -> NDArray[np.float32]:
+        """Segment one plane as nnU-Net v2 does.
+
+        Parameters
+        ----------
+        image
+            (C, H, W) or (H, W) raw values. NaN and infinities count as 0, nnU-Net's outside.
+        spacing
+            Pixel size (y, x) in the unit of the training set; 1 for models trained on PNG or TIFF.
+        mirror
+            Average over the flips that the training allows.
+        exact
+            Sum in float16, as the original does, and not in float32. Where float16 overflows, the original
+            fails; here float32 takes over.
+        tile_step_size
+            Largest distance between patches as a part of the patch, in (0, 1].
+        use_gaussian
+            Weigh the centre of a patch more than its border.
+        settings
+            Batch and device. The tile is the model's own.
+        limits
+            Not used: the plans say how each image is normalised.
+
+        Returns
+        -------
+        NDArray
+            (K, H, W) float32 in [0, 1]: softmax over labels, or one sigmoid per region.
+        """
+        if not 0 < tile_step_size <= 1:
+            raise InputError(f"The tile step size is a part of the patch in (0, 1], not {tile_step_size}.")
+        if len(spacing) != 2 or min(spacing) <= 0:
+            raise InputError(f"The pixel size must be two positive numbers, not {spacing}.")
+        raw = np.nan_to_num(
+            as_channels(image, len(self.preprocessing.schemes)), nan=0.0, posinf=0.0, neginf=0.0
+        )
+        data, box = self.preprocessing.forward(raw, spacing)
+        axes = self.mirror_axes if mirror else ()
+        window = Window(self.patch, tile_step_size, use_gaussian, axes, torch.float16)
+        wide = replace(window, precision=torch.float32)
+        try:
+            logits = self._logits(data, window if exact else wide, settings, control)
+        except OverflowError:
+            logits = self._logits(data, wide, settings, control)
+        full = torch.from_numpy(self.preprocessing.backward(logits, box)).float()
+        chances = torch.sigmoid(full) if self.regions else torch.softmax(full, 0)
+        shape = (raw.shape[1], raw.shape[2])
+        return self.preprocessing.uncrop(chances.numpy(), box, shape, background=not self.regions)
+
+    def _logits(
+        self, data: NDArray[np.float32], window: Window, settings: TileSettings, control: Control
+    ) -> NDArray[np.float16]:
+        device = pick_device(settings.device)
+        batch = settings.batch or (1 if device.type == "cpu" else _GPU_PATCHES)
+        plan = Plan(max(self.patch), 0, batch, device)
+        (_, height, width), tensor = data.shape, torch.from_numpy(data)
+
+        def attempt(plan: Plan) -> torch.Tensor:
+            stage = control.stage("Segmenting", len(self.networks) * window.count((height, width)))
+            total: torch.Tensor | None = None
+            with torch.inference_mode():
+                for network in self.networks.values():
+                    try:
+                        logits = sliding_logits(
+                            network.to(plan.device),
+                            tensor,
+                            window,
+                            batch=plan.batch,
+                            device=plan.device,
+                            stage=stage,
+                        )
+                    finally:
+                        network.to("cpu")
+                    total = logits if total is None else total.add_(logits)
+                assert total is not None  # a model has at least one fold
+                return total.div_(len(self.networks)) if len(self.networks) > 1 else total
+
+        logits, _ = with_back_off(attempt, plan, self.sha256, smallest_tile=plan.tile)
+        # kept in float16 whatever they were summed in: its ties decide labels in the original
+        return logits.clamp(-_LARGEST, _LARGEST).half().numpy()
+
+    def labels(self, probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Turn probabilities (K, H, W) into labels (H, W).
+
+        Labels: the most probable. Regions: each paints where it is above 0.5, later ones over earlier ones.
+        """
+        if not self.regions:
+            return most_likely(probabilities, self.classes)
+        painted = np.zeros(probabilities.shape[1:], np.uint8)
+        for chance, region in zip(probabilities, self.classes, strict=True):
+            painted[chance > 0.5] = region.value
+        return painted
+
+
+def load(
+    folder: str | Path,
+    checkpoint: str = "final",
+    folds: Sequence[Fold] | None = None,
+    card: Card | Mapping[str, Any] | None = None,
+) -> NnunetSegmenter:
+    """Load a model folder: ``dataset.json``, ``plans.json`` and ``fold_K/checkpoint_*.pth``.
+
+    Parameters
+    ----------
+    folder
+        Usually named like ``nnUNetTrainer__nnUNetPlans__2d``.
+    checkpoint
+        "final" or "best".
+    folds
+        Which folds to average; None takes the cross-validation folds that are there, or else ``fold_all``.
+    card
+        Fields of the card that the folder does not know: name, source modality, licence ...
+
+    Raises
+    ------
+    CheckpointError
+        If a file is missing or does not fit, or the model is not a 2D plain or residual-encoder U-Net.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder} is not a folder; choose the folder that holds plans.json.")
+    if checkpoint not in CHECKPOINTS:
+        raise CheckpointError(f"An nnU-Net checkpoint is “final” or “best”, not “{checkpoint}”.")
+    plans, dataset = read_plans(folder), read_dataset(folder)
+    classes = dataset.classes()
+    files = _fold_files(folder, f"checkpoint_{checkpoint}.pth", folds)
+    contents = {fold: _content(path) for fold, path in files.items()}
+    first = next(iter(contents.values()))  # nnU-Net, too, asks the first fold
+    configuration = plans.configuration(_configuration_name(first, folder))
+    channels = len(dataset.channel_names)
+    preprocessing = Preprocessing.of(plans, configuration, channels)
+    description = configuration.network()
+    networks: dict[Fold, nn.Module] = {}
+    for fold, content in contents.items():
+        network = UNet(description, channels, len(classes))
+        fill(network, _weights(content), f"fold_{fold}/checkpoint_{checkpoint}.pth")
+        networks[fold] = network.eval()
+    given = given_card(folder, card)
+    known = {
+        "kind": "segmenter",
+        "family": "nnunet",
+        "architecture": description.model_dump(mode="json", exclude_none=True),
+        "classes": classes,
+        "normalisation": {"kind": "none"},
+        "inferred": ("architecture", "classes", "normalisation"),
+        "missing": tuple(unknown_modalities(given, ("source",))),
+    }
+    given.setdefault("name", plans.dataset_name or folder.name)
+    return NnunetSegmenter(
+        card=complete(given, folder, **known),
+        sha256=sha256(folder, [folder / "plans.json", folder / "dataset.json", *files.values()]),
+        networks=networks,
+        patch=(configuration.patch_size[0], configuration.patch_size[1]),
+        preprocessing=preprocessing,
+        mirror_axes=_mirror_axes(first),
+        regions=dataset.has_regions,
+    )
+
+
+def _fold_files(folder: Path, name: str, folds: Sequence[Fold] | None) -> dict[Fold, Path]:
+    found: dict[Fold, Path] = {}
+    for path in sorted(folder.glob("fold_*")):
+        number = path.name.removeprefix("fold_")
+        if (path / name).is_file() and (number.isdecimal() or number == "all"):
+            found["all" if number == "all" else int(number)] = path / name
+    if folds is None:
+        numbered = sorted((fold for fold in found if fold != "all"), key=int)
+        chosen: Sequence[Fold] = numbered or list(found)
+    else:
+        chosen = folds
+    absent = [fold for fold in chosen if fold not in found]
+    if absent:
+        raise CheckpointError(f"There is no fold_{absent[0]}/{name} in {folder}; {_names(found)} are there.")
+    if not chosen:
+        raise CheckpointError(f"There is no fold_0/{name}, nor one of another fold, in {folder}.")
+    return {fold: found[fold] for fold in chosen}
+
+
+def _content(path: Path) -> dict[str, Any]:
+    content = load_weights(path)
+    if not isinstance(content, dict) or not isinstance(content.get("network_weights"), dict):
+        raise CheckpointError(f"{path.name} in {path.parent} is not an nnU-Net v2 checkpoint.")
+    return content
+
+
+def _configuration_name(content: dict[str, Any], folder: Path) -> str:
+    arguments = content.get("init_args")
+    if isinstance(arguments, dict) and isinstance(arguments.get("configuration"), str):
+        return arguments["configuration"]
+    return folder.resolve().name.rpartition("__")[2] if "__" in folder.resolve().name else "2d"
+
+
+def _mirror_axes(content: dict[str, Any]) -> tuple[int, ...]:
+    axes = content.get("inference_allowed_mirroring_axes")
+    if axes is None:
+        return ()
+    if not isinstance(axes, (tuple, list)) or not set(axes) <= {0, 1}:
+        raise CheckpointError(
+            f"The checkpoint allows mirroring along the axes {axes}; only 0 and 1 exist in 2D."
+        )
+    return tuple(axes)
+
+
+def _weights(content: dict[str, Any]) -> dict[str, object]:
+    """Names without aliases: modules that the original also lists under a second name are stored twice."""
+    weights: dict[str, object] = strip_prefixes(content["network_weights"])
+    return {
+        name: value
+        for name, value in weights.items()
+        if ".all_modules." not in name and not name.startswith("decoder.encoder.")
+    }
+
+
+def _names(folds: Any) -> str:
+    return ", ".join(f"fold_{fold}" for fold in folds) or "no folds"

@@ -1,0 +1,111 @@
+"""Prediction with a network that takes normalised tiles and answers with one channel per class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging import IntensityRange, from_array, intensity_range, normalise
+from napari_pseudolabel.models.cards import Normalisation
+from napari_pseudolabel.models.segmenters.common import as_channels, mirrored
+from napari_pseudolabel.tiling import (
+    Plan,
+    TileSettings,
+    Window,
+    make_grid,
+    make_plan,
+    run_tiles,
+    with_back_off,
+)
+
+Output = Literal["logits", "probabilities"]
+
+
+@dataclass(frozen=True, eq=False)
+class TiledNetwork:
+    """A network and how to feed it.
+
+    Attributes
+    ----------
+    network
+        (B, C, h, w) float32 -> (B, K, h, w), in evaluation mode.
+    channels, classes
+        C and K.
+    tile, stride
+        Its own tile size; sides of tiles are multiples of the stride.
+    output
+        What it answers with.
+    key
+        What memory limits are remembered under.
+    """
+
+    network: nn.Module
+    channels: int
+    classes: int
+    tile: int
+    stride: int
+    output: Output
+    key: str
+
+    def probabilities(
+        self,
+        image: ArrayLike,
+        normalisation: Normalisation,
+        settings: TileSettings,
+        control: Control,
+        limits: IntensityRange | None,
+        mirror: bool,
+    ) -> NDArray[np.float32]:
+        """Segment one plane; see `Segmenter.probabilities`.
+
+        `mirror` averages over the four flips of every tile.
+        """
+        raw = as_channels(image, self.channels)
+        planes = [normalise(channel, limits or _limits(channel, normalisation)) for channel in raw]
+        data = np.stack(planes)
+        _, height, width = data.shape
+        home = next((p.device for p in self.network.parameters()), torch.device("cpu"))
+
+        def attempt(plan: Plan) -> NDArray[np.float32]:
+            grid = make_grid(height, width, plan.tile, plan.overlap, self.stride)
+            network = self.network.to(plan.device)
+
+            def answer(tiles: Tensor, _origins: Tensor) -> Tensor:
+                return mirrored(lambda x: self._chances(network(x)), tiles, (0, 1) if mirror else ())
+
+            return run_tiles(
+                data,
+                answer,
+                grid,
+                Window.of(grid),
+                batch=plan.batch,
+                device=plan.device,
+                control_stage=control.stage("Segmenting", len(grid)),
+            )
+
+        plan = make_plan(settings, tile=self.tile, stride=self.stride)
+        try:
+            result, _ = with_back_off(attempt, plan, self.key, stride=self.stride)
+        finally:
+            self.network.to(home)
+        return np.clip(result, 0, 1, out=result)
+
+    def _chances(self, answer: Tensor) -> Tensor:
+        if answer.shape[1] != self.classes:
+            raise InputError(
+                f"The network has {answer.shape[1]} outputs, but its card names {self.classes} classes."
+            )
+        return answer.float().softmax(1) if self.output == "logits" else answer.float()
+
+
+def _limits(channel: NDArray[np.float32], normalisation: Normalisation) -> IntensityRange:
+    return intensity_range(
+        from_array(channel), kind=normalisation.kind, low=normalisation.low, high=normalisation.high
+    )

@@ -1,0 +1,219 @@
+"""Where a card lives: given by the caller, in ``NAME.card.json`` beside the file, or in a safetensors header.
+
+Nothing here imports torch, so that a list of checkpoints is cheap.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+
+from napari_pseudolabel.errors import CheckpointError
+from napari_pseudolabel.models.cards import Card
+
+HEADER_KEY = "card"
+SCHEDULE_FIELDS = ("num_timesteps", "beta_min", "beta_max", "use_geometric")
+_REPORTS = ("inferred", "assumed", "missing")
+
+
+def sidecar_path(path: str | Path) -> Path:
+    """Path of the sidecar: ``NAME.pth`` -> ``NAME.card.json``, a folder ``F`` -> ``F.card.json``."""
+    path = Path(path)
+    return path.with_name((path.name if path.is_dir() else path.stem) + ".card.json")
+
+
+def read_sidecar(path: str | Path) -> dict[str, Any] | None:
+    """Read the sidecar of the checkpoint at `path`.
+
+    Returns
+    -------
+    dict or None
+        A Card-shaped or flat dictionary as `complete` takes it; None if there is no sidecar.
+
+    Raises
+    ------
+    CheckpointError
+        If the sidecar is not a JSON object.
+    """
+    side = sidecar_path(path)
+    try:
+        text = side.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError(
+            f"The card {side.name} cannot be read ({error}); correct or remove it."
+        ) from None
+    return _parse(text, side.name)
+
+
+def write_sidecar(path: str | Path, card: Card | Mapping[str, Any]) -> Path:
+    """Write the sidecar of the checkpoint at `path` atomically and return its path."""
+    data = card.model_dump(mode="json", exclude_defaults=True) if isinstance(card, Card) else dict(card)
+    side = sidecar_path(path)
+    atomic_write(side, json.dumps(data, indent=1, ensure_ascii=False).encode() + b"\n")
+    return side
+
+
+def read_header_card(path: str | Path) -> dict[str, Any] | None:
+    """Read the card in the header of a safetensors file; None for any other file or without a card.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is called ``.safetensors`` but is damaged, or its card is not a JSON object.
+    """
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        return None
+    try:
+        with safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError):
+        raise CheckpointError(
+            f"{path.name} is incomplete or damaged, or no safetensors file; copy or download it again."
+        ) from None
+    text = metadata.get(HEADER_KEY)
+    return None if text is None else _parse(text, f"in the header of {path.name}")
+
+
+def _parse(text: str, where: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise CheckpointError(f"The card {where} is not a JSON object; correct or remove it.")
+    return value
+
+
+def given_card(path: str | Path, card: Card | Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Collect everything that is known about a checkpoint besides its weights.
+
+    The caller's `card` wins over the sidecar, the sidecar over the header. Values that a card lists as
+    ``assumed`` do not count as known.
+
+    Parameters
+    ----------
+    path
+        The checkpoint.
+    card
+        A `Card`, a dictionary shaped like one, or a flat dictionary of the generator's constructor
+        arguments by their published names; the three may be mixed. ``source`` and ``target`` may be
+        plain names.
+
+    Returns
+    -------
+    dict
+        Shaped like a card, incomplete.
+    """
+    result: dict[str, Any] = {}
+    for layer in (read_header_card(path), read_sidecar(path), card):
+        if layer is not None:
+            overlay(result, card_shaped(layer))
+    return result
+
+
+def card_shaped(card: Card | Mapping[str, Any]) -> dict[str, Any]:
+    """Sort a flat or mixed dictionary into the fields of a card; see `given_card`."""
+    if isinstance(card, Card):
+        card = card.model_dump(mode="json", exclude_unset=True)
+    result: dict[str, Any] = {}
+    for name, value in card.items():
+        if name in _REPORTS:
+            continue
+        if name in Card.model_fields:
+            if isinstance(value, Mapping):
+                result.setdefault(name, {}).update(value)
+            else:
+                result[name] = (
+                    {"name": value} if name in ("source", "target") and isinstance(value, str) else value
+                )
+        else:
+            part = "schedule" if name in SCHEDULE_FIELDS else "architecture"
+            result.setdefault(part, {})[name] = value
+    assumed = card.get("assumed") or ()
+    for part in ("architecture", "schedule"):
+        if part in result:
+            result[part] = {k: v for k, v in result[part].items() if k not in assumed}
+    return result
+
+
+def overlay(base: dict[str, Any], top: Mapping[str, Any]) -> None:
+    """Lay one card-shaped dictionary over another, in place; nested dictionaries merge."""
+    for name, value in top.items():
+        if value is None:
+            continue
+        if isinstance(value, Mapping) and isinstance(base.get(name), Mapping):
+            base[name] = {**base[name], **{k: v for k, v in value.items() if v is not None}}
+        else:
+            base[name] = value
+
+
+def complete(given: Mapping[str, Any], path: str | Path, **known: Any) -> Card:
+    """Build the card of a checkpoint from what is given and what its loader knows.
+
+    Parameters
+    ----------
+    given
+        Result of `given_card`.
+    path
+        The checkpoint; its stem is the name if none is given.
+    **known
+        Fields of `Card` that the loader determined; they replace the given ones.
+
+    Raises
+    ------
+    CheckpointError
+        If a field has an impossible value, or the card is of another kind or family.
+    """
+    path = Path(path)
+    for field in ("kind", "family"):
+        if field in given and given[field] != known.get(field, given[field]):
+            raise CheckpointError(
+                f"The card of {path.name} says {field} {given[field]!r}, but its weights are of {field} "
+                f"{known[field]!r}; correct the card."
+            )
+    fields = {"name": path.stem, **given, **known}
+    try:
+        return Card(**fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise CheckpointError(f"The card of {path.name} is wrong at {where}: {first['msg']}.") from None
+
+
+def unknown_modalities(given: Mapping[str, Any], names: tuple[str, ...] = ("source", "target")) -> list[str]:
+    """Fields of the modalities that are needed but not given: name, and pixel or object size."""
+    missing = []
+    for side in names:
+        modality = given.get(side) or {}
+        if not modality.get("name"):
+            missing.append(f"{side}.name")
+        if not (modality.get("pixel_size_um") or modality.get("object_size_px")):
+            missing.append(f"{side}.pixel_size_um")
+    return missing
+
+
+def atomic_write(path: str | Path, data: bytes) -> None:
+    """Write a file so that it is either the old or the new one, even if the machine stops."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

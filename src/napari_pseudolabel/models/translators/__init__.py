@@ -1,0 +1,1 @@
+"""Translators: networks that turn an image of one modality into another."""

@@ -1,0 +1,342 @@
+"""SynDiff translators: load a checkpoint of any origin, sample with given noise, save in our own format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from safetensors.torch import save as to_safetensors
+from torch import Tensor, nn
+
+from napari_pseudolabel.errors import CheckpointError, InputError
+from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.safe_load import sha256
+from napari_pseudolabel.models.sidecar import (
+    HEADER_KEY,
+    atomic_write,
+    complete,
+    given_card,
+    overlay,
+    unknown_modalities,
+)
+from napari_pseudolabel.models.translators.archive import Contents, read_contents
+from napari_pseudolabel.models.translators.infer import (
+    Inference,
+    architecture_of,
+    fitting,
+    infer,
+    schedule_of,
+)
+from napari_pseudolabel.models.translators.layer_sequence import looks_like_generator
+from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig, NCSNpp
+from napari_pseudolabel.models.translators.schedule import Schedule
+from napari_pseudolabel.models.translators.weights import finite_float32
+
+_Array = TypeVar("_Array", np.ndarray, Tensor)
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedNoise:
+    """All random numbers of one run of the sampler, so that it can be repeated exactly.
+
+    Attributes
+    ----------
+    initial
+        (B, 1, H, W) first state.
+    latents
+        T arrays (B, nz), for the steps T - 1 down to 0.
+    posteriors
+        T arrays (B, 1, H, W), for the steps T - 1 down to 0; the last one is not used and may be left out.
+    """
+
+    initial: ArrayLike | Tensor
+    latents: Sequence[ArrayLike | Tensor]
+    posteriors: Sequence[ArrayLike | Tensor]
+
+
+class Generator(NCSNpp):
+    """The network of a loaded translator: also takes numpy arrays, and then returns one."""
+
+    def forward(self, x: Any, step: Any, latent: Any) -> Any:
+        """Predict as `NCSNpp.forward` does."""
+        if isinstance(x, Tensor):
+            return super().forward(x, step, latent)
+        device = next(self.parameters()).device
+        with torch.inference_mode():
+            given = (_tensor(x, device), torch.as_tensor(step, device=device), _tensor(latent, device))
+            return super().forward(*given).cpu().numpy()
+
+
+@dataclass(frozen=True, eq=False)
+class SynDiffTranslator:
+    """A diffusive translator, ready to use.
+
+    Attributes
+    ----------
+    card
+        What the weights mean; lists what was inferred, assumed and is missing.
+    sha256
+        Of the file.
+    network
+        ``network(x, step, latent)``, see `NCSNpp.forward`; in evaluation mode, without gradients.
+    schedule
+        The diffusion schedule, on the CPU.
+    warnings
+        Sentences for the person.
+    """
+
+    card: Card
+    sha256: str
+    network: Generator
+    schedule: Schedule
+    warnings: tuple[str, ...] = ()
+    diffusive: bool = True
+
+    @property
+    def stride(self) -> int:
+        """Height and width of a tile must be multiples of this."""
+        return self.network.config.stride
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move the network to a device, in place, and return the translator."""
+        self.network.to(device)
+        return self
+
+    def sample(self, source: _Array, noise: RecordedNoise) -> _Array:
+        """Run the reverse diffusion on one batch of tiles.
+
+        Parameters
+        ----------
+        source
+            (B, 1, H, W) in [-1, 1]; H and W multiples of `stride`.
+        noise
+            The random numbers to use.
+
+        Returns
+        -------
+        ndarray or Tensor
+            As `source`: (B, 1, H, W) float32 in [-1, 1].
+
+        Raises
+        ------
+        InputError
+            If the shapes do not fit each other or the network.
+
+        Notes
+        -----
+        The sampler of SynDiff (Özbey et al. 2023): at each step the network predicts the clean image, and
+        the next state is drawn from the posterior given that prediction and the current state.
+        """
+        device = next(self.network.parameters()).device
+        x = _tensor(source, device)
+        self._check(x, noise)
+        schedule, steps = self.schedule, self.schedule.steps
+        with torch.inference_mode():
+            state = _tensor(noise.initial, device)
+            for index, step in enumerate(reversed(range(steps))):
+                latent = _tensor(noise.latents[index], device)
+                time = torch.full((len(x),), step, dtype=torch.int64, device=device)
+                clean = self.network(torch.cat([state, x], dim=1), time, latent)[:, :1]
+                state = float(schedule.c1[step]) * clean + float(schedule.c2[step]) * state
+                if step:
+                    deviation = float((0.5 * schedule.log_variance[step]).exp())
+                    state = state + deviation * _tensor(noise.posteriors[index], device)
+        # A clone outside inference mode can take part in any later computation.
+        return state.clone() if isinstance(source, Tensor) else state.cpu().numpy()
+
+    def _check(self, x: Tensor, noise: RecordedNoise) -> None:
+        channels = self.network.config.num_channels - 1
+        if x.ndim != 4 or x.shape[1] != channels or 0 in x.shape:
+            raise InputError(f"A source has shape (B, {channels}, H, W), not {tuple(x.shape)}.")
+        if x.shape[2] % self.stride or x.shape[3] % self.stride:
+            raise InputError(
+                f"Height and width must be multiples of {self.stride}, not {x.shape[2]} and {x.shape[3]}."
+            )
+        steps = self.schedule.steps
+        if len(noise.latents) != steps or len(noise.posteriors) not in (steps, steps - 1):
+            raise InputError(
+                f"This translator takes {steps} steps, but there are {len(noise.latents)} latents and "
+                f"{len(noise.posteriors)} posterior noises."
+            )
+        state_shape = (len(x), 1, *x.shape[2:])
+        wanted = [(noise.initial, state_shape)]
+        wanted += [(latent, (len(x), self.network.config.nz)) for latent in noise.latents]
+        wanted += [(posterior, state_shape) for posterior in noise.posteriors]
+        for array, shape in wanted:
+            if tuple(np.shape(array)) != shape:
+                raise InputError(
+                    f"The noise has an array of shape {np.shape(array)}, where {shape} is needed."
+                )
+
+
+def _tensor(values: Any, device: torch.device) -> Tensor:
+    if not isinstance(values, Tensor):
+        values = np.ascontiguousarray(values, dtype=np.float32)
+    return torch.as_tensor(values, dtype=torch.float32, device=device)
+
+
+def load(
+    path: str | Path, card: Card | Mapping[str, Any] | None = None, which: int | None = None
+) -> SynDiffTranslator:
+    """Load a SynDiff or AxonDeepSynth generator.
+
+    Parameters
+    ----------
+    path
+        ``gen_diffusive_*.pth``, ``content.pth``, or our own ``.safetensors``.
+    card
+        What the weights do not reveal, see `sidecar.given_card`. It wins over the sidecar, the sidecar
+        over what the file says.
+    which
+        Which generator of a ``content.pth``: 1 (default) makes contrast 1 from contrast 2, 2 the reverse.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is no such checkpoint or contradicts its card.
+    """
+    path = Path(path)
+    contents = read_contents(path, which)
+    meaning = read_meaning(path, contents, card)
+    config = meaning.inference.config
+    weights = finite_float32(path, fitting(contents.state, config))
+    network = Generator(config)
+    network.load_state_dict(weights)
+    network.eval().requires_grad_(False)
+    try:
+        schedule = Schedule.from_card(meaning.card.schedule)
+    except ValueError as error:
+        raise CheckpointError(f"The diffusion schedule of {path.name} is impossible: {error}") from None
+    return SynDiffTranslator(meaning.card, sha256(path), network, schedule, meaning.warnings)
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What is known about a generator before it is built."""
+
+    card: Card
+    inference: Inference
+    warnings: tuple[str, ...]
+
+
+def read_meaning(path: Path, contents: Contents, card: Card | Mapping[str, Any] | None = None) -> Meaning:
+    """Combine the weights, what the file says, its sidecar and the caller's card.
+
+    Raises
+    ------
+    CheckpointError
+        If the weights are of another network or contradict the card.
+    """
+    if not looks_like_generator(contents.state):
+        names = ", ".join(sorted(contents.state)[:3])
+        raise CheckpointError(f"{path.name} holds no SynDiff generator; its weights are called {names} ...")
+    shapes = {name: tuple(weight.shape) for name, weight in contents.state.items()}
+    given = given_card(path, card)
+    said, doubts = _believable(shapes, contents.card, given)
+    known = dict(said)
+    overlay(known, given)
+    inference = infer(shapes, {**known.get("architecture", {}), **known.get("schedule", {})})
+    assumed = list(inference.assumed) + [n for n in ("normalisation",) if n not in known]
+    full = complete(
+        known,
+        path,
+        kind="translator",
+        family="syndiff",
+        architecture=architecture_of(inference.config),
+        schedule=schedule_of(inference.config),
+        inferred=inference.inferred,
+        assumed=tuple(assumed),
+        missing=tuple(unknown_modalities(known)),
+    )
+    return Meaning(full, inference, (*contents.warnings, *doubts))
+
+
+def _believable(
+    shapes: Mapping[str, tuple[int, ...]], said: Mapping[str, Any], given: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """Drop what the settings of a training archive say against its weights; the runs change them."""
+    if not said.get("architecture"):
+        return dict(said), []
+    caller = {**given.get("architecture", {}), **given.get("schedule", {})}
+    settings = dict(said["architecture"])
+    dropped = []
+    for names in [(name,) for name in settings if name not in _TOGETHER] + [_TOGETHER]:
+        part = {name: settings[name] for name in names if name in settings and name not in caller}
+        try:
+            infer(shapes, {**caller, **part})
+        except CheckpointError:
+            if part:
+                dropped += list(part)
+    for name in dropped:
+        del settings[name]
+    warnings = (
+        [f"Its settings contradict its weights in {', '.join(dropped)}; the weights are right."]
+        if dropped
+        else []
+    )
+    return {**said, "architecture": settings}, warnings
+
+
+# Only together do these two say on which levels attention is.
+_TOGETHER = ("image_size", "attn_resolutions")
+
+
+def save(
+    network: nn.Module | Mapping[str, Tensor],
+    card: Card | Mapping[str, Any],
+    path: str | Path,
+    half: bool = False,
+) -> Path:
+    """Save a translator as safetensors with its card in the header, atomically.
+
+    Parameters
+    ----------
+    network
+        The network or its weights.
+    card
+        Its card.
+    path
+        Ends in ``.safetensors``.
+    half
+        Store real numbers as float16: half the size; `load` restores float32.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    InputError
+        If the name has another ending.
+    CheckpointError
+        If a weight does not fit into float16.
+    """
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise InputError(f"A checkpoint is saved as NAME.safetensors, not {path.name}.")
+    state = network.state_dict() if isinstance(network, nn.Module) else network
+    if isinstance(network, NCSNpp) and isinstance(card, Card):
+        card = card.model_copy(update=_described_by(network.config))
+    tensors = {}
+    for name, weight in state.items():
+        value = weight.detach().cpu()
+        if half and value.is_floating_point():
+            value = value.to(torch.float16)
+            if not torch.isfinite(value).all():
+                raise CheckpointError(f"{name} is too large for half precision; save it with half=False.")
+        tensors[name] = value.contiguous().clone()
+    if not isinstance(card, Card):
+        card = Card(**{"kind": "translator", "family": "syndiff", **card})
+    text = card.model_dump_json(exclude_defaults=True)
+    atomic_write(path, to_safetensors(tensors, metadata={HEADER_KEY: text}))
+    return path
+
+
+def _described_by(config: GeneratorConfig) -> dict[str, Any]:
+    return {"architecture": architecture_of(config), "schedule": schedule_of(config)}

@@ -1,0 +1,298 @@
+"""Translate an image of any size with a translator that takes tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, Protocol, Self, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_pseudolabel.control import Control, Stage
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.translators.noise import DiffusionNoise
+from napari_pseudolabel.models.translators.schedule import Schedule
+from napari_pseudolabel.tiling import (
+    Grid,
+    KnownLimits,
+    Plan,
+    PositionNoise,
+    TileSettings,
+    Window,
+    blend_tiles,
+    crop,
+    home_of_planes,
+    make_grid,
+    make_plan,
+    pad,
+    run_tiles,
+    with_back_off,
+)
+
+Mode = Literal["joint", "tiled"]
+
+_DEFAULT_TILE = 256  # for networks without attention, which do not care
+
+
+class TileTranslator(Protocol):
+    """What `translate` needs of a translator.
+
+    Attributes
+    ----------
+    network
+        Diffusive: ``network(x, step, latent)`` with x (B, 2, H, W), step (B,) int64 and latent
+        (B, nz); channel 0 of the output is the predicted clean target. One pass: ``network(x)``
+        with x (B, 1, H, W). Images in [-1, 1].
+    diffusive
+        Which of the two.
+    stride
+        H and W must be multiples of this.
+    """
+
+    @property
+    def card(self) -> Card: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def stride(self) -> int: ...
+    @property
+    def diffusive(self) -> bool: ...
+    @property
+    def network(self) -> Callable[..., Any]: ...
+    def to(self, device: torch.device) -> Self: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Translation:
+    """A translated image.
+
+    Attributes
+    ----------
+    samples
+        (K, H, W) float32 in [0, 1].
+    mean
+        (H, W) float32, over the samples.
+    spread
+        (H, W) float32, standard deviation over the samples; None if there is only one.
+    plan
+        The tiles, the batch and the device that were used.
+    notes
+        Sentences for the person: what was reduced, rounded or is doubtful.
+    """
+
+    samples: NDArray[np.float32]
+    mean: NDArray[np.float32]
+    spread: NDArray[np.float32] | None
+    plan: Plan
+    notes: tuple[str, ...] = ()
+
+
+def translate(
+    translator: TileTranslator,
+    plane: NDArray[np.floating],
+    *,
+    samples: int = 1,
+    seed: int = 0,
+    origin: tuple[int, int] = (0, 0),
+    mode: Mode = "joint",
+    settings: TileSettings = TileSettings(),
+    limits: KnownLimits | None = None,
+    control: Control = Control(),
+) -> Translation:
+    """Translate one plane.
+
+    Parameters
+    ----------
+    translator
+        A loaded translator.
+    plane
+        (H, W) float in [0, 1], on the pixel grid of the model, normalised with the whole layer.
+    samples
+        How many translations to draw. A one-pass translator has only one answer.
+    seed
+        0 .. 2**32 - 1. The same seed gives the same translation, whatever the batch, the order of
+        the tiles or the machine (up to float32 rounding of the network).
+    origin
+        (y, x) of the plane in a larger image: a crop gets the noise of the whole image.
+    mode
+        "joint" blends the predicted image over all tiles after every diffusion step. "tiled" takes each tile
+        through all steps and blends the results: tiles are independent, seams are more likely.
+    settings
+        Tile, overlap, batch and device; by default the tile is that of the training.
+    limits
+        Remembers what fitted into memory, between calls.
+    control
+        Progress in tiles times steps, and cancel within one batch.
+
+    Returns
+    -------
+    Translation
+
+    Raises
+    ------
+    InputError
+        If the plane or a parameter cannot be used.
+    DeviceError
+        If the device is missing, or memory ran out on the smallest plan.
+    Cancelled
+        If the person cancelled.
+
+    Notes
+    -----
+    The sampler is that of SynDiff (Özbey et al. 2023): from t = T - 1 to 0 the network predicts the
+    clean image, and the next state is drawn from the posterior of the diffusion. Because all noise
+    belongs to positions, blending the predictions equals blending the states.
+    """
+    source = _as_source(plane)
+    if mode not in get_args(Mode):
+        raise InputError(f"There is no translation mode “{mode}”; use joint or tiled.")
+    if samples < 1:
+        raise InputError(f"{samples} samples cannot be drawn; ask for 1 or more.")
+    training_size = translator.card.architecture.get("image_size")
+    plan = make_plan(settings, tile=training_size or _DEFAULT_TILE, stride=translator.stride)
+    notes = []
+    if samples > 1 and not translator.diffusive:
+        notes.append("This translator always gives the same answer: one sample was computed.")
+        samples = 1
+
+    def attempt(plan: Plan) -> NDArray[np.float32]:
+        job = _Job(translator.to(plan.device), source, plan, seed, origin)
+        stage = control.stage("Translating", samples * job.units)
+        return np.stack([job.run(sample, mode, stage) for sample in range(samples)])
+
+    images, plan = with_back_off(attempt, plan, translator.sha256, limits=limits, stride=translator.stride)
+    if training_size and plan.tile != training_size:
+        notes.append(
+            f"The translator was trained on tiles of {training_size} pixels, not {plan.tile}; "
+            "look closely at the result."
+        )
+    images = np.clip((images + 1) / 2, 0, 1)
+    spread = images.std(axis=0) if samples > 1 else None
+    return Translation(images, images.mean(axis=0), spread, plan, (*plan.notes, *notes))
+
+
+def _as_source(plane: NDArray[np.floating]) -> Tensor:
+    """Check a plane and bring it from [0, 1] to the networks' [-1, 1]: (1, H, W)."""
+    array = np.asarray(plane, dtype=np.float32)
+    if array.ndim != 2 or array.size == 0:
+        raise InputError(f"A translation needs one 2D plane, not an array of shape {array.shape}.")
+    if not (array.min() >= -1e-3 and array.max() <= 1 + 1e-3):  # False for NaN too
+        raise InputError(
+            "A translation needs intensities from 0 to 1 without NaN; normalise the image first."
+        )
+    return torch.from_numpy(array * 2 - 1)[None]
+
+
+class _Job:
+    """One plane with one translator on one plan."""
+
+    def __init__(
+        self, translator: TileTranslator, source: Tensor, plan: Plan, seed: int, origin: tuple[int, int]
+    ) -> None:
+        self.network = translator.network
+        self.source = source
+        self.plan = plan
+        self.seed = seed
+        self.origin = origin
+        height, width = source.shape[1:]
+        self.grid: Grid = make_grid(height, width, plan.tile, plan.overlap, translator.stride)
+        self.window = Window.of(self.grid)
+        self.schedule: Schedule | None = None
+        self.latent_size = 0
+        if translator.diffusive:
+            self.schedule = Schedule.from_card(translator.card.schedule)
+            self.latent_size = int(translator.card.architecture["nz"])
+
+    @property
+    def units(self) -> int:
+        """Tiles times steps of one sample."""
+        return len(self.grid) * (1 if self.schedule is None else self.schedule.steps)
+
+    def run(self, sample: int, mode: Mode, stage: Stage) -> NDArray[np.float32]:
+        """Return one translation in [-1, 1]: (H, W)."""
+        if self.schedule is None:
+            return self._blended(lambda tiles, origins: self.network(tiles), stage)
+        with torch.inference_mode():
+            if mode == "joint":
+                return self._joint(self.schedule, sample, stage)
+            return self._tiled(self.schedule, sample, stage)
+
+    def _blended(
+        self, function: Callable[[Tensor, Tensor], Tensor], stage: Stage | None
+    ) -> NDArray[np.float32]:
+        return run_tiles(
+            self.source,
+            function,
+            self.grid,
+            self.window,
+            batch=self.plan.batch,
+            device=self.plan.device,
+            control_stage=stage,
+        )[0]
+
+    def _noise(self, sample: int, device: torch.device) -> DiffusionNoise:
+        return DiffusionNoise(PositionNoise(self.seed, sample, device), self.origin)
+
+    def _predict(self, step: int, latent: Tensor, state: Tensor, origins: Tensor) -> Tensor:
+        """Return the predicted clean target of tiles (B, 2, h, w): (B, 1, h, w)."""
+        count = len(state)
+        steps = torch.full((count,), step, dtype=torch.int64, device=state.device)
+        if state.device.type == "cpu":
+            # Same numbers, but convolutions on a CPU are 1.2 to 1.4 times as fast (measured) with channels last.
+            state = state.contiguous(memory_format=torch.channels_last)
+        prediction: Tensor = self.network(state, steps, latent.expand(count, -1))
+        return prediction[:, :1]
+
+    def _tiled(self, schedule: Schedule, sample: int, stage: Stage) -> NDArray[np.float32]:
+        noise = self._noise(sample, self.plan.device)
+
+        def all_steps(tiles: Tensor, origins: Tensor) -> Tensor:
+            state = torch.cat([noise.initial(origins, self.grid.tile), tiles], dim=1)
+            for step in reversed(range(schedule.steps)):
+                clean = self._predict(step, noise.latent(step, self.latent_size), state, origins)
+                _step_back(schedule, step, state[:, :1], clean)
+                if step:
+                    deviation = _deviation(schedule, step)
+                    state[:, :1].add_(noise.posterior(step, origins, self.grid.tile), alpha=deviation)
+                stage.advance(len(tiles))
+            return state[:, :1]
+
+        return self._blended(all_steps, None)
+
+    def _joint(self, schedule: Schedule, sample: int, stage: Stage) -> NDArray[np.float32]:
+        device = self.plan.device
+        # The state, the source, the prediction, and room for the noise and the cropped source.
+        home = home_of_planes(device, planes=5, grid=self.grid)
+        noise = self._noise(sample, home)
+        corner = torch.tensor([[self.grid.rows.first, self.grid.columns.first]])
+        shape = self.grid.padded_shape
+        state = torch.cat([noise.initial(corner, shape)[0], pad(self.source.to(home), self.grid)])
+        for step in reversed(range(schedule.steps)):
+            latent = noise.latent(step, self.latent_size).to(device)
+            clean = blend_tiles(
+                state,
+                partial(self._predict, step, latent),
+                self.grid,
+                self.window,
+                batch=self.plan.batch,
+                device=device,
+                control_stage=stage,
+            )
+            _step_back(schedule, step, state[:1], clean)
+            if step:
+                state[:1].add_(noise.posterior(step, corner, shape)[0], alpha=_deviation(schedule, step))
+        return crop(state[:1], self.grid)[0].cpu().numpy()
+
+
+def _step_back(schedule: Schedule, step: int, state: Tensor, clean: Tensor) -> None:
+    """Replace the state by the mean of the posterior of the state before it, given the clean image."""
+    state.mul_(float(schedule.c2[step])).add_(clean, alpha=float(schedule.c1[step]))
+
+
+def _deviation(schedule: Schedule, step: int) -> float:
+    return float((0.5 * schedule.log_variance[step]).exp())

@@ -1,0 +1,53 @@
+"""Compare and check weights, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from napari_pseudolabel.errors import CheckpointError
+
+Shape = tuple[int, ...]
+
+_SHOWN = 4
+
+
+def finite_float32(path: Path, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return weights as float32, or raise a CheckpointError if one is not a finite number."""
+    result = {}
+    for name, weight in state.items():
+        if not weight.is_floating_point():
+            raise CheckpointError(f"{name} in {path.name} holds {weight.dtype} instead of real numbers.")
+        result[name] = weight.to(torch.float32)
+        if not torch.isfinite(result[name]).all():
+            raise CheckpointError(
+                f"{name} in {path.name} holds values that are not finite; the training failed."
+            )
+    return result
+
+
+def describe_mismatch(found: Mapping[str, Shape], expected: Mapping[str, Shape]) -> str:
+    """Say in words how two sets of names and shapes differ; empty if they do not."""
+    missing = [n for n in expected if n not in found]
+    extra = [n for n in found if n not in expected]
+    wrong = [
+        f"{n} is {by(found[n])} instead of {by(expected[n])}"
+        for n in expected
+        if n in found and tuple(found[n]) != tuple(expected[n])
+    ]
+    parts = [f"{_some(missing)} missing"] if missing else []
+    parts += [f"{_some(extra)} unexpected"] if extra else []
+    parts += [_some(wrong)] if wrong else []
+    return "; ".join(parts)
+
+
+def _some(items: list[str]) -> str:
+    rest = len(items) - _SHOWN
+    return ", ".join(items[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def by(shape: Shape) -> str:
+    """Write a shape as "2 x 3"."""
+    return " x ".join(str(n) for n in shape) or "a single number"

@@ -1,0 +1,146 @@
+"""Adaptation: translate an image into the labelled modality and segment it there.
+
+Source: "Unpaired Modality Translation for Pseudo Labeling of Histology Images" (arXiv 2412.02858).
+The labels belong to the original image, because a translation keeps every structure in its place;
+`shift` checks that it did.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.imaging import IntensityRange, resample_to
+from napari_pseudolabel.imaging.registration import shift
+from napari_pseudolabel.labels.confidence import agreement, class_confidence
+from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.segmenters.base import Segmenter
+from napari_pseudolabel.models.translators.base import Translator
+from napari_pseudolabel.models.translators.translate import Translation, translate
+from napari_pseudolabel.strategies.description import LabelSettings
+from napari_pseudolabel.tiling import KnownLimits, Plan
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """Labels and confidence of one plane, and how well the samples agree (None with one)."""
+
+    labels: NDArray[np.uint8]
+    confidence: NDArray[np.float32]
+    agreement: float | None
+
+
+def translate_plane(
+    plane: NDArray[np.float32],
+    translator: Translator,
+    factor: float,
+    settings: LabelSettings,
+    *,
+    origin: tuple[int, int],
+    limits: KnownLimits,
+    control: Control,
+) -> Translation:
+    """Translate one plane of an image.
+
+    Parameters
+    ----------
+    plane
+        (H, W) float32 in [0, 1], on the grid of the image.
+    factor
+        Pixels on the translator's grid per pixel of the image.
+    origin
+        (y, x) of the plane in the whole image, in pixels of the image.
+
+    Returns
+    -------
+    Translation
+        On the translator's grid.
+    """
+    height, width = plane.shape
+    grid = resample_to(plane, (max(1, round(height * factor)), max(1, round(width * factor))))
+    y, x = (round(position * factor) for position in origin)
+    return translate(
+        translator,
+        grid,
+        samples=settings.samples,
+        seed=settings.seed,
+        origin=(y, x),
+        mode=settings.mode,
+        settings=settings.tiles,
+        limits=limits,
+        control=control,
+    )
+
+
+def shift_px(
+    plane: NDArray[np.float32], translation: NDArray[np.float32]
+) -> tuple[float, float] | None:
+    """Shift (y, x) in pixels between a plane and its translation, both on the grid of the image."""
+    if min(plane.shape) < 32 or plane.std() == 0 or translation.std() == 0:
+        return None  # too little to register
+    y, x = shift(plane, translation)
+    return float(y), float(x)
+
+
+def segment_samples(
+    samples: NDArray[np.float32],
+    segmenter: Segmenter,
+    factor: float,
+    shape: tuple[int, int],
+    settings: LabelSettings,
+    *,
+    limits: IntensityRange | None,
+    control: Control,
+) -> Segmentation:
+    """Segment translated samples (or one raw plane) and bring the labels to the grid of the image.
+
+    Parameters
+    ----------
+    samples
+        (K, H, W) float32 raw values for the segmenter.
+    factor
+        Pixels on the segmenter's grid per pixel of the samples.
+    shape
+        (Y, X) of the result.
+    limits
+        Raw values that become 0 and 1 in the segmenter, where it normalises by percentiles.
+
+    Notes
+    -----
+    Probabilities are interpolated, not labels: class borders come out smooth, and probabilities are
+    what the confidence needs.
+    """
+    total = None
+    labels = []
+    for sample in samples:
+        height, width = sample.shape
+        grid = resample_to(sample, (max(1, round(height * factor)), max(1, round(width * factor))))
+        probabilities = segmenter.probabilities(
+            grid, settings=settings.tiles, control=control, limits=limits
+        )
+        probabilities = resample_to(probabilities, shape)
+        labels.append(segmenter.labels(probabilities))
+        total = probabilities if total is None else total + probabilities
+    assert total is not None
+    mean = total / np.float32(len(samples))
+    return Segmentation(
+        segmenter.labels(mean), class_confidence(mean, segmenter.classes), agreement(labels)
+    )
+
+
+def as_raw(translation: NDArray[np.float32], card: Card) -> NDArray[np.float32]:
+    """Bring translated values in [0, 1] to the raw values a segmenter was trained on.
+
+    nnU-Net folders do not say their range; those of the method were trained on 8-bit images.
+    """
+    if card.normalisation.kind == "range":
+        return translation * (card.normalisation.high - card.normalisation.low) + card.normalisation.low
+    return translation * np.float32(255) if card.family == "nnunet" else translation
+
+
+def used(plan: Plan) -> tuple[int, int, int, str]:
+    """Tile, overlap, batch and device of a plan, for the report."""
+    return plan.tile, plan.overlap, plan.batch, str(plan.device)

@@ -1,0 +1,94 @@
+"""How an image is cut into tiles: what the person asked for, and what is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.tiling.devices import pick_device
+
+_BATCH_PIXELS = {"cpu": 256 * 256, "mps": 4 * 256 * 256, "cuda": 8 * 256 * 256}
+_LARGEST_BATCH = 32
+
+
+@dataclass(frozen=True)
+class TileSettings:
+    """What the person asked for; None leaves the choice to the model and the device.
+
+    Attributes
+    ----------
+    tile
+        Side of the square tiles in pixels of the model's grid.
+    overlap
+        Pixels that neighbouring tiles share at least.
+    batch
+        Tiles computed at once.
+    device
+        A name that `pick_device` understands.
+    """
+
+    tile: int | None = None
+    overlap: int | None = None
+    batch: int | None = None
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is used: `tile`, `overlap` and `batch` as in `TileSettings`, a device that exists, and
+    `notes`, sentences for the person about everything that differs from what was asked."""
+
+    tile: int
+    overlap: int
+    batch: int
+    device: torch.device
+    notes: tuple[str, ...] = ()
+
+
+def make_plan(settings: TileSettings, *, tile: int, overlap: int | None = None, stride: int = 1) -> Plan:
+    """Turn settings into a plan for one model.
+
+    Parameters
+    ----------
+    settings
+        What the person asked for.
+    tile
+        The model's own tile size (that of its training), used if the person named none.
+    overlap
+        The model's own overlap; by default a quarter of the tile.
+    stride
+        The model takes only tiles whose sides are multiples of this many pixels.
+
+    Raises
+    ------
+    InputError
+        If a number is out of range.
+    DeviceError
+        If the device is not there.
+    """
+    notes = []
+    wanted = tile if settings.tile is None else settings.tile
+    if wanted < 1:
+        raise InputError(f"A tile of {wanted} pixels is too small; use {tile}, the model's own.")
+    side = -(-wanted // stride) * stride
+    if settings.tile is not None and side != wanted:
+        notes.append(f"The model's tiles are multiples of {stride} pixels: used {side}, not {wanted}.")
+    if settings.overlap is not None:
+        shared = settings.overlap
+    elif overlap is not None and settings.tile is None:
+        shared = overlap
+    else:
+        shared = side // 4
+    if not 0 <= shared <= side // 2:
+        raise InputError(
+            f"An overlap of {shared} pixels does not fit tiles of {side}; use 0 to {side // 2} pixels."
+        )
+    device = pick_device(settings.device)
+    batch = settings.batch
+    if batch is None:
+        batch = min(max(_BATCH_PIXELS[device.type] // side**2, 1), _LARGEST_BATCH)
+    if batch < 1:
+        raise InputError(f"A batch of {batch} tiles is too small; use 1 or more.")
+    return Plan(side, shared, batch, device, tuple(notes))

@@ -1,0 +1,117 @@
+"""Folders of images, and of labels with the same names, as planes on the model's grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging import Image, intensity_range, labels_to, normalise, read, resample
+from napari_pseudolabel.imaging.scale import Scale
+
+SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".zarr")
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How the images of one folder are brought to the model's grid and to [0, 1].
+
+    Attributes
+    ----------
+    scale
+        What is known about the sizes in the images; see `Scale`.
+    model_pixel_um, model_object_px
+        Pixel size and object size on the model's grid.
+    percentiles
+        Percentiles of each image that become 0 and 1.
+    """
+
+    scale: Scale = Scale()
+    model_pixel_um: float | None = None
+    model_object_px: float | None = None
+    percentiles: tuple[float, float] = (0.5, 99.5)
+
+    def factor(self, image: Image) -> float:
+        """Pixels on the model's grid per pixel of `image`."""
+        pixel = image.placement.pixel_size_um()
+        return self.scale.to_model(pixel, self.model_pixel_um, self.model_object_px)[0]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledPlane:
+    """One training image: (H, W) float32 in [0, 1] and (H, W) uint8 labels, on the model's grid."""
+
+    name: str
+    image: NDArray[np.float32]
+    labels: NDArray[np.uint8]
+
+
+def image_planes(folder: Path, preparation: Preparation) -> list[NDArray[np.float32]]:
+    """All planes of all images of a folder, (H, W) float32 in [0, 1].
+
+    Raises
+    ------
+    InputError
+        If the folder is missing or holds no image, or an image cannot be read.
+    """
+    return [plane for path in _files(folder) for plane in prepare(read(path), preparation)]
+
+
+def labelled_planes(images: Path, labels: Path, preparation: Preparation) -> list[LabelledPlane]:
+    """Images with the label file of the same name.
+
+    Raises
+    ------
+    InputError
+        If a label file is missing or has another shape than its image.
+    """
+    by_stem = {_stem(path): path for path in _files(labels)}
+    found = []
+    for path in _files(images):
+        stem = _stem(path)
+        if stem not in by_stem:
+            raise InputError(f"{labels} holds no label file for {path.name}; it should be called {stem}.png or .tif.")
+        image, truth = read(path), read(by_stem[stem])
+        if image.shape != truth.shape:
+            raise InputError(
+                f"{path.name} is {_size(image.shape)} but its labels are {_size(truth.shape)}; they must match."
+            )
+        planes = prepare(image, preparation)
+        for index, plane in zip(truth.planes(), planes, strict=True):
+            values = truth.plane(index, None)
+            if not np.array_equal(values, values.astype(np.uint8)):
+                raise InputError(f"{by_stem[stem].name} is no label image: its values are not integers 0 to 255.")
+            found.append(LabelledPlane(path.name, plane, labels_to(values.astype(np.uint8), plane.shape)))
+    return found
+
+
+def prepare(image: Image, preparation: Preparation) -> list[NDArray[np.float32]]:
+    """Normalise and resample every plane of an image."""
+    low, high = preparation.percentiles
+    limits = intensity_range(image, kind="percentile", low=low, high=high)
+    factor = preparation.factor(image)
+    # Normalised first: the percentiles are those of the untouched layer.
+    return [resample(normalise(image.plane(index, None), limits), factor) for index in image.planes()]
+
+
+def _files(folder: Path) -> Sequence[Path]:
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder; give the folder that holds the images.")
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    if not files:
+        raise InputError(f"{folder} holds no images ({', '.join(SUFFIXES)}).")
+    return files
+
+
+def _stem(path: Path) -> str:
+    return path.name.split(".")[0]
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
+
+

@@ -1,0 +1,152 @@
+"""napari layers as images: what the axes are, where the pixels lie, and the data without copying it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging import Image, Placement
+
+if TYPE_CHECKING:
+    from napari.layers import Image as ImageLayer
+    from napari.layers import Layer
+
+_WORDS = {
+    "t": "T",
+    "time": "T",
+    "frame": "T",
+    "z": "Z",
+    "depth": "Z",
+    "plane": "Z",
+    "slice": "Z",
+    "c": "C",
+    "ch": "C",
+    "channel": "C",
+    "channels": "C",
+}
+
+
+def image_of(layer: ImageLayer, channel_axis: int | None = None) -> Image:
+    """Look at an Image layer as an image; nothing is read or copied.
+
+    Parameters
+    ----------
+    layer
+        2D, stack, time series, RGB(A) or multiscale (its level 0), of numpy, dask or zarr data.
+    channel_axis
+        Axis that holds channels; None for the axis whose label says so ("c", "channel"), if any.
+
+    Raises
+    ------
+    InputError
+        When the layer has other than two to four axes besides channels, or a rotation mixes the
+        channels with other axes.
+    """
+    data: Any = layer.data[0] if layer.multiscale else layer.data
+    axes = axes_of(layer, channel_axis)
+    placement = placement_of(layer)
+    if "C" in axes:
+        placement = placement.drop_axis(axes.index("C"))
+    return Image(data, axes, placement, layer.name, source_path(layer))
+
+
+def axes_of(layer: ImageLayer, channel_axis: int | None = None) -> str:
+    """One letter per axis of the data of a layer, see `imaging.Image`.
+
+    Axis labels and units decide where they can; the axis before Y and X is depth otherwise.
+    """
+    labels = [_WORDS.get(str(label).strip().lower()) for label in layer.axis_labels]
+    channel = channel_axis
+    if channel is None and not layer.rgb and "C" in labels:
+        channel = labels.index("C")
+    rest = [axis for axis in range(layer.ndim) if axis != channel]
+    if not 2 <= len(rest) <= 4:
+        raise InputError(
+            f"{layer.name} has {len(rest)} axes besides channels, but two to four can be labelled; "
+            "slice it to planes, a stack or a time series."
+        )
+    letters: dict[int, str] = {rest[-2]: "Y", rest[-1]: "X"}
+    leading = rest[:-2]
+    for axis in leading:
+        found = labels[axis]
+        if found in ("T", "Z") and found not in letters.values():
+            letters[axis] = found
+        elif _is_time(layer, axis) and "T" not in letters.values():
+            letters[axis] = "T"
+    free = [letter for letter in ("Z", "T") if letter not in letters.values()]
+    for axis in reversed(leading):
+        if axis not in letters:
+            letters[axis] = free.pop(0)
+    if channel is not None:
+        letters[channel] = "C"
+    return "".join(letters[axis] for axis in range(layer.ndim)) + ("S" if layer.rgb else "")
+
+
+def possible_channel_axis(layer: ImageLayer, most: int = 8) -> int | None:
+    """First axis of a stack if it is so short that it may hold channels and nothing says otherwise."""
+    labels = [_WORDS.get(str(label).strip().lower()) for label in layer.axis_labels]
+    if layer.rgb or layer.ndim < 3 or "C" in labels or labels[0] in ("T", "Z"):
+        return None
+    length = int(layer.level_shapes[0][0] if layer.multiscale else layer.data.shape[0])
+    return 0 if length <= most and not _is_time(layer, 0) else None
+
+
+def placement_of(layer: Layer) -> Placement:
+    """Scale, translate, rotate, shear, affine, units and axis labels of a layer.
+
+    Matrices that do nothing become None, so that they do not stand in the way of dropping an axis.
+    """
+    return placement_from(
+        {
+            "scale": layer.scale,
+            "translate": layer.translate,
+            "rotate": layer.rotate,
+            "shear": layer.shear,
+            "affine": layer.affine.affine_matrix,
+            "units": layer.units,
+            "axis_labels": layer.axis_labels,
+        }
+    )
+
+
+def placement_from(attributes: dict[str, Any]) -> Placement:
+    """Placement out of the attributes of a layer as napari hands them to writers."""
+    scale = tuple(float(value) for value in attributes["scale"])
+    n = len(scale)
+    translate = attributes.get("translate")
+    units, labels = attributes.get("units"), attributes.get("axis_labels")
+    return Placement(
+        scale=scale,
+        translate=(0.0,) * n if translate is None else tuple(float(value) for value in translate),
+        rotate=_unless(attributes.get("rotate"), np.eye(n)),
+        shear=_unless(attributes.get("shear"), np.zeros(n * (n - 1) // 2)),
+        affine=_unless(attributes.get("affine"), np.eye(n + 1)),
+        units=None if units is None else tuple(str(unit) for unit in units),
+        axis_labels=None if labels is None else tuple(str(label) for label in labels),
+    )
+
+
+def source_path(layer: Layer) -> str | None:
+    """File the layer was read from, None if it was not."""
+    path = layer.source.path
+    return None if path is None else str(path)
+
+
+def unwrapped(item: Any) -> Any:
+    """The object behind the proxy that napari hands to plugins; a proxy lives too short to be remembered."""
+    return getattr(item, "__wrapped__", item)
+
+
+def _is_time(layer: Layer, axis: int) -> bool:
+    from napari_pseudolabel.imaging.units import is_time
+
+    return is_time(layer.units[axis])
+
+
+def _unless(matrix: Any, neutral: np.ndarray) -> np.ndarray | None:
+    if matrix is None:
+        return None
+    values = np.asarray(matrix, dtype=float)
+    return None if values.shape == neutral.shape and np.array_equal(values, neutral) else values

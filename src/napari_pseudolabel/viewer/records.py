@@ -1,0 +1,92 @@
+"""What the plugin writes into the metadata of the layers it makes, and how it finds them again.
+
+Layers are known by their unique id, never by their name. A duplicate made in napari carries the
+metadata of its original but has another id, so it counts as the person's own layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.viewer.images import source_path
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+    from napari_pseudolabel.strategies import PseudoLabel
+
+KEY = "napari_pseudolabel"
+Role = Literal["labels", "confidence", "translation"]
+
+
+def record_of(layer: Layer) -> dict[str, Any] | None:
+    """The plugin's record in the metadata of a layer, None if there is none."""
+    return record_in(layer.metadata)
+
+
+def record_in(metadata: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The plugin's record in metadata, None if there is none."""
+    record = metadata.get(KEY)
+    return record if isinstance(record, dict) and "role" in record else None
+
+
+def classes_of(layer: Layer) -> tuple[LabelClass, ...]:
+    """Classes of a layer that the plugin made; empty if it did not, or knows none."""
+    found = (record_of(layer) or {}).get("classes", ())
+    return tuple(LabelClass.model_validate(one) for one in found)
+
+
+def is_ours(layer: Layer) -> bool:
+    """True for a layer that the plugin made."""
+    record = record_of(layer)
+    return record is not None and record.get("uid") == str(layer.unique_id)
+
+
+def find(viewer: ViewerModel, source: Layer, role: Role) -> Layer | None:
+    """The layer of a role that the plugin made for a source layer, None if it is gone."""
+    wanted = str(source.unique_id)
+    for layer in viewer.layers:
+        if is_ours(layer):
+            record = record_of(layer)
+            if record and record["role"] == role and record["source"]["uid"] == wanted:
+                return layer
+    return None
+
+
+def source_layer(viewer: ViewerModel, layer: Layer) -> Layer | None:
+    """The layer from which one of ours was made, None if it is gone or `layer` is not ours."""
+    record = record_of(layer)
+    uid = (record or {}).get("source", {}).get("uid")
+    return next((one for one in viewer.layers if str(one.unique_id) == uid), None)
+
+
+def write_record(layer: Layer, role: Role, source: Layer, result: PseudoLabel) -> None:
+    """Note in the metadata of a layer that `result` was written into it.
+
+    Runs on parts of the image add up; those whose pixels were all written again are forgotten.
+    """
+    region = result.region
+    run = {
+        **result.report.provenance(),
+        "region": [region.y0, region.x0, region.y1, region.x1],
+        "planes": [list(index) for index in result.planes],
+    }
+    before = (record_of(layer) or {}).get("runs", []) if is_ours(layer) else []
+    layer.metadata[KEY] = {
+        "version": 1,
+        "uid": str(layer.unique_id),
+        "role": role,
+        "source": {"uid": str(source.unique_id), "name": source.name, "path": source_path(source)},
+        "classes": [one.model_dump() for one in result.classes],
+        "runs": [*(old for old in before if not _covers(run, old)), run],
+    }
+
+
+def _covers(new: dict[str, Any], old: dict[str, Any]) -> bool:
+    (y0, x0, y1, x1), (b0, a0, b1, a1) = new["region"], old["region"]
+    inside = y0 <= b0 and x0 <= a0 and b1 <= y1 and a1 <= x1
+    planes = {tuple(index) for index in new["planes"]}
+    return inside and all(tuple(index) in planes for index in old["planes"])

@@ -1,0 +1,165 @@
+"""Files and folders that appear complete or not at all.
+
+Everything is written beside its destination under a temporary name, brought to the disk (fsync)
+and then renamed (``os.replace``), which the system does in one step. An error, a cancel or a kill
+before that leaves the destination as it was.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from napari_pseudolabel.errors import InputError
+
+
+@contextmanager
+def atomic_file(path: str | Path) -> Iterator[Path]:
+    """Hand out the temporary path of one file, see `atomic_files`."""
+    with atomic_files(path) as (temporary,):
+        yield temporary
+
+
+@contextmanager
+def atomic_files(*paths: str | Path) -> Iterator[tuple[Path, ...]]:
+    """Hand out temporary paths; when the block ends well, they replace `paths`, all or none.
+
+    The temporary files exist, empty, from the start. All are complete on disk before the first is
+    renamed. Should a rename fail, those before it are taken back.
+
+    Raises
+    ------
+    InputError
+        When the folder is missing or cannot be written to, a destination is a folder, or the disk
+        is full; nothing was changed then.
+    """
+    targets = tuple(Path(path) for path in paths)
+    temporaries = tuple(_beside(target) for target in targets)
+    try:
+        for target, temporary in zip(targets, temporaries, strict=True):
+            _check_target(target)
+            temporary.touch(exist_ok=False)
+        yield temporaries
+        for temporary in temporaries:
+            _sync(temporary)
+        _replace_all(temporaries, targets)
+    except OSError as error:
+        raise _sentence(targets, error) from error
+    finally:
+        for temporary in temporaries:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """Hand out an empty temporary folder; when the block ends well, it replaces `path`.
+
+    A folder that was there before disappears only after the new one is complete on disk.
+
+    Raises
+    ------
+    InputError
+        When the parent is missing or cannot be written to, or `path` is a file.
+    """
+    target = Path(path)
+    temporary, old = _beside(target), _beside(target)
+    try:
+        _check_parent(target)
+        if target.exists() and not target.is_dir():
+            raise InputError(f"{target} is a file, but a folder is to be written; choose another name.")
+        temporary.mkdir()
+        yield temporary
+        for child in sorted(temporary.rglob("*")):
+            if child.is_file():
+                _sync(child)
+        if target.exists():
+            os.replace(target, old)
+        try:
+            os.replace(temporary, target)
+        except OSError:
+            if old.exists():
+                os.replace(old, target)
+            raise
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise _sentence((target,), error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if target.exists():
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a UTF-8 text file atomically; raises as `atomic_files` does."""
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.tmp")
+
+
+def _check_parent(target: Path) -> None:
+    if not target.parent.is_dir():
+        raise InputError(f"The folder {target.parent} does not exist; create it or choose another.")
+
+
+def _check_target(target: Path) -> None:
+    _check_parent(target)
+    if target.is_dir():
+        raise InputError(f"{target} is a folder, but a file is to be written; choose another name.")
+
+
+def _sentence(targets: tuple[Path, ...], error: OSError) -> InputError:
+    names = ", ".join(target.name for target in targets)
+    reason = error.strerror or str(error)
+    return InputError(
+        f"{names} could not be written to {targets[0].parent} ({reason}); "
+        "nothing was changed, choose another folder or make room."
+    )
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring renames in `folder` to the disk; Windows has no such call and needs none."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _replace_all(temporaries: tuple[Path, ...], targets: tuple[Path, ...]) -> None:
+    backups: dict[Path, Path] = {}
+    done: list[Path] = []
+    try:
+        if len(targets) > 1:
+            for target in targets:
+                if target.exists():
+                    backups[target] = _beside(target)
+                    shutil.copy2(target, backups[target])
+        for temporary, target in zip(temporaries, targets, strict=True):
+            os.replace(temporary, target)
+            done.append(target)
+    except BaseException:
+        for target in done:
+            if target in backups:
+                os.replace(backups[target], target)
+            else:
+                target.unlink(missing_ok=True)
+        raise
+    finally:
+        for backup in backups.values():
+            backup.unlink(missing_ok=True)
+    for folder in {target.parent for target in targets}:
+        _sync_folder(folder)

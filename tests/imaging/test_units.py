@@ -1,0 +1,47 @@
+import pint
+import pytest
+
+from napari_pseudolabel.imaging.units import canonical_unit, is_time, micrometres, ome_symbol, unit_or_pixel
+
+
+@pytest.mark.parametrize(
+    ("spelling", "size"),
+    [
+        *(
+            (text, 1.0)
+            for text in ("micrometer", "µm", "μm", "um", "UM", "micron", "microns", "\\u00B5m", " um ")
+        ),
+        ("nm", 1e-3),
+        ("nanometre", 1e-3),
+        ("mm", 1e3),
+        ("Å", 1e-4),
+        ("\u212b", 1e-4),
+        ("angstrom", 1e-4),
+        ("cm", 1e4),
+        ("m", 1e6),
+        ("inch", 25400.0),
+        (pint.Unit("nanometer"), 1e-3),
+    ],
+)
+def test_lengths_in_micrometres(spelling, size):
+    assert micrometres(spelling) == pytest.approx(size)
+
+
+@pytest.mark.parametrize("spelling", ["pixel", "px", "s", "second", "reference frame", "", "None"])
+def test_other_units_have_no_length(spelling):
+    assert micrometres(spelling) is None
+
+
+@pytest.mark.parametrize("spelling", ["nm", "µm", "Å", "mm", "s", "ms", "min", "h", "d", "pixel", "in", "pm"])
+def test_canonical_names_mean_the_same_to_pint(spelling):
+    assert pint.Unit(canonical_unit(spelling)) == pint.Unit(spelling)
+
+
+def test_symbols_and_times():
+    assert ome_symbol("micron") == "µm"
+    assert ome_symbol("pixel") == "pixel"
+    assert ome_symbol("furlong") is None
+    assert is_time("ms")
+    assert not is_time("um")
+    assert unit_or_pixel("reference frame") == "pixel"
+    assert unit_or_pixel("um") == "micrometer"

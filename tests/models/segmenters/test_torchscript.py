@@ -1,0 +1,143 @@
+"""TorchScript networks: the card says what they mean, and their code touches no files."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from napari_pseudolabel.errors import CheckpointError
+from napari_pseudolabel.models.segmenters import torchscript
+from napari_pseudolabel.models.segmenters.base import Segmenter, load_segmenter_file
+from napari_pseudolabel.tiling import TileSettings
+
+CARD = {
+    "classes": [{"name": "background", "value": 0}, {"name": "cell", "value": 1}],
+    "normalisation": {"kind": "range", "low": 0, "high": 255},
+}
+SETTINGS = TileSettings(tile=64, overlap=16, device="cpu")
+
+
+class Threshold(nn.Module):
+    """Bright pixels are cells."""
+
+    def __init__(self, softmax: bool = False) -> None:
+        super().__init__()
+        self.softmax = softmax
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits = torch.cat([0.5 - x, x - 0.5], 1) * 20
+        return logits.softmax(1) if self.softmax else logits
+
+
+class WritesAFile(nn.Module):
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        data = torch.from_file(self.name, True, 16)
+        return torch.cat([x, x + data[0]], 1)
+
+
+class SavesAFile(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        torch.save(x, "made_by_the_file")
+        return torch.cat([x, x], 1)
+
+
+def saved(network: nn.Module, path):
+    torch.jit.script(network).save(str(path))
+    return path
+
+
+@pytest.mark.parametrize("softmax", [False, True])
+def test_logits_or_probabilities_are_told_apart(tmp_path, softmax):
+    path = saved(Threshold(softmax), tmp_path / "t.pt")
+    (tmp_path / "t.card.json").write_text(json.dumps(CARD))
+    segmenter = load_segmenter_file(path)
+    assert isinstance(segmenter, Segmenter)
+    assert segmenter.card.architecture["output"] == ("probabilities" if softmax else "logits")
+    image = np.zeros((100, 130), np.float32)
+    image[20:50, 30:70] = 255
+    probabilities = segmenter.probabilities(image, settings=SETTINGS)
+    np.testing.assert_allclose(probabilities.sum(0), 1, atol=1e-5)
+    np.testing.assert_array_equal(segmenter.labels(probabilities), image > 0)
+
+
+def test_asks_for_what_is_missing(tmp_path):
+    path = saved(Threshold(), tmp_path / "t.pt")
+    with pytest.raises(CheckpointError, match=r"classes and normalisation; write them into t\.card\.json"):
+        torchscript.load(path)
+    with pytest.raises(CheckpointError, match="does not say its normalisation;"):
+        torchscript.load(path, {"classes": CARD["classes"]})
+
+
+def test_card_that_does_not_fit(tmp_path):
+    path = saved(Threshold(), tmp_path / "t.pt")
+    three = {**CARD, "classes": [*CARD["classes"], {"name": "other", "value": 2}]}
+    with pytest.raises(CheckpointError, match="2 outputs, but its card names 3 classes"):
+        torchscript.load(path, three)
+    with pytest.raises(CheckpointError, match="architecture|wrong at stride"):
+        torchscript.load(path, {**CARD, "architecture": {"stride": "large"}})
+    convolution = saved(nn.Conv2d(3, 2, 1), tmp_path / "c.pt")
+    with pytest.raises(CheckpointError, match=r"fails on a 64 x 64 image with 1 channel"):
+        torchscript.load(convolution, CARD)
+    assert (
+        torchscript.load(convolution, {**CARD, "architecture": {"in_channels": 3}}).card.kind == "segmenter"
+    )
+
+
+@pytest.mark.parametrize("kind", ["from_file", "save", "method", "library"])
+def test_code_that_touches_files_is_refused(tmp_path, monkeypatch, kind):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "bad.pt"
+    if kind == "from_file":
+        saved(WritesAFile("made_by_the_file"), path)
+    else:
+        source = saved(Threshold(), tmp_path / "good.pt")
+        line = {
+            "save": 'torch.save(x, "made_by_the_file")',
+            "method": 'x.save("made_by_the_file")',
+            "library": "x = ops.mylib.run(x)",
+        }[kind]
+        with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w") as new:
+            for name in old.namelist():
+                content = old.read(name)
+                if name.endswith(".py") and b"def forward" in content:
+                    content = content.replace(
+                        b"x: Tensor) -> Tensor:\n", f"x: Tensor) -> Tensor:\n    {line}\n".encode()
+                    )
+                    assert line.encode() in content
+                new.writestr(name, content)
+        source.unlink()
+    with pytest.raises(CheckpointError, match="which a checkpoint must not do"):
+        torchscript.load(path, CARD)
+    assert not (tmp_path / "made_by_the_file").exists()
+
+
+def test_the_refused_code_would_have_made_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.jit.script(WritesAFile("made_by_the_file"))(torch.zeros(1, 1, 4, 4))
+    assert (tmp_path / "made_by_the_file").exists()
+
+
+def test_other_files(tmp_path):
+    path = saved(Threshold(), tmp_path / "t.pt")
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(
+        CheckpointError, match="not a segmenter: it is no safetensors file, no TorchScript archive"
+    ):
+        load_segmenter_file(path)
+    torch.save({"a": torch.zeros(1)}, path)
+    with pytest.raises(CheckpointError, match="no TorchScript archive"):
+        torchscript.load(path, CARD)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/constants.pkl", b"x")
+    with pytest.raises(CheckpointError, match="incomplete or damaged"):
+        torchscript.load(path, CARD)

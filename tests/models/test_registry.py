@@ -1,0 +1,97 @@
+"""Names of checkpoints, and the cards beside them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from checkpoints import CONFIG, generator
+
+from napari_pseudolabel.errors import CheckpointError, InputError
+from napari_pseudolabel.models import (
+    Card,
+    Modality,
+    load_translator,
+    models_folder,
+    named_checkpoints,
+    read_sidecar,
+    registry,
+    resolve,
+    sidecar_path,
+    write_sidecar,
+)
+from napari_pseudolabel.models.translators import syndiff
+
+CARD = Card(kind="translator", family="syndiff", source=Modality(name="SEM"), target=Modality(name="TEM"))
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """Empty folders of samples and of the user."""
+    samples, user = tmp_path / "samples", tmp_path / "user"
+    for folder in (samples, user):
+        folder.mkdir()
+    monkeypatch.setattr(registry, "sample_folder", lambda: samples)
+    monkeypatch.setattr(registry, "models_folder", lambda: user)
+    return tmp_path
+
+
+def test_names_from_both_folders(home):
+    path = syndiff.save(generator(), CARD, home / "samples" / "sem-to-tem.safetensors")
+    (home / "user" / "mine.pth").write_bytes(b"anything")
+    (home / "user" / "mine.safetensors").write_bytes(b"damaged")
+    (home / "user" / "notes.txt").write_bytes(b"anything")
+    (home / "user" / "nnunet").mkdir()
+    (home / "user" / "nnunet" / "plans.json").write_text("{}")
+    named = {n.name: n for n in named_checkpoints()}
+    assert list(named) == ["sample:sem-to-tem", "user:mine", "user:mine.safetensors", "user:nnunet"]
+    assert named["sample:sem-to-tem"].path == path
+    assert named["sample:sem-to-tem"].card.source.name == "SEM"
+    assert named["user:mine"].card is None
+    assert resolve("sample:sem-to-tem") == path
+    assert load_translator("sample:sem-to-tem").network.config == CONFIG
+
+
+def test_listing_does_not_import_torch():
+    code = (
+        "import sys, napari_pseudolabel.models as m; m.named_checkpoints(); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_unknown_names_list_the_known_ones(home):
+    with pytest.raises(InputError, match="there are no named checkpoints"):
+        resolve("sample:nothing")
+    syndiff.save(generator(), CARD, home / "samples" / "a.safetensors")
+    for ref in ("sample:nothing", "user:a", "typo.pth", "other:a", ""):
+        with pytest.raises(InputError, match="the named checkpoints are sample:a"):
+            resolve(ref)
+
+
+def test_paths_resolve_to_themselves(tmp_path):
+    file = tmp_path / "user_a.pth"
+    file.touch()
+    assert resolve(file) == file
+    assert resolve(str(tmp_path)) == tmp_path
+
+
+def test_the_user_folder_belongs_to_this_program():
+    assert models_folder().parts[-2:] == ("napari-pseudolabel", "models")
+
+
+def test_sidecar_round_trip(tmp_path):
+    path = tmp_path / "gen_diffusive_1_50.pth"
+    path.touch()
+    assert read_sidecar(path) is None
+    assert write_sidecar(path, CARD) == sidecar_path(path) == tmp_path / "gen_diffusive_1_50.card.json"
+    assert Card(**read_sidecar(path)) == CARD
+    write_sidecar(path, {"num_timesteps": 2})
+    assert json.loads(sidecar_path(path).read_text()) == {"num_timesteps": 2}
+    assert sidecar_path(tmp_path).name == tmp_path.name + ".card.json"
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"{", b"\xff\xfe", b"[" * 100_000])
+def test_a_damaged_sidecar_is_one_sentence(tmp_path, text):
+    (tmp_path / "a.card.json").write_bytes(text)
+    with pytest.raises(CheckpointError, match=r"a\.card\.json"):
+        read_sidecar(tmp_path / "a.pth")
