@@ -2,10 +2,11 @@
 
 import sys
 from argparse import Namespace
+from datetime import datetime
 
 import pytest
 import torch
-from checkpoints import CONFIG, Hostile, archive, generator, save_with_omegaconf, syndiff_arguments
+from translator_files import CONFIG, Hostile, archive, generator, save_with_omegaconf, syndiff_arguments
 
 from napari_pseudolabel.errors import CheckpointError, InputError
 from napari_pseudolabel.models.translators import syndiff
@@ -108,6 +109,16 @@ def test_hostile_archives_are_refused_by_name_and_do_nothing(path, tmp_path, pla
     with pytest.raises(CheckpointError, match=r"exec.*must not do"):
         syndiff.load(path)
     assert not trace.exists()
+
+
+class ProjectClass:
+    """Stands for a class of the program that wrote the archive."""
+
+
+def test_unknown_classes_of_the_writers_project_are_only_records(path):
+    arguments = syndiff_arguments(helper=ProjectClass(), when=datetime(2024, 1, 1), kind=dict[str, int])
+    torch.save(archive(arguments), path)
+    assert syndiff.load(path).schedule.steps == 6
 
 
 def test_hostile_weights_are_refused_by_name_and_do_nothing(tmp_path):

@@ -3,13 +3,18 @@
 import io
 import json
 import pickle
+import shutil
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from checkpoints import (
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from safetensors.torch import save_file
+from translator_files import (
     Hostile,
     archive,
     discriminator,
@@ -20,10 +25,6 @@ from checkpoints import (
     save_with_omegaconf,
     syndiff_arguments,
 )
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from PIL import Image
-from safetensors.torch import save_file
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models import Card, Inspection, Modality, inspect, write_sidecar
@@ -95,14 +96,18 @@ def test_torchscript_is_described_without_being_opened(tmp_path):
     path = tmp_path / "model.pt"
     torch.jit.save(torch.jit.trace(torch.nn.Conv2d(1, 2, 3), torch.zeros(1, 1, 8, 8)), path)
     found = inspect(path)
-    assert (found.what, found.kind) == ("TorchScript segmenter", "segmenter")
-    assert found.missing == ("classes", "source.name")
+    assert found.what == "TorchScript segmenter"
+    assert found.missing == ("classes", "normalisation", "source.name", "source.pixel_size_um")
+    assert "model.card.json" in found.problem
+    classes = [{"name": "background", "value": 0}, {"name": "axon", "value": 1}]
+    write_sidecar(path, {"classes": classes, "normalisation": {"kind": "percentile"}})
+    found = inspect(path)
+    assert (found.kind, found.usable) == ("segmenter", True)
 
 
 @needs_nnunet
 def test_parts_of_an_nnunet_model_lead_to_its_folder():
     for path, words in (
-        (NNUNET / "fold_0" / "checkpoint_best.pth", "folder two levels up"),
         (NNUNET / "fold_0", "choose the folder above it, model"),
         (NNUNET / "plans.json", "choose the folder that holds it, model"),
         (NNUNET / "dataset.json", "choose the folder that holds it, model"),
@@ -112,6 +117,18 @@ def test_parts_of_an_nnunet_model_lead_to_its_folder():
         assert not found.usable
         assert "nnU-Net" in found.what
         assert words in found.problem
+
+
+@needs_nnunet
+def test_nnunet_checkpoint_alone_and_in_its_folder(tmp_path):
+    path = NNUNET / "fold_0" / "checkpoint_best.pth"
+    found = inspect(path)
+    assert found.usable
+    assert "one fold" in found.warnings[0]
+    shutil.copy(path, tmp_path / "checkpoint_best.pth")
+    found = inspect(tmp_path / "checkpoint_best.pth")
+    assert found.what == "nnU-Net v2 checkpoint"
+    assert "folder two levels up" in found.problem
 
 
 @needs_nnunet

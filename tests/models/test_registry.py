@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from checkpoints import CONFIG, generator
+from translator_files import CONFIG, generator
 
 from napari_pseudolabel.errors import CheckpointError, InputError
 from napari_pseudolabel.models import (

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from checkpoints import prefixed, resnet
+from translator_files import prefixed, resnet
 
 from napari_pseudolabel.errors import CheckpointError, InputError
 from napari_pseudolabel.models.translators import resnet as family

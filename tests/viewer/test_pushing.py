@@ -52,7 +52,7 @@ def test_labels_have_names_colours_and_can_be_edited(viewer, source, result):
     assert list(labels.features["class"]) == ["background", "axon", "myelin"]
     axon, myelin = labels.get_color(1), labels.get_color(2)
     assert not np.allclose(axon, myelin)
-    assert labels.get_color(0)[3] == 0
+    assert labels.colormap.color_dict[0][3] == 0
     assert "axon" in str(labels.get_status((3.2, 4.2), world=True))
 
 

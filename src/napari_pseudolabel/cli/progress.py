@@ -1,35 +1,86 @@
-"""Progress of a job in the shell."""
+"""Progress of a job in the shell, and Ctrl-C that stops it cleanly."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
+from types import FrameType
 
 from napari_pseudolabel.control import Control, Progress
 
 
+def _never() -> bool:
+    return False
+
+
 @contextmanager
-def shown_progress() -> Iterator[Control]:
-    """Yield a control that shows each stage as a bar on standard error."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.fields[left]}"))
-    with Bars(*columns, console=Console(stderr=True), transient=False) as bars:
-        tasks: dict[str, TaskID] = {}
+def shown_progress(cancelled: Callable[[], bool] = _never) -> Iterator[Control]:
+    """Yield a control that shows the current stage as a bar on standard error, if that is a terminal."""
+    if not sys.stderr.isatty():  # a log wants no bars
+        yield Control(cancelled=cancelled)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("", total=None, left="")
 
         def report(progress: Progress) -> None:
-            if progress.stage not in tasks:
-                tasks[progress.stage] = bars.add_task(progress.stage, total=progress.total, left="")
             seconds = progress.seconds_left
-            left = "" if seconds is None or progress.done == progress.total else f"about {_duration(seconds)} left"
-            bars.update(tasks[progress.stage], completed=progress.done, total=progress.total, left=left)
+            left = (
+                ""
+                if seconds is None or progress.done == progress.total
+                else f"about {duration(seconds)} left"
+            )
+            # A stage without a count (loading) pulses.
+            total = progress.total if progress.total > 1 or progress.done else None
+            bars.update(task, description=progress.stage, completed=progress.done, total=total, left=left)
 
-        yield Control(report)
+        yield Control(report, cancelled)
 
 
-def _duration(seconds: float) -> str:
+@contextmanager
+def interruptible() -> Iterator[Control]:
+    """Show progress; the first Ctrl-C asks the job to stop where it can, the second one interrupts it."""
+    stop = threading.Event()
+
+    def first(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, first)
+    try:
+        with shown_progress(stop.is_set) as control:
+            yield control
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def prefixed(control: Control, prefix: str) -> Control:
+    """The same control, whose stages begin with `prefix`."""
+    if not prefix:
+        return control
+
+    def report(progress: Progress) -> None:
+        name = f"{prefix}{progress.stage}"
+        control.report(Progress(name, progress.done, progress.total, progress.seconds_left))
+
+    return Control(report, control.cancelled)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: "12 s", "3 min", "1.5 h"."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

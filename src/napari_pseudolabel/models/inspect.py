@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from napari_pseudolabel.errors import CheckpointError, InputError
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.registry import resolve
-from napari_pseudolabel.models.sidecar import complete, given_card, sidecar_path
+from napari_pseudolabel.models.sidecar import complete, given_card, sidecar_path, unknown_modalities
 
 _IMAGES = {
     b"\x89PNG": "PNG image",
@@ -214,15 +214,20 @@ def _is_torchscript(path: Path) -> bool:
 def _torchscript(path: Path) -> Inspection:
     """Describe a TorchScript file by its card alone: opening it would build its program."""
     given = given_card(path)
-    missing = [] if given.get("classes") else ["classes"]
-    if not (given.get("source") or {}).get("name"):
-        missing.append("source.name")
-    assumed = () if "normalisation" in given else ("normalisation",)
-    known = {"kind": "segmenter", "family": "torchscript", "missing": tuple(missing), "assumed": assumed}
+    needed = [name for name in ("classes", "normalisation") if name not in given]
+    missing = (*needed, *unknown_modalities(given, ("source",)))
+    card = complete(given, path, kind="segmenter", family="torchscript", missing=missing)
+    what = "TorchScript segmenter"
+    if needed:
+        problem = (
+            f"{path.name} is a TorchScript network that does not say its {' and '.join(needed)}; "
+            f"write them into {sidecar_path(path).name} beside it."
+        )
+        return _useless(path, what, problem, missing=missing, card=card)
     note = (
         "A TorchScript file is a program; it runs only when you segment with it. Use files that you trust.",
     )
-    return _useful(path, "TorchScript segmenter", complete(given, path, **known), note=note)
+    return _useful(path, what, card, note=note)
 
 
 def _weights(path: Path, which: int | None) -> Inspection:
@@ -238,11 +243,7 @@ def _weights(path: Path, which: int | None) -> Inspection:
         return _useful(path, "segmenter of napari-pseudolabel", load_segmenter(path).card)
     value = read_value(path)
     if isinstance(value, Mapping) and "network_weights" in value:
-        problem = (
-            f"{path.name} is one checkpoint of an nnU-Net model, which its weights alone do not describe; "
-            "choose the folder two levels up, which holds plans.json and dataset.json."
-        )
-        return _useless(path, "nnU-Net v2 checkpoint", problem)
+        return _nnunet_checkpoint(path)
     contents = read_contents(path, which, value)
     state = contents.state
     if looks_like_generator(state):
@@ -254,11 +255,27 @@ def _weights(path: Path, which: int | None) -> Inspection:
         card = read_card(path, {name: tuple(weight.shape) for name, weight in state.items()})
         return _useful(path, "one-pass ResNet generator of SynDiff", card, parameters=count)
     if is_discriminator(state):
-        problem = f"{path.name} is a discriminator of SynDiff, which only judges in training; choose a gen_ file."
+        problem = (
+            f"{path.name} is a discriminator of SynDiff, which only judges in training; choose a gen_ file."
+        )
         return _useless(path, "SynDiff discriminator", problem, parameters=count)
     return _useless(
         path, "weights of another network", f"{path.name} is no translator: {describe_weights(state)}."
     )
+
+
+def _nnunet_checkpoint(path: Path) -> Inspection:
+    what = "nnU-Net v2 checkpoint"
+    if (path.resolve().parents[1] / "plans.json").is_file():
+        from napari_pseudolabel.models.registry import load_segmenter
+
+        note = (f"{path.name} is one fold; choose the folder two levels up to use all folds.",)
+        return _useful(path, what, load_segmenter(path).card, note=note)
+    problem = (
+        f"{path.name} is one checkpoint of an nnU-Net model, which its weights alone do not describe; "
+        "choose the folder two levels up, which holds plans.json and dataset.json."
+    )
+    return _useless(path, what, problem)
 
 
 def _generator(path: Path, contents: Any) -> Inspection:

@@ -66,7 +66,9 @@ def axon_field(
     margin = int(3 * params.axon_diameter_px)
     height, width = (side + 2 * margin for side in shape)
     labels = np.zeros((height, width), np.uint8)
-    mean_area = np.pi / 4 * (params.axon_diameter_px / params.g_ratio) ** 2 * np.exp(2 * params.diameter_spread**2)
+    mean_area = (
+        np.pi / 4 * (params.axon_diameter_px / params.g_ratio) ** 2 * np.exp(2 * params.diameter_spread**2)
+    )
     count = int(1.15 * height * width * params.fibre_fraction / mean_area)
     diameters = params.axon_diameter_px * np.exp(rng.normal(0, params.diameter_spread, count))
     # Large fibres first: small ones then fill the gaps, as in tissue.
@@ -91,7 +93,9 @@ def _place(labels: NDArray[np.uint8], diameter: float, params: FieldParams, rng:
     angle = np.linspace(0, 2 * np.pi, 72, endpoint=False)
     outline = np.ones_like(angle)
     for order in (2, 3, 4, 5):
-        outline += rng.normal(0, params.irregularity / order) * np.cos(order * angle + rng.uniform(0, 2 * np.pi))
+        outline += rng.normal(0, params.irregularity / order) * np.cos(
+            order * angle + rng.uniform(0, 2 * np.pi)
+        )
     aspect = np.exp(rng.normal(0, params.elongation) / 2)
     turn = rng.uniform(0, np.pi)
     dy, dx = outline * np.sin(angle) * aspect, outline * np.cos(angle) / aspect

@@ -32,7 +32,11 @@ def render_tem(labels: NDArray[np.uint8], *, seed: int) -> NDArray[np.uint8]:
     """
     rng = np.random.default_rng((seed, 1))
     shape = labels.shape
-    levels = {BACKGROUND: rng.uniform(0.5, 0.72), MYELIN: rng.uniform(0.08, 0.2), AXON: rng.uniform(0.72, 0.86)}
+    levels = {
+        BACKGROUND: rng.uniform(0.5, 0.72),
+        MYELIN: rng.uniform(0.08, 0.2),
+        AXON: rng.uniform(0.72, 0.86),
+    }
     image = _levels(labels, levels) + (labels == AXON) * _per_object(labels == AXON, rng, 0.05)
     image += (labels == BACKGROUND) * _profiles(shape, rng)
     image += (labels == AXON) * _smooth(shape, rng, 1.0, 0.05)
@@ -63,7 +67,9 @@ def _levels(labels: NDArray[np.uint8], levels: dict[int, float]) -> NDArray[np.f
     return table[labels]
 
 
-def _smooth(shape: tuple[int, ...], rng: np.random.Generator, size: float, amplitude: float) -> NDArray[np.float64]:
+def _smooth(
+    shape: tuple[int, ...], rng: np.random.Generator, size: float, amplitude: float
+) -> NDArray[np.float64]:
     """Gaussian texture of a given grain in pixels and standard deviation."""
     texture = ndi.gaussian_filter(rng.standard_normal(shape), size, mode="wrap")
     return texture / texture.std() * amplitude
@@ -112,12 +118,20 @@ def _knife_marks(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np
     marks = np.zeros(shape)
     for _ in range(rng.poisson(0.7)):
         angle = rng.uniform(0, np.pi)
-        distance = (x - rng.uniform(0, shape[1])) * np.cos(angle) + (y - rng.uniform(0, shape[0])) * np.sin(angle)
-        marks += rng.choice([-1, 1]) * rng.uniform(0.05, 0.2) * np.exp(-0.5 * (distance / rng.uniform(0.6, 1.5)) ** 2)
+        distance = (x - rng.uniform(0, shape[1])) * np.cos(angle) + (y - rng.uniform(0, shape[0])) * np.sin(
+            angle
+        )
+        marks += (
+            rng.choice([-1, 1])
+            * rng.uniform(0.05, 0.2)
+            * np.exp(-0.5 * (distance / rng.uniform(0.6, 1.5)) ** 2)
+        )
     return marks
 
 
-def _finish(image: NDArray[np.float64], rng: np.random.Generator, *, blur: float, noise: float) -> NDArray[np.uint8]:
+def _finish(
+    image: NDArray[np.float64], rng: np.random.Generator, *, blur: float, noise: float
+) -> NDArray[np.uint8]:
     image = ndi.gaussian_filter(image, blur)
     # Shot noise: grows with the signal.
     image = image + rng.standard_normal(image.shape) * noise * np.sqrt(np.clip(image, 0.1, 1) / 0.5)

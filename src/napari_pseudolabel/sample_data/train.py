@@ -61,7 +61,9 @@ SEGMENTER = SegmenterSettings(steps=1500, batch=6, patch=96)
 app = typer.Typer(add_completion=False, help=__doc__)
 
 
-def planes(data: Path, name: str, modality: Modality, animals: Collection[str] | None = None) -> Iterator[LabelledPlane]:
+def planes(
+    data: Path, name: str, modality: Modality, animals: Collection[str] | None = None
+) -> Iterator[LabelledPlane]:
     """Images of one set on the model's grid; all animals but `animals`, or None for all.
 
     Labels are zeros for the SEM set: its labels are never read here.
@@ -81,7 +83,9 @@ def planes(data: Path, name: str, modality: Modality, animals: Collection[str] |
         yield LabelledPlane(row["id"], plane, labels)
 
 
-def generated(count: int = FIELDS) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]]:
+def generated(
+    count: int = FIELDS,
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]]:
     """Generated fields: labels, TEM look and SEM look; (H, W) uint8 and float32 in [0, 1]."""
     for seed in range(FIELD_SEED, FIELD_SEED + count):
         labels = axon_field(FIELD_SHAPE, seed=seed)
@@ -124,7 +128,9 @@ def translator(data: Path, out: Path, device: str = "cpu") -> None:
         date=date.today().isoformat(),
         command="python sample_data/train.py translator DATA OUT",
     )
-    write_translators(run, out, modalities=(TEM, SEM), names=("sem-to-tem", "tem-to-sem"), training=training, half=True)
+    write_translators(
+        run, out, modalities=(TEM, SEM), names=("sem-to-tem", "tem-to-sem"), training=training, half=True
+    )
 
 
 @app.command()
@@ -139,6 +145,7 @@ def segmenter(data: Path, out: Path, device: str = "cpu") -> None:
         family="monai-unet",
         name="TEM axons and myelin",
         description="Axons and myelin in transmission electron micrographs of nerve tissue.",
+        architecture={"filters": [24, 48, 96, 128]},
         source=TEM,
         classes=CLASSES,
         licence="BSD-3-Clause",

@@ -75,9 +75,7 @@ def translate_plane(
     )
 
 
-def shift_px(
-    plane: NDArray[np.float32], translation: NDArray[np.float32]
-) -> tuple[float, float] | None:
+def shift_px(plane: NDArray[np.float32], translation: NDArray[np.float32]) -> tuple[float, float] | None:
     """Shift (y, x) in pixels between a plane and its translation, both on the grid of the image."""
     if min(plane.shape) < 32 or plane.std() == 0 or translation.std() == 0:
         return None  # too little to register
@@ -118,27 +116,31 @@ def segment_samples(
     for sample in samples:
         height, width = sample.shape
         grid = resample_to(sample, (max(1, round(height * factor)), max(1, round(width * factor))))
-        probabilities = segmenter.probabilities(
-            grid, settings=settings.tiles, control=control, limits=limits
-        )
+        probabilities = segmenter.probabilities(grid, settings=settings.tiles, control=control, limits=limits)
         probabilities = resample_to(probabilities, shape)
         labels.append(segmenter.labels(probabilities))
         total = probabilities if total is None else total + probabilities
     assert total is not None
     mean = total / np.float32(len(samples))
-    return Segmentation(
-        segmenter.labels(mean), class_confidence(mean, segmenter.classes), agreement(labels)
-    )
+    return Segmentation(segmenter.labels(mean), class_confidence(mean, segmenter.classes), agreement(labels))
 
 
-def as_raw(translation: NDArray[np.float32], card: Card) -> NDArray[np.float32]:
+def as_raw(translation: NDArray[np.float32], card: Card) -> tuple[NDArray[np.float32], IntensityRange | None]:
     """Bring translated values in [0, 1] to the raw values a segmenter was trained on.
 
     nnU-Net folders do not say their range; those of the method were trained on 8-bit images.
+
+    Returns
+    -------
+    NDArray, IntensityRange or None
+        The values, and which of them become 0 and 1 in the segmenter; None where its card decides.
     """
     if card.normalisation.kind == "range":
-        return translation * (card.normalisation.high - card.normalisation.low) + card.normalisation.low
-    return translation * np.float32(255) if card.family == "nnunet" else translation
+        low, high = card.normalisation.low, card.normalisation.high
+        return translation * np.float32(high - low) + np.float32(low), None
+    if card.family == "nnunet":
+        return translation * np.float32(255), None
+    return translation, IntensityRange(0.0, 1.0)
 
 
 def used(plan: Plan) -> tuple[int, int, int, str]:

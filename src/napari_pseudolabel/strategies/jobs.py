@@ -24,7 +24,7 @@ from napari_pseudolabel.strategies.description import (
     Region,
     RunReport,
 )
-from napari_pseudolabel.tiling import Plan
+from napari_pseudolabel.tiling import Plan, pick_device
 
 _STRATEGIES = ("adaptation",)
 _TOLERATED_SHIFT_PX = 1.0
@@ -78,8 +78,6 @@ class _ImageJob:
 
     def _limits(self, card: Card) -> IntensityRange:
         n = card.normalisation
-        if n.kind == "none":
-            return IntensityRange(0.0, 1.0)
         return intensity_range(self.image, self.settings.channel, kind=n.kind, low=n.low, high=n.high)
 
     def _factor(self, modality: Modality | None) -> tuple[float, str]:
@@ -183,21 +181,38 @@ def _run(
     limits = job._limits(first.card)
     planes = job._planes()
     for number, index in enumerate(planes):
-        _run_plane(job, index, translator, segmenter, factor, limits, out, models, _numbered(control, number, len(planes)))
+        _run_plane(
+            job,
+            index,
+            translator,
+            segmenter,
+            factor,
+            limits,
+            out,
+            models,
+            _numbered(control, number, len(planes)),
+        )
     if any(max(map(abs, shift)) > _TOLERATED_SHIFT_PX for shift in out.shifts):
         y, x = max(out.shifts, key=lambda shift: max(map(abs, shift)))
         out.notes[
             f"The translation is shifted by {y:+.1f} px (down) and {x:+.1f} px (right) against the image, "
             "and so are the labels; try another translator or scale."
         ] = None
-    used = adaptation.used(out.plan) if out.plan else (None, None, None, job.settings.tiles.device)
+    used = (
+        adaptation.used(out.plan)
+        if out.plan
+        else (None, None, None, str(pick_device(job.settings.tiles.device)))
+    )
     report = RunReport(
         strategy=strategy,
         source=job.image.name,
         source_path=job.image.path,
         models=tuple(
             ModelUse(role, model.card.name or str(ref), str(ref), model.sha256)  # type: ignore[arg-type]
-            for role, model, ref in (("translator", translator, translator_ref), ("segmenter", segmenter, segmenter_ref))
+            for role, model, ref in (
+                ("translator", translator, translator_ref),
+                ("segmenter", segmenter, segmenter_ref),
+            )
             if model is not None
         ),
         settings=job.settings,
@@ -213,7 +228,10 @@ def _run(
     )
     classes: tuple[LabelClass, ...] = segmenter.classes if segmenter else ()
     return PseudoLabel(
-        *(_stacked(part) for part in (out.labels, out.confidence, out.translation, out.spread)),
+        labels=_stacked(out.labels),
+        confidence=_stacked(out.confidence),
+        translation=_stacked(out.translation),
+        spread=_stacked(out.spread),
         classes=classes,
         region=job._region(),
         planes=planes,
@@ -241,7 +259,8 @@ def _run_plane(
         slice(region.y0 - window.y0, region.y1 - window.y0),
         slice(region.x0 - window.x0, region.x1 - window.x0),
     )
-    samples, step, segmenter_limits = raw[None], factor, limits
+    samples, step = raw[None], factor
+    segmenter_limits: IntensityRange | None = limits
     if translator is not None:
         plane = normalise(raw, limits)
         translation = adaptation.translate_plane(
@@ -261,9 +280,9 @@ def _run_plane(
             out.spread.append(resample_to(translation.spread, plane.shape)[inner])
         if (shift := adaptation.shift_px(plane, mean)) is not None:
             out.shifts.append(shift)
-        samples, segmenter_limits = translation.samples, IntensityRange(0.0, 1.0)
+        samples = translation.samples
         if segmenter is not None:
-            samples = adaptation.as_raw(samples, segmenter.card)
+            samples, segmenter_limits = adaptation.as_raw(samples, segmenter.card)
             step = _between(translator.card.target, segmenter.card.source)
     if segmenter is not None:
         found = adaptation.segment_samples(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -59,7 +60,7 @@ class DiffusiveDiscriminator(nn.Module):
         )
         self.first = conv(2, channels[0], 1)
         self.blocks = nn.ModuleList(
-            _DownBlock(a, b, step_features, self.fir) for a, b in zip(channels, channels[1:], strict=False)
+            _DownBlock(a, b, step_features, self.fir) for a, b in itertools.pairwise(channels)
         )
         self.last = conv(channels[-1] + 1, channels[-1])
         self.score = dense(channels[-1], 1)

@@ -74,7 +74,9 @@ def labelled_planes(images: Path, labels: Path, preparation: Preparation) -> lis
     for path in _files(images):
         stem = _stem(path)
         if stem not in by_stem:
-            raise InputError(f"{labels} holds no label file for {path.name}; it should be called {stem}.png or .tif.")
+            raise InputError(
+                f"{labels} holds no label file for {path.name}; it should be called {stem}.png or .tif."
+            )
         image, truth = read(path), read(by_stem[stem])
         if image.shape != truth.shape:
             raise InputError(
@@ -84,7 +86,9 @@ def labelled_planes(images: Path, labels: Path, preparation: Preparation) -> lis
         for index, plane in zip(truth.planes(), planes, strict=True):
             values = truth.plane(index, None)
             if not np.array_equal(values, values.astype(np.uint8)):
-                raise InputError(f"{by_stem[stem].name} is no label image: its values are not integers 0 to 255.")
+                raise InputError(
+                    f"{by_stem[stem].name} is no label image: its values are not integers 0 to 255."
+                )
             found.append(LabelledPlane(path.name, plane, labels_to(values.astype(np.uint8), plane.shape)))
     return found
 
@@ -113,5 +117,3 @@ def _stem(path: Path) -> str:
 
 def _size(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
-
-

@@ -62,8 +62,10 @@ class PatchPool:
         images, maps = crop[:, : self.n_images], crop[:, self.n_images :]
         if side != size:
             images = F.interpolate(images, (size, size), mode="bilinear", antialias=True)
-            maps = F.interpolate(maps, (size, size), mode="nearest-exact") if maps.shape[1] else maps.new_zeros(
-                (1, 0, size, size)
+            maps = (
+                F.interpolate(maps, (size, size), mode="nearest-exact")
+                if maps.shape[1]
+                else maps.new_zeros((1, 0, size, size))
             )
         patch = torch.cat([images.clamp(0, 1), maps], dim=1)[0]
         patch = torch.rot90(patch, int(rng.integers(4)), (1, 2))

@@ -82,14 +82,18 @@ class SegmenterTraining:
         weights: Sequence[float] | None = None,
     ) -> None:
         if not validation:
-            raise InputError("There is no validation image; keep at least one labelled image out of training.")
+            raise InputError(
+                "There is no validation image; keep at least one labelled image out of training."
+            )
         self.card, self.settings, self.validation = card, settings, validation
         self.device = device or torch.device("cpu")
         values = [c.value for c in card.classes]
         lookup = np.zeros(256, np.float32)
         lookup[values] = np.arange(len(values))
         self.pool = PatchPool(
-            [np.stack([plane.image, lookup[plane.labels]]) for plane in train], weights=weights, zoom=(0.7, 1.4)
+            [np.stack([plane.image, lookup[plane.labels]]) for plane in train],
+            weights=weights,
+            zoom=(0.7, 1.4),
         )
         torch.manual_seed(settings.seed)
         self.network = monai_unet.build(card).to(self.device)
@@ -118,7 +122,7 @@ class SegmenterTraining:
         self.optimiser.step()
         self.rate.step()
         self.step += 1
-        return float(loss)
+        return loss.item()
 
     def validate(self) -> Score:
         """Dice on the whole validation images."""

@@ -261,7 +261,9 @@ class SynDiffTraining:
     def _predict(self, k: int, x_next: Tensor, condition: Tensor, step: Tensor) -> Tensor:
         latent = torch.randn(len(x_next), self.settings.generator.nz, device=self.device)
         with self._precision():
-            return self.networks.diffusive[k](torch.cat([x_next, condition], dim=1), step, latent)[:, :1].float()
+            return self.networks.diffusive[k](torch.cat([x_next, condition], dim=1), step, latent)[
+                :, :1
+            ].float()
 
     def _posterior(self, clean: Tensor, x_next: Tensor, step: Tensor) -> Tensor:
         c1, c2, log_variance = (
@@ -278,7 +280,8 @@ class SynDiffTraining:
 
     def averaged(self, k: int) -> NCSNpp:
         """The averaged diffusive generator that makes modality `k`; this is what is shipped."""
-        return self.average.module[k]
+        generators: nn.ModuleList = self.average.module  # type: ignore[assignment]
+        return generators[k]  # type: ignore[return-value]
 
     def _parts(self) -> dict[str, Any]:
         return {

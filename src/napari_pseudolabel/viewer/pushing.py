@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.layers import Image as ImageLayer
+from napari.layers import Labels
 from numpy.typing import NDArray
 
 from napari_pseudolabel.imaging import Image
@@ -16,8 +18,7 @@ from napari_pseudolabel.viewer.records import Role, classes_of, find, write_reco
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image as ImageLayer
-    from napari.layers import Labels, Layer
+    from napari.layers import Layer
 
     from napari_pseudolabel.strategies import PseudoLabel
 
@@ -85,7 +86,7 @@ def _image(
         data = np.full(image.shape, np.nan, np.float32)
         _write(data, result, values)
         style = _CONFIDENCE if role == "confidence" else _TRANSLATION
-        layer = viewer.add_image(
+        layer = ImageLayer(
             data,
             name=name,
             contrast_limits=(0, 1),
@@ -93,7 +94,7 @@ def _image(
             **style,
             **image.placement.layer_kwargs(),
         )
-        _put_above(viewer, source, layer)
+        _add_above(viewer, source, layer, role, result)
     write_record(layer, role, source, result)
     return layer
 
@@ -112,7 +113,7 @@ def _labels(viewer: ViewerModel, source: ImageLayer, image: Image, result: Pseud
     else:
         data = np.zeros(image.shape, np.uint8)
         _write(data, result, result.labels)
-        layer = viewer.add_labels(
+        layer = Labels(
             data,
             name=f"{source.name}: {_title('labels', result)}",
             opacity=0.5,
@@ -120,7 +121,7 @@ def _labels(viewer: ViewerModel, source: ImageLayer, image: Image, result: Pseud
             features=class_features(result.classes),
             **image.placement.layer_kwargs(),
         )
-        _put_above(viewer, source, layer)
+        _add_above(viewer, source, layer, "labels", result)
         Corrections(layer)
     write_record(layer, "labels", source, result)
     return layer
@@ -141,10 +142,11 @@ def _title(role: Role, result: PseudoLabel) -> str:
     return f"{' + '.join(names) or 'labels'} (pseudo)"
 
 
-def _put_above(viewer: ViewerModel, source: Layer, layer: Layer) -> None:
-    """Move a new layer from the top of the list to its place above the source and our other layers."""
-    ours = [find(viewer, source, role) for role in ("translation", "confidence", "labels")]
+def _add_above(viewer: ViewerModel, source: Layer, layer: Layer, role: Role, result: PseudoLabel) -> None:
+    """Add a new layer above the source and our other layers of it."""
+    # Whoever hears of the new layer must be able to tell that it is ours.
+    write_record(layer, role, source, result)
+    ours = [find(viewer, source, other) for other in ("translation", "confidence", "labels")]
     below = {str(one.unique_id) for one in (source, *ours) if one is not None}
     uids = [str(one.unique_id) for one in viewer.layers]
-    above = max(position for position, uid in enumerate(uids) if uid in below) + 1
-    viewer.layers.move(uids.index(str(layer.unique_id)), above)
+    viewer.layers.insert(max(position for position, uid in enumerate(uids) if uid in below) + 1, layer)

@@ -97,7 +97,8 @@ class ModelFolder:
             state = OrderedDict(network.state_dict())
             for key in list(state):  # the original stores these a second time under another name
                 state[key.replace(".conv.", ".all_modules.0.")] = state[key]
-                state[f"decoder.{key}"] = state[key]
+                if key.startswith("encoder."):
+                    state[f"decoder.{key}"] = state[key]
             weights = OrderedDict((prefix + key, value * 3) for key, value in state.items())
             folder = self.path / f"fold_{fold}"
             folder.mkdir(exist_ok=True)

@@ -136,7 +136,7 @@ def test_cancel_and_progress(segmenter):
 
 
 def test_wrong_images(segmenter):
-    with pytest.raises(InputError, match="2 channels.* trained on 1"):
+    with pytest.raises(InputError, match=r"2 channels.* trained on 1"):
         segmenter.probabilities(np.zeros((2, 32, 32)))
     with pytest.raises(InputError, match="shape"):
         segmenter.probabilities(np.zeros((1, 1, 32, 32)))
@@ -151,7 +151,7 @@ def test_bad_files_and_cards(tmp_path, network):
     with pytest.raises(CheckpointError, match=r"lacks input_block.* and \d+ more; it has a, which"):
         load_segmenter_file(path)
     monai_unet.save(network, CARD, path)
-    with pytest.raises(CheckpointError, match="weight is .* instead of"):
+    with pytest.raises(CheckpointError, match=r"weight is .* instead of"):
         load_segmenter_file(path, {"architecture": {"filters": [4, 8, 12]}})
     with pytest.raises(CheckpointError, match="architecture is wrong at filters"):
         load_segmenter_file(path, {"architecture": {"filters": "many"}})

@@ -46,8 +46,8 @@ class Segmenter(Protocol):
         image: ArrayLike,
         *,
         spacing: tuple[float, float] = (1.0, 1.0),
-        settings: TileSettings = TileSettings(),  # noqa: B008  (frozen)
-        control: Control = Control(),  # noqa: B008  (frozen)
+        settings: TileSettings = TileSettings(),
+        control: Control = Control(),
         limits: IntensityRange | None = None,
     ) -> NDArray[np.float32]:
         """Segment one plane.
@@ -91,8 +91,8 @@ def load_segmenter_file(path: str | Path, card: Card | Mapping[str, Any] | None 
     Parameters
     ----------
     path
-        An nnU-Net v2 model folder (or one of its checkpoints, which loads that fold alone), our own
-        ``.safetensors``, or a TorchScript archive.
+        An nnU-Net v2 model folder (final checkpoints, or the best if there are no final ones) or one
+        of its checkpoints (that fold alone), our own ``.safetensors``, or a TorchScript archive.
     card
         What the weights do not reveal; wins over the sidecar, the sidecar over the header.
 
@@ -103,7 +103,8 @@ def load_segmenter_file(path: str | Path, card: Card | Mapping[str, Any] | None 
     """
     path = Path(path)
     if path.is_dir():
-        return nnunet.load(path, card=card)
+        there = [kind for kind in nnunet.CHECKPOINTS if any(path.glob(f"fold_*/checkpoint_{kind}.pth"))]
+        return nnunet.load(path, there[0] if there else "final", card=card)
     fold = path.parent.name.removeprefix("fold_")
     kind = path.name.removeprefix("checkpoint_").removesuffix(".pth")
     if kind in nnunet.CHECKPOINTS and (path.parents[1] / "plans.json").is_file():

@@ -93,8 +93,8 @@ class MonaiSegmenter:
         image: ArrayLike,
         *,
         spacing: tuple[float, float] = (1.0, 1.0),
-        settings: TileSettings = TileSettings(),  # noqa: B008  (frozen)
-        control: Control = Control(),  # noqa: B008  (frozen)
+        settings: TileSettings = TileSettings(),
+        control: Control = Control(),
         limits: IntensityRange | None = None,
         mirror: bool = False,
     ) -> NDArray[np.float32]:

@@ -19,6 +19,7 @@ from napari_pseudolabel.models.safe_load import sha256
 from napari_pseudolabel.models.sidecar import (
     HEADER_KEY,
     atomic_write,
+    card_shaped,
     complete,
     given_card,
     overlay,
@@ -299,7 +300,8 @@ def save(
     network
         The network or its weights.
     card
-        Its card.
+        Its card, or a dictionary as `load` takes it. The architecture and the schedule come from `network` if
+        that is an `NCSNpp`.
     path
         Ends in ``.safetensors``.
     half
@@ -321,7 +323,10 @@ def save(
     if path.suffix != ".safetensors":
         raise InputError(f"A checkpoint is saved as NAME.safetensors, not {path.name}.")
     state = network.state_dict() if isinstance(network, nn.Module) else network
-    if isinstance(network, NCSNpp) and isinstance(card, Card):
+    if not isinstance(card, Card):
+        given = card_shaped(card)
+        card = complete(given, path, kind="translator", family=given.get("family", "syndiff"))
+    if isinstance(network, NCSNpp):
         card = card.model_copy(update=_described_by(network.config))
     tensors = {}
     for name, weight in state.items():
@@ -331,8 +336,6 @@ def save(
             if not torch.isfinite(value).all():
                 raise CheckpointError(f"{name} is too large for half precision; save it with half=False.")
         tensors[name] = value.contiguous().clone()
-    if not isinstance(card, Card):
-        card = Card(**{"kind": "translator", "family": "syndiff", **card})
     text = card.model_dump_json(exclude_defaults=True)
     atomic_write(path, to_safetensors(tensors, metadata={HEADER_KEY: text}))
     return path

@@ -84,8 +84,8 @@ class NnunetSegmenter:
         *,
         tile_step_size: float = 0.5,
         use_gaussian: bool = True,
-        settings: TileSettings = TileSettings(),  # noqa: B008  (frozen)
-        control: Control = Control(),  # noqa: B008  (frozen)
+        settings: TileSettings = TileSettings(),
+        control: Control = Control(),
         limits: IntensityRange | None = None,
     ) -> NDArray[np.float32]:
         """Segment one plane as nnU-Net v2 does.
@@ -227,7 +227,14 @@ def load(
     known = {
         "kind": "segmenter",
         "family": "nnunet",
-        "architecture": description.model_dump(mode="json", exclude_none=True),
+        "architecture": {
+            **description.model_dump(mode="json", exclude_none=True),
+            "patch_size": list(configuration.patch_size),
+            "spacing": list(preprocessing.spacing),
+            "normalization_schemes": list(preprocessing.schemes),
+            "folds": list(files),
+            "checkpoint": checkpoint,
+        },
         "classes": classes,
         "normalisation": {"kind": "none"},
         "inferred": ("architecture", "classes", "normalisation"),

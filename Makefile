@@ -1,0 +1,32 @@
+# `make demo` and `make test` do all the set-up on a fresh machine.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.PHONY: setup demo test bench docs clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt tools/setup.sh
+	PYTHON=$(PYTHON) VENV=$(VENV) sh tools/setup.sh
+	touch $@
+
+demo: setup
+	$(BIN)/python -m napari_pseudolabel.demo $(ARGS)
+
+test: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: setup
+	$(BIN)/python benchmarks/quality.py
+	$(BIN)/python benchmarks/speed.py
+
+docs: setup
+	$(BIN)/python docs/make_screenshots.py
+
+clean:
+	rm -rf $(VENV) build dist demo_output

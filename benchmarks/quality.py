@@ -1,0 +1,255 @@
+"""How good are the labels? Dice of axon and myelin, TEM -> SEM and SEM -> TEM, against honest baselines.
+
+    python benchmarks/quality.py [--data DIR] [--runs DIR] [--json FILE] [--cards]
+
+Rows, all with the same segmenter and recipe:
+
+supervised bound     trained on the target's own labels, cross-validated by animal
+source only          trained on the source, applied to the target as it is
+inversion            ... to the inverted target
+invert + match       ... to the inverted target, histogram matched to the source
+SynDiff adaptation   ... to the target translated by the shipped checkpoint
+
+Means over the target's animals; +- is the standard deviation over the seeds of the segmenter. Segmenters are kept in
+RUNS, so a second call only measures. The shipped translators saw the target images of all animals but
+``HELD_OUT``, unlabelled; the SEM labels enter only the SEM segmenters here, none of which is shipped.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import torch
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from skimage.exposure import match_histograms
+
+from napari_pseudolabel.imaging import IntensityRange, labels_to, read, resample_to
+from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.labels.metrics import evaluate
+from napari_pseudolabel.models import load_segmenter, load_translator
+from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.translators.translate import translate
+from napari_pseudolabel.sample_data.train import CLASSES, HELD_OUT, SEM, TEM, generated
+from napari_pseudolabel.training.folders import LabelledPlane, Preparation, prepare
+from napari_pseudolabel.training.segmenter import SegmenterSettings, SegmenterTraining
+
+SEEDS = (0, 1, 2)
+SETTINGS = SegmenterSettings(steps=800, batch=6, patch=96, validate_every=100)
+NAMES = {c.name: c.value for c in CLASSES if c.value}
+SETS = {"TEM": ("axon_tem", TEM), "SEM": ("axon_sem", SEM)}
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One labelled image: on the model's grid, and its labels on its own."""
+
+    animal: str
+    plane: LabelledPlane
+    truth: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: Dice per class, mean over animals; spread over seeds."""
+
+    direction: str
+    method: str
+    dice: dict[str, float]
+    spread: dict[str, float]
+    held_out: dict[str, float]
+    seeds: int
+
+
+def cases(data: Path, modality: str) -> list[Case]:
+    """All images of a modality with labels."""
+    folder, model = SETS[modality]
+    with (data / folder / "index.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    found = []
+    for row in rows:
+        (path,) = (data / folder / "images").glob(row["id"] + "*")
+        truth = read(data / folder / "labels" / path.name).plane((), None).astype(np.uint8)
+        preparation = Preparation(Scale(pixel_size_um=float(row["pixel_um"])), model.pixel_size_um)
+        (plane,) = prepare(read(path), preparation)
+        labelled = LabelledPlane(row["id"], plane, labels_to(truth, plane.shape))
+        found.append(Case(row["subject"], labelled, truth))
+    return found
+
+
+def segmenter(
+    runs: Path, modality: str, train: Sequence[Case], validation: Sequence[Case], tag: str, seed: int
+) -> Path:
+    """Train a segmenter, or find the one trained before."""
+    folder = runs / f"{modality}-{tag}-{seed}"
+    path = folder / "best.safetensors"
+    if not (folder / "done").exists():
+        looks = {"TEM": 1, "SEM": 2}[modality]
+        made = [LabelledPlane(f"field {i}", item[looks], item[0]) for i, item in enumerate(generated())]
+        card = Card(kind="segmenter", family="monai-unet", source=SETS[modality][1], classes=CLASSES)
+        weights = [0.75 / len(train)] * len(train) + [0.25 / len(made)] * len(made)
+        settings = replace(SETTINGS, seed=seed)
+        training = SegmenterTraining(
+            [*(c.plane for c in train), *made], [c.plane for c in validation], card, settings, weights=weights
+        )
+        score = training.run(folder)
+        typer.echo(f"{folder.name}: validation Dice {score.mean:.3f} at step {score.step}", err=True)
+        (folder / "done").touch()
+    return path
+
+
+def score(
+    model: Path, targets: Sequence[Case], look: Callable[[Case], NDArray[np.float32]], grid: float
+) -> dict[str, dict[str, float]]:
+    """Dice per animal and class of a segmenter on what `look` makes of the targets."""
+    loaded = load_segmenter(model)
+    per_animal: dict[str, list[dict[str, float]]] = {}
+    for case in targets:
+        image = look(case)
+        shape = tuple(max(1, round(side * grid)) for side in image.shape)
+        probabilities = loaded.probabilities(resample_to(image, shape), limits=IntensityRange(0.0, 1.0))
+        labels = loaded.labels(resample_to(probabilities, case.truth.shape))
+        per_animal.setdefault(case.animal, []).append(evaluate(labels, case.truth, NAMES).dice)
+    return {
+        animal: {name: float(np.mean([s[name] for s in scores])) for name in NAMES}
+        for animal, scores in per_animal.items()
+    }
+
+
+def mean(scores: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Mean over animals."""
+    return {name: float(np.mean([s[name] for s in scores.values()])) for name in NAMES}
+
+
+def folds(targets: Sequence[Case], count: int) -> Iterator[tuple[list[Case], list[Case]]]:
+    """Split by animal: (rest, fold)."""
+    animals = sorted({case.animal for case in targets})
+    for k in range(min(count, len(animals))):
+        inside = set(animals[k::count])
+        yield [c for c in targets if c.animal not in inside], [c for c in targets if c.animal in inside]
+
+
+def bound(runs: Path, modality: str, targets: Sequence[Case], seed: int) -> dict[str, dict[str, float]]:
+    """Cross-validated by animal; the checkpoint is the last validation-best on one animal of the rest."""
+    scores: dict[str, dict[str, float]] = {}
+    for k, (rest, fold) in enumerate(folds(targets, 4)):
+        keep = sorted({c.animal for c in rest})[0]
+        path = segmenter(
+            runs,
+            modality,
+            [c for c in rest if c.animal != keep],
+            [c for c in rest if c.animal == keep],
+            f"fold{k}",
+            seed,
+        )
+        scores |= score(path, fold, lambda case: case.plane.image, 1.0)
+    return scores
+
+
+def looks(source: Sequence[Case], translator_ref: str) -> dict[str, Callable[[Case], NDArray[np.float32]]]:
+    """What each method makes of a target image before it is segmented, (H, W) in [0, 1]."""
+    reference = np.concatenate([c.plane.image.ravel() for c in source])[None]
+    translator = load_translator(translator_ref)
+    kept: dict[int, NDArray[np.float32]] = {}
+
+    def translated(case: Case) -> NDArray[np.float32]:
+        if id(case) not in kept:
+            kept[id(case)] = translate(translator, case.plane.image, samples=2, seed=0).mean
+        return kept[id(case)]
+
+    def matched(case: Case) -> NDArray[np.float32]:
+        return (
+            match_histograms((1 - case.plane.image).ravel()[None], reference)
+            .reshape(case.plane.image.shape)
+            .astype(np.float32)
+        )
+
+    return {
+        "source only": lambda case: case.plane.image,
+        "inversion": lambda case: 1 - case.plane.image,
+        "invert + match": matched,
+        "SynDiff adaptation": translated,
+    }
+
+
+def table(data: Path, runs: Path, seeds: Sequence[int], refs: dict[str, str]) -> list[Row]:
+    """Measure everything."""
+    rows = []
+    sets = {modality: cases(data, modality) for modality in SETS}
+    for source, target in (("TEM", "SEM"), ("SEM", "TEM")):
+        direction, targets = f"{source} -> {target}", sets[target]
+        held = HELD_OUT[SETS[target][0]]
+        held_source = HELD_OUT[SETS[source][0]]
+        train = [c for c in sets[source] if c.animal not in held_source]
+        validation = [c for c in sets[source] if c.animal in held_source]
+        results: dict[str, list[dict[str, dict[str, float]]]] = {
+            "supervised bound": [bound(runs, target, targets, seeds[0])]
+        }
+        methods = looks(train, refs[direction])
+        for seed in seeds:
+            path = segmenter(runs, source, train, validation, "source", seed)
+            for method, look in methods.items():
+                results.setdefault(method, []).append(score(path, targets, look, 1.0))
+        for method, per_seed in results.items():
+            means = [mean(scores) for scores in per_seed]
+            unseen = [mean({a: s for a, s in scores.items() if a in held}) for scores in per_seed]
+            rows.append(
+                Row(
+                    direction,
+                    method,
+                    {n: float(np.mean([m[n] for m in means])) for n in NAMES},
+                    {n: float(np.std([m[n] for m in means])) for n in NAMES},
+                    {n: float(np.mean([m[n] for m in unseen])) for n in NAMES},
+                    len(per_seed),
+                )
+            )
+    return rows
+
+
+def main(
+    data: Path = Path(__file__).parents[2] / "shared" / "data",
+    runs: Path = Path("runs/quality"),
+    seeds: int = len(SEEDS),
+    sem_to_tem: str = "sample:sem-to-tem",
+    tem_to_sem: str = "sample:tem-to-sem",
+    json_path: Path = typer.Option(Path("runs/quality.json"), "--json"),
+) -> None:
+    """Print the table and write it as JSON."""
+    if not data.is_dir():
+        typer.echo(f"{data} is missing; give the folder with axon_tem and axon_sem by --data.", err=True)
+        raise typer.Exit(2)
+    rows = table(data, runs, SEEDS[:seeds], {"TEM -> SEM": sem_to_tem, "SEM -> TEM": tem_to_sem})
+    shown = Table("direction", "method", *NAMES, *(f"{n}, unseen animal" for n in NAMES), "seeds")
+    for row in rows:
+        shown.add_row(
+            row.direction,
+            row.method,
+            *(
+                f"{row.dice[n]:.3f} ± {row.spread[n]:.3f}" if row.seeds > 1 else f"{row.dice[n]:.3f}"
+                for n in NAMES
+            ),
+            *(f"{row.held_out[n]:.3f}" for n in NAMES),
+            str(row.seeds),
+        )
+    Console(width=120).print(shown)
+    machine = f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    json_path.parent.mkdir(parents=True, exist_ok=True)
+    json_path.write_text(
+        json.dumps(
+            {"date": date.today().isoformat(), "machine": machine, "rows": [asdict(r) for r in rows]},
+            indent=2,
+        )
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)

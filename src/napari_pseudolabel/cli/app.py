@@ -1,0 +1,49 @@
+"""All commands in one application. Nothing here imports torch: ``--help`` answers at once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from napari_pseudolabel import __version__
+from napari_pseudolabel.cli import checkpoints, images, labels, train
+
+app = typer.Typer(
+    add_completion=False,
+    help="Carry labels from an imaging modality where you have them to one where you do not.",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"pseudolabel {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    verbose: Annotated[
+        # `running.run` takes it out before this is reached; it stands here for the help.
+        bool,
+        typer.Option("--verbose", help="Print a traceback with every error; so does PSEUDOLABEL_DEBUG=1."),
+    ] = False,
+) -> None:
+    pass
+
+
+app.command()(images.label)
+app.command()(images.translate)
+app.command()(images.segment)
+app.command()(labels.evaluate)
+app.command()(labels.export)
+app.command()(checkpoints.inspect)
+app.command()(checkpoints.models)
+
+training = typer.Typer(help="Train models on folders of images.")
+training.command()(train.translator)
+training.command()(train.segmenter)
+app.add_typer(training, name="train")

@@ -1,0 +1,136 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_pseudolabel.errors import InputError
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.imaging import Channel
+
+
+class Mode(StrEnum):
+    """How tiles are joined."""
+
+    joint = "joint"
+    tiled = "tiled"
+
+
+class Strategy(StrEnum):
+    """Recipes that make pseudo labels."""
+
+    adaptation = "adaptation"
+
+
+class LabelFormat(StrEnum):
+    """Names of `napari_pseudolabel.export.formats`."""
+
+    ome_tiff = "ome-tiff"
+    png = "png"
+
+
+Input = Annotated[
+    Path,
+    typer.Argument(metavar="INPUT", help="Image (TIFF, OME-TIFF, PNG, JPEG, Zarr) or a folder of images."),
+]
+Output = Annotated[
+    Path,
+    typer.Argument(metavar="OUTPUT", help="File to write (.ome.tif, .tif, .png); a folder if INPUT is one."),
+]
+TranslatorRef = Annotated[
+    str,
+    typer.Option(
+        "--translator", metavar="REF", help="Name (see `pseudolabel models`) or path of a translator."
+    ),
+]
+SegmenterRef = Annotated[
+    str,
+    typer.Option(
+        "--segmenter", metavar="REF", help="Name (see `pseudolabel models`) or path of a segmenter."
+    ),
+]
+Samples = Annotated[int, typer.Option(min=1, help="Translations drawn per plane.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same result.")]
+ModeOption = Annotated[
+    Mode,
+    typer.Option("--mode", help="joint blends the tiles after every diffusion step, tiled only at the end."),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+Tile = Annotated[int | None, typer.Option(min=1, help="Side of the tiles in pixels of the model's grid.")]
+Overlap = Annotated[int | None, typer.Option(min=0, help="Pixels that neighbouring tiles share.")]
+Batch = Annotated[int | None, typer.Option(min=1, help="Tiles computed at once.")]
+PixelSize = Annotated[
+    float | None, typer.Option(help="Pixel size of the image in micrometres, instead of the one in the file.")
+]
+ScaleFactor = Annotated[
+    float | None,
+    typer.Option("--scale", help="Pixels on the model's grid per pixel of the image; goes first."),
+]
+ObjectSize = Annotated[
+    float | None,
+    typer.Option(help="Median diameter of the objects in pixels of the image; goes before pixel sizes."),
+]
+ChannelOption = Annotated[
+    str | None, typer.Option("--channel", help="Which channel: a number from 0, mean, or luminance.")
+]
+Axes = Annotated[
+    str | None, typer.Option(help="Axes of the file where it does not name them, such as TYX or CYX.")
+]
+WithConfidence = Annotated[
+    bool,
+    typer.Option("--confidence", help="Write the confidence beside the labels, NAME.confidence.ome.tif."),
+]
+FormatOption = Annotated[
+    LabelFormat | None, typer.Option("--format", help="By default the suffix of OUTPUT decides.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Classes = Annotated[
+    list[str] | None,
+    typer.Option("--class", metavar="NAME=ID", help="A class and its label value; repeat it."),
+]
+
+
+def named_values(pairs: Sequence[str] | None, example: str = "--class axon=2") -> dict[str, int]:
+    """Read ``NAME=ID`` pairs.
+
+    Raises
+    ------
+    InputError
+        When there is none, one has another form, or a name or a value comes twice.
+    """
+    found: dict[str, int] = {}
+    for pair in pairs or ():
+        name, _, value = (part.strip() for part in pair.rpartition("="))
+        if not name or not value.isdecimal():
+            raise InputError(f"“{pair}” is no class; write a name and a label value, such as {example}.")
+        if name in found or int(value) in found.values():
+            raise InputError(f"“{pair}” repeats a name or a value; give each class once.")
+        found[name] = int(value)
+    if not found:
+        raise InputError(f"No class is named; add at least one, such as {example}.")
+    return found
+
+
+def channel_of(text: str | None) -> Channel | None:
+    """Read ``--channel``.
+
+    Raises
+    ------
+    InputError
+        When it is neither a number nor mean nor luminance.
+    """
+    if text is None:
+        return None
+    if text.isdecimal():
+        return int(text)
+    if text == "mean":
+        return "mean"
+    if text == "luminance":
+        return "luminance"
+    raise InputError(f"“{text}” is no channel; give a number from 0, mean or luminance.")

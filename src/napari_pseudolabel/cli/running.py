@@ -1,0 +1,89 @@
+"""From arguments to an exit code: every error becomes one sentence on standard error."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+
+from napari_pseudolabel.errors import Cancelled, PseudolabelError
+
+VERBOSE = "--verbose"
+DEBUG_VARIABLE = "PSEUDOLABEL_DEBUG"
+
+OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+class Stopped(Exception):
+    """The person stopped a command that has more to say than that nothing was changed."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command and return its exit code.
+
+    0: done. 1: a mistake of ours. 2: the input, the options or the machine do not allow it. 130: Ctrl-C.
+
+    Parameters
+    ----------
+    arguments
+        As typed behind ``pseudolabel``. ``--verbose`` may stand anywhere.
+    """
+    verbose = VERBOSE in arguments or bool(os.environ.get(DEBUG_VARIABLE))
+    words = [word for word in arguments if word != VERBOSE]
+    quiet = logging.NullHandler()
+    with warnings.catch_warnings():
+        if not verbose:
+            # Libraries warn about things that the person at the shell cannot act upon.
+            warnings.simplefilter("ignore")
+            logging.getLogger().addHandler(quiet)
+        try:
+            return _run(words or ["--help"])
+        except (Stopped, Cancelled) as error:
+            return _told(str(error), INTERRUPTED, verbose)
+        except KeyboardInterrupt:
+            return _told(str(Cancelled()), INTERRUPTED, verbose)
+        except PseudolabelError as error:
+            return _told(str(error), BAD_INPUT, verbose)
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            return _told(
+                f"{where}{error.strerror or error}; check the path and its permissions.", BAD_INPUT, verbose
+            )
+        except Exception as error:
+            return _unexpected(error, verbose)
+        finally:
+            logging.getLogger().removeHandler(quiet)
+
+
+def _run(words: list[str]) -> int:
+    import typer
+
+    from napari_pseudolabel.cli.app import app
+
+    try:
+        code = typer.main.get_command(app).main(words, prog_name="pseudolabel", standalone_mode=False)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except Exception as error:
+        # typer brought its own copy of click at some point: only the shape of usage errors is the same.
+        if not hasattr(error, "format_message"):
+            raise
+        return _told(error.format_message(), BAD_INPUT, verbose=False)
+    return code if isinstance(code, int) else OK
+
+
+def _told(sentence: str, code: int, verbose: bool) -> int:
+    if verbose:
+        traceback.print_exc()
+    text = " ".join(sentence.split())
+    print(text if text.endswith((".", "?", "!")) else f"{text}.", file=sys.stderr)
+    return code
+
+
+def _unexpected(error: Exception, verbose: bool) -> int:
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    hint = "please report it" if verbose else f"run it again with {VERBOSE} and report what it prints"
+    return _told(f"Something went wrong that should not ({what}); {hint}.", FAILED, verbose)

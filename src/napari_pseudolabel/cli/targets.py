@@ -1,0 +1,122 @@
+"""Which file becomes which: input and output of the commands that work on images."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.export import formats, sidecar_path
+from napari_pseudolabel.export.sidecar import SUFFIX as SIDECAR_SUFFIX
+from napari_pseudolabel.imaging import Image
+
+SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".zarr")
+_ZARR = ("zarr.json", ".zarray", ".zgroup")
+_ENDING = re.compile(r"(\.ome)?\.[^.]+$")
+
+
+def is_image(path: Path) -> bool:
+    """Whether a path is one image: a file, or the folder of a Zarr array or group."""
+    return not path.is_dir() or any((path / name).exists() for name in _ZARR)
+
+
+def sources(path: Path) -> list[Path]:
+    """The image, or the images of a folder.
+
+    Raises
+    ------
+    InputError
+        If there is nothing, or no image.
+    """
+    if not path.exists():
+        raise InputError(f"{path} does not exist; check the path.")
+    if is_image(path):
+        return [path]
+    found = sorted(child for child in path.iterdir() if child.suffix.lower() in SUFFIXES and is_image(child))
+    if not found:
+        raise InputError(f"{path} holds no images ({', '.join(SUFFIXES)}).")
+    return found
+
+
+def output_name(path: Path, format: str | None) -> str:
+    """File name of the result of an image in an output folder."""
+    chosen = next((one for one in formats() if one.name == format), formats()[0])
+    return _ENDING.sub("", path.name) + chosen.suffixes[0]
+
+
+def check_targets(
+    inputs: Sequence[Path],
+    outputs: Sequence[Path],
+    format: str | None,
+    *,
+    confidence: bool,
+    new_folder: bool = False,
+) -> None:
+    """Find out before the work begins whether the results can be written.
+
+    Parameters
+    ----------
+    inputs, outputs
+        Files that are read, and label or image files to be written.
+    format
+        Name of a format, None to tell by the suffix.
+    confidence
+        Whether there will be a confidence beside each of them.
+    new_folder
+        Whether the folder of the outputs may be missing, because it will be made.
+
+    Raises
+    ------
+    InputError
+        If a name has no suffix we write, two results have the same name, one would overwrite an input, or a
+        folder is missing or read-only.
+    """
+    known = {path.resolve() for path in inputs}
+    taken: set[Path] = set()
+    for path in outputs:
+        _check_suffix(path, format)
+        side = sidecar_path(path)
+        stem = side.name.removesuffix(SIDECAR_SUFFIX)
+        files = [path, side, *([path.with_name(f"{stem}.confidence.ome.tif")] if confidence else [])]
+        for file in (file.resolve() for file in files):
+            if file in known:
+                raise InputError(
+                    f"The output {file.name} would overwrite an input; choose another name or folder."
+                )
+            if file in taken:
+                raise InputError(f"Two results would be called {file.name}; rename one of the images.")
+            taken.add(file)
+    for folder in {path.parent for path in outputs}:
+        _check_folder(folder.resolve().parent if new_folder and not folder.exists() else folder)
+
+
+def check_shape(image: Image, path: Path, format: str | None) -> None:
+    """Refuse to write a stack as PNG.
+
+    Raises
+    ------
+    InputError
+        If that was asked for.
+    """
+    if (format or path.suffix.lower().lstrip(".")) == "png" and len(image.shape) > 2:
+        raise InputError(
+            f"PNG holds one plane, but {image.name} is a stack of shape {image.shape}; write OME-TIFF instead."
+        )
+
+
+def _check_suffix(path: Path, format: str | None) -> None:
+    fitting = [one.name for one in formats() if path.name.lower().endswith(one.suffixes)]
+    if not fitting and format is None:
+        known = ", ".join(suffix for one in formats() for suffix in one.suffixes)
+        raise InputError(f"{path.name} has no suffix we can write; end it with one of {known}.")
+    if format and fitting and format not in fitting:
+        raise InputError(f"{path.name} is a name of {fitting[0]}, but {format} was asked for; change one.")
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise InputError(f"The folder {folder} does not exist; create it or choose another.")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"The folder {folder} is read-only; choose another.")

@@ -1,0 +1,234 @@
+"""``pseudolabel train translator`` and ``pseudolabel train segmenter``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_pseudolabel.cli.options import AsJson, Classes, Device, Seed, named_values
+from napari_pseudolabel.cli.output import show
+from napari_pseudolabel.cli.progress import interruptible
+from napari_pseudolabel.cli.running import Stopped
+from napari_pseudolabel.errors import Cancelled, InputError
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.control import Control
+    from napari_pseudolabel.training.runs import Trained
+
+
+class Preset(StrEnum):
+    """Where the settings start."""
+
+    published = "published"
+    small = "small"
+
+
+_SIZES = "Pixel size in micrometres"
+OutDir = Annotated[Path, typer.Argument(metavar="OUT_DIR", help="Gets the state and the checkpoints.")]
+Licence = Annotated[str, typer.Option(help="Licence of the checkpoints, for their cards.")]
+Optional = int | None
+Size = float | None
+
+
+def translator(
+    source_dir: Annotated[Path, typer.Argument(metavar="SOURCE_DIR", help="Images of one modality.")],
+    target_dir: Annotated[Path, typer.Argument(metavar="TARGET_DIR", help="Images of the other modality.")],
+    out_dir: OutDir,
+    source_name: Annotated[
+        str | None, typer.Option(help="Name of the source modality (the folder's).")
+    ] = None,
+    target_name: Annotated[
+        str | None, typer.Option(help="Name of the target modality (the folder's).")
+    ] = None,
+    pairs_source: Annotated[Path | None, typer.Option(help="Source images of aligned pairs.")] = None,
+    pairs_target: Annotated[
+        Path | None, typer.Option(help="Target images of them, of the same names.")
+    ] = None,
+    preset: Annotated[
+        Preset, typer.Option(help="published (needs a GPU) or small (a CPU).")
+    ] = Preset.published,
+    steps: Annotated[Optional, typer.Option(min=1, help="Optimiser steps (50000; small: 3600).")] = None,
+    batch: Annotated[
+        Optional, typer.Option(min=1, help="Patches per modality and step (1; small: 4).")
+    ] = None,
+    image_size: Annotated[
+        Optional, typer.Option(min=1, help="Side of a patch in pixels (256; small: 64).")
+    ] = None,
+    width: Annotated[
+        Optional, typer.Option(min=1, help="num_channels_dae, channels of the first level (64; small: 16).")
+    ] = None,
+    lr_generator: Annotated[Size, typer.Option(min=0.0, help="Learning rate of the generators (1.6e-4).")] = None,
+    lr_discriminator: Annotated[Size, typer.Option(min=0.0, help="Learning rate of the critics (1e-4).")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Any other setting by its published name; repeat it."
+        ),
+    ] = None,
+    source_pixel_size: Annotated[Size, typer.Option(help=f"{_SIZES} of the source images.")] = None,
+    target_pixel_size: Annotated[Size, typer.Option(help=f"{_SIZES} of the target images.")] = None,
+    model_source_pixel_size: Annotated[
+        Size, typer.Option(help=f"{_SIZES} on the model's grid; by default the images are used as they are.")
+    ] = None,
+    model_target_pixel_size: Annotated[Size, typer.Option(help="The same for the target.")] = None,
+    source_object_size: Annotated[
+        Size, typer.Option(help="Median diameter of the objects in pixels of the model's grid, for the card.")
+    ] = None,
+    target_object_size: Annotated[Size, typer.Option(help="The same for the target.")] = None,
+    licence: Licence = "",
+    seed: Seed = 42,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Train SynDiff on unpaired images, in both directions; the same command goes on where it was stopped."""
+    from napari_pseudolabel.tiling import pick_device
+    from napari_pseudolabel.training import presets
+    from napari_pseudolabel.training.inputs import ModelGrid
+    from napari_pseudolabel.training.runs import TranslatorFolders, train_translator
+
+    where = pick_device(device)
+    if (pairs_source is None) != (pairs_target is None):
+        raise InputError("Aligned pairs need both folders; give --pairs-source and --pairs-target.")
+    given = {
+        "steps": steps,
+        "batch": batch,
+        "image_size": image_size,
+        "num_channels_dae": width,
+        "lr_generator": lr_generator,
+        "lr_discriminator": lr_discriminator,
+        "seed": seed,
+    }
+    values = {**_settings(set_), **{name: str(value) for name, value in given.items() if value is not None}}
+    base = presets.SMALL if preset is Preset.small else presets.PUBLISHED
+    grids = (
+        ModelGrid(
+            _name(source_name, source_dir), source_pixel_size, model_source_pixel_size, source_object_size
+        ),
+        ModelGrid(
+            _name(target_name, target_dir), target_pixel_size, model_target_pixel_size, target_object_size
+        ),
+    )
+    pairs = (pairs_source, pairs_target) if pairs_source and pairs_target else None
+    with _training(out_dir) as control:
+        made = train_translator(
+            TranslatorFolders(source_dir, target_dir, pairs),
+            out_dir,
+            grids=grids,
+            settings=presets.changed(base, values),
+            device=where,
+            licence=licence,
+            control=control,
+            started=_announce(out_dir, as_json),
+        )
+    _show(made, as_json)
+
+
+def segmenter(
+    images_dir: Annotated[Path, typer.Argument(metavar="IMAGES_DIR", help="Images.")],
+    labels_dir: Annotated[Path, typer.Argument(metavar="LABELS_DIR", help="Label images of the same names.")],
+    out_dir: OutDir,
+    classes: Classes = None,
+    name: Annotated[str, typer.Option(help="File name of the checkpoint without suffix.")] = "segmenter",
+    modality: Annotated[str | None, typer.Option(help="Name of the modality (the folder's).")] = None,
+    validation_share: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="Share of the image files kept for validation, at least one."),
+    ] = 0.2,
+    validation_dir: Annotated[
+        Path | None, typer.Option(help="Folder with images/ and labels/ for validation, instead of a share.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 1500,
+    batch: Annotated[int, typer.Option(min=1, help="Patches per step.")] = 8,
+    patch: Annotated[int, typer.Option(min=1, help="Side of a patch in pixels.")] = 128,
+    lr: Annotated[float, typer.Option(min=0.0, help="First learning rate.")] = 1e-3,
+    width: Annotated[int, typer.Option(min=1, help="Channels of the first level of the network.")] = 16,
+    validate_every: Annotated[int, typer.Option(min=1, help="Steps between validations and saves.")] = 100,
+    pixel_size: Annotated[Size, typer.Option(help=f"{_SIZES} of the images.")] = None,
+    model_pixel_size: Annotated[
+        Size, typer.Option(help=f"{_SIZES} on the model's grid; by default the images are used as they are.")
+    ] = None,
+    object_size: Annotated[
+        Size, typer.Option(help="Median diameter of the objects in pixels of the model's grid, for the card.")
+    ] = None,
+    licence: Licence = "",
+    seed: Seed = 42,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Train a segmenter on labelled images; the same command goes on where it was stopped."""
+    from napari_pseudolabel.tiling import pick_device
+    from napari_pseudolabel.training.inputs import ModelGrid
+    from napari_pseudolabel.training.runs import LabelledFolders, train_segmenter
+    from napari_pseudolabel.training.segmenter import SegmenterSettings
+
+    where = pick_device(device)
+    with _training(out_dir) as control:
+        made = train_segmenter(
+            LabelledFolders(images_dir, labels_dir, validation_dir, validation_share),
+            out_dir,
+            classes=named_values(classes),
+            grid=ModelGrid(_name(modality, images_dir), pixel_size, model_pixel_size, object_size),
+            settings=SegmenterSettings(steps, batch, patch, lr, seed, validate_every),
+            device=where,
+            name=name,
+            width=width,
+            licence=licence,
+            control=control,
+            started=_announce(out_dir, as_json),
+        )
+    _show(made, as_json)
+
+
+@contextmanager
+def _training(out: Path) -> Iterator[Control]:
+    """Progress and Ctrl-C of a training, which keeps what it has."""
+    try:
+        with interruptible() as control:
+            yield control
+    except Cancelled as error:
+        raise Stopped(
+            f"Stopped; what was trained is in {out}, and the same command goes on from there."
+        ) from error
+
+
+def _announce(out: Path, as_json: bool) -> Any:
+    def started(step: int) -> None:
+        if step and not as_json:
+            print(f"Going on after step {step} of the training in {out}.", flush=True)
+
+    return started
+
+
+def _show(made: Trained, as_json: bool) -> None:
+    score = made.score
+    data = {
+        "checkpoints": [str(path) for path in made.paths],
+        "steps": made.steps,
+        "resumed_at": made.resumed_at,
+        "validation": {"dice": score.per_class, "step": score.step} if score else None,
+        "notes": list(made.notes),
+    }
+    lines = [*map(str, made.paths), *made.notes]
+    if score:
+        dice = ", ".join(f"{name} {value:.3f}" for name, value in score.per_class.items())
+        lines.append(f"Validation Dice at step {score.step}: {dice}")
+    show(data, "\n".join(lines), as_json=as_json)
+
+
+def _settings(pairs: list[str] | None) -> dict[str, str]:
+    found = {}
+    for pair in pairs or ():
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip():
+            raise InputError(f"“{pair}” is no setting; write a name and a value, such as --set ema=0.999.")
+        found[name.strip().replace("-", "_")] = value
+    return found
+
+
+def _name(given: str | None, folder: Path) -> str:
+    return given or folder.resolve().name

@@ -1,0 +1,119 @@
+"""Run a job on one image or on a folder of images, and write what it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_pseudolabel.cli.output import show
+from napari_pseudolabel.cli.progress import duration, interruptible, prefixed
+from napari_pseudolabel.cli.running import Stopped
+from napari_pseudolabel.cli.targets import check_shape, check_targets, is_image, output_name, sources
+from napari_pseudolabel.errors import Cancelled, InputError
+from napari_pseudolabel.export import export, export_image
+from napari_pseudolabel.imaging import Image, read
+from napari_pseudolabel.models.loaded import LoadedModels
+from napari_pseudolabel.strategies import Job, PseudoLabel
+
+_LISTED = 3
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is done with each image.
+
+    Attributes
+    ----------
+    job
+        Makes the job of an image.
+    confidence
+        Whether the confidence is written beside the labels.
+    """
+
+    job: Callable[[Image], Job]
+    confidence: bool = False
+
+
+def process(
+    input: Path, output: Path, work: Work, *, axes: str | None, format: str | None, as_json: bool
+) -> None:
+    """Work on every image of `input` and print what was written.
+
+    One image that cannot be used does not stop the others of a folder.
+
+    Raises
+    ------
+    InputError
+        If `input`, `output` or an image cannot be used.
+    Cancelled, Stopped
+        After Ctrl-C.
+    """
+    paths = sources(input)
+    folder = not is_image(input)
+    if folder and output.resolve() == input.resolve():
+        raise InputError("The results cannot go into the folder of the images; choose another folder.")
+    targets = [output / output_name(path, format) for path in paths] if folder else [output]
+    check_targets(paths, targets, format, confidence=work.confidence, new_folder=folder)
+    results: list[dict[str, Any]] = []
+    failed: list[tuple[Path, str]] = []
+    models = LoadedModels()
+    with interruptible() as control:
+        for number, (path, target) in enumerate(zip(paths, targets, strict=True)):
+            part = prefixed(control, f"Image {number + 1} of {len(paths)}: " if folder else "")
+            try:
+                image = read(path, axes=axes)
+                check_shape(image, target, format)
+                found = work.job(image).run(part, models)
+                control.check()  # the last moment at which nothing was changed
+                if folder:
+                    output.mkdir(exist_ok=True)
+                results.append(_written(found, image, target, format, work.confidence))
+            except Cancelled as error:
+                if not results:
+                    raise
+                raise Stopped(
+                    f"Cancelled; {len(results)} of {len(paths)} images were done before."
+                ) from error
+            except InputError as error:
+                if not folder:
+                    raise
+                failed.append((path, str(error)))
+    data = {"results": results, "failed": [{"input": str(path), "problem": why} for path, why in failed]}
+    if results or as_json:
+        show(data, "\n".join(_text(result) for result in results), as_json=as_json)
+    if failed:
+        listed = "; ".join(f"{path.name}: {why.rstrip('.')}" for path, why in failed[:_LISTED])
+        more = f"; and {len(failed) - _LISTED} more" if len(failed) > _LISTED else ""
+        raise InputError(f"{len(failed)} of {len(paths)} images could not be used ({listed}{more}).")
+
+
+def _written(
+    found: PseudoLabel, image: Image, target: Path, format: str | None, confidence: bool
+) -> dict[str, Any]:
+    provenance = found.report.provenance()
+    common: dict[str, Any] = {"format": format, "placement": image.placement, "provenance": provenance}
+    result: dict[str, Any] = {"input": image.path, "output": str(target)}
+    if found.labels is None:
+        assert found.translation is not None
+        files = export_image(target, found.translation.reshape(image.shape), **common)
+    else:
+        assert found.confidence is not None
+        sure = found.confidence.reshape(image.shape) if confidence else None
+        files = export(
+            target, found.labels.reshape(image.shape), classes=found.classes, confidence=sure, **common
+        )
+        result["shares"] = {one.name: float(np.mean(found.labels == one.value)) for one in found.classes}
+        result["mean_confidence"] = float(found.confidence.mean())
+    return {**result, "files": [str(file) for file in files], **provenance}
+
+
+def _text(result: dict[str, Any]) -> str:
+    lines = [f"{result['output']} ({duration(result['seconds'])})"]
+    if "shares" in result:
+        lines.append(", ".join(f"{name} {share:.1%}" for name, share in result["shares"].items()))
+        lines[-1] += f", mean confidence {result['mean_confidence']:.2f}"
+    return "\n  ".join([*lines, *result["notes"]])

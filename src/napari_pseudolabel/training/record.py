@@ -1,0 +1,56 @@
+"""What a folder trains, so that only the same training goes on in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.workspace import write_text
+
+STATE, RECORD = "training.pt", "training.json"
+
+
+def check_record(out: Path, record: Mapping[str, Any]) -> None:
+    """Make the output folder and note in it what is trained, so that only the same training goes on there.
+
+    Raises
+    ------
+    InputError
+        If the folder holds the state of a training with other settings or other data.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    path, state = out / RECORD, out / STATE
+    plain = json.loads(json.dumps(record))
+    if state.exists() and path.exists():
+        before = _read_record(path)
+        changed = [
+            f"{name}.{part}" if isinstance(value, dict) else name
+            for name, value in plain.items()
+            for part in (value if isinstance(value, dict) else [name])
+            if _at(before, name, part) != _at(plain, name, part)
+        ]
+        if changed:
+            raise InputError(
+                f"{out} holds a training with other {', '.join(changed)}; choose another output folder, or repeat "
+                "the command as it was to go on."
+            )
+        return
+    write_text(path, json.dumps(plain, indent=1) + "\n")
+
+
+def _at(record: Mapping[str, Any], name: str, part: str) -> Any:
+    value = record.get(name)
+    return value.get(part) if isinstance(value, dict) else value
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise InputError(f"{path} is damaged; choose another output folder.")
+    return found

@@ -1,0 +1,312 @@
+"""Whole trainings, from folders of images to checkpoints with cards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.models.cards import Card, LabelClass, Measure, Training
+from napari_pseudolabel.models.segmenters import monai_unet
+from napari_pseudolabel.training.export import write_translators
+from napari_pseudolabel.training.inputs import (
+    ModelGrid,
+    Split,
+    aligned,
+    fingerprint,
+    labelled,
+    split_by_file,
+    split_given,
+    unlabelled,
+)
+from napari_pseudolabel.training.patches import PatchPool
+from napari_pseudolabel.training.record import STATE, check_record
+from napari_pseudolabel.training.segmenter import Score, SegmenterSettings, SegmenterTraining
+from napari_pseudolabel.training.syndiff import SynDiffSettings, SynDiffTraining
+
+_SMALLEST_PATCH = 32
+
+
+@dataclass(frozen=True)
+class TranslatorFolders:
+    """Images of the two modalities, and optional folders of aligned pairs."""
+
+    source: Path
+    target: Path
+    pairs: tuple[Path, Path] | None = None
+
+
+@dataclass(frozen=True)
+class LabelledFolders:
+    """Labelled images. Validation is a `share` of the files, or a folder with ``images`` and ``labels``."""
+
+    images: Path
+    labels: Path
+    validation: Path | None = None
+    share: float = 0.2
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training made.
+
+    Attributes
+    ----------
+    paths
+        Checkpoints.
+    steps, resumed_at
+        Steps done in all, and before this call.
+    score
+        Validation of the segmenter; None for translators.
+    notes
+        Sentences for the person.
+    """
+
+    paths: tuple[Path, ...]
+    steps: int
+    resumed_at: int
+    score: Score | None = None
+    notes: tuple[str, ...] = ()
+
+
+def train_translator(
+    folders: TranslatorFolders,
+    out: Path,
+    *,
+    grids: tuple[ModelGrid, ModelGrid],
+    settings: SynDiffSettings,
+    device: torch.device,
+    licence: str = "",
+    control: Control | None = None,
+    started: Callable[[int], None] = lambda step: None,
+) -> Trained:
+    """Train SynDiff in both directions, or go on with it, and write the two checkpoints.
+
+    Parameters
+    ----------
+    folders
+        Source and target images, unpaired.
+    out
+        Gets the state, the losses and ``SOURCE-to-TARGET.safetensors`` in both directions.
+    grids
+        Source and target.
+    licence
+        Of the checkpoints.
+    started
+        Called once with the number of steps done before, when the training begins.
+
+    Raises
+    ------
+    InputError
+        If folders or settings cannot be used, or `out` holds another training.
+    Cancelled
+        If `control` says so; the same call goes on from there.
+    """
+    names = _slug(grids[0].name), _slug(grids[1].name)
+    if names[0] == names[1]:
+        raise InputError(f"Both modalities are called {grids[0].name}; give them different names.")
+    paths = folders.source, folders.target
+    modalities = grids[0].modality(paths[0]), grids[1].modality(paths[1])
+    planes = unlabelled(paths[0], grids[0]), unlabelled(paths[1], grids[1])
+    pairs = aligned(folders.pairs, grids) if folders.pairs else []
+    _check_settings(settings)
+    data = [f"{path.resolve().name} ({len(part)} images)" for path, part in zip(paths, planes, strict=True)]
+    if pairs:
+        data.append(f"{len(pairs)} aligned pairs")
+    record = {
+        "kind": "translator",
+        "settings": asdict(settings),
+        "modalities": [modality.model_dump() for modality in modalities],
+        "data": [fingerprint(planes[0]), fingerprint(planes[1]), fingerprint(pairs)],
+    }
+    check_record(out, record)
+    try:
+        run = SynDiffTraining(
+            (_pool(planes[0]), _pool(planes[1])),
+            settings,
+            pairs=PatchPool([*pairs], n_images=2) if pairs else None,
+            device=device,
+        )
+    except (ValueError, AssertionError, ZeroDivisionError) as error:
+        raise InputError(f"No network can be built with these settings ({error}); change them.") from error
+    resumed_at = run.step if run.resume(out / STATE) else 0
+    started(resumed_at)
+    run.run(out, control)
+    training = Training(
+        data=tuple(data),
+        steps=run.step,
+        seed=settings.seed,
+        date=_today(),
+        command="pseudolabel train translator SOURCE_DIR TARGET_DIR OUT_DIR",
+    )
+    checkpoints = write_translators(
+        run,
+        out,
+        modalities=modalities,
+        names=(f"{names[1]}-to-{names[0]}", f"{names[0]}-to-{names[1]}"),
+        training=training,
+        licence=licence,
+    )
+    return Trained(checkpoints, run.step, resumed_at)
+
+
+def train_segmenter(
+    folders: LabelledFolders,
+    out: Path,
+    *,
+    classes: Mapping[str, int],
+    grid: ModelGrid,
+    settings: SegmenterSettings,
+    device: torch.device,
+    name: str = "segmenter",
+    width: int = 16,
+    licence: str = "",
+    control: Control | None = None,
+    started: Callable[[int], None] = lambda step: None,
+) -> Trained:
+    """Train a segmenter, or go on with it, and write the step that was best on the validation images.
+
+    Parameters
+    ----------
+    folders
+        Images, and label files of the same names.
+    out
+        Gets the state, the validation curve and ``NAME.safetensors``.
+    classes
+        Label value of each class by name; value 0 is the background, named or not.
+    width
+        Channels of the first level of the network.
+    licence
+        Of the checkpoint.
+    started
+        Called once with the number of steps done before, when the training begins.
+
+    Raises
+    ------
+    InputError
+        If folders, classes or settings cannot be used, or `out` holds another training.
+    Cancelled
+        If `control` says so; the same call goes on from there.
+    """
+    if not name or name == "best" or _slug(name) != name.lower():
+        raise InputError(
+            f"“{name}” cannot be the name of the checkpoint; use letters, digits and -, but not best."
+        )
+    modality = grid.modality(folders.images)
+    split = _split(folders, grid, settings.seed)
+    labels = _classes(classes)
+    notes = _check_labels(split, classes)
+    architecture = {"filters": tuple(width * factor for factor in (1, 2, 4, 8, 8))}
+    stride = 2 ** (len(architecture["filters"]) - 1)
+    if settings.patch < _SMALLEST_PATCH or settings.patch % stride:
+        raise InputError(
+            f"Patches of {settings.patch} pixels do not fit the network; use a multiple of {stride} from {_SMALLEST_PATCH}."
+        )
+    files = {plane.name for plane in split.train}, {plane.name for plane in split.validation}
+    card = Card(
+        kind="segmenter",
+        family="monai-unet",
+        name=name,
+        description=f"{', '.join(c.name for c in labels[1:])} in {modality.name} images.",
+        architecture=architecture,
+        source=modality,
+        classes=labels,
+        licence=licence,
+        training=Training(
+            data=(f"{folders.images.resolve().name} ({len(files[0])} images)",),
+            steps=settings.steps,
+            seed=settings.seed,
+            date=_today(),
+            command="pseudolabel train segmenter IMAGES_DIR LABELS_DIR OUT_DIR",
+        ),
+    )
+    record = {
+        "kind": "segmenter",
+        "settings": asdict(settings),
+        "modality": modality.model_dump(),
+        "classes": {c.name: c.value for c in labels},
+        "architecture": architecture,
+        "data": [_labelled_fingerprint(split.train), _labelled_fingerprint(split.validation)],
+    }
+    check_record(out, record)
+    run = SegmenterTraining(split.train, split.validation, card, settings, device=device)
+    resumed_at = run.step if run.resume(out / STATE) else 0
+    started(resumed_at)
+    score = run.run(out, control)
+    where = f"{len(files[1])} images kept out of training ({', '.join(sorted(files[1])[:5])})"
+    quality = tuple(
+        Measure(metric=f"Dice {class_name}", value=value, data=where, command=card.training.command)
+        for class_name, value in score.per_class.items()
+    )
+    best = monai_unet.load(out / "best.safetensors")
+    path = out / f"{name}.safetensors"
+    monai_unet.save(best.network, best.card.model_copy(update={"quality": quality}), path, half=True)
+    return Trained((path,), run.step, resumed_at, score, notes)
+
+
+def _split(folders: LabelledFolders, grid: ModelGrid, seed: int) -> Split:
+    planes = labelled(folders.images, folders.labels, grid)
+    if folders.validation is None:
+        return split_by_file(planes, folders.share, seed)
+    return split_given(planes, labelled(folders.validation / "images", folders.validation / "labels", grid))
+
+
+def _classes(classes: Mapping[str, int]) -> tuple[LabelClass, ...]:
+    if too_large := [name for name, value in classes.items() if value > 255]:
+        raise InputError(f"The class {too_large[0]} has a value above 255; label values go from 0 to 255.")
+    named = dict(classes)
+    if 0 not in named.values():
+        if "background" in named:
+            raise InputError("The background has the value 0; correct the classes.")
+        named["background"] = 0
+    if len(named) < 2:
+        raise InputError("Name at least one class besides the background, which has the value 0.")
+    ordered = sorted(named.items(), key=lambda item: item[1])
+    return tuple(LabelClass(name=name, value=value) for name, value in ordered)
+
+
+def _check_labels(split: Split, classes: Mapping[str, int]) -> tuple[str, ...]:
+    """Every class must occur; values without a class are reported."""
+    found = {int(value) for plane in split.train for value in np.unique(plane.labels)}
+    for name, value in classes.items():
+        if value and value not in found:
+            raise InputError(
+                f"No training image holds the class {name} ({value}); check the classes and the labels."
+            )
+    if rest := sorted(found - {0, *classes.values()}):
+        values = ", ".join(map(str, rest))
+        return (f"The label values {values} belong to no class, so they count as background.",)
+    return ()
+
+
+def _labelled_fingerprint(planes: list[Any]) -> str:
+    return fingerprint(array for plane in planes for array in (plane.image, plane.labels))
+
+
+def _check_settings(settings: SynDiffSettings) -> None:
+    generator = settings.generator
+    if generator.image_size < _SMALLEST_PATCH or generator.image_size % generator.stride:
+        raise InputError(
+            f"Patches of {generator.image_size} pixels do not fit the network; use a multiple of {generator.stride} "
+            f"from {_SMALLEST_PATCH}."
+        )
+
+
+def _pool(planes: list[Any]) -> PatchPool:
+    return PatchPool([plane[None] for plane in planes])
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^\w]+", "-", name.strip().lower()).strip("-")
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()

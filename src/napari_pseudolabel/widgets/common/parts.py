@@ -1,0 +1,151 @@
+"""Small widgets used by several docks."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+
+def combo(tooltip: str) -> QComboBox:
+    """A combo box that never makes its dock wider than it has to be."""
+    box = QComboBox()
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(6)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    box.setToolTip(tooltip)
+    return box
+
+
+def text(content: str = "", name: str = "muted") -> QLabel:
+    """A label that wraps its lines; `name` is one of those in `style`."""
+    label = QLabel(content)
+    label.setObjectName(name)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    return label
+
+
+class Elided(QLabel):
+    """One line that ends in an ellipsis where the dock is too narrow; the tooltip says it all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("muted")
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._full = ""
+
+    def set_full(self, content: str) -> None:
+        """Set the text before it is cut."""
+        self._full = content
+        self._cut()
+
+    def resizeEvent(self, event: object) -> None:
+        self._cut()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, super().minimumSizeHint().height())
+
+    def _cut(self) -> None:
+        room = max(self.width() - 4, 0)
+        self.setText(self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideRight, room))
+
+
+class Fold(QWidget):
+    """A heading that shows and hides what is under it."""
+
+    def __init__(self, title: str, content: QWidget, tooltip: str = "") -> None:
+        super().__init__()
+        self._button = QToolButton()
+        self._button.setText(title)
+        self._button.setCheckable(True)
+        self._button.setToolTip(tooltip)
+        self._button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._button.setAutoRaise(True)
+        self._button.toggled.connect(self.set_open)
+        self.content = content
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self._button)
+        layout.addWidget(content)
+        self.set_open(False)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the content is shown."""
+        return self._button.isChecked()
+
+    def set_open(self, opened: bool) -> None:
+        """Show or hide the content."""
+        self._button.setChecked(opened)
+        self._button.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
+        self.content.setVisible(opened)
+
+
+class ErrorBox(QFrame):
+    """A sentence about what went wrong, with a fold for the traceback and a button that copies both."""
+
+    dismissed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("problem")
+        self._sentence = text(name="error-text")
+        self._details = QPlainTextEdit()
+        self._details.setReadOnly(True)
+        self._details.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self._details.setFixedHeight(120)
+        self._fold = Fold("Details", self._details, "Show the traceback for a report")
+        copy = QPushButton("Copy")
+        copy.setToolTip("Copy the message and the details to the clipboard")
+        copy.clicked.connect(self.copy)
+        close = QPushButton("Dismiss")
+        close.setToolTip("Hide this message")
+        close.clicked.connect(self.clear)
+        buttons = QHBoxLayout()
+        buttons.addStretch()
+        buttons.addWidget(copy)
+        buttons.addWidget(close)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 6)
+        layout.setSpacing(4)
+        layout.addWidget(self._sentence)
+        layout.addWidget(self._fold)
+        layout.addLayout(buttons)
+        self.hide()
+
+    @property
+    def sentence(self) -> str:
+        """The message shown, empty if none."""
+        return "" if self.isHidden() else self._sentence.text()
+
+    def show_error(self, sentence: str, details: str) -> None:
+        """Show a message; `details` may be empty."""
+        self._sentence.setText(sentence)
+        self._details.setPlainText(details)
+        self._fold.setVisible(bool(details))
+        self._fold.set_open(False)
+        self.show()
+
+    def clear(self) -> None:
+        """Hide the message."""
+        self.hide()
+        self.dismissed.emit()
+
+    def copy(self) -> None:
+        """Put the message and the details on the clipboard."""
+        clipboard = QGuiApplication.clipboard()
+        clipboard.setText(f"{self._sentence.text()}\n\n{self._details.toPlainText()}".strip())

@@ -1,0 +1,1 @@
+"""The Pseudo-label dock."""

@@ -1,0 +1,164 @@
+"""The fold with the settings that most people never touch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QSpinBox, QWidget
+
+from napari_pseudolabel.widgets.common.parts import combo
+from napari_pseudolabel.widgets.pseudo_label.choice import Choice
+
+# What the number beside the scale means: suffix, smallest, largest, decimals, first proposal.
+_SCALES: dict[str, tuple[str, float, float, int, float]] = {
+    "factor": ("×", 0.02, 64, 3, 1.0),
+    "object": (" px", 1, 10000, 1, 30.0),
+    "pixel": (" µm", 0.00001, 1000, 5, 0.1),
+}
+
+
+class Advanced(QWidget):
+    """Samples, seed, scale, tiles, channel and device."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        form = QFormLayout(self)
+        form.setContentsMargins(8, 0, 0, 4)
+        form.setVerticalSpacing(4)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        self._form = form
+
+        self.samples = _number(1, 64, 1, "Translations drawn per plane. More take longer and give a better confidence.")
+        self.seed = _number(0, 2**31 - 1, 0, "Number that fixes all noise: the same seed gives the same labels.")
+        self.scale = combo(
+            "How the image is brought to the size the models were trained on. From the pixel size of the "
+            "layer, unless you know better."
+        )
+        for kind, title in (
+            ("auto", "From pixel size"),
+            ("factor", "Magnify by"),
+            ("object", "Object size"),
+            ("pixel", "Pixel size"),
+        ):
+            self.scale.addItem(title, kind)
+        self.scale_value = QDoubleSpinBox()
+        self.scale_value.setToolTip(
+            "Magnification, median object diameter in pixels of your image, or side of a pixel in µm"
+        )
+        self.scale_value.setMinimumWidth(84)
+        scale = QHBoxLayout()
+        scale.setContentsMargins(0, 0, 0, 0)
+        scale.addWidget(self.scale, 1)
+        scale.addWidget(self.scale_value, 1)
+
+        self.tile = _number(
+            0, 8192, 0, "Side of a tile in pixels of the model's grid. Smaller tiles need less memory.", "automatic"
+        )
+        self.overlap = _number(
+            -1, 2048, -1, "Pixels that neighbouring tiles share. More hides seams better and takes longer.", "automatic"
+        )
+        self.tile.setSuffix(" px")
+        self.overlap.setSuffix(" px")
+        self.tile.setSingleStep(32)
+        self.overlap.setSingleStep(8)
+        self.first_axis = combo("Whether the first axis of the layer counts planes or channels")
+        self.first_axis.addItem("Planes", False)
+        self.first_axis.addItem("Channels", True)
+        self.channel = combo("Which channel of the image is labelled, or how they are combined")
+        self.device = combo(
+            "Where the models run. On a lack of memory they fall back to smaller tiles, then to the CPU."
+        )
+        self.set_devices((("auto", "Automatic"),))
+
+        for title, field in (
+            ("Samples", self.samples),
+            ("Seed", self.seed),
+            ("Scale", scale),
+            ("Tile", self.tile),
+            ("Overlap", self.overlap),
+            ("First axis", self.first_axis),
+            ("Channel", self.channel),
+            ("Device", self.device),
+        ):
+            form.addRow(title, field)
+        self._connect()
+        self._on_scale()
+        self.set_first_axis(False)
+        self.set_channels(())
+
+    def choice(self, choice: Choice) -> Choice:
+        """`choice` with what these controls say."""
+        channel = self.channel.currentData()
+        return replace(
+            choice,
+            samples=self.samples.value(),
+            seed=self.seed.value(),
+            scale=self.scale.currentData(),
+            scale_value=self.scale_value.value(),
+            tile=self.tile.value() or None,
+            overlap=None if self.overlap.value() < 0 else self.overlap.value(),
+            channel=channel,
+            first_axis_channels=self.first_axis_shown and bool(self.first_axis.currentData()),
+            device=self.device.currentData() or "auto",
+        )
+
+    def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
+        """Offer devices as (name, text) pairs; the chosen one stays where it is still there."""
+        _refill(self.device, devices)
+
+    def set_channels(self, channels: Sequence[tuple[Any, str]]) -> None:
+        """Offer channels as (value, text) pairs; the row is hidden without any."""
+        _refill(self.channel, channels)
+        self._form.setRowVisible(self.channel, bool(channels))
+
+    def set_first_axis(self, shown: bool) -> None:
+        """Show or hide the question what the first axis means."""
+        self.first_axis_shown = shown
+        self._form.setRowVisible(self.first_axis, shown)
+
+    def _connect(self) -> None:
+        for number in (self.samples, self.seed, self.tile, self.overlap, self.scale_value):
+            number.valueChanged.connect(lambda _: self.changed.emit())
+        self.scale.currentIndexChanged.connect(self._on_scale)
+        for box in (self.first_axis, self.channel, self.device):
+            box.currentIndexChanged.connect(lambda _: self.changed.emit())
+
+    def _on_scale(self) -> None:
+        kind = self.scale.currentData()
+        self.scale_value.setVisible(kind in _SCALES)
+        if kind in _SCALES:
+            suffix, low, high, decimals, proposal = _SCALES[kind]
+            self.scale_value.blockSignals(True)
+            self.scale_value.setDecimals(decimals)
+            self.scale_value.setRange(low, high)
+            self.scale_value.setSuffix(suffix)
+            self.scale_value.setValue(proposal)
+            self.scale_value.blockSignals(False)
+        self.changed.emit()
+
+
+def _number(low: int, high: int, value: int, tooltip: str, special: str = "") -> QSpinBox:
+    box = QSpinBox()
+    box.setRange(low, high)
+    box.setValue(value)
+    box.setToolTip(tooltip)
+    box.setSpecialValueText(special)
+    box.setKeyboardTracking(False)
+    return box
+
+
+def _refill(box: QComboBox, entries: Sequence[tuple[Any, str]]) -> None:
+    """Replace the entries of a combo box; the value chosen stays chosen where it still exists."""
+    chosen = box.currentData()
+    box.blockSignals(True)
+    box.clear()
+    for value, title in entries:
+        box.addItem(title, value)
+    values = [value for value, _ in entries]
+    box.setCurrentIndex(values.index(chosen) if chosen in values else (0 if values else -1))
+    box.blockSignals(False)

@@ -1,0 +1,122 @@
+"""What the controls of the dock say, as values that can be compared, tested and turned into a job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from napari_pseudolabel.imaging import Channel, Image
+from napari_pseudolabel.models.cards import Card
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.strategies import LabelJob, Region
+
+Where = Literal["view", "shape", "all"]
+ScaleKind = Literal["auto", "factor", "object", "pixel"]
+Kind = Literal["translator", "segmenter"]
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model that can be chosen.
+
+    Attributes
+    ----------
+    ref
+        Name or path, as jobs take it.
+    title
+        As the list shows it.
+    card
+        What is known about it; None until it was inspected.
+    problem
+        Why it cannot be used, one sentence; None if it can.
+    """
+
+    ref: str
+    title: str
+    kind: Kind
+    card: Card | None = None
+    problem: str | None = None
+
+    @property
+    def source(self) -> str:
+        """Modality it takes, empty if unknown."""
+        return self.card.source.name if self.card and self.card.source else ""
+
+    @property
+    def target(self) -> str:
+        """Modality it makes, empty if unknown or a segmenter."""
+        return self.card.target.name if self.card and self.card.target else ""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """All controls of the dock at one moment.
+
+    Attributes
+    ----------
+    layer
+        Unique id of the image layer.
+    translator, segmenter
+        References of models.
+    all_planes
+        Of a stack; otherwise the plane on the screen.
+    tile, overlap
+        Pixels on the model's grid; None leaves them to the model.
+    scale_value
+        Means what `scale` says: magnification, pixels, or micrometres.
+    channel
+        None for the default of the image.
+    first_axis_channels
+        The first axis of an unnamed stack holds channels, not planes.
+    """
+
+    layer: str | None = None
+    strategy: str = "adaptation"
+    translator: str | None = None
+    segmenter: str | None = None
+    where: Where = "all"
+    all_planes: bool = True
+    samples: int = 1
+    seed: int = 0
+    tile: int | None = None
+    overlap: int | None = None
+    scale: ScaleKind = "auto"
+    scale_value: float = 1.0
+    channel: Channel | None = None
+    first_axis_channels: bool = False
+    device: str = "auto"
+
+
+def make_job(
+    choice: Choice, image: Image, region: Region | None, planes: tuple[tuple[int, ...], ...] | None
+) -> LabelJob:
+    """The frozen description of what the controls ask for.
+
+    Raises
+    ------
+    InputError
+        When a number is out of range.
+    """
+    # These rooms import torch, which the window must not wait for when it opens.
+    from napari_pseudolabel.imaging.scale import Scale
+    from napari_pseudolabel.strategies import LabelJob, LabelSettings
+    from napari_pseudolabel.tiling import TileSettings
+
+    names = {"factor": "factor", "object": "object_size_px", "pixel": "pixel_size_um"}
+    scale: dict[str, Any] = {names[choice.scale]: choice.scale_value} if choice.scale in names else {}
+    return LabelJob(
+        image,
+        translator=choice.translator or "",
+        segmenter=choice.segmenter or "",
+        strategy=choice.strategy,
+        settings=LabelSettings(
+            samples=choice.samples,
+            seed=choice.seed,
+            scale=Scale(**scale),
+            tiles=TileSettings(tile=choice.tile, overlap=choice.overlap, device=choice.device),
+            channel=choice.channel,
+        ),
+        region=region,
+        planes=planes,
+    )

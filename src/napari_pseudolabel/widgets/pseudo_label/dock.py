@@ -1,0 +1,39 @@
+"""The Pseudo-label dock as napari opens it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QWidget
+
+from napari_pseudolabel.widgets.common.background import RunnerLike
+from napari_pseudolabel.widgets.common.dock import Dock
+from napari_pseudolabel.widgets.common.remembered import Remembered
+from napari_pseudolabel.widgets.pseudo_label.controller import PseudoLabelController
+from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
+
+if TYPE_CHECKING:
+    import napari
+
+
+class PseudoLabelDock(Dock):
+    """Translate an unlabelled image, segment the translation, and lay the labels on the image."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
+        self.view = PseudoLabelView()
+        super().__init__(napari_viewer, self.view, parent)
+        self.controller = PseudoLabelController(
+            napari_viewer,
+            self.view,
+            make_runner=make_runner,
+            remembered=Remembered(),
+            canvas_px=self.canvas_px,
+        )
+        self.begin(self.controller)
+
+
+def make_runner() -> RunnerLike:
+    """The engine; importing it imports torch."""
+    from napari_pseudolabel.engine import Runner
+
+    return Runner()

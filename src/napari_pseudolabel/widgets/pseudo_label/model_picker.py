@@ -1,0 +1,152 @@
+"""The two model lists of the dock: found, opened, looked into, proposed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QFileDialog
+
+from napari_pseudolabel.widgets.common.background import Background, Failure
+from napari_pseudolabel.widgets.common.remembered import Remembered
+from napari_pseudolabel.widgets.pseudo_label.catalogue import Catalogue
+from napari_pseudolabel.widgets.pseudo_label.choice import Choice, Kind, ModelEntry
+from napari_pseudolabel.widgets.pseudo_label.sentences import same_modality
+from napari_pseudolabel.widgets.pseudo_label.tasks import FindModels, Found, InspectModel
+from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
+
+_KINDS: tuple[Kind, Kind] = ("translator", "segmenter")
+
+
+class ModelPicker(QObject):
+    """Keeps the lists of models in the view; the files themselves are read by jobs.
+
+    Attributes
+    ----------
+    loading
+        True until the named models are listed.
+    changed
+        Emitted when lists or proposals changed without the person.
+    """
+
+    changed = Signal()
+
+    def __init__(self, view: PseudoLabelView, background: Background, remembered: Remembered) -> None:
+        super().__init__()
+        self.loading = True
+        self._view = view
+        self._background = background
+        self._remembered = remembered
+        self._catalogue = Catalogue(remembered)
+        self._refs: dict[Kind, str | None] = {"translator": None, "segmenter": None}
+        self._modality = ""
+        self._finding: int | None = None
+        self._inspecting: dict[int, tuple[Kind, str]] = {}
+        background.finished.connect(self._on_finished)
+        background.failed.connect(self._on_failed)
+
+    def chosen(self, kind: Kind) -> ModelEntry | None:
+        """What is known about the model that is chosen."""
+        return self._catalogue.get(kind, self._refs[kind])
+
+    def find(self, modality: str) -> None:
+        """List the named models and propose some for images of a modality (empty: unknown)."""
+        self.loading = True
+        self._modality = modality
+        self._finding = self._background.submit(FindModels())
+
+    def on_choice(self, choice: Choice) -> None:
+        """The person may have chosen other models."""
+        other = choice.translator != self._refs["translator"]
+        self._refs = {"translator": choice.translator, "segmenter": choice.segmenter}
+        if other:
+            self._match_segmenter()
+        for kind in _KINDS:
+            self._look_into(kind)
+
+    def propose_for(self, modality: str) -> None:
+        """An image of another modality is chosen: propose the translator that takes it."""
+        self._modality = modality
+        now = self.chosen("translator")
+        if self.loading or (now is not None and same_modality(now.source, modality)):
+            return
+        self._choose("translator", self._catalogue.propose("translator", source=modality))
+        self._match_segmenter()
+
+    def browse(self, kind: Kind, folder: bool) -> None:
+        """Let the person choose a file or folder."""
+        key = f"folder of {kind}"
+        start = self._remembered.last(key) or str(Path.home())
+        if folder:
+            path = QFileDialog.getExistingDirectory(self._view, f"Choose the folder of a {kind}", start)
+        else:
+            kinds = "Checkpoints (*.safetensors *.pth *.pt *.ckpt);;All files (*)"
+            path, _ = QFileDialog.getOpenFileName(self._view, f"Choose a {kind}", start, kinds)
+        if path:
+            self._remembered.remember(key, str(Path(path).parent))
+            self.open(kind, path)
+
+    def open(self, kind: Kind, path: str) -> None:
+        """Add the model in a file or folder and choose it."""
+        self._catalogue.add(ModelEntry(path, Path(path).name, kind))
+        self._choose(kind, path)
+        self.changed.emit()
+
+    def _choose(self, kind: Kind, ref: str | None) -> None:
+        self._refs[kind] = ref
+        self._view.set_models(kind, self._catalogue.of(kind), ref)
+        self._look_into(kind)
+
+    def _match_segmenter(self) -> None:
+        """Keep the segmenter if it fits the translator, else propose one."""
+        translator, segmenter = self.chosen("translator"), self.chosen("segmenter")
+        target = translator.target if translator else ""
+        if segmenter is None or not same_modality(target, segmenter.source):
+            self._choose("segmenter", self._catalogue.propose("segmenter", source=target))
+
+    def _look_into(self, kind: Kind) -> None:
+        """Show what is known about the chosen model; find it out if it is only a path yet."""
+        entry = self.chosen(kind)
+        self._view.show_model(kind, entry)
+        if kind == "translator":
+            self._view.set_modalities(entry.source if entry else "", entry.target if entry else "")
+        if entry is None or entry.card is not None or entry.problem is not None:
+            return
+        if (kind, entry.ref) not in self._inspecting.values():
+            number = self._background.submit(InspectModel(entry.ref, kind))
+            self._inspecting[number] = (kind, entry.ref)
+
+    def _on_finished(self, number: int, result: Any) -> None:
+        if number == self._finding:
+            self._on_found(result)
+        elif number in self._inspecting:
+            kind, ref = self._inspecting.pop(number)
+            self._catalogue.add(result)
+            if result.problem is None:
+                self._remembered.add_recent(kind, ref)
+            self._choose(kind, self._refs[kind])
+            if kind == "translator":
+                self._match_segmenter()
+            self.changed.emit()
+
+    def _on_failed(self, number: int, failure: Failure) -> None:
+        if number == self._finding:
+            self.loading = False
+            self._view.error.show_error(failure.sentence, failure.details)
+            self.changed.emit()
+        elif number in self._inspecting:
+            kind, ref = self._inspecting.pop(number)
+            self._catalogue.add(ModelEntry(ref, Path(ref).name, kind, problem=failure.sentence))
+            self._look_into(kind)
+            self.changed.emit()
+
+    def _on_found(self, found: Found) -> None:
+        self.loading = False
+        self._catalogue.put_first(found.models)
+        self._view.advanced.set_devices(found.devices)
+        translator = self._refs["translator"] or self._catalogue.propose("translator", source=self._modality)
+        self._choose("translator", translator)
+        self._choose("segmenter", self._refs["segmenter"])
+        self._match_segmenter()
+        self.changed.emit()

@@ -1,0 +1,149 @@
+"""Every sentence of the dock that depends on something."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from napari_pseudolabel.control import Progress
+from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.widgets.pseudo_label.choice import Choice, ModelEntry
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.widgets.pseudo_label.tasks import Outcome
+
+STRATEGIES = {
+    "adaptation": (
+        "Adaptation",
+        "Translates your image into the modality the segmenter knows, and segments that. "
+        "The labels belong to your original pixels.",
+    )
+}
+
+
+def why_not(
+    choice: Choice,
+    *,
+    loading: bool,
+    image_problem: str | None,
+    translator: ModelEntry | None,
+    segmenter: ModelEntry | None,
+    has_shape: bool,
+) -> str | None:
+    """Why the main button cannot be pressed and what to do; None if it can."""
+    if choice.layer is None:
+        return "Open an image: drag a file into the window, or use File ▸ Open Sample ▸ napari-pseudolabel."
+    if image_problem:
+        return image_problem
+    if loading:
+        return "Looking for models …"
+    if translator is None:
+        return "Choose a translator that takes images like yours; … opens a checkpoint file."
+    if translator.problem:
+        return translator.problem
+    if segmenter is None:
+        makes = translator.target
+        return (
+            f"Choose a segmenter: the translator makes {makes} images, so one trained on {makes}."
+            if makes
+            else "Choose a segmenter trained on what the translator makes; … opens a checkpoint file."
+        )
+    if segmenter.problem:
+        return segmenter.problem
+    if not same_modality(translator.target, segmenter.source):
+        return (
+            f"“{segmenter.title}” was trained on {segmenter.source}, but the translator makes "
+            f"{translator.target} images; choose a segmenter trained on {translator.target}."
+        )
+    if choice.where == "shape" and not has_shape:
+        return "Add a Shapes layer and draw a shape around what shall be labelled, or choose View or All."
+    return None
+
+
+def same_modality(one: str, other: str) -> bool:
+    """Whether two modalities agree as far as they are known."""
+    return not one or not other or one.strip().lower() == other.strip().lower()
+
+
+def summary(entry: ModelEntry | None) -> str:
+    """One line about a model."""
+    if entry is None:
+        return ""
+    if entry.problem:
+        return "cannot be used; see the message below"
+    card = entry.card
+    if card is None:
+        return "looking into the file …"
+    parts = []
+    if card.kind == "translator":
+        if entry.source or entry.target:
+            parts.append(f"{entry.source or '?'} → {entry.target or '?'}")
+    else:
+        names = ", ".join(one.name for one in card.classes if one.value)
+        parts.append(f"{names or 'classes unknown'} on {entry.source or 'unknown images'}")
+    if card.source and card.source.pixel_size_um:
+        parts.append(f"{card.source.pixel_size_um:g} µm/px")
+    parts += [f"{one.metric} {one.value:.2f}" for one in card.quality[:1]]
+    return " · ".join(parts) or card.family
+
+
+def tooltip(entry: ModelEntry | None, role: str) -> str:
+    """Everything worth knowing about a model, as a tooltip."""
+    if entry is None:
+        return f"<p>{escape(role)}</p>"
+    rows = [("File", entry.ref)]
+    if entry.card:
+        rows += _card_rows(entry.card)
+    table = "".join(f"<tr><td>{escape(k)}&nbsp;&nbsp;</td><td>{escape(v)}</td></tr>" for k, v in rows if v)
+    about = f"<p>{escape(entry.card.description)}</p>" if entry.card and entry.card.description else ""
+    return f"<p>{escape(role)}</p><p><b>{escape(entry.title)}</b></p>{about}<table>{table}</table>"
+
+
+def _card_rows(card: Card) -> list[tuple[str, str]]:
+    source, target = card.source, card.target
+    rows = [
+        ("Takes", source.name if source else ""),
+        ("Makes", target.name if target else ""),
+        ("Classes", ", ".join(one.name for one in card.classes)),
+        ("Pixel size", f"{source.pixel_size_um:g} µm" if source and source.pixel_size_um else ""),
+        ("Object size", f"{source.object_size_px:g} px" if source and source.object_size_px else ""),
+        ("Trained on", ", ".join(card.training.data)),
+        ("Licence", card.licence or card.training.licence),
+        ("Still unknown", ", ".join(card.missing)),
+    ]
+    return rows + [(one.metric, f"{one.value:.3f} on {one.data}") for one in card.quality]
+
+
+def progress_text(progress: Progress) -> str:
+    """What is being done, how far it is and how long it will take."""
+    parts = [progress.stage]
+    if progress.total > 1:
+        parts.append(f"{progress.done} of {progress.total}")
+    if progress.seconds_left is not None and progress.done:
+        parts.append(f"{duration(progress.seconds_left)} left")
+    return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """About how long."""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    if seconds < 90 * 60:
+        return f"about {round(seconds / 60)} min"
+    return f"about {seconds / 3600:.1f} h"
+
+
+def outcome_text(outcome: Outcome, *, preview: bool) -> str:
+    """What came out, and what to do next."""
+    parts = ["Preview of the view." if preview else "Labels ready."]
+    counts = [f"{number:,} {name}" for name, number in outcome.counts]
+    if counts:
+        parts.append(f"{' and '.join(counts)} objects." if any(n for _, n in outcome.counts) else "Nothing was found.")
+    if outcome.confidence is not None:
+        parts.append(f"Mean confidence {outcome.confidence:.2f}.")
+    if outcome.result.report.agreement is not None:
+        parts.append(f"The samples agree to {outcome.result.report.agreement:.2f}.")
+    if not preview:
+        parts.append(f"Took {duration(outcome.result.report.seconds)[6:]}.")
+        parts.append("Paint on the labels layer to correct them; a new run keeps what you painted.")
+    return " ".join(parts)

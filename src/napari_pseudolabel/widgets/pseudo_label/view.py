@@ -1,0 +1,305 @@
+"""Widgets of the Pseudo-label dock; what they do is in the controller."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_pseudolabel.widgets.common import shortcuts
+from napari_pseudolabel.widgets.common.parts import Elided, ErrorBox, Fold, combo, text
+from napari_pseudolabel.widgets.pseudo_label.advanced import Advanced
+from napari_pseudolabel.widgets.pseudo_label.choice import Choice, Kind, ModelEntry, Where
+from napari_pseudolabel.widgets.pseudo_label.picture import Picture
+from napari_pseudolabel.widgets.pseudo_label.sentences import STRATEGIES, summary, tooltip
+
+_ROLES = {
+    "translator": "Turns your image into the modality that the segmenter was trained on.",
+    "segmenter": "Turns the translated image into labels.",
+}
+_REGIONS: tuple[tuple[Where, str, str], ...] = (
+    ("view", "View", "Label what is in the canvas now"),
+    ("shape", "Shape", "Label the rectangle around the selected, or last, shape of a Shapes layer"),
+    ("all", "All", "Label the whole layer"),
+)
+_SHOWN = (
+    ("labels", "Labels", "Show or hide the pseudo labels"),
+    ("translation", "Translation", "Show or hide the translated image"),
+    ("confidence", "Confidence", "Show or hide how sure the models are: 0 (dark) to 1 (bright)"),
+)
+
+
+class PseudoLabelView(QWidget):
+    """Controls from top to bottom in the order of the work."""
+
+    changed = Signal()
+    preview_toggled = Signal(bool)
+    run_pressed = Signal()
+    cancel_pressed = Signal()
+    browse_pressed = Signal(str, bool)
+    show_toggled = Signal(str, bool)
+
+    def __init__(self) -> None:
+        super().__init__()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 4, 8, 4)
+        layout.setSpacing(6)
+        layout.addLayout(self._make_form())
+        layout.addLayout(self._make_region())
+        self.advanced = Advanced()
+        self.advanced.changed.connect(self.changed)
+        self.fold = Fold("Advanced", self.advanced, "Samples, seed, scale, tiles, channel and device")
+        layout.addWidget(self.fold)
+        layout.addLayout(self._make_buttons())
+        self._make_messages(layout)
+        layout.addStretch()
+
+    # What the controller asks.
+
+    def choice(self) -> Choice:
+        """All controls as they are now."""
+        where = next(w for w, button in self._regions.items() if button.isChecked())
+        return self.advanced.choice(
+            Choice(
+                layer=self.image.currentData(),
+                strategy=self.strategy.currentData(),
+                translator=self.models["translator"].currentData(),
+                segmenter=self.models["segmenter"].currentData(),
+                where=where,
+                all_planes=bool(self.planes.currentData()),
+            )
+        )
+
+    # What the controller says.
+
+    def set_images(self, images: Sequence[tuple[str, str]], chosen: str | None) -> None:
+        """Offer image layers as (unique id, name) pairs."""
+        _fill(self.image, images, chosen)
+
+    def set_models(self, kind: Kind, entries: Sequence[ModelEntry], chosen: str | None) -> None:
+        """Offer models."""
+        _fill(self.models[kind], [(entry.ref, entry.title) for entry in entries], chosen)
+
+    def show_model(self, kind: Kind, entry: ModelEntry | None) -> None:
+        """Say what is known about the chosen model."""
+        self._summaries[kind].set_full(summary(entry))
+        for widget in (self.models[kind], self._summaries[kind]):
+            widget.setToolTip(tooltip(entry, _ROLES[kind]))
+
+    def set_modalities(self, source: str, target: str) -> None:
+        """Name the modalities in the picture."""
+        self.picture.set_modalities(source, target)
+
+    def set_planes(self, count: int) -> None:
+        """Number of planes of the image; with one there is nothing to ask."""
+        everything = self.planes.currentData()
+        _fill(self.planes, [(False, "This plane"), (True, f"All {count} planes")], everything)
+        self.planes.setVisible(count > 1)
+        self._planes_label.setVisible(count > 1)
+
+    def set_hint(self, sentence: str, *, can_run: bool) -> None:
+        """The line under the buttons, and whether they can be pressed."""
+        self._hint.setText(sentence)
+        self._hint.setVisible(bool(sentence))
+        self.run_button.setEnabled(can_run)
+        self.preview_button.setEnabled(can_run or self.preview_button.isChecked())
+
+    def set_busy(self, busy: bool) -> None:
+        """Show or hide progress and Cancel."""
+        self.progress.setVisible(busy)
+        self.cancel_button.setVisible(busy)
+        self._stage.setVisible(busy)
+        if busy:
+            self.set_progress("Starting", 0, 0)
+
+    def set_progress(self, stage: str, done: int, total: int) -> None:
+        """What is being done and how far it is; a moving bar where that is not known."""
+        self.progress.setRange(0, total if total > 1 else 0)
+        self.progress.setValue(done)
+        self._stage.set_full(stage)
+
+    def set_status(self, sentence: str, notes: Sequence[str] = ()) -> None:
+        """What came out of the last job, and what the person should know about it."""
+        self._status.setText(sentence)
+        self._status.setVisible(bool(sentence))
+        self._notes.setText("\n".join(f"⚠ {note}" for note in notes))
+        self._notes.setVisible(bool(notes))
+
+    def set_shown(self, layers: dict[str, bool]) -> None:
+        """Offer to show and hide layers, by role; nothing is offered for an empty dictionary."""
+        for role, button in self._shown.items():
+            button.blockSignals(True)
+            button.setVisible(role in layers)
+            button.setChecked(layers.get(role, False))
+            button.blockSignals(False)
+        self._shown_label.setVisible(bool(layers))
+
+    # How it looks.
+
+    def _make_form(self) -> QGridLayout:
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(6)
+        grid.setVerticalSpacing(3)
+        grid.setColumnStretch(1, 1)
+        self.image = combo("Image layer to be labelled; proposed is the active one")
+        self.strategy = combo("How the labels are made")
+        for name, (title, _) in STRATEGIES.items():
+            self.strategy.addItem(title, name)
+        self._explanation = text(STRATEGIES[self.strategy.currentData()][1])
+        self.picture = Picture()
+        grid.addWidget(QLabel("Image"), 0, 0)
+        grid.addWidget(self.image, 0, 1, 1, 2)
+        grid.addWidget(QLabel("Strategy"), 1, 0)
+        grid.addWidget(self.strategy, 1, 1, 1, 2)
+        grid.addWidget(self._explanation, 2, 0, 1, 3)
+        grid.addWidget(self.picture, 3, 0, 1, 3)
+        self.models: dict[str, QComboBox] = {}
+        self._summaries: dict[str, Elided] = {}
+        for row, kind in ((4, "translator"), (6, "segmenter")):
+            box, line, browse = combo(_ROLES[kind]), Elided(), self._make_browse(kind)
+            box.currentIndexChanged.connect(lambda _: self.changed.emit())
+            grid.addWidget(QLabel(kind.capitalize()), row, 0)
+            grid.addWidget(box, row, 1)
+            grid.addWidget(browse, row, 2)
+            grid.addWidget(line, row + 1, 1, 1, 2)
+            self.models[kind], self._summaries[kind] = box, line
+        self.image.currentIndexChanged.connect(lambda _: self.changed.emit())
+        return grid
+
+    def _make_browse(self, kind: str) -> QPushButton:
+        button = QPushButton("…")
+        button.setFixedWidth(30)
+        if kind == "translator":
+            button.setToolTip("Browse for the checkpoint file of a translator")
+            button.clicked.connect(lambda: self.browse_pressed.emit(kind, False))
+            return button
+        button.setToolTip("Browse for the checkpoint of a segmenter: a file, or the folder of an nnU-Net model")
+        menu = QMenu(button)
+        menu.addAction("Checkpoint file …", lambda: self.browse_pressed.emit(kind, False))
+        menu.addAction("nnU-Net model folder …", lambda: self.browse_pressed.emit(kind, True))
+        button.clicked.connect(lambda: menu.exec(button.mapToGlobal(button.rect().bottomLeft())))
+        return button
+
+    def _make_region(self) -> QGridLayout:
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(6)
+        grid.setVerticalSpacing(3)
+        grid.setColumnStretch(1, 1)
+        row = QHBoxLayout()
+        row.setSpacing(2)
+        self._regions: dict[Where, QPushButton] = {}
+        self._group = QButtonGroup(self)
+        for where, title, hint in _REGIONS:
+            button = _segment(title, hint)
+            button.setChecked(where == "all")
+            button.toggled.connect(lambda on: self.changed.emit() if on else None)
+            self._group.addButton(button)
+            self._regions[where] = button
+            row.addWidget(button, 1)
+        label = QLabel("Region")
+        # As wide as the widest label above, so that both grids line up.
+        label.setMinimumWidth(QLabel("Segmenter").sizeHint().width())
+        grid.addWidget(label, 0, 0)
+        grid.addLayout(row, 0, 1)
+        self.planes = combo("Of a stack or time series: only the plane on the screen, or all of them")
+        self.planes.currentIndexChanged.connect(lambda _: self.changed.emit())
+        self._planes_label = QLabel("Planes")
+        grid.addWidget(self._planes_label, 1, 0)
+        grid.addWidget(self.planes, 1, 1)
+        _fill(self.planes, [(False, "This plane"), (True, "All planes")], True)
+        self.planes.hide()
+        self._planes_label.hide()
+        return grid
+
+    def _make_buttons(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        self.preview_button = QPushButton("Preview")
+        self.preview_button.setObjectName("segment")
+        self.preview_button.setCheckable(True)
+        self.preview_button.setToolTip(
+            "Label the middle of the view, at most 512 × 512 px, and again whenever a setting changes, "
+            f"until pressed again ({shortcuts.shown(shortcuts.PREVIEW)})"
+        )
+        self.preview_button.toggled.connect(self.preview_toggled)
+        self.run_button = QPushButton("Run")
+        self.run_button.setObjectName("main")
+        self.run_button.setToolTip(f"Label the region ({shortcuts.shown(shortcuts.RUN)})")
+        self.run_button.clicked.connect(lambda: self.run_pressed.emit())
+        row.addWidget(self.preview_button, 1)
+        row.addWidget(self.run_button, 2)
+        return row
+
+    def _make_messages(self, layout: QVBoxLayout) -> None:
+        self._hint, self._status, self._notes = text(name="warning"), text(name="done"), text(name="warning")
+        self._stage = Elided()
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(False)
+        self.progress.setFixedHeight(14)
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.setToolTip(
+            f"Stop within one batch of tiles; nothing is changed ({shortcuts.shown(shortcuts.CANCEL)})"
+        )
+        self.cancel_button.clicked.connect(lambda: self.cancel_pressed.emit())
+        bar = QHBoxLayout()
+        bar.addWidget(self.progress, 1)
+        bar.addWidget(self.cancel_button)
+        self.error = ErrorBox()
+        shown = QHBoxLayout()
+        shown.setSpacing(2)
+        self._shown_label = QLabel("Show")
+        shown.addWidget(self._shown_label)
+        self._shown: dict[str, QPushButton] = {}
+        for role, title, hint in _SHOWN:
+            button = _segment(title, hint)
+            button.toggled.connect(lambda on, role=role: self.show_toggled.emit(role, on))
+            self._shown[role] = button
+            shown.addWidget(button, 1)
+        layout.addWidget(self._hint)
+        layout.addLayout(bar)
+        layout.addWidget(self._stage)
+        layout.addWidget(self.error)
+        layout.addWidget(self._status)
+        layout.addWidget(self._notes)
+        layout.addLayout(shown)
+        # Otherwise everything below would jump with every job.
+        for widget in (self.progress, self.cancel_button, self._stage):
+            policy = widget.sizePolicy()
+            policy.setRetainSizeWhenHidden(True)
+            widget.setSizePolicy(policy)
+        self.set_busy(False)
+        self.set_status("")
+        self.set_shown({})
+        self._hint.hide()
+
+
+def _segment(title: str, hint: str) -> QPushButton:
+    button = QPushButton(title)
+    button.setObjectName("segment")
+    button.setCheckable(True)
+    button.setToolTip(hint)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return button
+
+
+def _fill(box: QComboBox, entries: Sequence[tuple[Any, str]], chosen: Any) -> None:
+    """Replace the entries of a combo box without telling anybody."""
+    box.blockSignals(True)
+    box.clear()
+    for value, title in entries:
+        box.addItem(title, value)
+    box.setCurrentIndex(next((i for i, (value, _) in enumerate(entries) if value == chosen), -1))
+    box.blockSignals(False)
