@@ -31,22 +31,31 @@ import typer
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
+from safetensors.numpy import load_file
+from safetensors.numpy import save as to_bytes
 from skimage.exposure import match_histograms
 
-from napari_pseudolabel.imaging import IntensityRange, labels_to, read, resample_to
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.imaging import IntensityRange, labels_to, read
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.metrics import evaluate
-from napari_pseudolabel.models import load_segmenter, load_translator
-from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models import load_segmenter, load_translator, resolve
+from napari_pseudolabel.models.cards import Card, Measure
+from napari_pseudolabel.models.sidecar import HEADER_KEY, atomic_write, read_header_card
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.sample_data.train import CLASSES, HELD_OUT, SEM, TEM, generated
+from napari_pseudolabel.strategies import LabelSettings
+from napari_pseudolabel.strategies.adaptation import segment_samples
 from napari_pseudolabel.training.folders import LabelledPlane, Preparation, prepare
 from napari_pseudolabel.training.segmenter import SegmenterSettings, SegmenterTraining
 
 SEEDS = (0, 1, 2)
+SAMPLES = 4  # translations per image
 SETTINGS = SegmenterSettings(steps=800, batch=6, patch=96, validate_every=100)
 NAMES = {c.name: c.value for c in CLASSES if c.value}
 SETS = {"TEM": ("axon_tem", TEM), "SEM": ("axon_sem", SEM)}
+
+Scores = dict[str, dict[str, float]]  # by animal and class
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +65,10 @@ class Case:
     animal: str
     plane: LabelledPlane
     truth: NDArray[np.uint8]
+
+
+# What a method makes of a target image before it is segmented: (K, H, W) samples in [0, 1].
+Look = Callable[[Case], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -107,25 +120,28 @@ def segmenter(
     return path
 
 
-def score(
-    model: Path, targets: Sequence[Case], look: Callable[[Case], NDArray[np.float32]], grid: float
-) -> dict[str, dict[str, float]]:
+def score(model: Path, targets: Sequence[Case], look: Look) -> Scores:
     """Dice per animal and class of a segmenter on what `look` makes of the targets."""
     loaded = load_segmenter(model)
     per_animal: dict[str, list[dict[str, float]]] = {}
     for case in targets:
-        image = look(case)
-        shape = tuple(max(1, round(side * grid)) for side in image.shape)
-        probabilities = loaded.probabilities(resample_to(image, shape), limits=IntensityRange(0.0, 1.0))
-        labels = loaded.labels(resample_to(probabilities, case.truth.shape))
-        per_animal.setdefault(case.animal, []).append(evaluate(labels, case.truth, NAMES).dice)
+        found = segment_samples(
+            look(case),
+            loaded,
+            1.0,
+            case.truth.shape,
+            LabelSettings(),
+            limits=IntensityRange(0.0, 1.0),
+            control=Control(),
+        )
+        per_animal.setdefault(case.animal, []).append(evaluate(found.labels, case.truth, NAMES).dice)
     return {
         animal: {name: float(np.mean([s[name] for s in scores])) for name in NAMES}
         for animal, scores in per_animal.items()
     }
 
 
-def mean(scores: dict[str, dict[str, float]]) -> dict[str, float]:
+def mean(scores: Scores) -> dict[str, float]:
     """Mean over animals."""
     return {name: float(np.mean([s[name] for s in scores.values()])) for name in NAMES}
 
@@ -138,9 +154,9 @@ def folds(targets: Sequence[Case], count: int) -> Iterator[tuple[list[Case], lis
         yield [c for c in targets if c.animal not in inside], [c for c in targets if c.animal in inside]
 
 
-def bound(runs: Path, modality: str, targets: Sequence[Case], seed: int) -> dict[str, dict[str, float]]:
+def bound(runs: Path, modality: str, targets: Sequence[Case], seed: int) -> Scores:
     """Cross-validated by animal; the checkpoint is the last validation-best on one animal of the rest."""
-    scores: dict[str, dict[str, float]] = {}
+    scores: Scores = {}
     for k, (rest, fold) in enumerate(folds(targets, 4)):
         keep = sorted({c.animal for c in rest})[0]
         path = segmenter(
@@ -151,31 +167,28 @@ def bound(runs: Path, modality: str, targets: Sequence[Case], seed: int) -> dict
             f"fold{k}",
             seed,
         )
-        scores |= score(path, fold, lambda case: case.plane.image, 1.0)
+        scores |= score(path, fold, lambda case: case.plane.image[None])
     return scores
 
 
-def looks(source: Sequence[Case], translator_ref: str) -> dict[str, Callable[[Case], NDArray[np.float32]]]:
-    """What each method makes of a target image before it is segmented, (H, W) in [0, 1]."""
+def looks(source: Sequence[Case], translator_ref: str) -> dict[str, Look]:
+    """The methods of the table that need no training on the target."""
     reference = np.concatenate([c.plane.image.ravel() for c in source])[None]
     translator = load_translator(translator_ref)
-    kept: dict[int, NDArray[np.float32]] = {}
+    kept: dict[str, NDArray[np.float32]] = {}
 
     def translated(case: Case) -> NDArray[np.float32]:
-        if id(case) not in kept:
-            kept[id(case)] = translate(translator, case.plane.image, samples=2, seed=0).mean
-        return kept[id(case)]
+        if case.plane.name not in kept:
+            kept[case.plane.name] = translate(translator, case.plane.image, samples=SAMPLES, seed=0).samples
+        return kept[case.plane.name]
 
     def matched(case: Case) -> NDArray[np.float32]:
-        return (
-            match_histograms((1 - case.plane.image).ravel()[None], reference)
-            .reshape(case.plane.image.shape)
-            .astype(np.float32)
-        )
+        inverted = (1 - case.plane.image).ravel()[None]
+        return match_histograms(inverted, reference).reshape(1, *case.plane.image.shape).astype(np.float32)
 
     return {
-        "source only": lambda case: case.plane.image,
-        "inversion": lambda case: 1 - case.plane.image,
+        "source only": lambda case: case.plane.image[None],
+        "inversion": lambda case: 1 - case.plane.image[None],
         "invert + match": matched,
         "SynDiff adaptation": translated,
     }
@@ -191,14 +204,12 @@ def table(data: Path, runs: Path, seeds: Sequence[int], refs: dict[str, str]) ->
         held_source = HELD_OUT[SETS[source][0]]
         train = [c for c in sets[source] if c.animal not in held_source]
         validation = [c for c in sets[source] if c.animal in held_source]
-        results: dict[str, list[dict[str, dict[str, float]]]] = {
-            "supervised bound": [bound(runs, target, targets, seeds[0])]
-        }
+        results: dict[str, list[Scores]] = {"supervised bound": [bound(runs, target, targets, seeds[0])]}
         methods = looks(train, refs[direction])
         for seed in seeds:
             path = segmenter(runs, source, train, validation, "source", seed)
             for method, look in methods.items():
-                results.setdefault(method, []).append(score(path, targets, look, 1.0))
+                results.setdefault(method, []).append(score(path, targets, look))
         for method, per_seed in results.items():
             means = [mean(scores) for scores in per_seed]
             unseen = [mean({a: s for a, s in scores.items() if a in held}) for scores in per_seed]
@@ -215,6 +226,25 @@ def table(data: Path, runs: Path, seeds: Sequence[int], refs: dict[str, str]) ->
     return rows
 
 
+def write_card(path: Path, rows: Sequence[Row]) -> None:
+    """Put the measured Dice of the adaptation, and of what it is to be held against, into a checkpoint's card."""
+    kept = ("supervised bound", "invert + match", "SynDiff adaptation")
+    quality = tuple(
+        Measure(
+            metric=f"Dice {name}, {row.method}",
+            value=round(row.dice[name], 3),
+            data=f"labels carried {row.direction}, mean over the animals of the target",
+            command="python benchmarks/quality.py",
+        )
+        for row in rows
+        if row.method in kept
+        for name in NAMES
+    )
+    card = Card.model_validate(read_header_card(path)).model_copy(update={"quality": quality})
+    header = {HEADER_KEY: json.dumps(card.model_dump(mode="json", exclude_none=True), ensure_ascii=False)}
+    atomic_write(path, to_bytes(load_file(path), header))
+
+
 def main(
     data: Path = Path(__file__).parents[2] / "shared" / "data",
     runs: Path = Path("runs/quality"),
@@ -222,6 +252,9 @@ def main(
     sem_to_tem: str = "sample:sem-to-tem",
     tem_to_sem: str = "sample:tem-to-sem",
     json_path: Path = typer.Option(Path("runs/quality.json"), "--json"),
+    cards: bool = typer.Option(
+        False, "--cards", help="Write the numbers into the cards of the two translators."
+    ),
 ) -> None:
     """Print the table and write it as JSON."""
     if not data.is_dir():
@@ -241,6 +274,9 @@ def main(
             str(row.seeds),
         )
     Console(width=120).print(shown)
+    if cards:
+        for ref, direction in ((sem_to_tem, "TEM -> SEM"), (tem_to_sem, "SEM -> TEM")):
+            write_card(resolve(ref), [row for row in rows if row.direction == direction])
     machine = f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
     json_path.parent.mkdir(parents=True, exist_ok=True)
     json_path.write_text(

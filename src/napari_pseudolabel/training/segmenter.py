@@ -18,7 +18,7 @@ from torch import Tensor
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.metrics import evaluate
-from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.cards import Card, Measure
 from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.tiling import TileSettings
 from napari_pseudolabel.training.folders import LabelledPlane
@@ -199,7 +199,15 @@ class SegmenterTraining:
             writer.writerow([score.step, loss, score.mean, *score.per_class.values()])
         if self.best is None or score.mean > self.best.mean:
             self.best = score
-            monai_unet.save(self.network, self.card, folder / "best.safetensors", half=True)
+            images = (
+                f"{len(self.validation)} validation images ({', '.join(p.name for p in self.validation)})"
+            )
+            quality = tuple(
+                Measure(metric=f"Dice {name}", value=round(value, 3), data=images)
+                for name, value in score.per_class.items()
+            )
+            card = self.card.model_copy(update={"quality": quality})
+            monai_unet.save(self.network, card, folder / "best.safetensors", half=True)
 
 
 def augment(images: Tensor) -> Tensor:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pseudolabel.export import export
 from napari_pseudolabel.imaging import Placement
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
@@ -22,52 +24,74 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class ExportContent:
-    """Arguments of `export.export`.
+    """A snapshot of a Labels layer for `export.export`; arrays are read when it is written.
 
     Attributes
     ----------
     labels
-        (..., Y, X) integers; the array of the layer itself.
+        (..., Y, X) integers: numpy, dask or zarr.
+    classes
+        Empty for labels that the plugin did not make.
     provenance
-        Of the last run, with all runs that the labels still show and the share a person corrected.
-        Nothing but that share, or an empty dictionary, for labels that the plugin did not make.
+        Of the last run, with all runs that the labels still show and the share a person corrected;
+        empty for labels that the plugin did not make.
     confidence
-        Same shape, 0 where nothing was predicted; None if there is none.
+        Same shape, NaN where nothing was predicted; None if there is none.
     """
 
-    labels: NDArray[Any]
+    labels: Any
     classes: tuple[LabelClass, ...]
     placement: Placement
     provenance: dict[str, Any]
-    confidence: NDArray[np.float32] | None = None
+    confidence: Any = None
+
+    def write(self, path: str | Path, format: str, *, confidence: bool = True) -> tuple[Path, ...]:
+        """Write labels, provenance, and the confidence if it is wanted and there is one.
+
+        Raises
+        ------
+        InputError
+            When the format cannot hold the labels, or the folder cannot be written to.
+        """
+        labels = np.asarray(self.labels)
+        sure = None
+        if confidence and self.confidence is not None:
+            sure = np.nan_to_num(np.asarray(self.confidence, dtype=np.float32))
+        return export(
+            path,
+            labels,
+            format=format,
+            classes=self.classes or _classes_found(labels),
+            placement=self.placement,
+            provenance=self.provenance,
+            confidence=sure,
+        )
 
 
 def content_of(viewer: ViewerModel, layer: Labels) -> ExportContent:
-    """What is to be written of a Labels layer, with the confidence that belongs to it."""
+    """What is to be written of a Labels layer now, with the confidence that belongs to it.
+
+    Arrays in memory are copied, so that the person can go on painting while they are written.
+    """
     data, attributes, _ = layer.as_layer_data_tuple()
     content = content_from(data, attributes)
     source = source_layer(viewer, layer)
     confidence = find(viewer, source, "confidence") if source is not None else None
-    if confidence is None or confidence.data.shape != content.labels.shape:
-        return content
-    return ExportContent(
-        content.labels,
-        content.classes,
-        content.placement,
-        content.provenance,
-        np.nan_to_num(np.asarray(confidence.data, dtype=np.float32)),
+    fitting = confidence is not None and confidence.data.shape == content.labels.shape
+    return replace(
+        content,
+        labels=content.labels.copy() if isinstance(content.labels, np.ndarray) else content.labels,
+        confidence=confidence.data.copy() if confidence is not None and fitting else None,
     )
 
 
 def content_from(data: Any, attributes: Mapping[str, Any]) -> ExportContent:
     """What is to be written of a layer that napari hands to a writer as data and attributes."""
-    labels = np.asarray(data)
     metadata = attributes.get("metadata", {})
     record = record_in(metadata)
-    classes = tuple(LabelClass.model_validate(one) for one in (record or {}).get("classes", ()))
     return ExportContent(
-        labels,
-        classes or _classes_found(labels),
+        data[0] if isinstance(data, (list, tuple)) else data,
+        tuple(LabelClass.model_validate(one) for one in (record or {}).get("classes", ())),
         placement_from(dict(attributes)),
         _provenance(record, metadata.get(CORRECTIONS_KEY)),
     )

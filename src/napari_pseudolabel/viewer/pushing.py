@@ -82,6 +82,7 @@ def _image(
     if layer is not None and layer.data.shape == image.shape:
         _write(layer.data, result, values)
         layer.refresh()
+        write_record(layer, role, source, result)
     else:
         data = np.full(image.shape, np.nan, np.float32)
         _write(data, result, values)
@@ -89,13 +90,13 @@ def _image(
         layer = ImageLayer(
             data,
             name=name,
+            rgb=False,
             contrast_limits=(0, 1),
             visible=False,
             **style,
             **image.placement.layer_kwargs(),
         )
         _add_above(viewer, source, layer, role, result)
-    write_record(layer, role, source, result)
     return layer
 
 
@@ -110,6 +111,7 @@ def _labels(viewer: ViewerModel, source: ImageLayer, image: Image, result: Pseud
         if classes_of(layer) != result.classes:
             layer.colormap = label_colormap(result.classes)
             layer.features = class_features(result.classes)
+        write_record(layer, "labels", source, result)
     else:
         data = np.zeros(image.shape, np.uint8)
         _write(data, result, result.labels)
@@ -123,7 +125,6 @@ def _labels(viewer: ViewerModel, source: ImageLayer, image: Image, result: Pseud
         )
         _add_above(viewer, source, layer, "labels", result)
         Corrections(layer)
-    write_record(layer, "labels", source, result)
     return layer
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_pseudolabel.export import export
 from napari_pseudolabel.viewer.exporting import content_from
 
 
@@ -19,13 +18,4 @@ def write_png(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
 
 
 def _write(path: str, data: Any, attributes: dict[str, Any], format: str) -> list[str]:
-    content = content_from(data, attributes)
-    written = export(
-        path,
-        content.labels,
-        format=format,
-        classes=content.classes,
-        placement=content.placement,
-        provenance=content.provenance,
-    )
-    return [str(one) for one in written]
+    return [str(one) for one in content_from(data, attributes).write(path, format)]

@@ -29,6 +29,13 @@ class RunnerLike(Protocol):
     def shutdown(self, timeout: float = ...) -> bool: ...
 
 
+def make_runner() -> RunnerLike:
+    """The engine; importing it imports torch."""
+    from napari_pseudolabel.engine import Runner
+
+    return Runner()
+
+
 @dataclass(frozen=True)
 class Failure:
     """An error as the person sees it."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import (
@@ -26,6 +29,16 @@ def combo(tooltip: str) -> QComboBox:
     box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     box.setToolTip(tooltip)
     return box
+
+
+def fill(box: QComboBox, entries: Sequence[tuple[Any, str]], chosen: Any) -> None:
+    """Replace the (value, text) entries of a combo box and choose one, without telling anybody."""
+    box.blockSignals(True)
+    box.clear()
+    for value, title in entries:
+        box.addItem(title, value)
+    box.setCurrentIndex(next((i for i, (value, _) in enumerate(entries) if value == chosen), -1))
+    box.blockSignals(False)
 
 
 def text(content: str = "", name: str = "muted") -> QLabel:

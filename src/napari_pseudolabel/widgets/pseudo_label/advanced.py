@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QSpinBox, QWidget
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QSizePolicy, QSpinBox, QWidget
 
-from napari_pseudolabel.widgets.common.parts import combo
+from napari_pseudolabel.widgets.common.parts import combo, fill
 from napari_pseudolabel.widgets.pseudo_label.choice import Choice
 
 # What the number beside the scale means: suffix, smallest, largest, decimals, first proposal.
@@ -149,16 +149,11 @@ def _number(low: int, high: int, value: int, tooltip: str, special: str = "") ->
     box.setToolTip(tooltip)
     box.setSpecialValueText(special)
     box.setKeyboardTracking(False)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     return box
 
 
 def _refill(box: QComboBox, entries: Sequence[tuple[Any, str]]) -> None:
     """Replace the entries of a combo box; the value chosen stays chosen where it still exists."""
-    chosen = box.currentData()
-    box.blockSignals(True)
-    box.clear()
-    for value, title in entries:
-        box.addItem(title, value)
-    values = [value for value, _ in entries]
-    box.setCurrentIndex(values.index(chosen) if chosen in values else (0 if values else -1))
-    box.blockSignals(False)
+    chosen, values = box.currentData(), [value for value, _ in entries]
+    fill(box, entries, chosen if chosen in values else values[0] if values else None)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QWidget
 
-from napari_pseudolabel.widgets.common.background import RunnerLike
+from napari_pseudolabel.widgets.common.background import make_runner
 from napari_pseudolabel.widgets.common.dock import Dock
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.pseudo_label.controller import PseudoLabelController
@@ -30,10 +30,3 @@ class PseudoLabelDock(Dock):
             canvas_px=self.canvas_px,
         )
         self.begin(self.controller)
-
-
-def make_runner() -> RunnerLike:
-    """The engine; importing it imports torch."""
-    from napari_pseudolabel.engine import Runner
-
-    return Runner()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
@@ -20,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.parts import Elided, ErrorBox, Fold, combo, text
+from napari_pseudolabel.widgets.common.parts import Elided, ErrorBox, Fold, combo, fill, text
 from napari_pseudolabel.widgets.pseudo_label.advanced import Advanced
 from napari_pseudolabel.widgets.pseudo_label.choice import Choice, Kind, ModelEntry, Where
 from napari_pseudolabel.widgets.pseudo_label.picture import Picture
@@ -57,8 +56,13 @@ class PseudoLabelView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 4)
         layout.setSpacing(6)
-        layout.addLayout(self._make_form())
-        layout.addLayout(self._make_region())
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(6)
+        grid.setVerticalSpacing(3)
+        grid.setColumnStretch(1, 1)
+        self._make_form(grid)
+        self._make_region(grid, 8)
+        layout.addLayout(grid)
         self.advanced = Advanced()
         self.advanced.changed.connect(self.changed)
         self.fold = Fold("Advanced", self.advanced, "Samples, seed, scale, tiles, channel and device")
@@ -87,11 +91,11 @@ class PseudoLabelView(QWidget):
 
     def set_images(self, images: Sequence[tuple[str, str]], chosen: str | None) -> None:
         """Offer image layers as (unique id, name) pairs."""
-        _fill(self.image, images, chosen)
+        fill(self.image, images, chosen)
 
     def set_models(self, kind: Kind, entries: Sequence[ModelEntry], chosen: str | None) -> None:
         """Offer models."""
-        _fill(self.models[kind], [(entry.ref, entry.title) for entry in entries], chosen)
+        fill(self.models[kind], [(entry.ref, entry.title) for entry in entries], chosen)
 
     def show_model(self, kind: Kind, entry: ModelEntry | None) -> None:
         """Say what is known about the chosen model."""
@@ -106,7 +110,7 @@ class PseudoLabelView(QWidget):
     def set_planes(self, count: int) -> None:
         """Number of planes of the image; with one there is nothing to ask."""
         everything = self.planes.currentData()
-        _fill(self.planes, [(False, "This plane"), (True, f"All {count} planes")], everything)
+        fill(self.planes, [(False, "This plane"), (True, f"All {count} planes")], everything)
         self.planes.setVisible(count > 1)
         self._planes_label.setVisible(count > 1)
 
@@ -149,11 +153,7 @@ class PseudoLabelView(QWidget):
 
     # How it looks.
 
-    def _make_form(self) -> QGridLayout:
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(6)
-        grid.setVerticalSpacing(3)
-        grid.setColumnStretch(1, 1)
+    def _make_form(self, grid: QGridLayout) -> None:
         self.image = combo("Image layer to be labelled; proposed is the active one")
         self.strategy = combo("How the labels are made")
         for name, (title, _) in STRATEGIES.items():
@@ -177,7 +177,6 @@ class PseudoLabelView(QWidget):
             grid.addWidget(line, row + 1, 1, 1, 2)
             self.models[kind], self._summaries[kind] = box, line
         self.image.currentIndexChanged.connect(lambda _: self.changed.emit())
-        return grid
 
     def _make_browse(self, kind: str) -> QPushButton:
         button = QPushButton("…")
@@ -193,11 +192,7 @@ class PseudoLabelView(QWidget):
         button.clicked.connect(lambda: menu.exec(button.mapToGlobal(button.rect().bottomLeft())))
         return button
 
-    def _make_region(self) -> QGridLayout:
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(6)
-        grid.setVerticalSpacing(3)
-        grid.setColumnStretch(1, 1)
+    def _make_region(self, grid: QGridLayout, first: int) -> None:
         row = QHBoxLayout()
         row.setSpacing(2)
         self._regions: dict[Where, QPushButton] = {}
@@ -209,20 +204,16 @@ class PseudoLabelView(QWidget):
             self._group.addButton(button)
             self._regions[where] = button
             row.addWidget(button, 1)
-        label = QLabel("Region")
-        # As wide as the widest label above, so that both grids line up.
-        label.setMinimumWidth(QLabel("Segmenter").sizeHint().width())
-        grid.addWidget(label, 0, 0)
-        grid.addLayout(row, 0, 1)
+        grid.addWidget(QLabel("Region"), first, 0)
+        grid.addLayout(row, first, 1, 1, 2)
         self.planes = combo("Of a stack or time series: only the plane on the screen, or all of them")
         self.planes.currentIndexChanged.connect(lambda _: self.changed.emit())
         self._planes_label = QLabel("Planes")
-        grid.addWidget(self._planes_label, 1, 0)
-        grid.addWidget(self.planes, 1, 1)
-        _fill(self.planes, [(False, "This plane"), (True, "All planes")], True)
+        grid.addWidget(self._planes_label, first + 1, 0)
+        grid.addWidget(self.planes, first + 1, 1, 1, 2)
+        fill(self.planes, [(False, "This plane"), (True, "All planes")], True)
         self.planes.hide()
         self._planes_label.hide()
-        return grid
 
     def _make_buttons(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -293,13 +284,3 @@ def _segment(title: str, hint: str) -> QPushButton:
     button.setToolTip(hint)
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return button
-
-
-def _fill(box: QComboBox, entries: Sequence[tuple[Any, str]], chosen: Any) -> None:
-    """Replace the entries of a combo box without telling anybody."""
-    box.blockSignals(True)
-    box.clear()
-    for value, title in entries:
-        box.addItem(title, value)
-    box.setCurrentIndex(next((i for i, (value, _) in enumerate(entries) if value == chosen), -1))
-    box.blockSignals(False)

@@ -1,0 +1,28 @@
+"""The Export dock as napari opens it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QWidget
+
+from napari_pseudolabel.widgets.common.background import make_runner
+from napari_pseudolabel.widgets.common.dock import Dock
+from napari_pseudolabel.widgets.common.remembered import Remembered
+from napari_pseudolabel.widgets.export.controller import ExportController
+from napari_pseudolabel.widgets.export.view import ExportView
+
+if TYPE_CHECKING:
+    import napari
+
+
+class ExportDock(Dock):
+    """Write labels with their provenance to a file that other programs read."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
+        self.view = ExportView()
+        super().__init__(napari_viewer, self.view, parent)
+        self.controller = ExportController(
+            napari_viewer, self.view, make_runner=make_runner, remembered=Remembered()
+        )
+        self.begin(self.controller)

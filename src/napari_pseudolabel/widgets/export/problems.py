@@ -1,0 +1,62 @@
+"""What a person should know before labels leave napari."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.viewer import ExportContent
+
+# Counting the classes of more pixels would hold up the window.
+_MOST_COUNTED = 50_000_000
+
+
+def blocking(content: ExportContent | None, format: str, path: str) -> str | None:
+    """Why the labels cannot be exported and what to do; None if they can."""
+    if content is None:
+        return "Open or make a Labels layer first; the Pseudo-label dock makes one."
+    if not path:
+        return "Choose a file to write to."
+    if format == "png" and content.labels.ndim != 2:
+        return "PNG holds one plane, but these labels are a stack; choose OME-TIFF."
+    if not Path(path).expanduser().parent.is_dir():
+        return f"There is no folder {Path(path).expanduser().parent}; choose another one."
+    return None
+
+
+def worth_knowing(content: ExportContent, format: str, path: str) -> list[str]:
+    """Sentences about what may be missing; none of them keeps anybody from exporting."""
+    found = []
+    try:
+        size = content.placement.pixel_size_um()
+    except InputError:
+        size = 0.0  # not square, but known
+    if size is None:
+        found.append("The pixel size is unknown: set scale and units of the image layer, and run again.")
+    elif format == "png":
+        found.append("PNG cannot hold the pixel size; it is in the provenance file only.")
+    share = content.provenance.get("share_corrected")
+    if not content.provenance.get("models"):
+        found.append("These labels were not made here, so the provenance names no models.")
+    elif not share:
+        found.append("Nobody has corrected these labels: they are as the models made them.")
+    else:
+        found.append(f"A person corrected {_percent(share)} of the pixels.")
+    found += [f"No pixel is labelled as {name}." for name in _absent(content)]
+    if Path(path).expanduser().exists():
+        found.append(f"{Path(path).name} exists and will be replaced.")
+    return found
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share >= 0.001 else "less than 0.1%"
+
+
+def _absent(content: ExportContent) -> list[str]:
+    labels = content.labels
+    if not isinstance(labels, np.ndarray) or labels.dtype != np.uint8 or labels.size > _MOST_COUNTED:
+        return []
+    counts = np.bincount(labels.ravel(), minlength=256)
+    return [one.name for one in content.classes if one.value and not counts[one.value]]

@@ -1,0 +1,129 @@
+"""label, translate and segment on files and folders."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_pseudolabel.export import read_sidecar
+from napari_pseudolabel.imaging import read
+
+
+def test_label_writes_labels_confidence_and_provenance_on_the_grid_of_the_image(
+    cli, image, tmp_path, tiny_translator, tiny_segmenter
+):
+    out = tmp_path / "out.ome.tif"
+    options = ("--translator", tiny_translator, "--segmenter", tiny_segmenter, "--seed", 5, "--device", "cpu")
+    ran = cli("label", image, out, *options, "--samples", 2, "--confidence", "--overlap", 8, "--json")
+    assert ran.code == 0
+    assert ran.err == ""
+    (result,) = ran.json["results"]
+    assert ran.json["failed"] == []
+    assert result["seed"] == 5
+    assert result["parameters"]["samples"] == 2
+    assert result["parameters"]["overlap"] == 8
+    assert result["parameters"]["factor"] == pytest.approx(1.0)
+    assert 0 <= result["agreement"] <= 1
+    labels = read(out)
+    assert labels.shape == (40, 52)
+    assert set(np.unique(labels.data)) <= {0, 1, 7}
+    assert labels.placement.pixel_size_um() == pytest.approx(0.2)
+    assert result["shares"]["axon"] == pytest.approx((labels.data == 7).mean())
+    confidence = read(tmp_path / "out.confidence.ome.tif").data
+    assert confidence.shape == (40, 52)
+    assert result["mean_confidence"] == pytest.approx(confidence.mean(), abs=1e-5)
+    known = read_sidecar(out)
+    assert [model.role for model in known.models] == ["translator", "segmenter"]
+    assert all(len(model.sha256) == 64 for model in known.models)
+    assert [one.name for one in known.classes] == ["background", "myelin", "axon"]
+
+
+def test_translate_depends_on_the_seed_alone(cli, image, tmp_path, tiny_translator):
+    def translated(name, seed, *options):
+        out = tmp_path / name
+        ran = cli("translate", image, out, "--translator", tiny_translator, "--seed", seed, *options)
+        assert ran.code == 0, ran.err
+        assert name in ran.out
+        return tifffile.imread(out)
+
+    one = translated("a.tif", 1, "--batch", 1)
+    assert one.dtype == np.float32
+    assert one.shape == (40, 52)
+    np.testing.assert_allclose(one, translated("b.tif", 1, "--batch", 4), atol=1e-5)
+    assert abs(one - translated("c.tif", 2)).mean() > 1e-3
+
+
+def test_segment_scales_the_image_as_told(cli, image, tmp_path, tiny_segmenter):
+    def factor(*options):
+        ran = cli("segment", image, tmp_path / "s.png", "--segmenter", tiny_segmenter, "--json", *options)
+        assert ran.code == 0, ran.err
+        return ran.json["results"][0]["parameters"]["factor"]
+
+    assert factor() == pytest.approx(2.0)  # 0.2 um in the file, 0.1 um on the card
+    assert factor("--pixel-size", 0.05) == pytest.approx(0.5)
+    assert factor("--object-size", 40, "--pixel-size", 0.05) == pytest.approx(0.5)
+    assert factor("--scale", 1.5, "--object-size", 40) == pytest.approx(1.5)
+    assert read(tmp_path / "s.png").shape == (40, 52)
+
+
+def test_a_folder_goes_through_although_one_image_is_damaged(cli, image, tmp_path, tiny_segmenter):
+    folder, out = tmp_path / "images", tmp_path / "out"
+    folder.mkdir()
+    (folder / "a.ome.tif").write_bytes(image.read_bytes())
+    (folder / "b.tif").write_bytes(image.read_bytes()[:300])
+    tifffile.imwrite(folder / "c.tif", np.zeros((2, 20, 20), np.uint8), metadata={"axes": "TYX"})
+    (folder / "notes.txt").write_text("no image")
+    ran = cli("segment", folder, out, "--segmenter", tiny_segmenter, "--json")
+    assert ran.code == 2
+    assert ran.err.startswith("1 of 3 images could not be used (b.tif: ")
+    assert [len(part) for part in (ran.json["results"], ran.json["failed"])] == [2, 1]
+    assert read(out / "c.ome.tif").shape == (2, 20, 20)
+    assert sorted(path.name for path in out.iterdir()) == [
+        "a.ome.tif",
+        "a.provenance.json",
+        "c.ome.tif",
+        "c.provenance.json",
+    ]
+
+
+def test_bad_input_is_one_sentence_and_leaves_nothing(cli, image, tmp_path, tiny_translator, tiny_segmenter):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / "foreign.tif").write_text("not a TIFF")
+    rgb = tmp_path / "x.confidence.ome.tif"
+    rgb.write_bytes(image.read_bytes())
+    before = sorted(tmp_path.rglob("*"))
+    out = tmp_path / "out.tif"
+    models = ("--translator", tiny_translator, "--segmenter", tiny_segmenter)
+    segmenter = models[2:]
+    for words, part in [
+        (("label", image, image, *models), "overwrite an input"),
+        (("label", rgb, tmp_path / "x.tif", *models, "--confidence"), "overwrite an input"),
+        (("label", tmp_path / "none.tif", out, *models), "does not exist"),
+        (("label", tmp_path / "foreign.tif", out, *models), "foreign.tif is not an image"),
+        (("label", image, tmp_path / "out.xyz", *models), "no suffix we can write"),
+        (("label", image, tmp_path / "none" / "out.tif", *models), "does not exist"),
+        (("label", image, out, *models, "--format", "png"), "png was asked for"),
+        (("label", image, out, *models, "--device", "cuda:77"), "cuda"),
+        (("label", image, out, *models, "--device", "toaster"), "is no device"),
+        (("label", image, out, *models, "--samples", 0), "--samples"),
+        (("label", image, out, *models, "--tile", "big"), "--tile"),
+        (("label", image, out, *models, "--overlap", 500), "overlap"),
+        (("label", image, out, *models, "--scale", -1), "factor"),
+        (("label", image, out, *models, "--channel", 3), "channel"),
+        (("label", image, out, *models, "--channel", "blue"), "blue"),
+        (("label", image, out, *models, "--strategy", "magic"), "magic"),
+        (("label", image, out, *models[:2]), "--segmenter"),
+        (("label", image, out, "--translator", tiny_segmenter, *segmenter), "translator"),
+        (("label", image, out, "--translator", "sample:none", *segmenter), "sample:none"),
+        (("label", image, out, *models, "--frobnicate"), "--frobnicate"),
+        (("segment", folder, tmp_path / "results", *segmenter), "holds no images"),
+        (("segment", tmp_path, tmp_path, *segmenter), "cannot go into the folder of the images"),
+        (("translat", image, out), "translat"),
+        (("train",), "ommand"),
+    ]:
+        ran = cli(*words)
+        assert (ran.code, words) == (2, words)
+        assert part.lower() in ran.sentence.lower()
+    assert sorted(tmp_path.rglob("*")) == before

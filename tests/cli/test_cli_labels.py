@@ -1,0 +1,141 @@
+"""evaluate and export, inspect and models."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_pseudolabel.export import export, read_sidecar
+from napari_pseudolabel.imaging import Placement, read
+from napari_pseudolabel.models.cards import LabelClass
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """A square of 4 x 4 that is predicted one pixel too far to the right, and one pixel of class 2."""
+    reference = np.zeros((12, 12), np.uint8)
+    reference[2:6, 2:6] = 1
+    prediction = np.roll(reference, 1, axis=1)
+    prediction[10, 10] = 2
+    for name, labels in (("prediction", prediction), ("reference", reference)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", labels)
+    return tmp_path / "prediction.tif", tmp_path / "reference.tif"
+
+
+def test_evaluate_prints_exactly_the_scores(cli, pair):
+    ran = cli("evaluate", *pair, "--class", "axon=1", "--class", "myelin=2", "--json")
+    assert ran.code == 0
+    assert ran.json == {
+        "dice": {"axon": 0.75, "myelin": 0.0},
+        "iou": {"axon": 0.6, "myelin": 0.0},
+        "instance_f1": {"axon": 1.0, "myelin": 0.0},
+    }
+    table = cli("evaluate", *pair, "--class", "axon=1").out.splitlines()
+    assert table == ["class    dice     iou  instance_f1", "axon   0.7500  0.6000       1.0000"]
+
+
+def test_evaluate_keeps_large_labels_apart(cli, tmp_path):
+    large = 2**24
+    for name, value in (("a", large), ("b", large + 1)):  # the same number in float32
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.full((4, 4), value, np.uint32))
+    ran = cli("evaluate", tmp_path / "a.tif", tmp_path / "b.tif", "--class", f"cell={large}", "--json")
+    assert ran.json["dice"] == {"cell": 0.0}
+
+
+def test_evaluate_says_what_is_wrong(cli, pair, tmp_path):
+    tifffile.imwrite(tmp_path / "small.tif", np.zeros((3, 3), np.uint8))
+    tifffile.imwrite(tmp_path / "float.tif", np.zeros((12, 12), np.float32))
+    tifffile.imwrite(tmp_path / "rgb.tif", np.zeros((12, 12, 3), np.uint8), photometric="rgb")
+    axon = ("--class", "axon=1")
+    for words, part in [
+        ((*pair,), "--class axon=2"),
+        ((*pair, "--class", "axon"), "“axon”"),
+        ((*pair, "--class", "axon=-1"), "“axon=-1”"),
+        ((*pair, *axon, "--class", "axon=2"), "repeats"),
+        ((pair[0], tmp_path / "small.tif", *axon), "12 x 12"),
+        ((pair[0], tmp_path / "float.tif", *axon), "float32"),
+        ((pair[0], tmp_path / "rgb.tif", *axon), "colours"),
+        ((pair[0], tmp_path / "none.tif", *axon), "none.tif"),
+    ]:
+        ran = cli("evaluate", *words, "--json")
+        assert ran.code == 2
+        assert part in ran.sentence
+
+
+def test_export_carries_provenance_classes_placement_and_confidence(cli, tmp_path):
+    labels = np.arange(30, dtype=np.uint8).reshape(5, 6) % 3
+    classes = (LabelClass(name="background", value=0), LabelClass(name="axon", value=2, color="#E69F00"))
+    placement = Placement((0.5, 0.5), (3.0, 4.0), units=("micrometer",) * 2, axis_labels=("y", "x"))
+    told = {
+        "strategy": "adaptation",
+        "seed": 9,
+        "date": "2024-01-02T03:04:05+00:00",
+        "models": [{"role": "translator", "name": "t", "sha256": "ab" * 32}],
+        "share_corrected": 0.125,
+        "notes": ["a note"],
+    }
+    confidence = np.linspace(0, 1, 30, dtype=np.float32).reshape(5, 6)
+    first = tmp_path / "first.tif"
+    export(first, labels, classes=classes, placement=placement, provenance=told, confidence=confidence)
+    second = tmp_path / "deeper" / "second.ome.tif"
+    second.parent.mkdir()
+    ran = cli("export", first, second, "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["notes"] == []
+    assert len(ran.json["files"]) == 3
+    before, after = read_sidecar(first), read_sidecar(second)
+    assert after.model_dump(exclude={"files"}) == before.model_dump(exclude={"files"})
+    assert after.files == {"labels": "second.ome.tif", "confidence": "second.confidence.ome.tif"}
+    found = read(second)
+    np.testing.assert_array_equal(found.data, labels)
+    assert found.placement == placement
+    np.testing.assert_array_equal(read(tmp_path / "deeper" / "second.confidence.ome.tif").data, confidence)
+
+
+def test_export_of_labels_without_provenance_says_so(cli, pair, tmp_path):
+    ran = cli("export", pair[0], tmp_path / "out.png")
+    assert ran.code == 0
+    assert "no provenance" in ran.out
+    np.testing.assert_array_equal(read(tmp_path / "out.png").data, read(pair[0]).data)
+    assert "overwrite" in cli("export", pair[0], pair[0]).sentence
+
+
+def test_inspect_describes_a_checkpoint(cli, tiny_translator):
+    ran = cli("inspect", tiny_translator, "--json")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.json["usable"] is True
+    assert ran.json["card"]["schedule"]["num_timesteps"] == 2
+    text = cli("inspect", tiny_translator).out
+    assert "SEM to TEM" in text
+    assert "0.2 um to 0.1 um" in text
+
+
+def test_inspect_of_a_bad_file_is_one_sentence(cli, tiny_translator, tmp_path):
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(tiny_translator.read_bytes()[:2000])
+    ran = cli("inspect", cut)
+    assert ran.code == 2
+    assert "cut.safetensors" in ran.sentence
+    ran = cli("inspect", cut, "--json")
+    assert ran.code == 2
+    assert ran.json["usable"] is False
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_models_lists_samples_and_the_users_own(cli, monkeypatch, tmp_path, tiny_translator, tiny_segmenter):
+    from napari_pseudolabel.models import registry
+
+    monkeypatch.setattr(registry, "sample_folder", lambda: tmp_path / "none")
+    monkeypatch.setattr(registry, "models_folder", lambda: tmp_path)
+    assert cli("models", "--json").json["models"] == []
+    for path, name in ((tiny_translator, "mine"), (tiny_segmenter, "yours")):
+        (tmp_path / f"{name}.safetensors").write_bytes(path.read_bytes())
+    (tmp_path / "bare.pth").write_bytes(b"no card")
+    found = {one["name"]: one["card"] for one in cli("models", "--json").json["models"]}
+    assert set(found) == {"user:mine", "user:yours", "user:bare"}
+    assert found["user:bare"] is None
+    assert found["user:mine"]["target"]["name"] == "TEM"
+    text = cli("models").out
+    assert "SEM to TEM" in text
+    assert "axon=7" in text

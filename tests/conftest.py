@@ -1,0 +1,97 @@
+"""Tiny models with random weights, and an image they fit, for the rooms that run whole jobs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+# Small networks are slower on many threads, and results are compared between processes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+TILE = 32
+
+
+@pytest.fixture(scope="session")
+def one_thread() -> None:
+    """Compute in one thread, as the child processes of the tests do."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tiny_translator(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Path:
+    """A SynDiff generator of two steps and random weights: SEM at 0.2 um to TEM at 0.1 um."""
+    import torch
+
+    from napari_pseudolabel.models.cards import Card, Modality
+    from napari_pseudolabel.models.translators import syndiff
+    from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig, NCSNpp
+
+    torch.manual_seed(0)
+    config = GeneratorConfig(
+        image_size=TILE,
+        num_channels_dae=8,
+        ch_mult=(1, 1),
+        num_res_blocks=1,
+        n_mlp=1,
+        nz=4,
+        z_emb_dim=8,
+        attn_resolutions=(),
+        num_timesteps=2,
+    )
+    card = Card(
+        kind="translator",
+        family="syndiff",
+        name="tiny SEM to TEM",
+        source=Modality(name="SEM", pixel_size_um=0.2, object_size_px=10),
+        target=Modality(name="TEM", pixel_size_um=0.1, object_size_px=20),
+    )
+    network = NCSNpp(config)
+    # The last layer begins near zero, where neither image nor noise would show.
+    torch.nn.init.normal_(network.all_modules[-1].weight, std=0.3)
+    return syndiff.save(network, card, tmp_path_factory.mktemp("models") / "tiny.safetensors")
+
+
+@pytest.fixture(scope="session")
+def tiny_segmenter(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Path:
+    """A U-Net with random weights for TEM at 0.1 um: background, myelin, axon."""
+    import torch
+
+    from napari_pseudolabel.models.cards import Card, LabelClass, Modality
+    from napari_pseudolabel.models.segmenters import monai_unet
+
+    torch.manual_seed(0)
+    card = Card(
+        kind="segmenter",
+        family="monai-unet",
+        name="tiny TEM",
+        architecture={"filters": (4, 8, 8), "tile": TILE},
+        source=Modality(name="TEM", pixel_size_um=0.1, object_size_px=20),
+        classes=tuple(LabelClass(name=n, value=v) for n, v in (("background", 0), ("myelin", 1), ("axon", 7))),
+    )
+    path = tmp_path_factory.mktemp("models") / "tiny-segmenter.safetensors"
+    monai_unet.save(monai_unet.build(card), card, path)
+    return path
+
+
+def discs(shape: tuple[int, int], seed: int, inverted: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """An 8-bit image of noisy discs and its labels (0 and 1)."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    labels = np.zeros(shape, np.uint8)
+    for _ in range(6):
+        cy, cx, r = rng.uniform(0, shape[0]), rng.uniform(0, shape[1]), rng.uniform(4, 9)
+        labels[(y - cy) ** 2 + (x - cx) ** 2 < r**2] = 1
+    bright = labels == (0 if inverted else 1)
+    image = np.where(bright, 180, 60) + rng.normal(0, 12, shape)
+    return np.clip(image, 0, 255).astype(np.uint8), labels
+
+
+@pytest.fixture
+def disc_image():
+    """Makes (image, labels); see `discs`."""
+    return discs
