@@ -34,7 +34,7 @@ from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig, NCSNpp
 from napari_pseudolabel.models.translators.schedule import Schedule
 from napari_pseudolabel.models.translators.translate import Translation, translate
-from napari_pseudolabel.tiling import TileSettings, make_grid, pad
+from napari_pseudolabel.tiling import Grid, TileSettings, make_grid, pad
 
 
 @dataclass
@@ -68,10 +68,16 @@ class RandomTranslator:
         return self
 
 
+def grid_of(translator: RandomTranslator, image: np.ndarray, used: Translation) -> Grid:
+    """Return the tiles of the engine, for everyone to use."""
+    height, width = image.shape
+    return make_grid(height, width, used.plan.tile, used.plan.overlap, translator.stride)
+
+
 def plain_loop(translator: RandomTranslator, image: np.ndarray, used: Translation) -> np.ndarray:
     """Translate tile after tile, as a straightforward script does."""
     plan, config = used.plan, translator.config
-    grid = make_grid(*image.shape, plan.tile, plan.overlap, translator.stride)
+    grid = grid_of(translator, image, used)
     padded = pad(torch.from_numpy(image)[None] * 2 - 1, grid)
     schedule = Schedule.from_card(translator.card.schedule)
     result = torch.zeros_like(padded)
@@ -94,7 +100,7 @@ def plain_loop(translator: RandomTranslator, image: np.ndarray, used: Translatio
 def bare_network(translator: RandomTranslator, image: np.ndarray, used: Translation) -> None:
     """Make the network calls of the engine and nothing else."""
     plan = used.plan
-    tiles = len(make_grid(*image.shape, plan.tile, plan.overlap, translator.stride))
+    tiles = len(grid_of(translator, image, used))
     memory_format = torch.channels_last if plan.device.type == "cpu" else torch.contiguous_format
     x = torch.randn(plan.batch, 2, plan.tile, plan.tile, device=plan.device).to(memory_format=memory_format)
     step = torch.zeros(plan.batch, dtype=torch.int64, device=plan.device)
@@ -153,7 +159,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         for name, function in contenders.items():
             times[name].append(seconds(function, used.plan.device))
     medians = {name: statistics.median(values) for name, values in times.items()}
-    grid = make_grid(*image.shape, used.plan.tile, used.plan.overlap, translator.stride)
+    grid = grid_of(translator, image, used)
     return {
         "machine": machine(used.plan.device),
         "task": {

@@ -71,7 +71,9 @@ def tiny_segmenter(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -
         name="tiny TEM",
         architecture={"filters": (4, 8, 8), "tile": TILE},
         source=Modality(name="TEM", pixel_size_um=0.1, object_size_px=20),
-        classes=tuple(LabelClass(name=n, value=v) for n, v in (("background", 0), ("myelin", 1), ("axon", 7))),
+        classes=tuple(
+            LabelClass(name=n, value=v) for n, v in (("background", 0), ("myelin", 1), ("axon", 7))
+        ),
     )
     path = tmp_path_factory.mktemp("models") / "tiny-segmenter.safetensors"
     monai_unet.save(monai_unet.build(card), card, path)

@@ -2,42 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
-
-SHELL = "from napari_pseudolabel.cli import main; main()"
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What a command did."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-    @property
-    def sentence(self) -> str:
-        """The one line on standard error; nothing may be on standard output."""
-        assert self.out == ""
-        (line,) = self.err.splitlines()
-        assert line.strip() == line
-        assert line.endswith((".", "?"))
-        return line
+from shell import Ran, start
 
 
 @pytest.fixture
@@ -53,23 +24,13 @@ def cli(capfd: pytest.CaptureFixture[str], one_thread: None) -> Callable[..., Ra
     return call
 
 
-def start(arguments: Sequence[object], **options: Any) -> subprocess.Popen[str]:
-    """Run the command as a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-c", SHELL, *map(str, arguments)],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"},
-        text=True,
-        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
-    )
-
-
 @pytest.fixture
 def process() -> Callable[..., Ran]:
     """Run the command as a process of its own, to its end."""
 
     def call(*arguments: object) -> Ran:
         running = start(arguments)
-        out, err = running.communicate(timeout=120)
+        out, err = running.communicate(timeout=300)
         return Ran(running.returncode, out, err)
 
     return call

@@ -5,18 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from shell import SEGMENTER, TRANSLATOR
 
 from napari_pseudolabel.models import load_segmenter, load_translator
-
-TRANSLATOR = [
-    "--preset", "small", "--image-size", 32, "--width", 8, "--batch", 2, "--steps", 2, "--device", "cpu",
-    "--set", "ch_mult=1,1", "--set", "nz=4", "--set", "z_emb_dim=8", "--set", "n_mlp=1", "--set", "critic_width=4",
-    "--set", "one_pass_width=4", "--set", "attn-resolutions=", "--set", "num_timesteps=2",
-]  # fmt: skip
-SEGMENTER = [
-    "--class", "disc=1", "--patch", 32, "--batch", 2, "--width", 4, "--steps", 2, "--validate-every", 2,
-    "--device", "cpu",
-]  # fmt: skip
 
 
 def test_a_translator_is_trained_in_both_directions(cli, training_set, tmp_path):

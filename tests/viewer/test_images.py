@@ -13,6 +13,7 @@ from napari.layers import Image, Labels
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.viewer import image_of, placement_of, possible_channel_axis
+from napari_pseudolabel.viewer.images import modality_of
 
 numbers = st.floats(-50, 50).map(lambda x: round(x, 3))
 sizes = st.floats(0.01, 20).map(lambda x: round(x, 3))
@@ -116,3 +117,19 @@ def test_the_proxy_that_plugins_get_works_as_well():
     viewer = ViewerModel()
     viewer.add_image(np.ones((8, 9)), scale=(2, 2))
     assert image_of(PublicOnlyProxy(viewer).layers[0]).placement.scale == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "metadata", "modality"),
+    [
+        ("image", {"modality": "sem"}, "SEM"),
+        ("rat_3 TEM", {}, "TEM"),
+        ("rat_3 TEM", {"modality": "SEM"}, "SEM"),
+        ("SEM and TEM", {}, ""),
+        ("system", {}, ""),
+        ("image", {"modality": "MRI"}, ""),
+    ],
+)
+def test_the_modality_is_taken_from_metadata_or_a_word_of_the_name(name, metadata, modality):
+    layer = Image(np.zeros((8, 9)), name=name, metadata=metadata)
+    assert modality_of(layer, ["SEM", "TEM"]) == modality

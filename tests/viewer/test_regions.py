@@ -8,7 +8,14 @@ from napari.layers import Shapes
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.strategies import Region
-from napari_pseudolabel.viewer import current_plane, drawn_shapes, image_of, middle_of, shape_region, visible_region
+from napari_pseudolabel.viewer import (
+    current_plane,
+    drawn_shapes,
+    image_of,
+    middle_of,
+    shape_region,
+    visible_region,
+)
 
 
 def box(region):

@@ -110,4 +110,5 @@ def _place(labels: NDArray[np.uint8], diameter: float, params: FieldParams, rng:
     window = (slice(y0, int(y + 2 * radius) + 1), slice(x0, int(x + 2 * radius) + 1))
     inside = ndi.distance_transform_edt(np.pad(mask[window], 1))[1:-1, 1:-1]
     labels[window][mask[window]] = MYELIN
-    labels[window][inside > radius * (1 - g)] = AXON
+    # At least one pixel of myelin, or the smallest axons would lie bare.
+    labels[window][inside > max(radius * (1 - g), 1.0)] = AXON

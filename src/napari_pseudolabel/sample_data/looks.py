@@ -72,7 +72,9 @@ def _smooth(
 ) -> NDArray[np.float64]:
     """Gaussian texture of a given grain in pixels and standard deviation."""
     texture = ndi.gaussian_filter(rng.standard_normal(shape), size, mode="wrap")
-    return texture / texture.std() * amplitude
+    # On a field smaller than the grain the mean would shift the whole image.
+    texture -= texture.mean()
+    return texture / max(texture.std(), 1e-9) * amplitude
 
 
 def _per_object(mask: NDArray[np.bool_], rng: np.random.Generator, spread: float) -> NDArray[np.float64]:
@@ -109,7 +111,7 @@ def _profiles(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.fl
 def _charging(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
     """Horizontal stripes, as charging leaves along the scan lines."""
     stripes = ndi.gaussian_filter1d(rng.standard_normal(shape[0]), 1.5)
-    return (stripes / stripes.std() * rng.uniform(0, 0.025))[:, None] * np.ones(shape)
+    return (stripes / max(stripes.std(), 1e-9) * rng.uniform(0, 0.025))[:, None] * np.ones(shape)
 
 
 def _knife_marks(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -25,7 +25,7 @@ from napari_pseudolabel.imaging import labels_to, read
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality, Training
 from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
-from napari_pseudolabel.sample_data.fields import axon_field
+from napari_pseudolabel.sample_data.fields import FieldParams, axon_field
 from napari_pseudolabel.sample_data.looks import render_sem, render_tem
 from napari_pseudolabel.training.export import write_translators
 from napari_pseudolabel.training.folders import LabelledPlane, Preparation, prepare
@@ -87,8 +87,9 @@ def generated(
     count: int = FIELDS,
 ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]]:
     """Generated fields: labels, TEM look and SEM look; (H, W) uint8 and float32 in [0, 1]."""
-    for seed in range(FIELD_SEED, FIELD_SEED + count):
-        labels = axon_field(FIELD_SHAPE, seed=seed)
+    # From nearly empty to packed: without the empty ones a large dark void of an SEM image becomes an axon.
+    for seed, fraction in enumerate(np.linspace(0.15, 0.7, count), FIELD_SEED):
+        labels = axon_field(FIELD_SHAPE, seed=seed, params=FieldParams(fibre_fraction=float(fraction)))
         looks = (render(labels, seed=seed) for render in (render_tem, render_sem))
         tem, sem = (_stretch(look) for look in looks)
         yield labels, tem, sem

@@ -48,6 +48,11 @@ class ModelGrid:
     pixel_um: float | None = None
     object_px: float | None = None
 
+    def __post_init__(self) -> None:
+        for size in (self.image_pixel_um, self.pixel_um, self.object_px):
+            if size is not None and not 0 < size < float("inf"):
+                raise InputError(f"A pixel or object size must be a positive number, not {size:g}.")
+
     @property
     def preparation(self) -> Preparation:
         """How images are brought to the grid."""

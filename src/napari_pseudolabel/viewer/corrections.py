@@ -141,7 +141,11 @@ class Corrections:
                     continue
                 total += rows.size
                 values = wanted[changed].astype(before.dtype)
-                place = (*(np.full(rows.size, i) for i in index), rows + window[0].start, columns + window[1].start)
+                place = (
+                    *(np.full(rows.size, i) for i in index),
+                    rows + window[0].start,
+                    columns + window[1].start,
+                )
                 layer.data_setitem(place, values, refresh=False)
                 after = np.array(layer.data[key])
                 self._known[key] = after

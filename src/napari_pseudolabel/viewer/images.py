@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -132,6 +134,20 @@ def source_path(layer: Layer) -> str | None:
     """File the layer was read from, None if it was not."""
     path = layer.source.path
     return None if path is None else str(path)
+
+
+def modality_of(layer: Layer, known: Iterable[str]) -> str:
+    """Modality of an image, one of `known`; empty if neither metadata nor name tell.
+
+    Samples note it in their metadata; people tend to have it in file names, as a word of its own.
+    """
+    noted = {str(layer.metadata.get("modality", "")).lower()}
+    words = {word.lower() for word in re.split(r"[^A-Za-z]+", layer.name)}
+    for candidates in (noted, words):
+        found = {name for name in known if name.lower() in candidates}
+        if len(found) == 1:
+            return found.pop()
+    return ""
 
 
 def unwrapped(item: Any) -> Any:

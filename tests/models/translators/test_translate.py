@@ -1,5 +1,6 @@
 """Whole images through translators: seeds, tiles, modes, samples, cancel, back-off."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,10 +13,13 @@ from torch import nn
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.translators import syndiff
+from napari_pseudolabel.models.translators.noise import DiffusionNoise
 from napari_pseudolabel.models.translators.schedule import Schedule
 from napari_pseudolabel.models.translators.translate import translate
-from napari_pseudolabel.tiling import KnownLimits, TileSettings, make_grid, seam_ratio
+from napari_pseudolabel.tiling import KnownLimits, PositionNoise, TileSettings, make_grid, seam_ratio
 
+CARD = {"num_timesteps": 2, "image_size": 32, "attn_resolutions": (16,)}
 STEPS = 3
 REACH = 2
 
@@ -95,9 +99,6 @@ def test_the_same_seed_gives_the_same_pixels_for_every_batch(mode):
 
 def reference(plane, seed):
     """The sampler, written down plainly, on the whole image with the noise of the engine."""
-    from napari_pseudolabel.models.translators.noise import DiffusionNoise
-    from napari_pseudolabel.tiling import PositionNoise
-
     noise = DiffusionNoise(PositionNoise(seed, 0, torch.device("cpu")))
     schedule, network = Schedule.create(STEPS), Diffusive()
     source = torch.from_numpy(plane * 2 - 1)[None, None]
@@ -226,3 +227,24 @@ def test_a_batch_that_does_not_fit_is_halved_without_changing_the_result(mode):
 def test_bad_input_is_one_sentence(plane, more, sentence):
     with pytest.raises(InputError, match=sentence):
         run(plane, **more)
+
+
+GOLDEN = Path(__file__).parents[3].parent / "shared" / "golden"
+
+
+@pytest.mark.skipif(not GOLDEN.is_dir(), reason="the conformance cases in ../shared/golden are not here")
+@pytest.mark.parametrize("mode", ["joint", "tiled"])
+def test_a_real_checkpoint_on_one_tile_is_its_own_sampler(mode):
+    translator = syndiff.load(next((GOLDEN / "tiny_32_dae16_ch124_rb1").glob("gen_*.pth")), card=CARD)
+    plane = plane_of(32, 32)
+    noise = DiffusionNoise(PositionNoise(5, 0, torch.device("cpu")))
+    corner, shape, steps = torch.zeros(1, 2, dtype=torch.int64), (32, 32), range(1, -1, -1)
+    recorded = syndiff.RecordedNoise(
+        noise.initial(corner, shape),
+        [noise.latent(step, translator.network.config.nz)[None] for step in steps],
+        [noise.posterior(step, corner, shape) for step in steps],
+    )
+    expected = (translator.sample(plane[None, None] * 2 - 1, noise=recorded)[0, 0] + 1) / 2
+    settings = TileSettings(tile=32, device="cpu")
+    result = translate(translator, plane, seed=5, mode=mode, settings=settings)
+    np.testing.assert_allclose(result.mean, expected, atol=1e-4)

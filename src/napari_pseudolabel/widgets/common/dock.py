@@ -65,7 +65,11 @@ class Dock(QWidget):
             self._controller.shutdown()
 
     def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None and self._controller is not None:
+        if (
+            event.type() == QEvent.Type.ParentChange
+            and self.parent() is None
+            and self._controller is not None
+        ):
             self._controller.shutdown()
         return super().event(event)
 

@@ -155,22 +155,26 @@ class ExportController(QObject):
             self._debounce.start()
 
     def _propose_path(self) -> None:
-        """A name that follows from the image, unless the person has typed one; the suffix of the format."""
-        layer = self._layer()
-        text = self.view.path.text()
-        if layer is None or text != self._proposed:
-            self._proposed = self._with_suffix(text) if text else ""
-            if text and text != self._proposed:
-                self.view.set_path(self._proposed)
-                self._proposed = ""  # still the person's own
+        """Put a name that follows from the image, unless the person has chosen one; give it the right suffix."""
+        layer, text = self._layer(), self.view.path.text()
+        if text and text != self._proposed:
+            fitting = self._with_suffix(text)
+        elif layer is None:
             return
+        else:
+            fitting = self._proposed = self._with_suffix(self._name_for(layer))
+        if fitting != text:
+            self.view.set_path(fitting)
+
+    def _name_for(self, layer: Labels) -> str:
+        """Path for the labels of a layer, without a suffix."""
         source = source_layer(self.viewer, layer)
         origin = source_path(source) if source is not None else None
-        folder = self._remembered.last("export folder") or (str(Path(origin).parent) if origin else str(Path.home()))
+        folder = self._remembered.last("export folder")
+        folder = folder or (str(Path(origin).parent) if origin else str(Path.home()))
         stem = Path(origin).name.partition(".")[0] if origin else (source or layer).name
         safe = "".join(letter if letter.isalnum() or letter in "-_ " else "_" for letter in stem).strip()
-        self._proposed = self._with_suffix(str(Path(folder) / f"{safe}_labels"))
-        self.view.set_path(self._proposed)
+        return str(Path(folder) / f"{safe}_labels")
 
     def _with_suffix(self, path: str) -> str:
         """`path` with a suffix of the chosen format; one that it cannot have is replaced."""

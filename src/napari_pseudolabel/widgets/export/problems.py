@@ -38,7 +38,7 @@ def worth_knowing(content: ExportContent, format: str, path: str) -> list[str]:
     elif format == "png":
         found.append("PNG cannot hold the pixel size; it is in the provenance file only.")
     share = content.provenance.get("share_corrected")
-    if not content.provenance.get("models"):
+    if not content.provenance.get("strategy"):
         found.append("These labels were not made here, so the provenance names no models.")
     elif not share:
         found.append("Nobody has corrected these labels: they are as the models made them.")

@@ -105,7 +105,9 @@ class ExportView(QWidget):
         always = QCheckBox("Labels and provenance")
         always.setChecked(True)
         always.setEnabled(False)
-        always.setToolTip("Models with their SHA-256, seed, settings, versions, date and the share a person corrected")
+        always.setToolTip(
+            "Models with their SHA-256, seed, settings, versions, date and the share a person corrected"
+        )
         grid.addWidget(QLabel("Labels"), 0, 0)
         grid.addWidget(self.layer, 0, 1, 1, 2)
         grid.addWidget(QLabel("Format"), 1, 0)

@@ -33,8 +33,12 @@ class Advanced(QWidget):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         self._form = form
 
-        self.samples = _number(1, 64, 1, "Translations drawn per plane. More take longer and give a better confidence.")
-        self.seed = _number(0, 2**31 - 1, 0, "Number that fixes all noise: the same seed gives the same labels.")
+        self.samples = _number(
+            1, 64, 1, "Translations drawn per plane. More take longer and give a better confidence."
+        )
+        self.seed = _number(
+            0, 2**31 - 1, 0, "Number that fixes all noise: the same seed gives the same labels."
+        )
         self.scale = combo(
             "How the image is brought to the size the models were trained on. From the pixel size of the "
             "layer, unless you know better."
@@ -57,10 +61,18 @@ class Advanced(QWidget):
         scale.addWidget(self.scale_value, 1)
 
         self.tile = _number(
-            0, 8192, 0, "Side of a tile in pixels of the model's grid. Smaller tiles need less memory.", "automatic"
+            0,
+            8192,
+            0,
+            "Side of a tile in pixels of the model's grid. Smaller tiles need less memory.",
+            "automatic",
         )
         self.overlap = _number(
-            -1, 2048, -1, "Pixels that neighbouring tiles share. More hides seams better and takes longer.", "automatic"
+            -1,
+            2048,
+            -1,
+            "Pixels that neighbouring tiles share. More hides seams better and takes longer.",
+            "automatic",
         )
         self.tile.setSuffix(" px")
         self.overlap.setSuffix(" px")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
+from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Channel, Image
 from napari_pseudolabel.models.cards import Card
 
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
 Where = Literal["view", "shape", "all"]
 ScaleKind = Literal["auto", "factor", "object", "pixel"]
 Kind = Literal["translator", "segmenter"]
+
+PREVIEW_PX = 512
+_SMALLEST_PREVIEW_PX = 96
+# Sides on the grid of the models that take about two seconds.
+_PREVIEW_CPU_PX = 256
+_PREVIEW_GPU_PX = 1024
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,39 @@ class Choice:
     device: str = "auto"
 
 
+def preview_side(
+    choice: Choice, image: Image, translator: ModelEntry | None, segmenter: ModelEntry | None, *, gpu: bool
+) -> int:
+    """Side in pixels of the image of what a preview can label in about two seconds.
+
+    What counts is how many pixels the larger of the two models sees, which follows from the pixel
+    sizes as far as the cards tell them.
+    """
+    from napari_pseudolabel.imaging.scale import Scale
+
+    sources = [entry.card.source if entry and entry.card else None for entry in (translator, segmenter)]
+    target = translator.card.target if translator and translator.card else None
+    first, second = sources
+    try:
+        factor, _ = Scale(**_scale(choice)).to_model(
+            image.placement.pixel_size_um(),
+            first.pixel_size_um if first else None,
+            first.object_size_px if first else None,
+        )
+    except InputError:
+        factor = 1.0  # the job will say what is wrong
+    between = 1.0
+    if target and second and target.pixel_size_um and second.pixel_size_um:
+        between = target.pixel_size_um / second.pixel_size_um
+    side = (_PREVIEW_GPU_PX if gpu else _PREVIEW_CPU_PX) / max(factor, factor * between)
+    return int(min(max(side, _SMALLEST_PREVIEW_PX), PREVIEW_PX))
+
+
+def _scale(choice: Choice) -> dict[str, float]:
+    names = {"factor": "factor", "object": "object_size_px", "pixel": "pixel_size_um"}
+    return {names[choice.scale]: choice.scale_value} if choice.scale in names else {}
+
+
 def make_job(
     choice: Choice, image: Image, region: Region | None, planes: tuple[tuple[int, ...], ...] | None
 ) -> LabelJob:
@@ -103,8 +143,6 @@ def make_job(
     from napari_pseudolabel.strategies import LabelJob, LabelSettings
     from napari_pseudolabel.tiling import TileSettings
 
-    names = {"factor": "factor", "object": "object_size_px", "pixel": "pixel_size_um"}
-    scale: dict[str, Any] = {names[choice.scale]: choice.scale_value} if choice.scale in names else {}
     return LabelJob(
         image,
         translator=choice.translator or "",
@@ -113,7 +151,7 @@ def make_job(
         settings=LabelSettings(
             samples=choice.samples,
             seed=choice.seed,
-            scale=Scale(**scale),
+            scale=Scale(**_scale(choice)),
             tiles=TileSettings(tile=choice.tile, overlap=choice.overlap, device=choice.device),
             channel=choice.channel,
         ),

@@ -23,11 +23,11 @@ from napari_pseudolabel.viewer import (
     shape_region,
     visible_region,
 )
-from napari_pseudolabel.viewer.images import unwrapped
+from napari_pseudolabel.viewer.images import modality_of, unwrapped
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.background import Background, Failure, RunnerLike
 from napari_pseudolabel.widgets.common.remembered import Remembered
-from napari_pseudolabel.widgets.pseudo_label.choice import Choice, make_job
+from napari_pseudolabel.widgets.pseudo_label.choice import Choice, make_job, preview_side
 from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
 from napari_pseudolabel.widgets.pseudo_label.sentences import outcome_text, progress_text, why_not
 from napari_pseudolabel.widgets.pseudo_label.tasks import LabelAndCount
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from napari_pseudolabel.widgets.pseudo_label.tasks import Outcome
 
 DEBOUNCE_MS = 300
-PREVIEW_PX = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +115,7 @@ class PseudoLabelController(QObject):
             shortcuts.bind(self.viewer, shortcuts.CANCEL, self.cancel),
         ]
         self._fill_images()
-        self.models.find(self._modality())
+        self.models.find(self._modality)
         self._refresh()
 
     def shutdown(self, timeout: float = 10.0) -> bool:
@@ -172,7 +171,8 @@ class PseudoLabelController(QObject):
 
     def _on_changed(self) -> None:
         before, self._choice = self._choice, self.view.choice()
-        if before.layer != self._choice.layer:
+        first = before.first_axis_channels != self._choice.first_axis_channels
+        if first or before.layer != self._choice.layer:
             self._on_image()
         self.models.on_choice(self._choice)
         self._refresh()
@@ -209,6 +209,10 @@ class PseudoLabelController(QObject):
             self._fill_images(str(active.unique_id))
         self._refresh()
 
+    def _on_visible(self, event: Any = None) -> None:
+        if self._active:
+            self._show_layers()
+
     def _on_models(self) -> None:
         self._choice = self.view.choice()
         self._refresh()
@@ -223,7 +227,12 @@ class PseudoLabelController(QObject):
         offered = [layer for layer in self.viewer.layers if self._is_offered(layer)]
         uids = [str(layer.unique_id) for layer in offered]
         active = self.viewer.layers.selection.active
-        wishes = (chosen, self._choice.layer, str(active.unique_id) if active is not None else None, *uids[-1:])
+        wishes = (
+            chosen,
+            self._choice.layer,
+            str(active.unique_id) if active is not None else None,
+            *uids[-1:],
+        )
         self.view.set_images(
             [(str(layer.unique_id), layer.name) for layer in offered],
             next((wish for wish in wishes if wish in uids), None),
@@ -308,7 +317,9 @@ class PseudoLabelController(QObject):
                 raise InputError("Draw a shape around what shall be labelled first.")
             region = shape_region(shapes, layer, image)
         if preview and region is not None:
-            region = middle_of(region, PREVIEW_PX)
+            translator, segmenter = self.models.chosen("translator"), self.models.chosen("segmenter")
+            gpu = self.models.has_gpu and choice.device != "cpu"
+            region = middle_of(region, preview_side(choice, image, translator, segmenter, gpu=gpu))
         one = preview or choice.where == "view" or not choice.all_planes
         return make_job(choice, image, region, (current_plane(self.viewer, layer, image),) if one else None)
 
@@ -365,9 +376,9 @@ class PseudoLabelController(QObject):
         return image_of(layer, 0 if self._choice.first_axis_channels else None)
 
     def _modality(self) -> str:
-        """Modality of the image if its reader or sample noted it, empty otherwise."""
+        """Modality of the image as far as its metadata or its name tell, empty otherwise."""
         layer = self._layer()
-        return str(layer.metadata.get("modality", "")) if layer is not None else ""
+        return modality_of(layer, self.models.modalities()) if layer is not None else ""
 
     def _why_not(self) -> str | None:
         problem = None
@@ -387,12 +398,17 @@ class PseudoLabelController(QObject):
 
     def _refresh(self) -> None:
         reason = self._why_not()
-        self.view.set_hint("" if self.busy else reason or "", can_run=reason is None and not self.busy)
+        # A preview may be cut short by the real thing.
+        free = self._running is None or self._running.preview
+        self.view.set_hint(reason or "" if free else "", can_run=reason is None and free)
 
     def _show_layers(self) -> None:
         layer = self._layer()
         roles = ("labels", "translation", "confidence") if layer is not None else ()
         found = {role: find(self.viewer, layer, role) for role in roles}  # type: ignore[arg-type]
+        for one in found.values():
+            if one is not None:
+                unwrapped(one).events.visible.connect(self._on_visible)
         self.view.set_shown({role: one.visible for role, one in found.items() if one is not None})
 
     def _show_failure(self, failure: Failure) -> None:

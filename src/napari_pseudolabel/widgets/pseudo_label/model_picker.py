@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ class ModelPicker(QObject):
     ----------
     loading
         True until the named models are listed.
+    has_gpu
+        Whether this machine has more than its CPU.
     changed
         Emitted when lists or proposals changed without the person.
     """
@@ -35,12 +38,13 @@ class ModelPicker(QObject):
     def __init__(self, view: PseudoLabelView, background: Background, remembered: Remembered) -> None:
         super().__init__()
         self.loading = True
+        self.has_gpu = False
         self._view = view
         self._background = background
         self._remembered = remembered
         self._catalogue = Catalogue(remembered)
         self._refs: dict[Kind, str | None] = {"translator": None, "segmenter": None}
-        self._modality = ""
+        self._modality: Callable[[], str] = str
         self._finding: int | None = None
         self._inspecting: dict[int, tuple[Kind, str]] = {}
         background.finished.connect(self._on_finished)
@@ -50,8 +54,12 @@ class ModelPicker(QObject):
         """What is known about the model that is chosen."""
         return self._catalogue.get(kind, self._refs[kind])
 
-    def find(self, modality: str) -> None:
-        """List the named models and propose some for images of a modality (empty: unknown)."""
+    def modalities(self) -> set[str]:
+        """Modalities that some translator takes."""
+        return {entry.source for entry in self._catalogue.of("translator") if entry.source}
+
+    def find(self, modality: Callable[[], str]) -> None:
+        """List the named models and propose some for images of a modality, asked for then (empty: unknown)."""
         self.loading = True
         self._modality = modality
         self._finding = self._background.submit(FindModels())
@@ -67,7 +75,6 @@ class ModelPicker(QObject):
 
     def propose_for(self, modality: str) -> None:
         """An image of another modality is chosen: propose the translator that takes it."""
-        self._modality = modality
         now = self.chosen("translator")
         if self.loading or (now is not None and same_modality(now.source, modality)):
             return
@@ -145,7 +152,10 @@ class ModelPicker(QObject):
         self.loading = False
         self._catalogue.put_first(found.models)
         self._view.advanced.set_devices(found.devices)
-        translator = self._refs["translator"] or self._catalogue.propose("translator", source=self._modality)
+        self.has_gpu = any(name not in ("auto", "cpu") for name, _ in found.devices)
+        translator = self._refs["translator"] or self._catalogue.propose(
+            "translator", source=self._modality()
+        )
         self._choose("translator", translator)
         self._choose("segmenter", self._refs["segmenter"])
         self._match_segmenter()

@@ -6,7 +6,7 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from napari_pseudolabel.viewer.colours import OKABE_ITO
+from napari_pseudolabel.labels.classes import OKABE_ITO
 
 # Centre x, centre y and radius of the fibres, in units of the side of a panel.
 _FIBRES = ((0.27, 0.3, 0.2), (0.72, 0.27, 0.17), (0.34, 0.75, 0.18), (0.77, 0.71, 0.21))
@@ -60,7 +60,7 @@ class Picture(QWidget):
         ground, sheath, axon = [
             ("#606060", "#d8d8d8", "#484848"),
             ("#c4c4c4", "#303030", "#dedede"),
-            ("#606060", OKABE_ITO[1], OKABE_ITO[0]),
+            ("#606060", OKABE_ITO[0], OKABE_ITO[1]),
         ][number]
         painter.fillRect(panel, QColor(ground))
         painter.setPen(Qt.PenStyle.NoPen)

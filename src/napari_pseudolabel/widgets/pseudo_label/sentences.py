@@ -82,7 +82,7 @@ def summary(entry: ModelEntry | None) -> str:
         names = ", ".join(one.name for one in card.classes if one.value)
         parts.append(f"{names or 'classes unknown'} on {entry.source or 'unknown images'}")
     if card.source and card.source.pixel_size_um:
-        parts.append(f"{card.source.pixel_size_um:g} µm/px")
+        parts.append(f"{card.source.pixel_size_um:.3g} µm/px")
     parts += [f"{one.metric} {one.value:.2f}" for one in card.quality[:1]]
     return " · ".join(parts) or card.family
 
@@ -105,8 +105,8 @@ def _card_rows(card: Card) -> list[tuple[str, str]]:
         ("Takes", source.name if source else ""),
         ("Makes", target.name if target else ""),
         ("Classes", ", ".join(one.name for one in card.classes)),
-        ("Pixel size", f"{source.pixel_size_um:g} µm" if source and source.pixel_size_um else ""),
-        ("Object size", f"{source.object_size_px:g} px" if source and source.object_size_px else ""),
+        ("Pixel size", f"{source.pixel_size_um:.3g} µm" if source and source.pixel_size_um else ""),
+        ("Object size", f"{source.object_size_px:.3g} px" if source and source.object_size_px else ""),
         ("Trained on", ", ".join(card.training.data)),
         ("Licence", card.licence or card.training.licence),
         ("Still unknown", ", ".join(card.missing)),
@@ -138,7 +138,9 @@ def outcome_text(outcome: Outcome, *, preview: bool) -> str:
     parts = ["Preview of the view." if preview else "Labels ready."]
     counts = [f"{number:,} {name}" for name, number in outcome.counts]
     if counts:
-        parts.append(f"{' and '.join(counts)} objects." if any(n for _, n in outcome.counts) else "Nothing was found.")
+        parts.append(
+            f"{' and '.join(counts)} objects." if any(n for _, n in outcome.counts) else "Nothing was found."
+        )
     if outcome.confidence is not None:
         parts.append(f"Mean confidence {outcome.confidence:.2f}.")
     if outcome.result.report.agreement is not None:

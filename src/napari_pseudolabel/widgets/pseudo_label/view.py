@@ -87,6 +87,16 @@ class PseudoLabelView(QWidget):
             )
         )
 
+    @property
+    def hint(self) -> str:
+        """The line under the buttons, empty if there is none."""
+        return "" if self._hint.isHidden() else self._hint.text()
+
+    @property
+    def status(self) -> str:
+        """What is said about the last job."""
+        return self._status.text()
+
     # What the controller says.
 
     def set_images(self, images: Sequence[tuple[str, str]], chosen: str | None) -> None:
@@ -170,6 +180,7 @@ class PseudoLabelView(QWidget):
         self._summaries: dict[str, Elided] = {}
         for row, kind in ((4, "translator"), (6, "segmenter")):
             box, line, browse = combo(_ROLES[kind]), Elided(), self._make_browse(kind)
+            box.setPlaceholderText("none fits" if kind == "segmenter" else "none")
             box.currentIndexChanged.connect(lambda _: self.changed.emit())
             grid.addWidget(QLabel(kind.capitalize()), row, 0)
             grid.addWidget(box, row, 1)
@@ -185,7 +196,9 @@ class PseudoLabelView(QWidget):
             button.setToolTip("Browse for the checkpoint file of a translator")
             button.clicked.connect(lambda: self.browse_pressed.emit(kind, False))
             return button
-        button.setToolTip("Browse for the checkpoint of a segmenter: a file, or the folder of an nnU-Net model")
+        button.setToolTip(
+            "Browse for the checkpoint of a segmenter: a file, or the folder of an nnU-Net model"
+        )
         menu = QMenu(button)
         menu.addAction("Checkpoint file …", lambda: self.browse_pressed.emit(kind, False))
         menu.addAction("nnU-Net model folder …", lambda: self.browse_pressed.emit(kind, True))
@@ -222,8 +235,8 @@ class PseudoLabelView(QWidget):
         self.preview_button.setObjectName("segment")
         self.preview_button.setCheckable(True)
         self.preview_button.setToolTip(
-            "Label the middle of the view, at most 512 × 512 px, and again whenever a setting changes, "
-            f"until pressed again ({shortcuts.shown(shortcuts.PREVIEW)})"
+            "Label the middle of the view, as much as takes about two seconds, and again whenever a "
+            f"setting changes, until pressed again ({shortcuts.shown(shortcuts.PREVIEW)})"
         )
         self.preview_button.toggled.connect(self.preview_toggled)
         self.run_button = QPushButton("Run")

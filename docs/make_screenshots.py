@@ -1,0 +1,60 @@
+"""Make the pictures of the documentation from the real plugin: ``make docs``.
+
+Opens napari, on a virtual screen if there is none, and photographs the window before, during and
+after a run, and after a correction with the Export dock open.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from napari_pseudolabel.demo import has_screen, open_demo, virtual_screen, wait_for
+from napari_pseudolabel.viewer import find
+
+IMAGES = Path(__file__).parent / "images"
+
+
+def make(folder: Path) -> None:
+    """Write all pictures into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    viewer, dock = open_demo()
+
+    def picture(name: str) -> None:
+        wait_for(lambda: False, patience_s=0.7)
+        viewer.screenshot(str(folder / f"{name}.png"), canvas_only=False, flash=False)
+
+    controller = dock.controller
+    try:
+        wait_for(lambda: not controller.models.loading)
+        picture("dock-before")
+        dock.view.run_button.click()
+        wait_for(lambda: dock.view.progress.value() > 0 or not controller.busy)
+        picture("dock-during")
+        wait_for(lambda: not controller.busy)
+        picture("dock-after")
+        labels = find(viewer, viewer.layers[0], "labels")
+        labels.brush_size = 12
+        labels.selected_label = 2
+        labels.mode = "paint"
+        viewer.camera.zoom *= 2
+        for step in range(20):
+            labels.paint((250 + step, 240 + step / 2), 2)
+        _, export = viewer.window.add_plugin_dock_widget("napari-pseudolabel", "Export labels")
+        export.view.set_path(str(Path("sem_like_axons_labels.ome.tif")))
+        wait_for(lambda: False, patience_s=0.5)
+        picture("correct-and-export")
+        export.controller.shutdown()
+    finally:
+        controller.shutdown()
+        viewer.close()
+
+
+if __name__ == "__main__":
+    if has_screen():
+        make(IMAGES)
+    else:
+        with virtual_screen():
+            make(IMAGES)
+    print("\n".join(str(path) for path in sorted(IMAGES.glob("*.png"))))
+    sys.exit(0)

@@ -1,0 +1,193 @@
+"""``make demo``: napari with the bundled SEM-like image and the Pseudo-label dock, models chosen.
+
+Without a screen the whole job is done on a virtual one, and pictures, labels and numbers are left in
+a folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_pseudolabel.errors import PseudolabelError
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_pseudolabel.widgets.pseudo_label.dock import PseudoLabelDock
+
+_WINDOW = (1400, 860)
+_PATIENCE_S = 1800
+
+
+def main(run: bool = False, output: Path = Path("demo_output")) -> int:
+    """Show the demo.
+
+    Parameters
+    ----------
+    run
+        Press Run; without a screen it is always pressed.
+    output
+        Folder for what is left behind when there is no screen.
+
+    Returns
+    -------
+    int
+        Exit code: 0 if all went well.
+    """
+    if has_screen():
+        return _on_screen(run)
+    if shutil.which("Xvfb") is None:
+        print(
+            "There is no screen, and no Xvfb to make up for it; install it (apt install xvfb).",
+            file=sys.stderr,
+        )
+        return 2
+    with virtual_screen():
+        return _off_screen(output)
+
+
+def has_screen() -> bool:
+    """Whether windows can be shown."""
+    if not sys.platform.startswith("linux"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+@contextmanager
+def virtual_screen(width: int = _WINDOW[0], height: int = _WINDOW[1] + 40) -> Iterator[None]:
+    """Run Xvfb and make it the display of this process."""
+    read, write = os.pipe()
+    screen = ["-screen", "0", f"{width}x{height}x24"]
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-nolisten", "tcp", *screen],
+        pass_fds=[write],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(write)
+    try:
+        with os.fdopen(read) as answer:
+            number = answer.readline().strip()
+        if not number:
+            raise RuntimeError("Xvfb did not start")
+        os.environ["DISPLAY"] = f":{number}"
+        yield
+    finally:
+        os.environ.pop("DISPLAY", None)
+        server.terminate()
+        server.wait()
+
+
+def _on_screen(run: bool) -> int:
+    import napari
+    from qtpy.QtCore import QTimer
+
+    _, dock = open_demo()
+    if run:
+        timer = QTimer(dock)
+
+        def press() -> None:
+            if dock.view.run_button.isEnabled():
+                timer.stop()
+                dock.view.run_button.click()
+
+        timer.timeout.connect(press)
+        timer.start(100)
+    napari.run()
+    return 0
+
+
+def _off_screen(output: Path) -> int:
+    viewer, dock = open_demo()
+    try:
+        wait_for(lambda: not dock.controller.models.loading)
+        if not dock.view.run_button.isEnabled():
+            print(dock.view.hint, file=sys.stderr)
+            return 1
+        dock.view.run_button.click()
+        wait_for(lambda: not dock.controller.busy)
+        if dock.view.error.sentence:
+            print(dock.view.error.sentence, file=sys.stderr)
+            return 1
+        wait_for(lambda: False, patience_s=1.0)  # the last drawing
+        written = leave_behind(viewer, output)
+        print(dock.view.status)
+        print("\n".join(f"  {path}" for path in written))
+        for name, dice in dice_per_class(viewer).items():
+            print(f"Dice {name}: {dice:.3f}")
+    except PseudolabelError as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        dock.controller.shutdown()
+        viewer.close()
+    return 0
+
+
+def open_demo() -> tuple[Viewer, PseudoLabelDock]:
+    """Open napari with the sample and the dock."""
+    import napari
+
+    from napari_pseudolabel.sample_data.contributions import sem_like_axons
+    from napari_pseudolabel.widgets.samples import open_dock
+
+    viewer = napari.Viewer(title="napari-pseudolabel demo")
+    viewer.window.resize(*_WINDOW)
+    for data, attributes, _ in sem_like_axons():
+        viewer.add_image(data, **attributes)
+    return viewer, open_dock(viewer)
+
+
+def wait_for(done: Callable[[], bool], patience_s: float = _PATIENCE_S) -> None:
+    """Let the window live until something is done, or patience ends."""
+    from qtpy.QtWidgets import QApplication
+
+    deadline = time.monotonic() + patience_s
+    while not done() and time.monotonic() < deadline:
+        QApplication.processEvents()
+        time.sleep(0.01)
+
+
+def leave_behind(viewer: Viewer, output: Path) -> tuple[Path, ...]:
+    """Write a picture of the window, the labels as OME-TIFF and their provenance."""
+    from napari_pseudolabel.viewer import content_of, find
+
+    output.mkdir(parents=True, exist_ok=True)
+    picture = output / "window.png"
+    viewer.screenshot(str(picture), canvas_only=False, flash=False)
+    labels = find(viewer, viewer.layers[0], "labels")
+    files = content_of(viewer, labels).write(output / "labels.ome.tif", "ome-tiff", confidence=False)
+    return (picture, *files)
+
+
+def dice_per_class(viewer: Viewer) -> dict[str, float]:
+    """How well the labels agree with the truth that the sample was drawn from."""
+    from napari_pseudolabel.labels.classes import AXON_CLASSES
+    from napari_pseudolabel.labels.metrics import evaluate
+    from napari_pseudolabel.sample_data.samples import SEM_LIKE
+    from napari_pseudolabel.viewer import find
+
+    labels = find(viewer, viewer.layers[0], "labels")
+    _, truth = SEM_LIKE.draw()
+    classes = {one.name: one.value for one in AXON_CLASSES if one.value}
+    return evaluate(labels.data, truth, classes).dice
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--run", action="store_true", help="press Run")
+    parser.add_argument("--output", type=Path, default=Path("demo_output"), help="folder for results")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    arguments = _arguments()
+    sys.exit(main(arguments.run, arguments.output))

@@ -1,0 +1,74 @@
+"""Classes of a label image: their values, and colours that colour-blind eyes tell apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.models.cards import LabelClass
+
+# Okabe & Ito, "Color Universal Design" (2008), without black; the strongest contrasts come first.
+OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
+BACKGROUND = "background"
+LARGEST_VALUE = 255
+
+
+def default_classes(names: Sequence[str]) -> tuple[LabelClass, ...]:
+    """Classes with consecutive values and colours of the palette.
+
+    Parameters
+    ----------
+    names
+        In the order of the values from 1 on. The background has the value 0 and comes first, whether
+        it is named or not.
+
+    Returns
+    -------
+    tuple of LabelClass
+        Background included, without colour.
+
+    Raises
+    ------
+    InputError
+        When a name is empty or occurs twice, no class is left, or there are more than 255.
+    """
+    wanted = [name.strip() for name in names]
+    if wanted and wanted[0] == BACKGROUND:
+        del wanted[0]
+    if not wanted:
+        raise InputError("Name at least one class besides the background.")
+    if not all(wanted):
+        raise InputError("A class has no name; give each class one.")
+    if twice := next((name for name in wanted if wanted.count(name) > 1 or name == BACKGROUND), None):
+        raise InputError(f"The class {twice!r} is named twice; give each class a name of its own.")
+    if len(wanted) > LARGEST_VALUE:
+        raise InputError(
+            f"There are {len(wanted)} classes, but labels hold up to {LARGEST_VALUE}; name fewer."
+        )
+    return with_colours(
+        [LabelClass(name=name, value=value) for value, name in enumerate([BACKGROUND, *wanted])]
+    )
+
+
+def with_colours(classes: Sequence[LabelClass]) -> tuple[LabelClass, ...]:
+    """The classes, with a colour for each that has none; the background stays without.
+
+    The colour follows from the value, so that a class keeps it when others come or go; where another
+    class has taken it, the next free one of the palette is used, and only a longer list of classes than
+    the palette has colours repeats them.
+    """
+    taken = {one.color.upper() for one in classes if one.color and one.value != 0}
+    coloured = []
+    for one in classes:
+        if one.value != 0 and one.color is None:
+            start = (one.value - 1) % len(OKABE_ITO)
+            order = OKABE_ITO[start:] + OKABE_ITO[:start]
+            colour = next((colour for colour in order if colour not in taken), order[0])
+            taken.add(colour)
+            one = one.model_copy(update={"color": colour})
+        coloured.append(one)
+    return tuple(coloured)
+
+
+# What the generated fields and the shipped segmenters mean by their values.
+AXON_CLASSES = default_classes(("myelin", "axon"))

@@ -1,0 +1,89 @@
+"""What napari shows under File > Open Sample: generated fields, and real images downloaded on demand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pseudolabel.labels.classes import AXON_CLASSES
+from napari_pseudolabel.sample_data.downloads import REAL_SEM, REAL_TEM, RealSample, fetch
+from napari_pseudolabel.sample_data.samples import SEM_LIKE, TEM_LIKE, GeneratedSample
+
+LayerDataTuple = tuple[NDArray[Any], dict[str, Any], str]
+
+
+def sem_like_axons() -> list[LayerDataTuple]:
+    """Generated axons that look like SEM: one image layer of (512, 512) uint8."""
+    return _generated(SEM_LIKE)[:1]
+
+
+def tem_like_axons() -> list[LayerDataTuple]:
+    """Generated axons that look like TEM: one image layer of (512, 512) uint8."""
+    return _generated(TEM_LIKE)[:1]
+
+
+def sem_like_axons_with_labels() -> list[LayerDataTuple]:
+    """`sem_like_axons` and the exact labels: 0 background, 1 myelin, 2 axon, uint8."""
+    return _generated(SEM_LIKE)
+
+
+def tem_like_axons_with_labels() -> list[LayerDataTuple]:
+    """`tem_like_axons` and the exact labels: 0 background, 1 myelin, 2 axon, uint8."""
+    return _generated(TEM_LIKE)
+
+
+def real_sem() -> list[LayerDataTuple]:
+    """A real SEM image of rat spinal cord, downloaded the first time; raises InputError when offline."""
+    return _real(REAL_SEM)
+
+
+def real_tem() -> list[LayerDataTuple]:
+    """A real TEM image of mouse corpus callosum, downloaded the first time; raises InputError when offline."""
+    return _real(REAL_TEM)
+
+
+def _generated(sample: GeneratedSample) -> list[LayerDataTuple]:
+    image, labels = sample.draw()
+    truth = _attributes(f"{sample.title}: true labels", sample.pixel_size_um, sample.origin())
+    # The classes stand where the plugin notes them on its own label layers, so an export names them.
+    truth["metadata"]["napari_pseudolabel"] |= {
+        "role": "truth",
+        "classes": [one.model_dump() for one in AXON_CLASSES],
+    }
+    colours: dict[int | None, str] = {None: "#999999", 0: "transparent"}
+    colours |= {one.value: one.color for one in AXON_CLASSES if one.color}
+    look = {
+        "colormap": colours,  # napari makes a colormap of it; so no napari is needed here
+        "features": {
+            "index": [one.value for one in AXON_CLASSES],
+            "class": [one.name for one in AXON_CLASSES],
+        },
+        "opacity": 0.5,
+    }
+    return [
+        (image, _attributes(sample.title, sample.pixel_size_um, sample.origin()), "image"),
+        (labels, truth | look, "labels"),
+    ]
+
+
+def _real(sample: RealSample) -> list[LayerDataTuple]:
+    from napari_pseudolabel.imaging import read
+
+    image = read(fetch(sample))
+    # Some microscopes save grey images as RGB; one grey plane is what the models read.
+    plane = image.plane((), "luminance" if "S" in image.axes else 0)
+    pixels = np.rint(plane).astype(np.dtype(image.data.dtype))
+    return [(pixels, _attributes(sample.title, sample.pixel_size_um, sample.origin()), "image")]
+
+
+def _attributes(name: str, pixel_size_um: float, origin: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "scale": (pixel_size_um, pixel_size_um),
+        "units": ("micrometer", "micrometer"),
+        "axis_labels": ("y", "x"),
+        # The modality on its own is for whoever proposes models, whatever the layer's reader was.
+        "metadata": {"modality": origin["modality"], "napari_pseudolabel": origin},
+    }

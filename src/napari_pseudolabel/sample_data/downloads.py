@@ -1,0 +1,144 @@
+"""Real micrographs, downloaded on demand from their public home and checked by their hash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from napari_pseudolabel.errors import InputError
+
+if TYPE_CHECKING:
+    from requests.exceptions import HTTPError
+
+HOST = "https://raw.githubusercontent.com"
+
+
+@dataclass(frozen=True)
+class RealSample:
+    """One file in a public repository.
+
+    Attributes
+    ----------
+    title
+        Name shown to the person.
+    modality
+        As checkpoints call it.
+    repository, commit, path
+        Where the file lives on GitHub; the commit pins its content.
+    sha256
+        Of the file.
+    pixel_size_um
+        Side of a pixel in micrometres, as the data set states it.
+    licence
+        SPDX identifier of the data.
+    """
+
+    title: str
+    modality: Literal["SEM", "TEM"]
+    repository: str
+    commit: str
+    path: str
+    sha256: str
+    pixel_size_um: float
+    licence: str = "MIT"
+
+    def url(self, host: str = HOST) -> str:
+        """Address of the file on `host`."""
+        return f"{host}/{self.repository}/{self.commit}/{self.path}"
+
+    def origin(self) -> dict[str, Any]:
+        """Where the pixels come from, JSON-able, for the metadata of layers."""
+        return {
+            "origin": self.url(),
+            "sha256": self.sha256,
+            "licence": self.licence,
+            "modality": self.modality,
+            "pixel_size_um": self.pixel_size_um,
+        }
+
+
+# Both animals are held out of the training of the shipped checkpoints.
+REAL_SEM = RealSample(
+    title="SEM axons (rat spinal cord)",
+    modality="SEM",
+    repository="axondeepseg/data_axondeepseg_sem",
+    commit="a4d02a1adec4bde04267baab3770e18f441afd73",
+    path="sub-rat4/micr/sub-rat4_sample-data12_SEM.png",
+    sha256="d121f05fe9f03458b4dd9a9e4f0fdeba64e5cbd97ec4584415931144e012b764",
+    pixel_size_um=0.1,
+)
+REAL_TEM = RealSample(
+    title="TEM axons (mouse corpus callosum)",
+    modality="TEM",
+    repository="axondeepseg/data_axondeepseg_srf_testing",
+    commit="e72182a4e4a986dbffd161bd8d2dcb265bab5502",
+    path="sub-371/micr/sub-371_sample-0005_acq-roi_TEM.png",
+    sha256="eb783e7b6278812faf99e75ff41e9cd179d085bba816de7597db1679fcf0265f",
+    pixel_size_um=0.00493,
+)
+
+
+def fetch(sample: RealSample, *, cache: Path | None = None, host: str = HOST) -> Path:
+    """Path of a sample on this computer, downloaded the first time.
+
+    Parameters
+    ----------
+    sample
+        What to fetch.
+    cache
+        Folder that keeps the files; the user's cache folder (``pooch.os_cache``) if None.
+    host
+        Start of the address, for mirrors.
+
+    Raises
+    ------
+    InputError
+        One sentence when the computer is offline, the file is gone or not the expected one, or the cache
+        folder cannot be written to; no incomplete or wrong file is kept.
+    """
+    import pooch
+    from requests import exceptions
+
+    folder = cache or Path(pooch.os_cache("napari-pseudolabel"))
+    name = Path(sample.path).name
+    instead = "open the sample again, or open a generated one, which needs no network"
+    try:
+        path = pooch.retrieve(
+            sample.url(host),
+            known_hash=f"sha256:{sample.sha256}",
+            fname=name,
+            path=folder,
+            downloader=pooch.HTTPDownloader(timeout=30),
+        )
+    except exceptions.HTTPError as error:
+        raise InputError(
+            f"{name} could not be downloaded because {host} refused it ({_answer(error)}); "
+            f"wait a while and {instead}."
+        ) from error
+    except exceptions.Timeout as error:
+        raise InputError(
+            f"{name} could not be downloaded because {host} did not answer in time; "
+            f"check the connection and {instead}."
+        ) from error
+    except exceptions.RequestException as error:
+        raise InputError(
+            f"{name} could not be downloaded because the connection to {host} failed; "
+            f"connect to the internet and {instead}."
+        ) from error
+    except OSError as error:
+        raise InputError(
+            f"{name} could not be stored in {folder} ({error.strerror or error}); "
+            f"make room or let this folder be written to and {instead}."
+        ) from error
+    except ValueError as error:  # pooch: the hash differs
+        raise InputError(
+            f"{name} was not kept because what {host} sent is not the expected file (its checksum differs); "
+            f"wait a while and {instead}."
+        ) from error
+    return Path(path)
+
+
+def _answer(error: HTTPError) -> str:
+    """What the server said: ``404 Not Found``."""
+    return str(error) if error.response is None else f"{error.response.status_code} {error.response.reason}"

@@ -1,0 +1,55 @@
+"""The shell command as a process of its own, and options that make trainings tiny."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+TRANSLATOR = [
+    "--preset", "small", "--image-size", 32, "--width", 8, "--batch", 2, "--steps", 2, "--device", "cpu",
+    "--set", "ch_mult=1,1", "--set", "nz=4", "--set", "z_emb_dim=8", "--set", "n_mlp=1", "--set", "critic_width=4",
+    "--set", "one_pass_width=4", "--set", "attn-resolutions=", "--set", "num_timesteps=2",
+]  # fmt: skip
+SEGMENTER = [
+    "--class", "disc=1", "--patch", 32, "--batch", 2, "--width", 4, "--steps", 2, "--validate-every", 2,
+    "--device", "cpu",
+]  # fmt: skip
+
+SHELL = "from napari_pseudolabel.cli import main; main()"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def sentence(self) -> str:
+        """The one line on standard error; nothing may be on standard output."""
+        assert self.out == ""
+        (line,) = self.err.splitlines()
+        assert line.strip() == line
+        assert line.endswith((".", "?"))
+        return line
+
+
+def start(arguments: Sequence[object], code: str = SHELL, **options: Any) -> subprocess.Popen[str]:
+    """Run the command as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"},
+        text=True,
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
+    )

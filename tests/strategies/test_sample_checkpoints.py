@@ -1,0 +1,75 @@
+"""The shipped checkpoints do the main job on the bundled sample, without seams and without a shift."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.imaging import Placement, from_array
+from napari_pseudolabel.labels.metrics import evaluate
+from napari_pseudolabel.models import load_translator, named_checkpoints
+from napari_pseudolabel.models.loaded import LoadedModels
+from napari_pseudolabel.models.translators.translate import translate
+from napari_pseudolabel.sample_data.fields import axon_field
+from napari_pseudolabel.sample_data.looks import render_sem
+from napari_pseudolabel.strategies import LabelJob, SegmentJob
+from napari_pseudolabel.tiling import TileSettings, make_grid
+from napari_pseudolabel.tiling.seams import seam_ratio
+
+SHAPE = (320, 512)  # whole tiles, so that an overlap of nothing leaves real seams
+CLASSES = {"myelin": 1, "axon": 2}
+
+
+@pytest.fixture(scope="module")
+def field() -> tuple[np.ndarray, np.ndarray]:
+    """A SEM-like image that no training saw, and its labels."""
+    labels = axon_field(SHAPE, seed=77)
+    return render_sem(labels, seed=77), labels
+
+
+def test_the_three_are_there_small_and_described() -> None:
+    shipped = {item.name: item for item in named_checkpoints() if item.name.startswith("sample:")}
+    assert {"sample:sem-to-tem", "sample:tem-to-sem", "sample:tem-axons"} <= set(shipped)
+    for item in shipped.values():
+        assert item.path.stat().st_size < 10e6
+        assert item.card.licence
+        assert item.card.training.data
+        assert item.card.training.steps
+        assert item.card.training.seed is not None
+        assert item.card.quality, f"{item.name} does not say how good it is"
+
+
+def test_adaptation_labels_the_sample_and_source_only_does_not(field: tuple[np.ndarray, np.ndarray]) -> None:
+    image, truth = field
+    placement = Placement(scale=(0.12, 0.12), translate=(0.0, 0.0), units=("micrometer", "micrometer"))
+    source = from_array(image, "YX", placement)
+    models = LoadedModels()
+    result = LabelJob(source, "sample:sem-to-tem", "sample:tem-axons").run(Control(), models)
+    assert result.labels is not None
+    dice = evaluate(result.labels[0], truth, CLASSES).dice
+    assert min(dice.values()) > 0.8, dice
+    shift = result.report.shift_px
+    assert shift is not None
+    assert max(map(abs, shift)) <= 1
+    plain = SegmentJob(source, "sample:tem-axons").run(Control(), models)
+    assert plain.labels is not None
+    assert (
+        np.mean(list(evaluate(plain.labels[0], truth, CLASSES).dice.values()))
+        < np.mean(list(dice.values())) - 0.3
+    )
+
+
+def test_joint_mode_shows_no_seams(field: tuple[np.ndarray, np.ndarray]) -> None:
+    translator = load_translator("sample:sem-to-tem")
+    plane = field[0].astype(np.float32) / 255
+
+    def seams(overlap: int | None) -> float:
+        settings = TileSettings(overlap=overlap, device="cpu")
+        result = translate(translator, plane, mode="joint", settings=settings)
+        grid = make_grid(*plane.shape, result.plan.tile, result.plan.overlap, translator.stride)
+        return seam_ratio(result.mean, grid)
+
+    assert seams(None) == pytest.approx(1, abs=0.05)
+    # Without an overlap the seams are plain to see, so the measure can tell.
+    assert seams(0) > 1.2

@@ -1,0 +1,149 @@
+"""The house rules of ``docs/architecture.md``: arrows go downward, Qt stays upstairs, files stay small."""
+
+from __future__ import annotations
+
+import ast
+import re
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "napari_pseudolabel"
+NAME = "napari_pseudolabel"
+GUI = {"napari", "qtpy", "magicgui", "vispy", "superqt"}
+GUI_ROOMS = {"widgets", "viewer"}
+GUI_IN_FUNCTIONS = {"sample_data", "cli", "demo"}
+# Run by hand, imported by nobody: they stand above all rooms, wherever their files are.
+SCRIPTS = {"sample_data/train.py", "demo.py"}
+MOST_LINES = 500
+
+
+def floors() -> dict[str, int]:
+    """Rooms and their floors, from the table in the documentation."""
+    found = {}
+    for line in (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").splitlines():
+        if row := re.match(r"\| (\d+) \| (.+?) \|", line):
+            for room in re.findall(r"`(\w+)(?:/|\.py)`", row[2]):
+                found[room] = int(row[1])
+    return found
+
+
+FLOORS = floors()
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def room(path: Path) -> str:
+    """First part of the path inside the package, without a suffix."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path, *, outside_functions: bool = False) -> Iterator[str]:
+    """Full names of everything a file imports; ``if TYPE_CHECKING`` counts as well."""
+
+    def visit(node: ast.AST) -> Iterator[str]:
+        for child in ast.iter_child_nodes(node):
+            if outside_functions and isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                continue
+            if outside_functions and isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+                continue
+            if isinstance(child, ast.Import):
+                yield from (alias.name for alias in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                package = [NAME, *path.relative_to(PACKAGE).parent.parts]
+                base = ".".join(package[: len(package) - child.level + 1]) if child.level else ""
+                module = ".".join(part for part in (base, child.module or "") if part)
+                yield from (f"{module}.{alias.name}" for alias in child.names)
+            yield from visit(child)
+
+    yield from visit(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def rooms_of(path: Path) -> set[str]:
+    """Rooms of the package that a file imports from, its own left out."""
+    names = [name.split(".") for name in imports(path)]
+    found = {parts[1] for parts in names if parts[0] == NAME and len(parts) > 1}
+    return {one for one in found if (PACKAGE / one).is_dir() or (PACKAGE / f"{one}.py").is_file()} - {
+        room(path)
+    }
+
+
+def test_every_room_has_a_floor():
+    rooms = {room(path) for path in FILES if relative(path) not in SCRIPTS} - {"__init__", "__main__"}
+    assert rooms <= set(FLOORS), f"docs/architecture.md lacks {sorted(rooms - set(FLOORS))}"
+
+
+def test_imports_go_downward():
+    above = max(FLOORS.values()) + 1
+    upward = [
+        f"{relative(path)} imports {one}"
+        for path in FILES
+        if relative(path) not in SCRIPTS
+        for one in sorted(rooms_of(path))
+        if FLOORS[one] > FLOORS.get(room(path), above)
+    ]
+    assert not upward, "from a floor above: " + "; ".join(upward)
+
+
+def test_rooms_do_not_import_in_a_circle():
+    edges: dict[str, set[str]] = {}
+    for path in FILES:
+        if relative(path) not in SCRIPTS:
+            edges.setdefault(room(path), set()).update(rooms_of(path))
+
+    def reach(one: str, path: tuple[str, ...]) -> None:
+        assert one not in path, f"circle: {' -> '.join((*path, one))}"
+        for other in edges.get(one, ()):
+            reach(other, (*path, one))
+
+    for one in edges:
+        reach(one, ())
+
+
+def test_nothing_imports_the_scripts():
+    modules = {f"{NAME}.{name.removesuffix('.py').replace('/', '.')}" for name in SCRIPTS}
+    for path in FILES:
+        used = {name for name in imports(path) for module in modules if f"{name}.".startswith(f"{module}.")}
+        assert not used, f"{relative(path)} imports {sorted(used)}"
+
+
+def test_qt_stays_upstairs():
+    used = [
+        f"{relative(path)} imports {name}"
+        for path in FILES
+        if room(path) not in GUI_ROOMS
+        for name in imports(path, outside_functions=room(path) in GUI_IN_FUNCTIONS)
+        if name.split(".")[0] in GUI
+    ]
+    assert not used, "; ".join(used)
+
+
+def test_no_file_is_two_rooms():
+    files = [path for folder in ("src", "tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+    assert len(files) > len(FILES)
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    long = [f"{path.relative_to(ROOT)} ({count})" for path, count in lines.items() if count > MOST_LINES]
+    assert not long, f"longer than {MOST_LINES} lines, split them: {', '.join(sorted(long))}"
+
+
+def test_the_package_is_imported_at_once_and_without_torch():
+    code = (
+        "import sys, time\n"
+        "begin = time.perf_counter()\n"
+        f"import {NAME}\n"
+        "print(time.perf_counter() - begin)\n"
+        "assert not {'torch', 'napari', 'qtpy', 'monai'} & set(sys.modules)\n"
+    )
+    seconds = []
+    for _ in range(5):
+        ran = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+        )
+        seconds.append(float(ran.stdout))
+    assert statistics.median(seconds) < 0.3

@@ -1,0 +1,124 @@
+"""The Export dock."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_pseudolabel.engine import Runner
+from napari_pseudolabel.export import read_sidecar
+from napari_pseudolabel.imaging import read
+from napari_pseudolabel.strategies import LabelJob
+from napari_pseudolabel.viewer import push
+from napari_pseudolabel.widgets.export.controller import ExportController
+from napari_pseudolabel.widgets.export.view import ExportView
+
+
+@pytest.fixture
+def labels(viewer, script):
+    """Pseudo labels of the image, corrected in one pixel."""
+    from napari_pseudolabel.control import Control
+    from napari_pseudolabel.viewer import image_of
+
+    source = viewer.layers["sem_12"]
+    result = LabelJob(image_of(source), translator="t", segmenter="s").run(Control(), None)
+    layer = push(viewer, source, result).labels
+    layer.brush_size = 1
+    layer.paint((3, 3), 2)
+    return layer
+
+
+@pytest.fixture
+def dock(qtbot, viewer, remembered):
+    view = ExportView()
+    qtbot.addWidget(view)
+    controller = ExportController(viewer, view, make_runner=Runner, remembered=remembered)
+    controller.start()
+    yield controller
+    assert controller.shutdown()
+
+
+def checks(dock):
+    return dock.view._checks.text()
+
+
+def hint(dock):
+    return dock.view._hint.text()
+
+
+def export(dock, qtbot, path):
+    dock.view.path.setText(str(path))
+    dock.view.export_button.click()
+    qtbot.waitUntil(lambda: "Wrote" in dock.view._status.text(), timeout=20000)
+
+
+def test_labels_confidence_and_provenance(labels, dock, tmp_path, qtbot):
+    dock.view.confidence.setChecked(True)
+    export(dock, qtbot, tmp_path / "a.ome.tif")
+    np.testing.assert_array_equal(read(tmp_path / "a.ome.tif").plane(()), labels.data)
+    assert read(tmp_path / "a.confidence.ome.tif").plane(()).max() == pytest.approx(0.75)
+    assert read_sidecar(tmp_path / "a.ome.tif").share_corrected == pytest.approx(1 / labels.data.size)
+    assert "a.ome.tif" in dock.view._status.text()
+
+
+def test_the_format_goes_with_the_name(labels, dock, tmp_path, qtbot):
+    assert dock.view.path.text().endswith("sem_12_labels.ome.tif")
+    dock.view._format.setCurrentIndex(1)
+    assert dock.view.path.text().endswith("sem_12_labels.png")
+    dock.view.path.setText(str(tmp_path / "mine.png"))
+    dock.view._format.setCurrentIndex(0)
+    assert dock.view.path.text() == str(tmp_path / "mine.ome.tif")
+    dock.view._format.setCurrentIndex(1)
+    export(dock, qtbot, tmp_path / "mine.png")
+    assert (tmp_path / "mine.png").exists()
+    assert (tmp_path / "mine.provenance.json").exists()
+
+
+def test_what_to_know_before(labels, dock, tmp_path, qtbot):
+    assert "pixel size is unknown" in checks(dock)
+    (tmp_path / "b.ome.tif").write_text("old")
+    dock.view.path.setText(str(tmp_path / "b.ome.tif"))
+    assert "b.ome.tif exists and will be replaced" in checks(dock)
+    labels.data[labels.data == 2] = 0
+    dock._refresh()
+    assert "No pixel is labelled as myelin" in checks(dock)
+
+
+def test_painting_is_noticed(viewer, labels, dock, qtbot):
+    labels.data[:] = 0
+    labels.paint((20, 20), 1)
+    qtbot.waitUntil(lambda: "A person corrected" in checks(dock), timeout=3000)
+
+
+def test_what_cannot_be_exported_is_explained(viewer, dock, tmp_path):
+    assert "Labels layer first" in hint(dock)
+    assert not dock.view.export_button.isEnabled()
+    viewer.add_labels(np.zeros((3, 8, 9), np.uint8), name="stack")
+    dock.view._format.setCurrentIndex(1)
+    assert "PNG holds one plane" in hint(dock)
+    dock.view._format.setCurrentIndex(0)
+    assert hint(dock) == ""
+    dock.view.path.setText(str(tmp_path / "missing" / "a.ome.tif"))
+    assert "There is no folder" in hint(dock)
+
+
+def test_labels_made_elsewhere_are_exported_with_a_remark(viewer, dock, tmp_path, qtbot):
+    viewer.add_labels(np.arange(72, dtype=np.uint16).reshape(8, 9), name="mine")
+    assert "not made here" in checks(dock)
+    export(dock, qtbot, tmp_path / "c.ome.tif")
+    assert read_sidecar(tmp_path / "c.ome.tif").models == ()
+
+
+def test_an_error_leaves_the_button_alive(labels, dock, tmp_path, qtbot, monkeypatch):
+    from napari_pseudolabel.errors import InputError
+    from napari_pseudolabel.viewer import exporting
+
+    def full(*args, **kwargs):
+        raise InputError("The disk is full; free some space.")
+
+    monkeypatch.setattr(exporting, "export", full)
+    dock.view.path.setText(str(tmp_path / "d.ome.tif"))
+    dock.view.export_button.click()
+    qtbot.waitUntil(lambda: "disk is full" in dock.view.error.sentence, timeout=20000)
+    assert dock.view.export_button.isEnabled()
+    assert list(tmp_path.glob("d.*")) == []

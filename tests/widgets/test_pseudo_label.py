@@ -1,0 +1,357 @@
+"""The Pseudo-label dock, without a window."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_pseudolabel.errors import CheckpointError
+from napari_pseudolabel.viewer import find, is_ours
+from napari_pseudolabel.widgets.pseudo_label import tasks
+from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
+
+
+def finish(qtbot, dock):
+    qtbot.waitUntil(lambda: not dock.busy, timeout=10000)
+
+
+def hint(dock):
+    return dock.view._hint.text() if not dock.view._hint.isHidden() else ""
+
+
+def status(dock):
+    return dock.view._status.text()
+
+
+def labels(viewer):
+    return find(viewer, viewer.layers["sem_12"], "labels")
+
+
+def test_a_person_who_only_presses_the_main_button_gets_labels(dock, viewer, script, qtbot):
+    assert dock.view.choice().translator == "sample:sem-to-tem"
+    assert dock.view.choice().segmenter == "sample:tem-axons"
+    assert hint(dock) == ""
+    dock.view.run_button.click()
+    finish(qtbot, dock)
+    assert (labels(viewer).data[20:] == 1).all()
+    assert viewer.layers.selection.active is labels(viewer)
+    assert "1 axon and 0 myelin objects" in status(dock)
+    assert "Mean confidence 0.75" in status(dock)
+    (job,) = script.jobs
+    assert job.region is None
+    assert job.planes is None
+    assert dock.view.run_button.isEnabled()
+
+
+def test_without_an_image_the_line_says_what_to_do(dock, viewer):
+    viewer.layers.clear()
+    assert "Open an image" in hint(dock)
+    assert not dock.view.run_button.isEnabled()
+    viewer.add_image(np.zeros((8, 9)))
+    assert hint(dock) == ""
+    assert dock.view.run_button.isEnabled()
+
+
+def test_a_segmenter_of_the_wrong_modality_is_explained(dock, qtbot):
+    box = dock.view.models["translator"]
+    box.setCurrentIndex(box.findData("sample:tem-to-sem"))
+    assert "so one trained on SEM" in hint(dock)
+    segmenters = dock.view.models["segmenter"]
+    segmenters.setCurrentIndex(segmenters.findData("sample:tem-axons"))
+    assert "was trained on TEM, but the translator makes SEM" in hint(dock)
+    box.setCurrentIndex(box.findData("sample:sem-to-tem"))
+    assert hint(dock) == ""
+
+
+def test_the_direction_follows_the_modality_of_the_image(dock, viewer):
+    viewer.add_image(np.zeros((8, 9)), name="tem", metadata={"modality": "TEM"})
+    assert dock.view.choice().translator == "sample:tem-to-sem"
+    viewer.layers.selection.active = viewer.layers["sem_12"]
+    assert dock.view.choice().translator == "sample:sem-to-tem"
+    assert dock.view.choice().segmenter == "sample:tem-axons"
+
+
+def test_a_shape_has_to_be_drawn_first(dock, viewer, script, qtbot):
+    dock.view._regions["shape"].setChecked(True)
+    assert "draw a shape" in hint(dock)
+    viewer.add_shapes([[[9.5, 19.5], [9.5, 29.5], [19.5, 29.5], [19.5, 19.5]]])
+    assert hint(dock) == ""
+    dock.view.run_button.click()
+    finish(qtbot, dock)
+    region = script.jobs[-1].region
+    assert (region.y0, region.x0, region.y1, region.x1) == (10, 20, 20, 30)
+    assert labels(viewer).data.sum() == 50
+
+
+def test_controls_go_into_the_job(dock, script, qtbot):
+    advanced = dock.view.advanced
+    advanced.samples.setValue(3)
+    advanced.seed.setValue(11)
+    advanced.tile.setValue(64)
+    advanced.overlap.setValue(0)
+    advanced.scale.setCurrentIndex(advanced.scale.findData("object"))
+    advanced.scale_value.setValue(22)
+    advanced.device.setCurrentIndex(advanced.device.findData("cpu"))
+    dock.view.run_button.click()
+    finish(qtbot, dock)
+    settings = script.jobs[-1].settings
+    assert (settings.samples, settings.seed) == (3, 11)
+    assert (settings.tiles.tile, settings.tiles.overlap, settings.tiles.device) == (64, 0, "cpu")
+    assert settings.scale.object_size_px == 22
+    assert settings.scale.factor is None
+
+
+def test_automatic_settings_leave_the_choice_to_the_model(dock, script, qtbot):
+    dock.view.run_button.click()
+    finish(qtbot, dock)
+    settings = script.jobs[-1].settings
+    assert settings.tiles.tile is None
+    assert settings.tiles.overlap is None
+    assert settings.channel is None
+
+
+def test_cancel_changes_nothing_and_the_dock_can_be_used_again(dock, viewer, script, qtbot):
+    script.gate.clear()
+    dock.view.run_button.click()
+    qtbot.waitUntil(lambda: bool(script.jobs), timeout=5000)
+    qtbot.waitUntil(lambda: "Translating" in dock.view._stage._full, timeout=5000)
+    assert not dock.view.run_button.isEnabled()
+    dock.view.cancel_button.click()
+    finish(qtbot, dock)
+    assert "Cancelled" in status(dock)
+    assert labels(viewer) is None
+    assert dock.view.error.sentence == ""
+    script.gate.set()
+    dock.view.run_button.click()
+    finish(qtbot, dock)
+    assert labels(viewer) is not None
+
+
+def test_an_error_is_a_sentence_and_no_button_is_dead_afterwards(dock, script, qtbot):
+    script.error = CheckpointError("The file is no translator; choose another one.")
+    dock.view.run_button.click()
+    finish(qtbot, dock)
+    assert dock.view.error.sentence == "The file is no translator; choose another one."
+    assert dock.view.run_button.isEnabled()
+    script.error = ZeroDivisionError("oops")
+    dock.view.run_button.click()
+    finish(qtbot, dock)
+    assert "something unexpected" in dock.view.error.sentence.lower()
+    dock.view.error.copy()
+    from qtpy.QtGui import QGuiApplication
+
+    assert "Traceback" in QGuiApplication.clipboard().text()
+    script.error = None
+    dock.view.run_button.click()
+    finish(qtbot, dock)
+    assert dock.view.error.sentence == ""
+
+
+def test_notes_of_the_run_are_shown(dock, script, qtbot):
+    script.notes = ("The translation is shifted by +2.0 px (down) and +0.0 px (right) against the image.",)
+    dock.view.run_button.click()
+    finish(qtbot, dock)
+    assert "shifted by +2.0 px" in dock.view._notes.text()
+
+
+def test_preview_acts_on_the_view_and_again_when_a_control_changes(dock, viewer, script, qtbot):
+    dock.view.preview_button.click()
+    finish(qtbot, dock)
+    assert len(script.jobs) == 1
+    assert script.jobs[0].region is not None
+    assert viewer.layers.selection.active is viewer.layers["sem_12"]
+    script.label = 2
+    for seed in range(1, 6):
+        dock.view.advanced.seed.setValue(seed)
+    qtbot.waitUntil(lambda: len(script.jobs) == 2 and not dock.busy, timeout=5000)
+    assert script.jobs[1].settings.seed == 5
+    assert labels(viewer).data.max() == 2
+    dock.view.preview_button.click()
+    dock.view.advanced.seed.setValue(9)
+    qtbot.wait(500)
+    assert len(script.jobs) == 2
+
+
+def test_results_that_were_overtaken_are_dropped(dock, viewer, script, qtbot):
+    script.gate.clear()
+    dock.view.preview_button.click()
+    qtbot.waitUntil(lambda: len(script.jobs) == 1, timeout=5000)
+    dock.view.advanced.seed.setValue(7)
+    qtbot.waitUntil(lambda: len(script.jobs) == 2, timeout=5000)
+    script.gate.set()
+    finish(qtbot, dock)
+    assert [run["seed"] for run in labels(viewer).metadata["napari_pseudolabel"]["runs"]] == [7]
+
+
+def test_run_replaces_a_preview_under_way(dock, viewer, script, qtbot):
+    script.gate.clear()
+    dock.view.preview_button.click()
+    qtbot.waitUntil(lambda: len(script.jobs) == 1, timeout=5000)
+    dock.view.run_button.click()
+    assert not dock.view.preview_button.isChecked()
+    qtbot.waitUntil(lambda: len(script.jobs) == 2, timeout=5000)
+    script.gate.set()
+    finish(qtbot, dock)
+    assert script.jobs[1].region is None
+    assert "Labels ready" in status(dock)
+
+
+def test_painting_survives_the_next_run(dock, viewer, script, qtbot):
+    dock.view.run_button.click()
+    finish(qtbot, dock)
+    layer = labels(viewer)
+    layer.brush_size = 1
+    layer.paint((30, 30), 2)
+    dock.view.run_button.click()
+    finish(qtbot, dock)
+    assert labels(viewer) is layer
+    assert layer.data[30, 30] == 2
+
+
+def test_our_own_layers_are_not_offered_and_the_image_stays_chosen(dock, viewer, qtbot):
+    dock.view.run_button.click()
+    finish(qtbot, dock)
+    box = dock.view.image
+    assert [box.itemText(i) for i in range(box.count())] == ["sem_12"]
+    viewer.layers.selection.active = find(viewer, viewer.layers["sem_12"], "confidence")
+    assert box.currentText() == "sem_12"
+
+
+def test_the_image_is_removed_during_a_run(dock, viewer, script, qtbot):
+    script.gate.clear()
+    dock.view.run_button.click()
+    qtbot.waitUntil(lambda: bool(script.jobs), timeout=5000)
+    viewer.layers.clear()
+    script.gate.set()
+    finish(qtbot, dock)
+    assert not viewer.layers
+    assert "removed" in status(dock)
+
+
+def test_a_stack_asks_for_planes_and_channels_only_where_there_are_any(dock, viewer, script, qtbot):
+    assert dock.view.planes.isHidden()
+    viewer.add_image(np.zeros((5, 40, 60)), name="stack", axis_labels=("z", "y", "x"))
+    assert not dock.view.planes.isHidden()
+    assert dock.view.planes.itemText(1) == "All 5 planes"
+    dock.view.planes.setCurrentIndex(0)
+    viewer.dims.set_point(0, 3)
+    dock.view.run_button.click()
+    finish(qtbot, dock)
+    assert script.jobs[-1].planes == ((3,),)
+    layer = find(viewer, viewer.layers["stack"], "labels")
+    assert [bool(plane.any()) for plane in layer.data] == [False, False, False, True, False]
+    dock.view.planes.setCurrentIndex(1)
+    dock.view.run_button.click()
+    finish(qtbot, dock)
+    assert script.jobs[-1].planes is None
+    assert all(plane.any() for plane in layer.data)
+
+
+def test_the_first_axis_of_a_short_stack_may_hold_channels(dock, viewer, script, qtbot):
+    advanced = dock.view.advanced
+    viewer.add_image(np.zeros((3, 40, 60)), name="unnamed")
+    assert advanced.first_axis_shown
+    advanced.first_axis.setCurrentIndex(1)
+    assert dock.view.planes.isHidden()
+    assert advanced.channel.count() == 4
+    advanced.channel.setCurrentIndex(2)
+    dock.view.run_button.click()
+    finish(qtbot, dock)
+    assert script.jobs[-1].image.axes == "CYX"
+    assert script.jobs[-1].settings.channel == 2
+    assert find(viewer, viewer.layers["unnamed"], "labels").data.shape == (40, 60)
+
+
+def test_rgb_offers_luminance_first(dock, viewer, script, qtbot):
+    viewer.add_image(np.zeros((40, 60, 3), np.uint8), name="rgb", rgb=True)
+    dock.view.run_button.click()
+    finish(qtbot, dock)
+    assert script.jobs[-1].settings.channel == "luminance"
+
+
+def test_layers_can_be_shown_and_hidden_from_the_dock(dock, viewer, qtbot):
+    dock.view.run_button.click()
+    finish(qtbot, dock)
+    button = dock.view._shown["confidence"]
+    assert not button.isHidden()
+    assert not button.isChecked()
+    button.click()
+    assert find(viewer, viewer.layers["sem_12"], "confidence").visible
+    find(viewer, viewer.layers["sem_12"], "confidence").visible = False
+    assert not button.isChecked()
+
+
+def test_a_file_is_looked_into_and_chosen(dock, tmp_path, monkeypatch, qtbot):
+    path = tmp_path / "mine.safetensors"
+    path.write_bytes(b"weights")
+    entry = dock.models.chosen("translator")
+    good = ModelEntry(str(path), "mine", "translator", entry.card)
+    monkeypatch.setattr(tasks.InspectModel, "run", lambda self, control, models: good)
+    dock.models.open("translator", str(path))
+    qtbot.waitUntil(lambda: dock.models.chosen("translator") == good, timeout=5000)
+    assert dock.view.choice().translator == str(path)
+    assert hint(dock) == ""
+
+
+def test_a_file_that_is_no_model_says_so_and_blocks_the_run(dock, tmp_path, qtbot):
+    path = tmp_path / "notes.txt"
+    path.write_text("hello")
+    dock.models.open("translator", str(path))
+    qtbot.waitUntil(lambda: "notes.txt" in hint(dock), timeout=10000)
+    assert not dock.view.run_button.isEnabled()
+
+
+def test_models_used_last_are_proposed(dock, viewer, script, remembered, qtbot):
+    dock.view.run_button.click()
+    finish(qtbot, dock)
+    assert remembered.last("translator") == "sample:sem-to-tem"
+    assert remembered.last("segmenter") == "sample:tem-axons"
+
+
+def test_shutdown_in_the_middle_of_a_run_and_start_again(dock, viewer, script, qtbot):
+    script.gate.clear()
+    dock.view.run_button.click()
+    qtbot.waitUntil(lambda: bool(script.jobs), timeout=5000)
+    assert dock.shutdown()
+    assert dock.shutdown()
+    assert not viewer.keymap
+    script.gate.set()
+    dock.start()
+    qtbot.waitUntil(lambda: not dock.models.loading, timeout=10000)
+    dock.view.run_button.click()
+    finish(qtbot, dock)
+    assert labels(viewer) is not None
+
+
+def test_shortcuts_do_not_take_those_of_napari(dock, viewer):
+    from napari.utils.shortcuts import default_shortcuts
+
+    theirs = {str(key) for keys in default_shortcuts.values() for key in keys}
+    ours = {str(key) for key in viewer.keymap}
+    assert len(ours) == 3
+    assert not ours & theirs
+
+
+def test_every_control_says_what_it_does(dock):
+    from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QPushButton, QToolButton
+
+    controls = [
+        w for kind in (QComboBox, QPushButton, QAbstractSpinBox) for w in dock.view.findChildren(kind)
+    ]
+    assert len(controls) > 15
+    assert [w for w in controls if not w.toolTip() and not isinstance(w.parent(), QToolButton)] == []
+
+
+def test_pushed_layers_are_ours_from_the_moment_they_are_heard_of(dock, viewer, qtbot):
+    heard = []
+    viewer.layers.events.inserted.connect(lambda event: heard.append(is_ours(event.value)))
+    dock.view.run_button.click()
+    finish(qtbot, dock)
+    assert heard == [True, True, True]
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_starting_twice_does_not_bind_keys_twice(dock, viewer, times):
+    for _ in range(times):
+        dock.start()
+    assert len(viewer.keymap) == 3
