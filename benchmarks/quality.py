@@ -38,12 +38,13 @@ from skimage.exposure import match_histograms
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import IntensityRange, labels_to, read
 from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.labels.classes import AXON_CLASSES
 from napari_pseudolabel.labels.metrics import evaluate
 from napari_pseudolabel.models import load_segmenter, load_translator, resolve
 from napari_pseudolabel.models.cards import Card, Measure
 from napari_pseudolabel.models.sidecar import HEADER_KEY, atomic_write, read_header_card
 from napari_pseudolabel.models.translators.translate import translate
-from napari_pseudolabel.sample_data.train import CLASSES, HELD_OUT, SEM, TEM, generated
+from napari_pseudolabel.sample_data.train import HELD_OUT, SEM, TEM, generated
 from napari_pseudolabel.strategies import LabelSettings
 from napari_pseudolabel.strategies.adaptation import segment_samples
 from napari_pseudolabel.training.folders import LabelledPlane, Preparation, prepare
@@ -52,7 +53,7 @@ from napari_pseudolabel.training.segmenter import SegmenterSettings, SegmenterTr
 SEEDS = (0, 1, 2)
 SAMPLES = 4  # translations per image
 SETTINGS = SegmenterSettings(steps=600, batch=6, patch=96, validate_every=100)
-NAMES = {c.name: c.value for c in CLASSES if c.value}
+NAMES = {c.name: c.value for c in AXON_CLASSES if c.value}
 SETS = {"TEM": ("axon_tem", TEM), "SEM": ("axon_sem", SEM)}
 
 Scores = dict[str, dict[str, float]]  # by animal and class
@@ -108,7 +109,7 @@ def segmenter(
     if not (folder / "done").exists():
         looks = {"TEM": 1, "SEM": 2}[modality]
         made = [LabelledPlane(f"field {i}", item[looks], item[0]) for i, item in enumerate(generated())]
-        card = Card(kind="segmenter", family="monai-unet", source=SETS[modality][1], classes=CLASSES)
+        card = Card(kind="segmenter", family="monai-unet", source=SETS[modality][1], classes=AXON_CLASSES)
         weights = [0.75 / len(train)] * len(train) + [0.25 / len(made)] * len(made)
         settings = replace(SETTINGS, seed=seed)
         training = SegmenterTraining(

@@ -15,20 +15,16 @@ PACKAGE = ROOT / "src" / "napari_pseudolabel"
 NAME = "napari_pseudolabel"
 GUI = {"napari", "qtpy", "magicgui", "vispy", "superqt"}
 GUI_ROOMS = {"widgets", "viewer"}
-GUI_IN_FUNCTIONS = {"sample_data", "cli", "demo"}
-# Run by hand, imported by nobody: they stand above all rooms, wherever their files are.
-SCRIPTS = {"sample_data/train.py", "demo.py"}
+GUI_IN_FUNCTIONS = {"demo"}
 MOST_LINES = 500
 
 
 def floors() -> dict[str, int]:
-    """Rooms and their floors, from the table in the documentation."""
-    found = {}
-    for line in (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").splitlines():
-        if row := re.match(r"\| (\d+) \| (.+?) \|", line):
-            for room in re.findall(r"`(\w+)(?:/|\.py)`", row[2]):
-                found[room] = int(row[1])
-    return found
+    """Rooms and their floors, from the table in the documentation: its rows go from the top floor down."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = text.split("\n| room |", 1)[1].split("\n\n", 1)[0]
+    rows = [re.findall(r"`(\w+)(?:/|\.py)`", line.split("|")[1]) for line in table.splitlines()[2:]]
+    return {one: floor for floor, rooms in enumerate(reversed(rows)) for one in rooms}
 
 
 FLOORS = floors()
@@ -75,7 +71,7 @@ def rooms_of(path: Path) -> set[str]:
 
 
 def test_every_room_has_a_floor():
-    rooms = {room(path) for path in FILES if relative(path) not in SCRIPTS} - {"__init__", "__main__"}
+    rooms = {room(path) for path in FILES} - {"__init__", "__main__"}
     assert rooms <= set(FLOORS), f"docs/architecture.md lacks {sorted(rooms - set(FLOORS))}"
 
 
@@ -84,7 +80,6 @@ def test_imports_go_downward():
     upward = [
         f"{relative(path)} imports {one}"
         for path in FILES
-        if relative(path) not in SCRIPTS
         for one in sorted(rooms_of(path))
         if FLOORS[one] > FLOORS.get(room(path), above)
     ]
@@ -94,8 +89,7 @@ def test_imports_go_downward():
 def test_rooms_do_not_import_in_a_circle():
     edges: dict[str, set[str]] = {}
     for path in FILES:
-        if relative(path) not in SCRIPTS:
-            edges.setdefault(room(path), set()).update(rooms_of(path))
+        edges.setdefault(room(path), set()).update(rooms_of(path))
 
     def reach(one: str, path: tuple[str, ...]) -> None:
         assert one not in path, f"circle: {' -> '.join((*path, one))}"
@@ -104,13 +98,6 @@ def test_rooms_do_not_import_in_a_circle():
 
     for one in edges:
         reach(one, ())
-
-
-def test_nothing_imports_the_scripts():
-    modules = {f"{NAME}.{name.removesuffix('.py').replace('/', '.')}" for name in SCRIPTS}
-    for path in FILES:
-        used = {name for name in imports(path) for module in modules if f"{name}.".startswith(f"{module}.")}
-        assert not used, f"{relative(path)} imports {sorted(used)}"
 
 
 def test_qt_stays_upstairs():

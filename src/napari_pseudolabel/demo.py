@@ -176,6 +176,8 @@ def dice_per_class(viewer: Viewer) -> dict[str, float]:
     from napari_pseudolabel.viewer import find
 
     labels = find(viewer, viewer.layers[0], "labels")
+    if labels is None:
+        return {}
     _, truth = SEM_LIKE.draw()
     classes = {one.name: one.value for one in AXON_CLASSES if one.value}
     return evaluate(labels.data, truth, classes).dice

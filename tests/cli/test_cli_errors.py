@@ -76,3 +76,15 @@ def test_no_arguments_show_the_help(capsys):
 
 def test_durations_read_well():
     assert [duration(s) for s in (3.4, 240, 7200)] == ["3 s", "4 min", "2.0 h"]
+
+
+def test_an_interrupt_inside_of_a_command_is_told(cli, monkeypatch):
+    from napari_pseudolabel import models
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(models, "named_checkpoints", interrupted)
+    ran = cli("models")
+    assert ran.code == 130
+    assert ran.sentence == "Cancelled; nothing was changed."

@@ -15,7 +15,7 @@ from napari_pseudolabel.sample_data.looks import render_sem, render_tem
 
 INDEX = Path(__file__).parents[2].parent / "shared" / "data" / "axon_tem" / "index.csv"
 SMALL = FieldParams(axon_diameter_px=9)
-sides = st.integers(8, 70)
+sides = st.integers(1, 70)
 seeds = st.integers(0, 2**32)
 
 
@@ -54,16 +54,11 @@ def test_the_share_of_fibres_is_the_one_asked_for(fraction):
     assert np.mean(shares) == pytest.approx(fraction, abs=0.09)
 
 
-def test_myelin_surrounds_the_axons(fields):
-    """Where the rim is thinner than a pixel, a tiny axon may be bare; no other may."""
-    count = 0
+def test_myelin_surrounds_every_axon_even_where_fibres_touch(fields):
     for field in fields:
-        axons, n = label(field == AXON, return_num=True, connectivity=2)
-        bare = np.unique(axons[ndi.binary_dilation(field == BACKGROUND) & (field == AXON)])
-        count += n
-        assert all((axons == one).sum() < 40 for one in bare)
-        assert len(bare) <= 0.02 * n
-    assert count > 60
+        bare = ndi.binary_dilation(field == BACKGROUND) & (field == AXON)
+        assert not bare[1:-1, 1:-1].any()
+        assert label(field == AXON).max() > label(field > 0).max()
 
 
 def test_diameters_are_near_the_parameters(fields):

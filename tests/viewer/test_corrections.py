@@ -130,7 +130,7 @@ def test_the_corrections_of_a_layer_are_found_again_and_copied_with_it():
 
 
 def test_new_data_of_another_shape_starts_afresh():
-    layer, corrections = tracked()
+    layer, _ = tracked()
     paint(layer, (3, 4), 2)
     layer.data = np.zeros((5, 6), np.uint8)
     fresh = Corrections.of(layer)

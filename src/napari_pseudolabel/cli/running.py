@@ -72,6 +72,8 @@ def _run(words: list[str]) -> int:
         if not hasattr(error, "format_message"):
             raise
         return _told(error.format_message(), BAD_INPUT, verbose=False)
+    if code == INTERRUPTED:  # newer typer turns Ctrl-C into this without a word
+        raise KeyboardInterrupt
     return code if isinstance(code, int) else OK
 
 

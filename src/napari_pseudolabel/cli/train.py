@@ -62,8 +62,12 @@ def translator(
     width: Annotated[
         Optional, typer.Option(min=1, help="num_channels_dae, channels of the first level (64; small: 16).")
     ] = None,
-    lr_generator: Annotated[Size, typer.Option(min=0.0, help="Learning rate of the generators (1.6e-4).")] = None,
-    lr_discriminator: Annotated[Size, typer.Option(min=0.0, help="Learning rate of the critics (1e-4).")] = None,
+    lr_generator: Annotated[
+        Size, typer.Option(min=0.0, help="Learning rate of the generators (1.6e-4).")
+    ] = None,
+    lr_discriminator: Annotated[
+        Size, typer.Option(min=0.0, help="Learning rate of the critics (1e-4).")
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(

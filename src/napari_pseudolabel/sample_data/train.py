@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from napari_pseudolabel.cli.progress import shown_progress
 from napari_pseudolabel.imaging import labels_to, read
 from napari_pseudolabel.imaging.scale import Scale
-from napari_pseudolabel.models.cards import Card, LabelClass, Modality, Training
+from napari_pseudolabel.labels.classes import AXON_CLASSES
+from napari_pseudolabel.models.cards import Card, Modality, Training
 from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
 from napari_pseudolabel.sample_data.fields import FieldParams, axon_field
 from napari_pseudolabel.sample_data.looks import render_sem, render_tem
@@ -35,11 +36,6 @@ from napari_pseudolabel.training.syndiff import SynDiffSettings, SynDiffTraining
 
 TEM = Modality(name="TEM", pixel_size_um=0.01972, object_size_px=25)
 SEM = Modality(name="SEM", pixel_size_um=0.12, object_size_px=20)
-CLASSES = (
-    LabelClass(name="background", value=0),
-    LabelClass(name="myelin", value=1, color="#0072B2"),
-    LabelClass(name="axon", value=2, color="#E69F00"),
-)
 # Animals that no training sees; the segmenter is chosen, and the quality measured, on them.
 HELD_OUT = {"axon_tem": ("sub-371", "sub-373C"), "axon_sem": ("sub-rat4",)}
 FIELDS, FIELD_SHAPE, FIELD_SEED = 40, (320, 320), 10_000
@@ -148,7 +144,7 @@ def segmenter(data: Path, out: Path, device: str = "cpu") -> None:
         description="Axons and myelin in transmission electron micrographs of nerve tissue.",
         architecture={"filters": [24, 48, 96, 128]},
         source=TEM,
-        classes=CLASSES,
+        classes=AXON_CLASSES,
         licence="BSD-3-Clause",
         training=Training(
             data=(DATA[0], f"{FIELDS} generated axon fields"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -53,7 +53,7 @@ class Corrections:
 
     def __init__(self, layer: Labels) -> None:
         plain = unwrapped(layer)
-        self._layer = weakref.ref(plain)
+        self._layer: Callable[[], Any] = weakref.ref(plain)
         self._known: NDArray[Any] = np.array(plain.data)
         self._predicted = self._known.copy()
         self.mask: NDArray[np.bool_] = np.zeros(self._known.shape, bool)
@@ -76,7 +76,7 @@ class Corrections:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Corrections:
         copy = object.__new__(Corrections)
-        copy._layer = lambda: None  # type: ignore[assignment]
+        copy._layer = lambda: None
         copy.mask = self.mask.copy()
         copy._known = copy._predicted = self._known[:0].copy()
         copy._steps = deque(maxlen=_UNDO_STEPS)

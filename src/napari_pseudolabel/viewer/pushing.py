@@ -14,7 +14,7 @@ from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.viewer.colours import class_features, label_colormap
 from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.viewer.images import image_of
-from napari_pseudolabel.viewer.records import Role, classes_of, find, write_record
+from napari_pseudolabel.viewer.records import ROLES, Role, classes_of, find, write_record
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -130,8 +130,9 @@ def _labels(viewer: ViewerModel, source: ImageLayer, image: Image, result: Pseud
 
 def _write(data: NDArray[Any], result: PseudoLabel, values: NDArray[Any]) -> None:
     region = result.region
+    window = slice(region.y0, region.y1), slice(region.x0, region.x1)
     for index, plane in zip(result.planes, values, strict=True):
-        data[(*index, slice(region.y0, region.y1), slice(region.x0, region.x1))] = plane
+        data[index][window] = plane
 
 
 def _title(role: Role, result: PseudoLabel) -> str:
@@ -147,7 +148,7 @@ def _add_above(viewer: ViewerModel, source: Layer, layer: Layer, role: Role, res
     """Add a new layer above the source and our other layers of it."""
     # Whoever hears of the new layer must be able to tell that it is ours.
     write_record(layer, role, source, result)
-    ours = [find(viewer, source, other) for other in ("translation", "confidence", "labels")]
+    ours = [find(viewer, source, other) for other in ROLES]
     below = {str(one.unique_id) for one in (source, *ours) if one is not None}
     uids = [str(one.unique_id) for one in viewer.layers]
     viewer.layers.insert(max(position for position, uid in enumerate(uids) if uid in below) + 1, layer)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 KEY = "napari_pseudolabel"
 Role = Literal["labels", "confidence", "translation"]
+ROLES: tuple[Role, ...] = ("labels", "translation", "confidence")
 
 
 def record_of(layer: Layer) -> dict[str, Any] | None:

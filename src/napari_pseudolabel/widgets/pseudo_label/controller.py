@@ -14,20 +14,17 @@ from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.viewer import (
     current_plane,
     drawn_shapes,
-    find,
-    image_of,
-    is_ours,
     middle_of,
-    possible_channel_axis,
     push,
     shape_region,
     visible_region,
 )
-from napari_pseudolabel.viewer.images import modality_of, unwrapped
+from napari_pseudolabel.viewer.images import modality_of
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.background import Background, Failure, RunnerLike
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.pseudo_label.choice import Choice, make_job, preview_side
+from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
 from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
 from napari_pseudolabel.widgets.pseudo_label.sentences import outcome_text, progress_text, why_not
 from napari_pseudolabel.widgets.pseudo_label.tasks import LabelAndCount
@@ -35,7 +32,6 @@ from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image as ImageLayer
 
     from napari_pseudolabel.strategies import LabelJob, Region
     from napari_pseudolabel.widgets.pseudo_label.tasks import Outcome
@@ -86,9 +82,9 @@ class PseudoLabelController(QObject):
         self._remembered = remembered
         self._canvas_px = canvas_px
         self._background = Background(make_runner)
+        self.images = ImagePicker(viewer, view)
         self.models = ModelPicker(view, self._background, remembered)
         self._running: _Running | None = None
-        self._choice = view.choice()
         self._debounce = QTimer(self)
         self._debounce.setSingleShot(True)
         self._debounce.setInterval(DEBOUNCE_MS)
@@ -116,7 +112,6 @@ class PseudoLabelController(QObject):
         ]
         self._fill_images()
         self.models.find(self._modality)
-        self._refresh()
 
     def shutdown(self, timeout: float = 10.0) -> bool:
         """Stop all work and end all threads; may be called any number of times.
@@ -141,8 +136,8 @@ class PseudoLabelController(QObject):
         view.cancel_pressed.connect(self.cancel)
         view.preview_toggled.connect(self._on_preview_toggled)
         view.browse_pressed.connect(self.models.browse)
-        self.models.changed.connect(self._on_models)
-        view.show_toggled.connect(self._on_show_toggled)
+        self.models.changed.connect(self._refresh)
+        self.images.renamed.connect(self._on_layers)
         background.progressed.connect(self._on_progress)
         background.finished.connect(self._on_finished)
         background.failed.connect(self._on_failed)
@@ -170,11 +165,9 @@ class PseudoLabelController(QObject):
             self._background.cancel(self._running.number)
 
     def _on_changed(self) -> None:
-        before, self._choice = self._choice, self.view.choice()
-        first = before.first_axis_channels != self._choice.first_axis_channels
-        if first or before.layer != self._choice.layer:
-            self._on_image()
-        self.models.on_choice(self._choice)
+        if self.images.update():
+            self.models.propose_for(self._modality())
+        self.models.on_choice(self.view.choice())
         self._refresh()
         self._later()
 
@@ -187,86 +180,27 @@ class PseudoLabelController(QObject):
                 self._background.cancel(self._running.number)
         self._refresh()
 
-    def _on_show_toggled(self, role: str, on: bool) -> None:
-        layer = self._layer()
-        found = find(self.viewer, layer, role) if layer is not None else None  # type: ignore[arg-type]
-        if found is not None:
-            found.visible = on
-
     # What the viewer tells.
 
     def _on_layers(self, event: Any = None) -> None:
-        if not self._active:
-            return  # the dock is closed, and its widgets may be gone
-        self._fill_images()
-        self._refresh()
+        if self._active:  # else the dock is closed, and its widgets may be gone
+            self._fill_images()
 
     def _on_active(self, event: Any = None) -> None:
         if not self._active:
             return
         active = self.viewer.layers.selection.active
-        if active is not None and self._is_offered(active) and not self.busy:
-            self._fill_images(str(active.unique_id))
-        self._refresh()
+        offered = active is not None and self.images.offers(active) and not self.busy
+        self._fill_images(str(active.unique_id) if active is not None and offered else None)
 
-    def _on_visible(self, event: Any = None) -> None:
-        if self._active:
-            self._show_layers()
-
-    def _on_models(self) -> None:
-        self._choice = self.view.choice()
+    def _fill_images(self, chosen: str | None = None) -> None:
+        if self.images.fill(chosen):
+            self.models.propose_for(self._modality())
         self._refresh()
 
     def _on_plane(self, event: Any = None) -> None:
         if self._active:
             self._later()
-
-    # Layers and models to choose from.
-
-    def _fill_images(self, chosen: str | None = None) -> None:
-        offered = [layer for layer in self.viewer.layers if self._is_offered(layer)]
-        uids = [str(layer.unique_id) for layer in offered]
-        active = self.viewer.layers.selection.active
-        wishes = (
-            chosen,
-            self._choice.layer,
-            str(active.unique_id) if active is not None else None,
-            *uids[-1:],
-        )
-        self.view.set_images(
-            [(str(layer.unique_id), layer.name) for layer in offered],
-            next((wish for wish in wishes if wish in uids), None),
-        )
-        for layer in offered:
-            unwrapped(layer).events.name.connect(self._on_layers)
-        before, self._choice = self._choice, self.view.choice()
-        if before.layer != self._choice.layer:
-            self._on_image()
-
-    def _is_offered(self, layer: Any) -> bool:
-        from napari.layers import Image as ImageLayer
-
-        return isinstance(layer, ImageLayer) and not is_ours(layer)
-
-    def _on_image(self) -> None:
-        """Another image is chosen: offer its channels and planes, and what was made of it."""
-        layer = self._layer()
-        advanced = self.view.advanced
-        advanced.set_first_axis(layer is not None and possible_channel_axis(layer) is not None)
-        self._choice = self.view.choice()
-        try:
-            image = self._image() if layer is not None else None
-        except PseudolabelError:
-            image = None
-        count = 1
-        for size in image.shape[:-2] if image is not None else ():
-            count *= size
-        self.view.set_planes(count)
-        advanced.set_channels(_channels(image))
-        self._choice = self.view.choice()
-        self.models.propose_for(self._modality())
-        self._choice = self.view.choice()
-        self._show_layers()
 
     # Jobs.
 
@@ -289,9 +223,9 @@ class PseudoLabelController(QObject):
 
     def _submit(self, *, preview: bool) -> None:
         self.view.error.clear()
-        choice = self._choice
+        choice = self.view.choice()
         try:
-            image = self._image()
+            image = self.images.image()
             job = self._job(choice, image, preview=preview)
         except PseudolabelError as error:
             self._show_failure(Failure.of(error))
@@ -305,7 +239,7 @@ class PseudoLabelController(QObject):
 
     def _job(self, choice: Choice, image: Image, *, preview: bool) -> LabelJob:
         """Everything a worker needs, taken from the widgets and the viewer at this moment."""
-        layer = self._layer()
+        layer = self.images.layer()
         if layer is None:
             raise InputError("The image was removed; choose another one.")
         region: Region | None = None
@@ -341,7 +275,7 @@ class PseudoLabelController(QObject):
     def _on_labelled(self, running: _Running, outcome: Outcome) -> None:
         self._running = None
         self.view.set_busy(False)
-        layer = self._layer(running.layer)
+        layer = self.images.layer(running.layer)
         if layer is None:
             self.view.set_status("The image was removed meanwhile, so the labels were dropped.")
             self._refresh()
@@ -353,44 +287,21 @@ class PseudoLabelController(QObject):
             self._remembered.remember("segmenter", running.choice.segmenter)
             if pushed.labels is not None:
                 self.viewer.layers.selection.active = pushed.labels
-        self._show_layers()
+        self.images.show_layers()
         self._refresh()
 
     # Small things.
 
-    def _layer(self, uid: str | None = None) -> ImageLayer | None:
-        wanted = uid or self._choice.layer
-        return next((one for one in self.viewer.layers if str(one.unique_id) == wanted), None)
-
-    def _image(self) -> Image:
-        """The chosen layer as an image.
-
-        Raises
-        ------
-        InputError
-            When it cannot be labelled.
-        """
-        layer = self._layer()
-        if layer is None:
-            raise InputError("The image was removed; choose another one.")
-        return image_of(layer, 0 if self._choice.first_axis_channels else None)
-
     def _modality(self) -> str:
         """Modality of the image as far as its metadata or its name tell, empty otherwise."""
-        layer = self._layer()
+        layer = self.images.layer()
         return modality_of(layer, self.models.modalities()) if layer is not None else ""
 
     def _why_not(self) -> str | None:
-        problem = None
-        if self._choice.layer is not None:
-            try:
-                self._image()
-            except PseudolabelError as error:
-                problem = str(error)
         return why_not(
-            self._choice,
+            self.view.choice(),
             loading=self.models.loading,
-            image_problem=problem,
+            image_problem=self.images.problem(),
             translator=self.models.chosen("translator"),
             segmenter=self.models.chosen("segmenter"),
             has_shape=drawn_shapes(self.viewer) is not None,
@@ -402,15 +313,6 @@ class PseudoLabelController(QObject):
         free = self._running is None or self._running.preview
         self.view.set_hint(reason or "" if free else "", can_run=reason is None and free)
 
-    def _show_layers(self) -> None:
-        layer = self._layer()
-        roles = ("labels", "translation", "confidence") if layer is not None else ()
-        found = {role: find(self.viewer, layer, role) for role in roles}  # type: ignore[arg-type]
-        for one in found.values():
-            if one is not None:
-                unwrapped(one).events.visible.connect(self._on_visible)
-        self.view.set_shown({role: one.visible for role, one in found.items() if one is not None})
-
     def _show_failure(self, failure: Failure) -> None:
         if failure.cancelled:
             self.view.set_status("" if self.view.preview_button.isChecked() else failure.sentence)
@@ -418,13 +320,3 @@ class PseudoLabelController(QObject):
             self.view.preview_button.setChecked(False)
             self.view.error.show_error(failure.sentence, failure.details)
             self.view.set_status("")
-
-
-def _channels(image: Image | None) -> list[tuple[Any, str]]:
-    """Channels to choose from; none where there is but one."""
-    if image is None or image.channels == 1:
-        return []
-    mean: tuple[Any, str] = ("mean", "Mean of all")
-    if "S" in image.axes:
-        return [("luminance", "Luminance"), (0, "Red"), (1, "Green"), (2, "Blue"), mean]
-    return [*((index, f"Channel {index}") for index in range(image.channels)), mean]

@@ -1,0 +1,150 @@
+"""The image of the dock: which layers are offered, what their axes are, what was made of them."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image as ImageLayer
+from qtpy.QtCore import QObject, Signal
+
+from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.viewer import find, image_of, is_ours, possible_channel_axis
+from napari_pseudolabel.viewer.images import unwrapped
+from napari_pseudolabel.viewer.records import ROLES, Role
+from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+
+class ImagePicker(QObject):
+    """Keeps the image list of the view, and what depends on the image that is chosen.
+
+    Attributes
+    ----------
+    renamed
+        A layer that is offered has another name.
+    """
+
+    renamed = Signal()
+
+    def __init__(self, viewer: ViewerModel, view: PseudoLabelView) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._view = view
+        self._asked: tuple[str | None, bool] | None = None
+        view.show_toggled.connect(self._on_show_toggled)
+
+    def fill(self, chosen: str | None = None) -> bool:
+        """Offer the image layers that the plugin did not make.
+
+        Parameters
+        ----------
+        chosen
+            Unique id of the layer to choose; by default the one chosen now, or the active one.
+
+        Returns
+        -------
+        bool
+            True when another image is chosen than before.
+        """
+        offered = [layer for layer in self._viewer.layers if self.offers(layer)]
+        uids = [str(layer.unique_id) for layer in offered]
+        active = self._viewer.layers.selection.active
+        wishes = (chosen, self._view.image.currentData(), active and str(active.unique_id), *uids[-1:])
+        self._view.set_images(
+            [(str(layer.unique_id), layer.name) for layer in offered],
+            next((wish for wish in wishes if wish in uids), None),
+        )
+        for layer in offered:
+            unwrapped(layer).events.name.connect(self._on_name)
+        return self.update()
+
+    def offers(self, layer: Any) -> bool:
+        """Whether a layer can be chosen."""
+        return isinstance(layer, ImageLayer) and not is_ours(layer)
+
+    def update(self) -> bool:
+        """Offer channels and planes of the chosen image; True when it, or what its axes mean, is new."""
+        layer = self.layer()
+        advanced = self._view.advanced
+        advanced.set_first_axis(layer is not None and possible_channel_axis(layer) is not None)
+        choice = self._view.choice()
+        asked = (choice.layer, choice.first_axis_channels)
+        if asked == self._asked:
+            return False
+        self._asked = asked
+        try:
+            image = self.image()
+        except PseudolabelError:
+            image = None
+        self._view.set_planes(prod(image.shape[:-2]) if image is not None else 1)
+        advanced.set_channels(_channels(image))
+        self.show_layers()
+        return True
+
+    def layer(self, uid: str | None = None) -> ImageLayer | None:
+        """The chosen layer, or one by its unique id; None if it is gone."""
+        wanted = uid or self._view.image.currentData()
+        return next((one for one in self._viewer.layers if str(one.unique_id) == wanted), None)
+
+    def image(self) -> Image:
+        """The chosen layer as an image.
+
+        Raises
+        ------
+        InputError
+            When it cannot be labelled.
+        """
+        layer = self.layer()
+        if layer is None:
+            raise InputError("The image was removed; choose another one.")
+        return image_of(layer, 0 if self._view.choice().first_axis_channels else None)
+
+    def problem(self) -> str | None:
+        """Why the chosen layer cannot be labelled; None if it can, or none is chosen."""
+        if self.layer() is None:
+            return None
+        try:
+            self.image()
+        except PseudolabelError as error:
+            return str(error)
+        return None
+
+    def show_layers(self) -> None:
+        """Offer to show and hide what was made of the image."""
+        found = {role: one for role in ROLES if (one := self._made(role)) is not None}
+        for one in found.values():
+            unwrapped(one).events.visible.connect(self._on_visible)
+        self._view.set_shown({role: one.visible for role, one in found.items()})
+
+    def _made(self, role: Role) -> Any:
+        layer = self.layer()
+        return find(self._viewer, layer, role) if layer is not None else None
+
+    def _on_show_toggled(self, role: Role, on: bool) -> None:
+        layer = self._made(role)
+        if layer is not None:
+            layer.visible = on
+
+    def _on_name(self, event: Any = None) -> None:
+        self.renamed.emit()
+
+    def _on_visible(self, event: Any = None) -> None:
+        try:
+            self.show_layers()
+        except RuntimeError:
+            # The dock is closed, and its widgets are gone.
+            return
+
+
+def _channels(image: Image | None) -> list[tuple[Any, str]]:
+    """Channels to choose from; none where there is but one."""
+    if image is None or image.channels == 1:
+        return []
+    mean: tuple[Any, str] = ("mean", "Mean of all")
+    if "S" in image.axes:
+        return [("luminance", "Luminance"), (0, "Red"), (1, "Green"), (2, "Blue"), mean]
+    return [*((index, f"Channel {index}") for index in range(image.channels)), mean]
