@@ -13,6 +13,9 @@ from torch import Tensor
 
 from napari_pseudolabel.errors import InputError
 
+# Smaller planes hold nothing to learn from.
+SMALLEST_SIDE = 8
+
 
 @dataclass(frozen=True, eq=False)
 class PatchPool:
@@ -39,6 +42,11 @@ class PatchPool:
     def __post_init__(self) -> None:
         if not self.planes:
             raise InputError("There are no images to draw training patches from; check the folder.")
+        smallest = min(min(plane.shape[-2:]) for plane in self.planes)
+        if smallest < SMALLEST_SIDE:
+            raise InputError(
+                f"A training image has a side of only {smallest} pixels on the model's grid; check the pixel size."
+            )
 
     def batch(self, size: int, count: int, *, seed: int, step: int) -> Tensor:
         """Draw `count` square patches.
@@ -56,7 +64,7 @@ class PatchPool:
     def _patch(self, plane: NDArray[np.float32], size: int, rng: np.random.Generator) -> Tensor:
         zoom = float(np.exp(rng.uniform(*np.log(self.zoom))))
         height, width = plane.shape[-2:]
-        side = max(8, min(round(size / zoom), height, width))
+        side = max(SMALLEST_SIDE, min(round(size / zoom), height, width))
         y, x = rng.integers(0, height - side + 1), rng.integers(0, width - side + 1)
         crop = torch.from_numpy(np.ascontiguousarray(plane[:, y : y + side, x : x + side]))[None]
         images, maps = crop[:, : self.n_images], crop[:, self.n_images :]

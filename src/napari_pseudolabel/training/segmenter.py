@@ -16,7 +16,7 @@ from monai.losses import DiceCELoss
 from torch import Tensor
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.labels.metrics import evaluate
 from napari_pseudolabel.models.cards import Card, Measure
 from napari_pseudolabel.models.segmenters import monai_unet
@@ -183,8 +183,11 @@ class SegmenterTraining:
                     losses.clear()
                     self.save(state)
                 stage.advance()
-        finally:
+        except Cancelled:
+            # Raised between two steps; any other end may leave a step half done, which is not kept.
             self.save(state)
+            raise
+        self.save(state)
         assert self.best is not None
         return self.best
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig, NCSNpp
 from napari_pseudolabel.models.translators.resnet import ResnetGenerator
 from napari_pseudolabel.models.translators.schedule import Schedule
@@ -335,8 +335,11 @@ class SynDiffTraining:
                 if self.step % self.settings.save_every == 0:
                     self.save(state)
                 stage.advance()
-        finally:
+        except Cancelled:
+            # Raised between two steps; any other end may leave a step half done, which is not kept.
             self.save(state)
+            raise
+        self.save(state)
 
 
 def _plain(settings: SynDiffSettings) -> dict[str, Any]:

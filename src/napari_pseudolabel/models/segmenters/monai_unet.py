@@ -59,7 +59,7 @@ class Architecture(BaseModel):
 
     network: Literal["DynUNet"] = "DynUNet"
     in_channels: int = Field(default=1, ge=1, le=64)
-    filters: tuple[int, ...] = Field(default=(16, 32, 64, 128, 128), min_length=2, max_length=8)
+    filters: tuple[int, ...] = Field(default=(16, 32, 64, 128, 128), min_length=3, max_length=8)
     res_block: bool = False
     tile: int = Field(default=256, ge=32)
 

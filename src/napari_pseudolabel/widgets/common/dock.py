@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from qtpy.QtCore import QEvent
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QMainWindow, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from napari_pseudolabel.widgets.common.style import style_sheet
 
 if TYPE_CHECKING:
     import napari
+
+_LEAST_HEIGHT = 160
 
 
 class Controller(Protocol):
@@ -33,9 +35,18 @@ class Dock(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self._controller: Controller | None = None
+        self._placed = False
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(view)
+        # Where several docks share the height of the window each of them scrolls; a dock that has it
+        # to itself shows everything.
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(view)
+        self._view = view
+        layout.addWidget(area)
         self._restyle()
         viewer.events.theme.connect(self._restyle)
 
@@ -56,6 +67,15 @@ class Dock(QWidget):
         if self._controller is not None:
             self._controller.start()
         super().showEvent(event)
+        if not self._placed:
+            self._placed = True
+            QTimer.singleShot(0, self._join_others)
+
+    def sizeHint(self) -> QSize:
+        return self._view.sizeHint()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self._view.minimumSizeHint().width(), _LEAST_HEIGHT)
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
@@ -72,6 +92,24 @@ class Dock(QWidget):
         ):
             self._controller.shutdown()
         return super().event(event)
+
+    def _join_others(self) -> None:
+        """Become a tab of the plugin's other docks in the same place, instead of sharing their height."""
+        window, own = self._main_window(), self._dock_widget()
+        if window is None or own is None or own.isFloating():
+            return
+        for other in window.findChildren(Dock):
+            dock = other._dock_widget()
+            if other is self or dock is None or dock.isFloating() or dock in window.tabifiedDockWidgets(own):
+                continue
+            if window.dockWidgetArea(dock) == window.dockWidgetArea(own):
+                window.tabifyDockWidget(dock, own)
+                own.raise_()
+                return
+
+    def _dock_widget(self) -> QDockWidget | None:
+        parent = self.parentWidget()
+        return parent if isinstance(parent, QDockWidget) else None
 
     def _main_window(self) -> QMainWindow | None:
         widget: QWidget | None = self

@@ -130,5 +130,6 @@ class ExportView(QWidget):
     def _on_format(self) -> None:
         chosen = next(one for one in formats() if one.name == self.format)
         # The list says the name already.
-        self._about.setText(chosen.description.partition(": ")[2] or chosen.description)
+        about = chosen.description.partition(": ")[2] or chosen.description
+        self._about.setText(about[:1].upper() + about[1:])
         self.changed.emit()

@@ -166,7 +166,7 @@ class PseudoLabelController(QObject):
 
     def _on_changed(self) -> None:
         if self.images.update():
-            self.models.propose_for(self._modality())
+            self._on_image()
         self.models.on_choice(self.view.choice())
         self._refresh()
         self._later()
@@ -195,8 +195,14 @@ class PseudoLabelController(QObject):
 
     def _fill_images(self, chosen: str | None = None) -> None:
         if self.images.fill(chosen):
-            self.models.propose_for(self._modality())
+            self._on_image()
         self._refresh()
+
+    def _on_image(self) -> None:
+        """Another image is chosen."""
+        self.models.propose_for(self._modality())
+        if not self.busy:
+            self.view.set_status("")
 
     def _on_plane(self, event: Any = None) -> None:
         if self._active:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QPointF, QRectF, QSize, Qt
+from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
@@ -29,6 +29,12 @@ class Picture(QWidget):
         """Name the modalities of the chosen translator; empty where unknown."""
         self._captions = (source or "your image", f"as {target}" if target else "translated", "labels")
         self.update()
+
+    def changeEvent(self, event: QEvent) -> None:
+        # napari's style sheet, and with it the size of the captions, comes after the first layout.
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self.updateGeometry()
+        super().changeEvent(event)
 
     def sizeHint(self) -> QSize:
         return QSize(240, self._SIDE + self.fontMetrics().height() + 3)
