@@ -51,7 +51,7 @@ from napari_pseudolabel.training.folders import LabelledPlane, Preparation, prep
 from napari_pseudolabel.training.segmenter import SegmenterSettings, SegmenterTraining
 
 SEEDS = (0, 1, 2)
-SAMPLES = 4  # translations per image
+SAMPLES = 2  # translations per image
 SETTINGS = SegmenterSettings(steps=600, batch=6, patch=96, validate_every=100)
 NAMES = {c.name: c.value for c in AXON_CLASSES if c.value}
 SETS = {"TEM": ("axon_tem", TEM), "SEM": ("axon_sem", SEM)}

@@ -8,9 +8,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from skimage.measure import label, regionprops
 
 from napari_pseudolabel.demo import has_screen, open_demo, virtual_screen, wait_for
+from napari_pseudolabel.sample_data.samples import SEM_LIKE
 from napari_pseudolabel.viewer import find
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
 
 IMAGES = Path(__file__).parent / "images"
 
@@ -33,13 +41,7 @@ def make(folder: Path) -> None:
         picture("dock-during")
         wait_for(lambda: not controller.busy)
         picture("dock-after")
-        labels = find(viewer, viewer.layers[0], "labels")
-        labels.brush_size = 12
-        labels.selected_label = 2
-        labels.mode = "paint"
-        viewer.camera.zoom *= 2
-        for step in range(20):
-            labels.paint((250 + step, 240 + step / 2), 2)
+        correct(viewer)
         _, export = viewer.window.add_plugin_dock_widget("napari-pseudolabel", "Export labels")
         export.view.set_path(str(Path("sem_like_axons_labels.ome.tif")))
         wait_for(lambda: False, patience_s=0.5)
@@ -48,6 +50,24 @@ def make(folder: Path) -> None:
     finally:
         controller.shutdown()
         viewer.close()
+
+
+def correct(viewer: Viewer) -> None:
+    """Paint the largest axon that the models missed, as a person would."""
+    labels = find(viewer, viewer.layers[0], "labels")
+    _, truth = SEM_LIKE.draw()
+    missed = max(regionprops(label((truth == 2) & (labels.data != 2))), key=lambda one: one.area)
+    row, column = missed.centroid
+    labels.mode = "paint"
+    for value, size in ((1, missed.axis_minor_length * 1.5), (2, missed.axis_minor_length)):
+        labels.selected_label = value
+        labels.brush_size = size
+        labels.paint((row, column), value)
+    viewer.camera.zoom *= 2
+    # As near to the middle as the border of the image allows.
+    quarter = np.array(truth.shape) / 4
+    centre = np.clip((row, column), quarter, 3 * quarter)
+    viewer.camera.center = tuple(labels.data_to_world(centre))
 
 
 if __name__ == "__main__":

@@ -156,3 +156,20 @@ def test_the_window_stays_responsive_while_the_engine_loads(make_napari_viewer, 
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_docks_become_tabs_instead_of_growing_the_window(window, qtbot):
+    opened(window, qtbot)
+    height = window.window.geometry()[3]
+    dock, widget = opened(window, qtbot, "Export labels")
+    qtbot.wait(200)
+    assert window.window.geometry()[3] == height
+    main = widget.window()
+    assert len(main.tabifiedDockWidgets(dock)) == 1
+
+
+def test_the_theme_is_followed(window, qtbot):
+    _, widget = opened(window, qtbot)
+    dark = widget.styleSheet()
+    window.theme = "light"
+    assert widget.styleSheet() != dark

@@ -40,3 +40,18 @@ def test_reading_the_manifest_does_not_import_torch():
         "assert 'napari-pseudolabel' in [x.name for x in m.iter_manifests()]; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("suffix", [".ome.tif", ".png"])
+def test_save_of_napari_writes_labels_with_their_provenance(suffix, make_napari_viewer, tmp_path):
+    import numpy as np
+
+    from napari_pseudolabel.export import read_sidecar
+    from napari_pseudolabel.imaging import read
+
+    viewer = make_napari_viewer(show=False)
+    layer = viewer.add_labels(np.arange(12, dtype=np.uint8).reshape(3, 4))
+    path = tmp_path / f"labels{suffix}"
+    assert str(path) in layer.save(str(path), plugin="napari-pseudolabel")
+    np.testing.assert_array_equal(read(path).plane(()), layer.data)
+    assert read_sidecar(path).files["labels"] == path.name

@@ -27,9 +27,13 @@ Key = tuple[int | slice, ...]
 
 @dataclass(frozen=True, eq=False)
 class _Step:
-    """A prediction that was filled in: where, and the labels before and after."""
+    """A prediction that was filled in: a part of the labels, and what changed in it.
+
+    `places` are flat indices into the part; `before` and `after` are the labels there.
+    """
 
     key: Key
+    places: NDArray[np.intp]
     before: NDArray[Any]
     after: NDArray[Any]
 
@@ -147,10 +151,9 @@ class Corrections:
                     columns + window[1].start,
                 )
                 layer.data_setitem(place, values, refresh=False)
-                after = np.array(layer.data[key])
-                self._known[key] = after
-                self._predicted[key] = np.where(changed, after, self._predicted[key])
-                self._steps.append(_Step(key, before, after))
+                self._known[key][changed] = values
+                self._predicted[key][changed] = values
+                self._steps.append(_Step(key, np.flatnonzero(changed), before[changed], values))
         if total:
             layer.refresh()
         return total
@@ -179,8 +182,11 @@ class Corrections:
         explained = np.zeros(plane.shape, bool)
         for step in self._steps:
             if step.key[:-2] == index:
-                part = plane[step.key[-2:]]
-                explained[step.key[-2:]] |= (part == step.before) | (part == step.after)
+                window = step.key[-2:]
+                now = plane[window].ravel()[step.places]
+                part = explained[window].ravel()
+                part[step.places] |= (now == step.before) | (now == step.after)
+                explained[window] = part.reshape(explained[window].shape)
         return explained
 
     @contextmanager
