@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+
+import torch
 
 from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.models.loaded import LoadedModels
@@ -13,6 +16,16 @@ from napari_pseudolabel.strategies import Job, PseudoLabel
 
 def _ignore(_: object) -> None:
     return None
+
+
+def _leave_a_core() -> None:
+    """Keep one core free for the window and for whatever else runs.
+
+    Threads that wait for each other at every layer become many times slower as soon as another
+    process holds one of their cores.
+    """
+    cores = os.cpu_count() or 1
+    torch.set_num_threads(max(1, min(torch.get_num_threads(), cores - 1)))
 
 
 class Handle:
@@ -56,7 +69,7 @@ class Runner:
 
     def __init__(self) -> None:
         self.models = LoadedModels()
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="pseudolabel")
+        self._pool = ThreadPoolExecutor(1, "pseudolabel", initializer=_leave_a_core)
         self._handles: list[Handle] = []
 
     def submit(
