@@ -127,3 +127,12 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(cli, image, tmp_path, tiny
         assert (ran.code, words) == (2, words)
         assert part.lower() in ran.sentence.lower()
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_told_pixel_size_is_written_where_the_image_has_none(cli, tmp_path, disc_image, tiny_segmenter):
+    plain = tmp_path / "plain.tif"
+    tifffile.imwrite(plain, disc_image((40, 52), 1)[0])
+    out = tmp_path / "out.ome.tif"
+    ran = cli("segment", plain, out, "--segmenter", tiny_segmenter, "--pixel-size", 0.2, "--device", "cpu")
+    assert ran.code == 0, ran.err
+    assert read(out).placement.pixel_size_um() == pytest.approx(0.2)

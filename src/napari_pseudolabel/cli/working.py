@@ -95,7 +95,10 @@ def _written(
     found: PseudoLabel, image: Image, target: Path, format: str | None, confidence: bool
 ) -> dict[str, Any]:
     provenance = found.report.provenance()
-    common: dict[str, Any] = {"format": format, "placement": image.placement, "provenance": provenance}
+    placement = image.placement
+    if told := found.report.settings.scale.pixel_size_um:
+        placement = placement.with_pixel_size_um(told)
+    common: dict[str, Any] = {"format": format, "placement": placement, "provenance": provenance}
     result: dict[str, Any] = {"input": image.path, "output": str(target)}
     if found.labels is None:
         assert found.translation is not None

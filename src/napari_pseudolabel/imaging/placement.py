@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -119,6 +119,21 @@ class Placement:
                 "resample the image to square pixels first, or give the scale by hand."
             )
         return (height + width) / 2
+
+    def with_pixel_size_um(self, size: float) -> Placement:
+        """Return the placement with square pixels of `size` um, where none is known so far.
+
+        A placement that already has lengths along the last two axes comes back as it is.
+        """
+        units = self.units or ("pixel",) * self.ndim
+        if any(micrometres(unit) is not None for unit in units[-2:]):
+            return self
+        return replace(
+            self,
+            scale=(*self.scale[:-2], size, size),
+            translate=(*self.translate[:-2], *(size * offset for offset in self.translate[-2:])),
+            units=(*units[:-2], "micrometer", "micrometer"),
+        )
 
     def layer_kwargs(self) -> dict[str, Any]:
         """Keyword arguments for napari's ``add_*`` functions and layers."""
