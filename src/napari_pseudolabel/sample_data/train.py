@@ -7,7 +7,8 @@ DATA holds the folders ``axon_tem`` and ``axon_sem`` (each with ``images/``, ``l
 ``index.csv``). The SEM labels are never read. Both commands resume when they are called again and
 write checkpoints with cards; the quality on the cards of the translators is added by
 ``benchmarks/quality.py --cards``. The shipped translator was trained in two sittings: its first 1,600
-steps saw only densely packed fields (fibre fraction 0.7).
+steps saw only densely packed fields (fibre fraction 0.7). Two small corrections to the generator came after
+all three: shading no longer shifts the mean of an image, and the smallest axons keep a pixel of myelin.
 """
 
 from __future__ import annotations
