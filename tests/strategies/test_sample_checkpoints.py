@@ -60,16 +60,18 @@ def test_adaptation_labels_the_sample_and_source_only_does_not(field: tuple[np.n
     )
 
 
-def test_joint_mode_shows_no_seams(field: tuple[np.ndarray, np.ndarray]) -> None:
+def test_joint_mode_shows_no_seams() -> None:
     translator = load_translator("sample:sem-to-tem")
-    plane = field[0].astype(np.float32) / 255
 
-    def seams(overlap: int | None) -> float:
+    def seams(seed: int, overlap: int | None) -> float:
+        plane = render_sem(axon_field(SHAPE, seed=seed), seed=seed).astype(np.float32) / 255
         settings = TileSettings(overlap=overlap, device="cpu")
         result = translate(translator, plane, mode="joint", settings=settings)
         grid = make_grid(*plane.shape, result.plan.tile, result.plan.overlap, translator.stride)
         return seam_ratio(result.mean, grid)
 
-    assert seams(None) == pytest.approx(1, abs=0.05)
+    # Fields 79 and 82 are the ones on which an overlap of a quarter of a tile does not pass.
+    for seed in (77, 79, 82):
+        assert seams(seed, None) == pytest.approx(1, abs=0.05)
     # Without an overlap the seams are plain to see, so the measure can tell.
-    assert seams(0) > 1.2
+    assert seams(77, 0) > 1.2

@@ -6,8 +6,6 @@ Nothing here imports torch, so that a list of checkpoints is cheap.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 
 from napari_pseudolabel.errors import CheckpointError
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.workspace import atomic_file
 
 HEADER_KEY = "card"
 SCHEDULE_FIELDS = ("num_timesteps", "beta_min", "beta_max", "use_geometric")
@@ -206,14 +205,5 @@ def atomic_write(path: str | Path, data: bytes) -> None:
     """Write a file so that it is either the old or the new one, even if the machine stops."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(data)

@@ -76,7 +76,7 @@ def generated(
     count: int = FIELDS,
 ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]]:
     """Generated fields: labels, TEM look and SEM look; (H, W) uint8 and float32 in [0, 1]."""
-    # From nearly empty to packed: without the empty ones a large dark void of an SEM image becomes an axon.
+    # From nearly empty to packed: the empty ones are meant against taking a large dark void for an axon.
     for seed, fraction in enumerate(np.linspace(0.15, 0.7, count), FIELD_SEED):
         labels = axon_field(FIELD_SHAPE, seed=seed, params=FieldParams(fibre_fraction=float(fraction)))
         looks = (render(labels, seed=seed) for render in (render_tem, render_sem))

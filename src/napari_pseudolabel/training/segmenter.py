@@ -202,9 +202,7 @@ class SegmenterTraining:
             writer.writerow([score.step, loss, score.mean, *score.per_class.values()])
         if self.best is None or score.mean > self.best.mean:
             self.best = score
-            images = (
-                f"{len(self.validation)} validation images ({', '.join(p.name for p in self.validation)})"
-            )
+            images = f"{len(self.validation)} validation images, which chose the step ({', '.join(p.name for p in self.validation)})"
             quality = tuple(
                 Measure(metric=f"Dice {name}", value=round(value, 3), data=images)
                 for name, value in score.per_class.items()

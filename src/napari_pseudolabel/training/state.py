@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,13 @@ import torch
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models.safe_load import load_weights
+from napari_pseudolabel.workspace import atomic_file
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
     """Write `state` (tensors, numbers, strings, nested dicts and lists) so that it is whole or absent."""
-    temporary = path.with_name(path.name + ".part")
-    torch.save(dict(state), temporary)
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    with atomic_file(path) as temporary:
+        torch.save(dict(state), temporary)
 
 
 def load_state(path: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -123,7 +123,8 @@ def translate(
         "joint" blends the predicted image over all tiles after every diffusion step. "tiled" takes each tile
         through all steps and blends the results: tiles are independent, seams are more likely.
     settings
-        Tile, overlap, batch and device; by default the tile is that of the training.
+        Tile, overlap, batch and device; by default the tile is that of the training and three eighths of it
+        overlap. With a quarter, seams could be measured on single images (docs/benchmarks.md).
     limits
         Remembers what fitted into memory, between calls.
     control
@@ -154,7 +155,8 @@ def translate(
     if samples < 1:
         raise InputError(f"{samples} samples cannot be drawn; ask for 1 or more.")
     training_size = translator.card.architecture.get("image_size")
-    plan = make_plan(settings, tile=training_size or _DEFAULT_TILE, stride=translator.stride)
+    tile = training_size or _DEFAULT_TILE
+    plan = make_plan(settings, tile=tile, overlap=3 * tile // 8, stride=translator.stride)
     notes = []
     if samples > 1 and not translator.diffusive:
         notes.append("This translator always gives the same answer: one sample was computed.")
