@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from napari_pseudolabel.errors import Cancelled
 
@@ -41,6 +42,20 @@ def _never() -> bool:
     return False
 
 
+Wish = Literal["run", "pause", "finish"]
+"""What the person wants of a training: go on, wait, or stop here and keep the best."""
+
+_LOOK_AGAIN_S = 0.1
+
+
+def _hear(event: object) -> None:
+    return None
+
+
+def _run() -> Wish:
+    return "run"
+
+
 @dataclass
 class Stage:
     """A counted part of a job, made by `Control.stage`."""
@@ -65,10 +80,30 @@ class Stage:
         self.control.report(Progress(self.name, self.done, self.total, left))
         self.control.check()
 
+    def hold(self) -> bool:
+        """Wait for as long as the person has paused the work; the time does not enter the estimate.
+
+        Returns
+        -------
+        bool
+            True once the person asked to stop here and keep what there is.
+
+        Raises
+        ------
+        Cancelled
+            If the person asked to stop.
+        """
+        began = time.monotonic()
+        while (wish := self.control.wish()) == "pause":
+            self.control.check()
+            time.sleep(_LOOK_AGAIN_S)
+        self._started += time.monotonic() - began
+        return wish == "finish"
+
 
 @dataclass(frozen=True)
 class Control:
-    """The two wires between a job and whoever started it.
+    """The wires between a job and whoever started it.
 
     Attributes
     ----------
@@ -76,10 +111,17 @@ class Control:
         Called with every `Progress`, in the thread of the job.
     cancelled
         Asked often and cheaply; True once the job should stop.
+    tell
+        Called with everything else that is worth hearing while the job runs: small frozen values that
+        can be pickled, such as the score of an epoch.
+    wish
+        Asked between two steps of a training; see `Stage.hold`.
     """
 
     report: Callable[[Progress], None] = _ignore
     cancelled: Callable[[], bool] = _never
+    tell: Callable[[object], None] = _hear
+    wish: Callable[[], Wish] = _run
 
     def check(self) -> None:
         """Raise `Cancelled` if the job should stop."""
