@@ -19,8 +19,12 @@ class DeviceError(PseudolabelError, RuntimeError):
     """The requested device is missing, or every back-off step has run out of memory."""
 
 
+class WorkerError(PseudolabelError, RuntimeError):
+    """A worker process cannot be started or reached, or has died more than once at the same work."""
+
+
 class Cancelled(PseudolabelError):
     """The person cancelled the job; nothing was written."""
 
-    def __init__(self) -> None:
-        super().__init__("Cancelled; nothing was changed.")
+    def __init__(self, sentence: str = "Cancelled; nothing was changed.") -> None:
+        super().__init__(sentence)

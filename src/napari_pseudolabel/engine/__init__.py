@@ -1,5 +1,7 @@
-"""Run jobs in the background."""
+"""Runs jobs in worker processes, on this machine or behind a Dask scheduler."""
 
-from napari_pseudolabel.engine.runner import Handle, Runner
+from napari_pseudolabel.engine.connection import Connection
+from napari_pseudolabel.engine.engine import Engine, LaneName
+from napari_pseudolabel.engine.handle import Handle, Listener
 
-__all__ = ["Handle", "Runner"]
+__all__ = ["Connection", "Engine", "Handle", "LaneName", "Listener"]

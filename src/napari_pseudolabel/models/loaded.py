@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,22 @@ from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.tiling import KnownLimits
 
 
+_MOST = 6
+
+
 @dataclass(eq=False)
 class LoadedModels:
-    """One per runner. A file that changed on disk is loaded again.
+    """One per worker process. A file that changed on disk is loaded again; the models used last are kept.
 
     Attributes
     ----------
+    shipped
+        Where checkpoints that came with a job were unpacked, by reference; they go before files of this machine.
     limits
         What fitted into memory after running out of it.
     """
 
+    shipped: Mapping[str, Path] = field(default_factory=dict)
     limits: KnownLimits = field(default_factory=KnownLimits)
     _kept: dict[tuple[str, Path], tuple[int, Any]] = field(default_factory=dict)
 
@@ -53,10 +59,12 @@ class LoadedModels:
         self._kept.clear()
 
     def _get(self, kind: str, ref: str, load: Callable[[str], Any]) -> Any:
-        path = resolve(ref)
+        path = self.shipped.get(ref) or resolve(ref)
         changed = path.stat().st_mtime_ns
-        kept = self._kept.get((kind, path))
+        kept = self._kept.pop((kind, path), None)
         if kept is None or kept[0] != changed:
-            kept = (changed, load(ref))
-            self._kept[(kind, path)] = kept
+            kept = (changed, load(str(path)))
+        self._kept[(kind, path)] = kept
+        while len(self._kept) > _MOST:
+            del self._kept[next(iter(self._kept))]
         return kept[1]

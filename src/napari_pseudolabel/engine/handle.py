@@ -1,0 +1,111 @@
+"""A submitted job, as whoever submitted it sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
+from typing import Any
+
+from napari_pseudolabel.control import Progress
+
+
+def _ignore(_: Any) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Listener:
+    """What is called while a job runs, always in the same thread of the engine, in order.
+
+    Attributes
+    ----------
+    progress
+        With every `Progress`.
+    told
+        With what the job tells, such as the score of an epoch.
+    part
+        With every finished part of a job that is made of parts.
+    notice
+        With a sentence for the person about something that went wrong and was dealt with.
+    done, error
+        Exactly one of them at the end; `error` with `Cancelled` if the job was cancelled.
+    """
+
+    progress: Callable[[Progress], None] = _ignore
+    told: Callable[[object], None] = _ignore
+    part: Callable[[Any], None] = _ignore
+    notice: Callable[[str], None] = _ignore
+    done: Callable[[Any], None] = _ignore
+    error: Callable[[Exception], None] = _ignore
+
+
+class Handle:
+    """Controls one job.
+
+    Parameters
+    ----------
+    name
+        Unique.
+    listener
+        Hears what happens.
+    say
+        Brings a wish to the workers; must not block.
+    """
+
+    def __init__(self, name: str, listener: Listener, say: Callable[[Handle], None]) -> None:
+        self.name = name
+        self.listener = listener
+        self.outcome: Future[Any] = Future()
+        self.wish = "run"
+        self.focus: Any = None
+        self._say = say
+
+    @property
+    def running(self) -> bool:
+        """True until the job has a result or an error."""
+        return not self.outcome.done()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the person asked to stop."""
+        return self.wish == "cancel"
+
+    def cancel(self) -> None:
+        """Ask the job to stop; it does within one batch of tiles or one step, and ends with `Cancelled`."""
+        self._want("cancel")
+
+    def pause(self) -> None:
+        """Ask a training to wait after this step."""
+        self._want("pause")
+
+    def resume(self) -> None:
+        """Let a paused training go on."""
+        self._want("run")
+
+    def finish(self) -> None:
+        """Ask a training to stop after this step and to keep its best."""
+        self._want("finish")
+
+    def look_at(self, focus: Any) -> None:
+        """Say which part of the image matters most now; parts near it are worked on first."""
+        self.focus = focus
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait at most `timeout` seconds; True once the job has ended."""
+        return not wait([self.outcome], timeout).not_done
+
+    def result(self) -> Any:
+        """Wait for the result.
+
+        Raises
+        ------
+        Exception
+            Whatever the job raised; `Cancelled` if it was cancelled.
+        """
+        return self.outcome.result()
+
+    def _want(self, wish: str) -> None:
+        if self.running and not self.cancelled:
+            self.wish = wish
+            self._say(self)

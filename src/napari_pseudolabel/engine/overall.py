@@ -1,0 +1,58 @@
+"""One progress of a job whose parts report each for itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from napari_pseudolabel.control import Progress
+
+_STEPS = 1000
+# The stages after the first, such as the segmentation of what was translated, take about this share.
+_LATER_STAGES = 0.1
+
+
+class Overall:
+    """Adds up parts that run at the same time.
+
+    Parameters
+    ----------
+    parts
+        How many there are.
+    """
+
+    def __init__(self, parts: int) -> None:
+        self._parts = parts
+        self._first_stage: dict[int, str] = {}
+        self._shares: dict[int, float] = {}
+        self._started = time.monotonic()
+        self._lock = threading.Lock()
+
+    def heard(self, part: int, progress: Progress) -> Progress:
+        """What the whole job says when one of its parts says `progress`."""
+        with self._lock:
+            if self._parts == 1:
+                return progress
+            if progress.total > 1:
+                first = self._first_stage.setdefault(part, progress.stage)
+                share = progress.done / progress.total
+                if progress.stage == first:
+                    share *= 1 - _LATER_STAGES
+                else:
+                    share = 1 - _LATER_STAGES + _LATER_STAGES * share
+                self._shares[part] = max(share, self._shares.get(part, 0.0))
+            return self._now(progress.stage)
+
+    def finished(self, part: int) -> Progress:
+        """What the whole job says when a part is done."""
+        with self._lock:
+            self._shares[part] = 1.0
+            return self._now("Labelling")
+
+    def _now(self, stage: str) -> Progress:
+        share = sum(self._shares.values()) / self._parts
+        done = sum(one >= 1 for one in self._shares.values())
+        elapsed = time.monotonic() - self._started
+        left = elapsed / share * (1 - share) if share > 0 else None
+        name = stage if self._parts == 1 else f"{stage}, part {min(done + 1, self._parts)} of {self._parts}"
+        return Progress(name, int(share * _STEPS), _STEPS, left)

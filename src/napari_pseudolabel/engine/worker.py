@@ -1,0 +1,188 @@
+"""What runs inside of a worker: one function, and what it keeps between calls."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distributed import WorkerPlugin, get_worker
+from distributed.protocol import serialize_bytes
+
+from napari_pseudolabel.control import Control, Progress, Wish
+
+if TYPE_CHECKING:
+    from distributed import Worker
+
+    from napari_pseudolabel.models.loaded import LoadedModels
+
+NAME = "napari-pseudolabel"
+TOPIC = "napari-pseudolabel-"
+_PROGRESS_EVERY_S = 0.1
+_FIRST_TO_BE_KILLED = "500"
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What a task is told beside its job.
+
+    Attributes
+    ----------
+    job
+        Unique name of the submission.
+    part
+        Which of its tasks.
+    client
+        Who listens.
+    threads
+        For torch on a CPU; None leaves them as they are.
+    """
+
+    job: str
+    part: int
+    client: str
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class Started:
+    """A worker begins with a task.
+
+    Attributes
+    ----------
+    pid, address
+        Of the worker.
+    """
+
+    pid: int
+    address: str
+
+
+class Keeper(WorkerPlugin):
+    """What a worker keeps: loaded models, and what the person wants of each job."""
+
+    name = NAME
+
+    def __init__(self) -> None:
+        self.wishes: dict[str, str] = {}
+        self._models: LoadedModels | None = None
+        self.packages: dict[str, Path] = {}
+
+    def setup(self, worker: Worker) -> None:
+        """Offer this process first, should the system run out of memory: napari shall live."""
+        with suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_BE_KILLED)
+
+    @property
+    def models(self) -> LoadedModels:
+        """Loaded models; importing them imports torch."""
+        if self._models is None:
+            from napari_pseudolabel.models.loaded import LoadedModels
+
+            self._models = LoadedModels(self.packages)
+        return self._models
+
+
+class ModelPackage(WorkerPlugin):
+    """A checkpoint on its way to workers that may not see the file.
+
+    Parameters
+    ----------
+    ref
+        How jobs call it.
+    sha256
+        Of its content; the folder on the worker is named so.
+    main
+        Path of the checkpoint inside of the package.
+    files
+        Content by relative path.
+    """
+
+    def __init__(self, ref: str, sha256: str, main: str, files: dict[str, bytes]) -> None:
+        self.ref, self.sha256, self.main, self.files = ref, sha256, main, files
+        self.name = f"{NAME}-{sha256}"
+
+    def setup(self, worker: Worker) -> None:
+        """Unpack, and say where."""
+        folder = Path(worker.local_directory) / self.sha256
+        for relative, content in self.files.items():
+            path = folder / relative
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        _keeper(worker).packages[self.ref] = folder / self.main
+        self.files = {}
+
+
+def _keeper(worker: Worker) -> Keeper:
+    keeper: Keeper = worker.plugins[NAME]
+    return keeper
+
+
+def set_wish(job: str, wish: str, dask_worker: Worker) -> None:
+    """Tell a worker what the person wants of a job; run on workers by `Client.run`."""
+    _keeper(dask_worker).wishes[job] = wish
+
+
+def forget(job: str, dask_worker: Worker) -> None:
+    """Drop what was said about a job that has ended."""
+    _keeper(dask_worker).wishes.pop(job, None)
+
+
+def work(job: Any, ticket: Ticket) -> Any:
+    """Run one job; see `strategies.Job`."""
+    worker = get_worker()
+    keeper = _keeper(worker)
+    tell = _teller(worker, ticket)
+    tell(Started(os.getpid(), worker.address))
+    if ticket.threads is not None:
+        import torch
+
+        torch.set_num_threads(ticket.threads)
+
+    def cancelled() -> bool:
+        return keeper.wishes.get(ticket.job) == "cancel"
+
+    def wish() -> Wish:
+        found = keeper.wishes.get(ticket.job)
+        return "pause" if found == "pause" else "finish" if found == "finish" else "run"
+
+    control = Control(_throttled(tell), cancelled, tell, wish)
+    control.check()
+    result = job.run(control, keeper.models)
+    control.check()
+    return result
+
+
+def _teller(worker: Worker, ticket: Ticket) -> Callable[[object], None]:
+    topic = TOPIC + ticket.client
+
+    def tell(event: object) -> None:
+        worker.log_event(topic, {"job": ticket.job, "part": ticket.part, "event": serialize_bytes(event)})
+
+    return tell
+
+
+def _throttled(tell: Callable[[object], None]) -> Callable[[Progress], None]:
+    """Progress often enough for an eye; the begin and the end of a stage always get through."""
+    last = 0.0
+
+    def report(progress: Progress) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if 0 < progress.done < progress.total and now - last < _PROGRESS_EVERY_S:
+            return
+        last = now
+        tell(progress)
+
+    return report
+
+
+def warm_up() -> None:
+    """Import what every job needs, so that the first does not wait for it."""
+    import napari_pseudolabel.models.loaded
+    import napari_pseudolabel.models.segmenters.base
+    import napari_pseudolabel.models.translators.base  # noqa: F401
