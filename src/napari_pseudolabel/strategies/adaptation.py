@@ -7,21 +7,26 @@ The labels belong to the original image, because a translation keeps every struc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.imaging import IntensityRange, resample_to
+from napari_pseudolabel.imaging import IntensityRange, normalise, resample_to
 from napari_pseudolabel.imaging.registration import shift
 from napari_pseudolabel.labels.confidence import agreement, class_confidence
-from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.cards import Card, Modality
 from napari_pseudolabel.models.segmenters.base import Segmenter
 from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.translate import Translation, translate
-from napari_pseudolabel.strategies.description import LabelSettings
-from napari_pseudolabel.tiling import KnownLimits, Plan
+from napari_pseudolabel.strategies.description import LabelSettings, PseudoLabel
+from napari_pseudolabel.tiling import KnownLimits, pick_device
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.models.loaded import LoadedModels
+    from napari_pseudolabel.strategies.chunks import ChunkJob
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +148,75 @@ def as_raw(translation: NDArray[np.float32], card: Card) -> tuple[NDArray[np.flo
     return translation, IntensityRange(0.0, 1.0)
 
 
-def used(plan: Plan) -> tuple[int, int, int, str]:
-    """Tile, overlap, batch and device of a plan, for the report."""
-    return plan.tile, plan.overlap, plan.batch, str(plan.device)
+def label_chunk(job: ChunkJob, control: Control, models: LoadedModels) -> PseudoLabel:
+    """Translate the pixels of a chunk, segment the translation, and cut the margin off.
+
+    Without a translator the pixels are segmented as they are; without a segmenter there are no labels.
+
+    Raises
+    ------
+    PseudolabelError
+        With a sentence for the person; `Cancelled` if `control` said so.
+    """
+    facts, inner = job.survey, job.chunk.inner
+    translator = models.translator(facts.translator.ref) if facts.translator else None
+    segmenter = models.segmenter(facts.segmenter.ref) if facts.segmenter else None
+    control.check()
+    raw = job.pixels
+    samples, step, limits = raw[None], job.factor, job.limits
+    segmenter_limits: IntensityRange | None = limits
+    report = replace(job.report, device=str(pick_device(job.settings.tiles.device)), notes=())
+    labels = confidence = mean = spread = None
+    if translator is not None:
+        plane = normalise(raw, limits)
+        translation = translate_plane(
+            plane,
+            translator,
+            job.factor,
+            job.settings,
+            origin=(job.chunk.window.y0, job.chunk.window.x0),
+            limits=models.limits,
+            control=control,
+        )
+        plan = translation.plan
+        whole = resample_to(translation.mean, plane.shape)
+        mean = whole[inner]
+        if translation.spread is not None:
+            spread = resample_to(translation.spread, plane.shape)[inner]
+        report = replace(
+            report,
+            tile=plan.tile,
+            overlap=plan.overlap,
+            batch=plan.batch,
+            device=str(plan.device),
+            shift_px=shift_px(plane, whole),
+            notes=(*translator.warnings, *translation.notes),
+        )
+        samples = translation.samples
+        if segmenter is not None:
+            samples, segmenter_limits = as_raw(samples, segmenter.card)
+            step = _between(translator.card.target, segmenter.card.source)
+    if segmenter is not None:
+        found = segment_samples(
+            samples, segmenter, step, raw.shape, job.settings, limits=segmenter_limits, control=control
+        )
+        labels, confidence = found.labels[inner], found.confidence[inner]
+        report = replace(report, agreement=found.agreement)
+    return PseudoLabel(
+        *(None if part is None else part[None] for part in (labels, confidence, mean, spread)),
+        facts.classes,
+        job.chunk.region,
+        (job.chunk.plane,),
+        report,
+    )
+
+
+def _between(target: Modality | None, source: Modality | None) -> float:
+    """Pixels on the segmenter's grid per pixel on the translator's."""
+    if target is None or source is None:
+        return 1.0
+    if target.pixel_size_um and source.pixel_size_um:
+        return target.pixel_size_um / source.pixel_size_um
+    if target.object_size_px and source.object_size_px:
+        return source.object_size_px / target.object_size_px
+    return 1.0

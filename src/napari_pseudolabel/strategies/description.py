@@ -106,8 +106,8 @@ class RunReport:
     tile, overlap, batch, device
         What was used, which after running out of memory is less than what was asked for.
     shift_px
-        Largest (y, x) shift of a translation against its source, in pixels of the image; None where
-        nothing was translated or no shift could be measured.
+        (y, x) shift of the translation against its source, in pixels of the image, median over the chunks; None
+        where nothing was translated or no shift could be measured.
     agreement
         Mean pairwise Dice between the labels of the samples; None with one sample.
     notes

@@ -1,44 +1,37 @@
-"""Frozen descriptions of jobs: everything a worker needs, and `run`, which does the work."""
+"""Frozen descriptions of jobs: everything a worker needs to know. Making one does not import torch."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import Image, IntensityRange, intensity_range, normalise, resample_to
-from napari_pseudolabel.models.cards import Card, LabelClass, Modality
-from napari_pseudolabel.models.loaded import LoadedModels
-from napari_pseudolabel.models.segmenters.base import Segmenter
-from napari_pseudolabel.models.translators.base import Translator
-from napari_pseudolabel.strategies import adaptation
-from napari_pseudolabel.strategies.description import (
-    LabelSettings,
-    ModelUse,
-    PseudoLabel,
-    Region,
-    RunReport,
-)
-from napari_pseudolabel.tiling import Plan, pick_device
+from napari_pseudolabel.imaging import Image, intensity_range
+from napari_pseudolabel.models.cards import Modality
+from napari_pseudolabel.strategies.chunks import LabelPlan, cut
+from napari_pseudolabel.strategies.description import LabelSettings, PseudoLabel, Region, RunReport
+from napari_pseudolabel.strategies.survey import Survey, SurveyJob
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.models.loaded import LoadedModels
 
 _STRATEGIES = ("adaptation",)
-_TOLERATED_SHIFT_PX = 1.0
 
 
 class Job(Protocol):
-    """What an engine can run."""
+    """What a worker can run. Frozen, and small enough to travel."""
 
     @property
     def title(self) -> str:
         """What is being done, for the person."""
 
-    def run(self, control: Control, models: LoadedModels) -> PseudoLabel:
+    def run(self, control: Control, models: LoadedModels) -> Any:
         """Do the work.
+
+        A worker may die and the job be run again elsewhere: whatever `run` leaves on disk must let it go on.
 
         Raises
         ------
@@ -47,8 +40,36 @@ class Job(Protocol):
         """
 
 
+class ChunkPlan(Protocol):
+    """How a job is cut; see `LabelPlan`."""
+
+    @property
+    def chunks(self) -> Sequence[Any]: ...
+
+    def distance(self, chunk: Any, focus: Any) -> Any: ...
+
+    def load(self, chunk: Any) -> Job: ...
+
+    def conclude(self, reports: Sequence[Any], seconds: float) -> Any: ...
+
+
+class ChunkedJob(Job, Protocol):
+    """A job that an engine may cut into chunks for many workers, in any order, and repeat single ones."""
+
+    @property
+    def chunks(self) -> bool:
+        """True: tells such jobs from those that run as they are."""
+
+    @property
+    def survey(self) -> Job:
+        """A job whose result `plan` needs."""
+
+    def plan(self, survey: Any, control: Control) -> ChunkPlan:
+        """Cut the work; runs where the image is."""
+
+
 @dataclass(frozen=True, eq=False)
-class _ImageJob:
+class ImageJob:
     """What all jobs on an image share.
 
     Attributes
@@ -67,18 +88,86 @@ class _ImageJob:
     settings: LabelSettings = field(default_factory=LabelSettings, kw_only=True)
     region: Region | None = field(default=None, kw_only=True)
     planes: tuple[tuple[int, ...], ...] | None = field(default=None, kw_only=True)
+    chunks = True
 
-    def _region(self) -> Region:
+    @property
+    def title(self) -> str:
+        """What is being done, for the person."""
+        return f"{self._doing} {self.image.name}"
+
+    @property
+    def survey(self) -> SurveyJob:
+        """Loads the models and says what they are.
+
+        Raises
+        ------
+        InputError
+            If there is no such strategy.
+        """
+        raise NotImplementedError
+
+    _doing = ""
+    _name = ""
+
+    @property
+    def whole_region(self) -> Region:
+        """The region, inside of the image."""
         height, width = self.image.shape[-2:]
-        whole = Region(0, 0, height, width)
-        return self.region.clipped(height, width) if self.region else whole
+        return self.region.clipped(height, width) if self.region else Region(0, 0, height, width)
 
-    def _planes(self) -> tuple[tuple[int, ...], ...]:
+    @property
+    def plane_indices(self) -> tuple[tuple[int, ...], ...]:
+        """Every plane that is worked on."""
         return tuple(self.image.planes()) if self.planes is None else self.planes
 
-    def _limits(self, card: Card) -> IntensityRange:
-        n = card.normalisation
-        return intensity_range(self.image, self.settings.channel, kind=n.kind, low=n.low, high=n.high)
+    def plan(self, survey: Survey, control: Control) -> LabelPlan:
+        """Measure the intensities of the layer and cut the region into chunks.
+
+        Raises
+        ------
+        InputError
+            If the image, its scale or its region cannot be used.
+        """
+        first = survey.models[0].card
+        factor, why = self._factor(first.source)
+        control.report(Progress("Measuring the intensities", 0, 1))
+        n = first.normalisation
+        limits = intensity_range(self.image, self.settings.channel, kind=n.kind, low=n.low, high=n.high)
+        control.check()
+        report = RunReport(
+            strategy=self._name,
+            source=self.image.name,
+            source_path=self.image.path,
+            models=tuple(model.use for model in survey.models),
+            settings=self.settings,
+            factor=factor,
+            tile=None,
+            overlap=None,
+            batch=None,
+            device=self.settings.tiles.device,
+            shift_px=None,
+            agreement=None,
+            notes=(why,) if factor == 1.0 and why.startswith("The ") else (),
+            seconds=0.0,
+        )
+        return LabelPlan(self, survey, factor, limits, report, cut(self, survey, factor))
+
+    def run(self, control: Control, models: LoadedModels) -> PseudoLabel:
+        """Do all chunks here, one after the other; an engine gives the same labels.
+
+        Raises
+        ------
+        PseudolabelError
+            With a sentence for the person; `Cancelled` if `control` said so.
+        """
+        started = time.monotonic()
+        plan = self.plan(self.survey.run(control, models), control)
+        parts = [
+            plan.load(chunk).run(_numbered(control, number, len(plan.chunks)), models)
+            for number, chunk in enumerate(plan.chunks, start=1)
+        ]
+        report = plan.conclude([part.report for part in parts], time.monotonic() - started)
+        return plan.join(parts, report)
 
     def _factor(self, modality: Modality | None) -> tuple[float, str]:
         scale = self.settings.scale
@@ -91,7 +180,7 @@ class _ImageJob:
 
 
 @dataclass(frozen=True, eq=False)
-class LabelJob(_ImageJob):
+class LabelJob(ImageJob):
     """Make pseudo labels by a strategy.
 
     Attributes
@@ -105,223 +194,49 @@ class LabelJob(_ImageJob):
     translator: str
     segmenter: str
     strategy: str = "adaptation"
+    _doing = "Labelling"
+    _name = "adaptation"
 
     @property
-    def title(self) -> str:
-        return f"Labelling {self.image.name}"
-
-    def run(self, control: Control, models: LoadedModels) -> PseudoLabel:
+    def survey(self) -> SurveyJob:
         if self.strategy not in _STRATEGIES:
             raise InputError(f"There is no strategy “{self.strategy}”; use {' or '.join(_STRATEGIES)}.")
-        return _run(self, control, models, self.translator, self.segmenter, self.strategy)
+        return SurveyJob(self.translator, self.segmenter)
 
 
 @dataclass(frozen=True, eq=False)
-class TranslateJob(_ImageJob):
+class TranslateJob(ImageJob):
     """Translate an image into another modality."""
 
     translator: str
+    _doing = "Translating"
+    _name = "translation"
 
     @property
-    def title(self) -> str:
-        return f"Translating {self.image.name}"
-
-    def run(self, control: Control, models: LoadedModels) -> PseudoLabel:
-        return _run(self, control, models, self.translator, None, "translation")
+    def survey(self) -> SurveyJob:
+        return SurveyJob(self.translator, None)
 
 
 @dataclass(frozen=True, eq=False)
-class SegmentJob(_ImageJob):
+class SegmentJob(ImageJob):
     """Segment an image as it is, without translation ("source only")."""
 
     segmenter: str
+    _doing = "Segmenting"
+    _name = "segmentation"
 
     @property
-    def title(self) -> str:
-        return f"Segmenting {self.image.name}"
-
-    def run(self, control: Control, models: LoadedModels) -> PseudoLabel:
-        return _run(self, control, models, None, self.segmenter, "segmentation")
-
-
-@dataclass(eq=False)
-class _Collected:
-    """What grows while planes are worked on."""
-
-    labels: list[NDArray[np.uint8]] = field(default_factory=list)
-    confidence: list[NDArray[np.float32]] = field(default_factory=list)
-    translation: list[NDArray[np.float32]] = field(default_factory=list)
-    spread: list[NDArray[np.float32]] = field(default_factory=list)
-    agreement: list[float] = field(default_factory=list)
-    shifts: list[tuple[float, float]] = field(default_factory=list)
-    notes: dict[str, None] = field(default_factory=dict)
-    plan: Plan | None = None
-
-
-def _run(
-    job: _ImageJob,
-    control: Control,
-    models: LoadedModels,
-    translator_ref: str | None,
-    segmenter_ref: str | None,
-    strategy: str,
-) -> PseudoLabel:
-    started = time.monotonic()
-    control.report(Progress("Loading the models", 0, 1))
-    translator = models.translator(translator_ref) if translator_ref else None
-    segmenter = models.segmenter(segmenter_ref) if segmenter_ref else None
-    control.check()
-    out = _Collected()
-    first: Translator | Segmenter | None = translator or segmenter
-    assert first is not None
-    factor, why = job._factor(first.card.source)
-    if factor == 1.0 and why.startswith("The "):
-        out.notes[why] = None
-    control.report(Progress("Measuring the intensities", 0, 1))
-    limits = job._limits(first.card)
-    planes = job._planes()
-    for number, index in enumerate(planes):
-        _run_plane(
-            job,
-            index,
-            translator,
-            segmenter,
-            factor,
-            limits,
-            out,
-            models,
-            _numbered(control, number, len(planes)),
-        )
-    if any(max(map(abs, shift)) > _TOLERATED_SHIFT_PX for shift in out.shifts):
-        y, x = max(out.shifts, key=lambda shift: max(map(abs, shift)))
-        out.notes[
-            f"The translation is shifted by {y:+.1f} px (down) and {x:+.1f} px (right) against the image, "
-            "and so are the labels; try another translator or scale."
-        ] = None
-    used = (
-        adaptation.used(out.plan)
-        if out.plan
-        else (None, None, None, str(pick_device(job.settings.tiles.device)))
-    )
-    report = RunReport(
-        strategy=strategy,
-        source=job.image.name,
-        source_path=job.image.path,
-        models=tuple(
-            ModelUse(role, model.card.name or str(ref), str(ref), model.sha256)  # type: ignore[arg-type]
-            for role, model, ref in (
-                ("translator", translator, translator_ref),
-                ("segmenter", segmenter, segmenter_ref),
-            )
-            if model is not None
-        ),
-        settings=job.settings,
-        factor=factor,
-        tile=used[0],
-        overlap=used[1],
-        batch=used[2],
-        device=used[3],
-        shift_px=max(out.shifts, key=lambda s: max(map(abs, s))) if out.shifts else None,
-        agreement=float(np.mean(out.agreement)) if out.agreement else None,
-        notes=tuple(out.notes),
-        seconds=time.monotonic() - started,
-    )
-    classes: tuple[LabelClass, ...] = segmenter.classes if segmenter else ()
-    return PseudoLabel(
-        labels=_stacked(out.labels),
-        confidence=_stacked(out.confidence),
-        translation=_stacked(out.translation),
-        spread=_stacked(out.spread),
-        classes=classes,
-        region=job._region(),
-        planes=planes,
-        report=report,
-    )
-
-
-def _run_plane(
-    job: _ImageJob,
-    index: tuple[int, ...],
-    translator: Translator | None,
-    segmenter: Segmenter | None,
-    factor: float,
-    limits: IntensityRange,
-    out: _Collected,
-    models: LoadedModels,
-    control: Control,
-) -> None:
-    region = job._region()
-    halo = _halo(translator, factor)
-    window = region.grown(halo, *job.image.shape[-2:])
-    slices = (slice(window.y0, window.y1), slice(window.x0, window.x1))
-    raw = job.image.plane(index, job.settings.channel, slices)
-    inner = (
-        slice(region.y0 - window.y0, region.y1 - window.y0),
-        slice(region.x0 - window.x0, region.x1 - window.x0),
-    )
-    samples, step = raw[None], factor
-    segmenter_limits: IntensityRange | None = limits
-    if translator is not None:
-        plane = normalise(raw, limits)
-        translation = adaptation.translate_plane(
-            plane,
-            translator,
-            factor,
-            job.settings,
-            origin=(window.y0, window.x0),
-            limits=models.limits,
-            control=control,
-        )
-        out.plan = translation.plan
-        out.notes |= dict.fromkeys((*translator.warnings, *translation.notes))
-        mean = resample_to(translation.mean, plane.shape)
-        out.translation.append(mean[inner])
-        if translation.spread is not None:
-            out.spread.append(resample_to(translation.spread, plane.shape)[inner])
-        if (shift := adaptation.shift_px(plane, mean)) is not None:
-            out.shifts.append(shift)
-        samples = translation.samples
-        if segmenter is not None:
-            samples, segmenter_limits = adaptation.as_raw(samples, segmenter.card)
-            step = _between(translator.card.target, segmenter.card.source)
-    if segmenter is not None:
-        found = adaptation.segment_samples(
-            samples, segmenter, step, raw.shape, job.settings, limits=segmenter_limits, control=control
-        )
-        out.labels.append(found.labels[inner])
-        out.confidence.append(found.confidence[inner])
-        if found.agreement is not None:
-            out.agreement.append(found.agreement)
-
-
-def _halo(translator: Translator | None, factor: float) -> int:
-    """Margin around a region, in pixels of the image, so that its border looks like the middle."""
-    tile = (translator.card.architecture.get("image_size") if translator else None) or 128
-    return int(np.ceil(tile / 2 / factor))
-
-
-def _between(target: Modality | None, source: Modality | None) -> float:
-    """Pixels on the segmenter's grid per pixel on the translator's."""
-    if target is None or source is None:
-        return 1.0
-    if target.pixel_size_um and source.pixel_size_um:
-        return target.pixel_size_um / source.pixel_size_um
-    if target.object_size_px and source.object_size_px:
-        return source.object_size_px / target.object_size_px
-    return 1.0
+    def survey(self) -> SurveyJob:
+        return SurveyJob(None, self.segmenter)
 
 
 def _numbered(control: Control, number: int, total: int) -> Control:
-    """The same control, whose stages say which plane of a stack they belong to."""
+    """The same control, whose stages say which part they belong to."""
     if total == 1:
         return control
 
     def report(progress: Progress) -> None:
-        name = f"{progress.stage}, plane {number + 1} of {total}"
+        name = f"{progress.stage}, part {number} of {total}"
         control.report(Progress(name, progress.done, progress.total, progress.seconds_left))
 
     return Control(report, control.cancelled)
-
-
-def _stacked(parts: list[NDArray[Any]]) -> Any:
-    return np.stack(parts) if parts else None

@@ -1,13 +1,22 @@
-"""Large images through functions of small tiles; knows no model."""
+"""Large images through functions of small tiles; knows no model.
 
-from napari_pseudolabel.tiling.back_off import KnownLimits, is_out_of_memory, with_back_off
-from napari_pseudolabel.tiling.devices import pick_device
-from napari_pseudolabel.tiling.grid import Axis, Grid, make_grid
-from napari_pseudolabel.tiling.noise import PositionNoise
-from napari_pseudolabel.tiling.runner import blend_tiles, crop, home_of_planes, pad, run_tiles
-from napari_pseudolabel.tiling.seams import seam_ratio
-from napari_pseudolabel.tiling.settings import Plan, TileSettings, make_plan
-from napari_pseudolabel.tiling.window import Window
+Names are handed out on first use: settings are needed where nothing is computed, and the rest imports torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.tiling.back_off import KnownLimits, is_out_of_memory, with_back_off
+    from napari_pseudolabel.tiling.devices import pick_device
+    from napari_pseudolabel.tiling.grid import Axis, Grid, make_grid
+    from napari_pseudolabel.tiling.noise import PositionNoise
+    from napari_pseudolabel.tiling.runner import blend_tiles, crop, home_of_planes, pad, run_tiles
+    from napari_pseudolabel.tiling.seams import seam_ratio
+    from napari_pseudolabel.tiling.settings import Plan, TileSettings, make_plan
+    from napari_pseudolabel.tiling.window import Window
 
 __all__ = [
     "Axis",
@@ -29,3 +38,21 @@ __all__ = [
     "seam_ratio",
     "with_back_off",
 ]
+
+_MODULES = {
+    "back_off": ("KnownLimits", "is_out_of_memory", "with_back_off"),
+    "devices": ("pick_device",),
+    "grid": ("Axis", "Grid", "make_grid"),
+    "noise": ("PositionNoise",),
+    "runner": ("blend_tiles", "crop", "home_of_planes", "pad", "run_tiles"),
+    "seams": ("seam_ratio",),
+    "settings": ("Plan", "TileSettings", "make_plan"),
+    "window": ("Window",),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULE_OF:
+        return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

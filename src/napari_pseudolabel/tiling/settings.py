@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import torch
+from typing import TYPE_CHECKING
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.tiling.devices import pick_device
+
+if TYPE_CHECKING:
+    import torch
 
 _BATCH_PIXELS = {"cpu": 256 * 256, "mps": 4 * 256 * 256, "cuda": 8 * 256 * 256}
 _LARGEST_BATCH = 32
@@ -68,6 +69,9 @@ def make_plan(settings: TileSettings, *, tile: int, overlap: int | None = None, 
     DeviceError
         If the device is not there.
     """
+    # Settings are values that windows and other machines make; only whoever computes needs torch.
+    from napari_pseudolabel.tiling.devices import pick_device
+
     notes = []
     wanted = tile if settings.tile is None else settings.tile
     if wanted < 1:
