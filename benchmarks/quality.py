@@ -23,6 +23,7 @@ import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ from safetensors.numpy import save as to_bytes
 from skimage.exposure import match_histograms
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.imaging import IntensityRange, labels_to, read
+from napari_pseudolabel.imaging import IntensityRange, labels_to, read, resample_to
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.classes import AXON_CLASSES
 from napari_pseudolabel.labels.metrics import evaluate
@@ -131,8 +132,8 @@ def score(model: Path, targets: Sequence[Case], look: Look) -> Scores:
             look(case),
             loaded,
             1.0,
-            case.truth.shape,
             LabelSettings(),
+            onto=partial(resample_to, shape=case.truth.shape),
             limits=IntensityRange(0.0, 1.0),
             control=Control(),
         )

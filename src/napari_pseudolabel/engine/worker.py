@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -182,7 +183,11 @@ def _throttled(tell: Callable[[object], None]) -> Callable[[Progress], None]:
 
 
 def warm_up() -> None:
-    """Import what every job needs, so that the first does not wait for it."""
-    import napari_pseudolabel.models.loaded
-    import napari_pseudolabel.models.segmenters.base
-    import napari_pseudolabel.models.translators.base  # noqa: F401
+    """Begin to import what every job needs, beside the first small jobs, which need less."""
+
+    def load() -> None:
+        import napari_pseudolabel.models.loaded
+        import napari_pseudolabel.models.segmenters.base
+        import napari_pseudolabel.models.translators.base  # noqa: F401
+
+    threading.Thread(target=load, name="pseudolabel-warm", daemon=True).start()

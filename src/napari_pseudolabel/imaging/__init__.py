@@ -15,7 +15,7 @@ from napari_pseudolabel.imaging.placement import Placement
 
 if TYPE_CHECKING:
     from napari_pseudolabel.imaging.reading import read
-    from napari_pseudolabel.imaging.resampling import labels_to, resample, resample_to
+    from napari_pseudolabel.imaging.resampling import labels_to, resample, resample_part, resample_to
 
 __all__ = [
     "ArrayLike",
@@ -29,10 +29,11 @@ __all__ = [
     "normalise",
     "read",
     "resample",
+    "resample_part",
     "resample_to",
 ]
 
-_LATE = {"read": "reading", "labels_to": "resampling", "resample": "resampling", "resample_to": "resampling"}
+_LATE = {"read": "reading", "labels_to": "resampling", "resample": "resampling", "resample_part": "resampling", "resample_to": "resampling"}
 
 
 def __getattr__(name: str) -> Any:

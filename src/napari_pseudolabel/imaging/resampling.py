@@ -7,6 +7,7 @@ Grids are aligned by the outer borders of their pixels, so that pixel i of n lie
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import affine_transform, gaussian_filter
 from skimage.transform import resize
 
 from napari_pseudolabel.errors import InputError
@@ -60,6 +61,53 @@ def resample_to(plane: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     result = np.empty((*values.shape[:-2], *shape), dtype=np.float32)
     for index in np.ndindex(*values.shape[:-2]):
         result[index] = _resample_plane(values[index], shape)
+    return result
+
+
+def resample_part(
+    values: np.ndarray,
+    factors: tuple[float, float],
+    start: tuple[float, float],
+    target_start: tuple[int, int],
+    target_shape: tuple[int, int],
+) -> np.ndarray:
+    """Resample a part of an image as if the whole image had been resampled and cut afterwards.
+
+    Parameters
+    ----------
+    values
+        (..., H, W) real values: the part that is known, with a margin of a pixel or so around what is wanted.
+        Beyond it the outermost values are repeated, and those that are not finite count as 0.
+    factors
+        New over old size of the whole image, along Y and X.
+    start
+        Position of the first pixel of `values` in the whole old grid.
+    target_start, target_shape
+        Which pixels of the whole new grid are wanted.
+
+    Returns
+    -------
+    (..., *target_shape) float32
+        As `resample_to` makes them of the whole image, up to rounding.
+    """
+    known = np.nan_to_num(np.asarray(values, dtype=np.float32), posinf=0.0, neginf=0.0)
+    begin = tuple(start)
+    if factors == (1.0, 1.0) and all(float(one).is_integer() for one in begin):
+        y, x = (int(wanted - have) for wanted, have in zip(target_start, begin, strict=True))
+        inside = y >= 0 and x >= 0 and y + target_shape[0] <= known.shape[-2] and x + target_shape[1] <= known.shape[-1]
+        if inside:
+            return known[..., y : y + target_shape[0], x : x + target_shape[1]]
+    sigma = [max(0.0, (1 / factor - 1) / 2) for factor in factors]
+    offset = [
+        (wanted + 0.5) / factor - 0.5 - have
+        for wanted, factor, have in zip(target_start, factors, begin, strict=True)
+    ]
+    result = np.empty((*known.shape[:-2], *target_shape), np.float32)
+    for index in np.ndindex(*known.shape[:-2]):
+        plane = gaussian_filter(known[index], sigma, mode="nearest") if any(sigma) else known[index]
+        result[index] = affine_transform(
+            plane, [1 / factor for factor in factors], offset, target_shape, order=1, mode="nearest"
+        )
     return result
 
 

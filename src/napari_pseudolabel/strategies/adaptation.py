@@ -7,6 +7,7 @@ The labels belong to the original image, because a translation keeps every struc
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.imaging import IntensityRange, normalise, resample_to
+from napari_pseudolabel.imaging import IntensityRange, normalise, resample_part, resample_to
 from napari_pseudolabel.imaging.registration import shift
 from napari_pseudolabel.labels.confidence import agreement, class_confidence
-from napari_pseudolabel.models.cards import Card, Modality
+from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.grids import magnification
 from napari_pseudolabel.models.segmenters.base import Segmenter
-from napari_pseudolabel.models.translators.base import Translator
-from napari_pseudolabel.models.translators.translate import Translation, translate
+from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.strategies.description import LabelSettings, PseudoLabel
-from napari_pseudolabel.tiling import KnownLimits, pick_device
+from napari_pseudolabel.tiling import pick_device
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
@@ -38,48 +39,6 @@ class Segmentation:
     agreement: float | None
 
 
-def translate_plane(
-    plane: NDArray[np.float32],
-    translator: Translator,
-    factor: float,
-    settings: LabelSettings,
-    *,
-    origin: tuple[int, int],
-    limits: KnownLimits,
-    control: Control,
-) -> Translation:
-    """Translate one plane of an image.
-
-    Parameters
-    ----------
-    plane
-        (H, W) float32 in [0, 1], on the grid of the image.
-    factor
-        Pixels on the translator's grid per pixel of the image.
-    origin
-        (y, x) of the plane in the whole image, in pixels of the image.
-
-    Returns
-    -------
-    Translation
-        On the translator's grid.
-    """
-    height, width = plane.shape
-    grid = resample_to(plane, (max(1, round(height * factor)), max(1, round(width * factor))))
-    y, x = (round(position * factor) for position in origin)
-    return translate(
-        translator,
-        grid,
-        samples=settings.samples,
-        seed=settings.seed,
-        origin=(y, x),
-        mode=settings.mode,
-        settings=settings.tiles,
-        limits=limits,
-        control=control,
-    )
-
-
 def shift_px(plane: NDArray[np.float32], translation: NDArray[np.float32]) -> tuple[float, float] | None:
     """Shift (y, x) in pixels between a plane and its translation, both on the grid of the image."""
     if min(plane.shape) < 32 or plane.std() == 0 or translation.std() == 0:
@@ -92,9 +51,9 @@ def segment_samples(
     samples: NDArray[np.float32],
     segmenter: Segmenter,
     factor: float,
-    shape: tuple[int, int],
     settings: LabelSettings,
     *,
+    onto: Callable[[NDArray[np.float32]], NDArray[np.float32]],
     limits: IntensityRange | None,
     control: Control,
 ) -> Segmentation:
@@ -106,8 +65,8 @@ def segment_samples(
         (K, H, W) float32 raw values for the segmenter.
     factor
         Pixels on the segmenter's grid per pixel of the samples.
-    shape
-        (Y, X) of the result.
+    onto
+        Brings probabilities (C, h, w) that cover what the samples cover onto the pixels that are wanted.
     limits
         Raw values that become 0 and 1 in the segmenter, where it normalises by percentiles.
 
@@ -121,8 +80,9 @@ def segment_samples(
     for sample in samples:
         height, width = sample.shape
         grid = resample_to(sample, (max(1, round(height * factor)), max(1, round(width * factor))))
-        probabilities = segmenter.probabilities(grid, settings=settings.tiles, control=control, limits=limits)
-        probabilities = resample_to(probabilities, shape)
+        probabilities = onto(
+            segmenter.probabilities(grid, settings=settings.tiles, control=control, limits=limits)
+        )
         labels.append(segmenter.labels(probabilities))
         total = probabilities if total is None else total + probabilities
     assert total is not None
@@ -149,7 +109,7 @@ def as_raw(translation: NDArray[np.float32], card: Card) -> tuple[NDArray[np.flo
 
 
 def label_chunk(job: ChunkJob, control: Control, models: LoadedModels) -> PseudoLabel:
-    """Translate the pixels of a chunk, segment the translation, and cut the margin off.
+    """Translate a chunk, segment the translation, and bring both to the pixels of the image.
 
     Without a translator the pixels are segmented as they are; without a segmenter there are no labels.
 
@@ -158,65 +118,65 @@ def label_chunk(job: ChunkJob, control: Control, models: LoadedModels) -> Pseudo
     PseudolabelError
         With a sentence for the person; `Cancelled` if `control` said so.
     """
-    facts, inner = job.survey, job.chunk.inner
+    facts, chunk, settings = job.survey, job.chunk, job.settings
     translator = models.translator(facts.translator.ref) if facts.translator else None
     segmenter = models.segmenter(facts.segmenter.ref) if facts.segmenter else None
     control.check()
-    raw = job.pixels
-    samples, step, limits = raw[None], job.factor, job.limits
-    segmenter_limits: IntensityRange | None = limits
-    report = replace(job.report, device=str(pick_device(job.settings.tiles.device)), notes=())
+    window, region = chunk.window, chunk.region
+    raw = resample_part(
+        job.pixels, job.factors, (chunk.read.y0, chunk.read.x0), (window.y0, window.x0), window.shape
+    )
+
+    def onto(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """From any grid that covers the window to the pixels of the region."""
+        finer = [have / want for have, want in zip(values.shape[-2:], window.shape, strict=True)]
+        back = tuple(1 / (factor * more) for factor, more in zip(job.factors, finer, strict=True))
+        start = window.y0 * finer[0], window.x0 * finer[1]
+        return resample_part(values, (back[0], back[1]), start, (region.y0, region.x0), region.shape)
+
+    samples, step = raw[None], 1.0
+    segmenter_limits: IntensityRange | None = job.limits
+    report = replace(job.report, device=str(pick_device(settings.tiles.device)), notes=())
     labels = confidence = mean = spread = None
     if translator is not None:
-        plane = normalise(raw, limits)
-        translation = translate_plane(
-            plane,
+        translation = translate(
             translator,
-            job.factor,
-            job.settings,
-            origin=(job.chunk.window.y0, job.chunk.window.x0),
+            normalise(raw, job.limits),
+            samples=settings.samples,
+            seed=settings.seed,
+            origin=(window.y0, window.x0),
+            mode=settings.mode,
+            settings=settings.tiles,
+            grid=chunk.grid,
             limits=models.limits,
             control=control,
         )
+        mean = onto(translation.mean)
+        spread = onto(translation.spread) if translation.spread is not None else None
         plan = translation.plan
-        whole = resample_to(translation.mean, plane.shape)
-        mean = whole[inner]
-        if translation.spread is not None:
-            spread = resample_to(translation.spread, plane.shape)[inner]
         report = replace(
             report,
             tile=plan.tile,
             overlap=plan.overlap,
             batch=plan.batch,
             device=str(plan.device),
-            shift_px=shift_px(plane, whole),
+            shift_px=shift_px(onto(normalise(raw, job.limits)), mean),
             notes=(*translator.warnings, *translation.notes),
         )
         samples = translation.samples
         if segmenter is not None:
             samples, segmenter_limits = as_raw(samples, segmenter.card)
-            step = _between(translator.card.target, segmenter.card.source)
+            step = magnification(translator.card.target, segmenter.card.source)
     if segmenter is not None:
         found = segment_samples(
-            samples, segmenter, step, raw.shape, job.settings, limits=segmenter_limits, control=control
+            samples, segmenter, step, settings, onto=onto, limits=segmenter_limits, control=control
         )
-        labels, confidence = found.labels[inner], found.confidence[inner]
+        labels, confidence = found.labels, found.confidence
         report = replace(report, agreement=found.agreement)
     return PseudoLabel(
         *(None if part is None else part[None] for part in (labels, confidence, mean, spread)),
         facts.classes,
-        job.chunk.region,
-        (job.chunk.plane,),
+        region,
+        (chunk.plane,),
         report,
     )
-
-
-def _between(target: Modality | None, source: Modality | None) -> float:
-    """Pixels on the segmenter's grid per pixel on the translator's."""
-    if target is None or source is None:
-        return 1.0
-    if target.pixel_size_um and source.pixel_size_um:
-        return target.pixel_size_um / source.pixel_size_um
-    if target.object_size_px and source.object_size_px:
-        return source.object_size_px / target.object_size_px
-    return 1.0

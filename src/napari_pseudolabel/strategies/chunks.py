@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import IntensityRange
 from napari_pseudolabel.strategies.description import LabelSettings, PseudoLabel, Region, RunReport
 from napari_pseudolabel.strategies.survey import Survey
+from napari_pseudolabel.tiling import Axis, Grid, make_grid, sizes
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # Larger chunks spend less on their margins, smaller ones appear sooner.
 _TILES_PER_CHUNK = 6
+# Tiles around a chunk that are computed for nothing but the context they give to those inside.
+_RING = 1
 _TOLERATED_SHIFT_PX = 1.0
 
 
@@ -43,21 +46,21 @@ class Chunk:
     plane
         Index over the axes before Y and X.
     region
-        What is labelled.
+        What is labelled, in pixels of the image.
+    read
+        What is read for it, in pixels of the image.
     window
-        What is read: the region with a margin.
+        What the first model sees, in pixels of its grid: the tiles of the region and a ring around them.
+    grid
+        The tiles, relative to the window. They lie where they would lie in the whole plane, so that
+        neighbouring chunks have the same tiles, and see the same around them, where they meet.
     """
 
     plane: tuple[int, ...]
     region: Region
+    read: Region
     window: Region
-
-    @property
-    def inner(self) -> tuple[slice, slice]:
-        """The region inside of the window."""
-        y, x = self.region.y0 - self.window.y0, self.region.x0 - self.window.x0
-        height, width = self.region.shape
-        return slice(y, y + height), slice(x, x + width)
+    grid: Grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +70,10 @@ class ChunkJob:
     Attributes
     ----------
     pixels
-        (H, W) float32 raw values of the window.
-    factor
-        Pixels on the grid of the first model per pixel of the image.
+        (H, W) float32 raw values of ``chunk.read``.
+    factors
+        Pixels on the grid of the first model per pixel of the image, along Y and X: sizes of whole grids
+        are whole numbers.
     limits
         Which raw values of the layer become 0 and 1.
     """
@@ -78,7 +82,7 @@ class ChunkJob:
     chunk: Chunk
     survey: Survey
     settings: LabelSettings
-    factor: float
+    factors: tuple[float, float]
     limits: IntensityRange
     report: RunReport
     title: str = "Labelling"
@@ -112,7 +116,7 @@ class LabelPlan:
 
     job: ImageJob
     survey: Survey
-    factor: float
+    factors: tuple[float, float]
     limits: IntensityRange
     report: RunReport
     chunks: tuple[Chunk, ...]
@@ -135,11 +139,11 @@ class LabelPlan:
         InputError
             If the image cannot be read.
         """
-        window = chunk.window
-        slices = slice(window.y0, window.y1), slice(window.x0, window.x1)
+        read = chunk.read
+        slices = slice(read.y0, read.y1), slice(read.x0, read.x1)
         pixels = self.job.image.plane(chunk.plane, self.job.settings.channel, slices)
         return ChunkJob(
-            pixels, chunk, self.survey, self.job.settings, self.factor, self.limits, self.report, self.job.title
+            pixels, chunk, self.survey, self.job.settings, self.factors, self.limits, self.report, self.job.title
         )
 
     def conclude(self, reports: Sequence[RunReport], seconds: float) -> RunReport:
@@ -194,25 +198,69 @@ class LabelPlan:
         )
 
 
-def cut(job: ImageJob, survey: Survey, factor: float) -> tuple[Chunk, ...]:
-    """Cut the region of a job into chunks of about equal size, plane after plane."""
-    tile = job.settings.tiles.tile or survey.tile
-    side = max(1, int(_TILES_PER_CHUNK * tile / factor))
-    halo = int(np.ceil(tile / 2 / factor))
-    region = job.whole_region
-    size = job.image.shape[-2:]
-    regions = [
-        Region(y0, x0, y1, x1)
-        for (y0, y1), (x0, x1) in itertools.product(
-            _spans(region.y0, region.y1, side), _spans(region.x0, region.x1, side)
-        )
-    ]
+def whole_factors(shape: tuple[int, int], factor: float) -> tuple[float, float]:
+    """The factors that make whole numbers of pixels of an image of a shape."""
+    height, width = shape
+    return max(1, round(height * factor)) / height, max(1, round(width * factor)) / width
+
+
+def cut(job: ImageJob, survey: Survey, factors: tuple[float, float]) -> tuple[Chunk, ...]:
+    """Cut the region of a job into blocks of tiles, plane after plane.
+
+    Raises
+    ------
+    InputError
+        If the tiles that the person asked for cannot be used.
+    """
+    first, shape, region = survey.models[0], job.image.shape[-2:], job.whole_region
+    tile, overlap, _ = sizes(job.settings.tiles, tile=first.tile, overlap=first.overlap, stride=first.stride)
+    whole = make_grid(
+        *(round(n * f) for n, f in zip(shape, factors, strict=True)), tile, overlap, first.stride
+    )
+    rows = _blocks(whole.rows, factors[0], region.y0, region.y1, shape[0])
+    columns = _blocks(whole.columns, factors[1], region.x0, region.x1, shape[1])
     return tuple(
-        Chunk(plane, one, one.grown(halo, *size)) for plane in job.plane_indices for one in regions
+        Chunk(
+            plane,
+            Region(row.inner[0], column.inner[0], row.inner[1], column.inner[1]),
+            Region(row.read[0], column.read[0], row.read[1], column.read[1]),
+            Region(row.window[0], column.window[0], row.window[1], column.window[1]),
+            Grid(row.axis, column.axis),
+        )
+        for plane in job.plane_indices
+        for row, column in itertools.product(rows, columns)
     )
 
 
-def _spans(start: int, stop: int, side: int) -> Iterator[tuple[int, int]]:
-    count = -(-(stop - start) // side)
-    edges = [start + round(i * (stop - start) / count) for i in range(count + 1)]
-    return itertools.pairwise(edges)
+@dataclass(frozen=True)
+class _Block:
+    """Neighbouring tiles along one axis; the fields are those of `Chunk` along it."""
+
+    inner: tuple[int, int]
+    read: tuple[int, int]
+    window: tuple[int, int]
+    axis: Axis
+
+
+def _blocks(axis: Axis, factor: float, start: int, stop: int, length: int) -> list[_Block]:
+    """Cut ``start`` .. ``stop`` pixels of an image, of `length` in all, along the tiles of its whole grid."""
+    # Neighbours meet in the middle of what they share.
+    meet = [(left + axis.tile + right) / 2 for left, right in itertools.pairwise(axis.starts)]
+    edges = [0, *(round(one / factor) for one in meet), length]
+    needed = [i for i in range(len(axis.starts)) if edges[i] < stop and edges[i + 1] > start]
+    count = -(-len(needed) // _TILES_PER_CHUNK)
+    # Room for the interpolation, and for the filter against aliasing where the model's grid is coarser.
+    margin = 2 + round(2 * max(1.0, 1 / factor))
+    blocks = []
+    for number in range(count):
+        own = needed[number * len(needed) // count : (number + 1) * len(needed) // count]
+        low, high = max(own[0] - _RING, 0), min(own[-1] + _RING, len(axis.starts) - 1)
+        window = max(axis.starts[low], 0), min(axis.starts[high] + axis.tile, axis.length)
+        starts = tuple(one - window[0] for one in axis.starts[low : high + 1])
+        read = (
+            max(int(window[0] / factor) - margin, 0),
+            min(int(np.ceil(window[1] / factor)) + margin, length),
+        )
+        inner = max(edges[own[0]], start), min(edges[own[-1] + 1], stop)
+        blocks.append(_Block(inner, read, window, Axis(window[1] - window[0], axis.tile, starts)))
+    return blocks

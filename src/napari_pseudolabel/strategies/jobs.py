@@ -11,7 +11,7 @@ from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image, intensity_range
 from napari_pseudolabel.models.cards import Modality
-from napari_pseudolabel.strategies.chunks import LabelPlan, cut
+from napari_pseudolabel.strategies.chunks import LabelPlan, cut, whole_factors
 from napari_pseudolabel.strategies.description import LabelSettings, PseudoLabel, Region, RunReport
 from napari_pseudolabel.strategies.survey import Survey, SurveyJob
 
@@ -150,7 +150,8 @@ class ImageJob:
             notes=(why,) if factor == 1.0 and why.startswith("The ") else (),
             seconds=0.0,
         )
-        return LabelPlan(self, survey, factor, limits, report, cut(self, survey, factor))
+        factors = whole_factors(self.image.shape[-2:], factor)
+        return LabelPlan(self, survey, factors, limits, report, cut(self, survey, factors))
 
     def run(self, control: Control, models: LoadedModels) -> PseudoLabel:
         """Do all chunks here, one after the other; an engine gives the same labels.

@@ -12,18 +12,30 @@ from napari_pseudolabel.strategies.description import ModelUse
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
 
-# Networks without attention do not tell the size of their training tiles.
-_DEFAULT_TILE = 128
+
+# What other families than our own are given.
+_SEGMENTER_TILE = 256
 
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """A model that takes part in a run."""
+    """A model that takes part in a run.
+
+    Attributes
+    ----------
+    tile, overlap
+        Its own tiles, in pixels on its grid.
+    stride
+        Sides of tiles are multiples of this.
+    """
 
     role: Literal["translator", "segmenter"]
     ref: str
     card: Card
     sha256: str
+    tile: int
+    overlap: int
+    stride: int = 1
 
     @property
     def use(self) -> ModelUse:
@@ -50,12 +62,6 @@ class Survey:
         """In the order in which an image meets them."""
         return tuple(model for model in (self.translator, self.segmenter) if model is not None)
 
-    @property
-    def tile(self) -> int:
-        """Side of the tiles in pixels on the grid of the first model."""
-        first = self.models[0].card.architecture
-        return int(first.get("image_size") or first.get("tile") or _DEFAULT_TILE)
-
 
 @dataclass(frozen=True)
 class SurveyJob:
@@ -72,16 +78,23 @@ class SurveyJob:
 
     def run(self, control: Control, models: LoadedModels) -> Survey:
         """Do the work; raises CheckpointError or InputError where a model cannot be used."""
+        from napari_pseudolabel.models.translators.translate import own_overlap, own_tile
+
         control.report(Progress(self.title, 0, 1))
-        found = []
+        translator = segmenter = None
         classes: tuple[LabelClass, ...] = ()
         if self.translator is not None:
-            translator = models.translator(self.translator)
-            found.append(ModelFacts("translator", self.translator, translator.card, translator.sha256))
+            model = models.translator(self.translator)
+            tile = own_tile(model.card)
+            translator = ModelFacts(
+                "translator", self.translator, model.card, model.sha256, tile, own_overlap(tile), model.stride
+            )
             control.check()
         if self.segmenter is not None:
-            segmenter = models.segmenter(self.segmenter)
-            found.append(ModelFacts("segmenter", self.segmenter, segmenter.card, segmenter.sha256))
-            classes = segmenter.classes
-        of = {one.role: one for one in found}
-        return Survey(of.get("translator"), of.get("segmenter"), classes)
+            judge = models.segmenter(self.segmenter)
+            tile = int(judge.card.architecture.get("tile", _SEGMENTER_TILE))
+            segmenter = ModelFacts(
+                "segmenter", self.segmenter, judge.card, judge.sha256, tile, tile // 4
+            )
+            classes = judge.classes
+        return Survey(translator, segmenter, classes)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.tiling.noise import PositionNoise
     from napari_pseudolabel.tiling.runner import blend_tiles, crop, home_of_planes, pad, run_tiles
     from napari_pseudolabel.tiling.seams import seam_ratio
-    from napari_pseudolabel.tiling.settings import Plan, TileSettings, make_plan
+    from napari_pseudolabel.tiling.settings import Plan, TileSettings, make_plan, sizes
     from napari_pseudolabel.tiling.window import Window
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "pick_device",
     "run_tiles",
     "seam_ratio",
+    "sizes",
     "with_back_off",
 ]
 
@@ -46,7 +47,7 @@ _MODULES = {
     "noise": ("PositionNoise",),
     "runner": ("blend_tiles", "crop", "home_of_planes", "pad", "run_tiles"),
     "seams": ("seam_ratio",),
-    "settings": ("Plan", "TileSettings", "make_plan"),
+    "settings": ("Plan", "TileSettings", "make_plan", "sizes"),
     "window": ("Window",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

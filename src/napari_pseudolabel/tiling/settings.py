@@ -48,6 +48,36 @@ class Plan:
     notes: tuple[str, ...] = ()
 
 
+def sizes(
+    settings: TileSettings, *, tile: int, overlap: int | None = None, stride: int = 1
+) -> tuple[int, int, tuple[str, ...]]:
+    """Side and overlap of the tiles for one model, and notes for the person; parameters as in `make_plan`.
+
+    Raises
+    ------
+    InputError
+        If a number is out of range.
+    """
+    wanted = tile if settings.tile is None else settings.tile
+    if wanted < 1:
+        raise InputError(f"A tile of {wanted} pixels is too small; use {tile}, the model's own.")
+    side = -(-wanted // stride) * stride
+    notes = []
+    if settings.tile is not None and side != wanted:
+        notes.append(f"The model's tiles are multiples of {stride} pixels: used {side}, not {wanted}.")
+    if settings.overlap is not None:
+        shared = settings.overlap
+    elif overlap is not None and settings.tile is None:
+        shared = overlap
+    else:
+        shared = side // 4
+    if not 0 <= shared <= side // 2:
+        raise InputError(
+            f"An overlap of {shared} pixels does not fit tiles of {side}; use 0 to {side // 2} pixels."
+        )
+    return side, shared, tuple(notes)
+
+
 def make_plan(settings: TileSettings, *, tile: int, overlap: int | None = None, stride: int = 1) -> Plan:
     """Turn settings into a plan for one model.
 
@@ -72,27 +102,11 @@ def make_plan(settings: TileSettings, *, tile: int, overlap: int | None = None, 
     # Settings are values that windows and other machines make; only whoever computes needs torch.
     from napari_pseudolabel.tiling.devices import pick_device
 
-    notes = []
-    wanted = tile if settings.tile is None else settings.tile
-    if wanted < 1:
-        raise InputError(f"A tile of {wanted} pixels is too small; use {tile}, the model's own.")
-    side = -(-wanted // stride) * stride
-    if settings.tile is not None and side != wanted:
-        notes.append(f"The model's tiles are multiples of {stride} pixels: used {side}, not {wanted}.")
-    if settings.overlap is not None:
-        shared = settings.overlap
-    elif overlap is not None and settings.tile is None:
-        shared = overlap
-    else:
-        shared = side // 4
-    if not 0 <= shared <= side // 2:
-        raise InputError(
-            f"An overlap of {shared} pixels does not fit tiles of {side}; use 0 to {side // 2} pixels."
-        )
+    side, shared, notes = sizes(settings, tile=tile, overlap=overlap, stride=stride)
     device = pick_device(settings.device)
     batch = settings.batch
     if batch is None:
         batch = min(max(_BATCH_PIXELS[device.type] // side**2, 1), _LARGEST_BATCH)
     if batch < 1:
         raise InputError(f"A batch of {batch} tiles is too small; use 1 or more.")
-    return Plan(side, shared, batch, device, tuple(notes))
+    return Plan(side, shared, batch, device, notes)

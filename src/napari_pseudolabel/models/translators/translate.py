@@ -92,6 +92,16 @@ class Translation:
     notes: tuple[str, ...] = ()
 
 
+def own_tile(card: Card) -> int:
+    """Side of the tiles that a translator was trained on; of those that do not care, one that suits them."""
+    return int(card.architecture.get("image_size") or _DEFAULT_TILE)
+
+
+def own_overlap(tile: int) -> int:
+    """Pixels that neighbouring tiles share unless the person says otherwise."""
+    return 3 * tile // 8
+
+
 def translate(
     translator: TileTranslator,
     plane: NDArray[np.floating],
@@ -101,6 +111,7 @@ def translate(
     origin: tuple[int, int] = (0, 0),
     mode: Mode = "joint",
     settings: TileSettings = TileSettings(),
+    grid: Grid | None = None,
     limits: KnownLimits | None = None,
     control: Control = Control(),
 ) -> Translation:
@@ -125,6 +136,10 @@ def translate(
     settings
         Tile, overlap, batch and device; by default the tile is that of the training and three eighths of it
         overlap. With a quarter, seams could be measured on single images (docs/benchmarks.md).
+    grid
+        Where the tiles lie, for a part of a larger image whose neighbours shall have the same tiles where they
+        meet; by default they are laid out for the plane alone, as they are with smaller tiles after running
+        out of memory.
     limits
         Remembers what fitted into memory, between calls.
     control
@@ -155,15 +170,16 @@ def translate(
     if samples < 1:
         raise InputError(f"{samples} samples cannot be drawn; ask for 1 or more.")
     training_size = translator.card.architecture.get("image_size")
-    tile = training_size or _DEFAULT_TILE
-    plan = make_plan(settings, tile=tile, overlap=3 * tile // 8, stride=translator.stride)
+    tile = own_tile(translator.card)
+    plan = make_plan(settings, tile=tile, overlap=own_overlap(tile), stride=translator.stride)
     notes = []
     if samples > 1 and not translator.diffusive:
         notes.append("This translator always gives the same answer: one sample was computed.")
         samples = 1
 
     def attempt(plan: Plan) -> NDArray[np.float32]:
-        job = _Job(translator.to(plan.device), source, plan, seed, origin)
+        given = grid if grid is not None and grid.tile == (plan.tile, plan.tile) else None
+        job = _Job(translator.to(plan.device), source, plan, seed, origin, given)
         stage = control.stage("Translating", samples * job.units)
         return np.stack([job.run(sample, mode, stage) for sample in range(samples)])
 
@@ -194,7 +210,13 @@ class _Job:
     """One plane with one translator on one plan."""
 
     def __init__(
-        self, translator: TileTranslator, source: Tensor, plan: Plan, seed: int, origin: tuple[int, int]
+        self,
+        translator: TileTranslator,
+        source: Tensor,
+        plan: Plan,
+        seed: int,
+        origin: tuple[int, int],
+        grid: Grid | None,
     ) -> None:
         self.network = translator.network
         self.source = source
@@ -202,7 +224,7 @@ class _Job:
         self.seed = seed
         self.origin = origin
         height, width = source.shape[1:]
-        self.grid: Grid = make_grid(height, width, plan.tile, plan.overlap, translator.stride)
+        self.grid = grid or make_grid(height, width, plan.tile, plan.overlap, translator.stride)
         self.window = Window.of(self.grid)
         self.schedule: Schedule | None = None
         self.latent_size = 0
