@@ -129,6 +129,78 @@ def test_the_corrections_of_a_layer_are_found_again_and_copied_with_it():
     assert not corrections.mask[8, 8]
 
 
+def test_what_is_confirmed_is_touched_and_not_filled():
+    layer, corrections = tracked()
+    predict(corrections, 1)
+    corrections.confirm((), (slice(2, 5), slice(3, 7)))
+    assert corrections.share_confirmed() == pytest.approx(12 / 144)
+    assert corrections.share() == 0
+    np.testing.assert_array_equal(corrections.touched, corrections.confirmed)
+    assert predict(corrections, 2) == 132
+    assert (layer.data[2:5, 3:7] == 1).all()
+    corrections.unconfirm((), (slice(2, 5), slice(3, 7)))
+    assert not corrections.touched.any()
+    assert predict(corrections, 2) == 12
+
+
+def test_painting_in_a_confirmed_region_leaves_it_confirmed():
+    layer, corrections = tracked()
+    corrections.confirm((), WHOLE)
+    paint(layer, (3, 4), 2)
+    assert corrections.confirmed.all()
+    layer.undo()
+    assert corrections.confirmed.all()
+    corrections.unconfirm((), WHOLE)
+    layer.redo()
+    np.testing.assert_array_equal(corrections.touched, corrections.mask)
+    assert corrections.mask.sum() == 1
+
+
+def test_a_confirmation_rests_while_an_undo_shows_other_labels():
+    layer, corrections = tracked()
+    predict(corrections, 1)
+    corrections.confirm((), (slice(0, 2), slice(0, 12)))
+    layer.undo()
+    assert not corrections.confirmed.any()
+    assert not corrections.touched.any()
+    assert corrections.share() == 0
+    layer.redo()
+    assert corrections.confirmed.sum() == 24
+
+
+def test_confirmation_is_for_one_plane_of_a_stack_and_travels_with_copies():
+    layer, corrections = tracked((3, 12, 12))
+    corrections.confirm((1,), (slice(0, 4), slice(0, 4)))
+    assert [plane.sum() for plane in corrections.confirmed] == [0, 16, 0]
+    data, attributes, _ = copy.deepcopy(layer.as_layer_data_tuple())
+    copied = attributes["metadata"][CORRECTIONS_KEY]
+    assert copied.share_confirmed() == pytest.approx(16 / 432)
+    duplicate = Corrections.of(Labels(data, **attributes))
+    np.testing.assert_array_equal(duplicate.confirmed, corrections.confirmed)
+
+
+def test_a_change_without_event_is_found_where_a_prediction_comes():
+    layer, corrections = tracked()
+    layer.data[2, 2] = 7
+    layer.data[10, 10] = 7
+    corrections.fill([()], (slice(0, 5), slice(0, 5)), np.ones((1, 5, 5), np.uint8))
+    assert layer.data[2, 2] == 7
+    assert corrections.touched[10, 10]
+
+
+def test_undo_of_the_older_of_two_predictions_is_no_correction():
+    layer, corrections = tracked((300, 20))
+    corrections.fill([()], (slice(0, 300), slice(0, 20)), np.ones((1, 300, 20), np.uint8))
+    corrections.fill([()], (slice(250, 290), slice(5, 15)), np.full((1, 40, 10), 2, np.uint8))
+    layer.undo()
+    layer.undo()
+    assert not layer.data.any()
+    assert corrections.share() == 0
+    layer.data[280, 2] = 2  # one of the predictions said so, but not here
+    assert corrections.touched[280, 2]
+    assert corrections.touched.sum() == 1
+
+
 def test_new_data_of_another_shape_starts_afresh():
     layer, _ = tracked()
     paint(layer, (3, 4), 2)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_pseudolabel.strategies import Region
-from napari_pseudolabel.viewer import KEY, content_of, find, image_of, push
+from napari_pseudolabel.viewer import KEY, Corrections, content_of, find, image_of, push
 
 AFFINE = np.array([[1.1, 0.1, 3], [-0.2, 0.9, 4], [0, 0, 1.0]])
 PLACEMENT = {
@@ -108,6 +108,9 @@ def test_painting_survives_and_is_counted_in_the_provenance(viewer, source, resu
     assert labels.data.sum() == 2
     provenance = content_of(viewer, labels).provenance
     assert provenance["share_corrected"] == pytest.approx(1 / 192)
+    assert provenance["share_confirmed"] == 0
+    Corrections.of(labels).confirm((), (slice(0, 6), slice(0, 16)))
+    assert content_of(viewer, labels).provenance["share_confirmed"] == pytest.approx(0.5)
     assert provenance["seed"] == 7
     assert provenance["models"][0]["name"] == "sem-to-tem"
 
@@ -153,3 +156,14 @@ def test_a_deleted_layer_is_made_again(viewer, source, result):
     viewer.layers.remove(first.labels)
     assert find(viewer, source, "labels") is None
     assert push(viewer, source, result(np.ones((1, 12, 16)))).labels is not first.labels
+
+
+def test_another_number_of_channels_makes_other_layers_once(viewer, result):
+    source = viewer.add_image(np.zeros((3, 12, 16)))
+    stack = push(viewer, source, result(np.ones((1, 12, 16)), planes=((0,),))).labels
+    image = image_of(source, channel_axis=0)
+    first = push(viewer, source, result(np.ones((1, 12, 16))), image=image).labels
+    second = push(viewer, source, result(np.full((1, 12, 16), 2)), image=image).labels
+    assert stack.data.shape == (3, 12, 16)
+    assert first is second
+    assert (first.data == 2).all()

@@ -3,7 +3,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from napari.components import ViewerModel
 from qtpy.QtWidgets import QApplication
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.engine import Runner
+from napari_pseudolabel.engine import Handle, Listener
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality
+from napari_pseudolabel.errors import Cancelled
 from napari_pseudolabel.strategies import LabelJob, PseudoLabel, Region, RunReport
 from napari_pseudolabel.widgets.common.remembered import Remembered
+from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.pseudo_label import tasks
 from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
 from napari_pseudolabel.widgets.pseudo_label.controller import PseudoLabelController
@@ -65,15 +68,24 @@ class Script:
     error: Exception | None = None
     label: int = 1
     notes: tuple[str, ...] = ()
+    halves: bool = False
 
-    def run(self, job: LabelJob, control: Control, models: Any) -> PseudoLabel:
+    def parts(self, job: LabelJob, control: Control) -> Iterator[PseudoLabel]:
+        """What the engine hands out, chunk by chunk; the last one waits for the gate."""
         self.jobs.append(job)
         stage = control.stage("Translating", 1000)
+        whole = self.answer(job)
+        middle = whole.region.shape[0] // 2
+        if self.halves:
+            yield _rows(whole, 0, middle)
         while not self.gate.is_set():
             time.sleep(0.002)
             stage.advance()
         if self.error is not None:
             raise self.error
+        yield _rows(whole, middle, whole.region.shape[0]) if self.halves else whole
+
+    def answer(self, job: LabelJob) -> PseudoLabel:
         height, width = job.image.shape[-2:]
         region = job.region or Region(0, 0, height, width)
         planes = tuple(job.image.planes()) if job.planes is None else job.planes
@@ -99,22 +111,89 @@ class Script:
         return PseudoLabel(labels, confidence, confidence, None, CLASSES, region, planes, report)
 
 
+def _rows(whole: PseudoLabel, first: int, last: int) -> PseudoLabel:
+    """Some rows of a result."""
+    region = whole.region
+    part = Region(region.y0 + first, region.x0, region.y0 + last, region.x1)
+    arrays = {name: getattr(whole, name)[:, first:last] for name in ("labels", "confidence", "translation")}
+    return replace(whole, region=part, **arrays)
+
+
+class ThreadEngine:
+    """An engine in a thread of this process, so that models and jobs can be replaced by a script."""
+
+    def __init__(self, script: Script | None = None) -> None:
+        self._script = script
+        self._pool = ThreadPoolExecutor(1, "pseudolabel")
+        self._handles: list[Handle] = []
+        self.lanes: list[str] = []
+        self.focus: list[Any] = []
+
+    def warm(self) -> None:
+        pass
+
+    @property
+    def busy(self) -> bool:
+        return any(handle.running for handle in self._handles)
+
+    def submit(self, job: Any, lane: str = "label", listener: Listener = Listener()) -> Handle:
+        self.lanes.append(lane)
+        handle = Handle("scripted", listener, lambda _: None)
+        handle.look_at = self.focus.append  # type: ignore[method-assign]
+        self._handles.append(handle)
+        control = Control(
+            listener.progress,
+            lambda: handle.cancelled,
+            listener.told,
+            lambda: handle.wish if handle.wish in ("pause", "finish") else "run",  # type: ignore[return-value]
+        )
+        self._pool.submit(self._run, job, handle, control)
+        return handle
+
+    def _run(self, job: Any, handle: Handle, control: Control) -> None:
+        try:
+            control.check()
+            if isinstance(job, LabelJob) and self._script is not None:
+                for part in self._script.parts(job, control):
+                    handle.listener.part(part)
+                result: Any = part.report
+            else:
+                result = job.run(control, None)
+            if handle.cancelled:
+                raise Cancelled
+        except Exception as error:
+            handle.listener.error(error)
+            handle.outcome.set_exception(error)
+        else:
+            handle.listener.done(result)
+            handle.outcome.set_result(result)
+
+    def shutdown(self, timeout: float = 10.0) -> bool:
+        for handle in self._handles:
+            handle.cancel()
+        self._pool.shutdown(wait=False)
+        return all(handle.wait(timeout) for handle in self._handles)
+
+
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Script:
-    """Replaces models and their files; everything else, the engine included, is real."""
+    """Replaces models and their files."""
     one = Script()
     one.gate.set()
-    monkeypatch.setattr(LabelJob, "run", _bound(one))
-    found = tasks.Found(MODELS, (("auto", "Automatic (CPU)"), ("cpu", "CPU")))
-    monkeypatch.setattr(tasks.FindModels, "run", lambda self, control, models: found)
+    monkeypatch.setattr("napari_pseudolabel.widgets.common.session.make_engine", lambda: ThreadEngine(one))
+    monkeypatch.setattr(tasks.FindModels, "run", lambda self, control, models: MODELS)
+    monkeypatch.setattr(
+        tasks.FindDevices,
+        "run",
+        lambda self, control, models: (("auto", "Automatic (CPU)"), ("cpu", "CPU")),
+    )
     return one
 
 
-def _bound(script: Script) -> Callable[..., PseudoLabel]:
-    def run(job: LabelJob, control: Control, models: Any) -> PseudoLabel:
-        return script.run(job, control, models)
-
-    return run
+@pytest.fixture
+def session(script: Script) -> Session:
+    """What docks share, with an engine in this process."""
+    return Session(lambda: ThreadEngine(script))
 
 
 @pytest.fixture
@@ -145,12 +224,12 @@ def viewer() -> ViewerModel:
 
 @pytest.fixture
 def dock(
-    qtbot: Any, viewer: ViewerModel, script: Script, remembered: Remembered
+    qtbot: Any, viewer: ViewerModel, script: Script, session: Session, remembered: Remembered
 ) -> Iterator[PseudoLabelController]:
     """A dock on a viewer without a window, ready to run."""
     view = PseudoLabelView()
     qtbot.addWidget(view)
-    controller = PseudoLabelController(viewer, view, make_runner=Runner, remembered=remembered)
+    controller = PseudoLabelController(viewer, view, holder=session, remembered=remembered)
     controller.start()
     qtbot.waitUntil(lambda: not controller.models.loading, timeout=20000)
     yield controller

@@ -95,13 +95,37 @@ def test_hiding_the_dock_lets_the_work_go_on(window, script, qtbot):
     assert find(window, window.layers["sem_12"], "labels") is not None
 
 
-def test_closing_the_viewer_in_the_middle_of_a_run_leaves_no_thread(make_napari_viewer, script, qtbot):
+def test_closing_the_viewer_in_the_middle_of_a_run_asks_and_leaves_no_thread(
+    make_napari_viewer, script, qtbot, monkeypatch
+):
+    asked, answers = [], [False, True]
+
+    def ask(window, sentence):
+        asked.append(sentence)
+        return answers.pop(0)
+
+    monkeypatch.setattr("napari_pseudolabel.widgets.common.quitting.ask", ask)
     viewer = make_napari_viewer(show=True)
     viewer.add_image(np.zeros((80, 90)), name="sem_12", metadata={"modality": "SEM"})
     _, widget = opened(viewer, qtbot)
     script.gate.clear()
     widget.view.run_button.click()
     qtbot.waitUntil(lambda: bool(script.jobs), timeout=5000)
+    window = widget.window()
+    window.close()
+    assert window.isVisible()
+    assert widget.controller.busy
+    viewer.close()
+    QApplication.processEvents()
+    assert [sentence.split(" is still")[0] for sentence in asked] == ["Labelling sem_12"] * 2
+    qtbot.waitUntil(lambda: not ours(), timeout=5000)
+
+
+def test_closing_an_idle_window_does_not_ask(make_napari_viewer, script, qtbot, monkeypatch):
+    monkeypatch.setattr("napari_pseudolabel.widgets.common.quitting.ask", lambda *_: 1 / 0)
+    viewer = make_napari_viewer(show=True)
+    viewer.add_image(np.zeros((80, 90)), name="sem_12", metadata={"modality": "SEM"})
+    opened(viewer, qtbot)
     viewer.close()
     QApplication.processEvents()
     qtbot.waitUntil(lambda: not ours(), timeout=5000)

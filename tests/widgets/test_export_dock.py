@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_pseudolabel.engine import Runner
 from napari_pseudolabel.export import read_sidecar
 from napari_pseudolabel.imaging import read
 from napari_pseudolabel.strategies import LabelJob
@@ -17,11 +16,10 @@ from napari_pseudolabel.widgets.export.view import ExportView
 @pytest.fixture
 def labels(viewer, script):
     """Pseudo labels of the image, corrected in one pixel."""
-    from napari_pseudolabel.control import Control
     from napari_pseudolabel.viewer import image_of
 
     source = viewer.layers["sem_12"]
-    result = LabelJob(image_of(source), translator="t", segmenter="s").run(Control(), None)
+    result = script.answer(LabelJob(image_of(source), translator="t", segmenter="s"))
     layer = push(viewer, source, result).labels
     layer.brush_size = 1
     layer.paint((3, 3), 2)
@@ -29,10 +27,10 @@ def labels(viewer, script):
 
 
 @pytest.fixture
-def dock(qtbot, viewer, remembered):
+def dock(qtbot, viewer, session, remembered):
     view = ExportView()
     qtbot.addWidget(view)
-    controller = ExportController(viewer, view, make_runner=Runner, remembered=remembered)
+    controller = ExportController(viewer, view, holder=session, remembered=remembered)
     controller.start()
     yield controller
     assert controller.shutdown()

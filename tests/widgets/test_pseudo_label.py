@@ -35,7 +35,7 @@ def test_a_person_who_only_presses_the_main_button_gets_labels(dock, viewer, scr
     finish(qtbot, dock)
     assert (labels(viewer).data[20:] == 1).all()
     assert viewer.layers.selection.active is labels(viewer)
-    assert "1 axon and 0 myelin objects" in status(dock)
+    qtbot.waitUntil(lambda: "1 axon and 0 myelin objects" in status(dock), timeout=10000)
     assert "Mean confidence 0.75" in status(dock)
     (job,) = script.jobs
     assert job.region is None
@@ -125,6 +125,57 @@ def test_cancel_changes_nothing_and_the_dock_can_be_used_again(dock, viewer, scr
     dock.view.run_button.click()
     finish(qtbot, dock)
     assert labels(viewer) is not None
+
+
+def test_parts_appear_as_they_come_and_a_cancel_keeps_them_as_one_undo_step(dock, viewer, script, qtbot):
+    script.halves = True
+    script.gate.clear()
+    dock.view.run_button.click()
+    qtbot.waitUntil(lambda: labels(viewer) is not None, timeout=5000)
+    assert dock.busy
+    dock.view.cancel_button.click()
+    finish(qtbot, dock)
+    assert "Stopped" in status(dock)
+    confidence = find(viewer, viewer.layers["sem_12"], "confidence").data
+    assert np.isfinite(confidence[:20]).all()
+    assert np.isnan(confidence[20:]).all()
+    assert dock.view.run_button.isEnabled()
+    script.gate.set()
+    dock.view.run_button.click()
+    finish(qtbot, dock)
+    assert (labels(viewer).data[20:] == 1).all()
+    labels(viewer).undo()
+    assert not labels(viewer).data.any()
+
+
+def test_the_engine_hears_where_the_person_looks(dock, viewer, script, session, qtbot):
+    script.gate.clear()
+    dock.view.run_button.click()
+    qtbot.waitUntil(lambda: bool(session._engine.focus), timeout=5000)
+    assert (session._engine.focus[-1].y, session._engine.focus[-1].x) == (20, 30)
+    script.gate.set()
+    finish(qtbot, dock)
+
+
+def test_a_notice_of_the_engine_is_shown(dock, script, qtbot):
+    script.gate.clear()
+    dock.view.run_button.click()
+    qtbot.waitUntil(lambda: bool(script.jobs), timeout=5000)
+    dock._background.noticed.emit(dock._running.number, "A worker process ended unexpectedly.")
+    assert "ended unexpectedly" in status(dock)
+    script.gate.set()
+    finish(qtbot, dock)
+
+
+def test_a_better_segmenter_of_another_dock_is_used(dock, tmp_path, monkeypatch, qtbot):
+    entry = dock.models.chosen("segmenter")
+    better = tmp_path / "better.safetensors"
+    better.write_bytes(b"weights")
+    found = ModelEntry(str(better), "better", "segmenter", entry.card)
+    monkeypatch.setattr(tasks.InspectModel, "run", lambda self, control, models: found)
+    dock.use_segmenter(str(better))
+    qtbot.waitUntil(lambda: dock.models.chosen("segmenter") == found, timeout=5000)
+    assert dock.view.choice().segmenter == str(better)
 
 
 def test_an_error_is_a_sentence_and_no_button_is_dead_afterwards(dock, script, qtbot):

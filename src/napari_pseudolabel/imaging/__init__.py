@@ -33,7 +33,13 @@ __all__ = [
     "resample_to",
 ]
 
-_LATE = {"read": "reading", "labels_to": "resampling", "resample": "resampling", "resample_part": "resampling", "resample_to": "resampling"}
+_LATE = {
+    "read": "reading",
+    "labels_to": "resampling",
+    "resample": "resampling",
+    "resample_part": "resampling",
+    "resample_to": "resampling",
+}
 
 
 def __getattr__(name: str) -> Any:

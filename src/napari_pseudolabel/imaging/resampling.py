@@ -94,7 +94,12 @@ def resample_part(
     begin = tuple(start)
     if factors == (1.0, 1.0) and all(float(one).is_integer() for one in begin):
         y, x = (int(wanted - have) for wanted, have in zip(target_start, begin, strict=True))
-        inside = y >= 0 and x >= 0 and y + target_shape[0] <= known.shape[-2] and x + target_shape[1] <= known.shape[-1]
+        inside = (
+            y >= 0
+            and x >= 0
+            and y + target_shape[0] <= known.shape[-2]
+            and x + target_shape[1] <= known.shape[-1]
+        )
         if inside:
             return known[..., y : y + target_shape[0], x : x + target_shape[1]]
     sigma = [max(0.0, (1 / factor - 1) / 2) for factor in factors]

@@ -174,9 +174,12 @@ def label_chunk(job: ChunkJob, control: Control, models: LoadedModels) -> Pseudo
         labels, confidence = found.labels, found.confidence
         report = replace(report, agreement=found.agreement)
     return PseudoLabel(
-        *(None if part is None else part[None] for part in (labels, confidence, mean, spread)),
-        facts.classes,
-        region,
-        (chunk.plane,),
-        report,
+        labels=None if labels is None else labels[None],
+        confidence=None if confidence is None else confidence[None],
+        translation=None if mean is None else mean[None],
+        spread=None if spread is None else spread[None],
+        classes=facts.classes,
+        region=region,
+        planes=(chunk.plane,),
+        report=report,
     )

@@ -143,7 +143,14 @@ class LabelPlan:
         slices = slice(read.y0, read.y1), slice(read.x0, read.x1)
         pixels = self.job.image.plane(chunk.plane, self.job.settings.channel, slices)
         return ChunkJob(
-            pixels, chunk, self.survey, self.job.settings, self.factors, self.limits, self.report, self.job.title
+            pixels,
+            chunk,
+            self.survey,
+            self.job.settings,
+            self.factors,
+            self.limits,
+            self.report,
+            self.job.title,
         )
 
     def conclude(self, reports: Sequence[RunReport], seconds: float) -> RunReport:
@@ -198,9 +205,9 @@ class LabelPlan:
         )
 
 
-def whole_factors(shape: tuple[int, int], factor: float) -> tuple[float, float]:
-    """The factors that make whole numbers of pixels of an image of a shape."""
-    height, width = shape
+def whole_factors(shape: Sequence[int], factor: float) -> tuple[float, float]:
+    """The factors that make whole numbers of pixels of an image of a shape (..., Y, X)."""
+    height, width = shape[-2:]
     return max(1, round(height * factor)) / height, max(1, round(width * factor)) / width
 
 
@@ -214,9 +221,8 @@ def cut(job: ImageJob, survey: Survey, factors: tuple[float, float]) -> tuple[Ch
     """
     first, shape, region = survey.models[0], job.image.shape[-2:], job.whole_region
     tile, overlap, _ = sizes(job.settings.tiles, tile=first.tile, overlap=first.overlap, stride=first.stride)
-    whole = make_grid(
-        *(round(n * f) for n, f in zip(shape, factors, strict=True)), tile, overlap, first.stride
-    )
+    height, width = (round(pixels * factor) for pixels, factor in zip(shape, factors, strict=True))
+    whole = make_grid(height, width, tile, overlap, first.stride)
     rows = _blocks(whole.rows, factors[0], region.y0, region.y1, shape[0])
     columns = _blocks(whole.columns, factors[1], region.x0, region.x1, shape[1])
     return tuple(

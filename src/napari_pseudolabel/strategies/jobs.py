@@ -150,7 +150,7 @@ class ImageJob:
             notes=(why,) if factor == 1.0 and why.startswith("The ") else (),
             seconds=0.0,
         )
-        factors = whole_factors(self.image.shape[-2:], factor)
+        factors = whole_factors(self.image.shape, factor)
         return LabelPlan(self, survey, factors, limits, report, cut(self, survey, factors))
 
     def run(self, control: Control, models: LoadedModels) -> PseudoLabel:

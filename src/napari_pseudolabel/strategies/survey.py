@@ -93,8 +93,6 @@ class SurveyJob:
         if self.segmenter is not None:
             judge = models.segmenter(self.segmenter)
             tile = int(judge.card.architecture.get("tile", _SEGMENTER_TILE))
-            segmenter = ModelFacts(
-                "segmenter", self.segmenter, judge.card, judge.sha256, tile, tile // 4
-            )
+            segmenter = ModelFacts("segmenter", self.segmenter, judge.card, judge.sha256, tile, tile // 4)
             classes = judge.classes
         return Survey(translator, segmenter, classes)

@@ -3,7 +3,9 @@
 from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.viewer.exporting import ExportContent, content_from, content_of
 from napari_pseudolabel.viewer.images import image_of, placement_of, possible_channel_axis
-from napari_pseudolabel.viewer.pushing import PushedLayers, push
+from napari_pseudolabel.viewer.known import known_planes, plane_key, source_of
+from napari_pseudolabel.viewer.preview import accept_preview, drop_preview, show_preview
+from napari_pseudolabel.viewer.pushing import push
 from napari_pseudolabel.viewer.records import KEY, find, is_ours, record_of, source_layer
 from napari_pseudolabel.viewer.regions import (
     current_plane,
@@ -12,25 +14,33 @@ from napari_pseudolabel.viewer.regions import (
     shape_region,
     visible_region,
 )
+from napari_pseudolabel.viewer.streaming import PushedLayers, Stream
 
 __all__ = [
     "KEY",
     "Corrections",
     "ExportContent",
     "PushedLayers",
+    "Stream",
+    "accept_preview",
     "content_from",
     "content_of",
     "current_plane",
     "drawn_shapes",
+    "drop_preview",
     "find",
     "image_of",
     "is_ours",
+    "known_planes",
     "middle_of",
     "placement_of",
+    "plane_key",
     "possible_channel_axis",
     "push",
     "record_of",
     "shape_region",
+    "show_preview",
     "source_layer",
+    "source_of",
     "visible_region",
 ]

@@ -33,8 +33,8 @@ class ExportContent:
     classes
         Empty for labels that the plugin did not make.
     provenance
-        Of the last run, with all runs that the labels still show and the share a person corrected;
-        empty for labels that the plugin did not make.
+        Of the last run, with all runs that the labels still show and the shares that a person corrected
+        and confirmed; empty for labels that the plugin did not make.
     confidence
         Same shape, NaN where nothing was predicted; None if there is none.
     """
@@ -99,8 +99,9 @@ def content_from(data: Any, attributes: Mapping[str, Any]) -> ExportContent:
 
 def _provenance(record: dict[str, Any] | None, corrections: Any) -> dict[str, Any]:
     runs = list((record or {}).get("runs", ()))
-    share = corrections.share() if isinstance(corrections, Corrections) else None
-    fields: dict[str, Any] = {} if share is None else {"share_corrected": share}
+    fields: dict[str, Any] = {}
+    if isinstance(corrections, Corrections):
+        fields = {"share_corrected": corrections.share(), "share_confirmed": corrections.share_confirmed()}
     if runs:
         fields |= runs[-1]
     if len(runs) > 1:

@@ -6,7 +6,7 @@ metadata of its original but has another id, so it counts as the person's own la
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_pseudolabel.models.cards import LabelClass
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-    from napari_pseudolabel.strategies import PseudoLabel
+    from napari_pseudolabel.strategies import Region, RunReport
 
 KEY = "napari_pseudolabel"
-Role = Literal["labels", "confidence", "translation"]
+Role = Literal["labels", "confidence", "translation", "preview"]
+# Of what a run makes.
 ROLES: tuple[Role, ...] = ("labels", "translation", "confidence")
 
 
@@ -46,13 +47,26 @@ def is_ours(layer: Layer) -> bool:
     return record is not None and record.get("uid") == str(layer.unique_id)
 
 
-def find(viewer: ViewerModel, source: Layer, role: Role) -> Layer | None:
-    """The layer of a role that the plugin made for a source layer, None if it is gone."""
+def find(
+    viewer: ViewerModel, source: Layer, role: Role, shape: tuple[int, ...] | None = None
+) -> Layer | None:
+    """The layer of a role that the plugin made for a source layer, None if it is gone.
+
+    Parameters
+    ----------
+    shape
+        Of its data; layers of another shape, made with other channels, do not count.
+    """
     wanted = str(source.unique_id)
     for layer in viewer.layers:
         if is_ours(layer):
             record = record_of(layer)
-            if record and record["role"] == role and record["source"]["uid"] == wanted:
+            if (
+                record
+                and record["role"] == role
+                and record["source"]["uid"] == wanted
+                and shape in (None, layer.data.shape)
+            ):
                 return layer
     return None
 
@@ -64,26 +78,46 @@ def source_layer(viewer: ViewerModel, layer: Layer) -> Layer | None:
     return next((one for one in viewer.layers if str(one.unique_id) == uid), None)
 
 
-def write_record(layer: Layer, role: Role, source: Layer, result: PseudoLabel) -> None:
-    """Note in the metadata of a layer that `result` was written into it.
-
-    Runs on parts of the image add up; those whose pixels were all written again are forgotten.
-    """
-    region = result.region
-    run = {
-        **result.report.provenance(),
-        "region": [region.y0, region.x0, region.y1, region.x1],
-        "planes": [list(index) for index in result.planes],
-    }
-    before = (record_of(layer) or {}).get("runs", []) if is_ours(layer) else []
+def write_record(layer: Layer, role: Role, source: Layer, classes: Sequence[LabelClass]) -> None:
+    """Note in the metadata of a layer what the plugin made it for; runs that are noted there stay."""
+    runs = (record_of(layer) or {}).get("runs", []) if is_ours(layer) else []
     layer.metadata[KEY] = {
         "version": 1,
         "uid": str(layer.unique_id),
         "role": role,
         "source": {"uid": str(source.unique_id), "name": source.name, "path": source_path(source)},
-        "classes": [one.model_dump() for one in result.classes],
-        "runs": [*(old for old in before if not _covers(run, old)), run],
+        "classes": [one.model_dump() for one in classes],
+        "runs": runs,
     }
+
+
+def add_run(
+    layer: Layer,
+    report: RunReport,
+    region: Region,
+    planes: Sequence[tuple[int, ...]],
+    *,
+    complete: bool = True,
+) -> None:
+    """Note in the record of a layer that a run wrote into it.
+
+    Runs on parts of the image add up; those whose pixels were all written again are forgotten.
+
+    Parameters
+    ----------
+    complete
+        False for a run that was ended before all of the region was reached; nothing is forgotten then.
+    """
+    run = {
+        **report.provenance(),
+        "region": [region.y0, region.x0, region.y1, region.x1],
+        "planes": [list(index) for index in planes],
+    }
+    if not complete:
+        run["complete"] = False
+    record = layer.metadata[KEY]
+    kept = [old for old in record["runs"] if not (complete and _covers(run, old))]
+    layer.metadata[KEY] = {**record, "runs": [*kept, run]}
 
 
 def _covers(new: dict[str, Any], old: dict[str, Any]) -> bool:

@@ -1,7 +1,27 @@
-"""What is on disk: files and folders that appear complete or not at all."""
+"""What is on disk: files and folders that appear complete or not at all, and the folder of one labelling effort."""
 
 from __future__ import annotations
 
-from napari_pseudolabel.workspace.atomic import atomic_file, atomic_files, atomic_folder, write_text
+from napari_pseudolabel.workspace.atomic import (
+    atomic_file,
+    atomic_files,
+    atomic_folder,
+    write_bytes,
+    write_text,
+)
+from napari_pseudolabel.workspace.folder import Workspace
+from napari_pseudolabel.workspace.history import History, ModelEntry, ModelScore
+from napari_pseudolabel.workspace.split import Split
 
-__all__ = ["atomic_file", "atomic_files", "atomic_folder", "write_text"]
+__all__ = [
+    "History",
+    "ModelEntry",
+    "ModelScore",
+    "Split",
+    "Workspace",
+    "atomic_file",
+    "atomic_files",
+    "atomic_folder",
+    "write_bytes",
+    "write_text",
+]

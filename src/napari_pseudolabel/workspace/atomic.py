@@ -99,6 +99,12 @@ def write_text(path: str | Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write a file atomically; raises as `atomic_files` does."""
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
 def _beside(target: Path) -> Path:
     return target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.tmp")
 

@@ -6,34 +6,47 @@ import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import Cancelled, PseudolabelError
 
 
-class RunnerLike(Protocol):
-    """What docks need of an engine."""
-
-    def submit(
-        self,
-        job: Any,
-        *,
-        on_progress: Callable[[Progress], None],
-        on_done: Callable[[Any], None],
-        on_error: Callable[[Exception], None],
-    ) -> Any: ...
-
-    def shutdown(self, timeout: float = ...) -> bool: ...
+LaneName = Literal["label", "train", "local"]
 
 
-def make_runner() -> RunnerLike:
-    """The engine; importing it imports torch."""
-    from napari_pseudolabel.engine import Runner
+class HandleLike(Protocol):
+    """What docks need of a submitted job."""
 
-    return Runner()
+    @property
+    def running(self) -> bool: ...
+
+    def cancel(self) -> None: ...
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def finish(self) -> None: ...
+
+    def look_at(self, focus: Any) -> None: ...
+
+
+class EngineLike(Protocol):
+    """What docks need of an engine; see `engine.Engine`."""
+
+    def submit(self, job: Any, lane: LaneName = ..., listener: Any = ...) -> HandleLike: ...
+
+    def warm(self) -> None: ...
+
+
+class EngineHolder(Protocol):
+    """Lends an engine to docks; see `session.Session`."""
+
+    def borrow(self) -> EngineLike: ...
+
+    def give_back(self, timeout: float) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -62,32 +75,41 @@ class Failure:
 class Background(QObject):
     """Runs jobs for one dock; its signals arrive in the thread of the window.
 
-    The engine is imported in a thread, because that takes seconds the first time. Jobs submitted
-    before it is there wait for it.
+    The engine is fetched in a thread, because importing it takes a while the first time. Jobs
+    submitted before it is there wait for it.
 
     Parameters
     ----------
-    make_runner
-        Makes the engine; called in that thread.
+    holder
+        Lends the engine that all docks of the viewer share.
     """
 
     progressed = Signal(int, object)
+    told = Signal(int, object)
+    parted = Signal(int, object)
+    noticed = Signal(int, str)
     finished = Signal(int, object)
     failed = Signal(int, object)
 
-    def __init__(self, make_runner: Callable[[], RunnerLike]) -> None:
+    def __init__(self, holder: EngineHolder) -> None:
         super().__init__()
-        self._make_runner = make_runner
+        self._holder = holder
         self._lock = threading.RLock()
-        self._runner: RunnerLike | None = None
+        self._engine: EngineLike | None = None
         self._starter: threading.Thread | None = None
-        self._waiting: list[tuple[int, Any]] = []
-        self._handles: dict[int, Any] = {}
+        self._waiting: list[tuple[int, Any, LaneName]] = []
+        self._handles: dict[int, HandleLike] = {}
         self._closed = True
         self._last = 0
 
+    @property
+    def busy(self) -> bool:
+        """Whether a job is under way."""
+        with self._lock:
+            return bool(self._waiting) or any(handle.running for handle in self._handles.values())
+
     def start(self) -> None:
-        """Begin to load the engine; does nothing if it is there or on its way."""
+        """Begin to fetch the engine and to start its workers; does nothing if that was begun."""
         with self._lock:
             if self._starter is not None:
                 return
@@ -95,31 +117,47 @@ class Background(QObject):
             self._starter = threading.Thread(target=self._load, name="pseudolabel-start", daemon=True)
             self._starter.start()
 
-    def submit(self, job: Any) -> int:
+    def submit(self, job: Any, lane: LaneName = "label") -> int:
         """Queue a job; the number returned comes with its signals."""
         self._last += 1
         number = self._last
         self.start()
         with self._lock:
-            if self._runner is None:
-                self._waiting.append((number, job))
+            if self._engine is None:
+                self._waiting.append((number, job, lane))
                 return number
-        self._hand_over(number, job)
+        self._hand_over(number, job, lane)
         return number
 
     def cancel(self, number: int) -> None:
         """Ask a job to stop; `failed` follows with a cancelled failure."""
         with self._lock:
-            waiting = [job for job in self._waiting if job[0] == number]
-            self._waiting = [job for job in self._waiting if job[0] != number]
+            waiting = [entry for entry in self._waiting if entry[0] == number]
+            self._waiting = [entry for entry in self._waiting if entry[0] != number]
             handle = self._handles.get(number)
         if handle is not None:
             handle.cancel()
         elif waiting:
             self._tell(self.failed, number, Failure.of(Cancelled()))
 
+    def pause(self, number: int) -> None:
+        """Let a training wait after this step."""
+        self._with(number, lambda handle: handle.pause())
+
+    def resume(self, number: int) -> None:
+        """Let a paused training go on."""
+        self._with(number, lambda handle: handle.resume())
+
+    def finish(self, number: int) -> None:
+        """Let a training stop after this step and keep its best."""
+        self._with(number, lambda handle: handle.finish())
+
+    def look_at(self, number: int, focus: Any) -> None:
+        """Say where the person looks, so that this part comes first."""
+        self._with(number, lambda handle: handle.look_at(focus))
+
     def shutdown(self, timeout: float = 10.0) -> bool:
-        """Stop everything and end all threads; may be called any number of times.
+        """Stop the jobs of this dock and give the engine back; may be called any number of times.
 
         Returns
         -------
@@ -129,45 +167,61 @@ class Background(QObject):
         with self._lock:
             self._closed = True
             self._waiting.clear()
-            starter, runner = self._starter, self._runner
+            starter = self._starter
         ended = True
         if starter is not None and starter is not threading.current_thread():
             starter.join(timeout)
             ended = not starter.is_alive()
         with self._lock:
-            runner, self._runner, self._starter = self._runner, None, None
-            self._handles.clear()
-        return (runner.shutdown(timeout) if runner is not None else True) and ended
+            engine, self._engine, self._starter = self._engine, None, None
+            handles, self._handles = list(self._handles.values()), {}
+        for handle in handles:
+            handle.cancel()
+        return (self._holder.give_back(timeout) if engine is not None else True) and ended
 
     def _load(self) -> None:
         try:
-            runner = self._make_runner()
+            engine = self._holder.borrow()
+            engine.warm()
         except Exception as error:
             with self._lock:
                 waiting, self._waiting, self._starter = self._waiting, [], None
-            for number, _ in waiting:
+            for number, _, _ in waiting:
                 self._tell(self.failed, number, Failure.of(error))
             return
         with self._lock:
+            self._engine = engine
             if self._closed:
-                self._runner = runner  # `shutdown` waits for this thread and ends it
-                return
-            self._runner = runner
+                return  # `shutdown` waits for this thread and gives the engine back
             waiting, self._waiting = self._waiting, []
-        for number, job in waiting:
-            self._hand_over(number, job)
+        for entry in waiting:
+            self._hand_over(*entry)
 
-    def _hand_over(self, number: int, job: Any) -> None:
+    def _hand_over(self, number: int, job: Any, lane: LaneName) -> None:
+        from napari_pseudolabel.engine import Listener
+
         with self._lock:
-            if self._runner is None or self._closed:
+            if self._engine is None or self._closed:
                 return
             self._handles = {n: h for n, h in self._handles.items() if h.running}
-            self._handles[number] = self._runner.submit(
+            self._handles[number] = self._engine.submit(
                 job,
-                on_progress=lambda progress: self._tell(self.progressed, number, progress),
-                on_done=lambda result: self._tell(self.finished, number, result),
-                on_error=lambda error: self._tell(self.failed, number, Failure.of(error)),
+                lane,
+                Listener(
+                    progress=lambda progress: self._tell(self.progressed, number, progress),
+                    told=lambda event: self._tell(self.told, number, event),
+                    part=lambda part: self._tell(self.parted, number, part),
+                    notice=lambda sentence: self._tell(self.noticed, number, sentence),
+                    done=lambda result: self._tell(self.finished, number, result),
+                    error=lambda error: self._tell(self.failed, number, Failure.of(error)),
+                ),
             )
+
+    def _with(self, number: int, action: Callable[[HandleLike], None]) -> None:
+        with self._lock:
+            handle = self._handles.get(number)
+        if handle is not None:
+            action(handle)
 
     def _tell(self, signal: Any, number: int, value: object) -> None:
         if self._closed:

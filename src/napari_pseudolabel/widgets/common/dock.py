@@ -8,6 +8,7 @@ from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
+from napari_pseudolabel.widgets.common.quitting import QuitGuard
 from napari_pseudolabel.widgets.common.style import style_sheet
 
 if TYPE_CHECKING:
@@ -17,7 +18,11 @@ _LEAST_HEIGHT = 160
 
 
 class Controller(Protocol):
-    """What a dock needs of its controller; both may be called any number of times."""
+    """What a dock needs of its controller; both methods may be called any number of times."""
+
+    @property
+    def doing(self) -> str:
+        """What would be lost if the window were closed now; empty if nothing."""
 
     def start(self) -> None: ...
 
@@ -69,6 +74,7 @@ class Dock(QWidget):
         super().showEvent(event)
         if not self._placed:
             self._placed = True
+            self._guard()
             QTimer.singleShot(0, self._join_others)
 
     def sizeHint(self) -> QSize:
@@ -92,6 +98,17 @@ class Dock(QWidget):
         ):
             self._controller.shutdown()
         return super().event(event)
+
+    @property
+    def doing(self) -> str:
+        """What would be lost if the window were closed now; empty if nothing."""
+        return self._controller.doing if self._controller is not None else ""
+
+    def _guard(self) -> None:
+        """Let the window ask before it closes on work; one guard serves all docks of a window."""
+        window = self._main_window()
+        if window is not None and window.findChild(QuitGuard) is None:
+            QuitGuard(window, lambda: [dock.doing for dock in window.findChildren(Dock)])
 
     def _join_others(self) -> None:
         """Become a tab of the plugin's other docks in the same place, instead of sharing their height."""

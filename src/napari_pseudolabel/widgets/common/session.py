@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_pseudolabel.widgets.common.background import RunnerLike
+from napari_pseudolabel.widgets.common.background import EngineLike
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -16,8 +17,21 @@ if TYPE_CHECKING:
     from napari_pseudolabel.workspace import Workspace
 
 
+def make_engine() -> EngineLike:
+    """The engine with the person's settings; importing it takes a while."""
+    from napari_pseudolabel.engine import Engine
+    from napari_pseudolabel.widgets.common.preferences import connection
+
+    return Engine(connection())
+
+
 class Session(QObject):
     """One per viewer, for as long as one of its docks holds on to it.
+
+    Parameters
+    ----------
+    make_engine
+        Makes the engine when the first dock borrows it; it is shut down when the last gives it back.
 
     Attributes
     ----------
@@ -30,10 +44,13 @@ class Session(QObject):
     # Viewers cannot be hashed, so they are told apart by identity; an entry goes with its last dock.
     _of: weakref.WeakValueDictionary[int, Session] = weakref.WeakValueDictionary()
 
-    def __init__(self) -> None:
+    def __init__(self, make_engine: Callable[[], EngineLike]) -> None:
         super().__init__()
+        self._make_engine = make_engine
         self._workspace: Workspace | None = None
-        self._shared: Any = None
+        self._engine: Any = None
+        self._borrowed = 0
+        self._lock = threading.Lock()
 
     @classmethod
     def of(cls, viewer: ViewerModel) -> Session:
@@ -41,7 +58,7 @@ class Session(QObject):
         plain = getattr(viewer, "__wrapped__", viewer)  # plugins are handed a proxy
         session = cls._of.get(id(plain))
         if session is None:
-            session = cls()
+            session = cls(make_engine)
             cls._of[id(plain)] = session
         return session
 
@@ -55,8 +72,39 @@ class Session(QObject):
         return self._workspace
 
     @property
-    def make_runner(self) -> Callable[[], RunnerLike]:
-        """Makes what a `Background` runs its jobs with; all docks of the viewer share one engine."""
-        from napari_pseudolabel.widgets.common.background import make_runner
+    def busy(self) -> bool:
+        """Whether any dock has work under way."""
+        engine = self._engine
+        return engine is not None and engine.busy
 
-        return make_runner
+    def memory_bytes(self) -> int:
+        """Main memory that the workers take; 0 if there are none."""
+        engine = self._engine
+        return engine.memory_bytes() if engine is not None else 0
+
+    def release(self) -> None:
+        """Cancel everything and close the workers, so that their memory, that of a GPU included, is free.
+
+        Blocks until the processes are gone.
+        """
+        engine = self._engine
+        if engine is not None:
+            engine.release()
+
+    def borrow(self) -> EngineLike:
+        """The engine, for one dock; takes a while the first time."""
+        with self._lock:
+            if self._engine is None:
+                self._engine = self._make_engine()
+            self._borrowed += 1
+            engine: EngineLike = self._engine
+            return engine
+
+    def give_back(self, timeout: float) -> bool:
+        """A dock is closed; the last one ends the engine. True once nothing of it is left."""
+        with self._lock:
+            self._borrowed -= 1
+            if self._borrowed > 0:
+                return True
+            engine, self._engine = self._engine, None
+        return engine is None or bool(engine.shutdown(timeout))

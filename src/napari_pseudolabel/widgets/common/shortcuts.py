@@ -9,6 +9,9 @@ PREVIEW = "Shift-Q"
 RUN = "Shift-R"
 CANCEL = "Shift-X"
 EXPORT = "Shift-E"
+CONFIRM = "Shift-C"
+TRAIN = "Shift-T"
+ACCEPT = "Shift-Y"
 
 
 def shown(key: str) -> str:

@@ -16,7 +16,7 @@ from napari_pseudolabel.export import formats
 from napari_pseudolabel.viewer import ExportContent, content_of, is_ours, source_layer
 from napari_pseudolabel.viewer.images import source_path, unwrapped
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.background import Background, Failure, RunnerLike
+from napari_pseudolabel.widgets.common.background import Background, EngineHolder, Failure
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.export.problems import blocking, worth_knowing
 from napari_pseudolabel.widgets.export.view import ExportView
@@ -50,14 +50,14 @@ class ExportController(QObject):
         viewer: ViewerModel,
         view: ExportView,
         *,
-        make_runner: Callable[[], RunnerLike],
+        holder: EngineHolder,
         remembered: Remembered,
     ) -> None:
         super().__init__()
         self.viewer = viewer
         self.view = view
         self._remembered = remembered
-        self._background = Background(make_runner)
+        self._background = Background(holder)
         self._active = False
         self._writing: int | None = None
         self._proposed = ""
@@ -75,6 +75,11 @@ class ExportController(QObject):
         for event in (events.inserted, events.removed, events.reordered):
             event.connect(self._on_layers)
         viewer.layers.selection.events.active.connect(self._on_active)
+
+    @property
+    def doing(self) -> str:
+        """What would be lost if the window were closed now; empty if nothing."""
+        return "Exporting labels" if self._writing is not None else ""
 
     def start(self) -> None:
         """Begin to follow the viewer; does nothing the second time."""
@@ -102,7 +107,7 @@ class ExportController(QObject):
         self.view.error.clear()
         self.view.set_status("Writing …")
         job = ExportJob(content, path, self.view.format, self.view.confidence.isChecked())
-        self._writing = self._background.submit(job)
+        self._writing = self._background.submit(job, "local")
         self._remembered.remember("export folder", str(Path(path).expanduser().parent))
         self._refresh()
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QWidget
 
-from napari_pseudolabel.widgets.common.background import make_runner
 from napari_pseudolabel.widgets.common.dock import Dock
 from napari_pseudolabel.widgets.common.remembered import Remembered
+from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.export.controller import ExportController
 from napari_pseudolabel.widgets.export.view import ExportView
 
@@ -22,7 +22,8 @@ class ExportDock(Dock):
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         self.view = ExportView()
         super().__init__(napari_viewer, self.view, parent)
+        self.session = Session.of(napari_viewer)
         self.controller = ExportController(
-            napari_viewer, self.view, make_runner=make_runner, remembered=Remembered()
+            napari_viewer, self.view, holder=self.session, remembered=Remembered()
         )
         self.begin(self.controller)

@@ -6,48 +6,76 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.viewer import (
+    PushedLayers,
+    Stream,
     current_plane,
     drawn_shapes,
     middle_of,
-    push,
     shape_region,
     visible_region,
 )
 from napari_pseudolabel.viewer.images import modality_of
+from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.background import Background, Failure, RunnerLike
+from napari_pseudolabel.widgets.common.background import Background, EngineHolder, Failure
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.pseudo_label.choice import Choice, make_job, preview_side
 from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
 from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
-from napari_pseudolabel.widgets.pseudo_label.sentences import outcome_text, progress_text, why_not
-from napari_pseudolabel.widgets.pseudo_label.tasks import LabelAndCount
+from napari_pseudolabel.widgets.pseudo_label.sentences import (
+    outcome_text,
+    progress_text,
+    stopped_text,
+    why_not,
+)
+from napari_pseudolabel.widgets.pseudo_label.tasks import Count, Counts
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from napari_pseudolabel.strategies import LabelJob, Region
-    from napari_pseudolabel.widgets.pseudo_label.tasks import Outcome
+    from napari_pseudolabel.strategies import LabelJob, PseudoLabel, Region, RunReport
 
 DEBOUNCE_MS = 300
+_LOOK_MS = 200
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Running:
-    """The labelling job that is under way; results of any other are stale and dropped."""
+    """The labelling job that is under way; results of any other are stale and dropped.
+
+    Attributes
+    ----------
+    stream
+        Shows what arrives; None until the first chunk.
+    parts
+        How many chunks have arrived.
+    """
 
     number: int
     layer: str
     image: Image
     preview: bool
     choice: Choice
+    job: LabelJob
+    stream: Stream | None = None
+    parts: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class _Counting:
+    """A finished run whose objects are being counted."""
+
+    number: int
+    report: RunReport
+    preview: bool
 
 
 class PseudoLabelController(QObject):
@@ -59,8 +87,8 @@ class PseudoLabelController(QObject):
         The viewer whose layers are labelled.
     view
         The widgets.
-    make_runner
-        Makes the engine.
+    holder
+        Lends the engine.
     remembered
         Where the last choices are kept.
     canvas_px
@@ -72,7 +100,7 @@ class PseudoLabelController(QObject):
         viewer: ViewerModel,
         view: PseudoLabelView,
         *,
-        make_runner: Callable[[], RunnerLike],
+        holder: EngineHolder,
         remembered: Remembered,
         canvas_px: Callable[[], tuple[int, int] | None] = lambda: None,
     ) -> None:
@@ -81,10 +109,14 @@ class PseudoLabelController(QObject):
         self.view = view
         self._remembered = remembered
         self._canvas_px = canvas_px
-        self._background = Background(make_runner)
+        self._background = Background(holder)
         self.images = ImagePicker(viewer, view)
         self.models = ModelPicker(view, self._background, remembered)
         self._running: _Running | None = None
+        self._counting: _Counting | None = None
+        self._looking = QTimer(self)
+        self._looking.setInterval(_LOOK_MS)
+        self._looking.timeout.connect(self._look)
         self._debounce = QTimer(self)
         self._debounce.setSingleShot(True)
         self._debounce.setInterval(DEBOUNCE_MS)
@@ -97,6 +129,12 @@ class PseudoLabelController(QObject):
     def busy(self) -> bool:
         """Whether a labelling job is under way."""
         return self._running is not None
+
+    @property
+    def doing(self) -> str:
+        """What would be lost if the window were closed now; empty if nothing."""
+        running = self._running
+        return f"Labelling {running.image.name}" if running is not None and not running.preview else ""
 
     # Life.
 
@@ -123,7 +161,8 @@ class PseudoLabelController(QObject):
         """
         self._active = False
         self._debounce.stop()
-        self._running = None
+        self._looking.stop()
+        self._drop()
         release, self._release = self._release, []
         for one in release:
             one()
@@ -139,6 +178,8 @@ class PseudoLabelController(QObject):
         self.models.changed.connect(self._refresh)
         self.images.renamed.connect(self._on_layers)
         background.progressed.connect(self._on_progress)
+        background.parted.connect(self._on_part)
+        background.noticed.connect(self._on_notice)
         background.finished.connect(self._on_finished)
         background.failed.connect(self._on_failed)
         layers = self.viewer.layers.events
@@ -148,6 +189,11 @@ class PseudoLabelController(QObject):
         self.viewer.dims.events.current_step.connect(self._on_plane)
 
     # What the person does.
+
+    def use_segmenter(self, ref: str) -> None:
+        """Another dock has made a better segmenter."""
+        if self._active:
+            self.models.open("segmenter", ref)
 
     def run(self) -> None:
         """Label the region that is chosen."""
@@ -225,7 +271,13 @@ class PseudoLabelController(QObject):
         """Stop the job under way and forget it: whatever it still reports is stale."""
         if self._running is not None:
             self._background.cancel(self._running.number)
+            self._settle(self._running)
             self._running = None
+            self._looking.stop()
+
+    def _settle(self, running: _Running, report: RunReport | None = None) -> PushedLayers | None:
+        """Make one undo step of what has arrived."""
+        return running.stream.finish(report) if running.stream is not None else None
 
     def _submit(self, *, preview: bool) -> None:
         self.view.error.clear()
@@ -236,10 +288,13 @@ class PseudoLabelController(QObject):
         except PseudolabelError as error:
             self._show_failure(Failure.of(error))
             return
-        number = self._background.submit(LabelAndCount(job))
-        self._running = _Running(number, choice.layer or "", image, preview, choice)
+        number = self._background.submit(job)
+        self._running = _Running(number, choice.layer or "", image, preview, choice, job)
+        self._counting = None
         if not preview:
             self.view.set_status("")
+            self._look()
+            self._looking.start()
         self.view.set_busy(True)
         self._refresh()
 
@@ -267,27 +322,68 @@ class PseudoLabelController(QObject):
         if self._running is not None and number == self._running.number:
             self.view.set_progress(progress_text(progress), progress.done, progress.total)
 
+    def _look(self) -> None:
+        """Tell the engine where the person looks: this part is labelled first."""
+        running = self._running
+        layer = self.images.layer(running.layer) if running is not None else None
+        if running is None or layer is None:
+            return
+        from napari_pseudolabel.strategies import Focus
+
+        try:
+            seen = visible_region(self.viewer, layer, running.image, self._canvas_px())
+            plane = current_plane(self.viewer, layer, running.image)
+        except PseudolabelError:
+            return  # the image is out of view: any part is as good as another
+        focus = Focus(plane, (seen.y0 + seen.y1) / 2, (seen.x0 + seen.x1) / 2)
+        self._background.look_at(running.number, focus)
+
+    def _on_part(self, number: int, part: PseudoLabel) -> None:
+        running = self._running
+        if running is None or number != running.number:
+            return
+        layer = self.images.layer(running.layer)
+        if layer is None:
+            return
+        if running.stream is None:
+            running.stream = Stream(self.viewer, layer, running.image)
+        running.stream.add(part)
+        running.parts += 1
+        if running.parts == 1:
+            self.images.show_layers()
+
+    def _on_notice(self, number: int, sentence: str) -> None:
+        if self._running is not None and number == self._running.number:
+            self.view.set_status(sentence)
+
     def _on_finished(self, number: int, result: Any) -> None:
         if self._running is not None and number == self._running.number:
             self._on_labelled(self._running, result)
+        elif self._counting is not None and number == self._counting.number:
+            counting, self._counting = self._counting, None
+            self._say(counting.report, result, preview=counting.preview)
 
     def _on_failed(self, number: int, failure: Failure) -> None:
-        if self._running is not None and number == self._running.number:
+        running = self._running
+        if running is not None and number == running.number:
             self._running = None
+            self._looking.stop()
+            self._settle(running)
             self.view.set_busy(False)
-            self._show_failure(failure)
+            self._show_failure(failure, running.parts)
             self._refresh()
 
-    def _on_labelled(self, running: _Running, outcome: Outcome) -> None:
+    def _on_labelled(self, running: _Running, report: RunReport) -> None:
         self._running = None
+        self._looking.stop()
         self.view.set_busy(False)
-        layer = self.images.layer(running.layer)
-        if layer is None:
+        pushed = self._settle(running, report)
+        if self.images.layer(running.layer) is None or pushed is None:
             self.view.set_status("The image was removed meanwhile, so the labels were dropped.")
             self._refresh()
             return
-        pushed = push(self.viewer, layer, outcome.result, image=running.image)
-        self.view.set_status(outcome_text(outcome, preview=running.preview), outcome.result.report.notes)
+        self._say(report, None, preview=running.preview)
+        self._count(running, report, pushed)
         if not running.preview:
             self._remembered.remember("translator", running.choice.translator)
             self._remembered.remember("segmenter", running.choice.segmenter)
@@ -295,6 +391,23 @@ class PseudoLabelController(QObject):
                 self.viewer.layers.selection.active = pushed.labels
         self.images.show_layers()
         self._refresh()
+
+    def _count(self, running: _Running, report: RunReport, pushed: PushedLayers) -> None:
+        """Let a worker count the objects: that takes longer than a window may stand still."""
+        if pushed.labels is None:
+            return
+        region, planes = running.job.whole_region, running.job.plane_indices
+        window = slice(region.y0, region.y1), slice(region.x0, region.x1)
+
+        def of(layer: Any) -> Any:
+            return np.stack([np.asarray(layer.data[(*plane, *window)]) for plane in planes])
+
+        sure = of(pushed.confidence) if pushed.confidence is not None else None
+        number = self._background.submit(Count(of(pushed.labels), sure, classes_of(pushed.labels)))
+        self._counting = _Counting(number, report, running.preview)
+
+    def _say(self, report: RunReport, counts: Counts | None, *, preview: bool) -> None:
+        self.view.set_status(outcome_text(report, counts, preview=preview), report.notes)
 
     # Small things.
 
@@ -319,9 +432,10 @@ class PseudoLabelController(QObject):
         free = self._running is None or self._running.preview
         self.view.set_hint(reason or "" if free else "", can_run=reason is None and free)
 
-    def _show_failure(self, failure: Failure) -> None:
+    def _show_failure(self, failure: Failure, parts: int = 0) -> None:
         if failure.cancelled:
-            self.view.set_status("" if self.view.preview_button.isChecked() else failure.sentence)
+            sentence = stopped_text(parts) if parts else failure.sentence
+            self.view.set_status("" if self.view.preview_button.isChecked() else sentence)
         else:
             self.view.preview_button.setChecked(False)
             self.view.error.show_error(failure.sentence, failure.details)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.pseudo_label.catalogue import Catalogue
 from napari_pseudolabel.widgets.pseudo_label.choice import Choice, Kind, ModelEntry
 from napari_pseudolabel.widgets.pseudo_label.sentences import same_modality
-from napari_pseudolabel.widgets.pseudo_label.tasks import FindModels, Found, InspectModel
+from napari_pseudolabel.widgets.pseudo_label.tasks import FindDevices, FindModels, InspectModel
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
 _KINDS: tuple[Kind, Kind] = ("translator", "segmenter")
@@ -46,6 +46,7 @@ class ModelPicker(QObject):
         self._refs: dict[Kind, str | None] = {"translator": None, "segmenter": None}
         self._modality: Callable[[], str] = str
         self._finding: int | None = None
+        self._finding_devices: int | None = None
         self._inspecting: dict[int, tuple[Kind, str]] = {}
         background.finished.connect(self._on_finished)
         background.failed.connect(self._on_failed)
@@ -62,7 +63,9 @@ class ModelPicker(QObject):
         """List the named models and propose some for images of a modality, asked for then (empty: unknown)."""
         self.loading = True
         self._modality = modality
-        self._finding = self._background.submit(FindModels())
+        # The files are here, the devices where the workers are.
+        self._finding = self._background.submit(FindModels(), "local")
+        self._finding_devices = self._background.submit(FindDevices())
 
     def on_choice(self, choice: Choice) -> None:
         """The person may have chosen other models."""
@@ -121,12 +124,15 @@ class ModelPicker(QObject):
         if entry is None or entry.card is not None or entry.problem is not None:
             return
         if (kind, entry.ref) not in self._inspecting.values():
-            number = self._background.submit(InspectModel(entry.ref, kind))
+            number = self._background.submit(InspectModel(entry.ref, kind), "local")
             self._inspecting[number] = (kind, entry.ref)
 
     def _on_finished(self, number: int, result: Any) -> None:
         if number == self._finding:
             self._on_found(result)
+        elif number == self._finding_devices:
+            self._view.advanced.set_devices(result)
+            self.has_gpu = any(name not in ("auto", "cpu") for name, _ in result)
         elif number in self._inspecting:
             kind, ref = self._inspecting.pop(number)
             self._catalogue.add(result)
@@ -148,11 +154,9 @@ class ModelPicker(QObject):
             self._look_into(kind)
             self.changed.emit()
 
-    def _on_found(self, found: Found) -> None:
+    def _on_found(self, found: Sequence[ModelEntry]) -> None:
         self.loading = False
-        self._catalogue.put_first(found.models)
-        self._view.advanced.set_devices(found.devices)
-        self.has_gpu = any(name not in ("auto", "cpu") for name, _ in found.devices)
+        self._catalogue.put_first(found)
         translator = self._refs["translator"] or self._catalogue.propose(
             "translator", source=self._modality()
         )

@@ -10,7 +10,8 @@ from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.widgets.pseudo_label.choice import Choice, ModelEntry
 
 if TYPE_CHECKING:
-    from napari_pseudolabel.widgets.pseudo_label.tasks import Outcome
+    from napari_pseudolabel.strategies import RunReport
+    from napari_pseudolabel.widgets.pseudo_label.tasks import Counts
 
 STRATEGIES = {
     "adaptation": (
@@ -133,19 +134,31 @@ def duration(seconds: float) -> str:
     return f"about {seconds / 3600:.1f} h"
 
 
-def outcome_text(outcome: Outcome, *, preview: bool) -> str:
-    """What came out, and what to do next."""
+def outcome_text(report: RunReport, counts: Counts | None, *, preview: bool) -> str:
+    """What came out, and what to do next.
+
+    Parameters
+    ----------
+    counts
+        None while the objects are still being counted.
+    """
     parts = ["Preview of the view." if preview else "Labels ready."]
-    counts = [f"{number:,} {name}" for name, number in outcome.counts]
-    if counts:
-        parts.append(
-            f"{' and '.join(counts)} objects." if any(n for _, n in outcome.counts) else "Nothing was found."
-        )
-    if outcome.confidence is not None:
-        parts.append(f"Mean confidence {outcome.confidence:.2f}.")
-    if outcome.result.report.agreement is not None:
-        parts.append(f"The samples agree to {outcome.result.report.agreement:.2f}.")
+    if counts is not None:
+        found = [f"{number:,} {name}" for name, number in counts.counts]
+        if found:
+            some = any(number for _, number in counts.counts)
+            parts.append(f"{' and '.join(found)} objects." if some else "Nothing was found.")
+        if counts.confidence is not None:
+            parts.append(f"Mean confidence {counts.confidence:.2f}.")
+    if report.agreement is not None:
+        parts.append(f"The samples agree to {report.agreement:.2f}.")
     if not preview:
-        parts.append(f"Took {duration(outcome.result.report.seconds)[6:]}.")
+        parts.append(f"Took {duration(report.seconds)[6:]}.")
         parts.append("Paint on the labels layer to correct them; a new run keeps what you painted.")
     return " ".join(parts)
+
+
+def stopped_text(parts: int) -> str:
+    """A run was cancelled after some parts of the image had arrived."""
+    arrived = "The part that was" if parts == 1 else f"The {parts} parts that were"
+    return f"Stopped. {arrived} labelled stay; Undo takes them back."

@@ -7,44 +7,39 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_pseudolabel.control import Control, Progress
+from napari_pseudolabel.control import Control
 from napari_pseudolabel.models import inspect, named_checkpoints
+from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.widgets.pseudo_label.choice import Kind, ModelEntry
-
-if TYPE_CHECKING:
-    from napari_pseudolabel.strategies import Job, PseudoLabel
-
-
-@dataclass(frozen=True)
-class Found:
-    """What there is to choose from.
-
-    Attributes
-    ----------
-    devices
-        (name, text) pairs, the automatic choice first.
-    """
-
-    models: tuple[ModelEntry, ...]
-    devices: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class FindModels:
-    """List the named models and the devices of this machine."""
+    """List the named models; imports torch only for files that do not say what they are."""
 
     title: str = "Looking for models"
 
-    def run(self, control: Control, models: Any) -> Found:
+    def run(self, control: Control, models: Any) -> tuple[ModelEntry, ...]:
         entries = []
         for named in named_checkpoints():
             control.check()
             entries += entries_of(named.name, named.path, named.card)
-        return Found(tuple(entries), _devices())
+        return tuple(entries)
+
+
+@dataclass(frozen=True)
+class FindDevices:
+    """List the devices of the worker as (name, text) pairs, the automatic choice first."""
+
+    title: str = "Looking for devices"
+
+    def run(self, control: Control, models: Any) -> tuple[tuple[str, str], ...]:
+        return _devices()
 
 
 @dataclass(frozen=True)
@@ -65,8 +60,8 @@ class InspectModel:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """A result with the numbers for its sentence.
+class Counts:
+    """Numbers for the sentence about a result.
 
     Attributes
     ----------
@@ -76,39 +71,39 @@ class Outcome:
         Mean over the labelled pixels, None if there are none.
     """
 
-    result: PseudoLabel
     counts: tuple[tuple[str, int], ...]
     confidence: float | None
 
 
 @dataclass(frozen=True, eq=False)
-class LabelAndCount:
-    """Run a labelling job and count what came out."""
+class Count:
+    """Count what is in labels.
 
-    job: Job
+    Attributes
+    ----------
+    labels, confidence
+        (..., Y, X); confidence is NaN where nothing was predicted.
+    """
 
-    @property
-    def title(self) -> str:
-        """What is being done."""
-        return self.job.title
+    labels: NDArray[Any]
+    confidence: NDArray[np.float32] | None
+    classes: tuple[LabelClass, ...]
+    title: str = "Counting"
 
-    def run(self, control: Control, models: Any) -> Outcome:
+    def run(self, control: Control, models: Any) -> Counts:
         from skimage.measure import label
 
-        result = self.job.run(control, models)
-        labels = result.labels
-        if labels is None:
-            return Outcome(result, (), None)
-        control.report(Progress("Counting", 0, 1))
+        planes = self.labels.reshape(-1, *self.labels.shape[-2:])
         counts = tuple(
-            (one.name, sum(int(label(plane == one.value, connectivity=2).max()) for plane in labels))
-            for one in result.classes
+            (one.name, sum(int(label(plane == one.value, connectivity=2).max()) for plane in planes))
+            for one in self.classes
             if one.value
         )
-        foreground = labels > 0
-        sure = result.confidence
-        mean = float(np.mean(sure[foreground])) if sure is not None and foreground.any() else None
-        return Outcome(result, counts, mean)
+        foreground = self.labels > 0
+        mean = None
+        if self.confidence is not None and foreground.any():
+            mean = float(np.nanmean(self.confidence[foreground]))
+        return Counts(counts, mean)
 
 
 def entries_of(name: str, path: Path, card: Any) -> list[ModelEntry]:

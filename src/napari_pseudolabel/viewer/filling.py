@@ -1,0 +1,134 @@
+"""A prediction that arrives in parts: shown at once, one undo step in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pseudolabel.viewer.corrections import Corrections, Index, Step, Window, key_of
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
+
+class Filling:
+    """Writes parts of a prediction wherever no person has touched a label.
+
+    napari's own way to write labels with an undo step, `data_setitem`, would make a step for every
+    part, and takes a second for 16 million pixels. So the parts are written into the data, and
+    `finish` puts one step into the history.
+    """
+
+    def __init__(self, corrections: Corrections) -> None:
+        self.corrections = corrections
+        self._planes: dict[Index, _Plane] = {}
+
+    def add(self, planes: Sequence[Index], window: Window, labels: NDArray[np.uint8]) -> int:
+        """Write one part and show it.
+
+        Parameters
+        ----------
+        planes
+            Index of each plane over the axes before Y and X.
+        window
+            Part of Y and X that is predicted. Parts may overlap; the last one counts.
+        labels
+            (P, H, W) predicted labels.
+
+        Returns
+        -------
+        int
+            Number of pixels that changed.
+        """
+        layer = self.corrections.layer
+        if layer is None:
+            return 0
+        total = 0
+        for index, wanted in zip(planes, labels, strict=True):
+            key = key_of(index, window)
+            self.corrections.sync_part(index, window)
+            now = np.asarray(layer.data[key])
+            changed = (now != wanted) & ~self.corrections.touched_in(key)
+            count = int(np.count_nonzero(changed))
+            if not count:
+                continue
+            total += count
+            if index not in self._planes:
+                self._planes[index] = _Plane(layer.data.shape[-2:], now.dtype, window)
+            self._planes[index].note(window, changed, now, wanted)
+            layer.data[key] = np.where(changed, wanted, now).astype(now.dtype)
+            self.corrections.note_prediction(key, changed, wanted)
+        if total:
+            layer.refresh(extent=False)
+        return total
+
+    def finish(self) -> int:
+        """Make one undo step of all parts.
+
+        What a person has painted or confirmed in the meantime stays out of it, and so does what an
+        undo or redo in the meantime has changed.
+
+        Returns
+        -------
+        int
+            Number of pixels in the undo step.
+        """
+        layer = self.corrections.layer
+        planes, self._planes = self._planes, {}
+        if layer is None:
+            return 0
+        atoms = []
+        for index, plane in planes.items():
+            window = plane.window
+            key = key_of(index, window)
+            self.corrections.sync_part(index, window)
+            ours, before, after = plane.mask[window], plane.before[window], plane.after[window]
+            ours &= (np.asarray(layer.data[key]) == after) & (before != after)
+            ours &= ~self.corrections.touched_in(key)
+            if ours.any():
+                self.corrections.note_step(Step(index, window, ours, before, after))
+                atoms.append(((*index, plane.mask), before[ours], after[ours]))
+        if atoms:
+            with self.corrections.quietly():
+                _put_on_history(layer, atoms)
+        return sum(old.size for _, old, _ in atoms)
+
+
+class _Plane:
+    """What the parts have changed in one plane.
+
+    The arrays have the size of the plane, but memory is taken only where something is written.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any, window: Window) -> None:
+        self.mask: NDArray[np.bool_] = np.zeros(shape, bool)
+        self.before: NDArray[Any] = np.zeros(shape, dtype)
+        self.after: NDArray[Any] = np.zeros(shape, dtype)
+        self.window = window
+
+    def note(
+        self, window: Window, changed: NDArray[np.bool_], now: NDArray[Any], wanted: NDArray[np.uint8]
+    ) -> None:
+        """Note a change; what stood there before the first one is kept."""
+        mask = self.mask[window]
+        np.copyto(self.before[window], now, where=changed & ~mask)
+        np.copyto(self.after[window], wanted, where=changed, casting="unsafe")
+        mask |= changed
+        rows, columns = (
+            slice(min(a.start, b.start), max(a.stop, b.stop))
+            for a, b in zip(self.window, window, strict=True)
+        )
+        self.window = rows, columns
+
+
+def _put_on_history(layer: Labels, atoms: list[tuple[Any, Any, Any]]) -> None:
+    """Put a change that is in the data already on the undo history of a layer, as one step.
+
+    There is no public way. `block_history` would take in a stroke that the person is drawing right
+    now, which becomes a step of its own, above this one, when the button goes up.
+    """
+    layer._redo_history.clear()
+    layer._append_to_undo_history(atoms)

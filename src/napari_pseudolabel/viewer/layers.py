@@ -1,0 +1,92 @@
+"""The layers that show results: made once, above the source and on exactly its place in the world."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image as ImageLayer
+from napari.layers import Labels
+
+from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.viewer.colours import class_features, label_colormap
+from napari_pseudolabel.viewer.records import Role, find, write_record
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+    from napari_pseudolabel.models.cards import LabelClass
+
+# In which the layers lie above each other.
+_ORDER: tuple[Role, ...] = ("translation", "confidence", "labels", "preview")
+_STYLES: dict[str, dict[str, Any]] = {
+    "confidence": {"colormap": "viridis", "opacity": 0.7},
+    "translation": {"colormap": "gray"},
+}
+
+
+def new_image(viewer: ViewerModel, source: Layer, image: Image, role: Role) -> ImageLayer:
+    """Add an image without any value (NaN) for results of a role, hidden at first."""
+    layer = ImageLayer(
+        np.full(image.shape, np.nan, np.float32),
+        name=f"{source.name}: {role}",
+        rgb=False,
+        contrast_limits=(0, 1),
+        visible=False,
+        **_STYLES[role],
+        **image.placement.layer_kwargs(),
+    )
+    _add_above(viewer, source, layer, role, ())
+    return layer
+
+
+def new_labels(
+    viewer: ViewerModel,
+    source: Layer,
+    image: Image,
+    classes: Sequence[LabelClass],
+    role: Role = "labels",
+    opacity: float = 0.5,
+) -> Labels:
+    """Add an empty Labels layer."""
+    names = [one.name for one in classes if one.value != 0]
+    title = f"{' + '.join(names) or 'labels'} (pseudo)" if role == "labels" else role
+    layer = Labels(
+        np.zeros(image.shape, np.uint8),
+        name=f"{source.name}: {title}",
+        opacity=opacity,
+        colormap=label_colormap(classes),
+        features=class_features(classes),
+        **image.placement.layer_kwargs(),
+    )
+    _add_above(viewer, source, layer, role, classes)
+    return layer
+
+
+@contextmanager
+def selection_kept(viewer: ViewerModel) -> Iterator[None]:
+    """The selection of the person is after the block what it was before; napari selects new layers."""
+    active, selected = viewer.layers.selection.active, set(viewer.layers.selection)
+    count = len(viewer.layers)
+    yield
+    if len(viewer.layers) != count:
+        still = selected & set(viewer.layers)
+        viewer.layers.selection = still
+        viewer.layers.selection.active = active if active in still else None
+
+
+def _add_above(
+    viewer: ViewerModel, source: Layer, layer: Layer, role: Role, classes: Sequence[LabelClass]
+) -> None:
+    """Add a new layer above the source and those of our layers that belong below it."""
+    # Whoever hears of the new layer must be able to tell that it is ours.
+    write_record(layer, role, source, classes)
+    ours = [find(viewer, source, other) for other in _ORDER[: _ORDER.index(role)]]
+    below = {str(one.unique_id) for one in (source, *ours) if one is not None}
+    uids = [str(one.unique_id) for one in viewer.layers]
+    # On top if the person has removed the source in the meantime.
+    places = (position for position, uid in enumerate(uids) if uid in below)
+    viewer.layers.insert(max(places, default=len(uids) - 1) + 1, layer)

@@ -1,0 +1,199 @@
+"""A run that arrives in parts: each is shown at once, the whole is one undo step and one record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from napari.layers import Image as ImageLayer
+from napari.layers import Labels
+from numpy.typing import NDArray
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.viewer.colours import class_features, label_colormap
+from napari_pseudolabel.viewer.corrections import Corrections, Window, key_of
+from napari_pseudolabel.viewer.filling import Filling
+from napari_pseudolabel.viewer.images import image_of
+from napari_pseudolabel.viewer.layers import new_image, new_labels, selection_kept
+from napari_pseudolabel.viewer.records import Role, add_run, classes_of, find, is_ours, write_record
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+    from napari_pseudolabel.strategies import PseudoLabel, Region, RunReport
+
+_IMAGES: tuple[Role, ...] = ("translation", "confidence")
+
+
+@dataclass(frozen=True, eq=False)
+class PushedLayers:
+    """The layers that hold a result; None for what the job did not make."""
+
+    labels: Labels | None
+    confidence: ImageLayer | None
+    translation: ImageLayer | None
+
+
+class Stream:
+    """Shows a run while it goes on.
+
+    The first part makes the layers, above the source and on exactly its place in the world; later ones,
+    and later runs, write their region into them. Labels that a person touched keep their value, also when
+    they are painted while the run goes on. Pixels that no run has reached are transparent: label 0, and
+    NaN in images.
+
+    Parameters
+    ----------
+    source
+        The layer that is labelled.
+    image
+        The image that the job works on, where it is not simply `image_of(source)`.
+    labels
+        A Labels layer that takes the labels instead of the plugin's own for `source`.
+
+    Raises
+    ------
+    InputError
+        When the source cannot be understood, or `labels` has another shape than the image.
+    """
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        source: ImageLayer,
+        image: Image | None = None,
+        labels: Labels | None = None,
+    ) -> None:
+        self._viewer = viewer
+        self._source = source
+        self._image = image_of(source) if image is None else image
+        if labels is not None and labels.data.shape != self._image.shape:
+            raise InputError(
+                f"{labels.name} has the shape {labels.data.shape}, but the image {self._image.shape}; "
+                "choose labels that were drawn on this image."
+            )
+        self._target = labels
+        self._layers: dict[Role, Any] = {}
+        self._filling: Filling | None = None
+        self._late: dict[Role, list[PseudoLabel]] = {}
+        self._last: PseudoLabel | None = None
+        self._places: dict[tuple[tuple[int, ...], Region], None] = {}
+
+    def add(self, part: PseudoLabel) -> PushedLayers:
+        """Show a part; takes as long as the part is large.
+
+        napari needs a tenth of a second for a new layer. So at most one is made at a time, the labels first:
+        images of the first parts may appear with the next part, or in the end.
+        """
+        self._last = part
+        self._places |= dict.fromkeys((index, part.region) for index in part.planes)
+        with selection_kept(self._viewer):
+            count = len(self._viewer.layers)
+            if part.labels is not None:
+                self._fill(part, part.labels)
+            for role in _IMAGES:
+                if _values(part, role) is not None:
+                    self._late.setdefault(role, []).append(part)
+                if self._image_layer(role) is not None or len(self._viewer.layers) == count:
+                    self._show(role)
+        return self._shown()
+
+    def finish(self, report: RunReport | None = None) -> PushedLayers:
+        """End the run, complete or not: one undo step, and one record of it in the layers.
+
+        Parameters
+        ----------
+        report
+            Of the whole run; that of the last part when None.
+        """
+        with selection_kept(self._viewer):
+            for role in _IMAGES:
+                self._show(role)
+        if self._filling is not None:
+            self._filling.finish()
+        if self._last is not None:
+            region, planes, complete = _covered(self._places)
+            for layer in filter(None, map(self._present, ("labels", *_IMAGES))):
+                if is_ours(layer):
+                    add_run(layer, report or self._last.report, region, planes, complete=complete)
+        self._last, self._filling = None, None
+        self._places.clear()
+        return self._shown()
+
+    def _show(self, role: Role) -> None:
+        """Write what is waiting to be shown in an image; makes the layer if need be."""
+        waiting = self._late.pop(role, ())
+        if not waiting:
+            return
+        layer = self._image_layer(role) or new_image(self._viewer, self._source, self._image, role)
+        if role not in self._layers:
+            write_record(layer, role, self._source, waiting[-1].classes)
+        self._layers[role] = layer
+        for part in waiting:
+            for index, plane in zip(part.planes, _values(part, role), strict=True):
+                layer.data[key_of(index, window_of(part.region))] = plane
+        layer.refresh(extent=False)
+
+    def _image_layer(self, role: Role) -> Any:
+        """The layer that takes the images of a role, None if it is still to be made."""
+        return self._present(role) or find(self._viewer, self._source, role, self._image.shape)
+
+    def _fill(self, part: PseudoLabel, labels: NDArray[np.uint8]) -> None:
+        gone = self._target is None and self._present("labels") is None
+        if self._filling is None or gone:
+            layer = self._labels_layer(part)
+            self._layers["labels"] = layer
+            self._filling = Filling(Corrections.of(layer))
+        self._filling.add(part.planes, window_of(part.region), labels)
+
+    def _labels_layer(self, part: PseudoLabel) -> Labels:
+        """The layer that takes the labels, with the classes of the run."""
+        found = self._target or find(self._viewer, self._source, "labels", self._image.shape)
+        if found is None:
+            return new_labels(self._viewer, self._source, self._image, part.classes)
+        layer = cast(Labels, found)
+        if is_ours(layer):
+            if classes_of(layer) != part.classes:
+                layer.colormap = label_colormap(part.classes)
+                layer.features = class_features(part.classes)
+            write_record(layer, "labels", self._source, part.classes)
+        return layer
+
+    def _present(self, role: Role) -> Layer | None:
+        """A layer of this run, None if there is none or the person has deleted it."""
+        layer = self._layers.get(role)
+        return layer if layer is not None and layer in self._viewer.layers else None
+
+    def _shown(self) -> PushedLayers:
+        return PushedLayers(
+            *(cast(Any, self._present(role)) for role in ("labels", "confidence", "translation"))
+        )
+
+
+def _values(part: PseudoLabel, role: Role) -> Any:
+    """(P, H, W) values of a part that an image of a role shows, None if there are none."""
+    return getattr(part, role)
+
+
+def window_of(region: Region) -> Window:
+    """The slices of Y and X of a region."""
+    return slice(region.y0, region.y1), slice(region.x0, region.x1)
+
+
+def _covered(
+    places: dict[tuple[tuple[int, ...], Region], None],
+) -> tuple[Region, tuple[tuple[int, ...], ...], bool]:
+    """The rectangle around all parts, their planes, and whether the parts (which do not overlap) fill it."""
+    planes = tuple(dict.fromkeys(index for index, _ in places))
+    regions = [region for _, region in places]
+    whole = type(regions[0])(
+        min(one.y0 for one in regions),
+        min(one.x0 for one in regions),
+        max(one.y1 for one in regions),
+        max(one.x1 for one in regions),
+    )
+    reached = sum(one.shape[0] * one.shape[1] for one in regions)
+    return whole, planes, reached >= len(planes) * whole.shape[0] * whole.shape[1]
