@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,8 +15,8 @@ from qtpy.QtWidgets import QApplication
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.engine import Handle, Listener
-from napari_pseudolabel.models.cards import Card, LabelClass, Modality
 from napari_pseudolabel.errors import Cancelled
+from napari_pseudolabel.models.cards import Card, LabelClass, Modality
 from napari_pseudolabel.strategies import LabelJob, PseudoLabel, Region, RunReport
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.common.session import Session
@@ -131,6 +131,9 @@ class ThreadEngine:
 
     def warm(self) -> None:
         pass
+
+    def memory_bytes(self) -> int:
+        return 0
 
     @property
     def busy(self) -> bool:

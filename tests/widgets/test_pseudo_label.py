@@ -406,3 +406,26 @@ def test_starting_twice_does_not_bind_keys_twice(dock, viewer, times):
     for _ in range(times):
         dock.start()
     assert len(viewer.keymap) == 3
+
+
+def test_the_workers_can_be_released(qtbot):
+    from napari_pseudolabel.widgets.pseudo_label.workers import WorkersRow
+
+    class Workers:
+        taken = 1_500_000_000
+
+        def memory_bytes(self):
+            return self.taken
+
+        def release(self):
+            self.taken = 0
+
+    row = WorkersRow()
+    qtbot.addWidget(row)
+    assert not row.button.isEnabled()
+    row.follow(Workers())
+    assert row.memory._full == "1.5 GB of main memory"
+    with qtbot.waitSignal(row.released, timeout=5000):
+        row.button.click()
+    assert row.memory._full == "not running"
+    assert not row.button.isEnabled()

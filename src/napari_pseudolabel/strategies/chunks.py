@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.strategies.jobs import ImageJob
 
 # Larger chunks spend less on their margins, smaller ones appear sooner.
-_TILES_PER_CHUNK = 6
+_TILES_PER_CHUNK = 8
 # Tiles around a chunk that are computed for nothing but the context they give to those inside.
 _RING = 1
 _TOLERATED_SHIFT_PX = 1.0

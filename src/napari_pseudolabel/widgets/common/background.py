@@ -12,7 +12,6 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_pseudolabel.errors import Cancelled, PseudolabelError
 
-
 LaneName = Literal["label", "train", "local"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from qtpy.QtCore import QObject, Signal
 
@@ -42,7 +42,7 @@ class Session(QObject):
     segmenter_changed = Signal(str)
 
     # Viewers cannot be hashed, so they are told apart by identity; an entry goes with its last dock.
-    _of: weakref.WeakValueDictionary[int, Session] = weakref.WeakValueDictionary()
+    _of: ClassVar[weakref.WeakValueDictionary[int, Session]] = weakref.WeakValueDictionary()
 
     def __init__(self, make_engine: Callable[[], EngineLike]) -> None:
         super().__init__()

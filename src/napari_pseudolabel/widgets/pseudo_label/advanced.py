@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, 
 
 from napari_pseudolabel.widgets.common.parts import combo, fill
 from napari_pseudolabel.widgets.pseudo_label.choice import Choice
+from napari_pseudolabel.widgets.pseudo_label.workers import WorkersRow
 
 # What the number beside the scale means: suffix, smallest, largest, decimals, first proposal.
 _SCALES: dict[str, tuple[str, float, float, int, float]] = {
@@ -21,7 +22,7 @@ _SCALES: dict[str, tuple[str, float, float, int, float]] = {
 
 
 class Advanced(QWidget):
-    """Samples, seed, scale, tiles, channel and device."""
+    """Samples, seed, scale, tiles, channel, device, and the workers' memory."""
 
     changed = Signal()
 
@@ -86,6 +87,7 @@ class Advanced(QWidget):
             "Where the models run. On a lack of memory they fall back to smaller tiles, then to the CPU."
         )
         self.set_devices((("auto", "Automatic"),))
+        self.workers = WorkersRow()
 
         for title, field in (
             ("Samples", self.samples),
@@ -96,6 +98,7 @@ class Advanced(QWidget):
             ("First axis", self.first_axis),
             ("Channel", self.channel),
             ("Device", self.device),
+            ("Workers", self.workers),
         ):
             form.addRow(title, field)
         self._connect()

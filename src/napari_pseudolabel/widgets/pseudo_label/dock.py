@@ -31,4 +31,5 @@ class PseudoLabelDock(Dock):
             canvas_px=self.canvas_px,
         )
         self.session.segmenter_changed.connect(self.controller.use_segmenter)
+        self.view.advanced.workers.follow(self.session)
         self.begin(self.controller)

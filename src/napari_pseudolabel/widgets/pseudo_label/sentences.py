@@ -119,7 +119,7 @@ def progress_text(progress: Progress) -> str:
     """What is being done, how far it is and how long it will take."""
     parts = [progress.stage]
     if progress.total > 1:
-        parts.append(f"{progress.done} of {progress.total}")
+        parts.append(f"{100 * progress.done // progress.total} %")
     if progress.seconds_left is not None and progress.done:
         parts.append(f"{duration(progress.seconds_left)} left")
     return ", ".join(parts)

@@ -1,0 +1,82 @@
+"""How much memory the workers take, and the button that gives it back."""
+
+from __future__ import annotations
+
+import threading
+from typing import Protocol
+
+from qtpy.QtCore import QTimer, Signal
+from qtpy.QtGui import QHideEvent, QShowEvent
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+
+from napari_pseudolabel.widgets.common.parts import Elided
+
+_EVERY_MS = 2000
+
+
+class Workers(Protocol):
+    """What can be asked of a session about its workers."""
+
+    def memory_bytes(self) -> int: ...
+
+    def release(self) -> None: ...
+
+
+class WorkersRow(QWidget):
+    """A line with the memory in use and a Release button; asks only while it is seen."""
+
+    released = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._workers: Workers | None = None
+        self.memory = Elided()
+        self.button = QPushButton("Release")
+        self.button.setToolTip(
+            "Stop everything and close the worker processes: all their memory, that of the GPU included, is free "
+            "for other programs. The next job starts them again, which takes some seconds."
+        )
+        self.button.clicked.connect(self.release)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.memory, 1)
+        layout.addWidget(self.button)
+        self._timer = QTimer(self)
+        self._timer.setInterval(_EVERY_MS)
+        self._timer.timeout.connect(self.refresh)
+        self.released.connect(self.refresh)
+        self.refresh()
+
+    def follow(self, workers: Workers) -> None:
+        """Show the workers of a session."""
+        self._workers = workers
+        self.refresh()
+
+    def release(self) -> None:
+        """Close the workers in a thread: it takes a second or two until they are gone."""
+        if self._workers is None:
+            return
+        self.button.setEnabled(False)
+        self.memory.set_full("closing …")
+        workers = self._workers
+
+        def close() -> None:
+            workers.release()
+            self.released.emit()
+
+        threading.Thread(target=close, name="pseudolabel-release", daemon=True).start()
+
+    def refresh(self) -> None:
+        """Read the memory again."""
+        taken = self._workers.memory_bytes() if self._workers is not None else 0
+        self.memory.set_full(f"{taken / 1e9:.1f} GB of main memory" if taken else "not running")
+        self.button.setEnabled(taken > 0)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.refresh()
+        self._timer.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._timer.stop()
