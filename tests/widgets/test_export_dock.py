@@ -109,14 +109,37 @@ def test_labels_made_elsewhere_are_exported_with_a_remark(viewer, dock, tmp_path
 
 def test_an_error_leaves_the_button_alive(labels, dock, tmp_path, qtbot, monkeypatch):
     from napari_pseudolabel.errors import InputError
-    from napari_pseudolabel.viewer import exporting
+    from napari_pseudolabel.export import content
 
     def full(*args, **kwargs):
         raise InputError("The disk is full; free some space.")
 
-    monkeypatch.setattr(exporting, "export", full)
+    monkeypatch.setattr(content, "export", full)
     dock.view.path.setText(str(tmp_path / "d.ome.tif"))
     dock.view.export_button.click()
     qtbot.waitUntil(lambda: "disk is full" in dock.view.error.sentence, timeout=20000)
     assert dock.view.export_button.isEnabled()
     assert list(tmp_path.glob("d.*")) == []
+
+
+def test_workers_import_the_jobs_of_docks_without_napari_or_qt():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, importlib, pathlib, napari_pseudolabel.widgets as w\n"
+        "for path in pathlib.Path(w.__path__[0]).glob('*/tasks.py'):\n"
+        "    importlib.import_module(f'napari_pseudolabel.widgets.{path.parent.name}.tasks')\n"
+        "sys.exit(bool({'napari', 'qtpy'} & set(sys.modules)) or 'napari_pseudolabel.widgets.export.tasks' not in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_previews_of_new_models_are_not_offered(labels, dock, viewer):
+    from napari_pseudolabel.viewer import image_of
+    from napari_pseudolabel.viewer.layers import new_labels
+
+    source = viewer.layers["sem_12"]
+    before = dock.view.layer.count()
+    new_labels(viewer, source, image_of(source), (), "preview")
+    assert dock.view.layer.count() == before

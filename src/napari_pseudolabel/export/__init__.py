@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_pseudolabel.export.content import ExportContent
 from napari_pseudolabel.export.registry import Format, export, export_image, formats
 from napari_pseudolabel.export.sidecar import (
     ModelRecord,
@@ -12,6 +13,7 @@ from napari_pseudolabel.export.sidecar import (
 )
 
 __all__ = [
+    "ExportContent",
     "Format",
     "ModelRecord",
     "Provenance",

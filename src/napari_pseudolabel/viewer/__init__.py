@@ -1,7 +1,7 @@
 """napari layers as images, and results as napari layers."""
 
 from napari_pseudolabel.viewer.corrections import Corrections
-from napari_pseudolabel.viewer.exporting import ExportContent, content_from, content_of
+from napari_pseudolabel.viewer.exporting import content_from, content_of
 from napari_pseudolabel.viewer.images import image_of, placement_of, possible_channel_axis
 from napari_pseudolabel.viewer.known import known_planes, plane_key, source_of
 from napari_pseudolabel.viewer.preview import accept_preview, drop_preview, show_preview
@@ -19,7 +19,6 @@ from napari_pseudolabel.viewer.streaming import PushedLayers, Stream
 __all__ = [
     "KEY",
     "Corrections",
-    "ExportContent",
     "PushedLayers",
     "Stream",
     "accept_preview",

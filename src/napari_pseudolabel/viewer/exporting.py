@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_pseudolabel.export import export
-from napari_pseudolabel.imaging import Placement
+from napari_pseudolabel.export import ExportContent
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
 from napari_pseudolabel.viewer.images import placement_from
@@ -20,52 +17,6 @@ from napari_pseudolabel.viewer.records import find, record_in, source_layer
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Labels
-
-
-@dataclass(frozen=True, eq=False)
-class ExportContent:
-    """A snapshot of a Labels layer for `export.export`; arrays are read when it is written.
-
-    Attributes
-    ----------
-    labels
-        (..., Y, X) integers: numpy, dask or zarr.
-    classes
-        Empty for labels that the plugin did not make.
-    provenance
-        Of the last run, with all runs that the labels still show and the shares that a person corrected
-        and confirmed; empty for labels that the plugin did not make.
-    confidence
-        Same shape, NaN where nothing was predicted; None if there is none.
-    """
-
-    labels: Any
-    classes: tuple[LabelClass, ...]
-    placement: Placement
-    provenance: dict[str, Any]
-    confidence: Any = None
-
-    def write(self, path: str | Path, format: str, *, confidence: bool = True) -> tuple[Path, ...]:
-        """Write labels, provenance, and the confidence if it is wanted and there is one.
-
-        Raises
-        ------
-        InputError
-            When the format cannot hold the labels, or the folder cannot be written to.
-        """
-        labels = np.asarray(self.labels)
-        sure = None
-        if confidence and self.confidence is not None:
-            sure = np.nan_to_num(np.asarray(self.confidence, dtype=np.float32))
-        return export(
-            path,
-            labels,
-            format=format,
-            classes=self.classes or _classes_found(labels),
-            placement=self.placement,
-            provenance=self.provenance,
-            confidence=sure,
-        )
 
 
 def content_of(viewer: ViewerModel, layer: Labels) -> ExportContent:
@@ -107,9 +58,3 @@ def _provenance(record: dict[str, Any] | None, corrections: Any) -> dict[str, An
     if len(runs) > 1:
         fields["runs"] = runs
     return fields
-
-
-def _classes_found(labels: NDArray[Any]) -> tuple[LabelClass, ...]:
-    """Nameless classes of foreign labels, as far as a class may have such a value."""
-    values = [int(value) for value in np.unique(labels) if 0 < value <= 255]
-    return tuple(LabelClass(name=f"class {value}", value=value) for value in values)

@@ -47,6 +47,12 @@ def is_ours(layer: Layer) -> bool:
     return record is not None and record.get("uid") == str(layer.unique_id)
 
 
+def is_preview(layer: Layer) -> bool:
+    """True for a layer that only shows what a new model would change."""
+    record = record_of(layer)
+    return is_ours(layer) and record is not None and record["role"] == "preview"
+
+
 def find(
     viewer: ViewerModel, source: Layer, role: Role, shape: tuple[int, ...] | None = None
 ) -> Layer | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,35 +10,21 @@ from napari.layers import Labels
 from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QFileDialog
 
-from napari_pseudolabel.control import Control
-from napari_pseudolabel.export import formats
-from napari_pseudolabel.viewer import ExportContent, content_of, is_ours, source_layer
+from napari_pseudolabel.export import ExportContent, formats
+from napari_pseudolabel.viewer import content_of, is_ours, source_layer
 from napari_pseudolabel.viewer.images import source_path, unwrapped
+from napari_pseudolabel.viewer.records import is_preview
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.background import Background, EngineHolder, Failure
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.export.problems import blocking, worth_knowing
+from napari_pseudolabel.widgets.export.tasks import ExportJob
 from napari_pseudolabel.widgets.export.view import ExportView
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 _DEBOUNCE_MS = 300
-
-
-@dataclass(frozen=True, eq=False)
-class ExportJob:
-    """Write a snapshot of a Labels layer."""
-
-    content: ExportContent
-    path: str
-    format: str
-    confidence: bool
-    title: str = "Exporting"
-
-    def run(self, control: Control, models: Any) -> tuple[Path, ...]:
-        control.check()
-        return self.content.write(Path(self.path).expanduser(), self.format, confidence=self.confidence)
 
 
 class ExportController(QObject):
@@ -142,7 +127,9 @@ class ExportController(QObject):
         self._fill(str(active.unique_id) if isinstance(active, Labels) else now)
 
     def _fill(self, chosen: str | None) -> None:
-        layers = [layer for layer in self.viewer.layers if isinstance(layer, Labels)]
+        layers = [
+            layer for layer in self.viewer.layers if isinstance(layer, Labels) and not is_preview(layer)
+        ]
         for layer in layers:
             unwrapped(layer).events.name.connect(self._on_layers)
             unwrapped(layer).events.paint.connect(self._on_paint)

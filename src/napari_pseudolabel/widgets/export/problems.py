@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.viewer import ExportContent
+from napari_pseudolabel.export import ExportContent
 
 # Counting the classes of more pixels would hold up the window.
 _MOST_COUNTED = 50_000_000

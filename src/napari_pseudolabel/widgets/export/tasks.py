@@ -1,0 +1,25 @@
+"""The job of the Export dock. Workers import this file, so it knows neither napari nor Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.export import ExportContent
+
+
+@dataclass(frozen=True, eq=False)
+class ExportJob:
+    """Write a snapshot of a Labels layer."""
+
+    content: ExportContent
+    path: str
+    format: str
+    confidence: bool
+    title: str = "Exporting"
+
+    def run(self, control: Control, models: Any) -> tuple[Path, ...]:
+        control.check()
+        return self.content.write(Path(self.path).expanduser(), self.format, confidence=self.confidence)
