@@ -36,6 +36,52 @@ def test_a_translator_is_trained_in_both_directions(cli, training_set, tmp_path)
     assert "Going on after step 2" in again.out
 
 
+def test_a_translator_goes_on_from_checkpoints_and_shows_the_way(cli, training_set, tmp_path):
+    a, b, first, out = (tmp_path / name for name in ("a", "b", "first", "out"))
+    sizes = ("--source-pixel-size", 0.1, "--target-pixel-size", 0.1)
+    assert cli("train", "translator", a, b, first, *TRANSLATOR, *sizes).code == 0
+    start = ("--start-source-to-target", first / "a-to-b.safetensors")
+    command = ("train", "translator", a, b, out, "--preset", "small", "--batch", 1, "--device", "cpu", *sizes)
+    small = ("--set", "critic_width=4", "--set", "one_pass_width=4", "--preview-every", 2)
+    assert "--start-target-to-source" in cli(*command, *start).sentence
+    start = (*start, "--start-target-to-source", first / "b-to-a.safetensors")
+    assert "leave out num_channels_dae" in cli(*command, *start, "--width", 8).sentence
+    ran = cli(*command, *start, *small, "--steps", 4)
+    assert ran.code == 0, ran.err
+    looks = [line for line in ran.out.splitlines() if line.startswith("Step ") and "sharpness" in line]
+    assert [line.split(":")[0] for line in looks] == ["Step 0", "Step 2", "Step 4"]
+    assert looks[0].endswith("the best so far.")
+    parents = {
+        load_translator(path).sha256 for path in first.glob("*.safetensors") if "best" not in path.name
+    }
+    made = {path: load_translator(out / f"{path}.safetensors").card for path in ("a-to-b", "b-to-a")}
+    assert {card.parent for card in made.values()} == parents
+    assert made["a-to-b"].architecture["num_channels_dae"] == 8
+    assert made["a-to-b"].source.pixel_size_um == pytest.approx(0.1)
+    # It may become longer, from where it is; and another one begins with all of its networks.
+    ran = cli(*command, *start, *small, "--steps", 6)
+    assert "Going on after step 4" in ran.out
+    state = ("--start-state", out / "training.pt")
+    ran = cli(*command[:4], tmp_path / "third", *TRANSLATOR, *sizes, *state, "--steps", 1, "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["resumed_at"] == 0
+    fourth = (*command[:4], tmp_path / "fourth", *TRANSLATOR, *sizes)
+    other = cli(*fourth, *state, "--set", "critic_width=8").sentence
+    assert "holds no training of networks of this size" in other
+    assert "There is no training state" in cli(*fourth, "--start-state", tmp_path / "no.pt").sentence
+
+
+def test_two_processes_train_one_translator(cli, training_set, tmp_path):
+    command = ("train", "translator", tmp_path / "a", tmp_path / "b", tmp_path / "out", *TRANSLATOR)
+    assert "--device cuda" in cli(*command[:-2], "--device", "cuda:0", "--devices", 2).sentence
+    ran = cli(*command, "--devices", 2, "--steps", 12, "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["steps"] == 12
+    models = {load_translator(path).card.name for path in ran.json["checkpoints"]}
+    assert models == {"a to b", "b to a"}
+    assert (tmp_path / "out" / "losses.csv").read_text().splitlines()[1].startswith("10,")
+
+
 def test_a_segmenter_is_trained_with_its_quality_on_the_card(cli, training_set, tmp_path):
     command = ("train", "segmenter", tmp_path / "a", tmp_path / "labels", tmp_path / "out", *SEGMENTER)
     ran = cli(*command, "--name", "discs", "--object-size", 14, "--modality", "TEM", "--json")

@@ -124,7 +124,7 @@ def test_validation_keeps_the_best_step(segmenter, tmp_path, monkeypatch):
     scores = iter([0.2, 0.7, 0.5])
     weights = []
 
-    def validate():
+    def validate(control):
         mean = next(scores)
         weights.append({name: value.clone() for name, value in run.network.state_dict().items()})
         return Score(run.step, mean, {"disc": mean})
@@ -155,10 +155,10 @@ def test_augmentation_stays_in_range_and_changes_every_image_on_its_own():
 def test_the_average_follows_its_formula_and_the_rates_a_cosine(syndiff):
     run = syndiff(steps=3)
     expected = None
-    rates = [run.rates["generators"].get_last_lr()[0]]
+    rates = [run.optimisers["generators"].param_groups[0]["lr"]]
     for _ in range(3):
         run.train_step()
-        rates.append(run.rates["generators"].get_last_lr()[0])
+        rates.append(run.optimisers["generators"].param_groups[0]["lr"])
         weights = [value.detach().clone() for value in run.generators.parameters()]
         # The first step starts the average, from then on it decays by `ema`.
         expected = (

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +20,8 @@ from napari_pseudolabel.errors import Cancelled, InputError
 
 if TYPE_CHECKING:
     from napari_pseudolabel.control import Control
+    from napari_pseudolabel.models.cards import Modality
+    from napari_pseudolabel.training.inputs import ModelGrid
     from napari_pseudolabel.training.runs import Trained
 
 
@@ -84,6 +88,28 @@ def translator(
         Size, typer.Option(help="Median diameter of the objects in pixels of the model's grid, for the card.")
     ] = None,
     target_object_size: Annotated[Size, typer.Option(help="The same for the target.")] = None,
+    start_source_to_target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REF",
+            help="Name or path of a translator to go on from; it brings its network and pixel sizes.",
+        ),
+    ] = None,
+    start_target_to_source: Annotated[
+        str | None, typer.Option(metavar="REF", help="The one for the other direction.")
+    ] = None,
+    start_state: Annotated[
+        Path | None, typer.Option(help="training.pt of another training, to take all networks from.")
+    ] = None,
+    preview_every: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Steps between previews, of which the best is kept; 0: none, keep the last step."
+        ),
+    ] = 500,
+    devices: Annotated[
+        int, typer.Option(min=1, help="GPUs (or processes on the CPU) that train together.")
+    ] = 1,
     licence: Licence = "",
     seed: Seed = 42,
     device: Device = "auto",
@@ -92,12 +118,21 @@ def translator(
     """Train SynDiff on unpaired images, in both directions; the same command goes on where it was stopped."""
     from napari_pseudolabel.tiling import pick_device
     from napari_pseudolabel.training import presets
-    from napari_pseudolabel.training.inputs import ModelGrid
+    from napari_pseudolabel.training.ranks import train_on
     from napari_pseudolabel.training.runs import TranslatorFolders, train_translator
+    from napari_pseudolabel.training.translators import warm_up_steps
 
+    if devices > 1 and ":" in device:
+        raise InputError(
+            f"--devices {devices} takes all GPUs from the first one; give --device cuda, not {device}."
+        )
     where = pick_device(device)
     if (pairs_source is None) != (pairs_target is None):
         raise InputError("Aligned pairs need both folders; give --pairs-source and --pairs-target.")
+    if (start_source_to_target is None) != (start_target_to_source is None):
+        raise InputError(
+            "A start needs both directions; give --start-source-to-target and --start-target-to-source."
+        )
     given = {
         "steps": steps,
         "batch": batch,
@@ -109,26 +144,37 @@ def translator(
     }
     values = {**_settings(set_), **{name: str(value) for name, value in given.items() if value is not None}}
     base = presets.SMALL if preset is Preset.small else presets.PUBLISHED
+    start = (
+        (start_source_to_target, start_target_to_source)
+        if start_source_to_target and start_target_to_source
+        else None
+    )
+    known = _modalities(start, values) if start else (None, None)
+    settings = presets.changed(base, values)
+    if start and "warm_up" not in values:
+        settings = replace(settings, warm_up=0 if start_state else warm_up_steps(settings.steps))
     grids = (
-        ModelGrid(
-            _name(source_name, source_dir), source_pixel_size, model_source_pixel_size, source_object_size
+        _grid(
+            source_name, source_dir, source_pixel_size, model_source_pixel_size, source_object_size, known[0]
         ),
-        ModelGrid(
-            _name(target_name, target_dir), target_pixel_size, model_target_pixel_size, target_object_size
+        _grid(
+            target_name, target_dir, target_pixel_size, model_target_pixel_size, target_object_size, known[1]
         ),
     )
     pairs = (pairs_source, pairs_target) if pairs_source and pairs_target else None
+    task = partial(
+        train_translator,
+        TranslatorFolders(source_dir, target_dir, pairs),
+        out_dir,
+        grids=grids,
+        settings=settings,
+        licence=licence,
+        start=start,
+        start_state=start_state,
+        preview_every=preview_every,
+    )
     with _training(out_dir) as control:
-        made = train_translator(
-            TranslatorFolders(source_dir, target_dir, pairs),
-            out_dir,
-            grids=grids,
-            settings=presets.changed(base, values),
-            device=where,
-            licence=licence,
-            control=control,
-            started=_announce(out_dir, as_json),
-        )
+        made = train_on(task, where, devices, _heard(control, out_dir, as_json))
     _show(made, as_json)
 
 
@@ -198,6 +244,59 @@ def _training(out: Path) -> Iterator[Control]:
         raise Stopped(
             f"Stopped; what was trained is in {out}, and the same command goes on from there."
         ) from error
+
+
+def _modalities(start: tuple[str, str], values: dict[str, str]) -> tuple[Modality | None, Modality | None]:
+    """Source and target of the translators to go on from, which decide the network."""
+    import dataclasses
+
+    from napari_pseudolabel.models import load_translator
+    from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
+    from napari_pseudolabel.training.translators import StartingPoint
+
+    if fixed := [field.name for field in dataclasses.fields(GeneratorConfig) if field.name in values]:
+        raise InputError(
+            f"The network comes from the translators to go on from; leave out {', '.join(fixed)}."
+        )
+    return StartingPoint.of(*map(load_translator, start)).modalities
+
+
+def _grid(
+    name: str | None,
+    folder: Path,
+    image_um: float | None,
+    model_um: float | None,
+    object_px: float | None,
+    known: Modality | None,
+) -> ModelGrid:
+    from napari_pseudolabel.training.inputs import ModelGrid
+
+    if known is not None:
+        name, model_um = name or known.name, model_um or known.pixel_size_um
+        object_px = object_px or known.object_size_px
+    return ModelGrid(_name(name, folder), image_um, model_um, object_px)
+
+
+def _heard(control: Control, out: Path, as_json: bool) -> Control:
+    """The same control, which prints what a translator training tells."""
+    from napari_pseudolabel.training.events import Began, TranslatorPreview
+
+    announce = _announce(out, as_json)
+
+    def tell(event: object) -> None:
+        if isinstance(event, Began):
+            announce(event.resumed_at)
+        elif isinstance(event, TranslatorPreview) and not as_json:
+            m = event.measures
+            numbers = (
+                f"quality {m['quality']:.3f}, content {m['content']:.3f}, sharpness {m['sharpness']:.2f}, cycle {m['cycle']:.3f} "
+                f"({m['cycle_probed']:.3f} when probed)"
+            )
+            print(f"Step {event.step}: {numbers}{'; the best so far' if event.best else ''}.", flush=True)
+            if event.warning:
+                print(event.warning, flush=True)
+
+    return replace(control, tell=tell)
 
 
 def _announce(out: Path, as_json: bool) -> Any:

@@ -1,6 +1,6 @@
 """Recipes that make pseudo labels, and the frozen descriptions of the jobs that run them."""
 
-from napari_pseudolabel.strategies.chunks import Focus, LabelPlan
+from napari_pseudolabel.strategies.chunks import Focus, LabelPlan, join
 from napari_pseudolabel.strategies.description import LabelSettings, ModelUse, PseudoLabel, Region, RunReport
 from napari_pseudolabel.strategies.jobs import ChunkedJob, ImageJob, Job, LabelJob, SegmentJob, TranslateJob
 
@@ -18,4 +18,5 @@ __all__ = [
     "RunReport",
     "SegmentJob",
     "TranslateJob",
+    "join",
 ]

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from napari_pseudolabel.strategies.jobs import ImageJob
 
 # Larger chunks spend less on their margins, smaller ones appear sooner.
-_TILES_PER_CHUNK = 8
-# Tiles around a chunk that are computed for nothing but the context they give to those inside.
-_RING = 1
+TILES_PER_CHUNK = 8
+# Without a ring the borders of chunks can be seen; a second one changes next to nothing (docs/benchmarks.md).
+RING = 1
 _TOLERATED_SHIFT_PX = 1.0
 
 
@@ -177,32 +177,41 @@ class LabelPlan:
             date=self.report.date,
         )
 
-    def join(self, parts: Sequence[PseudoLabel], report: RunReport) -> PseudoLabel:
-        """All parts as one result in memory."""
-        region, planes = self.job.whole_region, self.job.plane_indices
-        position = {index: number for number, index in enumerate(planes)}
 
-        def joined(name: str) -> Any:
-            if getattr(parts[0], name) is None:
-                return None
-            whole = np.empty((len(planes), *region.shape), getattr(parts[0], name).dtype)
-            for part in parts:
-                inside = part.region
-                rows = slice(inside.y0 - region.y0, inside.y1 - region.y0)
-                columns = slice(inside.x0 - region.x0, inside.x1 - region.x0)
-                whole[position[part.planes[0]], rows, columns] = getattr(part, name)[0]
-            return whole
+def join(job: ImageJob, parts: Sequence[PseudoLabel], report: RunReport) -> PseudoLabel:
+    """All parts of a job as one result in memory.
 
-        return PseudoLabel(
-            joined("labels"),
-            joined("confidence"),
-            joined("translation"),
-            joined("spread"),
-            self.survey.classes,
-            region,
-            planes,
-            report,
-        )
+    Parameters
+    ----------
+    parts
+        Together they cover the region of all planes of the job.
+    report
+        Of the whole.
+    """
+    region, planes = job.whole_region, job.plane_indices
+    position = {index: number for number, index in enumerate(planes)}
+
+    def joined(name: str) -> Any:
+        if getattr(parts[0], name) is None:
+            return None
+        whole = np.empty((len(planes), *region.shape), getattr(parts[0], name).dtype)
+        for part in parts:
+            inside = part.region
+            rows = slice(inside.y0 - region.y0, inside.y1 - region.y0)
+            columns = slice(inside.x0 - region.x0, inside.x1 - region.x0)
+            whole[position[part.planes[0]], rows, columns] = getattr(part, name)[0]
+        return whole
+
+    return PseudoLabel(
+        joined("labels"),
+        joined("confidence"),
+        joined("translation"),
+        joined("spread"),
+        parts[0].classes,
+        region,
+        planes,
+        report,
+    )
 
 
 def whole_factors(shape: Sequence[int], factor: float) -> tuple[float, float]:
@@ -211,8 +220,24 @@ def whole_factors(shape: Sequence[int], factor: float) -> tuple[float, float]:
     return max(1, round(height * factor)) / height, max(1, round(width * factor)) / width
 
 
-def cut(job: ImageJob, survey: Survey, factors: tuple[float, float]) -> tuple[Chunk, ...]:
+def cut(
+    job: ImageJob,
+    survey: Survey,
+    factors: tuple[float, float],
+    *,
+    tiles: int = TILES_PER_CHUNK,
+    ring: int = RING,
+) -> tuple[Chunk, ...]:
     """Cut the region of a job into blocks of tiles, plane after plane.
+
+    Parameters
+    ----------
+    factors
+        See `whole_factors`.
+    tiles
+        Along each axis of a chunk, at most.
+    ring
+        Tiles around a chunk that are computed for nothing but the context they give to those inside.
 
     Raises
     ------
@@ -223,8 +248,8 @@ def cut(job: ImageJob, survey: Survey, factors: tuple[float, float]) -> tuple[Ch
     tile, overlap, _ = sizes(job.settings.tiles, tile=first.tile, overlap=first.overlap, stride=first.stride)
     height, width = (round(pixels * factor) for pixels, factor in zip(shape, factors, strict=True))
     whole = make_grid(height, width, tile, overlap, first.stride)
-    rows = _blocks(whole.rows, factors[0], region.y0, region.y1, shape[0])
-    columns = _blocks(whole.columns, factors[1], region.x0, region.x1, shape[1])
+    rows = _blocks(whole.rows, factors[0], (region.y0, region.y1), shape[0], tiles, ring)
+    columns = _blocks(whole.columns, factors[1], (region.x0, region.x1), shape[1], tiles, ring)
     return tuple(
         Chunk(
             plane,
@@ -248,19 +273,22 @@ class _Block:
     axis: Axis
 
 
-def _blocks(axis: Axis, factor: float, start: int, stop: int, length: int) -> list[_Block]:
-    """Cut ``start`` .. ``stop`` pixels of an image, of `length` in all, along the tiles of its whole grid."""
+def _blocks(
+    axis: Axis, factor: float, wanted: tuple[int, int], length: int, tiles: int, ring: int
+) -> list[_Block]:
+    """Cut the `wanted` of the `length` pixels of an image along the tiles of its whole grid."""
+    start, stop = wanted
     # Neighbours meet in the middle of what they share.
     meet = [(left + axis.tile + right) / 2 for left, right in itertools.pairwise(axis.starts)]
     edges = [0, *(round(one / factor) for one in meet), length]
     needed = [i for i in range(len(axis.starts)) if edges[i] < stop and edges[i + 1] > start]
-    count = -(-len(needed) // _TILES_PER_CHUNK)
+    count = -(-len(needed) // tiles)
     # Room for the interpolation, and for the filter against aliasing where the model's grid is coarser.
     margin = 2 + round(2 * max(1.0, 1 / factor))
     blocks = []
     for number in range(count):
         own = needed[number * len(needed) // count : (number + 1) * len(needed) // count]
-        low, high = max(own[0] - _RING, 0), min(own[-1] + _RING, len(axis.starts) - 1)
+        low, high = max(own[0] - ring, 0), min(own[-1] + ring, len(axis.starts) - 1)
         window = max(axis.starts[low], 0), min(axis.starts[high] + axis.tile, axis.length)
         starts = tuple(one - window[0] for one in axis.starts[low : high + 1])
         read = (
@@ -268,5 +296,7 @@ def _blocks(axis: Axis, factor: float, start: int, stop: int, length: int) -> li
             min(int(np.ceil(window[1] / factor)) + margin, length),
         )
         inner = max(edges[own[0]], start), min(edges[own[-1] + 1], stop)
-        blocks.append(_Block(inner, read, window, Axis(window[1] - window[0], axis.tile, starts)))
+        blocks.append(
+            _Block(inner, read, window, Axis(window[1] - window[0], axis.tile, starts, axis.shared))
+        )
     return blocks

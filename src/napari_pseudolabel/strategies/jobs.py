@@ -11,7 +11,7 @@ from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image, intensity_range
 from napari_pseudolabel.models.cards import Modality
-from napari_pseudolabel.strategies.chunks import LabelPlan, cut, whole_factors
+from napari_pseudolabel.strategies.chunks import LabelPlan, cut, join, whole_factors
 from napari_pseudolabel.strategies.description import LabelSettings, PseudoLabel, Region, RunReport
 from napari_pseudolabel.strategies.survey import Survey, SurveyJob
 
@@ -168,7 +168,7 @@ class ImageJob:
             for number, chunk in enumerate(plan.chunks, start=1)
         ]
         report = plan.conclude([part.report for part in parts], time.monotonic() - started)
-        return plan.join(parts, report)
+        return join(self, parts, report)
 
     def _factor(self, modality: Modality | None) -> tuple[float, str]:
         scale = self.settings.scale

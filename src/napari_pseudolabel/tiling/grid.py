@@ -24,11 +24,15 @@ class Axis:
     starts
         First pixel of every tile, ascending, in image coordinates; the first may be negative, and
         the last tile may end beyond the image.
+    blend
+        Pixels over which neighbours are blended, for a part of an axis that shall blend as the whole does;
+        None for the most that two neighbours share.
     """
 
     length: int
     tile: int
     starts: tuple[int, ...]
+    blend: int | None = None
 
     @property
     def first(self) -> int:
@@ -43,6 +47,8 @@ class Axis:
     @property
     def shared(self) -> int:
         """Largest number of pixels that two neighbours share; 0 with a single tile."""
+        if self.blend is not None:
+            return self.blend
         steps = np.diff(self.starts)
         return int(self.tile - steps.min()) if len(steps) else 0
 

@@ -74,7 +74,7 @@ class TranslatorPreview:
     measures
         By name, see `training.measures`.
     best
-        Whether it is the best so far by `content`.
+        Whether it is the best so far by the measure ``quality``.
     warning
         One sentence when the measures diverge, empty otherwise.
     """

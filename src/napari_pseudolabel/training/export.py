@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
-from napari_pseudolabel.models.cards import Card, Modality, Training
+from torch import Tensor
+
+from napari_pseudolabel.models.cards import Card, Measure, Modality, Training
 from napari_pseudolabel.models.translators import syndiff
+from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
 from napari_pseudolabel.training.syndiff import SynDiffTraining
 
 _SCHEDULE = ("num_timesteps", "beta_min", "beta_max", "use_geometric")
@@ -22,23 +26,55 @@ def write_translators(
     licence: str = "BSD-3-Clause",
     half: bool = False,
 ) -> tuple[Path, Path]:
-    """Write the averaged diffusive generators of both directions.
+    """Write the averaged diffusive generators of both directions; see `write_generators`."""
+    return write_generators(
+        (run.averaged(0).state_dict(), run.averaged(1).state_dict()),
+        run.settings.generator,
+        folder,
+        modalities=modalities,
+        names=names,
+        training=training,
+        licence=licence,
+        half=half,
+    )
+
+
+def write_generators(
+    weights: tuple[Mapping[str, Tensor], Mapping[str, Tensor]],
+    generator: GeneratorConfig,
+    folder: Path,
+    *,
+    modalities: tuple[Modality, Modality],
+    names: tuple[str, str],
+    training: Training,
+    licence: str = "BSD-3-Clause",
+    half: bool = False,
+    parents: tuple[str | None, str | None] = (None, None),
+    quality: tuple[tuple[Measure, ...], tuple[Measure, ...]] = ((), ()),
+) -> tuple[Path, Path]:
+    """Write diffusive generators of both directions.
 
     Parameters
     ----------
+    weights
+        Of the generator that makes modality 0, and of that which makes modality 1; all pairs below go the same way.
     modalities
-        What the run's modality 0 and 1 are.
+        What modality 0 and 1 are.
     names
-        File names without suffix of the generator that makes modality 0, and of that of modality 1.
+        File names without suffix.
     half
         Store float16 weights.
+    parents
+        SHA-256 of the checkpoints they were trained from.
+    quality
+        Measures for the cards.
 
     Returns
     -------
     tuple of Path
         One ``NAME.safetensors`` per direction.
     """
-    settings = dataclasses.asdict(run.settings.generator)
+    settings = dataclasses.asdict(generator)
     paths = []
     for k in (0, 1):
         source, target = modalities[1 - k], modalities[k]
@@ -53,8 +89,10 @@ def write_translators(
             target=target,
             training=training,
             licence=licence,
+            parent=parents[k],
+            quality=quality[k],
         )
         path = folder / f"{names[k]}.safetensors"
-        syndiff.save(run.averaged(k), card, path, half=half)
+        syndiff.save(weights[k], card, path, half=half)
         paths.append(path)
     return paths[0], paths[1]

@@ -43,11 +43,15 @@ class Preparation:
 
 @dataclass(frozen=True, eq=False)
 class LabelledPlane:
-    """One training image: (H, W) float32 in [0, 1] and (H, W) uint8 labels, on the model's grid."""
+    """One training image: (H, W) float32 in [0, 1] and (H, W) uint8 labels, on the model's grid.
+
+    `weight`, (H, W) float32 in [0, 1], says how much each pixel counts, None that all count fully.
+    """
 
     name: str
     image: NDArray[np.float32]
     labels: NDArray[np.uint8]
+    weight: NDArray[np.float32] | None = None
 
 
 def image_planes(folder: Path, preparation: Preparation) -> list[NDArray[np.float32]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -15,8 +14,9 @@ import torch
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models.cards import Card, LabelClass, Measure, Training
+from napari_pseudolabel.models.registry import load_translator
 from napari_pseudolabel.models.segmenters import monai_unet
-from napari_pseudolabel.training.export import write_translators
+from napari_pseudolabel.training.events import Score
 from napari_pseudolabel.training.inputs import (
     ModelGrid,
     Split,
@@ -28,9 +28,11 @@ from napari_pseudolabel.training.inputs import (
     unlabelled,
 )
 from napari_pseudolabel.training.patches import PatchPool
+from napari_pseudolabel.training.ranks import Ranks
 from napari_pseudolabel.training.record import STATE, check_record
-from napari_pseudolabel.training.segmenter import Score, SegmenterSettings, SegmenterTraining
-from napari_pseudolabel.training.syndiff import SynDiffSettings, SynDiffTraining
+from napari_pseudolabel.training.segmenter import SegmenterSettings, SegmenterTraining
+from napari_pseudolabel.training.syndiff import SynDiffSettings
+from napari_pseudolabel.training.translators import StartingPoint, TranslatorPlan, slug, train_plan
 
 _SMALLEST_PATCH = 32
 
@@ -85,8 +87,11 @@ def train_translator(
     settings: SynDiffSettings,
     device: torch.device,
     licence: str = "",
+    start: tuple[str, str] | None = None,
+    start_state: Path | None = None,
+    preview_every: int = 0,
+    ranks: Ranks | None = None,
     control: Control | None = None,
-    started: Callable[[int], None] = lambda step: None,
 ) -> Trained:
     """Train SynDiff in both directions, or go on with it, and write the two checkpoints.
 
@@ -95,13 +100,22 @@ def train_translator(
     folders
         Source and target images, unpaired.
     out
-        Gets the state, the losses and ``SOURCE-to-TARGET.safetensors`` in both directions.
+        Gets the state, the curves and ``SOURCE-to-TARGET.safetensors`` in both directions.
     grids
         Source and target.
     licence
         Of the checkpoints.
-    started
-        Called once with the number of steps done before, when the training begins.
+    start
+        Names or paths of the translators to go on from, source to target and target to source; they bring the
+        architecture along. The pixel grids are still those of `grids`.
+    start_state
+        ``training.pt`` of another training to take all networks from.
+    preview_every
+        Steps between two previews, of which the best decides what is kept; 0 for none.
+    ranks
+        Which of several processes this is.
+    control
+        Hears the events of `training.events`.
 
     Raises
     ------
@@ -110,52 +124,27 @@ def train_translator(
     Cancelled
         If `control` says so; the same call goes on from there.
     """
-    names = _slug(grids[0].name), _slug(grids[1].name)
-    if names[0] == names[1]:
-        raise InputError(f"Both modalities are called {grids[0].name}; give them different names.")
     paths = folders.source, folders.target
     modalities = grids[0].modality(paths[0]), grids[1].modality(paths[1])
     planes = unlabelled(paths[0], grids[0]), unlabelled(paths[1], grids[1])
     pairs = aligned(folders.pairs, grids) if folders.pairs else []
-    _check_settings(settings)
     data = [f"{path.resolve().name} ({len(part)} images)" for path, part in zip(paths, planes, strict=True)]
     if pairs:
         data.append(f"{len(pairs)} aligned pairs")
-    record = {
-        "kind": "translator",
-        "settings": asdict(settings),
-        "modalities": [modality.model_dump() for modality in modalities],
-        "data": [fingerprint(planes[0]), fingerprint(planes[1]), fingerprint(pairs)],
-    }
-    check_record(out, record)
-    try:
-        run = SynDiffTraining(
-            (_pool(planes[0]), _pool(planes[1])),
-            settings,
-            pairs=PatchPool([*pairs], n_images=2) if pairs else None,
-            device=device,
-        )
-    except (ValueError, AssertionError, ZeroDivisionError) as error:
-        raise InputError(f"No network can be built with these settings ({error}); change them.") from error
-    resumed_at = run.step if run.resume(out / STATE) else 0
-    started(resumed_at)
-    run.run(out, control)
-    training = Training(
-        data=tuple(data),
-        steps=run.step,
-        seed=settings.seed,
-        date=_today(),
-        command="pseudolabel train translator SOURCE_DIR TARGET_DIR OUT_DIR",
-    )
-    checkpoints = write_translators(
-        run,
-        out,
+    plan = TranslatorPlan(
+        pools=(_pool(planes[0]), _pool(planes[1])),
         modalities=modalities,
-        names=(f"{names[1]}-to-{names[0]}", f"{names[0]}-to-{names[1]}"),
-        training=training,
+        settings=settings,
+        data=tuple(data),
+        command="pseudolabel train translator SOURCE_DIR TARGET_DIR OUT_DIR",
         licence=licence,
+        pairs=PatchPool([*pairs], n_images=2) if pairs else None,
+        start=StartingPoint.of(*map(load_translator, start)) if start else None,
+        start_state=start_state,
+        preview_every=preview_every,
     )
-    return Trained(checkpoints, run.step, resumed_at)
+    made = train_plan(plan, out, device=device, ranks=ranks or Ranks(), control=control or Control())
+    return Trained(made.paths, made.steps, made.resumed_at, notes=made.notes)
 
 
 def train_segmenter(
@@ -196,7 +185,7 @@ def train_segmenter(
     Cancelled
         If `control` says so; the same call goes on from there.
     """
-    if not name or name == "best" or _slug(name) != name.lower():
+    if not name or name == "best" or slug(name) != name.lower():
         raise InputError(
             f"“{name}” cannot be the name of the checkpoint; use letters, digits and -, but not best."
         )
@@ -249,7 +238,7 @@ def train_segmenter(
     best = monai_unet.load(out / "best.safetensors")
     path = out / f"{name}.safetensors"
     monai_unet.save(best.network, best.card.model_copy(update={"quality": quality}), path, half=True)
-    return Trained((path,), run.step, resumed_at, score, notes)
+    return Trained((path,), run.step, resumed_at, score, (*notes, *run.notes))
 
 
 def _split(folders: LabelledFolders, grid: ModelGrid, seed: int) -> Split:
@@ -291,21 +280,8 @@ def _labelled_fingerprint(planes: list[Any]) -> str:
     return fingerprint(array for plane in planes for array in (plane.image, plane.labels))
 
 
-def _check_settings(settings: SynDiffSettings) -> None:
-    generator = settings.generator
-    if generator.image_size < _SMALLEST_PATCH or generator.image_size % generator.stride:
-        raise InputError(
-            f"Patches of {generator.image_size} pixels do not fit the network; use a multiple of {generator.stride} "
-            f"from {_SMALLEST_PATCH}."
-        )
-
-
 def _pool(planes: list[Any]) -> PatchPool:
     return PatchPool([plane[None] for plane in planes])
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^\w]+", "-", name.strip().lower()).strip("-")
 
 
 def _today() -> str:

@@ -7,9 +7,9 @@ paper (L1 on the one-step prediction of the clean image).
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,15 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.errors import Cancelled, InputError
+from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig, NCSNpp
 from napari_pseudolabel.models.translators.resnet import ResnetGenerator
 from napari_pseudolabel.models.translators.schedule import Schedule
 from napari_pseudolabel.training.discriminators import DiffusiveDiscriminator, PatchDiscriminator
 from napari_pseudolabel.training.patches import PatchPool
+from napari_pseudolabel.training.ranks import Ranks
 from napari_pseudolabel.training.state import load_state, save_state
+from napari_pseudolabel.training.translator_loop import Ended, Watch, run_loop
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,10 @@ class SynDiffSettings:
         Weight of the L1 losses on aligned pairs; used only when pairs are given.
     one_pass_width, critic_width
         Channels of the first layer of the one-pass generators and of the critics.
+    warm_up
+        First steps in which the diffusive generators stay as they are, the one-pass generators learn to imitate them,
+        and the critics learn to tell. For diffusive generators that come from a checkpoint while the others
+        start from nothing: what untrained one-pass generators make would teach them to ignore their source.
     """
 
     steps: int = 50_000
@@ -67,6 +73,7 @@ class SynDiffSettings:
     one_pass_width: int = 64
     critic_width: int = 64
     save_every: int = 500
+    warm_up: int = 0
     generator: GeneratorConfig = GeneratorConfig()
 
 
@@ -112,6 +119,8 @@ class SynDiffTraining:
         Optional pool of two-channel planes (source look, target look of the same scene), for example
         generated fields. It ties the classes of the two modalities together, which the
         cycle alone cannot when contrasts are inverted.
+    ranks
+        Which of several processes this is; each draws its own patches, and gradients are averaged.
     """
 
     def __init__(
@@ -121,8 +130,10 @@ class SynDiffTraining:
         *,
         pairs: PatchPool | None = None,
         device: torch.device | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
         self.pools, self.pairs, self.settings = pools, pairs, settings
+        self.ranks = ranks or Ranks()
         self.device = device or torch.device("cpu")
         torch.manual_seed(settings.seed)
         self.networks = Networks.create(settings)
@@ -135,10 +146,6 @@ class SynDiffTraining:
             "generators": torch.optim.Adam(self.generators.parameters(), settings.lr_generator, betas),
             "critics": torch.optim.Adam(self.critics.parameters(), settings.lr_discriminator, betas),
         }
-        self.rates = {
-            name: torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.steps, settings.lr_final)
-            for name, optimiser in self.optimisers.items()
-        }
         schedule = Schedule.from_card(dataclasses.asdict(settings.generator))
         self.schedule = Schedule(
             **{f.name: getattr(schedule, f.name).to(self.device) for f in dataclasses.fields(schedule)}
@@ -146,6 +153,40 @@ class SynDiffTraining:
         # bfloat16 needs no loss scaling; float16-only GPUs train in float32.
         self.autocast = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
         self.step = 0
+        self._set_rates()
+
+    def start_from(self, weights: Sequence[Mapping[str, Tensor]]) -> None:
+        """Begin with trained diffusive generators; the other networks start new.
+
+        Parameters
+        ----------
+        weights
+            Of the generator that makes modality 0 (the source), and of that which makes modality 1.
+        """
+        for k, own in enumerate(weights):
+            self.networks.diffusive[k].load_state_dict(own)
+            self.averaged(k).load_state_dict(own)
+        # The weights are the average so far; without this the first step would replace them.
+        self.average.n_averaged.fill_(1)
+
+    def start_from_state(self, path: Path) -> None:
+        """Begin with all networks of another training, but with its steps and optimisers left behind.
+
+        Raises
+        ------
+        InputError
+            If the file holds a training of other networks.
+        """
+        state = load_state(path, {})
+        if state is None:
+            raise InputError(f"There is no training state {path}; give the training.pt of a training.")
+        try:
+            for name in ("generators", "critics", "average"):
+                self._parts()[name].load_state_dict(state[name])
+        except (KeyError, RuntimeError) as error:
+            raise InputError(
+                f"{path} holds no training of networks of this size; repeat the settings it was trained with."
+            ) from error
 
     # ---- one step -------------------------------------------------------------------------
 
@@ -153,25 +194,34 @@ class SynDiffTraining:
         """Update critics, then generators, then the average; return the losses."""
         s = self.settings
         # Noise, steps and latents depend on the step alone, so a resumed run repeats them.
-        torch.manual_seed(s.seed * 1_000_003 + self.step)
+        torch.manual_seed(s.seed * 1_000_003 + self.step + self.ranks.rank * 7_368_787)
         side = s.generator.image_size
+        draw = self.step * self.ranks.size + self.ranks.rank
         real = [
-            self._to_model(pool.batch(side, s.batch, seed=s.seed + k, step=self.step))
+            self._to_model(pool.batch(side, s.batch, seed=s.seed + k, step=draw))
             for k, pool in enumerate(self.pools)
         ]
         losses = {**self._update("critics", self._critic_losses(real))}
         self.critics.requires_grad_(False)
-        generator_losses = self._generator_losses(real)
-        if self.pairs is not None:
-            pair = self._to_model(self.pairs.batch(side, s.batch, seed=s.seed + 2, step=self.step))
+        warming_up = self.step < s.warm_up
+        generator_losses = self._imitation_losses(real) if warming_up else self._generator_losses(real)
+        if self.pairs is not None and not warming_up:
+            pair = self._to_model(self.pairs.batch(side, s.batch, seed=s.seed + 2, step=draw))
             generator_losses["pair"] = s.pair_weight * self._pair_loss([pair[:, :1], pair[:, 1:2]])
         losses |= self._update("generators", generator_losses)
         self.critics.requires_grad_(True)
         self.average.update_parameters(self.generators)
-        for rate in self.rates.values():
-            rate.step()
         self.step += 1
+        self._set_rates()
         return losses
+
+    def _set_rates(self) -> None:
+        """Learning rates by their cosine, from the step alone: a resumed run may have another length."""
+        s = self.settings
+        falling = (1 + math.cos(math.pi * min(self.step / s.steps, 1))) / 2
+        for name, highest in (("generators", s.lr_generator), ("critics", s.lr_discriminator)):
+            for group in self.optimisers[name].param_groups:
+                group["lr"] = s.lr_final + (highest - s.lr_final) * falling
 
     def _to_model(self, batch: Tensor) -> Tensor:
         return (batch * 2 - 1).to(self.device)
@@ -185,6 +235,7 @@ class SynDiffTraining:
                 f"The training diverged at step {self.step}; lower the learning rate or the batch size."
             )
         total.backward()
+        self.ranks.average_gradients(getattr(self, name).parameters())
         optimiser.step()
         return {key: value.item() for key, value in losses.items()}
 
@@ -239,6 +290,15 @@ class SynDiffTraining:
             "diffusive": s.l1_weight * torch.stack(diffusive).sum(),
         }
 
+    def _imitation_losses(self, real: list[Tensor]) -> dict[str, Tensor]:
+        terms = []
+        for k in (0, 1):
+            with torch.no_grad():
+                wanted = self.sample(self.networks.diffusive[1 - k], real[k])
+            with self._precision():
+                terms.append(F.l1_loss(self.networks.one_pass[1 - k](real[k]), wanted))
+        return {"imitation": torch.stack(terms).sum()}
+
     def _pair_loss(self, pair: list[Tensor]) -> Tensor:
         terms = []
         with self._precision():
@@ -273,6 +333,39 @@ class SynDiffTraining:
         noisy = (step > 0)[:, None, None, None]
         return c1 * clean + c2 * x_next + noisy * (0.5 * log_variance).exp() * torch.randn_like(clean)
 
+    def sample(self, network: nn.Module, condition: Tensor, draw: torch.Generator | None = None) -> Tensor:
+        """Translate by the whole reverse diffusion.
+
+        Parameters
+        ----------
+        network
+            A diffusive generator.
+        condition
+            (B, 1, H, W) images in [-1, 1], on the device of the training.
+        draw
+            Source of all random numbers, on the CPU; torch's own when None.
+
+        Returns
+        -------
+        Tensor
+            (B, 1, H, W) about [-1, 1].
+        """
+        count, t = len(condition), self.schedule
+
+        def normal(*shape: int) -> Tensor:
+            return torch.randn(shape, generator=draw).to(self.device)
+
+        state = normal(*condition.shape)
+        for step in reversed(range(t.steps)):
+            now = torch.full((count,), step, dtype=torch.int64, device=self.device)
+            latent = normal(count, self.settings.generator.nz)
+            with self._precision():
+                clean = network(torch.cat([state, condition], dim=1), now, latent)[:, :1].float()
+            state = t.c1[step] * clean + t.c2[step] * state
+            if step:
+                state = state + (0.5 * t.log_variance[step]).exp() * normal(*condition.shape)
+        return state
+
     def _precision(self, *, enabled: bool = True) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled and self.autocast)
 
@@ -289,15 +382,17 @@ class SynDiffTraining:
             "critics": self.critics,
             "average": self.average,
             **{f"optimiser_{name}": part for name, part in self.optimisers.items()},
-            **{f"rate_{name}": part for name, part in self.rates.items()},
         }
 
-    def save(self, path: Path) -> None:
-        """Write everything that is needed to go on, atomically."""
+    def save(self, path: Path, watched: Mapping[str, Any] | None = None) -> None:
+        """Write everything that is needed to go on, atomically; `watched` comes along (see `Watch`)."""
         parts = {name: part.state_dict() for name, part in self._parts().items()}
-        save_state(path, {"settings": _plain(self.settings), "step": self.step, **parts})
+        save_state(
+            path,
+            {"settings": _plain(self.settings), "step": self.step, "watched": dict(watched or {}), **parts},
+        )
 
-    def resume(self, path: Path) -> bool:
+    def resume(self, path: Path, watch: Watch | None = None) -> bool:
         """Go on from `path` if it is there; True if it was.
 
         Raises
@@ -311,35 +406,20 @@ class SynDiffTraining:
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         self.step = int(state["step"])
+        self._set_rates()
+        if watch is not None:
+            watch.restore(state.get("watched", {}))
         return True
 
-    def run(self, folder: Path, control: Control | None = None) -> None:
-        """Train until ``settings.steps``, resuming from and saving to `folder`.
+    def run(self, folder: Path, control: Control | None = None, watch: Watch | None = None) -> Ended:
+        """Train until ``settings.steps``, resuming from and saving to `folder`; see `run_loop`.
 
         Raises
         ------
         Cancelled
             If `control` says so; the state is saved first.
         """
-        folder.mkdir(parents=True, exist_ok=True)
-        control = control or Control()
-        state, log = folder / "training.pt", folder / "losses.csv"
-        self.resume(state)
-        stage = control.stage("Training the translator", self.settings.steps)
-        stage.resume_at(self.step)
-        try:
-            while self.step < self.settings.steps:
-                losses = self.train_step()
-                if self.step % 50 == 0:
-                    _append(log, {"step": self.step, **losses})
-                if self.step % self.settings.save_every == 0:
-                    self.save(state)
-                stage.advance()
-        except Cancelled:
-            # Raised between two steps; any other end may leave a step half done, which is not kept.
-            self.save(state)
-            raise
-        self.save(state)
+        return run_loop(self, folder, control or Control(), watch)
 
 
 def _plain(settings: SynDiffSettings) -> dict[str, Any]:
@@ -351,13 +431,3 @@ def _plain(settings: SynDiffSettings) -> dict[str, Any]:
         return [plain(item) for item in value] if isinstance(value, (tuple, list)) else value
 
     return {key: plain(value) for key, value in dataclasses.asdict(settings).items()}
-
-
-def _append(log: Path, row: Mapping[str, float]) -> None:
-    columns = ("step", "critic", "adversarial", "cycle", "diffusive", "pair")
-    new = not log.exists()
-    with log.open("a", newline="") as file:
-        writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore")
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
