@@ -24,9 +24,13 @@ test: setup
 bench: setup
 	$(BIN)/python benchmarks/quality.py
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/chunks.py
+	$(BIN)/python benchmarks/latency.py
+	$(BIN)/python benchmarks/effort.py
 
 docs: setup
 	$(BIN)/python docs/make_screenshots.py
+	$(BIN)/python docs/make_loop_pictures.py
 
 clean:
 	rm -rf $(VENV) build dist demo_output

@@ -71,6 +71,10 @@ class Session(QObject):
             self._workspace = Workspace.default()
         return self._workspace
 
+    @workspace.setter
+    def workspace(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
     @property
     def busy(self) -> bool:
         """Whether any dock has work under way."""

@@ -1,0 +1,1 @@
+"""The Train dock: models get better from what the person corrects."""

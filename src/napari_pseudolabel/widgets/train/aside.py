@@ -1,0 +1,82 @@
+"""Small things that read or count, done beside the window one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_pseudolabel.widgets.common.background import Failure
+
+T = TypeVar("T")
+
+
+class Aside(QObject):
+    """A thread for work that is too long for the window and too short for the engine.
+
+    Files of the workspace are only touched here, so that they are touched in the order in which the person
+    did things. Results arrive in the thread of the window.
+    """
+
+    _ended = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pool: ThreadPoolExecutor | None = None
+        self._pending = 0
+        self._ended.connect(self._on_ended)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is under way."""
+        return self._pending > 0
+
+    def run(
+        self,
+        work: Callable[[], T],
+        done: Callable[[T], None],
+        failed: Callable[[Failure], None] = lambda _: None,
+    ) -> None:
+        """Call `work` in the thread, then `done` with its result, or `failed`, in the window."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, "pseudolabel-aside")
+        self._pending += 1
+        pool = self._pool
+
+        def call() -> None:
+            then: Callable[[], None]
+            try:
+                result = work()
+            except Exception as error:
+                failure = Failure.of(error)
+                then = lambda: failed(failure)  # noqa: E731
+            else:
+                then = lambda: done(result)  # noqa: E731
+            self._tell((pool, then))
+
+        pool.submit(call)
+
+    def shutdown(self) -> None:
+        """Finish what was begun, drop its results, and end the thread; may be called any number of times.
+
+        What was begun are files of the workspace, which must not be left out because a dock closes.
+        """
+        pool, self._pool = self._pool, None
+        self._pending = 0
+        if pool is not None:
+            pool.shutdown(wait=True)
+
+    def _tell(self, what: Any) -> None:
+        try:
+            self._ended.emit(what)
+        except RuntimeError:
+            # Qt has deleted this object together with the window; nobody is there to hear.
+            return
+
+    def _on_ended(self, what: Any) -> None:
+        pool, then = what
+        if pool is self._pool:
+            self._pending -= 1
+            then()

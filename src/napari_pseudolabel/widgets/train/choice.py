@@ -1,0 +1,107 @@
+"""What the controls of the dock say, as values that can be compared, tested and turned into a job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from napari_pseudolabel.training.fine_tune import FineTuneSettings
+from napari_pseudolabel.training.tune_translator import TuneSettings
+
+Subject = Literal["segmenter", "translator"]
+Where = Literal["view", "shape"]
+
+_SETTINGS = FineTuneSettings()
+_TUNING = TuneSettings()
+
+
+@dataclass(frozen=True)
+class FolderPair:
+    """A folder of images and one of label files with the same names.
+
+    Attributes
+    ----------
+    translator
+        Reference of the translator that brings the images into the modality of the segmenter; None if they
+        are of that modality.
+    """
+
+    images: str
+    labels: str
+    translator: str | None = None
+
+
+@dataclass(frozen=True)
+class SegmenterChoice:
+    """How a segmenter is trained.
+
+    Attributes
+    ----------
+    image, labels
+        Unique ids of layers.
+    trust
+        How much an untouched pseudo label of full confidence counts against a corrected one, 0..1.
+    pairs
+        Further labelled images.
+    steps, minutes
+        When the training ends, the first of the two; 0 minutes for no such end.
+    patience
+        Validations without a better one after which it ends.
+    """
+
+    image: str | None = None
+    labels: str | None = None
+    trust: float = _SETTINGS.trust
+    pairs: tuple[FolderPair, ...] = ()
+    steps: int = _SETTINGS.steps
+    minutes: int = 0
+    learning_rate: float = _SETTINGS.lr
+    patience: int = _SETTINGS.patience
+    device: str = _SETTINGS.device
+
+
+@dataclass(frozen=True)
+class TranslatorPair:
+    """Two translators of opposite directions.
+
+    Attributes
+    ----------
+    refs
+        References of source → target, and of target → source.
+    names
+        Names of the source and of the target modality.
+    """
+
+    refs: tuple[str, str]
+    names: tuple[str, str]
+
+    @property
+    def title(self) -> str:
+        """As the list shows it."""
+        titles = " + ".join(ref.rpartition("/")[2].partition(":")[2] or ref for ref in self.refs)
+        return f"{self.names[0]} ⇄ {self.names[1]}  ({titles})"
+
+
+@dataclass(frozen=True)
+class TranslatorChoice:
+    """How a translator is trained.
+
+    Attributes
+    ----------
+    target
+        Unique id of the image layer.
+    source_layer, source_folder
+        Where the images of the other modality are; one of the two.
+    pair
+        Checkpoints to start from; None to start from nothing, between modalities of these `names`.
+    """
+
+    target: str | None = None
+    source_layer: str | None = None
+    source_folder: str = ""
+    pair: TranslatorPair | None = None
+    names: tuple[str, str] = ("", "")
+    steps: int = _TUNING.steps
+    preview_every: int = _TUNING.preview_every
+    learning_rate: float = _TUNING.learning_rate
+    device: str = "auto"

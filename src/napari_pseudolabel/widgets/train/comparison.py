@@ -1,0 +1,138 @@
+"""The old model, the new model and the truth at one place, as small pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.training.fine_tune import FineTuneJob
+from napari_pseudolabel.training.known import KnownPlane
+from napari_pseudolabel.widgets.common.background import Failure
+from napari_pseudolabel.widgets.train.parts import Tools
+from napari_pseudolabel.widgets.train.tiles import grey, overlaid
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.strategies import Region
+
+_CROP_PX = 128
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """One place for the old and the new model.
+
+    Attributes
+    ----------
+    image
+        (H, W) float32 in [0, 1].
+    before, after, truth
+        (H, W) uint8 class values; `before` is None when there was no model before.
+    """
+
+    image: NDArray[np.float32]
+    before: NDArray[np.uint8] | None
+    after: NDArray[np.uint8]
+    truth: NDArray[np.uint8]
+    classes: tuple[LabelClass, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Compare:
+    """Label the part of a plane where most validation pixels are, by the old and by the new model."""
+
+    plane: KnownPlane
+    translator: str | None
+    scale: Scale
+    before: str
+    after: str
+    title: str = "Comparing the old model with the new one"
+
+    @property
+    def checkpoints(self) -> tuple[str, ...]:
+        """References of the models, which a worker elsewhere has to be given."""
+        return tuple(ref for ref in (self.translator, self.before, self.after) if ref)
+
+    def run(self, control: Control, models: Any) -> Compared:
+        from napari_pseudolabel.imaging import normalise
+
+        region = crop_of(self.plane)
+        window = slice(region.y0, region.y1), slice(region.x0, region.x1)
+        after = self._label(self.after, region, control, models)
+        before = self._label(self.before, region, control, models) if self.before else None
+        return Compared(
+            normalise(self.plane.image, self.plane.limits)[window],
+            before.labels[0] if before is not None else None,
+            after.labels[0],
+            self.plane.labels[window],
+            after.classes,
+        )
+
+    def _label(self, segmenter: str, region: Region, control: Control, models: Any) -> Any:
+        from napari_pseudolabel.imaging import Image, Placement
+        from napari_pseudolabel.strategies import LabelJob, LabelSettings, SegmentJob
+
+        size = self.plane.pixel_size_um
+        placement = Placement((size or 1.0,) * 2, (0.0, 0.0), units=("um", "um") if size else None)
+        image = Image(self.plane.image, "YX", placement, self.plane.name)
+        how: dict[str, Any] = {
+            "segmenter": segmenter,
+            "region": region,
+            "settings": LabelSettings(scale=self.scale),
+        }
+        if self.translator is None:
+            return SegmentJob(image, **how).run(control, models)
+        return LabelJob(image, translator=self.translator, **how).run(control, models)
+
+
+def crop_of(plane: KnownPlane, side: int = _CROP_PX) -> Region:
+    """The square of a plane that holds most validation pixels, smaller where the plane is."""
+    from scipy.ndimage import uniform_filter
+
+    from napari_pseudolabel.strategies import Region
+
+    height, width = plane.image.shape
+    known = (plane.validation & plane.touched).astype(np.float32)
+    held = uniform_filter(known, min(side, height, width), mode="constant")
+    y, x = np.unravel_index(int(held.argmax()), held.shape)
+    y0 = int(np.clip(y - side // 2, 0, max(height - side, 0)))
+    x0 = int(np.clip(x - side // 2, 0, max(width - side, 0)))
+    return Region(y0, x0, min(y0 + side, height), min(x0 + side, width))
+
+
+class Comparison(QObject):
+    """Shows what a training changed, at the place where most validation pixels are."""
+
+    def __init__(self, tools: Tools) -> None:
+        super().__init__()
+        self._tools = tools
+        self._number: int | None = None
+        tools.background.finished.connect(self._on_finished)
+        tools.background.failed.connect(self._on_failed)
+
+    def begin(self, job: FineTuneJob, after: str) -> None:
+        """Compare the model that a training began with and the one it made."""
+        plane = max(job.planes, key=lambda one: int(np.count_nonzero(one.held_out)), default=None)
+        if plane is not None:
+            compare = Compare(plane, job.translator, job.settings.scale, job.segmenter, after)
+            self._number = self._tools.background.submit(compare, lane="label")
+
+    def _on_finished(self, number: int, result: Compared) -> None:
+        if number != self._number:
+            return
+        self._number = None
+        picture = grey(result.image)
+        columns = [("before", result.before), ("after", result.after), ("your labels", result.truth)]
+        shown = [(name, labels) for name, labels in columns if labels is not None]
+        pictures = [overlaid(picture, labels, result.classes) for _, labels in shown]
+        self._tools.view.tiles.set_pictures([pictures], [name for name, _ in shown])
+
+    def _on_failed(self, number: int, failure: Failure) -> None:
+        if number == self._number:
+            self._number = None  # the numbers were told; pictures are not worth an error

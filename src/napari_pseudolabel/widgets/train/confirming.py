@@ -1,0 +1,92 @@
+"""Confirming: everything in a part of the image is labelled rightly now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.viewer import (
+    Corrections,
+    current_plane,
+    drawn_shapes,
+    plane_key,
+    shape_region,
+    visible_region,
+)
+from napari_pseudolabel.widgets.common.background import Failure
+from napari_pseudolabel.widgets.train import sentences
+from napari_pseudolabel.widgets.train.layers import LayerPicker
+from napari_pseudolabel.widgets.train.parts import Tools
+
+
+@dataclass(frozen=True, eq=False)
+class _Confirmed:
+    layer: Any
+    plane: tuple[int, ...]
+    window: tuple[slice, slice]
+
+
+class Confirming(QObject):
+    """Marks regions as right, in the layer and in the split of the workspace.
+
+    Attributes
+    ----------
+    changed
+        A region was confirmed, or taken back.
+    """
+
+    changed = Signal()
+
+    def __init__(self, tools: Tools, layers: LayerPicker) -> None:
+        super().__init__()
+        self._tools = tools
+        self._layers = layers
+        self._last: _Confirmed | None = None
+
+    def confirm(self, where: str) -> None:
+        """Confirm the view, or the shape that is drawn."""
+        tools = self._tools
+        source, labels, image = (
+            self._layers.image_layer(),
+            self._layers.labels_layer(),
+            self._layers.image(),
+        )
+        if source is None or labels is None or image is None:
+            return
+        try:
+            if where == "view":
+                region = visible_region(tools.viewer, source, image, tools.canvas_px())
+            else:
+                shapes = drawn_shapes(tools.viewer)
+                if shapes is None:
+                    raise InputError("Add a Shapes layer and draw a shape around what is right, or use View.")
+                region = shape_region(shapes, source, image)
+            plane = current_plane(tools.viewer, source, image)
+        except PseudolabelError as error:
+            tools.failed(Failure.of(error))
+            return
+        window = slice(region.y0, region.y1), slice(region.x0, region.x1)
+        Corrections.of(labels).confirm(plane, window)
+        split = tools.session.workspace.split
+        box = (region.y0, region.x0, region.y1, region.x1)
+        tools.aside.run(
+            lambda: split.assign(plane_key(image, plane), box), lambda _: self.changed.emit(), tools.failed
+        )
+        self._last = _Confirmed(labels, plane, window)
+        tools.view.segmenter.set_confirmed(sentences.confirmed(*region.shape))
+
+    def take_back(self) -> None:
+        """What was confirmed last counts as a prediction again; the split remembers it all the same."""
+        last = self._last
+        if last is not None and last.layer in self._tools.viewer.layers:
+            Corrections.of(last.layer).unconfirm(last.plane, last.window)
+            self.changed.emit()
+        self.forget()
+
+    def forget(self) -> None:
+        """There is nothing to take back any more."""
+        self._last = None
+        self._tools.view.segmenter.set_confirmed("")

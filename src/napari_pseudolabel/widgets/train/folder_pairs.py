@@ -1,0 +1,84 @@
+"""The list of further labelled images: folders of images with folders of labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from napari_pseudolabel.widgets.common.parts import Elided, combo, fill, text
+from napari_pseudolabel.widgets.train.choice import FolderPair
+
+_AS_THEY_ARE = ("", "as they are")
+
+
+class FolderPairs(QWidget):
+    """One row per pair, each with the translator that its images go through."""
+
+    changed = Signal()
+    add_pressed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._translators: list[tuple[str, str]] = [_AS_THEY_ARE]
+        self._rows: list[tuple[FolderPair, QComboBox, QWidget]] = []
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(8, 0, 0, 4)
+        self._layout.setSpacing(4)
+        self._layout.addWidget(
+            text(
+                "Folders of labelled images are learned from as well; images of another modality are translated."
+            )
+        )
+        self.add_button = QPushButton("Add images and labels …")
+        self.add_button.setToolTip(
+            "Choose a folder of images, then the folder of their labels with the same names"
+        )
+        self.add_button.clicked.connect(lambda: self.add_pressed.emit())
+        self._layout.addWidget(self.add_button)
+
+    def pairs(self) -> tuple[FolderPair, ...]:
+        """What is listed."""
+        return tuple(
+            FolderPair(pair.images, pair.labels, box.currentData() or None) for pair, box, _ in self._rows
+        )
+
+    def set_translators(self, translators: Sequence[tuple[str, str]]) -> None:
+        """Offer translators as (reference, title) pairs."""
+        self._translators = [_AS_THEY_ARE, *translators]
+        for _, box, _ in self._rows:
+            fill(box, self._translators, box.currentData())
+
+    def add(self, pair: FolderPair) -> None:
+        """List a pair."""
+        row = QWidget()
+        layout = QHBoxLayout(row)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        name = Elided()
+        images, labels = Path(pair.images), Path(pair.labels)
+        name.set_full(f"{images.parent.name}: {images.name} + {labels.name}")
+        name.setToolTip(f"Images: {pair.images}\nLabels: {pair.labels}")
+        box = combo("Translator that brings these images into the modality of the segmenter")
+        fill(box, self._translators, pair.translator or "")
+        box.currentIndexChanged.connect(lambda _: self.changed.emit())
+        remove = QPushButton("✕")
+        remove.setFixedWidth(26)
+        remove.setToolTip("Do not learn from these")
+        entry = (pair, box, row)
+        remove.clicked.connect(lambda: self._remove(entry))
+        layout.addWidget(name, 1)
+        layout.addWidget(box, 1)
+        layout.addWidget(remove)
+        self._rows.append(entry)
+        self._layout.insertWidget(self._layout.count() - 1, row)
+        self.changed.emit()
+
+    def _remove(self, entry: tuple[FolderPair, QComboBox, QWidget]) -> None:
+        self._rows.remove(entry)
+        self._layout.removeWidget(entry[2])
+        entry[2].hide()
+        entry[2].deleteLater()
+        self.changed.emit()

@@ -1,0 +1,142 @@
+"""The layers that a segmenter learns from: which are offered, which are proposed, what they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image as ImageLayer
+from napari.layers import Labels
+from qtpy.QtCore import QObject
+
+from napari_pseudolabel.errors import PseudolabelError
+from napari_pseudolabel.imaging import Channel, Image
+from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.viewer import find, image_of, is_ours, possible_channel_axis, record_of, source_layer
+from napari_pseudolabel.widgets.train.segmenter_page import SegmenterPage
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+
+class LayerPicker(QObject):
+    """Keeps the lists of images and Labels layers in the page."""
+
+    def __init__(self, viewer: ViewerModel, page: SegmenterPage) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._page = page
+
+    def fill(self, active: Any = None) -> None:
+        """Offer what is open.
+
+        Parameters
+        ----------
+        active
+            A layer that the person has just made the active one: its image, or its labels, are chosen.
+        """
+        images = [layer for layer in self._viewer.layers if is_offered(layer)]
+        choice = self._page.choice()
+        asked = source_layer(self._viewer, active) if isinstance(active, Labels) else active
+        wishes = (_uid(asked), choice.image, *(_uid(layer) for layer in images[-1:]))
+        uids = [_uid(layer) for layer in images]
+        self._page.set_images(
+            [(_uid(layer), layer.name) for layer in images],
+            next((one for one in wishes if one in uids), None),
+        )
+        self.fill_labels(_uid(active) if isinstance(active, Labels) else choice.labels)
+
+    def fill_labels(self, wished: str | None) -> None:
+        """Offer the Labels layers that fit the image; ours first."""
+        source = self.image_layer()
+        shapes = [image.shape for image in _images(source)] if source is not None else []
+        fitting = [
+            layer
+            for layer in self._viewer.layers
+            if isinstance(layer, Labels)
+            and isinstance(layer.data, np.ndarray)
+            and layer.data.shape in shapes
+            and self._role(layer) in (None, "labels")
+        ]
+        ours = find(self._viewer, source, "labels") if source is not None else None
+        fitting.sort(key=lambda layer: layer is not ours)
+        uids = [_uid(layer) for layer in fitting]
+        wishes = (wished, self._page.choice().labels, *uids)
+        self._page.set_labels(
+            [(_uid(layer), layer.name) for layer in fitting],
+            next((one for one in wishes if one in uids), None),
+        )
+
+    def image_layer(self) -> ImageLayer | None:
+        """The chosen image layer, None if there is none."""
+        return self._by_uid(self._page.choice().image)
+
+    def labels_layer(self) -> Labels | None:
+        """The chosen Labels layer, None if there is none."""
+        return self._by_uid(self._page.choice().labels)
+
+    def image(self) -> Image | None:
+        """The chosen image, None if there is none or it cannot be understood.
+
+        Where the first axis of a layer may hold channels, the labels tell whether it does.
+        """
+        layer = self.image_layer()
+        images = _images(layer) if layer is not None else []
+        labels = self.labels_layer()
+        fitting = [one for one in images if labels is not None and one.shape == labels.data.shape]
+        return next(iter([*fitting, *images]), None)
+
+    def _by_uid(self, uid: str | None) -> Any:
+        return next((one for one in self._viewer.layers if str(one.unique_id) == uid), None)
+
+    def _role(self, layer: Labels) -> str | None:
+        """What the plugin made the layer for; None if it did not."""
+        record = record_of(layer)
+        return str(record["role"]) if record and is_ours(layer) else None
+
+
+def _images(layer: ImageLayer) -> list[Image]:
+    """What a layer may be, the likelier first."""
+    found = []
+    for axis in dict.fromkeys((None, possible_channel_axis(layer))):
+        try:
+            found.append(image_of(layer, axis))
+        except PseudolabelError:
+            continue
+    return found
+
+
+def is_offered(layer: Any) -> bool:
+    """Whether a layer is an image that the plugin did not make."""
+    return isinstance(layer, ImageLayer) and not is_ours(layer)
+
+
+def model_of(layer: Labels | None, role: str) -> str | None:
+    """Reference of the model of a role that made the labels last, None if it is not known."""
+    runs = (record_of(layer) or {}).get("runs", ()) if layer is not None else ()
+    for run in reversed(runs):
+        for model in run.get("models", ()):
+            if model.get("role") == role:
+                return str(model["path"])
+    return None
+
+
+def scale_of(layer: Labels | None) -> Scale:
+    """What the person said about the sizes in the image when it was labelled last."""
+    said = _parameters(layer).get("scale")
+    return Scale(**said) if said else Scale()
+
+
+def channel_of(layer: Labels | None) -> Channel | None:
+    """The channel that was labelled last; None for the default of the image."""
+    channel: Channel | None = _parameters(layer).get("channel")
+    return channel
+
+
+def _parameters(layer: Labels | None) -> dict[str, Any]:
+    runs = (record_of(layer) or {}).get("runs", ()) if layer is not None else ()
+    return dict(runs[-1].get("parameters", {})) if runs else {}
+
+
+def _uid(layer: Any) -> str:
+    return "" if layer is None else str(layer.unique_id)

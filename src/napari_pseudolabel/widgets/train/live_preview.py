@@ -1,0 +1,283 @@
+"""While it trains: what the newest model would change in the view, whenever the person pauses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject, QTimer
+
+from napari_pseudolabel.errors import PseudolabelError
+from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.viewer import (
+    accept_preview,
+    current_plane,
+    drop_preview,
+    middle_of,
+    show_preview,
+    visible_region,
+)
+from napari_pseudolabel.viewer.images import unwrapped
+from napari_pseudolabel.widgets.common.background import Background, Failure
+from napari_pseudolabel.widgets.train import sentences
+from napari_pseudolabel.widgets.train.aside import Aside
+from napari_pseudolabel.widgets.train.outcome import PreviewBar
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+    from napari_pseudolabel.strategies import PseudoLabel, Region
+
+PAUSE_MS = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What a training learns from, as the preview needs it.
+
+    Attributes
+    ----------
+    source, labels
+        The layers.
+    translator
+        Reference of the translator before the segmenter; None if the segmenter sees the image as it is.
+    scale
+        What the person said about the sizes in the image when it was labelled.
+    side
+        Pixels of the image that are predicted at once, at most.
+    """
+
+    source: Any
+    labels: Any
+    image: Image
+    translator: str | None
+    scale: Scale
+    side: int
+
+
+class LivePreview(QObject):
+    """Predicts the middle of the view with the newest model, and shows what would change.
+
+    A prediction starts once nothing was painted and the view stood still for a second, and only if the
+    model, the view or the plane is another than the last time.
+    """
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        bar: PreviewBar,
+        background: Background,
+        aside: Aside,
+        canvas_px: Callable[[], tuple[int, int] | None],
+    ) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._bar = bar
+        self._background = background
+        self._aside = aside
+        self._canvas_px = canvas_px
+        self._scene: Scene | None = None
+        self._model: tuple[int, Path] | None = None
+        self._asked: Any = None
+        self._number: int | None = None
+        self._parts: list[PseudoLabel] = []
+        self._shown: Scene | None = None
+        self._followed: tuple[Any, ...] = ()
+        self._concluding = False
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(PAUSE_MS)
+        self._pause.timeout.connect(self._on_pause)
+        background.parted.connect(self._on_part)
+        background.finished.connect(self._on_finished)
+        background.failed.connect(self._on_failed)
+        bar.toggled.connect(self._on_toggled)
+        bar.accept_pressed.connect(self.accept)
+        bar.discard_pressed.connect(self.discard)
+
+    def begin(self, scene: Scene) -> None:
+        """A training starts; there is no model to show yet."""
+        self.end()
+        self.discard()
+        self._scene = scene
+        self._asked = None
+        self._followed = (
+            unwrapped(scene.labels).events.paint,
+            self._viewer.camera.events,
+            self._viewer.dims.events.current_step,
+        )
+        for events in self._followed:
+            events.connect(self._on_moved)
+
+    def arrived(self, number: int, checkpoint: bytes, path: Path) -> None:
+        """A model is the best so far; `number` tells it from those before."""
+        from napari_pseudolabel.workspace import write_bytes
+
+        def written(_: Any) -> None:
+            self._model = (number, path)
+            self._wait()
+
+        self._aside.run(lambda: write_bytes(path, checkpoint), written)
+
+    def conclude(self) -> None:
+        """The training has ended well: its model is shown a last time, unless it is shown already."""
+        self._concluding = True
+        self._unfollow()
+        if self._scene is None or self._model is None or not self._bar.show_newest.isChecked():
+            self.end()
+        else:
+            self._wait()
+
+    def end(self) -> None:
+        """Nothing more is predicted; what is shown may still be accepted."""
+        self._pause.stop()
+        self._unfollow()
+        self._concluding = False
+        if self._number is not None:
+            self._background.cancel(self._number)
+            self._number = None
+        self._scene = self._model = None
+
+    def accept(self) -> None:
+        """Take the prediction over into the labels; what a person touched stays."""
+        if self._shown is not None:
+            scene, self._shown = self._shown, None
+            if scene.labels in self._viewer.layers:
+                accept_preview(self._viewer, scene.source, scene.labels, image=scene.image)
+        self._bar.set_preview("", acceptable=False)
+
+    def discard(self) -> None:
+        """Remove the preview."""
+        if self._shown is not None:
+            scene, self._shown = self._shown, None
+            drop_preview(self._viewer, scene.source)
+        self._bar.set_preview("", acceptable=False)
+
+    def _on_toggled(self, on: bool) -> None:
+        if on:
+            self._asked = None
+            self._wait()
+        else:
+            self._pause.stop()
+            if self._number is not None:
+                self._background.cancel(self._number)
+            self.discard()
+
+    def _unfollow(self) -> None:
+        followed, self._followed = self._followed, ()
+        for events in followed:
+            events.disconnect(self._on_moved)
+
+    def _on_moved(self, event: Any = None) -> None:
+        if self._model is not None:
+            self._wait()
+
+    def _wait(self) -> None:
+        if self._scene is not None and self._bar.show_newest.isChecked():
+            self._pause.start()
+
+    def _on_pause(self) -> None:
+        scene, model = self._scene, self._model
+        if scene is None or model is None or not self._bar.show_newest.isChecked():
+            self._rest()
+            return
+        if self._number is not None:
+            self._wait()  # one after the other
+            return
+        if scene.source not in self._viewer.layers or scene.labels not in self._viewer.layers:
+            self._rest()
+            return
+        try:
+            seen = visible_region(self._viewer, scene.source, scene.image, self._canvas_px())
+            region = middle_of(seen, scene.side)
+            plane = current_plane(self._viewer, scene.source, scene.image)
+        except PseudolabelError:
+            self._rest()  # the image is not in the view
+            return
+        asked = (model[0], region, plane)
+        if asked == self._asked:
+            self._rest()
+            return
+        self._asked = asked
+        self._parts = []
+        self._number = self._background.submit(_job(scene, model[1], region, plane), lane="label")
+
+    def _rest(self) -> None:
+        """There is nothing to predict at the moment; after the training, there never will be."""
+        if self._concluding:
+            self.end()
+
+    def _on_part(self, number: int, part: PseudoLabel) -> None:
+        if number == self._number:
+            self._parts.append(part)
+
+    def _on_finished(self, number: int, result: Any) -> None:
+        if number != self._number:
+            return
+        self._number = None
+        scene, parts = self._scene, self._parts
+        self._parts = []
+        self._rest()
+        if scene is None or not parts or scene.labels not in self._viewer.layers:
+            return
+        whole = joined(parts)
+        layer = show_preview(self._viewer, scene.source, scene.labels, whole, image=scene.image)
+        self._shown = scene
+        region = whole.region
+        window = slice(region.y0, region.y1), slice(region.x0, region.x1)
+        changed = sum(int(np.count_nonzero(layer.data[(*index, *window)])) for index in whole.planes)
+        self._bar.set_preview(sentences.would_change(changed, region.shape), acceptable=changed > 0)
+
+    def _on_failed(self, number: int, failure: Failure) -> None:
+        if number != self._number:
+            return
+        self._number, self._parts = None, []
+        self._rest()
+        if not failure.cancelled:
+            self._bar.set_preview(f"No preview: {failure.sentence}", acceptable=False)
+
+
+def _job(scene: Scene, segmenter: Path, region: Region, plane: tuple[int, ...]) -> Any:
+    from napari_pseudolabel.strategies import LabelJob, LabelSettings, SegmentJob
+
+    where: dict[str, Any] = {
+        "region": region,
+        "planes": (plane,),
+        "settings": LabelSettings(scale=scene.scale),
+    }
+    if scene.translator is None:
+        return SegmentJob(scene.image, segmenter=str(segmenter), **where)
+    return LabelJob(scene.image, translator=scene.translator, segmenter=str(segmenter), **where)
+
+
+def joined(parts: list[PseudoLabel]) -> PseudoLabel:
+    """The parts of one plane as one result."""
+    from dataclasses import replace
+
+    from napari_pseudolabel.strategies import Region
+
+    regions = [part.region for part in parts]
+    y0, x0 = min(one.y0 for one in regions), min(one.x0 for one in regions)
+    region = Region(y0, x0, max(one.y1 for one in regions), max(one.x1 for one in regions))
+
+    def laid(name: str, empty: float) -> Any:
+        arrays = [getattr(part, name) for part in parts]
+        if any(array is None for array in arrays):
+            return None
+        whole = np.full((1, *region.shape), empty, arrays[0].dtype)
+        for one, array in zip(regions, arrays, strict=True):
+            whole[:, one.y0 - y0 : one.y1 - y0, one.x0 - x0 : one.x1 - x0] = array
+        return whole
+
+    return replace(
+        parts[-1],
+        labels=laid("labels", 0),
+        confidence=laid("confidence", np.nan),
+        translation=laid("translation", np.nan),
+        spread=laid("spread", np.nan),
+        region=region,
+    )

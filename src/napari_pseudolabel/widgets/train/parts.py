@@ -1,0 +1,90 @@
+"""What the controller needs of the two things that can be trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from napari_pseudolabel.widgets.common.background import Background, Failure
+from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
+from napari_pseudolabel.widgets.train.aside import Aside
+from napari_pseudolabel.widgets.train.view import TrainView
+
+
+class SessionLike(Protocol):
+    """What the dock needs of the session of its viewer."""
+
+    @property
+    def workspace(self) -> Any: ...
+
+    @property
+    def segmenter_changed(self) -> Any: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Tools:
+    """What every part of the dock works with.
+
+    Attributes
+    ----------
+    failed
+        Shows an error to the person.
+    canvas_px
+        Says height and width of the canvas, None if unknown.
+    """
+
+    viewer: Any
+    view: TrainView
+    session: SessionLike
+    background: Background
+    aside: Aside
+    failed: Callable[[Failure], None]
+    canvas_px: Callable[[], tuple[int, int] | None]
+
+
+class Part(Protocol):
+    """One of the two."""
+
+    @property
+    def minutes(self) -> int:
+        """Time limit of the training; 0 for none."""
+
+    def start(self) -> None:
+        """Begin to follow the viewer."""
+
+    def fill(self, active: Any = None) -> None:
+        """Layers came, went, or `active` is the active one now."""
+
+    def set_models(self, entries: Sequence[ModelEntry]) -> None:
+        """The named models are known."""
+
+    def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
+        """The devices of the worker are known, as (name, text) pairs."""
+
+    def why_not(self) -> str | None:
+        """Why the training cannot start and what to do; None if it can. Cheap."""
+
+    def prepare(self) -> Callable[[], Any]:
+        """What makes the job, away from the window, from what the widgets and the viewer say at this moment.
+
+        Raises
+        ------
+        PseudolabelError
+            When they say nothing that can be trained.
+        """
+
+    def begun(self, job: Any) -> None:
+        """The job was submitted."""
+
+    def told(self, event: object) -> None:
+        """The job tells something."""
+
+    def finished(self, result: Any) -> None:
+        """The job has ended well."""
+
+    def dropped(self) -> None:
+        """The job was cancelled or has failed."""
+
+    def stop(self) -> None:
+        """The dock is closed."""

@@ -1,0 +1,257 @@
+"""Training a pair of translators from unpaired images: what it learns from, what it tells, what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QFileDialog
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging import Image, intensity_range
+from napari_pseudolabel.models.registry import models_folder
+from napari_pseudolabel.training.events import Began, Loss, TranslatorPreview
+from napari_pseudolabel.training.tune_translator import (
+    ModalityImages,
+    TunedTranslator,
+    TuneSettings,
+    TuneTranslatorJob,
+)
+from napari_pseudolabel.viewer import image_of
+from napari_pseudolabel.viewer.images import modality_of
+from napari_pseudolabel.widgets.common.remembered import Remembered
+from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
+from napari_pseudolabel.widgets.train import sentences
+from napari_pseudolabel.widgets.train.choice import TranslatorPair
+from napari_pseudolabel.widgets.train.layers import is_offered
+from napari_pseudolabel.widgets.train.parts import Tools
+from napari_pseudolabel.widgets.train.tiles import grey
+from napari_pseudolabel.workspace import write_bytes
+
+# Of what is measured, what tells most; see `training.measures`.
+_MEASURES = {
+    "content": "structures",
+    "sharpness": "sharpness",
+    "cycle": "way back",
+    "hidden": "hidden",
+}
+# More planes of a stack say little more about a modality, and all of them travel to the worker.
+_MOST_PLANES = 32
+
+
+class TranslatorPart(QObject):
+    """Connects the page of the translator, the open layers, and what a training tells.
+
+    Attributes
+    ----------
+    changed
+        Why the training cannot start may be another reason than before.
+    """
+
+    changed = Signal()
+
+    def __init__(self, tools: Tools, remembered: Remembered) -> None:
+        super().__init__()
+        self._tools = tools
+        self._remembered = remembered
+        self._page = tools.view.translator
+        self._job: TuneTranslatorJob | None = None
+        self._pairs: list[TranslatorPair] = []
+        self._proposed_for: str | None = None
+        self._page.changed.connect(self._on_page)
+        self._page.browse_pressed.connect(self._browse)
+
+    def start(self) -> None:
+        """Offer the layers."""
+        self.fill(self._tools.viewer.layers.selection.active)
+
+    def stop(self) -> None:
+        """Nothing is followed that would have to be let go."""
+
+    def fill(self, active: Any = None) -> None:
+        """Layers came, went, or another one is active."""
+        if self._job is not None:
+            return
+        layers = [layer for layer in self._tools.viewer.layers if is_offered(layer)]
+        uids = [str(layer.unique_id) for layer in layers]
+        choice = self._page.choice()
+        asked = str(active.unique_id) if active is not None and is_offered(active) else None
+        target = next((one for one in (asked, choice.target, *uids[-1:]) if one in uids), None)
+        source = choice.source_layer if choice.source_layer in uids else None
+        self._page.set_layers(
+            [(str(layer.unique_id), layer.name) for layer in layers], target=target, source=source
+        )
+        self._propose_pair()
+        self.changed.emit()
+
+    def set_models(self, entries: Sequence[ModelEntry]) -> None:
+        """The named models are known."""
+        self._pairs = pairs_of([entry for entry in entries if entry.kind == "translator"])
+        self._page.set_pairs(self._pairs)
+        self._propose_pair()
+        self.changed.emit()
+
+    def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
+        """The devices of the worker are known."""
+        self._page.set_devices(devices)
+
+    def why_not(self) -> str | None:
+        """Why the training cannot start and what to do; None if it can."""
+        return sentences.why_no_translator(self._page.choice())
+
+    def prepare(self) -> Callable[[], TuneTranslatorJob]:
+        """What makes the job; the pixels are read away from the window."""
+        choice, workspace = self._page.choice(), self._tools.session.workspace
+        names = choice.pair.names if choice.pair is not None else choice.names
+        target = self._image(choice.target)
+        source = self._image(choice.source_layer) if choice.source_layer else Path(choice.source_folder)
+
+        def make() -> TuneTranslatorJob:
+            return TuneTranslatorJob(
+                source=_images_of(names[0], source),
+                target=_images_of(names[1], target),
+                folder=workspace.new_run("translator"),
+                checkpoints=choice.pair.refs if choice.pair is not None else None,
+                settings=TuneSettings(
+                    steps=choice.steps,
+                    learning_rate=choice.learning_rate,
+                    preview_every=choice.preview_every,
+                ),
+                device=choice.device,
+            )
+
+        return make
+
+    @property
+    def minutes(self) -> int:
+        """There is no time limit."""
+        return 0
+
+    def begun(self, job: TuneTranslatorJob) -> None:
+        """The job was submitted."""
+        self._job = job
+
+    def told(self, event: object) -> None:
+        """The training tells something."""
+        view = self._tools.view
+        if isinstance(event, Began):
+            view.set_status("", event.notes)
+        elif isinstance(event, Loss):
+            view.losses.add(event.step, event.losses)
+        elif isinstance(event, TranslatorPreview):
+            shown = {
+                title: event.measures[name] for name, title in _MEASURES.items() if name in event.measures
+            }
+            view.measures.add(event.step, shown)
+            rows = [[grey(crop) for crop in row] for row in event.crops]
+            view.tiles.set_pictures(rows, ("real", "translated", "and back"))
+            view.set_status(
+                sentences.previewed(event.step, event.best), [event.warning] if event.warning else []
+            )
+
+    def finished(self, result: TunedTranslator) -> None:
+        """The training has ended well: keep both translators if they got better."""
+        view = self._tools.view
+        self.dropped()
+        if not result.improved:
+            view.set_status(result.sentence, result.notes)
+            return
+
+        def kept(names: tuple[str, ...]) -> None:
+            view.set_status(f"{result.sentence} {sentences.kept_translators(names)}", result.notes)
+
+        self._tools.aside.run(lambda: keep(result.checkpoints, result.names), kept, self._tools.failed)
+
+    def dropped(self) -> None:
+        """The training is over."""
+        self._job = None
+        self.fill()
+
+    def _image(self, uid: str | None) -> Image:
+        layer = self._layer(uid)
+        if layer is None:
+            raise InputError("The image was removed; choose another one.")
+        return image_of(layer)
+
+    def _on_page(self) -> None:
+        self.fill()  # an image that is the one is not offered as the other
+
+    def _propose_pair(self) -> None:
+        """Once for every image: a pair whose target is the modality of the image, as far as that is known."""
+        uid = self._page.choice().target
+        layer = self._layer(uid)
+        if layer is None or not self._pairs or uid == self._proposed_for:
+            return
+        self._proposed_for = uid
+        modality = modality_of(layer, {pair.names[1] for pair in self._pairs})
+        fitting = [pair for pair in self._pairs if pair.names[1] == modality]
+        if fitting:
+            self._page.choose_pair(fitting[0])
+
+    def _layer(self, uid: str | None) -> Any:
+        return next((one for one in self._tools.viewer.layers if str(one.unique_id) == uid), None)
+
+    def _browse(self) -> None:
+        first = self._remembered.last("folder of the other modality") or str(Path.home())
+        folder = QFileDialog.getExistingDirectory(
+            self._page, "Choose a folder of images of the other modality", first
+        )
+        if folder:
+            self._remembered.remember("folder of the other modality", folder)
+            self._page.set_folder(folder)
+
+
+def pairs_of(translators: Sequence[ModelEntry]) -> list[TranslatorPair]:
+    """Translators that lead there and back, in both directions; only SynDiff can be trained further here."""
+    usable = [
+        one
+        for one in translators
+        if one.problem is None and one.source and one.target and one.card and one.card.family == "syndiff"
+    ]
+    return [
+        TranslatorPair((there.ref, back.ref), (there.source, there.target))
+        for there in usable
+        for back in usable
+        if (there.source, there.target) == (back.target, back.source)
+    ]
+
+
+def keep(checkpoints: Sequence[bytes], names: Sequence[str]) -> tuple[str, ...]:
+    """Write translators into the user's folder of models, under names that are still free.
+
+    Returns
+    -------
+    tuple of str
+        References such as ``user:TEM-to-SEM-tuned``.
+    """
+    folder = models_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"The folder of models {folder} cannot be made ({error.strerror}); make room, or allow it."
+        ) from error
+    number, ending = 1, "-tuned"
+    while any((folder / f"{name}{ending}.safetensors").exists() for name in names):
+        number += 1
+        ending = f"-tuned-{number}"
+    for name, content in zip(names, checkpoints, strict=True):
+        write_bytes(folder / f"{name}{ending}.safetensors", content)
+    return tuple(f"user:{name}{ending}" for name in names)
+
+
+def _images_of(name: str, images: Image | Path) -> ModalityImages:
+    """Planes of a layer, or the folder."""
+    if isinstance(images, Path):
+        return ModalityImages(name, folder=images)
+    indices = list(images.planes())
+    chosen = np.linspace(0, len(indices) - 1, min(len(indices), _MOST_PLANES)).round().astype(int)
+    return ModalityImages(
+        name,
+        planes=tuple(images.plane(indices[i], None) for i in chosen),
+        limits=intensity_range(images),
+        pixel_size_um=images.placement.pixel_size_um(),
+    )

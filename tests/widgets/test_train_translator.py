@@ -1,0 +1,187 @@
+"""The Train dock without a window: a pair of translators learns from unpaired images."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from train_fakes import ScriptedBackground, Used
+
+from napari_pseudolabel.training.events import Began, Loss, TranslatorPreview
+from napari_pseudolabel.training.tune_translator import TunedTranslator
+from napari_pseudolabel.widgets.common.background import Failure
+from napari_pseudolabel.widgets.train import translator_part
+from napari_pseudolabel.widgets.train.controller import TrainController
+from napari_pseudolabel.widgets.train.view import TrainView
+from napari_pseudolabel.workspace import Workspace
+
+
+@pytest.fixture
+def viewer():
+    viewer = ViewerModel()
+    rng = np.random.default_rng(0)
+    viewer.add_image(rng.random((40, 60)), name="sem_12", metadata={"modality": "SEM"})
+    return viewer
+
+
+@pytest.fixture
+def background():
+    return ScriptedBackground()
+
+
+@pytest.fixture
+def dock(qtbot, viewer, tmp_path, background, remembered, monkeypatch):
+    monkeypatch.setattr(translator_part, "models_folder", lambda: tmp_path / "models")
+    view = TrainView()
+    qtbot.addWidget(view)
+    session = Used(Workspace(tmp_path / "workspace"))
+    controller = TrainController(viewer, view, session=session, background=background, remembered=remembered)
+    controller.start()
+    background.answer()
+    view.subjects["translator"].click()
+    yield controller
+    assert controller.shutdown()
+
+
+def begin(dock, qtbot, background):
+    dock.view.start_button.click()
+    qtbot.waitUntil(lambda: bool(background.of("TuneTranslatorJob")), timeout=5000)
+    number, job, lane = background.of("TuneTranslatorJob")[-1]
+    assert lane == "train"
+    return number, job
+
+
+def preview(step, best=True, warning=""):
+    crops = np.random.default_rng(step).random((2, 3, 16, 16)).astype(np.float32)
+    measures = {"content": 0.5, "sharpness": 0.9, "cycle": 0.1, "hidden": 0.02, "look": 0.8}
+    return TranslatorPreview(step, crops, measures, best, warning)
+
+
+def tuned(step):
+    return TunedTranslator(
+        checkpoints=(b"to target", b"to source"),
+        names=("TEM-to-SEM", "SEM-to-TEM"),
+        step=step,
+        steps=200,
+        measures={"content": 0.6},
+        before={"content": 0.5},
+        stopped="steps",
+        sentence=f"Step {step} was the best.",
+    )
+
+
+def test_what_is_missing_is_said(dock, viewer):
+    assert "Choose a folder, or open an image, of the other modality" in dock.view.hint
+    assert not dock.view.start_button.isEnabled()
+    dock.view.translator.set_folder("/data/tem")
+    assert dock.view.hint == ""
+    assert dock.view.start_button.isEnabled()
+    viewer.layers.clear()
+    assert "Open an image" in dock.view.hint
+
+
+def test_the_pair_whose_target_is_the_image_is_proposed(dock, viewer):
+    pair = dock.view.translator.choice().pair
+    assert pair.names == ("TEM", "SEM")
+    assert pair.refs == ("sample:tem-to-sem", "sample:sem-to-tem")
+    viewer.add_image(np.zeros((20, 20)), name="tem", metadata={"modality": "TEM"})
+    assert dock.view.translator.choice().pair.names == ("SEM", "TEM")
+
+
+def test_from_nothing_the_modalities_must_be_named(dock):
+    page = dock.view.translator
+    page.set_folder("/data/tem")
+    page.start.setCurrentIndex(page.start.count() - 1)
+    assert "Name both modalities" in dock.view.hint
+    page.source_name.setText("SEM")
+    page.target_name.setText("sem")
+    assert "give them different names" in dock.view.hint
+    page.source_name.setText("TEM")
+    assert dock.view.hint == ""
+
+
+def test_a_folder_and_the_open_layer_go_into_the_job(dock, viewer, background, qtbot, tmp_path):
+    page = dock.view.translator
+    page.set_folder(str(tmp_path / "tem"))
+    page.steps.setValue(300)
+    page.preview_every.setValue(20)
+    _, job = begin(dock, qtbot, background)
+    assert job.source.folder == tmp_path / "tem"
+    assert (job.source.name, job.target.name) == ("TEM", "SEM")
+    np.testing.assert_allclose(job.target.planes[0], viewer.layers["sem_12"].data, rtol=1e-6)
+    assert job.checkpoints == ("sample:tem-to-sem", "sample:sem-to-tem")
+    assert (job.settings.steps, job.settings.preview_every) == (300, 20)
+    assert job.folder.is_dir()
+
+
+def test_another_layer_can_be_the_other_modality_but_never_both(dock, viewer, background, qtbot):
+    viewer.add_image(np.zeros((4, 20, 30)), name="tem", metadata={"modality": "TEM"})
+    page = dock.view.translator
+    page.target.setCurrentText("sem_12")
+    assert [page.source.itemText(i) for i in range(page.source.count() - 1)] == ["tem"]
+    page.source.setCurrentIndex(0)
+    _, job = begin(dock, qtbot, background)
+    assert [plane.shape for plane in job.source.planes] == [(20, 30)] * 4
+    assert len(job.target.planes) == 1
+
+
+def test_previews_measures_and_warnings_are_shown(dock, background, qtbot):
+    dock.view.translator.set_folder("/data/tem")
+    number, _ = begin(dock, qtbot, background)
+    background.told.emit(number, Began(0, None, ("The pixel size is unknown.",)))
+    assert "pixel size is unknown" in dock.view.notes
+    background.told.emit(number, Loss(10, {"critic": 1.0, "cycle": 0.5}))
+    background.told.emit(number, preview(50))
+    assert dock.view.tiles.count == 6
+    assert dock.view.losses.names == ("critic", "cycle")
+    assert dock.view.measures.points("structures") == ([50], [0.5])
+    assert "Step 50: the best so far" in dock.view.status
+    background.told.emit(number, preview(100, best=False, warning="The way back hides the source."))
+    assert "hides the source" in dock.view.notes
+    assert dock.view.measures.points("sharpness")[0] == [50, 100]
+
+
+def test_better_translators_are_kept_under_names_of_their_own(dock, background, qtbot, tmp_path):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "SEM-to-TEM-tuned.safetensors").write_bytes(b"older")
+    dock.view.translator.set_folder("/data/tem")
+    number, _ = begin(dock, qtbot, background)
+    background.finished.emit(number, tuned(120))
+    qtbot.waitUntil(lambda: "Kept as" in dock.view.status, timeout=5000)
+    assert (folder / "TEM-to-SEM-tuned-2.safetensors").read_bytes() == b"to target"
+    assert (folder / "SEM-to-TEM-tuned-2.safetensors").read_bytes() == b"to source"
+    assert (folder / "SEM-to-TEM-tuned.safetensors").read_bytes() == b"older"
+    assert "user:TEM-to-SEM-tuned-2" in dock.view.status
+    assert dock.view.start_button.isEnabled()
+
+
+def test_translators_that_got_no_better_are_not_kept(dock, background, qtbot, tmp_path):
+    dock.view.translator.set_folder("/data/tem")
+    number, _ = begin(dock, qtbot, background)
+    background.finished.emit(number, tuned(0))
+    assert "Step 0 was the best" in dock.view.status
+    assert dock.settled
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_failure_leaves_no_dead_button(dock, background, qtbot):
+    dock.view.translator.set_folder("/data/tem")
+    number, _ = begin(dock, qtbot, background)
+    assert not dock.view.translator.isEnabled()
+    background.failed.emit(
+        number, Failure("/data/tem is not a folder; give the folder that holds the images.", "")
+    )
+    assert "is not a folder" in dock.view.error.sentence
+    assert dock.view.translator.isEnabled()
+    assert dock.view.start_button.isEnabled()
+
+
+def test_browsing_takes_the_folder(dock, monkeypatch, tmp_path):
+    dialog = SimpleNamespace(getExistingDirectory=lambda *_: str(tmp_path))
+    monkeypatch.setattr(translator_part, "QFileDialog", dialog)
+    dock.view.translator.browse_pressed.emit()
+    assert dock.view.translator.choice().source_folder == str(tmp_path)
+    assert dock.view.translator.source.currentText() == f"Folder: {tmp_path.name}"
