@@ -69,6 +69,7 @@ def make(folder: Path) -> None:
             edge_color="white",
             edge_width=3,
             scale=scale,
+            units="um",
         )
         _, train = viewer.window.add_plugin_dock_widget("napari-pseudolabel", "Train")
         wait_for(lambda: train.controller.settled, patience_s=30)
@@ -78,6 +79,7 @@ def make(folder: Path) -> None:
         picture("loop-2-corrected")
 
         train.view.start_button.click()
+        wait_for(lambda: train.view.stage.startswith("Training") or not train.controller.busy)
         wait_for(lambda: train.view.progress.value() > 100 or not train.controller.busy)
         picture("loop-3-training")
         wait_for(lambda: not train.controller.busy)

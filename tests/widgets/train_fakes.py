@@ -47,6 +47,7 @@ class Used(QObject):
     """A session that remembers which segmenters it was told to use."""
 
     segmenter_changed = Signal(str)
+    models_added = Signal()
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()

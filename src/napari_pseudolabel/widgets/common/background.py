@@ -14,6 +14,8 @@ from napari_pseudolabel.errors import Cancelled, PseudolabelError
 
 LaneName = Literal["label", "train", "local"]
 
+_PATIENCE_S = 10.0
+
 
 class HandleLike(Protocol):
     """What docks need of a submitted job."""
@@ -155,7 +157,7 @@ class Background(QObject):
         """Say where the person looks, so that this part comes first."""
         self._with(number, lambda handle: handle.look_at(focus))
 
-    def shutdown(self, timeout: float = 10.0) -> bool:
+    def shutdown(self, timeout: float = _PATIENCE_S) -> bool:
         """Stop the jobs of this dock and give the engine back; may be called any number of times.
 
         Returns
@@ -184,15 +186,21 @@ class Background(QObject):
             engine.warm()
         except Exception as error:
             with self._lock:
-                waiting, self._waiting, self._starter = self._waiting, [], None
+                waiting, self._waiting = self._waiting, []
+                if self._starter is threading.current_thread():
+                    self._starter = None  # the next job tries again
             for number, _, _ in waiting:
                 self._tell(self.failed, number, Failure.of(error))
             return
         with self._lock:
-            self._engine = engine
-            if self._closed:
-                return  # `shutdown` waits for this thread and gives the engine back
-            waiting, self._waiting = self._waiting, []
+            # The dock may have been closed meanwhile, and even opened again, which started another thread.
+            wanted = self._starter is threading.current_thread()
+            if wanted:
+                self._engine = engine
+                waiting, self._waiting = self._waiting, []
+        if not wanted:
+            self._holder.give_back(_PATIENCE_S)
+            return
         for entry in waiting:
             self._hand_over(*entry)
 

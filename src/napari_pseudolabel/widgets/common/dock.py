@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import napari
 
 _LEAST_HEIGHT = 160
+# Workers take a second or two to end; the window does not wait for them, and they end without it.
+_AT_ONCE = 0.0
 
 
 class Controller(Protocol):
@@ -59,7 +61,7 @@ class Dock(QWidget):
         """Start the controller, and end it together with the dock."""
         self._controller = controller
         # Must not reach for this widget, which is half gone by then.
-        self.destroyed.connect(lambda *_: controller.shutdown())
+        self.destroyed.connect(lambda *_: controller.shutdown(_AT_ONCE))
         controller.start()
 
     def canvas_px(self) -> tuple[int, int] | None:
@@ -88,7 +90,7 @@ class Dock(QWidget):
         window = self._main_window()
         closing = window is not None and not window.isVisible() and not event.spontaneous()
         if closing and self._controller is not None:
-            self._controller.shutdown()
+            self._controller.shutdown(_AT_ONCE)
 
     def event(self, event: QEvent) -> bool:
         if (
@@ -96,7 +98,7 @@ class Dock(QWidget):
             and self.parent() is None
             and self._controller is not None
         ):
-            self._controller.shutdown()
+            self._controller.shutdown(_AT_ONCE)
         return super().event(event)
 
     @property

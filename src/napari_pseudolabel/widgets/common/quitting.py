@@ -46,5 +46,5 @@ class QuitGuard(QObject):
 def _sentence(doing: Sequence[str]) -> str:
     return (
         f"{' and '.join(doing)} is still going on. Quit all the same? What has arrived in the layers is lost "
-        "unless you save it; a training goes on from its last checkpoint the next time."
+        "unless you save it; of the training of a segmenter the best model so far is kept."
     )

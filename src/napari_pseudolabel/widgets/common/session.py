@@ -37,9 +37,12 @@ class Session(QObject):
     ----------
     segmenter_changed
         Emitted with the reference of a segmenter that shall be used from now on.
+    models_added
+        Emitted when there are more named models than before.
     """
 
     segmenter_changed = Signal(str)
+    models_added = Signal()
 
     # Viewers cannot be hashed, so they are told apart by identity; an entry goes with its last dock.
     _of: ClassVar[weakref.WeakValueDictionary[int, Session]] = weakref.WeakValueDictionary()

@@ -195,6 +195,11 @@ class PseudoLabelController(QObject):
         if self._active:
             self.models.open("segmenter", ref)
 
+    def list_models(self) -> None:
+        """Another dock has made models."""
+        if self._active:
+            self.models.find(self._modality)
+
     def run(self) -> None:
         """Label the region that is chosen."""
         if self._running is not None and self._running.preview:

@@ -21,6 +21,9 @@ class SessionLike(Protocol):
     @property
     def segmenter_changed(self) -> Any: ...
 
+    @property
+    def models_added(self) -> Any: ...
+
 
 @dataclass(frozen=True, eq=False)
 class Tools:

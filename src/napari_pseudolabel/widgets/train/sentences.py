@@ -115,7 +115,7 @@ def previewed(step: int, best: bool) -> str:
 
 def kept_translators(names: Sequence[str]) -> str:
     """What became of trained translators."""
-    return f"Kept as {' and '.join(names)}; a Pseudo-label dock that is opened from now on offers them."
+    return f"Kept as {' and '.join(names)}; the Pseudo-label dock offers them."
 
 
 def _digits(one: float, other: float) -> int:

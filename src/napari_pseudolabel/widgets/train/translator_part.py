@@ -162,6 +162,7 @@ class TranslatorPart(QObject):
 
         def kept(names: tuple[str, ...]) -> None:
             view.set_status(f"{result.sentence} {sentences.kept_translators(names)}", result.notes)
+            self._tools.session.models_added.emit()
 
         self._tools.aside.run(lambda: keep(result.checkpoints, result.names), kept, self._tools.failed)
 
