@@ -86,7 +86,6 @@ def make(folder: Path) -> None:
         wait_for(lambda: train.controller.settled, patience_s=60)
         picture("loop-4-trained")
         print(train.view.status)
-        train.view.preview.discard.click()
         shapes.visible = False
 
         dock.parentWidget().raise_()

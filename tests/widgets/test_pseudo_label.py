@@ -259,6 +259,18 @@ def test_painting_survives_the_next_run(dock, viewer, script, qtbot):
     assert layer.data[30, 30] == 2
 
 
+def test_a_run_takes_away_the_preview_of_a_new_model(dock, viewer, qtbot):
+    from napari_pseudolabel.viewer import image_of
+    from napari_pseudolabel.viewer.layers import new_labels
+
+    source = viewer.layers["sem_12"]
+    new_labels(viewer, source, image_of(source), (), "preview")
+    assert find(viewer, source, "preview") is not None
+    dock.view.run_button.click()
+    finish(qtbot, dock)
+    assert find(viewer, source, "preview") is None
+
+
 def test_our_own_layers_are_not_offered_and_the_image_stays_chosen(dock, viewer, qtbot):
     dock.view.run_button.click()
     finish(qtbot, dock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
@@ -138,3 +139,10 @@ class Dock(QWidget):
 
     def _restyle(self, event: object = None) -> None:
         self.setStyleSheet(style_sheet(self._viewer.theme))
+
+
+def _end(controller: Controller) -> None:
+    """End a controller whose dock Qt has deleted."""
+    # Where both are deleted at once, after the window was closed, it was ended before, and its timers are gone.
+    with suppress(RuntimeError):
+        controller.shutdown()

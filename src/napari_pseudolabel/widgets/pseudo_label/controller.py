@@ -17,6 +17,7 @@ from napari_pseudolabel.viewer import (
     Stream,
     current_plane,
     drawn_shapes,
+    drop_preview,
     middle_of,
     shape_region,
     visible_region,
@@ -383,13 +384,15 @@ class PseudoLabelController(QObject):
         self._looking.stop()
         self.view.set_busy(False)
         pushed = self._settle(running, report)
-        if self.images.layer(running.layer) is None or pushed is None:
+        layer = self.images.layer(running.layer)
+        if layer is None or pushed is None:
             self.view.set_status("The image was removed meanwhile, so the labels were dropped.")
             self._refresh()
             return
         self._say(report, None, preview=running.preview)
         self._count(running, report, pushed)
         if not running.preview:
+            drop_preview(self.viewer, layer)  # it compares with labels that are no more
             self._remembered.remember("translator", running.choice.translator)
             self._remembered.remember("segmenter", running.choice.segmenter)
             if pushed.labels is not None:
