@@ -89,6 +89,18 @@ WithConfidence = Annotated[
 FormatOption = Annotated[
     LabelFormat | None, typer.Option("--format", help="By default the suffix of OUTPUT decides.")
 ]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Work on the workers of a Dask scheduler, such as tcp://192.168.0.7:8786, instead of here.",
+    ),
+]
+TlsCaFile = Annotated[
+    Path | None, typer.Option(help="Certificate authority of a scheduler that asks for TLS (PEM).")
+]
+TlsCert = Annotated[Path | None, typer.Option(help="Certificate for it (PEM).")]
+TlsKey = Annotated[Path | None, typer.Option(help="Key of the certificate (PEM).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Classes = Annotated[
     list[str] | None,

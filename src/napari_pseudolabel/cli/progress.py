@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import FrameType
 
 from napari_pseudolabel.control import Control, Progress
@@ -18,9 +19,17 @@ def _never() -> bool:
 
 @contextmanager
 def shown_progress(cancelled: Callable[[], bool] = _never) -> Iterator[Control]:
-    """Yield a control that shows the current stage as a bar on standard error, if that is a terminal."""
+    """Yield a control that shows the current stage as a bar on standard error, if that is a terminal.
+
+    Sentences that the control is told are printed there, too.
+    """
+
+    def tell(event: object) -> None:
+        if isinstance(event, str):
+            print(event, file=sys.stderr, flush=True)
+
     if not sys.stderr.isatty():  # a log wants no bars
-        yield Control(cancelled=cancelled)
+        yield Control(cancelled=cancelled, tell=tell)
         return
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -47,7 +56,7 @@ def shown_progress(cancelled: Callable[[], bool] = _never) -> Iterator[Control]:
             total = progress.total if progress.total > 1 or progress.done else None
             bars.update(task, description=progress.stage, completed=progress.done, total=total, left=left)
 
-        yield Control(report, cancelled)
+        yield Control(report, cancelled, tell)
 
 
 @contextmanager
@@ -76,7 +85,7 @@ def prefixed(control: Control, prefix: str) -> Control:
         name = f"{prefix}{progress.stage}"
         control.report(Progress(name, progress.done, progress.total, progress.seconds_left))
 
-    return Control(report, control.cancelled)
+    return replace(control, report=report)
 
 
 def duration(seconds: float) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,17 @@ from napari_pseudolabel.cli.output import show
 from napari_pseudolabel.cli.progress import duration, interruptible, prefixed
 from napari_pseudolabel.cli.running import Stopped
 from napari_pseudolabel.cli.targets import check_shape, check_targets, is_image, output_name, sources
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.engine import Connection, Engine, Listener
 from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.export import export, export_image
 from napari_pseudolabel.imaging import Image, read
-from napari_pseudolabel.models.loaded import LoadedModels
-from napari_pseudolabel.strategies import Job, PseudoLabel
+from napari_pseudolabel.strategies import ImageJob, PseudoLabel, join
 
 _LISTED = 3
+_LOOK_AGAIN_S = 0.1
+
+Run = Callable[[ImageJob, Control], PseudoLabel]
 
 
 @dataclass(frozen=True)
@@ -34,21 +39,35 @@ class Work:
         Whether the confidence is written beside the labels.
     """
 
-    job: Callable[[Image], Job]
+    job: Callable[[Image], ImageJob]
     confidence: bool = False
 
 
 def process(
-    input: Path, output: Path, work: Work, *, axes: str | None, format: str | None, as_json: bool
+    input: Path,
+    output: Path,
+    work: Work,
+    *,
+    axes: str | None,
+    format: str | None,
+    as_json: bool,
+    connection: Connection | None = None,
 ) -> None:
     """Work on every image of `input` and print what was written.
 
     One image that cannot be used does not stop the others of a folder.
 
+    Parameters
+    ----------
+    connection
+        To the workers that do it; None does it in this process.
+
     Raises
     ------
     InputError
         If `input`, `output` or an image cannot be used.
+    WorkerError
+        If the workers cannot be reached.
     Cancelled, Stopped
         After Ctrl-C.
     """
@@ -60,14 +79,13 @@ def process(
     check_targets(paths, targets, format, confidence=work.confidence, new_folder=folder)
     results: list[dict[str, Any]] = []
     failed: list[tuple[Path, str]] = []
-    models = LoadedModels()
-    with interruptible() as control:
+    with interruptible() as control, _runner(connection) as run:
         for number, (path, target) in enumerate(zip(paths, targets, strict=True)):
             part = prefixed(control, f"Image {number + 1} of {len(paths)}: " if folder else "")
             try:
                 image = read(path, axes=axes)
                 check_shape(image, target, format)
-                found = work.job(image).run(part, models)
+                found = run(work.job(image), part)
                 control.check()  # the last moment at which nothing was changed
                 if folder:
                     output.mkdir(exist_ok=True)
@@ -89,6 +107,32 @@ def process(
         listed = "; ".join(f"{path.name}: {why.rstrip('.')}" for path, why in failed[:_LISTED])
         more = f"; and {len(failed) - _LISTED} more" if len(failed) > _LISTED else ""
         raise InputError(f"{len(failed)} of {len(paths)} images could not be used ({listed}{more}).")
+
+
+@contextmanager
+def _runner(connection: Connection | None) -> Iterator[Run]:
+    """Yield what runs a job, here or elsewhere."""
+    if connection is None:
+        from napari_pseudolabel.models.loaded import LoadedModels
+
+        models = LoadedModels()
+        yield lambda job, control: job.run(control, models)
+        return
+    engine = Engine(connection)
+    try:
+        yield lambda job, control: _run_elsewhere(engine, job, control)
+    finally:
+        engine.shutdown()
+
+
+def _run_elsewhere(engine: Engine, job: ImageJob, control: Control) -> PseudoLabel:
+    parts: list[PseudoLabel] = []
+    listener = Listener(progress=control.report, part=parts.append, notice=control.tell)
+    handle = engine.submit(job, listener=listener)
+    while not handle.wait(_LOOK_AGAIN_S):
+        if control.cancelled():
+            handle.cancel()
+    return join(job, parts, handle.result())
 
 
 def _written(

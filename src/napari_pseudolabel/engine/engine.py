@@ -16,21 +16,17 @@ from napari_pseudolabel.engine.connection import Connection
 from napari_pseudolabel.engine.handle import Handle, Listener
 from napari_pseudolabel.engine.lane import Lane
 from napari_pseudolabel.engine.overall import Overall
-from napari_pseudolabel.errors import Cancelled, WorkerError
+from napari_pseudolabel.engine.parts import run_parts
+from napari_pseudolabel.engine.work import KILLED_TWICE, Work
+from napari_pseudolabel.errors import Cancelled, PseudolabelError, WorkerError
 
 LaneName = Literal["label", "train", "local"]
 _JOBS_AT_ONCE = 16
 _URGENT = 10
+_ALL = "all"
 
-_KILLED = {
-    "label": "A worker process ended unexpectedly; the part of the image it was at is computed again.",
-    "train": "The worker process ended unexpectedly; the training goes on from its last checkpoint.",
-    "local": "The worker process ended unexpectedly; the work is done again.",
-}
-_KILLED_TWICE = (
-    "The worker process ended twice at the same work, most likely because the computer ran out of memory; "
-    "close other programs, or choose a smaller region, tile or batch, and start again."
-)
+_LOST = "The connection to the scheduler was lost; it is made again, and the work is done again."
+_LOST_TWICE = "The connection to the scheduler was lost twice; check that it still runs, and the network, and start again."
 
 
 class Engine:
@@ -57,7 +53,7 @@ class Engine:
         self._pool = ThreadPoolExecutor(_JOBS_AT_ONCE, "pseudolabel")
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._caller: threading.Thread | None = None
-        self._work: dict[str, _Work] = {}
+        self._work: dict[str, Work] = {}
         self._lock = threading.Lock()
         self._closed = False
 
@@ -65,8 +61,9 @@ class Engine:
 
     def warm(self) -> None:
         """Begin to start workers for labelling, so that the first job need not wait for them."""
-        if not self._closed:
-            self._pool.submit(self._warm)
+        with self._lock:
+            if not self._closed:
+                self._pool.submit(self._warm)
 
     def submit(self, job: Any, lane: LaneName = "label", listener: Listener = Listener()) -> Handle:
         """Queue a job; returns at once.
@@ -80,17 +77,22 @@ class Engine:
             Which workers.
         listener
             What is called while the job runs.
+
+        Raises
+        ------
+        WorkerError
+            After `shutdown`.
         """
         name = f"{type(job).__name__}-{uuid.uuid4().hex}"
         handle = Handle(name, listener, self._say)
         with self._lock:
             if self._closed:
                 raise WorkerError("The engine was shut down; open the dock again.")
-            self._work[name] = _Work(handle, lane)
+            work = self._work[name] = Work(handle, lane)
             if self._caller is None:
                 self._caller = threading.Thread(target=self._call, name="pseudolabel-events", daemon=True)
                 self._caller.start()
-        self._pool.submit(self._drive, self._work[name], job)
+            work.drive = self._pool.submit(self._drive, work, job)
         return handle
 
     @property
@@ -103,12 +105,11 @@ class Engine:
         import psutil
 
         total = 0
-        for lane in set(self._lanes.values()):
-            for pid in lane.pids():
-                try:
-                    total += psutil.Process(pid).memory_info().rss
-                except psutil.NoSuchProcess:
-                    continue
+        for pid in self.pids():
+            try:
+                total += psutil.Process(pid).memory_info().rss
+            except psutil.NoSuchProcess:
+                continue
         return total
 
     def pids(self) -> tuple[int, ...]:
@@ -121,17 +122,15 @@ class Engine:
         Blocks until the processes are gone.
         """
         self._cancel_all()
-        for lane in set(self._lanes.values()):
-            lane.close()
+        for closer in self._close_lanes(for_good=False):
+            closer.join()
 
     def shutdown(self, timeout: float = 10.0) -> bool:
         """Cancel everything, end all threads and processes; True once they have ended. May be called twice."""
         with self._lock:
             self._closed = True
         handles = self._cancel_all()
-        closers = [threading.Thread(target=lane.close) for lane in set(self._lanes.values())]
-        for closer in closers:
-            closer.start()
+        closers = self._close_lanes(for_good=True)
         deadline = time.monotonic() + timeout
         for closer in closers:
             closer.join(max(0.0, deadline - time.monotonic()))
@@ -145,24 +144,18 @@ class Engine:
 
     # Driving a job; in a thread of the pool.
 
-    def _drive(self, work: _Work, job: Any) -> None:
-        handle = work.handle
+    def _drive(self, work: Work, job: Any) -> None:
         try:
-            if hasattr(job, "chunks"):
-                result = self._in_parts(work, job)
-            else:
-                result = self._one(work, job, 0)
-            if handle.cancelled:
+            if work.handle.cancelled:
                 raise Cancelled
-        except CancelledError:
-            self._end(work, Cancelled() if handle.cancelled else WorkerError(_KILLED_TWICE))
+            result = self._in_parts(work, job) if hasattr(job, "chunks") else self._one(work, job, 0)
         except Exception as error:
-            self._end(work, Cancelled() if handle.cancelled else error)
+            self._end(work, error)
         else:
             self._end(work, None, result)
 
-    def _in_parts(self, work: _Work, job: Any) -> Any:
-        """Ask what the models are, cut the image, and keep every worker busy with the part that matters most."""
+    def _in_parts(self, work: Work, job: Any) -> Any:
+        """Ask what the models are, cut the image, and run the parts."""
         handle, listener = work.handle, work.handle.listener
         started = time.monotonic()
         control = Control(
@@ -170,110 +163,104 @@ class Engine:
         )
         control.report(Progress("Loading the models", 0, 1))
         plan = job.plan(self._one(work, job.survey, 0), control)
-        waiting = list(enumerate(plan.chunks, start=1))
-        overall = work.overall = Overall(len(waiting))
-        reports = []
-        lock = threading.Lock()
+        overall = work.overall = Overall(len(plan.chunks))
 
-        def feed() -> None:
-            while not handle.cancelled:
-                with lock:
-                    if not waiting or failed:
-                        return
-                    waiting.sort(key=lambda item: plan.distance(item[1], handle.focus))
-                    number, chunk = waiting.pop(0)
-                result = self._one(work, plan.load(chunk), number)
-                if handle.cancelled:
-                    return
-                with lock:
-                    reports.append(result.report)
-                progress = overall.finished(number)
-                self._calls.put(lambda: listener.part(result))
-                self._calls.put(lambda: listener.progress(progress))
+        def finished(number: int, result: Any) -> None:
+            progress = overall.finished(number)
 
-        failed: list[Exception] = []
+            def tell() -> None:
+                if not handle.cancelled:
+                    listener.part(result)
+                    listener.progress(progress)
 
-        def feed_and_tell() -> None:
-            try:
-                feed()
-            except Exception as error:
-                failed.append(error)
+            self._calls.put(tell)
 
-        feeders = [
-            threading.Thread(target=feed_and_tell, name=f"pseudolabel-feed-{i}", daemon=True)
-            for i in range(min(self._width(work.lane), len(waiting)))
-        ]
-        for feeder in feeders:
-            feeder.start()
-        for feeder in feeders:
-            feeder.join()
-        if failed:
-            raise failed[0]
-        if handle.cancelled:
-            raise Cancelled
+        width = len(self._lanes[work.lane].client(lambda: not handle.cancelled).nthreads())
+        reports = run_parts(
+            work, plan, lambda part, number: self._one(work, part, number), finished, max(1, width)
+        )
         return plan.conclude(reports, time.monotonic() - started)
 
-    def _one(self, work: _Work, job: Any, part: int) -> Any:
+    def _one(self, work: Work, job: Any, part: int) -> Any:
         """Run one task on a worker and wait for it; once more if the workers were lost altogether."""
+        import cloudpickle
         from distributed import KilledWorker
-        from distributed.comm import CommClosedError
 
         from napari_pseudolabel.engine.worker import Ticket
         from napari_pseudolabel.engine.worker import work as function
 
-        lane = self._lanes[work.lane]
+        lane, handle = self._lanes[work.lane], work.handle
         for attempt in (1, 2):
-            if work.handle.cancelled:
-                raise Cancelled
-            client = lane.client()
-            lane.ship(getattr(job, "checkpoints", ()))
-            ticket = Ticket(work.handle.name, part, client.id, self._threads(work.lane))
-            future = client.submit(
-                function,
-                job,
-                ticket,
-                key=f"{work.handle.name}-{part}-{attempt}",
-                pure=False,
-                priority=_URGENT if part == 0 and work.lane != "train" else 0,
-            )
-            work.futures[part] = future
+            future = None
             try:
+                client = lane.client(lambda: not handle.cancelled)
+                packages = lane.ship(getattr(job, "checkpoints", ()))
+                if part == 0:
+                    self._look_for_workers(work, client)
+                ticket = Ticket(handle.name, part, client.id, work.lane, self._threads(work.lane), packages)
+                urgent = part == 0 and work.lane != "train"
+                future = lane.submit(
+                    client,
+                    function,
+                    cloudpickle.dumps(job),
+                    ticket,
+                    key=work.key(part, attempt),
+                    priority=_URGENT if urgent else 0,
+                )
+                work.futures[part] = future
                 return future.result()
             except KilledWorker as error:
-                raise WorkerError(_KILLED_TWICE) from error
-            except (CancelledError, CommClosedError, OSError, TimeoutError) as error:
-                if work.handle.cancelled:
+                raise WorkerError(KILLED_TWICE) from error
+            except Exception as error:
+                if handle.cancelled:
                     raise Cancelled from error
-                if lane.alive:
+                # Errors of the job itself, and of starting the workers, are what they are.
+                if isinstance(error, PseudolabelError) or (future is not None and future.status == "error"):
                     raise
-                if attempt == 2:
-                    raise WorkerError(_KILLED_TWICE) from error
-                self._notice(work)
+                if lane.alive and not isinstance(error, CancelledError | OSError):
+                    raise
+                if work.given_up(part):
+                    raise WorkerError(KILLED_TWICE) from error
+                if lane.connection.remote:
+                    sentence: str | None = _LOST if attempt == 1 else None
+                else:
+                    sentence = work.lose(part) if attempt == 1 else None
+                if sentence is None:
+                    raise WorkerError(_LOST_TWICE if lane.connection.remote else KILLED_TWICE) from error
+                work.started.discard(part)
+                self._notice(work, sentence)
             finally:
                 work.futures.pop(part, None)
         raise AssertionError("unreachable")
 
-    def _end(self, work: _Work, error: Exception | None, result: Any = None) -> None:
+    def _look_for_workers(self, work: Work, client: Any) -> None:
+        address = self._lanes[work.lane].connection.address
+        if address is not None and not client.nthreads():
+            self._notice(work, f"The scheduler at {address} has no workers yet; the work begins when it has.")
+
+    def _end(self, work: Work, error: Exception | None, result: Any = None) -> None:
         """Tell the outcome after everything that was told before."""
         handle = work.handle
 
         def tell() -> None:
             with self._lock:
                 self._work.pop(handle.name, None)
+            outcome: Exception | None = Cancelled() if handle.settle() else error
+            # Dask's word for what was cancelled from elsewhere.
+            if isinstance(outcome, CancelledError):
+                outcome = WorkerError(KILLED_TWICE)
             try:
-                if error is None:
+                if outcome is None:
                     handle.listener.done(result)
                 else:
-                    handle.listener.error(error)
+                    handle.listener.error(outcome)
             finally:
-                if error is None:
+                if outcome is None:
                     handle.outcome.set_result(result)
                 else:
-                    handle.outcome.set_exception(error)
+                    handle.outcome.set_exception(outcome)
 
         self._calls.put(tell)
-        if handle.wish != "run" and not self._closed:
-            self._pool.submit(self._forget, work)
 
     # Hearing and saying.
 
@@ -305,44 +292,54 @@ class Engine:
         if isinstance(event, Progress):
             listener.progress(work.overall.heard(part, event) if work.overall and part else event)
         elif isinstance(event, Started):
-            again = part in work.started
             work.started.add(part)
-            if again:
-                self._notice(work)
             if work.handle.wish != "run":
                 self._say(work.handle)
         else:
             listener.told(event)
 
-    def _notice(self, work: _Work) -> None:
-        self._calls.put(lambda: work.handle.listener.notice(_KILLED[work.lane]))
+    def _heard_of_all(self, event: tuple[float, Any]) -> None:
+        """In the thread of the network: what the scheduler says of workers."""
+        message = event[1]
+        if isinstance(message, dict) and message.get("action") == "remove-worker":
+            self._calls.put(lambda: self._removed(message))
+
+    def _removed(self, message: dict[str, Any]) -> None:
+        for name, part in filter(None, map(Work.told_by, message.get("processing-tasks", ()))):
+            work = self._work.get(name)
+            if work is None:
+                continue
+            if message.get("expected"):  # a cluster that becomes smaller; the task goes elsewhere
+                work.started.discard(part)
+            elif (sentence := work.lose(part)) is not None:
+                work.handle.listener.notice(sentence)
+            elif (future := work.futures.get(part)) is not None:
+                # Schedulers elsewhere may have more patience.
+                self._lanes[work.lane].say(future.cancel)
+            if work.handle.cancelled:
+                self._say(work.handle)
+
+    def _notice(self, work: Work, sentence: str) -> None:
+        self._calls.put(lambda: work.handle.listener.notice(sentence))
 
     def _say(self, handle: Handle) -> None:
-        if not self._closed:
-            self._pool.submit(self._tell_workers, handle)
+        work = self._work.get(handle.name)
+        if work is not None:
+            self._lanes[work.lane].say(lambda: self._tell_workers(work))
 
-    def _tell_workers(self, handle: Handle) -> None:
+    def _tell_workers(self, work: Work) -> None:
         from napari_pseudolabel.engine.worker import set_wish
 
-        work = self._work.get(handle.name)
-        if work is None:
-            return
-        lane = self._lanes[work.lane]
-        if not lane.alive:
-            return
+        handle = work.handle
         if handle.cancelled:
+            if work.drive is not None and work.drive.cancel():
+                self._end(work, Cancelled())
+                return
             # What no worker has begun needs none to be stopped.
             for part, future in list(work.futures.items()):
                 if part not in work.started:
                     future.cancel()
-        lane.client().run(set_wish, handle.name, handle.wish, on_error="ignore")
-
-    def _forget(self, work: _Work) -> None:
-        from napari_pseudolabel.engine.worker import forget
-
-        lane = self._lanes[work.lane]
-        if lane.alive:
-            lane.client().run(forget, work.handle.name, on_error="ignore")
+        self._lanes[work.lane].run(set_wish, handle.name, handle.wish)
 
     # Small things.
 
@@ -351,17 +348,23 @@ class Engine:
             from napari_pseudolabel.engine.worker import TOPIC
 
             client.subscribe_topic(TOPIC + client.id, self._heard)
+            client.subscribe_topic(_ALL, self._heard_of_all)
 
         return Lane(connection, listen)
+
+    def _close_lanes(self, for_good: bool) -> list[threading.Thread]:
+        closers = [
+            threading.Thread(target=lane.close, args=(for_good,)) for lane in set(self._lanes.values())
+        ]
+        for closer in closers:
+            closer.start()
+        return closers
 
     def _warm(self) -> None:
         from napari_pseudolabel.engine.worker import warm_up
 
-        self._lanes["label"].client().submit(warm_up, pure=False, key=f"warm-{uuid.uuid4().hex}").result()
-
-    def _width(self, lane: str) -> int:
-        """How many tasks the workers of a lane run at the same time."""
-        return max(1, sum(self._lanes[lane].client().nthreads().values()))
+        lane = self._lanes["label"]
+        lane.submit(lane.client(), warm_up, key=f"warm-{uuid.uuid4().hex}").result()
 
     def _threads(self, lane: str) -> int | None:
         """Threads for torch: all cores of this machine but one, shared with the other lane while it works.
@@ -380,14 +383,3 @@ class Engine:
         for handle in handles:
             handle.cancel()
         return handles
-
-
-class _Work:
-    """A job under way, as the engine sees it."""
-
-    def __init__(self, handle: Handle, lane: str) -> None:
-        self.handle = handle
-        self.lane = lane
-        self.overall: Overall | None = None
-        self.futures: dict[int, Any] = {}
-        self.started: set[int] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
@@ -60,6 +61,8 @@ class Handle:
         self.wish = "run"
         self.focus: Any = None
         self._say = say
+        self._settled = False
+        self._lock = threading.Lock()
 
     @property
     def running(self) -> bool:
@@ -105,7 +108,15 @@ class Handle:
         """
         return self.outcome.result()
 
+    def settle(self) -> bool:
+        """Hear no more wishes, because the outcome is about to be told; whether it was cancelled before."""
+        with self._lock:
+            self._settled = True
+            return self.cancelled
+
     def _want(self, wish: str) -> None:
-        if self.running and not self.cancelled:
+        with self._lock:
+            if self._settled or self.cancelled:
+                return
             self.wish = wish
-            self._say(self)
+        self._say(self)

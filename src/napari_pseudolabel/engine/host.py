@@ -12,20 +12,32 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
+import time
+from multiprocessing import resource_tracker
+from typing import Any
 
 import psutil
 
 _NICENESS = 10
+_DIE_S = 2
+_MISSED_S = 120
 
 
 def main(workers: int) -> None:
     """Start, say where, and wait for the end."""
     _lower_priority()
+    # Nobody reads what workers print: a pipe that is full would stop them.
+    answer = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     # Ctrl-C in a shell reaches every process of the group; only the one at the shell decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    host = _Host(tempfile.mkdtemp(prefix="napari-pseudolabel-"))
+    threading.Thread(target=host.wait_for_the_end, daemon=True).start()
 
     import dask
     from distributed import LocalCluster, Security
@@ -35,6 +47,10 @@ def main(workers: int) -> None:
             # A part whose worker was killed runs once more; the second time is an error.
             "distributed.scheduler.allowed-failures": 1,
             "distributed.scheduler.work-stealing": False,
+            # Closed connections tell that a process died; silence comes from a computer that slept.
+            "distributed.scheduler.worker-ttl": None,
+            # By default it ends the nanny of a worker that takes 15 s to start again.
+            "distributed.deploy.lost-worker-timeout": "1 day",
             "distributed.admin.log-length": 10,
             "distributed.admin.low-level-log-length": 10,
             "distributed.admin.large-graph-warning-threshold": "10GiB",
@@ -43,7 +59,7 @@ def main(workers: int) -> None:
     )
     # Whoever can talk to a worker can run code in it, and other people may be logged in here.
     security = Security.temporary()
-    cluster = LocalCluster(
+    host.cluster = cluster = LocalCluster(
         n_workers=workers,
         threads_per_worker=1,
         processes=True,
@@ -51,6 +67,7 @@ def main(workers: int) -> None:
         dashboard_address=None,
         memory_limit=0,
         security=security,
+        local_directory=host.folder,
         silence_logs=logging.CRITICAL,
     )
     told = {
@@ -59,25 +76,63 @@ def main(workers: int) -> None:
         "certificate": security.tls_client_cert,
         "key": security.tls_client_key,
     }
-    print(json.dumps(told), flush=True)
-    try:
+    print(json.dumps(told), file=answer, flush=True)
+    host.watch()
+
+
+class _Host:
+    """What has to be taken down.
+
+    Parameters
+    ----------
+    folder
+        Where workers put temporary files.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.cluster: Any = None
+
+    def wait_for_the_end(self) -> None:
+        """End all processes as soon as standard input closes, whatever they are doing.
+
+        An orderly end would wait for workers that compute; what they have to say, nobody hears.
+        """
         sys.stdin.read()
-    finally:
-        # An orderly end may hang in a worker that computes; nobody waits for it here.
-        threading.Timer(5.0, _end_now).start()
-        cluster.close(timeout=3)
-        _end_now()
+        self.end()
+
+    def watch(self) -> None:
+        """End when there are no workers any more; whoever waits for them notices, and starts others.
+
+        A nanny starts workers again that die, but may give up on those that die while they start.
+        """
+        missed = 0
+        while missed < _MISSED_S and not any(
+            nanny.status.name in ("closing", "closed", "failed")
+            for nanny in list(self.cluster.workers.values())
+        ):
+            time.sleep(1)
+            missed = 0 if self.cluster.scheduler.workers else missed + 1
+        self.end()
+
+    def end(self) -> None:
+        """Take everything down, and this process."""
+        if self.cluster is not None:
+            # A nanny would start a new worker.
+            self.cluster.loop.add_callback(self.cluster.loop.stop)
+        # The tracker ends after all others, and gives semaphores back.
+        tracker = getattr(resource_tracker._resource_tracker, "_pid", None)
+        workers = [one for one in psutil.Process().children(recursive=True) if one.pid != tracker]
+        for one in workers:
+            one.kill()
+        psutil.wait_procs(workers, timeout=_DIE_S)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os._exit(0)
 
 
 def _lower_priority() -> None:
     process = psutil.Process()
     process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else _NICENESS)
-
-
-def _end_now() -> None:
-    for child in psutil.Process().children(recursive=True):
-        child.kill()
-    os._exit(0)
 
 
 if __name__ == "__main__":

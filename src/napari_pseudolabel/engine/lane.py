@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
 import threading
 from collections.abc import Callable
-from typing import IO, Any
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TooLate
+from contextlib import suppress
+from typing import Any
 
 from napari_pseudolabel.engine.connection import Connection
-from napari_pseudolabel.errors import WorkerError
+from napari_pseudolabel.engine.process import HostProcess
+from napari_pseudolabel.errors import Cancelled, WorkerError
 
-_PATIENCE_S = 60
-_GRACE_S = 8
+_CONNECT_S = 8
+_CLOSE_S = 2
+_SOON_S = 0.2
+_LAST_WORDS_S = 2
+
+
+def _always() -> bool:
+    return True
+
+
+def _close(client: Any) -> None:
+    # What is left when it takes too long ends with the processes on the other side.
+    with suppress(Exception):
+        client.close(timeout=_CLOSE_S)
 
 
 class Lane:
@@ -35,72 +46,134 @@ class Lane:
         self.connection = connection
         self._connected = connected
         self._lock = threading.RLock()
-        self._host: subprocess.Popen[str] | None = None
+        self._host: HostProcess | None = None
         self._client: Any = None
-        self._packed: set[str] = set()
-
-    @property
-    def open(self) -> bool:
-        """Whether workers are there."""
-        return self._client is not None
+        self._shipped: dict[str, tuple[Any, str]] = {}
+        self._ended = False
+        # One thread, so that of two messages the second one is the last word.
+        self._messages = ThreadPoolExecutor(1, "pseudolabel-messages")
 
     @property
     def alive(self) -> bool:
-        """Whether the connection still holds, as far as can be told without asking."""
+        """Whether the connection holds, as far as can be told without asking."""
         host, client = self._host, self._client
-        if client is None or client.status not in ("running", "connecting"):
+        # A client that connects again has lost its tasks, and may meet another scheduler.
+        if client is None or client.status != "running":
             return False
-        return self.connection.remote or (host is not None and host.poll() is None)
+        return self.connection.remote or (host is not None and host.alive)
 
-    def client(self) -> Any:
+    def client(self, wanted: Callable[[], bool] = _always) -> Any:
         """The Dask client; starts workers, or connects, if there is none.
+
+        Parameters
+        ----------
+        wanted
+            Asked before workers are started: a job may have been cancelled while it waited for them.
 
         Raises
         ------
         WorkerError
             If workers cannot be started, or the scheduler does not answer.
+        Cancelled
+            If it is not wanted any more.
         """
         with self._lock:
+            if self._ended:
+                raise WorkerError("The workers were shut down; open the dock again.")
+            if not wanted():
+                raise Cancelled
             if self._client is not None and not self.alive:
-                self.close()
+                self._close()
             if self._client is None:
-                self._client = self._connect()
-                self._connected(self._client)
+                try:
+                    self._client = self._connect()
+                except Exception as error:
+                    self._close()
+                    if not wanted():
+                        raise Cancelled from error
+                    raise
             return self._client
 
-    def ship(self, refs: tuple[str, ...]) -> None:
-        """See to it that workers elsewhere have these checkpoints; those on this machine read the files."""
-        if not self.connection.remote:
-            return
-        from napari_pseudolabel.engine.packages import pack
+    def submit(self, client: Any, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """Hand a task to the workers; returns a Dask future."""
+        import dask
 
-        client = self.client()
-        for package in map(pack, refs):
-            key = package.ref + package.sha256
-            if key not in self._packed:
-                client.register_plugin(package)
-                self._packed.add(key)
+        # Pixels travel inside of tasks, which Dask warns about from 10 MB on.
+        with self._lock, dask.config.set({"distributed.admin.large-graph-warning-threshold": "10GiB"}):
+            return client.submit(function, *arguments, pure=False, **options)
+
+    def ship(self, refs: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+        """See to it that workers elsewhere have these checkpoints; those on this machine read the files.
+
+        Returns
+        -------
+        tuple of (str, str)
+            Reference and name of each package.
+        """
+        if not self.connection.remote:
+            return ()
+        from napari_pseudolabel.engine.packages import pack, state
+
+        with self._lock:
+            for ref in refs:
+                now = state(ref)
+                if ref not in self._shipped or self._shipped[ref][0] != now:
+                    package = pack(ref)
+                    self._client.register_plugin(package)
+                    self._shipped[ref] = now, package.name
+            return tuple((ref, self._shipped[ref][1]) for ref in refs)
+
+    def say(self, message: Callable[[], None]) -> None:
+        """Do something that may have to wait for workers, such as `run`; in order, in a thread of its own."""
+        with suppress(RuntimeError):  # after the end nobody is there to hear
+            self._messages.submit(message)
+
+    def run(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Call a function on every worker that there is, outside of tasks."""
+        client = self._client
+        # Workers that are leaving need not be told.
+        if client is not None and self.alive:
+            with suppress(Exception):
+                client.run(function, *arguments, on_error="ignore")
 
     def pids(self) -> tuple[int, ...]:
         """Processes of this machine that belong to the lane."""
-        import psutil
-
         host = self._host
-        if host is None or host.poll() is not None:
-            return ()
-        children = psutil.Process(host.pid).children(recursive=True)
-        return (host.pid, *(child.pid for child in children))
+        return host.pids() if host is not None else ()
 
-    def close(self) -> None:
+    def close(self, for_good: bool = False) -> None:
         """End the workers of this machine, or leave the scheduler; returns when the processes are gone."""
-        with self._lock:
-            client, self._client = self._client, None
-            host, self._host = self._host, None
-            self._packed.clear()
-            if client is not None:
-                client.close(timeout=2)
-            if host is not None:
-                _end(host)
+        if for_good:
+            self._ended = True
+        if self.connection.remote:
+            self._hear_out()
+        if not self._lock.acquire(timeout=_SOON_S):
+            # Another thread holds it while it starts the workers that are not wanted any more.
+            if (host := self._host) is not None:
+                host.begin_to_end()
+            self._lock.acquire()
+        try:
+            self._close()
+        finally:
+            self._lock.release()
+        if for_good:
+            self._messages.shutdown(wait=False)
+
+    def _close(self) -> None:
+        client, self._client = self._client, None
+        host, self._host = self._host, None
+        self._shipped.clear()
+        if client is not None:
+            _close(client)
+        if host is not None:
+            host.end()
+
+    def _hear_out(self) -> None:
+        """Let workers that live on hear what was said until now: they would go on with what was cancelled."""
+        heard: Future[None] = Future()
+        self.say(lambda: heard.set_result(None))
+        with suppress(TooLate):
+            heard.result(_LAST_WORDS_S)
 
     def _connect(self) -> Any:
         # Takes most of a second to import.
@@ -111,91 +184,33 @@ class Lane:
         connection = self.connection
         if connection.address is not None:
             address = connection.address
-            security = Security(
-                require_encryption=address.startswith("tls"),
-                **(
-                    {
-                        "tls_ca_file": str(connection.tls_ca_file),
-                        "tls_client_cert": str(connection.tls_cert),
-                        "tls_client_key": str(connection.tls_key),
-                    }
-                    if connection.tls_ca_file
-                    else {}
-                ),
-            )
+            files = {
+                "tls_ca_file": connection.tls_ca_file,
+                "tls_client_cert": connection.tls_cert,
+                "tls_client_key": connection.tls_key,
+            }
+            pems = {name: str(file) for name, file in files.items() if file}
         else:
-            told = self._start()
+            self._host = HostProcess()
+            told = self._host.told()
             address = told["address"]
-            security = Security(
-                require_encryption=True,
-                tls_ca_file=told["ca"],
-                tls_client_cert=told["certificate"],
-                tls_client_key=told["key"],
-            )
+            pems = {
+                "tls_ca_file": told["ca"],
+                "tls_client_cert": told["certificate"],
+                "tls_client_key": told["key"],
+            }
+        client = None
         try:
-            client = Client(address, security=security, set_as_default=False, timeout="20s")
+            security = Security(require_encryption=address.startswith("tls"), **pems)
+            client = Client(address, security=security, set_as_default=False, timeout=_CONNECT_S)
             client.register_plugin(Keeper())
-        except (OSError, TimeoutError, ValueError) as error:
+            self._connected(client)
+        # Dask has many ways to say that addresses and certificates do not fit.
+        except Exception as error:
+            if client is not None:
+                _close(client)
             raise WorkerError(
                 f"The scheduler at {address} does not answer ({type(error).__name__}); check the address, "
                 "the network and the TLS files."
             ) from error
         return client
-
-    def _start(self) -> dict[str, str]:
-        # -P: a file of the person in the current folder must not stand in for a module.
-        command = [sys.executable, "-P", "-m", "napari_pseudolabel.engine.host", "1"]
-        # A group of its own keeps Ctrl-C away; a session of its own would undo the low priority on Linux.
-        group: dict[str, Any] = (
-            {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}  # type: ignore[attr-defined]
-            if os.name == "nt"
-            else {"process_group": 0}
-        )
-        with tempfile.TemporaryFile("w+") as complaints:
-            self._host = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, text=True, **group
-            )
-            assert self._host.stdout is not None
-            line = _read_line(self._host.stdout, _PATIENCE_S)
-            if not line:
-                host, self._host = self._host, None
-                _end(host)
-                complaints.seek(0)
-                raise WorkerError(
-                    "The worker process could not be started; close other programs and try again. "
-                    f"It said: {complaints.read()[-500:].strip() or 'nothing'}"
-                )
-        told: dict[str, str] = json.loads(line)
-        return told
-
-
-def _read_line(stream: IO[str], patience_s: float) -> str:
-    """One line, or what had come when patience ended."""
-    found: list[str] = []
-    reader = threading.Thread(target=lambda: found.append(stream.readline()), daemon=True)
-    reader.start()
-    reader.join(patience_s)
-    return found[0] if found else ""
-
-
-def _end(host: subprocess.Popen[str]) -> None:
-    """Close the standard input of a host, which ends it with its workers; kill what is left after a while."""
-    import psutil
-
-    try:
-        children = psutil.Process(host.pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        children = []
-    if host.stdin is not None:
-        host.stdin.close()
-    try:
-        host.wait(_GRACE_S)
-    except subprocess.TimeoutExpired:
-        host.kill()
-        host.wait()
-    for child in children:
-        if child.is_running():
-            child.kill()
-    psutil.wait_procs(children, timeout=_GRACE_S)
-    if host.stdout is not None:
-        host.stdout.close()

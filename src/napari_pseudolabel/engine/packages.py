@@ -9,6 +9,19 @@ from napari_pseudolabel.engine.worker import ModelPackage
 from napari_pseudolabel.models.registry import resolve
 from napari_pseudolabel.models.sidecar import sidecar_path
 
+State = tuple[tuple[str, int, int], ...]
+
+
+def state(ref: str) -> State:
+    """What changes when a checkpoint or its card does: path, time and size of every file.
+
+    Raises
+    ------
+    InputError
+        If there is no such checkpoint.
+    """
+    return tuple((str(one), one.stat().st_mtime_ns, one.stat().st_size) for one in _files(ref)[1])
+
 
 def pack(ref: str) -> ModelPackage:
     """Read a checkpoint, its card included.
@@ -23,13 +36,16 @@ def pack(ref: str) -> ModelPackage:
     InputError
         If there is no such checkpoint.
     """
-    path = resolve(ref)
-    inside = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
-    files = {str(one.relative_to(path.parent).as_posix()): one.read_bytes() for one in inside}
-    card = Path(sidecar_path(path))
-    if card.is_file():
-        files[card.name] = card.read_bytes()
+    path, inside = _files(ref)
+    files = {one.relative_to(path.parent).as_posix(): one.read_bytes() for one in inside}
     digest = hashlib.sha256()
     for name, content in files.items():
         digest.update(name.encode() + b"\0" + content)
-    return ModelPackage(ref, digest.hexdigest(), path.name, files)
+    return ModelPackage(digest.hexdigest(), path.name, files)
+
+
+def _files(ref: str) -> tuple[Path, list[Path]]:
+    path = resolve(ref)
+    inside = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
+    card = Path(sidecar_path(path))
+    return path, [*inside, card] if card.is_file() else inside

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import pickle
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,7 @@ NAME = "napari-pseudolabel"
 TOPIC = "napari-pseudolabel-"
 _PROGRESS_EVERY_S = 0.1
 _FIRST_TO_BE_KILLED = "500"
+_WISHES_KEPT = 1000
 
 
 @dataclass(frozen=True)
@@ -39,14 +42,21 @@ class Ticket:
         Which of its tasks.
     client
         Who listens.
+    lane
+        Of two tasks of a lane, one waits for the other, even in a worker that has threads for both: they
+        share models and a GPU.
     threads
         For torch on a CPU; None leaves them as they are.
+    packages
+        Reference and package of the checkpoints that were sent: the file behind a reference may change.
     """
 
     job: str
     part: int
     client: str
+    lane: str
     threads: int | None = None
+    packages: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,25 +77,30 @@ class Keeper(WorkerPlugin):
     """What a worker keeps: loaded models, and what the person wants of each job."""
 
     name = NAME
+    # A second client on the same scheduler must not replace what the first one's jobs are using.
+    idempotent = True
 
     def __init__(self) -> None:
         self.wishes: dict[str, str] = {}
-        self._models: LoadedModels | None = None
         self.packages: dict[str, Path] = {}
+        self._models: LoadedModels | None = None
 
     def setup(self, worker: Worker) -> None:
         """Offer this process first, should the system run out of memory: napari shall live."""
+        self.turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         with suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_BE_KILLED)
 
-    @property
-    def models(self) -> LoadedModels:
-        """Loaded models; importing them imports torch."""
-        if self._models is None:
-            from napari_pseudolabel.models.loaded import LoadedModels
+    def models(self, ticket: Ticket) -> LoadedModels:
+        """Loaded models, for a job; imports torch."""
+        from napari_pseudolabel.models.loaded import LoadedModels
 
-            self._models = LoadedModels(self.packages)
-        return self._models
+        if self._models is None:
+            self._models = LoadedModels()
+        if not ticket.packages:
+            return self._models
+        # What is loaded is shared by all jobs, what a reference means is not.
+        return replace(self._models, shipped={ref: self.packages[name] for ref, name in ticket.packages})
 
 
 class ModelPackage(WorkerPlugin):
@@ -93,8 +108,6 @@ class ModelPackage(WorkerPlugin):
 
     Parameters
     ----------
-    ref
-        How jobs call it.
     sha256
         Of its content; the folder on the worker is named so.
     main
@@ -103,8 +116,10 @@ class ModelPackage(WorkerPlugin):
         Content by relative path.
     """
 
-    def __init__(self, ref: str, sha256: str, main: str, files: dict[str, bytes]) -> None:
-        self.ref, self.sha256, self.main, self.files = ref, sha256, main, files
+    idempotent = True
+
+    def __init__(self, sha256: str, main: str, files: dict[str, bytes]) -> None:
+        self.sha256, self.main, self.files = sha256, main, files
         self.name = f"{NAME}-{sha256}"
 
     def setup(self, worker: Worker) -> None:
@@ -114,7 +129,7 @@ class ModelPackage(WorkerPlugin):
             path = folder / relative
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        _keeper(worker).packages[self.ref] = folder / self.main
+        _keeper(worker).packages[self.name] = folder / self.main
         self.files = {}
 
 
@@ -125,24 +140,24 @@ def _keeper(worker: Worker) -> Keeper:
 
 def set_wish(job: str, wish: str, dask_worker: Worker) -> None:
     """Tell a worker what the person wants of a job; run on workers by `Client.run`."""
-    _keeper(dask_worker).wishes[job] = wish
+    wishes = _keeper(dask_worker).wishes
+    wishes[job] = wish
+    # Of jobs that ended long ago; not at once, because a cancelled one may not have heard it yet.
+    while len(wishes) > _WISHES_KEPT:
+        del wishes[next(iter(wishes))]
 
 
-def forget(job: str, dask_worker: Worker) -> None:
-    """Drop what was said about a job that has ended."""
-    _keeper(dask_worker).wishes.pop(job, None)
+def work(packed: bytes, ticket: Ticket) -> Any:
+    """Run one job; see `strategies.Job`.
 
-
-def work(job: Any, ticket: Ticket) -> Any:
-    """Run one job; see `strategies.Job`."""
+    Parameters
+    ----------
+    packed
+        The job, pickled, so that a scheduler on the way need not know what it is.
+    """
     worker = get_worker()
     keeper = _keeper(worker)
     tell = _teller(worker, ticket)
-    tell(Started(os.getpid(), worker.address))
-    if ticket.threads is not None:
-        import torch
-
-        torch.set_num_threads(ticket.threads)
 
     def cancelled() -> bool:
         return keeper.wishes.get(ticket.job) == "cancel"
@@ -152,10 +167,16 @@ def work(job: Any, ticket: Ticket) -> Any:
         return "pause" if found == "pause" else "finish" if found == "finish" else "run"
 
     control = Control(_throttled(tell), cancelled, tell, wish)
-    control.check()
-    result = job.run(control, keeper.models)
-    control.check()
-    return result
+    with keeper.turns[ticket.lane]:
+        control.check()
+        tell(Started(os.getpid(), worker.address))
+        if ticket.threads is not None:
+            import torch
+
+            torch.set_num_threads(ticket.threads)
+        result = pickle.loads(packed).run(control, keeper.models(ticket))
+        control.check()
+        return result
 
 
 def _teller(worker: Worker, ticket: Ticket) -> Callable[[object], None]:

@@ -12,7 +12,6 @@ from napari_pseudolabel.models.segmenters.base import Segmenter
 from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.tiling import KnownLimits
 
-
 _MOST = 6
 
 

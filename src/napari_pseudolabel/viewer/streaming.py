@@ -101,6 +101,19 @@ class Stream:
                     self._show(role)
         return self._shown()
 
+    @property
+    def late(self) -> bool:
+        """Whether `add` has put off a layer."""
+        return any(self._late.values())
+
+    def show_late(self) -> None:
+        """Make one of the layers that `add` has put off.
+
+        Whoever does so before `finish`, and lets the window live in between, spares it a stall of several layers.
+        """
+        with selection_kept(self._viewer):
+            self._show(next(role for role in _IMAGES if self._late.get(role)))
+
     def finish(self, report: RunReport | None = None) -> PushedLayers:
         """End the run, complete or not: one undo step, and one record of it in the layers.
 

@@ -62,7 +62,7 @@ class Dock(QWidget):
         """Start the controller, and end it together with the dock."""
         self._controller = controller
         # Must not reach for this widget, which is half gone by then.
-        self.destroyed.connect(lambda *_: controller.shutdown(_AT_ONCE))
+        self.destroyed.connect(lambda *_: _end(controller))
         controller.start()
 
     def canvas_px(self) -> tuple[int, int] | None:
@@ -145,4 +145,4 @@ def _end(controller: Controller) -> None:
     """End a controller whose dock Qt has deleted."""
     # Where both are deleted at once, after the window was closed, it was ended before, and its timers are gone.
     with suppress(RuntimeError):
-        controller.shutdown()
+        controller.shutdown(_AT_ONCE)

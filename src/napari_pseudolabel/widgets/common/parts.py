@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPlainTextEdit,
+    QProgressBar,
     QPushButton,
     QSizePolicy,
     QToolButton,
@@ -39,6 +40,15 @@ def fill(box: QComboBox, entries: Sequence[tuple[Any, str]], chosen: Any) -> Non
         box.addItem(title, value)
     box.setCurrentIndex(next((i for i, (value, _) in enumerate(entries) if value == chosen), -1))
     box.blockSignals(False)
+
+
+def show_progress(bar: QProgressBar, done: int, total: int) -> None:
+    """How far something is; a moving bar where that is not known."""
+    # Otherwise Qt draws at once, and beside a canvas that means the whole window, once per call.
+    bar.setUpdatesEnabled(False)
+    bar.setRange(0, total if total > 1 else 0)
+    bar.setValue(done)
+    bar.setUpdatesEnabled(True)
 
 
 def text(content: str = "", name: str = "muted") -> QLabel:

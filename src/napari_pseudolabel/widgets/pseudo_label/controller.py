@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 DEBOUNCE_MS = 300
 _LOOK_MS = 200
+_BETWEEN_LAYERS_MS = 30
 
 
 @dataclass(eq=False)
@@ -364,10 +365,20 @@ class PseudoLabelController(QObject):
 
     def _on_finished(self, number: int, result: Any) -> None:
         if self._running is not None and number == self._running.number:
-            self._on_labelled(self._running, result)
+            if self._running.stream is not None and self._running.stream.late:
+                QTimer.singleShot(_BETWEEN_LAYERS_MS, lambda: self._show_late(number, result))
+            else:
+                self._on_labelled(self._running, result)
         elif self._counting is not None and number == self._counting.number:
             counting, self._counting = self._counting, None
             self._say(counting.report, result, preview=counting.preview)
+
+    def _show_late(self, number: int, report: RunReport) -> None:
+        """After a run of few parts: one new layer at a time, so that the window does not stand still for all."""
+        running = self._running
+        if running is not None and number == running.number and running.stream is not None:
+            running.stream.show_late()
+            self._on_finished(number, report)
 
     def _on_failed(self, number: int, failure: Failure) -> None:
         running = self._running

@@ -19,7 +19,15 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.parts import Elided, ErrorBox, Fold, combo, fill, text
+from napari_pseudolabel.widgets.common.parts import (
+    Elided,
+    ErrorBox,
+    Fold,
+    combo,
+    fill,
+    show_progress,
+    text,
+)
 from napari_pseudolabel.widgets.pseudo_label.advanced import Advanced
 from napari_pseudolabel.widgets.pseudo_label.choice import Choice, Kind, ModelEntry, Where
 from napari_pseudolabel.widgets.pseudo_label.picture import Picture
@@ -141,8 +149,7 @@ class PseudoLabelView(QWidget):
 
     def set_progress(self, stage: str, done: int, total: int) -> None:
         """What is being done and how far it is; a moving bar where that is not known."""
-        self.progress.setRange(0, total if total > 1 else 0)
-        self.progress.setValue(done)
+        show_progress(self.progress, done, total)
         self._stage.set_full(stage)
 
     def set_status(self, sentence: str, notes: Sequence[str] = ()) -> None:

@@ -1,0 +1,114 @@
+"""Options of every command that works on images, written once."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from napari_pseudolabel.cli import options as o
+from napari_pseudolabel.errors import InputError
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.cli.working import Work
+    from napari_pseudolabel.engine import Connection
+    from napari_pseudolabel.strategies import LabelSettings
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The values of these options."""
+
+    device: o.Device = "auto"
+    tile: o.Tile = None
+    overlap: o.Overlap = None
+    batch: o.Batch = None
+    pixel_size: o.PixelSize = None
+    scale: o.ScaleFactor = None
+    object_size: o.ObjectSize = None
+    channel: o.ChannelOption = None
+    axes: o.Axes = None
+    format: o.FormatOption = None
+    scheduler: o.Scheduler = None
+    tls_ca_file: o.TlsCaFile = None
+    tls_cert: o.TlsCert = None
+    tls_key: o.TlsKey = None
+    as_json: o.AsJson = False
+
+    @property
+    def connection(self) -> Connection | None:
+        """Where the workers are; None for this process.
+
+        Raises
+        ------
+        InputError
+            If the address or the files cannot be used.
+        """
+        from napari_pseudolabel.engine import Connection
+
+        files = self.tls_ca_file, self.tls_cert, self.tls_key
+        if self.scheduler is None:
+            if any(files):
+                raise InputError("TLS files are for workers elsewhere; give --scheduler as well.")
+            return None
+        return Connection(self.scheduler, *files)
+
+    def settings(self, samples: int = 1, seed: int = 0, mode: o.Mode = o.Mode.joint) -> LabelSettings:
+        """How the job is done.
+
+        Raises
+        ------
+        PseudolabelError
+            If a value cannot be used, or the device is not there.
+        """
+        from napari_pseudolabel.imaging.scale import Scale
+        from napari_pseudolabel.strategies import LabelSettings
+        from napari_pseudolabel.tiling import TileSettings, pick_device
+
+        if self.scheduler is None:
+            pick_device(self.device)  # says so now if it is not there
+        return LabelSettings(
+            samples=samples,
+            seed=seed,
+            mode=mode.value,
+            scale=Scale(factor=self.scale, object_size_px=self.object_size, pixel_size_um=self.pixel_size),
+            tiles=TileSettings(tile=self.tile, overlap=self.overlap, batch=self.batch, device=self.device),
+            channel=o.channel_of(self.channel),
+        )
+
+    def process(self, input: Path, output: Path, work: Work) -> None:
+        """Do the work on all images; see `working.process`."""
+        from napari_pseudolabel.cli.working import process
+
+        process(
+            input,
+            output,
+            work,
+            axes=self.axes,
+            format=self.format.value if self.format else None,
+            as_json=self.as_json,
+            connection=self.connection,
+        )
+
+
+def shared(command: Callable[..., None]) -> Callable[..., None]:
+    """Replace the parameter ``options: Shared`` of a command by all shared options."""
+    own = inspect.signature(command, eval_str=True)
+    hints = get_type_hints(Shared, include_extras=True)
+    added = [
+        one.replace(annotation=hints[name]) for name, one in inspect.signature(Shared).parameters.items()
+    ]
+
+    @functools.wraps(command)
+    def called(**values: Any) -> None:
+        options = Shared(**{one.name: values.pop(one.name) for one in added})
+        command(**values, options=options)
+
+    parameters = [one for name, one in own.parameters.items() if name != "options"]
+    # What typer reads.
+    called.__signature__ = own.replace(parameters=[*parameters, *added])  # type: ignore[attr-defined]
+    called.__annotations__ = {one.name: one.annotation for one in (*parameters, *added)}
+    return called

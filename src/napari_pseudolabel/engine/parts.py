@@ -1,0 +1,81 @@
+"""A job that was cut into parts, handed to workers one by one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from napari_pseudolabel.engine.work import Work
+from napari_pseudolabel.errors import Cancelled
+
+
+def run_parts(
+    work: Work,
+    plan: Any,
+    run: Callable[[Any, int], Any],
+    finished: Callable[[int, Any], None],
+    width: int,
+) -> list[Any]:
+    """Keep every worker busy with the part that matters most at this moment.
+
+    Parameters
+    ----------
+    plan
+        A `strategies.ChunkPlan`.
+    run
+        Runs the job of a part, given with its number from 1, on a worker and waits for it.
+    finished
+        Called with the number and the result of every part.
+    width
+        How many parts are under way at the same time.
+
+    Returns
+    -------
+    list
+        The report of every part.
+
+    Raises
+    ------
+    Exception
+        What the first part that failed raised; `Cancelled` if the job was cancelled.
+    """
+    handle = work.handle
+    waiting = list(enumerate(plan.chunks, start=1))
+    reports: list[Any] = []
+    failed: list[Exception] = []
+    lock = threading.Lock()
+
+    def feed() -> None:
+        while not handle.cancelled:
+            with lock:
+                if not waiting or failed:
+                    return
+                waiting.sort(key=lambda item: plan.distance(item[1], handle.focus))
+                number, chunk = waiting.pop(0)
+            result = run(plan.load(chunk), number)
+            if handle.cancelled:
+                return
+            with lock:
+                reports.append(result.report)
+            finished(number, result)
+
+    def feed_and_tell() -> None:
+        try:
+            feed()
+        except Exception as error:
+            failed.append(error)
+
+    feeders = [
+        threading.Thread(target=feed_and_tell, name=f"pseudolabel-feed-{i}", daemon=True)
+        for i in range(min(width, len(waiting)))
+    ]
+    for feeder in feeders:
+        feeder.start()
+    for feeder in feeders:
+        feeder.join()
+    if handle.cancelled:
+        raise Cancelled
+    if failed:
+        raise failed[0]
+    return reports
