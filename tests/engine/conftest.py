@@ -71,9 +71,9 @@ def heard() -> Heard:
     return Heard()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    """One for all tests that leave it in order."""
+    """One for all tests of a file that leave it in order; tests elsewhere count threads."""
     engine = Engine()
     yield engine
     assert engine.shutdown(30)

@@ -208,6 +208,8 @@ class Engine:
                     priority=_URGENT if urgent else 0,
                 )
                 work.futures[part] = future
+                if handle.cancelled:  # perhaps before there was a future to cancel
+                    future.cancel()
                 return future.result()
             except KilledWorker as error:
                 raise WorkerError(KILLED_TWICE) from error
