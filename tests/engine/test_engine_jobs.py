@@ -133,6 +133,15 @@ def test_a_result_that_comes_after_the_cancel_is_dropped(engine, heard, tmp_path
     assert heard.of("done") == []
 
 
+def test_a_cancel_counts_although_the_result_is_on_its_way(engine, heard):
+    handles = []
+    listener = replace(heard.listener, told=lambda _: handles[0].cancel())
+    handles.append(engine.submit(Says((1,)), listener=listener))
+    assert isinstance(heard.end[1], Cancelled)
+    with pytest.raises(Cancelled):
+        handles[0].result()
+
+
 def test_a_training_pauses_goes_on_and_finishes(engine, heard):
     handle = engine.submit(Trains(), "train", heard.listener)
     heard.until(lambda: len(heard.of("told")) > 2)

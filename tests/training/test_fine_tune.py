@@ -21,7 +21,7 @@ from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.safe_load import load_weights
 from napari_pseudolabel.training.events import Began, Epoch
-from napari_pseudolabel.training.fine_tune import FineTuneSettings, LabelledSet, missing
+from napari_pseudolabel.training.fine_tune import FineTuneJob, FineTuneSettings, LabelledSet, missing
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -314,3 +314,10 @@ def test_descriptions_do_not_import_torch():
         "assert not {'torch', 'monai', 'napari', 'scipy'} & set(sys.modules), sorted(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_a_job_names_the_models_that_must_travel_with_it(tmp_path):
+    sets = (LabelledSet(tmp_path, tmp_path, "back"), LabelledSet(tmp_path, tmp_path))
+    job = FineTuneJob((), segmenter="start", translator="there", folder=tmp_path, sets=sets)
+    assert job.checkpoints == ("start", "there", "back")
+    assert FineTuneJob((), segmenter="", translator=None, folder=tmp_path).checkpoints == ()

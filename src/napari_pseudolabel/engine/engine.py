@@ -194,7 +194,7 @@ class Engine:
             future = None
             try:
                 client = lane.client(lambda: not handle.cancelled)
-                packages = lane.ship(getattr(job, "checkpoints", ()))
+                packages = lane.ship(getattr(job, "checkpoints", None) or ())
                 if part == 0:
                     self._look_for_workers(work, client)
                 ticket = Ticket(handle.name, part, client.id, work.lane, self._threads(work.lane), packages)

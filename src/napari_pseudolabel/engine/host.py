@@ -1,4 +1,4 @@
-"""The process that holds the workers of this machine: ``python -m napari_pseudolabel.engine.host``.
+"""The process that holds the workers of this machine: ``python -m napari_pseudolabel.engine.host 1 FOLDER``.
 
 It runs a `LocalCluster` on the loopback address, below normal priority, prints as one JSON line how to
 connect, and ends with everything it started as soon as its standard input closes, which happens
@@ -15,7 +15,6 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
 from multiprocessing import resource_tracker
@@ -28,15 +27,15 @@ _DIE_S = 2
 _MISSED_S = 120
 
 
-def main(workers: int) -> None:
-    """Start, say where, and wait for the end."""
+def main(workers: int, folder: str) -> None:
+    """Start, say where, and wait for the end; the folder is for temporary files."""
     _lower_priority()
     # Nobody reads what workers print: a pipe that is full would stop them.
     answer = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     # Ctrl-C in a shell reaches every process of the group; only the one at the shell decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    host = _Host(tempfile.mkdtemp(prefix="napari-pseudolabel-"))
+    host = _Host(folder)
     threading.Thread(target=host.wait_for_the_end, daemon=True).start()
 
     import dask
@@ -136,4 +135,4 @@ def _lower_priority() -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,8 @@ class HostProcess:
 
     def __init__(self) -> None:
         # -P: a file of the person in the current folder must not stand in for a module.
-        command = [sys.executable, "-P", "-m", "napari_pseudolabel.engine.host", "1"]
+        self._folder = tempfile.mkdtemp(prefix="napari-pseudolabel-")
+        command = [sys.executable, "-P", "-m", "napari_pseudolabel.engine.host", "1", self._folder]
         # A group of its own keeps Ctrl-C away; a session of its own would undo the low priority on Linux.
         group: dict[str, Any] = (
             {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}  # type: ignore[attr-defined]
@@ -97,6 +99,7 @@ class HostProcess:
         psutil.wait_procs(children, timeout=_GRACE_S)
         if self._process.stdout is not None:
             self._process.stdout.close()
+        shutil.rmtree(self._folder, ignore_errors=True)  # it does so itself, unless it was killed
         with self._complaints as complaints:
             complaints.seek(0)
             return complaints.read()[-_LAST_WORDS:].strip()

@@ -154,6 +154,12 @@ class FineTuneJob:
 
     lane: ClassVar[str] = "train"
 
+    @property
+    def checkpoints(self) -> tuple[str, ...]:
+        """References of the models that it needs."""
+        refs = (self.segmenter, self.translator, *(one.translator for one in self.sets))
+        return tuple(dict.fromkeys(ref for ref in refs if ref))
+
     def run(self, control: Control, models: LoadedModels) -> FineTuned:
         """Train, or go on with it; tells `Began`, `Loss` and `Epoch`.
 
