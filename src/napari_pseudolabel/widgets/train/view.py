@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QProgressBar, QPushButton,
 
 from napari_pseudolabel.labels.classes import OKABE_ITO
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.parts import Elided, ErrorBox, text
+from napari_pseudolabel.widgets.common.parts import Elided, ErrorBox, show_progress, text
 from napari_pseudolabel.widgets.train.choice import Subject
 from napari_pseudolabel.widgets.train.outcome import ModelList, PreviewBar
 from napari_pseudolabel.widgets.train.plots import Curves
@@ -154,8 +154,7 @@ class TrainView(QWidget):
 
     def set_progress(self, stage: str, done: int, total: int) -> None:
         """What is being done and how far it is; a moving bar where that is not known."""
-        self.progress.setRange(0, total if total > 1 else 0)
-        self.progress.setValue(done)
+        show_progress(self.progress, done, total)
         self.set_stage(stage)
 
     def set_stage(self, stage: str) -> None:
