@@ -64,11 +64,14 @@ def has_screen() -> bool:
 
 @contextmanager
 def virtual_screen(width: int = _WINDOW[0], height: int = _WINDOW[1] + 40) -> Iterator[None]:
-    """Run Xvfb and make it the display of this process."""
+    """Run Xvfb and make it the display of this process.
+
+    It ends with its last client: ended while a Qt application is still there, it would take the process with it.
+    """
     read, write = os.pipe()
     screen = ["-screen", "0", f"{width}x{height}x24"]
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-nolisten", "tcp", *screen],
+        ["Xvfb", "-displayfd", str(write), "-nolisten", "tcp", "-terminate", *screen],
         pass_fds=[write],
         stderr=subprocess.DEVNULL,
     )
@@ -82,8 +85,16 @@ def virtual_screen(width: int = _WINDOW[0], height: int = _WINDOW[1] + 40) -> It
         yield
     finally:
         os.environ.pop("DISPLAY", None)
-        server.terminate()
-        server.wait()
+        if not _has_application():
+            server.terminate()
+            server.wait()
+
+
+def _has_application() -> bool:
+    """Whether Qt holds a connection to the screen, which it keeps until the process ends."""
+    from qtpy.QtWidgets import QApplication
+
+    return QApplication.instance() is not None
 
 
 def _on_screen(run: bool) -> int:
