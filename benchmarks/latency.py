@@ -334,7 +334,7 @@ def main(
     width, height = map(int, window.split("x"))
     if not has_screen():
         # In a process of its own, which must end before the screen does.
-        with virtual_screen(width, height + 40):
+        with virtual_screen(width, height + 40, for_children=True):
             raise typer.Exit(subprocess.run([sys.executable, *sys.argv], check=False).returncode)
     with own_folders():
         if repeats:

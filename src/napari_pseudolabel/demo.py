@@ -63,15 +63,19 @@ def has_screen() -> bool:
 
 
 @contextmanager
-def virtual_screen(width: int = _WINDOW[0], height: int = _WINDOW[1] + 40) -> Iterator[None]:
+def virtual_screen(
+    width: int = _WINDOW[0], height: int = _WINDOW[1] + 40, *, for_children: bool = False
+) -> Iterator[None]:
     """Run Xvfb and make it the display of this process.
 
     It ends with its last client: ended while a Qt application is still there, it would take the process with it.
+    With `for_children`, which come and go, it stays until the block ends.
     """
     read, write = os.pipe()
+    ending = [] if for_children else ["-terminate"]
     screen = ["-screen", "0", f"{width}x{height}x24"]
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-nolisten", "tcp", "-terminate", *screen],
+        ["Xvfb", "-displayfd", str(write), "-nolisten", "tcp", *ending, *screen],
         pass_fds=[write],
         stderr=subprocess.DEVNULL,
     )

@@ -78,12 +78,6 @@ class Session(QObject):
     def workspace(self, workspace: Workspace) -> None:
         self._workspace = workspace
 
-    @property
-    def busy(self) -> bool:
-        """Whether any dock has work under way."""
-        engine = self._engine
-        return engine is not None and engine.busy
-
     def memory_bytes(self) -> int:
         """Main memory that the workers take; 0 if there are none."""
         engine = self._engine
