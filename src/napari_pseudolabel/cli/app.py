@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from napari_pseudolabel import __version__
-from napari_pseudolabel.cli import checkpoints, images, labels, train
+from napari_pseudolabel.cli import check, checkpoints, images, labels, train, workspace
 
 app = typer.Typer(
     add_completion=False,
@@ -39,6 +39,7 @@ app.command()(images.label)
 app.command()(images.translate)
 app.command()(images.segment)
 app.command()(labels.evaluate)
+app.command()(check.check)
 app.command()(labels.export)
 app.command()(checkpoints.inspect)
 app.command()(checkpoints.models)
@@ -47,3 +48,11 @@ training = typer.Typer(help="Train models on folders of images.")
 training.command()(train.translator)
 training.command()(train.segmenter)
 app.add_typer(training, name="train")
+
+workspaces = typer.Typer(help="List, look at, open and export labelling sessions.")
+workspaces.command("list")(workspace.list_sessions)
+workspaces.command()(workspace.show)
+workspaces.command()(workspace.create)
+workspaces.command("open")(workspace.open_session)
+workspaces.command()(workspace.export)
+app.add_typer(workspaces, name="workspace")

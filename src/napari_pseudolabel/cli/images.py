@@ -7,32 +7,66 @@ from typing import Annotated
 import typer
 
 from napari_pseudolabel.cli import options as o
-from napari_pseudolabel.cli.shared import Shared, shared
+from napari_pseudolabel.cli.shared import Shared, expanded, shared
+from napari_pseudolabel.cli.tutor import Tutoring, label_tutored
+from napari_pseudolabel.errors import InputError
 
 
 @shared
+@expanded("tutoring", Tutoring)
 def label(
     input: o.Input,
     output: o.Output,
     translator: o.TranslatorRef,
-    segmenter: o.SegmenterRef,
     options: Shared,
+    tutoring: Tutoring,
+    segmenter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REF",
+            help="Name (see `pseudolabel models`) or path of a segmenter; tutorship trains its own.",
+        ),
+    ] = None,
     strategy: Annotated[
-        o.Strategy, typer.Option(help="Recipe that makes the labels.")
+        o.Strategy,
+        typer.Option(
+            help="adaptation translates the images and segments the translations; tutorship translates a labelled "
+            "set, trains on it, and segments the images as they are."
+        ),
     ] = o.Strategy.adaptation,
     samples: o.Samples = 1,
+    flips: o.Flips = 0,
+    second_opinion: o.SecondOpinions = None,
     confidence: o.WithConfidence = False,
     seed: o.Seed = 0,
     mode: o.ModeOption = o.Mode.joint,
 ) -> None:
-    """Make pseudo labels: translate images into the labelled modality and segment them there."""
+    """Make pseudo labels, by adaptation or by tutorship."""
     from napari_pseudolabel.cli.working import Work
     from napari_pseudolabel.strategies import LabelJob
 
-    settings = options.settings(samples, seed, mode)
-    _check_models(translator, segmenter)
+    settings = options.settings(samples, seed, mode, flips)
+    others = tuple(second_opinion or ())
+    if strategy is o.Strategy.tutorship:
+        if segmenter or others:
+            raise InputError(
+                "Tutorship trains its own segmenters; leave out --segmenter and --second-opinion."
+            )
+        if samples != 1:
+            raise InputError("Tutorship does not translate the images; give --train-samples, not --samples.")
+        _check_models(translator)
+        job = tutoring.job(translator, seed, options.device)
+        label_tutored(input, output, options, job, settings, confidence=confidence)
+        return
+    tutoring.refuse()
+    if segmenter is None:
+        raise InputError("Adaptation needs a segmenter of the labelled modality; give --segmenter.")
+    ref = segmenter
+    _check_models(translator, ref, *others)
     work = Work(
-        lambda image: LabelJob(image, translator, segmenter, strategy.value, settings=settings),
+        lambda image: LabelJob(
+            image, translator, ref, strategy.value, settings=settings, second_opinions=others
+        ),
         confidence=confidence,
     )
     options.process(input, output, work)
@@ -63,13 +97,14 @@ def segment(
     output: o.Output,
     segmenter: o.SegmenterRef,
     options: Shared,
+    flips: o.Flips = 0,
     confidence: o.WithConfidence = False,
 ) -> None:
     """Segment images as they are, without translation."""
     from napari_pseudolabel.cli.working import Work
     from napari_pseudolabel.strategies import SegmentJob
 
-    settings = options.settings()
+    settings = options.settings(flips=flips)
     _check_models(segmenter)
     work = Work(lambda image: SegmentJob(image, segmenter, settings=settings), confidence=confidence)
     options.process(input, output, work)

@@ -29,7 +29,7 @@ def evaluate(
     from napari_pseudolabel.labels.metrics import evaluate as compare
 
     values = named_values(classes)
-    scores = compare(_label_data(prediction)[1], _label_data(reference)[1], values)
+    scores = compare(label_data(prediction)[1], label_data(reference)[1], values)
     rows = [
         (name, *(f"{part[name]:.4f}" for part in (scores.dice, scores.iou, scores.instance_f1)))
         for name in values
@@ -51,7 +51,7 @@ def export(
     from napari_pseudolabel.export import read_sidecar, sidecar_path
     from napari_pseudolabel.imaging import read
 
-    image, values = _label_data(labels, axes)
+    image, values = label_data(labels, axes)
     known = read_sidecar(labels) if sidecar_path(labels).exists() else None
     beside = labels.with_name(known.files["confidence"]) if known and "confidence" in known.files else None
     sources = [labels, *([beside] if beside and beside.exists() else [])]
@@ -77,7 +77,14 @@ def _carried(known: Provenance) -> dict[str, Any]:
     return known.model_dump(mode="json", exclude={"schema_version", "files", "classes", "placement"})
 
 
-def _label_data(path: Path, axes: str | None = None) -> tuple[Image, np.ndarray]:
+def label_data(path: Path, axes: str | None = None) -> tuple[Image, np.ndarray]:
+    """Read a label image and its integers.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read, or is no label image.
+    """
     from napari_pseudolabel.imaging import read
 
     image = read(path, axes=axes)

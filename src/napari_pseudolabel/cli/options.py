@@ -26,6 +26,7 @@ class Strategy(StrEnum):
     """Recipes that make pseudo labels."""
 
     adaptation = "adaptation"
+    tutorship = "tutorship"
 
 
 class LabelFormat(StrEnum):
@@ -56,6 +57,22 @@ SegmenterRef = Annotated[
     ),
 ]
 Samples = Annotated[int, typer.Option(min=1, help="Translations drawn per plane.")]
+Flips = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        max=3,
+        help="Mirrors in which each sample is segmented again: a better confidence without another translation.",
+    ),
+]
+SecondOpinions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--second-opinion",
+        metavar="REF",
+        help="Another segmenter with the same classes, to be averaged with the first; repeat it.",
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same result.")]
 ModeOption = Annotated[
     Mode,

@@ -56,7 +56,9 @@ class Shared:
             return None
         return Connection(self.scheduler, *files)
 
-    def settings(self, samples: int = 1, seed: int = 0, mode: o.Mode = o.Mode.joint) -> LabelSettings:
+    def settings(
+        self, samples: int = 1, seed: int = 0, mode: o.Mode = o.Mode.joint, flips: int = 0
+    ) -> LabelSettings:
         """How the job is done.
 
         Raises
@@ -77,6 +79,7 @@ class Shared:
             scale=Scale(factor=self.scale, object_size_px=self.object_size, pixel_size_um=self.pixel_size),
             tiles=TileSettings(tile=self.tile, overlap=self.overlap, batch=self.batch, device=self.device),
             channel=o.channel_of(self.channel),
+            flips=flips,
         )
 
     def process(self, input: Path, output: Path, work: Work) -> None:
@@ -94,21 +97,29 @@ class Shared:
         )
 
 
-def shared(command: Callable[..., None]) -> Callable[..., None]:
-    """Replace the parameter ``options: Shared`` of a command by all shared options."""
-    own = inspect.signature(command, eval_str=True)
-    hints = get_type_hints(Shared, include_extras=True)
-    added = [
-        one.replace(annotation=hints[name]) for name, one in inspect.signature(Shared).parameters.items()
-    ]
+def expanded(parameter: str, group: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Replace a parameter of a command by the fields of a dataclass of options, of which it is handed one."""
 
-    @functools.wraps(command)
-    def called(**values: Any) -> None:
-        options = Shared(**{one.name: values.pop(one.name) for one in added})
-        command(**values, options=options)
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command, eval_str=True)
+        hints = get_type_hints(group, include_extras=True)
+        added = [
+            one.replace(annotation=hints[name]) for name, one in inspect.signature(group).parameters.items()
+        ]
 
-    parameters = [one for name, one in own.parameters.items() if name != "options"]
-    # What typer reads.
-    called.__signature__ = own.replace(parameters=[*parameters, *added])  # type: ignore[attr-defined]
-    called.__annotations__ = {one.name: one.annotation for one in (*parameters, *added)}
-    return called
+        @functools.wraps(command)
+        def called(**values: Any) -> None:
+            options = group(**{one.name: values.pop(one.name) for one in added})
+            command(**values, **{parameter: options})
+
+        parameters = [one for name, one in own.parameters.items() if name != parameter]
+        # What typer reads.
+        called.__signature__ = own.replace(parameters=[*parameters, *added])  # type: ignore[attr-defined]
+        called.__annotations__ = {one.name: one.annotation for one in (*parameters, *added)}
+        return called
+
+    return decorate
+
+
+shared = expanded("options", Shared)
+"""Replaces the parameter ``options: Shared`` of a command by all shared options."""

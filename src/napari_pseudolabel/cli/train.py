@@ -173,7 +173,7 @@ def translator(
         start_state=start_state,
         preview_every=preview_every,
     )
-    with _training(out_dir) as control:
+    with resumable(out_dir) as control:
         made = train_on(task, where, devices, _heard(control, out_dir, as_json))
     _show(made, as_json)
 
@@ -217,7 +217,7 @@ def segmenter(
     from napari_pseudolabel.training.segmenter import SegmenterSettings
 
     where = pick_device(device)
-    with _training(out_dir) as control:
+    with resumable(out_dir) as control:
         made = train_segmenter(
             LabelledFolders(images_dir, labels_dir, validation_dir, validation_share),
             out_dir,
@@ -235,7 +235,7 @@ def segmenter(
 
 
 @contextmanager
-def _training(out: Path) -> Iterator[Control]:
+def resumable(out: Path) -> Iterator[Control]:
     """Progress and Ctrl-C of a training, which keeps what it has."""
     try:
         with interruptible() as control:

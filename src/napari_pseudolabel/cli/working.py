@@ -71,12 +71,8 @@ def process(
     Cancelled, Stopped
         After Ctrl-C.
     """
-    paths = sources(input)
+    paths, targets = planned(input, output, format, confidence=work.confidence)
     folder = not is_image(input)
-    if folder and output.resolve() == input.resolve():
-        raise InputError("The results cannot go into the folder of the images; choose another folder.")
-    targets = [output / output_name(path, format) for path in paths] if folder else [output]
-    check_targets(paths, targets, format, confidence=work.confidence, new_folder=folder)
     results: list[dict[str, Any]] = []
     failed: list[tuple[Path, str]] = []
     with interruptible() as control, _runner(connection) as run:
@@ -107,6 +103,25 @@ def process(
         listed = "; ".join(f"{path.name}: {why.rstrip('.')}" for path, why in failed[:_LISTED])
         more = f"; and {len(failed) - _LISTED} more" if len(failed) > _LISTED else ""
         raise InputError(f"{len(failed)} of {len(paths)} images could not be used ({listed}{more}).")
+
+
+def planned(
+    input: Path, output: Path, format: str | None, *, confidence: bool
+) -> tuple[list[Path], list[Path]]:
+    """Images, and the file that becomes of each; nothing is opened.
+
+    Raises
+    ------
+    InputError
+        If there is no image, or a result cannot be written.
+    """
+    paths = sources(input)
+    folder = not is_image(input)
+    if folder and output.resolve() == input.resolve():
+        raise InputError("The results cannot go into the folder of the images; choose another folder.")
+    targets = [output / output_name(path, format) for path in paths] if folder else [output]
+    check_targets(paths, targets, format, confidence=confidence, new_folder=folder)
+    return paths, targets
 
 
 @contextmanager

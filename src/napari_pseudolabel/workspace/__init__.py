@@ -11,12 +11,17 @@ from napari_pseudolabel.workspace.atomic import (
 )
 from napari_pseudolabel.workspace.folder import Workspace
 from napari_pseudolabel.workspace.history import History, ModelEntry, ModelScore
+from napari_pseudolabel.workspace.sessions import SessionContent, SessionFile, SessionInfo, Sessions
 from napari_pseudolabel.workspace.split import Split
 
 __all__ = [
     "History",
     "ModelEntry",
     "ModelScore",
+    "SessionContent",
+    "SessionFile",
+    "SessionInfo",
+    "Sessions",
     "Split",
     "Workspace",
     "atomic_file",

@@ -9,7 +9,9 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.workspace.about import FILE, About
 from napari_pseudolabel.workspace.history import History
+from napari_pseudolabel.workspace.sessions.listing import Sessions
 from napari_pseudolabel.workspace.split import Split
 from napari_pseudolabel.workspace.stored import make_folder
 
@@ -28,12 +30,18 @@ class Workspace:
         Which pixels are training and which are validation.
     history
         The models that were trained.
+    about
+        Its name and its settings.
+    sessions
+        What viewers hold of the effort: layers, corrections, confirmations.
     """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self.split = Split(self.folder / "split.json")
         self.history = History(self.folder)
+        self.about = About(self.folder)
+        self.sessions = Sessions(self.folder / "sessions")
 
     @classmethod
     def open(cls, folder: str | Path) -> Workspace:
@@ -48,6 +56,39 @@ class Workspace:
         if path.exists() and not path.is_dir():
             raise InputError(f"{path} is a file, but a workspace is a folder; choose a folder.")
         return cls(path)
+
+    @classmethod
+    def create(cls, folder: str | Path, name: str, *, target_quality: float = 0.9) -> Workspace:
+        """Make a workspace, in a new folder or in one that is there.
+
+        Parameters
+        ----------
+        name
+            What the person calls the effort.
+        target_quality
+            The mean Dice at which the person wants to stop correcting, above 0 and up to 1.
+
+        Raises
+        ------
+        InputError
+            When the folder has a name and settings already, or cannot be written to.
+        """
+        workspace = cls.open(folder)
+        if workspace.about.exists:
+            raise InputError(f"{workspace.folder} is a workspace already; open it, or choose another folder.")
+        workspace.about.write(name=name, target_quality=target_quality)
+        return workspace
+
+    @staticmethod
+    def is_workspace(folder: str | Path) -> bool:
+        """Whether a folder is a workspace: it says so itself, or it holds sessions. Answers at once."""
+        path = Path(folder)
+        try:
+            if (path / FILE).is_file():
+                return About(path).is_valid()
+            return any((path / "sessions").glob("????-??-??-*.sqlite"))
+        except OSError:
+            return False
 
     @classmethod
     def default(cls) -> Workspace:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -60,6 +61,65 @@ def locked(path: Path, patience_s: float = _PATIENCE_S) -> Iterator[None]:
             yield
         finally:
             _unlock(file)
+
+
+class Hold:
+    """A lock file that is held until `release`, or until the process ends, however it ends.
+
+    Parameters
+    ----------
+    path
+        Made if it is missing; its folder must exist.
+    patience_s
+        How long to wait for others to let go of it.
+
+    Raises
+    ------
+    BlockingIOError
+        When another holds it for longer.
+    OSError
+        When the file cannot be made.
+    """
+
+    def __init__(self, path: Path, patience_s: float = 0.0) -> None:
+        self.path = path
+        self._file: IO[bytes] | None = None
+        until = time.monotonic() + patience_s
+        while self._file is None:
+            file = path.open("ab")
+            try:
+                _try_lock(file)
+                # Whoever held it may have removed the file in the meantime; then it guards nothing any more.
+                if _is_at(file, path):
+                    self._file = file
+                    return
+            except (BlockingIOError, PermissionError):
+                pass  # the second is how Windows says it
+            finally:
+                if self._file is None:
+                    file.close()
+            if time.monotonic() > until:
+                raise BlockingIOError(errno.EAGAIN, "held by another", str(path))
+            time.sleep(_LOOK_AGAIN_S)
+
+    @property
+    def is_at_its_place(self) -> bool:
+        """False once the file was deleted or replaced: others can hold "the" lock then as well."""
+        return self._file is not None and _is_at(self._file, self.path)
+
+    def release(self) -> None:
+        """Let go; may be called any number of times."""
+        file, self._file = self._file, None
+        if file is not None:
+            with file:
+                _unlock(file)
+
+
+def _is_at(file: IO[bytes], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except OSError:
+        return False
 
 
 def _wait(file: IO[bytes], path: Path, until: float) -> None:

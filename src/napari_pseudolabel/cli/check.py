@@ -1,0 +1,73 @@
+"""``pseudolabel check``: how good labels are, without knowing the truth."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_pseudolabel.cli.options import AsJson, Classes, Device, Seed, named_values
+from napari_pseudolabel.cli.output import show, table
+from napari_pseudolabel.cli.progress import interruptible
+
+_SIZE = "Pixel size of {} in micrometres, instead of the one in the files."
+
+
+def check(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Image that was labelled.")],
+    labels: Annotated[Path, typer.Argument(metavar="LABELS", help="Its pseudo labels.")],
+    known_images: Annotated[
+        Path, typer.Argument(metavar="KNOWN_IMAGES", help="Folder of images whose labels are known.")
+    ],
+    known_labels: Annotated[
+        Path, typer.Argument(metavar="KNOWN_LABELS", help="Folder of their labels, of the same names.")
+    ],
+    translator: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REF",
+            help="Brings the known images into the modality of IMAGE, where they are of another.",
+        ),
+    ] = None,
+    classes: Classes = None,
+    pixel_size: Annotated[float | None, typer.Option(help=_SIZE.format("IMAGE"))] = None,
+    known_pixel_size: Annotated[float | None, typer.Option(help=_SIZE.format("KNOWN_IMAGES"))] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the quick training.")] = 250,
+    seed: Seed = 0,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Reverse classification accuracy: let a quick segmenter learn from labels, and judge it on labels that are known.
+
+    The higher, the better the labels; compare numbers of the same image, or of images of one kind.
+    """
+    from napari_pseudolabel.cli.labels import label_data
+    from napari_pseudolabel.export import read_sidecar, sidecar_path
+    from napari_pseudolabel.imaging import read
+    from napari_pseudolabel.imaging.scale import Scale
+    from napari_pseudolabel.models.cards import LabelClass
+    from napari_pseudolabel.models.loaded import LoadedModels
+    from napari_pseudolabel.training.fine_tune import LabelledSet
+    from napari_pseudolabel.training.reverse_accuracy import ReverseAccuracyJob
+
+    told = read_sidecar(labels).classes if classes is None and sidecar_path(labels).exists() else ()
+    named = told or tuple(LabelClass(name=n, value=v) for n, v in named_values(classes).items())
+    with tempfile.TemporaryDirectory() as folder, interruptible() as control:
+        job = ReverseAccuracyJob(
+            read(image),
+            label_data(labels)[1],
+            named,
+            LabelledSet(known_images, known_labels, translator, Scale(pixel_size_um=known_pixel_size)),
+            Path(folder),
+            scale=Scale(pixel_size_um=pixel_size),
+            steps=steps,
+            seed=seed,
+            device=device,
+        )
+        found = job.run(control, LoadedModels())
+    rows = [(name, f"{dice:.4f}") for name, dice in (*found.per_class.items(), ("mean", found.mean))]
+    text = "\n".join([table(("class", "reverse_dice"), rows), *found.notes])
+    show(dataclasses.asdict(found), text, as_json=as_json)

@@ -1,0 +1,98 @@
+"""The labels of a session as what the export room writes, without a viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pseudolabel.export import ExportContent
+from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
+from napari_pseudolabel.viewer.effort import EFFORT_KEY, EffortLog
+from napari_pseudolabel.viewer.exporting import content_from
+from napari_pseudolabel.viewer.recording.plain import REMOVED
+from napari_pseudolabel.viewer.records import record_in
+from napari_pseudolabel.workspace import SessionContent
+from napari_pseudolabel.workspace.sessions import LayerState
+
+
+def labels_of(content: SessionContent) -> tuple[list[tuple[str, ExportContent]], tuple[str, ...]]:
+    """What is to be written of every Labels layer of a session, with its name.
+
+    Files of images are not opened. Layers that the person has deleted are left out.
+
+    Returns
+    -------
+    list, tuple of str
+        Names and contents; sentences about what could not be read.
+
+    Raises
+    ------
+    InputError
+        When the session cannot be read.
+    """
+    layers = [one for one in content.layers() if not one.attributes.get(REMOVED)]
+    edits = content.edits()
+    notes: list[str] = []
+    found = []
+    for layer in layers:
+        if layer.kind == "labels":
+            own = EffortLog.detached([edit for edit in edits if edit.layer == layer.id])
+            found.append((name_of(layer), _content(content, layer, layers, own, notes)))
+    return found, tuple(notes)
+
+
+def name_of(layer: LayerState) -> str:
+    """Name of a layer as napari showed it."""
+    return str(layer.attributes.get("name") or layer.id)
+
+
+def _content(
+    content: SessionContent,
+    layer: LayerState,
+    layers: Sequence[LayerState],
+    effort: EffortLog,
+    notes: list[str],
+) -> ExportContent:
+    labels = _array(content, layer, "labels", notes)
+    metadata = {**layer.attributes.get("metadata", {}), EFFORT_KEY: effort}
+    if {"predicted", "flags"} <= {one.name for one in layer.arrays}:
+        predicted, flags = (_array(content, layer, name, notes) for name in ("predicted", "flags"))
+        metadata[CORRECTIONS_KEY] = Corrections.detached(predicted, flags)
+    made = content_from(labels, {**layer.attributes, "metadata": metadata})
+    confidence = _confidence_of(layer, layers)
+    if confidence is None:
+        return made
+    values = _array(content, confidence, "data", notes)
+    return replace(made, confidence=values) if values.shape == labels.shape else made
+
+
+def _confidence_of(layer: LayerState, layers: Sequence[LayerState]) -> LayerState | None:
+    """The layer that shows how sure the models were of labels; None if there is none."""
+    source = _source(layer)
+    return next(
+        (
+            one
+            for one in layers
+            if source
+            and _source(one) == source
+            and (record_in(one.attributes.get("metadata", {})) or {}).get("role") == "confidence"
+            and any(array.name == "data" for array in one.arrays)
+        ),
+        None,
+    )
+
+
+def _source(layer: LayerState) -> str:
+    record = record_in(layer.attributes.get("metadata", {})) or {}
+    return str(record.get("source", {}).get("uid", ""))
+
+
+def _array(content: SessionContent, layer: LayerState, name: str, notes: list[str]) -> NDArray[Any]:
+    told: list[str] = []
+    values = content.array(layer.id, name, told)
+    notes += (f"{name_of(layer)}: {note}" for note in told)
+    return np.asarray(values)

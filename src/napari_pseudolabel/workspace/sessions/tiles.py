@@ -1,0 +1,83 @@
+"""Tiles as bytes: compressed, and with a checksum, because SQLite has none."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pseudolabel.workspace.sessions.values import TILE_PX, ArrayState, TileKey
+
+_KINDS = "biuf"
+
+
+def dtype_of(array: ArrayState) -> np.dtype[Any]:
+    """The dtype of an array.
+
+    Raises
+    ------
+    ValueError
+        When a session cannot hold such an array.
+    """
+    try:
+        dtype = np.dtype(array.dtype)
+    except TypeError as error:
+        raise ValueError(f"The array {array.name} has an unknown dtype {array.dtype!r}.") from error
+    if dtype.kind not in _KINDS or len(array.shape) < 2 or min(array.shape) < 0:
+        raise ValueError(f"A session cannot hold the array {array.name}: {dtype}, shape {array.shape}.")
+    return dtype
+
+
+def fill_of(array: ArrayState) -> Any:
+    """What the pixels hold that were never written."""
+    return np.nan if array.fill is None else array.fill
+
+
+def window_of(array: ArrayState, key: TileKey) -> tuple[slice, slice]:
+    """The rows and columns of an array that a tile covers.
+
+    Raises
+    ------
+    ValueError
+        When the tile is outside of the array.
+    """
+    height, width = array.shape[-2:]
+    y, x = key.row * TILE_PX, key.column * TILE_PX
+    inside = len(key.plane) == len(array.shape) - 2 and all(
+        0 <= at < size for at, size in zip((*key.plane, y, x), array.shape, strict=True)
+    )
+    if not inside:
+        raise ValueError(f"The tile {key} is outside of its array of shape {array.shape}.")
+    return slice(y, min(y + TILE_PX, height)), slice(x, min(x + TILE_PX, width))
+
+
+def encode(values: NDArray[Any], array: ArrayState) -> bytes | None:
+    """A tile as bytes; None for one that holds nothing but the fill."""
+    if np.array_equal(values, np.full_like(values, fill_of(array)), equal_nan=bool(values.dtype.kind == "f")):
+        return None
+    packed = imagecodecs.blosc_encode(
+        np.ascontiguousarray(values).tobytes(),
+        level=5,
+        compressor="zstd",
+        shuffle="bitshuffle",
+        typesize=values.dtype.itemsize,
+        numthreads=1,
+    )
+    return zlib.crc32(packed).to_bytes(4, "little") + bytes(packed)
+
+
+def decode(blob: bytes, shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any] | None:
+    """A tile of bytes; None for one that is damaged."""
+    checksum, packed = blob[:4], blob[4:]
+    if zlib.crc32(packed).to_bytes(4, "little") != checksum:
+        return None
+    try:
+        values = imagecodecs.blosc_decode(packed, numthreads=1)
+    except (RuntimeError, ValueError):
+        return None
+    if len(values) != shape[0] * shape[1] * dtype.itemsize:
+        return None
+    return np.frombuffer(values, dtype).reshape(shape)
