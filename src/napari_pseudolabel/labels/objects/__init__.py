@@ -1,0 +1,20 @@
+"""Objects: what the pixels of classes make together, such as an axon with its myelin, or one of many nuclei."""
+
+from napari_pseudolabel.labels.objects.components import component_at
+from napari_pseudolabel.labels.objects.instances import to_classes, to_instances
+from napari_pseudolabel.labels.objects.lookup import object_at, objects_in
+from napari_pseudolabel.labels.objects.scheme import Fibre, Scheme, scheme_for
+from napari_pseudolabel.labels.objects.values import Target, Window
+
+__all__ = [
+    "Fibre",
+    "Scheme",
+    "Target",
+    "Window",
+    "component_at",
+    "object_at",
+    "objects_in",
+    "scheme_for",
+    "to_classes",
+    "to_instances",
+]

@@ -1,0 +1,149 @@
+"""The objects at a place or in a window, found without looking at the whole plane."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage as ndi
+
+from napari_pseudolabel.labels.objects.components import SQUARE, component_at, value_at
+from napari_pseudolabel.labels.objects.fibres import Sides, fibres
+from napari_pseudolabel.labels.objects.scheme import Fibre, Scheme
+from napari_pseudolabel.labels.objects.touching import divided
+from napari_pseudolabel.labels.objects.values import (
+    Place,
+    Plane,
+    Target,
+    Window,
+    inside,
+    moved,
+    padded,
+    target_of,
+)
+
+_MARGIN_PX = 48
+
+
+def object_at(
+    plane: Plane, at: Place, scheme: Scheme, probability: NDArray[np.floating] | None = None
+) -> Target | None:
+    """The object that a pixel belongs to: the same that `to_instances` makes of the whole plane.
+
+    Parameters
+    ----------
+    plane
+        (H, W) integers: class values, 0 is background.
+    at
+        Row and column.
+    scheme
+        How classes make objects.
+    probability
+        (H, W) in [0, 1] of the foreground; helps to tell touching objects apart.
+
+    Returns
+    -------
+    Target or None
+        None on the background and outside of the plane.
+    """
+    value = value_at(plane, at)
+    if not value:
+        return None
+    fibre = scheme.fibre_of(value)
+    if fibre is not None:
+        return _fibre_at(plane, at, fibre)
+    found = component_at(plane, at)
+    if found is None or value not in scheme.touching:
+        return found
+    parts = divided(found.mask, None if probability is None else probability[found.window])
+    own = parts == parts[at[0] - found.window[0].start, at[1] - found.window[1].start]
+    return target_of(value, found.window, own)
+
+
+def objects_in(
+    plane: Plane, window: Window, scheme: Scheme, probability: NDArray[np.floating] | None = None
+) -> tuple[Target, ...]:
+    """The objects that have a pixel in a window, as a whole, in reading order of their first pixel there.
+
+    Parameters
+    ----------
+    window
+        Part of the plane, with explicit bounds; for what else see `object_at`.
+    """
+    labels = np.asarray(plane[window])
+    todo = labels != 0
+    found: list[Target] = []
+    for fibre in scheme.fibres:
+        # All at once, because fibres touch: one after the other would look at the same pixels again and again.
+        for target in _whole_fibres(plane, window, fibre):
+            todo &= ~target.within(window)
+            found.append(target)
+    while todo.any():
+        row, column = np.unravel_index(int(todo.argmax()), todo.shape)
+        at = int(row) + window[0].start, int(column) + window[1].start
+        other = object_at(plane, at, scheme, probability)
+        if other is None:  # the plane has changed meanwhile
+            break
+        todo &= ~other.within(window)
+        found.append(other)
+    return tuple(sorted(found, key=lambda one: int(one.within(window).argmax())))
+
+
+def _fibre_at(plane: Plane, at: Place, fibre: Fibre) -> Target:
+    window = padded((slice(at[0], at[0] + 1), slice(at[1], at[1] + 1)), _MARGIN_PX, plane.shape)
+    while True:
+        labels = np.asarray(plane[window])
+        sides = _sides(window, plane.shape)
+        instances, unsure = fibres(labels, fibre, sides)
+        number = instances[at[0] - window[0].start, at[1] - window[1].start]
+        own = instances == number
+        if number and not _open(own, unsure, sides):
+            return _fibre_target(labels, own, window, fibre)
+        window = padded(window, max(own.shape), plane.shape)
+
+
+def _whole_fibres(plane: Plane, window: Window, fibre: Fibre) -> Iterator[Target]:
+    """The fibres with a pixel in a window, as far as it and a margin hold the whole of them."""
+    wide = padded(window, _MARGIN_PX, plane.shape)
+    labels, sides = np.asarray(plane[wide]), _sides(wide, plane.shape)
+    instances, unsure = fibres(labels, fibre, sides)
+    here = np.unique(instances[inside(window, wide)])
+    for number, box in enumerate(ndi.find_objects(instances), start=1):
+        if box is None or number not in here:
+            continue
+        # With a rim, because what is beside an object decides whether it is whole.
+        box = padded(box, 1, instances.shape)
+        own = instances[box] == number
+        place = moved(box, wide)
+        cut = Sides(
+            sides.top and place[0].start == wide[0].start,
+            sides.bottom and place[0].stop == wide[0].stop,
+            sides.left and place[1].start == wide[1].start,
+            sides.right and place[1].stop == wide[1].stop,
+        )
+        if not _open(own, unsure[box], cut):
+            yield _fibre_target(labels[box], own, place, fibre)
+
+
+def _fibre_target(labels: Plane, own: NDArray[np.bool_], window: Window, fibre: Fibre) -> Target:
+    inner = bool((labels[own] == fibre.inner).any())
+    return target_of(fibre.inner if inner else fibre.outer, window, own)
+
+
+def _sides(window: Window, shape: tuple[int, ...]) -> Sides:
+    """At which borders of a window the plane goes on."""
+    return Sides(
+        window[0].start > 0, window[0].stop < shape[0], window[1].start > 0, window[1].stop < shape[1]
+    )
+
+
+def _open(own: NDArray[np.bool_], unsure: NDArray[np.bool_], sides: Sides) -> bool:
+    """Whether an object may go on beyond the window."""
+    at_border = (
+        (sides.top and own[0].any())
+        or (sides.bottom and own[-1].any())
+        or (sides.left and own[:, 0].any())
+        or (sides.right and own[:, -1].any())
+    )
+    return bool(at_border or (ndi.binary_dilation(own, SQUARE) & unsure).any())

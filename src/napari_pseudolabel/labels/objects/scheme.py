@@ -1,0 +1,64 @@
+"""How the pixels of classes make objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from napari_pseudolabel.models.cards import LabelClass
+
+_INNER = ("axon", "axons")
+_OUTER = ("myelin",)
+_TOUCHING = ("nucleus", "nuclei", "cell", "cells")
+
+
+@dataclass(frozen=True)
+class Fibre:
+    """Two classes that make one object: an axon and the myelin around it."""
+
+    inner: int
+    outer: int
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How classes make objects; a class that is not named makes one of every 8-connected component.
+
+    Attributes
+    ----------
+    fibres
+        Pairs of classes: every component of the inner one is an object together with the part of the outer
+        one that is nearest to it. Outer components without an inner one are objects of their own.
+    touching
+        Classes whose objects may touch: components are divided where they are narrow.
+    """
+
+    fibres: tuple[Fibre, ...] = ()
+    touching: tuple[int, ...] = ()
+
+    def over(self, value: int) -> tuple[int, ...]:
+        """Classes that objects of a class may grow over: an axon grows into its myelin."""
+        return tuple(one.outer for one in self.fibres if one.inner == value)
+
+    def under(self, value: int) -> int:
+        """What is left where an object of a class gives way: myelin under an axon, else background."""
+        return next((one.outer for one in self.fibres if one.inner == value), 0)
+
+    def fibre_of(self, value: int) -> Fibre | None:
+        """The fibre that a class is part of."""
+        return next((one for one in self.fibres if value in (one.inner, one.outer)), None)
+
+
+def scheme_for(classes: Iterable[LabelClass]) -> Scheme:
+    """The scheme that the names of the classes stand for.
+
+    Axon and myelin make fibres; nuclei and cells may touch; everything else is told apart by components.
+    """
+    named = [(one.name.strip().lower(), one.value) for one in classes if one.value]
+    inner, outer = _first(named, _INNER), _first(named, _OUTER)
+    fibres = (Fibre(inner, outer),) if inner is not None and outer is not None else ()
+    return Scheme(fibres, tuple(value for name, value in named if name in _TOUCHING))
+
+
+def _first(named: Sequence[tuple[str, int]], names: Sequence[str]) -> int | None:
+    return next((value for name, value in named if name in names), None)

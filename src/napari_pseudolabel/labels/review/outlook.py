@@ -1,0 +1,109 @@
+"""How much is left, how good the whole probably is, and whether that is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from napari_pseudolabel.labels.review.queue import Place, RegionScore
+
+TARGET = 0.9
+# Nobody should be told to stop before they have seen a few regions, because estimates are not facts.
+_LEAST_REVIEWED = 5
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a person may expect of the rest of the queue.
+
+    Attributes
+    ----------
+    reviewed, regions
+        Regions that are done, and all of them that hold anything.
+    minutes_left
+        Estimated time for the rest, if all of it is reviewed.
+    quality
+        Estimated mean Dice of the whole, in [0, 1]; reviewed regions count as 1.
+    regions_to_target
+        How many more regions, in the order of the queue, will probably bring the quality to the target; 0 if it is
+        there, None if all regions are not enough.
+    minutes_to_target
+        Estimated time for these; None if they are not enough.
+    stop
+        A sentence that suggests to stop, None if there is more to do.
+    """
+
+    reviewed: int
+    regions: int
+    minutes_left: float
+    quality: float
+    regions_to_target: int | None
+    minutes_to_target: float | None
+    stop: str | None
+
+
+def outlook(
+    scores: Sequence[RegionScore],
+    queue: Sequence[RegionScore],
+    *,
+    reviewed: Collection[Place] = (),
+    target: float = TARGET,
+    calibrated: bool = False,
+) -> Outlook:
+    """Say what is left of a review.
+
+    Parameters
+    ----------
+    scores
+        Of all regions, as `measure` made them.
+    queue
+        Those that are left, as `order` put them.
+    reviewed
+        Places that are done.
+    target
+        Quality that is wanted, in (0, 1].
+    calibrated
+        Whether the qualities were calibrated on corrected regions; a suggestion to stop says so.
+
+    Notes
+    -----
+    Regions count by how much was predicted in them, because that is what the Dice of a whole image counts.
+    """
+    done = set(reviewed)
+    weights = {one.place: _weight(one) for one in scores}
+    total = sum(weights.values())
+    if not total:
+        return Outlook(0, 0, 0.0, 1.0, 0, 0.0, None)
+    quality = {one.place: 1.0 if one.place in done else one.quality for one in scores}
+    sum_of_quality = sum(weights[place] * quality[place] for place in weights)
+    left = [one for one in queue if one.foreground and one.place not in done]
+    held = [one for one in scores if one.foreground]
+    now = sum_of_quality / total
+    more, seconds, reached = 0, 0.0, now
+    for one in left:
+        if reached >= target:
+            break
+        more, seconds = more + 1, seconds + one.seconds
+        reached += weights[one.place] * (1 - one.quality) / total
+    enough = reached >= target - 1e-9
+    count = sum(1 for one in held if one.place in done)
+    stop = None
+    if held and not left:
+        stop = "Every region with objects was reviewed."
+    elif now >= target and count >= _LEAST_REVIEWED:
+        basis = "as learned from your corrections" if calibrated else "if the estimate can be trusted"
+        stop = f"The labels are probably good enough: {now:.2f} of {target:.2f} wanted, {basis}."
+    return Outlook(
+        count,
+        len(held),
+        sum(one.seconds for one in left) / 60,
+        now,
+        more if enough else None,
+        seconds / 60 if enough else None,
+        stop,
+    )
+
+
+def _weight(one: RegionScore) -> float:
+    y0, x0, y1, x1 = one.box
+    return one.foreground * (y1 - y0) * (x1 - x0)

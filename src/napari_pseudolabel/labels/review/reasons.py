@@ -1,0 +1,108 @@
+"""Why a region should be looked at, in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_pseudolabel.labels.review.doubt import Doubt
+from napari_pseudolabel.labels.review.regions import Regions
+from napari_pseudolabel.models.cards import LabelClass
+
+# A dispute that is no thicker than this is about where a border runs; a thicker one about what is there.
+_CORE = np.ones((3, 3), bool)
+_LEAST_CORE_PX = 12
+# Less than this part of a typical object is called small.
+_SMALL = 1 / 3
+# Borders without a dispute are worth a word where this long a stretch of them is at least so doubtful.
+_UNSURE = 0.4
+_LEAST_STRETCH_PX = 12
+NO_DOUBT = "nothing in doubt"
+
+
+def reasons(
+    doubt: Doubt, regions: Regions, classes: Sequence[LabelClass], diameter: float | None
+) -> tuple[str, ...]:
+    """A reason for each region, in the order of its boxes.
+
+    Parameters
+    ----------
+    classes
+        For their names.
+    diameter
+        Of typical objects in pixels, None if it is not known.
+
+    Returns
+    -------
+    tuple of str
+        Such as "samples disagree: 3 × small axon, 1 × myelin; low confidence at 2 borders".
+    """
+    names = {one.value: one.name for one in classes}
+    limit = _SMALL * np.pi / 4 * (diameter or 0) ** 2
+    found: list[Counter[str]] = [Counter() for _ in regions.boxes]
+    places, values, areas = _disputes(doubt, regions)
+    for place, value, area in zip(places.tolist(), values.tolist(), areas.tolist(), strict=True):
+        name = names.get(value, f"class {value}")
+        found[place][f"small {name}" if area < limit else name] += 1
+    verb = "samples disagree" if doubt.members else "low confidence"
+    stretches = _stretches(doubt, regions)
+    return tuple(_sentence(verb, one, int(many)) for one, many in zip(found, stretches, strict=True))
+
+
+def _sentence(verb: str, disputes: Counter[str], stretches: int) -> str:
+    parts = []
+    if disputes:
+        parts.append(f"{verb}: " + ", ".join(f"{number} × {name}" for name, number in disputes.most_common()))
+    if stretches:
+        parts.append(f"low confidence at {stretches} border{'s' if stretches > 1 else ''}")
+    return "; ".join(parts) or NO_DOUBT
+
+
+def _disputes(doubt: Doubt, regions: Regions) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Region, class and pixels of every connected dispute that is thicker than a border."""
+    core = ndimage.binary_opening(doubt.disputed, _CORE)
+    which, ys, xs, count = _components(core)
+    if not count:
+        return (np.zeros(0, np.intp),) * 3
+    # The class that is said most often where not everybody says the same.
+    numbers = np.full(core.size, -1, np.int32)
+    numbers[ys * core.shape[1] + xs] = which
+    votes = np.zeros((count, 256), np.int32)
+    for where, said in ((which, doubt.labels[ys, xs]), *((numbers[doubt.places], one) for one in doubt.said)):
+        counted = (where >= 0) & (said > 0)
+        np.add.at(votes, (where[counted], said[counted].astype(np.intp)), 1)
+    areas, places = _middles(which, ys, xs, count, regions)
+    values = votes.argmax(axis=1)
+    counted = (areas >= _LEAST_CORE_PX) & (values > 0)
+    return places[counted], values[counted], areas[counted]
+
+
+def _stretches(doubt: Doubt, regions: Regions) -> NDArray[np.intp]:
+    """(R,) stretches of doubtful border that nobody disputes."""
+    which, ys, xs, count = _components((doubt.wrong >= _UNSURE) & ~doubt.disputed)
+    areas, places = _middles(which, ys, xs, count, regions)
+    return np.bincount(places[areas >= _LEAST_STRETCH_PX], minlength=regions.count)
+
+
+def _components(
+    mask: NDArray[np.bool_],
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], int]:
+    """Number from 0 of the 8-connected component, row and column of every pixel of a mask; how many there are."""
+    numbered, count = ndimage.label(mask, structure=_CORE)
+    flat = np.flatnonzero(mask)
+    ys, xs = np.divmod(flat, mask.shape[1])
+    return numbered.ravel()[flat].astype(np.intp) - 1, ys, xs, int(count)
+
+
+def _middles(
+    which: NDArray[np.intp], ys: NDArray[np.intp], xs: NDArray[np.intp], count: int, regions: Regions
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Pixels of each component, and the region that its middle lies in."""
+    areas = np.bincount(which, minlength=count)
+    divisor = np.maximum(areas, 1)
+    y, x = (np.bincount(which, place, count) / divisor for place in (ys, xs))
+    return areas, regions.number_at(y, x)
