@@ -3,96 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from fake_models import CPU, Models, OnePass, Threshold
 from torch import nn
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, CheckpointError, InputError
 from napari_pseudolabel.export.sidecar import Provenance
-from napari_pseudolabel.imaging import Placement, from_array, intensity_range, normalise
+from napari_pseudolabel.imaging import Placement, from_array
 from napari_pseudolabel.imaging.scale import Scale
-from napari_pseudolabel.models.cards import Card, LabelClass, Modality, Normalisation
+from napari_pseudolabel.models.cards import Normalisation
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region, SegmentJob, TranslateJob
-from napari_pseudolabel.tiling import KnownLimits, TileSettings
-
-CLASSES = (LabelClass(name="background", value=0), LabelClass(name="bright", value=3))
-CPU = TileSettings(device="cpu")
-PERCENTILES = Normalisation()
-A_TO_B = Card(
-    kind="translator",
-    family="resnet",
-    source=Modality(name="A", pixel_size_um=0.2),
-    target=Modality(name="B", pixel_size_um=0.2),
-)
-
-
-@dataclass
-class OnePass:
-    """A translator without noise and without context: `network` of images in [-1, 1]."""
-
-    network: Any = field(default_factory=nn.Identity)
-    card: Card = A_TO_B
-    sha256: str = "translator"
-    stride: int = 1
-    diffusive: bool = False
-    warnings: tuple[str, ...] = ()
-
-    def to(self, device):
-        return self
-
-
-@dataclass
-class Threshold:
-    """A segmenter that calls bright what is above the middle; it remembers what it was given."""
-
-    normalisation: Normalisation = PERCENTILES
-    family: str = "monai-unet"
-    pixel_size_um: float | None = 0.2
-    sha256: str = "segmenter"
-    classes: tuple[LabelClass, ...] = CLASSES
-    seen: list = field(default_factory=list)
-
-    @property
-    def card(self):
-        return Card(
-            kind="segmenter",
-            family=self.family,
-            normalisation=self.normalisation,
-            source=Modality(name="B", pixel_size_um=self.pixel_size_um),
-            classes=self.classes,
-        )
-
-    def probabilities(self, image, *, spacing=(1.0, 1.0), settings=CPU, control=None, limits=None):
-        control.check()
-        n = self.normalisation
-        own = intensity_range(from_array(image), kind=n.kind, low=n.low, high=n.high)
-        plane = normalise(image, limits or own)
-        self.seen.append((image, plane))
-        return np.stack([1 - plane, plane])
-
-    def labels(self, probabilities):
-        return np.array([0, 3], np.uint8)[probabilities.argmax(axis=0)]
-
-
-@dataclass
-class Models:
-    """Stands for `LoadedModels`."""
-
-    one: Any = None
-    other: Any = None
-    limits: KnownLimits = field(default_factory=KnownLimits)
-
-    def translator(self, ref):
-        return self.one
-
-    def segmenter(self, ref):
-        return self.other
 
 
 def placed(*shape, pixel=0.2):

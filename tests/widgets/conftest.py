@@ -205,6 +205,14 @@ def remembered(tmp_path: Path) -> Remembered:
 
 
 @pytest.fixture(autouse=True)
+def own_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What is saved without a choice of the person."""
+    folder = tmp_path / "data"
+    monkeypatch.setattr("napari_pseudolabel.workspace.folder.user_data_path", lambda *_, **__: folder)
+    return folder / "workspace"
+
+
+@pytest.fixture(autouse=True)
 def no_thread_is_left() -> Iterator[None]:
     before = set(threading.enumerate())
     yield

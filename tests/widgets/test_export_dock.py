@@ -143,3 +143,16 @@ def test_previews_of_new_models_are_not_offered(labels, dock, viewer):
     before = dock.view.layer.count()
     new_labels(viewer, source, image_of(source), (), "preview")
     assert dock.view.layer.count() == before
+
+
+def test_what_every_object_has_cost(labels, dock, tmp_path, qtbot):
+    from napari_pseudolabel.viewer.effort import EffortLog
+
+    EffortLog.of(labels)
+    labels.mode = "paint"
+    labels.paint((3, 3), 1)
+    dock.view.effort.setChecked(True)
+    export(dock, qtbot, tmp_path / "c.ome.tif")
+    rows = (tmp_path / "c.effort.csv").read_text().splitlines()
+    assert rows[0].startswith("plane,object,class")
+    assert any(",human," in row and "paint:1" in row for row in rows[1:])

@@ -48,6 +48,7 @@ class Used(QObject):
 
     segmenter_changed = Signal(str)
     models_added = Signal()
+    autosave = None
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.export.registry import export
 from napari_pseudolabel.imaging import Placement
+from napari_pseudolabel.labels.effort_log import effort_table, object_efforts
+from napari_pseudolabel.labels.objects import scheme_for
 from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.workspace.sessions import Edit
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +33,10 @@ class ExportContent:
         and confirmed; empty for labels that the plugin did not make.
     confidence
         Same shape, NaN where nothing was predicted; None if there is none.
+    edits
+        What a person did to the labels, as far as it was logged.
+    flags
+        uint8, same shape: what a person corrected (bit 0) and confirmed (bit 1); None if not known.
     """
 
     labels: Any
@@ -36,9 +44,13 @@ class ExportContent:
     placement: Placement
     provenance: dict[str, Any]
     confidence: Any = None
+    edits: tuple[Edit, ...] = ()
+    flags: NDArray[np.uint8] | None = None
 
-    def write(self, path: str | Path, format: str, *, confidence: bool = True) -> tuple[Path, ...]:
-        """Write labels, provenance, and the confidence if it is wanted and there is one.
+    def write(
+        self, path: str | Path, format: str, *, confidence: bool = True, effort: bool = False
+    ) -> tuple[Path, ...]:
+        """Write labels, provenance, the confidence if it is wanted and there is one, and the effort if it is wanted.
 
         Raises
         ------
@@ -49,15 +61,22 @@ class ExportContent:
         sure = None
         if confidence and self.confidence is not None:
             sure = np.nan_to_num(np.asarray(self.confidence, dtype=np.float32))
+        classes = self.classes or _classes_found(labels)
         return export(
             path,
             labels,
             format=format,
-            classes=self.classes or _classes_found(labels),
+            classes=classes,
             placement=self.placement,
             provenance=self.provenance,
             confidence=sure,
+            effort=self._effort(labels, classes) if effort else None,
         )
+
+    def _effort(self, labels: NDArray[Any], classes: Sequence[LabelClass]) -> str:
+        """The table of what every object has cost."""
+        rows = object_efforts(labels, self.edits, scheme_for(classes), self.flags)
+        return effort_table(rows, {one.value: one.name for one in classes})
 
 
 def _classes_found(labels: NDArray[Any]) -> tuple[LabelClass, ...]:

@@ -75,6 +75,7 @@ def export(
     placement: Placement,
     provenance: Mapping[str, Any],
     confidence: np.ndarray | None = None,
+    effort: str | None = None,
 ) -> tuple[Path, ...]:
     """Write labels with their provenance, all files or none.
 
@@ -95,11 +96,13 @@ def export(
         See `sidecar.Provenance`.
     confidence
         Same shape, in [0, 1]; goes to ``NAME.confidence.ome.tif`` as float32.
+    effort
+        Table of what every object has cost, as text; goes to ``NAME.effort.csv``.
 
     Returns
     -------
     tuple of Path
-        The label file, the sidecar ``NAME.provenance.json`` and the confidence if there is one.
+        The label file, the sidecar ``NAME.provenance.json``, and the confidence and the effort if there are any.
 
     Raises
     ------
@@ -121,12 +124,17 @@ def export(
     if confidence is not None:
         targets.append(path.with_name(f"{name}.confidence.ome.tif"))
         files["confidence"] = targets[-1].name
+    if effort is not None:
+        targets.append(path.with_name(f"{name}.effort.csv"))
+        files["effort"] = targets[-1].name
     text = sidecar_text(provenance, files=files, classes=classes, placement=placement)
     with atomic_files(*targets) as temporaries:
         chosen.write_labels(temporaries[0], values, name, placement, classes)
         temporaries[1].write_text(text, encoding="utf-8", newline="\n")
         if confidence is not None:
             ome_tiff.write_image(temporaries[2], confidence, f"{name} confidence", placement)
+        if effort is not None:
+            temporaries[-1].write_text(effort, encoding="utf-8", newline="\n")
     return tuple(targets)
 
 

@@ -52,7 +52,7 @@ class Provenance(_Record):
     schema_version
         Version of this layout.
     files
-        Names of the files written together, by role: ``labels``, and ``confidence`` if there is one.
+        Names of the files written together, by role: ``labels``, and ``confidence`` and ``effort`` if there are any.
     source, models, strategy, seed, parameters
         What was labelled, and by what.
     versions

@@ -7,36 +7,26 @@ The labels belong to the original image, because a translation keeps every struc
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.imaging import IntensityRange, normalise, resample_part, resample_to
+from napari_pseudolabel.imaging import IntensityRange, normalise, resample_part
 from napari_pseudolabel.imaging.registration import shift
-from napari_pseudolabel.labels.confidence import agreement, class_confidence
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.grids import magnification
 from napari_pseudolabel.models.segmenters.base import Segmenter
 from napari_pseudolabel.models.translators.translate import translate
-from napari_pseudolabel.strategies.description import LabelSettings, PseudoLabel
+from napari_pseudolabel.strategies.description import PseudoLabel
+from napari_pseudolabel.strategies.ensemble import Judge, segment_looks
 from napari_pseudolabel.tiling import pick_device
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
     from napari_pseudolabel.strategies.chunks import ChunkJob
-
-
-@dataclass(frozen=True, eq=False)
-class Segmentation:
-    """Labels and confidence of one plane, and how well the samples agree (None with one)."""
-
-    labels: NDArray[np.uint8]
-    confidence: NDArray[np.float32]
-    agreement: float | None
 
 
 def shift_px(plane: NDArray[np.float32], translation: NDArray[np.float32]) -> tuple[float, float] | None:
@@ -45,49 +35,6 @@ def shift_px(plane: NDArray[np.float32], translation: NDArray[np.float32]) -> tu
         return None  # too little to register
     y, x = shift(plane, translation)
     return float(y), float(x)
-
-
-def segment_samples(
-    samples: NDArray[np.float32],
-    segmenter: Segmenter,
-    factor: float,
-    settings: LabelSettings,
-    *,
-    onto: Callable[[NDArray[np.float32]], NDArray[np.float32]],
-    limits: IntensityRange | None,
-    control: Control,
-) -> Segmentation:
-    """Segment translated samples (or one raw plane) and bring the labels to the grid of the image.
-
-    Parameters
-    ----------
-    samples
-        (K, H, W) float32 raw values for the segmenter.
-    factor
-        Pixels on the segmenter's grid per pixel of the samples.
-    onto
-        Brings probabilities (C, h, w) that cover what the samples cover onto the pixels that are wanted.
-    limits
-        Raw values that become 0 and 1 in the segmenter, where it normalises by percentiles.
-
-    Notes
-    -----
-    Probabilities are interpolated, not labels: class borders come out smooth, and probabilities are
-    what the confidence needs.
-    """
-    total = None
-    labels = []
-    for sample in samples:
-        height, width = sample.shape
-        grid = resample_to(sample, (max(1, round(height * factor)), max(1, round(width * factor))))
-        probabilities = onto(
-            segmenter.probabilities(grid, settings=settings.tiles, control=control, limits=limits)
-        )
-        labels.append(segmenter.labels(probabilities))
-        total = probabilities if total is None else total + probabilities
-    assert total is not None
-    mean = total / np.float32(len(samples))
-    return Segmentation(segmenter.labels(mean), class_confidence(mean, segmenter.classes), agreement(labels))
 
 
 def as_raw(translation: NDArray[np.float32], card: Card) -> tuple[NDArray[np.float32], IntensityRange | None]:
@@ -106,6 +53,12 @@ def as_raw(translation: NDArray[np.float32], card: Card) -> tuple[NDArray[np.flo
     if card.family == "nnunet":
         return translation * np.float32(255), None
     return translation, IntensityRange(0.0, 1.0)
+
+
+def judge_of(samples: NDArray[np.float32], made_by: Card, segmenter: Segmenter, name: str = "") -> Judge:
+    """A segmenter with translated samples in [0, 1], as it wants them."""
+    looks, limits = as_raw(samples, segmenter.card)
+    return Judge(segmenter, looks, magnification(made_by.target, segmenter.card.source), limits, name)
 
 
 def label_chunk(job: ChunkJob, control: Control, models: LoadedModels) -> PseudoLabel:
@@ -134,10 +87,22 @@ def label_chunk(job: ChunkJob, control: Control, models: LoadedModels) -> Pseudo
         start = window.y0 * finer[0], window.x0 * finer[1]
         return resample_part(values, (back[0], back[1]), start, (region.y0, region.x0), region.shape)
 
-    samples, step = raw[None], 1.0
-    segmenter_limits: IntensityRange | None = job.limits
+    names = [one.use.name for one in facts.second_opinions]
+    others = [
+        (
+            models.segmenter(one.ref),
+            f"{one.use.name}, " if names.count(one.use.name) < 2 else f"{one.ref}, ",
+        )
+        for one in facts.second_opinions
+    ]
+    judges = [
+        Judge(one, raw[None], magnification(segmenter.card.source, one.card.source), job.limits, name)
+        for one, name in ((segmenter, ""), *others)
+        if segmenter is not None and one is not None
+    ]
     report = replace(job.report, device=str(pick_device(settings.tiles.device)), notes=())
-    labels = confidence = mean = spread = None
+    labels = confidence = mean = spread = candidates = None
+    members: tuple[str, ...] = ()
     if translator is not None:
         translation = translate(
             translator,
@@ -163,15 +128,15 @@ def label_chunk(job: ChunkJob, control: Control, models: LoadedModels) -> Pseudo
             shift_px=shift_px(onto(normalise(raw, job.limits)), mean),
             notes=(*translator.warnings, *translation.notes),
         )
-        samples = translation.samples
-        if segmenter is not None:
-            samples, segmenter_limits = as_raw(samples, segmenter.card)
-            step = magnification(translator.card.target, segmenter.card.source)
-    if segmenter is not None:
-        found = segment_samples(
-            samples, segmenter, step, settings, onto=onto, limits=segmenter_limits, control=control
-        )
-        labels, confidence = found.labels, found.confidence
+        judges = [
+            judge_of(translation.samples, translator.card, one, name)
+            for one, name in ((segmenter, ""), *others)
+            if one is not None
+        ]
+    if judges:
+        found = segment_looks(judges, settings, onto=onto, control=control)
+        labels, confidence, members = found.labels, found.confidence, found.members
+        candidates = found.candidates if len(members) > 1 else None
         report = replace(report, agreement=found.agreement)
     return PseudoLabel(
         labels=None if labels is None else labels[None],
@@ -182,4 +147,6 @@ def label_chunk(job: ChunkJob, control: Control, models: LoadedModels) -> Pseudo
         region=region,
         planes=(chunk.plane,),
         report=report,
+        candidates=None if candidates is None else candidates[None],
+        members=members,
     )

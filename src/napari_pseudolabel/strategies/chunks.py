@@ -194,12 +194,14 @@ def join(job: ImageJob, parts: Sequence[PseudoLabel], report: RunReport) -> Pseu
     def joined(name: str) -> Any:
         if getattr(parts[0], name) is None:
             return None
-        whole = np.empty((len(planes), *region.shape), getattr(parts[0], name).dtype)
+        # Candidates have an axis of their own between planes and Y.
+        first = getattr(parts[0], name)
+        whole = np.empty((len(planes), *first.shape[1:-2], *region.shape), first.dtype)
         for part in parts:
             inside = part.region
             rows = slice(inside.y0 - region.y0, inside.y1 - region.y0)
             columns = slice(inside.x0 - region.x0, inside.x1 - region.x0)
-            whole[position[part.planes[0]], rows, columns] = getattr(part, name)[0]
+            whole[position[part.planes[0]], ..., rows, columns] = getattr(part, name)[0]
         return whole
 
     return PseudoLabel(
@@ -211,6 +213,8 @@ def join(job: ImageJob, parts: Sequence[PseudoLabel], report: RunReport) -> Pseu
         region,
         planes,
         report,
+        joined("candidates"),
+        parts[0].members,
     )
 
 

@@ -16,6 +16,8 @@ from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.tiling import TileSettings
 
+Role = Literal["translator", "segmenter", "second opinion"]
+
 
 @dataclass(frozen=True)
 class LabelSettings:
@@ -35,6 +37,9 @@ class LabelSettings:
         Tile, overlap, batch, device.
     channel
         Which channel of the image; None for the image's default.
+    flips
+        How often each translation is segmented again in a mirror, which costs no other translation:
+        1 left and right, 2 also up and down, 3 also both.
     """
 
     samples: int = 1
@@ -43,10 +48,13 @@ class LabelSettings:
     scale: Scale = Scale()
     tiles: TileSettings = TileSettings()
     channel: Channel | None = None
+    flips: int = 0
 
     def __post_init__(self) -> None:
         if self.samples < 1:
             raise InputError(f"{self.samples} samples cannot be drawn; ask for 1 or more.")
+        if self.flips not in range(4):
+            raise InputError(f"There are 0 to 3 flips, not {self.flips}; ask for one of these.")
         if not 0 <= self.seed < 2**32:
             raise InputError(f"The seed must be a whole number from 0 to 4294967295, not {self.seed}.")
 
@@ -89,7 +97,7 @@ class Region:
 class ModelUse:
     """A model that took part in a run."""
 
-    role: Literal["translator", "segmenter"]
+    role: Role
     name: str
     path: str
     sha256: str
@@ -109,7 +117,7 @@ class RunReport:
         (y, x) shift of the translation against its source, in pixels of the image, median over the chunks; None
         where nothing was translated or no shift could be measured.
     agreement
-        Mean pairwise Dice between the labels of the samples; None with one sample.
+        Mean pairwise Dice between the labels of the members (samples, flips, segmenters); None with one.
     notes
         Sentences for the person: what was reduced, assumed or looks doubtful.
     """
@@ -139,6 +147,7 @@ class RunReport:
             "seed": self.settings.seed,
             "parameters": {
                 "samples": self.settings.samples,
+                "flips": self.settings.flips,
                 "mode": self.settings.mode,
                 "scale": dataclasses.asdict(self.settings.scale),
                 "channel": self.settings.channel,
@@ -171,6 +180,10 @@ class PseudoLabel:
         nothing was translated, or only one sample drawn.
     planes
         Index of each plane over the axes before Y and X.
+    candidates
+        (P, K, H, W) uint8, class values that each member of the ensemble alone gives; None if there is only one.
+    members
+        Names of the K members, such as "sample 1" or "sample 2 flipped".
     """
 
     labels: NDArray[np.uint8] | None
@@ -181,3 +194,5 @@ class PseudoLabel:
     region: Region
     planes: tuple[tuple[int, ...], ...]
     report: RunReport
+    candidates: NDArray[np.uint8] | None = None
+    members: tuple[str, ...] = ()

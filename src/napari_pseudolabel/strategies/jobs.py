@@ -190,11 +190,14 @@ class LabelJob(ImageJob):
         Paths or names such as ``sample:sem-to-tem``.
     strategy
         "adaptation".
+    second_opinions
+        More segmenters with the same classes; probabilities are averaged over all.
     """
 
     translator: str
     segmenter: str
     strategy: str = "adaptation"
+    second_opinions: tuple[str, ...] = field(default=(), kw_only=True)
     _doing = "Labelling"
     _name = "adaptation"
 
@@ -202,7 +205,7 @@ class LabelJob(ImageJob):
     def survey(self) -> SurveyJob:
         if self.strategy not in _STRATEGIES:
             raise InputError(f"There is no strategy “{self.strategy}”; use {' or '.join(_STRATEGIES)}.")
-        return SurveyJob(self.translator, self.segmenter)
+        return SurveyJob(self.translator, self.segmenter, second_opinions=self.second_opinions)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from napari_pseudolabel.control import Control, Progress
+from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models.cards import Card, LabelClass
-from napari_pseudolabel.strategies.description import ModelUse
+from napari_pseudolabel.strategies.description import ModelUse, Role
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
@@ -29,7 +30,7 @@ class ModelFacts:
         Sides of tiles are multiples of this.
     """
 
-    role: Literal["translator", "segmenter"]
+    role: Role
     ref: str
     card: Card
     sha256: str
@@ -51,16 +52,20 @@ class Survey:
     ----------
     classes
         Of the segmenter, in the order of its channels; empty without one.
+    second_opinions
+        More segmenters with the same classes.
     """
 
     translator: ModelFacts | None
     segmenter: ModelFacts | None
     classes: tuple[LabelClass, ...]
+    second_opinions: tuple[ModelFacts, ...] = ()
 
     @property
     def models(self) -> tuple[ModelFacts, ...]:
         """In the order in which an image meets them."""
-        return tuple(model for model in (self.translator, self.segmenter) if model is not None)
+        chosen = tuple(model for model in (self.translator, self.segmenter) if model is not None)
+        return chosen + self.second_opinions
 
 
 @dataclass(frozen=True)
@@ -70,11 +75,13 @@ class SurveyJob:
     translator: str | None
     segmenter: str | None
     title: str = "Loading the models"
+    second_opinions: tuple[str, ...] = ()
 
     @property
     def checkpoints(self) -> tuple[str, ...]:
         """References of the models."""
-        return tuple(ref for ref in (self.translator, self.segmenter) if ref is not None)
+        chosen = tuple(ref for ref in (self.translator, self.segmenter) if ref is not None)
+        return chosen + self.second_opinions
 
     def run(self, control: Control, models: LoadedModels) -> Survey:
         """Do the work; raises CheckpointError or InputError where a model cannot be used."""
@@ -91,8 +98,31 @@ class SurveyJob:
             )
             control.check()
         if self.segmenter is not None:
-            judge = models.segmenter(self.segmenter)
-            tile = int(judge.card.architecture.get("tile", _SEGMENTER_TILE))
-            segmenter = ModelFacts("segmenter", self.segmenter, judge.card, judge.sha256, tile, tile // 4)
-            classes = judge.classes
-        return Survey(translator, segmenter, classes)
+            segmenter, classes = _segmenter(self.segmenter, "segmenter", models)
+        others = []
+        for ref in self.second_opinions:
+            control.check()
+            facts, its_classes = _segmenter(ref, "second opinion", models)
+            _check_classes(ref, classes, its_classes)
+            others.append(facts)
+        return Survey(translator, segmenter, classes, tuple(others))
+
+
+def _segmenter(ref: str, role: Role, models: LoadedModels) -> tuple[ModelFacts, tuple[LabelClass, ...]]:
+    judge = models.segmenter(ref)
+    tile = int(judge.card.architecture.get("tile", _SEGMENTER_TILE))
+    return ModelFacts(role, ref, judge.card, judge.sha256, tile, tile // 4), judge.classes
+
+
+def _check_classes(ref: str, wanted: tuple[LabelClass, ...], found: tuple[LabelClass, ...]) -> None:
+    """Segmenters can only be averaged where they mean the same by the same value."""
+    one, other = ({c.value: c.name for c in classes} for classes in (wanted, found))
+    if one != other:
+        raise InputError(
+            f"The second opinion {ref} knows {_listed(other)}, but the segmenter {_listed(one)}; "
+            "choose segmenters with the same classes."
+        )
+
+
+def _listed(classes: dict[int, str]) -> str:
+    return ", ".join(f"{name} = {value}" for value, name in sorted(classes.items()))

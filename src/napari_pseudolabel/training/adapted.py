@@ -80,7 +80,7 @@ class Adapter:
         """Bring a plane from the layers; only the part with pixels that count, and what surrounds it."""
         weights, held_out = plane.weights(trust), plane.held_out
         factor, why = self.factor(plane.pixel_size_um)
-        box = self._box((weights > 0) | held_out, factor)
+        box = self.box((weights > 0) | held_out, factor)
         if box is None:
             return Adapted((), None, ())
         limits = limits_for(self.entry, plane.limits)
@@ -168,8 +168,8 @@ class Adapter:
         )
         return digest.hexdigest()[:32]
 
-    def _box(self, counted: NDArray[np.bool_], factor: float) -> tuple[slice, slice] | None:
-        """Bounding box of the pixels that count, with a margin that the models need to see."""
+    def box(self, counted: NDArray[np.bool_], factor: float) -> tuple[slice, slice] | None:
+        """Bounding box of the pixels that count, with a margin that the models need to see; None if none counts."""
         if not counted.any():
             return None
         tile = self.entry.architecture.get("image_size") or 128

@@ -84,3 +84,40 @@ class TranslatorPreview:
     measures: Mapping[str, float]
     best: bool
     warning: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class SyntheticPair:
+    """A labelled image and its translation, small, for the eye.
+
+    Attributes
+    ----------
+    name
+        Of the image.
+    source, translation
+        (H, W) uint8, at most 192 pixels a side, the same part of both.
+    labels
+        (H, W) uint8, class values of that part.
+    """
+
+    name: str
+    source: NDArray[np.uint8]
+    translation: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One of several trainings of the same kind begins, or is done.
+
+    Attributes
+    ----------
+    number, total
+        Which, counted from 1, and how many there are.
+    score
+        Of its best step; None as it begins.
+    """
+
+    number: int
+    total: int
+    score: Score | None = None

@@ -45,7 +45,7 @@ def fine_tune(job: FineTuneJob, control: Control, models: LoadedModels) -> FineT
     s = job.settings
     device = pick_device(s.device)
     start = _start(job, models)
-    _check_patch(s.patch, start.card)
+    check_patch(s.patch, start.card)
     if why := missing(job.planes, start.card.classes, job.sets):
         raise InputError(why)
     train, validation, shares, notes = _planes(job, start.card, models, control)
@@ -119,7 +119,8 @@ def _new_card(job: FineTuneJob, models: LoadedModels) -> Card:
     )
 
 
-def _check_patch(patch: int, card: Card) -> None:
+def check_patch(patch: int, card: Card) -> None:
+    """Refuse patches that the network of a card cannot take."""
     stride = monai_unet.architecture_of(card).stride
     if patch < 2 * stride or patch % stride:
         raise InputError(

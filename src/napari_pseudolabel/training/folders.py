@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +73,22 @@ def labelled_planes(images: Path, labels: Path, preparation: Preparation) -> lis
     InputError
         If a label file is missing or has another shape than its image.
     """
+    found = []
+    for path, label_path in labelled_files(images, labels):
+        image = read(path)
+        for plane, values in zip(prepare(image, preparation), class_planes(label_path, image), strict=True):
+            found.append(LabelledPlane(path.name, plane, labels_to(values, plane.shape)))
+    return found
+
+
+def labelled_files(images: Path, labels: Path) -> list[tuple[Path, Path]]:
+    """Each image file with the label file of the same name.
+
+    Raises
+    ------
+    InputError
+        If a folder is missing or empty, or a label file is missing.
+    """
     by_stem = {_stem(path): path for path in _files(labels)}
     found = []
     for path in _files(images):
@@ -81,20 +97,28 @@ def labelled_planes(images: Path, labels: Path, preparation: Preparation) -> lis
             raise InputError(
                 f"{labels} holds no label file for {path.name}; it should be called {stem}.png or .tif."
             )
-        image, truth = read(path), read(by_stem[stem])
-        if image.shape != truth.shape:
-            raise InputError(
-                f"{path.name} is {_size(image.shape)} but its labels are {_size(truth.shape)}; they must match."
-            )
-        planes = prepare(image, preparation)
-        for index, plane in zip(truth.planes(), planes, strict=True):
-            values = truth.plane(index, None)
-            if not np.array_equal(values, values.astype(np.uint8)):
-                raise InputError(
-                    f"{by_stem[stem].name} is no label image: its values are not integers 0 to 255."
-                )
-            found.append(LabelledPlane(path.name, plane, labels_to(values.astype(np.uint8), plane.shape)))
+        found.append((path, by_stem[stem]))
     return found
+
+
+def class_planes(path: Path, image: Image) -> Iterator[NDArray[np.uint8]]:
+    """All planes of the label file of an image, in the order of the planes of the image.
+
+    Raises
+    ------
+    InputError
+        If the labels have another shape than the image, or values that are no integers 0 to 255.
+    """
+    truth = read(path)
+    if image.shape != truth.shape:
+        raise InputError(
+            f"{image.name} is {_size(image.shape)} but its labels are {_size(truth.shape)}; they must match."
+        )
+    for index in truth.planes():
+        values = truth.plane(index, None)
+        if not np.array_equal(values, values.astype(np.uint8)):
+            raise InputError(f"{path.name} is no label image: its values are not integers 0 to 255.")
+        yield values.astype(np.uint8)
 
 
 def prepare(image: Image, preparation: Preparation) -> list[NDArray[np.float32]]:

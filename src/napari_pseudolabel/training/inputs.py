@@ -160,24 +160,28 @@ def split_by_file(planes: Sequence[LabelledPlane], share: float, seed: int) -> S
     InputError
         If there are fewer than two different files.
     """
-    groups: dict[str, list[LabelledPlane]] = {}
-    names = list(dict.fromkeys(plane.name for plane in planes))
-    for name in names:
-        own = [plane for plane in planes if plane.name == name]
-        groups.setdefault(fingerprint(plane.image for plane in own), []).extend(own)
-    if len(groups) < 2:
+    parts = by_file(planes)
+    if len(parts) < 2:
         raise InputError(
             "One labelled image is not enough, because validation needs one of its own; add another image, or "
             "give a folder of validation images."
         )
-    kept_out = min(max(round(share * len(groups)), 1), len(groups) - 1)
-    order = np.random.default_rng(seed).permutation(len(groups))
-    parts = list(groups.values())
+    kept_out = min(max(round(share * len(parts)), 1), len(parts) - 1)
+    order = np.random.default_rng(seed).permutation(len(parts))
     chosen = {int(position) for position in order[:kept_out]}
     return Split(
         train=[plane for i, part in enumerate(parts) if i not in chosen for plane in part],
         validation=[plane for i, part in enumerate(parts) if i in chosen for plane in part],
     )
+
+
+def by_file(planes: Sequence[LabelledPlane]) -> list[list[LabelledPlane]]:
+    """Planes of the same file together, and copies of a file as well, in the order in which they come."""
+    groups: dict[str, list[LabelledPlane]] = {}
+    for name in dict.fromkeys(plane.name for plane in planes):
+        own = [plane for plane in planes if plane.name == name]
+        groups.setdefault(fingerprint(plane.image for plane in own), []).extend(own)
+    return list(groups.values())
 
 
 def split_given(train: list[LabelledPlane], validation: list[LabelledPlane]) -> Split:

@@ -191,7 +191,7 @@ def train_segmenter(
         )
     modality = grid.modality(folders.images)
     split = _split(folders, grid, settings.seed)
-    labels = _classes(classes)
+    labels = label_classes(classes)
     notes = _check_labels(split, classes)
     architecture = {"filters": tuple(width * factor for factor in (1, 2, 4, 8, 8))}
     stride = 2 ** (len(architecture["filters"]) - 1)
@@ -248,7 +248,14 @@ def _split(folders: LabelledFolders, grid: ModelGrid, seed: int) -> Split:
     return split_given(planes, labelled(folders.validation / "images", folders.validation / "labels", grid))
 
 
-def _classes(classes: Mapping[str, int]) -> tuple[LabelClass, ...]:
+def label_classes(classes: Mapping[str, int]) -> tuple[LabelClass, ...]:
+    """Classes by value, with the background, from label values by name.
+
+    Raises
+    ------
+    InputError
+        If a value is above 255, the background has another than 0, or there is no class beside it.
+    """
     if too_large := [name for name, value in classes.items() if value > 255]:
         raise InputError(f"The class {too_large[0]} has a value above 255; label values go from 0 to 255.")
     named = dict(classes)

@@ -1,5 +1,6 @@
 """napari layers as images, and results as napari layers."""
 
+from napari_pseudolabel.viewer.candidates import Candidates
 from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.viewer.exporting import content_from, content_of
 from napari_pseudolabel.viewer.images import image_of, placement_of, possible_channel_axis
@@ -18,6 +19,7 @@ from napari_pseudolabel.viewer.streaming import PushedLayers, Stream
 
 __all__ = [
     "KEY",
+    "Candidates",
     "Corrections",
     "PushedLayers",
     "Stream",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pseudolabel.viewer.history import Change, History, Replay, change_of
 from napari_pseudolabel.viewer.images import unwrapped
 
 if TYPE_CHECKING:
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from napari.utils.events import Event
 
 CORRECTIONS_KEY = "napari_pseudolabel_corrections"
-# napari keeps as many undo steps of its own.
-_UNDO_STEPS = 100
 # Rows compared at a time: fresh memory for arrays of the size of a large layer costs more than comparing.
 _BAND_PX = 256
+
+# Bits of flags.
+CORRECTED = 1
+CONFIRMED = 2
 
 Index = tuple[int, ...]
 """Of a plane, over the axes before Y and X."""
@@ -38,25 +40,20 @@ class Step:
     ----------
     changed
         bool, shape of `window`.
-    before, after
-        Labels, shape of `window`, of use only where `changed`.
     """
 
     index: Index
     window: Window
     changed: NDArray[np.bool_]
-    before: NDArray[Any]
-    after: NDArray[Any]
 
 
 class Corrections:
     """What a person touched in a Labels layer, kept up to date while they work.
 
-    Painting is noted as it happens. Undo, redo and writes by scripts or other plugins are found by
+    Painting, undo and redo are noted as they happen. Writes by scripts or other plugins are found by
     comparing with what was last known: in a part before a prediction is written there, everywhere
-    when somebody asks. Undoing one of our predictions is no correction, which is told from the
-    labels that the prediction found and left; a label that returns to the prediction when painting
-    is undone is no correction any more.
+    when somebody asks. Undoing one of our predictions is no correction; a label that returns to the
+    prediction when painting is undone is no correction any more.
 
     A confirmation holds for the labels that the person saw. Where undo or redo of a prediction puts
     another label, it rests until the label is back.
@@ -68,6 +65,9 @@ class Corrections:
     ----------
     mask
         bool, shape of the labels: True where a person or a script changed a label.
+    listeners
+        Called with the index of a plane and the window where something is known now that was not announced by
+        a paint event: predictions, confirmations, direct writes.
     """
 
     def __init__(self, layer: Labels) -> None:
@@ -78,9 +78,15 @@ class Corrections:
         self.mask: NDArray[np.bool_] = np.zeros(self._known.shape, bool)
         self._confirmed: NDArray[np.bool_] = np.zeros(self._known.shape, bool)
         self._confirmed_as: NDArray[Any] = np.zeros_like(self._known)
-        self._steps: deque[Step] = deque(maxlen=_UNDO_STEPS)
+        # Undo steps of predictions, with the atoms by which napari knows them.
+        self._steps: list[tuple[Any, Step]] = []
+        self._history = History(plain)
         self._writing = False
+        self.listeners: list[Callable[[Index, Window], None]] = []
         plain.events.paint.connect(self._on_paint)
+        plain.events.set_data.connect(self._on_drawn)
+        # A long stroke is noted bit by bit, because noting all of it when the button goes up would be felt.
+        plain.events.labels_update.connect(self._on_drawn)
         plain.metadata[CORRECTIONS_KEY] = self
 
     @classmethod
@@ -88,26 +94,57 @@ class Corrections:
         """The corrections of a layer; started now if the layer has none, or other data than before."""
         plain = unwrapped(layer)
         found = plain.metadata.get(CORRECTIONS_KEY)
-        if isinstance(found, cls) and found._layer() is plain and found.mask.shape == plain.data.shape:
+        same = isinstance(found, cls) and found._layer() is plain and found.mask.shape == plain.data.shape
+        if same and found._known.dtype == plain.data.dtype:
             return found
         fresh = cls(layer)
         if isinstance(found, cls) and found.mask.shape == fresh.mask.shape:
-            # A duplicate of a layer that a person worked on.
-            fresh.mask |= found.mask
-            fresh._confirmed |= found.confirmed
-            fresh._confirmed_as[...] = fresh._known
+            # A duplicate of a layer that a person worked on, or one that was stored.
+            fresh._take_over(found._predicted, found.mask, found.confirmed)
         return fresh
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Corrections:
-        copy = object.__new__(Corrections)
-        copy._layer = lambda: None
-        copy.mask = self.mask.copy()
-        copy._confirmed = self.confirmed
+    @classmethod
+    def restored(cls, layer: Labels, predicted: NDArray[Any], flags: NDArray[np.uint8]) -> Corrections:
+        """Put back what was known about a layer whose labels were put back.
+
+        Parameters
+        ----------
+        predicted
+            Labels as the predictions had left them, shape and dtype of the layer.
+        flags
+            Shape of the layer; `CORRECTED` and `CONFIRMED` are set where that is so.
+        """
+        made = cls(layer)
+        made._take_over(predicted, (flags & CORRECTED) > 0, (flags & CONFIRMED) > 0)
+        return made
+
+    @classmethod
+    def detached(cls, predicted: NDArray[Any], flags: NDArray[np.uint8]) -> Corrections:
+        """As `restored`, for the metadata of a layer that is still to be made."""
+        made = object.__new__(cls)
+        made._layer = lambda: None
+        made.mask = (flags & CORRECTED) > 0
+        made._confirmed = (flags & CONFIRMED) > 0
+        made._predicted = predicted
         # Without a layer labels do not change, so every confirmation holds.
-        copy._known = copy._predicted = copy._confirmed_as = np.broadcast_to(np.uint8(0), self.mask.shape)
-        copy._steps = deque(maxlen=_UNDO_STEPS)
-        copy._writing = False
-        return copy
+        made._known = made._confirmed_as = np.broadcast_to(np.uint8(0), flags.shape)
+        made._steps = []
+        made._writing = False
+        made.listeners = []
+        return made
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Corrections:
+        self.sync()
+        return self.detached(self._predicted.copy(), self.flags_in((...,)))
+
+    def _take_over(
+        self, predicted: NDArray[Any], mask: NDArray[np.bool_], confirmed: NDArray[np.bool_]
+    ) -> None:
+        self._predicted[...] = predicted
+        # A stroke that was under way when the labels were stored had not been noted yet.
+        self.mask |= mask | (self._known != self._predicted)
+        self._confirmed |= confirmed
+        self._confirmed_as[...] = self._known
 
     @property
     def layer(self) -> Labels | None:
@@ -116,10 +153,15 @@ class Corrections:
         return layer if layer is not None and layer.data.shape == self.mask.shape else None
 
     @property
+    def writing(self) -> bool:
+        """Whether a paint event of the layer is that of a prediction."""
+        return self._writing
+
+    @property
     def confirmed(self) -> NDArray[np.bool_]:
         """bool, shape of the labels: True where a person confirmed a region; a copy."""
         self.sync()
-        return self._confirmed & (self.mask | (self._known == self._confirmed_as))
+        return self.confirmed_in((...,))
 
     @property
     def touched(self) -> NDArray[np.bool_]:
@@ -130,6 +172,21 @@ class Corrections:
     def touched_in(self, key: tuple[Any, ...]) -> NDArray[np.bool_]:
         """`touched` of a part, as it was last known there."""
         return self.mask[key] | (self._confirmed[key] & (self._known[key] == self._confirmed_as[key]))
+
+    def confirmed_in(self, key: tuple[Any, ...]) -> NDArray[np.bool_]:
+        """`confirmed` of a part, as it was last known there."""
+        return self._confirmed[key] & (self.mask[key] | (self._known[key] == self._confirmed_as[key]))
+
+    def predicted_in(self, key: tuple[Any, ...]) -> NDArray[Any]:
+        """Labels of a part as the predictions have left them, dtype of the layer; a copy."""
+        return np.array(self._predicted[key])
+
+    def flags_in(self, key: tuple[Any, ...]) -> NDArray[np.uint8]:
+        """uint8: `CORRECTED` and `CONFIRMED` of a part, as it was last known there."""
+        flags = self.mask[key].astype(np.uint8)
+        if self._confirmed[key].any():
+            flags |= self.confirmed_in(key).astype(np.uint8) * np.uint8(CONFIRMED)
+        return flags
 
     def share(self) -> float:
         """Share of all pixels that a person changed, in [0, 1]."""
@@ -154,10 +211,12 @@ class Corrections:
         key = key_of(index, window)
         self._confirmed[key] = True
         self._confirmed_as[key] = self._known[key]
+        self._tell(index, window)
 
     def unconfirm(self, index: Index, window: Window) -> None:
         """Take a confirmation back; corrections stay corrections."""
         self._confirmed[key_of(index, window)] = False
+        self._tell(index, window)
 
     def sync(self) -> None:
         """Take changes into account that came without a paint event."""
@@ -178,20 +237,17 @@ class Corrections:
         layer = self.layer
         if layer is None:
             return
-        # A stroke that is under way is in the labels already, but is announced when the button goes up.
-        self._note(getattr(layer, "_staged_history", ()))
+        self._catch_up()
         key = key_of(index, window)
         labels = np.asarray(layer.data[key])
-        known, mask, predicted = self._known[key], self.mask[key], self._predicted[key]
+        known, mask = self._known[key], self.mask[key]
         changed = labels != known
         if not changed.any():
             return
-        undone = changed & ~mask
-        undone &= self._explained(index, window, labels, undone)
-        np.copyto(predicted, labels, where=undone)
         mask &= ~changed
-        mask |= changed & (labels != predicted)
+        mask |= changed & (labels != self._predicted[key])
         known[...] = labels
+        self._tell(index, window)
 
     def fill(self, planes: Sequence[Index], window: Window, labels: NDArray[np.uint8]) -> int:
         """Write a prediction wherever no person has touched a label, as one undo step.
@@ -220,10 +276,20 @@ class Corrections:
         """Note that a prediction wrote `labels` into a part, where `changed`."""
         for array in (self._known, self._predicted):
             np.copyto(array[key], labels, where=changed, casting="unsafe")
+        self._tell(key[:-2], key[-2:])
 
-    def note_step(self, step: Step) -> None:
-        """Remember an undo step of a prediction, so that undoing it does not count as a correction."""
-        self._steps.append(step)
+    def note_step(self, atom: Any, step: Step) -> None:
+        """Remember an undo step of a prediction, so that undoing it does not count as a correction.
+
+        Parameters
+        ----------
+        atom
+            What is put on the undo history of the layer for it.
+        """
+        # napari forgets old steps.
+        there = self._history.atoms()
+        self._steps = [one for one in self._steps if id(one[0]) in there]
+        self._steps.append((atom, step))
 
     @contextmanager
     def quietly(self) -> Iterator[None]:
@@ -235,48 +301,67 @@ class Corrections:
             self._writing = False
 
     def _on_paint(self, event: Event) -> None:
-        if self._writing or self.layer is None:
+        if self.layer is None:
             return
-        if not self._note(event.value):
+        atoms = self._history.painted(event.value)
+        if not self._writing and not self._note(atoms):
+            self.sync()
+
+    def _on_drawn(self, event: Event) -> None:
+        if self.layer is not None:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Note what napari does not announce: undo, redo, and the stroke that is under way."""
+        understood = True
+        for replay in self._history.news():
+            understood &= self._replay(replay)
+        # It is in the labels already, but is announced when the button goes up.
+        understood &= self._note(self._history.begun())
+        if not understood:
             self.sync()
 
     def _note(self, atoms: Iterable[Any]) -> bool:
         """Note painted labels; False if one of the atoms could not be understood."""
         understood = True
         for atom in atoms:
-            change = _change(atom)
+            change = change_of(atom)
             if change is None:
                 understood = False
                 continue
             # The event may come before the labels are written, so the new ones are taken from the atom.
-            key, inside, label = change
-            where = ... if inside is None else inside
-            for array, value in ((self.mask, True), (self._known, label)):
-                part = array[key]
-                part[where] = value
-                array[key] = part
+            _put(self.mask, change, True)
+            _put(self._known, change, change.label)
         return understood
 
-    def _explained(
-        self, index: Index, window: Window, labels: NDArray[Any], wanted: NDArray[np.bool_]
-    ) -> NDArray[np.bool_]:
-        """Where labels of a part are what a prediction found or left: undo or redo of it.
+    def _replay(self, replay: Replay) -> bool:
+        """Note an undone or redone step; False if one of the atoms could not be understood."""
+        steps = {id(atom): step for atom, step in self._steps}
+        understood = True
+        for atom in replay.atoms:
+            step, change = steps.get(id(atom)), change_of(atom)
+            if step is not None:
+                self._replay_prediction(step)
+            elif change is None:
+                understood = False
+            elif not replay.undone:
+                self._note((atom,))
+            else:
+                labels = np.asarray(self._layer().data[change.key])[change.where]
+                _put(self.mask, change, labels != self._predicted[change.key][change.where])
+                _put(self._known, change, labels)
+        return understood
 
-        The newest predictions are asked first, and older ones only as long as some of `wanted` is open.
-        """
-        explained = np.zeros(labels.shape, bool)
-        for step in reversed(self._steps):
-            if not (wanted & ~explained).any():
-                break
-            common = _common(step.window, window) if step.index == index else None
-            if common is None:
-                continue
-            here, there = _inside(common, window), _inside(common, step.window)
-            now = labels[here]
-            explained[here] |= step.changed[there] & (
-                (now == step.before[there]) | (now == step.after[there])
-            )
-        return explained
+    def _replay_prediction(self, step: Step) -> None:
+        """Undone or redone, a prediction leaves labels that no person has touched."""
+        key = key_of(step.index, step.window)
+        labels = np.asarray(self._layer().data[key])
+        np.copyto(self.mask[key], False, where=step.changed)
+        self.note_prediction(key, step.changed, labels)
+
+    def _tell(self, index: Index, window: Window) -> None:
+        for listener in tuple(self.listeners):
+            listener(index, window)
 
 
 def key_of(index: Index, window: Window) -> Any:
@@ -284,28 +369,7 @@ def key_of(index: Index, window: Window) -> Any:
     return (*index, *window)
 
 
-def _common(one: Window, other: Window) -> Window | None:
-    """What two windows have in common, None if nothing."""
-    rows, columns = (
-        slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True)
-    )
-    return (rows, columns) if rows.start < rows.stop and columns.start < columns.stop else None
-
-
-def _inside(part: Window, window: Window) -> Window:
-    """A part of a window, counted from the corner of the window."""
-    rows, columns = (slice(a.start - b.start, a.stop - b.start) for a, b in zip(part, window, strict=True))
-    return rows, columns
-
-
-def _change(atom: Any) -> tuple[Any, NDArray[np.bool_] | None, Any] | None:
-    """What an undo atom of napari changed: key, mask inside of it, new labels; None if it cannot be told.
-
-    Atoms are ``(indices, old, new)``, or since napari 0.7 for strokes objects with a `slice_key`, a
-    `mask` (None: the whole box) and a `new_value`.
-    """
-    if hasattr(atom, "slice_key") and hasattr(atom, "mask") and hasattr(atom, "new_value"):
-        return atom.slice_key, atom.mask, atom.new_value
-    if isinstance(atom, tuple) and len(atom) == 3 and isinstance(atom[0], tuple):
-        return atom[0], None, atom[2]
-    return None
+def _put(array: NDArray[Any], change: Change, value: Any) -> None:
+    part = array[change.key]
+    part[change.where] = value
+    array[change.key] = part

@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_pseudolabel.export import ExportContent
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
+from napari_pseudolabel.viewer.effort import EffortLog
 from napari_pseudolabel.viewer.images import placement_from
 from napari_pseudolabel.viewer.records import find, record_in, source_layer
 
@@ -19,10 +21,15 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
 
-def content_of(viewer: ViewerModel, layer: Labels) -> ExportContent:
+def content_of(viewer: ViewerModel, layer: Labels, *, effort: bool = False) -> ExportContent:
     """What is to be written of a Labels layer now, with the confidence that belongs to it.
 
     Arrays in memory are copied, so that the person can go on painting while they are written.
+
+    Parameters
+    ----------
+    effort
+        Whether what a person did is to be written as well.
     """
     data, attributes, _ = layer.as_layer_data_tuple()
     content = content_from(data, attributes)
@@ -33,6 +40,8 @@ def content_of(viewer: ViewerModel, layer: Labels) -> ExportContent:
         content,
         labels=content.labels.copy() if isinstance(content.labels, np.ndarray) else content.labels,
         confidence=confidence.data.copy() if confidence is not None and fitting else None,
+        edits=EffortLog.of(layer).edits() if effort else (),
+        flags=_flags(layer.metadata.get(CORRECTIONS_KEY)) if effort else None,
     )
 
 
@@ -46,6 +55,14 @@ def content_from(data: Any, attributes: Mapping[str, Any]) -> ExportContent:
         placement_from(dict(attributes)),
         _provenance(record, metadata.get(CORRECTIONS_KEY)),
     )
+
+
+def _flags(corrections: Any) -> NDArray[np.uint8] | None:
+    """What a person corrected and confirmed, None if nobody knows."""
+    if not isinstance(corrections, Corrections):
+        return None
+    corrections.sync()
+    return corrections.flags_in((...,))
 
 
 def _provenance(record: dict[str, Any] | None, corrections: Any) -> dict[str, Any]:

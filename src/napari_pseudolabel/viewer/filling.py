@@ -89,8 +89,9 @@ class Filling:
             ours &= (np.asarray(layer.data[key]) == after) & (before != after)
             ours &= ~self.corrections.touched_in(key)
             if ours.any():
-                self.corrections.note_step(Step(index, window, ours, before, after))
-                atoms.append(((*index, plane.mask), before[ours], after[ours]))
+                atom = ((*index, plane.mask), before[ours], after[ours])
+                self.corrections.note_step(atom, Step(index, window, ours))
+                atoms.append(atom)
         if atoms:
             with self.corrections.quietly():
                 _put_on_history(layer, atoms)

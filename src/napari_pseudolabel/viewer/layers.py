@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.models.cards import LabelClass
 
 # In which the layers lie above each other.
-_ORDER: tuple[Role, ...] = ("translation", "confidence", "labels", "preview")
+_ORDER: tuple[Role, ...] = ("translation", "confidence", "labels", "preview", "candidate", "objects")
 _STYLES: dict[str, dict[str, Any]] = {
     "confidence": {"colormap": "viridis", "opacity": 0.7},
     "translation": {"colormap": "gray"},
@@ -39,7 +39,7 @@ def new_image(viewer: ViewerModel, source: Layer, image: Image, role: Role) -> I
         **_STYLES[role],
         **image.placement.layer_kwargs(),
     )
-    _add_above(viewer, source, layer, role, ())
+    add_above(viewer, source, layer, role, ())
     return layer
 
 
@@ -62,7 +62,7 @@ def new_labels(
         features=class_features(classes),
         **image.placement.layer_kwargs(),
     )
-    _add_above(viewer, source, layer, role, classes)
+    add_above(viewer, source, layer, role, classes)
     return layer
 
 
@@ -78,10 +78,10 @@ def selection_kept(viewer: ViewerModel) -> Iterator[None]:
         viewer.layers.selection.active = active if active in still else None
 
 
-def _add_above(
+def add_above(
     viewer: ViewerModel, source: Layer, layer: Layer, role: Role, classes: Sequence[LabelClass]
 ) -> None:
-    """Add a new layer above the source and those of our layers that belong below it."""
+    """Add a new layer of a role above its source and those of our layers that belong below it."""
     # Whoever hears of the new layer must be able to tell that it is ours.
     write_record(layer, role, source, classes)
     ours = [find(viewer, source, other) for other in _ORDER[: _ORDER.index(role)]]

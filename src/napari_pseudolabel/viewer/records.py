@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     from napari_pseudolabel.strategies import Region, RunReport
 
 KEY = "napari_pseudolabel"
-Role = Literal["labels", "confidence", "translation", "preview"]
+# Classes of a layer that the plugin did not make, as the person wants them.
+CLASSES_KEY = "napari_pseudolabel_classes"
+Role = Literal["labels", "confidence", "translation", "preview", "objects", "candidate"]
 # Of what a run makes.
 ROLES: tuple[Role, ...] = ("labels", "translation", "confidence")
+# Of what only shows something about labels for a while: not for saving, exporting or learning.
+HELPERS: tuple[Role, ...] = ("preview", "objects", "candidate")
 
 
 def record_of(layer: Layer) -> dict[str, Any] | None:
@@ -36,8 +40,8 @@ def record_in(metadata: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def classes_of(layer: Layer) -> tuple[LabelClass, ...]:
-    """Classes of a layer that the plugin made; empty if it did not, or knows none."""
-    found = (record_of(layer) or {}).get("classes", ())
+    """Classes of a layer, as the model or the person has named them; empty if nobody has."""
+    found = (record_of(layer) or {}).get("classes") or layer.metadata.get(CLASSES_KEY, ())
     return tuple(LabelClass.model_validate(one) for one in found)
 
 
@@ -47,10 +51,10 @@ def is_ours(layer: Layer) -> bool:
     return record is not None and record.get("uid") == str(layer.unique_id)
 
 
-def is_preview(layer: Layer) -> bool:
-    """True for a layer that only shows what a new model would change."""
+def is_helper(layer: Layer) -> bool:
+    """True for a layer of ours that only shows something for a while: a preview, objects, a candidate."""
     record = record_of(layer)
-    return is_ours(layer) and record is not None and record["role"] == "preview"
+    return is_ours(layer) and record is not None and record["role"] in HELPERS
 
 
 def find(
@@ -85,16 +89,31 @@ def source_layer(viewer: ViewerModel, layer: Layer) -> Layer | None:
 
 
 def write_record(layer: Layer, role: Role, source: Layer, classes: Sequence[LabelClass]) -> None:
-    """Note in the metadata of a layer what the plugin made it for; runs that are noted there stay."""
-    runs = (record_of(layer) or {}).get("runs", []) if is_ours(layer) else []
+    """Note in the metadata of a layer what the plugin made it for.
+
+    Runs that are noted there stay, and so does what the person has added to the classes, or changed about
+    those that mean the same as before.
+    """
+    before = (record_of(layer) or {}) if is_ours(layer) else {}
+    given = [one.model_dump() for one in classes]
     layer.metadata[KEY] = {
         "version": 1,
         "uid": str(layer.unique_id),
         "role": role,
         "source": {"uid": str(source.unique_id), "name": source.name, "path": source_path(source)},
-        "classes": [one.model_dump() for one in classes],
-        "runs": runs,
+        "classes": _as_edited(given, before),
+        "model_classes": given,
+        "runs": before.get("runs", []),
     }
+
+
+def write_classes(layer: Layer, classes: Sequence[LabelClass]) -> None:
+    """Note the classes of a layer as the person wants them."""
+    dumped = [one.model_dump() for one in classes]
+    if record_of(layer) is None:
+        layer.metadata[CLASSES_KEY] = dumped
+    else:
+        layer.metadata[KEY] = {**layer.metadata[KEY], "classes": dumped}
 
 
 def add_run(
@@ -131,3 +150,12 @@ def _covers(new: dict[str, Any], old: dict[str, Any]) -> bool:
     inside = y0 <= b0 and x0 <= a0 and b1 <= y1 and a1 <= x1
     planes = {tuple(index) for index in new["planes"]}
     return inside and all(tuple(index) in planes for index in old["planes"])
+
+
+def _as_edited(given: list[dict[str, Any]], before: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Classes of a model with what the person has made of them on a layer that had classes before."""
+    shown = {one["value"]: one for one in before.get("classes", [])}
+    known = {one["value"]: one for one in before.get("model_classes", before.get("classes", []))}
+    kept = [shown.get(one["value"], one) if known.get(one["value"]) == one else one for one in given]
+    values = {one["value"] for one in given} | set(known)
+    return [*kept, *(one for value, one in shown.items() if value not in values)]

@@ -13,14 +13,14 @@ from napari_pseudolabel.imaging import Image
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image as ImageLayer
-    from napari.layers import Layer, Shapes
+    from napari.layers import Labels, Layer, Shapes
 
     from napari_pseudolabel.strategies import Region
 
 _ROUNDING = 1e-3
 
 
-def current_plane(viewer: ViewerModel, layer: ImageLayer, image: Image) -> tuple[int, ...]:
+def current_plane(viewer: ViewerModel, layer: ImageLayer | Labels, image: Image) -> tuple[int, ...]:
     """Index of the plane on the screen over the axes of `image` before Y and X; empty for one plane."""
     at = layer.world_to_data(viewer.dims.point)
     kept = [axis for axis, letter in enumerate(image.axes) if letter not in "CSYX"]
@@ -32,7 +32,7 @@ def current_plane(viewer: ViewerModel, layer: ImageLayer, image: Image) -> tuple
 
 def visible_region(
     viewer: ViewerModel,
-    layer: ImageLayer,
+    layer: ImageLayer | Labels,
     image: Image,
     canvas_px: tuple[int, int] | None = None,
 ) -> Region:
@@ -110,7 +110,7 @@ def _middle(low: int, high: int, most: int) -> tuple[int, int]:
     return start, start + most
 
 
-def _displayed(viewer: ViewerModel, layer: ImageLayer, image: Image) -> tuple[int, int]:
+def _displayed(viewer: ViewerModel, layer: ImageLayer | Labels, image: Image) -> tuple[int, int]:
     """Data axes of Y and X, which must be those on the screen."""
     y, x = (image.axes.index(letter) for letter in "YX")
     if viewer.dims.ndisplay != 2:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.viewer.candidates import Candidates
 from napari_pseudolabel.viewer.colours import class_features, label_colormap
 from napari_pseudolabel.viewer.corrections import Corrections, Window, key_of
 from napari_pseudolabel.viewer.filling import Filling
@@ -161,6 +162,7 @@ class Stream:
             self._layers["labels"] = layer
             self._filling = Filling(Corrections.of(layer))
         self._filling.add(part.planes, window_of(part.region), labels)
+        _note_candidates(self._filling.corrections, part)
 
     def _labels_layer(self, part: PseudoLabel) -> Labels:
         """The layer that takes the labels, with the classes of the run."""
@@ -169,10 +171,13 @@ class Stream:
             return new_labels(self._viewer, self._source, self._image, part.classes)
         layer = cast(Labels, found)
         if is_ours(layer):
-            if classes_of(layer) != part.classes:
-                layer.colormap = label_colormap(part.classes)
-                layer.features = class_features(part.classes)
+            before = classes_of(layer)
             write_record(layer, "labels", self._source, part.classes)
+            # Those of the run, with what the person has made of them.
+            classes = classes_of(layer)
+            if classes != before:
+                layer.colormap = label_colormap(classes)
+                layer.features = class_features(classes)
         return layer
 
     def _present(self, role: Role) -> Layer | None:
@@ -184,6 +189,19 @@ class Stream:
         return PushedLayers(
             *(cast(Any, self._present(role)) for role in ("labels", "confidence", "translation"))
         )
+
+
+def _note_candidates(corrections: Corrections, part: PseudoLabel) -> None:
+    """Keep what the members of the run said; what those of earlier runs said there is out of date."""
+    layer = corrections.layer
+    if layer is None:
+        return
+    window = window_of(part.region)
+    known = Candidates.of(layer)
+    if known is not None:
+        known.clear(part.planes, window)
+    if part.candidates is not None:
+        Candidates.made_for(layer).add(part.planes, window, part.candidates, part.members)
 
 
 def _values(part: PseudoLabel, role: Role) -> Any:

@@ -9,7 +9,9 @@ from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
+from napari_pseudolabel.widgets.common.offer import Offer
 from napari_pseudolabel.widgets.common.quitting import QuitGuard
+from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.common.style import style_sheet
 
 if TYPE_CHECKING:
@@ -44,8 +46,8 @@ class Dock(QWidget):
         self._viewer = viewer
         self._controller: Controller | None = None
         self._placed = False
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
         # Where several docks share the height of the window each of them scrolls; a dock that has it
         # to itself shows everything.
         area = QScrollArea()
@@ -54,7 +56,7 @@ class Dock(QWidget):
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(view)
         self._view = view
-        layout.addWidget(area)
+        self._column.addWidget(area)
         self._restyle()
         viewer.events.theme.connect(self._restyle)
 
@@ -108,10 +110,15 @@ class Dock(QWidget):
         return self._controller.doing if self._controller is not None else ""
 
     def _guard(self) -> None:
-        """Let the window ask before it closes on work; one guard serves all docks of a window."""
+        """Have the work saved, and let the window ask before it closes on some; once for all docks of a window."""
         window = self._main_window()
-        if window is not None and window.findChild(QuitGuard) is None:
-            QuitGuard(window, lambda: [dock.doing for dock in window.findChildren(Dock)])
+        if window is None:
+            return
+        session = Session.of(self._viewer)
+        if window.findChild(QuitGuard) is None:
+            QuitGuard(window, lambda: [dock.doing for dock in window.findChildren(Dock)], session)
+        if window.findChild(Offer) is None and session.autosave is not None:
+            self._column.insertWidget(0, Offer(session.autosave))
 
     def _join_others(self) -> None:
         """Become a tab of the plugin's other docks in the same place, instead of sharing their height."""

@@ -87,7 +87,15 @@ class Elided(QLabel):
 
 
 class Fold(QWidget):
-    """A heading that shows and hides what is under it."""
+    """A heading that shows and hides what is under it.
+
+    Attributes
+    ----------
+    opened
+        The content is shown now.
+    """
+
+    opened = Signal()
 
     def __init__(self, title: str, content: QWidget, tooltip: str = "") -> None:
         super().__init__()
@@ -116,6 +124,8 @@ class Fold(QWidget):
         self._button.setChecked(opened)
         self._button.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
         self.content.setVisible(opened)
+        if opened:
+            self.opened.emit()
 
 
 class ErrorBox(QFrame):

@@ -1,11 +1,16 @@
-"""Closing the window while work is under way: the person is asked first."""
+"""Closing the window: the person is asked while work is under way, and what they did is saved."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.widgets.common.autosave import Autosave
+    from napari_pseudolabel.widgets.common.session import Session
 
 
 def ask(window: QWidget, sentence: str) -> bool:
@@ -26,25 +31,52 @@ class QuitGuard(QObject):
         Owns the guard.
     doing
         Says what every dock is doing; empty sentences count as nothing.
+    session
+        Kept for as long as the window, so that the person's work is saved also while no dock is open.
     """
 
-    def __init__(self, window: QMainWindow, doing: Callable[[], Sequence[str]]) -> None:
+    def __init__(self, window: QMainWindow, doing: Callable[[], Sequence[str]], session: Session) -> None:
         super().__init__(window)
         self._window = window
         self._doing = doing
+        self._session = session
         window.installEventFilter(self)
+        if self._autosave is not None:
+            self._autosave.start()
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        if watched is self._window and event is not None and event.type() == QEvent.Type.Close:
-            doing = [one for one in self._doing() if one]
-            if doing and not ask(self._window, _sentence(doing)):
+        if watched is self._window and event is not None:
+            if event.type() == QEvent.Type.Close and not self._may_close():
                 event.ignore()
                 return True
+            if not event.spontaneous() and self._autosave is not None:
+                # Windows are hidden when they are closed; one that comes back goes on in a new session.
+                if event.type() == QEvent.Type.Hide:
+                    self._autosave.close()
+                elif event.type() == QEvent.Type.Show:
+                    self._autosave.start()
         return super().eventFilter(watched, event)
 
+    @property
+    def _autosave(self) -> Autosave | None:
+        return self._session.autosave
 
-def _sentence(doing: Sequence[str]) -> str:
-    return (
-        f"{' and '.join(doing)} is still going on. Quit all the same? What has arrived in the layers is lost "
-        "unless you save it; of the training of a segmenter the best model so far is kept."
-    )
+    def _may_close(self) -> bool:
+        doing = [one for one in self._doing() if one]
+        problem = self._autosave.sentence if self._autosave and self._autosave.state == "problem" else ""
+        return not (doing or problem) or ask(self._window, _sentence(doing, problem))
+
+
+def _sentence(doing: Sequence[str], problem: str) -> str:
+    """What the person is asked; `problem` says why something could not be saved, if so."""
+    parts = []
+    if doing:
+        parts.append(f"{' and '.join(doing)} is still going on.")
+    if problem:
+        parts.append(f"Your last changes are not saved: {problem}")
+    parts.append("Quit all the same?")
+    if doing and not problem:
+        parts.append("What has arrived in the layers is saved in your session.")
+    if doing:
+        parts.append("Of the training of a segmenter the best model so far is kept.")
+    return " ".join(parts)

@@ -1,4 +1,4 @@
-"""What the docks of one viewer share: the engine, the workspace, and the segmenter in use."""
+"""What the docks of one viewer share: the engine, the workspace, the autosave, and the segmenter in use."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from napari_pseudolabel.widgets.common.background import EngineLike
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
+    from napari_pseudolabel.widgets.common.autosave import Autosave
     from napari_pseudolabel.workspace import Workspace
 
 
@@ -26,12 +27,14 @@ def make_engine() -> EngineLike:
 
 
 class Session(QObject):
-    """One per viewer, for as long as one of its docks holds on to it.
+    """One per viewer, for as long as one of its docks, or the window after the first dock, holds on to it.
 
     Parameters
     ----------
     make_engine
         Makes the engine when the first dock borrows it; it is shut down when the last gives it back.
+    viewer
+        What is recorded by the autosave; None for docks without a viewer.
 
     Attributes
     ----------
@@ -47,9 +50,11 @@ class Session(QObject):
     # Viewers cannot be hashed, so they are told apart by identity; an entry goes with its last dock.
     _of: ClassVar[weakref.WeakValueDictionary[int, Session]] = weakref.WeakValueDictionary()
 
-    def __init__(self, make_engine: Callable[[], EngineLike]) -> None:
+    def __init__(self, make_engine: Callable[[], EngineLike], viewer: ViewerModel | None = None) -> None:
         super().__init__()
         self._make_engine = make_engine
+        self._viewer = viewer
+        self._autosave: Autosave | None = None
         self._workspace: Workspace | None = None
         self._engine: Any = None
         self._borrowed = 0
@@ -61,7 +66,7 @@ class Session(QObject):
         plain = getattr(viewer, "__wrapped__", viewer)  # plugins are handed a proxy
         session = cls._of.get(id(plain))
         if session is None:
-            session = cls(make_engine)
+            session = cls(make_engine, plain)
             cls._of[id(plain)] = session
         return session
 
@@ -77,6 +82,17 @@ class Session(QObject):
     @workspace.setter
     def workspace(self, workspace: Workspace) -> None:
         self._workspace = workspace
+        if self._autosave is not None:
+            self._autosave.use(workspace)
+
+    @property
+    def autosave(self) -> Autosave | None:
+        """Records the viewer into the workspace, once the first dock has started it; None without a viewer."""
+        if self._autosave is None and self._viewer is not None:
+            from napari_pseudolabel.widgets.common.autosave import Autosave
+
+            self._autosave = Autosave(self._viewer, self.workspace)
+        return self._autosave
 
     def memory_bytes(self) -> int:
         """Main memory that the workers take; 0 if there are none."""

@@ -11,7 +11,9 @@ def style_sheet(theme: str) -> str:
     """Style sheet of a dock; adds to napari's own what that has no name for.
 
     Object names: ``main`` for the one main button, ``muted`` for explanations, ``warning`` for what
-    the person should see, ``problem`` for the frame around an error, ``segment`` for buttons of which one is chosen.
+    the person should see, ``problem`` for the frame around an error, ``segment`` for buttons of which one is
+    chosen, ``tool`` for buttons with nothing but an icon, ``name`` for a name that can
+    be edited, ``small`` for buttons that should not stand out.
     """
     colours = get_theme(theme)
     text, background = _hex(colours.text), _hex(colours.background)
@@ -27,6 +29,11 @@ def style_sheet(theme: str) -> str:
         background-color: {_hex(colours.foreground)}; color: {muted}; border: 0px; font-weight: normal;
     }}
     QPushButton#segment:checked {{ background-color: {blue}; color: white; }}
+    QPushButton#small {{ padding: 1px 6px; }}
+    QLineEdit#name[readOnly="true"] {{ background-color: transparent; border: 0px; }}
+    QToolButton#tool {{ padding: 3px 0px; border-radius: 2px; background-color: {_hex(colours.foreground)}; }}
+    QToolButton#tool:hover {{ background-color: {_hex(colours.highlight)}; }}
+    QToolButton#tool:checked {{ background-color: {blue}; }}
     QPushButton#link {{ background-color: transparent; text-decoration: underline; padding: 2px; }}
     QLabel#muted {{ color: {muted}; background-color: transparent; }}
     QLabel#warning {{ color: {warning}; background-color: transparent; }}

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_pseudolabel.export import ExportContent, formats
 from napari_pseudolabel.viewer import content_of, is_ours, source_layer
 from napari_pseudolabel.viewer.images import source_path, unwrapped
-from napari_pseudolabel.viewer.records import is_preview
+from napari_pseudolabel.viewer.records import is_helper
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.background import Background, EngineHolder, Failure
 from napari_pseudolabel.widgets.common.remembered import Remembered
@@ -91,7 +91,10 @@ class ExportController(QObject):
             return
         self.view.error.clear()
         self.view.set_status("Writing …")
-        job = ExportJob(content, path, self.view.format, self.view.confidence.isChecked())
+        effort = self.view.effort.isChecked()
+        if effort:
+            content = content_of(self.viewer, self._layer(), effort=True)
+        job = ExportJob(content, path, self.view.format, self.view.confidence.isChecked(), effort)
         self._writing = self._background.submit(job, "local")
         self._remembered.remember("export folder", str(Path(path).expanduser().parent))
         self._refresh()
@@ -127,9 +130,7 @@ class ExportController(QObject):
         self._fill(str(active.unique_id) if isinstance(active, Labels) else now)
 
     def _fill(self, chosen: str | None) -> None:
-        layers = [
-            layer for layer in self.viewer.layers if isinstance(layer, Labels) and not is_preview(layer)
-        ]
+        layers = [layer for layer in self.viewer.layers if isinstance(layer, Labels) and not is_helper(layer)]
         for layer in layers:
             unwrapped(layer).events.name.connect(self._on_layers)
             unwrapped(layer).events.paint.connect(self._on_paint)

@@ -18,8 +18,11 @@ class ExportJob:
     path: str
     format: str
     confidence: bool
+    effort: bool = False
     title: str = "Exporting"
 
     def run(self, control: Control, models: Any) -> tuple[Path, ...]:
         control.check()
-        return self.content.write(Path(self.path).expanduser(), self.format, confidence=self.confidence)
+        return self.content.write(
+            Path(self.path).expanduser(), self.format, confidence=self.confidence, effort=self.effort
+        )

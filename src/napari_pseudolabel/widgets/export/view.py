@@ -102,6 +102,10 @@ class ExportView(QWidget):
         browse.clicked.connect(lambda: self.browse_pressed.emit())
         self.confidence = QCheckBox("Confidence")
         self.confidence.setToolTip("Also write how sure the models were, 0 to 1, as NAME.confidence.ome.tif")
+        self.effort = QCheckBox("Effort per object")
+        self.effort.setToolTip(
+            "Also write who made each object, and the edits and seconds it took, as NAME.effort.csv"
+        )
         always = QCheckBox("Labels and provenance")
         always.setChecked(True)
         always.setEnabled(False)
@@ -121,6 +125,7 @@ class ExportView(QWidget):
         grid.addWidget(QLabel("Contents"), 4, 0)
         grid.addWidget(always, 4, 1, 1, 2)
         grid.addWidget(self.confidence, 5, 1, 1, 2)
+        grid.addWidget(self.effort, 6, 1, 1, 2)
         self.layer.currentIndexChanged.connect(lambda _: self.changed.emit())
         self._format.currentIndexChanged.connect(self._on_format)
         self.path.textChanged.connect(lambda _: self.changed.emit())

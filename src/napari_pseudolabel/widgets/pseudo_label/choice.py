@@ -85,6 +85,7 @@ class Choice:
     where: Where = "all"
     all_planes: bool = True
     samples: int = 1
+    flips: int = 0
     seed: int = 0
     tile: int | None = None
     overlap: int | None = None
@@ -150,6 +151,7 @@ def make_job(
         strategy=choice.strategy,
         settings=LabelSettings(
             samples=choice.samples,
+            flips=choice.flips,
             seed=choice.seed,
             scale=Scale(**_scale(choice)),
             tiles=TileSettings(tile=choice.tile, overlap=choice.overlap, device=choice.device),

@@ -151,7 +151,9 @@ def outcome_text(report: RunReport, counts: Counts | None, *, preview: bool) -> 
         if counts.confidence is not None:
             parts.append(f"Mean confidence {counts.confidence:.2f}.")
     if report.agreement is not None:
-        parts.append(f"The samples agree to {report.agreement:.2f}.")
+        parts.append(f"Agreement {report.agreement:.2f}.")
+    if not preview and counts is not None and counts.doubtful:
+        parts.append(f"{counts.doubtful} of {counts.regions} regions are worth a look in the dock Correct.")
     if not preview:
         parts.append(f"Took {duration(report.seconds)[6:]}.")
         parts.append("Paint on the labels layer to correct them; a new run keeps what you painted.")

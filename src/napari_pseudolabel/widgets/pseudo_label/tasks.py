@@ -69,10 +69,14 @@ class Counts:
         (class name, connected components) without the background.
     confidence
         Mean over the labelled pixels, None if there are none.
+    doubtful, regions
+        How many regions with objects are worth a look, and how many there are; 0 where labels are no classes.
     """
 
     counts: tuple[tuple[str, int], ...]
     confidence: float | None
+    doubtful: int = 0
+    regions: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +97,8 @@ class Count:
     def run(self, control: Control, models: Any) -> Counts:
         from skimage.measure import label
 
+        from napari_pseudolabel.labels.review import TARGET, RegionScore, measure
+
         planes = self.labels.reshape(-1, *self.labels.shape[-2:])
         counts = tuple(
             (one.name, sum(int(label(plane == one.value, connectivity=2).max()) for plane in planes))
@@ -103,7 +109,12 @@ class Count:
         mean = None
         if self.confidence is not None and foreground.any():
             mean = float(np.nanmean(self.confidence[foreground]))
-        return Counts(counts, mean)
+        scores: list[RegionScore] = []
+        for number, plane in enumerate(planes if planes.max(initial=0) < 256 else ()):
+            control.check()
+            sure = None if self.confidence is None else self.confidence.reshape(planes.shape)[number]
+            scores += [one for one in measure(plane, confidence=sure) if one.foreground]
+        return Counts(counts, mean, sum(1 for one in scores if one.quality < TARGET), len(scores))
 
 
 def entries_of(name: str, path: Path, card: Any) -> list[ModelEntry]:

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 from qtpy.QtCore import QObject, Signal
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.viewer import (
-    Corrections,
     current_plane,
     drawn_shapes,
-    plane_key,
     shape_region,
     visible_region,
 )
+from napari_pseudolabel.viewer.streaming import window_of
 from napari_pseudolabel.widgets.common.background import Failure
+from napari_pseudolabel.widgets.common.confirming import Confirmed, confirm
 from napari_pseudolabel.widgets.train import sentences
 from napari_pseudolabel.widgets.train.layers import LayerPicker
 from napari_pseudolabel.widgets.train.parts import Tools
-
-
-@dataclass(frozen=True, eq=False)
-class _Confirmed:
-    layer: Any
-    plane: tuple[int, ...]
-    window: tuple[slice, slice]
 
 
 class Confirming(QObject):
@@ -44,7 +34,7 @@ class Confirming(QObject):
         super().__init__()
         self._tools = tools
         self._layers = layers
-        self._last: _Confirmed | None = None
+        self._last: Confirmed | None = None
 
     def confirm(self, where: str) -> None:
         """Confirm the view, or the shape that is drawn."""
@@ -68,21 +58,23 @@ class Confirming(QObject):
         except PseudolabelError as error:
             tools.failed(Failure.of(error))
             return
-        window = slice(region.y0, region.y1), slice(region.x0, region.x1)
-        Corrections.of(labels).confirm(plane, window)
-        split = tools.session.workspace.split
-        box = (region.y0, region.x0, region.y1, region.x1)
-        tools.aside.run(
-            lambda: split.assign(plane_key(image, plane), box), lambda _: self.changed.emit(), tools.failed
+        self._last = confirm(
+            labels,
+            image,
+            plane,
+            window_of(region),
+            workspace=tools.session.workspace,
+            aside=tools.aside,
+            done=self.changed.emit,
+            failed=tools.failed,
         )
-        self._last = _Confirmed(labels, plane, window)
         tools.view.segmenter.set_confirmed(sentences.confirmed(*region.shape))
 
     def take_back(self) -> None:
         """What was confirmed last counts as a prediction again; the split remembers it all the same."""
         last = self._last
-        if last is not None and last.layer in self._tools.viewer.layers:
-            Corrections.of(last.layer).unconfirm(last.plane, last.window)
+        if last is not None and last.labels in self._tools.viewer.layers:
+            last.take_back()
             self.changed.emit()
         self.forget()
 

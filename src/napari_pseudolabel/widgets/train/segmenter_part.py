@@ -14,6 +14,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.classes import with_colours
 from napari_pseudolabel.training.events import Began, Epoch, Loss, Score
 from napari_pseudolabel.training.fine_tune import FineTuned, FineTuneJob, FineTuneSettings, LabelledSet
+from napari_pseudolabel.viewer import Corrections
 from napari_pseudolabel.viewer.images import unwrapped
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common.background import Failure
@@ -51,6 +52,7 @@ class SegmenterPart(QObject):
     """
 
     changed = Signal()
+    _known = Signal()
 
     def __init__(self, tools: Tools, remembered: Remembered) -> None:
         super().__init__()
@@ -78,6 +80,7 @@ class SegmenterPart(QObject):
         self._debounce.setSingleShot(True)
         self._debounce.setInterval(_DEBOUNCE_MS)
         self._debounce.timeout.connect(self._look)
+        self._known.connect(self._on_paint)
         self.models.changed.connect(self._on_start_changed)
         self.models.used.connect(lambda ref: tools.session.segmenter_changed.emit(ref))
         self._confirming.changed.connect(self._look)
@@ -142,9 +145,17 @@ class SegmenterPart(QObject):
     def _follow(self, labels: Any) -> None:
         if self._followed is not None:
             unwrapped(self._followed).events.paint.disconnect(self._on_paint)
+            listeners = Corrections.of(self._followed).listeners
+            if self._on_known in listeners:
+                listeners.remove(self._on_known)
         self._followed = labels
         if labels is not None:
             unwrapped(labels).events.paint.connect(self._on_paint)
+            Corrections.of(labels).listeners.append(self._on_known)
+
+    def _on_known(self, plane: Any, window: Any) -> None:
+        """Another dock has confirmed something, or a run has come; from whatever thread."""
+        self._known.emit()
 
     def _on_paint(self, event: Any = None) -> None:
         self._debounce.start()

@@ -1,0 +1,141 @@
+"""An ensemble of samples, flips and segmenters: labels by their mean probability, and what each member said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.imaging import IntensityRange, resample_to
+from napari_pseudolabel.labels.confidence import agreement, class_confidence
+from napari_pseudolabel.models.segmenters.base import Segmenter
+from napari_pseudolabel.strategies.description import LabelSettings
+
+# Axes along which a plane is flipped, in the order in which `LabelSettings.flips` adds them.
+_FLIPS: tuple[tuple[str, tuple[int, ...]], ...] = (
+    ("", ()),
+    (" flipped", (-1,)),
+    (" upside down", (-2,)),
+    (" turned", (-2, -1)),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """A segmenter, and what it is given.
+
+    Attributes
+    ----------
+    looks
+        (K, H, W) float32 raw values: translated samples, or one raw plane.
+    factor
+        Pixels on the segmenter's grid per pixel of the looks.
+    limits
+        Raw values that become 0 and 1 in the segmenter, where it normalises by percentiles.
+    name
+        Stands before the names of its members.
+    """
+
+    segmenter: Segmenter
+    looks: NDArray[np.float32]
+    factor: float
+    limits: IntensityRange | None
+    name: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """Labels of one plane, and how sure they are.
+
+    Attributes
+    ----------
+    labels
+        (H, W) uint8.
+    confidence
+        (H, W) float32 in [0, 1].
+    agreement
+        Mean pairwise Dice of the members in [0, 1]; None with one.
+    candidates
+        (K, H, W) uint8, labels of each member.
+    members
+        Names of the candidates.
+    """
+
+    labels: NDArray[np.uint8]
+    confidence: NDArray[np.float32]
+    agreement: float | None
+    candidates: NDArray[np.uint8]
+    members: tuple[str, ...]
+
+
+def segment_looks(
+    judges: Sequence[Judge],
+    settings: LabelSettings,
+    *,
+    onto: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    control: Control,
+) -> Segmentation:
+    """Let every judge segment each of its looks, flipped as the settings say, and average.
+
+    Parameters
+    ----------
+    judges
+        Segmenters with the same classes; the first decides about the order of the channels, and how
+        probabilities become labels.
+    onto
+        Brings probabilities (C, h, w) that cover what the looks cover onto the pixels that are wanted.
+
+    Notes
+    -----
+    Probabilities are interpolated, not labels: class borders come out smooth, and probabilities are
+    what the confidence needs.
+    """
+    first = judges[0].segmenter
+    total = None
+    candidates, names = [], []
+    for judge in judges:
+        order = _channels(first, judge.segmenter)
+        for name, probabilities in members(judge, settings, onto=onto, control=control):
+            candidates.append(judge.segmenter.labels(probabilities))
+            names.append(name)
+            ordered = probabilities[order]
+            total = ordered if total is None else total + ordered
+    assert total is not None
+    mean = total / np.float32(len(candidates))
+    return Segmentation(
+        first.labels(mean),
+        class_confidence(mean, first.classes),
+        agreement(candidates),
+        np.stack(candidates),
+        tuple(names),
+    )
+
+
+def members(
+    judge: Judge,
+    settings: LabelSettings,
+    *,
+    onto: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    control: Control,
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """Name and probabilities (C, h, w) of every member of one judge, on the pixels that are wanted."""
+    for number, look in enumerate(judge.looks, start=1):
+        height, width = (max(1, round(size * judge.factor)) for size in look.shape)
+        grid = resample_to(look, (height, width))
+        for flipped, axes in _FLIPS[: settings.flips + 1]:
+            found = judge.segmenter.probabilities(
+                np.ascontiguousarray(np.flip(grid, axes)),
+                settings=settings.tiles,
+                control=control,
+                limits=judge.limits,
+            )
+            yield f"{judge.name}sample {number}{flipped}", onto(np.flip(found, axes))
+
+
+def _channels(first: Segmenter, other: Segmenter) -> list[int]:
+    """For each channel of `first`, which channel of `other` means the same."""
+    places = {one.value: channel for channel, one in enumerate(other.classes)}
+    return [places[one.value] for one in first.classes]

@@ -1,0 +1,259 @@
+"""Layers out of a session: read beside the window, then shown in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.viewer.candidates import CANDIDATES_KEY, Candidates
+from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
+from napari_pseudolabel.viewer.effort import EFFORT_KEY, EffortLog
+from napari_pseudolabel.viewer.images import unwrapped
+from napari_pseudolabel.viewer.recording import attributes as layers
+from napari_pseudolabel.viewer.recording.plain import NAMES, OURS, REMOVED, SESSION_KEY, renamed
+from napari_pseudolabel.viewer.recording.sources import opened
+from napari_pseudolabel.viewer.recording.views import choose, look_at
+from napari_pseudolabel.workspace.sessions import Edit, LayerState, SessionContent, ViewState
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+
+@dataclass(frozen=True, eq=False)
+class StoredLayer:
+    """One layer of a session.
+
+    Attributes
+    ----------
+    arrays
+        By their names.
+    opened
+        The layer of its file, for images that are not stored themselves.
+    """
+
+    state: LayerState
+    arrays: dict[str, NDArray[Any]]
+    edits: tuple[Edit, ...] = ()
+    opened: Layer | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the layer."""
+        return str(self.state.attributes.get("name", "a layer"))
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """What `read` found in a session.
+
+    Attributes
+    ----------
+    layers
+        Bottom to top.
+    missing
+        Sentences about what could not be read.
+    removed
+        Names of layers that the person had deleted; they are still in the session.
+    """
+
+    layers: tuple[StoredLayer, ...]
+    view: ViewState | None
+    missing: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Restored:
+    """What is back in a viewer.
+
+    Attributes
+    ----------
+    layers
+        Bottom to top.
+    missing
+        Sentences about what is not as it was.
+    removed
+        Names of layers that the person had deleted, and that stay deleted.
+    ids
+        Unique id of each layer, with its id in the session.
+    """
+
+    layers: tuple[Layer, ...]
+    missing: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    ids: dict[str, str] = field(default_factory=dict)
+
+
+def read(content: SessionContent, *, removed: bool = False) -> Stored:
+    """Read a session and the images it belongs to; may be called in any thread.
+
+    Parameters
+    ----------
+    removed
+        Bring also those layers back that the person had deleted.
+
+    Raises
+    ------
+    InputError
+        When the session cannot be read. Damaged tiles and missing images are told in `Stored.missing` instead.
+    """
+    view = content.view()
+    order = {id: place for place, id in enumerate(view.order)} if view else {}
+    states = sorted(content.layers(), key=lambda one: order.get(one.id, len(order)))
+    gone = [one for one in states if one.attributes.get(REMOVED)]
+    edits: dict[str, list[Edit]] = {}
+    for edit in content.edits():
+        edits.setdefault(edit.layer, []).append(edit)
+    missing: list[str] = []
+    found = [
+        _layer(content, state, tuple(edits.get(state.id, ())), missing)
+        for state in states
+        if removed or state not in gone
+    ]
+    left = () if removed else tuple(str(one.attributes.get("name", "a layer")) for one in gone)
+    return Stored(tuple(found), view, tuple(missing), left)
+
+
+def show(viewer: ViewerModel, stored: Stored) -> Restored:
+    """Put the layers of a session into a viewer.
+
+    They come on top of those that are there. Camera and sliders are set only where there were none.
+    """
+    viewer = unwrapped(viewer)
+    empty = not viewer.layers
+    missing = list(stored.missing)
+    found: dict[str, Layer] = {}
+    for one in stored.layers:
+        layer = _shown(one, missing)
+        if layer is not None:
+            found[one.state.id] = layer
+    now = {id: str(layer.unique_id) for id, layer in found.items()}
+    for layer in found.values():
+        for key, value in layer.metadata.items():
+            if isinstance(key, str) and key.startswith(OURS):
+                layer.metadata[key] = renamed(value, now)
+        viewer.layers.append(layer)
+    if stored.view is not None:
+        choose(viewer, stored.view, found)
+        if empty:
+            look_at(viewer, stored.view)
+    ids = {uid: id for id, uid in now.items()}
+    return Restored(tuple(found.values()), tuple(missing), stored.removed, ids)
+
+
+def restore(viewer: ViewerModel, content: SessionContent, *, removed: bool = False) -> Restored:
+    """Bring a session back into a viewer; see `read` and `show`.
+
+    Raises
+    ------
+    InputError
+        When the session cannot be read.
+    """
+    return show(viewer, read(content, removed=removed))
+
+
+def layer_data(content: SessionContent) -> list[tuple[Any, dict[str, Any], str]]:
+    """The layers of a session as napari wants them of a reader.
+
+    The first recording of a viewer that opens them goes on in the session. Images from files that are missing
+    are left out, without a word.
+
+    Raises
+    ------
+    InputError
+        When the session cannot be read.
+    """
+    found: list[tuple[Any, dict[str, Any], str]] = []
+    for one in read(content).layers:
+        source = one.state.source and one.state.source.model_dump()
+        mark = {SESSION_KEY: {"path": str(content.path), "layer": one.state.id, "source": source}}
+        stored, kind = one.state.attributes, one.state.kind
+        data: Any = one.opened.data if one.opened is not None else _data(one)
+        if data is None and kind in ("labels", "image"):
+            continue
+        metadata = {**_metadata(one), **mark}
+        if kind == "labels":
+            metadata |= _companions(one, data)
+        found.append((data, {**layers.given(kind, stored), "metadata": metadata}, kind))
+    return found
+
+
+def _layer(
+    content: SessionContent, state: LayerState, edits: tuple[Edit, ...], missing: list[str]
+) -> StoredLayer:
+    arrays: dict[str, NDArray[Any]] = {}
+    name = str(state.attributes.get("name", "a layer"))
+    for array in state.arrays:
+        notes: list[str] = []
+        try:
+            arrays[array.name] = content.array(state.id, array.name, notes)
+        except InputError as error:
+            notes.append(str(error))
+        missing += (f"{name}: {note}" for note in notes)
+    layer, sentence = (None, "") if state.source is None else opened(state.source, name)
+    missing += [sentence] if sentence else []
+    return StoredLayer(state, arrays, edits, layer)
+
+
+def _shown(one: StoredLayer, missing: list[str]) -> Any:
+    """A layer out of what was stored; None if its pixels are missing."""
+    kind, stored = one.state.kind, one.state.attributes
+    if one.opened is not None:
+        one.opened.metadata.update(_metadata(one))
+        try:
+            layers.adopt(one.opened, kind, stored)
+        except Exception as error:  # whatever napari raises at what it cannot use
+            missing.append(f"{one.name} looks other than before ({error}); set it by hand.")
+        return one.opened
+    data = _data(one)
+    if data is None and kind in ("labels", "image"):
+        if one.state.source is None and not one.state.arrays:
+            missing.append(f"The pixels of {one.name} were in no file that could be noted; open it again.")
+        return None
+    try:
+        layer = layers.made(kind, data, stored, _metadata(one))
+    except Exception as error:  # as above
+        missing.append(f"{one.name} looks other than before ({error}); set it by hand.")
+        layer = layers.bare(kind, data, stored, _metadata(one))
+    if kind == "labels":
+        layer.metadata.update(_companions(one, data))
+        if CORRECTIONS_KEY in layer.metadata:
+            Corrections.of(cast(Any, layer))
+        EffortLog.of(cast(Any, layer))
+    return layer
+
+
+def _data(one: StoredLayer) -> Any:
+    if one.state.kind in ("shapes", "points"):
+        return layers.items_of(one.state.kind, one.state.attributes)
+    data = one.arrays.get("labels" if one.state.kind == "labels" else "data")
+    return np.moveaxis(data, 0, -1) if data is not None and one.state.attributes.get("rgb") else data
+
+
+def _metadata(one: StoredLayer) -> dict[str, Any]:
+    return dict(one.state.attributes.get("metadata", {}))
+
+
+def _companions(one: StoredLayer, labels: NDArray[Any]) -> dict[str, Any]:
+    """What lies beside labels in the metadata of their layer."""
+    found: dict[str, Any] = {EFFORT_KEY: EffortLog.detached(one.edits)}
+    if "predicted" in one.arrays and "flags" in one.arrays:
+        found[CORRECTIONS_KEY] = Corrections.detached(one.arrays["predicted"], one.arrays["flags"])
+    names: Sequence[str] = one.state.attributes.get(NAMES, ())
+    candidates = Candidates(labels.shape)
+    planes = list(np.ndindex(labels.shape[:-2]))
+    height, width = labels.shape[-2:]
+    for number, name in enumerate(names):
+        array = one.arrays.get(f"candidate-{number}")
+        if array is not None:
+            whole = array.reshape(len(planes), 1, height, width)
+            candidates.add(planes, (slice(0, height), slice(0, width)), whole, [name])
+    if candidates.names:
+        found[CANDIDATES_KEY] = candidates
+    return found

@@ -1,0 +1,240 @@
+"""Everything a person does in a viewer reaches the disk within two seconds, without their doing."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.viewer.images import unwrapped
+from napari_pseudolabel.viewer.recording import SESSION_KEY, Restored, Stored, Writer, read, show
+from napari_pseudolabel.widgets.common.background import Failure
+from napari_pseudolabel.widgets.common.saving import Beside, Saving, State
+from napari_pseudolabel.workspace.sessions import GoneError, SessionFile, SessionInfo, Sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari.components import ViewerModel
+
+    from napari_pseudolabel.workspace import Workspace
+
+_PATIENCE_S = 2.0
+
+
+class Autosave(QObject):
+    """Records a viewer into a session of its workspace.
+
+    There is no session before there is a Labels layer. What cannot be written stays to be written, and is
+    tried again every few seconds.
+
+    Parameters
+    ----------
+    viewer
+        Whose layers are recorded, from `start` on.
+    workspace
+        Where its session is made.
+
+    Attributes
+    ----------
+    state_changed
+        Emitted with "saved", "saving" or "problem", and a sentence.
+    offered
+        Emitted when `offer` changes.
+    resumed
+        Emitted with `viewer.recording.Restored` when a session was brought back.
+    not_resumed
+        Emitted with a sentence when `bring_back` failed.
+    """
+
+    state_changed = Signal(str, str)
+    offered = Signal()
+    resumed = Signal(object)
+    not_resumed = Signal(str)
+
+    def __init__(self, viewer: ViewerModel, workspace: Workspace) -> None:
+        super().__init__()
+        self._viewer = unwrapped(viewer)
+        self._workspace = workspace
+        self._pool: ThreadPoolExecutor | None = None
+        self._beside: Beside | None = None
+        self._saving: Saving | None = None
+        # Must not be deleted in the thread, which may hold the last reference to one that has ended.
+        self._past: dict[int, Saving] = {}
+        self._offer: SessionInfo | None = None
+
+    @property
+    def state(self) -> State:
+        """How it stands."""
+        return "saved" if self._saving is None else self._saving.state
+
+    @property
+    def sentence(self) -> str:
+        """What the state means."""
+        return "Nothing is being saved yet." if self._saving is None else self._saving.sentence
+
+    @property
+    def path(self) -> Path | None:
+        """File of the session that is recorded now; None if there is none yet."""
+        return None if self._saving is None else self._saving.writer.path
+
+    @property
+    def bytes_written(self) -> int:
+        """Size of all tiles that were written into the session so far, compressed."""
+        return 0 if self._saving is None else self._saving.writer.bytes_written
+
+    def start(self) -> None:
+        """Begin to record, unless that was done before, and look for a session that was not closed properly."""
+        if self._saving is not None:
+            return
+        sessions = self._workspace.sessions
+        self._begin(Writer(sessions, wanted=_marked(self._viewer)))
+        assert self._beside is not None
+        self._beside.run(lambda: _not_closed(sessions), self._set_offer)
+
+    def use(self, workspace: Workspace) -> None:
+        """Go on in another workspace, with everything that is in the viewer."""
+        if workspace.folder == self._workspace.folder:
+            return
+        self._workspace = workspace
+        if self._saving is not None:
+            self._end()
+            self._begin(Writer(workspace.sessions))
+
+    def resume(self, file: SessionFile, stored: Stored | None = None) -> Restored:
+        """Bring a session back, and go on recording in it.
+
+        Parameters
+        ----------
+        file
+            The session; closed together with the autosave.
+        stored
+            What `viewer.recording.read` found in it, where that was done beside the window: it takes seconds
+            for large images.
+
+        Raises
+        ------
+        InputError
+            When it cannot be read; everything is as before then.
+        """
+        stored = read(file) if stored is None else stored
+        self._end()
+        restored = show(self._viewer, stored)
+        self._begin(Writer(self._workspace.sessions, file=file), restored.ids)
+        self._set_offer(None)
+        self.resumed.emit(restored)
+        return restored
+
+    def bring_back(self, info: SessionInfo) -> None:
+        """Open a session beside the window, and `resume` it."""
+        if self._beside is None:
+            return
+        sessions = Sessions(info.path.parent)
+
+        def opened() -> tuple[SessionFile, Stored]:
+            file = sessions.open(info.id)
+            try:
+                return file, read(file)
+            except BaseException:
+                file.close(finished=False)
+                raise
+
+        self._beside.run(
+            opened,
+            lambda found: self._on_opened(*found),
+            lambda error: self.not_resumed.emit(Failure.of(error).sentence),
+        )
+
+    def offer(self) -> SessionInfo | None:
+        """The newest session that was not closed properly and that nobody has open; None if there is none."""
+        return self._offer
+
+    def decline(self) -> None:
+        """The session that is offered is not offered again; it stays in the list of sessions."""
+        info = self._offer
+        self._set_offer(None)
+        if info is not None and self._beside is not None:
+            sessions = Sessions(info.path.parent)
+            self._beside.run(lambda: sessions.open(info.id).close())
+
+    def flush(self) -> None:
+        """Begin to save what there is, without waiting for it."""
+        if self._saving is not None:
+            self._saving.flush()
+
+    def close(self, timeout: float = _PATIENCE_S) -> bool:
+        """Save the last changes and end; may be called any number of times.
+
+        Returns
+        -------
+        bool
+            Whether everything is on disk. It is written beside the window, which waits `timeout` seconds for it.
+        """
+        saving, pool = self._saving, self._pool
+        self._saving = self._pool = self._beside = None
+        if saving is None or pool is None:
+            return True
+        self._past[id(saving)] = saving
+        last = saving.finish()
+        if isinstance(_outcome(last, timeout), GoneError):
+            last = saving.finish()
+        error = _outcome(last, timeout)
+        pool.shutdown(wait=False)
+        return last.done() and error is None
+
+    def _begin(self, writer: Writer, stored: Mapping[str, str] | None = None) -> None:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, "pseudolabel-autosave")
+            self._beside = Beside(self._pool, self)
+        self._saving = Saving(self._viewer, writer, self._pool, stored)
+        self._saving.told.connect(self.state_changed)
+        self.state_changed.emit(self.state, self.sentence)
+        self._saving.flush()
+
+    def _end(self) -> None:
+        """End the recording into a session, without waiting for it."""
+        saving = self._saving
+        if saving is not None and self._beside is not None:
+            number = id(saving)
+            self._past[number] = saving
+            saving.finish()
+            self._beside.run(lambda: None, lambda _: self._forget(number))
+
+    def _forget(self, number: int) -> None:
+        self._past.pop(number, None)
+
+    def _on_opened(self, file: SessionFile, stored: Stored) -> None:
+        if self._saving is None:
+            file.close(finished=False)  # the window was closed meanwhile
+        else:
+            self.resume(file, stored)
+
+    def _set_offer(self, info: SessionInfo | None) -> None:
+        if info != self._offer:
+            self._offer = info
+            self.offered.emit()
+
+
+def _not_closed(sessions: Sessions) -> SessionInfo | None:
+    """The newest session that may hold something that nobody has seen since."""
+    try:
+        found = sessions.list()
+    except InputError:
+        return None  # whoever saves there is told
+    return next((one for one in found if not (one.clean or one.in_use or one.note) and one.layers), None)
+
+
+def _marked(viewer: ViewerModel) -> Path | None:
+    """File of the session that layers of a viewer were read from by napari itself."""
+    marks: list[Any] = [layer.metadata.get(SESSION_KEY) for layer in viewer.layers]
+    return next((Path(mark["path"]) for mark in marks if mark), None)
+
+
+def _outcome(future: Future[None], timeout: float) -> BaseException | None:
+    """The error of something that ends within `timeout` seconds."""
+    wait_for([future], timeout)
+    return future.exception() if future.done() else None

@@ -1,0 +1,1 @@
+"""The Correct dock: from pseudo labels to finished ones."""

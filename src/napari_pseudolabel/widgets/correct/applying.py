@@ -1,0 +1,160 @@
+"""Writing what tools have made: at once, or when it was computed beside the window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, Signal
+
+from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.labels.objects.values import moved
+from napari_pseudolabel.labels.tools import Change
+from napari_pseudolabel.labels.tools.change import LOCKED
+from napari_pseudolabel.viewer.corrections import Window, key_of
+from napari_pseudolabel.viewer.editing import apply
+from napari_pseudolabel.widgets.common.background import Failure
+from napari_pseudolabel.widgets.correct.desk import Desk
+from napari_pseudolabel.widgets.correct.layers import Spot
+
+MOVED_ON = "The labels changed there meanwhile, so nothing was done; press the key again."
+BUSY = "Another tool is still at work; wait for it."
+
+
+@dataclass(frozen=True, eq=False)
+class Later:
+    """A change that takes too long for the window.
+
+    Attributes
+    ----------
+    tool
+        Name of the tool.
+    spot
+        The labels and the plane.
+    window
+        Part of the plane that `make` looks at.
+    make
+        Called in a thread with a copy of the labels of the window, (h, w); gives the change, counted from the
+        corner of the window, and raises InputError where there is none.
+    """
+
+    tool: str
+    spot: Spot
+    window: Window
+    make: Callable[[NDArray[Any]], Change]
+
+    def run(self) -> Made | str:
+        """The change, cut to what changes; a sentence if there is none."""
+        values = np.array(self.spot.values[self.window])
+        try:
+            change = self.make(values)
+        except PseudolabelError as error:
+            return str(error)
+        changed = values[change.window] != change.labels
+        rows, columns = (np.flatnonzero(changed.any(axis=axis)) for axis in (1, 0))
+        if not rows.size:
+            return LOCKED
+        part = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+        cut = moved(part, change.window)
+        where = moved(cut, self.window)
+        return Made(values[cut], Change(where, change.labels[part], change.sentence))
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A change that was computed, and the labels that it was computed from; both of the window of the change."""
+
+    before: NDArray[Any]
+    change: Change
+
+
+class Applying(QObject):
+    """Writes changes, each as one undo step, and tells the person.
+
+    Attributes
+    ----------
+    changed
+        Something is being computed now, or nothing any more.
+    """
+
+    changed = Signal()
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self._later: Later | None = None
+
+    @property
+    def tool(self) -> str:
+        """Name of the tool that is being computed; empty if none is."""
+        return self._later.tool if self._later is not None else ""
+
+    def apply(self, tool: str, spot: Spot, change: Change | dict[int, Change], sentence: str = "") -> None:
+        """Write a change.
+
+        Raises
+        ------
+        InputError
+            When all that would change is confirmed, or a stroke is being painted.
+        """
+        if not apply(spot.labels, spot.plane, change, tool):
+            raise InputError(LOCKED)
+        self._desk.say(sentence or getattr(change, "sentence", "") or "Done.")
+
+    def later(self, later: Later, sentence: str) -> None:
+        """Compute a change beside the window; it is dropped if the labels change there meanwhile.
+
+        Parameters
+        ----------
+        sentence
+            What is being done, for the person.
+
+        Raises
+        ------
+        InputError
+            If something is being computed already.
+        """
+        if self._later is not None:
+            raise InputError(BUSY)
+        self._later = later
+        self._desk.view.set_hint("")
+        self._desk.view.set_busy(sentence)
+        self.changed.emit()
+        self._desk.aside.run(
+            later.run, lambda made: self._on_made(later, made), lambda f: self._on_failed(later, f)
+        )
+
+    def stop(self) -> None:
+        """The dock is closed, or other labels are corrected now."""
+        self._leave()
+
+    def _on_made(self, later: Later, made: Made | str) -> None:
+        if later is not self._later:
+            return
+        self._leave()
+        if isinstance(made, str):
+            self._desk.refuse(made)
+            return
+        spot = later.spot
+        now = np.asarray(spot.labels.data[key_of(spot.plane, made.change.window)])
+        if not np.array_equal(now, made.before):
+            self._desk.refuse(MOVED_ON)
+            return
+        try:
+            self.apply(later.tool, spot, made.change)
+        except PseudolabelError as error:
+            self._desk.refuse(str(error))
+
+    def _on_failed(self, later: Later, failure: Failure) -> None:
+        if later is self._later:
+            self._leave()
+            self._desk.failed(failure)
+
+    def _leave(self) -> None:
+        if self._later is not None:
+            self._later = None
+            self._desk.view.set_busy("")
+            self.changed.emit()

@@ -1,0 +1,301 @@
+"""What the Correct dock does; how it looks is in the view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from qtpy.QtCore import QObject
+
+from napari_pseudolabel.errors import PseudolabelError
+from napari_pseudolabel.widgets.common import shortcuts
+from napari_pseudolabel.widgets.common.background import Background, Failure
+from napari_pseudolabel.widgets.correct.applying import Applying
+from napari_pseudolabel.widgets.correct.classes import Classes
+from napari_pseudolabel.widgets.correct.confirming import ConfirmingView
+from napari_pseudolabel.widgets.correct.desk import Desk, SessionLike
+from napari_pseudolabel.widgets.correct.drawing import Drawing
+from napari_pseudolabel.widgets.correct.focus import Focus
+from napari_pseudolabel.widgets.correct.layers import NO_LABELS, LabelsPicker
+from napari_pseudolabel.widgets.correct.looking import Looking, reveal
+from napari_pseudolabel.widgets.correct.objects import ObjectsView
+from napari_pseudolabel.widgets.correct.overlay import Overlay
+from napari_pseudolabel.widgets.correct.predicting import Predicting
+from napari_pseudolabel.widgets.correct.smart_filling import NAME as SMART_FILL
+from napari_pseudolabel.widgets.correct.smart_filling import SmartFilling
+from napari_pseudolabel.widgets.correct.tool_table import TOOLS
+from napari_pseudolabel.widgets.correct.tools import Toolbox
+from napari_pseudolabel.widgets.correct.view import CorrectView, Held
+from napari_pseudolabel.widgets.train.aside import Aside
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+
+class Part(Protocol):
+    """A part of the dock that follows the labels."""
+
+    def follow(self, labels: Any) -> None:
+        """Other labels are corrected now, or none."""
+
+    def stop(self) -> None:
+        """The dock is closed; it may be opened again."""
+
+
+class CorrectController(QObject):
+    """Connects a viewer, the view of the dock, and the engine.
+
+    Parameters
+    ----------
+    viewer
+        The viewer whose labels are corrected.
+    view
+        The widgets.
+    session
+        What the docks of the viewer share.
+    background
+        Runs the jobs of this dock.
+    canvas_px
+        Says height and width of the canvas, None if unknown.
+    make_overlay
+        Makes what is drawn over the canvas; None as long as there is no canvas.
+
+    Attributes
+    ----------
+    desk
+        What the parts work with; for parts that are added, see `add`.
+    """
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        view: CorrectView,
+        *,
+        session: SessionLike,
+        background: Background,
+        canvas_px: Callable[[], tuple[int, int] | None] = lambda: None,
+        make_overlay: Callable[[], Overlay | None] = lambda: None,
+    ) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.view = view
+        self._background = background
+        self._aside = Aside()
+        self._make_overlay = make_overlay
+        self.layers = LabelsPicker(viewer, view.labels, canvas_px)
+        self.desk = Desk(
+            viewer, view, session, background, self._aside, self.layers, self._show_failure, canvas_px
+        )
+        self.classes = Classes(self.desk)
+        self.focus = Focus(self.desk)
+        self.drawing = Drawing(self.desk)
+        self.looking = Looking(self.desk)
+        self.objects = ObjectsView(self.desk)
+        self.confirming = ConfirmingView(self.desk)
+        self.applying = Applying(self.desk)
+        self.toolbox = Toolbox(self.desk, self.applying, self.focus, self.drawing, self.looking)
+        self.smart = SmartFilling(self.desk, self.applying, self.toolbox, self.drawing)
+        self.predicting = Predicting(self.desk, self.looking)
+        self._parts: list[Part] = [self.focus, self.objects, self.confirming, self.smart]
+        self._keys: list[tuple[str, Callable[[], None]]] = []
+        self._active = False
+        self._release: list[Callable[[], None]] = []
+        self._connect()
+
+    @property
+    def doing(self) -> str:
+        """What would be lost if the window were closed now; empty if nothing."""
+        return self.predicting.doing
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is being computed beside the window."""
+        return not self._aside.busy and self.objects.settled and self.confirming.settled
+
+    def add(self, part: Part, keys: Sequence[tuple[str, Callable[[], None]]] = ()) -> None:
+        """Add a part that follows the labels, such as the review queue, and its keys; before `start`."""
+        self._parts.append(part)
+        self._keys += keys
+
+    # Life.
+
+    def start(self) -> None:
+        """Look at the layers, take the keys; does nothing the second time."""
+        if self._active:
+            return
+        self._active = True
+        self._release = [shortcuts.bind(self.viewer, key, action) for key, action in self._actions()]
+        for key, held in ((shortcuts.HOLD_IMAGE, "image"), (shortcuts.HOLD_TRANSLATION, "translation")):
+            self._release.append(
+                shortcuts.bind_held(
+                    self.viewer,
+                    key,
+                    lambda held=held: self._hold(held, True),  # type: ignore[misc]
+                    lambda held=held: self._hold(held, False),  # type: ignore[misc]
+                )
+            )
+        self._background.start()
+        self.layers.fill(self.viewer.layers.selection.active)
+        self._on_labels()
+
+    def place(self) -> None:
+        """The dock is in a window now, so that there is a canvas to draw over."""
+        if self._active and self.desk.overlay is None:
+            self.desk.overlay = self._make_overlay()
+            self.focus.draw()
+
+    def shutdown(self, timeout: float = 10.0) -> bool:
+        """Stop all work and end all threads; may be called any number of times.
+
+        Returns
+        -------
+        bool
+            True once no thread is left.
+        """
+        try:
+            if self._active:
+                self._active = False
+                self._leave()
+        finally:  # also where the widgets are gone already
+            self._aside.shutdown()
+            ended = self._background.shutdown(timeout)
+        return ended
+
+    def _leave(self) -> None:
+        """Give back what was taken from the viewer."""
+        release, self._release = self._release, []
+        for one in release:
+            one()
+        self.drawing.stop()
+        self.applying.stop()
+        self.looking.stop()
+        self.predicting.stop()
+        self.classes.follow(None)
+        for part in self._parts:
+            part.stop()
+        overlay, self.desk.overlay = self.desk.overlay, None
+        if overlay is not None:
+            overlay.end()
+
+    def _connect(self) -> None:
+        view = self.view
+        view.tools.pressed.connect(self.use)
+        view.mode_toggled.connect(self._on_mode)
+        view.held.connect(self._hold)
+        view.candidate_pressed.connect(lambda: self._try(self.looking.next))
+        view.focus_pressed.connect(self._toggle_focus)
+        view.confirm_pressed.connect(self.confirming.confirm)
+        view.take_back_pressed.connect(self.confirming.take_back)
+        view.cancel_pressed.connect(self.predicting.cancel)
+        view.again.pressed.connect(lambda: self.predicting.run("predict_again"))
+        view.again_fold.opened.connect(self.predicting.find_models)
+        self.layers.changed.connect(self._on_labels)
+        self.drawing.changed.connect(self._on_under_way)
+        self.applying.changed.connect(self._on_under_way)
+        self.looking.changed.connect(self._on_mode)
+        self.predicting.changed.connect(self._on_predicting)
+        layers = self.viewer.layers.events
+        for event in (layers.inserted, layers.removed, layers.reordered):
+            event.connect(self._on_layers)
+        self.viewer.layers.selection.events.active.connect(self._on_active)
+        self.viewer.dims.events.current_step.connect(self._on_plane)
+        self.viewer.dims.events.ndisplay.connect(self._on_plane)
+
+    def _actions(self) -> list[tuple[str, Callable[[], None]]]:
+        """Every key of the dock and what it does."""
+        tools = [(tool.key, lambda name=tool.name: self.use(name)) for tool in TOOLS]
+        return [
+            *tools,
+            *self.classes.actions(),
+            (shortcuts.OBJECTS, self._toggle_mode),
+            (shortcuts.FOCUS, self._toggle_focus),
+            (shortcuts.NEXT_CANDIDATE, lambda: self._try(self.looking.next)),
+            (shortcuts.CONFIRM, self.confirming.confirm),
+            (shortcuts.UNCONFIRM, self.confirming.take_back),
+            *self._keys,
+        ]
+
+    # What the person does.
+
+    def use(self, tool: str) -> None:
+        """Use a tool by its name."""
+        if tool == SMART_FILL:
+            self.smart.run()
+        elif self.predicting.knows(tool):
+            self.predicting.run(tool)
+        else:
+            self.toolbox.run(tool)
+        # A click on a button must not leave it pressed where the tool could not begin.
+        self._on_under_way()
+
+    def _toggle_mode(self) -> None:
+        self.view.set_mode("classes" if self.view.mode == "objects" else "objects")
+
+    def _toggle_focus(self) -> None:
+        self._try(self.focus.toggle)
+        # The button shows whether there is a focus, which a click alone does not tell.
+        self.view.set_focus(self.focus.held is not None)
+
+    def _hold(self, held: Held, on: bool) -> None:
+        if on:
+            self._try(lambda: self.looking.hold(held))
+        else:
+            self.looking.release()
+
+    def _try(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except PseudolabelError as error:
+            self.desk.refuse(str(error))
+
+    # What the viewer tells.
+
+    def _on_layers(self, event: Any = None) -> None:
+        if self._active:  # else the dock is closed, and its widgets may be gone
+            self.layers.fill()
+
+    def _on_active(self, event: Any = None) -> None:
+        active = self.viewer.layers.selection.active
+        if self._active and active is not None:
+            self.layers.fill(active)
+
+    def _on_labels(self) -> None:
+        if not self._active:
+            return
+        labels = self.layers.labels
+        self.drawing.stop()
+        self.applying.stop()
+        self.looking.end()
+        if labels is not None:
+            reveal(labels)
+        self.classes.follow(labels)
+        for part in self._parts:
+            part.follow(labels)
+        self.view.set_status("")
+        self.view.set_hint(NO_LABELS if labels is None else "")
+        self.view.set_editable(labels is not None)
+
+    def _on_plane(self, event: Any = None) -> None:
+        if self._active:
+            self.looking.refresh()
+            self.focus.draw()
+            self.objects.refresh()
+
+    def _on_mode(self, mode: str = "") -> None:
+        # Objects would lie over the candidate.
+        self.objects.set_on(self._active and self.view.mode == "objects" and self.looking.shown is None)
+        self.focus.draw()
+
+    def _on_under_way(self, tool: str = "") -> None:
+        under_way = {self.drawing.tool, self.applying.tool}
+        for name in ("split", SMART_FILL, "remove_small"):
+            self.view.tools.set_under_way(name, name in under_way)
+
+    def _on_predicting(self) -> None:
+        for name in ("predict_again", "source_only"):
+            self.view.tools.buttons[name].setEnabled(not self.predicting.busy)
+        self.view.again.button.setEnabled(not self.predicting.busy)
+
+    def _show_failure(self, failure: Failure) -> None:
+        if self._active:
+            self.view.error.show_error(failure.sentence, failure.details)

@@ -1,0 +1,96 @@
+"""What every part of the dock works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.labels.objects import Scheme, scheme_for
+from napari_pseudolabel.viewer.records import classes_of
+from napari_pseudolabel.widgets.common.background import Background, Failure
+from napari_pseudolabel.widgets.correct.layers import LabelsPicker
+from napari_pseudolabel.widgets.correct.overlay import Overlay
+from napari_pseudolabel.widgets.correct.view import CorrectView
+from napari_pseudolabel.widgets.train.aside import Aside
+
+NOT_SHOWN = "A candidate was shown, not the labels. Here they are again; press once more."
+
+
+class SessionLike(Protocol):
+    """What the dock needs of the session of its viewer."""
+
+    @property
+    def workspace(self) -> Any: ...
+
+
+@dataclass(eq=False)
+class Desk:
+    """What every part of the dock works with.
+
+    Attributes
+    ----------
+    aside
+        A thread for what is too long for the window and touches files or small parts.
+    failed
+        Shows an error to the person.
+    canvas_px
+        Says height and width of the canvas, None if unknown.
+    overlay
+        What is drawn over the canvas; None as long as the dock is not in a window.
+    end_candidate
+        Shows the labels instead of a candidate; False if they are shown already.
+    """
+
+    viewer: Any
+    view: CorrectView
+    session: SessionLike
+    background: Background
+    aside: Aside
+    layers: LabelsPicker
+    failed: Callable[[Failure], None]
+    canvas_px: Callable[[], tuple[int, int] | None]
+    overlay: Overlay | None = None
+    end_candidate: Callable[[], bool] = lambda: False
+
+    def require_labels(self) -> None:
+        """Nobody shall change or confirm labels while looking at something else.
+
+        Raises
+        ------
+        InputError
+            If a candidate is shown; the labels are shown again then.
+        """
+        if self.end_candidate():
+            raise InputError(NOT_SHOWN)
+
+    def say(self, sentence: str) -> None:
+        """Tell what happened, in the dock and on the canvas."""
+        self.view.set_hint("")
+        self.view.set_status(sentence)
+        if self.overlay is not None:
+            self.overlay.say(sentence)
+
+    def refuse(self, sentence: str) -> None:
+        """Tell what cannot be done and why, in the dock and on the canvas."""
+        self.view.set_status("")
+        self.view.set_hint(sentence)
+        if self.overlay is not None:
+            self.overlay.say(sentence, warns=True)
+
+    @property
+    def scheme(self) -> Scheme:
+        """How the classes of the labels make objects: one of every component where classes are looked at."""
+        labels = self.layers.labels
+        if labels is None or self.view.mode == "classes":
+            return Scheme()
+        return scheme_for(classes_of(labels))
+
+    @property
+    def nesting(self) -> Scheme:
+        """Which classes lie inside of others, as far as tools on single classes must know."""
+        labels = self.layers.labels
+        if labels is None or self.view.mode == "objects":
+            return Scheme()
+        return scheme_for(classes_of(labels))

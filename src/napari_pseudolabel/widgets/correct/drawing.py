@@ -1,0 +1,148 @@
+"""A line that the person drags on the canvas for a tool, seen while it is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_pseudolabel.errors import PseudolabelError
+from napari_pseudolabel.widgets.correct.desk import Desk
+from napari_pseudolabel.widgets.correct.overlay import Mark
+
+Path = list[tuple[float, float]]
+"""Corners of a line: row and column in pixels of the labels."""
+
+_ESCAPE = "Escape"
+_LEFT = 1
+_NO_MODE = "pan_zoom"
+
+
+class Drawing(QObject):
+    """Waits for one drag on the labels; meanwhile the canvas neither paints nor moves.
+
+    Attributes
+    ----------
+    changed
+        With the name of the tool that waits for a line; empty if none does any more.
+    """
+
+    changed = Signal(str)
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self._tool = ""
+        self._labels: Any = None
+        self._mode = ""
+        self._done: Callable[[Path], None] = lambda path: None
+        self._escape_before: Any = None
+
+    @property
+    def tool(self) -> str:
+        """Which tool waits for a line; empty if none."""
+        return self._tool
+
+    def begin(self, tool: str, sentence: str, done: Callable[[Path], None]) -> None:
+        """Wait for a line, and hand it to `done`; the same tool once more gives it up.
+
+        Parameters
+        ----------
+        sentence
+            Tells the person what to draw.
+
+        Raises
+        ------
+        InputError
+            When there are no labels on the canvas.
+        """
+        again = tool == self._tool
+        self.cancel()
+        if again:
+            return
+        self._desk.layers.plane()
+        labels = self._desk.layers.require()
+        self._labels, self._done, self._tool = labels, done, tool
+        # Only the active layer hears of the mouse.
+        self._desk.viewer.layers.selection.active = labels
+        self._mode = str(labels.mode)
+        labels.mode = _NO_MODE
+        labels.mouse_pan = False
+        labels.cursor = "cross"
+        labels.mouse_drag_callbacks.append(self._drag)
+        # Keys of the active layer come before those of the viewer; napari's own polygon has this one there.
+        self._escape_before = labels.bind_key(_ESCAPE, lambda _: self.cancel(), overwrite=True)
+        labels.events.mode.connect(self._on_mode)
+        self._desk.viewer.layers.selection.events.active.connect(self._on_active)
+        self.changed.emit(tool)
+        self._desk.say(sentence)
+
+    def cancel(self) -> None:
+        """Wait no more."""
+        if self._tool:
+            self._leave()
+            self._desk.say("Nothing was drawn.")
+
+    def stop(self) -> None:
+        """The dock is closed."""
+        if self._tool:
+            self._leave()
+
+    def _leave(self, *, restore: bool = True) -> None:
+        """Give mouse and keys back."""
+        labels, self._labels, self._tool = self._labels, None, ""
+        self._desk.viewer.layers.selection.events.active.disconnect(self._on_active)
+        labels.events.mode.disconnect(self._on_mode)
+        if self._drag in labels.mouse_drag_callbacks:
+            labels.mouse_drag_callbacks.remove(self._drag)
+        labels.bind_key(_ESCAPE, self._escape_before, overwrite=True)
+        if restore and self._mode == _NO_MODE:
+            labels.mouse_pan = True
+            labels.cursor = "standard"
+        elif restore:
+            labels.mode = self._mode
+        if self._desk.overlay is not None:
+            self._desk.overlay.mark("line", None)
+        self.changed.emit("")
+
+    def _drag(self, layer: Any, event: Any) -> Iterator[None]:
+        if event.button != _LEFT:
+            return
+        done = self._done
+        path, seen = [self._place(event.position)], [self._seen(event.position)]
+        yield
+        while event.type == "mouse_move" and self._tool and done is self._done:
+            path.append(self._place(event.position))
+            seen.append(self._seen(event.position))
+            if self._desk.overlay is not None:
+                self._desk.overlay.mark("line", Mark((tuple(seen),)))
+            yield
+        if not self._tool or done is not self._done:
+            return  # given up with the button down
+        # Moves are thinned out on their way here, so the last one may lie behind the place of the release.
+        path.append(self._place(event.position))
+        self._leave()
+        try:
+            done(path)
+        except PseudolabelError as error:
+            self._desk.refuse(str(error))
+
+    def _place(self, position: Any) -> tuple[float, float]:
+        row, column = self._labels.world_to_data(position)[-2:]
+        return float(row), float(column)
+
+    def _seen(self, position: Any) -> tuple[float, float]:
+        y, x = (position[axis] for axis in self._desk.viewer.dims.displayed)
+        return float(y), float(x)
+
+    def _on_mode(self, event: Any = None) -> None:
+        self._leave(restore=False)  # the person has chosen another mode
+
+    def _on_active(self, event: Any = None) -> None:
+        # A new layer of ours is the active one for a moment, until the selection is as it was.
+        QTimer.singleShot(0, self._check_active)
+
+    def _check_active(self) -> None:
+        if self._tool and self._desk.viewer.layers.selection.active != self._labels:
+            self._leave()

@@ -1,0 +1,205 @@
+"""The object that tools work on: the one in focus, else the one under the cursor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QObject, QTimer, Signal
+from scipy import ndimage as ndi
+from skimage.measure import find_contours
+
+from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.labels.objects import Target, object_at
+from napari_pseudolabel.viewer.corrections import Index
+from napari_pseudolabel.widgets.correct.desk import Desk
+from napari_pseudolabel.widgets.correct.layers import Spot
+from napari_pseudolabel.widgets.correct.overlay import Mark
+
+_PAUSE_MS = 60
+NO_OBJECT = "There is no object under the cursor; move it over one."
+
+
+@dataclass(frozen=True, eq=False)
+class Aim:
+    """What a tool works on.
+
+    Attributes
+    ----------
+    target
+        The object; None where there is none.
+    focused
+        Whether it is in focus, not only under the cursor.
+    """
+
+    spot: Spot
+    target: Target | None
+    focused: bool = False
+
+
+class Focus(QObject):
+    """Holds on to one object of one plane by a pixel deep inside of it, and draws its outline.
+
+    Attributes
+    ----------
+    changed
+        Another object is in focus, or none.
+    """
+
+    changed = Signal()
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self._held: Spot | None = None
+        self._followed: Any = None
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(_PAUSE_MS)
+        self._pause.timeout.connect(self.draw)
+
+    # What is in focus.
+
+    @property
+    def held(self) -> Spot | None:
+        """A pixel of the object in focus, None if there is none."""
+        return self._held
+
+    def put(self, plane: Index, at: tuple[int, int]) -> Target | None:
+        """Focus the object of the labels at a pixel; None if there is none, which leaves nothing in focus."""
+        labels = self._desk.layers.labels
+        spot = None if labels is None else Spot(labels, plane, at)
+        target = None if spot is None else self.target_at(spot)
+        self._hold(None if spot is None or target is None else Spot(labels, plane, _deep_inside(target)))
+        return target
+
+    def clear(self) -> None:
+        """Tools work on what is under the cursor again."""
+        self._hold(None)
+
+    def toggle(self) -> None:
+        """Focus the object under the cursor; if it is in focus already, or there is none, nothing is.
+
+        Raises
+        ------
+        InputError
+            When nothing is in focus, and nothing under the cursor.
+        """
+        held = self._held
+        try:
+            spot = self._desk.layers.spot()
+            target = self.target_at(spot)
+        except InputError:
+            if held is None:
+                raise
+            target = None
+        if target is None:
+            if held is None:
+                raise InputError(NO_OBJECT)
+            self.clear()
+            self._desk.say("No object is in focus; tools work on what is under the cursor.")
+        elif held is not None and held.plane == spot.plane and target.holds(held.at):
+            self.clear()
+            self._desk.say("No object is in focus; tools work on what is under the cursor.")
+        else:
+            self._hold(Spot(spot.labels, spot.plane, _deep_inside(target)))
+            self._desk.say("Tools work on this object now, wherever the cursor is.")
+
+    # What a tool works on.
+
+    def aim(self) -> Aim:
+        """The object in focus, if it is on the plane that is shown, else the one under the cursor.
+
+        Raises
+        ------
+        InputError
+            When nothing is in focus and the cursor is not over the labels.
+        """
+        held = self._held
+        if held is not None and held.plane == self._desk.layers.plane():
+            target = self.target_at(held)
+            if target is not None:
+                return Aim(held, target, focused=True)
+            self.clear()
+        return self.pointed()
+
+    def pointed(self) -> Aim:
+        """The object under the cursor.
+
+        Raises
+        ------
+        InputError
+            When the cursor is not over the labels.
+        """
+        spot = self._desk.layers.spot()
+        return Aim(spot, self.target_at(spot))
+
+    def target_at(self, spot: Spot) -> Target | None:
+        """The object at a pixel, as the person looks at the labels: of a class, or the whole of it."""
+        return object_at(spot.values, spot.at, self._desk.scheme)
+
+    # How it is shown.
+
+    def follow(self, labels: Any) -> None:
+        """Other labels are corrected now."""
+        if self._followed is not None:
+            self._followed.events.set_data.disconnect(self._on_changed)
+            self._followed.events.paint.disconnect(self._on_changed)
+        self._followed = labels
+        if labels is not None:
+            labels.events.set_data.connect(self._on_changed)
+            labels.events.paint.connect(self._on_changed)
+        self.clear()
+
+    def draw(self) -> None:
+        """Draw the outline of the object as it is now."""
+        overlay, held = self._desk.overlay, self._held
+        mark = None
+        if held is not None and held.labels is self._desk.layers.labels:
+            try:
+                shown = held.plane == self._desk.layers.plane()
+            except PseudolabelError:
+                shown = False
+            target = self.target_at(held) if shown else None
+            if target is not None:
+                mark = Mark(tuple(outline(held.labels, held.plane, target)))
+        if overlay is not None:
+            overlay.mark("focus", mark)
+
+    def stop(self) -> None:
+        """The dock is closed."""
+        self._pause.stop()
+        self.follow(None)
+
+    def _hold(self, spot: Spot | None) -> None:
+        self._held = spot
+        self._desk.view.set_focus(spot is not None)
+        self.draw()
+        self.changed.emit()
+
+    def _on_changed(self, event: Any = None) -> None:
+        if self._held is not None:
+            self._pause.start()
+
+
+def outline(labels: Any, plane: Index, target: Target) -> list[list[tuple[float, float]]]:
+    """The borders of an object in world coordinates of the two displayed axes."""
+    # Layers lie in the world by an affine map, so three places tell where all others are.
+    origin, down, right = (
+        np.asarray(labels.data_to_world((*plane, *place)), float)[-2:] for place in ((0, 0), (1, 0), (0, 1))
+    )
+    steps = np.stack((down - origin, right - origin))
+    corner = np.array([part.start - 1 for part in target.window])
+    lines = []
+    for contour in find_contours(np.pad(target.mask, 1).astype(np.float32), 0.5):
+        world = origin + (contour + corner) @ steps
+        lines.append([(float(y), float(x)) for y, x in world])
+    return lines
+
+
+def _deep_inside(target: Target) -> tuple[int, int]:
+    """The pixel of an object that is farthest from its border, so that it stays inside while it changes."""
+    depth = ndi.distance_transform_edt(np.pad(target.mask, 1))[1:-1, 1:-1]
+    row, column = np.unravel_index(int(depth.argmax()), depth.shape)
+    return int(row) + target.window[0].start, int(column) + target.window[1].start

@@ -1,0 +1,238 @@
+"""Which labels are corrected, the image behind them, and where the person points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image as ImageLayer
+from napari.layers import Labels
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QComboBox
+
+from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.viewer import (
+    current_plane,
+    find,
+    image_of,
+    is_ours,
+    placement_of,
+    possible_channel_axis,
+    source_of,
+    visible_region,
+)
+from napari_pseudolabel.viewer.corrections import Index, Window
+from napari_pseudolabel.viewer.images import unwrapped
+from napari_pseudolabel.viewer.records import is_helper
+from napari_pseudolabel.viewer.streaming import window_of
+from napari_pseudolabel.widgets.common.parts import fill
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+NO_LABELS = "There are no labels to correct: make some in the Pseudo-label dock, or add a Labels layer."
+NOT_2D = "The view is 3D; go back to 2D to correct labels."
+ROLLED = "The canvas shows other axes than Y and X; roll the axes back to correct labels."
+OUTSIDE = "Move the cursor over the image first."
+_AXES = "TZYX"
+
+
+@dataclass(frozen=True, eq=False)
+class Spot:
+    """A pixel of labels.
+
+    Attributes
+    ----------
+    plane
+        Index over the axes before Y and X.
+    at
+        Row and column.
+    """
+
+    labels: Any
+    plane: Index
+    at: tuple[int, int]
+
+    @property
+    def values(self) -> np.ndarray:
+        """(H, W) labels of the plane, as they are now; not a copy."""
+        return np.asarray(self.labels.data[self.plane])
+
+
+class LabelsPicker(QObject):
+    """Keeps the list of Labels layers in the dock.
+
+    Attributes
+    ----------
+    changed
+        Another layer is corrected now, or none.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        box: QComboBox,
+        canvas_px: Callable[[], tuple[int, int] | None],
+    ) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._box = box
+        self._canvas_px = canvas_px
+        self._chosen: str | None = None
+        box.currentIndexChanged.connect(lambda _: self._tell())
+
+    # Which layers.
+
+    def fill(self, active: Any = None) -> None:
+        """Offer what is open.
+
+        Parameters
+        ----------
+        active
+            A layer that the person has just made the active one: it is chosen, or the labels of it.
+        """
+        offered = [layer for layer in self._viewer.layers if offers(layer)]
+        ours = find(self._viewer, active, "labels") if isinstance(active, ImageLayer) else None
+        made = [layer for layer in offered if is_ours(layer)]
+        wishes = (active, ours, self.labels, *reversed(made), *reversed(offered))
+        chosen = next((one for one in wishes if one is not None and one in offered), None)
+        fill(self._box, [(_uid(layer), layer.name) for layer in offered], _uid(chosen))
+        self._box.setEnabled(len(offered) > 0)
+        self._tell()
+
+    @property
+    def labels(self) -> Labels | None:
+        """The layer that is corrected, None if there is none."""
+        wanted = self._box.currentData()
+        return next((unwrapped(one) for one in self._viewer.layers if _uid(one) == wanted), None)
+
+    @property
+    def source(self) -> ImageLayer | None:
+        """The image layer behind the labels; the topmost that fits where nothing says more."""
+        labels = self.labels
+        if labels is None:
+            return None
+        found = source_of(self._viewer, labels)
+        fitting = [layer for layer in self._viewer.layers if _fits(layer, labels)]
+        return found or next(reversed(fitting), None)
+
+    @property
+    def image(self) -> Image | None:
+        """The image behind the labels, with the shape that they have."""
+        source, labels = self.source, self.labels
+        return _fitting(source, labels) if source is not None and labels is not None else None
+
+    # Where in them.
+
+    def require(self) -> Labels:
+        """The layer that is corrected.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        labels = self.labels
+        if labels is None:
+            raise InputError(NO_LABELS)
+        return labels
+
+    def plane(self) -> Index:
+        """The plane on the screen, as index over the axes before Y and X.
+
+        Raises
+        ------
+        InputError
+            If there are no labels, or the canvas does not show planes of them.
+        """
+        labels = self.require()
+        if self._viewer.dims.ndisplay != 2:
+            raise InputError(NOT_2D)
+        offset = self._viewer.dims.ndim - labels.ndim
+        if [axis - offset for axis in self._viewer.dims.displayed] != [labels.ndim - 2, labels.ndim - 1]:
+            raise InputError(ROLLED)
+        return current_plane(self._viewer, labels, _as_image(labels))
+
+    def spot(self, position: Any = None) -> Spot:
+        """The pixel under the cursor.
+
+        Parameters
+        ----------
+        position
+            World position instead of that of the cursor.
+
+        Raises
+        ------
+        InputError
+            As for `plane`; or if it is not over the labels.
+        """
+        plane, labels = self.plane(), self.require()
+        at = self.place(self._viewer.cursor.position if position is None else position)
+        row, column = (int(np.round(one)) for one in at)
+        height, width = labels.data.shape[-2:]
+        if not (0 <= row < height and 0 <= column < width):
+            raise InputError(OUTSIDE)
+        return Spot(labels, plane, (row, column))
+
+    def place(self, position: Any) -> tuple[float, float]:
+        """Row and column of a world position, in pixels of the labels."""
+        row, column = self.require().world_to_data(position)[-2:]
+        return float(row), float(column)
+
+    def window(self) -> Window:
+        """What the canvas shows of the plane.
+
+        Raises
+        ------
+        InputError
+            As for `plane`; or if the labels are out of view.
+        """
+        self.plane()
+        labels = self.require()
+        return window_of(visible_region(self._viewer, labels, _as_image(labels), self._canvas_px()))
+
+    def _tell(self) -> None:
+        uid = self._box.currentData()
+        if uid != self._chosen:
+            self._chosen = uid
+            self.changed.emit()
+
+
+def offers(layer: Any) -> bool:
+    """Whether labels of a layer can be corrected: held in memory, not a preview or another view of labels."""
+    return (
+        isinstance(layer, Labels)
+        and isinstance(layer.data, np.ndarray)
+        and layer.ndim <= len(_AXES)
+        and not is_helper(layer)
+    )
+
+
+def _as_image(labels: Labels) -> Image:
+    """Labels as what the functions for regions know."""
+    return Image(labels.data, _AXES[-labels.ndim :], placement_of(labels), labels.name, None)
+
+
+def _fits(layer: Any, labels: Labels) -> bool:
+    return isinstance(layer, ImageLayer) and not is_ours(layer) and _fitting(layer, labels) is not None
+
+
+def _fitting(layer: ImageLayer, labels: Labels) -> Image | None:
+    """A layer as an image of the shape of labels, None if it is none."""
+    for axis in dict.fromkeys((None, possible_channel_axis(layer))):
+        try:
+            image = image_of(layer, axis)
+        except PseudolabelError:
+            continue
+        if image.shape == labels.data.shape:
+            return image
+    return None
+
+
+def _uid(layer: Any) -> str | None:
+    return None if layer is None else str(layer.unique_id)

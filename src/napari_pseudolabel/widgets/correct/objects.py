@@ -1,0 +1,243 @@
+"""The view of objects: made beside the window from the middle of the view outward, and kept up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_pseudolabel.errors import PseudolabelError
+from napari_pseudolabel.labels.objects import Scheme
+from napari_pseudolabel.labels.objects.values import around
+from napari_pseudolabel.viewer import Corrections, find
+from napari_pseudolabel.viewer.corrections import Index, Window
+from napari_pseudolabel.viewer.history import History, change_of
+from napari_pseudolabel.viewer.objects import Objects, objects_layer, redraw
+from napari_pseudolabel.widgets.common.background import Failure
+from napari_pseudolabel.widgets.correct.desk import Desk
+from napari_pseudolabel.widgets.train.aside import Aside
+
+_PAUSE_MS = 60
+# Looked at in one go. Telling larger parts apart would hold up the window: Python runs one thread at a time.
+_BLOCK_PX = 256
+
+
+@dataclass(eq=False)
+class _Shown:
+    """What is known about the objects of the plane that is shown.
+
+    Attributes
+    ----------
+    todo
+        Parts that nobody has looked at.
+    dirty
+        Parts whose labels have changed since; they come first.
+    """
+
+    labels: Any
+    plane: Index
+    scheme: Scheme
+    objects: Objects
+    todo: list[Window]
+    dirty: list[Window] = field(default_factory=list)
+
+
+class ObjectsView(QObject):
+    """A layer that shows each object of the plane on the screen in a colour of its own."""
+
+    _known = Signal(object, object)
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        # Of its own, so that nobody waits for it.
+        self._aside = Aside()
+        self._on = False
+        self._labels: Any = None
+        self._history: History | None = None
+        self._shown: _Shown | None = None
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(_PAUSE_MS)
+        self._pause.timeout.connect(self._look)
+        self._known.connect(self._on_window)
+
+    @property
+    def settled(self) -> bool:
+        """Whether what is shown is up to date."""
+        return not (self._aside.busy or self._pause.isActive())
+
+    def set_on(self, on: bool) -> None:
+        """Show the objects, or the classes only."""
+        self._on = on
+        if on:
+            self.refresh()
+        else:
+            self._pause.stop()
+            self._set_visible(False)
+            self._desk.view.set_busy("")
+
+    def follow(self, labels: Any) -> None:
+        """Other labels are corrected now."""
+        if self._labels is not None:
+            self._set_visible(False)
+            self._labels.events.paint.disconnect(self._on_paint)
+            self._labels.events.set_data.disconnect(self._on_set_data)
+            self._labels.events.colormap.disconnect(self._on_classes)
+            listeners = Corrections.of(self._labels).listeners
+            if self._on_known in listeners:
+                listeners.remove(self._on_known)
+        self._labels = labels
+        self._history = self._shown = None
+        if labels is not None:
+            self._history = History(labels)
+            labels.events.paint.connect(self._on_paint)
+            labels.events.set_data.connect(self._on_set_data)
+            labels.events.colormap.connect(self._on_classes)
+            Corrections.of(labels).listeners.append(self._on_known)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Another plane may be shown, or the classes mean something else."""
+        if self._on and self._labels is not None:
+            self._pause.start()
+
+    def stop(self) -> None:
+        """The dock is closed."""
+        self._on = False
+        self.follow(None)
+        self._pause.stop()
+        self._aside.shutdown()
+
+    # Looking.
+
+    def _look(self) -> None:
+        """Let the thread look at the next part."""
+        if not self._on or self._labels is None or self._aside.busy:
+            return
+        try:
+            plane = self._desk.layers.plane()
+            shown = self._shown_at(plane)
+        except PseudolabelError as error:
+            self._desk.refuse(str(error))
+            return
+        self._set_visible(True)
+        window = self._next(shown)
+        if window is None:
+            self._desk.view.set_busy("")
+            return
+        if len(shown.todo) > 1:
+            self._desk.view.set_busy(f"Telling objects apart, {len(shown.todo)} parts to go")
+        values = np.asarray(shown.labels.data[plane])
+        self._aside.run(
+            lambda: shown.objects.look(values, window, shown.scheme),
+            lambda changed: self._on_looked(shown, changed),
+            self._on_failed,
+        )
+
+    def _shown_at(self, plane: Index) -> _Shown:
+        """What is known about a plane; begun anew if another one was shown."""
+        shown, scheme = self._shown, self._desk.scheme
+        if shown is None or shown.plane != plane or shown.scheme != scheme or self._layer() is None:
+            layer = objects_layer(self._desk.viewer, self._labels)
+            numbers = layer.data[plane]
+            numbers[...] = 0
+            layer.refresh(extent=False)
+            todo = list(_blocks(numbers.shape))
+            shown = self._shown = _Shown(self._labels, plane, scheme, Objects(numbers), todo)
+        return shown
+
+    def _next(self, shown: _Shown) -> Window | None:
+        """What has changed, else the part that is nearest to the middle of the view."""
+        if shown.dirty:
+            dirty, shown.dirty = shown.dirty, []
+            joined = dirty[0]
+            for other in dirty[1:]:
+                joined = around(joined, other)
+            return joined
+        if not shown.todo:
+            return None
+        try:
+            view = self._desk.layers.window()
+        except PseudolabelError:
+            view = shown.todo[0]  # out of view: any part is as good as another
+        middle = [(part.start + part.stop) / 2 for part in view]
+        shown.todo.sort(key=lambda one: -_distance(one, middle))
+        return shown.todo.pop()
+
+    def _on_looked(self, shown: _Shown, changed: Window) -> None:
+        if shown is self._shown:
+            layer = self._layer()
+            if layer is not None and self._on:
+                redraw(layer, shown.plane, changed)
+        self._look()
+
+    def _on_failed(self, failure: Failure) -> None:
+        self._shown = None
+        self._desk.view.set_busy("")
+        self._desk.failed(failure)
+
+    # What has changed.
+
+    def _on_paint(self, event: Any) -> None:
+        if self._history is not None:
+            self._history.painted(event.value)
+        self._changed(event.value)
+
+    def _on_set_data(self, event: Any = None) -> None:
+        """Undo and redo are only told from the history."""
+        if self._history is not None:
+            for replay in self._history.news():
+                self._changed(replay.atoms)
+
+    def _on_classes(self, event: Any = None) -> None:
+        """Another name may make another object of a class."""
+        self.refresh()
+
+    def _on_known(self, plane: Index, window: Window) -> None:
+        self._known.emit(plane, window)  # from whatever thread
+
+    def _on_window(self, plane: Index, window: Window) -> None:
+        if self._shown is not None and plane == self._shown.plane:
+            self._shown.dirty.append(window)
+            self.refresh()
+
+    def _changed(self, atoms: Iterable[Any]) -> None:
+        shown = self._shown
+        if shown is None:
+            return
+        for change in map(change_of, atoms):
+            if change is None:
+                self._shown = None
+                break
+            *leading, rows, columns = change.box(shown.labels.data.shape)
+            inside = all(part.start <= at < part.stop for part, at in zip(leading, shown.plane, strict=True))
+            if inside and rows.start < rows.stop and columns.start < columns.stop:
+                shown.dirty.append((rows, columns))
+        self.refresh()
+
+    # The layer.
+
+    def _set_visible(self, on: bool) -> None:
+        layer = self._layer()
+        if layer is not None and layer.visible != on:
+            layer.visible = on
+
+    def _layer(self) -> Any:
+        if self._labels is None:
+            return None
+        return find(self._desk.viewer, self._labels, "objects", self._labels.data.shape)
+
+
+def _blocks(shape: tuple[int, ...]) -> Iterable[Window]:
+    """The parts of a plane."""
+    for y in range(0, shape[0], _BLOCK_PX):
+        for x in range(0, shape[1], _BLOCK_PX):
+            yield slice(y, min(y + _BLOCK_PX, shape[0])), slice(x, min(x + _BLOCK_PX, shape[1]))
+
+
+def _distance(window: Window, middle: list[float]) -> float:
+    return max(abs((part.start + part.stop) / 2 - at) for part, at in zip(window, middle, strict=True))

@@ -1,0 +1,157 @@
+"""What is drawn over the canvas without a layer: lines under way, the object in focus, a word to the person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QEvent, QObject, QPointF, QRectF, Qt, QTimer
+from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
+from qtpy.QtWidgets import QWidget
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+_TOAST_MS = 2600
+_LINE = QColor("#f0e442")
+_FOCUS = QColor("#ffffff")
+_SHADOW = QColor(0, 0, 0, 160)
+_PLATE = QColor(20, 20, 24, 215)
+_WARNING = QColor("#ffbe50")
+
+World = Sequence[tuple[float, float]]
+"""Corners of a line: world coordinates of the two displayed axes."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A line over the canvas.
+
+    Attributes
+    ----------
+    lines
+        In world coordinates; they stay with the image when the camera moves.
+    dashed
+        For what is only pointed at.
+    """
+
+    lines: tuple[World, ...]
+    dashed: bool = False
+
+
+class Overlay(QWidget):
+    """A transparent sheet on the canvas of a viewer; the mouse goes through it.
+
+    A layer for the same would take napari a quarter of a second to add and again to remove.
+
+    Parameters
+    ----------
+    viewer
+        Whose camera the marks follow.
+    canvas
+        The widget that is drawn upon.
+    """
+
+    def __init__(self, viewer: ViewerModel, canvas: QWidget) -> None:
+        super().__init__(canvas)
+        self._viewer = viewer
+        self._marks: dict[str, Mark] = {}
+        self._toast, self._warns = "", False
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_TOAST_MS)
+        self._timer.timeout.connect(lambda: self.say(""))
+        canvas.installEventFilter(self)
+        viewer.camera.events.connect(self._on_camera)
+        self.setGeometry(canvas.rect())
+        self.show()
+
+    @property
+    def marks(self) -> dict[str, Mark]:
+        """What is drawn."""
+        return dict(self._marks)
+
+    @property
+    def toast(self) -> str:
+        """What is said."""
+        return self._toast
+
+    def mark(self, name: str, mark: Mark | None) -> None:
+        """Draw something under a name, or take it away."""
+        if mark is None:
+            self._marks.pop(name, None)
+        else:
+            self._marks[name] = mark
+        self.update()
+
+    def say(self, sentence: str, *, warns: bool = False) -> None:
+        """Show a sentence for a moment."""
+        self._toast, self._warns = sentence, warns
+        if sentence:
+            self._timer.start()
+        self.update()
+
+    def end(self) -> None:
+        """Take the sheet away."""
+        self._viewer.camera.events.disconnect(self._on_camera)
+        self.hide()
+        self.deleteLater()
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        if event is not None and event.type() == QEvent.Type.Resize and isinstance(watched, QWidget):
+            self.setGeometry(watched.rect())
+        return super().eventFilter(watched, event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if not self._marks and not self._toast:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        # Where the canvas shows several layers side by side, a place in the world has several on the canvas.
+        if not self._viewer.grid.enabled and self._viewer.dims.ndisplay == 2:
+            for name, mark in self._marks.items():
+                self._draw(painter, mark, _LINE if name == "line" else _FOCUS)
+        if self._toast:
+            self._draw_toast(painter)
+        painter.end()
+
+    def _draw(self, painter: QPainter, mark: Mark, colour: QColor) -> None:
+        for line in mark.lines:
+            polygon = QPolygonF([QPointF(x, y) for y, x in self._on_canvas(line)])
+            for ink, width in ((_SHADOW, 4.0), (colour, 1.8)):
+                pen = QPen(ink, width)
+                if mark.dashed:
+                    pen.setDashPattern([3.0, 2.0])
+                painter.setPen(pen)
+                painter.drawPolyline(polygon)
+
+    def _draw_toast(self, painter: QPainter) -> None:
+        margin, most = 10, max(self.width() - 40, 40)
+        flags = int(Qt.TextFlag.TextWordWrap)
+        room = painter.fontMetrics().boundingRect(0, 0, most, self.height(), flags, self._toast)
+        top = self.height() - room.height() - 3 * margin
+        plate = QRectF(
+            (self.width() - room.width()) / 2 - margin, top, room.width() + 2 * margin, room.height() + margin
+        )
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(_PLATE)
+        painter.drawRoundedRect(plate, 5, 5)
+        painter.setPen(_WARNING if self._warns else QColor("white"))
+        painter.drawText(plate, flags | int(Qt.AlignmentFlag.AlignCenter), self._toast)
+
+    def _on_canvas(self, line: World) -> np.ndarray:
+        """(N, 2) pixels of the canvas, down and right."""
+        camera = self._viewer.camera
+        away = (np.asarray(line, float) - np.asarray(camera.center[-2:], float)) * camera.zoom
+        vertical, horizontal = camera.orientation2d
+        signs = np.array([1 if str(vertical) == "down" else -1, 1 if str(horizontal) == "right" else -1])
+        found: np.ndarray = away * signs + np.array([self.height(), self.width()]) / 2
+        return found
+
+    def _on_camera(self, event: Any = None) -> None:
+        if self._marks:
+            self.update()

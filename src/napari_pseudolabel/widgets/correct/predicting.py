@@ -1,0 +1,245 @@
+"""Labelling the view once more: with other settings, or without the translator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, Signal
+
+from napari_pseudolabel.control import Progress
+from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.viewer import Candidates, Stream, record_of
+from napari_pseudolabel.viewer.corrections import Corrections, Index, Window
+from napari_pseudolabel.viewer.effort import EffortLog
+from napari_pseudolabel.viewer.streaming import window_of
+from napari_pseudolabel.widgets.common.background import Failure
+from napari_pseudolabel.widgets.correct.desk import Desk
+from napari_pseudolabel.widgets.correct.looking import Looking
+from napari_pseudolabel.widgets.correct.options import AgainOptions
+from napari_pseudolabel.widgets.pseudo_label.sentences import progress_text
+from napari_pseudolabel.widgets.pseudo_label.tasks import FindModels
+from napari_pseudolabel.widgets.train.layers import channel_of, model_of, scale_of
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.strategies import PseudoLabel
+
+NO_IMAGE = "The image of these labels is not open; open it to label a part of it again."
+NO_MODELS = (
+    "It is not known which models made these labels; label the image in the Pseudo-label dock first, "
+    "or choose a segmenter under Predict again."
+)
+SOURCE_ONLY = "without translator"
+_AGAIN, _ALONE = "predict_again", "source_only"
+
+
+@dataclass(eq=False)
+class _Running:
+    """The job under way.
+
+    Attributes
+    ----------
+    before
+        Labels of the window as they were.
+    stream
+        Shows what arrives; None until the first part, and for candidates.
+    """
+
+    number: int
+    tool: str
+    labels: Any
+    source: Any
+    image: Image
+    plane: Index
+    window: Window
+    before: NDArray[Any]
+    stream: Stream | None = None
+
+
+class Predicting(QObject):
+    """Runs jobs on the view; one after the other.
+
+    Attributes
+    ----------
+    changed
+        A job has begun or ended.
+    """
+
+    changed = Signal()
+
+    def __init__(self, desk: Desk, looking: Looking) -> None:
+        super().__init__()
+        self._desk = desk
+        self._looking = looking
+        self._running: _Running | None = None
+        self._finding: int | None = None
+        self._found = False
+        background = desk.background
+        background.progressed.connect(self._on_progress)
+        background.parted.connect(self._on_part)
+        background.finished.connect(self._on_finished)
+        background.failed.connect(self._on_failed)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is under way."""
+        return self._running is not None
+
+    @property
+    def doing(self) -> str:
+        """What would be lost if the window were closed now; empty if nothing."""
+        return f"Labelling a part of {self._running.image.name} again" if self._running is not None else ""
+
+    def knows(self, name: str) -> bool:
+        """Whether a tool is one of these."""
+        return name in (_AGAIN, _ALONE)
+
+    def run(self, name: str) -> None:
+        """Label the view again, or segment it without translating it first."""
+        if self._running is not None:
+            self._desk.refuse("A part is being labelled already; wait for it, or cancel it.")
+            return
+        try:
+            self._submit(name)
+        except PseudolabelError as error:
+            self._desk.refuse(str(error))
+
+    def cancel(self) -> None:
+        """Stop the job under way."""
+        if self._running is not None:
+            self._desk.view.set_busy("Stopping after this batch of tiles")
+            self._desk.background.cancel(self._running.number)
+
+    def find_models(self) -> None:
+        """List the segmenters, once."""
+        if not self._found and self._finding is None:
+            self._finding = self._desk.background.submit(FindModels(), "local")
+
+    def stop(self) -> None:
+        """The dock is closed; what has arrived is one undo step."""
+        running, self._running = self._running, None
+        self._finding = None
+        if running is not None and running.stream is not None:
+            running.stream.finish()
+
+    def _submit(self, name: str) -> None:
+        layers = self._desk.layers
+        labels, plane, window = layers.require(), layers.plane(), layers.window()
+        source, image = layers.source, layers.image
+        if source is None or image is None:
+            raise InputError(NO_IMAGE)
+        job = _job(name, labels, image, plane, window, self._desk.view.again.options())
+        self._looking.end()  # so that what arrives is seen
+        number = self._desk.background.submit(job)
+        before = np.array(labels.data[(*plane, *window)])
+        self._running = _Running(number, name, labels, source, image, plane, window, before)
+        self._desk.view.error.clear()
+        self._desk.view.set_status("")
+        self._desk.view.set_hint("")
+        self._desk.view.set_busy("Starting the worker", can_cancel=True)
+        self.changed.emit()
+
+    # What the job tells.
+
+    def _on_progress(self, number: int, progress: Progress) -> None:
+        if self._is_running(number):
+            self._desk.view.set_busy(progress_text(progress), can_cancel=True)
+
+    def _on_part(self, number: int, part: PseudoLabel) -> None:
+        running = self._running
+        if running is None or number != running.number or part.labels is None:
+            return
+        if running.labels not in self._desk.viewer.layers:
+            return
+        if running.tool == _ALONE:
+            candidates = Candidates.made_for(running.labels)
+            candidates.add(part.planes, window_of(part.region), part.labels[:, None], (SOURCE_ONLY,))
+            return
+        if running.stream is None:
+            running.stream = Stream(self._desk.viewer, running.source, running.image, running.labels)
+        running.stream.add(part)
+
+    def _on_finished(self, number: int, result: Any) -> None:
+        if number == self._finding:
+            self._finding, self._found = None, True
+            segmenters = [(one.ref, one.title) for one in result if one.kind == "segmenter"]
+            self._desk.view.again.set_segmenters(segmenters)
+            return
+        running = self._running
+        if running is None or number != running.number:
+            return
+        self._leave()
+        EffortLog.of(running.labels).note(running.tool, running.plane, running.window)
+        if running.labels not in self._desk.viewer.layers:
+            self._desk.refuse("The labels were removed meanwhile, so the prediction was dropped.")
+        elif running.tool == _ALONE:
+            self._looking.show(Candidates.made_for(running.labels).names.index(SOURCE_ONLY))
+            self._desk.say("This is the view segmented without the translator; paste objects from it.")
+        else:
+            if running.stream is not None:
+                running.stream.finish(result)
+            self._desk.say(_outcome(running))
+
+    def _on_failed(self, number: int, failure: Failure) -> None:
+        if number == self._finding:
+            self._finding = None
+        elif self._is_running(number):
+            running = self._running
+            self._leave()
+            if running is not None and running.stream is not None:
+                running.stream.finish()
+            if failure.cancelled:
+                self._desk.say("Cancelled; what had arrived is one undo step.")
+            else:
+                self._desk.failed(failure)
+
+    def _leave(self) -> None:
+        self._running = None
+        self._desk.view.set_busy("")
+        self.changed.emit()
+
+    def _is_running(self, number: int) -> bool:
+        return self._running is not None and number == self._running.number
+
+
+def _job(name: str, labels: Any, image: Image, plane: Index, window: Window, options: AgainOptions) -> Any:
+    """What labels a view like the run before it, but for what the person asks for."""
+    from napari_pseudolabel.imaging.scale import Scale
+    from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region, SegmentJob
+
+    translator, segmenter = model_of(labels, "translator"), options.segmenter or model_of(labels, "segmenter")
+    if segmenter is None:
+        raise InputError(NO_MODELS)
+    runs = (record_of(labels) or {}).get("runs") or [{}]
+    last = runs[-1]
+    parameters = last.get("parameters", {})
+    scale = scale_of(labels)
+    if options.zoom != 1.0:
+        scale = Scale(factor=float(parameters.get("factor", 1.0)) * options.zoom)
+    seed = int(last.get("seed", 0)) + (1 if options.new_seed else 0)
+    settings = LabelSettings(
+        samples=int(parameters.get("samples", 1)),
+        flips=int(parameters.get("flips", 0)),
+        seed=seed % 2**32,
+        scale=scale,
+        channel=channel_of(labels),
+    )
+    region = Region(window[0].start, window[1].start, window[0].stop, window[1].stop)
+    where: dict[str, Any] = {"region": region, "planes": (plane,), "settings": settings}
+    if name == _ALONE or translator is None:
+        return SegmentJob(image, segmenter=segmenter, **where)
+    return LabelJob(image, translator=translator, segmenter=segmenter, **where)
+
+
+def _outcome(running: _Running) -> str:
+    """What became of a prediction."""
+    now = np.asarray(running.labels.data[(*running.plane, *running.window)])
+    changed = int(np.count_nonzero(now != running.before))
+    kept = Corrections.of(running.labels).touched_in((*running.plane, *running.window)).any()
+    if not changed:
+        return "The view was labelled again, and nothing changed."
+    mine = " What you changed or confirmed stayed as it was." if kept else ""
+    return f"The view was labelled again: {100 * changed / now.size:.1f} % of it changed.{mine}"

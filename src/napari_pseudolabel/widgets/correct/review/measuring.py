@@ -1,0 +1,202 @@
+"""Measuring labels for the review queue; runs beside the window and reads what is open there."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pseudolabel.errors import Cancelled, InputError
+from napari_pseudolabel.labels.classes import LARGEST_VALUE
+from napari_pseudolabel.labels.objects.values import whole
+from napari_pseudolabel.labels.review import (
+    Calibration,
+    Outlook,
+    Pace,
+    Place,
+    RegionScore,
+    measure,
+    object_diameter,
+    order,
+    outlook,
+    side_for,
+)
+from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.viewer import Candidates, Corrections
+from napari_pseudolabel.viewer.corrections import Index, Window, key_of
+from napari_pseudolabel.widgets.correct.review.state import ReviewState
+
+NO_CLASSES = "These labels hold one value per object; the review needs one value per class, from 0 to 255."
+# Every so many rows and columns tell one prediction from another.
+_STRIDE = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """The labels and what is known about them; arrays are those of the layers, not copies.
+
+    Attributes
+    ----------
+    confidence
+        Of the shape of the labels; None if there is none.
+    """
+
+    labels: Any
+    corrections: Corrections
+    classes: tuple[LabelClass, ...]
+    confidence: Any = None
+
+    def touched(self, plane: Index) -> NDArray[np.bool_]:
+        """(H, W) bool: what a person decided."""
+        return self.corrections.touched_in((*plane, ...))
+
+    def members(self, plane: Index, window: Window) -> NDArray[np.uint8] | None:
+        """(K, h, w) uint8: what the members of the ensemble say in a part of a plane, None without one."""
+        candidates = Candidates.of(self.labels)
+        found = None if candidates is None else candidates.members(plane, window)
+        return found if found is not None and len(found) else None
+
+    def confidence_of(self, plane: Index) -> NDArray[np.floating] | None:
+        """(H, W) confidence, NaN where nothing was predicted."""
+        return None if self.confidence is None else np.asarray(self.confidence[plane])
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All regions of labels.
+
+    Attributes
+    ----------
+    scores
+        By their places, with qualities as estimated, not calibrated.
+    side
+        Of the regions in pixels.
+    fingerprint
+        Of the predictions that were measured.
+    """
+
+    scores: Mapping[Place, RegionScore]
+    side: int
+    fingerprint: int
+
+
+@dataclass(frozen=True)
+class Arranged:
+    """What is left of a review.
+
+    Attributes
+    ----------
+    queue
+        Regions in the order in which they should be reviewed; skipped ones last.
+    reviewed
+        Places that need no review: accepted, mended, or confirmed as a whole.
+    """
+
+    queue: tuple[RegionScore, ...]
+    reviewed: frozenset[Place]
+    outlook: Outlook
+
+
+def look(
+    scene: Scene, state: ReviewState, before: Measured | None, gone: Callable[[], bool]
+) -> tuple[Measured, Arranged]:
+    """Measure labels, unless nothing was predicted since they were measured, and put the regions in order.
+
+    Parameters
+    ----------
+    gone
+        Whether nobody wants to know any more.
+
+    Raises
+    ------
+    Cancelled
+        When nobody wants to know any more.
+    """
+    fingerprint = _fingerprint(scene)
+    if before is None or before.fingerprint != fingerprint or state.side not in (None, before.side):
+        before = _measured(scene, state.side, fingerprint, gone)
+    return before, arrange(scene, state, before)
+
+
+def arrange(scene: Scene, state: ReviewState, measured: Measured) -> Arranged:
+    """Put regions in order, with what was learned from those that were reviewed."""
+    calibration, pace = learned(state)
+    scores = tuple(
+        replace(
+            one,
+            quality=float(calibration.apply(np.array(one.quality))),
+            seconds=pace.seconds(one.path_px),
+        )
+        for one in measured.scores.values()
+    )
+    reviewed = _reviewed(scene.corrections, state, scores)
+    ordered = order(scores, reviewed=reviewed)
+    later = {one.place: number for number, one in enumerate(state.skipped)}
+    queue = sorted(ordered, key=lambda one: later.get(one.place, -1))
+    ahead = outlook(scores, queue, reviewed=reviewed, target=state.target, calibrated=calibration.known)
+    return Arranged(tuple(one for one in queue if one.foreground), reviewed, ahead)
+
+
+def learned(state: ReviewState) -> tuple[Calibration, Pace]:
+    """How good estimates are, and how fast the person is."""
+    judged = [one for one in state.done if one.estimate is not None]
+    calibration = Calibration.fitted([one.estimate or 0.0 for one in judged], [one.truth for one in judged])
+    timed = [one for one in state.done if one.seconds > 0]
+    return calibration, Pace.fitted([one.path_px for one in timed], [one.seconds for one in timed])
+
+
+def _measured(scene: Scene, side: int | None, fingerprint: int, gone: Callable[[], bool]) -> Measured:
+    data = scene.labels.data
+    planes = []
+    for index in np.ndindex(*data.shape[:-2]):
+        most = int(np.max(data[index], initial=0))
+        if most > LARGEST_VALUE:
+            raise InputError(NO_CLASSES)
+        if most:
+            planes.append(index)
+    if side is None:
+        # One size for all planes: the same objects lie in many of them.
+        sides = [side_for(object_diameter(np.asarray(data[index]))) for index in _some(planes)]
+        side = int(np.median(sides)) if sides else side_for(None)
+    scores: list[RegionScore] = []
+    for plane in planes:
+        if gone():
+            raise Cancelled
+        scores += measure(
+            np.asarray(data[plane]),
+            classes=scene.classes,
+            confidence=scene.confidence_of(plane),
+            candidates=scene.members(plane, whole(data.shape)),
+            touched=scene.touched(plane),
+            plane=plane,
+            side=side,
+        )
+    return Measured({one.place: one for one in scores}, side, fingerprint)
+
+
+def _some(planes: Sequence[Index]) -> Sequence[Index]:
+    """A few planes from all over a stack."""
+    return planes[:: max(1, len(planes) // 5)]
+
+
+def _reviewed(
+    corrections: Corrections, state: ReviewState, scores: Sequence[RegionScore]
+) -> frozenset[Place]:
+    done = {one.place for one in state.done}
+
+    def confirmed(place: Place) -> bool:
+        plane, (y0, x0, y1, x1) = place
+        part = corrections.confirmed_in(key_of(plane, (slice(y0, y1), slice(x0, x1))))
+        # What was reviewed and is painted on afterwards stays reviewed; what was taken back does not.
+        return bool(part.any() if place in done else part.all())
+
+    return frozenset(one.place for one in scores if confirmed(one.place))
+
+
+def _fingerprint(scene: Scene) -> int:
+    part = (..., slice(None, None, _STRIDE), slice(None, None, _STRIDE))
+    return zlib.crc32(scene.corrections.predicted_in(part).tobytes())

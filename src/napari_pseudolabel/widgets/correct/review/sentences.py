@@ -1,0 +1,81 @@
+"""What the queue card says."""
+
+from __future__ import annotations
+
+from napari_pseudolabel.labels.review import Outlook, RegionScore
+from napari_pseudolabel.widgets.common import shortcuts
+from napari_pseudolabel.widgets.correct.review.state import Region
+
+NOTHING = "Nothing is labelled yet, so there is nothing to review."
+MEASURING = "Looking for the regions that are worth your time …"
+ALL_DONE = "Every region with objects was reviewed."
+RETURNED = "The region was out of view; press the key again when it is right."
+ONLY_ONE = "No other region is left; accept this one, or fix it."
+FIRST = "There is no region before this one."
+NOT_STARTED = "Start the review first: the queue shows region after region."
+NO_SUSPECT = "Nothing in this region is in doubt."
+
+
+def progress(outlook: Outlook) -> str:
+    """How far the review is."""
+    if not outlook.regions:
+        return ""
+    text = f"{outlook.reviewed} of {outlook.regions} regions"
+    if outlook.reviewed == outlook.regions:
+        return text
+    return f"{text}, {minutes(outlook.minutes_left)} left"
+
+
+def minutes(count: float) -> str:
+    """A time that is only known roughly."""
+    if count < 1:
+        return "less than 1 min"
+    if count < 90:
+        return f"about {count:.0f} min"
+    return f"about {count / 60:.1f} h"
+
+
+def quality(outlook: Outlook, target: float) -> str:
+    """How good the labels probably are, and how far the target is."""
+    text = f"Quality about {outlook.quality:.2f}"
+    if outlook.quality >= target or outlook.minutes_to_target is None or not outlook.regions:
+        return text
+    return f"{text}; {minutes(outlook.minutes_to_target)} to {target:.2f}"
+
+
+def begin(outlook: Outlook) -> str:
+    """What lies ahead."""
+    key = shortcuts.shown(shortcuts.REVIEW_ACCEPT)
+    return f"{outlook.regions - outlook.reviewed} regions to look at, the most doubtful first. Press {key} to begin."
+
+
+def fixing() -> str:
+    """What to do after Fix."""
+    done, accept = (shortcuts.shown(key) for key in (shortcuts.REVIEW_FIX, shortcuts.REVIEW_ACCEPT))
+    return f"Correct the region, then press {done} or {accept}: all of it counts as right."
+
+
+def title(text: str, region: Region) -> str:
+    """A heading, with the number of the slice where there are several."""
+    return f"{text} Slice {', '.join(map(str, region.plane))}" if region.plane else text
+
+
+def reason(score: RegionScore) -> str:
+    """Why a region comes."""
+    return score.reason[:1].upper() + score.reason[1:]
+
+
+def suspect(count: int, *, focused: bool) -> str:
+    """How many doubtful places there are, and what to do about this one."""
+    places = (
+        f"{count} doubtful places in the region" if count > 1 else "The only doubtful place of the region"
+    )
+    if focused:
+        return f"{places}; tools work on this object."
+    return f"{places}; draw, fill or paste what is missing inside of the dashed line."
+
+
+def accepted(width: int, height: int, *, fixed: bool) -> str:
+    """What was confirmed."""
+    what = "Corrected and confirmed" if fixed else "Accepted"
+    return f"{what} {width} x {height} px."

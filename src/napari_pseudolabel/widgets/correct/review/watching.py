@@ -1,0 +1,164 @@
+"""Keeps the scores of the regions up to date while labels change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_pseudolabel.labels.review import RegionScore
+from napari_pseudolabel.viewer import Corrections, find
+from napari_pseudolabel.viewer.corrections import Index, Window
+from napari_pseudolabel.viewer.records import classes_of
+from napari_pseudolabel.widgets.common.background import Failure
+from napari_pseudolabel.widgets.correct.desk import Desk
+from napari_pseudolabel.widgets.correct.review.measuring import Arranged, Measured, Scene, look
+from napari_pseudolabel.widgets.correct.review.state import Region, ReviewState
+from napari_pseudolabel.widgets.train.aside import Aside
+
+_PAUSE_MS = 1500
+
+
+class Watching(QObject):
+    """Measures labels beside the window: when they are chosen, and after something was predicted or confirmed.
+
+    Parameters
+    ----------
+    desk
+        What the parts of the dock work with.
+    state
+        Says how far the review is.
+
+    Attributes
+    ----------
+    changed
+        There are new scores, or another order.
+    measured, arranged
+        What is known; None before anything is.
+    problem
+        Why nothing can be known; empty if nothing is wrong.
+    """
+
+    changed = Signal()
+    _known = Signal()
+
+    def __init__(self, desk: Desk, state: Callable[[], ReviewState]) -> None:
+        super().__init__()
+        self._desk = desk
+        self._state = state
+        # Of its own: measuring takes seconds, and must not hold up the files of the workspace.
+        self._aside = Aside()
+        self.scene: Scene | None = None
+        self.measured: Measured | None = None
+        self.arranged: Arranged | None = None
+        self.problem = ""
+        self._quiet = False
+        self._looking = self._again = False
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(_PAUSE_MS)
+        self._pause.timeout.connect(self.look)
+        self._known.connect(self.look_soon)
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is being measured."""
+        return not (self._aside.busy or self._pause.isActive())
+
+    def follow(self, labels: Any) -> None:
+        """Other labels are corrected now, or none."""
+        self._listen(None)
+        self.measured = self.arranged = None
+        self.problem = ""
+        self.scene = None if labels is None else self._scene_of(labels)
+        self._listen(self.scene)
+        self._pause.stop()
+        self.look()
+
+    def look(self) -> None:
+        """Measure what was predicted since the last time, and put the regions in order."""
+        if self.scene is None:
+            return
+        if self._looking:
+            self._again = True
+            return
+        self._looking = True
+        # Layers come and go and classes get names, so the scene is what it is now.
+        before = self.scene
+        scene = self.scene = self._scene_of(before.labels)
+        if scene.corrections is not before.corrections:
+            self._listen(scene)
+        state, measured = self._state(), self.measured
+        self._aside.run(
+            lambda: look(scene, state, measured, lambda: self.scene is not scene),
+            lambda found: self._on_looked(scene, *found),
+            lambda failure: self._on_not_looked(scene, failure),
+        )
+
+    def look_soon(self) -> None:
+        """As `look`, once nothing has changed for a moment."""
+        if self.scene is not None:
+            self._pause.start()
+
+    @contextmanager
+    def quietly(self) -> Iterator[None]:
+        """What is confirmed inside of the block is known already."""
+        self._quiet = True
+        try:
+            yield
+        finally:
+            self._quiet = False
+
+    def score(self, region: Region) -> RegionScore | None:
+        """What was measured of a region; its quality is not calibrated."""
+        return None if self.measured is None else self.measured.scores.get(region.place)
+
+    def stop(self) -> None:
+        """The dock is closed."""
+        self.follow(None)
+        self._aside.shutdown()
+        self._looking = self._again = False
+
+    def _listen(self, scene: Scene | None) -> None:
+        before = self.scene
+        if before is not None and self._on_known in before.corrections.listeners:
+            before.corrections.listeners.remove(self._on_known)
+        if scene is not None and self._on_known not in scene.corrections.listeners:
+            scene.corrections.listeners.append(self._on_known)
+
+    def _scene_of(self, labels: Any) -> Scene:
+        source = self._desk.layers.source
+        shape = labels.data.shape
+        confidence = None if source is None else find(self._desk.viewer, source, "confidence", shape)
+        return Scene(
+            labels,
+            Corrections.of(labels),
+            classes_of(labels),
+            None if confidence is None else confidence.data,
+        )
+
+    def _on_known(self, plane: Index, window: Window) -> None:
+        if not self._quiet:
+            self._known.emit()  # from whatever thread
+
+    def _on_looked(self, scene: Scene, measured: Measured, arranged: Arranged) -> None:
+        self._looking = False
+        if scene is self.scene:
+            self.measured, self.arranged, self.problem = measured, arranged, ""
+            self.changed.emit()
+        self._look_again()
+
+    def _on_not_looked(self, scene: Scene, failure: Failure) -> None:
+        self._looking = False
+        if scene is self.scene and not failure.cancelled:
+            # Labels that are no classes cannot be measured, but corrected all the same.
+            self.measured, self.arranged, self.problem = None, None, failure.sentence
+            self.changed.emit()
+        self._look_again()
+
+    def _look_again(self) -> None:
+        if self._again:
+            self._again = False
+            self.look()

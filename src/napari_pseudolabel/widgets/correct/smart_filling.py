@@ -1,0 +1,179 @@
+"""Growing a scribble to the border that the image shows, beside the window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject
+
+from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.labels.tools import Change, line_through, smart_fill
+from napari_pseudolabel.viewer import find
+from napari_pseudolabel.viewer.corrections import Corrections, Index, Window, key_of
+from napari_pseudolabel.viewer.editing import require_no_stroke
+from napari_pseudolabel.viewer.history import change_of
+from napari_pseudolabel.widgets.correct.applying import BUSY, Applying, Later
+from napari_pseudolabel.widgets.correct.desk import Desk
+from napari_pseudolabel.widgets.correct.drawing import Drawing, Path
+from napari_pseudolabel.widgets.correct.layers import Spot
+from napari_pseudolabel.widgets.correct.tools import Toolbox
+from napari_pseudolabel.widgets.train.layers import channel_of
+
+NAME = "smart_fill"
+SCRIBBLE = "Drag a scribble inside of the object, from one end to the other. Escape cancels."
+NO_IMAGE = "The image of these labels is not open, and Smart fill follows its borders; open it."
+# Around the scribble; objects reach no farther than this from it.
+_MARGIN_PX = 136
+_MOST_PX = 1024
+_PAINTING = ("paint", "polygon")
+# Share of a scribble that must have been predicted as what the person says it is.
+_SAME = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Scribble:
+    """Pixels inside of an object.
+
+    Attributes
+    ----------
+    places
+        (N, 2) rows and columns.
+    """
+
+    plane: Index
+    places: NDArray[np.intp]
+    value: int
+
+
+class SmartFilling(QObject):
+    """Remembers the last stroke, or lets the person draw one, and fills the object around it."""
+
+    def __init__(self, desk: Desk, applying: Applying, toolbox: Toolbox, drawing: Drawing) -> None:
+        super().__init__()
+        self._desk = desk
+        self._applying = applying
+        self._toolbox = toolbox
+        self._drawing = drawing
+        self._labels: Any = None
+        self._atoms: list[Any] = []
+
+    def follow(self, labels: Any) -> None:
+        """Other labels are corrected now."""
+        if self._labels is not None:
+            self._labels.events.paint.disconnect(self._on_paint)
+        self._labels = labels
+        self._atoms = []
+        if labels is not None:
+            labels.events.paint.connect(self._on_paint)
+
+    def run(self) -> None:
+        """Fill around the last stroke; if there is none, let the person draw a scribble."""
+        try:
+            self._desk.require_labels()
+            if self._applying.tool:
+                raise InputError(BUSY)
+            plane, stroke = self._desk.layers.plane(), self._last_stroke()
+            if stroke is not None and stroke.plane == plane and self._stands(stroke):
+                self._begin(stroke)
+            else:
+                self._toolbox.chosen()
+                self._drawing.begin(NAME, SCRIBBLE, self._on_drawn)
+        except PseudolabelError as error:
+            self._desk.refuse(str(error))
+
+    def stop(self) -> None:
+        """The dock is closed."""
+        self.follow(None)
+
+    def _on_drawn(self, path: Path) -> None:
+        layers = self._desk.layers
+        labels, places = layers.require(), line_through(path)
+        inside = ((places >= 0) & (places < labels.data.shape[-2:])).all(axis=1)
+        self._begin(Scribble(layers.plane(), places[inside], self._toolbox.chosen()))
+
+    def _begin(self, scribble: Scribble) -> None:
+        layers = self._desk.layers
+        labels, image, source = layers.require(), layers.image, layers.source
+        if image is None or source is None:
+            raise InputError(NO_IMAGE)
+        if not len(scribble.places):
+            raise InputError("The scribble lies outside of the image; draw it inside of an object.")
+        require_no_stroke(labels)
+        window = _around(scribble.places, labels.data.shape)
+        key = key_of(scribble.plane, window)
+        corrections = Corrections.of(labels)
+        predicted, locked = corrections.predicted_in(key), corrections.confirmed_in(key)
+        layer = find(self._desk.viewer, source, "confidence", image.shape)
+        sure = None if layer is None else np.array(layer.data[key])
+        channel, method = channel_of(labels), self._desk.view.options.options().method
+        over = self._toolbox.over(None, scribble.value)
+        places = scribble.places - np.array([part.start for part in window])
+
+        def make(values: NDArray[Any]) -> Change:
+            return smart_fill(
+                values,
+                image.plane(scribble.plane, channel, window=window),
+                places,
+                scribble.value,
+                probability=_probability(predicted, sure, places, scribble.value),
+                method=method,
+                locked=locked,
+                over=over,
+            )
+
+        spot = Spot(labels, scribble.plane, (window[0].start, window[1].start))
+        self._applying.later(Later(NAME, spot, window, make), "Finding the border of the object")
+
+    def _on_paint(self, event: Any) -> None:
+        """Remember what was painted; what tools write is no scribble."""
+        if str(self._labels.mode) in _PAINTING and all(hasattr(atom, "slice_key") for atom in event.value):
+            self._atoms = list(event.value)
+
+    def _last_stroke(self) -> Scribble | None:
+        """The last stroke, if it put one class on one plane."""
+        atoms, self._atoms = self._atoms, []
+        places, values, planes = [], set(), set()
+        for change in filter(None, map(change_of, atoms)):
+            box = change.box(self._labels.data.shape)
+            inside = np.zeros([side.stop - side.start for side in box], bool)
+            inside[change.where] = True
+            found = np.argwhere(inside) + np.array([side.start for side in box])
+            planes |= {tuple(index) for index in np.unique(found[:, :-2], axis=0).tolist()}
+            places.append(found[:, -2:])
+            values |= set(np.unique(change.label).tolist())
+        if len(planes) != 1 or len(values) != 1 or 0 in values:
+            return None
+        (plane,), (value,) = planes, values
+        return Scribble(plane, np.unique(np.concatenate(places), axis=0), int(value))
+
+    def _stands(self, stroke: Scribble) -> bool:
+        """Whether the stroke is still there: it may have been undone or painted over."""
+        values = np.asarray(self._labels.data[stroke.plane])[tuple(stroke.places.T)]
+        return bool((values == stroke.value).all())
+
+
+def _around(places: NDArray[np.intp], shape: tuple[int, ...]) -> Window:
+    low, high = places.min(axis=0), places.max(axis=0) + 1
+    if (high - low).max() > _MOST_PX:
+        raise InputError(f"The scribble is longer than {_MOST_PX} px; draw a shorter one.")
+    rows, columns = (
+        slice(max(int(one) - _MARGIN_PX, 0), min(int(other) + _MARGIN_PX, size))
+        for one, other, size in zip(low, high, shape[-2:], strict=True)
+    )
+    return rows, columns
+
+
+def _probability(
+    predicted: NDArray[Any], sure: NDArray[np.float32] | None, places: NDArray[np.intp], value: int
+) -> NDArray[np.float32] | None:
+    """How likely the models found a class at each pixel; None where that is no help.
+
+    Where they saw something else than the person, their borders are not those of the object.
+    """
+    if sure is None or np.mean(predicted[tuple(places.T)] == value) < _SAME:
+        return None
+    likely = np.where(predicted == value, sure, 1 - sure)
+    return np.where(np.isfinite(likely), likely, 0.5).astype(np.float32)

@@ -1,0 +1,192 @@
+"""Samples, flips and second opinions: one mean, and what each member said."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from fake_models import CLASSES, CPU, Models, OnePass, Threshold
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging import from_array
+from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.labels.confidence import agreement
+from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.models.loaded import LoadedModels
+from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region, SegmentJob
+from napari_pseudolabel.strategies.chunks import cut, join
+
+
+@pytest.fixture
+def image(disc_image):
+    return from_array(disc_image((40, 52), 1)[0], name="discs")
+
+
+def settings(**changes):
+    return LabelSettings(**{"tiles": CPU, "scale": Scale(factor=1), **changes})
+
+
+def run(job, models):
+    return job.run(Control(), models)
+
+
+@dataclass
+class Sided(Threshold):
+    """Sees a gradient from left to right that is not there: wrong in the same way whatever the flip."""
+
+    def probabilities(self, image, **kwargs):
+        found = super().probabilities(image, **kwargs)
+        ramp = np.linspace(-0.3, 0.3, found.shape[2], dtype=np.float32)
+        bright = np.clip(found[1] + ramp, 0, 1)
+        return np.stack([1 - bright, bright])
+
+
+@dataclass
+class Several(Models):
+    """Segmenters by reference."""
+
+    judges: dict[str, Any] = field(default_factory=dict)
+
+    def segmenter(self, ref):
+        return self.judges[ref]
+
+
+class Swapped(Threshold):
+    """The same classes in another order of channels."""
+
+    @property
+    def card(self):
+        return super().card.model_copy(update={"classes": self.classes, "name": "swapped"})
+
+    def probabilities(self, image, **kwargs):
+        return super().probabilities(image, **kwargs)[::-1] * 0.5 + 0.25
+
+    def labels(self, probabilities):
+        return np.array([3, 0], np.uint8)[probabilities.argmax(axis=0)]
+
+
+def test_one_member_is_no_ensemble(image):
+    found = run(LabelJob(image, "t", "s", settings=settings()), Models(OnePass(), Threshold()))
+    assert found.candidates is None
+    assert found.members == ("sample 1",)
+    assert found.report.agreement is None
+
+
+@pytest.mark.parametrize("flips", [1, 2, 3])
+def test_flips_are_undone(image, flips):
+    """A segmenter that looks at single pixels says the same in every mirror."""
+    models = Models(OnePass(), Threshold())
+    plain = run(LabelJob(image, "t", "s", settings=settings()), models)
+    models.other.seen.clear()
+    found = run(LabelJob(image, "t", "s", settings=settings(flips=flips)), models)
+    seen = [picture for picture, _ in models.other.seen]
+    assert len(seen) == flips + 1
+    for picture, axes in zip(seen, [(), (-1,), (-2,), (-1, -2)], strict=False):
+        np.testing.assert_array_equal(picture, np.flip(seen[0], axes))
+    assert found.candidates.shape == (1, flips + 1, 40, 52)
+    assert found.candidates.dtype == np.uint8
+    names = ("sample 1", "sample 1 flipped", "sample 1 upside down", "sample 1 turned")
+    assert found.members == names[: flips + 1]
+    for candidate in found.candidates[0]:
+        np.testing.assert_array_equal(candidate, plain.labels[0])
+    np.testing.assert_array_equal(found.labels, plain.labels)
+    np.testing.assert_allclose(found.confidence, plain.confidence, atol=1e-6)
+    assert found.report.agreement == 1
+
+
+def test_flips_average_out_what_depends_on_the_side(image):
+    straight = run(SegmentJob(image, "s", settings=settings()), Models(other=Threshold()))
+    tilted = run(SegmentJob(image, "s", settings=settings()), Models(other=Sided()))
+    both = run(SegmentJob(image, "s", settings=settings(flips=1)), Models(other=Sided()))
+    assert (tilted.labels != straight.labels).any()
+    assert (both.labels != straight.labels).sum() < (tilted.labels != straight.labels).sum()
+    np.testing.assert_array_equal(both.candidates[0, 0], tilted.labels[0])
+    assert both.report.agreement == pytest.approx(agreement(list(both.candidates[0])))
+    assert both.report.agreement < 1
+
+
+def test_members_of_real_models_are_samples_times_flips(image, tiny_translator, tiny_segmenter):
+    job = LabelJob(image, str(tiny_translator), str(tiny_segmenter), settings=settings(samples=2, flips=3))
+    found = run(job, LoadedModels())
+    assert len(found.members) == found.candidates.shape[1] == 8
+    assert found.members[5] == "sample 2 flipped"
+    assert len({candidate.tobytes() for candidate in found.candidates[0]}) > 4
+    assert found.report.agreement == pytest.approx(agreement(list(found.candidates[0])))
+    # The first member is what one sample without flips gives.
+    alone = run(replace(job, settings=settings()), LoadedModels())
+    np.testing.assert_array_equal(found.candidates[0, 0], alone.labels[0])
+    told = json.loads(json.dumps(found.report.provenance()))
+    assert (told["parameters"]["samples"], told["parameters"]["flips"]) == (2, 3)
+
+
+def test_second_opinions_are_averaged_class_by_class(image):
+    classes = tuple(reversed(CLASSES))
+    models = Several(OnePass(), judges={"a": Threshold(), "b": Swapped(classes=classes)})
+    job = LabelJob(image, "t", "a", settings=settings(), second_opinions=("b",))
+    assert job.survey.checkpoints == ("t", "a", "b")
+    found = run(job, models)
+    alone = run(replace(job, second_opinions=()), models)
+    assert found.members == ("sample 1", "swapped, sample 1")
+    np.testing.assert_array_equal(found.candidates[0, 0], alone.labels[0])
+    # One says p, the other p / 2 + 1/4, so the mean is 3/4 p + 1/8.
+    np.testing.assert_allclose(found.confidence, 0.75 * alone.confidence + 0.125, atol=1e-5)
+    np.testing.assert_array_equal(found.labels, alone.labels)
+    assert [(one.role, one.path) for one in found.report.models] == [
+        ("translator", "t"),
+        ("segmenter", "a"),
+        ("second opinion", "b"),
+    ]
+
+
+def test_second_opinions_of_the_same_name_stay_apart(image):
+    swapped = {ref: Swapped(classes=tuple(reversed(CLASSES))) for ref in ("b", "c")}
+    models = Several(OnePass(), judges={"a": Threshold(), **swapped})
+    found = run(LabelJob(image, "t", "a", settings=settings(), second_opinions=("b", "c")), models)
+    assert found.members == ("sample 1", "b, sample 1", "c, sample 1")
+
+
+def test_a_second_opinion_sees_its_own_grid(image):
+    coarse = Threshold(pixel_size_um=0.4)
+    models = Several(OnePass(), judges={"a": Threshold(), "b": coarse})
+    run(LabelJob(image, "t", "a", settings=settings(), second_opinions=("b",)), models)
+    assert coarse.seen[0][0].shape == (20, 26)
+
+
+def test_second_opinions_with_other_classes_are_refused(image):
+    other = (*CLASSES, LabelClass(name="dark", value=4))
+    models = Several(OnePass(), judges={"a": Threshold(), "b": Threshold(classes=other)})
+    with pytest.raises(InputError, match="b knows background = 0, bright = 3, dark = 4, but the segmenter"):
+        run(LabelJob(image, "t", "a", settings=settings(), second_opinions=("b",)), models)
+
+
+@pytest.mark.parametrize("flips", [-1, 4])
+def test_flips_are_none_to_three(flips):
+    with pytest.raises(InputError, match="flips"):
+        settings(flips=flips)
+
+
+def test_candidates_of_chunks_are_joined_where_they_belong(disc_image):
+    """Of a segmenter that looks at single pixels, chunks give what the plane gives in one piece."""
+    planes = np.stack([disc_image((90, 76), seed)[0] for seed in (1, 2)])
+    job = LabelJob(from_array(planes, "ZYX"), "t", "s", settings=settings(flips=1))
+    models = Models(OnePass(), Sided())
+    region = Region(5, 3, 85, 70)
+    plan = replace(job, region=region).plan(job.survey.run(Control(), models), Control())
+    whole = run(replace(job, region=region), models)
+    chunks = cut(plan.job, plan.survey, plan.factors, tiles=1)
+    parts = [plan.load(chunk).run(Control(), models) for chunk in chunks]
+    found = join(plan.job, parts, plan.conclude([part.report for part in parts], 1.0))
+    assert found.candidates.shape == whole.candidates.shape == (2, 2, 80, 67)
+    assert found.members == whole.members
+    # Sided tilts each chunk on its own, so the members differ from those of the whole; what they are joined
+    # from does not.
+    for part in parts:
+        y, x = part.region.y0 - 5, part.region.x0 - 3
+        height, width = part.region.shape
+        np.testing.assert_array_equal(
+            found.candidates[part.planes[0][0], :, y : y + height, x : x + width], part.candidates[0]
+        )

@@ -1,0 +1,41 @@
+"""What the Pseudo-label dock asks for to get a confidence, and what it says about it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.widgets.pseudo_label.tasks import Count
+
+CLASSES = (LabelClass(name="background", value=0), LabelClass(name="axon", value=1))
+
+
+def run(dock, qtbot):
+    dock.view.run_button.click()
+    qtbot.waitUntil(lambda: not dock.busy, timeout=10000)
+
+
+def test_one_sample_in_four_mirrors_unless_the_person_says_otherwise(dock, script, qtbot):
+    run(dock, qtbot)
+    dock.view.advanced.flips.setChecked(False)
+    run(dock, qtbot)
+    assert [(job.settings.samples, job.settings.flips) for job in script.jobs] == [(1, 3), (1, 0)]
+
+
+def test_the_status_tells_how_many_regions_are_worth_a_look(dock, qtbot):
+    run(dock, qtbot)
+    qtbot.waitUntil(lambda: "worth a look" in dock.view._status.text(), timeout=10000)
+    assert "1 of 1 regions are worth a look in the dock Correct" in dock.view._status.text()
+
+
+def test_only_regions_with_objects_count():
+    labels = np.zeros((3, 200, 300), np.uint8)
+    labels[:2, :90, :90] = 1
+    confidence = np.ones(labels.shape, np.float32)
+    confidence[0] = 0.6
+    found = Count(labels, confidence, CLASSES).run(Control(), None)
+    assert found.counts == (("axon", 2),)
+    assert (found.doubtful, found.regions) == (1, 2)
+    # Nothing is known about labels without confidence.
+    assert Count(labels[1:], None, CLASSES).run(Control(), None).regions == 1
