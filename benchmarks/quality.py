@@ -9,6 +9,7 @@ source only          trained on the source, applied to the target as it is
 inversion            ... to the inverted target
 invert + match       ... to the inverted target, histogram matched to the source
 SynDiff adaptation   ... to the target translated by the shipped checkpoint
+SynDiff tutorship    trained on the source translated by the shipped checkpoint, applied to the target as it is
 
 Means over the target's animals; +- is the standard deviation over the seeds of the segmenter. Segmenters are kept in
 RUNS, so a second call only measures. The shipped translators saw the target images of all animals but
@@ -47,14 +48,18 @@ from napari_pseudolabel.models.sidecar import HEADER_KEY, atomic_write, read_hea
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.sample_data.train import HELD_OUT, SEM, TEM, generated
 from napari_pseudolabel.strategies import LabelSettings
-from napari_pseudolabel.strategies.adaptation import segment_samples
+from napari_pseudolabel.strategies.ensemble import Judge, segment_looks
+from napari_pseudolabel.tiling import KnownLimits
+from napari_pseudolabel.training.adapted import Adapter
 from napari_pseudolabel.training.folders import LabelledPlane, Preparation, prepare
+from napari_pseudolabel.training.labelled_sources import SourcePlane
 from napari_pseudolabel.training.segmenter import SegmenterSettings, SegmenterTraining
+from napari_pseudolabel.training.synthetic import translated
 
 SEEDS = (0, 1, 2)
 SAMPLES = 2  # translations per image
 SETTINGS = SegmenterSettings(steps=600, batch=6, patch=96, validate_every=100)
-ADAPTATION = "SynDiff adaptation"
+ADAPTATION, TUTORSHIP = "SynDiff adaptation", "SynDiff tutorship"
 NAMES = {c.name: c.value for c in AXON_CLASSES if c.value}
 SETS = {"TEM": ("axon_tem", TEM), "SEM": ("axon_sem", SEM)}
 
@@ -128,13 +133,10 @@ def score(model: Path, targets: Sequence[Case], look: Look) -> Scores:
     loaded = load_segmenter(model)
     per_animal: dict[str, list[dict[str, float]]] = {}
     for case in targets:
-        found = segment_samples(
-            look(case),
-            loaded,
-            1.0,
+        found = segment_looks(
+            [Judge(loaded, look(case), 1.0, IntensityRange(0.0, 1.0))],
             LabelSettings(),
             onto=partial(resample_to, shape=case.truth.shape),
-            limits=IntensityRange(0.0, 1.0),
             control=Control(),
         )
         per_animal.setdefault(case.animal, []).append(evaluate(found.labels, case.truth, NAMES).dice)
@@ -197,6 +199,21 @@ def looks(source: Sequence[Case], translator_ref: str) -> dict[str, Look]:
     }
 
 
+def tutored(source: Sequence[Case], translator_ref: str, runs: Path, *, validation: bool) -> list[Case]:
+    """Source images in the look of the target: all samples, or the first one for validation."""
+    translator = load_translator(translator_ref)
+    proxy = Card(kind="segmenter", family="monai-unet", source=translator.card.target)
+    adapter = Adapter(proxy, translator, Scale(), SAMPLES, 0, "cpu", KnownLimits(), runs / "tutored")
+    made, _ = translated([SourcePlane(case.plane) for case in source], adapter, Control())
+    planes = [(plane.validate(),) if validation else plane.train() for plane in made]
+    return [
+        replace(case, plane=plane)
+        for case, samples in zip(source, planes, strict=True)
+        for plane in samples
+        if plane is not None
+    ]
+
+
 def table(data: Path, runs: Path, seeds: Sequence[int], refs: dict[str, str]) -> list[Row]:
     """Measure everything."""
     rows = []
@@ -209,10 +226,18 @@ def table(data: Path, runs: Path, seeds: Sequence[int], refs: dict[str, str]) ->
         validation = [c for c in sets[source] if c.animal in held_source]
         results: dict[str, list[Scores]] = {"supervised bound": [bound(runs, target, targets, seeds[0])]}
         methods = looks(train, refs[direction])
+        # The labels are carried the same way by the translator of the other direction.
+        back = refs[f"{target} -> {source}"]
+        synthetic = tutored(train, back, runs, validation=False)
+        synthetic_validation = tutored(validation, back, runs, validation=True)
         for seed in seeds:
             path = segmenter(runs, source, train, validation, "source", seed)
             for method, look in methods.items():
                 results.setdefault(method, []).append(score(path, targets, look))
+            path = segmenter(runs, target, synthetic, synthetic_validation, "tutored", seed)
+            results.setdefault(TUTORSHIP, []).append(
+                score(path, targets, lambda case: case.plane.image[None])
+            )
         for method, per_seed in results.items():
             means = [mean(scores) for scores in per_seed]
             unseen = [mean({a: s for a, s in scores.items() if a in held}) for scores in per_seed]
