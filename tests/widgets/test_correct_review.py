@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from review_case import CANVAS_PX, SHAPE, make_dock, make_viewer, result, settle, truth
-from train_fakes import CLASSES, ScriptedBackground, Used
+from train_fakes import CLASSES, ScriptedBackground, Used, pseudo_label
 
 from napari_pseudolabel.sample_data.fields import AXON, MYELIN
-from napari_pseudolabel.viewer import Candidates, Corrections, Stream, known_planes, plane_key
+from napari_pseudolabel.strategies import Region as LabelRegion
+from napari_pseudolabel.viewer import Candidates, Corrections, Stream, known_planes, plane_key, push
 from napari_pseudolabel.viewer.effort import EffortLog
 from napari_pseudolabel.viewer.images import image_of
 from napari_pseudolabel.widgets.common import shortcuts
@@ -331,6 +332,27 @@ def test_a_missing_object_is_pointed_at_without_a_focus(qtbot, background, sessi
     review.next_suspect()
     assert dock.focus.held is None
     assert "missing" in dock.view.status
+    assert dock.shutdown()
+
+
+def test_regions_where_nothing_was_found_come_last_because_something_may_be_missing(
+    qtbot, background, session
+):
+    viewer = ViewerModel()
+    source = viewer.add_image(truth() * 60.0, name="sem_12")
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[20:40, 20:40] = AXON
+    push(viewer, source, pseudo_label(LabelRegion(0, 0, *SHAPE), labels))
+    dock, review = make_dock(qtbot, viewer, session, background)
+    settle(dock, review, qtbot)
+    review.accept()
+    side = review.current.box[2]
+    assert review.current.box == (0, 0, side, review.current.box[3])
+    review.accept()
+    settle(dock, review, qtbot)
+    assert "Every region" in review.card.stop
+    assert review.current is not None
+    assert "Nothing was found here" in review.card.reason
     assert dock.shutdown()
 
 

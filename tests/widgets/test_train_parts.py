@@ -18,8 +18,8 @@ from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.training.known import KnownPlane
+from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.train import sentences
-from napari_pseudolabel.widgets.train.aside import Aside
 from napari_pseudolabel.widgets.train.comparison import Compare, crop_of
 from napari_pseudolabel.widgets.train.live_preview import joined
 from napari_pseudolabel.widgets.train.looking import Counts

@@ -42,7 +42,7 @@ def check(
 ) -> None:
     """Reverse classification accuracy: let a quick segmenter learn from labels, and judge it on labels that are known.
 
-    The higher, the better the labels; compare numbers of the same image, or of images of one kind.
+    A low number says that the labels do not fit their image. Small differences between good ones mean nothing.
     """
     from napari_pseudolabel.cli.labels import label_data
     from napari_pseudolabel.export import read_sidecar, sidecar_path

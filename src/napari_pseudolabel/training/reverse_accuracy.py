@@ -37,8 +37,8 @@ class ReverseAccuracy:
     Attributes
     ----------
     mean
-        Dice in [0, 1] on the labelled images, mean over the classes. It compares labels of the same image, or of images
-        of one kind; it is no estimate of their Dice.
+        Dice in [0, 1] on the labelled images, mean over the classes. Low where labels do not fit their image. It is no
+        estimate of the Dice of the labels, and small differences mean nothing (docs/benchmarks.md).
     per_class
         Dice by class name.
     planes

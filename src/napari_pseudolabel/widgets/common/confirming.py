@@ -13,7 +13,7 @@ from napari_pseudolabel.viewer.effort import EffortLog
 from napari_pseudolabel.widgets.common.background import Failure
 
 if TYPE_CHECKING:
-    from napari_pseudolabel.widgets.train.aside import Aside
+    from napari_pseudolabel.widgets.common.aside import Aside
     from napari_pseudolabel.workspace import Workspace
 
 

@@ -35,6 +35,8 @@ _RETRY_S = 3.0
 _LOOK_S = 0.1
 # Looks at everything take at most a twentieth of the time of one core.
 _LOOK_EVERY_S, _REST = 1.0, 20.0
+# Whoever paints is not disturbed by them, unless that goes on for long.
+_QUIET_S, _PATIENCE_S = 1.0, 10.0
 
 
 class Beside(QObject):
@@ -122,7 +124,7 @@ class Saving(QObject):
         self._beside = Beside(pool, self)
         self._busy = self._due = self._gone = self._learned = self._sweeping = self._ended = False
         self._looks: list[Look] = []
-        self._look_spent = self._look_at = self._retry_at = 0.0
+        self._look_spent = self._look_at = self._saved_at = self._retry_at = 0.0
         self._begun_at: float | None = None
         self.state: State = "saved"
         self.sentence = "There is nothing to save yet."
@@ -215,6 +217,7 @@ class Saving(QObject):
             self._tell("saving", "Saving …")
 
         def written(_: None) -> None:
+            self._saved_at = time.monotonic()
             recorder.written()
             self._on_saved()
 
@@ -232,7 +235,8 @@ class Saving(QObject):
             self._run(writer.learn, self._on_learned)
             return
         if not self._looks:
-            self._sweeping = now >= self._look_at
+            quiet = now - self._saved_at > _QUIET_S or now - self._look_at > _PATIENCE_S
+            self._sweeping = quiet and now >= self._look_at
             self._look_spent = 0.0
             self._looks = recorder.looks(all_layers=self._sweeping)
         if self._looks:

@@ -11,10 +11,10 @@ from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.viewer import Corrections
 from napari_pseudolabel.viewer.corrections import Index, Window
 from napari_pseudolabel.widgets.common import shortcuts
+from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.common.confirming import confirm, unconfirm
 from napari_pseudolabel.widgets.correct.desk import Desk
-from napari_pseudolabel.widgets.train.aside import Aside
 
 _PAUSE_MS = 500
 

@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject
 
 from napari_pseudolabel.errors import PseudolabelError
 from napari_pseudolabel.widgets.common import shortcuts
+from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Background, Failure
 from napari_pseudolabel.widgets.correct.applying import Applying
 from napari_pseudolabel.widgets.correct.classes import Classes
@@ -26,7 +27,6 @@ from napari_pseudolabel.widgets.correct.smart_filling import SmartFilling
 from napari_pseudolabel.widgets.correct.tool_table import TOOLS
 from napari_pseudolabel.widgets.correct.tools import Toolbox
 from napari_pseudolabel.widgets.correct.view import CorrectView, Held
-from napari_pseudolabel.widgets.train.aside import Aside
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.objects import Scheme, scheme_for
 from napari_pseudolabel.viewer.records import classes_of
+from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Background, Failure
 from napari_pseudolabel.widgets.correct.layers import LabelsPicker
 from napari_pseudolabel.widgets.correct.overlay import Overlay
 from napari_pseudolabel.widgets.correct.view import CorrectView
-from napari_pseudolabel.widgets.train.aside import Aside
 
 NOT_SHOWN = "A candidate was shown, not the labels. Here they are again; press once more."
 

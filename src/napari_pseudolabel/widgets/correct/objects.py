@@ -16,9 +16,9 @@ from napari_pseudolabel.viewer import Corrections, find
 from napari_pseudolabel.viewer.corrections import Index, Window
 from napari_pseudolabel.viewer.history import History, change_of
 from napari_pseudolabel.viewer.objects import Objects, objects_layer, redraw
+from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.correct.desk import Desk
-from napari_pseudolabel.widgets.train.aside import Aside
 
 _PAUSE_MS = 60
 # Looked at in one go. Telling larger parts apart would hold up the window: Python runs one thread at a time.

@@ -12,11 +12,11 @@ from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.viewer.recording import Restored, Stored, read
+from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.project import sentences
 from napari_pseudolabel.widgets.project.view import ProjectView, SessionRow
-from napari_pseudolabel.widgets.train.aside import Aside
 from napari_pseudolabel.workspace import SessionFile, SessionInfo, Workspace
 
 _REFRESH_MS = 10_000

@@ -11,11 +11,11 @@ from qtpy.QtCore import QObject, QTimer
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import PseudolabelError
 from napari_pseudolabel.widgets.common import shortcuts
+from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.pseudo_label.sentences import progress_text
 from napari_pseudolabel.widgets.pseudo_label.tasks import FindDevices, FindModels
-from napari_pseudolabel.widgets.train.aside import Aside
 from napari_pseudolabel.widgets.train.choice import Subject
 from napari_pseudolabel.widgets.train.parts import Part, SessionLike, Tools
 from napari_pseudolabel.widgets.train.plots import load

@@ -22,9 +22,9 @@ from napari_pseudolabel.viewer import (
     visible_region,
 )
 from napari_pseudolabel.viewer.images import unwrapped
+from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Background, Failure
 from napari_pseudolabel.widgets.train import sentences
-from napari_pseudolabel.widgets.train.aside import Aside
 from napari_pseudolabel.widgets.train.outcome import PreviewBar
 
 if TYPE_CHECKING:

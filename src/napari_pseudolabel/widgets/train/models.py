@@ -9,9 +9,9 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.train import sentences
-from napari_pseudolabel.widgets.train.aside import Aside
 from napari_pseudolabel.widgets.train.outcome import ModelList, ModelRow
 from napari_pseudolabel.workspace import History, ModelEntry
 

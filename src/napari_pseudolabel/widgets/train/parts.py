@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Background, Failure
 from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
-from napari_pseudolabel.widgets.train.aside import Aside
 from napari_pseudolabel.widgets.train.view import TrainView
 
 

@@ -138,7 +138,9 @@ def arrange(scene: Scene, state: ReviewState, measured: Measured) -> Arranged:
     later = {one.place: number for number, one in enumerate(state.skipped)}
     queue = sorted(ordered, key=lambda one: later.get(one.place, -1))
     ahead = outlook(scores, queue, reviewed=reviewed, target=state.target, calibrated=calibration.known)
-    return Arranged(tuple(one for one in queue if one.foreground), reviewed, ahead)
+    # Where nothing was found something may have been missed, so such regions come too, after all others.
+    anything = any(one.foreground for one in scores)
+    return Arranged(tuple(queue) if anything else (), reviewed, ahead)
 
 
 def learned(state: ReviewState) -> tuple[Calibration, Pace]:

@@ -15,6 +15,7 @@ from napari_pseudolabel.viewer.corrections import key_of
 from napari_pseudolabel.viewer.editing import require_no_stroke
 from napari_pseudolabel.viewer.effort import EffortLog
 from napari_pseudolabel.widgets.common import shortcuts
+from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.confirming import confirm, unconfirm
 from napari_pseudolabel.widgets.correct.desk import Desk
 from napari_pseudolabel.widgets.correct.focus import Focus, outline
@@ -25,7 +26,6 @@ from napari_pseudolabel.widgets.correct.review.state import Region, Reviewed, Re
 from napari_pseudolabel.widgets.correct.review.suspects import Suspect, suspects
 from napari_pseudolabel.widgets.correct.review.thumbnail import thumbnail
 from napari_pseudolabel.widgets.correct.review.watching import Watching
-from napari_pseudolabel.widgets.train.aside import Aside
 
 
 class ReviewPart(QObject):

@@ -13,6 +13,7 @@ RETURNED = "The region was out of view; press the key again when it is right."
 ONLY_ONE = "No other region is left; accept this one, or fix it."
 FIRST = "There is no region before this one."
 NOT_STARTED = "Start the review first: the queue shows region after region."
+EMPTY = "Nothing was found here; look whether something is missing."
 NO_SUSPECT = "Nothing in this region is in doubt."
 
 
@@ -62,6 +63,8 @@ def title(text: str, region: Region) -> str:
 
 def reason(score: RegionScore) -> str:
     """Why a region comes."""
+    if not score.foreground:
+        return EMPTY
     return score.reason[:1].upper() + score.reason[1:]
 
 

@@ -12,11 +12,11 @@ from napari_pseudolabel.labels.review import RegionScore
 from napari_pseudolabel.viewer import Corrections, find
 from napari_pseudolabel.viewer.corrections import Index, Window
 from napari_pseudolabel.viewer.records import classes_of
+from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.correct.desk import Desk
 from napari_pseudolabel.widgets.correct.review.measuring import Arranged, Measured, Scene, look
 from napari_pseudolabel.widgets.correct.review.state import Region, ReviewState
-from napari_pseudolabel.widgets.train.aside import Aside
 
 _PAUSE_MS = 1500
 
