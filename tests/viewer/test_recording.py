@@ -20,7 +20,7 @@ from napari_pseudolabel.viewer import Candidates, Corrections, find, push, recor
 from napari_pseudolabel.viewer.colours import class_features, label_colormap
 from napari_pseudolabel.viewer.effort import EffortLog
 from napari_pseudolabel.viewer.recording import Journal, Recorder, fingerprint, restore
-from napari_pseudolabel.workspace.sessions import Sessions
+from napari_pseudolabel.workspace.sessions import Batch, Sessions
 
 
 @pytest.fixture
@@ -426,3 +426,56 @@ def test_a_thousand_strokes_stay_small(viewer, sessions):
     path = recording.file.path
     recording.close()
     assert path.stat().st_size < 10_000_000
+
+
+@pytest.mark.parametrize("shape", [(300, 200), (3, 140, 150)])
+def test_undo_redo_and_strokes_under_way_are_known_without_looking(viewer, sessions, shape):
+    layer = viewer.add_labels(np.zeros(shape, np.uint8))
+    recording = Recording(viewer, sessions)
+    recording.save()
+
+    def assert_saved():
+        recording.save()
+        found, _ = back(sessions, recording.file.id)
+        np.testing.assert_array_equal(found.layers[0].data, layer.data)
+
+    place = (0,) * (len(shape) - 2)
+    with layer.block_history():
+        layer.paint((*place, 100, 100), 1)
+        assert_saved()
+        layer.paint((*place, 130, 140), 2)
+        assert_saved()
+    for change in (layer.undo, layer.redo, layer.undo):
+        change()
+        assert_saved()
+    layer._begin_stroke()
+    layer.paint((*place, 50, 50), 3)
+    assert_saved()
+    layer._abort_stroke()
+    assert not layer.data.any()
+    assert_saved()
+    recording.close()
+
+
+def test_a_stroke_under_way_comes_back_as_a_correction(viewer, sessions):
+    layer = viewer.add_labels(np.zeros((300, 200), np.uint8))
+    Corrections.of(layer)
+    recording = Recording(viewer, sessions)
+    with layer.block_history():
+        layer.paint((100, 100), 1)
+        recording.save()
+        found, _ = back(sessions, recording.file.id)
+    np.testing.assert_array_equal(Corrections.of(found.layers[0]).mask, layer.data == 1)
+    recording.close()
+
+
+def test_attributes_that_napari_does_not_take_leave_the_pixels(viewer, sessions):
+    layer = viewer.add_labels(np.eye(40, dtype=np.uint8), name="mine")
+    recording = Recording(viewer, sessions)
+    recording.save()
+    (state,) = recording.file.layers()
+    broken = {**state.attributes, "blending": "of a future napari"}
+    recording.file.commit(Batch(layers=[state.model_copy(update={"attributes": broken})]))
+    found, restored = back(sessions, recording.close())
+    assert "mine looks other than before" in restored.missing[0]
+    np.testing.assert_array_equal(found.layers["mine"].data, layer.data)
