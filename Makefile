@@ -27,10 +27,13 @@ bench: setup
 	$(BIN)/python benchmarks/chunks.py
 	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/effort.py
+	$(BIN)/python benchmarks/confidence.py
+	$(BIN)/python benchmarks/painting.py
 
 docs: setup
 	$(BIN)/python docs/make_screenshots.py
 	$(BIN)/python docs/make_loop_pictures.py
+	$(BIN)/python docs/make_correct_pictures.py
 
 clean:
 	rm -rf $(VENV) build dist demo_output

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QEvent, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
 from skimage.measure import label, regionprops
 
 from napari_pseudolabel.demo import wait_for
@@ -48,8 +50,9 @@ class KeyboardPerson:
 
     def point(self, at: tuple[int, int]) -> None:
         """Move the cursor over a pixel."""
-        QTest.mouseMove(self._canvas, self._place((at[0] + 1, at[1] + 1)))
-        QTest.mouseMove(self._canvas, self._place(at))
+        none = Qt.MouseButton.NoButton
+        for place in ((at[0] + 1, at[1] + 1), at):
+            self._mouse(QEvent.Type.MouseMove, place, none, none)
 
     def mend(self, box: tuple[int, int, int, int]) -> int:
         """Correct a region; returns how many pixels were wrong."""
@@ -104,17 +107,26 @@ class KeyboardPerson:
             self.press("2")
 
     def _stroke(self, first: tuple[int, int], last: tuple[int, int]) -> None:
-        left = Qt.MouseButton.LeftButton
-        QTest.mouseMove(self._canvas, self._place(first))
-        QTest.mousePress(self._canvas, left, pos=self._place(first))
+        left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
+        self._mouse(QEvent.Type.MouseMove, first, none, none)
+        self._mouse(QEvent.Type.MouseButtonPress, first, left, left)
         if last != first:
-            QTest.mouseMove(self._canvas, self._place(last))
-        QTest.mouseRelease(self._canvas, left, pos=self._place(last))
+            self._mouse(QEvent.Type.MouseMove, last, none, left)
+        self._mouse(QEvent.Type.MouseButtonRelease, last, left, none)
         self.did["strokes"] += 1
 
-    def _place(self, at: tuple[int, int]) -> QPoint:
+    def _mouse(self, kind: Any, at: tuple[int, int], button: Any, buttons: Any) -> None:
+        place = self._place(at)
+        everywhere = self._canvas.mapToGlobal(place)
+        keys = Qt.KeyboardModifier.NoModifier
+        QApplication.sendEvent(self._canvas, QMouseEvent(kind, place, everywhere, button, buttons, keys))
+        if kind == QEvent.Type.MouseMove:
+            # napari looks at the mouse every 5 ms.
+            wait_for(lambda: False, patience_s=0.012)
+
+    def _place(self, at: tuple[int, int]) -> QPointF:
         world = np.array(self._labels.data_to_world(at))[-2:]
         middle = np.array(self._viewer.camera.center[-2:])
         size = np.array([self._canvas.height(), self._canvas.width()])
         y, x = size / 2 + (world - middle) * self._viewer.camera.zoom
-        return QPoint(round(float(x)), round(float(y)))
+        return QPointF(float(x), float(y))
