@@ -7,6 +7,7 @@ after a run, and after a correction with the Export dock open.
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from skimage.measure import label, regionprops
 from napari_pseudolabel.demo import has_screen, open_demo, virtual_screen, wait_for
 from napari_pseudolabel.sample_data.samples import SEM_LIKE
 from napari_pseudolabel.viewer import find
+from napari_pseudolabel.workspace import Workspace
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -27,6 +29,8 @@ def make(folder: Path) -> None:
     """Write all pictures into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     viewer, dock = open_demo()
+    # What is done here shall not stay among the sessions of whoever makes the pictures.
+    dock.session.workspace = Workspace.open(Path(tempfile.mkdtemp()) / "workspace")
 
     def picture(name: str) -> None:
         wait_for(lambda: False, patience_s=0.7)

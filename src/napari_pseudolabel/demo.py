@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -121,7 +122,16 @@ def _on_screen(run: bool) -> int:
 
 
 def _off_screen(output: Path) -> int:
+    # Nobody will want this session back.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        return _job(output, Path(folder))
+
+
+def _job(output: Path, folder: Path) -> int:
+    from napari_pseudolabel.workspace import Workspace
+
     viewer, dock = open_demo()
+    dock.session.workspace = Workspace.open(folder / "workspace")
     try:
         wait_for(lambda: not dock.controller.models.loading)
         if not dock.view.run_button.isEnabled():
