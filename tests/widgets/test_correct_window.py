@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from correct_case import AXON, FIRST, MYELIN, SECOND, SHAPE, fibres
+from napari.settings import get_settings
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QApplication, QComboBox
@@ -85,6 +86,17 @@ def drag(qtbot, viewer, canvas, path, *, release=True):
         QApplication.sendEvent(canvas, moved)
     if release:
         qtbot.mouseRelease(canvas, left, pos=places[-1])
+
+
+def test_choosing_a_class_does_not_take_back_the_mode_that_the_digit_has_chosen(opened, qtbot, monkeypatch):
+    _, labels, _, canvas = opened
+    monkeypatch.setattr(get_settings().application, "hold_button_delay", 0)
+    labels.mode = "pan_zoom"
+    qtbot.keyPress(canvas, Qt.Key.Key_2)
+    labels.mode = "paint"
+    press(qtbot, canvas, shortcuts.CLASSES[1])
+    assert labels.mode == "paint"
+    assert labels.selected_label == AXON
 
 
 def test_keys_correct_without_the_dock(opened, qtbot):

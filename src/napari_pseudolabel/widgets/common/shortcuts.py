@@ -130,8 +130,9 @@ def bind(viewer: Any, key: str, action: Callable[[], None]) -> Callable[[], None
     """
 
     def made(claims: list[_Claim]) -> Callable[[Any], Any]:
-        def run(_: Any) -> None:
+        def run(_: Any) -> Callable[[], None]:
             claims[-1].press()
+            return _released
 
         return run
 
@@ -159,6 +160,14 @@ def bind_held(
 class _Claim:
     press: Callable[[], None]
     release: Callable[[], None] = lambda: None
+
+
+def _released() -> None:
+    """What napari does when the key goes up.
+
+    Without it napari does again what it last did for this letter or digit, whatever the modifier: Ctrl+2 would
+    take back the mode that 2 has chosen before.
+    """
 
 
 def _claim(
