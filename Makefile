@@ -27,6 +27,7 @@ bench: setup
 	$(BIN)/python benchmarks/chunks.py
 	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/effort.py
+	$(BIN)/python benchmarks/effort_fine_tuning.py
 	$(BIN)/python benchmarks/confidence.py
 	$(BIN)/python benchmarks/painting.py
 

@@ -15,9 +15,11 @@ How much of both does it take until the whole is good: mean Dice 0.90 of myelin 
 perfect order       pseudo labels, by what a region truly gains per boundary pixel: what an order could do at best
 
 axons     real SEM images; translator and segmenter are the shipped ones, which never saw an SEM label. Of large images
-          the middle is used. Settings were chosen on rat 2; only rat 4 was seen by nothing that is shipped.
+          the middle is used. The defaults of a fine-tuning were chosen on rat 2; after how many regions (e) learns was
+          first tried on rat 4, the only animal that nothing shipped has seen.
 nuclei    every second image of the purple stain, together; a segmenter of fluorescence (trained here first) sees them
-          inverted and with matched histogram. No translator ships for them. The object size is a rough 20 pixels.
+          inverted and with matched histogram. No translator ships for them. The object size is given as 20 pixels, the
+          rounded median of the labels, as a person would measure it.
 
 Candidates are the segmenter's answers to four flips. A careful person leaves the truth behind; a lenient one
 (`--lenient`) leaves borders that are off by a pixel, and outlines of nuclei with an IoU of 0.7. Seeds decide the noise of

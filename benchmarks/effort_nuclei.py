@@ -28,7 +28,8 @@ from napari_pseudolabel.training.segmenter import SegmenterSettings, SegmenterTr
 SOURCE, TARGET = "fluorescence", "stain_purple_on_white"
 CLASSES = default_classes(("nucleus",))
 SCHEME = scheme_for(CLASSES)
-# Diameters in pixels: what the model sees, and what a person measures once, by eye, in the target images.
+# Diameters in pixels: what the model sees, and what a person would measure by eye in the target images. The second is
+# rounded from the median of the target's labels, the only thing taken from them.
 OBJECT_PX = GIVEN_OBJECT_PX = 20.0
 SETTINGS = SegmenterSettings(steps=600, batch=6, patch=128, seed=0, warm_up=10)
 DRAWN = 100_000  # numbers above are of objects that the person drew

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FineTuneSettings:
-    """How a segmenter is fine-tuned; the defaults were chosen with ``benchmarks/effort.py``.
+    """How a segmenter is fine-tuned; the defaults were chosen with ``benchmarks/effort_fine_tuning.py``.
 
     Attributes
     ----------
