@@ -216,7 +216,7 @@ def own_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def no_thread_is_left() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30  # a worker that is just starting ends first
     while time.monotonic() < deadline:
         left = [t.name for t in set(threading.enumerate()) - before if t.name.startswith("pseudolabel")]
         if not left:

@@ -3,81 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
 from napari_pseudolabel.control import Progress
-from napari_pseudolabel.errors import InputError, PseudolabelError
-from napari_pseudolabel.imaging import Image
-from napari_pseudolabel.viewer import (
-    PushedLayers,
-    Stream,
-    current_plane,
-    drawn_shapes,
-    drop_preview,
-    middle_of,
-    shape_region,
-    visible_region,
-)
+from napari_pseudolabel.errors import PseudolabelError
+from napari_pseudolabel.viewer import PushedLayers, Stream, drawn_shapes, drop_preview
 from napari_pseudolabel.viewer.images import modality_of
-from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.background import Background, EngineHolder, Failure
 from napari_pseudolabel.widgets.common.remembered import Remembered
-from napari_pseudolabel.widgets.pseudo_label.choice import Choice, make_job, preview_side
+from napari_pseudolabel.widgets.pseudo_label.choice import Choice
 from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
 from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
+from napari_pseudolabel.widgets.pseudo_label.running import (
+    Counting,
+    Running,
+    count_of,
+    describe,
+    focus_of,
+)
 from napari_pseudolabel.widgets.pseudo_label.sentences import (
     outcome_text,
     progress_text,
     stopped_text,
     why_not,
 )
-from napari_pseudolabel.widgets.pseudo_label.tasks import Count, Counts
+from napari_pseudolabel.widgets.pseudo_label.tasks import Counts
+from napari_pseudolabel.widgets.pseudo_label.tutoring import comparison
+from napari_pseudolabel.widgets.pseudo_label.tutoring.part import TutoringPart, default_workspace
+from napari_pseudolabel.widgets.pseudo_label.tutoring.sentences import GONE, RUN, STOPPED
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from napari_pseudolabel.strategies import LabelJob, PseudoLabel, Region, RunReport
+    from napari_pseudolabel.strategies import LabelJob, PseudoLabel, RunReport
+    from napari_pseudolabel.strategies.jobs import ImageJob
+    from napari_pseudolabel.workspace import Workspace
 
 DEBOUNCE_MS = 300
 _LOOK_MS = 200
 _BETWEEN_LAYERS_MS = 30
-
-
-@dataclass(eq=False)
-class _Running:
-    """The labelling job that is under way; results of any other are stale and dropped.
-
-    Attributes
-    ----------
-    stream
-        Shows what arrives; None until the first chunk.
-    parts
-        How many chunks have arrived.
-    """
-
-    number: int
-    layer: str
-    image: Image
-    preview: bool
-    choice: Choice
-    job: LabelJob
-    stream: Stream | None = None
-    parts: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class _Counting:
-    """A finished run whose objects are being counted."""
-
-    number: int
-    report: RunReport
-    preview: bool
 
 
 class PseudoLabelController(QObject):
@@ -95,6 +64,8 @@ class PseudoLabelController(QObject):
         Where the last choices are kept.
     canvas_px
         Says height and width of the canvas, None if unknown.
+    workspace
+        Says where trained proxies are kept.
     """
 
     def __init__(
@@ -105,6 +76,7 @@ class PseudoLabelController(QObject):
         holder: EngineHolder,
         remembered: Remembered,
         canvas_px: Callable[[], tuple[int, int] | None] = lambda: None,
+        workspace: Callable[[], Workspace] = default_workspace,
     ) -> None:
         super().__init__()
         self.viewer = viewer
@@ -114,8 +86,12 @@ class PseudoLabelController(QObject):
         self._background = Background(holder)
         self.images = ImagePicker(viewer, view)
         self.models = ModelPicker(view, self._background, remembered)
-        self._running: _Running | None = None
-        self._counting: _Counting | None = None
+        self.tutoring = TutoringPart(viewer, view, self.models, self._background, remembered, workspace)
+        self.comparing = comparison.Comparing(viewer, canvas_px)
+        self._tutored: Choice | None = None
+        self._agreed = ""
+        self._running: Running | None = None
+        self._counting: Counting | None = None
         self._looking = QTimer(self)
         self._looking.setInterval(_LOOK_MS)
         self._looking.timeout.connect(self._look)
@@ -130,11 +106,13 @@ class PseudoLabelController(QObject):
     @property
     def busy(self) -> bool:
         """Whether a labelling job is under way."""
-        return self._running is not None
+        return self._running is not None or self.tutoring.busy
 
     @property
     def doing(self) -> str:
         """What would be lost if the window were closed now; empty if nothing."""
+        if self.tutoring.busy:
+            return "Training a proxy segmenter"
         running = self._running
         return f"Labelling {running.image.name}" if running is not None and not running.preview else ""
 
@@ -151,6 +129,7 @@ class PseudoLabelController(QObject):
             shortcuts.bind(self.viewer, shortcuts.CANCEL, self.cancel),
         ]
         self._fill_images()
+        self.tutoring.start()
         self.models.find(self._modality)
 
     def shutdown(self, timeout: float = 10.0) -> bool:
@@ -164,6 +143,8 @@ class PseudoLabelController(QObject):
         self._active = False
         self._debounce.stop()
         self._looking.stop()
+        self.tutoring.stop()
+        self.comparing.stop()
         self._drop()
         release, self._release = self._release, []
         for one in release:
@@ -177,7 +158,12 @@ class PseudoLabelController(QObject):
         view.cancel_pressed.connect(self.cancel)
         view.preview_toggled.connect(self._on_preview_toggled)
         view.browse_pressed.connect(self.models.browse)
-        self.models.changed.connect(self._refresh)
+        self.models.changed.connect(self._on_models)
+        self.tutoring.changed.connect(self._refresh)
+        self.tutoring.ready.connect(self._on_proxy)
+        self.tutoring.failed.connect(self._on_not_tutored)
+        self.tutoring.said.connect(view.set_status)
+        self.comparing.compared.connect(self._on_compared)
         self.images.renamed.connect(self._on_layers)
         background.progressed.connect(self._on_progress)
         background.parted.connect(self._on_part)
@@ -207,13 +193,19 @@ class PseudoLabelController(QObject):
         if self._running is not None and self._running.preview:
             self._drop()
         self.view.preview_button.setChecked(False)
-        if self._why_not() is None and not self.busy:
+        if self._why_not() is not None or self.busy:
+            return
+        if self.view.choice().strategy == "tutorship":
+            self._tutor()
+        else:
             self._submit(preview=False)
 
     def cancel(self) -> None:
         """Stop the job under way."""
         self.view.preview_button.setChecked(False)
-        if self._running is not None:
+        if self.tutoring.busy:
+            self.tutoring.cancel()
+        elif self._running is not None:
             self.view.set_progress("Stopping after this batch of tiles", 0, 0)
             self._background.cancel(self._running.number)
 
@@ -221,6 +213,7 @@ class PseudoLabelController(QObject):
         if self.images.update():
             self._on_image()
         self.models.on_choice(self.view.choice())
+        self._follow()
         self._refresh()
         self._later()
 
@@ -249,6 +242,7 @@ class PseudoLabelController(QObject):
     def _fill_images(self, chosen: str | None = None) -> None:
         if self.images.fill(chosen):
             self._on_image()
+        self._follow()
         self._refresh()
 
     def _on_image(self) -> None:
@@ -282,22 +276,38 @@ class PseudoLabelController(QObject):
             self._running = None
             self._looking.stop()
 
-    def _settle(self, running: _Running, report: RunReport | None = None) -> PushedLayers | None:
+    def _settle(self, running: Running, report: RunReport | None = None) -> PushedLayers | None:
         """Make one undo step of what has arrived."""
         return running.stream.finish(report) if running.stream is not None else None
 
     def _submit(self, *, preview: bool) -> None:
-        self.view.error.clear()
         choice = self.view.choice()
+        if (job := self._prepared(choice, preview=preview)) is not None:
+            self._begin(choice, job, preview=preview)
+
+    def _prepared(self, choice: Choice, *, preview: bool) -> LabelJob | None:
+        """The job, None if it cannot be described, which is shown."""
+        self.view.error.clear()
         try:
             image = self.images.image()
-            job = self._job(choice, image, preview=preview)
+            return describe(
+                choice,
+                self.viewer,
+                self.images.layer(),
+                image,
+                self.models,
+                self._canvas_px,
+                preview=preview,
+            )
         except PseudolabelError as error:
             self._show_failure(Failure.of(error))
-            return
+            return None
+
+    def _begin(self, choice: Choice, job: ImageJob, *, preview: bool) -> None:
         number = self._background.submit(job)
-        self._running = _Running(number, choice.layer or "", image, preview, choice, job)
+        self._running = Running(number, choice.layer or "", job.image, preview, choice, job)
         self._counting = None
+        self._agreed = ""
         if not preview:
             self.view.set_status("")
             self._look()
@@ -305,25 +315,45 @@ class PseudoLabelController(QObject):
         self.view.set_busy(True)
         self._refresh()
 
-    def _job(self, choice: Choice, image: Image, *, preview: bool) -> LabelJob:
-        """Everything a worker needs, taken from the widgets and the viewer at this moment."""
-        layer = self.images.layer()
-        if layer is None:
-            raise InputError("The image was removed; choose another one.")
-        region: Region | None = None
-        if preview or choice.where == "view":
-            region = visible_region(self.viewer, layer, image, self._canvas_px())
-        elif choice.where == "shape":
-            shapes = drawn_shapes(self.viewer)
-            if shapes is None:
-                raise InputError("Draw a shape around what shall be labelled first.")
-            region = shape_region(shapes, layer, image)
-        if preview and region is not None:
-            translator, segmenter = self.models.chosen("translator"), self.models.chosen("segmenter")
-            gpu = self.models.has_gpu and choice.device != "cpu"
-            region = middle_of(region, preview_side(choice, image, translator, segmenter, gpu=gpu))
-        one = preview or choice.where == "view" or not choice.all_planes
-        return make_job(choice, image, region, (current_plane(self.viewer, layer, image),) if one else None)
+    # Tutorship: first the proxy, then the labels.
+
+    def _follow(self) -> None:
+        """Tell the part for tutorships what is to be labelled."""
+        self.tutoring.follow(self.view.choice().layer, self._modality(made=True))
+
+    def _on_models(self) -> None:
+        self._follow()
+        self._refresh()
+
+    def _tutor(self) -> None:
+        choice = self.view.choice()
+        job = self._prepared(choice, preview=False)
+        if job is not None:
+            self._tutored = choice
+            self.view.set_status("")
+            self.view.set_busy(True)
+            self.tutoring.begin(job)
+
+    def _on_proxy(self, job: ImageJob) -> None:
+        """The proxy is trained: label what was asked for."""
+        choice, self._tutored = self._tutored, None
+        if choice is None or self.images.layer(choice.layer) is None:
+            self.view.set_busy(False)
+            self.view.set_status(GONE)
+            self._refresh()
+            return
+        self._begin(choice, job, preview=False)
+
+    def _on_not_tutored(self, failure: Failure) -> None:
+        self.view.set_busy(False)
+        self._show_failure(replace(failure, sentence=STOPPED) if failure.cancelled else failure)
+        self._refresh()
+
+    def _on_compared(self, sentence: str) -> None:
+        """Both strategies have labelled the view: say how well they agree."""
+        self._agreed = sentence
+        if self.view.status and not self.busy:
+            self.view.add_status(sentence)
 
     def _on_progress(self, number: int, progress: Progress) -> None:
         if self._running is not None and number == self._running.number:
@@ -335,15 +365,9 @@ class PseudoLabelController(QObject):
         layer = self.images.layer(running.layer) if running is not None else None
         if running is None or layer is None:
             return
-        from napari_pseudolabel.strategies import Focus
-
-        try:
-            seen = visible_region(self.viewer, layer, running.image, self._canvas_px())
-            plane = current_plane(self.viewer, layer, running.image)
-        except PseudolabelError:
-            return  # the image is out of view: any part is as good as another
-        focus = Focus(plane, (seen.y0 + seen.y1) / 2, (seen.x0 + seen.x1) / 2)
-        self._background.look_at(running.number, focus)
+        focus = focus_of(self.viewer, layer, running.image, self._canvas_px)
+        if focus is not None:
+            self._background.look_at(running.number, focus)
 
     def _on_part(self, number: int, part: PseudoLabel) -> None:
         running = self._running
@@ -354,6 +378,7 @@ class PseudoLabelController(QObject):
             return
         if running.stream is None:
             running.stream = Stream(self.viewer, layer, running.image)
+        comparison.keep_other(self.viewer, layer, part, running.choice.strategy)
         running.stream.add(part)
         running.parts += 1
         if running.parts == 1:
@@ -390,7 +415,7 @@ class PseudoLabelController(QObject):
             self._show_failure(failure, running.parts)
             self._refresh()
 
-    def _on_labelled(self, running: _Running, report: RunReport) -> None:
+    def _on_labelled(self, running: Running, report: RunReport) -> None:
         self._running = None
         self._looking.stop()
         self.view.set_busy(False)
@@ -403,37 +428,41 @@ class PseudoLabelController(QObject):
         self._say(report, None, preview=running.preview)
         self._count(running, report, pushed)
         if not running.preview:
+            self.comparing.compare(layer, running.image, running.choice.strategy)
             drop_preview(self.viewer, layer)  # it compares with labels that are no more
-            self._remembered.remember("translator", running.choice.translator)
-            self._remembered.remember("segmenter", running.choice.segmenter)
+            if running.choice.strategy == "adaptation":
+                self._remembered.remember("translator", running.choice.translator)
+                self._remembered.remember("segmenter", running.choice.segmenter)
             if pushed.labels is not None:
                 self.viewer.layers.selection.active = pushed.labels
         self.images.show_layers()
         self._refresh()
 
-    def _count(self, running: _Running, report: RunReport, pushed: PushedLayers) -> None:
+    def _count(self, running: Running, report: RunReport, pushed: PushedLayers) -> None:
         """Let a worker count the objects: that takes longer than a window may stand still."""
-        if pushed.labels is None:
+        count = count_of(running.job, pushed)
+        if count is None:
             return
-        region, planes = running.job.whole_region, running.job.plane_indices
-        window = slice(region.y0, region.y1), slice(region.x0, region.x1)
-
-        def of(layer: Any) -> Any:
-            return np.stack([np.asarray(layer.data[(*plane, *window)]) for plane in planes])
-
-        sure = of(pushed.confidence) if pushed.confidence is not None else None
-        number = self._background.submit(Count(of(pushed.labels), sure, classes_of(pushed.labels)))
-        self._counting = _Counting(number, report, running.preview)
+        number = self._background.submit(count)
+        self._counting = Counting(number, report, running.preview)
 
     def _say(self, report: RunReport, counts: Counts | None, *, preview: bool) -> None:
         self.view.set_status(outcome_text(report, counts, preview=preview), report.notes)
+        if self._agreed:
+            self.view.add_status(self._agreed)
 
     # Small things.
 
-    def _modality(self) -> str:
-        """Modality of the image as far as its metadata or its name tell, empty otherwise."""
+    def _modality(self, *, made: bool = False) -> str:
+        """Modality of the image as far as its metadata or its name tell, empty otherwise.
+
+        Parameters
+        ----------
+        made
+            Names are looked for among what translators make, instead of what they take.
+        """
         layer = self.images.layer()
-        return modality_of(layer, self.models.modalities()) if layer is not None else ""
+        return modality_of(layer, self.models.modalities(made=made)) if layer is not None else ""
 
     def _why_not(self) -> str | None:
         return why_not(
@@ -443,13 +472,17 @@ class PseudoLabelController(QObject):
             translator=self.models.chosen("translator"),
             segmenter=self.models.chosen("segmenter"),
             has_shape=drawn_shapes(self.viewer) is not None,
+            tutoring=self.tutoring.why_not,
         )
 
     def _refresh(self) -> None:
         reason = self._why_not()
         # A preview may be cut short by the real thing.
-        free = self._running is None or self._running.preview
-        self.view.set_hint(reason or "" if free else "", can_run=reason is None and free)
+        free = not self.tutoring.busy and (self._running is None or self._running.preview)
+        tutorship = self.view.choice().strategy == "tutorship"
+        self.view.set_main(self.tutoring.main_title if tutorship else RUN)
+        hint = reason or (self.tutoring.known if tutorship else "")
+        self.view.set_hint(hint if free else "", can_run=reason is None and free)
 
     def _show_failure(self, failure: Failure, parts: int = 0) -> None:
         if failure.cancelled:

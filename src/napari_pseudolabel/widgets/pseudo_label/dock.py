@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class PseudoLabelDock(Dock):
-    """Translate an unlabelled image, segment the translation, and lay the labels on the image."""
+    """Label an unlabelled image: translate and segment it, or train a segmenter on translated labelled images."""
 
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         self.view = PseudoLabelView()
@@ -29,6 +29,7 @@ class PseudoLabelDock(Dock):
             holder=self.session,
             remembered=Remembered(),
             canvas_px=self.canvas_px,
+            workspace=lambda: self.session.workspace,
         )
         self.session.segmenter_changed.connect(self.controller.use_segmenter)
         self.session.models_added.connect(self.controller.list_models)

@@ -55,9 +55,10 @@ class ModelPicker(QObject):
         """What is known about the model that is chosen."""
         return self._catalogue.get(kind, self._refs[kind])
 
-    def modalities(self) -> set[str]:
-        """Modalities that some translator takes."""
-        return {entry.source for entry in self._catalogue.of("translator") if entry.source}
+    def modalities(self, *, made: bool = False) -> set[str]:
+        """Modalities that some translator takes, or that one makes."""
+        entries = self._catalogue.of("translator")
+        return {name for one in entries if (name := one.target if made else one.source)}
 
     def find(self, modality: Callable[[], str]) -> None:
         """List the named models and propose some for images of a modality, asked for then (empty: unknown)."""
@@ -84,8 +85,22 @@ class ModelPicker(QObject):
         self._choose("translator", self._catalogue.propose("translator", source=modality))
         self._match_segmenter()
 
+    def entry(self, kind: Kind, ref: str | None) -> ModelEntry | None:
+        """What is known about a model, None if there is no such."""
+        return self._catalogue.get(kind, ref)
+
+    def offered(self, kind: Kind) -> Sequence[ModelEntry]:
+        """All models of a kind."""
+        return self._catalogue.of(kind)
+
     def browse(self, kind: Kind, folder: bool) -> None:
         """Let the person choose a file or folder."""
+        path = self.ask(kind, folder=folder)
+        if path:
+            self.open(kind, path)
+
+    def ask(self, kind: Kind, *, folder: bool) -> str:
+        """Ask for a file or folder; empty if the person wants none."""
         key = f"folder of {kind}"
         start = self._remembered.last(key) or str(Path.home())
         if folder:
@@ -95,11 +110,15 @@ class ModelPicker(QObject):
             path, _ = QFileDialog.getOpenFileName(self._view, f"Choose a {kind}", start, kinds)
         if path:
             self._remembered.remember(key, str(Path(path).parent))
-            self.open(kind, path)
+        return str(path)
+
+    def add(self, kind: Kind, path: str) -> None:
+        """List the model in a file or folder."""
+        self._catalogue.add(ModelEntry(path, Path(path).name, kind))
 
     def open(self, kind: Kind, path: str) -> None:
         """Add the model in a file or folder and choose it."""
-        self._catalogue.add(ModelEntry(path, Path(path).name, kind))
+        self.add(kind, path)
         self._choose(kind, path)
         self.changed.emit()
 
@@ -121,6 +140,11 @@ class ModelPicker(QObject):
         self._view.show_model(kind, entry)
         if kind == "translator":
             self._view.set_modalities(entry.source if entry else "", entry.target if entry else "")
+        self.look_into(kind, self._refs[kind])
+
+    def look_into(self, kind: Kind, ref: str | None) -> None:
+        """Find out what a model is that is only a path yet; `changed` follows."""
+        entry = self._catalogue.get(kind, ref)
         if entry is None or entry.card is not None or entry.problem is not None:
             return
         if (kind, entry.ref) not in self._inspecting.values():

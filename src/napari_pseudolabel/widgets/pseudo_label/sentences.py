@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,12 @@ STRATEGIES = {
         "Adaptation",
         "Translates your image into the modality the segmenter knows, and segments that. "
         "The labels belong to your original pixels.",
-    )
+    ),
+    "tutorship": (
+        "Tutorship",
+        "Translates labelled images into your modality and trains a proxy segmenter on them, minutes once. "
+        "Choose it for many images or large differences, if you have the labelled set; adaptation works at once.",
+    ),
 }
 
 
@@ -30,14 +36,31 @@ def why_not(
     translator: ModelEntry | None,
     segmenter: ModelEntry | None,
     has_shape: bool,
+    tutoring: Callable[[], str | None] = lambda: None,
 ) -> str | None:
-    """Why the main button cannot be pressed and what to do; None if it can."""
+    """Why the main button cannot be pressed and what to do; None if it can.
+
+    Parameters
+    ----------
+    tutoring
+        The same about what only a tutorship needs.
+    """
     if choice.layer is None:
         return "Open an image: drag a file into the window, or use File ▸ Open Sample ▸ napari-pseudolabel."
     if image_problem:
         return image_problem
     if loading:
         return "Looking for models …"
+    models = tutoring() if choice.strategy == "tutorship" else _why_not_models(translator, segmenter)
+    if models is not None:
+        return models
+    if choice.where == "shape" and not has_shape:
+        return "Add a Shapes layer and draw a shape around what shall be labelled, or choose View or All."
+    return None
+
+
+def _why_not_models(translator: ModelEntry | None, segmenter: ModelEntry | None) -> str | None:
+    """Why two models cannot do an adaptation; None if they can."""
     if translator is None:
         return "Choose a translator that takes images like yours; … opens a checkpoint file."
     if translator.problem:
@@ -56,8 +79,6 @@ def why_not(
             f"“{segmenter.title}” was trained on {segmenter.source}, but the translator makes "
             f"{translator.target} images; choose a segmenter trained on {translator.target}."
         )
-    if choice.where == "shape" and not has_shape:
-        return "Add a Shapes layer and draw a shape around what shall be labelled, or choose View or All."
     return None
 
 

@@ -32,6 +32,7 @@ from napari_pseudolabel.widgets.pseudo_label.advanced import Advanced
 from napari_pseudolabel.widgets.pseudo_label.choice import Choice, Kind, ModelEntry, Where
 from napari_pseudolabel.widgets.pseudo_label.picture import Picture
 from napari_pseudolabel.widgets.pseudo_label.sentences import STRATEGIES, summary, tooltip
+from napari_pseudolabel.widgets.pseudo_label.tutoring.view import TutoringSeen, TutoringView
 
 _ROLES = {
     "translator": "Turns your image into the modality that the segmenter was trained on.",
@@ -69,7 +70,9 @@ class PseudoLabelView(QWidget):
         grid.setVerticalSpacing(3)
         grid.setColumnStretch(1, 1)
         self._make_form(grid)
-        self._make_region(grid, 8)
+        self.tutoring = TutoringView()
+        grid.addWidget(self.tutoring, 8, 0, 1, 3)
+        self._make_region(grid, 9)
         layout.addLayout(grid)
         self.advanced = Advanced()
         self.advanced.changed.connect(self.changed)
@@ -77,7 +80,10 @@ class PseudoLabelView(QWidget):
         layout.addWidget(self.fold)
         layout.addLayout(self._make_buttons())
         self._make_messages(layout)
+        self.tutoring_seen = TutoringSeen()
+        layout.addWidget(self.tutoring_seen)
         layout.addStretch()
+        self._show_strategy()
 
     # What the controller asks.
 
@@ -137,7 +143,13 @@ class PseudoLabelView(QWidget):
         self._hint.setText(sentence)
         self._hint.setVisible(bool(sentence))
         self.run_button.setEnabled(can_run)
-        self.preview_button.setEnabled(can_run or self.preview_button.isChecked())
+        preview = self.strategy.currentData() != "tutorship"
+        self.preview_button.setEnabled(preview and (can_run or self.preview_button.isChecked()))
+
+    def set_main(self, title: str) -> None:
+        """What the main button does."""
+        if title != self.run_button.text():
+            self.run_button.setText(title)
 
     def set_busy(self, busy: bool) -> None:
         """Show or hide progress and Cancel."""
@@ -159,6 +171,11 @@ class PseudoLabelView(QWidget):
         self._notes.setText("\n".join(f"⚠ {note}" for note in notes))
         self._notes.setVisible(bool(notes))
 
+    def add_status(self, sentence: str) -> None:
+        """Say one more thing about the last job."""
+        self._status.setText(f"{self._status.text()} {sentence}".strip())
+        self._status.show()
+
     def set_shown(self, layers: dict[str, bool]) -> None:
         """Offer to show and hide layers, by role; nothing is offered for an empty dictionary."""
         for role, button in self._shown.items():
@@ -172,7 +189,9 @@ class PseudoLabelView(QWidget):
 
     def _make_form(self, grid: QGridLayout) -> None:
         self.image = combo("Image layer to be labelled; proposed is the active one")
-        self.strategy = combo("How the labels are made")
+        self.strategy = combo(
+            "How the labels are made: adaptation at once, with two models; tutorship with a segmenter trained for it"
+        )
         for name, (title, _) in STRATEGIES.items():
             self.strategy.addItem(title, name)
         self._explanation = text(STRATEGIES[self.strategy.currentData()][1])
@@ -183,18 +202,36 @@ class PseudoLabelView(QWidget):
         grid.addWidget(self.strategy, 1, 1, 1, 2)
         grid.addWidget(self._explanation, 2, 0, 1, 3)
         grid.addWidget(self.picture, 3, 0, 1, 3)
+        self._of_adaptation: list[QWidget] = [self.picture]
         self.models: dict[str, QComboBox] = {}
         self._summaries: dict[str, Elided] = {}
         for row, kind in ((4, "translator"), (6, "segmenter")):
             box, line, browse = combo(_ROLES[kind]), Elided(), self._make_browse(kind)
             box.setPlaceholderText("none fits" if kind == "segmenter" else "none")
             box.currentIndexChanged.connect(lambda _: self.changed.emit())
-            grid.addWidget(QLabel(kind.capitalize()), row, 0)
+            label = QLabel(kind.capitalize())
+            self._of_adaptation += [label, box, browse, line]
+            grid.addWidget(label, row, 0)
             grid.addWidget(box, row, 1)
             grid.addWidget(browse, row, 2)
             grid.addWidget(line, row + 1, 1, 1, 2)
             self.models[kind], self._summaries[kind] = box, line
         self.image.currentIndexChanged.connect(lambda _: self.changed.emit())
+        self.strategy.currentIndexChanged.connect(self._on_strategy)
+
+    def _on_strategy(self) -> None:
+        self.preview_button.setChecked(False)
+        self._show_strategy()
+        self.changed.emit()
+
+    def _show_strategy(self) -> None:
+        """Show what the chosen strategy asks for."""
+        strategy = self.strategy.currentData()
+        self._explanation.setText(STRATEGIES[strategy][1])
+        for widget in self._of_adaptation:
+            widget.setVisible(strategy == "adaptation")
+        self.preview_button.setVisible(strategy == "adaptation")
+        self.tutoring.setVisible(strategy == "tutorship")
 
     def _make_browse(self, kind: str) -> QPushButton:
         button = QPushButton("…")
