@@ -16,7 +16,7 @@ from napari_pseudolabel.viewer import Candidates, Corrections, Stream, known_pla
 from napari_pseudolabel.viewer.effort import EffortLog
 from napari_pseudolabel.viewer.images import image_of
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.correct.review.state import REVIEW_KEY, Region, ReviewState
+from napari_pseudolabel.widgets.correct.review.state import REVIEW_KEY, Region, Reviewed, ReviewState
 from napari_pseudolabel.widgets.correct.review.suspects import suspects
 from napari_pseudolabel.widgets.correct.review.thumbnail import thumbnail
 from napari_pseudolabel.workspace import Workspace
@@ -61,7 +61,8 @@ def test_the_queue_says_what_lies_ahead_before_it_begins(qtbot, background, sess
     assert review.current is None
     assert "9 regions" in review.card.reason
     assert review.card.progress.startswith("0 of 9 regions, ")
-    assert "Quality about 0." in review.card.quality
+    assert review.card.quality.startswith("Models agree 0.")
+    assert "known after 10 more regions" in review.card.quality
     assert Corrections.of(labels).share_confirmed() == 0
     assert dock.shutdown()
 
@@ -414,17 +415,35 @@ def test_a_new_prediction_is_measured_and_an_edit_is_not(case, qtbot):
     assert review.watching.measured is not before
 
 
-def test_the_target_decides_when_it_is_enough(case, qtbot):
+def test_only_what_corrections_have_shown_says_that_it_is_enough(case, qtbot):
     _, _, dock, review = case
     for _ in range(5):
         review.accept()
         settle(dock, review, qtbot)
     review.card.target.setValue(0.5)
     settle(dock, review, qtbot)
+    assert review.card.stop == ""
+    assert "Models agree" in review.card.quality
+
+
+def test_the_target_decides_when_it_is_enough(qtbot, background, session):
+    viewer, labels = make_viewer()
+    earlier = [
+        Reviewed(plane=(9,), box=(0, 0, 1, number + 1), estimate=0.5 + number / 25, truth=0.6 + number / 50)
+        for number in range(12)
+    ]
+    ReviewState(done=tuple(earlier)).keep(labels)
+    dock, review = make_dock(qtbot, viewer, session, background)
+    settle(dock, review, qtbot)
+    review.card.target.setValue(0.5)
+    settle(dock, review, qtbot)
     assert "good enough" in review.card.stop
+    # What was estimated at more than .9 was .8 so far.
+    assert "Quality about 0.8" in review.card.quality
     review.card.target.setValue(1.0)
     settle(dock, review, qtbot)
     assert review.card.stop == ""
+    assert dock.shutdown()
 
 
 # Camera, picture, keys.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari_pseudolabel.labels.review import Outlook, RegionScore
+from napari_pseudolabel.labels.review.calibration import LEAST_REGIONS
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.correct.review.state import Region
 
@@ -38,6 +39,10 @@ def minutes(count: float) -> str:
 
 def quality(outlook: Outlook, target: float) -> str:
     """How good the labels probably are, and how far the target is."""
+    if not outlook.calibrated:
+        more = LEAST_REGIONS - outlook.reviewed
+        known = f"known after {more} more regions" if more > 1 else "known after more regions"
+        return f"Models agree {outlook.quality:.2f}; quality {known}"
     text = f"Quality about {outlook.quality:.2f}"
     if outlook.quality >= target or outlook.minutes_to_target is None or not outlook.regions:
         return text
