@@ -378,7 +378,7 @@ class PseudoLabelController(QObject):
             return
         if running.stream is None:
             running.stream = Stream(self.viewer, layer, running.image)
-        comparison.keep_other(self.viewer, layer, part, running.choice.strategy)
+        comparison.keep_other(self.viewer, layer, running.image, part, running.choice.strategy)
         running.stream.add(part)
         running.parts += 1
         if running.parts == 1:

@@ -232,6 +232,7 @@ class PseudoLabelView(QWidget):
             widget.setVisible(strategy == "adaptation")
         self.preview_button.setVisible(strategy == "adaptation")
         self.tutoring.setVisible(strategy == "tutorship")
+        self.tutoring_seen.set_wanted(strategy == "tutorship")
 
     def _make_browse(self, kind: str) -> QPushButton:
         button = QPushButton("…")

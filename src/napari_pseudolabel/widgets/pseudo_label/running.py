@@ -1,0 +1,126 @@
+"""What is under way in the dock, and how it is described from the viewer and the controls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.viewer import (
+    PushedLayers,
+    Stream,
+    current_plane,
+    drawn_shapes,
+    middle_of,
+    shape_region,
+    visible_region,
+)
+from napari_pseudolabel.viewer.records import classes_of
+from napari_pseudolabel.widgets.pseudo_label.choice import Choice, make_job, preview_side
+from napari_pseudolabel.widgets.pseudo_label.tasks import Count
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image as ImageLayer
+
+    from napari_pseudolabel.strategies import Focus, LabelJob, Region, RunReport
+    from napari_pseudolabel.strategies.jobs import ImageJob
+    from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
+
+CanvasSize = Callable[[], tuple[int, int] | None]
+
+
+@dataclass(eq=False)
+class Running:
+    """The labelling job that is under way; results of any other are stale and dropped.
+
+    Attributes
+    ----------
+    stream
+        Shows what arrives; None until the first chunk.
+    parts
+        How many chunks have arrived.
+    """
+
+    number: int
+    layer: str
+    image: Image
+    preview: bool
+    choice: Choice
+    job: ImageJob
+    stream: Stream | None = None
+    parts: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Counting:
+    """A finished run whose objects are being counted."""
+
+    number: int
+    report: RunReport
+    preview: bool
+
+
+def describe(
+    choice: Choice,
+    viewer: ViewerModel,
+    layer: ImageLayer | None,
+    image: Image,
+    models: ModelPicker,
+    canvas_px: CanvasSize,
+    *,
+    preview: bool,
+) -> LabelJob:
+    """Everything a worker needs, taken from the widgets and the viewer at this moment.
+
+    Raises
+    ------
+    InputError
+        When there is nothing to label, or a number is out of range.
+    """
+    if layer is None:
+        raise InputError("The image was removed; choose another one.")
+    region: Region | None = None
+    if preview or choice.where == "view":
+        region = visible_region(viewer, layer, image, canvas_px())
+    elif choice.where == "shape":
+        shapes = drawn_shapes(viewer)
+        if shapes is None:
+            raise InputError("Draw a shape around what shall be labelled first.")
+        region = shape_region(shapes, layer, image)
+    if preview and region is not None:
+        translator, segmenter = models.chosen("translator"), models.chosen("segmenter")
+        gpu = models.has_gpu and choice.device != "cpu"
+        region = middle_of(region, preview_side(choice, image, translator, segmenter, gpu=gpu))
+    one = preview or choice.where == "view" or not choice.all_planes
+    return make_job(choice, image, region, (current_plane(viewer, layer, image),) if one else None)
+
+
+def focus_of(viewer: ViewerModel, layer: ImageLayer, image: Image, canvas_px: CanvasSize) -> Focus | None:
+    """Where the person looks; None while the image is out of view, when any part is as good as another."""
+    from napari_pseudolabel.strategies import Focus
+
+    try:
+        seen = visible_region(viewer, layer, image, canvas_px())
+        plane = current_plane(viewer, layer, image)
+    except PseudolabelError:
+        return None
+    return Focus(plane, (seen.y0 + seen.y1) / 2, (seen.x0 + seen.x1) / 2)
+
+
+def count_of(job: ImageJob, pushed: PushedLayers) -> Count | None:
+    """What counts the objects of a run; None where it made no labels."""
+    if pushed.labels is None:
+        return None
+    region = job.whole_region
+    window = slice(region.y0, region.y1), slice(region.x0, region.x1)
+
+    def of(layer: Any) -> Any:
+        return np.stack([np.asarray(layer.data[(*plane, *window)]) for plane in job.plane_indices])
+
+    sure = of(pushed.confidence) if pushed.confidence is not None else None
+    return Count(of(pushed.labels), sure, classes_of(pushed.labels))

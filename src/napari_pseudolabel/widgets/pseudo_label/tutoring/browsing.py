@@ -1,0 +1,86 @@
+"""Folders of a tutorship: asked for, remembered, offered again."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+
+from qtpy.QtWidgets import QFileDialog
+
+from napari_pseudolabel.widgets.common.remembered import Remembered
+from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
+from napari_pseudolabel.widgets.pseudo_label.sentences import tooltip
+from napari_pseudolabel.widgets.pseudo_label.tutoring.choice import TutorChoice
+from napari_pseudolabel.widgets.pseudo_label.tutoring.view import TutoringView
+
+_FOLDERS = ("images", "labels", "nnunet")
+_FIRST_NUMBER = 501
+
+
+def browse_set(view: TutoringView, remembered: Remembered) -> None:
+    """Let the person choose the folders of the labelled set."""
+    choice = view.choice()
+    if choice.kind == "nnunet":
+        first = choice.nnunet or remembered.last("tutorship nnunet") or str(Path.home())
+        if found := _ask(view, "Choose the folder of an nnU-Net raw data set", first):
+            view.set_folders(nnunet=found)
+        return
+    first = choice.images or remembered.last("tutorship images") or str(Path.home())
+    images = _ask(view, "Choose the folder of the labelled images", first)
+    if not images:
+        return
+    labels = _ask(view, "Choose the folder of their labels, with the same names", str(Path(images).parent))
+    if labels:
+        view.set_folders(images=images, labels=labels)
+
+
+def browse_keep(view: TutoringView, remembered: Remembered, modality: str) -> None:
+    """Let the person choose where the synthetic set is kept; where one is chosen, keep none."""
+    if view.choice().keep:
+        view.set_folders(keep="")
+        return
+    first = remembered.last("tutorship keep") or str(Path.home())
+    parent = _ask(view, "Choose the folder that gets the data set, such as nnUNet_raw", first)
+    if parent:
+        remembered.remember("tutorship keep", parent)
+        view.set_folders(keep=str(free_name(Path(parent), modality)))
+
+
+def free_name(parent: Path, modality: str) -> Path:
+    """A folder as nnU-Net wants it called, whose number is not taken."""
+    name = re.sub(r"\W+", "_", modality, flags=re.ASCII).strip("_") or "synthetic"
+    for number in itertools.count(_FIRST_NUMBER):
+        if not any(parent.glob(f"Dataset{number}_*")):
+            break
+    return parent / f"Dataset{number}_{name}"
+
+
+def remember(choice: TutorChoice, remembered: Remembered) -> None:
+    """Keep what was chosen for the next time."""
+    for name in (*_FOLDERS, "translator", "kind"):
+        remembered.remember(f"tutorship {name}", getattr(choice, name))
+    if choice.kind == "folders":
+        remembered.remember("tutorship classes", choice.classes)
+
+
+def restore(view: TutoringView, remembered: Remembered) -> None:
+    """Offer what was chosen the last time, as far as it is still there."""
+    found = {name: remembered.last(f"tutorship {name}") or "" for name in _FOLDERS}
+    kind = remembered.last("tutorship kind")
+    if kind in ("folders", "nnunet"):
+        view.kind.setCurrentIndex(view.kind.findData(kind))
+    view.set_folders(**{name: path for name, path in found.items() if path and Path(path).is_dir()})
+    if kind != "nnunet" and not view.choice().classes:
+        view.set_classes(remembered.last("tutorship classes") or "")
+
+
+def translator_tooltip(entry: ModelEntry | None) -> str:
+    """Everything worth knowing about the translator."""
+    return tooltip(
+        entry, "Turns the labelled images into the modality of yours, so that the proxy learns it."
+    )
+
+
+def _ask(view: TutoringView, title: str, first: str) -> str:
+    return str(QFileDialog.getExistingDirectory(view, title, first))

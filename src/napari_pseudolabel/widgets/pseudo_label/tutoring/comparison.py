@@ -1,0 +1,145 @@
+"""Both strategies on one image: the labels of the other one are kept, and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+from napari_pseudolabel.errors import PseudolabelError
+from napari_pseudolabel.viewer import Candidates, Corrections, current_plane, find, record_of, visible_region
+from napari_pseudolabel.viewer.candidates import NOTHING
+from napari_pseudolabel.viewer.corrections import Index, Window, key_of
+from napari_pseudolabel.viewer.streaming import window_of
+from napari_pseudolabel.widgets.common.aside import Aside
+from napari_pseudolabel.widgets.pseudo_label.tutoring.sentences import agreed
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image as ImageLayer
+    from napari.layers import Labels
+
+    from napari_pseudolabel.imaging import Image
+    from napari_pseudolabel.strategies import PseudoLabel
+
+_OTHER = {"adaptation": "tutorship", "tutorship": "adaptation"}
+
+
+def keep_other(
+    viewer: ViewerModel, source: ImageLayer, image: Image, part: PseudoLabel, strategy: str
+) -> None:
+    """Before a part of a run is shown: keep what the other strategy said there as a candidate of its name.
+
+    What this strategy said as a candidate is forgotten there, because the labels say it now.
+    """
+    layer, other = _labels(viewer, source, image), _OTHER.get(strategy)
+    if layer is None or other is None or part.labels is None:
+        return
+    window = window_of(part.region)
+    for index in part.planes:
+        _keep(layer, index, window, strategy, other)
+
+
+def _keep(layer: Labels, index: Index, window: Window, strategy: str, other: str) -> None:
+    candidates = Candidates.of(layer)
+    names = candidates.names if candidates is not None else ()
+    said = _said(layer, index, window, other)
+    if candidates is not None and other in names:
+        before = candidates.part(names.index(other), index, window)
+        # What is kept already is what the labels of this strategy have replaced.
+        said = np.where(before == NOTHING, said, before)
+    if (said != NOTHING).any():
+        candidates = Candidates.made_for(layer)
+        candidates.add((index,), window, said[None, None], (other,))
+    if candidates is not None and strategy in names:
+        candidates.add((index,), window, np.full_like(said, NOTHING)[None, None], (strategy,))
+
+
+def _said(layer: Labels, index: Index, window: Window, other: str) -> Any:
+    """(h, w) uint8: the labels of the other strategy where it was the last to write, 255 elsewhere."""
+    rows, columns = window
+    said = np.full((rows.stop - rows.start, columns.stop - columns.start), NOTHING, np.uint8)
+    predicted = None
+    for run in (record_of(layer) or {}).get("runs", ()):
+        planes = {tuple(one) for one in run["planes"]}
+        if tuple(index) not in planes or run.get("complete") is False:
+            continue
+        y0, x0, y1, x1 = run["region"]
+        inner = (
+            slice(max(y0 - rows.start, 0), max(min(y1, rows.stop) - rows.start, 0)),
+            slice(max(x0 - columns.start, 0), max(min(x1, columns.stop) - columns.start, 0)),
+        )
+        if run["strategy"] != other:
+            said[inner] = NOTHING
+            continue
+        if predicted is None:
+            predicted = np.asarray(Corrections.of(layer).predicted_in(key_of(index, window)))
+        said[inner] = predicted[inner]
+    return said
+
+
+class Comparing(QObject):
+    """Says after a run how well both strategies agree in the view.
+
+    Attributes
+    ----------
+    compared
+        A sentence about both is known.
+    """
+
+    compared = Signal(str)
+
+    def __init__(self, viewer: ViewerModel, canvas_px: Callable[[], tuple[int, int] | None]) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._canvas_px = canvas_px
+        self._aside = Aside()
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is being compared."""
+        return not self._aside.busy
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._aside.shutdown()
+
+    def compare(self, source: ImageLayer, image: Image, strategy: str) -> None:
+        """Compare what both say in the view; `compared` follows, if the other one said something there."""
+        layer = _labels(self._viewer, source, image)
+        if layer is None or strategy not in _OTHER:
+            return
+        try:
+            seen = visible_region(self._viewer, source, image, self._canvas_px())
+            plane = current_plane(self._viewer, source, image)
+        except PseudolabelError:
+            return  # the image is out of view
+        other = _OTHER[strategy]
+        self._aside.run(
+            lambda: _agreement(layer, other, plane, window_of(seen)), lambda dice: self._tell(other, dice)
+        )
+
+    def _tell(self, other: str, dice: float | None) -> None:
+        if dice is not None:
+            self.compared.emit(agreed(other, dice))
+
+
+def _agreement(layer: Labels, other: str, plane: Index, window: Window) -> float | None:
+    """Mean Dice over the classes where both strategies say something in a window; None if nowhere."""
+    from napari_pseudolabel.labels.quality import agreement_of  # takes a while to import
+
+    candidates = Candidates.of(layer)
+    if candidates is None or other not in candidates.names:
+        return None
+    said = candidates.part(candidates.names.index(other), plane, window)
+    where = said != NOTHING
+    if not where.any():
+        return None
+    now = np.asarray(Corrections.of(layer).predicted_in(key_of(plane, window))).astype(np.uint8)
+    return agreement_of(np.stack([np.where(where, now, np.uint8(NOTHING)), said])).mean
+
+
+def _labels(viewer: ViewerModel, source: ImageLayer, image: Image) -> Any:
+    return find(viewer, source, "labels", image.shape)

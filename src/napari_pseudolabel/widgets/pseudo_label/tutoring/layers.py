@@ -1,0 +1,130 @@
+"""An open image with its labels as a labelled set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image as ImageLayer
+from napari.layers import Labels
+from numpy.typing import NDArray
+
+from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.imaging import Image, intensity_range
+from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.training.known import KnownPlane
+from napari_pseudolabel.training.tutor import LabelledLayer
+from napari_pseudolabel.viewer import (
+    Corrections,
+    image_of,
+    is_ours,
+    plane_key,
+    possible_channel_axis,
+    source_layer,
+)
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+    from napari_pseudolabel.workspace import Split
+
+# Of a single labelled image, one side of this share of the width is kept out of the training.
+_KEPT_SHARE = 4
+
+
+def images_in(viewer: ViewerModel) -> list[ImageLayer]:
+    """Image layers that the plugin did not make."""
+    return [layer for layer in viewer.layers if isinstance(layer, ImageLayer) and not is_ours(layer)]
+
+
+def labels_for(viewer: ViewerModel, image: ImageLayer | None) -> list[Labels]:
+    """Labels layers with the shape of an image; those that were made from another image are left out."""
+    if image is None:
+        return []
+    return [
+        layer
+        for layer in viewer.layers
+        if isinstance(layer, Labels)
+        and source_layer(viewer, layer) in (None, image)
+        and _fitting(image, layer) is not None
+    ]
+
+
+def labelled_layer(
+    image: ImageLayer, labels: Labels, split: Split, scale: Scale
+) -> Callable[[], LabelledLayer]:
+    """What reads the pixels of an open image and its labels; to be called beside the window.
+
+    Labels that the plugin made count where a person has corrected or confirmed them, all others everywhere.
+
+    Raises
+    ------
+    InputError
+        When the two do not fit; the function returned raises it when there is nothing to learn from.
+    """
+    fitting = _fitting(image, labels)
+    if fitting is None:
+        raise InputError(f"{labels.name} has another shape than {image.name}; choose its own labels.")
+    found, ours, name = fitting, is_ours(labels), image.name
+
+    def read() -> LabelledLayer:
+        touched = Corrections.of(labels).touched if ours else np.ones(labels.data.shape, bool)
+        limits = intensity_range(found, None)
+        planes = []
+        for index in found.planes():
+            if not touched[index].any():
+                continue
+            key, own = plane_key(found, index), touched[index].copy()
+            planes.append(
+                KnownPlane(
+                    name,
+                    key,
+                    found.plane(index, None),
+                    limits,
+                    _pixel_um(found, scale),
+                    _class_values(labels.name, np.asarray(labels.data[index])),
+                    own,
+                    None,
+                    _kept(own, split.validation(key, (own.shape[0], own.shape[1]))),
+                )
+            )
+        if not planes:
+            raise InputError(
+                f"Nobody has corrected or confirmed {labels.name} yet; confirm a region of it in the dock Correct."
+            )
+        return LabelledLayer(name, tuple(planes), scale)
+
+    return read
+
+
+def _kept(touched: NDArray[np.bool_], known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What validates: what the workspace keeps for that, else the right side of what is labelled."""
+    if (known & touched).any():
+        return known
+    columns = np.flatnonzero(touched.any(axis=0))
+    kept = np.zeros(touched.shape, bool)
+    kept[:, columns[-1] + 1 - max((columns[-1] + 1 - columns[0]) // _KEPT_SHARE, 1) :] = True
+    return kept
+
+
+def _fitting(image: ImageLayer, labels: Any) -> Image | None:
+    for axis in dict.fromkeys((None, possible_channel_axis(image))):
+        try:
+            found = image_of(image, axis)
+        except PseudolabelError:
+            continue
+        if found.shape == tuple(labels.data.shape):
+            return found
+    return None
+
+
+def _pixel_um(image: Image, scale: Scale) -> float | None:
+    # Asked for only when it decides: pixels that are not square are an error.
+    return None if scale.pixel_size_um else image.placement.pixel_size_um()
+
+
+def _class_values(name: str, values: NDArray[Any]) -> NDArray[np.uint8]:
+    if values.dtype != np.uint8 and values.size and (values.min() < 0 or values.max() > 255):
+        raise InputError(f"{name} holds values outside of 0 to 255; choose a layer with one value per class.")
+    return values.astype(np.uint8)  # always a copy

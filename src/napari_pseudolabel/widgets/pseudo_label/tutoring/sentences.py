@@ -1,0 +1,85 @@
+"""Every sentence of a tutorship that depends on something."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.training.events import Fold, Score
+from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
+from napari_pseudolabel.widgets.pseudo_label.tutoring.choice import Trained, TutorChoice, parse_classes
+
+TRAIN, RUN = "Train and run", "Run"
+STOPPED = "Stopped. What was trained so far is kept; the same settings go on from there."
+GONE = "The image was removed meanwhile. The proxy is trained; choose an image to run it."
+
+
+def why_not(choice: TutorChoice, *, modality: str, translator: ModelEntry | None) -> str | None:
+    """Why a proxy cannot be trained and what to do; None if it can.
+
+    Parameters
+    ----------
+    modality
+        Of the image, empty if unknown.
+    """
+    if translator is None:
+        makes = f"makes {modality} images" if modality else "makes images like yours"
+        return f"Choose a translator that {makes} from labelled ones; … opens a checkpoint file."
+    if translator.problem:
+        return translator.problem
+    takes = f"{translator.source} images" if translator.source else "images"
+    if choice.kind == "nnunet":
+        if not choice.nnunet:
+            return f"Choose the folder of an nnU-Net raw data set of {takes}."
+    elif choice.kind == "folders":
+        if not choice.images:
+            return f"Choose a folder of labelled {takes}, and the folder of their labels."
+        if not choice.labels:
+            return "Choose the folder of the labels; its files have the names of the images."
+    elif choice.image_layer is None or choice.labels_layer is None:
+        return f"Open {takes} with their labels as layers, or choose folders."
+    try:
+        classes = parse_classes(choice.classes)
+    except InputError as error:
+        return str(error)
+    if not classes and choice.kind != "nnunet":
+        return "Name the classes of the labels with their values, such as axon=1, myelin=2."
+    return None
+
+
+def direction(entry: ModelEntry) -> str:
+    """Name of a translator with what it turns into what, which comes first because lists are narrow."""
+    if not entry.source and not entry.target:
+        return entry.title
+    return f"{entry.source or '?'} → {entry.target or '?'}: {entry.title}"
+
+
+def known_text(known: Trained | None) -> str:
+    """What the workspace has of this tutorship."""
+    if known is None:
+        return ""
+    if known.done:
+        return "A proxy for exactly this is trained already."
+    return "This training was begun before, and goes on from there." if known.begun else ""
+
+
+def scored(score: Score, fold: Fold | None) -> str:
+    """The validation of a proxy, which must not be taken for one on real images."""
+    values = ", ".join(f"{name} {value:.2f}" for name, value in score.per_class.items())
+    which = f", proxy {fold.number} of {fold.total}" if fold is not None and fold.total > 1 else ""
+    return f"Dice on synthetic images: {values} (step {score.step}{which}). Real images may differ."
+
+
+def agreed(strategy: str, dice: float) -> str:
+    """How well both strategies agree, and where to see the other one."""
+    return (
+        f"Agreement with the {strategy} labels in this view: {dice:.2f}. "
+        f"They are kept as the candidate “{strategy}” in the dock Correct."
+    )
+
+
+def folder_text(*folders: str) -> str:
+    """Short names of folders; empty if none is chosen."""
+    parts = [Path(one) for one in folders if one]
+    names = " + ".join(one.name for one in parts)
+    return f"{parts[0].parent.name}: {names}" if parts else "none chosen"

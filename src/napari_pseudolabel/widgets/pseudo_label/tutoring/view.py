@@ -1,0 +1,287 @@
+"""Widgets of a tutorship: the translator, the labelled set, the training, and what is seen of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.training.events import SyntheticPair
+from napari_pseudolabel.training.tutor import TutorSettings
+from napari_pseudolabel.widgets.common.parts import Elided, Fold, combo, fill, text
+from napari_pseudolabel.widgets.pseudo_label.tutoring.choice import SetKind, TutorChoice
+from napari_pseudolabel.widgets.pseudo_label.tutoring.sentences import folder_text
+from napari_pseudolabel.widgets.train.fields import advanced_form, decimal, number
+from napari_pseudolabel.widgets.train.tiles import Tiles, grey, overlaid
+
+_KINDS: tuple[tuple[SetKind, str], ...] = (
+    ("folders", "Folders"),
+    ("nnunet", "nnU-Net data set"),
+    ("layer", "Open layers"),
+)
+_MOST_PAIRS = 3
+_PICTURES_PX = 250
+_LABEL_PX = 66
+_FIELD_PX = 90
+
+
+class TutoringView(QWidget):
+    """What is asked for a tutorship, in the place of the models of the adaptation."""
+
+    changed = Signal()
+    browse_translator_pressed = Signal()
+    browse_set_pressed = Signal()
+    browse_keep_pressed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        form = QFormLayout(self)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setHorizontalSpacing(6)
+        form.setVerticalSpacing(3)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._form = form
+        self._folders = {"images": "", "labels": "", "nnunet": "", "keep": ""}
+        self.translator = combo(
+            "Turns the labelled images into the modality of yours, so that the proxy learns it. "
+            "Offered are those that make images like yours."
+        )
+        self.translator.setPlaceholderText("none fits")
+        self.kind = combo("Where the labelled images are that the proxy learns from")
+        for value, title in _KINDS:
+            self.kind.addItem(title, value)
+        self.browse_set = QPushButton("…")
+        self.browse_set.setFixedWidth(30)
+        self.browse_set.clicked.connect(lambda: self.browse_set_pressed.emit())
+        self.set_name = Elided()
+        self.image = combo("The open labelled image")
+        self.labels = combo(
+            "Its labels. Those that the plugin made count where you have corrected or confirmed them."
+        )
+        self.image.setPlaceholderText("none open")
+        self.labels.setPlaceholderText("none open")
+        self.classes = QLineEdit()
+        self.classes.setToolTip(
+            "Name and label value of each class, such as axon=1, myelin=2; 0 is background"
+        )
+        self.pixel_size = decimal(
+            0, 1000, 0, "Side of a pixel of the labelled images in µm; without one, as the files say"
+        )
+        self.pixel_size.setSpecialValueText("as the images say")
+        self.pixel_size.setSuffix(" µm")
+        self.pixel_size.setSingleStep(0.01)
+        for field in (self.classes, self.pixel_size):
+            field.setMinimumWidth(_FIELD_PX)  # else the longest number would make the dock wider
+        self.fold = Fold("Training", self._make_training(), "Steps, folds, samples, and what is kept")
+        self.summary = Elided()
+        form.addRow(_label("Translator"), _row(self.translator, self._make_browse()))
+        form.addRow("", self.summary)
+        form.addRow(_label("Learn from"), _row(self.kind, self.browse_set))
+        form.addRow("", self.set_name)
+        form.addRow(_label("Image"), self.image)
+        form.addRow(_label("Labels"), self.labels)
+        form.addRow(_label("Classes"), self.classes)
+        form.addRow(_label("Pixel size"), self.pixel_size)
+        form.addRow(self.fold)
+        self.kind.currentIndexChanged.connect(self._on_kind)
+        for box in (self.translator, self.kind, self.image, self.labels, self.folds):
+            box.currentIndexChanged.connect(lambda _: self.changed.emit())
+        for field in (self.steps, self.samples, self.pixel_size):
+            field.valueChanged.connect(lambda _: self.changed.emit())
+        self.classes.textChanged.connect(lambda _: self.changed.emit())
+        self._on_kind()
+
+    # What the part asks.
+
+    def choice(self) -> TutorChoice:
+        """All controls as they are now."""
+        return TutorChoice(
+            kind=self.kind.currentData(),
+            translator=self.translator.currentData(),
+            images=self._folders["images"],
+            labels=self._folders["labels"],
+            nnunet=self._folders["nnunet"],
+            image_layer=self.image.currentData(),
+            labels_layer=self.labels.currentData(),
+            classes=self.classes.text(),
+            pixel_size_um=self.pixel_size.value() or None,
+            steps=self.steps.value(),
+            folds=self.folds.currentData(),
+            samples=self.samples.value(),
+            keep=self._folders["keep"],
+        )
+
+    # What the part says.
+
+    def set_folders(self, **folders: str) -> None:
+        """Show chosen folders: any of images, labels, nnunet, keep."""
+        self._folders |= folders
+        self._show_folders()
+        self.changed.emit()
+
+    def set_translators(self, entries: Sequence[tuple[str, str]], chosen: str | None) -> None:
+        """Offer translators as (reference, title) pairs."""
+        fill(self.translator, entries, chosen)
+
+    def set_layers(
+        self,
+        images: Sequence[tuple[str, str]],
+        image: str | None,
+        labels: Sequence[tuple[str, str]],
+        chosen: str | None,
+    ) -> None:
+        """Offer open layers as (unique id, name) pairs."""
+        fill(self.image, images, image)
+        fill(self.labels, labels, chosen)
+
+    def set_classes(self, content: str) -> None:
+        """Fill in classes that are known."""
+        self.classes.setText(content)
+
+    # How it looks.
+
+    def _make_training(self) -> QWidget:
+        content = QWidget()
+        form = advanced_form(content)
+        self.steps = number(
+            10,
+            1_000_000,
+            TutorSettings.steps,
+            "Optimiser steps of each proxy; more take longer and learn more",
+        )
+        self.steps.setSingleStep(100)
+        self.folds = combo(
+            "One proxy, with a fifth of the labelled images kept for its validation, or five with a fifth each, "
+            "which are averaged: five times the time, somewhat better labels"
+        )
+        self.folds.addItem("One split", 1)
+        self.folds.addItem("5 folds", 5)
+        self.samples = number(
+            1, 16, TutorSettings.samples, "Translations drawn of each labelled image; more are more variety"
+        )
+        self.keep_name = Elided()
+        keep = QPushButton("…")
+        keep.setFixedWidth(30)
+        keep.setToolTip(
+            "Keep the translated images with their labels as a raw data set of nnU-Net; press again for none"
+        )
+        keep.clicked.connect(lambda: self.browse_keep_pressed.emit())
+        form.addRow("Steps", self.steps)
+        form.addRow("Split", self.folds)
+        form.addRow("Samples", self.samples)
+        form.addRow("Keep set", _row(self.keep_name, keep))
+        return content
+
+    def _make_browse(self) -> QPushButton:
+        button = QPushButton("…")
+        button.setFixedWidth(30)
+        button.setToolTip("Browse for the checkpoint file of a translator")
+        button.clicked.connect(lambda: self.browse_translator_pressed.emit())
+        return button
+
+    def _on_kind(self) -> None:
+        kind = self.kind.currentData()
+        layers = kind == "layer"
+        for widget in (self.image, self.labels):
+            self._form.setRowVisible(widget, layers)
+        self._form.setRowVisible(self.set_name, not layers)
+        self.browse_set.setVisible(not layers)
+        self.browse_set.setToolTip(
+            "Choose the folder of an nnU-Net raw data set, with dataset.json in it"
+            if kind == "nnunet"
+            else "Choose a folder of images, then the folder of their labels with the same names"
+        )
+        self.classes.setPlaceholderText(
+            "as the data set names them" if kind == "nnunet" else "axon=1, myelin=2"
+        )
+        self._show_folders()
+
+    def _show_folders(self) -> None:
+        f = self._folders
+        nnunet = self.kind.currentData() == "nnunet"
+        shown = (f["nnunet"],) if nnunet else (f["images"], f["labels"])
+        self.set_name.set_full(folder_text(*shown))
+        self.set_name.setToolTip("\n".join(filter(None, shown)))
+        self.keep_name.set_full(folder_text(f["keep"]) if f["keep"] else "not kept")
+        self.keep_name.setToolTip(f["keep"])
+
+
+class TutoringSeen(QWidget):
+    """What is seen of a training: the newest synthetic pairs and the validation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(3)
+        self.score = text()
+        self.pictures = Tiles("Labelled image, its translation, and the labels on the translation")
+        self.pictures.setFixedWidth(_PICTURES_PX)
+        policy = self.pictures.sizePolicy()
+        policy.setHeightForWidth(False)
+        self.pictures.setSizePolicy(policy)
+        self._wanted = False
+        self._pairs: list[SyntheticPair] = []
+        layout.addWidget(self.score)
+        layout.addWidget(self.pictures)
+        self.clear()
+
+    @property
+    def pairs(self) -> tuple[SyntheticPair, ...]:
+        """The pairs that are shown, the newest first."""
+        return tuple(self._pairs)
+
+    def set_wanted(self, wanted: bool) -> None:
+        """Whether to be seen at all, which another strategy does not want."""
+        self._wanted = wanted
+        self._show()
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self._pairs = []
+        self.pictures.clear()
+        self.set_score("")
+
+    def set_score(self, sentence: str) -> None:
+        """Say how the proxy does."""
+        self.score.setText(sentence)
+        self.score.setVisible(bool(sentence))
+        self._show()
+
+    def add(self, pair: SyntheticPair, classes: Sequence[LabelClass]) -> None:
+        """Show a synthetic pair; the oldest makes room."""
+        self._pairs = [pair, *self._pairs][:_MOST_PAIRS]
+        rows = []
+        for one in self._pairs:
+            source, translation = (grey(values, 0, 255) for values in (one.source, one.translation))
+            rows.append([source, translation, overlaid(translation, one.labels, classes)])
+        self.pictures.set_pictures(rows, ("labelled", "translation", "labels"))
+        self._show()
+
+    def _show(self) -> None:
+        self.setVisible(self._wanted and bool(self._pairs or self.score.text()))
+
+
+def _row(first: QWidget, second: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(6)
+    row.addWidget(first, 1)
+    row.addWidget(second)
+    return row
+
+
+def _label(title: str) -> QLabel:
+    label = QLabel(title)
+    label.setMinimumWidth(_LABEL_PX)
+    return label
