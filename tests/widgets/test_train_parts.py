@@ -19,13 +19,13 @@ from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.training.known import KnownPlane
 from napari_pseudolabel.widgets.common.aside import Aside
+from napari_pseudolabel.widgets.common.tiles import grey, overlaid
 from napari_pseudolabel.widgets.train import sentences
 from napari_pseudolabel.widgets.train.comparison import Compare, crop_of
 from napari_pseudolabel.widgets.train.live_preview import joined
 from napari_pseudolabel.widgets.train.looking import Counts
 from napari_pseudolabel.widgets.train.models import HistoryRead, rows_of, start_of
 from napari_pseudolabel.widgets.train.plots import Curves
-from napari_pseudolabel.widgets.train.tiles import grey, overlaid
 
 
 def plane(height=80, width=120, image=None):

@@ -10,8 +10,8 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_pseudolabel.widgets.common import shortcuts
+from napari_pseudolabel.widgets.common.fields import advanced_form, decimal, number
 from napari_pseudolabel.widgets.common.parts import combo, fill, text
-from napari_pseudolabel.widgets.train.fields import advanced_form, decimal, number
 
 Method = Literal["random_walker", "watershed"]
 _METHODS: tuple[tuple[Method, str], ...] = (

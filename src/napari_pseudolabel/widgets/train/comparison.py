@@ -15,8 +15,8 @@ from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.training.fine_tune import FineTuneJob
 from napari_pseudolabel.training.known import KnownPlane
 from napari_pseudolabel.widgets.common.background import Failure
+from napari_pseudolabel.widgets.common.tiles import grey, overlaid
 from napari_pseudolabel.widgets.train.parts import Tools
-from napari_pseudolabel.widgets.train.tiles import grey, overlaid
 
 if TYPE_CHECKING:
     from napari_pseudolabel.strategies import Region

@@ -16,9 +16,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pseudolabel.widgets.common import shortcuts
+from napari_pseudolabel.widgets.common.fields import advanced_form, decimal, device_box, number, refill
 from napari_pseudolabel.widgets.common.parts import Fold, combo, fill, text
 from napari_pseudolabel.widgets.train.choice import SegmenterChoice
-from napari_pseudolabel.widgets.train.fields import advanced_form, decimal, device_box, number, refill
 from napari_pseudolabel.widgets.train.folder_pairs import FolderPairs
 
 _PROPOSED = SegmenterChoice()

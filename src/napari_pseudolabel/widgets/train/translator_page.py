@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
+from napari_pseudolabel.widgets.common.fields import advanced_form, decimal, device_box, number, refill
 from napari_pseudolabel.widgets.common.parts import Fold, combo, fill, text
 from napari_pseudolabel.widgets.train.choice import TranslatorChoice, TranslatorPair
-from napari_pseudolabel.widgets.train.fields import advanced_form, decimal, device_box, number, refill
 
 _PROPOSED = TranslatorChoice()
 _NOTHING = "From nothing (takes many hours)"

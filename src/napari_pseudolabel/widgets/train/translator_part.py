@@ -23,12 +23,12 @@ from napari_pseudolabel.training.tune_translator import (
 from napari_pseudolabel.viewer import image_of
 from napari_pseudolabel.viewer.images import modality_of
 from napari_pseudolabel.widgets.common.remembered import Remembered
+from napari_pseudolabel.widgets.common.tiles import grey
 from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
 from napari_pseudolabel.widgets.train import sentences
 from napari_pseudolabel.widgets.train.choice import TranslatorPair
 from napari_pseudolabel.widgets.train.layers import is_offered
 from napari_pseudolabel.widgets.train.parts import Tools
-from napari_pseudolabel.widgets.train.tiles import grey
 from napari_pseudolabel.workspace import write_bytes
 
 # Of what is measured, what tells most; see `training.measures`.

@@ -12,11 +12,11 @@ from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QProgressBar, QPushButton,
 from napari_pseudolabel.labels.classes import OKABE_ITO
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.parts import Elided, ErrorBox, show_progress, text
+from napari_pseudolabel.widgets.common.tiles import Tiles
 from napari_pseudolabel.widgets.train.choice import Subject
 from napari_pseudolabel.widgets.train.outcome import ModelList, PreviewBar
 from napari_pseudolabel.widgets.train.plots import Curves
 from napari_pseudolabel.widgets.train.segmenter_page import SegmenterPage
-from napari_pseudolabel.widgets.train.tiles import Tiles
 from napari_pseudolabel.widgets.train.translator_page import TranslatorPage
 
 State = Literal["idle", "waiting", "running", "paused"]

@@ -18,11 +18,11 @@ from qtpy.QtWidgets import (
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.training.events import SyntheticPair
 from napari_pseudolabel.training.tutor import TutorSettings
+from napari_pseudolabel.widgets.common.fields import advanced_form, decimal, number
 from napari_pseudolabel.widgets.common.parts import Elided, Fold, combo, fill, text
+from napari_pseudolabel.widgets.common.tiles import Tiles, grey, overlaid
 from napari_pseudolabel.widgets.pseudo_label.tutoring.choice import SetKind, TutorChoice
 from napari_pseudolabel.widgets.pseudo_label.tutoring.sentences import folder_text
-from napari_pseudolabel.widgets.train.fields import advanced_form, decimal, number
-from napari_pseudolabel.widgets.train.tiles import Tiles, grey, overlaid
 
 _KINDS: tuple[tuple[SetKind, str], ...] = (
     ("folders", "Folders"),
