@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
@@ -115,6 +115,7 @@ def test_equal_estimates_teach_nothing():
 
 
 @settings(deadline=None)
+@example([(0.0, 0.0)] * 9 + [(2.2250738585e-313, 1.0)] + [(1.0, 1.0)], [0.0, 5e-324, 1e-9])
 @given(
     st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=10, max_size=40),
     st.lists(st.floats(0, 1), min_size=2, max_size=20),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 LEAST_REGIONS = 10
+_DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,11 @@ class Calibration:
         -----
         Isotonic regression: the only assumption is that a higher estimate does not mean a lower truth.
         """
-        if len(estimates) < LEAST_REGIONS or len(set(estimates)) < 2:
-            return cls(regions=len(estimates))
-        x, y = np.asarray(estimates, float), np.asarray(truths, float)
+        # Between estimates that hardly differ the slope of the curve would overflow.
+        x, y = np.round(np.asarray(estimates, float), _DIGITS), np.asarray(truths, float)
         places, inverse, counts = np.unique(x, return_inverse=True, return_counts=True)
+        if len(x) < LEAST_REGIONS or len(places) < 2:
+            return cls(regions=len(x))
         means = np.bincount(inverse, weights=y) / counts
         curve = np.clip(isotonic_regression(means, weights=counts).x, 0, 1)
         return cls(tuple(places.tolist()), tuple(curve.tolist()), len(estimates))
