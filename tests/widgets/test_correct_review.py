@@ -194,6 +194,7 @@ def test_skipped_regions_come_again_in_the_end(case, qtbot):
     assert Corrections.of(labels).confirmed.all()
     assert "Every region" in review.card.reason
     assert review.card.progress == "9 of 9 regions"
+    assert review.card.quality == ""
     assert review.card.stop
     assert not review.card.buttons["accept"].isEnabled()
 

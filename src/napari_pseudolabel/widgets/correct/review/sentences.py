@@ -39,6 +39,8 @@ def minutes(count: float) -> str:
 
 def quality(outlook: Outlook, target: float) -> str:
     """How good the labels probably are, and how far the target is."""
+    if outlook.reviewed == outlook.regions:
+        return ""  # nothing is estimated any more
     if not outlook.calibrated:
         more = LEAST_REGIONS - outlook.reviewed
         known = f"known after {more} more regions" if more > 1 else "known after more regions"
