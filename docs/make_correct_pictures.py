@@ -160,7 +160,7 @@ def _viewer(args: argparse.Namespace) -> Viewer:
     viewer = napari.Viewer(title="napari-pseudolabel")
     viewer.window.resize(1400, 860)
     # What is done here shall not stay among the sessions of whoever makes the pictures.
-    args.session = Session.of(viewer)
+    args.session = Session.of(viewer)  # it lives as long as somebody holds it, and no dock does yet
     args.session.workspace = Workspace.open(Path(args.folder) / "workspace")
     return viewer
 
