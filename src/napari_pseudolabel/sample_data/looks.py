@@ -13,6 +13,7 @@ from scipy import ndimage as ndi
 from skimage.measure import label
 
 from napari_pseudolabel.sample_data.fields import AXON, BACKGROUND, MYELIN
+from napari_pseudolabel.sample_data.texture import finish, smooth
 
 
 def render_tem(labels: NDArray[np.uint8], *, seed: int) -> NDArray[np.uint8]:
@@ -39,11 +40,11 @@ def render_tem(labels: NDArray[np.uint8], *, seed: int) -> NDArray[np.uint8]:
     }
     image = _levels(labels, levels) + (labels == AXON) * _per_object(labels == AXON, rng, 0.05)
     image += (labels == BACKGROUND) * _profiles(shape, rng)
-    image += (labels == AXON) * _smooth(shape, rng, 1.0, 0.05)
-    image += (labels == MYELIN) * _smooth(shape, rng, 0.7, 0.05)
+    image += (labels == AXON) * smooth(shape, rng, 1.0, 0.05)
+    image += (labels == MYELIN) * smooth(shape, rng, 0.7, 0.05)
     image -= _blobs(labels == AXON, rng, density=1 / 900) * rng.uniform(0.25, 0.45)
-    image += _smooth(shape, rng, 60, 0.04)
-    return _finish(image, rng, blur=rng.uniform(0.5, 0.8), noise=rng.uniform(0.015, 0.04))
+    image += smooth(shape, rng, 60, 0.04)
+    return finish(image, rng, blur=rng.uniform(0.5, 0.8), noise=rng.uniform(0.015, 0.04))
 
 
 def render_sem(labels: NDArray[np.uint8], *, seed: int) -> NDArray[np.uint8]:
@@ -53,28 +54,18 @@ def render_sem(labels: NDArray[np.uint8], *, seed: int) -> NDArray[np.uint8]:
     myelin = rng.uniform(0.6, 0.85)
     levels = {BACKGROUND: rng.uniform(0.08, 0.38), MYELIN: myelin, AXON: rng.uniform(0.08, 0.3)}
     image = _levels(labels, levels) + (labels == AXON) * _per_object(labels == AXON, rng, 0.08)
-    image += (labels == MYELIN) * (_per_object(labels > 0, rng, 0.06) + _smooth(shape, rng, 1.2, 0.08))
-    image += (labels == BACKGROUND) * (_smooth(shape, rng, 2.5, 0.09) + _smooth(shape, rng, 10, 0.05))
-    image += (labels == AXON) * _smooth(shape, rng, 2, 0.04)
+    image += (labels == MYELIN) * (_per_object(labels > 0, rng, 0.06) + smooth(shape, rng, 1.2, 0.08))
+    image += (labels == BACKGROUND) * (smooth(shape, rng, 2.5, 0.09) + smooth(shape, rng, 10, 0.05))
+    image += (labels == AXON) * smooth(shape, rng, 2, 0.04)
     image += _blobs(labels == AXON, rng, density=1 / 2500) * rng.uniform(0.05, 0.25)
     image += _blobs(labels == BACKGROUND, rng, density=1 / 1200) * rng.uniform(0.1, 0.35)
-    image += _smooth(shape, rng, 60, 0.05) + _charging(shape, rng) + _knife_marks(shape, rng)
-    return _finish(image, rng, blur=rng.uniform(0.7, 1.5), noise=rng.uniform(0.02, 0.06))
+    image += smooth(shape, rng, 60, 0.05) + _charging(shape, rng) + _knife_marks(shape, rng)
+    return finish(image, rng, blur=rng.uniform(0.7, 1.5), noise=rng.uniform(0.02, 0.06))
 
 
 def _levels(labels: NDArray[np.uint8], levels: dict[int, float]) -> NDArray[np.float64]:
     table = np.array([levels[value] for value in (BACKGROUND, MYELIN, AXON)])
     return table[labels]
-
-
-def _smooth(
-    shape: tuple[int, ...], rng: np.random.Generator, size: float, amplitude: float
-) -> NDArray[np.float64]:
-    """Gaussian texture of a given grain in pixels and standard deviation."""
-    texture = ndi.gaussian_filter(rng.standard_normal(shape), size, mode="wrap")
-    # On a field smaller than the grain the mean would shift the whole image.
-    texture -= texture.mean()
-    return texture / max(texture.std(), 1e-9) * amplitude
 
 
 def _per_object(mask: NDArray[np.bool_], rng: np.random.Generator, spread: float) -> NDArray[np.float64]:
@@ -129,12 +120,3 @@ def _knife_marks(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np
             * np.exp(-0.5 * (distance / rng.uniform(0.6, 1.5)) ** 2)
         )
     return marks
-
-
-def _finish(
-    image: NDArray[np.float64], rng: np.random.Generator, *, blur: float, noise: float
-) -> NDArray[np.uint8]:
-    image = ndi.gaussian_filter(image, blur)
-    # Shot noise: grows with the signal.
-    image = image + rng.standard_normal(image.shape) * noise * np.sqrt(np.clip(image, 0.1, 1) / 0.5)
-    return (np.clip(image, 0, 1) * 255).round().astype(np.uint8)

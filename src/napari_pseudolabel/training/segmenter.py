@@ -23,7 +23,7 @@ from napari_pseudolabel.imaging import IntensityRange
 from napari_pseudolabel.models.cards import Card, Measure
 from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.tiling import TileSettings, is_out_of_memory
-from napari_pseudolabel.training.augmentation import augment
+from napari_pseudolabel.training.augmentation import augment, shift_classes
 from napari_pseudolabel.training.events import Began, Epoch, Loss, Score
 from napari_pseudolabel.training.folders import LabelledPlane
 from napari_pseudolabel.training.labelled_patches import LabelledPatches
@@ -56,6 +56,9 @@ class SegmenterSettings:
         Steps in which the learning rate rises to `lr`; Adam knows the size of the gradients only after some.
     patience
         Epochs without a better validation after which the training stops; None never stops early.
+    class_shift
+        Largest random change of the grey level of each class; 0 leaves the levels as they are. For segmenters that
+        shall read translated images; see `shift_classes`.
     """
 
     steps: int = 1500
@@ -66,6 +69,7 @@ class SegmenterSettings:
     validate_every: int = 100
     warm_up: int = 0
     patience: int | None = None
+    class_shift: float = 0.0
 
     def rate(self, step: int) -> float:
         """Share of `lr` that is used in a step, the first being 0."""
@@ -139,6 +143,8 @@ class SegmenterTraining:
         s = self.settings
         images, truth, weight = self.patches.batch(s.patch, s.batch, seed=s.seed, step=self.step)
         generator = torch.Generator().manual_seed(s.seed * 1_000_003 + self.step)
+        if s.class_shift:
+            images = shift_classes(images, truth, len(self._values), s.class_shift, generator)
         images = augment(images, generator)
         whole = weight.sum().clamp_min(1e-5)
         self.network.train()

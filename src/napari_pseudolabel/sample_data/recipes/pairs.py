@@ -1,0 +1,149 @@
+"""Two modalities with a translator in each direction, and the labelled sets that segmenters learn from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pseudolabel.labels.classes import AXON_CLASSES
+from napari_pseudolabel.models.cards import LabelClass, Modality
+from napari_pseudolabel.sample_data.recipes import axons, nuclei
+from napari_pseudolabel.training import presets
+from napari_pseudolabel.training.folders import LabelledPlane
+from napari_pseudolabel.training.segmenter import SegmenterSettings
+from napari_pseudolabel.training.syndiff import SynDiffSettings
+
+Plane = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """How the translators between two modalities are trained.
+
+    Attributes
+    ----------
+    modalities
+        0 and 1.
+    names
+        Checkpoints that make modality 0, and modality 1.
+    images
+        Unlabelled training images of both modalities in DATA, on the models' grids, (H, W) in [0, 1].
+    generated
+        Labels, look 0 and look 1 of generated fields.
+    data, licence
+        For the cards: where the images come from, and what that allows.
+    """
+
+    modalities: tuple[Modality, Modality]
+    names: tuple[str, str]
+    images: Callable[[Path], tuple[list[Plane], list[Plane]]]
+    generated: Callable[[], Iterable[tuple[NDArray[np.uint8], Plane, Plane]]]
+    data: tuple[str, ...]
+    licence: str
+    settings: SynDiffSettings
+
+
+@dataclass(frozen=True)
+class LabelledSet:
+    """How a segmenter of one modality is trained.
+
+    Attributes
+    ----------
+    name, title, description
+        Of the checkpoint, and for its card.
+    training, validation
+        Labelled planes in DATA; those of the validation choose the step, and no training sees them.
+    look
+        Which look of the pair's generated fields is that of this modality.
+    """
+
+    name: str
+    title: str
+    description: str
+    modality: Modality
+    classes: tuple[LabelClass, ...]
+    pair: Pair
+    look: int
+    training: Callable[[Path], list[LabelledPlane]]
+    validation: Callable[[Path], list[LabelledPlane]]
+    settings: SegmenterSettings
+
+
+def _axon_images(data: Path) -> tuple[list[Plane], list[Plane]]:
+    tem, sem = ([plane.image for plane in axons.training(data, m)] for m in (axons.TEM, axons.SEM))
+    return tem, sem
+
+
+def _nuclei_images(data: Path) -> tuple[list[Plane], list[Plane]]:
+    purple = nuclei.names(data, nuclei.PURPLE, held_out=False)
+    return (
+        [plane.image for plane in nuclei.fluorescence(data, held_out=False)],
+        [nuclei.plane(data, nuclei.PURPLE, name) for name in purple],
+    )
+
+
+AXONS = Pair(
+    modalities=(axons.TEM, axons.SEM),
+    names=("sem-to-tem", "tem-to-sem"),
+    images=_axon_images,
+    generated=axons.generated,
+    data=(*axons.DATA.values(), f"{axons.FIELDS} generated axon fields"),
+    licence="MIT",
+    settings=presets.SMALL,
+)
+NUCLEI = Pair(
+    modalities=(nuclei.FLUORESCENCE, nuclei.PURPLE),
+    names=("purple-to-fluorescence", "fluorescence-to-purple"),
+    images=_nuclei_images,
+    generated=nuclei.generated,
+    data=(nuclei.DATA, f"{nuclei.FIELDS} generated nuclei fields"),
+    licence="CC0-1.0",
+    settings=dataclasses.replace(presets.SMALL, steps=3000, pair_weight=2.0),
+)
+PAIRS = {"axons": AXONS, "nuclei": NUCLEI}
+
+SEGMENTER = SegmenterSettings(steps=1200, batch=8, patch=128, warm_up=20)
+FILTERS = (16, 32, 64, 128, 256)
+
+TEM_AXONS = LabelledSet(
+    name="tem-axons",
+    title="TEM axons and myelin",
+    description="Axons and myelin in transmission electron micrographs of nerve tissue.",
+    modality=axons.TEM,
+    classes=AXON_CLASSES,
+    pair=AXONS,
+    look=0,
+    training=lambda data: axons.training(data, axons.TEM),
+    validation=lambda data: axons.held_out(data, axons.TEM),
+    settings=SEGMENTER,
+)
+SEM_AXONS = LabelledSet(
+    name="sem-axons",
+    title="SEM axons and myelin",
+    description="Axons and myelin in scanning electron micrographs of nerve tissue, myelin bright.",
+    modality=axons.SEM,
+    classes=AXON_CLASSES,
+    pair=AXONS,
+    look=1,
+    training=lambda data: axons.training(data, axons.SEM),
+    validation=lambda data: axons.held_out(data, axons.SEM),
+    settings=SEGMENTER,
+)
+FLUORESCENCE_NUCLEI = LabelledSet(
+    name="fluorescence-nuclei",
+    title="Fluorescence nuclei",
+    description="Nuclei in fluorescence, with a line of background where they touch so that each can be told.",
+    modality=nuclei.FLUORESCENCE,
+    classes=nuclei.CLASSES,
+    pair=NUCLEI,
+    look=0,
+    training=lambda data: list(nuclei.fluorescence(data, held_out=False)),
+    validation=lambda data: list(nuclei.fluorescence(data, held_out=True)),
+    settings=SEGMENTER,
+)
+LABELLED_SETS = {one.name: one for one in (TEM_AXONS, SEM_AXONS, FLUORESCENCE_NUCLEI)}
