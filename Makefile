@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup demo test bench docs clean
+.PHONY: setup demo test bench gpu docs clean
 
 setup: $(STAMP)
 
@@ -30,6 +30,9 @@ bench: setup
 	$(BIN)/python benchmarks/effort_fine_tuning.py
 	$(BIN)/python benchmarks/confidence.py
 	$(BIN)/python benchmarks/painting.py
+
+gpu: setup
+	$(BIN)/python benchmarks/gpu.py --out benchmarks/results $(ARGS)
 
 docs: setup
 	$(BIN)/python docs/make_screenshots.py

@@ -6,7 +6,9 @@ plain loop    one tile at a time, float32, fresh tensors, own noise, results pas
 tile engine   `translate`: position-keyed noise, batches, blending; in tiled and in joint mode
 bare network  only the network calls of the engine, on ready inputs: the least that is possible
 
-The repeats are interleaved, and medians are shown.
+The repeats are interleaved, and medians are shown. The FLOPs of the network (products and convolutions of every tile in every
+step) over these seconds are set beside the most FLOP/s that products of large matrices reach on the same device,
+in the precision in which torch computes convolutions unless told otherwise: float32, on newer NVIDIA GPUs TF32.
 
     python benchmarks/speed.py [--size 512] [--tile 128] [--width 16] [--device auto] [--json speed.json]
 """
@@ -15,18 +17,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from gpu_rates import machine, matrix_peak, network_flops, own_precision, wait_for
 from rich.console import Console
 from rich.table import Table
 
@@ -114,30 +114,20 @@ def bare_network(translator: RandomTranslator, image: np.ndarray, used: Translat
 
 def seconds(function: Callable[[], object], device: torch.device) -> float:
     """Measure one call, waiting for the GPU."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    wait_for(device)
     begin = time.perf_counter()
     function()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    wait_for(device)
     return time.perf_counter() - begin
 
 
-def machine(device: torch.device) -> dict[str, Any]:
-    """Say where the numbers come from."""
-    name = platform.processor() or platform.machine()
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        models = [line for line in information.read_text().splitlines() if line.startswith("model name")]
-        name = models[0].partition(":")[2].strip() if models else name
-    return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "cpu": f"{name}, {os.cpu_count()} cores, {torch.get_num_threads()} threads used",
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-    }
+def flops_per_call(translator: RandomTranslator, used: Translation) -> int:
+    """FLOPs of the network for one tile and step."""
+    plan = used.plan
+    x = torch.zeros(1, 2, plan.tile, plan.tile, device=plan.device)
+    step = torch.zeros(1, dtype=torch.int64, device=plan.device)
+    latent = torch.zeros(1, translator.config.nz, device=plan.device)
+    return network_flops(translator.network, x, step, latent)
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -159,7 +149,11 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         for name, function in contenders.items():
             times[name].append(seconds(function, used.plan.device))
     medians = {name: statistics.median(values) for name, values in times.items()}
-    grid = grid_of(translator, image, used)
+    tiles, steps = len(grid_of(translator, image, used)), translator.config.num_timesteps
+    flops = flops_per_call(translator, used)
+    precision = own_precision(used.plan.device)
+    peak = matrix_peak(used.plan.device, precision)
+    achieved = {name: flops * tiles * steps / median for name, median in medians.items()}
     return {
         "machine": machine(used.plan.device),
         "task": {
@@ -167,8 +161,11 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             "tile": used.plan.tile,
             "overlap": used.plan.overlap,
             "batch": used.plan.batch,
-            "tiles": len(grid),
-            "steps": translator.config.num_timesteps,
+            "tiles": tiles,
+            "steps": steps,
+            "gflop_per_tile_and_step": flops / 1e9,
+            "precision": precision,
+            "matrix_product_tflops": peak / 1e12,
             "parameters": sum(p.numel() for p in translator.network.parameters()),
             "repeats": options.repeats,
         },
@@ -176,26 +173,35 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "median_seconds": medians,
         "times_as_fast_as_plain_loop": {n: medians["plain loop"] / m for n, m in medians.items()},
         "overhead_over_bare_network": {n: m / medians["bare network"] - 1 for n, m in medians.items()},
+        "tiles_per_second": {n: tiles / m for n, m in medians.items()},
+        "achieved_tflops": {n: rate / 1e12 for n, rate in achieved.items()},
+        "share_of_matrix_products": {n: rate / peak for n, rate in achieved.items()},
     }
 
 
 def show(result: dict[str, Any]) -> None:
     """Print the table."""
-    console = Console(width=110)
+    console = Console(width=120)
     for part in ("machine", "task"):
-        console.print(", ".join(f"{key}: {value}" for key, value in result[part].items()), highlight=False)
-    table = Table("", "median seconds", "times as fast as the plain loop", "overhead over the bare network")
+        values = {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in result[part].items()}
+        console.print(", ".join(f"{key}: {value}" for key, value in values.items()), highlight=False)
+    heads = ("median s", "tiles per s", "against the loop", "over the bare network", "TFLOP/s", "of products")
+    table = Table("", *heads)
     for name, median in result["median_seconds"].items():
         table.add_row(
             name,
             f"{median:.3f}",
-            f"{result['times_as_fast_as_plain_loop'][name]:.2f}",
+            f"{result['tiles_per_second'][name]:.2f}",
+            f"{result['times_as_fast_as_plain_loop'][name]:.2f} times",
             f"{100 * result['overhead_over_bare_network'][name]:+.1f} %",
+            f"{result['achieved_tflops'][name]:.3g}",
+            f"{100 * result['share_of_matrix_products'][name]:.0f} %",
         )
     console.print(table)
 
 
-def main() -> None:
+def parser() -> argparse.ArgumentParser:
+    """The options of this benchmark; `measure` takes what it parses."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -210,7 +216,11 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", type=Path, help="write all numbers here")
-    options = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    options = parser().parse_args()
     result = measure(options)
     show(result)
     if options.json:

@@ -1,4 +1,4 @@
-"""``make demo``: napari with the bundled SEM-like image and the Pseudo-label dock, models chosen.
+"""``make demo``: napari with a generated image and the Pseudo-label dock, models chosen.
 
 Without a screen the whole job is done on a virtual one, and pictures, labels and numbers are left in
 a folder.
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_pseudolabel.errors import PseudolabelError
+from napari_pseudolabel.sample_data.samples import PURPLE_LIKE, SEM_LIKE, GeneratedSample
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
 
 _WINDOW = (1400, 860)
 _PATIENCE_S = 1800
+_SAMPLES = {"axons": SEM_LIKE, "nuclei": PURPLE_LIKE}
 
 
-def main(run: bool = False, output: Path = Path("demo_output")) -> int:
+def main(run: bool = False, output: Path = Path("demo_output"), sample: GeneratedSample = SEM_LIKE) -> int:
     """Show the demo.
 
     Parameters
@@ -38,6 +40,8 @@ def main(run: bool = False, output: Path = Path("demo_output")) -> int:
         Press Run; without a screen it is always pressed.
     output
         Folder for what is left behind when there is no screen.
+    sample
+        What is opened.
 
     Returns
     -------
@@ -45,7 +49,7 @@ def main(run: bool = False, output: Path = Path("demo_output")) -> int:
         Exit code: 0 if all went well.
     """
     if has_screen():
-        return _on_screen(run)
+        return _on_screen(run, sample)
     if shutil.which("Xvfb") is None:
         print(
             "There is no screen, and no Xvfb to make up for it; install it (apt install xvfb).",
@@ -53,7 +57,7 @@ def main(run: bool = False, output: Path = Path("demo_output")) -> int:
         )
         return 2
     with virtual_screen():
-        return _off_screen(output)
+        return _off_screen(output, sample)
 
 
 def has_screen() -> bool:
@@ -102,11 +106,11 @@ def _has_application() -> bool:
     return QApplication.instance() is not None
 
 
-def _on_screen(run: bool) -> int:
+def _on_screen(run: bool, sample: GeneratedSample) -> int:
     import napari
     from qtpy.QtCore import QTimer
 
-    _, dock = open_demo()
+    _, dock = open_demo(sample)
     if run:
         timer = QTimer(dock)
 
@@ -121,16 +125,16 @@ def _on_screen(run: bool) -> int:
     return 0
 
 
-def _off_screen(output: Path) -> int:
+def _off_screen(output: Path, sample: GeneratedSample) -> int:
     # Nobody will want this session back.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        return _job(output, Path(folder))
+        return _job(output, Path(folder), sample)
 
 
-def _job(output: Path, folder: Path) -> int:
+def _job(output: Path, folder: Path, sample: GeneratedSample) -> int:
     from napari_pseudolabel.workspace import Workspace
 
-    viewer, dock = open_demo()
+    viewer, dock = open_demo(sample)
     dock.session.workspace = Workspace.open(folder / "workspace")
     try:
         wait_for(lambda: not dock.controller.models.loading)
@@ -146,7 +150,7 @@ def _job(output: Path, folder: Path) -> int:
         written = leave_behind(viewer, output)
         print(dock.view.status)
         print("\n".join(f"  {path}" for path in written))
-        for name, dice in dice_per_class(viewer).items():
+        for name, dice in dice_per_class(viewer, sample).items():
             print(f"Dice {name}: {dice:.3f}")
     except PseudolabelError as error:
         print(error, file=sys.stderr)
@@ -157,17 +161,17 @@ def _job(output: Path, folder: Path) -> int:
     return 0
 
 
-def open_demo() -> tuple[Viewer, PseudoLabelDock]:
-    """Open napari with the sample and the dock."""
+def open_demo(sample: GeneratedSample = SEM_LIKE) -> tuple[Viewer, PseudoLabelDock]:
+    """Open napari with a sample and the dock."""
     import napari
 
-    from napari_pseudolabel.sample_data.contributions import sem_like_axons
+    from napari_pseudolabel.sample_data.contributions import layers_of
     from napari_pseudolabel.widgets.samples import open_dock
 
     viewer = napari.Viewer(title="napari-pseudolabel demo")
     viewer.window.resize(*_WINDOW)
-    for data, attributes, _ in sem_like_axons():
-        viewer.add_image(data, **attributes)
+    image, attributes, _ = layers_of(sample)[0]
+    viewer.add_image(image, **attributes)
     return viewer, open_dock(viewer)
 
 
@@ -193,23 +197,22 @@ def leave_behind(viewer: Viewer, output: Path) -> tuple[Path, ...]:
     return (picture, *files)
 
 
-def dice_per_class(viewer: Viewer) -> dict[str, float]:
+def dice_per_class(viewer: Viewer, sample: GeneratedSample = SEM_LIKE) -> dict[str, float]:
     """How well the labels agree with the truth that the sample was drawn from."""
-    from napari_pseudolabel.labels.classes import AXON_CLASSES
     from napari_pseudolabel.labels.metrics import evaluate
-    from napari_pseudolabel.sample_data.samples import SEM_LIKE
     from napari_pseudolabel.viewer import find
 
     labels = find(viewer, viewer.layers[0], "labels")
     if labels is None:
         return {}
-    _, truth = SEM_LIKE.draw()
-    classes = {one.name: one.value for one in AXON_CLASSES if one.value}
+    _, truth = sample.draw()
+    classes = {one.name: one.value for one in sample.classes if one.value}
     return evaluate(labels.data, truth, classes).dice
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--sample", choices=tuple(_SAMPLES), default="axons", help="what is opened")
     parser.add_argument("--run", action="store_true", help="press Run")
     parser.add_argument("--output", type=Path, default=Path("demo_output"), help="folder for results")
     return parser.parse_args()
@@ -217,4 +220,4 @@ def _arguments() -> argparse.Namespace:
 
 if __name__ == "__main__":
     arguments = _arguments()
-    sys.exit(main(arguments.run, arguments.output))
+    sys.exit(main(arguments.run, arguments.output, _SAMPLES[arguments.sample]))

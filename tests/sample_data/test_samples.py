@@ -7,6 +7,7 @@ import threading
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from PIL import Image
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.sample_data import contributions
 from napari_pseudolabel.sample_data.downloads import REAL_SEM, REAL_TEM, fetch
-from napari_pseudolabel.sample_data.samples import GENERATED
+from napari_pseudolabel.sample_data.samples import GENERATED, NUCLEUS_CLASSES
+from napari_pseudolabel.viewer.images import object_size_of
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -81,23 +83,35 @@ def test_a_real_sample_is_one_grey_plane_with_its_pixel_size(rgb, tmp_path, monk
     assert attributes["scale"] == (0.00493, 0.00493)
 
 
-@pytest.mark.parametrize("look", ["SEM", "TEM"])
-def test_generated_layers_open_in_napari_on_one_grid(look, monkeypatch):
+@pytest.mark.parametrize("name", ["SEM", "TEM", "PURPLE", "FLUORESCENCE"])
+def test_generated_layers_open_in_napari_on_one_grid(name, monkeypatch):
     from napari.layers import Layer
 
-    (sample,) = (one for one in GENERATED if one.modality == look)
     # Quick; the content does not matter here.
-    monkeypatch.setattr(contributions, f"{look}_LIKE", replace(sample, shape=(112, 128)))
-    layers = getattr(contributions, f"{look.lower()}_like_axons_with_labels")()
+    sample = replace(getattr(contributions, f"{name}_LIKE"), shape=(112, 128))
+    monkeypatch.setattr(contributions, f"{name}_LIKE", sample)
+    layers = getattr(contributions, f"{sample.key}_with_labels")()
     image, labels = (Layer.create(*entry) for entry in layers)
     assert image.data.shape == labels.data.shape == (112, 128)
-    assert tuple(image.scale) == tuple(labels.scale) == (sample.pixel_size_um,) * 2
-    assert {str(unit) for layer in (image, labels) for unit in layer.units} == {"micrometer"}
-    assert set(np.unique(labels.data)) == {0, 1, 2}
-    assert not np.allclose(labels.get_color(1), labels.get_color(2), atol=0.1)
-    ((plain, _, kind),) = getattr(contributions, f"{look.lower()}_like_axons")()
+    assert tuple(image.scale) == tuple(labels.scale) == (sample.pixel_size_um or 1.0,) * 2
+    unit = "micrometer" if sample.pixel_size_um else "pixel"
+    assert {str(unit) for layer in (image, labels) for unit in layer.units} == {unit}
+    assert image.metadata["modality"] == sample.modality
+    assert object_size_of(image) == sample.object_size_px
+    assert set(np.unique(labels.data)) == {one.value for one in sample.classes}
+    colours = [labels.get_color(one.value) for one in sample.classes if one.value]
+    assert all(colour[3] == 1 for colour in colours)
+    assert len({tuple(colour) for colour in colours}) == len(colours)
+    ((plain, _, kind),) = getattr(contributions, sample.key)()
     assert kind == "image"
     assert np.array_equal(plain, image.data)
+
+
+def test_every_generated_sample_is_in_the_menu():
+    text = (files("napari_pseudolabel") / "napari.yaml").read_text(encoding="utf-8")
+    for sample in GENERATED:
+        for key, title in (("", ""), ("_with_labels", " with true labels")):
+            assert f"- key: {sample.key}{key}\n      display_name: {sample.title}{title}\n" in text
 
 
 def test_the_contributions_load_without_napari_and_torch():
@@ -110,11 +124,16 @@ def test_the_contributions_load_without_napari_and_torch():
 
 
 def test_samples_are_apart_from_the_training_recipe_and_on_its_grids():
-    from napari_pseudolabel.sample_data import train
+    from napari_pseudolabel.sample_data.recipes import axons, nuclei
 
-    grids = {"SEM": train.SEM.pixel_size_um, "TEM": train.TEM.pixel_size_um}
+    grids = {one.name: one for one in (axons.SEM, axons.TEM, nuclei.PURPLE, nuclei.FLUORESCENCE)}
     for sample in GENERATED:
-        assert sample.seed not in range(train.FIELD_SEED, train.FIELD_SEED + train.FIELDS)
-        assert sample.pixel_size_um == grids[sample.modality]
-    assert REAL_SEM.path.split("/")[0] in train.HELD_OUT["axon_sem"]
-    assert REAL_TEM.path.split("/")[0] in train.HELD_OUT["axon_tem"]
+        for recipe in (axons, nuclei):
+            assert sample.seed not in range(recipe.FIELD_SEED, recipe.FIELD_SEED + recipe.FIELDS)
+        grid = grids[sample.modality]
+        assert sample.pixel_size_um == grid.pixel_size_um
+        # Where there is no pixel size, models go by the size of the objects.
+        assert sample.object_size_px == (None if grid.pixel_size_um else grid.object_size_px)
+    assert NUCLEUS_CLASSES == nuclei.CLASSES
+    assert REAL_SEM.path.split("/")[0] in axons.HELD_OUT["SEM"]
+    assert REAL_TEM.path.split("/")[0] in axons.HELD_OUT["TEM"]

@@ -13,7 +13,7 @@ from napari.layers import Image, Labels
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.viewer import image_of, placement_of, possible_channel_axis
-from napari_pseudolabel.viewer.images import modality_of
+from napari_pseudolabel.viewer.images import modality_of, object_size_of
 
 numbers = st.floats(-50, 50).map(lambda x: round(x, 3))
 sizes = st.floats(0.01, 20).map(lambda x: round(x, 3))
@@ -129,8 +129,18 @@ def test_the_proxy_that_plugins_get_works_as_well():
         ("SEM and TEM", {}, ""),
         ("system", {}, ""),
         ("image", {"modality": "MRI"}, ""),
+        ("image", {"modality": "Purple stain"}, "purple stain"),
+        ("liver_purple-stain_07", {}, "purple stain"),
+        ("purple", {}, ""),
     ],
 )
 def test_the_modality_is_taken_from_metadata_or_a_word_of_the_name(name, metadata, modality):
     layer = Image(np.zeros((8, 9)), name=name, metadata=metadata)
-    assert modality_of(layer, ["SEM", "TEM"]) == modality
+    assert modality_of(layer, ["SEM", "TEM", "purple stain"]) == modality
+
+
+@pytest.mark.parametrize(
+    ("metadata", "size"), [({"object_size_px": 20}, 20.0), ({}, None), ({"object_size_px": "large"}, None)]
+)
+def test_the_object_size_is_taken_from_metadata(metadata, size):
+    assert object_size_of(Image(np.zeros((8, 9)), metadata=metadata)) == size

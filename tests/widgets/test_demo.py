@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from napari_pseudolabel import demo
 from napari_pseudolabel.export import read_sidecar
 from napari_pseudolabel.imaging import read
+from napari_pseudolabel.sample_data.samples import PURPLE_LIKE, SEM_LIKE
 
 
 def test_without_screen_and_without_xvfb_one_sentence_says_what_to_do(monkeypatch, capsys):
@@ -38,14 +41,41 @@ def test_the_virtual_screen_comes_and_goes(monkeypatch):
     assert "DISPLAY" not in os.environ
 
 
+@pytest.mark.parametrize(("sample", "class_name"), [(SEM_LIKE, "axon"), (PURPLE_LIKE, "nucleus")])
 def test_the_whole_job_leaves_picture_labels_and_provenance(
-    make_napari_viewer, script, tmp_path, monkeypatch, capsys, qtbot
+    sample, class_name, make_napari_viewer, script, tmp_path, monkeypatch, capsys, qtbot
 ):
     monkeypatch.setattr("napari.Viewer", lambda **kwargs: make_napari_viewer(show=True))
-    assert demo._off_screen(tmp_path / "out") == 0
+    assert demo._off_screen(tmp_path / "out", sample) == 0
     assert (tmp_path / "out" / "window.png").stat().st_size > 10_000
     assert read(tmp_path / "out" / "labels.ome.tif").shape == (512, 512)
-    assert read_sidecar(tmp_path / "out" / "labels.ome.tif").source.name == "SEM-like axons"
+    assert read_sidecar(tmp_path / "out" / "labels.ome.tif").source.name == sample.title
     printed = capsys.readouterr().out
     assert "Labels ready" in printed
-    assert "Dice axon: 0." in printed
+    assert f"Dice {class_name}: 0." in printed
+
+
+@pytest.mark.parametrize("sample", [SEM_LIKE, PURPLE_LIKE])
+def test_the_dice_is_one_where_the_labels_are_the_truth(sample, viewer):
+    sample = replace(sample, shape=(96, 96))
+    _, truth = sample.draw()
+    viewer.layers.clear()
+    image = viewer.add_image(np.zeros(truth.shape))
+    labels = viewer.add_labels(truth)
+    labels.metadata["napari_pseudolabel"] = {
+        "role": "labels",
+        "uid": str(labels.unique_id),
+        "source": {"uid": str(image.unique_id)},
+    }
+    assert set(demo.dice_per_class(viewer, sample).values()) == {1.0}
+    labels.data = np.zeros_like(truth)
+    assert set(demo.dice_per_class(viewer, sample).values()) == {0.0}
+    viewer.layers.remove(labels)
+    assert demo.dice_per_class(viewer, sample) == {}
+
+
+def test_an_unknown_sample_is_refused(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["demo", "--sample", "cats"])
+    with pytest.raises(SystemExit):
+        demo._arguments()
+    assert "nuclei" in capsys.readouterr().err

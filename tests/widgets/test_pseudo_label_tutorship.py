@@ -9,14 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CLASSES, ThreadEngine
+from conftest import CLASSES, MODELS, ThreadEngine
 
 from napari_pseudolabel.control import Control
+from napari_pseudolabel.models.cards import Card, Modality
 from napari_pseudolabel.strategies.tutorship import ProxyJob
 from napari_pseudolabel.training.events import Began, Epoch, Fold, Score, SyntheticPair
 from napari_pseudolabel.training.tutor import LabelledLayer, Proxy, Tutored, TutorJob
 from napari_pseudolabel.viewer import Candidates, find
 from napari_pseudolabel.widgets.common.session import Session
+from napari_pseudolabel.widgets.pseudo_label import tasks
+from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
 from napari_pseudolabel.widgets.pseudo_label.controller import PseudoLabelController
 from napari_pseudolabel.widgets.pseudo_label.tutoring import choice as choices
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
@@ -190,9 +193,33 @@ def test_translators_that_make_the_modality_of_the_image_are_offered_with_their_
 ):
     choose(dock, qtbot)
     box = dock.view.tutoring.translator
-    assert [box.itemText(i) for i in range(box.count())] == ["TEM → SEM: tem-to-sem"]
+    assert [box.itemText(i) for i in range(box.count())] == ["tem-to-sem"]
     viewer.add_image(np.zeros((8, 9)), name="tem", metadata={"modality": "TEM"})
-    assert [box.itemText(i) for i in range(box.count())] == ["SEM → TEM: sem-to-tem"]
+    assert [box.itemText(i) for i in range(box.count())] == ["sem-to-tem"]
+
+
+def test_the_size_is_asked_for_by_which_the_translator_goes(
+    make_dock, viewer, monkeypatch, teacher, folders, qtbot
+):
+    stains = (Modality(name="fluorescence", object_size_px=20.0), Modality(name="SEM", object_size_px=24.0))
+    card = Card(kind="translator", family="syndiff", source=stains[0], target=stains[1])
+    models = (*MODELS, ModelEntry("sample:nuclei", "stained nuclei", "translator", card))
+    monkeypatch.setattr(tasks.FindModels, "run", lambda self, control, loaded: models)
+    dock = make_dock()
+    choose(dock, qtbot, folders)
+    view = dock.view.tutoring
+    view.pixel_size.setValue(0.5)
+    assert view.object_size.isHidden()
+    view.translator.setCurrentIndex(view.translator.findData("sample:nuclei"))
+    assert view.translator.currentText() == "fluorescence → SEM: stained nuclei"
+    assert view.pixel_size.isHidden()
+    assert not view.object_size.isHidden()
+    view.object_size.setValue(16)
+    settle(dock, qtbot)
+    dock.view.run_button.click()
+    finish(dock, qtbot)
+    scale = teacher.jobs[0].sources[0].scale
+    assert (scale.object_size_px, scale.pixel_size_um) == (16, None)
 
 
 def test_the_line_says_what_is_missing(dock, folders, qtbot):
@@ -284,6 +311,46 @@ def test_after_a_kill_the_same_job_goes_on_in_the_same_folder(dock, make_dock, t
     again.view.run_button.click()
     finish(again, qtbot)
     assert teacher.jobs[0].folder == teacher.jobs[1].folder
+
+
+def test_the_numbers_of_the_last_training_are_proposed_so_that_it_is_found_again(
+    dock, make_dock, teacher, folders, qtbot
+):
+    choose(dock, qtbot, folders)
+    view = dock.view.tutoring
+    view.steps.setValue(300)
+    view.samples.setValue(3)
+    view.pixel_size.setValue(0.01972)
+    view.folds.setCurrentIndex(view.folds.findData(5))
+    asked = view.choice()
+    dock.view.run_button.click()
+    finish(dock, qtbot)
+    assert dock.shutdown()
+    again = make_dock()
+    choose(again, qtbot)
+    settle(again, qtbot)
+    assert again.view.tutoring.choice() == asked
+    assert "trained already" in again.view.hint
+
+
+def test_the_pixel_size_of_a_layer_is_not_proposed_for_folders(
+    dock, make_dock, viewer, teacher, folders, qtbot
+):
+    choose(dock, qtbot, folders)
+    viewer.add_image(np.zeros((30, 40)), name="tem_1")
+    viewer.add_labels(np.ones((30, 40), np.uint8), name="by hand")
+    viewer.layers.selection.active = viewer.layers["sem_12"]
+    view = dock.view.tutoring
+    view.kind.setCurrentIndex(view.kind.findData("layer"))
+    view.set_classes("axon=1")
+    view.pixel_size.setValue(0.5)
+    settle(dock, qtbot)
+    dock.view.run_button.click()
+    finish(dock, qtbot)
+    assert len(teacher.jobs) == 1
+    assert dock.shutdown()
+    again = make_dock()
+    assert again.view.tutoring.choice().pixel_size_um is None
 
 
 def test_cancel_keeps_what_was_trained(dock, viewer, teacher, folders, qtbot):

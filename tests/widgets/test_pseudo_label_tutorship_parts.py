@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.widgets.pseudo_label.tutoring.browsing import free_name
 from napari_pseudolabel.widgets.pseudo_label.tutoring.choice import parse_classes, written
+from napari_pseudolabel.widgets.pseudo_label.tutoring.sentences import progress_text
 
 NAMES = st.text("abcdefghij -", min_size=1).map(str.strip).filter(bool)
 
@@ -46,3 +48,16 @@ def test_the_kept_set_gets_a_name_that_nnunet_finds_and_that_is_free(tmp_path):
     (tmp_path / "Dataset501_OTHER").mkdir()
     assert free_name(tmp_path, "purple stain").name == "Dataset502_purple_stain"
     assert free_name(tmp_path, "").name == "Dataset502_synthetic"
+
+
+@pytest.mark.parametrize(
+    ("progress", "text"),
+    [
+        (Progress("Training, fold 1 of 5", 0, 400), "Training, fold 1 of 5"),
+        (Progress("Training, fold 1 of 5", 100, 400, 300.0), "25 %, about 5 min left: Training, fold 1 of 5"),
+        (Progress("Training", 100, 400), "25 %: Training"),
+        (Progress("Reading", 0, 1), "Reading"),
+    ],
+)
+def test_a_narrow_dock_shows_the_time_left_before_what_is_done(progress, text):
+    assert progress_text(progress) == text

@@ -1,20 +1,26 @@
-"""The two generated samples: seen by no training, on the pixel grids of the shipped checkpoints."""
+"""The generated samples: seen by no training, on the pixel grids of the shipped checkpoints."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pseudolabel.labels.classes import AXON_CLASSES
+from napari_pseudolabel.labels.classes import AXON_CLASSES, default_classes
+from napari_pseudolabel.models.cards import LabelClass
+
+Drawn = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+NUCLEUS_CLASSES = default_classes(("nucleus",))
 
 
 @dataclass(frozen=True)
 class GeneratedSample:
-    """A field of axons in one look; the same pixels every time.
+    """A field in one look; the same pixels every time.
 
     Attributes
     ----------
@@ -25,46 +31,117 @@ class GeneratedSample:
     modality
         The look, as checkpoints call it.
     seed
-        Of field and look, apart from the seeds of the training recipe.
+        Of field and look, apart from the seeds of the training recipes.
+    render
+        Draws the image and its exact labels, (Y, X) uint8 both, from a shape and a seed.
+    classes
+        What the values of the labels mean.
     pixel_size_um
-        Side of a pixel in micrometres, that of the shipped checkpoints.
+        Side of a pixel in micrometres, that of the shipped checkpoints; None where they know no pixel size.
+    object_size_px
+        Median diameter of the objects in pixels, for the models that go by it; None where they go by the pixel size.
     shape
         (Y, X).
     """
 
     key: str
     title: str
-    modality: Literal["SEM", "TEM"]
+    modality: str
     seed: int
-    pixel_size_um: float
+    render: Callable[[tuple[int, int], int], Drawn]
+    classes: tuple[LabelClass, ...]
+    pixel_size_um: float | None = None
+    object_size_px: float | None = None
     shape: tuple[int, int] = (512, 512)
 
-    def draw(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """The image and its exact labels, (Y, X) uint8 both; the labels mean `AXON_CLASSES`."""
-        from napari_pseudolabel.sample_data.fields import axon_field
-        from napari_pseudolabel.sample_data.looks import render_sem, render_tem
-
-        render = {"SEM": render_sem, "TEM": render_tem}[self.modality]
-        labels = axon_field(self.shape, seed=self.seed)
-        return render(labels, seed=self.seed), labels
+    def draw(self) -> Drawn:
+        """The image and its exact labels, (Y, X) uint8 both; the labels mean `classes`."""
+        return self.render(self.shape, self.seed)
 
     def origin(self) -> dict[str, Any]:
         """Where the pixels come from, JSON-able, for the metadata of layers and for provenance."""
+        sizes = {"pixel_size_um": self.pixel_size_um, "object_size_px": self.object_size_px}
         return {
             "origin": "generated",
             "modality": self.modality,
             "seed": self.seed,
-            "pixel_size_um": self.pixel_size_um,
+            **{name: size for name, size in sizes.items() if size is not None},
         }
 
 
-SEM_LIKE = GeneratedSample("sem_like_axons", "SEM-like axons", "SEM", seed=8, pixel_size_um=0.12)
-TEM_LIKE = GeneratedSample("tem_like_axons", "TEM-like axons", "TEM", seed=9, pixel_size_um=0.01972)
-GENERATED = (SEM_LIKE, TEM_LIKE)
+# What draws is imported when a sample is opened, because napari imports this file for its menu.
+
+
+def _sem_axons(shape: tuple[int, int], seed: int) -> Drawn:
+    from napari_pseudolabel.sample_data.looks import render_sem
+
+    return _axons(render_sem, shape, seed)
+
+
+def _tem_axons(shape: tuple[int, int], seed: int) -> Drawn:
+    from napari_pseudolabel.sample_data.looks import render_tem
+
+    return _axons(render_tem, shape, seed)
+
+
+def _purple_nuclei(shape: tuple[int, int], seed: int) -> Drawn:
+    from napari_pseudolabel.sample_data.nuclei_looks import render_purple
+
+    return _nuclei(render_purple, shape, seed)
+
+
+def _fluorescence_nuclei(shape: tuple[int, int], seed: int) -> Drawn:
+    from napari_pseudolabel.sample_data.nuclei_looks import render_fluorescence
+
+    return _nuclei(render_fluorescence, shape, seed)
+
+
+def _axons(render: Callable[..., NDArray[np.uint8]], shape: tuple[int, int], seed: int) -> Drawn:
+    from napari_pseudolabel.sample_data.fields import axon_field
+
+    labels = axon_field(shape, seed=seed)
+    return render(labels, seed=seed), labels
+
+
+def _nuclei(render: Callable[..., NDArray[np.uint8]], shape: tuple[int, int], seed: int) -> Drawn:
+    from napari_pseudolabel.labels.objects import to_classes
+    from napari_pseudolabel.sample_data.nuclei import nuclei_field
+
+    field = nuclei_field(shape, seed=seed)
+    # A line of background lies where nuclei touch, by which the docks tell them apart.
+    labels = to_classes(field.labels, (field.labels > 0).astype(np.uint8))
+    return render(field, seed=seed), labels
+
+
+SEM_LIKE = GeneratedSample(
+    "sem_like_axons", "SEM-like axons", "SEM", 8, _sem_axons, AXON_CLASSES, pixel_size_um=0.12
+)
+TEM_LIKE = GeneratedSample(
+    "tem_like_axons", "TEM-like axons", "TEM", 9, _tem_axons, AXON_CLASSES, pixel_size_um=0.01972
+)
+PURPLE_LIKE = GeneratedSample(
+    "purple_like_nuclei",
+    "Purple-stain-like nuclei",
+    "purple stain",
+    10,
+    _purple_nuclei,
+    NUCLEUS_CLASSES,
+    object_size_px=20,
+)
+FLUORESCENCE_LIKE = GeneratedSample(
+    "fluorescence_like_nuclei",
+    "Fluorescence-like nuclei",
+    "fluorescence",
+    11,
+    _fluorescence_nuclei,
+    NUCLEUS_CLASSES,
+    object_size_px=20,
+)
+GENERATED = (SEM_LIKE, TEM_LIKE, PURPLE_LIKE, FLUORESCENCE_LIKE)
 
 
 def write_sample(folder: str | Path) -> tuple[Path, ...]:
-    """Write the generated samples as OME-TIFF with pixel sizes; files that exist are replaced.
+    """Write the generated samples as OME-TIFF, with pixel sizes where they have one; files that exist are replaced.
 
     Parameters
     ----------
@@ -103,9 +180,15 @@ def _write(sample: GeneratedSample, folder: Path) -> tuple[Path, ...]:
 
     image, labels = sample.draw()
     size = sample.pixel_size_um
-    sizes = {
-        f"PhysicalSize{axis}{what}": value for axis in "YX" for what, value in (("", size), ("Unit", "µm"))
-    }
+    placement = Placement((1.0, 1.0), (0.0, 0.0), axis_labels=("y", "x"))
+    sizes: dict[str, Any] = {}
+    if size is not None:
+        placement = replace(placement, scale=(size, size), units=("micrometer", "micrometer"))
+        sizes = {
+            f"PhysicalSize{axis}{what}": value
+            for axis in "YX"
+            for what, value in (("", size), ("Unit", "µm"))
+        }
     target = folder / f"{sample.key}.ome.tif"
     with atomic_file(target) as temporary:
         tifffile.imwrite(
@@ -119,10 +202,8 @@ def _write(sample: GeneratedSample, folder: Path) -> tuple[Path, ...]:
     written = export(
         folder / f"{sample.key}_labels.ome.tif",
         labels,
-        classes=AXON_CLASSES,
-        placement=Placement(
-            (size, size), (0.0, 0.0), units=("micrometer", "micrometer"), axis_labels=("y", "x")
-        ),
+        classes=sample.classes,
+        placement=placement,
         provenance={
             "strategy": "generated with the image",
             "seed": sample.seed,

@@ -18,16 +18,30 @@ import torch
 import typer
 
 from napari_pseudolabel.cli.progress import shown_progress
+from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.models import load_translator
 from napari_pseudolabel.models.cards import Card, Training
 from napari_pseudolabel.sample_data.recipes.generated import mixed
-from napari_pseudolabel.sample_data.recipes.pairs import FILTERS, LABELLED_SETS, PAIRS, LabelledSet
+from napari_pseudolabel.sample_data.recipes.pairs import (
+    FILTERS,
+    LABELLED_SETS,
+    PAIRS,
+    SEM_AXONS,
+    TEM_AXONS,
+    LabelledSet,
+)
+from napari_pseudolabel.tiling import KnownLimits
+from napari_pseudolabel.training.adapted import Adapter
 from napari_pseudolabel.training.export import write_translators
 from napari_pseudolabel.training.folders import LabelledPlane
+from napari_pseudolabel.training.labelled_sources import SourcePlane
 from napari_pseudolabel.training.patches import PatchPool
 from napari_pseudolabel.training.segmenter import SegmenterTraining
 from napari_pseudolabel.training.syndiff import SynDiffTraining
+from napari_pseudolabel.training.synthetic import translated
 from napari_pseudolabel.training.translator_watch import TranslatorWatch
 
+PROXY_SAMPLES = 2  # translations of every labelled image
 SHARE = 0.25  # of the patches that come from generated fields
 PREVIEW_SIDE, PREVIEW_EVERY = 128, 250
 
@@ -40,10 +54,10 @@ def translator(pair: str, data: Path, out: Path, device: str = "cpu") -> None:
     recipe = PAIRS[pair]
     fields = list(recipe.generated())
     pools = tuple(
-        mixed(images, [field[1 + k] for field in fields], SHARE)
+        mixed(images, [field.looks[k] for field in fields], SHARE)
         for k, images in enumerate(recipe.images(data))
     )
-    pairs = PatchPool([np.stack([a, b]) for _, a, b in fields], n_images=2)
+    pairs = PatchPool([np.stack(field.looks) for field in fields], n_images=2)
     run = SynDiffTraining((pools[0], pools[1]), recipe.settings, pairs=pairs, device=torch.device(device))
     with shown_progress() as control:
         run.run(out, control, TranslatorWatch(out, run.pools, PREVIEW_SIDE, PREVIEW_EVERY))
@@ -71,6 +85,36 @@ def segmenter(name: str, data: Path, out: Path, device: str = "cpu") -> None:
     typer.echo(f"Validation Dice {score.per_class} at step {score.step}")
 
 
+@app.command()
+def proxy(data: Path, out: Path, device: str = "cpu") -> None:
+    """Tutorship: make labelled TEM images look like SEM, train on them, and write best.safetensors."""
+    source, target = TEM_AXONS, SEM_AXONS
+    settings = target.settings
+    loaded = load_translator("sample:tem-to-sem")
+    training = _training(source.pair.data, source.pair.licence, settings.steps, settings.seed, "proxy")
+    own = {
+        "name": f"{target.title}, proxy",
+        "description": f"{target.description} Learned from labelled {source.modality.name} images made to look like "
+        f"{target.modality.name}, without labels of {target.modality.name}.",
+        "parent": loaded.sha256,
+        "training": training,
+    }
+    card = card_of(target).model_copy(update=own)
+    adapter = Adapter(card, loaded, Scale(), PROXY_SAMPLES, settings.seed, device, KnownLimits(), out)
+    with shown_progress() as control:
+        train, validation = (
+            translated([SourcePlane(plane) for plane in planes], adapter, control)[0]
+            for planes in (source.training(data), source.validation(data))
+        )
+        planes, weights = with_generated(target, [sample for plane in train for sample in plane.train()])
+        chosen_on = [first for plane in validation if (first := plane.validate()) is not None]
+        run = SegmenterTraining(
+            planes, chosen_on, card, settings, device=torch.device(device), weights=weights
+        )
+        score = run.run(out, control)
+    typer.echo(f"Validation Dice on synthetic images {score.per_class} at step {score.step}")
+
+
 def card_of(recipe: LabelledSet) -> Card:
     """The card before the training."""
     return Card(
@@ -88,7 +132,7 @@ def card_of(recipe: LabelledSet) -> Card:
 def with_generated(recipe: LabelledSet, real: list[LabelledPlane]) -> tuple[list[LabelledPlane], list[float]]:
     """Real planes and generated ones, and the probability of each."""
     made = [
-        LabelledPlane(f"field {number}", field[1 + recipe.look], field[0])
+        LabelledPlane(f"field {number}", field.looks[recipe.look], field.labels)
         for number, field in enumerate(recipe.pair.generated())
     ]
     weights = [(1 - SHARE) / len(real)] * len(real) + [SHARE / len(made)] * len(made)

@@ -31,7 +31,10 @@ def load_state(path: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None
         return None
     state: dict[str, Any] = load_weights(path)
     saved = state.get("settings", {})
-    changed = [name for name in settings if name != "steps" and saved.get(name) != settings[name]]
+    # A setting that came later than the state had its default.
+    changed = [
+        name for name in settings if name != "steps" and saved.get(name, settings[name]) != settings[name]
+    ]
     if changed:
         raise InputError(
             f"{path.parent} holds a training with other settings ({', '.join(changed)}); "

@@ -51,6 +51,9 @@ class SynDiffSettings:
         Weight of the cycle and of the diffusive L1 losses.
     pair_weight
         Weight of the L1 losses on aligned pairs; used only when pairs are given.
+    adversarial_weight
+        Weight of what the generators gain by deceiving the critics. Where the two sets do not hold the same things (few
+        objects here, many there) a low weight keeps critics from making objects vanish.
     one_pass_width, critic_width
         Channels of the first layer of the one-pass generators and of the critics.
     warm_up
@@ -70,6 +73,7 @@ class SynDiffSettings:
     r1_every: int = 10
     l1_weight: float = 0.5
     pair_weight: float = 1.0
+    adversarial_weight: float = 1.0
     one_pass_width: int = 64
     critic_width: int = 64
     save_every: int = 500
@@ -285,7 +289,7 @@ class SynDiffTraining:
                 cycle.append(F.l1_loss(n.one_pass[k](condition), real[k]))
                 diffusive.append(F.l1_loss(clean, real[k]))
         return {
-            "adversarial": torch.stack(adversarial).sum(),
+            "adversarial": s.adversarial_weight * torch.stack(adversarial).sum(),
             "cycle": s.l1_weight * torch.stack(cycle).sum(),
             "diffusive": s.l1_weight * torch.stack(diffusive).sum(),
         }

@@ -139,20 +139,33 @@ def source_path(layer: Layer) -> str | None:
 def modality_of(layer: Layer, known: Iterable[str]) -> str:
     """Modality of an image, one of `known`; empty if neither metadata nor name tell.
 
-    Samples note it in their metadata; people tend to have it in file names, as a word of its own.
+    Samples note it in their metadata; people tend to have it in file names, as words of their own.
     """
-    noted = {str(layer.metadata.get("modality", "")).lower()}
-    words = {word.lower() for word in re.split(r"[^A-Za-z]+", layer.name)}
-    for candidates in (noted, words):
-        found = {name for name in known if name.lower() in candidates}
+    noted, named = (_words(str(text)) for text in (layer.metadata.get("modality", ""), layer.name))
+    names = set(known)
+    for found in (
+        {name for name in names if _words(name) == noted},
+        {name for name in names if _words(name) in named},
+    ):
         if len(found) == 1:
             return found.pop()
     return ""
 
 
+def object_size_of(layer: Layer) -> float | None:
+    """Median diameter of the objects in pixels, where the metadata of an image say it as samples do."""
+    size = layer.metadata.get("object_size_px")
+    return float(size) if isinstance(size, int | float) and size > 0 else None
+
+
 def unwrapped(item: Any) -> Any:
     """The object behind the proxy that napari hands to plugins; a proxy lives too short to be remembered."""
     return getattr(item, "__wrapped__", item)
+
+
+def _words(text: str) -> str:
+    """Letters only, lower case, with one blank around every word."""
+    return f" {' '.join(re.findall(r'[a-z]+', text.lower()))} "
 
 
 def _is_time(layer: Layer, axis: int) -> bool:

@@ -33,6 +33,26 @@ def tem_like_axons_with_labels() -> list[LayerDataTuple]:
     return _with_dock(contributions.tem_like_axons_with_labels())
 
 
+def purple_like_nuclei() -> list[LayerDataTuple]:
+    """Generated nuclei in a purple stain."""
+    return _with_dock(contributions.purple_like_nuclei())
+
+
+def fluorescence_like_nuclei() -> list[LayerDataTuple]:
+    """Generated nuclei in fluorescence."""
+    return _with_dock(contributions.fluorescence_like_nuclei())
+
+
+def purple_like_nuclei_with_labels() -> list[LayerDataTuple]:
+    """Generated nuclei in a purple stain and their exact labels."""
+    return _with_dock(contributions.purple_like_nuclei_with_labels())
+
+
+def fluorescence_like_nuclei_with_labels() -> list[LayerDataTuple]:
+    """Generated nuclei in fluorescence and their exact labels."""
+    return _with_dock(contributions.fluorescence_like_nuclei_with_labels())
+
+
 def real_sem() -> list[LayerDataTuple]:
     """A real SEM image, downloaded the first time."""
     return _with_dock(contributions.real_sem())

@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_pseudolabel.imaging import labels_to, read
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.sample_data.fields import FieldParams, axon_field
 from napari_pseudolabel.sample_data.looks import render_sem, render_tem
-from napari_pseudolabel.sample_data.recipes.generated import stretched
+from napari_pseudolabel.sample_data.recipes.generated import Field, stretched
 from napari_pseudolabel.training.folders import LabelledPlane, Preparation, prepare
 
 TEM = Modality(name="TEM", pixel_size_um=0.01972, object_size_px=25)
@@ -56,11 +55,11 @@ def planes(data: Path, modality: Modality) -> Iterator[tuple[str, LabelledPlane]
         yield row["subject"], LabelledPlane(row["id"], image, labels_to(truth, image.shape))
 
 
-def generated() -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]]:
-    """Generated fields: labels, TEM look and SEM look; (H, W) uint8 and float32 in [0, 1]."""
+def generated() -> Iterator[Field]:
+    """Fields of axons in TEM and SEM looks."""
     # From nearly empty to packed: the empty ones are meant against taking a large dark void for an axon.
     for seed, fraction in enumerate(np.linspace(0.15, 0.7, FIELDS), FIELD_SEED):
         labels = axon_field(FIELD_SHAPE, seed=seed, params=FieldParams(fibre_fraction=float(fraction)))
-        looks = (render(labels, seed=seed) for render in (render_tem, render_sem))
-        tem, sem = (stretched(look) for look in looks)
-        yield labels, tem, sem
+        yield Field(
+            labels, (stretched(render_tem(labels, seed=seed)), stretched(render_sem(labels, seed=seed)))
+        )

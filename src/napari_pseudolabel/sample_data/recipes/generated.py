@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.training.patches import PatchPool
+
+
+@dataclass(frozen=True, eq=False)
+class Field:
+    """A generated field.
+
+    Attributes
+    ----------
+    labels
+        (H, W) uint8 class values.
+    looks
+        In modality 0 and in modality 1 of the pair, (H, W) float32 in [0, 1] each.
+    """
+
+    labels: NDArray[np.uint8]
+    looks: tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 def stretched(image: NDArray[np.uint8]) -> NDArray[np.float32]:

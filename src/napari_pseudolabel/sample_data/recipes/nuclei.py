@@ -17,9 +17,9 @@ from napari_pseudolabel.imaging import intensity_range, labels_to, normalise, re
 from napari_pseudolabel.labels.classes import default_classes
 from napari_pseudolabel.labels.objects import to_classes
 from napari_pseudolabel.models.cards import Modality
-from napari_pseudolabel.sample_data.nuclei import NucleiField, NucleiParams, nuclei_field
+from napari_pseudolabel.sample_data.nuclei import NucleiParams, nuclei_field
 from napari_pseudolabel.sample_data.nuclei_looks import render_fluorescence, render_purple
-from napari_pseudolabel.sample_data.recipes.generated import stretched
+from napari_pseudolabel.sample_data.recipes.generated import Field, stretched
 from napari_pseudolabel.training.folders import LabelledPlane
 
 FLUORESCENCE = Modality(name="fluorescence", object_size_px=20)
@@ -70,17 +70,11 @@ def outlined(numbered: NDArray[np.int32]) -> NDArray[np.uint8]:
     return to_classes(numbered, (numbered > 0).astype(np.uint8))
 
 
-def generated() -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]]:
-    """Labels, fluorescence and purple look of generated fields, (H, W), images in [0, 1]."""
+def generated() -> Iterator[Field]:
+    """Fields of nuclei, from hardly any to crowds, in the looks of fluorescence and of the purple stain."""
     for seed, covered in enumerate(np.linspace(0.02, 0.5, FIELDS), FIELD_SEED):
-        field = field_of(seed, float(covered))
-        yield (
-            outlined(field.labels),
-            stretched(render_fluorescence(field, seed=seed)),
-            stretched(render_purple(field, seed=seed)),
+        field = nuclei_field(FIELD_SHAPE, seed=seed, params=NucleiParams(covered=float(covered)))
+        bright, dark = (
+            stretched(render(field, seed=seed)) for render in (render_fluorescence, render_purple)
         )
-
-
-def field_of(seed: int, covered: float) -> NucleiField:
-    """A field in which nuclei cover a share of the area, from hardly any to crowds."""
-    return nuclei_field(FIELD_SHAPE, seed=seed, params=NucleiParams(covered=covered))
+        yield Field(outlined(field.labels), (bright, dark))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -119,6 +119,7 @@ class Advanced(QWidget):
             ("Workers", self.workers),
         ):
             form.addRow(title, field)
+        self._size_of_image = False
         self._connect()
         self._on_scale()
         self.set_first_axis(False)
@@ -144,6 +145,16 @@ class Advanced(QWidget):
     def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
         """Offer devices as (name, text) pairs; the chosen one stays where it is still there."""
         _refill(self.device, devices)
+
+    def set_object_size(self, size: float | None) -> None:
+        """Begin with the object size that an image brings along; without one, with the pixel size again."""
+        if size is None and not self._size_of_image:
+            return  # what the person has chosen stays
+        self._size_of_image = size is not None
+        with QSignalBlocker(self):
+            self.scale.setCurrentIndex(self.scale.findData("auto" if size is None else "object"))
+            if size is not None:
+                self.scale_value.setValue(size)
 
     def set_channels(self, channels: Sequence[tuple[Any, str]]) -> None:
         """Offer channels as (value, text) pairs; the row is hidden without any."""

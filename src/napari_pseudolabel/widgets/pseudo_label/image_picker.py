@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.viewer import find, image_of, is_ours, possible_channel_axis
-from napari_pseudolabel.viewer.images import unwrapped
+from napari_pseudolabel.viewer.images import object_size_of, unwrapped
 from napari_pseudolabel.viewer.records import ROLES, Role
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
@@ -82,6 +82,7 @@ class ImagePicker(QObject):
             image = None
         self._view.set_planes(prod(image.shape[:-2]) if image is not None else 1)
         advanced.set_channels(_channels(image))
+        advanced.set_object_size(object_size_of(layer) if layer is not None else None)
         self.show_layers()
         return True
 

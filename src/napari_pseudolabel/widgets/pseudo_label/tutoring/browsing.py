@@ -60,6 +60,12 @@ def remember(choice: TutorChoice, remembered: Remembered) -> None:
     """Keep what was chosen for the next time."""
     for name in (*_FOLDERS, "translator", "kind"):
         remembered.remember(f"tutorship {name}", getattr(choice, name))
+    # A training that was begun is only found again with the same numbers.
+    for name in ("steps", "folds", "samples"):
+        remembered.remember(f"tutorship {name}", str(getattr(choice, name)))
+    if choice.kind != "layer":  # the set that is offered the next time
+        remembered.remember("tutorship pixel size", str(choice.pixel_size_um or 0))
+        remembered.remember("tutorship object size", str(choice.object_size_px or 0))
     if choice.kind == "folders":
         remembered.remember("tutorship classes", choice.classes)
 
@@ -71,6 +77,11 @@ def restore(view: TutoringView, remembered: Remembered) -> None:
     if kind in ("folders", "nnunet"):
         view.kind.setCurrentIndex(view.kind.findData(kind))
     view.set_folders(**{name: path for name, path in found.items() if path and Path(path).is_dir()})
+    for name, field in (("steps", view.steps), ("samples", view.samples)):
+        field.setValue(int(remembered.last(f"tutorship {name}") or field.value()))
+    for name, size in (("pixel", view.pixel_size), ("object", view.object_size)):
+        size.setValue(float(remembered.last(f"tutorship {name} size") or 0))
+    view.folds.setCurrentIndex(max(view.folds.findData(int(remembered.last("tutorship folds") or 1)), 0))
     if kind != "nnunet" and not view.choice().classes:
         view.set_classes(remembered.last("tutorship classes") or "")
 

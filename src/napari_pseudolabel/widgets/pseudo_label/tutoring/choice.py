@@ -40,6 +40,8 @@ class TutorChoice:
         As typed: "axon=1, myelin=2".
     pixel_size_um
         Of the labelled images; None for what they say themselves.
+    object_size_px
+        Median diameter of their objects, where the translator goes by that; None if it is not given.
     steps, folds, samples
         As in `TutorSettings`.
     keep
@@ -55,6 +57,7 @@ class TutorChoice:
     labels_layer: str | None = None
     classes: str = ""
     pixel_size_um: float | None = None
+    object_size_px: float | None = None
     steps: int = TutorSettings.steps
     folds: int = 1
     samples: int = TutorSettings.samples
@@ -63,7 +66,7 @@ class TutorChoice:
     @property
     def scale(self) -> Scale:
         """What the person says about the sizes in the labelled images."""
-        return Scale(pixel_size_um=self.pixel_size_um)
+        return Scale(object_size_px=self.object_size_px, pixel_size_um=self.pixel_size_um)
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ def _fitting(image: ImageLayer, labels: Any) -> Image | None:
 
 def _pixel_um(image: Image, scale: Scale) -> float | None:
     # Asked for only when it decides: pixels that are not square are an error.
-    return None if scale.pixel_size_um else image.placement.pixel_size_um()
+    return None if scale.pixel_size_um or scale.object_size_px else image.placement.pixel_size_um()
 
 
 def _class_values(name: str, values: NDArray[Any]) -> NDArray[np.uint8]:

@@ -17,7 +17,7 @@ from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Background, Failure
 from napari_pseudolabel.widgets.common.remembered import Remembered
-from napari_pseudolabel.widgets.pseudo_label.sentences import progress_text, same_modality, summary
+from napari_pseudolabel.widgets.pseudo_label.sentences import same_modality, summary
 from napari_pseudolabel.widgets.pseudo_label.tutoring import browsing, sentences
 from napari_pseudolabel.widgets.pseudo_label.tutoring.choice import (
     Trained,
@@ -216,6 +216,7 @@ class TutoringPart(QObject):
         self._models.look_into("translator", ref)
         entry = self._models.entry("translator", ref)
         self._view.summary.set_full(summary(entry))
+        self._view.ask_object_size(sentences.goes_by_objects(entry))
         self._view.translator.setToolTip(browsing.translator_tooltip(entry))
         self._fill_layers()
 
@@ -298,7 +299,7 @@ class TutoringPart(QObject):
 
     def _on_progress(self, number: int, progress: Progress) -> None:
         if number == self._number:
-            self._dock.set_progress(progress_text(progress), progress.done, progress.total)
+            self._dock.set_progress(sentences.progress_text(progress), progress.done, progress.total)
 
     def _on_notice(self, number: int, sentence: str) -> None:
         if number == self._number:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.training.events import Fold, Score
 from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
+from napari_pseudolabel.widgets.pseudo_label.sentences import duration
 from napari_pseudolabel.widgets.pseudo_label.tutoring.choice import Trained, TutorChoice, parse_classes
 
 TRAIN, RUN = "Train and run", "Run"
@@ -47,9 +49,16 @@ def why_not(choice: TutorChoice, *, modality: str, translator: ModelEntry | None
     return None
 
 
+def goes_by_objects(entry: ModelEntry | None) -> bool:
+    """Whether a translator knows how large objects are in its images, but not how large pixels are."""
+    source = entry.card.source if entry is not None and entry.card is not None else None
+    return source is not None and source.pixel_size_um is None and source.object_size_px is not None
+
+
 def direction(entry: ModelEntry) -> str:
     """Name of a translator with what it turns into what, which comes first because lists are narrow."""
-    if not entry.source and not entry.target:
+    title, ends = entry.title.lower(), (entry.source, entry.target)
+    if not any(ends) or all(end and end.lower() in title for end in ends):
         return entry.title
     return f"{entry.source or '?'} → {entry.target or '?'}: {entry.title}"
 
@@ -61,6 +70,16 @@ def known_text(known: Trained | None) -> str:
     if known.done:
         return "A proxy for exactly this is trained already."
     return "This training was begun before, and goes on from there." if known.begun else ""
+
+
+def progress_text(progress: Progress) -> str:
+    """How far a training is, how long it will take, and what is being done, which a narrow dock may cut."""
+    parts = []
+    if progress.total > 1 and progress.done:
+        parts.append(f"{100 * progress.done // progress.total} %")
+        if progress.seconds_left is not None:
+            parts.append(f"{duration(progress.seconds_left)} left")
+    return ": ".join(filter(None, (", ".join(parts), progress.stage)))
 
 
 def scored(score: Score, fold: Fold | None) -> str:

@@ -80,7 +80,16 @@ class TutoringView(QWidget):
         self.pixel_size.setSpecialValueText("as the images say")
         self.pixel_size.setSuffix(" µm")
         self.pixel_size.setSingleStep(0.01)
-        for field in (self.classes, self.pixel_size):
+        self.object_size = decimal(
+            0,
+            1000,
+            0,
+            "Median diameter of the objects in pixels of the labelled images; without one they are used as they are",
+        )
+        self.object_size.setSpecialValueText("not given")
+        self.object_size.setSuffix(" px")
+        self.object_size.setSingleStep(1)
+        for field in (self.classes, self.pixel_size, self.object_size):
             field.setMinimumWidth(_FIELD_PX)  # else the longest number would make the dock wider
         self.fold = Fold("Training", self._make_training(), "Steps, folds, samples, and what is kept")
         self.summary = Elided()
@@ -92,13 +101,15 @@ class TutoringView(QWidget):
         form.addRow(_label("Labels"), self.labels)
         form.addRow(_label("Classes"), self.classes)
         form.addRow(_label("Pixel size"), self.pixel_size)
+        form.addRow(_label("Object size"), self.object_size)
         form.addRow(self.fold)
         self.kind.currentIndexChanged.connect(self._on_kind)
         for box in (self.translator, self.kind, self.image, self.labels, self.folds):
             box.currentIndexChanged.connect(lambda _: self.changed.emit())
-        for field in (self.steps, self.samples, self.pixel_size):
+        for field in (self.steps, self.samples, self.pixel_size, self.object_size):
             field.valueChanged.connect(lambda _: self.changed.emit())
         self.classes.textChanged.connect(lambda _: self.changed.emit())
+        self.ask_object_size(False)
         self._on_kind()
 
     # What the part asks.
@@ -114,7 +125,8 @@ class TutoringView(QWidget):
             image_layer=self.image.currentData(),
             labels_layer=self.labels.currentData(),
             classes=self.classes.text(),
-            pixel_size_um=self.pixel_size.value() or None,
+            pixel_size_um=None if self._by_objects else self.pixel_size.value() or None,
+            object_size_px=(self.object_size.value() or None) if self._by_objects else None,
             steps=self.steps.value(),
             folds=self.folds.currentData(),
             samples=self.samples.value(),
@@ -143,6 +155,12 @@ class TutoringView(QWidget):
         """Offer open layers as (unique id, name) pairs."""
         fill(self.image, images, image)
         fill(self.labels, labels, chosen)
+
+    def ask_object_size(self, wanted: bool) -> None:
+        """Ask for the size of the objects instead of that of the pixels."""
+        self._by_objects = wanted
+        self._form.setRowVisible(self.object_size, wanted)
+        self._form.setRowVisible(self.pixel_size, not wanted)
 
     def set_classes(self, content: str) -> None:
         """Fill in classes that are known."""

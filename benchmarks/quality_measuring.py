@@ -1,0 +1,184 @@
+"""What every method of `quality.py` scores on every image, kept so that it is measured once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from object_matching import f1
+from quality_cases import Case
+from quality_directions import Direction, found
+from quality_statistics import Record
+from quality_training import (
+    Bench,
+    adapter,
+    bound_segmenters,
+    digest,
+    reference,
+    source_segmenter,
+    tutored_segmenter,
+)
+from skimage.exposure import match_histograms
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.imaging import IntensityRange, resample_to
+from napari_pseudolabel.labels.metrics import evaluate
+from napari_pseudolabel.labels.objects import scheme_for, to_instances
+from napari_pseudolabel.models import load_segmenter
+from napari_pseudolabel.models.segmenters.base import Segmenter
+from napari_pseudolabel.strategies import LabelSettings
+from napari_pseudolabel.strategies.ensemble import Judge, Segmentation, segment_looks
+from napari_pseudolabel.workspace import write_text
+
+BOUND = "supervised bound"
+TRIVIAL = ("source only", "match", "inversion", "invert + match")
+ADAPTATION, TUTORSHIP = "SynDiff adaptation", "SynDiff tutorship"
+SHIPPED_ADAPTATION, SHIPPED_TUTORSHIP = "shipped adaptation", "shipped tutorship"
+OURS = (ADAPTATION, TUTORSHIP, SHIPPED_ADAPTATION, SHIPPED_TUTORSHIP)
+METHODS = (BOUND, *TRIVIAL, *OURS)
+# The default of the dock, for all methods alike.
+INFERENCE = LabelSettings(samples=1, flips=3)
+
+Plane = NDArray[np.float32]
+# What a method makes of a target image before it is segmented, (H, W) in [0, 1].
+Look = Callable[[Case], Plane]
+
+
+def missing(direction: Direction, method: str) -> str | None:
+    """Why a method cannot be measured; None if it can."""
+    if method in (ADAPTATION, SHIPPED_ADAPTATION) and found(direction.adapting) is None:
+        return "not trained"
+    if method == TUTORSHIP and found(direction.tutoring) is None:
+        return "not trained"
+    shipped = {SHIPPED_ADAPTATION: direction.source.segmenter, SHIPPED_TUTORSHIP: direction.proxy}
+    if method in shipped and found(shipped[method]) is None:
+        return f"{shipped[method]} does not exist" if shipped[method] else "nothing is shipped"
+    return None
+
+
+def measure(bench: Bench, direction: Direction, seeds: Sequence[int]) -> None:
+    """Score all methods, as far as that has not been done."""
+    everything = direction.target.cases(bench.data)
+    cases = [case for case in everything if case.scored]
+    with_seeds = {
+        BOUND: seeds[:1],
+        **dict.fromkeys((*TRIVIAL, ADAPTATION, TUTORSHIP), seeds),
+        **dict.fromkeys((SHIPPED_ADAPTATION, SHIPPED_TUTORSHIP), seeds[:1]),
+    }
+    looks = _looks(bench, direction)
+    for method in METHODS:
+        if missing(direction, method):
+            continue
+        for seed in with_seeds[method]:
+            model_of = _model(bench, direction, method, seed, everything)
+            _score(bench, direction, method, seed, cases, model_of, looks)
+
+
+def _model(
+    bench: Bench, direction: Direction, method: str, seed: int, everything: Sequence[Case]
+) -> Callable[[Case], Path]:
+    """The segmenter that a method uses for an image."""
+    if method == BOUND:
+        by_group = bound_segmenters(bench, direction.target, everything)
+        return lambda case: by_group[case.group]
+    if method == TUTORSHIP:
+        path = tutored_segmenter(bench, direction, seed)
+    elif method in (SHIPPED_ADAPTATION, SHIPPED_TUTORSHIP):
+        shipped = found(direction.source.segmenter if method == SHIPPED_ADAPTATION else direction.proxy)
+        assert shipped is not None
+        path = shipped
+    else:
+        path = source_segmenter(bench, direction, seed)
+    return lambda case: path
+
+
+def _looks(bench: Bench, direction: Direction) -> dict[str, Look]:
+    """How methods change the target image; the others leave it as it is."""
+    levels = reference(direction.source.recipe.training(bench.data))
+    looks: dict[str, Look] = {
+        "match": lambda case: matched(case.plane.image, levels),
+        "inversion": lambda case: 1 - case.plane.image,
+        "invert + match": lambda case: matched(1 - case.plane.image, levels),
+    }
+    path = found(direction.adapting)
+    if path is not None:
+        made = adapter(bench, path)
+        looks[ADAPTATION] = looks[SHIPPED_ADAPTATION] = lambda case: made.looks(
+            case.plane.image, (0, 0), Control()
+        )[0][0]
+    return looks
+
+
+def matched(image: Plane, levels: Plane) -> Plane:
+    """An image with the histogram of the grey levels (1, N)."""
+    return np.asarray(match_histograms(image.reshape(1, -1), levels).reshape(image.shape), np.float32)
+
+
+def _score(
+    bench: Bench,
+    direction: Direction,
+    method: str,
+    seed: int,
+    cases: Sequence[Case],
+    model_of: Callable[[Case], Path],
+    looks: dict[str, Look],
+) -> None:
+    translator = found(direction.adapting) if method in (ADAPTATION, SHIPPED_ADAPTATION) else None
+    loaded: dict[Path, Segmenter] = {}
+    for case in cases:
+        model = model_of(case)
+        key = digest(model) + (digest(translator) if translator else "")
+        path = _folder(bench, direction.name) / _slug(method) / str(seed) / f"{case.plane.name}.json"
+        if path.exists() and json.loads(path.read_text())["key"] == key:
+            continue
+        if model not in loaded:
+            loaded[model] = load_segmenter(model)
+        look = looks[method](case) if method in looks else case.plane.image
+        scores = scored(segmented(loaded[model], look, case.truth.shape), case, loaded[model])
+        record = Record(direction.name, method, seed, case.plane.name, case.group, case.held_out, scores)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps({"key": key, **asdict(record)}))
+
+
+def segmented(model: Segmenter, look: Plane, shape: tuple[int, ...]) -> Segmentation:
+    """Labels on the pixels of an image of this shape."""
+    return segment_looks(
+        [Judge(model, look[None], 1.0, IntensityRange(0.0, 1.0))],
+        INFERENCE,
+        onto=partial(resample_to, shape=(shape[0], shape[1])),
+        control=Control(),
+    )
+
+
+def scored(made: Segmentation, case: Case, model: Segmenter) -> dict[str, float]:
+    """Dice of every class, and F1 of objects where the truth tells them apart."""
+    classes = {one.name: one.value for one in model.classes if one.value}
+    dice = evaluate(made.labels, case.truth, classes).dice
+    scores = {f"Dice {name}": value for name, value in dice.items()}
+    if case.instances is not None:
+        foreground = np.where(made.labels, made.confidence, 1 - made.confidence)
+        objects = to_instances(made.labels, scheme_for(model.classes), foreground)
+        (name,) = classes
+        scores[f"F1 {name}"] = f1(objects, case.instances)
+    return scores
+
+
+def collected(bench: Bench) -> Iterator[Record]:
+    """Everything that has been measured."""
+    for path in sorted((bench.folder / "scores").rglob("*.json")):
+        content = json.loads(path.read_text())
+        content.pop("key")
+        yield Record(**content)
+
+
+def _folder(bench: Bench, direction: str) -> Path:
+    return bench.folder / "scores" / _slug(direction)
+
+
+def _slug(name: str) -> str:
+    return "-".join(name.replace("->", "to").replace("+", "and").split())

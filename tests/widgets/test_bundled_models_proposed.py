@@ -1,0 +1,120 @@
+"""Among all models that come with the package, the dock proposes those for the image, and its scale."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from napari_pseudolabel.labels.classes import AXON_CLASSES
+from napari_pseudolabel.models import registry
+from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.sidecar import HEADER_KEY
+from napari_pseudolabel.sample_data.contributions import layers_of
+from napari_pseudolabel.sample_data.recipes import axons, nuclei
+from napari_pseudolabel.sample_data.samples import FLUORESCENCE_LIKE, PURPLE_LIKE, SEM_LIKE, TEM_LIKE
+from napari_pseudolabel.widgets.pseudo_label import tasks
+
+TEM, SEM, PURPLE, FLUORESCENCE = axons.TEM, axons.SEM, nuclei.PURPLE, nuclei.FLUORESCENCE
+TRANSLATORS = {
+    "sem-to-tem": (SEM, TEM),
+    "tem-to-sem": (TEM, SEM),
+    "purple-to-fluorescence": (PURPLE, FLUORESCENCE),
+    "fluorescence-to-purple": (FLUORESCENCE, PURPLE),
+}
+SEGMENTERS = {"tem-axons": TEM, "sem-axons": SEM, "sem-proxy": SEM, "fluorescence-nuclei": FLUORESCENCE}
+
+
+@pytest.fixture(autouse=True)
+def bundled(tmp_path, monkeypatch, script):
+    """Checkpoints with the cards of those that are shipped, without weights."""
+    folder = tmp_path / "bundled"
+    folder.mkdir()
+    for name, (source, target) in TRANSLATORS.items():
+        _write(
+            folder, name, Card(kind="translator", family="syndiff", name=name, source=source, target=target)
+        )
+    for name, source in SEGMENTERS.items():
+        classes = nuclei.CLASSES if source is FLUORESCENCE else AXON_CLASSES
+        _write(
+            folder,
+            name,
+            Card(kind="segmenter", family="monai-unet", name=name, source=source, classes=classes),
+        )
+    monkeypatch.setattr(registry, "sample_folder", lambda: folder)
+    monkeypatch.setattr(registry, "models_folder", lambda: tmp_path / "none")
+    # The lists are those of the files here, not those of the script.
+    found = tuple(
+        entry
+        for one in registry.named_checkpoints()
+        for entry in tasks.entries_of(one.name, one.path, one.card)
+    )
+    monkeypatch.setattr(tasks.FindModels, "run", lambda self, control, models: found)
+
+
+def _write(folder, name, card):
+    weights = {"weight": np.zeros(1, np.float32)}
+    save_file(weights, folder / f"{name}.safetensors", {HEADER_KEY: json.dumps(card.model_dump())})
+
+
+def small(sample):
+    """Quick to draw; the content does not matter here."""
+    return replace(sample, shape=(48, 64))
+
+
+def chosen(dock):
+    choice = dock.view.choice()
+    return choice.translator, choice.segmenter
+
+
+@pytest.mark.parametrize(
+    ("sample", "translator", "segmenter"),
+    [
+        (SEM_LIKE, "sample:sem-to-tem", "sample:tem-axons"),
+        (TEM_LIKE, "sample:tem-to-sem", "sample:sem-axons"),
+        (PURPLE_LIKE, "sample:purple-to-fluorescence", "sample:fluorescence-nuclei"),
+        (FLUORESCENCE_LIKE, "sample:fluorescence-to-purple", None),
+    ],
+)
+def test_models_and_scale_follow_the_sample(sample, translator, segmenter, dock, viewer):
+    data, attributes, _ = layers_of(small(sample))[0]
+    viewer.add_image(data, **attributes)
+    assert chosen(dock) == (translator, segmenter)
+    assert dock.view.run_button.isEnabled() == (segmenter is not None)
+    choice = dock.view.choice()
+    if sample.object_size_px is None:
+        assert choice.scale == "auto"
+    else:
+        assert (choice.scale, choice.scale_value) == ("object", sample.object_size_px)
+
+
+def test_going_from_one_image_to_another_changes_both_models_and_the_scale(dock, viewer):
+    for sample in (PURPLE_LIKE, SEM_LIKE):
+        data, attributes, _ = layers_of(small(sample))[0]
+        viewer.add_image(data, **attributes)
+    assert chosen(dock) == ("sample:sem-to-tem", "sample:tem-axons")
+    assert dock.view.choice().scale == "auto"
+    viewer.layers.selection.active = viewer.layers[PURPLE_LIKE.title]
+    assert chosen(dock) == ("sample:purple-to-fluorescence", "sample:fluorescence-nuclei")
+    assert dock.view.choice().scale == "object"
+
+
+def test_a_scale_that_the_person_chose_stays_with_images_that_say_nothing(dock, viewer):
+    scale = dock.view.advanced.scale
+    scale.setCurrentIndex(scale.findData("factor"))
+    dock.view.advanced.scale_value.setValue(2.5)
+    viewer.add_image(np.zeros((8, 9)), name="another")
+    choice = dock.view.choice()
+    assert (choice.scale, choice.scale_value) == ("factor", 2.5)
+
+
+def test_what_was_used_last_is_proposed_only_where_it_fits(dock, viewer, remembered):
+    remembered.remember("translator", "sample:sem-to-tem")
+    remembered.remember("segmenter", "sample:sem-proxy")
+    for sample, segmenter in ((PURPLE_LIKE, "sample:fluorescence-nuclei"), (TEM_LIKE, "sample:sem-proxy")):
+        data, attributes, _ = layers_of(small(sample))[0]
+        viewer.add_image(data, **attributes)
+        assert chosen(dock)[1] == segmenter
