@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.training.augmentation import Geometry, cut
+from napari_pseudolabel.training.augmentation import Geometry, cut, shift_classes
 from napari_pseudolabel.training.folders import LabelledPlane
 from napari_pseudolabel.training.labelled_patches import LabelledPatches
 
@@ -140,3 +140,21 @@ def test_what_cannot_teach_is_refused():
         LabelledPatches([plane((4, 20))], CLASSES)
     with pytest.raises(InputError, match="No pixel counts"):
         LabelledPatches([plane((20, 20), weight=np.zeros((20, 20), np.float32))], CLASSES)
+
+
+def test_classes_change_by_an_amount_of_their_own_in_half_of_the_images():
+    truth = torch.zeros(40, 24, 24, dtype=torch.int64)
+    truth[:, :, 12:] = 1
+    images = torch.full((40, 1, 24, 24), 0.5)
+    changed = shift_classes(images, truth, 2, 0.3, torch.Generator().manual_seed(0))
+    left, right = changed[:, 0, :, :8], changed[:, 0, :, 16:]
+    assert all(torch.allclose(part, part[:, :1, :1], atol=1e-6) for part in (left, right))
+    one, other = left[:, 0, 0] - 0.5, right[:, 0, 0] - 0.5
+    assert (one - other).abs().max() > 0.2
+    assert one.abs().max() <= 0.3
+    still = (one == 0) & (other == 0)
+    assert 10 <= still.sum() <= 30
+    # Between the two it goes softly.
+    steps = changed[~still, 0].diff(dim=2).abs().amax(dim=(1, 2))
+    assert (steps < 0.7 * (one - other)[~still].abs() + 1e-6).all()
+    torch.testing.assert_close(shift_classes(images, truth, 2, 0.0), images)

@@ -191,6 +191,40 @@ def test_a_training_cancelled_anywhere_goes_on_as_if_nothing_had_happened(make, 
     assert curves[0] == curves[1]
 
 
+def test_the_average_of_the_weights_is_what_is_validated_saved_and_resumed(make, tmp_path):
+    settings = {"ema": 0.9, "steps": 8, "validate_every": 4, "warm_up": 1}
+    whole = make(**settings)
+    seen = []
+    step = whole.train_step
+
+    def train_step():
+        loss = step()
+        seen.append([weight.detach().clone() for weight in whole.network.parameters()])
+        return loss
+
+    whole.train_step = train_step
+    whole.run(tmp_path / "whole")
+    average = seen[0]
+    for count, weights in enumerate(seen[1:], start=1):
+        decay = min(0.9, (1 + count) / (10 + count))
+        average = [decay * old + (1 - decay) * new for old, new in zip(average, weights, strict=True)]
+    for kept, expected in zip(whole.kept.parameters(), average, strict=True):
+        torch.testing.assert_close(kept, expected)
+    assert not torch.equal(next(whole.kept.parameters()), next(whole.network.parameters()))
+    stopped = make(**settings)
+    with pytest.raises(Cancelled):
+        stopped.run(tmp_path / "stopped", Control(cancelled=lambda: stopped.step >= 5))
+    again = make(**settings)
+    again.run(tmp_path / "stopped")
+    pairs = zip(again.kept.parameters(), whole.kept.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    assert again.best == whole.best
+    saved = load_segmenter(tmp_path / "whole" / "best.safetensors").network.state_dict()
+    assert whole.best.step == 8
+    for name, weight in whole.kept.state_dict().items():
+        torch.testing.assert_close(saved[name], weight, atol=2e-3, rtol=2e-3)  # half precision
+
+
 def test_out_of_memory_computes_the_batch_in_parts(make, monkeypatch):
     whole, run = make(batch=5), make(batch=5)
     real, sizes = run.network.forward, []

@@ -53,3 +53,8 @@ def test_other_settings_and_damage_are_refused(tmp_path):
     save_state(path, {"settings": SETTINGS, "evil": np.array})
     with pytest.raises(CheckpointError, match="must not"):
         load_state(path, SETTINGS)
+
+
+def test_a_setting_that_came_later_had_its_default(tmp_path):
+    save_state(tmp_path / "training.pt", {"settings": SETTINGS, "step": 1})
+    assert load_state(tmp_path / "training.pt", {**SETTINGS, "new": 0.0})["step"] == 1

@@ -212,3 +212,15 @@ def test_checkpoints_of_both_directions_hold_the_average(syndiff, tmp_path):
         x, step, latent = torch.rand(1, 2, 32, 32), torch.tensor([1]), torch.rand(1, 4)
         expected = run.averaged(k).eval()(x, step, latent)
         torch.testing.assert_close(made.network(x, step, latent), expected)
+
+
+def test_the_adversarial_weight_scales_what_critics_teach(disc_image):
+    image, _ = disc_image((48, 48), 0)
+    plane = image.astype(np.float32)[None] / 255
+    pools = PatchPool([plane]), PatchPool([1 - plane])
+    full, half = (
+        SynDiffTraining(pools, dataclasses.replace(SYNDIFF, adversarial_weight=weight)).train_step()
+        for weight in (1.0, 0.5)
+    )
+    assert half["adversarial"] == pytest.approx(full["adversarial"] / 2)
+    assert half["cycle"] == full["cycle"]
