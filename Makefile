@@ -23,6 +23,7 @@ test: setup
 
 bench: setup
 	$(BIN)/python benchmarks/quality.py
+	$(BIN)/python benchmarks/audit.py
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/chunks.py
 	$(BIN)/python benchmarks/latency.py
@@ -38,6 +39,8 @@ docs: setup
 	$(BIN)/python docs/make_screenshots.py
 	$(BIN)/python docs/make_loop_pictures.py
 	$(BIN)/python docs/make_correct_pictures.py
+	$(BIN)/python docs/make_tutorship_pictures.py
+	$(BIN)/python docs/make_model_pages.py
 
 clean:
 	rm -rf $(VENV) build dist demo_output

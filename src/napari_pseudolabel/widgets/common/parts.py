@@ -73,6 +73,7 @@ class Elided(QLabel):
     def set_full(self, content: str) -> None:
         """Set the text before it is cut."""
         self._full = content
+        self.setToolTip(content)
         self._cut()
 
     def resizeEvent(self, event: object) -> None:

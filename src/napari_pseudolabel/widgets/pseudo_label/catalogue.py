@@ -52,7 +52,8 @@ class Catalogue:
         Parameters
         ----------
         source
-            Modality that the model has to take; empty if unknown.
+            Modality that the model has to take; empty if unknown. Nobody guesses then among translators of
+            different modalities: the wrong one makes labels that only look like some.
         """
         usable = [entry for entry in self.of(kind) if entry.problem is None]
         fitting = [entry for entry in usable if same_modality(entry.source, source)]
@@ -61,9 +62,12 @@ class Catalogue:
             targets = [entry.source for entry in self.of("segmenter")]
             closed = [e for e in fitting if any(same_modality(e.target, one) for one in targets)]
             fitting = closed or fitting
+        modalities = {entry.source for entry in fitting}
         last = self._remembered.last(kind)
         if any(entry.ref == last for entry in fitting):
             return last
+        if kind == "translator" and not source and len(modalities) > 1:
+            return None
         # A model that says that it fits goes before one that says nothing.
         fitting.sort(key=lambda entry: not entry.source)
         return fitting[0].ref if fitting else None

@@ -22,7 +22,7 @@ STRATEGIES = {
     ),
     "tutorship": (
         "Tutorship",
-        "Translates labelled images into your modality and trains a proxy segmenter on them, minutes once. "
+        "Translates labelled images into your modality and trains a proxy segmenter on them. This takes a while, once. "
         "Choose it for many images or large differences, if you have the labelled set; adaptation works at once.",
     ),
 }

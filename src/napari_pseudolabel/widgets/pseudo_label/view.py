@@ -300,7 +300,7 @@ class PseudoLabelView(QWidget):
         self.progress.setFixedHeight(14)
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip(
-            f"Stop within one batch of tiles; nothing is changed ({shortcuts.shown(shortcuts.CANCEL)})"
+            f"Stop within one batch of tiles or one training step; what was done so far is kept ({shortcuts.shown(shortcuts.CANCEL)})"
         )
         self.cancel_button.clicked.connect(lambda: self.cancel_pressed.emit())
         bar = QHBoxLayout()
