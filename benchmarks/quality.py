@@ -11,6 +11,7 @@ source only          trained on the source, applied to the target as it is
 match                ... to the target, histogram matched to the source
 inversion            ... to the inverted target
 invert + match       ... to the inverted target, histogram matched to the source
+invert + match tutorship  trained on the inverted source, histogram matched to the target, applied to the target as it is
 SynDiff adaptation   ... to the target translated by the shipped checkpoint
 SynDiff tutorship    trained on the source translated by the shipped checkpoint, applied to the target as it is
 shipped adaptation   SynDiff adaptation with the shipped segmenter instead

@@ -19,11 +19,12 @@ from quality_training import (
     adapter,
     bound_segmenters,
     digest,
+    matched,
+    plainly_tutored_segmenter,
     reference,
     source_segmenter,
     tutored_segmenter,
 )
-from skimage.exposure import match_histograms
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import IntensityRange, resample_to
@@ -36,7 +37,8 @@ from napari_pseudolabel.strategies.ensemble import Judge, Segmentation, segment_
 from napari_pseudolabel.workspace import write_text
 
 BOUND = "supervised bound"
-TRIVIAL = ("source only", "match", "inversion", "invert + match")
+PLAIN_TUTORSHIP = "invert + match tutorship"
+TRIVIAL = ("source only", "match", "inversion", "invert + match", PLAIN_TUTORSHIP)
 ADAPTATION, TUTORSHIP = "SynDiff adaptation", "SynDiff tutorship"
 SHIPPED_ADAPTATION, SHIPPED_TUTORSHIP = "shipped adaptation", "shipped tutorship"
 OURS = (ADAPTATION, TUTORSHIP, SHIPPED_ADAPTATION, SHIPPED_TUTORSHIP)
@@ -86,7 +88,9 @@ def _model(
     if method == BOUND:
         by_group = bound_segmenters(bench, direction.target, everything)
         return lambda case: by_group[case.group]
-    if method == TUTORSHIP:
+    if method == PLAIN_TUTORSHIP:
+        path = plainly_tutored_segmenter(bench, direction, seed)
+    elif method == TUTORSHIP:
         path = tutored_segmenter(bench, direction, seed)
     elif method in (SHIPPED_ADAPTATION, SHIPPED_TUTORSHIP):
         shipped = found(direction.source.segmenter if method == SHIPPED_ADAPTATION else direction.proxy)
@@ -112,11 +116,6 @@ def _looks(bench: Bench, direction: Direction) -> dict[str, Look]:
             case.plane.image, (0, 0), Control()
         )[0][0]
     return looks
-
-
-def matched(image: Plane, levels: Plane) -> Plane:
-    """An image with the histogram of the grey levels (1, N)."""
-    return np.asarray(match_histograms(image.reshape(1, -1), levels).reshape(image.shape), np.float32)
 
 
 def _score(

@@ -15,6 +15,7 @@ import typer
 from numpy.typing import NDArray
 from quality_cases import Case, Side
 from quality_directions import Direction, found
+from skimage.exposure import match_histograms
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging.scale import Scale
@@ -151,6 +152,17 @@ def tutored_segmenter(bench: Bench, direction: Direction, seed: int) -> Path:
     )
 
 
+def plainly_tutored_segmenter(bench: Bench, direction: Direction, seed: int) -> Path:
+    """The same, but the images of the source are only inverted and get the grey levels of the target."""
+    levels = reference(direction.target.recipe.training(bench.data))
+    recipe = direction.source.recipe
+    train, validation = (
+        [replace(plane, image=matched(1 - plane.image, levels)) for plane in planes]
+        for planes in (recipe.training(bench.data), recipe.validation(bench.data))
+    )
+    return segmenter(bench, direction.target, "plainly-tutored", seed, train, validation)
+
+
 def adapter(bench: Bench, translator: Path, samples: int = 1) -> Adapter:
     """Translates, and remembers what was translated."""
     loaded = load_translator(translator)
@@ -187,3 +199,8 @@ def reference(planes: Sequence[LabelledPlane]) -> NDArray[np.float32]:
     """(1, N) grey levels of a modality, thinned out: what histograms are matched to."""
     values: NDArray[np.float32] = np.concatenate([plane.image.ravel() for plane in planes])[None, ::7]
     return values
+
+
+def matched(image: NDArray[np.float32], levels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """An image with the histogram of the grey levels (1, N)."""
+    return np.asarray(match_histograms(image.reshape(1, -1), levels).reshape(image.shape), np.float32)

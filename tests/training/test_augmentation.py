@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.training.augmentation import Geometry, cut, shift_classes
+from napari_pseudolabel.training.augmentation import Geometry, augment, cut, shift_classes
 from napari_pseudolabel.training.folders import LabelledPlane
 from napari_pseudolabel.training.labelled_patches import LabelledPatches
 
@@ -158,3 +158,10 @@ def test_classes_change_by_an_amount_of_their_own_in_half_of_the_images():
     steps = changed[~still, 0].diff(dim=2).abs().amax(dim=(1, 2))
     assert (steps < 0.7 * (one - other)[~still].abs() + 1e-6).all()
     torch.testing.assert_close(shift_classes(images, truth, 2, 0.0), images)
+
+
+def test_a_third_of_the_images_get_no_noise():
+    flat = torch.full((60, 1, 16, 16), 0.5)
+    changed = augment(flat, torch.Generator().manual_seed(0))
+    without = changed.flatten(1).std(dim=1) < 1e-6
+    assert 10 <= without.sum() <= 30

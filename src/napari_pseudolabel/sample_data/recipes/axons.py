@@ -25,7 +25,7 @@ SEM = Modality(name="SEM", pixel_size_um=0.12, object_size_px=20)
 # Animals that no training sees; the segmenter is chosen, and the quality measured, on them.
 HELD_OUT = {"TEM": ("sub-371", "sub-373C"), "SEM": ("sub-rat4",)}
 FOLDERS = {"TEM": "axon_tem", "SEM": "axon_sem"}
-FIELDS, FIELD_SHAPE, FIELD_SEED = 40, (320, 320), 10_000
+FIELDS, FIELD_SHAPE, FIELD_SEED = 60, (320, 320), 10_000
 DATA = {
     "TEM": "axondeepseg/data_axondeepseg_srf_testing (TEM, MIT)",
     "SEM": "axondeepseg/data_axondeepseg_sem (SEM, MIT)",
@@ -58,8 +58,12 @@ def planes(data: Path, modality: Modality) -> Iterator[tuple[str, LabelledPlane]
 def generated() -> Iterator[Field]:
     """Fields of axons in TEM and SEM looks."""
     # From nearly empty to packed: the empty ones are meant against taking a large dark void for an axon.
-    for seed, fraction in enumerate(np.linspace(0.15, 0.7, FIELDS), FIELD_SEED):
-        labels = axon_field(FIELD_SHAPE, seed=seed, params=FieldParams(fibre_fraction=float(fraction)))
+    fractions = np.linspace(0.15, 0.7, FIELDS)
+    # From thin to thick: real images hold both, and what a translator has never seen it leaves out.
+    diameters = np.random.default_rng(FIELD_SEED).permutation(np.geomspace(8, 24, FIELDS))
+    for seed, (fraction, diameter) in enumerate(zip(fractions, diameters, strict=True), FIELD_SEED):
+        params = FieldParams(axon_diameter_px=float(diameter), fibre_fraction=float(fraction))
+        labels = axon_field(FIELD_SHAPE, seed=seed, params=params)
         yield Field(
             labels, (stretched(render_tem(labels, seed=seed)), stretched(render_sem(labels, seed=seed)))
         )

@@ -95,7 +95,15 @@ AXONS = Pair(
     generated=axons.generated,
     data=(*axons.DATA.values(), f"{axons.FIELDS} generated axon fields"),
     licence="MIT",
-    settings=presets.SMALL,
+    # Patches that hold whole rings of myelin: what is inside of one is an axon, a dark void outside is not.
+    settings=dataclasses.replace(
+        presets.SMALL,
+        steps=2800,
+        batch=1,
+        pair_weight=2.0,
+        adversarial_weight=0.15,
+        generator=dataclasses.replace(presets.SMALL.generator, image_size=128),
+    ),
 )
 NUCLEI = Pair(
     modalities=(nuclei.FLUORESCENCE, nuclei.PURPLE),
