@@ -52,7 +52,7 @@ class Catalogue:
         Parameters
         ----------
         source
-            Modality that the model has to take; empty if unknown. Nobody guesses then among translators of
+            Modality that the model has to take; empty if unknown. Nobody guesses then among models of
             different modalities: the wrong one makes labels that only look like some.
         """
         usable = [entry for entry in self.of(kind) if entry.problem is None]
@@ -66,7 +66,7 @@ class Catalogue:
         last = self._remembered.last(kind)
         if any(entry.ref == last for entry in fitting):
             return last
-        if kind == "translator" and not source and len(modalities) > 1:
+        if not source and len(modalities) > 1:
             return None
         # A model that says that it fits goes before one that says nothing.
         fitting.sort(key=lambda entry: not entry.source)

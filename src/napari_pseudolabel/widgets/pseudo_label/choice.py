@@ -10,7 +10,8 @@ from napari_pseudolabel.imaging import Channel, Image
 from napari_pseudolabel.models.cards import Card
 
 if TYPE_CHECKING:
-    from napari_pseudolabel.strategies import LabelJob, Region
+    from napari_pseudolabel.strategies import Region
+    from napari_pseudolabel.strategies.jobs import ImageJob
 
 Where = Literal["view", "shape", "all"]
 ScaleKind = Literal["auto", "factor", "object", "pixel"]
@@ -131,7 +132,7 @@ def _scale(choice: Choice) -> dict[str, float]:
 
 def make_job(
     choice: Choice, image: Image, region: Region | None, planes: tuple[tuple[int, ...], ...] | None
-) -> LabelJob:
+) -> ImageJob:
     """The frozen description of what the controls ask for.
 
     Raises
@@ -141,22 +142,26 @@ def make_job(
     """
     # These rooms import torch, which the window must not wait for when it opens.
     from napari_pseudolabel.imaging.scale import Scale
-    from napari_pseudolabel.strategies import LabelJob, LabelSettings
+    from napari_pseudolabel.strategies import LabelJob, LabelSettings, SegmentJob
     from napari_pseudolabel.tiling import TileSettings
 
+    settings = LabelSettings(
+        samples=choice.samples,
+        flips=choice.flips,
+        seed=choice.seed,
+        scale=Scale(**_scale(choice)),
+        tiles=TileSettings(tile=choice.tile, overlap=choice.overlap, device=choice.device),
+        channel=choice.channel,
+    )
+    segmenter = choice.segmenter or ""
+    if choice.strategy == "segmentation":
+        return SegmentJob(image, segmenter=segmenter, settings=settings, region=region, planes=planes)
     return LabelJob(
         image,
         translator=choice.translator or "",
-        segmenter=choice.segmenter or "",
+        segmenter=segmenter,
         strategy=choice.strategy,
-        settings=LabelSettings(
-            samples=choice.samples,
-            flips=choice.flips,
-            seed=choice.seed,
-            scale=Scale(**_scale(choice)),
-            tiles=TileSettings(tile=choice.tile, overlap=choice.overlap, device=choice.device),
-            channel=choice.channel,
-        ),
+        settings=settings,
         region=region,
         planes=planes,
     )

@@ -40,7 +40,7 @@ from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from napari_pseudolabel.strategies import LabelJob, PseudoLabel, RunReport
+    from napari_pseudolabel.strategies import PseudoLabel, RunReport
     from napari_pseudolabel.strategies.jobs import ImageJob
     from napari_pseudolabel.workspace import Workspace
 
@@ -285,7 +285,7 @@ class PseudoLabelController(QObject):
         if (job := self._prepared(choice, preview=preview)) is not None:
             self._begin(choice, job, preview=preview)
 
-    def _prepared(self, choice: Choice, *, preview: bool) -> LabelJob | None:
+    def _prepared(self, choice: Choice, *, preview: bool) -> ImageJob | None:
         """The job, None if it cannot be described, which is shown."""
         self.view.error.clear()
         try:
@@ -473,6 +473,7 @@ class PseudoLabelController(QObject):
             segmenter=self.models.chosen("segmenter"),
             has_shape=drawn_shapes(self.viewer) is not None,
             tutoring=self.tutoring.why_not,
+            modality=self._modality(),
         )
 
     def _refresh(self) -> None:

@@ -45,6 +45,7 @@ class ModelPicker(QObject):
         self._catalogue = Catalogue(remembered)
         self._refs: dict[Kind, str | None] = {"translator": None, "segmenter": None}
         self._modality: Callable[[], str] = str
+        self._alone = False
         self._finding: int | None = None
         self._finding_devices: int | None = None
         self._inspecting: dict[int, tuple[Kind, str]] = {}
@@ -70,7 +71,9 @@ class ModelPicker(QObject):
 
     def on_choice(self, choice: Choice) -> None:
         """The person may have chosen other models."""
-        other = choice.translator != self._refs["translator"]
+        alone = choice.strategy == "segmentation"
+        other = choice.translator != self._refs["translator"] or alone != self._alone
+        self._alone = alone
         self._refs = {"translator": choice.translator, "segmenter": choice.segmenter}
         if other:
             self._match_segmenter()
@@ -79,10 +82,13 @@ class ModelPicker(QObject):
 
     def propose_for(self, modality: str) -> None:
         """An image of another modality is chosen: propose the translator that takes it."""
-        now = self.chosen("translator")
-        if self.loading or (now is not None and same_modality(now.source, modality)):
+        if self.loading:
             return
-        self._choose("translator", self._catalogue.propose("translator", source=modality))
+        now = self.chosen("translator")
+        if now is None or not same_modality(now.source, modality):
+            self._choose("translator", self._catalogue.propose("translator", source=modality))
+        elif not self._alone:
+            return
         self._match_segmenter()
 
     def entry(self, kind: Kind, ref: str | None) -> ModelEntry | None:
@@ -128,11 +134,11 @@ class ModelPicker(QObject):
         self._look_into(kind)
 
     def _match_segmenter(self) -> None:
-        """Keep the segmenter if it fits the translator, else propose one."""
+        """Keep the segmenter if it fits what it is given, the translation or the image, else propose one."""
         translator, segmenter = self.chosen("translator"), self.chosen("segmenter")
-        target = translator.target if translator else ""
-        if segmenter is None or not same_modality(target, segmenter.source):
-            self._choose("segmenter", self._catalogue.propose("segmenter", source=target))
+        given = self._modality() if self._alone else translator.target if translator else ""
+        if segmenter is None or not same_modality(given, segmenter.source):
+            self._choose("segmenter", self._catalogue.propose("segmenter", source=given))
 
     def _look_into(self, kind: Kind) -> None:
         """Show what is known about the chosen model; find it out if it is only a path yet."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image as ImageLayer
 
-    from napari_pseudolabel.strategies import Focus, LabelJob, Region, RunReport
+    from napari_pseudolabel.strategies import Focus, Region, RunReport
     from napari_pseudolabel.strategies.jobs import ImageJob
     from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
 
@@ -74,7 +74,7 @@ def describe(
     canvas_px: CanvasSize,
     *,
     preview: bool,
-) -> LabelJob:
+) -> ImageJob:
     """Everything a worker needs, taken from the widgets and the viewer at this moment.
 
     Raises
@@ -95,7 +95,9 @@ def describe(
     if preview and region is not None:
         translator, segmenter = models.chosen("translator"), models.chosen("segmenter")
         gpu = models.has_gpu and choice.device != "cpu"
-        region = middle_of(region, preview_side(choice, image, translator, segmenter, gpu=gpu))
+        # In the order in which the image meets them.
+        met = (segmenter, None) if choice.strategy == "segmentation" else (translator, segmenter)
+        region = middle_of(region, preview_side(choice, image, *met, gpu=gpu))
     one = preview or choice.where == "view" or not choice.all_planes
     return make_job(choice, image, region, (current_plane(viewer, layer, image),) if one else None)
 

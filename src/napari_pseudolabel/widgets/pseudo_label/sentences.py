@@ -25,6 +25,10 @@ STRATEGIES = {
         "Translates labelled images into your modality and trains a proxy segmenter on them. This takes a while, once. "
         "Choose it for many images or large differences, if you have the labelled set; adaptation works at once.",
     ),
+    "segmentation": (
+        "Segmentation alone",
+        "Segments your image as it is, with a segmenter of its own modality, such as a proxy that a tutorship has trained.",
+    ),
 }
 
 
@@ -37,6 +41,7 @@ def why_not(
     segmenter: ModelEntry | None,
     has_shape: bool,
     tutoring: Callable[[], str | None] = lambda: None,
+    modality: str = "",
 ) -> str | None:
     """Why the main button cannot be pressed and what to do; None if it can.
 
@@ -44,6 +49,8 @@ def why_not(
     ----------
     tutoring
         The same about what only a tutorship needs.
+    modality
+        Of the image; empty if unknown.
     """
     if choice.layer is None:
         return "Open an image: drag a file into the window, or use File ▸ Open Sample ▸ napari-pseudolabel."
@@ -51,7 +58,12 @@ def why_not(
         return image_problem
     if loading:
         return "Looking for models …"
-    models = tutoring() if choice.strategy == "tutorship" else _why_not_models(translator, segmenter)
+    asked = {
+        "adaptation": lambda: _why_not_models(translator, segmenter),
+        "tutorship": tutoring,
+        "segmentation": lambda: _why_not_alone(segmenter, modality),
+    }
+    models = asked[choice.strategy]()
     if models is not None:
         return models
     if choice.where == "shape" and not has_shape:
@@ -78,6 +90,20 @@ def _why_not_models(translator: ModelEntry | None, segmenter: ModelEntry | None)
         return (
             f"“{segmenter.title}” was trained on {segmenter.source}, but the translator makes "
             f"{translator.target} images; choose a segmenter trained on {translator.target}."
+        )
+    return None
+
+
+def _why_not_alone(segmenter: ModelEntry | None, modality: str) -> str | None:
+    """Why a segmenter cannot be used on the image itself; None if it can."""
+    if segmenter is None:
+        return f"Choose a segmenter trained on {modality or 'images like yours'}; … opens a checkpoint file."
+    if segmenter.problem:
+        return segmenter.problem
+    if not same_modality(modality, segmenter.source):
+        return (
+            f"“{segmenter.title}” was trained on {segmenter.source}, but this image is {modality}; "
+            f"choose a segmenter trained on {modality}, or the strategy Adaptation."
         )
     return None
 

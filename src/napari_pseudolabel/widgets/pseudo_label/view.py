@@ -190,7 +190,8 @@ class PseudoLabelView(QWidget):
     def _make_form(self, grid: QGridLayout) -> None:
         self.image = combo("Image layer to be labelled; proposed is the active one")
         self.strategy = combo(
-            "How the labels are made: adaptation at once, with two models; tutorship with a segmenter trained for it"
+            "How the labels are made: adaptation at once, with two models; tutorship with a segmenter trained for it; "
+            "segmentation alone with a segmenter that is there"
         )
         for name, (title, _) in STRATEGIES.items():
             self.strategy.addItem(title, name)
@@ -202,7 +203,8 @@ class PseudoLabelView(QWidget):
         grid.addWidget(self.strategy, 1, 1, 1, 2)
         grid.addWidget(self._explanation, 2, 0, 1, 3)
         grid.addWidget(self.picture, 3, 0, 1, 3)
-        self._of_adaptation: list[QWidget] = [self.picture]
+        # What is shown with which strategy.
+        self._of_kind: dict[str, list[QWidget]] = {}
         self.models: dict[str, QComboBox] = {}
         self._summaries: dict[str, Elided] = {}
         for row, kind in ((4, "translator"), (6, "segmenter")):
@@ -210,7 +212,7 @@ class PseudoLabelView(QWidget):
             box.setPlaceholderText("none fits" if kind == "segmenter" else "none")
             box.currentIndexChanged.connect(lambda _: self.changed.emit())
             label = QLabel(kind.capitalize())
-            self._of_adaptation += [label, box, browse, line]
+            self._of_kind[kind] = [label, box, browse, line]
             grid.addWidget(label, row, 0)
             grid.addWidget(box, row, 1)
             grid.addWidget(browse, row, 2)
@@ -228,9 +230,10 @@ class PseudoLabelView(QWidget):
         """Show what the chosen strategy asks for."""
         strategy = self.strategy.currentData()
         self._explanation.setText(STRATEGIES[strategy][1])
-        for widget in self._of_adaptation:
+        for widget in (self.picture, *self._of_kind["translator"]):
             widget.setVisible(strategy == "adaptation")
-        self.preview_button.setVisible(strategy == "adaptation")
+        for widget in (*self._of_kind["segmenter"], self.preview_button):
+            widget.setVisible(strategy != "tutorship")
         self.tutoring.setVisible(strategy == "tutorship")
         self.tutoring_seen.set_wanted(strategy == "tutorship")
 
