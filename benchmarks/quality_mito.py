@@ -80,6 +80,7 @@ SSTEM_MITO = LabelledSet(
     classes=CLASSES,
     pair=MITO,
     look=0,
+    data=MITO.data,
     training=lambda data: _planes(data, SSTEM, held_out=False),
     validation=lambda data: _planes(data, SSTEM, held_out=True),
     settings=SEGMENTER,

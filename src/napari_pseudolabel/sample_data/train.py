@@ -28,6 +28,7 @@ from napari_pseudolabel.sample_data.recipes.pairs import (
     PAIRS,
     SEM_AXONS,
     TEM_AXONS,
+    TILE,
     LabelledSet,
 )
 from napari_pseudolabel.tiling import KnownLimits
@@ -73,9 +74,7 @@ def segmenter(name: str, data: Path, out: Path, device: str = "cpu") -> None:
     recipe = LABELLED_SETS[name]
     settings = recipe.settings
     train, weights = with_generated(recipe, recipe.training(data))
-    training = _training(
-        recipe.pair.data, recipe.pair.licence, settings.steps, settings.seed, f"segmenter {name}"
-    )
+    training = _training(recipe.data, recipe.pair.licence, settings.steps, settings.seed, f"segmenter {name}")
     card = card_of(recipe).model_copy(update={"training": training})
     run = SegmenterTraining(
         train, recipe.validation(data), card, settings, device=torch.device(device), weights=weights
@@ -122,7 +121,7 @@ def card_of(recipe: LabelledSet) -> Card:
         family="monai-unet",
         name=recipe.title,
         description=recipe.description,
-        architecture={"filters": list(FILTERS)},
+        architecture={"filters": list(FILTERS), "tile": TILE},
         source=recipe.modality,
         classes=recipe.classes,
         licence="BSD-3-Clause",

@@ -61,6 +61,8 @@ class LabelledSet:
         Labelled planes in DATA; those of the validation choose the step, and no training sees them.
     look
         Which look of the pair's generated fields is that of this modality.
+    data
+        For the card: where the labelled images come from.
     """
 
     name: str
@@ -70,6 +72,7 @@ class LabelledSet:
     classes: tuple[LabelClass, ...]
     pair: Pair
     look: int
+    data: tuple[str, ...]
     training: Callable[[Path], list[LabelledPlane]]
     validation: Callable[[Path], list[LabelledPlane]]
     settings: SegmenterSettings
@@ -119,6 +122,8 @@ PAIRS = {"axons": AXONS, "nuclei": NUCLEI}
 
 SEGMENTER = SegmenterSettings(steps=1200, batch=8, patch=128, warm_up=20, class_shift=0.3, ema=0.99)
 FILTERS = (16, 32, 64, 128, 256)
+# Instance normalisation makes much of nothing: in small tiles without objects it finds some. Larger ones seldom are empty.
+TILE = 512
 
 TEM_AXONS = LabelledSet(
     name="tem-axons",
@@ -128,6 +133,7 @@ TEM_AXONS = LabelledSet(
     classes=AXON_CLASSES,
     pair=AXONS,
     look=0,
+    data=(axons.DATA["TEM"], AXONS.data[-1]),
     training=lambda data: axons.training(data, axons.TEM),
     validation=lambda data: axons.held_out(data, axons.TEM),
     settings=SEGMENTER,
@@ -140,6 +146,7 @@ SEM_AXONS = LabelledSet(
     classes=AXON_CLASSES,
     pair=AXONS,
     look=1,
+    data=(axons.DATA["SEM"], AXONS.data[-1]),
     training=lambda data: axons.training(data, axons.SEM),
     validation=lambda data: axons.held_out(data, axons.SEM),
     settings=SEGMENTER,
@@ -152,6 +159,7 @@ FLUORESCENCE_NUCLEI = LabelledSet(
     classes=nuclei.CLASSES,
     pair=NUCLEI,
     look=0,
+    data=NUCLEI.data,
     training=lambda data: list(nuclei.fluorescence(data, held_out=False)),
     validation=lambda data: list(nuclei.fluorescence(data, held_out=True)),
     # Nuclei and background are told apart by their grey levels alone, so less may change.
