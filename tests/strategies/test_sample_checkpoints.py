@@ -7,13 +7,15 @@ import pytest
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import Placement, from_array
+from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.metrics import evaluate
 from napari_pseudolabel.models import load_translator, named_checkpoints
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.sample_data.fields import axon_field
 from napari_pseudolabel.sample_data.looks import render_sem
-from napari_pseudolabel.strategies import LabelJob, SegmentJob
+from napari_pseudolabel.sample_data.samples import PURPLE_LIKE, SEM_LIKE
+from napari_pseudolabel.strategies import LabelJob, LabelSettings, SegmentJob
 from napari_pseudolabel.tiling import TileSettings, make_grid
 from napari_pseudolabel.tiling.seams import seam_ratio
 
@@ -28,9 +30,15 @@ def field() -> tuple[np.ndarray, np.ndarray]:
     return render_sem(labels, seed=77), labels
 
 
-def test_the_three_are_there_small_and_described() -> None:
+SHIPPED = {
+    *("sample:sem-to-tem", "sample:tem-to-sem", "sample:tem-axons", "sample:sem-axons", "sample:sem-proxy"),
+    *("sample:purple-to-fluorescence", "sample:fluorescence-to-purple", "sample:fluorescence-nuclei"),
+}
+
+
+def test_all_are_there_small_and_described() -> None:
     shipped = {item.name: item for item in named_checkpoints() if item.name.startswith("sample:")}
-    assert {"sample:sem-to-tem", "sample:tem-to-sem", "sample:tem-axons"} <= set(shipped)
+    assert set(shipped) == SHIPPED
     for item in shipped.values():
         assert item.path.stat().st_size < 10e6
         assert item.card.licence
@@ -58,6 +66,25 @@ def test_adaptation_labels_the_sample_and_source_only_does_not(field: tuple[np.n
         np.mean(list(evaluate(plain.labels[0], truth, CLASSES).dice.values()))
         < np.mean(list(dice.values())) - 0.3
     )
+
+
+def test_nuclei_of_the_purple_sample_are_labelled_and_the_proxy_knows_sem() -> None:
+    models = LoadedModels()
+    image, truth = PURPLE_LIKE.render((192, 256), 78)
+    settings = LabelSettings(scale=Scale(object_size_px=20))
+    job = LabelJob(
+        from_array(image, "YX"),
+        "sample:purple-to-fluorescence",
+        "sample:fluorescence-nuclei",
+        settings=settings,
+    )
+    labels = job.run(Control(), models).labels
+    assert labels is not None
+    assert evaluate(labels[0], truth, {"nucleus": 1}).dice["nucleus"] > 0.85
+    image, truth = SEM_LIKE.render((192, 256), 78)
+    labels = SegmentJob(from_array(image, "YX"), "sample:sem-proxy").run(Control(), models).labels
+    assert labels is not None
+    assert min(evaluate(labels[0], truth, CLASSES).dice.values()) > 0.8
 
 
 def test_joint_mode_shows_no_seams() -> None:
