@@ -21,6 +21,7 @@ from quality_measuring import (
     SHIPPED_ADAPTATION,
     SHIPPED_TUTORSHIP,
     TRIVIAL,
+    TUTORSHIP,
     missing,
 )
 from quality_statistics import Difference, Record, Summary, difference, summary
@@ -175,12 +176,13 @@ def _without_nan(value: Any) -> Any:
 
 def write_cards(direction: Direction, results: Results) -> None:
     """Put the measures into the cards of the shipped checkpoints that carry labels in this direction."""
-    served = {
-        direction.adapting: ADAPTATION,
-        direction.source.segmenter: SHIPPED_ADAPTATION,
-        direction.proxy: SHIPPED_TUTORSHIP,
-    }
-    for ref, method in served.items():
+    served = (
+        (direction.adapting, ADAPTATION),
+        (direction.tutoring, TUTORSHIP),
+        (direction.source.segmenter, SHIPPED_ADAPTATION),
+        (direction.proxy, SHIPPED_TUTORSHIP),
+    )
+    for ref, method in served:
         path = found(ref)
         if path is not None and str(ref).startswith("sample:") and method in results:
             _write_card(path, direction, method, results)
@@ -188,19 +190,21 @@ def write_cards(direction: Direction, results: Results) -> None:
 
 def _write_card(path: Path, direction: Direction, method: str, results: Results) -> None:
     """The checkpoint's own measures first, because they are shown where there is room for one; then what they are held against."""
+    carried = f"labels carried {direction.name}"
     shown = [one for one in (method, "invert + match", BOUND) if one in results]
     new = [
         Measure(
             metric=name if one == method else f"{name} ({one})",
             value=round(summary(results[one], name).value, 3),
-            data=f"labels carried {direction.name}, mean over the {len({r.group for r in results[one]})} groups of the target",
+            data=f"{carried} by {one}, mean over the {len({r.group for r in results[one]})} groups of the target",
             command=COMMAND,
         )
         for one in shown
         for name in measures(results)
     ]
     card = Card.model_validate(read_header_card(path))
-    old = [one for one in card.quality if not one.command.startswith("python benchmarks/quality.py")]
+    # Those of the other direction stay, and so do those of the training.
+    old = [one for one in card.quality if not one.data.startswith(carried)]
     card = card.model_copy(update={"quality": (*new, *old)})
     header = {HEADER_KEY: json.dumps(card.model_dump(mode="json", exclude_none=True), ensure_ascii=False)}
     atomic_write(path, to_bytes(load_file(path), header))

@@ -17,6 +17,7 @@ from napari_pseudolabel.sample_data.contributions import layers_of
 from napari_pseudolabel.sample_data.recipes import axons, nuclei
 from napari_pseudolabel.sample_data.samples import FLUORESCENCE_LIKE, PURPLE_LIKE, SEM_LIKE, TEM_LIKE
 from napari_pseudolabel.widgets.pseudo_label import tasks
+from napari_pseudolabel.widgets.pseudo_label.catalogue import Catalogue
 
 TEM, SEM, PURPLE, FLUORESCENCE = axons.TEM, axons.SEM, nuclei.PURPLE, nuclei.FLUORESCENCE
 TRANSLATORS = {
@@ -118,3 +119,13 @@ def test_what_was_used_last_is_proposed_only_where_it_fits(dock, viewer, remembe
         data, attributes, _ = layers_of(small(sample))[0]
         viewer.add_image(data, **attributes)
         assert chosen(dock)[1] == segmenter
+
+
+def test_nobody_guesses_what_modality_an_image_is(remembered):
+    catalogue = Catalogue(remembered)
+    catalogue.put_first(tasks.FindModels().run(None, None))
+    assert catalogue.propose("translator") is None
+    assert catalogue.propose("segmenter") is None
+    assert catalogue.propose("translator", source="TEM") == "sample:tem-to-sem"
+    remembered.remember("translator", "sample:sem-to-tem")
+    assert catalogue.propose("translator") == "sample:sem-to-tem"
