@@ -115,7 +115,7 @@ NUCLEI = Pair(
     generated=nuclei.generated,
     data=(nuclei.DATA, f"{nuclei.FIELDS} generated nuclei fields"),
     licence="CC0-1.0",
-    # With few images of sparse and of dense nuclei the critics soon make nuclei vanish (docs/models.md).
+    # With few images of sparse and of dense nuclei the critics soon make nuclei vanish (docs/benchmarks.md).
     settings=dataclasses.replace(presets.SMALL, steps=1200, pair_weight=2.0, adversarial_weight=0.1),
 )
 PAIRS = {"axons": AXONS, "nuclei": NUCLEI}
