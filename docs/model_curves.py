@@ -56,7 +56,8 @@ def _found(folder: Path) -> list[tuple[Path, str, tuple[str, ...]]]:
     files = []
     for name, headline, columns in FILES:
         path = next(iter(sorted(folder.rglob(name))), None)
-        if path is not None:
+        # One row is no curve.
+        if path is not None and len(path.read_text(encoding="utf-8").splitlines()) > 2:
             files.append((path, headline, columns))
     return files
 
