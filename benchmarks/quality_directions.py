@@ -44,7 +44,13 @@ def directions(mito: Path) -> list[Direction]:
     return [
         Direction(TEM, SEM, "sample:sem-to-tem", "sample:tem-to-sem", "sample:sem-proxy"),
         Direction(SEM, TEM, "sample:tem-to-sem", "sample:sem-to-tem"),
-        Direction(FLUORESCENCE, PURPLE, "sample:purple-to-fluorescence", "sample:fluorescence-to-purple"),
+        Direction(
+            FLUORESCENCE,
+            PURPLE,
+            "sample:purple-to-fluorescence",
+            "sample:fluorescence-to-purple",
+            "sample:purple-proxy",
+        ),
         Direction(SSTEM_SIDE, FIBSEM_SIDE, to_sstem, to_fibsem),
     ]
 

@@ -87,6 +87,8 @@ def segmenter(
     content = hashlib.sha256(json.dumps([own, card.architecture, weights]).encode())
     for plane in (*planes, *validation):
         content.update(np.ascontiguousarray(plane.image).tobytes() + plane.labels.tobytes())
+        if plane.weight is not None:
+            content.update(plane.weight.tobytes())
     folder = bench.folder / "segmenters" / f"{side.recipe.name}-{tag}-{seed}"
     done = folder / "done"
     wanted = folder / "content"

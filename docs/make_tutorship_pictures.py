@@ -83,7 +83,13 @@ def work(args: argparse.Namespace) -> None:
     """The first napari: adapt, then train until somebody kills it."""
     viewer = _viewer(args)
     image, truth, scale = _image(args)
-    viewer.add_image(image, name="sem_12", scale=scale, units="um", metadata={"modality": "SEM"})
+    viewer.add_image(
+        image,
+        name=args.image.stem if args.image else "axons",
+        scale=scale,
+        units="um",
+        metadata={"modality": "SEM"},
+    )
     dock = _open(viewer, "Pseudo-label")
     _until(lambda: not dock.controller.models.loading and dock.view.run_button.isEnabled(), "models", dock)
     began = time.monotonic()

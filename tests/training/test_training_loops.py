@@ -12,6 +12,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality
 from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
+from napari_pseudolabel.training.ahead import STEPS_AHEAD, Ahead
 from napari_pseudolabel.training.folders import LabelledPlane
 from napari_pseudolabel.training.patches import PatchPool
 from napari_pseudolabel.training.segmenter import SegmenterSettings, SegmenterTraining, augment
@@ -224,3 +225,13 @@ def test_the_adversarial_weight_scales_what_critics_teach(disc_image):
     )
     assert half["adversarial"] == pytest.approx(full["adversarial"] / 2)
     assert half["cycle"] == full["cycle"]
+
+
+@pytest.mark.parametrize("kind", ["segmenter", "syndiff"])
+def test_batches_drawn_in_advance_change_nothing(request, kind, monkeypatch):
+    """As on a GPU: other threads draw the patches of the next steps meanwhile."""
+    make = request.getfixturevalue(kind)
+    plain = make()
+    monkeypatch.setattr(Ahead, "on", lambda device, draw: Ahead(draw, STEPS_AHEAD))
+    ahead = make()
+    assert [ahead.train_step() for _ in range(3)] == [plain.train_step() for _ in range(3)]

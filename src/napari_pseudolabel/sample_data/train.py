@@ -2,18 +2,15 @@
 
     python sample_data/train.py translator axons  DATA OUT      SynDiff in both directions; also: nuclei
     python sample_data/train.py segmenter tem-axons DATA OUT    also: sem-axons, fluorescence-nuclei
-    python sample_data/train.py proxy DATA OUT                  tutorship: a segmenter of SEM from labelled TEM
+    python sample_data/train.py proxy sem-proxy DATA OUT        tutorship with the shipped translator; also: purple-proxy
 
 DATA holds the folders ``axon_tem``, ``axon_sem`` and ``nuclei``. Every command resumes when it is called again and leaves checkpoints
 with cards in OUT; measured quality is added to the cards by ``benchmarks/quality.py --cards``.
-
-Shipped today are the first TEM <-> SEM translators (3,600 steps of 4 x 64 x 64, full weight of the critics, in two sittings), and
-axon segmenters and a proxy that saw 40 generated fields of one fibre size: what they are trained from changed afterwards. The
-nuclei are as written here.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -31,8 +28,7 @@ from napari_pseudolabel.sample_data.recipes.pairs import (
     FILTERS,
     LABELLED_SETS,
     PAIRS,
-    SEM_AXONS,
-    TEM_AXONS,
+    PROXIES,
     TILE,
     LabelledSet,
 )
@@ -53,6 +49,7 @@ PREVIEW_SIDE, PREVIEW_EVERY = 128, 250
 
 PairName = Literal["axons", "nuclei"]
 SetName = Literal["tem-axons", "sem-axons", "fluorescence-nuclei"]
+ProxyName = Literal["sem-proxy", "purple-proxy"]
 
 app = typer.Typer(add_completion=False, help=__doc__)
 
@@ -93,20 +90,15 @@ def segmenter(name: SetName, data: Path, out: Path, device: str = "cpu") -> None
 
 
 @app.command()
-def proxy(data: Path, out: Path, device: str = "cpu") -> None:
-    """Tutorship: make labelled TEM images look like SEM, train on them, and write best.safetensors."""
-    source, target = TEM_AXONS, SEM_AXONS
-    settings = target.settings
-    loaded = load_translator("sample:tem-to-sem")
-    training = _training(source.pair.data, source.pair.licence, settings.steps, settings.seed, "proxy")
-    own = {
-        "name": f"{target.title}, proxy",
-        "description": f"{target.description} Learned from labelled {source.modality.name} images made to look like "
-        f"{target.modality.name}, without labels of {target.modality.name}.",
-        "parent": loaded.sha256,
-        "training": training,
-    }
-    card = card_of(target).model_copy(update=own)
+def proxy(name: ProxyName, data: Path, out: Path, device: str = "cpu") -> None:
+    """Tutorship: make labelled images look like another modality, train on them, and write best.safetensors."""
+    recipe = PROXIES[name]
+    source, target, settings = recipe.source, recipe.target, recipe.target.settings
+    loaded = load_translator(recipe.translator)
+    training = _training(
+        target.pair.data, target.pair.licence, settings.steps, settings.seed, f"proxy {name}"
+    )
+    card = card_of(target).model_copy(update={"parent": loaded.sha256, "training": training})
     adapter = Adapter(card, loaded, Scale(), PROXY_SAMPLES, settings.seed, device, KnownLimits(), out)
     with shown_progress() as control:
         train, validation = (
@@ -143,7 +135,10 @@ def with_generated(recipe: LabelledSet, real: list[LabelledPlane]) -> tuple[list
         for number, field in enumerate(recipe.pair.generated())
     ]
     weights = [(1 - SHARE) / len(real)] * len(real) + [SHARE / len(made)] * len(made)
-    return [*real, *made], weights
+    planes = [*real, *made]
+    if recipe.weight is not None:
+        planes = [replace(plane, weight=recipe.weight(plane.labels)) for plane in planes]
+    return planes, weights
 
 
 def _training(data: tuple[str, ...], licence: str, steps: int, seed: int, command: str) -> Training:

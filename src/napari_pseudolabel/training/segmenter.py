@@ -24,6 +24,7 @@ from napari_pseudolabel.imaging import IntensityRange
 from napari_pseudolabel.models.cards import Card, Measure
 from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.tiling import TileSettings, is_out_of_memory
+from napari_pseudolabel.training.ahead import Ahead
 from napari_pseudolabel.training.augmentation import augment, shift_classes
 from napari_pseudolabel.training.events import Began, Epoch, Loss, Score
 from napari_pseudolabel.training.folders import LabelledPlane
@@ -125,6 +126,7 @@ class SegmenterTraining:
         tile = monai_unet.architecture_of(card).tile
         self.validation = [part for plane in validation for part in windows(plane, tile)]
         self.patches = LabelledPatches(train, self._values.tolist(), weights)
+        self._batches = Ahead.on(self.device, self._draw)
         # Only the first weights are drawn from torch's own generator, which others may use too.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
@@ -145,14 +147,18 @@ class SegmenterTraining:
         self._epochs: list[dict[str, Any]] = []
         self._losses: list[float] = []
 
-    def backward(self) -> float:
-        """Leave the gradients of the current step in the network; returns the loss."""
+    def _draw(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Augmented images, truth and weights of a step, on the CPU."""
         s = self.settings
-        images, truth, weight = self.patches.batch(s.patch, s.batch, seed=s.seed, step=self.step)
-        generator = torch.Generator().manual_seed(s.seed * 1_000_003 + self.step)
+        images, truth, weight = self.patches.batch(s.patch, s.batch, seed=s.seed, step=step)
+        generator = torch.Generator().manual_seed(s.seed * 1_000_003 + step)
         if s.class_shift:
             images = shift_classes(images, truth, len(self._values), s.class_shift, generator)
-        images = augment(images, generator)
+        return augment(images, generator), truth, weight
+
+    def backward(self) -> float:
+        """Leave the gradients of the current step in the network; returns the loss."""
+        images, truth, weight = self._batches(self.step)
         whole = weight.sum().clamp_min(1e-5)
         self.network.train()
         self.optimiser.zero_grad(set_to_none=True)

@@ -24,6 +24,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig, NCSNpp
 from napari_pseudolabel.models.translators.resnet import ResnetGenerator
 from napari_pseudolabel.models.translators.schedule import Schedule
+from napari_pseudolabel.training.ahead import Ahead
 from napari_pseudolabel.training.discriminators import DiffusiveDiscriminator, PatchDiscriminator
 from napari_pseudolabel.training.patches import PatchPool
 from napari_pseudolabel.training.ranks import Ranks
@@ -156,6 +157,7 @@ class SynDiffTraining:
         )
         # bfloat16 needs no loss scaling; float16-only GPUs train in float32.
         self.autocast = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
+        self._batches = Ahead.on(self.device, self._draw)
         self.step = 0
         self._set_rates()
 
@@ -192,6 +194,17 @@ class SynDiffTraining:
                 f"{path} holds no training of networks of this size; repeat the settings it was trained with."
             ) from error
 
+    def _draw(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Patches of modality 0 and 1, and aligned ones (empty if there are none), on the CPU in [0, 1]."""
+        s, number = self.settings, step * self.ranks.size + self.ranks.rank
+        size = s.generator.image_size
+
+        def patches(pool: PatchPool, k: int) -> Tensor:
+            return pool.batch(size, s.batch, seed=s.seed + k, step=number)
+
+        pairs = torch.empty(0, 2, size, size) if self.pairs is None else patches(self.pairs, 2)
+        return patches(self.pools[0], 0), patches(self.pools[1], 1), pairs
+
     # ---- one step -------------------------------------------------------------------------
 
     def train_step(self) -> dict[str, float]:
@@ -199,18 +212,12 @@ class SynDiffTraining:
         s = self.settings
         # Noise, steps and latents depend on the step alone, so a resumed run repeats them.
         torch.manual_seed(s.seed * 1_000_003 + self.step + self.ranks.rank * 7_368_787)
-        side = s.generator.image_size
-        draw = self.step * self.ranks.size + self.ranks.rank
-        real = [
-            self._to_model(pool.batch(side, s.batch, seed=s.seed + k, step=draw))
-            for k, pool in enumerate(self.pools)
-        ]
+        *real, pair = (self._to_model(batch) for batch in self._batches(self.step))
         losses = {**self._update("critics", self._critic_losses(real))}
         self.critics.requires_grad_(False)
         warming_up = self.step < s.warm_up
         generator_losses = self._imitation_losses(real) if warming_up else self._generator_losses(real)
         if self.pairs is not None and not warming_up:
-            pair = self._to_model(self.pairs.batch(side, s.batch, seed=s.seed + 2, step=draw))
             generator_losses["pair"] = s.pair_weight * self._pair_loss([pair[:, :1], pair[:, 1:2]])
         losses |= self._update("generators", generator_losses)
         self.critics.requires_grad_(True)

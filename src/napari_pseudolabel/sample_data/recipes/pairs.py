@@ -63,6 +63,8 @@ class LabelledSet:
         Which look of the pair's generated fields is that of this modality.
     data
         For the card: where the labelled images come from.
+    weight
+        How much the pixels of (H, W) labels count in the training, in [0, 1]; all alike when None.
     """
 
     name: str
@@ -76,6 +78,26 @@ class LabelledSet:
     training: Callable[[Path], list[LabelledPlane]]
     validation: Callable[[Path], list[LabelledPlane]]
     settings: SegmenterSettings
+    weight: Callable[[NDArray[np.uint8]], Plane] | None = None
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """Tutorship: how a segmenter of one modality learns from labelled images of another.
+
+    Attributes
+    ----------
+    target
+        As a labelled set of its own, but its images are those of `source` and are yet to be translated.
+    source
+        Where images and labels come from.
+    translator
+        Shipped checkpoint that makes `source` look like the target.
+    """
+
+    target: LabelledSet
+    source: LabelledSet
+    translator: str
 
 
 def _axon_images(data: Path) -> tuple[list[Plane], list[Plane]]:
@@ -164,5 +186,32 @@ FLUORESCENCE_NUCLEI = LabelledSet(
     validation=lambda data: list(nuclei.fluorescence(data, held_out=True)),
     # Nuclei and background are told apart by their grey levels alone, so less may change.
     settings=dataclasses.replace(SEGMENTER, class_shift=0.15),
+    weight=nuclei.gap_weight,
 )
+SEM_PROXY = Proxy(
+    target=dataclasses.replace(
+        TEM_AXONS,
+        name="sem-proxy",
+        title=f"{SEM_AXONS.title}, proxy",
+        description=f"{SEM_AXONS.description} Learned from labelled TEM images made to look like SEM, without labels of SEM.",
+        modality=axons.SEM,
+        look=1,
+    ),
+    source=TEM_AXONS,
+    translator="sample:tem-to-sem",
+)
+PURPLE_PROXY = Proxy(
+    target=dataclasses.replace(
+        FLUORESCENCE_NUCLEI,
+        name="purple-proxy",
+        title="Purple nuclei, proxy",
+        description="Nuclei in a purple stain on white, with a line of background where they touch. Learned from labelled "
+        "fluorescence images made to look like the stain, without labels of the stain.",
+        modality=nuclei.PURPLE,
+        look=1,
+    ),
+    source=FLUORESCENCE_NUCLEI,
+    translator="sample:fluorescence-to-purple",
+)
+PROXIES = {one.target.name: one for one in (SEM_PROXY, PURPLE_PROXY)}
 LABELLED_SETS = {one.name: one for one in (TEM_AXONS, SEM_AXONS, FLUORESCENCE_NUCLEI)}
