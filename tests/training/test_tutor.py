@@ -420,6 +420,8 @@ def test_a_folder_with_another_tutorship_is_refused(tiny_translator, tmp_path):
         ({"validation_share": 1.0}, "share"),
         ({"lr": 0.0}, "rate"),
         ({"patience": 0}, "patience"),
+        ({"class_shift": -0.1}, "class_shift"),
+        ({"ema": 1.0}, "ema"),
     ],
 )
 def test_impossible_settings_are_one_sentence(changes, part):

@@ -43,6 +43,8 @@ class TutorSettings:
         Of the files, in (0, 1); at least one file.
     samples
         Translations drawn per image. All are trained on, which is augmentation; the first is validated.
+    class_shift, ema
+        See `SegmenterSettings`; both help a proxy to read real images after synthetic ones (docs/tutorship.md).
     seed
         Of the split, translations, patches and augmentation.
     device
@@ -59,6 +61,8 @@ class TutorSettings:
     folds: int = 1
     validation_share: float = 0.2
     samples: int = 2
+    class_shift: float = 0.2
+    ema: float = 0.99
     seed: int = 0
     device: str = "auto"
 
@@ -75,6 +79,9 @@ class TutorSettings:
             )
         if not 0 < self.lr < 1:
             raise InputError(f"The learning rate lies between 0 and 1, not at {self.lr:g}.")
+        for name in ("class_shift", "ema"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"{name} is 0 or more and below 1, not {getattr(self, name):g}.")
 
 
 @dataclass(frozen=True)

@@ -197,6 +197,8 @@ def _train(
         s.epoch_steps,
         min(_WARM_UP, s.steps // 2),
         s.patience,
+        s.class_shift,
+        s.ema,
     )
     if len(split.validation) > 1:
         # Members of the ensemble are told apart by their names.
