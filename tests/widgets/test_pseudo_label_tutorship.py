@@ -275,6 +275,18 @@ def test_train_and_run_trains_a_proxy_and_labels_with_it(dock, viewer, teacher, 
     assert labels(viewer).metadata["napari_pseudolabel"]["runs"][-1]["strategy"] == "tutorship"
 
 
+def test_only_what_is_in_the_way_looks_like_a_warning(dock, teacher, folders, qtbot):
+    choose(dock, qtbot)
+    assert dock.view._hint.objectName() == "warning"
+    dock.view.tutoring.set_folders(**folders)
+    dock.view.tutoring.set_classes("axon=1")
+    settle(dock, qtbot)
+    dock.view.run_button.click()
+    finish(dock, qtbot)
+    assert "trained already" in dock.view.hint
+    assert dock.view._hint.objectName() == "muted"
+
+
 def test_what_was_trained_once_is_found_again(dock, make_dock, teacher, folders, own_workspace, qtbot):
     choose(dock, qtbot, folders)
     dock.view.run_button.click()

@@ -142,6 +142,9 @@ class PseudoLabelView(QWidget):
         """The line under the buttons, and whether they can be pressed."""
         self._hint.setText(sentence)
         self._hint.setVisible(bool(sentence))
+        # The colour of a warning only where something is in the way.
+        self._hint.setObjectName("muted" if can_run else "warning")
+        self._hint.style().polish(self._hint)
         self.run_button.setEnabled(can_run)
         preview = self.strategy.currentData() != "tutorship"
         self.preview_button.setEnabled(preview and (can_run or self.preview_button.isChecked()))
