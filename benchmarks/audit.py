@@ -13,11 +13,12 @@ the translator, which cannot invent anything; and "two segmenters", the real ima
 
 Segmenters: the shipped ones, else those of ``quality.py`` (same --runs and --steps). None has trained on the held-out images
 that it is used on; of the others, those of the cross-validation have not either, but those that learned from a whole labelled set have.
-RUNS keeps trainings and translations.
+RUNS keeps trainings and translations. The JSON keeps pairs that were audited before with the same --steps.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -226,7 +227,8 @@ def main(
         )
         raise typer.Exit(2)
     bench = Bench(data, runs, steps)
-    pairs: dict[str, Any] = {}
+    before = json.loads(json_path.read_text()) if json_path.exists() else {}
+    pairs: dict[str, Any] = before["pairs"] if before.get("steps") == steps else {}
     done: set[frozenset[str]] = set()
     for direction in directions(mito_translators):
         pair = frozenset((direction.source.name, direction.target.name))

@@ -69,7 +69,7 @@ MITO = Pair(
     generated=lambda: (),
     data=("segmented anisotropic ssTEM of neural tissue (ssTEM)", "EPFL electron microscopy (FIB-SEM)"),
     licence="research use, not for redistribution",
-    settings=replace(presets.SMALL, steps=2000),
+    settings=replace(presets.SMALL, steps=800, pair_weight=2.0, adversarial_weight=0.15),
 )
 
 SSTEM_MITO = LabelledSet(
