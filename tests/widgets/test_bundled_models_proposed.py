@@ -26,7 +26,13 @@ TRANSLATORS = {
     "purple-to-fluorescence": (PURPLE, FLUORESCENCE),
     "fluorescence-to-purple": (FLUORESCENCE, PURPLE),
 }
-SEGMENTERS = {"tem-axons": TEM, "sem-axons": SEM, "sem-proxy": SEM, "fluorescence-nuclei": FLUORESCENCE}
+SEGMENTERS = {
+    "tem-axons": TEM,
+    "sem-axons": SEM,
+    "sem-proxy": SEM,
+    "fluorescence-nuclei": FLUORESCENCE,
+    "purple-proxy": PURPLE,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +45,7 @@ def bundled(tmp_path, monkeypatch, script):
             folder, name, Card(kind="translator", family="syndiff", name=name, source=source, target=target)
         )
     for name, source in SEGMENTERS.items():
-        classes = nuclei.CLASSES if source is FLUORESCENCE else AXON_CLASSES
+        classes = nuclei.CLASSES if source in (FLUORESCENCE, PURPLE) else AXON_CLASSES
         _write(
             folder,
             name,
@@ -77,14 +83,14 @@ def chosen(dock):
         (SEM_LIKE, "sample:sem-to-tem", "sample:tem-axons"),
         (TEM_LIKE, "sample:tem-to-sem", "sample:sem-axons"),
         (PURPLE_LIKE, "sample:purple-to-fluorescence", "sample:fluorescence-nuclei"),
-        (FLUORESCENCE_LIKE, "sample:fluorescence-to-purple", None),
+        (FLUORESCENCE_LIKE, "sample:fluorescence-to-purple", "sample:purple-proxy"),
     ],
 )
 def test_models_and_scale_follow_the_sample(sample, translator, segmenter, dock, viewer):
     data, attributes, _ = layers_of(small(sample))[0]
     viewer.add_image(data, **attributes)
     assert chosen(dock) == (translator, segmenter)
-    assert dock.view.run_button.isEnabled() == (segmenter is not None)
+    assert dock.view.run_button.isEnabled()
     choice = dock.view.choice()
     if sample.object_size_px is None:
         assert choice.scale == "auto"
