@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from tutor_case import SIDE, field, labelled_folders, raw_dataset, tutor_job, write
 
 from napari_pseudolabel.control import Control
@@ -97,6 +98,16 @@ def test_a_proxy_learns_on_synthetic_images_and_says_so(tiny_translator, tmp_pat
     (end,) = {(one.done, one.total) for one in reports if one.stage == stages[0] and one.done == one.total}
     assert end == (4 * SIDE**2, 4 * SIDE**2)
     assert all(one.seconds_left is not None for one in reports if one.done)
+
+
+def test_a_proxy_learns_shapes_and_its_weights_are_averaged(tiny_translator, tmp_path):
+    source = labelled_folders(tmp_path / "set")
+    for name, settings in (("default", {}), ("own", {"class_shift": 0.1, "ema": 0.5})):
+        job = tutor_job(tmp_path / name, tiny_translator, source, **settings)
+        job.run(Control(), LoadedModels())
+        state = torch.load(tmp_path / name / "fold-1" / "training.pt", weights_only=True)
+        learned = {key: state["settings"][key] for key in ("class_shift", "ema")}
+        assert learned == {"class_shift": 0.2, "ema": 0.99} | settings
 
 
 def test_all_samples_of_a_file_are_on_one_side_and_labels_stay(tiny_translator, tmp_path, seen):

@@ -10,7 +10,7 @@ import torch
 
 Batch = TypeVar("Batch")
 
-# A batch of deformed patches takes a CPU about as long as a small network takes a GPU for its step; two at a time keep up.
+# Enough if drawing takes less than twice as long as a step; it has not been measured on a GPU.
 STEPS_AHEAD = 2
 
 
