@@ -17,14 +17,15 @@ from pathlib import Path
 import numpy as np
 import torch
 import typer
-from quality_mito import MITO
-from quality_training import matched
+from quality_mito import FIBSEM_MITO, MITO, SSTEM_MITO
+from quality_training import matched, reference
 
 from napari_pseudolabel.cli.progress import shown_progress
 from napari_pseudolabel.models.cards import Training
 from napari_pseudolabel.sample_data.recipes.pairs import Plane
 from napari_pseudolabel.sample_data.train import PREVIEW_EVERY, PREVIEW_SIDE
 from napari_pseudolabel.training.export import write_translators
+from napari_pseudolabel.training.folders import LabelledPlane
 from napari_pseudolabel.training.patches import PatchPool
 from napari_pseudolabel.training.syndiff import SynDiffTraining
 from napari_pseudolabel.training.translator_watch import TranslatorWatch
@@ -33,12 +34,12 @@ from napari_pseudolabel.training.translator_watch import TranslatorWatch
 def main(data: Path, out: Path, steps: int = MITO.settings.steps, device: str = "cpu") -> None:
     """Train both directions."""
     settings = replace(MITO.settings, steps=steps)
-    images = MITO.images(data)
-    one, other = (PatchPool([plane[None] for plane in planes]) for planes in images)
+    labelled = SSTEM_MITO.training(data), FIBSEM_MITO.training(data)
+    one, other = (PatchPool([plane.image[None] for plane in planes]) for planes in labelled)
     run = SynDiffTraining(
         (one, other),
         settings,
-        pairs=PatchPool(list(_pairs(*images)), n_images=2),
+        pairs=PatchPool(list(_pairs(*labelled)), n_images=2),
         device=torch.device(device),
     )
     with shown_progress() as control:
@@ -62,13 +63,13 @@ def main(data: Path, out: Path, steps: int = MITO.settings.steps, device: str = 
     )
 
 
-def _pairs(one: list[Plane], other: list[Plane]) -> Iterator[Plane]:
+def _pairs(one: list[LabelledPlane], other: list[LabelledPlane]) -> Iterator[Plane]:
     """(2, H, W): every image as it is, and with the grey levels of the other set."""
-    levels = [np.concatenate([plane.ravel() for plane in planes])[None, ::7] for planes in (one, other)]
+    levels = reference(one), reference(other)
     for plane in one:
-        yield np.stack([plane, matched(plane, levels[1])])
+        yield np.stack([plane.image, matched(plane.image, levels[1])])
     for plane in other:
-        yield np.stack([matched(plane, levels[0]), plane])
+        yield np.stack([matched(plane.image, levels[0]), plane.image])
 
 
 if __name__ == "__main__":
