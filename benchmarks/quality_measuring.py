@@ -29,6 +29,7 @@ from quality_training import (
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import IntensityRange, resample_to
 from napari_pseudolabel.labels.metrics import evaluate
+from napari_pseudolabel.labels.object_size import least_area
 from napari_pseudolabel.labels.objects import scheme_for, to_instances
 from napari_pseudolabel.models import load_segmenter
 from napari_pseudolabel.models.segmenters.base import Segmenter
@@ -131,7 +132,7 @@ def _score(
     loaded: dict[Path, Segmenter] = {}
     for case in cases:
         model = model_of(case)
-        key = digest(model) + (digest(translator) if translator else "")
+        key = f"{digest(model)} {digest(translator) if translator else ''} {INFERENCE.flips} {INFERENCE.smallest_object}"
         path = _folder(bench, direction.name) / _slug(method) / str(seed) / f"{case.plane.name}.json"
         if path.exists() and json.loads(path.read_text())["key"] == key:
             continue
@@ -146,11 +147,14 @@ def _score(
 
 def segmented(model: Segmenter, look: Plane, shape: tuple[int, ...]) -> Segmentation:
     """Labels on the pixels of an image of this shape."""
+    wanted = model.card.source
+    on_grid = least_area(INFERENCE.smallest_object, wanted.object_size_px if wanted else None)
     return segment_looks(
         [Judge(model, look[None], 1.0, IntensityRange(0.0, 1.0))],
         INFERENCE,
         onto=partial(resample_to, shape=(shape[0], shape[1])),
         control=Control(),
+        least_px=on_grid * (shape[0] * shape[1]) / look.size,
     )
 
 

@@ -69,7 +69,15 @@ MITO = Pair(
     generated=lambda: (),
     data=("segmented anisotropic ssTEM of neural tissue (ssTEM)", "EPFL electron microscopy (FIB-SEM)"),
     licence="research use, not for redistribution",
-    settings=replace(presets.SMALL, steps=800, pair_weight=2.0, adversarial_weight=0.15),
+    # Patches that hold a whole mitochondrion.
+    settings=replace(
+        presets.SMALL,
+        steps=2400,
+        batch=1,
+        pair_weight=1.0,
+        adversarial_weight=0.3,
+        generator=replace(presets.SMALL.generator, image_size=128),
+    ),
 )
 
 SSTEM_MITO = LabelledSet(

@@ -21,6 +21,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models import load_translator
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.translators.syndiff import SynDiffTranslator
 from napari_pseudolabel.sample_data.recipes.generated import Field
 from napari_pseudolabel.sample_data.train import card_of, with_generated
 from napari_pseudolabel.tiling import KnownLimits
@@ -166,8 +167,10 @@ def plainly_tutored_segmenter(bench: Bench, direction: Direction, seed: int) -> 
 
 
 def adapter(bench: Bench, translator: Path, samples: int = 1) -> Adapter:
-    """Translates, and remembers what was translated."""
+    """Translates, and remembers what was translated; writing the results into the card forgets nothing."""
     loaded = load_translator(translator)
+    assert isinstance(loaded, SynDiffTranslator)
+    loaded = replace(loaded, sha256=digest(translator))
     made = Card(kind="segmenter", family="monai-unet", source=loaded.card.target)
     folder = bench.runs / "translations"
     return Adapter(made, loaded, Scale(), samples, 0, "cpu", KnownLimits(), folder)

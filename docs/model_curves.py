@@ -18,7 +18,7 @@ LOSSES = "losses.csv"
 # File, headline, columns to draw (none: all); of `measures.csv` those that say most.
 FILES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (LOSSES, "Losses (running median, log scale)", ()),
-    ("measures.csv", "Measures on fixed crops", ("quality", "content", "look", "sharpness")),
+    ("measures.csv", "Measures on fixed crops", ("quality", "content", "look", "sharpness", "contrast")),
     ("validation.csv", "Validation Dice", ()),
 )
 _NOT_DRAWN = ("step", "loss")

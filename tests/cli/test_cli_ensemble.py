@@ -17,6 +17,8 @@ def test_flips_and_second_opinions_are_used_and_written_down(
         *models,
         "--flips",
         1,
+        "--smallest-object",
+        0.2,
         "--second-opinion",
         tiny_segmenter,
         "--device",
@@ -26,14 +28,17 @@ def test_flips_and_second_opinions_are_used_and_written_down(
     assert ran.code == 0, ran.err
     (result,) = ran.json["results"]
     assert result["parameters"]["flips"] == 1
+    assert result["parameters"]["smallest_object"] == 0.2
     assert 0 <= result["agreement"] <= 1  # there is more than one member
     assert [model.role for model in read_sidecar(out).models] == ["translator", "segmenter", "second opinion"]
 
 
 def test_segment_takes_flips_too(cli, image, tmp_path, tiny_segmenter):
     out = tmp_path / "out.png"
-    ran = cli("segment", image, out, "--segmenter", tiny_segmenter, "--flips", 3, "--device", "cpu", "--json")
+    options = ("--flips", 3, "--smallest-object", 0.1, "--device", "cpu", "--json")
+    ran = cli("segment", image, out, "--segmenter", tiny_segmenter, *options)
     assert ran.code == 0, ran.err
+    assert ran.json["results"][0]["parameters"]["smallest_object"] == 0.1
     assert 0 <= ran.json["results"][0]["agreement"] <= 1
 
 

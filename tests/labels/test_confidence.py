@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from napari_pseudolabel.labels.confidence import agreement, class_confidence
+from napari_pseudolabel.labels.confidence import agreement, background, class_confidence
 from napari_pseudolabel.models.cards import LabelClass
 
 WITH_BACKGROUND = tuple(LabelClass(name=str(v), value=v) for v in range(3))
@@ -24,6 +24,13 @@ def test_confidence_is_the_probability_of_the_chosen_class():
 def test_the_least_certain_region_decides():
     probabilities = np.array([0.05, 0.6], np.float32)[:, None, None]
     assert class_confidence(probabilities, REGIONS) == pytest.approx(0.6)
+
+
+def test_nothing_is_the_background_or_no_region():
+    probabilities = np.array([0.2, 0.7, 0.1], np.float32)[:, None, None]
+    assert background(probabilities, WITH_BACKGROUND) == pytest.approx(0.2)
+    assert background(probabilities, WITH_BACKGROUND[::-1]) == pytest.approx(0.1)
+    assert background(np.array([0.05, 0.6], np.float32)[:, None, None], REGIONS) == pytest.approx(0.4)
 
 
 @settings(deadline=None)

@@ -45,6 +45,7 @@ class Threshold:
     normalisation: Normalisation = PERCENTILES
     family: str = "monai-unet"
     pixel_size_um: float | None = 0.2
+    object_size_px: float | None = None
     sha256: str = "segmenter"
     classes: tuple[LabelClass, ...] = CLASSES
     seen: list = field(default_factory=list)
@@ -55,7 +56,7 @@ class Threshold:
             kind="segmenter",
             family=self.family,
             normalisation=self.normalisation,
-            source=Modality(name="B", pixel_size_um=self.pixel_size_um),
+            source=Modality(name="B", pixel_size_um=self.pixel_size_um, object_size_px=self.object_size_px),
             classes=self.classes,
         )
 

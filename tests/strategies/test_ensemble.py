@@ -15,7 +15,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import from_array
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.confidence import agreement
-from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.models.cards import LabelClass, Normalisation
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region, SegmentJob
 from napari_pseudolabel.strategies.chunks import cut, join
@@ -190,3 +190,63 @@ def test_candidates_of_chunks_are_joined_where_they_belong(disc_image):
         np.testing.assert_array_equal(
             found.candidates[part.planes[0][0], :, y : y + height, x : x + width], part.candidates[0]
         )
+
+
+def spotted(sides):
+    """Bright squares of these sides on a dark plane of 64 x 200 pixels, none at the edge."""
+    plane = np.zeros((64, 200), np.float32)
+    for number, side in enumerate(sides):
+        plane[8 : 8 + side, 8 + 32 * number : 8 + 32 * number + side] = 1
+    return plane
+
+
+# A twentieth of a disc of 20 pixels has 15.7; on a grid half or a quarter as fine that is 63 or 251 pixels of the image.
+@pytest.mark.parametrize(
+    ("factor", "share", "kept"),
+    [
+        (1, 0.05, (5, 10, 20)),
+        (0.5, 0.05, (10, 20)),
+        (0.25, 0.05, (20,)),
+        (1, 0.5, (20,)),
+        (1, 0, (3, 5, 10, 20)),
+    ],
+)
+def test_specks_are_left_out_by_the_size_of_objects(factor, share, kept):
+    sides = (3, 5, 10, 20)
+    plane = spotted(sides)
+    models = Models(
+        OnePass(), Threshold(object_size_px=20, normalisation=Normalisation(kind="range", low=0, high=1))
+    )
+    changes = {"scale": Scale(factor=factor), "smallest_object": share, "flips": 1}
+    for job in (
+        SegmentJob(from_array(plane), "s", settings=settings(**changes)),
+        LabelJob(from_array(plane), "t", "s", settings=settings(**changes)),
+    ):
+        found = run(job, models)
+        for number, side in enumerate(sides):
+            column = slice(4 + 32 * number, 28 + 32 * number)
+            assert found.labels[0][:, column].any() == (side in kept), side
+            assert found.candidates[0][..., column].any() == (side in kept), side
+
+
+def test_what_was_left_out_is_as_sure_as_the_background_there():
+    plane = spotted((3,))
+    models = Models(
+        other=Threshold(object_size_px=20, normalisation=Normalisation(kind="range", low=0, high=1.25))
+    )
+    found = run(SegmentJob(from_array(plane), "s", settings=settings()), models)
+    assert not found.labels.any()
+    assert found.confidence[0, 9, 9] == pytest.approx(0.2, abs=1e-3)
+    assert found.confidence[0, 50, 50] == pytest.approx(1)
+
+
+def test_without_a_size_of_objects_nothing_is_left_out():
+    plane = spotted((1, 2))
+    found = run(SegmentJob(from_array(plane), "s", settings=settings()), Models(other=Threshold()))
+    assert np.count_nonzero(found.labels) == 5
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1])
+def test_the_smallest_object_is_a_share(share):
+    with pytest.raises(InputError, match="from 0 to 1"):
+        settings(smallest_object=share)

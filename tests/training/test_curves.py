@@ -26,6 +26,14 @@ def test_rows_after_a_step_and_half_rows_are_dropped(tmp_path):
     assert curve.path.read_text() == "step,a,b\n10,,2.5\n20,,5.0\n30,,8\n"
 
 
+def test_a_column_that_an_older_version_did_not_know_is_added(tmp_path):
+    CurveFile(tmp_path / "measures.csv", ("step", "a")).append({"step": 10, "a": 1})
+    curve = CurveFile(tmp_path / "measures.csv", ("step", "a", "b"))
+    curve.cut(10)
+    curve.append({"step": 20, "a": 2, "b": 3})
+    assert curve.path.read_text() == "step,a,b\n10,1\n20,2,3\n"
+
+
 @pytest.mark.parametrize("text", ["step,a\r\n10,1\r\n20,2\r\n", "st"])
 def test_other_line_ends_and_half_a_header_are_understood(tmp_path, text):
     curve = CurveFile(tmp_path / "losses.csv", ("step", "a"))

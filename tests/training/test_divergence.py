@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from napari_pseudolabel.training.divergence import divergence, quality
 
-HEALTHY = {"content": 0.8, "look": 0.9, "sharpness": 0.8, "cycle": 0.06, "hidden": 0.001}
+HEALTHY = {"content": 0.8, "look": 0.9, "sharpness": 0.8, "cycle": 0.06, "hidden": 0.001, "contrast": 0.7}
+WAYS = ("source_to_target", "target_to_source")
 
 
 def history(*changes):
@@ -16,7 +17,7 @@ def history(*changes):
     looks = []
     for number, change in enumerate(changes):
         both = {**HEALTHY, **change}
-        ways = {f"sharpness_{way}": both["sharpness"] for way in ("source_to_target", "target_to_source")}
+        ways = {f"{name}_{way}": both[name] for name in ("sharpness", "contrast") for way in WAYS}
         looks.append((50 * number, {**ways, **both}))
     return looks
 
@@ -43,9 +44,19 @@ def test_quality_falls_with_blur_and_with_noise():
         history({"look": 0.5}, {"look": 0.7}, {"look": 0.9}),  # gets better
         history({}, {}, {"content": 0.5}),  # a single bad look
         history({"hidden": 0.08}, {"hidden": 0.09}),  # from the start, not by the training
+        history({"contrast": -0.9}, {"contrast": -0.9}),  # so are the modalities
+        history({"contrast": 0.1}, {"contrast": -0.9}),  # it had not decided yet
     ],
 )
 def test_healthy_trainings_bring_no_warning(looks):
+    assert divergence(looks) == ""
+
+
+def test_looks_of_older_versions_have_no_contrast():
+    looks = history({}, {})
+    for _, measures in looks[:1]:
+        for way in WAYS:
+            del measures[f"contrast_{way}"]
     assert divergence(looks) == ""
 
 
@@ -60,6 +71,8 @@ def test_healthy_trainings_bring_no_warning(looks):
         (history({}, {"hidden": 0.06}), "fine patterns"),
         (history({}, {"sharpness_target_to_source": 0.2}), "the source modality are much more blurred"),
         (history({}, {"sharpness_source_to_target": 9.0}), "the target modality are much rougher"),
+        (history({}, {"contrast": -0.7}), "since step 0; now bright became dark"),
+        (history({"contrast": -0.5}, {"contrast_target_to_source": 0.6}), "now bright stayed bright"),
     ],
 )
 def test_each_way_of_going_wrong_has_its_sentence(looks, words):

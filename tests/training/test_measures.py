@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_pseudolabel.training.measures import (
     Crossing,
+    contrast,
     cutoff,
     edge_agreement,
     look,
@@ -64,6 +65,14 @@ def test_content_does_not_mind_the_contrast_but_minds_other_structures():
     assert edge_agreement(one, one**2) > 0.7
     assert abs(edge_agreement(one, other)) < 0.3
     assert edge_agreement(one, np.full_like(one, 0.5)) == 0
+
+
+def test_contrast_tells_which_way_round():
+    one, other = structures(0), structures(1)
+    assert contrast(one, one) == pytest.approx(1, abs=1e-5)
+    assert contrast(one, 1 - 0.5 * one) == pytest.approx(-1, abs=1e-5)
+    assert abs(contrast(one, other)) < 0.4
+    assert contrast(one, np.full_like(one, 0.5)) == 0
 
 
 def test_sharpness_is_one_for_real_images_and_falls_with_blur():
@@ -121,6 +130,7 @@ def test_a_hidden_copy_is_found_although_the_way_back_is_perfect():
     assert honest["hidden"] < 0.01
     assert hidden["hidden"] > 0.1
     assert honest["content"] > 0.99
+    assert honest["contrast"] < -0.99
     assert abs(hidden["content"]) < 0.3
 
 

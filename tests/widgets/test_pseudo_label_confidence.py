@@ -23,6 +23,14 @@ def test_one_sample_in_four_mirrors_unless_the_person_says_otherwise(dock, scrip
     assert [(job.settings.samples, job.settings.flips) for job in script.jobs] == [(1, 3), (1, 0)]
 
 
+def test_specks_are_left_out_unless_the_person_says_otherwise(dock, script, qtbot):
+    run(dock, qtbot)
+    dock.view.advanced.smallest.setValue(0)
+    assert dock.view.advanced.smallest.text() == "keep all"
+    run(dock, qtbot)
+    assert [job.settings.smallest_object for job in script.jobs] == [0.05, 0]
+
+
 def test_the_status_tells_how_many_regions_are_worth_a_look(dock, qtbot):
     run(dock, qtbot)
     qtbot.waitUntil(lambda: "worth a look" in dock.view._status.text(), timeout=10000)

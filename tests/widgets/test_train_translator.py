@@ -55,7 +55,7 @@ def begin(dock, qtbot, background):
 
 def preview(step, best=True, warning=""):
     crops = np.random.default_rng(step).random((2, 3, 16, 16)).astype(np.float32)
-    measures = {"content": 0.5, "sharpness": 0.9, "cycle": 0.1, "hidden": 0.02, "look": 0.8}
+    measures = {"content": 0.5, "sharpness": 0.9, "cycle": 0.1, "hidden": 0.02, "contrast": -0.4, "look": 0.8}
     return TranslatorPreview(step, crops, measures, best, warning)
 
 

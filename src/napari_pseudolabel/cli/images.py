@@ -10,6 +10,7 @@ from napari_pseudolabel.cli import options as o
 from napari_pseudolabel.cli.shared import Shared, expanded, shared
 from napari_pseudolabel.cli.tutor import Tutoring, label_tutored
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.labels.object_size import SMALLEST_OBJECT
 
 
 @shared
@@ -36,6 +37,7 @@ def label(
     ] = o.Strategy.adaptation,
     samples: o.Samples = 1,
     flips: o.Flips = 0,
+    smallest_object: o.SmallestObject = SMALLEST_OBJECT,
     second_opinion: o.SecondOpinions = None,
     confidence: o.WithConfidence = False,
     seed: o.Seed = 0,
@@ -45,7 +47,7 @@ def label(
     from napari_pseudolabel.cli.working import Work
     from napari_pseudolabel.strategies import LabelJob
 
-    settings = options.settings(samples, seed, mode, flips)
+    settings = options.settings(samples, seed, mode, flips, smallest_object)
     others = tuple(second_opinion or ())
     if strategy is o.Strategy.tutorship:
         if segmenter or others:
@@ -98,13 +100,14 @@ def segment(
     segmenter: o.SegmenterRef,
     options: Shared,
     flips: o.Flips = 0,
+    smallest_object: o.SmallestObject = SMALLEST_OBJECT,
     confidence: o.WithConfidence = False,
 ) -> None:
     """Segment images as they are, without translation."""
     from napari_pseudolabel.cli.working import Work
     from napari_pseudolabel.strategies import SegmentJob
 
-    settings = options.settings(flips=flips)
+    settings = options.settings(flips=flips, smallest_object=smallest_object)
     _check_models(segmenter)
     work = Work(lambda image: SegmentJob(image, segmenter, settings=settings), confidence=confidence)
     options.process(input, output, work)

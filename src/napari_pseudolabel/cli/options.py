@@ -65,6 +65,14 @@ Flips = Annotated[
         help="Mirrors in which each sample is segmented again: a better confidence without another translation.",
     ),
 ]
+SmallestObject = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=1,
+        help="Islands of labels with less area than this share of a typical object of the segmenter are left out.",
+    ),
+]
 SecondOpinions = Annotated[
     list[str] | None,
     typer.Option(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from napari_pseudolabel.cli import options as o
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.labels.object_size import SMALLEST_OBJECT
 
 if TYPE_CHECKING:
     from napari_pseudolabel.cli.working import Work
@@ -57,7 +58,12 @@ class Shared:
         return Connection(self.scheduler, *files)
 
     def settings(
-        self, samples: int = 1, seed: int = 0, mode: o.Mode = o.Mode.joint, flips: int = 0
+        self,
+        samples: int = 1,
+        seed: int = 0,
+        mode: o.Mode = o.Mode.joint,
+        flips: int = 0,
+        smallest_object: float = SMALLEST_OBJECT,
     ) -> LabelSettings:
         """How the job is done.
 
@@ -80,6 +86,7 @@ class Shared:
             tiles=TileSettings(tile=self.tile, overlap=self.overlap, batch=self.batch, device=self.device),
             channel=o.channel_of(self.channel),
             flips=flips,
+            smallest_object=smallest_object,
         )
 
     def process(self, input: Path, output: Path, work: Work) -> None:

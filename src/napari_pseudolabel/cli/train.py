@@ -290,7 +290,7 @@ def _heard(control: Control, out: Path, as_json: bool) -> Control:
             m = event.measures
             numbers = (
                 f"quality {m['quality']:.3f}, content {m['content']:.3f}, sharpness {m['sharpness']:.2f}, cycle {m['cycle']:.3f} "
-                f"({m['cycle_probed']:.3f} when probed)"
+                f"({m['cycle_probed']:.3f} when probed), contrast {m['contrast']:+.2f}"
             )
             print(f"Step {event.step}: {numbers}{'; the best so far' if event.best else ''}.", flush=True)
             if event.warning:

@@ -34,6 +34,14 @@ def class_confidence(
     return np.maximum(probabilities, 1 - probabilities).min(axis=0)
 
 
+def background(probabilities: NDArray[np.float32], classes: Sequence[LabelClass]) -> NDArray[np.float32]:
+    """Probability that there is nothing: (K, H, W) as in `class_confidence` -> (H, W) float32 in [0, 1]."""
+    for channel, one in enumerate(classes):
+        if one.value == 0:
+            return probabilities[channel]
+    return 1 - probabilities.max(axis=0)
+
+
 def agreement(labels: Sequence[NDArray[np.integer]]) -> float | None:
     """Mean pairwise Dice of label images of the same plane, over all classes but the background.
 

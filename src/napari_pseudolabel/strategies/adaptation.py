@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import IntensityRange, normalise, resample_part
 from napari_pseudolabel.imaging.registration import shift
+from napari_pseudolabel.labels.object_size import least_area
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.grids import magnification
 from napari_pseudolabel.models.segmenters.base import Segmenter
@@ -59,6 +60,13 @@ def judge_of(samples: NDArray[np.float32], made_by: Card, segmenter: Segmenter, 
     """A segmenter with translated samples in [0, 1], as it wants them."""
     looks, limits = as_raw(samples, segmenter.card)
     return Judge(segmenter, looks, magnification(made_by.target, segmenter.card.source), limits, name)
+
+
+def _least_px(job: ChunkJob, judge: Judge) -> float:
+    """Area of the smallest object in pixels of the image."""
+    wanted = judge.segmenter.card.source
+    on_grid = least_area(job.settings.smallest_object, wanted.object_size_px if wanted else None)
+    return on_grid / (job.factors[0] * job.factors[1] * judge.factor**2)
 
 
 def label_chunk(job: ChunkJob, control: Control, models: LoadedModels) -> PseudoLabel:
@@ -134,7 +142,9 @@ def label_chunk(job: ChunkJob, control: Control, models: LoadedModels) -> Pseudo
             if one is not None
         ]
     if judges:
-        found = segment_looks(judges, settings, onto=onto, control=control)
+        found = segment_looks(
+            judges, settings, onto=onto, control=control, least_px=_least_px(job, judges[0])
+        )
         labels, confidence, members = found.labels, found.confidence, found.members
         candidates = found.candidates if len(members) > 1 else None
         report = replace(report, agreement=found.agreement)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Channel
 from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.labels.object_size import SMALLEST_OBJECT
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.tiling import TileSettings
 
@@ -40,6 +41,9 @@ class LabelSettings:
     flips
         How often each translation is segmented again in a mirror, which costs no other translation:
         1 left and right, 2 also up and down, 3 also both.
+    smallest_object
+        Islands of labels with less area than this share of a typical object of the segmenter are left out, 0 to 1; 0
+        keeps all. Nothing is left out where the card does not tell the size of the objects.
     """
 
     samples: int = 1
@@ -49,12 +53,17 @@ class LabelSettings:
     tiles: TileSettings = TileSettings()
     channel: Channel | None = None
     flips: int = 0
+    smallest_object: float = SMALLEST_OBJECT
 
     def __post_init__(self) -> None:
         if self.samples < 1:
             raise InputError(f"{self.samples} samples cannot be drawn; ask for 1 or more.")
         if self.flips not in range(4):
             raise InputError(f"There are 0 to 3 flips, not {self.flips}; ask for one of these.")
+        if not 0 <= self.smallest_object <= 1:
+            raise InputError(
+                f"The smallest object is a share of a typical one, from 0 to 1, not {self.smallest_object:g}."
+            )
         if not 0 <= self.seed < 2**32:
             raise InputError(f"The seed must be a whole number from 0 to 4294967295, not {self.seed}.")
 
@@ -148,6 +157,7 @@ class RunReport:
             "parameters": {
                 "samples": self.settings.samples,
                 "flips": self.settings.flips,
+                "smallest_object": self.settings.smallest_object,
                 "mode": self.settings.mode,
                 "scale": dataclasses.asdict(self.settings.scale),
                 "channel": self.settings.channel,

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import IntensityRange, resample_to
-from napari_pseudolabel.labels.confidence import agreement, class_confidence
+from napari_pseudolabel.labels.confidence import agreement, background, class_confidence
+from napari_pseudolabel.labels.specks import specks
 from napari_pseudolabel.models.segmenters.base import Segmenter
 from napari_pseudolabel.strategies.description import LabelSettings
 
@@ -77,6 +78,7 @@ def segment_looks(
     *,
     onto: Callable[[NDArray[np.float32]], NDArray[np.float32]],
     control: Control,
+    least_px: float = 0.0,
 ) -> Segmentation:
     """Let every judge segment each of its looks, flipped as the settings say, and average.
 
@@ -87,6 +89,8 @@ def segment_looks(
         probabilities become labels.
     onto
         Brings probabilities (C, h, w) that cover what the looks cover onto the pixels that are wanted.
+    least_px
+        Smaller islands of labels, in those pixels, become background.
 
     Notes
     -----
@@ -99,15 +103,18 @@ def segment_looks(
     for judge in judges:
         order = _channels(first, judge.segmenter)
         for name, probabilities in members(judge, settings, onto=onto, control=control):
-            candidates.append(judge.segmenter.labels(probabilities))
+            labels = judge.segmenter.labels(probabilities)
+            candidates.append(np.where(specks(labels, least_px), np.uint8(0), labels))
             names.append(name)
             ordered = probabilities[order]
             total = ordered if total is None else total + ordered
     assert total is not None
     mean = total / np.float32(len(candidates))
+    labels = first.labels(mean)
+    left_out = specks(labels, least_px)
     return Segmentation(
-        first.labels(mean),
-        class_confidence(mean, first.classes),
+        np.where(left_out, np.uint8(0), labels),
+        np.where(left_out, background(mean, first.classes), class_confidence(mean, first.classes)),
         agreement(candidates),
         np.stack(candidates),
         tuple(names),

@@ -35,8 +35,9 @@ class CurveFile:
         kept = [
             line for line in whole[1:] if line.split(",")[0].isdecimal() and int(line.split(",")[0]) <= step
         ]
-        if [*whole[:1], *kept, ""] != lines:
-            write_text(self.path, "".join(f"{line}\n" for line in [",".join(self.columns), *kept]))
+        wanted = [",".join(self.columns), *kept]
+        if [*wanted, ""] != lines:
+            write_text(self.path, "".join(f"{line}\n" for line in wanted))
 
     def append(self, row: Mapping[str, float]) -> None:
         """Add a row; what has no column is left out, what is missing stays empty."""

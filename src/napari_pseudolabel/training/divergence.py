@@ -8,6 +8,8 @@ _WORSE = 0.93
 _HIDDEN = 0.05
 _GROWN = 1.5
 _BLURRED, _ROUGH = 0.25, 4.0
+_TURNED = 0.2
+_NAMES = (("the target", "source_to_target"), ("the source", "target_to_source"))
 
 
 def quality(measures: Mapping[str, float]) -> float:
@@ -46,7 +48,16 @@ def divergence(history: Sequence[tuple[int, Mapping[str, float]]]) -> str:
             f"The translations have become worse since step {step}{although}; that step is kept, and going on "
             "rarely helps."
         )
-    for name, way in (("the target", "source_to_target"), ("the source", "target_to_source")):
+    for name, way in _NAMES:
+        # Looks of older versions did not measure it.
+        then, sign = (look.get(f"contrast_{way}", 0.0) for look in (first, now))
+        if then * sign < 0 and min(abs(then), abs(sign)) > _TURNED:
+            became = "bright became dark" if sign < 0 else "bright stayed bright"
+            return (
+                f"Images translated into {name} modality have turned their contrast around since step {history[0][0]}; now "
+                f"{became}. Nothing but your eyes can tell which is right; look at the preview before going on."
+            )
+    for name, way in _NAMES:
         ratio = now[f"sharpness_{way}"]
         if not _BLURRED <= ratio <= _ROUGH:
             how = "much more blurred" if ratio < _BLURRED else "much rougher"

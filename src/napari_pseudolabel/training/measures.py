@@ -84,12 +84,26 @@ def edge_agreement(first: Images, second: Images) -> float:
     Mutual information of grey values, the other measure that is blind to contrast, was tried on real images and
     rose while labels got worse: it rewards translations that lose their texture.
     """
+    one, two = (np.hypot(*np.gradient(images, axis=(-2, -1))) for images in (first, second))
+    return _correlation(one, two)
+
+
+def contrast(first: Images, second: Images) -> float:
+    """Correlation of the grey values, in [-1, 1], mean over images: 1 where bright stays bright, -1 where it becomes dark.
+
+    Which of the two is right depends on the modalities. The way back undoes an inversion and edges do not
+    see it, so no other measure tells that a training has taken the wrong one.
+    """
+    return _correlation(first, second)
+
+
+def _correlation(first: Images, second: Images) -> float:
+    """Pearson's, mean over images; 0 for an image without any variation."""
     found = []
     for one, two in zip(first, second, strict=True):
-        edges = [np.hypot(*np.gradient(image)).ravel() for image in (one, two)]
-        centred = [edge - edge.mean() for edge in edges]
-        norm = float(np.linalg.norm(centred[0]) * np.linalg.norm(centred[1]))
-        found.append(float(centred[0] @ centred[1]) / norm if norm > 0 else 0.0)
+        a, b = (image.ravel() - image.mean() for image in (one, two))
+        norm = float(np.linalg.norm(a) * np.linalg.norm(b))
+        found.append(float(a @ b) / norm if norm > 0 else 0.0)
     return float(np.mean(found))
 
 
@@ -148,7 +162,8 @@ def measure(ways: Sequence[Crossing], keep: tuple[float, float]) -> dict[str, fl
         ``content`` (-1 to 1): how well edges agree with the source. ``look`` (0 to 1): overlap of the
         histograms with real images. ``sharpness`` (1 is right): fine structure against real images. ``cycle``:
         mean absolute error of the way back. ``cycle_probed``: the same after the probe. ``hidden``: what the probe
-        costs, ``cycle_probed - cycle``; large when the way back lives on hidden signals.
+        costs, ``cycle_probed - cycle``; large when the way back lives on hidden signals. ``contrast`` (-1 to 1): whether
+        bright stays bright.
     """
     single: dict[str, list[float]] = {}
     for k, way in enumerate(ways):
@@ -164,6 +179,7 @@ def measure(ways: Sequence[Crossing], keep: tuple[float, float]) -> dict[str, fl
             "cycle": cycle,
             "cycle_probed": cycle_probed,
             "hidden": cycle_probed - cycle,
+            "contrast": contrast(real, made),
         }.items():
             single.setdefault(name, []).append(value)
     return {name: float(np.mean(values)) for name, values in single.items()} | {

@@ -30,7 +30,7 @@ PREVIEWS, MEASURES = "previews", "measures.csv"
 _CROPS = 4
 # Apart from the seeds of trainings, which are small.
 _SEED = 2**31 - 1
-_SHOWN = ("quality", "content", "look", "sharpness", "cycle", "cycle_probed", "hidden")
+_SHOWN = ("quality", "content", "look", "sharpness", "cycle", "cycle_probed", "hidden", "contrast")
 
 
 @dataclass(frozen=True, eq=False)

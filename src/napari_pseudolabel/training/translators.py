@@ -268,7 +268,7 @@ class _Keeper:
         quality = tuple(
             tuple(
                 Measure(metric=name, value=round(best.measures[f"{name}_{way}"], 4), data=where)
-                for name in ("content", "look", "sharpness", "cycle_probed", "hidden")
+                for name in ("content", "look", "sharpness", "cycle_probed", "hidden", "contrast")
                 if best.measures
             )
             for way in ("target_to_source", "source_to_target")

@@ -223,6 +223,8 @@ def _job(name: str, labels: Any, image: Image, plane: Index, window: Window, opt
     settings = LabelSettings(
         samples=int(parameters.get("samples", 1)),
         flips=int(parameters.get("flips", 0)),
+        # Runs of older versions left nothing out.
+        smallest_object=float(parameters.get("smallest_object", 0)),
         seed=seed % 2**32,
         scale=scale,
         channel=channel_of(labels),

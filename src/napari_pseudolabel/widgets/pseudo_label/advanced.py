@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_pseudolabel.labels.object_size import SMALLEST_OBJECT
 from napari_pseudolabel.widgets.common.parts import combo, fill
 from napari_pseudolabel.widgets.pseudo_label.choice import Choice
 from napari_pseudolabel.widgets.pseudo_label.workers import WorkersRow
@@ -33,7 +34,7 @@ _FLIPS = 3
 
 
 class Advanced(QWidget):
-    """Samples, flips, seed, scale, tiles, channel, device, and the workers' memory."""
+    """Samples, flips, smallest object, seed, scale, tiles, channel, device, and the workers' memory."""
 
     changed = Signal()
 
@@ -54,6 +55,15 @@ class Advanced(QWidget):
             "Segments each translation also flipped left-right, up-down and both ways, and averages: a better "
             "confidence and slightly better labels for about a quarter more time."
         )
+        self.smallest = _number(
+            0,
+            100,
+            round(100 * SMALLEST_OBJECT),
+            "Islands of labels with less area than this share of a typical object are left out. Needs a segmenter "
+            "that knows the size of its objects.",
+            "keep all",
+        )
+        self.smallest.setSuffix(" %")
         self.seed = _number(
             0, 2**31 - 1, 0, "Number that fixes all noise: the same seed gives the same labels."
         )
@@ -109,6 +119,7 @@ class Advanced(QWidget):
         for title, field in (
             ("Samples", self.samples),
             ("Flips", self.flips),
+            ("Smallest", self.smallest),
             ("Seed", self.seed),
             ("Scale", scale),
             ("Tile", self.tile),
@@ -132,6 +143,7 @@ class Advanced(QWidget):
             choice,
             samples=self.samples.value(),
             flips=_FLIPS if self.flips.isChecked() else 0,
+            smallest_object=self.smallest.value() / 100,
             seed=self.seed.value(),
             scale=self.scale.currentData(),
             scale_value=self.scale_value.value(),
@@ -167,7 +179,7 @@ class Advanced(QWidget):
         self._form.setRowVisible(self.first_axis, shown)
 
     def _connect(self) -> None:
-        for number in (self.samples, self.seed, self.tile, self.overlap, self.scale_value):
+        for number in (self.samples, self.smallest, self.seed, self.tile, self.overlap, self.scale_value):
             number.valueChanged.connect(lambda _: self.changed.emit())
         self.flips.toggled.connect(lambda _: self.changed.emit())
         self.scale.currentIndexChanged.connect(self._on_scale)

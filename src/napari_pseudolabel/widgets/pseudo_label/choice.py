@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Channel, Image
+from napari_pseudolabel.labels.object_size import SMALLEST_OBJECT
 from napari_pseudolabel.models.cards import Card
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class Choice:
     all_planes: bool = True
     samples: int = 1
     flips: int = 0
+    smallest_object: float = SMALLEST_OBJECT
     seed: int = 0
     tile: int | None = None
     overlap: int | None = None
@@ -148,6 +150,7 @@ def make_job(
     settings = LabelSettings(
         samples=choice.samples,
         flips=choice.flips,
+        smallest_object=choice.smallest_object,
         seed=choice.seed,
         scale=Scale(**_scale(choice)),
         tiles=TileSettings(tile=choice.tile, overlap=choice.overlap, device=choice.device),

@@ -37,6 +37,7 @@ _MEASURES = {
     "sharpness": "sharpness",
     "cycle": "way back",
     "hidden": "hidden",
+    "contrast": "contrast",
 }
 # More planes of a stack say little more about a modality, and all of them travel to the worker.
 _MOST_PLANES = 32

@@ -1,0 +1,14 @@
+"""From which size on labels are an object; imports nothing, so that every room may ask."""
+
+from __future__ import annotations
+
+import math
+
+SMALLEST_OBJECT = 0.05
+"""Share of a typical object: no labelled object of the sets that were measured is smaller, but much of what models
+invent is (docs/benchmarks.md)."""
+
+
+def least_area(share: float, object_size_px: float | None) -> float:
+    """Area in pixels that is this share of a disc of the diameter `object_size_px`; 0 where that is unknown."""
+    return 0.0 if object_size_px is None else share * math.pi / 4 * object_size_px**2
