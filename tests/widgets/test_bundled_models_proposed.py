@@ -18,6 +18,8 @@ from napari_pseudolabel.sample_data.recipes import axons, nuclei
 from napari_pseudolabel.sample_data.samples import FLUORESCENCE_LIKE, PURPLE_LIKE, SEM_LIKE, TEM_LIKE
 from napari_pseudolabel.widgets.pseudo_label import tasks
 from napari_pseudolabel.widgets.pseudo_label.catalogue import Catalogue
+from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
+from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
 TEM, SEM, PURPLE, FLUORESCENCE = axons.TEM, axons.SEM, nuclei.PURPLE, nuclei.FLUORESCENCE
 TRANSLATORS = {
@@ -135,3 +137,13 @@ def test_nobody_guesses_what_modality_an_image_is(remembered):
     assert catalogue.propose("translator", source="TEM") == "sample:tem-to-sem"
     remembered.remember("translator", "sample:sem-to-tem")
     assert catalogue.propose("translator") == "sample:sem-to-tem"
+
+
+def test_nothing_is_called_missing_while_models_are_looked_for(qtbot):
+    view = PseudoLabelView()
+    qtbot.addWidget(view)
+    boxes = view.models.values()
+    assert {box.placeholderText() for box in boxes} == {"looking …"}
+    for kind in ("translator", "segmenter"):
+        view.set_models(kind, [ModelEntry("sample:one", "one", kind)], None)
+    assert [box.placeholderText() for box in boxes] == ["none", "none fits"]

@@ -38,6 +38,8 @@ _ROLES = {
     "translator": "Turns your image into the modality that the segmenter was trained on.",
     "segmenter": "Turns the translated image into labels.",
 }
+_UNCHOSEN = {"translator": "none", "segmenter": "none fits"}
+_NOT_YET = "looking …"
 _REGIONS: tuple[tuple[Where, str, str], ...] = (
     ("view", "View", "Label what is in the canvas now"),
     ("shape", "Shape", "Label the rectangle around the selected, or last, shape of a Shapes layer"),
@@ -119,6 +121,8 @@ class PseudoLabelView(QWidget):
 
     def set_models(self, kind: Kind, entries: Sequence[ModelEntry], chosen: str | None) -> None:
         """Offer models."""
+        # Some come with the package, so without any they are still being looked for.
+        self.models[kind].setPlaceholderText(_UNCHOSEN[kind] if entries else _NOT_YET)
         fill(self.models[kind], [(entry.ref, entry.title) for entry in entries], chosen)
 
     def show_model(self, kind: Kind, entry: ModelEntry | None) -> None:
@@ -212,7 +216,7 @@ class PseudoLabelView(QWidget):
         self._summaries: dict[str, Elided] = {}
         for row, kind in ((4, "translator"), (6, "segmenter")):
             box, line, browse = combo(_ROLES[kind]), Elided(), self._make_browse(kind)
-            box.setPlaceholderText("none fits" if kind == "segmenter" else "none")
+            box.setPlaceholderText(_NOT_YET)
             box.currentIndexChanged.connect(lambda _: self.changed.emit())
             label = QLabel(kind.capitalize())
             self._of_kind[kind] = [label, box, browse, line]
