@@ -238,12 +238,16 @@ def test_what_was_left_out_is_as_sure_as_the_background_there():
     assert not found.labels.any()
     assert found.confidence[0, 9, 9] == pytest.approx(0.2, abs=1e-3)
     assert found.confidence[0, 50, 50] == pytest.approx(1)
+    assert found.report.notes == (
+        "Islands of labels below 16 pixels were left out, 5 % of a typical object of the segmenter.",
+    )
 
 
 def test_without_a_size_of_objects_nothing_is_left_out():
     plane = spotted((1, 2))
     found = run(SegmentJob(from_array(plane), "s", settings=settings()), Models(other=Threshold()))
     assert np.count_nonzero(found.labels) == 5
+    assert not found.report.notes
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1])

@@ -197,3 +197,16 @@ def test_aside_finishes_what_it_began_and_drops_the_answers(qtbot):
     qtbot.wait(20)
     assert done == [0, 1, 2]
     assert heard == []
+
+
+@pytest.mark.parametrize(
+    ("step", "best", "contrast", "said"),
+    [
+        (50, False, 0.1, "Step 50."),
+        (1500, True, -0.2, "Step 1,500: the best so far."),
+        (50, False, 0.9, "Step 50. Bright stays bright, is that right?"),
+        (0, True, 0.0, "This is what the translators make that the training starts from."),
+    ],
+)
+def test_a_preview_says_which_way_round_the_contrast_is(step, best, contrast, said):
+    assert sentences.previewed(step, best, contrast) == said

@@ -137,7 +137,7 @@ def test_previews_measures_and_warnings_are_shown(dock, background, qtbot):
     assert dock.view.tiles.count == 6
     assert dock.view.losses.names == ("critic", "cycle")
     assert dock.view.measures.points("structures") == ([50], [0.5])
-    assert "Step 50: the best so far" in dock.view.status
+    assert dock.view.status == "Step 50: the best so far. Bright becomes dark, is that right?"
     background.told.emit(number, preview(100, best=False, warning="The way back hides the source."))
     assert "hides the source" in dock.view.notes
     assert dock.view.measures.points("sharpness")[0] == [50, 100]

@@ -142,12 +142,17 @@ def label_chunk(job: ChunkJob, control: Control, models: LoadedModels) -> Pseudo
             if one is not None
         ]
     if judges:
-        found = segment_looks(
-            judges, settings, onto=onto, control=control, least_px=_least_px(job, judges[0])
-        )
+        least_px = _least_px(job, judges[0])
+        found = segment_looks(judges, settings, onto=onto, control=control, least_px=least_px)
         labels, confidence, members = found.labels, found.confidence, found.members
         candidates = found.candidates if len(members) > 1 else None
         report = replace(report, agreement=found.agreement)
+        if found.left_out:
+            told = (
+                f"Islands of labels below {least_px:.0f} pixels were left out, {100 * settings.smallest_object:.0f} % of a "
+                "typical object of the segmenter."
+            )
+            report = replace(report, notes=(*report.notes, told))
     return PseudoLabel(
         labels=None if labels is None else labels[None],
         confidence=None if confidence is None else confidence[None],

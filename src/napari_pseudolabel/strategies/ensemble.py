@@ -63,6 +63,8 @@ class Segmentation:
         (K, H, W) uint8, labels of each member.
     members
         Names of the candidates.
+    left_out
+        Whether there were islands too small to be objects.
     """
 
     labels: NDArray[np.uint8]
@@ -70,6 +72,7 @@ class Segmentation:
     agreement: float | None
     candidates: NDArray[np.uint8]
     members: tuple[str, ...]
+    left_out: bool
 
 
 def segment_looks(
@@ -118,6 +121,7 @@ def segment_looks(
         agreement(candidates),
         np.stack(candidates),
         tuple(names),
+        bool(left_out.any()),
     )
 
 

@@ -17,6 +17,9 @@ NO_IMAGE = "Open an image: drag a file into the window, or use File ▸ Open Sam
 NO_LABELS = "Make labels first: the Pseudo-label dock predicts them; correct a part of them, then come back."
 COUNTING = "Looking at what is corrected …"
 
+# Correlation of the grey values from which on one can say which way round they are.
+_CLEAR = 0.3
+
 
 def learns_from(counts: Counts, name: str, start: str, pairs: int) -> str:
     """What a segmenter will learn from."""
@@ -106,11 +109,15 @@ def would_change(pixels: int, side: tuple[int, int]) -> str:
     return f"The new model would change {pixels:,} of {side[0] * side[1]:,} pixels."
 
 
-def previewed(step: int, best: bool) -> str:
-    """What a preview of a translator shows."""
-    if step == 0:
-        return "This is what the translators make that the training starts from."
-    return f"Step {step:,}: the best so far." if best else f"Step {step:,}."
+def previewed(step: int, best: bool, contrast: float) -> str:
+    """What a preview of a translator shows; `contrast` (-1 to 1) is that of `training.measures`."""
+    where = "This is what the translators make that the training starts from."
+    if step:
+        where = f"Step {step:,}: the best so far." if best else f"Step {step:,}."
+    if abs(contrast) < _CLEAR:
+        return where
+    became = "Bright stays bright" if contrast > 0 else "Bright becomes dark"
+    return f"{where} {became}, is that right?"
 
 
 def kept_translators(names: Sequence[str]) -> str:

@@ -37,7 +37,6 @@ _MEASURES = {
     "sharpness": "sharpness",
     "cycle": "way back",
     "hidden": "hidden",
-    "contrast": "contrast",
 }
 # More planes of a stack say little more about a modality, and all of them travel to the worker.
 _MOST_PLANES = 32
@@ -150,7 +149,8 @@ class TranslatorPart(QObject):
             rows = [[grey(crop) for crop in row] for row in event.crops]
             view.tiles.set_pictures(rows, ("real", "translated", "and back"))
             view.set_status(
-                sentences.previewed(event.step, event.best), [event.warning] if event.warning else []
+                sentences.previewed(event.step, event.best, event.measures["contrast"]),
+                [event.warning] if event.warning else [],
             )
 
     def finished(self, result: TunedTranslator) -> None:

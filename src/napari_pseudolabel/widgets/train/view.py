@@ -40,8 +40,7 @@ _DICE = (
 _MEASURES = (
     "Of what passes a low-pass, so that noise that hides the source does not flatter the translator.\n"
     "structures: how well they agree with the source, 0 to 1\nsharpness: against real images, 1 is right\n"
-    "way back: error of the image translated there and back\nhidden: how much of the way back lives on fine noise\n"
-    "contrast: 1 where bright stays bright, -1 where it becomes dark; which is right depends on your images"
+    "way back: error of the image translated there and back\nhidden: how much of the way back lives on fine noise"
 )
 
 
