@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 SMALLEST_OBJECT = 0.05
-"""Share of a typical object: no labelled object of the sets that were measured is smaller, but much of what models
-invent is (docs/benchmarks.md)."""
+"""Share of a typical object: next to nothing that people labelled is smaller, but much of what models invent is
+(docs/benchmarks.md)."""
 
 
 def least_area(share: float, object_size_px: float | None) -> float:
