@@ -178,6 +178,7 @@ def test_the_view_is_predicted_again_with_the_models_of_the_last_run(case, backg
     assert lane == "label"
     assert (job.translator, job.segmenter) == ("sample:sem-to-tem", "sample:tem-axons")
     assert (job.settings.seed, job.settings.scale.factor, job.planes) == (1, 1.5, ((),))
+    assert job.settings.smallest_object == 0.05  # as in the run before
     assert not dock.view.tools.buttons["predict_again"].isEnabled()
     dock.use("predict_again")
     assert len(background.jobs) == 1
@@ -241,6 +242,14 @@ def test_a_prediction_that_fails_or_is_cancelled_leaves_the_dock_alive(case, bac
     assert dock.view.error.sentence == "The disk is full."
     assert dock.view.tools.buttons["predict_again"].isEnabled()
     np.testing.assert_array_equal(labels.data, before)
+
+
+def test_a_run_that_left_nothing_out_is_not_repeated_with_a_limit(case, background):
+    """Older versions knew no smallest object."""
+    _, labels, dock = case
+    del labels.metadata["napari_pseudolabel"]["runs"][-1]["parameters"]["smallest_object"]
+    dock.use("predict_again")
+    assert background.jobs[-1][1].settings.smallest_object == 0
 
 
 def test_labels_of_unknown_models_are_not_predicted_again(qtbot, session, background):
