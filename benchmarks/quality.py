@@ -14,13 +14,15 @@ invert + match       ... to the inverted target, histogram matched to the source
 invert + match tutorship  trained on the inverted source, histogram matched to the target, applied to the target as it is
 SynDiff adaptation   ... to the target translated by the shipped checkpoint
 SynDiff tutorship    trained on the source translated by the shipped checkpoint, applied to the target as it is
+shipped inversion    inversion, and invert + match, with the shipped segmenter
+long ... tutorship   invert + match tutorship, trained as long as what is shipped
 shipped adaptation   SynDiff adaptation with the shipped segmenter instead
 shipped tutorship    the shipped proxy segmenter applied to the target as it is
 
 Numbers are means over the groups of the target (animals, images, blocks of slices); +- is the standard deviation over the seeds of the
 segmenter. Intervals: 95 %, bootstrap over images of the mean over images, each averaged over seeds. "Held out": the groups that
 no translator has seen, unlabelled though the others were. Under each table our methods are compared, image by image, with the trivial
-baseline that is best by the same measure.
+baseline that is best by the same measure; what is shipped also with those that were trained as long.
 
 What was trained and measured is kept in RUNS, so a second call only does what is missing; processes on different directions may share it.
 """

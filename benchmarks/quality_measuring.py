@@ -40,10 +40,15 @@ from napari_pseudolabel.workspace import write_text
 BOUND = "supervised bound"
 PLAIN_TUTORSHIP = "invert + match tutorship"
 TRIVIAL = ("source only", "match", "inversion", "invert + match", PLAIN_TUTORSHIP)
+# With what is shipped, and trained as long as that: what our shipped models must beat.
+SHIPPED_INVERSION, SHIPPED_MATCH = "shipped inversion", "shipped invert + match"
+LONG_TUTORSHIP = "long invert + match tutorship"
+LONG_TRIVIAL = (SHIPPED_INVERSION, SHIPPED_MATCH, LONG_TUTORSHIP)
 ADAPTATION, TUTORSHIP = "SynDiff adaptation", "SynDiff tutorship"
 SHIPPED_ADAPTATION, SHIPPED_TUTORSHIP = "shipped adaptation", "shipped tutorship"
 OURS = (ADAPTATION, SHIPPED_ADAPTATION, SHIPPED_TUTORSHIP, TUTORSHIP)
-METHODS = (BOUND, *TRIVIAL, *OURS)
+METHODS = (BOUND, *TRIVIAL, ADAPTATION, TUTORSHIP, *LONG_TRIVIAL, SHIPPED_ADAPTATION, SHIPPED_TUTORSHIP)
+_OF_SHIPPED = (SHIPPED_INVERSION, SHIPPED_MATCH, SHIPPED_ADAPTATION)
 # The default of the dock, for all methods alike.
 INFERENCE = LabelSettings(samples=1, flips=3)
 
@@ -58,7 +63,10 @@ def missing(direction: Direction, method: str) -> str | None:
         return "not trained"
     if method == TUTORSHIP and found(direction.tutoring) is None:
         return "not trained"
-    shipped = {SHIPPED_ADAPTATION: direction.source.segmenter, SHIPPED_TUTORSHIP: direction.proxy}
+    shipped = {
+        **dict.fromkeys(_OF_SHIPPED, direction.source.segmenter),
+        **dict.fromkeys((SHIPPED_TUTORSHIP, LONG_TUTORSHIP), direction.proxy),
+    }
     if method in shipped and found(shipped[method]) is None:
         return f"{shipped[method]} does not exist" if shipped[method] else "nothing is shipped"
     return None
@@ -71,7 +79,7 @@ def measure(bench: Bench, direction: Direction, seeds: Sequence[int]) -> None:
     with_seeds = {
         BOUND: seeds[:1],
         **dict.fromkeys((*TRIVIAL, ADAPTATION, TUTORSHIP), seeds),
-        **dict.fromkeys((SHIPPED_ADAPTATION, SHIPPED_TUTORSHIP), seeds[:1]),
+        **dict.fromkeys((*LONG_TRIVIAL, SHIPPED_ADAPTATION, SHIPPED_TUTORSHIP), seeds[:1]),
     }
     looks = _looks(bench, direction)
     for method in METHODS:
@@ -91,10 +99,12 @@ def _model(
         return lambda case: by_group[case.group]
     if method == PLAIN_TUTORSHIP:
         path = plainly_tutored_segmenter(bench, direction, seed)
+    elif method == LONG_TUTORSHIP:
+        path = plainly_tutored_segmenter(bench, direction, direction.target.recipe.settings.seed, long=True)
     elif method == TUTORSHIP:
         path = tutored_segmenter(bench, direction, seed)
-    elif method in (SHIPPED_ADAPTATION, SHIPPED_TUTORSHIP):
-        shipped = found(direction.source.segmenter if method == SHIPPED_ADAPTATION else direction.proxy)
+    elif method in (*_OF_SHIPPED, SHIPPED_TUTORSHIP):
+        shipped = found(direction.proxy if method == SHIPPED_TUTORSHIP else direction.source.segmenter)
         assert shipped is not None
         path = shipped
     else:
@@ -110,6 +120,7 @@ def _looks(bench: Bench, direction: Direction) -> dict[str, Look]:
         "inversion": lambda case: 1 - case.plane.image,
         "invert + match": lambda case: matched(1 - case.plane.image, levels),
     }
+    looks |= {SHIPPED_INVERSION: looks["inversion"], SHIPPED_MATCH: looks["invert + match"]}
     path = found(direction.adapting)
     if path is not None:
         made = adapter(bench, path)

@@ -74,12 +74,16 @@ def segmenter(
     seed: int,
     train: Sequence[LabelledPlane],
     validation: Sequence[LabelledPlane],
+    *,
+    long: bool = False,
 ) -> Path:
-    """Train a segmenter, or find the one that learned the same before."""
+    """Train a segmenter, or find the one that learned the same before; `long` as those that are shipped."""
     own_recipe = side.recipe.settings
     settings = replace(
         SETTINGS, steps=bench.steps, seed=seed, class_shift=own_recipe.class_shift, ema=own_recipe.ema
     )
+    if long:
+        settings = own_recipe
     planes, weights = _with_fields(side, train)
     # Only what differs from the defaults, so that a setting that is new changes nothing.
     defaults = asdict(SegmenterSettings())
@@ -155,7 +159,7 @@ def tutored_segmenter(bench: Bench, direction: Direction, seed: int) -> Path:
     )
 
 
-def plainly_tutored_segmenter(bench: Bench, direction: Direction, seed: int) -> Path:
+def plainly_tutored_segmenter(bench: Bench, direction: Direction, seed: int, *, long: bool = False) -> Path:
     """The same, but the images of the source are only inverted and get the grey levels of the target."""
     levels = reference(direction.target.recipe.training(bench.data))
     recipe = direction.source.recipe
@@ -163,7 +167,8 @@ def plainly_tutored_segmenter(bench: Bench, direction: Direction, seed: int) -> 
         [replace(plane, image=matched(1 - plane.image, levels)) for plane in planes]
         for planes in (recipe.training(bench.data), recipe.validation(bench.data))
     )
-    return segmenter(bench, direction.target, "plainly-tutored", seed, train, validation)
+    tag = "plainly-tutored-long" if long else "plainly-tutored"
+    return segmenter(bench, direction.target, tag, seed, train, validation, long=long)
 
 
 def adapter(bench: Bench, translator: Path, samples: int = 1) -> Adapter:
