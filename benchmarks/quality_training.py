@@ -78,12 +78,9 @@ def segmenter(
     long: bool = False,
 ) -> Path:
     """Train a segmenter, or find the one that learned the same before; `long` as those that are shipped."""
-    own_recipe = side.recipe.settings
-    settings = replace(
-        SETTINGS, steps=bench.steps, seed=seed, class_shift=own_recipe.class_shift, ema=own_recipe.ema
-    )
-    if long:
-        settings = own_recipe
+    shipped = side.recipe.settings
+    short = replace(SETTINGS, steps=bench.steps, seed=seed, class_shift=shipped.class_shift, ema=shipped.ema)
+    settings = shipped if long else short
     planes, weights = _with_fields(side, train)
     # Only what differs from the defaults, so that a setting that is new changes nothing.
     defaults = asdict(SegmenterSettings())
