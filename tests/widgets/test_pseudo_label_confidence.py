@@ -47,3 +47,21 @@ def test_only_regions_with_objects_count():
     assert (found.doubtful, found.regions) == (1, 2)
     # Nothing is known about labels without confidence.
     assert Count(labels[1:], None, CLASSES).run(Control(), None).regions == 1
+
+
+def test_nuclei_that_touch_are_counted_each():
+    y, x = np.mgrid[:60, :90]
+    discs = [(y - 30) ** 2 + (x - middle) ** 2 < 15**2 for middle in (30, 56)]
+    labels = (discs[0] | discs[1]).astype(np.uint8)[None]
+    for name, count in (("nucleus", 2), ("axon", 1)):
+        classes = (CLASSES[0], LabelClass(name=name, value=1))
+        assert Count(labels, None, classes).run(Control(), None).counts == ((name, count),)
+
+
+def test_axons_and_their_myelin_are_counted_on_their_own():
+    labels = np.zeros((1, 40, 80), np.uint8)
+    for x in (20, 60):
+        labels[0, 10:30, x - 10 : x + 10] = 2
+    labels[0, 15:25, 15:25] = 1
+    classes = (*CLASSES, LabelClass(name="myelin", value=2))
+    assert Count(labels, None, classes).run(Control(), None).counts == (("axon", 1), ("myelin", 2))

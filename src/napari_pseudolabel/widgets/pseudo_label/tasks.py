@@ -66,7 +66,7 @@ class Counts:
     Attributes
     ----------
     counts
-        (class name, connected components) without the background.
+        (class name, number of objects) without the background.
     confidence
         Mean over the labelled pixels, None if there are none.
     doubtful, regions
@@ -95,13 +95,20 @@ class Count:
     title: str = "Counting"
 
     def run(self, control: Control, models: Any) -> Counts:
-        from skimage.measure import label
-
+        from napari_pseudolabel.labels.objects import Scheme, scheme_for, to_instances
         from napari_pseudolabel.labels.review import TARGET, RegionScore, measure
 
         planes = self.labels.reshape(-1, *self.labels.shape[-2:])
+        # Axons and myelin are counted on their own, nuclei that touch are told apart as in every other dock.
+        scheme = Scheme(touching=scheme_for(self.classes).touching)
         counts = tuple(
-            (one.name, sum(int(label(plane == one.value, connectivity=2).max()) for plane in planes))
+            (
+                one.name,
+                sum(
+                    int(to_instances(np.where(plane == one.value, plane, 0), scheme).max(initial=0))
+                    for plane in planes
+                ),
+            )
             for one in self.classes
             if one.value
         )
