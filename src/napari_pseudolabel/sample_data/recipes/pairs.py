@@ -63,6 +63,8 @@ class LabelledSet:
         Which look of the pair's generated fields is that of this modality.
     data
         For the card: where the labelled images come from.
+    weight
+        How much the pixels of (H, W) labels count in the training, in [0, 1]; all alike when None.
     """
 
     name: str
@@ -76,6 +78,7 @@ class LabelledSet:
     training: Callable[[Path], list[LabelledPlane]]
     validation: Callable[[Path], list[LabelledPlane]]
     settings: SegmenterSettings
+    weight: Callable[[NDArray[np.uint8]], Plane] | None = None
 
 
 @dataclass(frozen=True)
@@ -183,6 +186,7 @@ FLUORESCENCE_NUCLEI = LabelledSet(
     validation=lambda data: list(nuclei.fluorescence(data, held_out=True)),
     # Nuclei and background are told apart by their grey levels alone, so less may change.
     settings=dataclasses.replace(SEGMENTER, class_shift=0.15),
+    weight=nuclei.gap_weight,
 )
 SEM_PROXY = Proxy(
     target=dataclasses.replace(
