@@ -243,6 +243,14 @@ def test_what_was_left_out_is_as_sure_as_the_background_there():
     )
 
 
+def test_a_few_specks_are_not_worth_a_word():
+    range_ = Normalisation(kind="range", low=0, high=1)
+    models = Models(other=Threshold(object_size_px=20, normalisation=range_))
+    found = run(SegmentJob(from_array(spotted((1, 20))), "s", settings=settings()), models)
+    assert np.count_nonzero(found.labels) == 400
+    assert not found.report.notes
+
+
 def test_without_a_size_of_objects_nothing_is_left_out():
     plane = spotted((1, 2))
     found = run(SegmentJob(from_array(plane), "s", settings=settings()), Models(other=Threshold()))

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from napari_pseudolabel.strategies.chunks import ChunkJob
 
 
+# Specks are a tiny share of all labels; more of them may be objects, and the person should know.
+_TOLD_SHARE = 0.01
+
+
 def shift_px(plane: NDArray[np.float32], translation: NDArray[np.float32]) -> tuple[float, float] | None:
     """Shift (y, x) in pixels between a plane and its translation, both on the grid of the image."""
     if min(plane.shape) < 32 or plane.std() == 0 or translation.std() == 0:
@@ -147,7 +151,7 @@ def label_chunk(job: ChunkJob, control: Control, models: LoadedModels) -> Pseudo
         labels, confidence, members = found.labels, found.confidence, found.members
         candidates = found.candidates if len(members) > 1 else None
         report = replace(report, agreement=found.agreement)
-        if found.left_out:
+        if found.left_out > _TOLD_SHARE:
             told = (
                 f"Islands of labels below {least_px:.0f} pixels were left out, {100 * settings.smallest_object:.0f} % of a "
                 "typical object of the segmenter."

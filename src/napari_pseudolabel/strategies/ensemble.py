@@ -64,7 +64,7 @@ class Segmentation:
     members
         Names of the candidates.
     left_out
-        Whether there were islands too small to be objects.
+        Share of the labelled pixels that lay in islands too small to be objects.
     """
 
     labels: NDArray[np.uint8]
@@ -72,7 +72,7 @@ class Segmentation:
     agreement: float | None
     candidates: NDArray[np.uint8]
     members: tuple[str, ...]
-    left_out: bool
+    left_out: float
 
 
 def segment_looks(
@@ -121,7 +121,7 @@ def segment_looks(
         agreement(candidates),
         np.stack(candidates),
         tuple(names),
-        bool(left_out.any()),
+        float(left_out.sum() / max(np.count_nonzero(labels), 1)),
     )
 
 
