@@ -3,8 +3,9 @@
     python benchmarks/quality.py [--data DIR] [--runs DIR] [--only "TEM -> SEM"] [--collect] [--markdown] [--cards]
 
 Directions: TEM -> SEM and SEM -> TEM (axons and myelin), fluorescence -> purple stain (nuclei), ssTEM -> FIB-SEM (mitochondria; their
-translators come from ``train_mito.py`` and are given by --mito-translators). Rows, all with the same segmenter, recipe and inference (one
-look, three flips):
+translators come from ``train_mito.py`` and are given by --mito-translators). Rows, all with the same segmenter and inference (one look,
+three flips, specks left out); those that are trained here learn alike, but for "long", which learns as what is shipped did (1,200
+steps, nuclei with the weights of pixels that their recipe has):
 
 supervised bound     trained on the target's own labels, cross-validated by group in at most four folds, one seed
 source only          trained on the source, applied to the target as it is
