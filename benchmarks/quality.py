@@ -16,7 +16,8 @@ invert + match tutorship  trained on the inverted source, histogram matched to t
 SynDiff adaptation   ... to the target translated by the shipped checkpoint
 SynDiff tutorship    trained on the source translated by the shipped checkpoint, applied to the target as it is
 shipped inversion    inversion, and invert + match, with the shipped segmenter
-long ... tutorship   invert + match tutorship, trained as long as what is shipped
+shipped grey levels  ... to the target, its grey levels changed by the shipped curve, the same for all images
+long ... tutorship   invert + match tutorship, and one with the shipped curves, trained as long as what is shipped
 shipped adaptation   SynDiff adaptation with the shipped segmenter instead
 shipped tutorship    the shipped proxy segmenter applied to the target as it is
 

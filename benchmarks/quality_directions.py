@@ -37,6 +37,15 @@ class Direction:
         """Such as "TEM -> SEM"."""
         return f"{self.source.name} -> {self.target.name}"
 
+    @property
+    def grey_levels(self) -> tuple[str | None, str | None]:
+        """The shipped translators beside `adapting` and `tutoring` that only change grey levels; None if none is shipped."""
+        adapting, tutoring = (
+            f"{ref}-grey-levels" if ref.startswith("sample:") else None
+            for ref in (self.adapting, self.tutoring)
+        )
+        return adapting, tutoring
+
 
 def directions(mito: Path) -> list[Direction]:
     """All of them; `mito` is the folder with the translators of mitochondria."""

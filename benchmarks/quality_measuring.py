@@ -43,12 +43,14 @@ TRIVIAL = ("source only", "match", "inversion", "invert + match", PLAIN_TUTORSHI
 # With what is shipped, and trained as long as that: what our shipped models must beat.
 SHIPPED_INVERSION, SHIPPED_MATCH = "shipped inversion", "shipped invert + match"
 LONG_TUTORSHIP = "long invert + match tutorship"
-LONG_TRIVIAL = (SHIPPED_INVERSION, SHIPPED_MATCH, LONG_TUTORSHIP)
+# By the shipped translators that only change grey levels.
+GREY_ADAPTATION, GREY_TUTORSHIP = "shipped grey levels", "long grey levels tutorship"
+LONG_TRIVIAL = (SHIPPED_INVERSION, SHIPPED_MATCH, GREY_ADAPTATION, LONG_TUTORSHIP, GREY_TUTORSHIP)
 ADAPTATION, TUTORSHIP = "SynDiff adaptation", "SynDiff tutorship"
 SHIPPED_ADAPTATION, SHIPPED_TUTORSHIP = "shipped adaptation", "shipped tutorship"
 OURS = (ADAPTATION, SHIPPED_ADAPTATION, SHIPPED_TUTORSHIP, TUTORSHIP)
 METHODS = (BOUND, *TRIVIAL, ADAPTATION, TUTORSHIP, *LONG_TRIVIAL, SHIPPED_ADAPTATION, SHIPPED_TUTORSHIP)
-_OF_SHIPPED = (SHIPPED_INVERSION, SHIPPED_MATCH, SHIPPED_ADAPTATION)
+_OF_SHIPPED = (SHIPPED_INVERSION, SHIPPED_MATCH, GREY_ADAPTATION, SHIPPED_ADAPTATION)
 # The default of the dock, for all methods alike.
 INFERENCE = LabelSettings(samples=1, flips=3)
 
@@ -65,7 +67,7 @@ def missing(direction: Direction, method: str) -> str | None:
         return "not trained"
     shipped = {
         **dict.fromkeys(_OF_SHIPPED, direction.source.segmenter),
-        **dict.fromkeys((SHIPPED_TUTORSHIP, LONG_TUTORSHIP), direction.proxy),
+        **dict.fromkeys((SHIPPED_TUTORSHIP, LONG_TUTORSHIP, GREY_TUTORSHIP), direction.proxy),
     }
     if method in shipped and found(shipped[method]) is None:
         return f"{shipped[method]} does not exist" if shipped[method] else "nothing is shipped"
@@ -99,8 +101,12 @@ def _model(
         return lambda case: by_group[case.group]
     if method == PLAIN_TUTORSHIP:
         path = plainly_tutored_segmenter(bench, direction, seed)
-    elif method == LONG_TUTORSHIP:
-        path = plainly_tutored_segmenter(bench, direction, direction.target.recipe.settings.seed, long=True)
+    elif method in (LONG_TUTORSHIP, GREY_TUTORSHIP):
+        seed = direction.target.recipe.settings.seed
+        if method == GREY_TUTORSHIP:
+            path = tutored_segmenter(bench, direction, seed, grey_levels=True, long=True)
+        else:
+            path = plainly_tutored_segmenter(bench, direction, seed, long=True)
     elif method == TUTORSHIP:
         path = tutored_segmenter(bench, direction, seed)
     elif method in (*_OF_SHIPPED, SHIPPED_TUTORSHIP):
@@ -121,13 +127,16 @@ def _looks(bench: Bench, direction: Direction) -> dict[str, Look]:
         "invert + match": lambda case: matched(1 - case.plane.image, levels),
     }
     looks |= {SHIPPED_INVERSION: looks["inversion"], SHIPPED_MATCH: looks["invert + match"]}
-    path = found(direction.adapting)
-    if path is not None:
-        made = adapter(bench, path)
-        looks[ADAPTATION] = looks[SHIPPED_ADAPTATION] = lambda case: made.looks(
-            case.plane.image, (0, 0), Control()
-        )[0][0]
+    if path := found(direction.adapting):
+        looks[ADAPTATION] = looks[SHIPPED_ADAPTATION] = _translated(bench, path)
+    if path := found(direction.grey_levels[0]):
+        looks[GREY_ADAPTATION] = _translated(bench, path)
     return looks
+
+
+def _translated(bench: Bench, path: Path) -> Look:
+    made = adapter(bench, path)
+    return lambda case: made.looks(case.plane.image, (0, 0), Control())[0][0]
 
 
 def _score(
@@ -139,7 +148,7 @@ def _score(
     model_of: Callable[[Case], Path],
     looks: dict[str, Look],
 ) -> None:
-    translator = found(direction.adapting) if method in (ADAPTATION, SHIPPED_ADAPTATION) else None
+    translator = _translator(direction, method)
     loaded: dict[Path, Segmenter] = {}
     for case in cases:
         model = model_of(case)
@@ -154,6 +163,13 @@ def _score(
         record = Record(direction.name, method, seed, case.plane.name, case.group, case.held_out, scores)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps({"key": key, **asdict(record)}))
+
+
+def _translator(direction: Direction, method: str) -> Path | None:
+    """What translates the target, if anything does."""
+    if method == GREY_ADAPTATION:
+        return found(direction.grey_levels[0])
+    return found(direction.adapting) if method in (ADAPTATION, SHIPPED_ADAPTATION) else None
 
 
 def segmented(model: Segmenter, look: Plane, shape: tuple[int, ...]) -> Segmentation:

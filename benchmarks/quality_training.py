@@ -21,6 +21,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models import load_translator
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.translators.grey_levels import GreyLevelTranslator
 from napari_pseudolabel.models.translators.syndiff import SynDiffTranslator
 from napari_pseudolabel.sample_data.recipes.generated import Field
 from napari_pseudolabel.sample_data.train import card_of, with_generated
@@ -141,12 +142,14 @@ def source_segmenter(bench: Bench, direction: Direction, seed: int) -> Path:
     )
 
 
-def tutored_segmenter(bench: Bench, direction: Direction, seed: int) -> Path:
-    """A segmenter that learned from images of the source which were made to look like the target."""
-    path = found(direction.tutoring)
+def tutored_segmenter(
+    bench: Bench, direction: Direction, seed: int, *, grey_levels: bool = False, long: bool = False
+) -> Path:
+    """A segmenter that learned from images of the source which were made to look like the target, by SynDiff or by grey levels."""
+    path = found(direction.grey_levels[1] if grey_levels else direction.tutoring)
     assert path is not None
     recipe = direction.source.recipe
-    drawn = adapter(bench, path, TUTOR_SAMPLES)
+    drawn = adapter(bench, path, 1 if grey_levels else TUTOR_SAMPLES)
     train, validation = (
         translated([SourcePlane(plane) for plane in planes], drawn, Control())[0]
         for planes in (recipe.training(bench.data), recipe.validation(bench.data))
@@ -154,10 +157,11 @@ def tutored_segmenter(bench: Bench, direction: Direction, seed: int) -> Path:
     return segmenter(
         bench,
         direction.target,
-        "tutored",
+        "tutored" + "-grey" * grey_levels + "-long" * long,
         seed,
         [sample for plane in train for sample in plane.train()],
         [first for plane in validation if (first := plane.validate()) is not None],
+        long=long,
     )
 
 
@@ -176,7 +180,7 @@ def plainly_tutored_segmenter(bench: Bench, direction: Direction, seed: int, *, 
 def adapter(bench: Bench, translator: Path, samples: int = 1) -> Adapter:
     """Translates, and remembers what was translated; writing the results into the card forgets nothing."""
     loaded = load_translator(translator)
-    assert isinstance(loaded, SynDiffTranslator)
+    assert isinstance(loaded, (SynDiffTranslator, GreyLevelTranslator))
     loaded = replace(loaded, sha256=digest(translator))
     made = Card(kind="segmenter", family="monai-unet", source=loaded.card.target)
     folder = bench.runs / "translations"

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from napari_pseudolabel import __version__
-from napari_pseudolabel.cli import check, checkpoints, images, labels, train, workspace
+from napari_pseudolabel.cli import check, checkpoints, grey_levels, images, labels, train, workspace
 
 app = typer.Typer(
     add_completion=False,
@@ -47,6 +47,7 @@ app.command()(checkpoints.models)
 training = typer.Typer(help="Train models on folders of images.")
 training.command()(train.translator)
 training.command()(train.segmenter)
+training.command("grey-levels")(grey_levels.grey_levels)
 app.add_typer(training, name="train")
 
 workspaces = typer.Typer(help="List, look at, open and export labelling sessions.")

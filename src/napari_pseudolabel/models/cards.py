@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Family = Literal["syndiff", "resnet", "nnunet", "torchscript", "monai-unet"]
+Family = Literal["syndiff", "resnet", "grey-levels", "nnunet", "torchscript", "monai-unet"]
 
 
 class _Frozen(BaseModel):

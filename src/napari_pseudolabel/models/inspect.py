@@ -231,6 +231,7 @@ def _torchscript(path: Path) -> Inspection:
 
 
 def _weights(path: Path, which: int | None) -> Inspection:
+    from napari_pseudolabel.models.translators import grey_levels
     from napari_pseudolabel.models.translators.archive import read_contents, read_value
     from napari_pseudolabel.models.translators.base import describe_weights, is_discriminator
     from napari_pseudolabel.models.translators.layer_sequence import looks_like_generator
@@ -254,6 +255,8 @@ def _weights(path: Path, which: int | None) -> Inspection:
 
         card = read_card(path, {name: tuple(weight.shape) for name, weight in state.items()})
         return _useful(path, "one-pass ResNet generator of SynDiff", card, parameters=count)
+    if grey_levels.looks_like_curve(state):
+        return _useful(path, "curve of grey levels", grey_levels.read_card(path, state))
     if is_discriminator(state):
         problem = (
             f"{path.name} is a discriminator of SynDiff, which only judges in training; choose a gen_ file."

@@ -59,7 +59,8 @@ def named_checkpoints() -> tuple[NamedCheckpoint, ...]:
 
 def _named() -> Iterator[tuple[str, Path]]:
     for prefix, folder in zip(_PREFIXES, (sample_folder(), models_folder()), strict=True):
-        entries = sorted(folder.iterdir()) if folder.is_dir() else []
+        # By stem: a-variant comes after a, whatever the ending, and what comes first is proposed first.
+        entries = sorted(folder.iterdir(), key=lambda path: path.stem) if folder.is_dir() else []
         found: dict[str, Path] = {}
         for path in entries:
             if path.is_dir() and (path / "plans.json").is_file():

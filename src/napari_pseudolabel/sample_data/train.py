@@ -1,6 +1,7 @@
 """The recipes of the shipped checkpoints; what they see and how long they train is in ``recipes/``.
 
     python sample_data/train.py translator axons  DATA OUT      SynDiff in both directions; also: nuclei
+    python sample_data/train.py grey-levels axons DATA OUT      in both directions, by grey levels alone; also: nuclei
     python sample_data/train.py segmenter tem-axons DATA OUT    also: sem-axons, fluorescence-nuclei
     python sample_data/train.py proxy sem-proxy DATA OUT        tutorship with the shipped translator; also: purple-proxy
 
@@ -23,6 +24,7 @@ from napari_pseudolabel.cli.progress import shown_progress
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models import load_translator
 from napari_pseudolabel.models.cards import Card, Training
+from napari_pseudolabel.models.translators.grey_levels import as_file
 from napari_pseudolabel.sample_data.recipes.generated import mixed
 from napari_pseudolabel.sample_data.recipes.pairs import (
     FILTERS,
@@ -36,12 +38,15 @@ from napari_pseudolabel.tiling import KnownLimits
 from napari_pseudolabel.training.adapted import Adapter
 from napari_pseudolabel.training.export import write_translators
 from napari_pseudolabel.training.folders import LabelledPlane
+from napari_pseudolabel.training.grey_levels import card as curve_card
+from napari_pseudolabel.training.grey_levels import fit
 from napari_pseudolabel.training.labelled_sources import SourcePlane
 from napari_pseudolabel.training.patches import PatchPool
 from napari_pseudolabel.training.segmenter import SegmenterTraining
 from napari_pseudolabel.training.syndiff import SynDiffTraining
 from napari_pseudolabel.training.synthetic import translated
 from napari_pseudolabel.training.translator_watch import TranslatorWatch
+from napari_pseudolabel.workspace import write_bytes
 
 PROXY_SAMPLES = 2  # translations of every labelled image
 SHARE = 0.25  # of the patches that come from generated fields
@@ -71,6 +76,25 @@ def translator(pair: PairName, data: Path, out: Path, device: str = "cpu") -> No
     write_translators(
         run, out, modalities=recipe.modalities, names=recipe.names, training=training, half=True
     )
+
+
+@app.command()
+def grey_levels(pair: PairName, data: Path, out: Path) -> None:
+    """Fit the translators that only change grey levels, and write the two checkpoints."""
+    recipe = PAIRS[pair]
+    assert recipe.grey_levels is not None
+    images, modalities = recipe.images(data), recipe.modalities
+    made = Training(
+        data=recipe.data[:-1],  # no generated fields
+        licence=recipe.licence,
+        date=date.today().isoformat(),
+        command=f"python sample_data/train.py grey-levels {pair} DATA OUT",
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    for k, name in enumerate(recipe.names):
+        about = curve_card(modalities[1 - k], modalities[k], recipe.grey_levels, made, licence="BSD-3-Clause")
+        levels = fit(images[1 - k], images[k], recipe.grey_levels)
+        write_bytes(out / f"{name}-grey-levels.safetensors", as_file(levels, about))
 
 
 @app.command()

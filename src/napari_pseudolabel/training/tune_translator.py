@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +15,7 @@ from napari_pseudolabel.imaging import IntensityRange, normalise, resample
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.training.folders import Preparation, image_planes
+from napari_pseudolabel.training.inputs import ModelGrid
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
@@ -87,6 +88,17 @@ class ModalityImages:
                 f"A {self.name} image has a side of only {smallest} pixels on the model's grid; check the pixel sizes."
             )
         return planes, note
+
+    def as_they_are(self) -> list[NDArray[np.float32]]:
+        """The images on their own pixels, (H, W) float32 in [0, 1]; raises as `on_grid` does."""
+        return replace(self, scale=Scale()).on_grid(None)[0]
+
+    def modality(self) -> Modality:
+        """The modality with the sizes in the images as they are; for a folder, the pixel size that its files agree on."""
+        pixel_um = self.scale.pixel_size_um or self.pixel_size_um
+        if self.folder is not None:
+            pixel_um = ModelGrid(self.name, self.scale.pixel_size_um).modality(self.folder).pixel_size_um
+        return Modality(name=self.name, pixel_size_um=pixel_um, object_size_px=self.scale.object_size_px)
 
     def described(self) -> str:
         """What the images are, for a card."""
@@ -259,8 +271,6 @@ class TuneTranslatorJob:
         return (pools[0], pools[1]), (modalities[0], modalities[1]), tuple(notes)
 
     def _syndiff(self, start: StartingPoint | None) -> SynDiffSettings:
-        from dataclasses import replace
-
         from napari_pseudolabel.training.presets import SMALL
         from napari_pseudolabel.training.translators import warm_up_steps
 

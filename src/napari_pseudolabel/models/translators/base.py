@@ -11,7 +11,7 @@ from torch import nn
 
 from napari_pseudolabel.errors import CheckpointError
 from napari_pseudolabel.models.cards import Card
-from napari_pseudolabel.models.translators import resnet, syndiff
+from napari_pseudolabel.models.translators import grey_levels, resnet, syndiff
 from napari_pseudolabel.models.translators.archive import read_contents
 from napari_pseudolabel.models.translators.layer_sequence import looks_like_generator
 
@@ -61,7 +61,7 @@ def load_translator_file(
     Parameters
     ----------
     path
-        A SynDiff or AxonDeepSynth generator, a ``content.pth``, or our own ``.safetensors``.
+        A SynDiff or AxonDeepSynth generator, a ``content.pth``, or our own ``.safetensors``, a curve of grey levels among them.
     card
         What the weights do not reveal.
     which
@@ -77,6 +77,8 @@ def load_translator_file(
         return syndiff.load(path, card, which)
     if resnet.looks_like_resnet(contents.state):
         return resnet.load(path, card)
+    if grey_levels.looks_like_curve(contents.state):
+        return grey_levels.load(path, card)
     raise CheckpointError(f"{Path(path).name} is no translator: {describe_weights(contents.state)}.")
 
 

@@ -16,6 +16,7 @@ from napari_pseudolabel.sample_data.recipes import axons, nuclei
 from napari_pseudolabel.sample_data.recipes.generated import Field
 from napari_pseudolabel.training import presets
 from napari_pseudolabel.training.folders import LabelledPlane
+from napari_pseudolabel.training.grey_levels import Method
 from napari_pseudolabel.training.segmenter import SegmenterSettings
 from napari_pseudolabel.training.syndiff import SynDiffSettings
 
@@ -38,6 +39,8 @@ class Pair:
         Draws fields that both translators see as aligned pairs.
     data, licence
         For the cards: where the images come from, and what that allows.
+    grey_levels
+        How the translators that only change grey levels do it; None where there are none.
     """
 
     modalities: tuple[Modality, Modality]
@@ -47,6 +50,7 @@ class Pair:
     data: tuple[str, ...]
     licence: str
     settings: SynDiffSettings
+    grey_levels: Method | None = None
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,7 @@ AXONS = Pair(
         adversarial_weight=0.15,
         generator=dataclasses.replace(presets.SMALL.generator, image_size=128),
     ),
+    grey_levels="invert-match",
 )
 NUCLEI = Pair(
     modalities=(nuclei.FLUORESCENCE, nuclei.PURPLE),
@@ -139,6 +144,8 @@ NUCLEI = Pair(
     licence="CC0-1.0",
     # With few images of sparse and of dense nuclei the critics soon make nuclei vanish (docs/benchmarks.md).
     settings=dataclasses.replace(presets.SMALL, steps=1200, pair_weight=2.0, adversarial_weight=0.1),
+    # Histograms say more about how many nuclei there are than about the look: matched, purple becomes too dim (docs/benchmarks.md).
+    grey_levels="invert",
 )
 PAIRS = {"axons": AXONS, "nuclei": NUCLEI}
 

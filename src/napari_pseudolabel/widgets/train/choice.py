@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from napari_pseudolabel.training.fine_tune import FineTuneSettings
+from napari_pseudolabel.training.grey_levels import Method
 from napari_pseudolabel.training.tune_translator import TuneSettings
 
 Subject = Literal["segmenter", "translator"]
@@ -94,6 +95,11 @@ class TranslatorChoice:
         Where the images of the other modality are; one of the two.
     pair
         Checkpoints to start from; None to start from nothing, between modalities of these `names`.
+    grey_levels
+        Nothing is trained, only grey levels change, between modalities of these `names`; None for a training.
+    object_sizes
+        Median diameters of the objects in pixels of the source and of the target images, None where unknown; only for
+        `grey_levels`.
     """
 
     target: str | None = None
@@ -101,6 +107,8 @@ class TranslatorChoice:
     source_folder: str = ""
     pair: TranslatorPair | None = None
     names: tuple[str, str] = ("", "")
+    grey_levels: Method | None = None
+    object_sizes: tuple[float | None, float | None] = (None, None)
     steps: int = _TUNING.steps
     preview_every: int = _TUNING.preview_every
     learning_rate: float = _TUNING.learning_rate

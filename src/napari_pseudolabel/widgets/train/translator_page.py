@@ -5,14 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QDoubleSpinBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
+from napari_pseudolabel.training.grey_levels import METHODS, Method
 from napari_pseudolabel.widgets.common.fields import advanced_form, decimal, device_box, number, refill
 from napari_pseudolabel.widgets.common.parts import Fold, combo, fill, text
 from napari_pseudolabel.widgets.train.choice import TranslatorChoice, TranslatorPair
 
 _PROPOSED = TranslatorChoice()
-_NOTHING = "From nothing (takes many hours)"
+_NOTHING = "Nothing: a new SynDiff (takes many hours)"
+_ABOUT = (
+    "Learns from unpaired patches of both. The step that keeps most of the structures is kept, not the last."
+)
+_ABOUT_GREY = (
+    "Takes seconds and no GPU. Only grey levels change: right where that is all that differs, blind to textures. "
+    "Worth a try before any training."
+)
 
 
 class TranslatorPage(QWidget):
@@ -28,8 +45,8 @@ class TranslatorPage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addLayout(self._make_form())
         self._advanced = Fold("Advanced", self._make_advanced(), "Previews, learning rate and device")
+        layout.addLayout(self._make_form())
         layout.addWidget(self._advanced)
 
     def choice(self) -> TranslatorChoice:
@@ -41,6 +58,8 @@ class TranslatorPage(QWidget):
             source_folder="" if layer else self._folder,
             pair=self._pair(),
             names=(self.source_name.text().strip(), self.target_name.text().strip()),
+            grey_levels=self._grey_levels(),
+            object_sizes=(self.source_objects.value() or None, self.target_objects.value() or None),
             steps=self.steps.value(),
             preview_every=self.preview_every.value(),
             learning_rate=self.learning_rate.value(),
@@ -66,19 +85,26 @@ class TranslatorPage(QWidget):
         self.changed.emit()
 
     def set_pairs(self, pairs: Sequence[TranslatorPair]) -> None:
-        """Offer pairs of translators to start from; the one chosen stays, else the first is proposed."""
-        now = self._pair()
+        """Offer pairs of translators to start from; what is chosen stays, else the first is proposed."""
+        now, grey_levels = self._pair(), self._grey_levels()
         self._pairs = list(pairs)
         chosen = self._pairs.index(now) if now in self._pairs else (0 if self._pairs else -1)
-        fill(self.start, [*((i, pair.title) for i, pair in enumerate(self._pairs)), (-1, _NOTHING)], chosen)
-        self._show_names()
+        curves = [(method, f"Nothing: {words} (takes seconds)") for method, words in METHODS.items()]
+        offered = [*((i, pair.title) for i, pair in enumerate(self._pairs)), *curves, (-1, _NOTHING)]
+        fill(self.start, offered, grey_levels or chosen)
+        self._show_start()
 
     def choose_pair(self, pair: TranslatorPair) -> None:
         """Propose a pair that is offered, without telling anybody."""
         self.start.blockSignals(True)
         self.start.setCurrentIndex(self._pairs.index(pair))
         self.start.blockSignals(False)
-        self._show_names()
+        self._show_start()
+
+    def propose_target_name(self, name: str) -> None:
+        """Name the modality of the image, unless the person did."""
+        if name and not self.target_name.text():
+            self.target_name.setText(name)
 
     def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
         """Offer devices as (name, text) pairs."""
@@ -87,12 +113,16 @@ class TranslatorPage(QWidget):
     def set_editable(self, on: bool) -> None:
         """While it trains its settings cannot be changed, and the room is for the pictures."""
         self.setEnabled(on)
-        for widget in (self._about, self._advanced):
-            widget.setVisible(on)
+        self._about.setVisible(on)
+        self._advanced.setVisible(on and self._grey_levels() is None)
 
     def _pair(self) -> TranslatorPair | None:
         index = self.start.currentData()
-        return self._pairs[index] if index is not None and 0 <= index < len(self._pairs) else None
+        return self._pairs[index] if isinstance(index, int) and 0 <= index < len(self._pairs) else None
+
+    def _grey_levels(self) -> Method | None:
+        chosen = self.start.currentData()
+        return chosen if chosen in METHODS else None
 
     def _make_form(self) -> QGridLayout:
         grid = QGridLayout()
@@ -121,30 +151,31 @@ class TranslatorPage(QWidget):
             field.setToolTip("Name of the modality, such as TEM")
             field.setMinimumWidth(60)
             field.textChanged.connect(lambda _: self.changed.emit())
-        names = QHBoxLayout()
-        names.addWidget(self.source_name, 1)
-        names.addWidget(QLabel("⇄"))
-        names.addWidget(self.target_name, 1)
-        self._names_label = QLabel("Names")
-        self._names = QWidget()
-        names.setContentsMargins(0, 0, 0, 0)
-        self._names.setLayout(names)
-        rows = (("Image", self.target), ("Other", source), ("Start from", self.start), (None, self._names))
-        for row, (title, field) in enumerate((*rows, ("Steps", self.steps))):
-            grid.addWidget(QLabel(title) if title else self._names_label, row, 0)
+        self.source_objects, self.target_objects = _object_size(), _object_size()
+        self._names = _both(self.source_name, self.target_name)
+        self._objects = _both(self.source_objects, self.target_objects)
+        self._labels = {title: QLabel(title) for title in ("Names", "Objects", "Steps")}
+        rows = (
+            (QLabel("Image"), self.target),
+            (QLabel("Other"), source),
+            (QLabel("Start from"), self.start),
+            (self._labels["Names"], self._names),
+            (self._labels["Objects"], self._objects),
+            (self._labels["Steps"], self.steps),
+        )
+        for row, (label, field) in enumerate(rows):
+            grid.addWidget(label, row, 0)
             if isinstance(field, QWidget):
                 grid.addWidget(field, row, 1)
             else:
                 grid.addLayout(field, row, 1)
         for box in (self.target, self.source):
             box.currentIndexChanged.connect(lambda _: self.changed.emit())
-        self.start.currentIndexChanged.connect(lambda _: self._show_names())
+        self.start.currentIndexChanged.connect(lambda _: self._show_start())
         self.start.currentIndexChanged.connect(lambda _: self.changed.emit())
         self.steps.valueChanged.connect(lambda _: self.changed.emit())
-        self._about = text(
-            "Learns from unpaired patches of both. The step that keeps most of the structures is kept, not the last."
-        )
-        grid.addWidget(self._about, len(rows) + 1, 0, 1, 2)
+        self._about = text(_ABOUT)
+        grid.addWidget(self._about, len(rows), 0, 1, 2)
         self.set_pairs(())
         return grid
 
@@ -166,7 +197,43 @@ class TranslatorPage(QWidget):
         form.addRow("Device", self.device)
         return content
 
-    def _show_names(self) -> None:
-        asked = self._pair() is None
-        self._names.setVisible(asked)
-        self._names_label.setVisible(asked)
+    def _show_start(self) -> None:
+        """Ask for what the start does not say, and only for what it needs."""
+        asked, trained = self._pair() is None, self._grey_levels() is None
+        for widget, shown in (
+            (self._names, asked),
+            (self._labels["Names"], asked),
+            (self._objects, not trained),
+            (self._labels["Objects"], not trained),
+            (self.steps, trained),
+            (self._labels["Steps"], trained),
+            (self._advanced, trained),
+        ):
+            widget.setVisible(shown)
+        self._about.setText(_ABOUT if trained else _ABOUT_GREY)
+
+
+def _both(source: QWidget, target: QWidget) -> QWidget:
+    """Two fields, for the one modality and for the other."""
+    pair = QWidget()
+    row = QHBoxLayout(pair)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addWidget(source, 1)
+    row.addWidget(QLabel("⇄"))
+    row.addWidget(target, 1)
+    return pair
+
+
+def _object_size() -> QDoubleSpinBox:
+    box = decimal(
+        0,
+        10_000,
+        0,
+        "Median diameter of the objects in pixels of the images. With both, objects count as equally large; "
+        "otherwise the pixel sizes decide, which is right for the same tissue",
+    )
+    box.setSpecialValueText("by pixel size")
+    box.setSuffix(" px")
+    box.setSingleStep(1)
+    box.setMinimumWidth(60)
+    return box

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image, intensity_range
+from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.registry import models_folder
 from napari_pseudolabel.training.events import Began, Loss, TranslatorPreview
+from napari_pseudolabel.training.grey_levels import GreyLevelsJob, GreyLevelTranslators
 from napari_pseudolabel.training.tune_translator import (
     ModalityImages,
     TunedTranslator,
@@ -38,6 +42,7 @@ _MEASURES = {
     "cycle": "way back",
     "hidden": "hidden",
 }
+_Job = TuneTranslatorJob | GreyLevelsJob
 # More planes of a stack say little more about a modality, and all of them travel to the worker.
 _MOST_PLANES = 32
 
@@ -58,7 +63,7 @@ class TranslatorPart(QObject):
         self._tools = tools
         self._remembered = remembered
         self._page = tools.view.translator
-        self._job: TuneTranslatorJob | None = None
+        self._job: _Job | None = None
         self._pairs: list[TranslatorPair] = []
         self._proposed_for: str | None = None
         self._page.changed.connect(self._on_page)
@@ -102,17 +107,23 @@ class TranslatorPart(QObject):
         """Why the training cannot start and what to do; None if it can."""
         return sentences.why_no_translator(self._page.choice())
 
-    def prepare(self) -> Callable[[], TuneTranslatorJob]:
+    def prepare(self) -> Callable[[], _Job]:
         """What makes the job; the pixels are read away from the window."""
         choice, workspace = self._page.choice(), self._tools.session.workspace
         names = choice.pair.names if choice.pair is not None else choice.names
         target = self._image(choice.target)
         source = self._image(choice.source_layer) if choice.source_layer else Path(choice.source_folder)
 
-        def make() -> TuneTranslatorJob:
+        def make() -> _Job:
+            images = _images_of(names[0], source), _images_of(names[1], target)
+            if choice.grey_levels is not None:
+                first, second = (
+                    replace(one, scale=Scale(object_size_px=size))
+                    for one, size in zip(images, choice.object_sizes, strict=True)
+                )
+                return GreyLevelsJob(first, second, choice.grey_levels)
             return TuneTranslatorJob(
-                source=_images_of(names[0], source),
-                target=_images_of(names[1], target),
+                *images,
                 folder=workspace.new_run("translator"),
                 checkpoints=choice.pair.refs if choice.pair is not None else None,
                 settings=TuneSettings(
@@ -130,7 +141,7 @@ class TranslatorPart(QObject):
         """There is no time limit."""
         return 0
 
-    def begun(self, job: TuneTranslatorJob) -> None:
+    def begun(self, job: _Job) -> None:
         """The job was submitted."""
         self._job = job
 
@@ -146,31 +157,42 @@ class TranslatorPart(QObject):
                 title: event.measures[name] for name, title in _MEASURES.items() if name in event.measures
             }
             view.measures.add(event.step, shown)
-            rows = [[grey(crop) for crop in row] for row in event.crops]
-            view.tiles.set_pictures(rows, ("real", "translated", "and back"))
+            self._show(event.crops)
             view.set_status(
                 sentences.previewed(event.step, event.best, event.measures["contrast"]),
                 [event.warning] if event.warning else [],
             )
 
-    def finished(self, result: TunedTranslator) -> None:
+    def finished(self, result: TunedTranslator | GreyLevelTranslators) -> None:
         """The training has ended well: keep both translators if they got better."""
         view = self._tools.view
         self.dropped()
-        if not result.improved:
+        if isinstance(result, GreyLevelTranslators):
+            self._show(result.crops)
+            said, ending = "", ""
+        elif result.improved:
+            said, ending = f"{result.sentence} ", "-tuned"
+        else:
             view.set_status(result.sentence, result.notes)
             return
 
         def kept(names: tuple[str, ...]) -> None:
-            view.set_status(f"{result.sentence} {sentences.kept_translators(names)}", result.notes)
+            view.set_status(f"{said}{sentences.kept_translators(names)}", result.notes)
             self._tools.session.models_added.emit()
 
-        self._tools.aside.run(lambda: keep(result.checkpoints, result.names), kept, self._tools.failed)
+        def write() -> tuple[str, ...]:
+            return keep(result.checkpoints, [name + ending for name in result.names])
+
+        self._tools.aside.run(write, kept, self._tools.failed)
 
     def dropped(self) -> None:
         """The training is over."""
         self._job = None
         self.fill()
+
+    def _show(self, crops: NDArray[np.float32]) -> None:
+        rows = [[grey(crop) for crop in row] for row in crops]
+        self._tools.view.tiles.set_pictures(rows, ("real", "translated", "and back"))
 
     def _image(self, uid: str | None) -> Image:
         layer = self._layer(uid)
@@ -189,6 +211,7 @@ class TranslatorPart(QObject):
             return
         self._proposed_for = uid
         modality = modality_of(layer, {pair.names[1] for pair in self._pairs})
+        self._page.propose_target_name(modality)
         fitting = [pair for pair in self._pairs if pair.names[1] == modality]
         if fitting:
             self._page.choose_pair(fitting[0])
@@ -227,7 +250,7 @@ def keep(checkpoints: Sequence[bytes], names: Sequence[str]) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        References such as ``user:TEM-to-SEM-tuned``.
+        References such as ``user:TEM-to-SEM-tuned`` or ``user:TEM-to-SEM-tuned-2``.
     """
     folder = models_folder()
     try:
@@ -236,10 +259,10 @@ def keep(checkpoints: Sequence[bytes], names: Sequence[str]) -> tuple[str, ...]:
         raise InputError(
             f"The folder of models {folder} cannot be made ({error.strerror}); make room, or allow it."
         ) from error
-    number, ending = 1, "-tuned"
+    number, ending = 1, ""
     while any((folder / f"{name}{ending}.safetensors").exists() for name in names):
         number += 1
-        ending = f"-tuned-{number}"
+        ending = f"-{number}"
     for name, content in zip(names, checkpoints, strict=True):
         write_bytes(folder / f"{name}{ending}.safetensors", content)
     return tuple(f"user:{name}{ending}" for name in names)

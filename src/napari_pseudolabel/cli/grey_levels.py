@@ -1,0 +1,78 @@
+"""``pseudolabel train grey-levels``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_pseudolabel.cli.options import AsJson
+from napari_pseudolabel.cli.output import show
+from napari_pseudolabel.cli.progress import interruptible
+from napari_pseudolabel.cli.train import Licence, Size
+
+
+class Method(StrEnum):
+    """Names of `training.grey_levels.METHODS`."""
+
+    match = "match"
+    invert = "invert"
+    invert_match = "invert-match"
+
+
+_PIXEL = "Pixel size in micrometres of the {} images, instead of the one in the files."
+_OBJECT = (
+    "Median diameter of the objects in pixels of the {} images; if both are given, they decide about sizes."
+)
+
+
+def grey_levels(
+    source_dir: Annotated[Path, typer.Argument(metavar="SOURCE_DIR", help="Images of one modality.")],
+    target_dir: Annotated[Path, typer.Argument(metavar="TARGET_DIR", help="Images of the other modality.")],
+    out_dir: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="Gets the two checkpoints.")],
+    method: Annotated[
+        Method,
+        typer.Option(help="Give each modality the histogram of the other, turn grey levels around, or both."),
+    ],
+    source_name: Annotated[
+        str | None, typer.Option(help="Name of the source modality (the folder's).")
+    ] = None,
+    target_name: Annotated[
+        str | None, typer.Option(help="Name of the target modality (the folder's).")
+    ] = None,
+    source_pixel_size: Annotated[Size, typer.Option(help=_PIXEL.format("source"))] = None,
+    target_pixel_size: Annotated[Size, typer.Option(help=_PIXEL.format("target"))] = None,
+    source_object_size: Annotated[Size, typer.Option(help=_OBJECT.format("source"))] = None,
+    target_object_size: Annotated[Size, typer.Option(help=_OBJECT.format("target"))] = None,
+    licence: Licence = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make translators of both directions that only change grey levels: takes seconds, needs no GPU, invents nothing."""
+    from napari_pseudolabel.imaging.scale import Scale
+    from napari_pseudolabel.models.loaded import LoadedModels
+    from napari_pseudolabel.training.grey_levels import GreyLevelsJob
+    from napari_pseudolabel.training.tune_translator import ModalityImages
+    from napari_pseudolabel.workspace import write_bytes
+
+    def images(
+        folder: Path, name: str | None, pixel_um: float | None, object_px: float | None
+    ) -> ModalityImages:
+        scale = Scale(pixel_size_um=pixel_um, object_size_px=object_px)
+        return ModalityImages(name or folder.resolve().name, folder=folder, scale=scale)
+
+    job = GreyLevelsJob(
+        images(source_dir, source_name, source_pixel_size, source_object_size),
+        images(target_dir, target_name, target_pixel_size, target_object_size),
+        method.value,
+        licence,
+    )
+    with interruptible() as control:
+        made = job.run(control, LoadedModels())
+    paths = [out_dir / f"{name}.safetensors" for name in made.names]
+    out_dir.mkdir(parents=True, exist_ok=True)
+    for path, content in zip(paths, made.checkpoints, strict=True):
+        write_bytes(path, content)
+    data = {"checkpoints": [str(path) for path in paths], "notes": list(made.notes)}
+    show(data, "\n".join([*map(str, paths), *made.notes]), as_json=as_json)

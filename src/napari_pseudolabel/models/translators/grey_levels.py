@@ -1,0 +1,129 @@
+"""Translators without a network: every grey level becomes another one, the same everywhere.
+
+Inversion and histogram matching are what a translation must beat; where they are as good, nobody has to train one. They need no GPU
+and invent nothing, but they cannot change a texture, nor tell two structures of the same grey level apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import save as to_bytes
+from torch import Tensor, nn
+
+from napari_pseudolabel.errors import CheckpointError
+from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.safe_load import sha256
+from napari_pseudolabel.models.sidecar import HEADER_KEY, complete, given_card, unknown_modalities
+from napari_pseudolabel.models.translators.archive import read_contents
+from napari_pseudolabel.models.translators.weights import finite_float32
+
+FAMILY = "grey-levels"
+CURVE = "grey_levels"  # name of the only tensor
+
+
+class GreyCurve(nn.Module):
+    """A piecewise linear curve.
+
+    Parameters
+    ----------
+    levels
+        (N,) in [0, 1], what the N grey levels become that lie evenly from 0 to 1; N is 2 or more.
+    """
+
+    levels: Tensor
+
+    def __init__(self, levels: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("levels", levels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Translate (B, 1, H, W) in [-1, 1] to the same."""
+        last = len(self.levels) - 1
+        position = ((x + 1) / 2).clamp(0, 1) * last
+        below = position.floor().clamp(max=last - 1)
+        index = below.long()
+        return torch.lerp(self.levels[index], self.levels[index + 1], position - below) * 2 - 1
+
+
+@dataclass(frozen=True, eq=False)
+class GreyLevelTranslator:
+    """A curve of grey levels, ready to use.
+
+    Attributes
+    ----------
+    card
+        What is known about it.
+    sha256
+        Of the file.
+    network
+        ``network(x)`` with x (B, 1, H, W) in [-1, 1].
+    """
+
+    card: Card
+    sha256: str
+    network: GreyCurve
+    warnings: tuple[str, ...] = ()
+    diffusive: bool = False
+    stride: int = 1
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move the curve to a device, in place, and return the translator."""
+        self.network.to(device)
+        return self
+
+
+def looks_like_curve(names: Mapping[str, Any]) -> bool:
+    """Whether the names (without prefix) are those of a curve of grey levels."""
+    return set(names) == {CURVE}
+
+
+def as_file(levels: NDArray[np.float32], card: Card) -> bytes:
+    """Content of a ``.safetensors`` file with a curve, (N,) float32 in [0, 1], and its card."""
+    header = {HEADER_KEY: card.model_dump_json(exclude_none=True)}
+    return to_bytes({CURVE: np.ascontiguousarray(levels, dtype=np.float32)}, metadata=header)
+
+
+def load(path: str | Path, card: Card | Mapping[str, Any] | None = None) -> GreyLevelTranslator:
+    """Load a curve of grey levels.
+
+    Parameters
+    ----------
+    path
+        A file with the content of `as_file`.
+    card
+        Fields that win over those of the file, see `sidecar.given_card`.
+
+    Raises
+    ------
+    CheckpointError
+        If the file holds no such curve, or contradicts its card.
+    """
+    path = Path(path)
+    state = finite_float32(path, read_contents(path).state)
+    return GreyLevelTranslator(read_card(path, state, card), sha256(path), GreyCurve(state[CURVE]))
+
+
+def read_card(path: Path, state: Mapping[str, Tensor], card: Card | Mapping[str, Any] | None = None) -> Card:
+    """Check a curve and combine it with what is known about it; raises as `load` does."""
+    levels = state.get(CURVE)
+    if levels is None or levels.ndim != 1 or len(levels) < 2:
+        raise CheckpointError(f"{path.name} holds no curve of two or more grey levels.")
+    if levels.min() < 0 or levels.max() > 1:
+        raise CheckpointError(f"The grey levels in {path.name} are not from 0 to 1.")
+    given = given_card(path, card)
+    return complete(
+        given,
+        path,
+        kind="translator",
+        family=FAMILY,
+        schedule={},
+        assumed=() if "normalisation" in given else ("normalisation",),
+        missing=tuple(unknown_modalities(given)),
+    )
