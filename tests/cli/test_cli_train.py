@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
+import tifffile
 from shell import SEGMENTER, TRANSLATOR
 
 from napari_pseudolabel.models import load_segmenter, load_translator
@@ -98,9 +100,28 @@ def test_a_segmenter_is_trained_with_its_quality_on_the_card(cli, training_set, 
     assert record["classes"] == {"background": 0, "disc": 1}
 
 
-def test_bad_training_input_is_one_sentence(cli, training_set, tmp_path):
-    import tifffile
+def test_grey_levels_are_matched_in_both_directions(cli, training_set, tmp_path):
+    command = ("train", "grey-levels", tmp_path / "a", tmp_path / "b", tmp_path / "out")
+    names = ("--source-name", "bright", "--target-name", "dark", "--source-pixel-size", 0.1)
+    ran = cli(*command, "--method", "invert-match", *names, "--licence", "MIT", "--json")
+    assert ran.code == 0, ran.err
+    assert [note.split(" images")[0] for note in ran.json["notes"]] == ["The dark"]
+    there, back = (load_translator(path).card for path in ran.json["checkpoints"])
+    assert (there.source.name, there.target.name, back.target.name) == ("bright", "dark", "bright")
+    assert (there.target.pixel_size_um, back.target.pixel_size_um) == (0.1, None)
+    assert there.licence == "MIT"
+    # Discs are bright in the one and dark in the other set: labels of one fit the other after it.
+    image, made = tmp_path / "a" / "field_0.tif", tmp_path / "made.tif"
+    assert cli("translate", image, made, "--translator", ran.json["checkpoints"][0]).code == 0
+    before, after = (tifffile.imread(path).astype(float) for path in (image, made))
+    assert np.corrcoef(before.ravel(), after.ravel())[0, 1] < -0.8
+    assert "--method" in cli(*command).err
+    assert (
+        "is not a folder" in cli(*command[:2], tmp_path / "none", *command[3:], "--method", "match").sentence
+    )
 
+
+def test_bad_training_input_is_one_sentence(cli, training_set, tmp_path):
     a, labels, out = tmp_path / "a", tmp_path / "labels", tmp_path / "out"
     (tmp_path / "few").mkdir()
     tifffile.imwrite(tmp_path / "few" / "field_0.tif", tifffile.imread(a / "field_0.tif"))

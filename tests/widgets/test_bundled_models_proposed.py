@@ -28,6 +28,8 @@ TRANSLATORS = {
     "purple-to-fluorescence": (PURPLE, FLUORESCENCE),
     "fluorescence-to-purple": (FLUORESCENCE, PURPLE),
 }
+# Never proposed before those that were trained.
+TRANSLATORS |= {f"{name}-grey-levels": ends for name, ends in TRANSLATORS.items()}
 SEGMENTERS = {
     "tem-axons": TEM,
     "sem-axons": SEM,
@@ -44,7 +46,15 @@ def bundled(tmp_path, monkeypatch, script):
     folder.mkdir()
     for name, (source, target) in TRANSLATORS.items():
         _write(
-            folder, name, Card(kind="translator", family="syndiff", name=name, source=source, target=target)
+            folder,
+            name,
+            Card(
+                kind="translator",
+                family="grey-levels" if "grey" in name else "syndiff",
+                name=name,
+                source=source,
+                target=target,
+            ),
         )
     for name, source in SEGMENTERS.items():
         classes = nuclei.CLASSES if source in (FLUORESCENCE, PURPLE) else AXON_CLASSES

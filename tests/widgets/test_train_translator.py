@@ -10,6 +10,7 @@ from napari.components import ViewerModel
 from train_fakes import ScriptedBackground, Used
 
 from napari_pseudolabel.training.events import Began, Loss, TranslatorPreview
+from napari_pseudolabel.training.grey_levels import GreyLevelTranslators
 from napari_pseudolabel.training.tune_translator import TunedTranslator
 from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.train import translator_part
@@ -45,10 +46,10 @@ def dock(qtbot, viewer, tmp_path, background, remembered, monkeypatch):
     assert controller.shutdown()
 
 
-def begin(dock, qtbot, background):
+def begin(dock, qtbot, background, kind="TuneTranslatorJob"):
     dock.view.start_button.click()
-    qtbot.waitUntil(lambda: bool(background.of("TuneTranslatorJob")), timeout=5000)
-    number, job, lane = background.of("TuneTranslatorJob")[-1]
+    qtbot.waitUntil(lambda: bool(background.of(kind)), timeout=5000)
+    number, job, lane = background.of(kind)[-1]
     assert lane == "train"
     return number, job
 
@@ -95,8 +96,8 @@ def test_from_nothing_the_modalities_must_be_named(dock):
     page.set_folder("/data/tem")
     page.start.setCurrentIndex(page.start.count() - 1)
     assert "Name both modalities" in dock.view.hint
-    page.source_name.setText("SEM")
-    page.target_name.setText("sem")
+    assert page.target_name.text() == "SEM"  # the layer says so
+    page.source_name.setText("sem")
     assert "give them different names" in dock.view.hint
     page.source_name.setText("TEM")
     assert dock.view.hint == ""
@@ -185,3 +186,44 @@ def test_browsing_takes_the_folder(dock, monkeypatch, tmp_path):
     dock.view.translator.browse_pressed.emit()
     assert dock.view.translator.choice().source_folder == str(tmp_path)
     assert dock.view.translator.source.currentText() == f"Folder: {tmp_path.name}"
+
+
+def test_grey_levels_ask_for_nothing_that_they_do_not_need(dock):
+    page = dock.view.translator
+    dock.view.show()
+    assert page.steps.isVisible()
+    assert not page.source_objects.isVisible()
+    page.start.setCurrentIndex(page.start.findData("invert-match"))
+    assert not page.steps.isVisible()
+    assert page.source_objects.isVisible()
+    assert page.source_name.isVisible()
+    page.set_editable(False)
+    page.set_editable(True)
+    assert not page.steps.isVisible()
+    page.set_pairs(())  # models were added meanwhile
+    assert page.choice().grey_levels == "invert-match"
+
+
+def test_grey_levels_are_fitted_shown_and_kept(dock, viewer, background, qtbot, tmp_path):
+    page = dock.view.translator
+    page.set_folder(str(tmp_path / "tem"))
+    page.start.setCurrentIndex(page.start.findData("invert"))
+    page.source_name.setText("TEM")
+    page.source_objects.setValue(25)
+    page.target_objects.setValue(20)
+    number, job = begin(dock, qtbot, background, "GreyLevelsJob")
+    assert job.method == "invert"
+    assert (job.source.name, job.source.folder) == ("TEM", tmp_path / "tem")
+    assert (job.source.scale.object_size_px, job.target.scale.object_size_px) == (25, 20)
+    np.testing.assert_allclose(job.target.planes[0], viewer.layers["sem_12"].data, rtol=1e-6)
+    crops = np.zeros((2, 3, 16, 16), np.float32)
+    names = ("tem-to-sem-invert", "sem-to-tem-invert")
+    background.finished.emit(
+        number, GreyLevelTranslators((b"there", b"back"), names, crops, ("No pixel size.",))
+    )
+    qtbot.waitUntil(lambda: "Kept as" in dock.view.status, timeout=5000)
+    assert (tmp_path / "models" / "tem-to-sem-invert.safetensors").read_bytes() == b"there"
+    assert (tmp_path / "models" / "sem-to-tem-invert.safetensors").read_bytes() == b"back"
+    assert dock.view.tiles.count == 6
+    assert "No pixel size" in dock.view.notes
+    assert dock.view.start_button.isEnabled()

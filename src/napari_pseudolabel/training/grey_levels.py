@@ -27,7 +27,7 @@ METHODS: dict[Method, str] = {
     "invert": "inversion",
     "invert-match": "inversion and histogram matching",
 }
-_LEVELS = 257  # between which values are interpolated
+_LEVELS = 1025  # between which values are interpolated; more than 8 bits, because the dark end may be steep
 _MOST_VALUES = 2_000_000  # of a modality; more say nothing more about its histogram
 _CROP_PX = 128
 

@@ -22,7 +22,6 @@ from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.safe_load import sha256
 from napari_pseudolabel.models.sidecar import HEADER_KEY, complete, given_card, unknown_modalities
 from napari_pseudolabel.models.translators.archive import read_contents
-from napari_pseudolabel.models.translators.weights import finite_float32
 
 FAMILY = "grey-levels"
 CURVE = "grey_levels"  # name of the only tensor
@@ -106,8 +105,9 @@ def load(path: str | Path, card: Card | Mapping[str, Any] | None = None) -> Grey
         If the file holds no such curve, or contradicts its card.
     """
     path = Path(path)
-    state = finite_float32(path, read_contents(path).state)
-    return GreyLevelTranslator(read_card(path, state, card), sha256(path), GreyCurve(state[CURVE]))
+    state = read_contents(path).state
+    full = read_card(path, state, card)
+    return GreyLevelTranslator(full, sha256(path), GreyCurve(state[CURVE].float()))
 
 
 def read_card(path: Path, state: Mapping[str, Tensor], card: Card | Mapping[str, Any] | None = None) -> Card:
@@ -115,8 +115,8 @@ def read_card(path: Path, state: Mapping[str, Tensor], card: Card | Mapping[str,
     levels = state.get(CURVE)
     if levels is None or levels.ndim != 1 or len(levels) < 2:
         raise CheckpointError(f"{path.name} holds no curve of two or more grey levels.")
-    if levels.min() < 0 or levels.max() > 1:
-        raise CheckpointError(f"The grey levels in {path.name} are not from 0 to 1.")
+    if not (levels.min() >= 0 and levels.max() <= 1):  # False for NaN too
+        raise CheckpointError(f"The grey levels in {path.name} are not all from 0 to 1.")
     given = given_card(path, card)
     return complete(
         given,
