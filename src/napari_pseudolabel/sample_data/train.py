@@ -44,7 +44,7 @@ from napari_pseudolabel.training.labelled_sources import SourcePlane
 from napari_pseudolabel.training.patches import PatchPool
 from napari_pseudolabel.training.segmenter import SegmenterTraining
 from napari_pseudolabel.training.syndiff import SynDiffTraining
-from napari_pseudolabel.training.synthetic import translated
+from napari_pseudolabel.training.synthetic import SyntheticPlane, translated
 from napari_pseudolabel.training.translator_watch import TranslatorWatch
 from napari_pseudolabel.workspace import write_bytes
 
@@ -118,17 +118,23 @@ def proxy(name: ProxyName, data: Path, out: Path, device: str = "cpu") -> None:
     """Tutorship: make labelled images look like another modality, train on them, and write best.safetensors."""
     recipe = PROXIES[name]
     source, target, settings = recipe.source, recipe.target, recipe.target.settings
-    loaded = load_translator(recipe.translator)
+    translators = [load_translator(ref) for ref in recipe.translators]
     training = _training(
         target.pair.data, target.pair.licence, settings.steps, settings.seed, f"proxy {name}"
     )
-    card = card_of(target).model_copy(update={"parent": loaded.sha256, "training": training})
-    adapter = Adapter(card, loaded, Scale(), PROXY_SAMPLES, settings.seed, device, KnownLimits(), out)
+    card = card_of(target).model_copy(update={"parent": translators[0].sha256, "training": training})
+    sets = [source.training(data), source.validation(data)]
     with shown_progress() as control:
-        train, validation = (
-            translated([SourcePlane(plane) for plane in planes], adapter, control)[0]
-            for planes in (source.training(data), source.validation(data))
-        )
+        looks: tuple[list[SyntheticPlane], list[SyntheticPlane]] = ([], [])
+        for one in translators:
+            adapter = Adapter(card, one, Scale(), PROXY_SAMPLES, settings.seed, device, KnownLimits(), out)
+            # What has only one answer gives it as often as the others give theirs.
+            times = 1 if one.diffusive else PROXY_SAMPLES
+            for made, planes in zip(looks, sets, strict=True):
+                made += times * list(
+                    translated([SourcePlane(plane) for plane in planes], adapter, control)[0]
+                )
+        train, validation = looks
         planes, weights = with_generated(target, [sample for plane in train for sample in plane.train()])
         chosen_on = [first for plane in validation if (first := plane.validate()) is not None]
         run = SegmenterTraining(

@@ -95,13 +95,13 @@ class Proxy:
         As a labelled set of its own, but its images are those of `source` and are yet to be translated.
     source
         Where images and labels come from.
-    translator
-        Shipped checkpoint that makes `source` look like the target.
+    translators
+        Shipped checkpoints that make `source` look like the target; all their images are learned from. The first is the parent.
     """
 
     target: LabelledSet
     source: LabelledSet
-    translator: str
+    translators: tuple[str, ...]
 
 
 def _axon_images(data: Path) -> tuple[list[Plane], list[Plane]]:
@@ -205,7 +205,8 @@ SEM_PROXY = Proxy(
         look=1,
     ),
     source=TEM_AXONS,
-    translator="sample:tem-to-sem",
+    # What only changes grey levels keeps borders of myelin to the pixel, SynDiff knows textures (docs/benchmarks.md).
+    translators=("sample:tem-to-sem", "sample:tem-to-sem-grey-levels"),
 )
 PURPLE_PROXY = Proxy(
     target=dataclasses.replace(
@@ -218,7 +219,7 @@ PURPLE_PROXY = Proxy(
         look=1,
     ),
     source=FLUORESCENCE_NUCLEI,
-    translator="sample:fluorescence-to-purple",
+    translators=("sample:fluorescence-to-purple",),
 )
 PROXIES = {one.target.name: one for one in (SEM_PROXY, PURPLE_PROXY)}
 LABELLED_SETS = {one.name: one for one in (TEM_AXONS, SEM_AXONS, FLUORESCENCE_NUCLEI)}

@@ -22,7 +22,7 @@ from napari_pseudolabel.widgets.common.parts import Fold, combo, fill, text
 from napari_pseudolabel.widgets.train.choice import TranslatorChoice, TranslatorPair
 
 _PROPOSED = TranslatorChoice()
-_NOTHING = "Nothing: a new SynDiff (takes many hours)"
+_NOTHING = "Nothing (takes many hours)"
 _ABOUT = (
     "Learns from unpaired patches of both. The step that keeps most of the structures is kept, not the last."
 )
@@ -89,7 +89,7 @@ class TranslatorPage(QWidget):
         now, grey_levels = self._pair(), self._grey_levels()
         self._pairs = list(pairs)
         chosen = self._pairs.index(now) if now in self._pairs else (0 if self._pairs else -1)
-        curves = [(method, f"Nothing: {words} (takes seconds)") for method, words in METHODS.items()]
+        curves = [(method, f"Grey levels: {method.replace('-', ', ')}") for method in METHODS]
         offered = [*((i, pair.title) for i, pair in enumerate(self._pairs)), *curves, (-1, _NOTHING)]
         fill(self.start, offered, grey_levels or chosen)
         self._show_start()
@@ -133,7 +133,9 @@ class TranslatorPage(QWidget):
             "Image layer whose modality the translator shall know better; proposed is the active one"
         )
         self.source = combo("Images of the other modality: a layer, or a folder")
-        self.start = combo("The two translators, one per direction, that the training begins with")
+        self.start = combo(
+            "The two translators, one per direction, that the training begins with; or translators that only change grey levels"
+        )
         browse = QPushButton("…")
         browse.setFixedWidth(30)
         browse.setToolTip("Browse for a folder of images of the other modality")
