@@ -86,7 +86,7 @@ def ways(bench: Bench, direction: Direction) -> Iterator[Way]:
     """Both translations of a pair, with the segmenters of both sides."""
     one, other = direction.source, direction.target
     cases = other.cases(bench.data)
-    by_group = bound_segmenters(bench, other, cases)
+    by_group = bound_segmenters(bench, other, cases, 0)
     first = source_segmenter(bench, direction, 0)
 
     def folded(case: Case) -> Path:

@@ -7,7 +7,7 @@ translators come from ``train_mito.py`` and are given by --mito-translators). Ro
 three flips, specks left out); those that are trained here learn alike, but for "long", which learns as what is shipped did (1,200
 steps, nuclei with the weights of pixels that their recipe has):
 
-supervised bound     trained on the target's own labels, cross-validated by group in at most four folds, one seed
+supervised bound     trained on the target's own labels, cross-validated by group in at most four folds
 source only          trained on the source, applied to the target as it is
 match                ... to the target, histogram matched to the source
 inversion            ... to the inverted target

@@ -79,8 +79,7 @@ def measure(bench: Bench, direction: Direction, seeds: Sequence[int]) -> None:
     everything = direction.target.cases(bench.data)
     cases = [case for case in everything if case.scored]
     with_seeds = {
-        BOUND: seeds[:1],
-        **dict.fromkeys((*TRIVIAL, ADAPTATION, TUTORSHIP), seeds),
+        **dict.fromkeys((BOUND, *TRIVIAL, ADAPTATION, TUTORSHIP), seeds),
         **dict.fromkeys((*LONG_TRIVIAL, SHIPPED_ADAPTATION, SHIPPED_TUTORSHIP), seeds[:1]),
     }
     looks = _looks(bench, direction)
@@ -97,7 +96,7 @@ def _model(
 ) -> Callable[[Case], Path]:
     """The segmenter that a method uses for an image."""
     if method == BOUND:
-        by_group = bound_segmenters(bench, direction.target, everything)
+        by_group = bound_segmenters(bench, direction.target, everything, seed)
         return lambda case: by_group[case.group]
     if method == PLAIN_TUTORSHIP:
         path = plainly_tutored_segmenter(bench, direction, seed)

@@ -16,6 +16,8 @@ from quality_directions import Direction, found
 from quality_measuring import (
     ADAPTATION,
     BOUND,
+    GREY_ADAPTATION,
+    GREY_TUTORSHIP,
     LONG_TRIVIAL,
     METHODS,
     OURS,
@@ -190,6 +192,8 @@ def write_cards(direction: Direction, results: Results) -> None:
         (direction.tutoring, TUTORSHIP),
         (direction.source.segmenter, SHIPPED_ADAPTATION),
         (direction.proxy, SHIPPED_TUTORSHIP),
+        (direction.grey_levels[0], GREY_ADAPTATION),
+        (direction.grey_levels[1], GREY_TUTORSHIP),
     )
     for ref, method in served:
         path = found(ref)

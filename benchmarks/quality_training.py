@@ -200,14 +200,14 @@ def folds(groups: Sequence[str]) -> Iterator[tuple[set[str], set[str], set[str]]
         yield set(rest) - choosing, choosing, measured
 
 
-def bound_segmenters(bench: Bench, side: Side, cases: Sequence[Case]) -> dict[str, Path]:
+def bound_segmenters(bench: Bench, side: Side, cases: Sequence[Case], seed: int) -> dict[str, Path]:
     """For every group a segmenter that learned from the labels of this modality itself, but of other groups."""
     paths: dict[str, Path] = {}
     for k, (training, choosing, measured) in enumerate(folds([case.group for case in cases])):
         train, validation = (
             [case.plane for case in cases if case.group in groups] for groups in (training, choosing)
         )
-        paths |= dict.fromkeys(measured, segmenter(bench, side, f"fold{k}", 0, train, validation))
+        paths |= dict.fromkeys(measured, segmenter(bench, side, f"fold{k}", seed, train, validation))
     return paths
 
 
