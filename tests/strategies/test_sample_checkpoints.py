@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.imaging import Placement, from_array
+from napari_pseudolabel.imaging import Placement, from_array, intensity_range, normalise
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.metrics import evaluate
 from napari_pseudolabel.models import load_translator, named_checkpoints
 from napari_pseudolabel.models.loaded import LoadedModels
+from napari_pseudolabel.models.registry import sample_folder
+from napari_pseudolabel.models.translators.grey_levels import CURVE
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.sample_data.fields import axon_field
 from napari_pseudolabel.sample_data.looks import render_sem
@@ -18,6 +21,7 @@ from napari_pseudolabel.sample_data.samples import PURPLE_LIKE, SEM_LIKE
 from napari_pseudolabel.strategies import LabelJob, LabelSettings, SegmentJob
 from napari_pseudolabel.tiling import TileSettings, make_grid
 from napari_pseudolabel.tiling.seams import seam_ratio
+from napari_pseudolabel.training.grey_levels import apply
 
 SHAPE = (384, 512)  # whole tiles, so that an overlap of nothing leaves real seams
 CLASSES = {"myelin": 1, "axon": 2}
@@ -70,6 +74,24 @@ def test_adaptation_labels_the_sample_and_source_only_does_not(field: tuple[np.n
         np.mean(list(evaluate(plain.labels[0], truth, CLASSES).dice.values()))
         < np.mean(list(dice.values())) - 0.3
     )
+
+
+def test_grey_levels_label_the_sample_too(field: tuple[np.ndarray, np.ndarray]) -> None:
+    image, truth = field
+    source = from_array(image, "YX")
+    settings = LabelSettings(scale=Scale(factor=1.0), tiles=TileSettings(device="cpu"))
+    job = LabelJob(source, "sample:sem-to-tem-grey-levels", "sample:tem-axons", settings=settings)
+    result = job.run(Control(), LoadedModels())
+    assert result.labels is not None
+    dice = evaluate(result.labels[0], truth, CLASSES).dice
+    assert min(dice.values()) > 0.8, dice
+    assert result.translation is not None
+    plane = normalise(image.astype(np.float32), intensity_range(source))
+    np.testing.assert_allclose(result.translation[0], apply(_curve("sem-to-tem"), plane), atol=1e-5)
+
+
+def _curve(name: str) -> np.ndarray:
+    return load_file(sample_folder() / f"{name}-grey-levels.safetensors")[CURVE]
 
 
 def test_nuclei_of_the_purple_sample_are_labelled_and_proxies_know_their_modality() -> None:

@@ -13,14 +13,17 @@ import translator_case as case
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load
+from tutor_case import labelled_folders, tutor_job
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, InputError
+from napari_pseudolabel.imaging import intensity_range, normalise, read
 from napari_pseudolabel.imaging.scale import Scale
-from napari_pseudolabel.models import load_translator
+from napari_pseudolabel.models import load_segmenter, load_translator
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.translators.grey_levels import CURVE
+from napari_pseudolabel.training import tutoring
 from napari_pseudolabel.training.grey_levels import GreyLevelsJob, apply, fit, looking_like
 from napari_pseudolabel.training.tune_translator import ModalityImages
 
@@ -84,6 +87,31 @@ def test_a_job_makes_both_directions(tmp_path):
     real, translated, again = made.crops[0]
     np.testing.assert_array_equal(translated, apply(load(made.checkpoints[0])[CURVE], real))
     np.testing.assert_allclose(again.mean(), real.mean(), atol=0.03)
+
+
+def test_a_proxy_learns_from_images_that_only_changed_their_grey_levels(tmp_path, monkeypatch, one_thread):
+    seen, real = [], tutoring.SegmenterTraining
+
+    def recorded(train, validation, *arguments, **options):
+        seen.append(train)
+        return real(train, validation, *arguments, **options)
+
+    monkeypatch.setattr(tutoring, "SegmenterTraining", recorded)
+    made = run(GreyLevelsJob(case.layer("SEM", False), case.layer("TEM", True), "invert"))
+    path = tmp_path / f"{made.names[0]}.safetensors"
+    path.write_bytes(made.checkpoints[0])
+    source = labelled_folders(tmp_path / "set")
+    (proxy,) = run(tutor_job(tmp_path / "run", path, source, samples=2)).proxies
+    # Two samples were asked for, but there is only one answer.
+    assert sorted(plane.name for plane in seen[0]) == sorted({plane.name for plane in seen[0]})
+    for plane in seen[0]:
+        image = read(source.images / plane.name.removeprefix("synthetic "))
+        np.testing.assert_allclose(
+            plane.image, 1 - normalise(image.plane((), None), intensity_range(image)), atol=1e-6
+        )
+    card = load_segmenter(proxy.path).card
+    assert card.source == load_translator(path).card.target
+    assert "SEM to TEM, invert" in card.training.data[0]
 
 
 def test_object_sizes_of_both_go_before_pixel_sizes():
