@@ -149,9 +149,12 @@ def _score(
 ) -> None:
     translator = _translator(direction, method)
     loaded: dict[Path, Segmenter] = {}
+    # What changed the labels since, where it does; so that nothing else is measured again.
+    since = " holes filled" if scheme_for(direction.target.recipe.classes).touching else ""
     for case in cases:
         model = model_of(case)
-        key = f"{digest(model)} {digest(translator) if translator else ''} {INFERENCE.flips} {INFERENCE.smallest_object}"
+        made_by = f"{digest(model)} {digest(translator) if translator else ''}"
+        key = f"{made_by} {INFERENCE.flips} {INFERENCE.smallest_object}{since}"
         path = _folder(bench, direction.name) / _slug(method) / str(seed) / f"{case.plane.name}.json"
         if path.exists() and json.loads(path.read_text())["key"] == key:
             continue

@@ -1,4 +1,4 @@
-"""Islands that are too small to be objects."""
+"""Islands that are too small to be objects, and holes in objects that have none."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import ndimage as ndi
 
 from napari_pseudolabel.labels.object_size import least_area
-from napari_pseudolabel.labels.specks import specks
+from napari_pseudolabel.labels.specks import holes, specks
 
 PLANES = hnp.arrays(
     np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12), elements=st.integers(0, 2)
@@ -57,3 +57,40 @@ def test_what_is_left_has_no_specks_and_the_rest_is_untouched(labels, least):
 def test_the_least_area_is_a_share_of_a_disc():
     assert least_area(0.05, 20) == pytest.approx(0.05 * np.pi * 100)
     assert least_area(0.05, None) == 0
+
+
+def test_small_holes_in_solid_objects_are_found():
+    labels = np.full((20, 20), 0, np.uint8)
+    labels[2:18, 2:18] = 1
+    labels[4:6, 4:6] = 0  # a hole of 4 pixels
+    labels[9:14, 9:14] = 0  # one of 25
+    found = holes(labels, 10, (1,))
+    assert found.sum() == 4
+    assert (found[4:6, 4:6] == 1).all()
+    assert not holes(labels, 4, (1,)).any()
+    assert not holes(labels, 10, (2,)).any()
+    assert not holes(labels, 10, ()).any()
+
+
+def test_a_gap_between_two_classes_and_one_that_is_open_are_no_holes():
+    labels = np.full((9, 9), 1, np.uint8)
+    labels[4, 4] = labels[0, 2] = 0
+    labels[5, 5] = 2
+    assert not holes(labels, 10, (1, 2)).any()
+
+
+@given(PLANES, st.floats(0, 30))
+def test_only_background_is_filled_and_no_small_hole_is_left(labels, least):
+    filling = holes(labels, least, (1,))
+    assert filling.dtype == labels.dtype
+    assert not (labels[filling != 0]).any()
+    assert set(np.unique(filling)) <= {0, 1}
+    full = labels + filling
+    assert not holes(full, least, (1,)).any()
+    background, count = ndi.label(labels == 0)
+    for number in range(1, count + 1):
+        hole = background == number
+        around = ndi.binary_dilation(hole, np.ones((3, 3))) & ~hole
+        inside = not (hole[0].any() or hole[-1].any() or hole[:, 0].any() or hole[:, -1].any())
+        solid = inside and set(labels[around]) - {0} == {1} and least > 1 and hole.sum() < least
+        assert (filling[hole] == solid).all()

@@ -70,7 +70,8 @@ SmallestObject = Annotated[
     typer.Option(
         min=0,
         max=1,
-        help="Islands of labels with less area than this share of a typical object of the segmenter are left out.",
+        help="Islands of labels with less area than this share of a typical object of the segmenter are left out, and "
+        "such holes in nuclei and cells are filled.",
     ),
 ]
 SecondOpinions = Annotated[

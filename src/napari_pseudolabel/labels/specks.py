@@ -1,6 +1,8 @@
-"""Islands of labels that are too small to be objects."""
+"""Islands of labels that are too small to be objects, and holes in objects that have none."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,3 +38,43 @@ def specks(labels: NDArray[np.integer], least_px: float) -> NDArray[np.bool_]:
         small[edge] = False
     found: NDArray[np.bool_] = small[islands]
     return found
+
+
+def holes(labels: NDArray[np.integer], least_px: float, solid: Collection[int]) -> NDArray[np.integer]:
+    """Find the holes that have less area than `least_px` and lie in one class that has none.
+
+    A hole is background that is connected over edges, and of which every neighbour, over edges or corners, has the same class.
+    It may lie between several objects of that class; those of people never enclose one (docs/benchmarks.md).
+
+    Parameters
+    ----------
+    labels
+        (H, W) class values, 0 is background.
+    least_px
+        Area in pixels; nothing is a hole at 1 or below.
+    solid
+        Class values of objects without holes.
+
+    Returns
+    -------
+    NDArray
+        (H, W) of the type of `labels`: in holes the class around them, elsewhere 0.
+    """
+    filling = np.zeros_like(labels)
+    if least_px <= 1 or not np.isin(labels, list(solid)).any():
+        return filling
+    islands, count = ndi.label(labels == 0)
+    small = np.bincount(islands.ravel(), minlength=count + 1) < least_px
+    for edge in (islands[0], islands[-1], islands[:, 0], islands[:, -1]):
+        small[edge] = False
+    for number, box in enumerate(ndi.find_objects(islands), start=1):
+        if not small[number]:
+            continue
+        # One pixel more on every side: the island touches no edge.
+        window = tuple(slice(one.start - 1, one.stop + 1) for one in box)
+        hole = islands[window] == number
+        around = np.unique(labels[window][ndi.binary_dilation(hole, SQUARE) & ~hole])
+        classes = around[around != 0]
+        if len(classes) == 1 and int(classes[0]) in solid:
+            filling[window][hole] = classes[0]
+    return filling

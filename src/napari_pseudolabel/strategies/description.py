@@ -42,8 +42,8 @@ class LabelSettings:
         How often each translation is segmented again in a mirror, which costs no other translation:
         1 left and right, 2 also up and down, 3 also both.
     smallest_object
-        Islands of labels with less area than this share of a typical object of the segmenter are left out, 0 to 1; 0
-        keeps all. Nothing is left out where the card does not tell the size of the objects.
+        Islands of labels with less area than this share of a typical object of the segmenter are left out, 0 to 1, and
+        such holes in nuclei and cells are filled; 0 keeps all. So does a card that does not tell the size of the objects.
     """
 
     samples: int = 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import IntensityRange, resample_to
 from napari_pseudolabel.labels.confidence import agreement, background, class_confidence
-from napari_pseudolabel.labels.specks import specks
+from napari_pseudolabel.labels.objects import scheme_for
+from napari_pseudolabel.labels.specks import holes, specks
 from napari_pseudolabel.models.segmenters.base import Segmenter
 from napari_pseudolabel.strategies.description import LabelSettings
 
@@ -93,7 +94,7 @@ def segment_looks(
     onto
         Brings probabilities (C, h, w) that cover what the looks cover onto the pixels that are wanted.
     least_px
-        Smaller islands of labels, in those pixels, become background.
+        Smaller islands of labels, in those pixels, become background, and smaller holes in nuclei and cells are filled.
 
     Notes
     -----
@@ -101,28 +102,41 @@ def segment_looks(
     what the confidence needs.
     """
     first = judges[0].segmenter
+    solid = scheme_for(first.classes).touching  # nuclei and cells; gaps between fibres are no holes
     total = None
     candidates, names = [], []
     for judge in judges:
         order = _channels(first, judge.segmenter)
         for name, probabilities in members(judge, settings, onto=onto, control=control):
             labels = judge.segmenter.labels(probabilities)
-            candidates.append(np.where(specks(labels, least_px), np.uint8(0), labels))
+            candidates.append(_tidy(labels, least_px, solid)[0])
             names.append(name)
             ordered = probabilities[order]
             total = ordered if total is None else total + ordered
     assert total is not None
     mean = total / np.float32(len(candidates))
     labels = first.labels(mean)
-    left_out = specks(labels, least_px)
+    tidy, left_out, filled = _tidy(labels, least_px, solid)
+    nothing = background(mean, first.classes)
+    sure = class_confidence(mean, first.classes)
     return Segmentation(
-        np.where(left_out, np.uint8(0), labels),
-        np.where(left_out, background(mean, first.classes), class_confidence(mean, first.classes)),
+        tidy,
+        np.where(left_out, nothing, np.where(filled, 1 - nothing, sure)),
         agreement(candidates),
         np.stack(candidates),
         tuple(names),
         float(left_out.sum() / max(np.count_nonzero(labels), 1)),
     )
+
+
+def _tidy(
+    labels: NDArray[np.uint8], least_px: float, solid: Collection[int]
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Labels without specks and without holes where there are none, and which pixels were the one and the other."""
+    left_out = specks(labels, least_px)
+    kept = np.where(left_out, np.uint8(0), labels)
+    filling = holes(kept, least_px, solid)
+    return kept + filling, left_out, filling != 0
 
 
 def members(

@@ -59,8 +59,8 @@ class Advanced(QWidget):
             0,
             100,
             round(100 * SMALLEST_OBJECT),
-            "Islands of labels with less area than this share of a typical object are left out. Needs a segmenter "
-            "that knows the size of its objects.",
+            "Islands of labels with less area than this share of a typical object are left out, and such holes in "
+            "nuclei and cells are filled. Needs a segmenter that knows the size of its objects.",
             "keep all",
         )
         self.smallest.setSuffix(" %")
