@@ -3,7 +3,7 @@
     python docs/make_model_pages.py [--runs DIR] [--quality FILE] [--audit FILE] [--output DIR]
 
 DIR holds the folders in which the checkpoints were trained (``train.py``'s OUT): those that hold NAME.safetensors, or are called
-NAME. Without them there are no curves. All pictures are of generated images. What a person knows of failures is in
+NAME. Curves whose folder is gone stay as they were drawn. All pictures are of generated images. What a person knows of failures is in
 docs/models_notes.md, one heading per checkpoint.
 """
 
@@ -129,11 +129,10 @@ def _grid(modality: Modality | None) -> str:
 def _curves(one: NamedCheckpoint, runs: Path | None, images: Path) -> list[Shown]:
     name = one.name.partition(":")[2]
     folder = folder_of(runs, name) if runs is not None else None
-    if folder is None:
-        return []
     path = images / f"model-{name}-curves.svg"
-    write_curves(folder, path)
-    return [Shown(path, "The training.")]
+    if folder is not None:
+        write_curves(folder, path)
+    return [Shown(path, "The training.")] if path.exists() else []
 
 
 def _megabytes(path: Path) -> str:
