@@ -101,7 +101,9 @@ def test_a_proxy_learns_from_images_that_only_changed_their_grey_levels(tmp_path
     path = tmp_path / f"{made.names[0]}.safetensors"
     path.write_bytes(made.checkpoints[0])
     source = labelled_folders(tmp_path / "set")
-    (proxy,) = run(tutor_job(tmp_path / "run", path, source, samples=2)).proxies
+    tutored = run(tutor_job(tmp_path / "run", path, source, samples=2))
+    (proxy,) = tutored.proxies
+    assert not any("same answer" in note for note in tutored.notes)
     # Two samples were asked for, but there is only one answer.
     assert sorted(plane.name for plane in seen[0]) == sorted({plane.name for plane in seen[0]})
     for plane in seen[0]:

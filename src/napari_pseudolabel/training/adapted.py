@@ -143,7 +143,8 @@ class Adapter:
         made = translate(
             self.translator,
             image,
-            samples=self.samples,
+            # Several are the default here, so nobody need hear that others have only one answer.
+            samples=self.samples if self.translator.diffusive else 1,
             seed=self.seed,
             origin=origin,
             settings=TileSettings(device=self.device),
