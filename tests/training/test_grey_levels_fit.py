@@ -82,6 +82,7 @@ def test_a_job_makes_both_directions(tmp_path):
     assert there.target == Modality(name="TEM", pixel_size_um=0.2)
     assert back.target == Modality(name="SEM", pixel_size_um=0.1)
     assert there.licence == "CC0-1.0"
+    assert there.training.command == "fitted in the viewer"
     assert there.training.data == ("2 planes of an open SEM layer", "2 planes of an open TEM layer")
     assert made.crops.shape == (2, 3, 60, 60)
     real, translated, again = made.crops[0]

@@ -150,10 +150,12 @@ class GreyLevelsJob:
             stage.advance()
         ways = ((0, 1), (1, 0))
         curves = [fit(planes[a], planes[b], self.method) for a, b in ways]
+        in_shell = all(side.folder is not None for side in sides)
+        command = f"pseudolabel train grey-levels SOURCE_DIR TARGET_DIR OUT_DIR --method {self.method}"
         training = Training(
             data=tuple(side.described() for side in sides),
             date=datetime.now(UTC).date().isoformat(),
-            command=f"pseudolabel train grey-levels SOURCE_DIR TARGET_DIR OUT_DIR --method {self.method}",
+            command=command if in_shell else "fitted in the viewer",
         )
         files = [
             as_file(
