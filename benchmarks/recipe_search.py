@@ -2,8 +2,8 @@
 
     python benchmarks/recipe_search.py [--data DIR] [--runs DIR] [--steps 300] [--only NAME]... [--collect] [--markdown]
 
-Every variant trains SynDiff in both directions with the recipe of ``sample_data/recipes/pairs.py`` but for what its row says; a step sees as
-many pixels in all rows, and weights are averaged with a decay of .99. Then the SEM image and the TEM images of animals that no training
+Every variant trains SynDiff in both directions with the recipe of ``sample_data/recipes/pairs.py`` but for what its row says; a step sees
+as many pixels in all rows, and weights are averaged with a decay of .99. Then the SEM image and the TEM images of animals that no training
 saw are translated and labelled by the shipped segmenter of the other modality: Dice on the original pixels, mean over animals. No label
 of these animals is used in the training. *Contrast*: correlation of the grey levels before and after (-1: inverted, as it must be).
 
