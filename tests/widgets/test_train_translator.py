@@ -103,6 +103,18 @@ def test_from_nothing_the_modalities_must_be_named(dock):
     assert dock.view.hint == ""
 
 
+def test_the_name_follows_the_image_until_a_person_gives_one(dock, viewer):
+    page = dock.view.translator
+    assert page.target_name.text() == "SEM"
+    viewer.add_image(np.zeros((20, 20)), name="tem", metadata={"modality": "TEM"})
+    assert page.target_name.text() == "TEM"
+    viewer.add_image(np.zeros((20, 20)), name="what")
+    assert page.target_name.text() == ""
+    page.target_name.setText("CARS")
+    viewer.layers.selection.active = viewer.layers["tem"]
+    assert page.target_name.text() == "CARS"
+
+
 def test_a_folder_and_the_open_layer_go_into_the_job(dock, viewer, background, qtbot, tmp_path):
     page = dock.view.translator
     page.set_folder(str(tmp_path / "tem"))

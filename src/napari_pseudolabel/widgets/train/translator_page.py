@@ -42,6 +42,7 @@ class TranslatorPage(QWidget):
         super().__init__()
         self._pairs: list[TranslatorPair] = []
         self._folder = ""
+        self._proposed_name = ""
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -102,9 +103,10 @@ class TranslatorPage(QWidget):
         self._show_start()
 
     def propose_target_name(self, name: str) -> None:
-        """Name the modality of the image, unless the person did."""
-        if name and not self.target_name.text():
+        """Name the modality of the image, unless the person did; empty if it is not known."""
+        if self.target_name.text() in ("", self._proposed_name):
             self.target_name.setText(name)
+            self._proposed_name = name
 
     def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
         """Offer devices as (name, text) pairs."""
