@@ -30,7 +30,7 @@ from napari_pseudolabel.models import load_segmenter, load_translator, resolve
 from napari_pseudolabel.models.cards import Training
 from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.translate import translate
-from napari_pseudolabel.sample_data.recipes.generated import Field
+from napari_pseudolabel.sample_data.recipes.generated import Field, mixed
 from napari_pseudolabel.sample_data.recipes.pairs import AXONS
 from napari_pseudolabel.sample_data.train import SHARE
 from napari_pseudolabel.tiling import TileSettings
@@ -117,7 +117,9 @@ def train(variant: Variant, fields: Sequence[Field], data: Path, folder: Path, s
     settings = settings_of(variant, steps)
     images = [[resample(plane, variant.scale) for plane in part] for part in AXONS.images(data)]
     looks = [[resample(look, variant.scale) for look in field.looks] for field in fields]
-    pools = tuple(_pool(images[k], [one[k] for one in looks], variant.zoom) for k in (0, 1))
+    pools = tuple(
+        replace(mixed(images[k], [one[k] for one in looks], SHARE), zoom=variant.zoom) for k in (0, 1)
+    )
     pairs = (
         PatchPool([np.stack(one) for one in looks], n_images=2, zoom=variant.zoom) if variant.pairs else None
     )
@@ -164,12 +166,6 @@ def _translated(variant: Variant, translator: Translator, case: Case) -> np.ndar
     image = case.plane.image
     made = translate(translator, resample(image, variant.scale), settings=TileSettings(device="cpu"))
     return resample_to(made.mean, (image.shape[0], image.shape[1]))
-
-
-def _pool(real: Sequence[np.ndarray], made: Sequence[np.ndarray], zoom: tuple[float, float]) -> PatchPool:
-    area = sum(plane.size for plane in real)
-    weights = [plane.size / area * (1 - SHARE) for plane in real] + [SHARE / len(made)] * len(made)
-    return PatchPool([plane[None] for plane in [*real, *made]], weights=weights, zoom=zoom)
 
 
 if __name__ == "__main__":
