@@ -13,7 +13,7 @@ from dask_cluster import cluster
 from engine_jobs import Dies, Says, Shipped, Trap, Waits, Watched
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.engine import Connection, Engine
+from napari_pseudolabel.engine import Connection, Engine, lane
 from napari_pseudolabel.errors import Cancelled, InputError, WorkerError
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.strategies import LabelJob, join
@@ -209,3 +209,20 @@ def test_connections_are_checked_before_they_are_used(tmp_path):
         Connection("tls://127.0.0.1:1", tls_ca_file=tmp_path)
     with pytest.raises(InputError, match=r"no file .*missing\.pem"):
         Connection("tls://127.0.0.1:1", *[tmp_path / "missing.pem"] * 3)
+
+
+def test_a_client_that_could_not_connect_is_closed_at_once(monkeypatch):
+    """Its finaliser, run by a collection while the next client was made, blocked that one for ever."""
+    closed, real = [], lane._close
+
+    def recorded(client):
+        real(client)
+        closed.append(client)
+
+    monkeypatch.setattr(lane, "_close", recorded)
+    monkeypatch.setattr(lane, "_CONNECT_S", 0.5)
+    engine = Engine(Connection("tcp://127.0.0.1:1"))
+    with pytest.raises(WorkerError):
+        engine.submit(Says((1,))).result()
+    assert [one.status for one in closed] == ["closed"]
+    assert engine.shutdown(30)

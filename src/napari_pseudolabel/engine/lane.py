@@ -202,7 +202,10 @@ class Lane:
         client = None
         try:
             security = Security(require_encryption=address.startswith("tls"), **pems)
-            client = Client(address, security=security, set_as_default=False, timeout=_CONNECT_S)
+            # In two steps, so that a client that cannot connect is closed below. Left to the garbage collector, its
+            # finaliser may come while the next client is made in the same thread, and then waits for a lock that this one holds.
+            client = Client.__new__(Client)
+            client.__init__(address, security=security, set_as_default=False, timeout=_CONNECT_S)
             client.register_plugin(Keeper())
             self._connected(client)
         # Dask has many ways to say that addresses and certificates do not fit.
