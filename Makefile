@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup demo test bench gpu docs clean
+.PHONY: setup demo test soak bench gpu docs clean
 
 setup: $(STAMP)
 
@@ -20,6 +20,9 @@ test: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest $(ARGS)
+
+soak: setup
+	$(BIN)/python -m pytest -m soak --timeout 3600 -o faulthandler_timeout=3900 --figures docs/reliability.md $(ARGS)
 
 bench: setup
 	$(BIN)/python benchmarks/quality.py

@@ -13,68 +13,20 @@ from hypothesis import strategies as st
 from napari.components import ViewerModel
 from napari.plugins import _initialize_plugins
 from napari.utils.colormaps import Colormap, DirectLabelColormap
+from recording_case import Recording, back
 from recording_edits import Edits, everything, same
 from viewer_results import CLASSES
 
 from napari_pseudolabel.viewer import Candidates, Corrections, find, push, record_of, show_preview
 from napari_pseudolabel.viewer.colours import class_features, label_colormap
 from napari_pseudolabel.viewer.effort import EffortLog
-from napari_pseudolabel.viewer.recording import Journal, Recorder, fingerprint, restore
+from napari_pseudolabel.viewer.recording import fingerprint
 from napari_pseudolabel.workspace.sessions import Batch, Sessions
-
-
-@pytest.fixture
-def sessions(tmp_path) -> Sessions:
-    return Sessions(tmp_path / "sessions")
-
-
-class Recording:
-    """A viewer that is written into a session whenever `save` is called."""
-
-    def __init__(self, viewer: ViewerModel, sessions: Sessions, id: str | None = None) -> None:
-        self.viewer, self.sessions = viewer, sessions
-        if id is None:
-            self.file = sessions.create()
-            self.recorder, self.journal = Recorder(viewer), Journal(self.file)
-        else:
-            self.file = sessions.open(id)
-            self.journal = Journal(self.file)
-            while self.journal.learn():
-                pass
-            self.restored = restore(viewer, self.file)
-            self.recorder = Recorder(viewer, self.restored.ids)
-
-    def save(self) -> int:
-        written = 0
-        batch = self.recorder.gather(1.0, force=True)
-        if batch is not None:
-            written = self.journal.write(batch)
-            self.recorder.written()
-        return written
-
-    def sweep(self) -> None:
-        for look in self.recorder.looks(all_layers=True):
-            while not look.finished:
-                self.recorder.found(look.id, self.journal.look(look, 1.0))
-
-    def close(self) -> str:
-        self.recorder.close()
-        self.file.close()
-        return self.file.id
 
 
 @pytest.fixture
 def recording(viewer, sessions):
     return lambda: Recording(viewer, sessions)
-
-
-def back(sessions, id):
-    """The session in an empty viewer."""
-    viewer = ViewerModel()
-    content = sessions.read(id)
-    restored = restore(viewer, content)
-    content.close()
-    return viewer, restored
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
@@ -387,23 +339,6 @@ def test_what_was_not_written_is_written_later(viewer, sessions, monkeypatch):
     found, _ = back(sessions, recording.close())
     same(everything(found.layers["renamed"]), everything(layer))
     assert len(EffortLog.of(found.layers[0]).edits()) == 1
-
-
-def test_large_labels_are_copied_in_parts_that_fit_together(viewer, sessions):
-    """What is painted while a large batch is gathered is in it completely, or not at all."""
-    layer = viewer.add_labels(np.ones((2000, 2000), np.uint8))
-    Corrections.of(layer)
-    recording = Recording(viewer, sessions)
-    parts, batch = 0, None
-    while batch is None:
-        batch = recording.recorder.gather(0.0005)
-        if batch is None:
-            parts += 1
-            layer.data_setitem(tuple(np.arange(0, 2000, 10) for _ in range(2)), parts % 200)
-    assert parts > 3
-    recording.journal.write(batch)
-    found, _ = back(sessions, recording.close())
-    same(everything(found.layers[0]), everything(layer))
 
 
 def test_a_thousand_strokes_stay_small(viewer, sessions):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import sqlite3
 from contextlib import closing
@@ -9,6 +10,7 @@ from contextlib import closing
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtCore import QTimer
 
 from napari_pseudolabel.viewer import Corrections
 from napari_pseudolabel.viewer.recording import layer_data, restore
@@ -98,6 +100,23 @@ def test_everything_is_saved_while_the_person_works(painted, start, qtbot):
     assert autosave.path.stem in autosave.sentence
     layer.undo()
     assert layer.data[100, 100] == 0
+    qtbot.waitUntil(on_disk(autosave, layer), timeout=PATIENCE_MS)
+
+
+def test_whoever_never_stops_painting_is_saved(viewer, start, qtbot):
+    layer = viewer.add_labels(np.ones((3000, 3000), np.uint8), name="mine")
+    Corrections.of(layer)
+    autosave = start(viewer)
+    states = []
+    autosave.state_changed.connect(lambda state, _: states.append(state))
+    strokes = itertools.count(2)
+    steps = np.arange(0, 3000, 10)
+    painting = QTimer()
+    painting.timeout.connect(lambda: layer.data_setitem((steps, steps), next(strokes) % 200))
+    painting.start(0)
+    qtbot.waitUntil(lambda: "saved" in states[1:], timeout=PATIENCE_MS)
+    assert next(strokes) > 10
+    painting.stop()
     qtbot.waitUntil(on_disk(autosave, layer), timeout=PATIENCE_MS)
 
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from napari.layers import Labels
     from napari.utils.events import Event
 
+Pending = tuple[str, Place]
+"""What waits to be copied: "labels" (with what was predicted and corrected) or "candidates", and the tile."""
+
 # Comparing so many pixels takes about a millisecond.
 _AT_ONCE_PX = 2**22
 
@@ -37,8 +40,7 @@ class LabelsWatch(Watch):
     def __init__(self, layer: Labels, id: str, *, stored: bool = False) -> None:
         super().__init__(layer, "labels", id)
         self._stale: set[tuple[Index, int]] = set()
-        self._labels: dict[Place, None] = {}
-        self._candidates: dict[Place, None] = {}
+        self._waiting: dict[Pending, None] = {}
         # Tiles of a new session hold the fill until something else was copied; None where that is not known.
         self._written: set[tuple[str, Place]] | None = None if stored else set()
         self._history = History(layer)
@@ -54,15 +56,19 @@ class LabelsWatch(Watch):
             self._followed.append((emitter, callback))
         self._find_companions()
         if stored:
-            self._labels.clear()
-            self._candidates.clear()
+            self._waiting.clear()
         else:
             self.mark_all()
 
     @property
     def dirty(self) -> bool:
         """Whether tiles are waiting to be copied."""
-        return bool(self._labels or self._candidates)
+        return bool(self._waiting)
+
+    @property
+    def waiting(self) -> tuple[Pending, ...]:
+        """The tiles that wait to be copied, those that have waited longest first."""
+        return tuple(self._waiting)
 
     def close(self) -> None:
         super().close()
@@ -78,13 +84,13 @@ class LabelsWatch(Watch):
             self._changed = True
         self._mark(all_places(self._shape))
         if self._known_candidates is not None:
-            self._candidates.update(dict.fromkeys(all_places(self._shape)))
+            self._mark_candidates(all_places(self._shape))
 
     def mark(self, key: TileKey) -> None:
         """A tile is to be copied again."""
         place = (key.plane, key.row, key.column)
         if key.array.startswith("candidate"):
-            self._candidates[place] = None
+            self._mark_candidates((place,))
         else:
             self._mark((place,))
 
@@ -108,17 +114,15 @@ class LabelsWatch(Watch):
             self._corrections.sync()
             self.looked_over = True
 
-    def copy_next(self) -> list[Tile]:
-        """Copy one of the tiles that changed, with everything that belongs to it."""
-        if self._labels:
-            place = next(iter(self._labels))
-            tiles = self._copy_labels(place)
-            # Looking at it may have marked it again.
-            self._labels.pop(place, None)
-            return tiles
-        place = next(iter(self._candidates))
-        del self._candidates[place]
-        return self._copy_candidates(place)
+    def copy(self, pending: Pending) -> list[Tile]:
+        """Copy a tile, with everything that belongs to it; nothing if it does not wait any more."""
+        if pending not in self._waiting:
+            return []
+        part, place = pending
+        tiles = self._copy_labels(place) if part == "labels" else self._copy_candidates(place)
+        # Only now: looking at it may have marked it again.
+        self._waiting.pop(pending, None)
+        return tiles
 
     def arrays(self) -> tuple[ArrayState, ...]:
         dtype = str(self._dtype)
@@ -142,8 +146,11 @@ class LabelsWatch(Watch):
 
     def _mark(self, places: Iterable[Place]) -> None:
         for place in places:
-            self._labels[place] = None
+            self._waiting["labels", place] = None
             self._stale.add(place[:2])
+
+    def _mark_candidates(self, places: Iterable[Place]) -> None:
+        self._waiting.update(dict.fromkeys(("candidates", place) for place in places))
 
     def _find_companions(self) -> None:
         """Corrections and candidates come into the metadata when the first prediction does."""
@@ -160,7 +167,7 @@ class LabelsWatch(Watch):
             self._known_candidates = candidates
             candidates.listeners.append(self._on_candidates)
             self._changed = True
-            self._candidates.update(dict.fromkeys(all_places(self._shape)))
+            self._mark_candidates(all_places(self._shape))
 
     def _copy_labels(self, place: Place) -> list[Tile]:
         window = window_of(place, self._shape)
@@ -231,8 +238,7 @@ class LabelsWatch(Watch):
             self.looked_over = False
             return
         self._shape, self._dtype = self._form()
-        self._labels.clear()
-        self._candidates.clear()
+        self._waiting.clear()
         self._corrections = self._known_candidates = None
         self._history = History(self.layer)
         self.mark_all(anew=True)
@@ -242,7 +248,7 @@ class LabelsWatch(Watch):
 
     def _on_candidates(self, index: Index, window: Window) -> None:
         self._changed = True  # perhaps there is a new name
-        self._candidates.update(dict.fromkeys(_places(index, window)))
+        self._mark_candidates(_places(index, window))
 
 
 def _places(index: Index, window: Window) -> Iterator[Place]:

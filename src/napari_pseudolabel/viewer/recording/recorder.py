@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
@@ -14,6 +13,7 @@ from napari_pseudolabel.viewer.images import unwrapped
 from napari_pseudolabel.viewer.recording.attributes import kind_of
 from napari_pseudolabel.viewer.recording.journal import Look
 from napari_pseudolabel.viewer.recording.labels_watch import LabelsWatch
+from napari_pseudolabel.viewer.recording.passes import Passes
 from napari_pseudolabel.viewer.recording.plain import REMOVED, SESSION_KEY
 from napari_pseudolabel.viewer.recording.tiles import Place
 from napari_pseudolabel.viewer.recording.views import view_of
@@ -36,7 +36,8 @@ class Recorder:
     """Watches all layers of a viewer, those left out that only show something for a while.
 
     While a person works it only notes which tiles changed. `gather` copies them a few at a time; what
-    changes again before it is done is copied again, so that a batch holds the layers as they were at one moment.
+    changes again before it is done is copied again, so that a batch holds the layers as they were at one moment;
+    it is complete after `passes.most_rounds` calls, whatever is painted meanwhile.
 
     Parameters
     ----------
@@ -60,6 +61,7 @@ class Recorder:
         self._positions: dict[str, int] = {}
         self._states: dict[str, LayerState] = {}
         self._copied: dict[TileKey, Tile] = {}
+        self._passes = Passes()
         self._edits: list[Edit] = []
         self._view: ViewState | None = None
         self._title: Summary | None = None
@@ -102,14 +104,11 @@ class Recorder:
         Batch or None
             None if nothing changed, or if there is more to copy: see `dirty`.
         """
-        until = time.perf_counter() + budget_s
         self._let_go()
         watches = self._labels()
         for watch in watches:
             watch.settle()
-        for watch in watches:
-            while watch.dirty and (force or time.perf_counter() < until):
-                self._copied |= {tile.key: tile for tile in watch.copy_next()}
+        self._copied |= {tile.key: tile for tile in self._passes.copy(watches, budget_s, force=force)}
         full = sum(tile.values.nbytes for tile in self._copied.values()) > _MOST_BYTES
         if not full and any(watch.dirty for watch in watches):
             return None
@@ -151,6 +150,7 @@ class Recorder:
         self._states.clear()
         self._view = self._title = None
         self._copied.clear()
+        self._passes.start_anew()
         self._removed.clear()
         self._edits = []
         for watch in (*self._watches.values(), *self._leaving.values()):

@@ -25,11 +25,9 @@ State = Literal["saved", "saving", "problem"]
 TICK_MS = 500
 # Between two parts of a large batch; the window draws and paints in between.
 _SLICE_MS = 15
-_BUDGET_S = 0.002
-# A batch that is still incomplete by then is hurried; one that never ends, because everything changes all the time,
-# is completed at once.
-_HURRY_S, _HURRIED_BUDGET_S = 0.8, 0.008
-_DEADLINE_S = 10.0
+# What copying may take of the window at a time, by how many seconds ago the batch was begun: it is hurried, to be on
+# disk within two seconds. That it ends whatever is painted meanwhile is the recorder's (`passes.most_rounds`).
+_BUDGETS_S = ((1.0, 0.03), (0.5, 0.008), (0.0, 0.002))
 _RETRY_S = 3.0
 # What a look may take of the thread before it is asked whether there is something to write.
 _LOOK_S = 0.1
@@ -199,9 +197,9 @@ class Saving(QObject):
     def _save(self, now: float) -> None:
         recorder, writer = self._recorder, self.writer
         passed = 0.0 if self._begun_at is None else now - self._begun_at
-        budget = _HURRIED_BUDGET_S if passed > _HURRY_S else _BUDGET_S
+        budget = next(budget for since, budget in _BUDGETS_S if passed >= since)
         try:
-            batch = recorder.gather(budget, force=passed > _DEADLINE_S)
+            batch = recorder.gather(budget)
         except Exception as error:  # a layer of some plugin that is like no other
             self._on_failed(error)
             return
