@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tifffile
 
 from napari_pseudolabel.export import read_sidecar
 from napari_pseudolabel.imaging import read
+
+FIELD = Path(__file__).parents[1] / "field"
 
 
 def test_label_writes_labels_confidence_and_provenance_on_the_grid_of_the_image(
@@ -136,3 +140,22 @@ def test_a_told_pixel_size_is_written_where_the_image_has_none(cli, tmp_path, di
     ran = cli("segment", plain, out, "--segmenter", tiny_segmenter, "--pixel-size", 0.2, "--device", "cpu")
     assert ran.code == 0, ran.err
     assert read(out).placement.pixel_size_um() == pytest.approx(0.2)
+
+
+def test_hidden_files_of_a_folder_are_passed_over(cli, tmp_path, tiny_segmenter):
+    ran = cli(
+        "segment", FIELD / "c18_appledouble" / "images", tmp_path / "out", "--segmenter", tiny_segmenter
+    )
+    assert ran.code == 0, ran.err
+    made = {path.name for path in (tmp_path / "out").iterdir()}
+    assert made == {f"{name}{end}" for name in "ab" for end in (".ome.tif", ".provenance.json")}
+
+
+def test_names_with_dots_become_files_of_their_own(cli, tmp_path, tiny_segmenter):
+    images = FIELD / "c01_dots" / "images"
+    ran = cli("segment", images, tmp_path / "out", "--segmenter", tiny_segmenter, "--json")
+    assert ran.code == 0, ran.err
+    written = [Path(file).name for result in ran.json["results"] for file in result["files"]]
+    assert written == [
+        f"cell.{number}{end}" for number in (1, 2, 3) for end in (".ome.tif", ".provenance.json")
+    ]

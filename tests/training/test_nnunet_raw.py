@@ -181,6 +181,14 @@ def test_only_the_first_of_several_channels_is_used(tmp_path):
     assert raw.notes == ("The images of Dataset001_A have several channels; the first, membrane, was used.",)
 
 
+def test_hidden_files_are_no_cases_and_dots_belong_to_names(tmp_path):
+    folder = raw_dataset(tmp_path / "Dataset001_SEM").folder
+    before = [case.name for case in read_raw(folder).cases]
+    for part, name in (("imagesTr", "._x_0000.png"), ("imagesTr", "b.2_0000.png"), ("labelsTr", "b.2.png")):
+        (folder / part / name).write_bytes(b"")
+    assert [case.name for case in read_raw(folder).cases] == sorted([*before, "b.2"])
+
+
 def test_what_is_no_raw_data_set_is_one_sentence(tmp_path):
     def refused(folder, kind=InputError):
         with pytest.raises(kind) as found:

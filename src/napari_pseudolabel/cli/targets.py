@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,15 +10,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import formats, sidecar_path
 from napari_pseudolabel.export.sidecar import SUFFIX as SIDECAR_SUFFIX
 from napari_pseudolabel.imaging import Image
-
-SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".zarr")
-_ZARR = ("zarr.json", ".zarray", ".zgroup")
-_ENDING = re.compile(r"(\.ome)?\.[^.]+$")
-
-
-def is_image(path: Path) -> bool:
-    """Whether a path is one image: a file, or the folder of a Zarr array or group."""
-    return not path.is_dir() or any((path / name).exists() for name in _ZARR)
+from napari_pseudolabel.imaging.files import images_in, is_image, stem
 
 
 def sources(path: Path) -> list[Path]:
@@ -34,16 +25,13 @@ def sources(path: Path) -> list[Path]:
         raise InputError(f"{path} does not exist; check the path.")
     if is_image(path):
         return [path]
-    found = sorted(child for child in path.iterdir() if child.suffix.lower() in SUFFIXES and is_image(child))
-    if not found:
-        raise InputError(f"{path} holds no images ({', '.join(SUFFIXES)}).")
-    return found
+    return images_in(path)
 
 
 def output_name(path: Path, format: str | None) -> str:
     """File name of the result of an image in an output folder."""
     chosen = next((one for one in formats() if one.name == format), formats()[0])
-    return _ENDING.sub("", path.name) + chosen.suffixes[0]
+    return stem(path) + chosen.suffixes[0]
 
 
 def check_targets(

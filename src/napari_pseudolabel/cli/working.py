@@ -13,12 +13,13 @@ import numpy as np
 from napari_pseudolabel.cli.output import show
 from napari_pseudolabel.cli.progress import duration, interruptible, prefixed
 from napari_pseudolabel.cli.running import Stopped
-from napari_pseudolabel.cli.targets import check_shape, check_targets, is_image, output_name, sources
+from napari_pseudolabel.cli.targets import check_shape, check_targets, output_name, sources
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.engine import Connection, Engine, Listener
 from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.export import export, export_image
 from napari_pseudolabel.imaging import Image, read
+from napari_pseudolabel.imaging.files import is_image
 from napari_pseudolabel.strategies import ImageJob, PseudoLabel, join
 
 _LISTED = 3

@@ -10,13 +10,13 @@ import numpy as np
 from PIL import Image as Pillow
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.imaging.files import stem
 from napari_pseudolabel.imaging.image import Image
 from napari_pseudolabel.imaging.source import Source
 
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _JPEG_START = b"\xff\xd8\xff"
-_SUFFIXES = (".ome.tiff", ".ome.tif", ".ome.zarr", ".tiff", ".tif", ".zarr", ".png", ".jpeg", ".jpg")
 
 
 def read(path: str | Path, *, level: int = 0, axes: str | None = None) -> Image:
@@ -48,16 +48,11 @@ def read(path: str | Path, *, level: int = 0, axes: str | None = None) -> Image:
     """
     path = Path(path)
     try:
-        return _source(path, level).image(path, _name(path), axes)
+        return _source(path, level).image(path, stem(path), axes)
     except (PseudolabelError, MemoryError):
         raise
     except Exception as error:  # decoders raise whatever they like
         raise InputError(f"{path} cannot be read; it may be damaged or cut short ({error}).") from error
-
-
-def _name(path: Path) -> str:
-    suffix = next((suffix for suffix in _SUFFIXES if path.name.lower().endswith(suffix)), "")
-    return path.name[: len(path.name) - len(suffix)] or path.name
 
 
 def _source(path: Path, level: int) -> Source:

@@ -14,6 +14,7 @@ from torch import Tensor
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import read
+from napari_pseudolabel.imaging.files import images_in
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Card, Modality, Training
 from napari_pseudolabel.models.loaded import LoadedModels
@@ -21,7 +22,7 @@ from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.tiling import pick_device
 from napari_pseudolabel.training.adapted import Adapter
 from napari_pseudolabel.training.fine_tune import FineTuned, FineTuneJob, LabelledSet, missing
-from napari_pseudolabel.training.folders import SUFFIXES, LabelledPlane
+from napari_pseudolabel.training.folders import LabelledPlane
 from napari_pseudolabel.training.inputs import fingerprint
 from napari_pseudolabel.training.known import KnownPlane
 from napari_pseudolabel.training.promotion import promotion
@@ -180,9 +181,7 @@ def _adapter(
 def _refuse_leak(source: LabelledSet, planes: Sequence[KnownPlane]) -> None:
     """An open image must not come back, validation pixels included, through a folder."""
     kept = [plane for plane in planes if plane.validation.any()]
-    for path in sorted(source.images.iterdir()) if source.images.is_dir() else ():
-        if path.suffix.lower() not in SUFFIXES:
-            continue
+    for path in images_in(source.images):
         image = read(path)
         for plane in kept:
             if image.shape[-2:] == plane.image.shape and any(

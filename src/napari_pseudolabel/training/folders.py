@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image, intensity_range, labels_to, normalise, read, resample
+from napari_pseudolabel.imaging.files import images_in, partners
 from napari_pseudolabel.imaging.scale import Scale
-
-SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".zarr")
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def image_planes(folder: Path, preparation: Preparation) -> list[NDArray[np.floa
     InputError
         If the folder is missing or holds no image, or an image cannot be read.
     """
-    return [plane for path in _files(folder) for plane in prepare(read(path), preparation)]
+    return [plane for path in images_in(folder) for plane in prepare(read(path), preparation)]
 
 
 def labelled_planes(images: Path, labels: Path, preparation: Preparation) -> list[LabelledPlane]:
@@ -87,18 +86,9 @@ def labelled_files(images: Path, labels: Path) -> list[tuple[Path, Path]]:
     Raises
     ------
     InputError
-        If a folder is missing or empty, or a label file is missing.
+        If a folder is missing or empty, a label file is missing, or two files claim the same one.
     """
-    by_stem = {_stem(path): path for path in _files(labels)}
-    found = []
-    for path in _files(images):
-        stem = _stem(path)
-        if stem not in by_stem:
-            raise InputError(
-                f"{labels} holds no label file for {path.name}; it should be called {stem}.png or .tif."
-            )
-        found.append((path, by_stem[stem]))
-    return found
+    return partners(images_in(images), images_in(labels), "label file")
 
 
 def class_planes(path: Path, image: Image) -> Iterator[NDArray[np.uint8]]:
@@ -128,19 +118,6 @@ def prepare(image: Image, preparation: Preparation) -> list[NDArray[np.float32]]
     factor = preparation.factor(image)
     # Normalised first: the percentiles are those of the untouched layer.
     return [resample(normalise(image.plane(index, None), limits), factor) for index in image.planes()]
-
-
-def _files(folder: Path) -> Sequence[Path]:
-    if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder; give the folder that holds the images.")
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    if not files:
-        raise InputError(f"{folder} holds no images ({', '.join(SUFFIXES)}).")
-    return files
-
-
-def _stem(path: Path) -> str:
-    return path.name.split(".")[0]
 
 
 def _size(shape: tuple[int, ...]) -> str:

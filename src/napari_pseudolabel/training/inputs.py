@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import read
+from napari_pseudolabel.imaging.files import images_in, partners, stem
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.training.folders import (
-    SUFFIXES,
     LabelledPlane,
     Preparation,
     image_planes,
@@ -70,7 +70,7 @@ class ModelGrid:
         """
         if self.image_pixel_um is not None:
             return self._modality(self.pixel_um or self.image_pixel_um)
-        sizes = {path: read(path).placement.pixel_size_um() for path in _image_files(folder)}
+        sizes = {path: read(path).placement.pixel_size_um() for path in images_in(folder)}
         unknown = [path.name for path, size in sizes.items() if size is None]
         if self.pixel_um is not None:
             if unknown:
@@ -114,23 +114,20 @@ def aligned(folders: tuple[Path, Path], grids: tuple[ModelGrid, ModelGrid]) -> l
     InputError
         If a partner is missing or has another size on the model's grid.
     """
-    first, second = ({path.name.split(".")[0]: path for path in _image_files(folder)} for folder in folders)
-    if lonely := sorted(set(first) ^ set(second)):
+    first, second = (images_in(folder) for folder in folders)
+    if lonely := sorted({stem(path) for path in first} ^ {stem(path) for path in second}):
         raise InputError(
             f"{lonely[0]} is in only one of {folders[0]} and {folders[1]}; pairs have the same name."
         )
     pairs = []
-    for stem in sorted(first):
-        planes = [
-            prepare(read(path), grid.preparation)
-            for path, grid in zip((first[stem], second[stem]), grids, strict=True)
-        ]
+    for pair in partners(first, second, "partner"):
+        planes = [prepare(read(path), grid.preparation) for path, grid in zip(pair, grids, strict=True)]
         shapes = [[plane.shape for plane in part] for part in planes]
         if shapes[0] != shapes[1]:
             raise InputError(
-                f"The two images of the pair {stem} differ in size on the model's grid; align them first."
+                f"The two images of the pair {stem(pair[0])} differ in size on the model's grid; align them first."
             )
-        pairs += [np.stack(pair) for pair in zip(*planes, strict=True)]
+        pairs += [np.stack(both) for both in zip(*planes, strict=True)]
     _check_sizes(pairs, folders[0])
     return pairs
 
@@ -208,12 +205,6 @@ def fingerprint(planes: Iterable[NDArray[np.generic]]) -> str:
         digest.update(repr(plane.shape).encode())
         digest.update(np.ascontiguousarray(plane).tobytes())
     return digest.hexdigest()
-
-
-def _image_files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder; give the folder that holds the images.")
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
 
 
 def _check_sizes(planes: Sequence[NDArray[np.float32]], folder: Path) -> None:

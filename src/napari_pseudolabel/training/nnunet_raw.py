@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging.files import SUFFIXES, is_hidden
 from napari_pseudolabel.labels.classes import BACKGROUND
 from napari_pseudolabel.models.cards import LabelClass
-from napari_pseudolabel.training.folders import SUFFIXES, LabelledPlane
+from napari_pseudolabel.training.folders import LabelledPlane
 from napari_pseudolabel.workspace import atomic_folder
 
 _DATASET, _IMAGES, _LABELS, _SPLITS = "dataset.json", "imagesTr", "labelsTr", "splits_final.json"
@@ -97,7 +98,7 @@ def _cases(folder: Path, ending: str) -> tuple[RawCase, ...]:
     if not images.is_dir() or not labels.is_dir():
         raise InputError(f"{folder} holds no {_IMAGES} and {_LABELS}; give an nnU-Net raw data set.")
     cases = []
-    for path in sorted(images.glob(f"*{ending}")):
+    for path in sorted(path for path in images.glob(f"*{ending}") if not is_hidden(path)):
         fitting = _IMAGE_NAME.fullmatch(path.name.removesuffix(ending))
         if fitting is None:
             raise InputError(

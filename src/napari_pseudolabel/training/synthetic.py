@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.imaging import labels_to
+from napari_pseudolabel.imaging.files import stem
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.training.adapted import Adapter
 from napari_pseudolabel.training.events import SyntheticPair
@@ -209,11 +210,11 @@ def _cases(planes: Sequence[SyntheticPlane]) -> list[list[str]]:
     taken: set[str] = set()
     found = []
     for plane in planes:
-        stem = name = case_name(plane.name.split(".")[0])
+        base = name = case_name(stem(Path(plane.name)))
         number = 1
         while name in taken:
             number += 1
-            name = f"{stem}-{number}"
+            name = f"{base}-{number}"
         taken.add(name)
         found.append([f"{name}_sample{k}" for k in range(1, len(plane.looks) + 1)])
     return found
