@@ -93,6 +93,22 @@ def test_export_carries_provenance_classes_placement_and_confidence(cli, tmp_pat
     np.testing.assert_array_equal(read(tmp_path / "deeper" / "second.confidence.ome.tif").data, confidence)
 
 
+def test_export_beside_itself_keeps_both_provenances(cli, tmp_path):
+    labels = np.arange(30, dtype=np.uint8).reshape(5, 6) % 3
+    sure = np.ones(labels.shape, np.float32)
+    first, second = tmp_path / "labels.ome.tif", tmp_path / "labels.png"
+    export(
+        first, labels, classes=(), placement=Placement.identity(2), provenance={"seed": 4}, confidence=sure
+    )
+    ran = cli("export", first, second)
+    assert ran.code == 0, ran.err
+    assert read_sidecar(first).files == {"labels": first.name, "confidence": "labels.confidence.ome.tif"}
+    told = read_sidecar(second)
+    assert told.seed == 4
+    assert told.files == {"labels": "labels.png", "confidence": "labels.png.confidence.ome.tif"}
+    assert all((tmp_path / name).exists() for name in told.files.values())
+
+
 def test_export_of_labels_without_provenance_says_so(cli, pair, tmp_path):
     ran = cli("export", pair[0], tmp_path / "out.png")
     assert ran.code == 0

@@ -127,6 +127,18 @@ def test_export_writes_labels_provenance_and_effort(cli, workspace, tmp_path):
     ]
     assert 0 <= float(row["seconds"]) <= 15
     assert row["time"].startswith("20")
+    # Again: yes. Over that of another session, or over files of somebody else: no.
+    again = ("--workspace", workspace.folder)
+    assert cli("workspace", "export", id, tmp_path / "out", *again).code == 0
+    other = record(corrected_viewer(), workspace.sessions)
+    before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    sentence = cli("workspace", "export", other, tmp_path / "out", *again).sentence
+    assert f"was not exported from the session {other}; choose another folder" in sentence
+    assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "effort.csv").write_text("mine")
+    assert "effort.csv is there" in cli("workspace", "export", id, tmp_path / "mine", *again).sentence
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["effort.csv"]
 
 
 def test_export_works_while_napari_has_the_session_open_and_after_it_was_killed(cli, workspace, tmp_path):

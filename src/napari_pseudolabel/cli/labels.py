@@ -56,7 +56,7 @@ def export(
     beside = labels.with_name(known.files["confidence"]) if known and "confidence" in known.files else None
     sources = [labels, *([beside] if beside and beside.exists() else [])]
     name = format.value if format else None
-    check_targets(sources, [output], name, confidence=len(sources) > 1)
+    check_targets([labels], [output], name, confidence=len(sources) > 1)
     confidence = _pixels(read(sources[1], axes=image.plane_axes)) if len(sources) > 1 else None
     files = write(
         output,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export import formats, sidecar_path
-from napari_pseudolabel.export.sidecar import SUFFIX as SIDECAR_SUFFIX
+from napari_pseudolabel.export import companions, formats
+from napari_pseudolabel.export.companions import usual_names
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.imaging.files import images_in, is_image, stem
 
@@ -61,21 +61,22 @@ def check_targets(
         If a name has no suffix we write, two results have the same name, one would overwrite an input, or a
         folder is missing or read-only.
     """
-    known = {path.resolve() for path in inputs}
+    known = {_identity(path) for path in inputs if path.exists()}
     taken: set[Path] = set()
     for path in outputs:
         _check_suffix(path, format)
-        side = sidecar_path(path)
-        stem = side.name.removesuffix(SIDECAR_SUFFIX)
-        files = [path, side, *([path.with_name(f"{stem}.confidence.ome.tif")] if confidence else [])]
-        for file in (file.resolve() for file in files):
-            if file in known:
+        roles = ["confidence"] if confidence else []
+        for file in (path, *usual_names(path, roles)):
+            if file.exists() and _identity(file) in known:
                 raise InputError(
                     f"The output {file.name} would overwrite an input; choose another name or folder."
                 )
-            if file in taken:
+        for file in (path, *companions(path, roles).paths.values()):
+            # Also where capital letters are no difference.
+            alike = file.resolve().with_name(file.name.casefold())
+            if alike in taken:
                 raise InputError(f"Two results would be called {file.name}; rename one of the images.")
-            taken.add(file)
+            taken.add(alike)
     for folder in {path.parent for path in outputs}:
         _check_folder(folder.resolve().parent if new_folder and not folder.exists() else folder)
 
@@ -92,6 +93,12 @@ def check_shape(image: Image, path: Path, format: str | None) -> None:
         raise InputError(
             f"PNG holds one plane, but {image.name} is a stack of shape {image.shape}; write OME-TIFF instead."
         )
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Of a file, whatever its name is: links, and capital letters on some disks."""
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def _check_suffix(path: Path, format: str | None) -> None:

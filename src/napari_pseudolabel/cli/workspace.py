@@ -120,27 +120,44 @@ def export(
 ) -> None:
     """Write all labels of a session with their provenance, and effort.csv with a line for every edit."""
     from napari_pseudolabel.export import formats
-    from napari_pseudolabel.viewer.session_labels import labels_of, name_of
+    from napari_pseudolabel.viewer.session_labels import SESSION_KEY, labels_of, name_of
     from napari_pseudolabel.workspace import write_text
     from napari_pseudolabel.workspace.sessions import effort_csv
     from napari_pseudolabel.workspace.stored import make_folder
 
     with closing(_workspace(workspace).sessions.read(id)) as content:
-        found, notes = labels_of(content)
+        found, notes = labels_of(content, id)
         edits = content.edits()
         names = {layer.id: name_of(layer) for layer in content.layers()}
     if not found:
         raise InputError(f"The session {id} holds no labels; choose another of `pseudolabel workspace list`.")
     suffix = next(one.suffixes[0] for one in formats() if one.name == format.value)
+    targets = [folder / f"{stem}{suffix}" for stem in _file_names([name for name, _ in found])]
+    log = folder / "effort.csv"
+    known = [_noted(target, SESSION_KEY) == id for target in targets]
+    foreign = [one for one, own in zip((*targets, log), (*known, any(known)), strict=True) if not own]
+    if there := [one for one in foreign if one.exists()]:
+        raise InputError(
+            f"{there[0]} is there and was not exported from the session {id}; choose another folder."
+        )
     make_folder(folder)
     files: list[Path] = []
-    stems = _file_names([name for name, _ in found])
-    for stem, (_, labels) in zip(stems, found, strict=True):
-        files += labels.write(folder / f"{stem}{suffix}", format.value)
-    files.append(folder / "effort.csv")
-    write_text(files[-1], effort_csv(edits, names))
+    for target, (_, labels) in zip(targets, found, strict=True):
+        files += labels.write(target, format.value)
+    files.append(log)
+    write_text(log, effort_csv(edits, names))
     data = {"files": [str(file) for file in files], "notes": list(notes)}
     output.show(data, "\n".join([*map(str, files), *notes]), as_json=as_json)
+
+
+def _noted(path: Path, key: str) -> Any:
+    """What the provenance of an exported file says under a key of its own; None if there is none."""
+    from napari_pseudolabel.export import read_sidecar
+
+    try:
+        return (read_sidecar(path).model_extra or {}).get(key)
+    except InputError:
+        return None
 
 
 def _workspace(folder: Path | None) -> Workspace:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_pseudolabel.export.companions import companions, sidecar_path
 from napari_pseudolabel.export.content import ExportContent
 from napari_pseudolabel.export.registry import Format, export, export_image, formats
 from napari_pseudolabel.export.sidecar import (
@@ -9,7 +10,6 @@ from napari_pseudolabel.export.sidecar import (
     Provenance,
     SourceRecord,
     read_sidecar,
-    sidecar_path,
 )
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "ModelRecord",
     "Provenance",
     "SourceRecord",
+    "companions",
     "export",
     "export_image",
     "formats",

@@ -11,7 +11,8 @@ import numpy as np
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import ome_tiff, png
-from napari_pseudolabel.export.sidecar import image_stem, sidecar_path, sidecar_text
+from napari_pseudolabel.export.companions import PROVENANCE, Companions, companions, image_stem
+from napari_pseudolabel.export.sidecar import sidecar_text
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.workspace.atomic import atomic_files
@@ -102,12 +103,13 @@ def export(
     Returns
     -------
     tuple of Path
-        The label file, the sidecar ``NAME.provenance.json``, and the confidence and the effort if there are any.
+        The label file, the sidecar ``NAME.provenance.json``, and the confidence and the effort if there are any; for
+        their names see `companions`.
 
     Raises
     ------
     InputError
-        When arrays, placement and format do not fit, or the folder cannot be written to.
+        When arrays, placement and format do not fit, the folder cannot be written to, or other files have the names.
     """
     path = Path(path)
     chosen = _format(path, format)
@@ -119,23 +121,24 @@ def export(
             "export them for the same region."
         )
     name = image_stem(path)
-    files = {"labels": path.name}
-    targets = [path, sidecar_path(path)]
-    if confidence is not None:
-        targets.append(path.with_name(f"{name}.confidence.ome.tif"))
-        files["confidence"] = targets[-1].name
-    if effort is not None:
-        targets.append(path.with_name(f"{name}.effort.csv"))
-        files["effort"] = targets[-1].name
-    text = sidecar_text(provenance, files=files, classes=classes, placement=placement)
-    with atomic_files(*targets) as temporaries:
+    given = {"confidence": confidence, "effort": effort}
+    beside = companions(path, [role for role, content in given.items() if content is not None])
+    sidecar, *others = beside.paths.values()
+    text = sidecar_text(
+        provenance,
+        files={"labels": path.name, **_names(beside)},
+        classes=classes,
+        placement=placement,
+        earlier=beside.earlier,
+    )
+    with atomic_files(path, sidecar, *others) as temporaries:
         chosen.write_labels(temporaries[0], values, name, placement, classes)
         temporaries[1].write_text(text, encoding="utf-8", newline="\n")
         if confidence is not None:
             ome_tiff.write_image(temporaries[2], confidence, f"{name} confidence", placement)
         if effort is not None:
             temporaries[-1].write_text(effort, encoding="utf-8", newline="\n")
-    return tuple(targets)
+    return (path, sidecar, *others)
 
 
 def export_image(
@@ -159,12 +162,24 @@ def export_image(
     chosen = _format(path, format)
     values = np.asarray(image, dtype=np.float32)
     _check_axes("image", values, placement)
-    targets = (path, sidecar_path(path))
-    text = sidecar_text(provenance, files={"image": path.name}, classes=(), placement=placement)
+    beside = companions(path)
+    targets = (path, *beside.paths.values())
+    text = sidecar_text(
+        provenance,
+        files={"image": path.name, **_names(beside)},
+        classes=(),
+        placement=placement,
+        earlier=beside.earlier,
+    )
     with atomic_files(*targets) as temporaries:
         chosen.write_image(temporaries[0], values, image_stem(path), placement)
         temporaries[1].write_text(text, encoding="utf-8", newline="\n")
     return targets
+
+
+def _names(beside: Companions) -> dict[str, str]:
+    """What the provenance says of the files beside it."""
+    return {role: one.name for role, one in beside.paths.items() if role != PROVENANCE}
 
 
 def _format(path: Path, name: str | None) -> Format:

@@ -14,12 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import PydanticSerializationError
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.export.companions import PROVENANCE, SUFFIXES, sidecar_path
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.models.cards import LabelClass
 
 SCHEMA_VERSION = 1
-SUFFIX = ".provenance.json"
-_IMAGE_SUFFIXES = (".ome.tiff", ".ome.tif", ".tiff", ".tif", ".png")
+_SUFFIX = SUFFIXES[PROVENANCE]
 _PACKAGES = ("napari-pseudolabel", "torch", "monai", "numpy", "scikit-image", "tifffile")
 
 
@@ -53,6 +53,8 @@ class Provenance(_Record):
         Version of this layout.
     files
         Names of the files written together, by role: ``labels``, and ``confidence`` and ``effort`` if there are any.
+    earlier_files
+        Names of files that an earlier export of the same file wrote and this one did not; they do not belong to it.
     source, models, strategy, seed, parameters
         What was labelled, and by what.
     versions
@@ -69,6 +71,7 @@ class Provenance(_Record):
 
     schema_version: int = SCHEMA_VERSION
     files: dict[str, str] = Field(default_factory=dict)
+    earlier_files: tuple[str, ...] = ()
     source: SourceRecord = SourceRecord()
     models: tuple[ModelRecord, ...] = ()
     strategy: str = ""
@@ -89,18 +92,6 @@ class Provenance(_Record):
         return value
 
 
-def image_stem(path: Path) -> str:
-    """Name of an exported file without its suffix: ``a.ome.tif`` gives ``a``."""
-    suffix = next((suffix for suffix in _IMAGE_SUFFIXES if path.name.lower().endswith(suffix)), path.suffix)
-    return path.name[: len(path.name) - len(suffix)]
-
-
-def sidecar_path(path: str | Path) -> Path:
-    """Where the sidecar of an exported label file is: ``a.ome.tif`` has ``a.provenance.json``."""
-    path = Path(path)
-    return path.with_name(image_stem(path) + SUFFIX)
-
-
 def installed_versions() -> dict[str, str]:
     """Versions of Python and of the packages that compute, as far as they are installed."""
     versions = {"python": platform.python_version()}
@@ -118,6 +109,7 @@ def sidecar_text(
     files: Mapping[str, str],
     classes: Sequence[LabelClass],
     placement: Placement,
+    earlier: Sequence[str] = (),
 ) -> str:
     """JSON text of the sidecar.
 
@@ -125,7 +117,7 @@ def sidecar_text(
     ----------
     provenance
         Fields of `Provenance` and whatever else shall be kept, JSON-able.
-    files, classes, placement
+    files, classes, placement, earlier
         Of the export; they go before what `provenance` says.
 
     Raises
@@ -137,6 +129,7 @@ def sidecar_text(
         **provenance,
         "schema_version": SCHEMA_VERSION,
         "files": dict(files),
+        "earlier_files": tuple(earlier),
         "classes": tuple(classes),
         "placement": placement.to_dict(),
     }
@@ -164,7 +157,7 @@ def read_sidecar(path: str | Path) -> Provenance:
         When it is missing, no sidecar, or written by a newer version.
     """
     path = Path(path)
-    file = path if path.name.endswith(SUFFIX) else sidecar_path(path)
+    file = path if path.name.endswith(_SUFFIX) else sidecar_path(path)
     try:
         fields = json.loads(file.read_text(encoding="utf-8"))
         found = fields.get("schema_version", 0)

@@ -18,11 +18,14 @@ from napari_pseudolabel.viewer.records import record_in
 from napari_pseudolabel.workspace import SessionContent
 from napari_pseudolabel.workspace.sessions import LayerState
 
+SESSION_KEY = "session"
 
-def labels_of(content: SessionContent) -> tuple[list[tuple[str, ExportContent]], tuple[str, ...]]:
+
+def labels_of(content: SessionContent, id: str) -> tuple[list[tuple[str, ExportContent]], tuple[str, ...]]:
     """What is to be written of every Labels layer of a session, with its name.
 
-    Files of images are not opened. Layers that the person has deleted are left out.
+    Files of images are not opened. Layers that the person has deleted are left out. The provenance names the
+    session, so that an export never replaces that of another one.
 
     Returns
     -------
@@ -41,7 +44,8 @@ def labels_of(content: SessionContent) -> tuple[list[tuple[str, ExportContent]],
     for layer in layers:
         if layer.kind == "labels":
             own = EffortLog.detached([edit for edit in edits if edit.layer == layer.id])
-            found.append((name_of(layer), _content(content, layer, layers, own, notes)))
+            made = _content(content, layer, layers, own, notes)
+            found.append((name_of(layer), replace(made, provenance={**made.provenance, SESSION_KEY: id})))
     return found, tuple(notes)
 
 

@@ -1,0 +1,171 @@
+"""The files beside an exported file: named after it, found again, and never written over what belongs to another.
+
+``labels.ome.tif`` has ``labels.provenance.json``, ``labels.confidence.ome.tif`` and so on. Where one of these names is taken,
+be it by ``labels.png`` or by a file of somebody else, all of them carry the whole name: ``labels.png.provenance.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from napari_pseudolabel.errors import InputError
+
+PROVENANCE = "provenance"
+SUFFIXES = {
+    PROVENANCE: ".provenance.json",
+    "confidence": ".confidence.ome.tif",
+    "effort": ".effort.csv",
+}
+"""End of the name of each companion, by its role in `Provenance.files`."""
+_MAIN = ("labels", "image")
+_IMAGE_SUFFIXES = (".ome.tiff", ".ome.tif", ".tiff", ".tif", ".png")
+_LARGEST_BYTES = 64 * 2**20  # a provenance with a thousand runs has a few
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a provenance file says about the files beside it; empty for a file that is none.
+
+    Attributes
+    ----------
+    files
+        Names by role.
+    earlier
+        Names of companions that were written for the same file before, and not the last time.
+    """
+
+    files: dict[str, str] = field(default_factory=dict)
+    earlier: tuple[str, ...] = ()
+
+    def is_about(self, path: Path) -> bool:
+        """Whether it was written for that very file."""
+        return any(_same(self.files[role], path.name) for role in _MAIN if role in self.files)
+
+    def another(self, path: Path) -> bool:
+        """Whether it was written for another file that is there."""
+        main = [self.files[role] for role in _MAIN if role in self.files]
+        return not self.is_about(path) and any(path.with_name(name).exists() for name in main)
+
+    def names(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.files.values(), *self.earlier)
+
+
+@dataclass(frozen=True)
+class Companions:
+    """Where the companions of one file go.
+
+    Attributes
+    ----------
+    paths
+        By role; the provenance is the first.
+    earlier
+        Names of files that were written for the same file before and will not be replaced now.
+    """
+
+    paths: dict[str, Path]
+    earlier: tuple[str, ...] = ()
+
+
+def image_stem(path: Path) -> str:
+    """Name of an exported file without its suffix: ``a.ome.tif`` gives ``a``."""
+    suffix = next((suffix for suffix in _IMAGE_SUFFIXES if path.name.lower().endswith(suffix)), path.suffix)
+    return path.name[: len(path.name) - len(suffix)]
+
+
+def companions(path: Path, roles: Iterable[str] = ()) -> Companions:
+    """Where the provenance and other companions of a file are to be written.
+
+    Parameters
+    ----------
+    path
+        The label or image file.
+    roles
+        Of `SUFFIXES`; the provenance need not be named.
+
+    Raises
+    ------
+    InputError
+        If files that are not of this very file have all the names.
+    """
+    sides = _sides(path)
+    roles = (PROVENANCE, *roles)
+    # What is in use stays in use; else the short names, which every earlier version wrote.
+    in_use = [side for side in sides if described(side).is_about(path)]
+    taken = sides[0]
+    for side in (*in_use[:1], *reversed(sides)):
+        prefix = side.name.removesuffix(SUFFIXES[PROVENANCE])
+        paths = _named(path, prefix, roles)
+        told = described(side)
+        ours = (side.name, *told.names()) if told.is_about(path) else ()
+        others = [one for one in paths.values() if os.path.lexists(one) and not _among(one.name, ours)]
+        if not others:
+            written = [path.name, *(one.name for one in paths.values())]
+            return Companions(paths, tuple(name for name in ours if not _among(name, written)))
+        taken = others[0]
+    raise InputError(
+        f"{taken.name} is there and was not written for {path.name}; move it away, or choose another name or folder."
+    )
+
+
+def usual_names(path: Path, roles: Iterable[str] = ()) -> list[Path]:
+    """The companions of a file as they are called where nothing else has the names."""
+    return list(_named(path, image_stem(path), (PROVENANCE, *roles)).values())
+
+
+def sidecar_path(path: str | Path) -> Path:
+    """Where the provenance of an exported file is, or would be written if there is none.
+
+    ``a.ome.tif`` has ``a.provenance.json``, or ``a.ome.tif.provenance.json`` where that belongs to another file.
+    """
+    path = Path(path)
+    whole, short = _sides(path)
+    for side in (whole, short):
+        if described(side).is_about(path):
+            return side
+    # A file may have been renamed together with its provenance.
+    for side in (short, whole):
+        if side.is_file() and not described(side).another(path):
+            return side
+    return whole if os.path.lexists(short) else short
+
+
+def described(side: Path) -> Described:
+    """Read what a provenance file says about files; whatever cannot be read says nothing."""
+    try:
+        if not side.is_file() or side.stat().st_size > _LARGEST_BYTES:
+            return Described()
+        found: Any = json.loads(side.read_text(encoding="utf-8"))
+        files = {str(role): str(name) for role, name in found["files"].items()}
+        return Described(files, tuple(map(str, found.get("earlier_files") or ())))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return Described()
+
+
+def _sides(path: Path) -> tuple[Path, Path]:
+    """Name of the provenance after the whole name, and after the name without suffix."""
+    ending = SUFFIXES[PROVENANCE]
+    return path.with_name(path.name + ending), path.with_name(image_stem(path) + ending)
+
+
+def _named(path: Path, prefix: str, roles: Iterable[str]) -> dict[str, Path]:
+    return {role: path.with_name(prefix + SUFFIXES[role]) for role in roles}
+
+
+def _among(name: str, names: Iterable[str]) -> bool:
+    return any(_same(name, one) for one in names)
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two names may be the same file, also where capitals and ways to write accents are no difference."""
+    return _folded(one) == _folded(other)
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
