@@ -1,9 +1,12 @@
 """Every kind of file is named, and nothing from it runs."""
 
+import importlib
 import io
 import json
+import os
 import pickle
 import shutil
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -27,9 +30,10 @@ from translator_files import (
 )
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.models import Card, Inspection, Modality, inspect, write_sidecar
+from napari_pseudolabel.models import Card, Inspection, Modality, inspect, inspect_apart, write_sidecar
 from napari_pseudolabel.models.translators import syndiff
 
+MODULE = importlib.import_module("napari_pseudolabel.models.inspect")  # the function hides it
 NNUNET = Path(__file__).parents[2].parent / "shared" / "golden" / "nnunet_plain_small" / "model"
 needs_nnunet = pytest.mark.skipif(not NNUNET.is_dir(), reason="the folder of recorded runs is not there")
 
@@ -210,6 +214,33 @@ def test_folders(tmp_path):
     assert "neither plans.json nor weights" in inspect(tmp_path).problem
     (tmp_path / "gen_diffusive_1_50.pth").touch()
     assert "gen_diffusive_1_50.pth" in inspect(tmp_path).problem
+
+
+def test_a_list_is_looked_at_in_one_other_process(tmp_path, monkeypatch):
+    torch.save(prefixed(resnet()), tmp_path / "gen_non_diffusive_2to1_50.pth")
+    for name in ("a.pth", "b.pth"):
+        (tmp_path / name).write_bytes(b"hello")
+    paths = [tmp_path / name for name in ("a.pth", "gen_non_diffusive_2to1_50.pth", "b.pth")]
+    started = []
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: started.append(a) or popen(*a, **k))
+    monkeypatch.setattr(MODULE, "_file", None)  # not in this one
+    found = list(inspect_apart(paths))
+    assert [one.usable for one in found] == [False, True, False]
+    assert [one.path for one in found] == [str(path) for path in paths]
+    assert len(started) == 1
+
+
+def test_a_file_that_takes_the_reader_down_is_named(tmp_path, monkeypatch):
+    path = tmp_path / "a.pth"
+    path.write_bytes(b"hello")
+    # Ends the process as a crash in a library does.
+    (tmp_path / "crashing.py").write_text("import os\ndef look(path, which): os.abort()\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(MODULE, "INSPECTED", "crashing:look")
+    (found,) = inspect_apart([path])
+    assert not found.usable
+    assert found.problem.startswith("a.pth made the process that reads it crash")
 
 
 def test_nothing_there():

@@ -66,11 +66,7 @@ def bundled(tmp_path, monkeypatch, script):
     monkeypatch.setattr(registry, "sample_folder", lambda: folder)
     monkeypatch.setattr(registry, "models_folder", lambda: tmp_path / "none")
     # The lists are those of the files here, not those of the script.
-    found = tuple(
-        entry
-        for one in registry.named_checkpoints()
-        for entry in tasks.entries_of(one.name, one.path, one.card)
-    )
+    found = tuple(tasks.entry_of(one, None) for one in registry.named_checkpoints())
     monkeypatch.setattr(tasks.FindModels, "run", lambda self, control, models: found)
 
 

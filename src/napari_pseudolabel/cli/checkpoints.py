@@ -23,9 +23,9 @@ def inspect(
     as_json: AsJson = False,
 ) -> None:
     """Say what a checkpoint is, what its weights reveal and what is missing; nothing in it is executed."""
-    from napari_pseudolabel.models import inspect as look
+    from napari_pseudolabel.models import inspect_apart
 
-    found = look(path, which)
+    (found,) = inspect_apart([path], which)
     if found.usable or as_json:
         show(found.model_dump(mode="json"), "\n".join(_lines(found)), as_json=as_json)
     if not found.usable:

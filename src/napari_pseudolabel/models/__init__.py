@@ -1,7 +1,7 @@
 """Checkpoints: what they are, what they mean, and how to load them without running anything from them."""
 
 from napari_pseudolabel.models.cards import Card, LabelClass, Measure, Modality, Normalisation, Training
-from napari_pseudolabel.models.inspect import Inspection, inspect
+from napari_pseudolabel.models.inspect import Inspection, inspect, inspect_apart
 from napari_pseudolabel.models.registry import (
     NamedCheckpoint,
     load_segmenter,
@@ -22,6 +22,7 @@ __all__ = [
     "Normalisation",
     "Training",
     "inspect",
+    "inspect_apart",
     "load_segmenter",
     "load_translator",
     "models_folder",

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from napari_pseudolabel.errors import CheckpointError, InputError
+from napari_pseudolabel.models.apart import Apart, Limits
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.registry import resolve
 from napari_pseudolabel.models.sidecar import complete, given_card, sidecar_path, unknown_modalities
 
+INSPECTED = f"{__name__}:inspected"
 _IMAGES = {
     b"\x89PNG": "PNG image",
     b"\xff\xd8\xff": "JPEG image",
@@ -103,6 +105,48 @@ def inspect(ref: str | Path, which: int | None = None) -> Inspection:
         return _useless(path, "not a usable checkpoint", str(error))
     except OSError as error:
         return _useless(path, "unreadable", f"{path.name} cannot be read: {error.strerror or error}.")
+
+
+def inspect_apart(refs: Sequence[str | Path], which: int | None = None) -> Iterator[Inspection]:
+    """Say what files or folders are, looking at them in a process of its own; see `inspect`.
+
+    A file that makes its reader crash, or that needs absurd memory or time, is one that cannot be used.
+
+    Parameters
+    ----------
+    refs
+        Paths or names.
+    which
+        Which generator of a SynDiff ``content.pth`` to describe.
+
+    Yields
+    ------
+    Inspection
+        In the order of `refs`.
+
+    Raises
+    ------
+    InputError
+        If there is nothing at one of them.
+    """
+    with Apart() as apart:
+        for ref in refs:
+            path = resolve(ref)
+            try:
+                found = apart.call(INSPECTED, str(path), which, name=path.name, limits=Limits.of(path))
+                yield Inspection.model_validate(found)
+            except (CheckpointError, ValidationError) as error:
+                problem = (
+                    str(error)
+                    if isinstance(error, CheckpointError)
+                    else f"{path.name} confused the process that reads it."
+                )
+                yield _useless(path, "not a usable checkpoint", problem)
+
+
+def inspected(path: str, which: int | None) -> dict[str, Any]:
+    """`inspect` with values that cross processes."""
+    return inspect(Path(path), which).model_dump(mode="json")
 
 
 def _useless(path: Path, what: str, problem: str, **more: Any) -> Inspection:

@@ -13,22 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.models import inspect, named_checkpoints
+from napari_pseudolabel.models import Inspection, NamedCheckpoint, inspect_apart, named_checkpoints
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.widgets.pseudo_label.choice import Kind, ModelEntry
 
 
 @dataclass(frozen=True)
 class FindModels:
-    """List the named models; imports torch only for files that do not say what they are."""
+    """List the named models; files that do not say what they are are looked at in a process of its own."""
 
     title: str = "Looking for models"
 
     def run(self, control: Control, models: Any) -> tuple[ModelEntry, ...]:
+        named = named_checkpoints()
+        looked_at = inspect_apart([one.path for one in named if one.card is None])
         entries = []
-        for named in named_checkpoints():
+        for one in named:
             control.check()
-            entries += entries_of(named.name, named.path, named.card)
+            entry = entry_of(one, next(looked_at) if one.card is None else None)
+            entries += [entry] if entry else []
         return tuple(entries)
 
 
@@ -51,7 +54,7 @@ class InspectModel:
     title: str = "Looking into the file"
 
     def run(self, control: Control, models: Any) -> ModelEntry:
-        found = inspect(self.path)
+        (found,) = inspect_apart([self.path])
         title = (found.card.name if found.card else "") or Path(self.path).name
         problem = found.problem
         if problem is None and found.kind != self.kind:
@@ -124,14 +127,20 @@ class Count:
         return Counts(counts, mean, sum(1 for one in scores if one.quality < TARGET), len(scores))
 
 
-def entries_of(name: str, path: Path, card: Any) -> list[ModelEntry]:
-    """What a named checkpoint can be used for; nothing if it is no model."""
-    if card is None:
-        found = inspect(path)
-        if found.kind is None:
-            return []
-        return [ModelEntry(name, name.partition(":")[2], found.kind, found.card, found.problem)]
-    return [ModelEntry(name, card.name or name.partition(":")[2], card.kind, card)]
+def entry_of(named: NamedCheckpoint, found: Inspection | None) -> ModelEntry | None:
+    """What a named checkpoint can be used for; None if it is no model.
+
+    Parameters
+    ----------
+    found
+        What was found in a file without a card.
+    """
+    short = named.name.partition(":")[2]
+    if named.card is not None:
+        return ModelEntry(named.name, named.card.name or short, named.card.kind, named.card)
+    if found is None or found.kind is None:
+        return None
+    return ModelEntry(named.name, short, found.kind, found.card, found.problem)
 
 
 def _devices() -> tuple[tuple[str, str], ...]:
