@@ -1,4 +1,4 @@
-"""What a person has changed or confirmed in labels, so that no prediction ever overwrites it."""
+"""The four states of a pixel of labels: not predicted, made by a model, changed by a person, confirmed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.viewer.history import Change, History, Replay, change_of
 from napari_pseudolabel.viewer.images import unwrapped
+from napari_pseudolabel.viewer.reached import evidence
+from napari_pseudolabel.viewer.records import is_ours, record_of
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -25,6 +27,7 @@ _BAND_PX = 256
 # Bits of flags.
 CORRECTED = 1
 CONFIRMED = 2
+REACHED = 4
 
 Index = tuple[int, ...]
 """Of a plane, over the axes before Y and X."""
@@ -40,11 +43,14 @@ class Step:
     ----------
     changed
         bool, shape of `window`.
+    fresh
+        bool, shape of `window`: where no prediction had been before, whether the label changed or not.
     """
 
     index: Index
     window: Window
     changed: NDArray[np.bool_]
+    fresh: NDArray[np.bool_]
 
 
 class Corrections:
@@ -57,6 +63,9 @@ class Corrections:
 
     A confirmation holds for the labels that the person saw. Where undo or redo of a prediction puts
     another label, it rests until the label is back.
+
+    Where no prediction has been and no person has decided, the label 0 means nothing at all, least of all
+    background. A layer that the person brought along has no such pixels: all of it is their own.
 
     The object lives in the metadata of the layer because that is what napari hands to writers and
     copies with a layer; there its copies are taken from the masks, not from the layer.
@@ -78,8 +87,14 @@ class Corrections:
         self.mask: NDArray[np.bool_] = np.zeros(self._known.shape, bool)
         self._confirmed: NDArray[np.bool_] = np.zeros(self._known.shape, bool)
         self._confirmed_as: NDArray[Any] = np.zeros_like(self._known)
+        self._own = not is_ours(plain)
+        self._reached = (
+            _everywhere(self._known.shape) if self._own else evidence(record_of(plain), self._known)
+        )
+        # What a person confirmed although nothing had been predicted there.
+        self._claimed: NDArray[np.bool_] = np.zeros(self._known.shape, bool)
         # Undo steps of predictions, with the atoms by which napari knows them.
-        self._steps: list[tuple[Any, Step]] = []
+        self._steps: list[tuple[Any, tuple[Step, ...]]] = []
         self._history = History(plain)
         self._writing = False
         self.listeners: list[Callable[[Index, Window], None]] = []
@@ -100,32 +115,30 @@ class Corrections:
         fresh = cls(layer)
         if isinstance(found, cls) and found.mask.shape == fresh.mask.shape:
             # A duplicate of a layer that a person worked on, or one that was stored.
-            fresh._take_over(found._predicted, found.mask, found.confirmed)
+            fresh._take_over(found)
         return fresh
 
     @classmethod
-    def restored(cls, layer: Labels, predicted: NDArray[Any], flags: NDArray[np.uint8]) -> Corrections:
-        """Put back what was known about a layer whose labels were put back.
+    def detached(cls, predicted: NDArray[Any], flags: NDArray[np.uint8], *, own: bool = False) -> Corrections:
+        """What is known about a layer that is still to be made, for its metadata.
 
         Parameters
         ----------
         predicted
             Labels as the predictions had left them, shape and dtype of the layer.
         flags
-            Shape of the layer; `CORRECTED` and `CONFIRMED` are set where that is so.
+            Shape of the layer; `CORRECTED`, `CONFIRMED` and `REACHED` are set where that is so.
+        own
+            Whether the person brought the layer along, so that nothing of it waits for a prediction.
         """
-        made = cls(layer)
-        made._take_over(predicted, (flags & CORRECTED) > 0, (flags & CONFIRMED) > 0)
-        return made
-
-    @classmethod
-    def detached(cls, predicted: NDArray[Any], flags: NDArray[np.uint8]) -> Corrections:
-        """As `restored`, for the metadata of a layer that is still to be made."""
         made = object.__new__(cls)
         made._layer = lambda: None
         made.mask = (flags & CORRECTED) > 0
         made._confirmed = (flags & CONFIRMED) > 0
         made._predicted = predicted
+        made._own = own
+        made._reached = _everywhere(flags.shape) if own else (flags & REACHED) > 0
+        made._claimed = made._confirmed & ~(made._reached | made.mask)
         # Without a layer labels do not change, so every confirmation holds.
         made._known = made._confirmed_as = np.broadcast_to(np.uint8(0), flags.shape)
         made._steps = []
@@ -135,16 +148,17 @@ class Corrections:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Corrections:
         self.sync()
-        return self.detached(self._predicted.copy(), self.flags_in((...,)))
+        return self.detached(self._predicted.copy(), self.flags_in((...,)), own=self._own)
 
-    def _take_over(
-        self, predicted: NDArray[Any], mask: NDArray[np.bool_], confirmed: NDArray[np.bool_]
-    ) -> None:
-        self._predicted[...] = predicted
+    def _take_over(self, other: Corrections) -> None:
+        self._predicted[...] = other._predicted
         # A stroke that was under way when the labels were stored had not been noted yet.
-        self.mask |= mask | (self._known != self._predicted)
-        self._confirmed |= confirmed
+        self.mask |= other.mask | (self._known != self._predicted)
+        self._confirmed |= other.confirmed
         self._confirmed_as[...] = self._known
+        self._own = other._own
+        self._reached = other._reached if self._own else other._reached.copy()
+        self._claimed = other._claimed.copy()
 
     @property
     def layer(self) -> Labels | None:
@@ -171,22 +185,50 @@ class Corrections:
 
     def touched_in(self, key: tuple[Any, ...]) -> NDArray[np.bool_]:
         """`touched` of a part, as it was last known there."""
-        return self.mask[key] | (self._confirmed[key] & (self._known[key] == self._confirmed_as[key]))
+        return self.mask[key] | (self._confirmed[key] & self._seen_in(key))
 
     def confirmed_in(self, key: tuple[Any, ...]) -> NDArray[np.bool_]:
         """`confirmed` of a part, as it was last known there."""
-        return self._confirmed[key] & (self.mask[key] | (self._known[key] == self._confirmed_as[key]))
+        return self._confirmed[key] & (self.mask[key] | self._seen_in(key))
+
+    def _seen_in(self, key: tuple[Any, ...]) -> NDArray[np.bool_]:
+        """Where the label stands as it was when it was last confirmed."""
+        return (self._known[key] == self._confirmed_as[key]) & (self._reached[key] | self._claimed[key])
+
+    def reached_in(self, key: tuple[Any, ...]) -> NDArray[np.bool_]:
+        """bool: where a part was predicted, or was the person's own from the beginning; a copy."""
+        return np.array(self._reached[key])
+
+    def labelled_in(self, key: tuple[Any, ...]) -> NDArray[np.bool_]:
+        """`labelled` of a part, as it was last known there."""
+        return self._reached[key] | self.touched_in(key)
+
+    @property
+    def labelled(self) -> NDArray[np.bool_]:
+        """bool, shape of the labels: what was predicted, or decided by a person; the rest is not labelled."""
+        self.sync()
+        return self.labelled_in((...,))
 
     def predicted_in(self, key: tuple[Any, ...]) -> NDArray[Any]:
         """Labels of a part as the predictions have left them, dtype of the layer; a copy."""
         return np.array(self._predicted[key])
 
     def flags_in(self, key: tuple[Any, ...]) -> NDArray[np.uint8]:
-        """uint8: `CORRECTED` and `CONFIRMED` of a part, as it was last known there."""
+        """uint8: `CORRECTED`, `CONFIRMED` and `REACHED` of a part, as it was last known there.
+
+        Layers that the person brought along are `REACHED` nowhere, because that would say nothing; see `own`.
+        """
         flags = self.mask[key].astype(np.uint8)
+        if not self._own:
+            flags |= self._reached[key].astype(np.uint8) * np.uint8(REACHED)
         if self._confirmed[key].any():
             flags |= self.confirmed_in(key).astype(np.uint8) * np.uint8(CONFIRMED)
         return flags
+
+    @property
+    def own(self) -> bool:
+        """Whether the person brought the layer along, so that nothing of it waits for a prediction."""
+        return self._own
 
     def share(self) -> float:
         """Share of all pixels that a person changed, in [0, 1]."""
@@ -197,7 +239,11 @@ class Corrections:
         """Share of all pixels in regions that a person confirmed, in [0, 1]."""
         return np.count_nonzero(self.confirmed) / max(self.mask.size, 1)
 
-    def confirm(self, index: Index, window: Window) -> None:
+    def share_labelled(self) -> float:
+        """Share of all pixels that were predicted or decided by a person, in [0, 1]."""
+        return 1.0 if self._own else np.count_nonzero(self.labelled) / max(self.mask.size, 1)
+
+    def confirm(self, index: Index, window: Window, *, unpredicted: bool = False) -> NDArray[np.bool_]:
         """Note that the labels of a part are right as they stand, or were corrected there.
 
         Parameters
@@ -206,16 +252,28 @@ class Corrections:
             Of the plane, over the axes before Y and X.
         window
             Part of Y and X.
+        unpredicted
+            Also what was never predicted: the person was asked, and says that it is background.
+
+        Returns
+        -------
+        NDArray
+            bool, shape of the part: what is confirmed now.
         """
         self.sync_part(index, window)
         key = key_of(index, window)
-        self._confirmed[key] = True
-        self._confirmed_as[key] = self._known[key]
+        if unpredicted:
+            self._claimed[key] |= ~(self._reached[key] | self.mask[key])
+        taken = self.labelled_in(key) | self._claimed[key]
+        self._confirmed[key] |= taken
+        np.copyto(self._confirmed_as[key], self._known[key], where=taken)
         self._tell(index, window)
+        return taken
 
     def unconfirm(self, index: Index, window: Window) -> None:
         """Take a confirmation back; corrections stay corrections."""
         self._confirmed[key_of(index, window)] = False
+        self._claimed[key_of(index, window)] = False
         self._tell(index, window)
 
     def sync(self) -> None:
@@ -272,24 +330,44 @@ class Corrections:
         filling.add(planes, window, labels)
         return filling.finish()
 
-    def note_prediction(self, key: tuple[Any, ...], changed: NDArray[np.bool_], labels: NDArray[Any]) -> None:
-        """Note that a prediction wrote `labels` into a part, where `changed`."""
+    def note_prediction(
+        self,
+        key: tuple[Any, ...],
+        changed: NDArray[np.bool_],
+        labels: NDArray[Any],
+        fresh: NDArray[np.bool_],
+        *,
+        undone: bool = False,
+    ) -> None:
+        """Note that a prediction wrote `labels` into a part, where `changed`.
+
+        Parameters
+        ----------
+        fresh
+            bool: where there had been none before.
+        undone
+            The prediction was taken back, and these are the labels from before.
+        """
         for array in (self._known, self._predicted):
             np.copyto(array[key], labels, where=changed, casting="unsafe")
+        if not self._own:
+            self._reached[key] = self._reached[key] & ~fresh if undone else self._reached[key] | fresh
         self._tell(key[:-2], key[-2:])
 
-    def note_step(self, atom: Any, step: Step) -> None:
+    def note_steps(self, atoms: Sequence[Any], steps: Sequence[Step]) -> None:
         """Remember an undo step of a prediction, so that undoing it does not count as a correction.
 
         Parameters
         ----------
-        atom
+        atoms
             What is put on the undo history of the layer for it.
+        steps
+            What they change together, also in planes where no label changed.
         """
         # napari forgets old steps.
         there = self._history.atoms()
         self._steps = [one for one in self._steps if id(one[0]) in there]
-        self._steps.append((atom, step))
+        self._steps += [(atom, () if number else tuple(steps)) for number, atom in enumerate(atoms)]
 
     @contextmanager
     def quietly(self) -> Iterator[None]:
@@ -336,12 +414,13 @@ class Corrections:
 
     def _replay(self, replay: Replay) -> bool:
         """Note an undone or redone step; False if one of the atoms could not be understood."""
-        steps = {id(atom): step for atom, step in self._steps}
+        ours = {id(atom): steps for atom, steps in self._steps}
         understood = True
         for atom in replay.atoms:
-            step, change = steps.get(id(atom)), change_of(atom)
-            if step is not None:
-                self._replay_prediction(step)
+            steps, change = ours.get(id(atom)), change_of(atom)
+            if steps is not None:
+                for step in steps:
+                    self._replay_prediction(step, undone=replay.undone)
             elif change is None:
                 understood = False
             elif not replay.undone:
@@ -352,12 +431,12 @@ class Corrections:
                 _put(self._known, change, labels)
         return understood
 
-    def _replay_prediction(self, step: Step) -> None:
+    def _replay_prediction(self, step: Step, *, undone: bool) -> None:
         """Undone or redone, a prediction leaves labels that no person has touched."""
         key = key_of(step.index, step.window)
         labels = np.asarray(self._layer().data[key])
         np.copyto(self.mask[key], False, where=step.changed)
-        self.note_prediction(key, step.changed, labels)
+        self.note_prediction(key, step.changed, labels, step.fresh, undone=undone)
 
     def _tell(self, index: Index, window: Window) -> None:
         for listener in tuple(self.listeners):
@@ -367,6 +446,11 @@ class Corrections:
 def key_of(index: Index, window: Window) -> Any:
     """What picks a part of a plane out of the labels."""
     return (*index, *window)
+
+
+def _everywhere(shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """True without taking memory; not to be written into."""
+    return np.broadcast_to(np.bool_(True), shape)
 
 
 def _put(array: NDArray[Any], change: Change, value: Any) -> None:

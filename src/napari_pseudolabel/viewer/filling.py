@@ -51,16 +51,20 @@ class Filling:
             key = key_of(index, window)
             self.corrections.sync_part(index, window)
             now = np.asarray(layer.data[key])
-            changed = (now != wanted) & ~self.corrections.touched_in(key)
+            free = ~self.corrections.touched_in(key)
+            changed = (now != wanted) & free
+            # What a person touched stays as unpredicted as it was: the prediction is not kept for it.
+            fresh = free & ~self.corrections.reached_in(key)
             count = int(np.count_nonzero(changed))
-            if not count:
+            if not count and not fresh.any():
                 continue
             total += count
             if index not in self._planes:
                 self._planes[index] = _Plane(layer.data.shape[-2:], now.dtype, window)
-            self._planes[index].note(window, changed, now, wanted)
-            layer.data[key] = np.where(changed, wanted, now).astype(now.dtype)
-            self.corrections.note_prediction(key, changed, wanted)
+            self._planes[index].note(window, changed, now, wanted, fresh)
+            if count:
+                layer.data[key] = np.where(changed, wanted, now).astype(now.dtype)
+            self.corrections.note_prediction(key, changed, wanted, fresh)
         if total:
             layer.refresh(extent=False)
         return total
@@ -69,7 +73,7 @@ class Filling:
         """Make one undo step of all parts.
 
         What a person has painted or confirmed in the meantime stays out of it, and so does what an
-        undo or redo in the meantime has changed.
+        undo or redo in the meantime has changed. Where nothing was predicted before, undoing it makes it so again.
 
         Returns
         -------
@@ -80,19 +84,21 @@ class Filling:
         planes, self._planes = self._planes, {}
         if layer is None:
             return 0
-        atoms = []
+        atoms: list[tuple[Any, Any, Any]] = []
+        steps: list[Step] = []
         for index, plane in planes.items():
             window = plane.window
             key = key_of(index, window)
             self.corrections.sync_part(index, window)
             ours, before, after = plane.mask[window], plane.before[window], plane.after[window]
             ours &= (np.asarray(layer.data[key]) == after) & (before != after)
-            ours &= ~self.corrections.touched_in(key)
+            free = ~self.corrections.touched_in(key)
+            ours &= free
+            steps.append(Step(index, window, ours, plane.fresh[window] & free))
             if ours.any():
-                atom = ((*index, plane.mask), before[ours], after[ours])
-                self.corrections.note_step(atom, Step(index, window, ours))
-                atoms.append(atom)
+                atoms.append(((*index, plane.mask), before[ours], after[ours]))
         if atoms:
+            self.corrections.note_steps(atoms, steps)
             with self.corrections.quietly():
                 _put_on_history(layer, atoms)
         return sum(old.size for _, old, _ in atoms)
@@ -108,12 +114,19 @@ class _Plane:
         self.mask: NDArray[np.bool_] = np.zeros(shape, bool)
         self.before: NDArray[Any] = np.zeros(shape, dtype)
         self.after: NDArray[Any] = np.zeros(shape, dtype)
+        self.fresh: NDArray[np.bool_] = np.zeros(shape, bool)
         self.window = window
 
     def note(
-        self, window: Window, changed: NDArray[np.bool_], now: NDArray[Any], wanted: NDArray[np.uint8]
+        self,
+        window: Window,
+        changed: NDArray[np.bool_],
+        now: NDArray[Any],
+        wanted: NDArray[np.uint8],
+        fresh: NDArray[np.bool_],
     ) -> None:
         """Note a change; what stood there before the first one is kept."""
+        self.fresh[window] |= fresh
         mask = self.mask[window]
         np.copyto(self.before[window], now, where=changed & ~mask)
         np.copyto(self.after[window], wanted, where=changed, casting="unsafe")

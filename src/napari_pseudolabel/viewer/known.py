@@ -102,7 +102,8 @@ def known_planes(
         raise InputError(
             f"{labels.name} has another shape than {layer.name}; choose labels that were drawn on this image."
         )
-    touched = Corrections.of(labels).touched
+    corrections = Corrections.of(labels)
+    touched = corrections.touched
     planes = [index for index in image.planes() if touched[index].any()]
     if not planes:
         return ()
@@ -121,11 +122,20 @@ def known_planes(
                 pixel_size_um=_pixel_size(image),
                 labels=_class_values(labels, index),
                 touched=touched[index].copy(),
-                confidence=None if confidence is None else np.array(confidence.data[index]),
+                confidence=None if confidence is None else confidence_in(corrections, confidence, index),
                 validation=split.validation(key, (image.shape[-2], image.shape[-1])),
             )
         )
     return tuple(found)
+
+
+def confidence_in(corrections: Corrections, confidence: ImageLayer, index: tuple[int, ...]) -> np.ndarray:
+    """(H, W) float32: confidence of the labels of a plane, NaN where they are not those of a prediction.
+
+    The layer that shows it knows nothing of a prediction that was taken back.
+    """
+    reached = corrections.reached_in((*index, ...))
+    return np.where(reached, np.asarray(confidence.data[index], np.float32), np.float32(np.nan))
 
 
 def _fitting(layer: ImageLayer, labels: Labels) -> Image | None:

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.export import ExportContent
-from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
+from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY
 from napari_pseudolabel.viewer.effort import EFFORT_KEY, EffortLog
 from napari_pseudolabel.viewer.exporting import content_from
 from napari_pseudolabel.viewer.recording.plain import REMOVED
+from napari_pseudolabel.viewer.recording.states import recalled
 from napari_pseudolabel.viewer.records import record_in
 from napari_pseudolabel.workspace import SessionContent
 from napari_pseudolabel.workspace.sessions import LayerState
@@ -65,7 +66,8 @@ def _content(
     metadata = {**layer.attributes.get("metadata", {}), EFFORT_KEY: effort}
     if {"predicted", "flags"} <= {one.name for one in layer.arrays}:
         predicted, flags = (_array(content, layer, name, notes) for name in ("predicted", "flags"))
-        metadata[CORRECTIONS_KEY] = Corrections.detached(predicted, flags)
+        metadata[CORRECTIONS_KEY], note = recalled(layer.attributes, predicted, flags)
+        notes += [f"{name_of(layer)}: {note}"] if note else []
     made = content_from(labels, {**layer.attributes, "metadata": metadata})
     confidence = _confidence_of(layer, layers)
     if confidence is None:

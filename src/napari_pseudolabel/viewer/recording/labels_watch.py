@@ -12,7 +12,7 @@ from napari_pseudolabel.viewer.candidates import Candidates
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections, Index, Window
 from napari_pseudolabel.viewer.effort import EffortLog
 from napari_pseudolabel.viewer.history import History, change_of
-from napari_pseudolabel.viewer.recording.plain import NAMES
+from napari_pseudolabel.viewer.recording.plain import NAMES, STATES
 from napari_pseudolabel.viewer.recording.tiles import Place, all_places, places_in, places_of, window_of
 from napari_pseudolabel.viewer.recording.watching import Watch
 from napari_pseudolabel.workspace.sessions import ArrayState, Tile, TileKey
@@ -135,7 +135,8 @@ class LabelsWatch(Watch):
         return tuple(found)
 
     def extra(self) -> dict[str, Any]:
-        return {NAMES: list(self._names())}
+        whose = "" if self._corrections is None else "own" if self._corrections.own else "ours"
+        return {NAMES: list(self._names()), **({STATES: whose} if whose else {})}
 
     def _form(self) -> tuple[tuple[int, ...], np.dtype[Any]]:
         data: Any = self.layer.data

@@ -18,6 +18,8 @@ REMOVED = "removed"
 """Attribute of a layer that the person has deleted."""
 NAMES = "candidates"
 """Attribute of a Labels layer: names of its candidates, in the order of their arrays."""
+STATES = "states"
+"""Attribute of a Labels layer: whose it is ("own", or "ours"), from the time on when flags tell what was predicted."""
 # What some readers put beside an image is larger than the image.
 _LONGEST_FOREIGN = 1_000_000
 

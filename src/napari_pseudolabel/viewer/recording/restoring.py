@@ -17,6 +17,7 @@ from napari_pseudolabel.viewer.images import unwrapped
 from napari_pseudolabel.viewer.recording import attributes as layers
 from napari_pseudolabel.viewer.recording.plain import NAMES, OURS, REMOVED, SESSION_KEY, renamed
 from napari_pseudolabel.viewer.recording.sources import opened
+from napari_pseudolabel.viewer.recording.states import recalled
 from napari_pseudolabel.viewer.recording.views import choose, look_at
 from napari_pseudolabel.workspace.sessions import Edit, LayerState, SessionContent, ViewState
 
@@ -179,7 +180,7 @@ def layer_data(content: SessionContent) -> list[tuple[Any, dict[str, Any], str]]
             continue
         metadata = {**_metadata(one), **mark}
         if kind == "labels":
-            metadata |= _companions(one, data)
+            metadata |= _companions(one, data, [])
         found.append((data, {**layers.given(kind, stored), "metadata": metadata}, kind))
     return found
 
@@ -222,7 +223,7 @@ def _shown(one: StoredLayer, missing: list[str]) -> Any:
         missing.append(f"{one.name} looks other than before ({error}); set it by hand.")
         layer = layers.bare(kind, data, stored, _metadata(one))
     if kind == "labels":
-        layer.metadata.update(_companions(one, data))
+        layer.metadata.update(_companions(one, data, missing))
         if CORRECTIONS_KEY in layer.metadata:
             Corrections.of(cast(Any, layer))
         EffortLog.of(cast(Any, layer))
@@ -240,11 +241,14 @@ def _metadata(one: StoredLayer) -> dict[str, Any]:
     return dict(one.state.attributes.get("metadata", {}))
 
 
-def _companions(one: StoredLayer, labels: NDArray[Any]) -> dict[str, Any]:
+def _companions(one: StoredLayer, labels: NDArray[Any], missing: list[str]) -> dict[str, Any]:
     """What lies beside labels in the metadata of their layer."""
     found: dict[str, Any] = {EFFORT_KEY: EffortLog.detached(one.edits)}
     if "predicted" in one.arrays and "flags" in one.arrays:
-        found[CORRECTIONS_KEY] = Corrections.detached(one.arrays["predicted"], one.arrays["flags"])
+        found[CORRECTIONS_KEY], note = recalled(
+            one.state.attributes, one.arrays["predicted"], one.arrays["flags"]
+        )
+        missing += [f"{one.name}: {note}"] if note else []
     names: Sequence[str] = one.state.attributes.get(NAMES, ())
     candidates = Candidates(labels.shape)
     planes = list(np.ndindex(labels.shape[:-2]))

@@ -15,6 +15,7 @@ from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.training.fine_tune import LabelledSet, missing
 from napari_pseudolabel.training.known import KnownPlane
 from napari_pseudolabel.viewer import Corrections, current_plane, find, plane_key
+from napari_pseudolabel.viewer.known import confidence_in
 
 if TYPE_CHECKING:
     from napari_pseudolabel.workspace import Split
@@ -90,7 +91,7 @@ class Layers:
             pixel_size_um=_pixel_size(self.image),
             labels=_class_values(self.labels, index),
             touched=touched,
-            confidence=None if sure is None else np.array(sure.data[index]),
+            confidence=None if sure is None else confidence_in(self.corrections, sure, index),
             validation=split.validation(key, (touched.shape[0], touched.shape[1])),
         )
 

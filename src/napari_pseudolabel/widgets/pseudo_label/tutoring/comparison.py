@@ -58,7 +58,10 @@ def _keep(layer: Labels, index: Index, window: Window, strategy: str, other: str
 
 
 def _said(layer: Labels, index: Index, window: Window, other: str) -> Any:
-    """(h, w) uint8: the labels of the other strategy where it was the last to write, 255 elsewhere."""
+    """(h, w) uint8: the labels of the other strategy where it was the last to write, 255 elsewhere.
+
+    Records keep runs that were undone; nothing is said where no prediction is left.
+    """
     rows, columns = window
     said = np.full((rows.stop - rows.start, columns.stop - columns.start), NOTHING, np.uint8)
     predicted = None
@@ -77,6 +80,7 @@ def _said(layer: Labels, index: Index, window: Window, other: str) -> Any:
         if predicted is None:
             predicted = np.asarray(Corrections.of(layer).predicted_in(key_of(index, window)))
         said[inner] = predicted[inner]
+    said[~Corrections.of(layer).reached_in(key_of(index, window))] = NOTHING
     return said
 
 
@@ -134,11 +138,11 @@ def _agreement(layer: Labels, other: str, plane: Index, window: Window) -> float
     if candidates is None or other not in candidates.names:
         return None
     said = candidates.part(candidates.names.index(other), plane, window)
-    where = said != NOTHING
+    where = (said != NOTHING) & Corrections.of(layer).reached_in(key_of(plane, window))
     if not where.any():
         return None
     now = np.asarray(Corrections.of(layer).predicted_in(key_of(plane, window))).astype(np.uint8)
-    return agreement_of(np.stack([np.where(where, now, np.uint8(NOTHING)), said])).mean
+    return agreement_of(np.stack([np.where(where, one, np.uint8(NOTHING)) for one in (now, said)])).mean
 
 
 def _labels(viewer: ViewerModel, source: ImageLayer, image: Image) -> Any:

@@ -56,7 +56,8 @@ def labelled_layer(
 ) -> Callable[[], LabelledLayer]:
     """What reads the pixels of an open image and its labels; to be called beside the window.
 
-    Labels that the plugin made count where a person has corrected or confirmed them, all others everywhere.
+    Labels that the plugin made count where a person has corrected or confirmed them, all others everywhere but where
+    they were copied from labels that had not been predicted there.
 
     Raises
     ------
@@ -69,7 +70,8 @@ def labelled_layer(
     found, ours, name = fitting, is_ours(labels), image.name
 
     def read() -> LabelledLayer:
-        touched = Corrections.of(labels).touched if ours else np.ones(labels.data.shape, bool)
+        corrections = Corrections.of(labels)
+        touched = corrections.touched if ours else corrections.labelled
         limits = intensity_range(found, None)
         planes = []
         for index in found.planes():

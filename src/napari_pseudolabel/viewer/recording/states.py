@@ -1,0 +1,54 @@
+"""The states of pixels out of a session, also out of one that did not know what was predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pseudolabel.viewer.corrections import CONFIRMED, CORRECTED, REACHED, Corrections
+from napari_pseudolabel.viewer.reached import evidence
+from napari_pseudolabel.viewer.recording.plain import STATES
+from napari_pseudolabel.viewer.records import record_in
+
+
+def recalled(
+    attributes: Mapping[str, Any], predicted: NDArray[Any], flags: NDArray[np.uint8]
+) -> tuple[Corrections, str]:
+    """What was known about a Labels layer of a session.
+
+    Sessions that were written before predictions were noted tell it by their labels and runs. What was confirmed
+    there without a prediction is not confirmed any more: nobody had been asked.
+
+    Parameters
+    ----------
+    attributes
+        Of the layer, as they were stored.
+    predicted, flags
+        As `Corrections.detached` takes them.
+
+    Returns
+    -------
+    Corrections, str
+        And a sentence about what is not as it was; empty if all is.
+    """
+    record = record_in(attributes.get("metadata", {}))
+    whose = attributes.get(STATES, "ours" if record is not None else "own")
+    if whose == "own":
+        return Corrections.detached(predicted, flags, own=True), ""
+    if STATES in attributes:
+        # A label that was predicted says so, also where a damaged tile does not.
+        return Corrections.detached(predicted, flags | _bit(predicted != 0)), ""
+    flags = flags | _bit(evidence(record, predicted))
+    unseen = (flags & (CORRECTED | CONFIRMED | REACHED)) == CONFIRMED
+    if not unseen.any():
+        return Corrections.detached(predicted, flags), ""
+    share = np.count_nonzero(unseen) / unseen.size
+    sentence = f"{share:.1%} of the pixels had been confirmed without a prediction; confirm them again if they are right."
+    return Corrections.detached(predicted, np.where(unseen, np.uint8(0), flags)), sentence
+
+
+def _bit(where: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    return where.astype(np.uint8) * np.uint8(REACHED)
