@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from napari_pseudolabel.viewer.contributed import telling_why_not_saved
 from napari_pseudolabel.viewer.exporting import content_from
 
 
@@ -18,4 +19,5 @@ def write_png(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
 
 
 def _write(path: str, data: Any, attributes: dict[str, Any], format: str) -> list[str]:
-    return [str(one) for one in content_from(data, attributes).write(path, format)]
+    with telling_why_not_saved():
+        return [str(one) for one in content_from(data, attributes).write(path, format)]

@@ -20,9 +20,11 @@ def session_reader(path: str | list[str]) -> Callable[[str | list[str]], list[An
         return None
 
     def read(_: str | list[str]) -> list[Any]:
+        from napari_pseudolabel.viewer.contributed import telling_why_not_opened
         from napari_pseudolabel.viewer.session_reader import read_newest
 
-        return read_newest(folder)
+        with telling_why_not_opened():
+            return read_newest(folder)
 
     return read
 
