@@ -170,7 +170,8 @@ def _written(
             target, found.labels.reshape(image.shape), classes=found.classes, confidence=sure, **common
         )
         result["shares"] = {one.name: float(np.mean(found.labels == one.value)) for one in found.classes}
-        result["mean_confidence"] = float(found.confidence.mean())
+        predicted = found.confidence[np.isfinite(found.confidence)]
+        result["mean_confidence"] = float(predicted.mean()) if predicted.size else None
     return {**result, "files": [str(file) for file in files], **provenance}
 
 
@@ -178,5 +179,6 @@ def _text(result: dict[str, Any]) -> str:
     lines = [f"{result['output']} ({duration(result['seconds'])})"]
     if "shares" in result:
         lines.append(", ".join(f"{name} {share:.1%}" for name, share in result["shares"].items()))
-        lines[-1] += f", mean confidence {result['mean_confidence']:.2f}"
+        if result["mean_confidence"] is not None:
+            lines[-1] += f", mean confidence {result['mean_confidence']:.2f}"
     return "\n  ".join([*lines, *result["notes"]])

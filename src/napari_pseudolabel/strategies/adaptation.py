@@ -21,6 +21,7 @@ from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.grids import magnification
 from napari_pseudolabel.models.segmenters.base import Segmenter
 from napari_pseudolabel.models.translators.translate import translate
+from napari_pseudolabel.strategies.blank import Blank
 from napari_pseudolabel.strategies.description import PseudoLabel
 from napari_pseudolabel.strategies.ensemble import Judge, segment_looks
 from napari_pseudolabel.tiling import pick_device
@@ -112,6 +113,7 @@ def label_chunk(job: ChunkJob, control: Control, models: LoadedModels) -> Pseudo
         for one, name in ((segmenter, ""), *others)
         if segmenter is not None and one is not None
     ]
+    blank = Blank.of(job)
     report = replace(job.report, device=str(pick_device(settings.tiles.device)), notes=())
     labels = confidence = mean = spread = candidates = None
     members: tuple[str, ...] = ()
@@ -129,7 +131,7 @@ def label_chunk(job: ChunkJob, control: Control, models: LoadedModels) -> Pseudo
             control=control,
         )
         mean = onto(translation.mean)
-        spread = onto(translation.spread) if translation.spread is not None else None
+        spread = blank.hidden(onto(translation.spread)) if translation.spread is not None else None
         plan = translation.plan
         report = replace(
             report,
@@ -140,6 +142,7 @@ def label_chunk(job: ChunkJob, control: Control, models: LoadedModels) -> Pseudo
             shift_px=shift_px(onto(normalise(raw, job.limits)), mean),
             notes=(*translator.warnings, *translation.notes),
         )
+        mean = blank.hidden(mean)
         judges = [
             judge_of(translation.samples, translator.card, one, name)
             for one, name in ((segmenter, ""), *others)
@@ -148,8 +151,9 @@ def label_chunk(job: ChunkJob, control: Control, models: LoadedModels) -> Pseudo
     if judges:
         least_px = _least_px(job, judges[0])
         found = segment_looks(judges, settings, onto=onto, control=control, least_px=least_px)
-        labels, confidence, members = found.labels, found.confidence, found.members
-        candidates = found.candidates if len(members) > 1 else None
+        labels, confidence = blank.labels(found.labels), blank.confidence(found.confidence)
+        members = found.members
+        candidates = blank.labels(found.candidates) if len(members) > 1 else None
         report = replace(report, agreement=found.agreement)
         if found.left_out > _TOLD_SHARE:
             told = (
@@ -157,6 +161,7 @@ def label_chunk(job: ChunkJob, control: Control, models: LoadedModels) -> Pseudo
                 "typical object of the segmenter."
             )
             report = replace(report, notes=(*report.notes, told))
+    report = replace(report, notes=(*report.notes, *blank.notes(found.labels if judges else None)))
     return PseudoLabel(
         labels=None if labels is None else labels[None],
         confidence=None if confidence is None else confidence[None],

@@ -76,6 +76,8 @@ class ChunkJob:
         are whole numbers.
     limits
         Which raw values of the layer become 0 and 1.
+    empty
+        There is nothing to see in the layer.
     """
 
     pixels: NDArray[np.float32]
@@ -86,6 +88,7 @@ class ChunkJob:
     limits: IntensityRange
     report: RunReport
     title: str = "Labelling"
+    empty: bool = False
 
     @property
     def checkpoints(self) -> tuple[str, ...]:
@@ -112,6 +115,8 @@ class LabelPlan:
         What is known before the first pixel is labelled.
     chunks
         Together they cover the region of all planes, each pixel once.
+    empty
+        There is nothing to see in the layer.
     """
 
     job: ImageJob
@@ -120,6 +125,7 @@ class LabelPlan:
     limits: IntensityRange
     report: RunReport
     chunks: tuple[Chunk, ...]
+    empty: bool = False
 
     def distance(self, chunk: Chunk, focus: Focus | None) -> tuple[int, float]:
         """What comes first: the plane on the screen, and in it what is nearest to the middle of the view."""
@@ -151,6 +157,7 @@ class LabelPlan:
             self.limits,
             self.report,
             self.job.title,
+            self.empty,
         )
 
     def conclude(self, reports: Sequence[RunReport], seconds: float) -> RunReport:

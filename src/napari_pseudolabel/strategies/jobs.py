@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image, intensity_range
+from napari_pseudolabel.imaging.content import extremes, nothing_in
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.strategies.chunks import LabelPlan, cut, join, whole_factors
 from napari_pseudolabel.strategies.description import LabelSettings, PseudoLabel, Region, RunReport
@@ -131,8 +132,11 @@ class ImageJob:
         first = survey.models[0].card
         factor, why = self._factor(first.source)
         control.report(Progress("Measuring the intensities", 0, 1))
+        nothing = nothing_in(self.image, self.settings.channel)
         n = first.normalisation
         limits = intensity_range(self.image, self.settings.channel, kind=n.kind, low=n.low, high=n.high)
+        if limits.low == limits.high and nothing is None:
+            limits = extremes(self.image, self.settings.channel)  # what there is lies between the samples
         control.check()
         report = RunReport(
             strategy=self._name,
@@ -147,11 +151,13 @@ class ImageJob:
             device=self.settings.tiles.device,
             shift_px=None,
             agreement=None,
-            notes=(why,) if factor == 1.0 and why.startswith("The ") else (),
+            notes=(nothing,) if nothing else (why,) if factor == 1.0 and why.startswith("The ") else (),
             seconds=0.0,
         )
         factors = whole_factors(self.image.shape, factor)
-        return LabelPlan(self, survey, factors, limits, report, cut(self, survey, factors))
+        return LabelPlan(
+            self, survey, factors, limits, report, cut(self, survey, factors), nothing is not None
+        )
 
     def run(self, control: Control, models: LoadedModels) -> PseudoLabel:
         """Do all chunks here, one after the other; an engine gives the same labels.

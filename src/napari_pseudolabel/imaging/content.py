@@ -1,0 +1,91 @@
+"""Whether there is anything to see in a layer."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_pseudolabel.imaging.image import Channel, Image
+from napari_pseudolabel.imaging.normalisation import IntensityRange
+
+# So many pixels need a value, and so many another one than the rest: fewer are hot, dead or stray ones.
+_LEAST_FINITE_PX = 16
+_LEAST_STRAY_PX = 4
+_BAND_PX = 2**20
+# Values that differ by less are the same: float32 itself is about ten times as fine.
+_TOLERANCE = 1e-6
+
+
+def nothing_in(image: Image, channel: Channel | None = None) -> str | None:
+    """Say that there is nothing to see in a layer, because models find objects in it all the same.
+
+    Nothing is: fewer than 16 pixels with a value that is neither NaN nor infinite, or all but at most 3 with the same
+    (in tiny images: fewer than half). Reads only as far as it must: of a usual image a few rows, of one without
+    content all.
+
+    Parameters
+    ----------
+    image, channel
+        The layer, and the channel as in `Image.plane`.
+
+    Returns
+    -------
+    str or None
+        A sentence for the person; None where there is something.
+
+    Raises
+    ------
+    InputError
+        When the image cannot be read.
+    """
+    height, width = image.shape[-2:]
+    rows = max(1, _BAND_PX // width)
+    total = int(np.prod(image.shape))
+    least_finite, least_stray = (
+        max(1, min(least, total // 2)) for least in (_LEAST_FINITE_PX, _LEAST_STRAY_PX)
+    )
+    finite = stray = 0
+    alike: dict[float, int] = {}  # values that most of a band has, and how many pixels have them
+    for index in image.planes():
+        for start in range(0, height, rows):
+            band = image.plane(index, channel, (slice(start, start + rows), slice(None)))
+            values = band[np.isfinite(band)]
+            if not values.size:
+                continue
+            finite += values.size
+            # Where nearly all values are one, it is the median.
+            middle = float(np.partition(values, values.size // 2)[values.size // 2])
+            same = int(np.count_nonzero(_same(values, middle)))
+            stray += values.size - same
+            known = next((one for one in alike if _same(np.float64(one), middle)), middle)
+            alike[known] = alike.get(known, 0) + same
+            other = stray + sum(alike.values()) - max(alike.values())
+            if finite >= least_finite and other >= least_stray:
+                return None
+    return _nothing(image.name, finite, total, max(alike, key=lambda one: alike[one], default=0.0))
+
+
+def extremes(image: Image, channel: Channel | None = None) -> IntensityRange:
+    """Least and largest finite value of all pixels, for what is too sparse for a sample; parameters as above."""
+    height, width = image.shape[-2:]
+    rows = max(1, _BAND_PX // width)
+    low, high = np.inf, -np.inf
+    for index in image.planes():
+        for start in range(0, height, rows):
+            values = image.plane(index, channel, (slice(start, start + rows), slice(None)))
+            values = values[np.isfinite(values)]
+            low, high = min(low, values.min(initial=np.inf)), max(high, values.max(initial=-np.inf))
+    return IntensityRange(float(low), float(high))
+
+
+def _same(values: np.ndarray | np.float64, middle: float) -> np.ndarray:
+    return np.asarray(np.abs(values - middle) <= _TOLERANCE * abs(middle))
+
+
+def _nothing(name: str, finite: int, total: int, value: float) -> str:
+    if finite == 0:
+        why = "none of its pixels has a value (all are NaN or infinite)"
+    elif finite < total / 2:
+        why = f"only {finite} of its {total} pixels have a value (the others are NaN or infinite)"
+    else:
+        why = f"its pixels have the value {value:g} everywhere"
+    return f"There is nothing to see in {name}, and nothing was labelled: {why}; choose another image or channel."
