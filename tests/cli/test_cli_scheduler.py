@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 from functools import partial
 
@@ -132,6 +133,28 @@ def test_ctrl_c_stops_the_work_there(cli, elsewhere, image, tmp_path, tiny_trans
     # The worker is free again; with a hundred samples of all chunks it would not be for minutes.
     ran = cli("segment", image, tmp_path / "s.tif", *models[2:4], "--device", "cpu", *elsewhere)
     assert ran.code == 0, ran.err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals for a process")
+def test_ctrl_c_does_not_wait_for_somebody_who_says_nothing(image, tmp_path, tiny_segmenter):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        words = [
+            "segment",
+            image,
+            tmp_path / "out.tif",
+            "--segmenter",
+            tiny_segmenter,
+            "--scheduler",
+            address,
+        ]
+        running = start(words)
+        peer, _ = server.accept()
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+        peer.close()
+    assert (running.returncode, out, err) == (130, "", "Cancelled; nothing was changed.\n")
+    assert not (tmp_path / "out.tif").exists()
 
 
 def test_help_of_a_command_names_the_shared_options_and_imports_little(cli):

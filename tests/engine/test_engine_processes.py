@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -48,12 +51,29 @@ def test_workers_have_less_priority_and_nobody_elsewhere_can_reach_them(engine):
     for process in map(psutil.Process, pids):
         assert process.nice() > own if sys.platform != "win32" else process.nice() < own
     listening = [
-        connection.laddr.ip
+        tuple(connection.laddr)
         for process in map(psutil.Process, pids)
         for connection in process.net_connections()
         if connection.status == psutil.CONN_LISTEN
     ]
-    assert set(listening) == {"127.0.0.1"}
+    assert {host for host, _ in listening} == {"127.0.0.1"}
+    # Neither pages nor anything else is told to those who cannot show a certificate.
+    for place in listening:
+        with socket.create_connection(place, timeout=SECONDS) as peer, suppress(ConnectionError):
+            peer.sendall(b"GET /info/logs HTTP/1.0\r\n\r\n")
+            assert b"HTTP" not in peer.recv(1000)
+
+
+def test_nothing_is_left_in_the_folder_for_temporary_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    for end in (lambda engine: None, lambda engine: [psutil.Process(pid).kill() for pid in engine.pids()]):
+        engine = Engine()
+        assert engine.submit(Says((1,))).result() == 1
+        assert list(tmp_path.iterdir()) != []
+        end(engine)
+        assert engine.shutdown(30)
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_two_engines_do_not_disturb_each_other_and_the_end_of_one_leaves_nothing(engine, tmp_path):

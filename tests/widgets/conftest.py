@@ -14,7 +14,7 @@ from napari.components import ViewerModel
 from qtpy.QtWidgets import QApplication
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.engine import Handle, Listener
+from napari_pseudolabel.engine import Connection, Handle, Listener
 from napari_pseudolabel.errors import Cancelled
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality
 from napari_pseudolabel.strategies import LabelJob, PseudoLabel, Region, RunReport, SegmentJob
@@ -123,7 +123,8 @@ def _rows(whole: PseudoLabel, first: int, last: int) -> PseudoLabel:
 class ThreadEngine:
     """An engine in a thread of this process, so that models and jobs can be replaced by a script."""
 
-    def __init__(self, script: Script | None = None) -> None:
+    def __init__(self, script: Script | None = None, connection: Connection = Connection()) -> None:
+        self.connection = connection
         self._script = script
         self._pool = ThreadPoolExecutor(1, "pseudolabel")
         self._handles: list[Handle] = []

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import yaml
+from conftest import ThreadEngine
 
 from napari_pseudolabel.engine import Connection
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.widgets.common import preferences
+from napari_pseudolabel.widgets.common.session import Session
 
 NAMES = ("scheduler", "tls_ca_file", "tls_cert", "tls_key")
 
@@ -57,3 +60,21 @@ def test_settings_that_cannot_work_are_one_sentence(chosen, name, value, sentenc
     setattr(chosen, name, value)
     with pytest.raises(InputError, match=sentence):
         preferences.connection()
+
+
+def test_that_jobs_run_elsewhere_is_said_once(qtbot, script, monkeypatch, tmp_path):
+    told = []
+    monkeypatch.setattr("napari_pseudolabel.widgets.common.session.show_warning", told.append)
+    for connection, parts in (
+        (Connection(), ()),
+        (Connection("tcp://node:8786"), ("tcp://node:8786", "run programs as you", "closed networks")),
+    ):
+        session = Session(lambda connection=connection: ThreadEngine(script, connection))
+        for _ in range(2):  # two docks, one after the other
+            thread = threading.Thread(target=session.borrow)
+            thread.start()
+            thread.join()
+            qtbot.wait(10)
+            assert session.give_back(10.0)
+        assert len(told) == bool(parts)
+        assert all(part in told[0] for part in parts)

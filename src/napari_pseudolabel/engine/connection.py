@@ -41,3 +41,13 @@ class Connection:
     def remote(self) -> bool:
         """Whether the workers are behind an address."""
         return self.address is not None
+
+    @property
+    def warning(self) -> str:
+        """What a person should know before jobs go there; empty for workers of this machine."""
+        if self.address is None:
+            return ""
+        sentence = f"Jobs run on the workers behind {self.address}: whoever runs that scheduler can run programs as you."
+        if self.tls_cert is None:
+            sentence += " Nothing is encrypted on the way and nobody is asked who they are; use it in closed networks only."
+        return sentence

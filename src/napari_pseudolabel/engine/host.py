@@ -1,6 +1,6 @@
 """The process that holds the workers of this machine: ``python -m napari_pseudolabel.engine.host 1 FOLDER``.
 
-It runs a `LocalCluster` on the loopback address, below normal priority, prints as one JSON line how to
+It runs a cluster on the loopback address, below normal priority, prints as one JSON line how to
 connect, and ends with everything it started as soon as its standard input closes, which happens
 however the process that started it ends. Keeping the scheduler out of the window's process keeps
 its work out of the window's event loop; and a new interpreter, unlike multiprocessing, does not run
@@ -10,7 +10,6 @@ the script of the person again.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
 import signal
@@ -22,9 +21,12 @@ from typing import Any
 
 import psutil
 
-_NICENESS = 10
+from napari_pseudolabel.engine.patience import Patience
+
+# A fair share, not what others leave: a quarter of a core that a busy program of normal priority wants as well, where
+# 10 would get a tenth. The window still comes first.
+_NICENESS = 5
 _DIE_S = 2
-_MISSED_S = 120
 
 
 def main(workers: int, folder: str) -> None:
@@ -38,39 +40,14 @@ def main(workers: int, folder: str) -> None:
     host = _Host(folder)
     threading.Thread(target=host.wait_for_the_end, daemon=True).start()
 
-    import dask
-    from distributed import LocalCluster, Security
+    from distributed import Security
 
-    dask.config.set(
-        {
-            # A part whose worker was killed runs once more; the second time is an error.
-            "distributed.scheduler.allowed-failures": 1,
-            "distributed.scheduler.work-stealing": False,
-            # Closed connections tell that a process died; silence comes from a computer that slept.
-            "distributed.scheduler.worker-ttl": None,
-            # By default it ends the nanny of a worker that takes 15 s to start again.
-            "distributed.deploy.lost-worker-timeout": "1 day",
-            "distributed.admin.log-length": 10,
-            "distributed.admin.low-level-log-length": 10,
-            "distributed.admin.large-graph-warning-threshold": "10GiB",
-            "distributed.worker.profile.enabled": False,
-        }
-    )
-    # Whoever can talk to a worker can run code in it, and other people may be logged in here.
+    from napari_pseudolabel.engine import cluster
+
     security = Security.temporary()
-    host.cluster = cluster = LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        processes=True,
-        host="127.0.0.1",
-        dashboard_address=None,
-        memory_limit=0,
-        security=security,
-        local_directory=host.folder,
-        silence_logs=logging.CRITICAL,
-    )
+    host.cluster = cluster.start(workers, host.folder, security)
     told = {
-        "address": cluster.scheduler_address,
+        "address": host.cluster.scheduler_address,
         "ca": security.tls_ca_file,
         "certificate": security.tls_client_cert,
         "key": security.tls_client_key,
@@ -105,13 +82,15 @@ class _Host:
 
         A nanny starts workers again that die, but may give up on those that die while they start.
         """
-        missed = 0
-        while missed < _MISSED_S and not any(
+        workers = psutil.Process()
+        patience = Patience(lambda: workers.children(recursive=True))
+        while not patience.ended and not any(
             nanny.status.name in ("closing", "closed", "failed")
             for nanny in list(self.cluster.workers.values())
         ):
             time.sleep(1)
-            missed = 0 if self.cluster.scheduler.workers else missed + 1
+            if self.cluster.scheduler.workers:
+                patience = Patience(lambda: workers.children(recursive=True))
         self.end()
 
     def end(self) -> None:

@@ -11,22 +11,17 @@ from typing import Any
 
 from napari_pseudolabel.engine.connection import Connection
 from napari_pseudolabel.engine.process import HostProcess
+from napari_pseudolabel.engine.reaching import close, reach
 from napari_pseudolabel.errors import Cancelled, WorkerError
 
-_CONNECT_S = 8
-_CLOSE_S = 2
+# To a scheduler elsewhere; one of this machine may be slow, but is seen when it ends.
+_CONNECT_S, _CONNECT_HERE_S = 15, 600
 _SOON_S = 0.2
 _LAST_WORDS_S = 2
 
 
 def _always() -> bool:
     return True
-
-
-def _close(client: Any) -> None:
-    # What is left when it takes too long ends with the processes on the other side.
-    with suppress(Exception):
-        client.close(timeout=_CLOSE_S)
 
 
 class Lane:
@@ -86,7 +81,7 @@ class Lane:
                 self._close()
             if self._client is None:
                 try:
-                    self._client = self._connect()
+                    self._client = self._connect(wanted)
                 except Exception as error:
                     self._close()
                     if not wanted():
@@ -164,7 +159,7 @@ class Lane:
         host, self._host = self._host, None
         self._shipped.clear()
         if client is not None:
-            _close(client)
+            close(client)
         if host is not None:
             host.end()
 
@@ -175,13 +170,13 @@ class Lane:
         with suppress(TooLate):
             heard.result(_LAST_WORDS_S)
 
-    def _connect(self) -> Any:
+    def _connect(self, wanted: Callable[[], bool]) -> Any:
         # Takes most of a second to import.
-        from distributed import Client, Security
+        from distributed import Security
 
         from napari_pseudolabel.engine.worker import Keeper
 
-        connection = self.connection
+        connection, host = self.connection, None
         if connection.address is not None:
             address = connection.address
             files = {
@@ -191,29 +186,34 @@ class Lane:
             }
             pems = {name: str(file) for name, file in files.items() if file}
         else:
-            self._host = HostProcess()
-            told = self._host.told()
+            self._host = host = HostProcess()
+            told = host.told()
             address = told["address"]
             pems = {
                 "tls_ca_file": told["ca"],
                 "tls_client_cert": told["certificate"],
                 "tls_client_key": told["key"],
             }
-        client = None
-        try:
-            security = Security(require_encryption=address.startswith("tls"), **pems)
-            # In two steps, so that a client that cannot connect is closed below. Left to the garbage collector, its
-            # finaliser may come while the next client is made in the same thread, and then waits for a lock that this one holds.
-            client = Client.__new__(Client)
-            client.__init__(address, security=security, set_as_default=False, timeout=_CONNECT_S)
+
+        def greet(client: Any) -> None:
             client.register_plugin(Keeper())
             self._connected(client)
+
+        try:
+            return reach(
+                address,
+                Security(require_encryption=address.startswith("tls"), **pems),
+                greet,
+                patience_s=_CONNECT_S if host is None else _CONNECT_HERE_S,
+                wanted=lambda: wanted() and (host is None or host.alive),
+            )
         # Dask has many ways to say that addresses and certificates do not fit.
         except Exception as error:
-            if client is not None:
-                _close(client)
+            if not wanted():
+                raise Cancelled from error
+            if host is not None:
+                raise WorkerError("The worker process ended while it started; try again.") from error
             raise WorkerError(
                 f"The scheduler at {address} does not answer ({type(error).__name__}); check the address, "
                 "the network and the TLS files."
             ) from error
-        return client

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 from typing import Any
 
+from napari_pseudolabel.engine.patience import Patience
+from napari_pseudolabel.engine.scratch import Scratch
 from napari_pseudolabel.errors import WorkerError
 
-_PATIENCE_S = 60
+_LOOK_AGAIN_S = 0.2
 _GRACE_S = 8
 _FOLLOW_S = 2
 _LAST_WORDS = 500
@@ -24,8 +25,9 @@ class HostProcess:
 
     def __init__(self) -> None:
         # -P: a file of the person in the current folder must not stand in for a module.
-        self._folder = tempfile.mkdtemp(prefix="napari-pseudolabel-")
-        command = [sys.executable, "-P", "-m", "napari_pseudolabel.engine.host", "1", self._folder]
+        self._scratch = Scratch()
+        folder = str(self._scratch.folder)
+        command = [sys.executable, "-P", "-m", "napari_pseudolabel.engine.host", "1", folder]
         # A group of its own keeps Ctrl-C away; a session of its own would undo the low priority on Linux.
         group: dict[str, Any] = (
             {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}  # type: ignore[attr-defined]
@@ -53,14 +55,16 @@ class HostProcess:
         Raises
         ------
         WorkerError
-            If the process ends before, or takes too long.
+            If the process ends before, or does not get on.
         """
         assert self._process.stdout is not None
         found: list[str] = []
         stream = self._process.stdout
         reader = threading.Thread(target=lambda: found.append(stream.readline()), daemon=True)
         reader.start()
-        reader.join(_PATIENCE_S)
+        patience = Patience(self._processes)
+        while reader.is_alive() and not patience.ended:
+            reader.join(_LOOK_AGAIN_S)
         if not found or not found[0]:
             raise WorkerError(
                 "The worker process could not be started; close other programs and try again. "
@@ -73,7 +77,7 @@ class HostProcess:
         """The process and all its children."""
         if not self.alive:
             return ()
-        return (self._process.pid, *(child.pid for child in self._children()))
+        return tuple(one.pid for one in self._processes())
 
     def begin_to_end(self) -> None:
         """Close its standard input, which it takes as the sign to end; may be called twice, returns at once."""
@@ -86,7 +90,7 @@ class HostProcess:
 
         if self._complaints.closed:
             return ""
-        children = self._children()
+        children = self._processes()[1:]
         self.begin_to_end()
         try:
             self._process.wait(_GRACE_S)
@@ -99,16 +103,17 @@ class HostProcess:
         psutil.wait_procs(children, timeout=_GRACE_S)
         if self._process.stdout is not None:
             self._process.stdout.close()
-        shutil.rmtree(self._folder, ignore_errors=True)  # it does so itself, unless it was killed
+        self._scratch.remove()
         with self._complaints as complaints:
             complaints.seek(0)
             return complaints.read()[-_LAST_WORDS:].strip()
 
-    def _children(self) -> list[Any]:
+    def _processes(self) -> list[Any]:
+        """The process and all its children; none when it is gone."""
         import psutil
 
         try:
-            found: list[Any] = psutil.Process(self._process.pid).children(recursive=True)
+            process = psutil.Process(self._process.pid)
+            return [process, *process.children(recursive=True)]
         except psutil.NoSuchProcess:
             return []
-        return found

@@ -6,11 +6,14 @@ import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from qtpy.QtCore import QObject, Signal
 
 from napari_pseudolabel.errors import Cancelled, PseudolabelError
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.engine import Connection
 
 LaneName = Literal["label", "train", "local"]
 
@@ -36,6 +39,8 @@ class HandleLike(Protocol):
 
 class EngineLike(Protocol):
     """What docks need of an engine; see `engine.Engine`."""
+
+    connection: Connection
 
     def submit(self, job: Any, lane: LaneName = ..., listener: Any = ...) -> HandleLike: ...
 

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Signal
 
 from napari_pseudolabel.widgets.common.background import EngineLike
@@ -46,6 +47,7 @@ class Session(QObject):
 
     segmenter_changed = Signal(str)
     models_added = Signal()
+    _warned = Signal(str)
 
     # Viewers cannot be hashed, so they are told apart by identity; an entry goes with its last dock.
     _of: ClassVar[weakref.WeakValueDictionary[int, Session]] = weakref.WeakValueDictionary()
@@ -59,6 +61,8 @@ class Session(QObject):
         self._engine: Any = None
         self._borrowed = 0
         self._lock = threading.Lock()
+        self._warning = ""
+        self._warned.connect(self._on_warned)
 
     @classmethod
     def of(cls, viewer: ViewerModel) -> Session:
@@ -113,6 +117,7 @@ class Session(QObject):
         with self._lock:
             if self._engine is None:
                 self._engine = self._make_engine()
+                self._warned.emit(self._engine.connection.warning)
             self._borrowed += 1
             engine: EngineLike = self._engine
             return engine
@@ -125,3 +130,9 @@ class Session(QObject):
                 return True
             engine, self._engine = self._engine, None
         return engine is None or bool(engine.shutdown(timeout))
+
+    def _on_warned(self, sentence: str) -> None:
+        """Say once what it means that jobs run elsewhere; the engine is made in another thread."""
+        if sentence and sentence != self._warning:
+            self._warning = sentence
+            show_warning(sentence)
