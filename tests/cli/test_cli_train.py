@@ -152,3 +152,26 @@ def test_bad_training_input_is_one_sentence(cli, training_set, tmp_path):
         assert (ran.code, words) == (2, words)
         assert part.lower() in ran.sentence.lower()
     assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def test_modalities_in_folders_of_the_same_name_are_called_after_those_above(cli, training_set, tmp_path):
+    for name in ("A", "B"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name.lower()).rename(tmp_path / name / "images")
+    folders = tmp_path / "A" / "images", f"{tmp_path / 'B' / 'images'}/"
+    ran = cli("train", "grey-levels", *folders, tmp_path / "curves", "--method", "invert-match", "--json")
+    assert ran.code == 0, ran.err
+    assert sorted(path.name for path in (tmp_path / "curves").iterdir()) == [
+        "a-to-b-invert-match.safetensors",
+        "b-to-a-invert-match.safetensors",
+    ]
+    card = load_translator(ran.json["checkpoints"][0]).card
+    assert (card.source.name, card.target.name) == ("A", "B")
+    ran = cli("train", "translator", *folders, tmp_path / "out", *TRANSLATOR, "--json")
+    assert ran.code == 0, ran.err
+    assert (tmp_path / "out" / "a-to-b.safetensors").is_file()
+    ran = cli("train", "segmenter", folders[0], tmp_path / "labels", tmp_path / "seg", *SEGMENTER, "--json")
+    assert ran.code == 0, ran.err
+    assert load_segmenter(ran.json["checkpoints"][0]).card.source.name == "A"
+    again = ("train", "grey-levels", folders[0], folders[0], tmp_path / "curves", "--method", "match")
+    assert "Both modalities are in the same folder" in cli(*again).sentence

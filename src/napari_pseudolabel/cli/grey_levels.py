@@ -11,7 +11,7 @@ import typer
 from napari_pseudolabel.cli.options import AsJson
 from napari_pseudolabel.cli.output import show
 from napari_pseudolabel.cli.progress import interruptible
-from napari_pseudolabel.cli.train import Licence, Size
+from napari_pseudolabel.cli.train import Licence, Size, modality_names
 
 
 class Method(StrEnum):
@@ -37,10 +37,10 @@ def grey_levels(
         typer.Option(help="Give each modality the histogram of the other, turn grey levels around, or both."),
     ],
     source_name: Annotated[
-        str | None, typer.Option(help="Name of the source modality (the folder's).")
+        str | None, typer.Option(help="Name of the source modality (what tells its folder apart).")
     ] = None,
     target_name: Annotated[
-        str | None, typer.Option(help="Name of the target modality (the folder's).")
+        str | None, typer.Option(help="Name of the target modality (what tells its folder apart).")
     ] = None,
     source_pixel_size: Annotated[Size, typer.Option(help=_PIXEL.format("source"))] = None,
     target_pixel_size: Annotated[Size, typer.Option(help=_PIXEL.format("target"))] = None,
@@ -56,15 +56,14 @@ def grey_levels(
     from napari_pseudolabel.training.tune_translator import ModalityImages
     from napari_pseudolabel.workspace import write_bytes
 
-    def images(
-        folder: Path, name: str | None, pixel_um: float | None, object_px: float | None
-    ) -> ModalityImages:
+    def images(folder: Path, name: str, pixel_um: float | None, object_px: float | None) -> ModalityImages:
         scale = Scale(pixel_size_um=pixel_um, object_size_px=object_px)
-        return ModalityImages(name or folder.resolve().name, folder=folder, scale=scale)
+        return ModalityImages(name, folder=folder, scale=scale)
 
+    names = modality_names((source_dir, target_dir), (source_name, target_name))
     job = GreyLevelsJob(
-        images(source_dir, source_name, source_pixel_size, source_object_size),
-        images(target_dir, target_name, target_pixel_size, target_object_size),
+        images(source_dir, names[0], source_pixel_size, source_object_size),
+        images(target_dir, names[1], target_pixel_size, target_object_size),
         method.value,
         licence,
     )

@@ -44,10 +44,10 @@ def translator(
     target_dir: Annotated[Path, typer.Argument(metavar="TARGET_DIR", help="Images of the other modality.")],
     out_dir: OutDir,
     source_name: Annotated[
-        str | None, typer.Option(help="Name of the source modality (the folder's).")
+        str | None, typer.Option(help="Name of the source modality (what tells its folder apart).")
     ] = None,
     target_name: Annotated[
-        str | None, typer.Option(help="Name of the target modality (the folder's).")
+        str | None, typer.Option(help="Name of the target modality (what tells its folder apart).")
     ] = None,
     pairs_source: Annotated[Path | None, typer.Option(help="Source images of aligned pairs.")] = None,
     pairs_target: Annotated[
@@ -133,7 +133,7 @@ def translator(
         raise InputError(
             "A start needs both directions; give --start-source-to-target and --start-target-to-source."
         )
-    given = {
+    numbers = {
         "steps": steps,
         "batch": batch,
         "image_size": image_size,
@@ -142,7 +142,7 @@ def translator(
         "lr_discriminator": lr_discriminator,
         "seed": seed,
     }
-    values = {**_settings(set_), **{name: str(value) for name, value in given.items() if value is not None}}
+    values = {**_settings(set_), **{name: str(value) for name, value in numbers.items() if value is not None}}
     base = presets.SMALL if preset is Preset.small else presets.PUBLISHED
     start = (
         (start_source_to_target, start_target_to_source)
@@ -153,13 +153,11 @@ def translator(
     settings = presets.changed(base, values)
     if start and "warm_up" not in values:
         settings = replace(settings, warm_up=0 if start_state else warm_up_steps(settings.steps))
+    told = [one.name if one else None for one in known]
+    names = modality_names((source_dir, target_dir), (source_name or told[0], target_name or told[1]))
     grids = (
-        _grid(
-            source_name, source_dir, source_pixel_size, model_source_pixel_size, source_object_size, known[0]
-        ),
-        _grid(
-            target_name, target_dir, target_pixel_size, model_target_pixel_size, target_object_size, known[1]
-        ),
+        _grid(names[0], source_pixel_size, model_source_pixel_size, source_object_size, known[0]),
+        _grid(names[1], target_pixel_size, model_target_pixel_size, target_object_size, known[1]),
     )
     pairs = (pairs_source, pairs_target) if pairs_source and pairs_target else None
     task = partial(
@@ -184,7 +182,10 @@ def segmenter(
     out_dir: OutDir,
     classes: Classes = None,
     name: Annotated[str, typer.Option(help="File name of the checkpoint without suffix.")] = "segmenter",
-    modality: Annotated[str | None, typer.Option(help="Name of the modality (the folder's).")] = None,
+    modality: Annotated[
+        str | None,
+        typer.Option(help="Name of the modality (that of the folder, or of the one above `images`)."),
+    ] = None,
     validation_share: Annotated[
         float,
         typer.Option(min=0.0, max=1.0, help="Share of the image files kept for validation, at least one."),
@@ -212,6 +213,7 @@ def segmenter(
 ) -> None:
     """Train a segmenter on labelled images; the same command goes on where it was stopped."""
     from napari_pseudolabel.tiling import pick_device
+    from napari_pseudolabel.training.folder_names import folder_name
     from napari_pseudolabel.training.inputs import ModelGrid
     from napari_pseudolabel.training.runs import LabelledFolders, train_segmenter
     from napari_pseudolabel.training.segmenter import SegmenterSettings
@@ -222,7 +224,7 @@ def segmenter(
             LabelledFolders(images_dir, labels_dir, validation_dir, validation_share),
             out_dir,
             classes=named_values(classes),
-            grid=ModelGrid(_name(modality, images_dir), pixel_size, model_pixel_size, object_size),
+            grid=ModelGrid(modality or folder_name(images_dir), pixel_size, model_pixel_size, object_size),
             settings=SegmenterSettings(steps, batch, patch, lr, seed, validate_every),
             device=where,
             name=name,
@@ -261,9 +263,24 @@ def _modalities(start: tuple[str, str], values: dict[str, str]) -> tuple[Modalit
     return StartingPoint.of(*map(load_translator, start)).modalities
 
 
+def modality_names(folders: tuple[Path, Path], given: tuple[str | None, str | None]) -> tuple[str, str]:
+    """What two modalities are called: as they were given, else after what tells their folders apart.
+
+    Raises
+    ------
+    InputError
+        If a name is missing and both are the same folder.
+    """
+    from napari_pseudolabel.training.folder_names import folder_names
+
+    if given[0] and given[1]:
+        return given[0], given[1]
+    found = folder_names(*folders)
+    return given[0] or found[0], given[1] or found[1]
+
+
 def _grid(
-    name: str | None,
-    folder: Path,
+    name: str,
     image_um: float | None,
     model_um: float | None,
     object_px: float | None,
@@ -272,9 +289,8 @@ def _grid(
     from napari_pseudolabel.training.inputs import ModelGrid
 
     if known is not None:
-        name, model_um = name or known.name, model_um or known.pixel_size_um
-        object_px = object_px or known.object_size_px
-    return ModelGrid(_name(name, folder), image_um, model_um, object_px)
+        model_um, object_px = model_um or known.pixel_size_um, object_px or known.object_size_px
+    return ModelGrid(name, image_um, model_um, object_px)
 
 
 def _heard(control: Control, out: Path, as_json: bool) -> Control:
@@ -331,7 +347,3 @@ def _settings(pairs: list[str] | None) -> dict[str, str]:
             raise InputError(f"“{pair}” is no setting; write a name and a value, such as --set ema=0.999.")
         found[name.strip().replace("-", "_")] = value
     return found
-
-
-def _name(given: str | None, folder: Path) -> str:
-    return given or folder.resolve().name

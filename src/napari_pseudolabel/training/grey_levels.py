@@ -136,7 +136,7 @@ class GreyLevelsJob:
             If `control` says so.
         """
         from napari_pseudolabel.models.translators.grey_levels import as_file
-        from napari_pseudolabel.training.translators import slug
+        from napari_pseudolabel.training.folder_names import slug
 
         names = slug(self.source.name), slug(self.target.name)
         if names[0] == names[1]:

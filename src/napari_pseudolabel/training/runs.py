@@ -17,6 +17,7 @@ from napari_pseudolabel.models.cards import Card, LabelClass, Measure, Training
 from napari_pseudolabel.models.registry import load_translator
 from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.training.events import Score
+from napari_pseudolabel.training.folder_names import slug
 from napari_pseudolabel.training.inputs import (
     ModelGrid,
     Split,
@@ -32,7 +33,7 @@ from napari_pseudolabel.training.ranks import Ranks
 from napari_pseudolabel.training.record import STATE, check_record
 from napari_pseudolabel.training.segmenter import SegmenterSettings, SegmenterTraining
 from napari_pseudolabel.training.syndiff import SynDiffSettings
-from napari_pseudolabel.training.translators import StartingPoint, TranslatorPlan, slug, train_plan
+from napari_pseudolabel.training.translators import StartingPoint, TranslatorPlan, train_plan
 
 _SMALLEST_PATCH = 32
 

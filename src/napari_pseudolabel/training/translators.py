@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
 from napari_pseudolabel.models.translators.syndiff import SynDiffTranslator
 from napari_pseudolabel.training.events import Began
 from napari_pseudolabel.training.export import write_generators
+from napari_pseudolabel.training.folder_names import slug
 from napari_pseudolabel.training.inputs import fingerprint
 from napari_pseudolabel.training.patches import PatchPool
 from napari_pseudolabel.training.ranks import Ranks
@@ -284,11 +284,6 @@ class _Keeper:
             parents=plan.start.parents if plan.start else (None, None),
             quality=quality,  # type: ignore[arg-type]
         )
-
-
-def slug(name: str) -> str:
-    """A modality's name as part of a file name."""
-    return re.sub(r"[^\w]+", "-", name.strip().lower()).strip("-")
 
 
 def _training(plan: TranslatorPlan, device: torch.device, ranks: Ranks) -> SynDiffTraining:
