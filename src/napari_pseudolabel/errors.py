@@ -15,6 +15,10 @@ class CheckpointError(PseudolabelError, ValueError):
     """A file or folder is not a checkpoint we can load, or it does not match its card."""
 
 
+class FileError(InputError, CheckpointError):
+    """A file of any kind is no regular file, costs more than its budget, or is no text we can read."""
+
+
 class DeviceError(PseudolabelError, RuntimeError):
     """The requested device is missing, or every back-off step has run out of memory."""
 

@@ -9,20 +9,24 @@ remember what the file wanted to build. No name from a file is ever looked up in
 from __future__ import annotations
 
 import io
-import os
+import math
 import pickle
 import re
 import struct
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 import torch
 
-from napari_pseudolabel.errors import CheckpointError
+from napari_pseudolabel.budget import BUDGET, open_regular, scan
+from napari_pseudolabel.budget.pickles import Costly
+from napari_pseudolabel.errors import CheckpointError, FileError
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
@@ -45,6 +49,7 @@ _DTYPE_NAMES = (
     "float64 float32 float16 bfloat16 int64 int32 int16 int8 uint8 uint16 bool complex64 complex128"
 )
 _DTYPES = {name: getattr(torch, name) for name in _DTYPE_NAMES.split()}
+_MOST_SETTINGS = 20_000
 _NUMPY_CODE = re.compile(r"[biufc]\d{1,2}")
 
 
@@ -188,7 +193,7 @@ def _strided(
     # frombuffer and view need whole elements; a storage cannot hold a fraction of one
     flat = storage.memory[: storage.memory.numel() // dtype.itemsize * dtype.itemsize].view(dtype)
     last = offset + sum((n - 1) * step for n, step in zip(shape, steps, strict=True))
-    if 0 not in shape and last >= flat.numel():
+    if 0 not in shape and (last >= flat.numel() or math.prod(shape) > flat.numel()):
         raise CheckpointError("it holds a tensor that is larger than its data")
     if 0 in shape:
         return torch.empty(shape, dtype=dtype)
@@ -245,12 +250,19 @@ _FUNCTIONS: dict[tuple[str, str], Callable[..., Any]] = {
 }
 
 
-class _Unpickler(pickle.Unpickler):
-    """Unpickler whose every name resolves to something of ours."""
+class Asked(Exception):
+    """A file of weights asks for a class or function that is none of ours; the text is its dotted name."""
 
-    def __init__(self, file: BinaryIO, storage: Callable[[tuple[Any, ...]], Any]) -> None:
+
+class _Unpickler(pickle.Unpickler):
+    """Unpickler whose every name resolves to something of ours; if `strict`, an unknown one is `Asked`."""
+
+    def __init__(
+        self, file: BinaryIO, storage: Callable[[tuple[Any, ...]], Any], *, strict: bool = False
+    ) -> None:
         super().__init__(file, encoding="latin1")
         self._storage = storage
+        self._strict = strict
         self._inert: dict[tuple[str, str], type[Inert]] = {}
 
     def find_class(self, module: str, name: str) -> Any:
@@ -264,6 +276,8 @@ class _Unpickler(pickle.Unpickler):
             return _DTYPES[name]
         if module in ("torch", "torch.storage", "torch.cuda") and name in _STORAGE_DTYPES:
             return _StorageType(name)
+        if self._strict:
+            raise Asked(f"{module}.{name}")
         if key not in self._inert:
             self._inert[key] = type("Inert", (Inert,), {"module": module, "name": name, "__slots__": ()})
         return self._inert[key]
@@ -275,46 +289,68 @@ class _Unpickler(pickle.Unpickler):
             return pid[1]
         if pid[0] != "storage" or len(pid) < 5 or not isinstance(pid[1], _StorageType):
             raise CheckpointError("it refers to data in an unknown way")
-        if type(pid[4]) is not int or pid[4] < 0:
+        if not isinstance(pid[2], (str, int)) or type(pid[4]) is not int or pid[4] < 0:
             raise CheckpointError("it refers to data of an impossible size")
         return self._storage(pid[1:])
 
 
-def read_zip(path: Path) -> Any:
+def read_zip(path: Path, archive: zipfile.ZipFile, *, strict: bool) -> Any:
     """Read a zip archive written by ``torch.save``.
 
     Tensors are views into the file, mapped copy on write: an archive of several gigabytes costs memory only
     for the tensors that are used.
 
+    Parameters
+    ----------
+    path, archive
+        The file, and what `budget.open_zip` made of it.
+    strict
+        Whether a class that we do not know is refused instead of becoming an `Inert` record.
+
     Raises
     ------
+    FileError
+        If it is a zip file of another kind.
     CheckpointError
         With a fragment that says what the file does wrong.
+    Costly, Asked
+        If it is beyond the budget, or names an unknown class.
     """
-    with zipfile.ZipFile(path) as archive:
-        names = {info.filename: info for info in archive.infolist()}
-        pickles = [n for n in names if n.endswith("/data.pkl")]
-        if len(pickles) != 1:
-            raise CheckpointError("it is a zip file without weights")
-        root = pickles[0].removesuffix("data.pkl")
-        order = names.get(root + "byteorder")
-        if order is not None and archive.read(order) != b"little":
-            raise CheckpointError("it was written on a big-endian machine")
-        mapped = np.memmap(path, dtype=np.uint8, mode="c")
-        memory: dict[str, torch.Tensor] = {}
+    names = {info.filename: info for info in archive.infolist()}
+    if any(name.lower().endswith("/constants.pkl") for name in names):
+        raise FileError(f"{path.name} is a TorchScript archive, where weights were expected.")
+    pickles = [n for n in names if n.endswith("/data.pkl")]
+    if len(pickles) != 1:
+        raise FileError(f"{path.name} is a zip file, but not a PyTorch checkpoint.")
+    root = pickles[0].removesuffix("data.pkl")
+    order = names.get(root + "byteorder")
+    if order is not None and (order.file_size > 16 or archive.read(order) != b"little"):
+        raise CheckpointError("it was written on a big-endian machine")
+    if names[pickles[0]].file_size > BUDGET.pickle_bytes:
+        raise Costly("holds more settings than can be read")
+    mapped = np.memmap(path, dtype=np.uint8, mode="c")
+    memory: dict[str, torch.Tensor] = {}
 
-        def storage(pid: tuple[Any, ...]) -> _Storage:
-            kind, key, _location, count = pid[:4]
-            info = names.get(f"{root}data/{key}")
-            size = count * kind.dtype.itemsize
-            if info is None or info.file_size < size or info.compress_type != zipfile.ZIP_STORED:
-                raise CheckpointError("it refers to data that is not in it")
-            if key not in memory:
-                start = _data_start(mapped, info)
-                memory[key] = torch.from_numpy(_aligned(mapped[start : start + info.file_size]))
-            return _Storage(memory[key][:size], kind.dtype)
+    def storage(pid: tuple[Any, ...]) -> _Storage:
+        kind, key, _location, count = pid[:4]
+        info = names.get(f"{root}data/{key}")
+        size = count * kind.dtype.itemsize
+        if info is None or info.file_size < size:
+            raise CheckpointError("it refers to data that is not in it")
+        if info.filename not in memory:
+            memory[info.filename] = torch.from_numpy(_content(archive, mapped, info))
+        return _Storage(memory[info.filename][:size], kind.dtype)
 
-        return _Unpickler(io.BytesIO(archive.read(pickles[0])), storage).load()
+    program = archive.read(pickles[0])
+    scan(program)
+    return _Unpickler(io.BytesIO(program), storage, strict=strict).load()
+
+
+def _content(archive: zipfile.ZipFile, mapped: np.ndarray, info: zipfile.ZipInfo) -> np.ndarray:
+    if info.compress_type != zipfile.ZIP_STORED:  # somebody packed it again
+        return np.frombuffer(bytearray(archive.read(info)), np.uint8)
+    start = _data_start(mapped, info)
+    return _aligned(mapped[start : start + info.file_size])
 
 
 def _data_start(mapped: np.ndarray, info: zipfile.ZipInfo) -> int:
@@ -332,24 +368,25 @@ def _aligned(block: np.ndarray) -> np.ndarray:
     return block if block.ctypes.data % 16 == 0 else block.copy()
 
 
-def read_legacy(path: Path) -> Any:
+def read_legacy(path: Path, *, strict: bool) -> Any:
     """Read a file of ``torch.save`` from before PyTorch 1.6: pickles one after the other, then raw data.
 
     Raises
     ------
     CheckpointError
         With a fragment that says what the file does wrong.
+    Costly, Asked
+        If it is beyond the budget, or names an unknown class (`strict`).
     """
-    limit = os.path.getsize(path)
-    memory: dict[str, torch.Tensor] = {}
-    item_size: dict[str, int] = {}
+    memory: dict[Any, torch.Tensor] = {}
+    item_size: dict[Any, int] = {}
 
     def storage(pid: tuple[Any, ...]) -> _Storage:
         kind, key, _location, count = pid[:4]
         size = count * kind.dtype.itemsize
-        if size > limit:
-            raise CheckpointError("it refers to data that is not in it")
         if key not in memory:
+            if size + sum(held.numel() for held in memory.values()) > limit:
+                raise CheckpointError("it refers to data that is not in it")
             memory[key] = torch.zeros(size, dtype=torch.uint8)
             item_size[key] = kind.dtype.itemsize
         view = pid[4] if len(pid) > 4 else None
@@ -359,10 +396,15 @@ def read_legacy(path: Path) -> Any:
         begin = start * kind.dtype.itemsize
         return _Storage(memory[key][begin : begin + length * kind.dtype.itemsize], kind.dtype)
 
-    with open(path, "rb") as file:
+    with open_regular(path) as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        limit = len(content)
 
         def load() -> Any:
-            return _Unpickler(file, storage).load()
+            begin = file.tell()
+            end = scan(content, begin).end
+            program = io.BytesIO(content[begin:end])
+            file.seek(end)
+            return _Unpickler(program, storage, strict=strict).load()
 
         if load() != LEGACY_MAGIC:
             raise CheckpointError("it is a pickle, but not one of PyTorch")
@@ -404,7 +446,7 @@ def plain(value: Any) -> dict[str, Any]:
         If `value` holds no attributes.
     """
     try:
-        result = _plain(value, ())
+        result = _plain(value, (), count())
     except RecursionError:
         raise CheckpointError("The settings in the checkpoint are nested too deeply.") from None
     if not isinstance(result, dict):
@@ -412,7 +454,10 @@ def plain(value: Any) -> dict[str, Any]:
     return {str(key): item for key, item in result.items()}
 
 
-def _plain(value: Any, parents: tuple[int, ...]) -> Any:
+def _plain(value: Any, parents: tuple[int, ...], seen: Iterator[int]) -> Any:
+    # a value may be shared by so many others that they cannot all be written out
+    if next(seen) > _MOST_SETTINGS or len(parents) > BUDGET.depth:
+        raise CheckpointError("The checkpoint holds more settings than can be read.")
     if id(value) in parents:
         return None
     inside = (*parents, id(value))
@@ -423,20 +468,20 @@ def _plain(value: Any, parents: tuple[int, ...]) -> Any:
         if isinstance(state, dict):
             if value.module.startswith("omegaconf"):
                 holders = [h for h in ("_content", "_val") if h in state]  # containers, value nodes
-                return _plain(state[holders[0]], inside) if holders else None
-            return _plain(state, inside)
+                return _plain(state[holders[0]], inside, seen) if holders else None
+            return _plain(state, inside, seen)
         if value.entries:
             pairs = all(isinstance(e, tuple) and len(e) == 2 for e in value.entries)
-            return _plain(dict(value.entries) if pairs else value.entries, inside)
+            return _plain(dict(value.entries) if pairs else value.entries, inside, seen)
         if len(value.args) == 1 and isinstance(value.args[0], (str, int, float)):
             return value.args[0]  # an enumeration member or a path
         return f"{value.module}.{value.name}"
     if isinstance(value, type) and issubclass(value, Inert):
         return f"{value.module}.{value.name}"
     if isinstance(value, dict):
-        return {_plain(k, inside): _plain(v, inside) for k, v in value.items()}
+        return {_plain(k, inside, seen): _plain(v, inside, seen) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(v, inside) for v in value]
+        return [_plain(v, inside, seen) for v in value]
     if isinstance(value, np.generic):
         return value.item()
     return value

@@ -6,6 +6,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+LARGEST_TILE = 4096
+"""Longest side of a tile that a model may ask for, in pixels."""
+
+LARGEST_WIDTH = 16_384
+"""Most channels that a layer of a network may have."""
+
 Family = Literal["syndiff", "resnet", "grey-levels", "nnunet", "torchscript", "monai-unet"]
 
 
@@ -22,8 +28,8 @@ class Modality(_Frozen):
     """
 
     name: str
-    pixel_size_um: float | None = Field(default=None, gt=0)
-    object_size_px: float | None = Field(default=None, gt=0)
+    pixel_size_um: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    object_size_px: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
 
 class Normalisation(_Frozen):
@@ -35,8 +41,8 @@ class Normalisation(_Frozen):
     """
 
     kind: Literal["percentile", "range", "none"] = "percentile"
-    low: float = 0.5
-    high: float = 99.5
+    low: float = Field(default=0.5, allow_inf_nan=False)
+    high: float = Field(default=99.5, allow_inf_nan=False)
 
 
 class LabelClass(_Frozen):
@@ -94,7 +100,7 @@ class Card(_Frozen):
     source: Modality | None = None
     target: Modality | None = None
     normalisation: Normalisation = Normalisation()
-    classes: tuple[LabelClass, ...] = ()
+    classes: tuple[LabelClass, ...] = Field(default=(), max_length=256)
     training: Training = Training()
     quality: tuple[Measure, ...] = ()
     parent: str | None = None

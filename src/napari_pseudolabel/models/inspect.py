@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from napari_pseudolabel.errors import CheckpointError, InputError
+from napari_pseudolabel.budget import listed, open_regular, open_zip, read_json
+from napari_pseudolabel.errors import CheckpointError, FileError, InputError
 from napari_pseudolabel.models.apart import Apart, Limits
 from napari_pseudolabel.models.cards import Card
-from napari_pseudolabel.models.registry import resolve
+from napari_pseudolabel.models.registry import reading, resolve
 from napari_pseudolabel.models.sidecar import complete, given_card, sidecar_path, unknown_modalities
 
 INSPECTED = f"{__name__}:inspected"
@@ -100,11 +99,10 @@ def inspect(ref: str | Path, which: int | None = None) -> Inspection:
     """
     path = resolve(ref)
     try:
-        return _folder(path) if path.is_dir() else _file(path, which)
+        with reading(path):
+            return _folder(path) if path.is_dir() else _file(path, which)
     except (CheckpointError, InputError) as error:
         return _useless(path, "not a usable checkpoint", str(error))
-    except OSError as error:
-        return _useless(path, "unreadable", f"{path.name} cannot be read: {error.strerror or error}.")
 
 
 def inspect_apart(refs: Sequence[str | Path], which: int | None = None) -> Iterator[Inspection]:
@@ -175,7 +173,7 @@ def _useful(path: Path, what: str, card: Card, *, note: tuple[str, ...] = (), **
 
 
 def _folder(path: Path) -> Inspection:
-    names = {p.name for p in path.iterdir()}
+    names = {p.name for p in listed(path)}
     if not names:
         return _useless(path, "empty folder", f"{path.name} is empty.")
     if "plans.json" in names:
@@ -187,7 +185,7 @@ def _folder(path: Path) -> Inspection:
             f"{path.name} is one fold of an nnU-Net model; choose the folder above it, {path.parent.name}."
         )
         return _useless(path, "fold of an nnU-Net v2 model", problem)
-    models = sorted(p.name for p in path.iterdir() if p.is_dir() and (p / "plans.json").is_file())
+    models = sorted(p.name for p in listed(path) if p.is_dir() and (p / "plans.json").is_file())
     if models:
         problem = f"{path.name} holds nnU-Net models; choose one of them: {', '.join(models)}."
         return _useless(path, "folder of nnU-Net v2 models", problem)
@@ -203,11 +201,11 @@ def _folder(path: Path) -> Inspection:
 
 
 def _siblings(path: Path) -> set[str]:
-    return {p.name for p in path.resolve().parent.iterdir()}
+    return {p.name for p in listed(path.resolve().parent)}
 
 
 def _file(path: Path, which: int | None) -> Inspection:
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         head = file.read(16)
     if not head:
         return _useless(path, "empty file", f"{path.name} is empty; copy or download it again.")
@@ -232,10 +230,9 @@ def _file(path: Path, which: int | None) -> Inspection:
 
 def _json(path: Path) -> Inspection:
     try:
-        with open(path, encoding="utf-8") as file:
-            value = json.load(file)
-    except (ValueError, RecursionError):
-        return _useless(path, "damaged JSON file", f"{path.name} is no valid JSON.")
+        value = read_json(path)
+    except FileError as error:
+        return _useless(path, "damaged JSON file", str(error))
     if path.name.endswith(".card.json"):
         return _useless(
             path, "card", f"{path.name} is the card of a checkpoint; choose the checkpoint beside it."
@@ -248,11 +245,8 @@ def _json(path: Path) -> Inspection:
 
 
 def _is_torchscript(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.endswith("/constants.pkl") for name in archive.namelist())
-    except zipfile.BadZipFile:
-        return False
+    with open_zip(path) as archive:
+        return any(name.lower().endswith("/constants.pkl") for name in archive.namelist())
 
 
 def _torchscript(path: Path) -> Inspection:

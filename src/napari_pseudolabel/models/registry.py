@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_data_path
 
-from napari_pseudolabel.errors import CheckpointError, InputError
+from napari_pseudolabel.errors import CheckpointError, InputError, PseudolabelError
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.sidecar import complete, given_card
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.models.translators.base import Translator
 
 _PREFIXES = ("sample", "user")
+_LONGEST_REASON = 200
 _SUFFIXES = (".safetensors", ".pth", ".pt")
 
 
@@ -130,7 +132,9 @@ def load_translator(
     """
     from napari_pseudolabel.models.translators.base import load_translator_file
 
-    return load_translator_file(resolve(ref), card, which)
+    path = resolve(ref)
+    with reading(path):
+        return load_translator_file(path, card, which)
 
 
 def load_segmenter(ref: str | Path, card: Card | Mapping[str, Any] | None = None) -> Segmenter:
@@ -152,4 +156,30 @@ def load_segmenter(ref: str | Path, card: Card | Mapping[str, Any] | None = None
     """
     from napari_pseudolabel.models.segmenters.base import load_segmenter_file
 
-    return load_segmenter_file(resolve(ref), card)
+    path = resolve(ref)
+    with reading(path):
+        return load_segmenter_file(path, card)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn whatever a checkpoint makes its reader raise into one sentence.
+
+    Raises
+    ------
+    CheckpointError
+        Instead of any error that has no sentence yet.
+    """
+    try:
+        yield
+    except PseudolabelError:
+        raise
+    except MemoryError as error:
+        raise CheckpointError(f"{path.name} does not fit into memory.") from error
+    except OSError as error:
+        raise CheckpointError(f"{path.name} cannot be read: {error.strerror or error}.") from error
+    except Exception as error:  # files hold arbitrary values, and those raise arbitrary errors
+        what = f"{type(error).__name__}: {error}".split("\n")[0][:_LONGEST_REASON]
+        raise CheckpointError(
+            f"{path.name} cannot be used: it is damaged, or holds a value that no model has ({what})."
+        ) from error

@@ -7,19 +7,14 @@ pickle the settings of the run. Neither executes anything that a file asks for.
 from __future__ import annotations
 
 import hashlib
-import pickle
-import re
-import threading
-import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-import torch
-
-from napari_pseudolabel.errors import CheckpointError
-from napari_pseudolabel.models.archive import Inert, plain, read_legacy, read_zip
+from napari_pseudolabel.budget import open_regular, open_zip
+from napari_pseudolabel.budget.pickles import Costly
+from napari_pseudolabel.errors import CheckpointError, FileError
+from napari_pseudolabel.models.archive import Asked, Inert, plain, read_legacy, read_zip
 
 __all__ = ["Inert", "load_archive", "load_weights", "plain", "sha256", "strip_prefixes"]
 
@@ -27,61 +22,9 @@ _Value = TypeVar("_Value")
 _PREFIXES = ("module.", "_orig_mod.")
 _CHECKPOINT_SUFFIXES = (".json", ".pth", ".pt", ".ckpt", ".safetensors")
 
-# torch keeps its allow-list per process: without the lock, the first of two threads to finish would
-# take the list away from the other
-_ALLOW_LIST_IN_USE = threading.Lock()
-
-
-def _numpy_scalars() -> list[Any]:
-    scalar = np.float32(0).__reduce__()[0]
-    return [
-        (scalar, "numpy._core.multiarray.scalar"),
-        (scalar, "numpy.core.multiarray.scalar"),
-        np.dtype,
-        np.dtypes.Float32DType,
-        np.dtypes.Float64DType,
-        np.dtypes.Int64DType,
-    ]
-
 
 def load_weights(path: str | Path) -> Any:
-    """Load a file of weights with ``torch.load(weights_only=True)`` and numpy scalars allowed.
-
-    Parameters
-    ----------
-    path
-        A file written by ``torch.save``, zip or legacy.
-
-    Returns
-    -------
-    Any
-        What was saved, tensors on the CPU.
-
-    Raises
-    ------
-    CheckpointError
-        If the file is missing, cut off, not a PyTorch file, or asks for more than tensors and values.
-    """
-    path = Path(path)
-    _kind(path)
-    try:
-        with _ALLOW_LIST_IN_USE, torch.serialization.safe_globals(_numpy_scalars()):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        refused = re.search(r"GLOBAL ([\w.]+)", str(error))
-        if refused:
-            raise CheckpointError(
-                f"{path.name} asks to run `{refused[1]}`, which a checkpoint must not do; it was not loaded."
-            ) from None
-        raise _damaged(path) from None
-    except MemoryError:
-        raise CheckpointError(f"{path.name} does not fit into memory.") from None
-    except Exception:  # the reader meets arbitrary bytes and raises arbitrary errors
-        raise _damaged(path) from None
-
-
-def load_archive(path: str | Path) -> Any:
-    """Load a training archive such as SynDiff's ``content.pth``; unknown classes become `Inert` records.
+    """Load a file of weights: tensors and plain values, no class of anybody's.
 
     Parameters
     ----------
@@ -92,57 +35,77 @@ def load_archive(path: str | Path) -> Any:
     Returns
     -------
     Any
+        What was saved, tensors on the CPU.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, cut off, not a PyTorch file, beyond the budget, or asks for more than tensors
+        and values.
+    """
+    return _load(Path(path), strict=True)
+
+
+def load_archive(path: str | Path) -> Any:
+    """Load a training archive such as SynDiff's ``content.pth``; unknown classes become `Inert` records.
+
+    Parameters
+    ----------
+    path
+        As for `load_weights`.
+
+    Returns
+    -------
+    Any
         What was saved, tensors on the CPU. Use `plain` on an `Inert` to get its attributes.
 
     Raises
     ------
     CheckpointError
-        If the file is missing, cut off or not a PyTorch file.
+        If the file is missing, cut off, not a PyTorch file, or beyond the budget.
     """
-    path = Path(path)
-    reader = read_zip if _kind(path) == "zip" else read_legacy
+    return _load(Path(path), strict=False)
+
+
+def _load(path: Path, *, strict: bool) -> Any:
     try:
-        return reader(path)
+        if _is_zip(path):
+            with open_zip(path) as archive:
+                return read_zip(path, archive, strict=strict)
+        return read_legacy(path, strict=strict)
+    except Asked as error:
+        raise CheckpointError(
+            f"{path.name} asks to run `{error}`, which a checkpoint must not do; it was not loaded."
+        ) from None
+    except FileError:
+        raise
+    except FileNotFoundError:
+        raise CheckpointError(f"There is no file {path}.") from None
+    except Costly as error:
+        raise CheckpointError(f"{path.name} {error}; it was not loaded.") from None
     except CheckpointError as error:
         raise CheckpointError(f"{path.name} cannot be read as a checkpoint: {error}.") from None
     except MemoryError:
         raise CheckpointError(f"{path.name} does not fit into memory.") from None
-    except Exception:  # the unpickler meets arbitrary bytes and raises arbitrary errors
-        raise _damaged(path) from None
-
-
-def _damaged(path: Path) -> CheckpointError:
-    return CheckpointError(f"{path.name} is incomplete or damaged; copy or download it again.")
-
-
-def _kind(path: Path) -> str:
-    if path.is_dir():
-        raise CheckpointError(f"{path.name} is a folder, where a checkpoint file was expected.")
-    try:
-        with open(path, "rb") as file:
-            head = file.read(8)
-    except FileNotFoundError:
-        raise CheckpointError(f"There is no file {path}.") from None
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from None
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except Exception:  # the unpickler meets arbitrary bytes and raises arbitrary errors
+        raise CheckpointError(f"{path.name} is incomplete or damaged; copy or download it again.") from None
+
+
+def _is_zip(path: Path) -> bool:
+    """Whether it is of the zip format or, if not, of the legacy format."""
+    if path.is_dir():
+        raise FileError(f"{path.name} is a folder, where a checkpoint file was expected.")
+    with open_regular(path) as file:
+        head = file.read(8)
     if not head:
-        raise CheckpointError(f"{path.name} is empty; copy or download it again.")
-    if head.startswith(b"\x80"):
-        return "legacy"
-    if not head.startswith(b"PK\x03\x04"):
-        raise CheckpointError(
-            f"{path.name} is not a PyTorch checkpoint; choose a file written by torch.save."
-        )
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, OSError):
-        raise _damaged(path) from None
-    if any(name.endswith("/constants.pkl") for name in names):
-        raise CheckpointError(f"{path.name} is a TorchScript archive, where weights were expected.")
-    if not any(name.endswith("/data.pkl") for name in names):
-        raise CheckpointError(f"{path.name} is a zip file, but not a PyTorch checkpoint.")
-    return "zip"
+        raise FileError(f"{path.name} is empty; copy or download it again.")
+    if head.startswith(b"PK\x03\x04"):
+        return True
+    if not head.startswith(b"\x80"):
+        raise FileError(f"{path.name} is not a PyTorch checkpoint; choose a file written by torch.save.")
+    return False
 
 
 def sha256(path: str | Path, files: Iterable[Path] | None = None) -> str:
@@ -161,8 +124,8 @@ def sha256(path: str | Path, files: Iterable[Path] | None = None) -> str:
         64 hexadecimal digits.
     """
     path = Path(path)
-    if path.is_file():
-        with open(path, "rb") as file:
+    if not path.is_dir():
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     if files is None:
         files = [p for p in path.rglob("*") if p.suffix in _CHECKPOINT_SUFFIXES and p.is_file()]

@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 
-from napari_pseudolabel.errors import CheckpointError
+from napari_pseudolabel.budget import check_header, parse_json, read_json
+from napari_pseudolabel.errors import CheckpointError, FileError
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.workspace import atomic_file
 
@@ -43,14 +44,15 @@ def read_sidecar(path: str | Path) -> dict[str, Any] | None:
     """
     side = sidecar_path(path)
     try:
-        text = side.read_text(encoding="utf-8")
+        return _object(read_json(side), side.name)
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
+    except FileError as error:
+        raise CheckpointError(f"The card {side.name} cannot be used: {error}") from None
+    except OSError as error:
         raise CheckpointError(
-            f"The card {side.name} cannot be read ({error}); correct or remove it."
+            f"The card {side.name} cannot be read ({error.strerror or error}); correct or remove it."
         ) from None
-    return _parse(text, side.name)
 
 
 def write_sidecar(path: str | Path, card: Card | Mapping[str, Any]) -> Path:
@@ -73,6 +75,7 @@ def read_header_card(path: str | Path) -> dict[str, Any] | None:
     if path.suffix != ".safetensors":
         return None
     try:
+        check_header(path)
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError):
@@ -85,9 +88,12 @@ def read_header_card(path: str | Path) -> dict[str, Any] | None:
 
 def _parse(text: str, where: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = None
+        return _object(parse_json(text, where), where)
+    except FileError as error:
+        raise CheckpointError(f"The card {where} cannot be used: {error}") from None
+
+
+def _object(value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise CheckpointError(f"The card {where} is not a JSON object; correct or remove it.")
     return value

@@ -345,7 +345,7 @@ def test_folders_that_are_incomplete(model, tmp_path):
     with pytest.raises(CheckpointError, match="nnU-Net v1"):
         nnunet.load(model.path)
     (model.path / "dataset.json").write_text("{")
-    with pytest.raises(CheckpointError, match="not readable JSON"):
+    with pytest.raises(CheckpointError, match=r"dataset\.json is no valid JSON"):
         nnunet.load(model.path)
 
 

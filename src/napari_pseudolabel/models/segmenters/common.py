@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, combinations
+from typing import cast
 
 import numpy as np
 import torch
@@ -63,6 +64,73 @@ def own_tensors(network: nn.Module) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in everything if name in saved}
 
 
+def fitted(
+    make: Callable[[], nn.Module], weights: Mapping[str, object], name: str, example: tuple[int, ...]
+) -> nn.Module:
+    """Build a network and fill it, after a look at what it would be like.
+
+    A description of a few bytes can ask for a network of any size. So it is first built without memory, compared
+    with the weights that are really there, and shown an image of its own size.
+
+    Parameters
+    ----------
+    make
+        Builds it.
+    weights, name
+        As for `fill`.
+    example
+        (B, C, h, w) of an image that it must be able to take.
+
+    Returns
+    -------
+    nn.Module
+        In evaluation mode.
+
+    Raises
+    ------
+    CheckpointError
+        If the description is impossible, or the weights do not fit it.
+    """
+    try:
+        with torch.device("meta"):
+            outline = make()
+    except CheckpointError:
+        raise
+    except Exception as error:  # numbers that no layer can have raise whatever they like
+        raise CheckpointError(f"{name} asks for a network that cannot exist ({error}).") from None
+    check_fit(outline, weights, name)
+    try:
+        with torch.inference_mode():
+            answer = outline(torch.empty(example, device="meta"))
+    except Exception as error:
+        raise CheckpointError(f"{name} describes a network that cannot take an image ({error}).") from None
+    if answer.ndim != 4 or answer.shape[2:] != example[2:]:
+        raise CheckpointError(f"{name} describes a network that does not answer in the size of its image.")
+    network = make()
+    fill(network, weights, name)
+    return network.eval()
+
+
+def check_fit(network: nn.Module, weights: Mapping[str, object], name: str) -> None:
+    """Compare the weights of a network with those in a file; raises as `fill` does."""
+    expected = own_tensors(network)
+    problems = []
+    if missing := [key for key in expected if key not in weights]:
+        problems.append(f"it lacks {_listed(missing)}")
+    if unknown := [str(key) for key in weights if key not in expected]:
+        problems.append(f"it has {_listed(unknown)}, which the network has not")
+    wrong = []
+    for key, own in expected.items():
+        tensor = weights.get(key)
+        if key in weights and not (isinstance(tensor, Tensor) and tensor.shape == own.shape):
+            found = _shape(tensor) if isinstance(tensor, Tensor) else f"a {type(tensor).__name__}"
+            wrong.append(f"{key} is {found} instead of {_shape(own)}")
+    if wrong:
+        problems.append(_listed(wrong))
+    if problems:
+        raise CheckpointError(f"{name} does not fit its network: {'; '.join(problems)}.")
+
+
 def fill(network: nn.Module, weights: Mapping[str, object], name: str) -> None:
     """Load weights into a network, as float32.
 
@@ -80,28 +148,10 @@ def fill(network: nn.Module, weights: Mapping[str, object], name: str) -> None:
     CheckpointError
         Lists missing, unknown and misshapen tensors in words.
     """
-    expected = own_tensors(network)
-    problems = []
-    if missing := [key for key in expected if key not in weights]:
-        problems.append(f"it lacks {_listed(missing)}")
-    if unknown := [str(key) for key in weights if key not in expected]:
-        problems.append(f"it has {_listed(unknown)}, which the network has not")
-    wrong = []
-    tensors: list[tuple[Tensor, Tensor]] = []
-    for key, own in expected.items():
-        tensor = weights.get(key)
-        if isinstance(tensor, Tensor) and tensor.shape == own.shape:
-            tensors.append((own, tensor))
-        elif key in weights:
-            found = _shape(tensor) if isinstance(tensor, Tensor) else f"a {type(tensor).__name__}"
-            wrong.append(f"{key} is {found} instead of {_shape(own)}")
-    if wrong:
-        problems.append(_listed(wrong))
-    if problems:
-        raise CheckpointError(f"{name} does not fit its network: {'; '.join(problems)}.")
+    check_fit(network, weights, name)
     with torch.no_grad():
-        for own, tensor in tensors:
-            own.copy_(tensor)
+        for key, own in own_tensors(network).items():
+            own.copy_(cast(Tensor, weights[key]))
 
 
 def _listed(names: list[str]) -> str:

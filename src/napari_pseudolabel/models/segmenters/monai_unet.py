@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -16,12 +16,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import nn
 
+from napari_pseudolabel.budget import check_header
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.errors import CheckpointError
+from napari_pseudolabel.errors import CheckpointError, FileError
 from napari_pseudolabel.imaging import IntensityRange
-from napari_pseudolabel.models.cards import Card, LabelClass
+from napari_pseudolabel.models.cards import LARGEST_TILE, LARGEST_WIDTH, Card, LabelClass
 from napari_pseudolabel.models.safe_load import sha256 as hash_of
-from napari_pseudolabel.models.segmenters.common import fill, most_likely, own_tensors
+from napari_pseudolabel.models.segmenters.common import fitted, most_likely, own_tensors
 from napari_pseudolabel.models.segmenters.tiled import TiledNetwork
 from napari_pseudolabel.models.sidecar import (
     HEADER_KEY,
@@ -59,9 +60,11 @@ class Architecture(BaseModel):
 
     network: Literal["DynUNet"] = "DynUNet"
     in_channels: int = Field(default=1, ge=1, le=64)
-    filters: tuple[int, ...] = Field(default=(16, 32, 64, 128, 128), min_length=3, max_length=8)
+    filters: tuple[Annotated[int, Field(ge=1, le=LARGEST_WIDTH)], ...] = Field(
+        default=(16, 32, 64, 128, 128), min_length=3, max_length=8
+    )
     res_block: bool = False
-    tile: int = Field(default=256, ge=32)
+    tile: int = Field(default=256, ge=32, le=LARGEST_TILE)
 
     @property
     def stride(self) -> int:
@@ -227,13 +230,17 @@ def load(path: str | Path, card: Card | Mapping[str, Any] | None = None) -> Mona
         family=FAMILY,
         missing=tuple(unknown_modalities(given, ("source",))),
     )
-    network = build(full)
     try:
+        check_header(path)
         with safe_open(path, framework="pt") as file:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
+    except FileError:
+        raise
     except (SafetensorError, OSError):
         raise CheckpointError(f"{path.name} is incomplete or damaged; copy or download it again.") from None
-    fill(network, weights, path.name)
+    described = architecture_of(full)
+    side = -(-described.tile // described.stride) * described.stride
+    network = fitted(lambda: build(full), weights, path.name, (1, described.in_channels, side, side))
     if not all(torch.isfinite(p).all() for p in network.parameters()):
         raise CheckpointError(f"{path.name} holds weights that are not finite.")
-    return MonaiSegmenter(network.eval(), full, hash_of(path))
+    return MonaiSegmenter(network, full, hash_of(path))

@@ -17,7 +17,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from napari_pseudolabel.errors import CheckpointError, InputError
+from napari_pseudolabel.budget import check_header
+from napari_pseudolabel.errors import CheckpointError, FileError, InputError
 from napari_pseudolabel.models.safe_load import Inert, load_archive, load_weights, plain, strip_prefixes
 from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
 
@@ -118,9 +119,12 @@ def read_value(path: Path) -> Any:
     """Read what a file holds: weights strictly, a SynDiff training archive as inert records."""
     if path.suffix == ".safetensors":
         try:
+            check_header(path)
             return load_file(path)
         except FileNotFoundError:
             raise CheckpointError(f"There is no file {path}.") from None
+        except FileError:
+            raise
         except (SafetensorError, OSError):
             raise CheckpointError(
                 f"{path.name} is incomplete or damaged; copy or download it again."

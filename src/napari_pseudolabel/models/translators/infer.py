@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -9,12 +10,15 @@ from typing import Any
 import torch
 
 from napari_pseudolabel.errors import CheckpointError
+from napari_pseudolabel.models.cards import LARGEST_TILE, LARGEST_WIDTH
 from napari_pseudolabel.models.sidecar import SCHEDULE_FIELDS
 from napari_pseudolabel.models.translators.layer_sequence import read_architecture
 from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig, NCSNpp
 from napari_pseudolabel.models.translators.weights import Shape, describe_mismatch
 
 PUBLISHED = GeneratorConfig()
+_LARGEST = {"image_size": LARGEST_TILE, "num_timesteps": 1000}
+_MOST_ENTRIES = 64
 _FIELDS = {f.name for f in fields(GeneratorConfig)}
 # Names of AxonDeepSynth, and arguments that belong to the discriminators or to nothing.
 _ALIASES = {"latent_dim": "nz"}
@@ -86,12 +90,20 @@ def _clean(given: Mapping[str, Any]) -> dict[str, Any]:
             )
         default = getattr(PUBLISHED, name)
         try:
-            result[name] = tuple(map(float, value)) if name == "fir_kernel" else _as(default, value)
-        except (TypeError, ValueError):
+            taken = tuple(_as(0.0, item) for item in value) if name == "fir_kernel" else _as(default, value)
+            largest = max((abs(item) for item in _each(taken) if not isinstance(item, str)), default=0)
+            if largest > _LARGEST.get(name, LARGEST_WIDTH) or len(_each(taken)) > _MOST_ENTRIES:
+                raise ValueError
+            result[name] = taken
+        except (TypeError, ValueError, OverflowError):
             raise CheckpointError(
                 f"The card says {name} is {value!r}, where a value like {_text(default)} belongs."
             ) from None
     return result
+
+
+def _each(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _as(default: Any, value: Any) -> Any:
@@ -110,7 +122,7 @@ def _as(default: Any, value: Any) -> Any:
         return bool(value)
     if isinstance(value, (bool, str)):
         raise TypeError
-    if isinstance(default, int) and int(value) != value:
+    if not math.isfinite(value) or (isinstance(default, int) and int(value) != value):
         raise ValueError
     return type(default)(value)
 
@@ -189,7 +201,7 @@ def fitting(state: Mapping[str, torch.Tensor], config: GeneratorConfig) -> dict[
     try:
         with torch.device("meta"):
             expected = NCSNpp(config).state_dict()
-    except (ValueError, RuntimeError, ZeroDivisionError) as error:
+    except Exception as error:  # numbers that no layer can have raise whatever they like
         raise CheckpointError(f"The weights ask for a network that cannot exist: {error}") from None
     ours = {k: v for k, v in state.items() if k in expected or config.conditional or ".Dense_0." not in k}
     mismatch = describe_mismatch(

@@ -143,8 +143,11 @@ def infer_architecture(shapes: Mapping[str, Shape]) -> dict[str, Any]:
         raise CheckpointError(
             "These weights are not of a ResNet generator: the first convolution is missing."
         )
-    with torch.device("meta"):
-        expected = {k: tuple(v.shape) for k, v in ResnetGenerator(first[0], blocks).state_dict().items()}
+    try:
+        with torch.device("meta"):
+            expected = {k: tuple(v.shape) for k, v in ResnetGenerator(first[0], blocks).state_dict().items()}
+    except Exception as error:  # numbers that no layer can have raise whatever they like
+        raise CheckpointError(f"The weights ask for a network that cannot exist: {error}") from None
     mismatch = describe_mismatch(shapes, expected)
     if mismatch:
         raise CheckpointError(f"The weights do not fit the ResNet generator they look like: {mismatch}.")

@@ -6,16 +6,21 @@ by an ``architecture`` block; both become one `Network`.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
-from napari_pseudolabel.errors import CheckpointError
-from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.budget import read_json
+from napari_pseudolabel.errors import CheckpointError, FileError
+from napari_pseudolabel.models.cards import LARGEST_TILE, LARGEST_WIDTH, LabelClass
 
 Pair = tuple[int, int]
+_Width = Annotated[int, Field(ge=1, le=LARGEST_WIDTH)]
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_Label = Annotated[int, Field(ge=0, le=255)]
+_Count = Annotated[int, Field(ge=1)]
+_Step = Annotated[int, Field(ge=1, le=64)]
 _Model = TypeVar("_Model", bound=BaseModel)
 
 NETWORKS = {"PlainConvUNet": "plain", "ResidualEncoderUNet": "residual"}
@@ -28,18 +33,20 @@ class _Part(BaseModel):
 class Intensities(_Part):
     """Foreground intensities of one channel of the training set, used by CT normalisation."""
 
-    mean: float
-    std: float
-    percentile_00_5: float
-    percentile_99_5: float
+    mean: _Finite
+    std: _Finite
+    percentile_00_5: _Finite
+    percentile_99_5: _Finite
 
 
 class Dataset(_Part):
     """``dataset.json``: channels and labels. A label that is a list of integers is a region."""
 
-    channel_names: dict[str, str] = Field(validation_alias=AliasChoices("channel_names", "modality"))
-    labels: dict[str, int | list[int]]
-    regions_class_order: list[int] | None = None
+    channel_names: dict[str, str] = Field(
+        min_length=1, max_length=64, validation_alias=AliasChoices("channel_names", "modality")
+    )
+    labels: dict[str, _Label | list[_Label]] = Field(max_length=257)
+    regions_class_order: list[_Label] | None = None
 
     @property
     def has_regions(self) -> bool:
@@ -75,11 +82,11 @@ class Network(_Part):
 
     kind: Literal["plain", "residual"]
     n_stages: int = Field(ge=2, le=12)
-    features_per_stage: tuple[int, ...]
-    kernel_sizes: tuple[Pair, ...]
-    strides: tuple[Pair, ...]
-    blocks_per_stage: tuple[int, ...]
-    n_conv_per_stage_decoder: tuple[int, ...]
+    features_per_stage: tuple[_Width, ...]
+    kernel_sizes: tuple[tuple[_Step, _Step], ...]
+    strides: tuple[tuple[_Step, _Step], ...]
+    blocks_per_stage: tuple[_Count, ...]
+    n_conv_per_stage_decoder: tuple[_Count, ...]
     conv_op: str = "torch.nn.modules.conv.Conv2d"
     conv_bias: bool = False
     norm_op: str | None = None
@@ -90,8 +97,13 @@ class Network(_Part):
     nonlin_kwargs: dict[str, Any] | None = None
     nonlin_first: bool = False
     block: str = "BasicBlockD"
-    bottleneck_channels: tuple[int, ...] | None = None
-    stem_channels: int | None = None
+    bottleneck_channels: tuple[_Width, ...] | None = None
+    stem_channels: int | None = Field(default=None, ge=1, le=LARGEST_WIDTH)
+
+    @property
+    def layers(self) -> int:
+        """How many blocks of convolutions there are; each has weights of its own."""
+        return sum(self.blocks_per_stage) + sum(self.n_conv_per_stage_decoder)
 
 
 class _Architecture(_Part):
@@ -102,8 +114,8 @@ class _Architecture(_Part):
 class Configuration(_Part):
     """One configuration of the plans with everything it inherits."""
 
-    patch_size: tuple[int, ...]
-    spacing: tuple[float, ...]
+    patch_size: tuple[Annotated[int, Field(ge=1, le=LARGEST_TILE)], ...]
+    spacing: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...]
     normalization_schemes: tuple[str, ...]
     use_mask_for_norm: tuple[bool, ...]
     resampling_fn_data: str = "resample_data_or_seg_to_shape"
@@ -238,10 +250,12 @@ def read_dataset(folder: Path) -> Dataset:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except FileNotFoundError:
         raise CheckpointError(f"There is no {path.name} in {path.parent}.") from None
-    except (OSError, ValueError):
+    except FileError as error:
+        raise CheckpointError(f"The nnU-Net folder {path.parent} cannot be used: {error}") from None
+    except OSError:
         raise CheckpointError(f"{path.name} in {path.parent} is not readable JSON.") from None
     if not isinstance(content, dict):
         raise CheckpointError(f"{path.name} in {path.parent} does not hold a JSON object.")

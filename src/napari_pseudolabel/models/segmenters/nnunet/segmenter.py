@@ -17,7 +17,7 @@ from napari_pseudolabel.errors import CheckpointError, InputError
 from napari_pseudolabel.imaging import IntensityRange
 from napari_pseudolabel.models.cards import Card, LabelClass
 from napari_pseudolabel.models.safe_load import load_weights, sha256, strip_prefixes
-from napari_pseudolabel.models.segmenters.common import as_channels, fill, most_likely
+from napari_pseudolabel.models.segmenters.common import as_channels, fitted, most_likely
 from napari_pseudolabel.models.segmenters.nnunet.networks import UNet
 from napari_pseudolabel.models.segmenters.nnunet.plans import read_dataset, read_plans
 from napari_pseudolabel.models.segmenters.nnunet.prediction import Window, sliding_logits
@@ -28,6 +28,7 @@ from napari_pseudolabel.tiling import Plan, TileSettings, pick_device, with_back
 Fold = int | Literal["all"]
 _GPU_PATCHES = 8
 _LARGEST = torch.finfo(torch.float16).max
+_FEW_LAYERS = 500  # so many are described and compared in no time
 CHECKPOINTS = ("final", "best")
 
 
@@ -220,9 +221,18 @@ def load(
     description = configuration.network()
     networks: dict[Fold, nn.Module] = {}
     for fold, content in contents.items():
-        network = UNet(description, channels, len(classes))
-        fill(network, _weights(content), f"fold_{fold}/checkpoint_{checkpoint}.pth")
-        networks[fold] = network.eval()
+        weights = _weights(content)
+        name = f"fold_{fold}/checkpoint_{checkpoint}.pth"
+        if description.layers > max(len(weights), _FEW_LAYERS):
+            raise CheckpointError(
+                f"plans.json describes {description.layers:,} layers, but {name} has {len(weights):,} weights."
+            )
+        networks[fold] = fitted(
+            lambda: UNet(description, channels, len(classes)),
+            weights,
+            name,
+            (1, channels, *configuration.patch_size),
+        )
     given = given_card(folder, card)
     known = {
         "kind": "segmenter",

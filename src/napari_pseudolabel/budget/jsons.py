@@ -1,0 +1,103 @@
+"""JSON and XML of limited size, depth and number of values."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from napari_pseudolabel.budget.files import in_words, read_bytes
+from napari_pseudolabel.budget.limits import BUDGET, Budget
+from napari_pseudolabel.errors import FileError
+
+_ENTITIES = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
+_TAG = re.compile(r"<(/?)(?=[A-Za-z_:])[^<>]*?(/?)>")
+
+
+def read_json(path: Path, budget: Budget = BUDGET) -> Any:
+    """Read a JSON file.
+
+    Raises
+    ------
+    FileError
+        If it is no regular file, no JSON, or beyond the budget.
+    OSError
+        If it cannot be reached.
+    """
+    return parse_json(read_bytes(path, budget.json_bytes), path.name, budget)
+
+
+def parse_json(text: str | bytes, name: str, budget: Budget = BUDGET) -> Any:
+    """Parse a JSON text.
+
+    Parameters
+    ----------
+    text
+        The text, UTF-8 if bytes.
+    name
+        What it is called in the error.
+    budget
+        Its limits.
+
+    Raises
+    ------
+    FileError
+        If it is no JSON, or beyond the budget.
+    """
+    if len(text) > budget.json_bytes:
+        raise FileError(
+            f"{name} holds {in_words(len(text))} of JSON; {in_words(budget.json_bytes)} are read."
+        )
+    try:
+        content = text.decode("utf-8") if isinstance(text, bytes) else text
+        # before anything is built: every value but the first follows one of these
+        if sum(map(content.count, ",[{")) > budget.items:
+            raise FileError(f"{name} holds more than {budget.items:,} values; it was not read.")
+        value = json.loads(content)
+    except FileError:
+        raise
+    except RecursionError:
+        raise _too_deep(name, budget) from None
+    except ValueError:  # also: not UTF-8, and numbers of thousands of digits
+        raise FileError(f"{name} is no valid JSON; correct or replace it.") from None
+    level, depth = [value], 0
+    while level := [child for item in level for child in _children(item)]:
+        depth += 1
+        if depth > budget.depth:
+            raise _too_deep(name, budget)
+    return value
+
+
+def _children(item: Any) -> list[Any]:
+    if isinstance(item, dict):
+        return list(item.values())
+    return item if isinstance(item, list) else []
+
+
+def _too_deep(name: str, budget: Budget) -> FileError:
+    return FileError(f"{name} is nested more than {budget.depth} levels deep; it was not read.")
+
+
+def check_markup(text: str, name: str, budget: Budget = BUDGET) -> None:
+    """Refuse XML that is too large or too deep, or that defines entities.
+
+    Raises
+    ------
+    FileError
+        Saying which.
+    """
+    if len(text) > budget.markup_bytes:
+        raise FileError(
+            f"{name} holds {in_words(len(text))} of XML; {in_words(budget.markup_bytes)} are read."
+        )
+    if _ENTITIES.search(text):
+        raise FileError(f"{name} holds XML that defines its own entities, which an image needs not; refused.")
+    depth = 0
+    for tag in _TAG.finditer(text):
+        if tag[1]:
+            depth -= 1
+        elif not tag[2]:
+            depth += 1
+        if depth > budget.depth:
+            raise FileError(f"{name} holds XML that is nested more than {budget.depth} levels deep; refused.")
