@@ -7,6 +7,7 @@ import pytest
 
 from napari_pseudolabel.export import read_sidecar
 from napari_pseudolabel.imaging import read
+from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.viewer import content_of, push
 from napari_pseudolabel.viewer.writers import write_ome_tiff, write_png
 
@@ -56,3 +57,20 @@ def test_the_confidence_belongs_to_the_labels(viewer, labels):
     confidence = content_of(viewer, labels).confidence
     assert confidence.shape == labels.data.shape
     assert not np.isnan(confidence).any()
+
+
+def test_what_was_never_predicted_is_saved_as_not_labelled(viewer, result, tmp_path):
+    source = viewer.add_image(np.zeros((12, 16)))
+    layer = push(viewer, source, result(np.zeros((1, 6, 8)), Region(0, 0, 6, 8))).labels
+    layer.brush_size = 1
+    layer.paint((10, 10), 2)
+    path = tmp_path / "out.png"
+    data, attributes, _ = layer.as_layer_data_tuple()
+    write_png(str(path), data, attributes)
+    expected = np.full((12, 16), 255)
+    expected[:6, :8], expected[10, 10] = 0, 2
+    np.testing.assert_array_equal(read(path).plane(()), expected)
+    assert read_sidecar(path).share_labelled == pytest.approx(49 / 192)
+    content = content_of(viewer, layer)
+    assert content.labelled is not None
+    np.testing.assert_array_equal(content.labelled, expected != 255)

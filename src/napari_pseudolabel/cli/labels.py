@@ -26,10 +26,18 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Compare labels with a reference: Dice, IoU, and F1 of instances matched at an IoU of 0.5."""
+    import numpy as np
+
+    from napari_pseudolabel.export import not_labelled
     from napari_pseudolabel.labels.metrics import evaluate as compare
 
     values = named_values(classes)
-    scores = compare(label_data(prediction)[1], label_data(reference)[1], values)
+    both = [label_data(path)[1] for path in (prediction, reference)]
+    for path, known in zip((prediction, reference), list(both), strict=True):
+        rest = not_labelled(path)
+        if rest is not None and both[0].shape == both[1].shape:
+            both = [np.where(known == rest, one.dtype.type(0), one) for one in both]
+    scores = compare(*both, values)
     rows = [
         (name, *(f"{part[name]:.4f}" for part in (scores.dice, scores.iou, scores.instance_f1)))
         for name in values

@@ -9,6 +9,7 @@ from napari_pseudolabel.export.sidecar import (
     ModelRecord,
     Provenance,
     SourceRecord,
+    not_labelled,
     read_sidecar,
 )
 
@@ -22,6 +23,7 @@ __all__ = [
     "export",
     "export_image",
     "formats",
+    "not_labelled",
     "read_sidecar",
     "sidecar_path",
 ]

@@ -37,6 +37,8 @@ class ExportContent:
         What a person did to the labels, as far as it was logged.
     flags
         uint8, same shape: what a person corrected (bit 0) and confirmed (bit 1); None if not known.
+    labelled
+        bool, same shape: what was predicted or decided by a person; None: all of it.
     """
 
     labels: Any
@@ -46,6 +48,7 @@ class ExportContent:
     confidence: Any = None
     edits: tuple[Edit, ...] = ()
     flags: NDArray[np.uint8] | None = None
+    labelled: NDArray[np.bool_] | None = None
 
     def write(
         self, path: str | Path, format: str, *, confidence: bool = True, effort: bool = False
@@ -61,6 +64,8 @@ class ExportContent:
         sure = None
         if confidence and self.confidence is not None:
             sure = np.nan_to_num(np.asarray(self.confidence, dtype=np.float32))
+            if self.labelled is not None:
+                sure = np.where(self.labelled, sure, np.float32(0))
         classes = self.classes or _classes_found(labels)
         return export(
             path,
@@ -71,6 +76,7 @@ class ExportContent:
             provenance=self.provenance,
             confidence=sure,
             effort=self._effort(labels, classes) if effort else None,
+            labelled=self.labelled,
         )
 
     def _effort(self, labels: NDArray[Any], classes: Sequence[LabelClass]) -> str:

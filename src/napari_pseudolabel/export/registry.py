@@ -14,6 +14,7 @@ from napari_pseudolabel.export import ome_tiff, png
 from napari_pseudolabel.export.companions import PROVENANCE, Companions, companions, image_stem
 from napari_pseudolabel.export.sidecar import sidecar_text
 from napari_pseudolabel.imaging.placement import Placement
+from napari_pseudolabel.labels.classes import LARGEST_VALUE
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.workspace.atomic import atomic_files
 
@@ -77,6 +78,7 @@ def export(
     provenance: Mapping[str, Any],
     confidence: np.ndarray | None = None,
     effort: str | None = None,
+    labelled: np.ndarray | None = None,
 ) -> tuple[Path, ...]:
     """Write labels with their provenance, all files or none.
 
@@ -99,6 +101,9 @@ def export(
         Same shape, in [0, 1]; goes to ``NAME.confidence.ome.tif`` as float32.
     effort
         Table of what every object has cost, as text; goes to ``NAME.effort.csv``.
+    labelled
+        bool, same shape: where the labels mean anything. The rest gets a value that no label has, 255 where it is
+        free, which the provenance and the classes inside of the file name. None: everywhere.
 
     Returns
     -------
@@ -120,6 +125,12 @@ def export(
             f"The confidence has the shape {np.shape(confidence)}, but the labels have {values.shape}; "
             "export them for the same region."
         )
+    shown: tuple[LabelClass, ...] = tuple(classes)
+    if labelled is not None:
+        values, rest = _marked(values, labelled, classes)
+        provenance = {**provenance, "share_labelled": float(np.mean(labelled)), "not_labelled": rest}
+        if rest is not None and rest <= LARGEST_VALUE:
+            shown = (*shown, LabelClass(name="not labelled", value=rest))
     name = image_stem(path)
     given = {"confidence": confidence, "effort": effort}
     beside = companions(path, [role for role, content in given.items() if content is not None])
@@ -132,7 +143,7 @@ def export(
         earlier=beside.earlier,
     )
     with atomic_files(path, sidecar, *others) as temporaries:
-        chosen.write_labels(temporaries[0], values, name, placement, classes)
+        chosen.write_labels(temporaries[0], values, name, placement, shown)
         temporaries[1].write_text(text, encoding="utf-8", newline="\n")
         if confidence is not None:
             ome_tiff.write_image(temporaries[2], confidence, f"{name} confidence", placement)
@@ -210,6 +221,28 @@ def _checked_labels(labels: np.ndarray) -> np.ndarray:
     if fitting is None:
         raise InputError(f"Labels go up to 4294967295, but these reach {high}; renumber them first.")
     return values.astype(fitting)
+
+
+def _marked(
+    values: np.ndarray, labelled: np.ndarray, classes: Sequence[LabelClass]
+) -> tuple[np.ndarray, int | None]:
+    """Labels in which everything that is not labelled has a value of its own, and that value."""
+    if np.shape(labelled) != values.shape:
+        raise InputError(
+            f"What is labelled has the shape {np.shape(labelled)}, but the labels have {values.shape}; "
+            "export them for the same region."
+        )
+    if np.all(labelled):
+        return values, None
+    most = max(int(values.max()), *(one.value for one in classes), 0)
+    fitting = [dtype for dtype in _UNSIGNED if np.iinfo(dtype).max > most]
+    if not fitting:
+        raise InputError(
+            "Labels go up to 4294967294 where some pixels are not labelled; renumber them first."
+        )
+    rest = int(np.iinfo(fitting[0]).max)
+    dtype = np.promote_types(values.dtype, fitting[0])
+    return np.where(labelled, values, dtype.type(rest)).astype(dtype), rest
 
 
 def _check_axes(what: str, values: np.ndarray, placement: Placement) -> None:

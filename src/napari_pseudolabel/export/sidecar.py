@@ -67,6 +67,10 @@ class Provenance(_Record):
         Fields of `imaging.Placement`.
     share_corrected
         Share of pixels that a person changed or confirmed, in [0, 1]; None when unknown.
+    share_labelled
+        Share of pixels that were predicted, or decided by a person, in [0, 1]; None when unknown.
+    not_labelled
+        The value of all other pixels in the label file: no class, and no background either. None if there are none.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -82,6 +86,8 @@ class Provenance(_Record):
     classes: tuple[LabelClass, ...] = ()
     placement: dict[str, Any] = Field(default_factory=dict)
     share_corrected: float | None = Field(default=None, ge=0, le=1)
+    share_labelled: float | None = Field(default=None, ge=0, le=1)
+    not_labelled: int | None = Field(default=None, ge=1)
 
     @field_validator("models", mode="before")
     @classmethod
@@ -174,6 +180,14 @@ def read_sidecar(path: str | Path) -> Provenance:
         raise InputError(f"{file} is not a provenance file: {_first_problem(error)}.") from error
     except (ValueError, AttributeError, TypeError) as error:
         raise InputError(f"{file} is not a provenance file; it is damaged or foreign.") from error
+
+
+def not_labelled(path: str | Path) -> int | None:
+    """Value of the pixels of a label file that are not labelled; None if no provenance beside it names one."""
+    try:
+        return read_sidecar(path).not_labelled
+    except InputError:
+        return None  # there is none, or a file of somebody else that is called like one
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -105,7 +105,7 @@ class Adapter:
         )
 
     def labelled(self, source: LabelledSet, control: Control) -> tuple[list[LabelledPlane], tuple[str, ...]]:
-        """Bring the planes of labelled folders, of which every pixel counts."""
+        """Bring the planes of labelled folders, of which every pixel counts that is labelled."""
         entry, n = self.entry.source, self.entry.normalisation
         percentiles = (n.low, n.high) if n.kind == "percentile" else (0.5, 99.5)
         preparation = Preparation(
@@ -120,7 +120,8 @@ class Adapter:
             looks, notes = self.looks(plane.image, (0, 0), control)
             told |= dict.fromkeys(notes)
             labels = labels_to(plane.labels, looks.shape[1:])
-            planes += [replace(plane, image=look, labels=labels) for look in looks]
+            weight = None if plane.weight is None else labels_to(plane.weight, looks.shape[1:])
+            planes += [replace(plane, image=look, labels=labels, weight=weight) for look in looks]
         return planes, tuple(told)
 
     def looks(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.export import not_labelled
 from napari_pseudolabel.imaging import Image, intensity_range, labels_to, normalise, read, resample
 from napari_pseudolabel.imaging.files import images_in, partners
 from napari_pseudolabel.imaging.scale import Scale
@@ -65,7 +66,7 @@ def image_planes(folder: Path, preparation: Preparation) -> list[NDArray[np.floa
 
 
 def labelled_planes(images: Path, labels: Path, preparation: Preparation) -> list[LabelledPlane]:
-    """Images with the label file of the same name.
+    """Images with the label file of the same name; what its provenance calls not labelled counts nothing.
 
     Raises
     ------
@@ -76,8 +77,16 @@ def labelled_planes(images: Path, labels: Path, preparation: Preparation) -> lis
     for path, label_path in labelled_files(images, labels):
         image = read(path)
         for plane, values in zip(prepare(image, preparation), class_planes(label_path, image), strict=True):
-            found.append(LabelledPlane(path.name, plane, labels_to(values, plane.shape)))
+            truth = labels_to(values, plane.shape)
+            found.append(LabelledPlane(path.name, plane, truth, counted(truth, not_labelled(label_path))))
     return found
+
+
+def counted(labels: NDArray[np.uint8], ignored: int | None) -> NDArray[np.float32] | None:
+    """How much each pixel counts: 0 where it has the value of pixels that are not labelled; None if all count fully."""
+    if ignored is None or not (labels == ignored).any():
+        return None
+    return (labels != ignored).astype(np.float32)
 
 
 def labelled_files(images: Path, labels: Path) -> list[tuple[Path, Path]]:

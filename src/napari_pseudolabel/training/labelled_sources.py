@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.export import not_labelled
 from napari_pseudolabel.imaging import Image, intensity_range, labels_to, normalise, read, resample
 from napari_pseudolabel.labels.classes import BACKGROUND
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.grids import limits_for
 from napari_pseudolabel.training.adapted import Adapter
 from napari_pseudolabel.training.fine_tune import LabelledSet
-from napari_pseudolabel.training.folders import LabelledPlane, class_planes, labelled_files
+from napari_pseudolabel.training.folders import LabelledPlane, class_planes, counted, labelled_files
 from napari_pseudolabel.training.known import KnownPlane
 from napari_pseudolabel.training.nnunet_raw import read_raw
 from napari_pseudolabel.training.tutor import LabelledLayer, NnunetSet, TutorJob
@@ -122,7 +123,7 @@ class _Reader:
                 yield from self._pair(case.image, case.labels, case.name, raw.ignored)
         else:
             for image, labels in labelled_files(source.images, source.labels):
-                yield from self._pair(image, labels, image.name, None)
+                yield from self._pair(image, labels, image.name, not_labelled(labels))
 
     def _pair(self, path: Path, labels: Path, name: str, ignored: int | None) -> Iterator[SourcePlane]:
         image = read(path)
@@ -132,7 +133,7 @@ class _Reader:
         for index, values in zip(image.planes(), class_planes(labels, image), strict=True):
             plane = resample(normalise(image.plane(index, None), limits), factor)
             truth = labels_to(values, plane.shape)
-            weight = None if ignored is None else (truth != ignored).astype(np.float32)
+            weight = counted(truth, ignored)
             if weight is None or weight.any():
                 yield SourcePlane(LabelledPlane(self.prefix + name, plane, truth, weight))
 

@@ -48,12 +48,14 @@ def content_of(viewer: ViewerModel, layer: Labels, *, effort: bool = False) -> E
 def content_from(data: Any, attributes: Mapping[str, Any]) -> ExportContent:
     """What is to be written of a layer that napari hands to a writer as data and attributes."""
     metadata = attributes.get("metadata", {})
-    record = record_in(metadata)
+    record, corrections = record_in(metadata), metadata.get(CORRECTIONS_KEY)
+    known = isinstance(corrections, Corrections) and not corrections.own
     return ExportContent(
         data[0] if isinstance(data, (list, tuple)) else data,
         tuple(LabelClass.model_validate(one) for one in (record or {}).get("classes", ())),
         placement_from(dict(attributes)),
-        _provenance(record, metadata.get(CORRECTIONS_KEY)),
+        _provenance(record, corrections),
+        labelled=corrections.labelled if known else None,
     )
 
 

@@ -37,6 +37,12 @@ def worth_knowing(content: ExportContent, format: str, path: str) -> list[str]:
         found.append("The pixel size is unknown: set scale and units of the image layer, and run again.")
     elif format == "png":
         found.append("PNG cannot hold the pixel size; it is in the provenance file only.")
+    if content.labelled is not None and not content.labelled.all():
+        part = _percent(float(np.mean(content.labelled)))
+        found.append(
+            f"Only {part} of the image is labelled. The rest is written as not labelled, with a value of its own "
+            "(255 where no class has it) that the provenance names, and never as background."
+        )
     share = content.provenance.get("share_corrected")
     if not content.provenance.get("strategy"):
         found.append("These labels were not made here, so the provenance names no models.")
