@@ -26,18 +26,10 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Compare labels with a reference: Dice, IoU, and F1 of instances matched at an IoU of 0.5."""
-    import numpy as np
-
-    from napari_pseudolabel.export import not_labelled
     from napari_pseudolabel.labels.metrics import evaluate as compare
 
     values = named_values(classes)
-    both = [label_data(path)[1] for path in (prediction, reference)]
-    for path, known in zip((prediction, reference), list(both), strict=True):
-        rest = not_labelled(path)
-        if rest is not None and both[0].shape == both[1].shape:
-            both = [np.where(known == rest, one.dtype.type(0), one) for one in both]
-    scores = compare(*both, values)
+    scores = compare(*_labelled_in_both(prediction, reference), values)
     rows = [
         (name, *(f"{part[name]:.4f}" for part in (scores.dice, scores.iou, scores.instance_f1)))
         for name in values
@@ -78,6 +70,20 @@ def export(
     notes = [] if known else [f"{labels.name} has no provenance file, so how it was made is not known."]
     data = {"files": [str(file) for file in files], "notes": notes}
     show(data, "\n".join([*map(str, files), *notes]), as_json=as_json)
+
+
+def _labelled_in_both(prediction: Path, reference: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Two label images, with background where either is not labelled: there is nothing to compare."""
+    import numpy as np
+
+    from napari_pseudolabel.export import not_labelled
+
+    first, second = label_data(prediction)[1], label_data(reference)[1]
+    rests = not_labelled(prediction), not_labelled(reference)
+    if rests == (None, None) or first.shape != second.shape:
+        return first, second
+    rest = (first == rests[0]) | (second == rests[1])
+    return np.where(rest, first.dtype.type(0), first), np.where(rest, second.dtype.type(0), second)
 
 
 def _carried(known: Provenance) -> dict[str, Any]:

@@ -75,6 +75,7 @@ def measure(
     confidence: NDArray[np.floating] | None = None,
     candidates: NDArray[np.uint8] | None = None,
     touched: NDArray[np.bool_] | None = None,
+    predicted: NDArray[np.bool_] | None = None,
     plane: Index = (),
     side: int | None = None,
     pace: Pace | None = None,
@@ -94,6 +95,9 @@ def measure(
         (K, H, W) uint8 class values of the members of the ensemble, 255 where one says nothing.
     touched
         (H, W) bool: what a person corrected or confirmed. It is right by definition.
+    predicted
+        (H, W) bool: where there is a prediction that can be right or wrong; None for everywhere. Regions are cut to
+        it, and those without any of it left out.
     plane
         Index that the scores carry.
     side
@@ -114,21 +118,27 @@ def measure(
     InputError
         When the arrays do not have the shape of the labels, or these are not class values from 0 to 255.
     """
-    doubt = doubt_of(labels, confidence, candidates, touched)
+    settled = touched
+    if predicted is not None:
+        # Nobody can say yet whether what was not predicted is right, so it has no part in any number.
+        settled = ~predicted if touched is None else touched | ~predicted
+    doubt = doubt_of(labels, confidence, candidates, settled)
     diameter = object_diameter(doubt.labels)
     height, width = labels.shape
     regions = Regions.of((height, width), side_for(diameter) if side is None else side)
-    sizes = regions.sizes
+    boxes, counts = regions.boxes_of(predicted)
+    sizes = np.array([_area(box) for box in boxes])
     quality = doubt.quality(regions)
     if calibration is not None:
         quality = calibration.apply(quality)
     pace = pace or Pace()
-    foreground = regions.sums(doubt.foreground) / sizes
+    held = doubt.foreground if predicted is None else doubt.foreground & predicted
+    foreground = regions.sums(held) / np.maximum(sizes, 1)
     unsure = regions.sums(doubt.disputed)
     path = doubt.path(regions)
     benefit = doubt.benefit(regions, diameter)
-    if touched is not None:
-        quality = np.where(regions.sums(touched) == sizes, 1.0, quality)
+    if settled is not None:
+        quality = np.where(regions.sums(settled) == regions.sizes, 1.0, quality)
     words = reasons(doubt, regions, classes, diameter)
     return tuple(
         RegionScore(
@@ -142,8 +152,14 @@ def measure(
             float(benefit[i]),
             words[i],
         )
-        for i, box in enumerate(regions.boxes)
+        for i, box in enumerate(boxes)
+        if counts[i]
     )
+
+
+def _area(box: Box) -> int:
+    y0, x0, y1, x1 = box
+    return (y1 - y0) * (x1 - x0)
 
 
 def order(

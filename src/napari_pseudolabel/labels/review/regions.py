@@ -70,6 +70,20 @@ class Regions:
             for x0, x1 in zip(self.columns[:-1], self.columns[1:], strict=True)
         )
 
+    def boxes_of(self, wanted: NDArray[np.bool_] | None) -> tuple[tuple[Box, ...], NDArray[np.int64]]:
+        """Every rectangle cut to what is wanted of it, and (R,) how many pixels of it are.
+
+        Parameters
+        ----------
+        wanted
+            (H, W); None for everything.
+        """
+        if wanted is None:
+            return self.boxes, self.sizes
+        counts = self.sums(wanted).astype(np.int64)
+        pairs = zip(self.boxes, counts, self.sizes, strict=True)
+        return tuple(_cut(box, wanted) if 0 < some < all_ else box for box, some, all_ in pairs), counts
+
     @property
     def sizes(self) -> NDArray[np.int64]:
         """(R,) pixels of each rectangle, in the order of `boxes`."""
@@ -123,6 +137,12 @@ def side_for(diameter: float | None) -> int:
     return (
         LEAST_SIDE if diameter is None else int(np.clip(round(DIAMETERS * diameter), LEAST_SIDE, MOST_SIDE))
     )
+
+
+def _cut(box: Box, wanted: NDArray[np.bool_]) -> Box:
+    y0, x0, y1, x1 = box
+    rows, columns = (np.flatnonzero(wanted[y0:y1, x0:x1].any(axis=axis)) for axis in (1, 0))
+    return y0 + int(rows[0]), x0 + int(columns[0]), y0 + int(rows[-1]) + 1, x0 + int(columns[-1]) + 1
 
 
 def _borders(length: int, side: int) -> NDArray[np.intp]:

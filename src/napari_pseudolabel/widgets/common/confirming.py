@@ -1,4 +1,4 @@
-"""Confirming: everything in a part of an image is labelled rightly now. The docks share this."""
+"""Confirming: what is labelled in a part of an image is labelled rightly now. The docks share this."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.viewer import Corrections, plane_key
 from napari_pseudolabel.viewer.corrections import Index, Window
@@ -16,14 +20,23 @@ if TYPE_CHECKING:
     from napari_pseudolabel.widgets.common.aside import Aside
     from napari_pseudolabel.workspace import Workspace
 
+NOTHING = "Nothing here was predicted or painted yet, so there is nothing to confirm: label this part first."
+
 
 @dataclass(frozen=True, eq=False)
 class Confirmed:
-    """A part of a plane of labels that was confirmed."""
+    """A part of a plane of labels that was confirmed.
+
+    Attributes
+    ----------
+    left_out
+        Share of the part that is not confirmed, because it was never predicted, in [0, 1).
+    """
 
     labels: Any
     plane: Index
     window: Window
+    left_out: float = 0.0
 
     def take_back(self) -> None:
         """The part is not confirmed any more; which pixels validate is remembered all the same."""
@@ -41,8 +54,11 @@ def confirm(
     done: Callable[[], None],
     failed: Callable[[Failure], None],
     tool: str = "confirm",
+    unpredicted: bool = False,
 ) -> Confirmed:
     """Confirm a part of a plane, and let a share of it validate trainings.
+
+    What was never predicted, and nobody has painted, stays out.
 
     Parameters
     ----------
@@ -64,15 +80,25 @@ def confirm(
         Called instead if it cannot be written.
     tool
         What the effort log calls it.
+    unpredicted
+        Confirm also what was never predicted: the person was asked.
+
+    Raises
+    ------
+    InputError
+        When nothing of the part was predicted or painted.
     """
-    Corrections.of(labels).confirm(plane, window)
+    corrections = Corrections.of(labels)
+    corrections.sync_part(plane, window)
+    if not unpredicted and not corrections.labelled_in((*plane, *window)).any():
+        raise InputError(NOTHING)
+    taken = corrections.confirm(plane, window, unpredicted=unpredicted)
     EffortLog.of(labels).note(tool, plane, window)
     if image is None:
         done()
     else:
         split = workspace.split
-        rows, columns = window
-        box = (rows.start, columns.start, rows.stop, columns.stop)
+        box = _box(taken, window)
 
         def assigned(_: None) -> None:
             # Whoever counts regions may have done so before the workspace knew of this one.
@@ -81,7 +107,14 @@ def confirm(
             done()
 
         aside.run(lambda: split.assign(plane_key(image, plane), box), assigned, failed)
-    return Confirmed(labels, plane, window)
+    return Confirmed(labels, plane, window, 1 - np.count_nonzero(taken) / taken.size)
+
+
+def _box(taken: NDArray[np.bool_], window: Window) -> tuple[int, int, int, int]:
+    """The rectangle around what was confirmed, so that the share of it that validates holds some of it."""
+    rows, columns = (np.flatnonzero(taken.any(axis=axis)) for axis in (1, 0))
+    top, left = window[0].start, window[1].start
+    return top + int(rows[0]), left + int(columns[0]), top + int(rows[-1]) + 1, left + int(columns[-1]) + 1
 
 
 def unconfirm(labels: Any, plane: Index, window: Window) -> None:

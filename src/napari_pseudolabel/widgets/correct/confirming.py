@@ -1,4 +1,4 @@
-"""What is right in the view, and how much of the labels is."""
+"""What is right in the view, how much of the labels is, and how much is labelled at all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from napari_pseudolabel.viewer.corrections import Index, Window
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Failure
-from napari_pseudolabel.widgets.common.confirming import confirm, unconfirm
+from napari_pseudolabel.widgets.common.confirming import Confirmed, confirm, unconfirm
+from napari_pseudolabel.widgets.common.labelled import labelled, left_out, share_of
 from napari_pseudolabel.widgets.correct.desk import Desk
 
 _PAUSE_MS = 500
@@ -30,6 +31,7 @@ class ConfirmingView(QObject):
         # Of its own: counting large labels must not hold up what the person does.
         self._aside = Aside()
         self._corrections: Corrections | None = None
+        self._asked: Confirmed | None = None
         self._again = False
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
@@ -43,14 +45,29 @@ class ConfirmingView(QObject):
         return not (self._aside.busy or self._pause.isActive())
 
     def confirm(self) -> None:
-        """Everything in the view is right."""
+        """Everything in the view that is labelled is right; the person is asked about the rest."""
+        self._ask(None)
         try:
             self._desk.require_labels()
             plane, window = self._desk.layers.plane(), self._desk.layers.window()
+            self._confirm(plane, window)
         except PseudolabelError as error:
             self._desk.refuse(str(error))
+
+    def confirm_rest(self) -> None:
+        """What was asked about is right as it stands, too: nothing was missed there."""
+        asked = self._asked
+        self._ask(None)
+        if asked is None or asked.labels is not self._desk.layers.labels:
             return
-        confirm(
+        there = Corrections.of(asked.labels).labelled_in((*asked.plane, *asked.window))
+        if 1 - np.count_nonzero(there) / there.size != asked.left_out:
+            self._desk.refuse("Labels have come there meanwhile; look at them and confirm the view again.")
+            return
+        self._confirm(asked.plane, asked.window, unpredicted=True)
+
+    def _confirm(self, plane: Index, window: Window, *, unpredicted: bool = False) -> None:
+        confirmed = confirm(
             self._desk.layers.require(),
             self._desk.layers.image,
             plane,
@@ -59,11 +76,20 @@ class ConfirmingView(QObject):
             aside=self._desk.aside,
             done=self.refresh,
             failed=self._desk.failed,
+            unpredicted=unpredicted,
         )
         height, width = (part.stop - part.start for part in window)
         key = shortcuts.shown(shortcuts.UNCONFIRM)
-        self._desk.say(f"Confirmed {width} x {height} px; {key} takes it back.")
+        said = f"Confirmed {width} x {height} px; {key} takes it back."
+        self._desk.say(said + left_out(confirmed.left_out))
+        if confirmed.left_out:
+            self._ask(confirmed)
         self.refresh()
+
+    def _ask(self, about: Confirmed | None) -> None:
+        """Offer to confirm what was left out, or offer nothing any more."""
+        self._asked = about
+        self._desk.view.set_rest(about is not None)
 
     def take_back(self) -> None:
         """Nothing in the view is confirmed any more."""
@@ -75,6 +101,7 @@ class ConfirmingView(QObject):
         except PseudolabelError as error:
             self._desk.refuse(str(error))
             return
+        self._ask(None)
         unconfirm(labels, plane, window)
         self._desk.say("Nothing in the view is confirmed any more; what you corrected stays corrected.")
         self.refresh()
@@ -87,6 +114,7 @@ class ConfirmingView(QObject):
         if self._corrections is not None:
             self._corrections.listeners.append(self._on_known)
         self._desk.view.set_share("")
+        self._ask(None)
         self.refresh()
 
     def refresh(self) -> None:
@@ -112,14 +140,15 @@ class ConfirmingView(QObject):
             self._again = True
             return
         self._aside.run(
-            lambda: float(np.mean(corrections.confirmed_in((...,)))),
-            lambda share: self._say(corrections, share),
+            lambda: (float(np.mean(corrections.confirmed_in((...,)))), share_of(corrections)),
+            lambda shares: self._say(corrections, *shares),
             self._on_failed,
         )
 
-    def _say(self, corrections: Corrections, share: float) -> None:
+    def _say(self, corrections: Corrections, confirmed: float, there: float) -> None:
         if corrections is self._corrections:
-            self._desk.view.set_share(f"{100 * share:.1f} % confirmed" if share else "Nothing confirmed yet")
+            sure = f"{100 * confirmed:.1f} % confirmed" if confirmed else "Nothing confirmed yet"
+            self._desk.view.set_share("; ".join(filter(None, (sure, labelled(there).removesuffix(".")))))
         if self._again:
             self._again = False
             self._pause.start()

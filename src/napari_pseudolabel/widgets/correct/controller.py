@@ -17,6 +17,7 @@ from napari_pseudolabel.widgets.correct.confirming import ConfirmingView
 from napari_pseudolabel.widgets.correct.desk import Desk, SessionLike
 from napari_pseudolabel.widgets.correct.drawing import Drawing
 from napari_pseudolabel.widgets.correct.focus import Focus
+from napari_pseudolabel.widgets.correct.gaps import Gaps
 from napari_pseudolabel.widgets.correct.layers import NO_LABELS, LabelsPicker
 from napari_pseudolabel.widgets.correct.looking import Looking, reveal
 from napari_pseudolabel.widgets.correct.objects import ObjectsView
@@ -96,7 +97,8 @@ class CorrectController(QObject):
         self.toolbox = Toolbox(self.desk, self.applying, self.focus, self.drawing, self.looking)
         self.smart = SmartFilling(self.desk, self.applying, self.toolbox, self.drawing)
         self.predicting = Predicting(self.desk, self.looking)
-        self._parts: list[Part] = [self.focus, self.objects, self.confirming, self.smart]
+        self.gaps = Gaps(self.desk)
+        self._parts: list[Part] = [self.focus, self.objects, self.confirming, self.smart, self.gaps]
         self._keys: list[tuple[str, Callable[[], None]]] = []
         self._active = False
         self._release: list[Callable[[], None]] = []
@@ -143,6 +145,7 @@ class CorrectController(QObject):
         if self._active and self.desk.overlay is None:
             self.desk.overlay = self._make_overlay()
             self.focus.draw()
+            self.gaps.refresh()
 
     def shutdown(self, timeout: float = 10.0) -> bool:
         """Stop all work and end all threads; may be called any number of times.
@@ -186,6 +189,7 @@ class CorrectController(QObject):
         view.focus_pressed.connect(self._toggle_focus)
         view.confirm_pressed.connect(self.confirming.confirm)
         view.take_back_pressed.connect(self.confirming.take_back)
+        view.rest_pressed.connect(self.confirming.confirm_rest)
         view.cancel_pressed.connect(self.predicting.cancel)
         view.again.pressed.connect(lambda: self.predicting.run("predict_again"))
         view.again_fold.opened.connect(self.predicting.find_models)
@@ -280,6 +284,7 @@ class CorrectController(QObject):
             self.looking.refresh()
             self.focus.draw()
             self.objects.refresh()
+            self.gaps.refresh()
 
     def _on_mode(self, mode: str = "") -> None:
         # Objects would lie over the candidate.

@@ -7,8 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QEvent, QObject, QPointF, QRectF, Qt, QTimer
-from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
+from qtpy.QtGui import (
+    QBrush,
+    QColor,
+    QImage,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QPolygonF,
+    QTransform,
+)
 from qtpy.QtWidgets import QWidget
 
 if TYPE_CHECKING:
@@ -20,6 +31,8 @@ _FOCUS = QColor("#ffffff")
 _SHADOW = QColor(0, 0, 0, 160)
 _PLATE = QColor(20, 20, 24, 215)
 _WARNING = QColor("#ffbe50")
+_VEIL = QColor(20, 20, 24, 90)
+_HATCHING = QColor(255, 255, 255, 150)
 
 World = Sequence[tuple[float, float]]
 """Corners of a line: world coordinates of the two displayed axes."""
@@ -41,6 +54,22 @@ class Mark:
     dashed: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class Hatched:
+    """A part of an image that is hatched.
+
+    Attributes
+    ----------
+    mask
+        (h, w) bool, in the pixels of the image or coarser ones.
+    corners
+        World coordinates of its first corner, of the end of its first row, and of the end of its first column.
+    """
+
+    mask: NDArray[np.bool_]
+    corners: World
+
+
 class Overlay(QWidget):
     """A transparent sheet on the canvas of a viewer; the mouse goes through it.
 
@@ -58,6 +87,7 @@ class Overlay(QWidget):
         super().__init__(canvas)
         self._viewer = viewer
         self._marks: dict[str, Mark] = {}
+        self._hatched: Hatched | None = None
         self._toast, self._warns = "", False
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
@@ -74,6 +104,17 @@ class Overlay(QWidget):
     def marks(self) -> dict[str, Mark]:
         """What is drawn."""
         return dict(self._marks)
+
+    @property
+    def hatched(self) -> Hatched | None:
+        """What is hatched."""
+        return self._hatched
+
+    def hatch(self, hatched: Hatched | None) -> None:
+        """Hatch a part of the image instead of what was hatched before; None for nothing."""
+        if hatched is not None or self._hatched is not None:
+            self._hatched = hatched
+            self.update()
 
     @property
     def toast(self) -> str:
@@ -107,12 +148,14 @@ class Overlay(QWidget):
         return super().eventFilter(watched, event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        if not self._marks and not self._toast:
+        if not self._marks and not self._toast and self._hatched is None:
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         # Where the canvas shows several layers side by side, a place in the world has several on the canvas.
         if not self._viewer.grid.enabled and self._viewer.dims.ndisplay == 2:
+            if self._hatched is not None:
+                self._draw_hatched(painter, self._hatched)
             for name, mark in self._marks.items():
                 self._draw(painter, mark, _LINE if name == "line" else _FOCUS)
         if self._toast:
@@ -128,6 +171,28 @@ class Overlay(QWidget):
                     pen.setDashPattern([3.0, 2.0])
                 painter.setPen(pen)
                 painter.drawPolyline(polygon)
+
+    def _draw_hatched(self, painter: QPainter, hatched: Hatched) -> None:
+        height, width = hatched.mask.shape
+        first, along, down = self._on_canvas(hatched.corners)
+        (y, x), right, below = first, (along - first) / width, (down - first) / height
+        sheet = QPixmap(self.size())
+        sheet.fill(Qt.GlobalColor.transparent)
+        drawing = QPainter(sheet)
+        drawing.setTransform(QTransform(right[1], right[0], below[1], below[0], x, y))
+        inked = np.where(hatched.mask, np.uint32(0xFF000000), np.uint32(0))
+        drawing.drawImage(
+            0, 0, QImage(inked.tobytes(), width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied)
+        )
+        drawing.resetTransform()
+        # Only where something was drawn: a veil, so that lines are seen on bright images, and the lines.
+        drawing.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
+        drawing.fillRect(self.rect(), _VEIL)
+        drawing.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceAtop)
+        drawing.setBrushOrigin(QPointF(x, y))  # the lines move with the image
+        drawing.fillRect(self.rect(), QBrush(_HATCHING, Qt.BrushStyle.BDiagPattern))
+        drawing.end()
+        painter.drawPixmap(0, 0, sheet)
 
     def _draw_toast(self, painter: QPainter) -> None:
         margin, most = 10, max(self.width() - 40, 40)
@@ -153,5 +218,5 @@ class Overlay(QWidget):
         return found
 
     def _on_camera(self, event: Any = None) -> None:
-        if self._marks:
+        if self._marks or self._hatched is not None:
             self.update()

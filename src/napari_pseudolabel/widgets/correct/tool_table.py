@@ -110,7 +110,7 @@ CONFIRM = Tool(
     "confirm",
     "Confirm view",
     shortcuts.CONFIRM,
-    "Everything in the view is labelled rightly now, the background too. "
+    "Everything in the view is labelled rightly now, the background too; you are asked about what was never predicted. "
     "No tool and no prediction changes it any more, and the Train dock learns from it.",
 )
 UNCONFIRM = Tool(

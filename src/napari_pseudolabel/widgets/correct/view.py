@@ -46,6 +46,7 @@ class CorrectView(QWidget):
     focus_pressed = Signal()
     confirm_pressed = Signal()
     take_back_pressed = Signal()
+    rest_pressed = Signal()
     cancel_pressed = Signal()
 
     def __init__(self) -> None:
@@ -92,6 +93,8 @@ class CorrectView(QWidget):
         self.set_status("")
         self.set_hint("")
         self.set_busy("")
+        self.set_rest(False)
+        self.gaps.hide()
 
     # What the controller asks.
 
@@ -114,6 +117,11 @@ class CorrectView(QWidget):
     def busy(self) -> str:
         """What is under way."""
         return "" if self._busy.isHidden() else self._busy.text()
+
+    @property
+    def share(self) -> str:
+        """How much is confirmed, and how much labelled at all."""
+        return self._share.text()
 
     # What the controller says.
 
@@ -154,8 +162,12 @@ class CorrectView(QWidget):
         self.focus.setChecked(on)
 
     def set_share(self, sentence: str) -> None:
-        """How much is confirmed."""
+        """How much is confirmed, and how much labelled at all."""
         self._share.setText(sentence)
+
+    def set_rest(self, on: bool) -> None:
+        """Offer to confirm what was never predicted, too."""
+        self.rest.setVisible(on)
 
     def set_ink(self, ink: str) -> None:
         """Colour of the icons, which follows the theme."""
@@ -237,9 +249,27 @@ class CorrectView(QWidget):
         self.confirm = self._button(CONFIRM, self.confirm_pressed)
         self.take_back = self._button(UNCONFIRM, self.take_back_pressed)
         self._share = text()
-        grid.addWidget(self.confirm, 0, 0)
-        grid.addWidget(self.take_back, 0, 1)
-        grid.addWidget(self._share, 1, 0, 1, 2)
+        self.rest = QPushButton("Confirm the rest, too")
+        self.rest.setToolTip(
+            "Nothing was missed there: what was never predicted counts as right as it stands, as background, "
+            "and the Train dock learns from it"
+        )
+        self.rest.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.rest.clicked.connect(lambda: self.rest_pressed.emit())
+        self.gaps = QPushButton("Hatch what is not labelled")
+        self.gaps.setObjectName("segment")
+        self.gaps.setCheckable(True)
+        self.gaps.setChecked(True)
+        self.gaps.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.gaps.setToolTip(
+            "Nothing was predicted there yet, so it is no background: it is not reviewed, not learned from, "
+            "and exported as not labelled"
+        )
+        grid.addWidget(self.rest, 0, 0, 1, 2)
+        grid.addWidget(self.confirm, 1, 0)
+        grid.addWidget(self.take_back, 1, 1)
+        grid.addWidget(self._share, 2, 0, 1, 2)
+        grid.addWidget(self.gaps, 3, 0, 1, 2)
         return grid
 
     def _button(self, tool: Tool, pressed: Signal) -> QPushButton:

@@ -24,6 +24,7 @@ from napari_pseudolabel.widgets.pseudo_label.running import (
     count_of,
     describe,
     focus_of,
+    labelled_by,
 )
 from napari_pseudolabel.widgets.pseudo_label.sentences import (
     outcome_text,
@@ -396,7 +397,7 @@ class PseudoLabelController(QObject):
                 self._on_labelled(self._running, result)
         elif self._counting is not None and number == self._counting.number:
             counting, self._counting = self._counting, None
-            self._say(counting.report, result, preview=counting.preview)
+            self._say(counting.report, result, preview=counting.preview, share=counting.share)
 
     def _show_late(self, number: int, report: RunReport) -> None:
         """After a run of few parts: one new layer at a time, so that the window does not stand still for all."""
@@ -410,9 +411,9 @@ class PseudoLabelController(QObject):
         if running is not None and number == running.number:
             self._running = None
             self._looking.stop()
-            self._settle(running)
+            share = labelled_by(self._settle(running))
             self.view.set_busy(False)
-            self._show_failure(failure, running.parts)
+            self._show_failure(failure, running.parts, share)
             self._refresh()
 
     def _on_labelled(self, running: Running, report: RunReport) -> None:
@@ -425,8 +426,9 @@ class PseudoLabelController(QObject):
             self.view.set_status("The image was removed meanwhile, so the labels were dropped.")
             self._refresh()
             return
-        self._say(report, None, preview=running.preview)
-        self._count(running, report, pushed)
+        share = labelled_by(pushed)
+        self._say(report, None, preview=running.preview, share=share)
+        self._count(running, report, pushed, share)
         if not running.preview:
             self.comparing.compare(layer, running.image, running.choice.strategy)
             drop_preview(self.viewer, layer)  # it compares with labels that are no more
@@ -438,16 +440,16 @@ class PseudoLabelController(QObject):
         self.images.show_layers()
         self._refresh()
 
-    def _count(self, running: Running, report: RunReport, pushed: PushedLayers) -> None:
+    def _count(self, running: Running, report: RunReport, pushed: PushedLayers, share: float) -> None:
         """Let a worker count the objects: that takes longer than a window may stand still."""
         count = count_of(running.job, pushed)
         if count is None:
             return
         number = self._background.submit(count)
-        self._counting = Counting(number, report, running.preview)
+        self._counting = Counting(number, report, running.preview, share)
 
-    def _say(self, report: RunReport, counts: Counts | None, *, preview: bool) -> None:
-        self.view.set_status(outcome_text(report, counts, preview=preview), report.notes)
+    def _say(self, report: RunReport, counts: Counts | None, *, preview: bool, share: float) -> None:
+        self.view.set_status(outcome_text(report, counts, preview=preview, share=share), report.notes)
         if self._agreed:
             self.view.add_status(self._agreed)
 
@@ -485,9 +487,9 @@ class PseudoLabelController(QObject):
         hint = reason or (self.tutoring.known if tutorship else "")
         self.view.set_hint(hint if free else "", can_run=reason is None and free)
 
-    def _show_failure(self, failure: Failure, parts: int = 0) -> None:
+    def _show_failure(self, failure: Failure, parts: int = 0, share: float = 1.0) -> None:
         if failure.cancelled:
-            sentence = stopped_text(parts) if parts else failure.sentence
+            sentence = stopped_text(parts, share) if parts else failure.sentence
             self.view.set_status("" if self.view.preview_button.isChecked() else sentence)
         else:
             self.view.preview_button.setChecked(False)

@@ -19,7 +19,9 @@ from napari_pseudolabel.viewer import (
     shape_region,
     visible_region,
 )
+from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.viewer.records import classes_of
+from napari_pseudolabel.widgets.common.labelled import share_of
 from napari_pseudolabel.widgets.pseudo_label.choice import Choice, make_job, preview_side
 from napari_pseudolabel.widgets.pseudo_label.tasks import Count
 
@@ -63,6 +65,14 @@ class Counting:
     number: int
     report: RunReport
     preview: bool
+    share: float
+
+
+def labelled_by(pushed: PushedLayers | None) -> float:
+    """Share of the image that is labelled after a run, in [0, 1]; 1 where it made no labels."""
+    if pushed is None or pushed.labels is None:
+        return 1.0
+    return share_of(Corrections.of(pushed.labels))
 
 
 def describe(

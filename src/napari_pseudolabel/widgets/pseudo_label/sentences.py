@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.widgets.common.labelled import labelled
 from napari_pseudolabel.widgets.pseudo_label.choice import Choice, ModelEntry
 
 if TYPE_CHECKING:
@@ -181,15 +182,17 @@ def duration(seconds: float) -> str:
     return f"about {seconds / 3600:.1f} h"
 
 
-def outcome_text(report: RunReport, counts: Counts | None, *, preview: bool) -> str:
+def outcome_text(report: RunReport, counts: Counts | None, *, preview: bool, share: float = 1.0) -> str:
     """What came out, and what to do next.
 
     Parameters
     ----------
     counts
         None while the objects are still being counted.
+    share
+        Of the image that is labelled now, in [0, 1].
     """
-    parts = ["Preview of the view." if preview else "Labels ready."]
+    parts = ["Preview of the view." if preview else "Labels ready.", *filter(None, (labelled(share),))]
     if counts is not None:
         found = [f"{number:,} {name}" for name, number in counts.counts]
         if found:
@@ -207,7 +210,7 @@ def outcome_text(report: RunReport, counts: Counts | None, *, preview: bool) -> 
     return " ".join(parts)
 
 
-def stopped_text(parts: int) -> str:
-    """A run was cancelled after some parts of the image had arrived."""
+def stopped_text(parts: int, share: float = 1.0) -> str:
+    """A run was cancelled after some parts of the image had arrived; `share` of it is labelled now."""
     arrived = "The part that was" if parts == 1 else f"The {parts} parts that were"
-    return f"Stopped. {arrived} labelled stay; Undo takes them back."
+    return f"Stopped. {arrived} labelled stay; Undo takes them back. {labelled(share)}".strip()

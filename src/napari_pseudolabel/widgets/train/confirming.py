@@ -1,4 +1,4 @@
-"""Confirming: everything in a part of the image is labelled rightly now."""
+"""Confirming: what is labelled in a part of the image is labelled rightly now."""
 
 from __future__ import annotations
 
@@ -54,21 +54,20 @@ class Confirming(QObject):
                 if shapes is None:
                     raise InputError("Add a Shapes layer and draw a shape around what is right, or use View.")
                 region = shape_region(shapes, source, image)
-            plane = current_plane(tools.viewer, source, image)
+            self._last = confirm(
+                labels,
+                image,
+                current_plane(tools.viewer, source, image),
+                window_of(region),
+                workspace=tools.session.workspace,
+                aside=tools.aside,
+                done=self.changed.emit,
+                failed=tools.failed,
+            )
         except PseudolabelError as error:
             tools.failed(Failure.of(error))
             return
-        self._last = confirm(
-            labels,
-            image,
-            plane,
-            window_of(region),
-            workspace=tools.session.workspace,
-            aside=tools.aside,
-            done=self.changed.emit,
-            failed=tools.failed,
-        )
-        tools.view.segmenter.set_confirmed(sentences.confirmed(*region.shape))
+        tools.view.segmenter.set_confirmed(sentences.confirmed(*region.shape, self._last.left_out))
 
     def take_back(self) -> None:
         """What was confirmed last counts as a prediction again; the split remembers it all the same."""

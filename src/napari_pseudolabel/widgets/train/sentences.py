@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_pseudolabel.training.fine_tune import FineTuned
+from napari_pseudolabel.widgets.common.labelled import left_out
 from napari_pseudolabel.widgets.train.choice import TranslatorChoice
 
 if TYPE_CHECKING:
@@ -43,9 +44,9 @@ def learns_from(counts: Counts, name: str, start: str, pairs: int) -> str:
     return " ".join(parts)
 
 
-def confirmed(height: int, width: int) -> str:
-    """What was confirmed."""
-    return f"Confirmed {width} × {height} px."
+def confirmed(height: int, width: int, without: float) -> str:
+    """What was confirmed, without a share of it that was never predicted."""
+    return f"Confirmed {width} × {height} px.{left_out(without)}"
 
 
 def why_no_translator(choice: TranslatorChoice) -> str | None:

@@ -54,6 +54,10 @@ class Scene:
         """(H, W) bool: what a person decided."""
         return self.corrections.touched_in((*plane, ...))
 
+    def predicted(self, plane: Index) -> NDArray[np.bool_] | None:
+        """(H, W) bool: what can be right or wrong; None for everything."""
+        return None if self.corrections.own else self.corrections.reached_in((*plane, ...))
+
     def members(self, plane: Index, window: Window) -> NDArray[np.uint8] | None:
         """(K, h, w) uint8: what the members of the ensemble say in a part of a plane, None without one."""
         candidates = Candidates.of(self.labels)
@@ -174,6 +178,7 @@ def _measured(scene: Scene, side: int | None, fingerprint: int, gone: Callable[[
             confidence=scene.confidence_of(plane),
             candidates=scene.members(plane, whole(data.shape)),
             touched=scene.touched(plane),
+            predicted=scene.predicted(plane),
             plane=plane,
             side=side,
         )
@@ -192,13 +197,15 @@ def _reviewed(
 
     def confirmed(place: Place) -> bool:
         plane, (y0, x0, y1, x1) = place
-        part = corrections.confirmed_in(key_of(plane, (slice(y0, y1), slice(x0, x1))))
+        key = key_of(plane, (slice(y0, y1), slice(x0, x1)))
+        part = corrections.confirmed_in(key)
         # What was reviewed and is painted on afterwards stays reviewed; what was taken back does not.
-        return bool(part.any() if place in done else part.all())
+        return bool(part.any() if place in done else (part | ~corrections.reached_in(key)).all())
 
     return frozenset(one.place for one in scores if confirmed(one.place))
 
 
 def _fingerprint(scene: Scene) -> int:
     part = (..., slice(None, None, _STRIDE), slice(None, None, _STRIDE))
-    return zlib.crc32(scene.corrections.predicted_in(part).tobytes())
+    labels = zlib.crc32(scene.corrections.predicted_in(part).tobytes())
+    return zlib.crc32(scene.corrections.reached_in(part).tobytes(), labels)

@@ -17,6 +17,7 @@ from napari_pseudolabel.viewer.effort import EffortLog
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.confirming import confirm, unconfirm
+from napari_pseudolabel.widgets.common.labelled import left_out
 from napari_pseudolabel.widgets.correct.desk import Desk
 from napari_pseudolabel.widgets.correct.focus import Focus, outline
 from napari_pseudolabel.widgets.correct.overlay import Mark
@@ -138,9 +139,11 @@ class ReviewPart(QObject):
         require_no_stroke(scene.labels)
         scene.corrections.sync_part(region.plane, region.window)
         key = key_of(region.plane, region.window)
-        truth = region_dice(scene.corrections.predicted_in(key), np.asarray(scene.labels.data[key]))
+        predicted, now = scene.corrections.predicted_in(key), np.asarray(scene.labels.data[key])
+        # What was never predicted says nothing about predictions.
+        truth = region_dice(predicted, np.where(scene.corrections.reached_in(key), now, predicted))
         with self.watching.quietly():
-            confirm(
+            confirmed = confirm(
                 scene.labels,
                 self._desk.layers.image,
                 region.plane,
@@ -165,7 +168,8 @@ class ReviewPart(QObject):
         )
         self._keep(self._state.accepted(reviewed, side))
         height, width = (part.stop - part.start for part in region.window)
-        self._desk.say(sentences.accepted(width, height, fixed=tool == "fix"))
+        said = sentences.accepted(width, height, fixed=tool == "fix")
+        self._desk.say(said + left_out(confirmed.left_out))
         self._go_on()
 
     def _begin_fixing(self) -> None:

@@ -63,8 +63,8 @@ def suspects(scene: Scene, plane: Index, window: Window, scheme: Scheme) -> tupl
     labels = np.asarray(scene.labels.data[key]).astype(np.uint8)
     members = scene.members(plane, wide)
     confidence = None if scene.confidence is None else np.asarray(scene.confidence[key])
-    touched = scene.corrections.touched_in(key)
-    doubt = doubt_of(labels, confidence, members, touched)
+    settled = scene.corrections.touched_in(key) | ~scene.corrections.reached_in(key)
+    doubt = doubt_of(labels, confidence, members, settled)
     area = doubt.disputed
     if not doubt.members:
         area |= doubt.wrong >= _UNSURE
