@@ -165,13 +165,20 @@ def _written(
         files = export_image(target, found.translation.reshape(image.shape), **common)
     else:
         assert found.confidence is not None
-        sure = found.confidence.reshape(image.shape) if confidence else None
+        predicted = np.isfinite(found.confidence)
+        some = predicted.any()
         files = export(
-            target, found.labels.reshape(image.shape), classes=found.classes, confidence=sure, **common
+            target,
+            found.labels.reshape(image.shape),
+            classes=found.classes,
+            confidence=found.confidence.reshape(image.shape) if confidence else None,
+            # An image in which there is nothing to see has no labels, which needs no value of its own.
+            labelled=predicted.reshape(image.shape) if some else None,
+            **common,
         )
-        result["shares"] = {one.name: float(np.mean(found.labels == one.value)) for one in found.classes}
-        predicted = found.confidence[np.isfinite(found.confidence)]
-        result["mean_confidence"] = float(predicted.mean()) if predicted.size else None
+        counted = found.labels[predicted] if some else found.labels
+        result["shares"] = {one.name: float(np.mean(counted == one.value)) for one in found.classes}
+        result["mean_confidence"] = float(found.confidence[predicted].mean()) if some else None
     return {**result, "files": [str(file) for file in files], **provenance}
 
 

@@ -26,7 +26,13 @@ class Filling:
         self.corrections = corrections
         self._planes: dict[Index, _Plane] = {}
 
-    def add(self, planes: Sequence[Index], window: Window, labels: NDArray[np.uint8]) -> int:
+    def add(
+        self,
+        planes: Sequence[Index],
+        window: Window,
+        labels: NDArray[np.uint8],
+        predicted: NDArray[np.bool_] | None = None,
+    ) -> int:
         """Write one part and show it.
 
         Parameters
@@ -37,6 +43,8 @@ class Filling:
             Part of Y and X that is predicted. Parts may overlap; the last one counts.
         labels
             (P, H, W) predicted labels.
+        predicted
+            (P, H, W) bool: where they are predictions at all; None for everywhere. The rest stays as it is.
 
         Returns
         -------
@@ -47,11 +55,13 @@ class Filling:
         if layer is None:
             return 0
         total = 0
-        for index, wanted in zip(planes, labels, strict=True):
+        for number, (index, wanted) in enumerate(zip(planes, labels, strict=True)):
             key = key_of(index, window)
             self.corrections.sync_part(index, window)
             now = np.asarray(layer.data[key])
             free = ~self.corrections.touched_in(key)
+            if predicted is not None:
+                free &= predicted[number]
             changed = (now != wanted) & free
             # What a person touched stays as unpredicted as it was: the prediction is not kept for it.
             fresh = free & ~self.corrections.reached_in(key)

@@ -161,7 +161,9 @@ class Stream:
             layer = self._labels_layer(part)
             self._layers["labels"] = layer
             self._filling = Filling(Corrections.of(layer))
-        self._filling.add(part.planes, window_of(part.region), labels)
+        # Where there is nothing to see no model says how sure it is, and nothing is predicted.
+        predicted = None if part.confidence is None else ~np.isnan(part.confidence)
+        self._filling.add(part.planes, window_of(part.region), labels, predicted)
         _note_candidates(self._filling.corrections, part)
 
     def _labels_layer(self, part: PseudoLabel) -> Labels:
