@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tifffile
@@ -9,6 +11,8 @@ import tifffile
 from napari_pseudolabel.export import export, read_sidecar
 from napari_pseudolabel.imaging import Placement, read
 from napari_pseudolabel.models.cards import LabelClass
+
+FIELD = Path(__file__).parents[1] / "field"
 
 
 @pytest.fixture
@@ -45,8 +49,10 @@ def test_evaluate_keeps_large_labels_apart(cli, tmp_path):
 
 def test_evaluate_says_what_is_wrong(cli, pair, tmp_path):
     tifffile.imwrite(tmp_path / "small.tif", np.zeros((3, 3), np.uint8))
-    tifffile.imwrite(tmp_path / "float.tif", np.zeros((12, 12), np.float32))
-    tifffile.imwrite(tmp_path / "rgb.tif", np.zeros((12, 12, 3), np.uint8), photometric="rgb")
+    tifffile.imwrite(tmp_path / "float.tif", np.full((12, 12), 0.5, np.float32))
+    tifffile.imwrite(
+        tmp_path / "rgb.tif", np.eye(12, dtype=np.uint8)[..., None] * np.uint8([1, 2, 3]), photometric="rgb"
+    )
     axon = ("--class", "axon=1")
     for words, part in [
         ((*pair,), "--class axon=2"),
@@ -155,3 +161,24 @@ def test_models_lists_samples_and_the_users_own(cli, monkeypatch, tmp_path, tiny
     text = cli("models").out
     assert "SEM to TEM" in text
     assert "axon=7" in text
+
+
+@pytest.mark.parametrize(
+    ("prediction", "reference", "classes", "options"),
+    [
+        ("c11_three_planes_labels.tif", "c11_three_planes_labels.tif", ("a=1", "b=2"), ()),
+        ("c11_three_planes_labels.tif", "c11_three_planes_labels.tif", ("a=1", "b=2"), ("--axes", "ZYX")),
+        ("c14_mask_1bit.png", "c14_labels.tif", ("a=1",), ()),
+        ("c14_mask_1bit.tif", "c14_labels.tif", ("a=1",), ()),
+        ("c16_labels_float32.tif", "c14_labels.tif", ("a=1",), ()),
+        ("c16_labels_rgb_grey.png", "c14_labels.tif", ("a=1",), ()),
+        ("c17_labels_5d.ome.zarr", "c17_labels_2d.tif", ("a=3",), ()),
+    ],
+)
+def test_label_files_from_the_field_agree_with_themselves(cli, prediction, reference, classes, options):
+    named = [word for one in classes for word in ("--class", one)]
+    ran = cli("evaluate", FIELD / prediction, FIELD / reference, *named, *options, "--json")
+    assert ran.code == 0, ran.err
+    assert set(ran.json["dice"].values()) == {1.0}
+    # What was assumed is said, and nothing has to be where the person says it.
+    assert ("notes" in ran.json) == (prediction.startswith("c11") and not options)

@@ -9,10 +9,19 @@ from typing import Annotated
 
 import typer
 
-from napari_pseudolabel.cli.options import AsJson, Classes, Device, Seed, named_values
+from napari_pseudolabel.cli.options import (
+    AsJson,
+    Axes,
+    Classes,
+    Device,
+    PositionOption,
+    Seed,
+    named_values,
+)
 from napari_pseudolabel.cli.output import show, table
 from napari_pseudolabel.cli.progress import interruptible
 
+KnownAxes = Annotated[str | None, typer.Option(help="Axes of KNOWN_IMAGES, as for --axes.")]
 _SIZE = "Pixel size of {} in micrometres, instead of the one in the files."
 
 
@@ -35,6 +44,9 @@ def check(
     classes: Classes = None,
     pixel_size: Annotated[float | None, typer.Option(help=_SIZE.format("IMAGE"))] = None,
     known_pixel_size: Annotated[float | None, typer.Option(help=_SIZE.format("KNOWN_IMAGES"))] = None,
+    axes: Axes = None,
+    position: PositionOption = None,
+    known_axes: KnownAxes = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps of the quick training.")] = 250,
     seed: Seed = 0,
     device: Device = "auto",
@@ -44,9 +56,9 @@ def check(
 
     A low number says that the labels do not fit their image. Small differences between good ones mean nothing.
     """
-    from napari_pseudolabel.cli.labels import label_data
     from napari_pseudolabel.export import read_sidecar, sidecar_path
-    from napari_pseudolabel.imaging import read
+    from napari_pseudolabel.imaging import Reading
+    from napari_pseudolabel.imaging.label_values import like
     from napari_pseudolabel.imaging.scale import Scale
     from napari_pseudolabel.models.cards import LabelClass
     from napari_pseudolabel.models.loaded import LoadedModels
@@ -55,12 +67,20 @@ def check(
 
     told = read_sidecar(labels).classes if classes is None and sidecar_path(labels).exists() else ()
     named = told or tuple(LabelClass(name=n, value=v) for n, v in named_values(classes).items())
+    reading = Reading(axes, position)
+    seen = reading.image(image)
     with tempfile.TemporaryDirectory() as folder, interruptible() as control:
         job = ReverseAccuracyJob(
-            read(image),
-            label_data(labels)[1],
+            seen,
+            like(reading.labels(labels), seen),
             named,
-            LabelledSet(known_images, known_labels, translator, Scale(pixel_size_um=known_pixel_size)),
+            LabelledSet(
+                known_images,
+                known_labels,
+                translator,
+                Scale(pixel_size_um=known_pixel_size),
+                Reading(known_axes),
+            ),
             Path(folder),
             scale=Scale(pixel_size_um=pixel_size),
             steps=steps,

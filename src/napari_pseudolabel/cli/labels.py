@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_pseudolabel.cli.options import AsJson, Axes, Classes, FormatOption, named_values
+from napari_pseudolabel.cli.options import AsJson, Axes, Classes, FormatOption, PositionOption, named_values
 from napari_pseudolabel.cli.output import show, table
 from napari_pseudolabel.errors import InputError, PseudolabelError
 
@@ -23,19 +23,24 @@ def evaluate(
     prediction: Annotated[Path, typer.Argument(metavar="PREDICTION", help="Label image.")],
     reference: Annotated[Path, typer.Argument(metavar="REFERENCE", help="Label image of the truth.")],
     classes: Classes = None,
+    axes: Axes = None,
+    position: PositionOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare labels with a reference: Dice, IoU, and F1 of instances matched at an IoU of 0.5."""
+    from napari_pseudolabel.imaging import read_labels
     from napari_pseudolabel.labels.metrics import evaluate as compare
 
     values = named_values(classes)
-    scores = compare(*_labelled_in_both(prediction, reference), values)
+    images = [read_labels(path, axes=axes, position=position) for path in (prediction, reference)]
+    scores = compare(*_labelled_in_both(*images), values)
     rows = [
         (name, *(f"{part[name]:.4f}" for part in (scores.dice, scores.iou, scores.instance_f1)))
         for name in values
     ]
-    text = table(("class", "dice", "iou", "instance_f1"), rows)
-    show(dataclasses.asdict(scores), text, as_json=as_json)
+    notes = list(dict.fromkeys(note for one in images for note in one.notes))
+    text = "\n".join([table(("class", "dice", "iou", "instance_f1"), rows), *notes])
+    show({**dataclasses.asdict(scores), **({"notes": notes} if notes else {})}, text, as_json=as_json)
 
 
 def export(
@@ -43,15 +48,16 @@ def export(
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="File to write (.ome.tif, .tif, .png).")],
     format: FormatOption = None,
     axes: Axes = None,
+    position: PositionOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Write labels in another format, with their provenance, classes and confidence."""
     from napari_pseudolabel.cli.targets import check_targets
     from napari_pseudolabel.export import export as write
     from napari_pseudolabel.export import read_sidecar, sidecar_path
-    from napari_pseudolabel.imaging import read
+    from napari_pseudolabel.imaging import read, read_labels
 
-    image, values = label_data(labels, axes)
+    image = read_labels(labels, axes=axes, position=position)
     known = read_sidecar(labels) if sidecar_path(labels).exists() else None
     beside = labels.with_name(known.files["confidence"]) if known and "confidence" in known.files else None
     sources = [labels, *([beside] if beside and beside.exists() else [])]
@@ -60,27 +66,29 @@ def export(
     confidence = _pixels(read(sources[1], axes=image.plane_axes)) if len(sources) > 1 else None
     files = write(
         output,
-        values,
+        _pixels(image),
         format=name,
         classes=known.classes if known else (),
         placement=image.placement,
         provenance=_carried(known) if known else {"source": {"name": image.name}},
         confidence=confidence,
     )
-    notes = [] if known else [f"{labels.name} has no provenance file, so how it was made is not known."]
+    untold = f"{labels.name} has no provenance file, so how it was made is not known."
+    notes = [*image.notes, *([] if known else [untold])]
     data = {"files": [str(file) for file in files], "notes": notes}
     show(data, "\n".join([*map(str, files), *notes]), as_json=as_json)
 
 
-def _labelled_in_both(prediction: Path, reference: Path) -> tuple[np.ndarray, np.ndarray]:
+def _labelled_in_both(prediction: Image, reference: Image) -> tuple[np.ndarray, np.ndarray]:
     """Two label images, with background where either is not labelled: there is nothing to compare."""
     import numpy as np
 
     from napari_pseudolabel.export import not_labelled
+    from napari_pseudolabel.imaging.label_values import without_single_planes
 
-    first, second = label_data(prediction)[1], label_data(reference)[1]
-    rests = not_labelled(prediction), not_labelled(reference)
-    if rests == (None, None) or first.shape != second.shape:
+    first, second = without_single_planes(prediction), without_single_planes(reference)
+    rests = [not_labelled(str(one.path)) for one in (prediction, reference)]
+    if rests == [None, None] or first.shape != second.shape:
         return first, second
     rest = (first == rests[0]) | (second == rests[1])
     return np.where(rest, first.dtype.type(0), first), np.where(rest, second.dtype.type(0), second)
@@ -89,31 +97,6 @@ def _labelled_in_both(prediction: Path, reference: Path) -> tuple[np.ndarray, np
 def _carried(known: Provenance) -> dict[str, Any]:
     """Everything a sidecar tells, but what the new export says itself."""
     return known.model_dump(mode="json", exclude={"schema_version", "files", "classes", "placement"})
-
-
-def label_data(path: Path, axes: str | None = None) -> tuple[Image, np.ndarray]:
-    """Read a label image and its integers.
-
-    Raises
-    ------
-    InputError
-        When the file cannot be read, or is no label image.
-    """
-    from napari_pseudolabel.imaging import read
-
-    image = read(path, axes=axes)
-    if image.axes != image.plane_axes:
-        raise InputError(
-            f"{path} has channels or colours (axes {image.axes}); give a label image with one integer per pixel."
-        )
-    values = _pixels(image)
-    if values.dtype.kind == "b":
-        values = values.astype("uint8")
-    if values.dtype.kind not in "iu":
-        raise InputError(
-            f"{path} holds {values.dtype} values; give a label image, whose values are integers."
-        )
-    return image, values
 
 
 def _pixels(image: Image) -> np.ndarray:

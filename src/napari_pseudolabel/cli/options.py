@@ -106,7 +106,19 @@ ChannelOption = Annotated[
     str | None, typer.Option("--channel", help="Which channel: a number from 0, mean, or luminance.")
 ]
 Axes = Annotated[
-    str | None, typer.Option(help="Axes of the file where it does not name them, such as TYX or CYX.")
+    str | None,
+    typer.Option(
+        help="Axes of the file, such as TYX or CYX; they go before what the file says and all guesses."
+    ),
+]
+PositionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--position",
+        "--scene",
+        metavar="TEXT",
+        help="Which of several images in a file, such as stage positions: a number from 0, or a name.",
+    ),
 ]
 WithConfidence = Annotated[
     bool,

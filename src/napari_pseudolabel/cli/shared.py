@@ -32,6 +32,7 @@ class Shared:
     object_size: o.ObjectSize = None
     channel: o.ChannelOption = None
     axes: o.Axes = None
+    position: o.PositionOption = None
     format: o.FormatOption = None
     scheduler: o.Scheduler = None
     tls_ca_file: o.TlsCaFile = None
@@ -92,12 +93,13 @@ class Shared:
     def process(self, input: Path, output: Path, work: Work) -> None:
         """Do the work on all images; see `working.process`."""
         from napari_pseudolabel.cli.working import process
+        from napari_pseudolabel.imaging import Reading
 
         process(
             input,
             output,
             work,
-            axes=self.axes,
+            reading=Reading(self.axes, self.position),
             format=self.format.value if self.format else None,
             as_json=self.as_json,
             connection=self.connection,

@@ -18,7 +18,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.engine import Connection, Engine, Listener
 from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.export import export, export_image
-from napari_pseudolabel.imaging import Image, read
+from napari_pseudolabel.imaging import Image, Reading
 from napari_pseudolabel.imaging.files import is_image
 from napari_pseudolabel.strategies import ImageJob, PseudoLabel, join
 
@@ -49,7 +49,7 @@ def process(
     output: Path,
     work: Work,
     *,
-    axes: str | None,
+    reading: Reading,
     format: str | None,
     as_json: bool,
     connection: Connection | None = None,
@@ -60,6 +60,8 @@ def process(
 
     Parameters
     ----------
+    reading
+        How the files are read.
     connection
         To the workers that do it; None does it in this process.
 
@@ -80,7 +82,7 @@ def process(
         for number, (path, target) in enumerate(zip(paths, targets, strict=True)):
             part = prefixed(control, f"Image {number + 1} of {len(paths)}: " if folder else "")
             try:
-                image = read(path, axes=axes)
+                image = reading.image(path)
                 check_shape(image, target, format)
                 found = run(work.job(image), part)
                 control.check()  # the last moment at which nothing was changed

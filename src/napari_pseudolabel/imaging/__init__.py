@@ -14,7 +14,7 @@ from napari_pseudolabel.imaging.normalisation import IntensityRange, intensity_r
 from napari_pseudolabel.imaging.placement import Placement
 
 if TYPE_CHECKING:
-    from napari_pseudolabel.imaging.reading import read
+    from napari_pseudolabel.imaging.reading import Reading, read, read_labels
     from napari_pseudolabel.imaging.resampling import labels_to, resample, resample_part, resample_to
 
 __all__ = [
@@ -23,18 +23,22 @@ __all__ = [
     "Image",
     "IntensityRange",
     "Placement",
+    "Reading",
     "from_array",
     "intensity_range",
     "labels_to",
     "normalise",
     "read",
+    "read_labels",
     "resample",
     "resample_part",
     "resample_to",
 ]
 
 _LATE = {
+    "Reading": "reading",
     "read": "reading",
+    "read_labels": "reading",
     "labels_to": "resampling",
     "resample": "resampling",
     "resample_part": "resampling",

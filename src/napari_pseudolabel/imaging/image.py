@@ -51,6 +51,8 @@ class Image:
         As shown to the person.
     path
         The file it was read from.
+    notes
+        Sentences for the person about what reading had to assume or leave out.
 
     Raises
     ------
@@ -63,6 +65,7 @@ class Image:
     placement: Placement
     name: str
     path: str | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         shape = tuple(self.data.shape)

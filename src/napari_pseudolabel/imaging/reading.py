@@ -1,29 +1,28 @@
-"""Image files to images."""
+"""Image files to images, and label files to labels."""
 
 from __future__ import annotations
 
-from io import BytesIO
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import imagecodecs
-import numpy as np
-from PIL import Image as Pillow
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging.files import stem
 from napari_pseudolabel.imaging.image import Image
-from napari_pseudolabel.imaging.source import Source
+from napari_pseudolabel.imaging.label_values import as_labels
+from napari_pseudolabel.imaging.source import Position, Source, Wanted
 
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _JPEG_START = b"\xff\xd8\xff"
 
 
-def read(path: str | Path, *, level: int = 0, axes: str | None = None) -> Image:
-    """Read a TIFF, OME-TIFF, ImageJ TIFF, PNG, JPEG, Zarr or OME-Zarr file.
+def read(
+    path: str | Path, *, level: int = 0, axes: str | None = None, position: Position | None = None
+) -> Image:
+    """Read a TIFF, OME-TIFF, ImageJ TIFF, PNG, JPEG, Zarr or OME-Zarr file as a picture.
 
     The content decides about the format, not the name. Zarr arrays and TIFF files of more than
-    256 MB stay on disk until a plane is asked for.
+    256 MB stay on disk until a plane is asked for. Files of label values are read by `read_labels`.
 
     Parameters
     ----------
@@ -32,64 +31,123 @@ def read(path: str | Path, *, level: int = 0, axes: str | None = None) -> Image:
     level
         Level of a pyramid, 0 is the largest.
     axes
-        Letters as in `Image`, to say what the axes are where the file does not; an array without
-        named axes is taken for planes (``"ZYX"``), never for channels.
+        Letters as in `Image`, to say what the axes are; they go before what the file says and before
+        every guess. Without them an array without named axes is taken for planes (``"ZYX"``), never
+        for channels.
+    position
+        Number from 0, or name, of one of several images in a file, such as stage positions. None takes
+        the first, and a note says so.
 
     Returns
     -------
     Image
         With its placement as far as the file knows it: OME-XML and OME-Zarr (all axes with units),
-        ImageJ's resolution; otherwise pixels. Palettes become RGB, alpha of PNG is dropped.
+        ImageJ's resolution; otherwise pixels. Values are those a viewer would show: white-is-zero is
+        inverted, palettes become RGB or grey, CMYK and YCbCr become RGB, transparency is
+        dropped. Samples that are no colours are channels. `Image.notes` says what had to
+        be assumed.
 
     Raises
     ------
     InputError
-        One sentence for a file that is missing, damaged, foreign or has no such level.
+        One sentence for a file that is missing, damaged, foreign or has no such level or position, and for a
+        set of files that is not complete.
+    """
+    return _image(Path(path), Wanted(level, axes, position))
+
+
+def read_labels(path: str | Path, *, axes: str | None = None, position: Position | None = None) -> Image:
+    """Read a file of labels as the integers that are stored in it.
+
+    Palettes keep their indices, nothing is inverted or scaled, 1 bit is 0 and 1. Grey RGB (all three colours the
+    same) and floats that are whole numbers are taken as integers; channels and samples of length 1 are dropped.
+
+    Parameters
+    ----------
+    path, axes, position
+        As for `read`; letters of channels and samples may be left out of `axes` or not.
+
+    Returns
+    -------
+    Image
+        Its `data` is a numpy array of unsigned integers with one axis per letter, without C and S.
+
+    Raises
+    ------
+    InputError
+        As `read`, and for colours that differ, several channels, negative and broken numbers.
     """
     path = Path(path)
+    image = _image(path, Wanted(axes=axes, position=position, labels=True))
     try:
-        return _source(path, level).image(path, stem(path), axes)
+        return as_labels(image)
+    except (PseudolabelError, MemoryError):
+        raise
+    except Exception as error:  # decoders and stores raise whatever they like
+        raise InputError(f"{path} cannot be read; it may be damaged ({error}).") from error
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the files of a folder are read.
+
+    Attributes
+    ----------
+    axes, position
+        As for `read`.
+    """
+
+    axes: str | None = None
+    position: Position | None = None
+
+    def image(self, path: Path) -> Image:
+        """Read a picture; see `read`."""
+        return read(path, axes=self.axes, position=self.position)
+
+    def labels(self, path: Path) -> Image:
+        """Read the labels of such a picture; see `read_labels`.
+
+        They have no channels and one position, whatever the picture has.
+        """
+        letters = (self.axes or "").upper().replace("C", "").replace("S", "")
+        return read_labels(path, axes=letters if len(letters) > len("YX") else None)
+
+
+def _image(path: Path, wanted: Wanted) -> Image:
+    try:
+        return _source(path, wanted).image(path, stem(path))
     except (PseudolabelError, MemoryError):
         raise
     except Exception as error:  # decoders raise whatever they like
         raise InputError(f"{path} cannot be read; it may be damaged or cut short ({error}).") from error
 
 
-def _source(path: Path, level: int) -> Source:
+def _source(path: Path, wanted: Wanted) -> Source:
     # tifffile and zarr take a quarter of a second to import, and each file needs one at most.
     if not path.exists():
         raise InputError(f"{path} does not exist; check the path.")
     if path.is_dir():
         from napari_pseudolabel.imaging.reading_zarr import read_zarr
 
-        return read_zarr(path, level)
+        return read_zarr(path, wanted)
     with path.open("rb") as file:
         start = file.read(8)
     if start.startswith(_TIFF_STARTS):
         from napari_pseudolabel.imaging.reading_tiff import read_tiff
 
-        return read_tiff(path, level)
+        return read_tiff(path, wanted)
     if start.startswith((_PNG_START, _JPEG_START)):
-        if level != 0:
-            raise InputError(f"{path} has a single level, so level {level} does not exist; use level 0.")
-        return _png(path) if start.startswith(_PNG_START) else _jpeg(path)
+        from napari_pseudolabel.imaging.reading_pictures import read_jpeg, read_png
+
+        if wanted.level != 0:
+            raise InputError(
+                f"{path} has a single level, so level {wanted.level} does not exist; use level 0."
+            )
+        if wanted.position not in (None, 0, "0"):
+            raise InputError(f"{path} has a single position, so position {wanted.position} does not exist.")
+        source = read_png(path, labels=wanted.labels) if start.startswith(_PNG_START) else read_jpeg(path)
+        return source if wanted.letters is None else replace(source, axes=wanted.letters)
     raise InputError(
         f"{path} is {'empty' if not start else 'not an image we can read'}; "
         "use TIFF, OME-TIFF, PNG, JPEG, Zarr or OME-Zarr."
     )
-
-
-def _png(path: Path) -> Source:
-    # Pillow cuts RGB of 16 bit down to 8.
-    data = imagecodecs.png_decode(path.read_bytes())
-    if data.ndim == 3 and data.shape[-1] in (2, 4):
-        data = data[..., :-1]
-    if data.ndim == 3 and data.shape[-1] == 1:
-        data = data[..., 0]
-    return Source(data, "YXS" if data.ndim == 3 else "YX")
-
-
-def _jpeg(path: Path) -> Source:
-    with Pillow.open(BytesIO(path.read_bytes())) as picture:
-        data = np.asarray(picture if picture.mode == "L" else picture.convert("RGB"))
-    return Source(data, "YXS" if data.ndim == 3 else "YX")

@@ -3,57 +3,118 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import dask.array as da
-import numpy as np
 import tifffile
 import zarr
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.image import ArrayLike
-from napari_pseudolabel.imaging.source import Source
+from napari_pseudolabel.imaging.source import Source, Wanted
+from napari_pseudolabel.imaging.tiff_colours import Pixels, as_indices, as_picture, lazy, samples_last
+from napari_pseudolabel.imaging.tiff_series import (
+    along_an_axis,
+    chosen_series,
+    described_elsewhere,
+    number_in_xml,
+    under_its_own_name,
+    whole_part,
+)
 from napari_pseudolabel.imaging.tiff_sizes import coarser, imagej_sizes, ome_sizes
 
 _IN_MEMORY_BYTES = 2**28
 _DESCRIPTION = 270
 
 
-def read_tiff(path: Path, level: int) -> Source:
-    """Read the first image of a TIFF file.
+def read_tiff(path: Path, wanted: Wanted) -> Source:
+    """Read one image of a TIFF file.
 
     Raises
     ------
     InputError
-        When there is no such level or no image. Decoders raise other errors on damaged files.
+        When there is no such level, position or image, or files of its set are missing. Decoders raise other errors
+        on damaged files.
     """
-    with tifffile.TiffFile(path) as tif:
-        if not tif.series:
-            raise InputError(f"{path} is a TIFF file without an image; choose another file.")
+    with _opened(path) as tif:
+        series, notes = chosen_series(tif, path, wanted.position)
         _check_description(tif, path)
-        levels = tif.series[0].levels
-        if not 0 <= level < len(levels):
-            raise InputError(f"{path} has {len(levels)} level(s), so level {level} does not exist.")
-        full, wanted = levels[0], levels[level]
-        steps, own_axes, placement = ome_sizes(tif.ome_metadata) if tif.is_ome else ({}, None, None)
+        levels = series.levels
+        if not 0 <= wanted.level < len(levels):
+            raise InputError(f"{path} has {len(levels)} level(s), so level {wanted.level} does not exist.")
+        full, level = levels[0], levels[wanted.level]
+        whole, told = whole_part(tif, full, path)
+        steps, own_axes, placement = (
+            ome_sizes(tif.ome_metadata, number_in_xml(tif, series)) if tif.is_ome else ({}, None, None)
+        )
         if tif.is_imagej:
             steps = imagej_sizes(tif)
-        if level:
+        if wanted.level:
             placement = None
-            steps = coarser(steps, dict(zip(full.axes, full.shape, strict=True)), wanted)
-        axes = wanted.axes
+            steps = coarser(steps, dict(zip(full.axes, full.shape, strict=True)), level)
         data: ArrayLike
-        if wanted.size * wanted.dtype.itemsize <= _IN_MEMORY_BYTES:
-            data = wanted.asarray()
+        if level.size * level.dtype.itemsize <= _IN_MEMORY_BYTES:
+            data = level.asarray()
         else:
-            data = zarr.open_array(tifffile.imread(path, aszarr=True, series=0, level=level), mode="r")
-    data, axes = _with_single_axes(data, axes, own_axes)
-    data, axes = _samples_last(data, axes)
-    axes = _known_letters(axes, data.shape)
-    if placement is not None and placement.ndim != len(set(axes) - set("CS")):
+            number = tif.series.index(series)
+            store = tifffile.imread(
+                path, aszarr=True, series=number, level=wanted.level, omexml=tif.ome_metadata
+            )
+            data = zarr.open_array(store, mode="r")
+        if whole is not None:
+            data = lazy(data)[:whole]
+        pixels = _with_axes(data, level, wanted, path)
+        if wanted.axes is None and not wanted.labels:
+            pixels = _with_single_axes(pixels, own_axes)
+        pixels = (
+            as_indices(pixels, level.keyframe)
+            if wanted.labels
+            else as_picture(
+                pixels,
+                level.keyframe,
+                table_is_for_display=tif.is_imagej or tif.is_ome,
+                told=wanted.axes is not None,
+            )
+        )
+    axes = pixels.axes if wanted.axes else _known_letters(pixels.axes)
+    if wanted.axes is not None or (placement is not None and placement.ndim != len(set(axes) - set("CS"))):
         placement = None
-    return Source(data, axes, steps, placement)
+    return Source(pixels.data, axes, steps, placement, (*notes, *told, *pixels.notes))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tifffile.TiffFile]:
+    """Open a file together with the others of its set, wherever the set is described."""
+    with tifffile.TiffFile(path) as tif:
+        xml = tif.ome_metadata if tif.is_ome else None
+        better = described_elsewhere(xml, path) or under_its_own_name(xml, path)
+        if better is None:
+            yield tif
+            return
+    with tifffile.TiffFile(path, omexml=better) as tif:
+        yield tif
+
+
+def _with_axes(data: ArrayLike, series: tifffile.TiffPageSeries, wanted: Wanted, path: Path) -> Pixels:
+    """Name the axes: as the person says, else as the file does. Samples of a pixel come last and are called S."""
+    axes, letters = series.axes, wanted.letters
+    notes: tuple[str, ...] = ()
+    if letters is None or len(letters) == len(axes) - 1 or wanted.position is not None:
+        data, axes, notes = along_an_axis(data, axes, path, wanted.position)
+    if letters is None:
+        return replace(samples_last(data, axes), notes=notes)
+    if len(letters) > len(axes):
+        # Axes of length 1 that tifffile leaves out.
+        shape, stored = series.get_shape(False), series.get_axes(False)
+        kept = [n for n, letter in enumerate(stored) if letter != "S" or shape[n] > 1]
+        if len(letters) == len(kept) and not notes:
+            data, axes = lazy(data).reshape([shape[n] for n in kept]), "".join(stored[n] for n in kept)
+    if letters[-1:] in ("S", "C"):
+        moved = samples_last(data, axes)
+        data, axes = moved.data, moved.axes
+    return Pixels(data, letters, notes)
 
 
 def _check_description(tif: tifffile.TiffFile, path: Path) -> None:
@@ -73,29 +134,16 @@ def _check_description(tif: tifffile.TiffFile, path: Path) -> None:
         raise InputError(f"{path} is cut short: its description is lost; copy or download it again.")
 
 
-def _lazy(data: ArrayLike) -> Any:
-    """`data` with numpy's reshaping: itself in memory, else a dask array of planes."""
-    return data if isinstance(data, np.ndarray) else da.from_zarr(data)
-
-
-def _with_single_axes(data: ArrayLike, axes: str, wanted: str | None) -> tuple[ArrayLike, str]:
+def _with_single_axes(pixels: Pixels, wanted: str | None) -> Pixels:
     """Bring back the axes of length 1 that reading has squeezed away."""
+    data, axes = pixels.data, pixels.axes
     if wanted is None or wanted == axes or [letter for letter in wanted if letter in axes] != list(axes):
-        return data, axes
-    return _lazy(data)[tuple(slice(None) if letter in axes else None for letter in wanted)], wanted
+        return pixels
+    data = lazy(data)[tuple(slice(None) if letter in axes else None for letter in wanted)]
+    return Pixels(data, wanted, pixels.notes)
 
 
-def _samples_last(data: ArrayLike, axes: str) -> tuple[ArrayLike, str]:
-    """Move the samples of planar RGB behind Y and X."""
-    if "S" not in axes[:-1]:
-        return data, axes
-    order = [*(position for position, letter in enumerate(axes) if letter != "S"), axes.index("S")]
-    return _lazy(data).transpose(order), "".join(axes[position] for position in order)
-
-
-def _known_letters(axes: str, shape: tuple[int, ...]) -> str:
-    """Name axes that the file leaves open: planes, then time; samples that are not RGB are channels."""
-    if axes.endswith("S") and shape[-1] not in (3, 4) and "C" not in axes:
-        axes = axes[:-1] + "C"
+def _known_letters(axes: str) -> str:
+    """Name axes that the file leaves open: planes, then time."""
     free = [letter for letter in "ZT" if letter not in axes]
     return "".join(free.pop(0) if letter in "IQ" and free else letter for letter in axes)

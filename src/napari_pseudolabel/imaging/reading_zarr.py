@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import zarr
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging.source import Source, Step, axes_by_shape
+from napari_pseudolabel.imaging.source import Source, Step, Wanted, axes_by_shape, chosen_position
 from napari_pseudolabel.imaging.units import unit_or_pixel
 
 _LETTERS = {"time": "T", "channel": "C"}
 
 
-def read_zarr(path: Path, level: int) -> Source:
+def read_zarr(path: Path, wanted: Wanted) -> Source:
     """Open a Zarr array, an OME-Zarr image, or a group that holds a single array.
 
     Raises
     ------
     InputError
-        When the folder is no Zarr, holds several arrays, or has no such level.
+        When the folder is no Zarr, holds several arrays, or has no such level or position.
     """
     try:
         node = zarr.open(str(path), mode="r")
@@ -29,17 +30,54 @@ def read_zarr(path: Path, level: int) -> Source:
         raise InputError(
             f"The folder {path} is not a Zarr array or group; choose an image file or a .zarr folder."
         ) from error
+    notes: tuple[str, ...] = ()
+    position = wanted.position
+    if isinstance(node, zarr.Group):
+        inner = _inner_images(node)
+        if inner:
+            number, notes = chosen_position(path, inner, position)
+            node, position = node[inner[number]], None
     if isinstance(node, zarr.Group):
         attributes = _ome_attributes(node)
-        if "bioformats2raw.layout" in attributes and "0" in node:
-            node = node["0"]
-            attributes = _ome_attributes(node)
         if attributes.get("multiscales"):
-            return _multiscale(node, attributes["multiscales"][0], path, level)
+            if wanted.labels:
+                _refuse_image_with_labels(node, path)
+            listed = attributes["multiscales"]
+            number, told = chosen_position(path, [str(one.get("name", "")) for one in listed], position)
+            source = _multiscale(node, listed[number], path, wanted)
+            return replace(source, notes=(*notes, *told))
         node = _only_array(node, path)
-    if level != 0:
-        raise InputError(f"{path} has a single level, so level {level} does not exist; use level 0.")
-    return Source(node, _array_axes(node))
+    if wanted.level != 0:
+        raise InputError(f"{path} has a single level, so level {wanted.level} does not exist; use level 0.")
+    chosen_position(path, [""], position)
+    return Source(node, wanted.letters or _array_axes(node), notes=notes)
+
+
+def _inner_images(group: zarr.Group) -> list[str]:
+    """Paths of the images that a group says it consists of: series, fields of a plate or of a well, labels."""
+    attributes = _ome_attributes(group)
+    if attributes.get("multiscales"):
+        return []
+    if "bioformats2raw.layout" in attributes:
+        return sorted((key for key in group if key.isdecimal()), key=int)
+    if "plate" in attributes:
+        wells = [str(one["path"]) for one in attributes["plate"]["wells"]]
+        return [f"{well}/{field}" for well in wells if well in group for field in _fields(group[well])]
+    return _fields(group) or [str(one) for one in attributes.get("labels", ())]
+
+
+def _fields(well: zarr.Group) -> list[str]:
+    return [str(one["path"]) for one in _ome_attributes(well).get("well", {}).get("images", ())]
+
+
+def _refuse_image_with_labels(group: zarr.Group, path: Path) -> None:
+    if "image-label" in _ome_attributes(group) or "labels" not in group:
+        return
+    names = _ome_attributes(group["labels"]).get("labels", ())
+    if names:
+        raise InputError(
+            f"{path} is an image, and its labels are beside it; give {path / 'labels' / str(names[0])}."
+        )
 
 
 def _ome_attributes(group: zarr.Group) -> Mapping[str, Any]:
@@ -67,16 +105,17 @@ def _letters(names: Sequence[Any]) -> str | None:
     return "".join(letters) if all(letter in "TZCYXS" and len(letter) == 1 for letter in letters) else None
 
 
-def _multiscale(group: zarr.Group, multiscale: Mapping[str, Any], path: Path, level: int) -> Source:
-    datasets = multiscale["datasets"]
+def _multiscale(group: zarr.Group, multiscale: Mapping[str, Any], path: Path, wanted: Wanted) -> Source:
+    datasets, level = multiscale["datasets"], wanted.level
     if not 0 <= level < len(datasets):
         raise InputError(f"{path} has {len(datasets)} level(s), so level {level} does not exist.")
     array = group[datasets[level]["path"]]
     # Axes are objects from version 0.4 on, names in 0.3, and always TCZYX before.
     listed = multiscale.get("axes", list("tczyx")[-array.ndim :])
     described = [axis if isinstance(axis, Mapping) else {"name": axis} for axis in listed]
-    letters = _letters([_LETTERS.get(axis.get("type", ""), axis["name"]) for axis in described])
-    if letters is None or len(letters) != array.ndim:
+    own = [_LETTERS.get(axis.get("type", ""), axis["name"]) for axis in described]
+    letters = wanted.letters or _letters(own)
+    if letters is None or (len(letters) != array.ndim and wanted.letters is None):
         names = ", ".join(str(axis["name"]) for axis in described)
         raise InputError(f"{path} has the axes {names}; only t, c, z, y and x can be handled.")
     scale, translate = [1.0] * array.ndim, [0.0] * array.ndim
@@ -94,7 +133,7 @@ def _multiscale(group: zarr.Group, multiscale: Mapping[str, Any], path: Path, le
                 f"{path} uses the transformation {transform['type']!r}, which cannot be handled."
             )
     steps = {
-        letter: Step(float(size), unit_or_pixel(axis.get("unit")), float(offset))
-        for letter, axis, size, offset in zip(letters, described, scale, translate, strict=True)
+        str(name).upper(): Step(float(size), unit_or_pixel(axis.get("unit")), float(offset))
+        for name, axis, size, offset in zip(own, described, scale, translate, strict=True)
     }
     return Source(array, letters, steps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,39 @@ class Step:
     translate: float = 0.0
 
 
+Position = int | str
+"""One of several images in a file: its number from 0, or its name."""
+
+_LISTED = 8
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of a file.
+
+    Attributes
+    ----------
+    level
+        Of a pyramid, 0 is the largest.
+    axes
+        What the person says the axes are; it goes before what the file says and before every guess.
+    position
+        Which of several images; None for the first, with a note.
+    labels
+        Whether stored values are indices to be kept (True) or a picture to look at.
+    """
+
+    level: int = 0
+    axes: str | None = None
+    position: Position | None = None
+    labels: bool = False
+
+    @property
+    def letters(self) -> str | None:
+        """The axes in capitals."""
+        return None if self.axes is None else self.axes.upper()
+
+
 @dataclass(frozen=True)
 class Source:
     """Content of a file.
@@ -32,19 +65,21 @@ class Source:
         What is known about the axes, by letter.
     placement
         Complete placement where the file holds one; it goes before `steps`.
+    notes
+        What had to be assumed or was left out, each a sentence that begins with "It" or "Its".
     """
 
     data: ArrayLike
     axes: str
     steps: Mapping[str, Step] = field(default_factory=dict)
     placement: Placement | None = None
+    notes: tuple[str, ...] = ()
 
-    def image(self, path: Path, name: str, axes: str | None = None) -> Image:
-        """Make the image; `axes` replaces what was found or guessed."""
-        placement = self.placement if axes is None else None
-        letters = self.axes if axes is None else axes.upper()
+    def image(self, path: Path, name: str) -> Image:
+        """Make the image."""
+        placement = self.placement
         if placement is None:
-            kept = [letter for letter in letters if letter not in "CS"]
+            kept = [letter for letter in self.axes if letter not in "CS"]
             steps = [self.steps.get(letter, Step()) for letter in kept]
             placement = Placement(
                 scale=tuple(step.scale for step in steps),
@@ -52,7 +87,39 @@ class Source:
                 units=tuple(step.unit for step in steps),
                 axis_labels=tuple(letter.lower() for letter in kept),
             )
-        return Image(self.data, letters, placement, name, str(path))
+        notes = tuple(f"{path.name}: {note[0].lower()}{note[1:]}" for note in self.notes)
+        return Image(self.data, self.axes, placement, name, str(path), notes)
+
+
+def chosen_position(
+    path: Path, names: Sequence[str], position: Position | None
+) -> tuple[int, tuple[str, ...]]:
+    """Number of the position that a person asks for by number or name, and a note where nobody chose.
+
+    Parameters
+    ----------
+    names
+        Of all positions; empty where one has none.
+
+    Raises
+    ------
+    InputError
+        If there is no such position.
+    """
+    told = [f"{number} ({name})" if name else str(number) for number, name in enumerate(names[:_LISTED])]
+    listed = ", ".join(told) + (", ..." if len(names) > _LISTED else "")
+    if position is None:
+        if len(names) == 1:
+            return 0, ()
+        return 0, (
+            f"It holds {len(names)} images: {listed}; the first was read, a position chooses another.",
+        )
+    text = str(position)
+    if text in names:
+        return names.index(text), ()
+    if text.isdecimal() and int(text) < len(names):
+        return int(text), ()
+    raise InputError(f"{path} has no position {text}; it holds {listed}.")
 
 
 def axes_by_shape(shape: tuple[int, ...]) -> str:

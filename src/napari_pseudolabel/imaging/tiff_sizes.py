@@ -18,10 +18,11 @@ ANNOTATION_NAMESPACE = "napari-pseudolabel"
 OME-XML has no place for: rotation, shear, affine, units other than length, axes of length 1."""
 
 
-def ome_sizes(xml: str | None) -> tuple[dict[str, Step], str | None, Placement | None]:
-    """Pixel sizes of the first image of OME-XML, and our annotation if it is there."""
+def ome_sizes(xml: str | None, number: int = 0) -> tuple[dict[str, Step], str | None, Placement | None]:
+    """Pixel sizes of one of the images of OME-XML, and our annotation if it is there."""
     root = ElementTree.fromstring(xml or "<OME/>")
-    pixels = root.find(".//{*}Pixels")
+    found = root.findall("{*}Image/{*}Pixels")
+    pixels = found[number] if number < len(found) else None
     steps = {}
     if pixels is not None:
         for letter, name, unit in (

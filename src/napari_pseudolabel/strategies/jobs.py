@@ -151,7 +151,10 @@ class ImageJob:
             device=self.settings.tiles.device,
             shift_px=None,
             agreement=None,
-            notes=(nothing,) if nothing else (why,) if factor == 1.0 and why.startswith("The ") else (),
+            notes=(
+                *self.image.notes,
+                *((nothing,) if nothing else (why,) if factor == 1.0 and why.startswith("The ") else ()),
+            ),
             seconds=0.0,
         )
         factors = whole_factors(self.image.shape, factor)

@@ -113,6 +113,7 @@ class Adapter:
             entry.pixel_size_um if entry else None,
             entry.object_size_px if entry else None,
             percentiles,
+            source.reading,
         )
         planes: list[LabelledPlane] = []
         told: dict[str, None] = {}

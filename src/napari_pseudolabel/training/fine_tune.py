@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging import Reading
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.training.events import Score
@@ -80,12 +81,15 @@ class LabelledSet:
         Brings the images into the segmenter's modality; None where they are of it.
     scale
         What the person says about the sizes in the images.
+    reading
+        How the files are read.
     """
 
     images: Path
     labels: Path
     translator: str | None = None
     scale: Scale = Scale()
+    reading: Reading = Reading()
 
 
 @dataclass(frozen=True, eq=False)

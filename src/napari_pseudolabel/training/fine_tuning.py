@@ -13,7 +13,6 @@ from torch import Tensor
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import read
 from napari_pseudolabel.imaging.files import images_in
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Card, Modality, Training
@@ -182,7 +181,7 @@ def _refuse_leak(source: LabelledSet, planes: Sequence[KnownPlane]) -> None:
     """An open image must not come back, validation pixels included, through a folder."""
     kept = [plane for plane in planes if plane.validation.any()]
     for path in images_in(source.images):
-        image = read(path)
+        image = source.reading.image(path)
         for plane in kept:
             if image.shape[-2:] == plane.image.shape and any(
                 np.array_equal(image.plane(index, None), plane.image) for index in image.planes()

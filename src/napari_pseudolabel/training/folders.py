@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import not_labelled
-from napari_pseudolabel.imaging import Image, intensity_range, labels_to, normalise, read, resample
+from napari_pseudolabel.imaging import Image, Reading, intensity_range, labels_to, normalise, resample
 from napari_pseudolabel.imaging.files import images_in, partners
+from napari_pseudolabel.imaging.label_values import like
 from napari_pseudolabel.imaging.scale import Scale
+
+_LARGEST_CLASS = 255
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,15 @@ class Preparation:
         Pixel size and object size on the model's grid.
     percentiles
         Percentiles of each image that become 0 and 1.
+    reading
+        How the files are read.
     """
 
     scale: Scale = Scale()
     model_pixel_um: float | None = None
     model_object_px: float | None = None
     percentiles: tuple[float, float] = (0.5, 99.5)
+    reading: Reading = Reading()
 
     def factor(self, image: Image) -> float:
         """Pixels on the model's grid per pixel of `image`."""
@@ -62,7 +68,9 @@ def image_planes(folder: Path, preparation: Preparation) -> list[NDArray[np.floa
     InputError
         If the folder is missing or holds no image, or an image cannot be read.
     """
-    return [plane for path in images_in(folder) for plane in prepare(read(path), preparation)]
+    return [
+        plane for path in images_in(folder) for plane in prepare(preparation.reading.image(path), preparation)
+    ]
 
 
 def labelled_planes(images: Path, labels: Path, preparation: Preparation) -> list[LabelledPlane]:
@@ -75,8 +83,10 @@ def labelled_planes(images: Path, labels: Path, preparation: Preparation) -> lis
     """
     found = []
     for path, label_path in labelled_files(images, labels):
-        image = read(path)
-        for plane, values in zip(prepare(image, preparation), class_planes(label_path, image), strict=True):
+        image = preparation.reading.image(path)
+        for plane, values in zip(
+            prepare(image, preparation), class_planes(label_path, image, preparation.reading), strict=True
+        ):
             truth = labels_to(values, plane.shape)
             found.append(LabelledPlane(path.name, plane, truth, counted(truth, not_labelled(label_path))))
     return found
@@ -100,7 +110,7 @@ def labelled_files(images: Path, labels: Path) -> list[tuple[Path, Path]]:
     return partners(images_in(images), images_in(labels), "label file")
 
 
-def class_planes(path: Path, image: Image) -> Iterator[NDArray[np.uint8]]:
+def class_planes(path: Path, image: Image, reading: Reading = Reading()) -> Iterator[NDArray[np.uint8]]:
     """All planes of the label file of an image, in the order of the planes of the image.
 
     Raises
@@ -108,16 +118,11 @@ def class_planes(path: Path, image: Image) -> Iterator[NDArray[np.uint8]]:
     InputError
         If the labels have another shape than the image, or values that are no integers 0 to 255.
     """
-    truth = read(path)
-    if image.shape != truth.shape:
-        raise InputError(
-            f"{image.name} is {_size(image.shape)} but its labels are {_size(truth.shape)}; they must match."
-        )
-    for index in truth.planes():
-        values = truth.plane(index, None)
-        if not np.array_equal(values, values.astype(np.uint8)):
-            raise InputError(f"{path.name} is no label image: its values are not integers 0 to 255.")
-        yield values.astype(np.uint8)
+    values = like(reading.labels(path), image)
+    if values.max() > _LARGEST_CLASS:
+        raise InputError(f"{path.name} is no image of classes: its values are not integers 0 to 255.")
+    for index in image.planes():
+        yield values[index].astype(np.uint8)
 
 
 def prepare(image: Image, preparation: Preparation) -> list[NDArray[np.float32]]:
@@ -127,7 +132,3 @@ def prepare(image: Image, preparation: Preparation) -> list[NDArray[np.float32]]
     factor = preparation.factor(image)
     # Normalised first: the percentiles are those of the untouched layer.
     return [resample(normalise(image.plane(index, None), limits), factor) for index in image.planes()]
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))

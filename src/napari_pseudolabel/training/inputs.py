@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import read
+from napari_pseudolabel.imaging import Reading
 from napari_pseudolabel.imaging.files import images_in, partners, stem
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Modality
@@ -41,12 +41,15 @@ class ModelGrid:
         Pixel size on the model's grid; None to use the images as they are.
     object_px
         Median diameter of the objects in pixels of the model's grid, where known.
+    reading
+        How the files of the images are read.
     """
 
     name: str
     image_pixel_um: float | None = None
     pixel_um: float | None = None
     object_px: float | None = None
+    reading: Reading = Reading()
 
     def __post_init__(self) -> None:
         for size in (self.image_pixel_um, self.pixel_um, self.object_px):
@@ -56,7 +59,7 @@ class ModelGrid:
     @property
     def preparation(self) -> Preparation:
         """How images are brought to the grid."""
-        return Preparation(Scale(pixel_size_um=self.image_pixel_um), self.pixel_um)
+        return Preparation(Scale(pixel_size_um=self.image_pixel_um), self.pixel_um, reading=self.reading)
 
     def modality(self, folder: Path) -> Modality:
         """The modality for a card, after a check that the images can be brought to the grid.
@@ -70,7 +73,7 @@ class ModelGrid:
         """
         if self.image_pixel_um is not None:
             return self._modality(self.pixel_um or self.image_pixel_um)
-        sizes = {path: read(path).placement.pixel_size_um() for path in images_in(folder)}
+        sizes = {path: self.reading.image(path).placement.pixel_size_um() for path in images_in(folder)}
         unknown = [path.name for path, size in sizes.items() if size is None]
         if self.pixel_um is not None:
             if unknown:
@@ -121,7 +124,10 @@ def aligned(folders: tuple[Path, Path], grids: tuple[ModelGrid, ModelGrid]) -> l
         )
     pairs = []
     for pair in partners(first, second, "partner"):
-        planes = [prepare(read(path), grid.preparation) for path, grid in zip(pair, grids, strict=True)]
+        planes = [
+            prepare(grid.reading.image(path), grid.preparation)
+            for path, grid in zip(pair, grids, strict=True)
+        ]
         shapes = [[plane.shape for plane in part] for part in planes]
         if shapes[0] != shapes[1]:
             raise InputError(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import not_labelled
-from napari_pseudolabel.imaging import Image, intensity_range, labels_to, normalise, read, resample
+from napari_pseudolabel.imaging import Image, Reading, intensity_range, labels_to, normalise, resample
 from napari_pseudolabel.labels.classes import BACKGROUND
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.grids import limits_for
@@ -120,17 +120,20 @@ class _Reader:
             self.classes = {one.value: one for one in raw.classes}
             self.notes |= dict.fromkeys(raw.notes)
             for case in raw.cases:
-                yield from self._pair(case.image, case.labels, case.name, raw.ignored)
+                yield from self._pair(case.image, case.labels, case.name, raw.ignored, source.reading)
         else:
             for image, labels in labelled_files(source.images, source.labels):
-                yield from self._pair(image, labels, image.name, not_labelled(labels))
+                yield from self._pair(image, labels, image.name, not_labelled(labels), source.reading)
 
-    def _pair(self, path: Path, labels: Path, name: str, ignored: int | None) -> Iterator[SourcePlane]:
-        image = read(path)
+    def _pair(
+        self, path: Path, labels: Path, name: str, ignored: int | None, reading: Reading
+    ) -> Iterator[SourcePlane]:
+        image = reading.image(path)
+        self.notes |= dict.fromkeys(image.notes)
         n = self.adapter.entry.normalisation
         limits = limits_for(self.adapter.entry, intensity_range(image, kind=n.kind, low=n.low, high=n.high))
         factor = self._factor(self._pixel_um(image))
-        for index, values in zip(image.planes(), class_planes(labels, image), strict=True):
+        for index, values in zip(image.planes(), class_planes(labels, image, reading), strict=True):
             plane = resample(normalise(image.plane(index, None), limits), factor)
             truth = labels_to(values, plane.shape)
             weight = counted(truth, ignored)

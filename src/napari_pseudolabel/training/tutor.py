@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging import Reading
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.training.events import Score
@@ -94,10 +95,13 @@ class NnunetSet:
         Such as ``nnUNet_raw/Dataset001_AXONS``.
     scale
         What the person says about the sizes in the images.
+    reading
+        How the files are read.
     """
 
     folder: Path
     scale: Scale = Scale()
+    reading: Reading = Reading()
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,105 @@
+"""Stored values that are labels, and labels that belong to an image."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging.image import Image
+
+_WIDEST = 8  # bytes
+
+
+def as_labels(image: Image) -> Image:
+    """The same with its values as unsigned integers in memory, one per pixel.
+
+    Raises
+    ------
+    InputError
+        When the values cannot be labels.
+    """
+    values = np.asarray(image.data)
+    axes = image.axes
+    if axes.endswith("S"):
+        values, axes = values[..., :3], axes[:-1]
+        if not (values == values[..., :1]).all():
+            raise InputError(
+                f"{image.path} holds colours; give a label image with one integer per pixel. If these are planes, say "
+                "so with axes, such as ZYX."
+            )
+        values = values[..., 0]
+    if "C" in axes:
+        at = axes.index("C")
+        if values.shape[at] > 1:
+            raise InputError(
+                f"{image.path} has {values.shape[at]} channels (axes {image.axes}); give a label image with one integer "
+                "per pixel. If these are planes, say so with axes, such as ZYX."
+            )
+        values, axes = values.take(0, axis=at), axes.replace("C", "")
+    return replace(image, data=_integers(values, str(image.path)), axes=axes)
+
+
+def like(labels: Image, image: Image) -> NDArray[Any]:
+    """Values of labels in the shape of the image that they belong to; axes of length 1 do not count.
+
+    Raises
+    ------
+    InputError
+        When they are of another size.
+    """
+    if _several(labels.shape) != _several(image.shape):
+        raise InputError(
+            f"{image.name} is {size(image.shape)} but its labels are {size(labels.shape)}; they must match."
+        )
+    return np.asarray(labels.data).reshape(image.shape)
+
+
+def without_single_planes(labels: Image) -> NDArray[Any]:
+    """Values of labels without axes of length 1 before Y and X."""
+    return np.asarray(labels.data).reshape(_several(labels.shape))
+
+
+def _several(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (*(length for length in shape[:-2] if length != 1), *shape[-2:])
+
+
+def size(shape: tuple[int, ...]) -> str:
+    """A shape for people."""
+    return " x ".join(map(str, shape))
+
+
+def _integers(values: NDArray[Any], where: str) -> NDArray[Any]:
+    if values.dtype.kind == "b":
+        return values.astype(np.uint8)
+    if values.dtype.kind == "f":
+        return _whole_numbers(values, where)
+    if values.dtype.kind == "i":
+        if values.size and values.min() < 0:
+            raise InputError(f"{where} holds negative values; labels are 0 (background) and above.")
+        values = values.astype(np.dtype(f"u{values.dtype.itemsize}"))
+    if values.dtype.itemsize == _WIDEST and values.size:
+        # What numpy makes of whole numbers by itself; hardly a file needs it.
+        return values.astype(np.min_scalar_type(int(values.max())))
+    return values
+
+
+def _whole_numbers(values: NDArray[Any], where: str) -> NDArray[Any]:
+    with np.errstate(invalid="ignore"):
+        if not np.isfinite(values).all() or not (values == np.rint(values)).all():
+            raise InputError(
+                f"{where} holds {values.dtype} values that are no whole numbers; give a label image, whose values are "
+                "integers."
+            )
+    if values.min() < 0:
+        raise InputError(f"{where} holds negative values; labels are 0 (background) and above.")
+    exact = 2.0 ** min(np.finfo(values.dtype).nmant + 1, 53)
+    if values.max() > exact:
+        raise InputError(
+            f"{where} holds {values.dtype} values above {exact:.0f}, where neighbouring numbers are no longer told "
+            "apart; save the labels as integers."
+        )
+    return values.astype(np.min_scalar_type(int(values.max())))

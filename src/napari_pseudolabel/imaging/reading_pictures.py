@@ -1,0 +1,57 @@
+"""PNG and JPEG."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import ImageOps
+
+from napari_pseudolabel.imaging.source import Source
+
+_BITS_AT, _KIND_AT = 24, 25  # in the header of a PNG
+_PNG_GREY, _PNG_PALETTE = 0, 3
+_ORIENTATION = 274
+
+
+def read_png(path: Path, *, labels: bool) -> Source:
+    """Read a PNG; labels keep the indices of a palette."""
+    content = path.read_bytes()
+    bits, kind = content[_BITS_AT], content[_KIND_AT]
+    data: NDArray[Any]
+    if labels and kind == _PNG_PALETTE:
+        with Pillow.open(BytesIO(content)) as picture:
+            return Source(np.asarray(picture), "YX")
+    # Pillow cuts RGB of 16 bit down to 8.
+    data = imagecodecs.png_decode(content)
+    if data.ndim == 3 and data.shape[-1] in (2, 4):
+        data = data[..., :-1]
+    if data.ndim == 3 and data.shape[-1] == 1:
+        data = data[..., 0]
+    if labels and kind == _PNG_GREY and bits < 8:
+        data = data // (255 // (2**bits - 1))  # what the decoder spread over the range of eight bits
+    if kind == _PNG_PALETTE and data.ndim == 3 and _is_grey(data):
+        data = data[..., 0]
+    return Source(data, "YXS" if data.ndim == 3 else "YX")
+
+
+def read_jpeg(path: Path) -> Source:
+    """Read a JPEG, turned as its EXIF orientation asks for."""
+    notes: tuple[str, ...] = ()
+    with Pillow.open(BytesIO(path.read_bytes())) as picture:
+        if picture.getexif().get(_ORIENTATION, 1) in range(2, 9):
+            notes = (
+                "It was turned as its EXIF orientation asks for; programs that ignore it show it otherwise.",
+            )
+        turned = ImageOps.exif_transpose(picture)
+        data = np.asarray(turned if turned.mode == "L" else turned.convert("RGB"))
+    return Source(data, "YXS" if data.ndim == 3 else "YX", notes=notes)
+
+
+def _is_grey(data: NDArray[Any]) -> bool:
+    return bool((data[..., :1] == data).all())

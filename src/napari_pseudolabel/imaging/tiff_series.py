@@ -1,0 +1,173 @@
+"""Which image of a TIFF file, or of a set of OME-TIFF files, and whether all of it is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import tifffile
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging.source import Position, chosen_position
+
+_LISTED = 3
+# Regions, mosaic tiles and events: images side by side, not a stack.
+_SIDE_BY_SIDE = "RMVP"
+# Series whose planes may be missing.
+_WITH_GAPS = ("ome", "mmstack", "ndtiff")
+
+
+def described_elsewhere(xml: str | None, path: Path) -> str | None:
+    """OME-XML of the file that describes the set to which a file belongs; None where it describes itself.
+
+    Raises
+    ------
+    InputError
+        If that file is missing or does not describe it.
+    """
+    found = _root(xml).find("{*}BinaryOnly")
+    if found is None:
+        return None
+    name = str(found.get("MetadataFile", ""))
+    beside = path.with_name(Path(name).name) if name else path
+    if beside == path or not beside.is_file():
+        raise InputError(
+            f"{path.name} is a part of a set that is described in {name or 'a file it does not name'}, which is "
+            "missing; put it into the same folder."
+        )
+    if beside.name.lower().endswith(".ome"):
+        return beside.read_text(encoding="utf-8")
+    with tifffile.TiffFile(beside) as tif:
+        return tif.ome_metadata
+
+
+def under_its_own_name(xml: str | None, path: Path) -> str | None:
+    """OME-XML of a renamed file that names nothing but its old self, changed so that it finds itself; else None."""
+    root = _root(xml)
+    named = {
+        (element.get("FileName"), element.text)
+        for element in root.iterfind(".//{*}TiffData/{*}UUID")
+        if element.get("FileName")
+    }
+    if root.get("UUID") is not None or len(named) != 1:
+        return None
+    ((name, uuid),) = named
+    if name == path.name or not uuid:
+        return None
+    root.set("UUID", uuid)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def chosen_series(
+    tif: tifffile.TiffFile, path: Path, position: Position | None
+) -> tuple[tifffile.TiffPageSeries, tuple[str, ...]]:
+    """The image at a position, and a sentence if there are several and none was chosen.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    found = [one for one in tif.series if not _is_reduced(one)] or list(tif.series)
+    if not found:
+        raise InputError(f"{path} is a TIFF file without an image; choose another file.")
+    if len(found) == 1:
+        # Positions may still lie along an axis.
+        return found[0], ()
+    if position is not None and str(position).isdecimal() and tif.is_ome:
+        described = _root(tif.ome_metadata).findall("{*}Image")
+        if len(described) != len(tif.series):
+            lost = ", ".join(_missing_files(tif.ome_metadata, path)[:_LISTED]) or "planes of them"
+            raise InputError(
+                f"{path} describes {len(described)} images, but {lost} is missing, so numbers of positions say nothing; "
+                "complete the set, or give a name."
+            )
+    names = [one.name for one in found]
+    number, notes = chosen_position(path, names, position)
+    return found[number], notes
+
+
+def along_an_axis(
+    data: Any, axes: str, path: Path, position: Position | None
+) -> tuple[Any, str, tuple[str, ...]]:
+    """Take one of several positions that lie along an axis of a stack."""
+    letter = next((one for one in _SIDE_BY_SIDE if one in axes), None)
+    if letter is None:
+        if position not in (None, 0, "0"):
+            raise InputError(f"{path} has a single position, so position {position} does not exist.")
+        return data, axes, ()
+    at = axes.index(letter)
+    number, notes = chosen_position(path, [""] * data.shape[at], position)
+    return data[(slice(None),) * at + (number,)], axes.replace(letter, ""), notes
+
+
+def number_in_xml(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> int:
+    """Which image of the OME-XML a series is: tifffile leaves out those of which no plane is there."""
+    number: int = tif.series.index(series)
+    names = [one.get("Name") or "" for one in _root(tif.ome_metadata).findall("{*}Image")]
+    if len(names) != len(tif.series) and series.name in names:
+        return names.index(series.name)
+    return number
+
+
+def whole_part(
+    tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path
+) -> tuple[int | None, tuple[str, ...]]:
+    """How much of an image there is, because what is missing would be read as zeros.
+
+    Returns
+    -------
+    int or None, tuple of str
+        Length of the first axis up to which it is complete, None for all of it, and sentences.
+
+    Raises
+    ------
+    InputError
+        If files or planes of it are missing.
+    """
+    if series.kind not in _WITH_GAPS:
+        return None, ()
+    missing = [number for number, page in enumerate(series) if page is None]
+    lost = _missing_files(tif.ome_metadata, path) if tif.is_ome else []
+    names = ", ".join(lost[:_LISTED]) + (f" and {len(lost) - _LISTED} more" if len(lost) > _LISTED else "")
+    if missing and lost:
+        raise InputError(
+            f"{path} belongs to a set of files of which {names} {'are' if len(lost) > 1 else 'is'} missing; put all of "
+            "them into one folder, under the names that they were written with."
+        )
+    if not missing:
+        told = (f"Its set of files lacks {names}, which hold other images.",) if lost else ()
+        return None, told
+    # A microscope that was stopped describes more than it wrote.
+    rounds, planes = series.shape[0], len(series)
+    each = planes // rounds
+    whole = missing[0] // each if each * rounds == planes else 0
+    if not whole or missing != list(range(missing[0], planes)):
+        raise InputError(
+            f"{path} lacks {len(missing)} of the {planes} planes that it describes; copy or download it again."
+        )
+    return whole, (
+        f"It lacks {len(missing)} of the {planes} planes that it describes; the first {whole} of {rounds} along its "
+        f"axis {series.axes[0]} are complete and were read.",
+    )
+
+
+def _missing_files(xml: str | None, path: Path) -> list[str]:
+    """Names of the files of a set that are not beside this one."""
+    root = _root(xml)
+    own = root.get("UUID")
+    named = {
+        element.get("FileName"): None
+        for element in root.iterfind(".//{*}TiffData/{*}UUID")
+        if own is None or element.text != own
+    }
+    return [one for one in named if one and not (path.parent / one).is_file()]
+
+
+def _is_reduced(series: tifffile.TiffPageSeries) -> bool:
+    return bool(getattr(series.keyframe, "is_reduced", False))
+
+
+def _root(xml: str | None) -> ElementTree.Element:
+    return ElementTree.fromstring(xml or "<OME/>")
