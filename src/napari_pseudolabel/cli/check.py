@@ -89,5 +89,5 @@ def check(
         )
         found = job.run(control, LoadedModels())
     rows = [(name, f"{dice:.4f}") for name, dice in (*found.per_class.items(), ("mean", found.mean))]
-    text = "\n".join([table(("class", "reverse_dice"), rows), *found.notes])
-    show(dataclasses.asdict(found), text, as_json=as_json)
+    text = "\n".join([table(("class", "reverse_dice"), rows), *found.notes, found.meaning])
+    show({**dataclasses.asdict(found), "meaning": found.meaning}, text, as_json=as_json)

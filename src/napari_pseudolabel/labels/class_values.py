@@ -1,0 +1,42 @@
+"""What the values of a label image are: classes, or the numbers of objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.measure import label
+
+_FEWEST = 10  # below, each class may well be in one piece
+_PIECES = 1.5  # connected pieces per value, at most, where values are numbers of objects
+_LISTED = 8
+
+
+def are_numbers(labels: NDArray[np.integer]) -> bool:
+    """Whether values are numbers of objects: there are many, and each is one connected piece.
+
+    Parameters
+    ----------
+    labels
+        (..., Y, X); every plane may have its own numbers.
+    """
+    values = np.unique(labels)
+    if np.count_nonzero(values) < _FEWEST:
+        return False
+    pieces, numbered = 0, 0
+    for plane in labels.reshape(-1, *labels.shape[-2:]):
+        own, small = np.unique(plane, return_inverse=True)
+        numbered += int(np.count_nonzero(own))
+        # 1 more than the index, because 0 is no piece.
+        start = 0 if own[0] == 0 else 1
+        pieces += int(label(small.reshape(plane.shape) + start, connectivity=2, return_num=True)[1])
+    return pieces <= _PIECES * numbered
+
+
+def listed(values: Iterable[int]) -> str:
+    """Values for a sentence: "0, 1 and 2"; of many the first ones."""
+    found = sorted({int(value) for value in values})
+    if len(found) > _LISTED:
+        return f"{', '.join(map(str, found[:_LISTED]))} and {len(found) - _LISTED} more"
+    return " and ".join(filter(None, [", ".join(map(str, found[:-1])), *map(str, found[-1:])]))
