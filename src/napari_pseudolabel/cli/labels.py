@@ -103,6 +103,10 @@ def _pixels(image: Image) -> np.ndarray:
     """All values as they are stored (`Image.plane` would round large labels to float32)."""
     import numpy as np
 
+    from napari_pseudolabel.budget import check_memory
+
+    size = np.prod([float(side) for side in image.data.shape]) * np.dtype(image.data.dtype).itemsize
+    check_memory(int(size), f"The whole of {image.name}")
     try:
         return np.asarray(image.data)
     except (PseudolabelError, MemoryError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 
-from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.budget import check_memory
+from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging.placement import Placement
 
 Channel = int | Literal["mean", "luminance"]
@@ -168,9 +170,18 @@ class Image:
             spatial[letter] if letter in "YX" else samples if letter in "CS" else int(next(rest))
             for letter in self.axes
         )
+        if not isinstance(self.data, np.ndarray):
+            sizes = [
+                len(range(*part.indices(size)))
+                for part, size in zip(key, self.data.shape, strict=True)
+                if isinstance(part, slice)
+            ]
+            check_memory(
+                math.prod(sizes) * (np.dtype(self.data.dtype).itemsize + 4), f"A plane of {self.name}"
+            )
         try:
             values = np.asarray(self.data[key])
-        except MemoryError:
+        except (MemoryError, PseudolabelError):
             raise
         except Exception as error:  # decoders and stores raise whatever they like
             raise InputError(

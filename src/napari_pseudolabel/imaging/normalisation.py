@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -118,11 +119,13 @@ def normalise(plane: np.ndarray, limits: IntensityRange) -> np.ndarray:
 
 def _finite_samples(image: Image, channel: Channel | None) -> np.ndarray:
     """Finite values of the layer, all of them or an even sample; 1D float32."""
-    indices = list(image.planes())
-    height, width = image.shape[-2:]
-    if len(indices) * height * width > _SAMPLES and len(indices) > _PLANES:
-        spread = np.linspace(0, len(indices) - 1, _PLANES).round().astype(int)
-        indices = [indices[position] for position in spread]
+    *leading, height, width = image.shape
+    count = math.prod(leading)
+    if count * height * width > _SAMPLES and count > _PLANES:
+        spread = np.linspace(0, count - 1, _PLANES).round().astype(int)
+        indices = [tuple(int(one) for one in np.unravel_index(position, leading)) for position in spread]
+    else:
+        indices = list(image.planes())
     budget = _SAMPLES // len(indices)
     blocks = max(2, int(np.ceil(np.sqrt(_BLOCKS / len(indices)))))
     parts = [part for index in indices for part in _plane_samples(image, index, channel, budget, blocks)]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
+from napari_pseudolabel.budget import check_memory, open_regular
 from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.imaging.claims import check_lazy, check_tiff
 from napari_pseudolabel.imaging.files import stem
 from napari_pseudolabel.imaging.image import Image
 from napari_pseudolabel.imaging.label_values import as_labels
@@ -80,6 +85,8 @@ def read_labels(path: str | Path, *, axes: str | None = None, position: Position
     path = Path(path)
     image = _image(path, Wanted(axes=axes, position=position, labels=True))
     try:
+        size = math.prod(image.data.shape) * np.dtype(image.data.dtype).itemsize
+        check_memory(0 if isinstance(image.data, np.ndarray) else size, f"The whole of {image.name}")
         return as_labels(image)
     except (PseudolabelError, MemoryError):
         raise
@@ -115,7 +122,9 @@ class Reading:
 
 def _image(path: Path, wanted: Wanted) -> Image:
     try:
-        return _source(path, wanted).image(path, stem(path))
+        source = _source(path, wanted)
+        check_lazy(source.data, path)
+        return source.image(path, stem(path))
     except (PseudolabelError, MemoryError):
         raise
     except Exception as error:  # decoders raise whatever they like
@@ -130,11 +139,12 @@ def _source(path: Path, wanted: Wanted) -> Source:
         from napari_pseudolabel.imaging.reading_zarr import read_zarr
 
         return read_zarr(path, wanted)
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         start = file.read(8)
     if start.startswith(_TIFF_STARTS):
         from napari_pseudolabel.imaging.reading_tiff import read_tiff
 
+        check_tiff(path)
         return read_tiff(path, wanted)
     if start.startswith((_PNG_START, _JPEG_START)):
         from napari_pseudolabel.imaging.reading_pictures import read_jpeg, read_png

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageOps
 
+from napari_pseudolabel.imaging.claims import check_decoded, check_png
 from napari_pseudolabel.imaging.source import Source
 
 _BITS_AT, _KIND_AT = 24, 25  # in the header of a PNG
@@ -22,6 +23,7 @@ _ORIENTATION = 274
 def read_png(path: Path, *, labels: bool) -> Source:
     """Read a PNG; labels keep the indices of a palette."""
     content = path.read_bytes()
+    check_png(content[:64], len(content), path)
     bits, kind = content[_BITS_AT], content[_KIND_AT]
     data: NDArray[Any]
     if labels and kind == _PNG_PALETTE:
@@ -43,7 +45,9 @@ def read_png(path: Path, *, labels: bool) -> Source:
 def read_jpeg(path: Path) -> Source:
     """Read a JPEG, turned as its EXIF orientation asks for."""
     notes: tuple[str, ...] = ()
-    with Pillow.open(BytesIO(path.read_bytes())) as picture:
+    content = path.read_bytes()
+    with Pillow.open(BytesIO(content)) as picture:
+        check_decoded(picture.width * picture.height * 3, len(content), path)
         if picture.getexif().get(_ORIENTATION, 1) in range(2, 9):
             notes = (
                 "It was turned as its EXIF orientation asks for; programs that ignore it show it otherwise.",

@@ -12,6 +12,7 @@ import tifffile
 import zarr
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging.claims import check_pixels, check_set
 from napari_pseudolabel.imaging.image import ArrayLike
 from napari_pseudolabel.imaging.source import Source, Wanted
 from napari_pseudolabel.imaging.tiff_colours import Pixels, as_indices, as_picture, lazy, samples_last
@@ -54,6 +55,8 @@ def read_tiff(path: Path, wanted: Wanted) -> Source:
         if wanted.level:
             placement = None
             steps = coarser(steps, dict(zip(full.axes, full.shape, strict=True)), level)
+        if not tif.is_ome:  # whose planes may be in other files
+            check_pixels(level.size * level.dtype.itemsize, path.stat().st_size, path)
         data: ArrayLike
         if level.size * level.dtype.itemsize <= _IN_MEMORY_BYTES:
             data = level.asarray()
@@ -89,10 +92,12 @@ def _opened(path: Path) -> Iterator[tifffile.TiffFile]:
     """Open a file together with the others of its set, wherever the set is described."""
     with tifffile.TiffFile(path) as tif:
         xml = tif.ome_metadata if tif.is_ome else None
+        check_set(xml, path)
         better = described_elsewhere(xml, path) or under_its_own_name(xml, path)
         if better is None:
             yield tif
             return
+    check_set(better, path)
     with tifffile.TiffFile(path, omexml=better) as tif:
         yield tif
 

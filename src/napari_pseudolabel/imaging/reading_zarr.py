@@ -9,9 +9,10 @@ from typing import Any
 
 import zarr
 
-from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.errors import FileError, InputError
 from napari_pseudolabel.imaging.source import Source, Step, Wanted, axes_by_shape, chosen_position
 from napari_pseudolabel.imaging.units import unit_or_pixel
+from napari_pseudolabel.imaging.zarr_store import open_checked
 
 _LETTERS = {"time": "T", "channel": "C"}
 
@@ -25,7 +26,11 @@ def read_zarr(path: Path, wanted: Wanted) -> Source:
         When the folder is no Zarr, holds several arrays, or has no such level or position.
     """
     try:
-        node = zarr.open(str(path), mode="r")
+        node = open_checked(path)
+    except FileError as error:
+        raise InputError(
+            f"The folder {path} is not a Zarr array or group that can be read: {error}"
+        ) from None
     except Exception as error:  # zarr has one error per missing or broken file
         raise InputError(
             f"The folder {path} is not a Zarr array or group; choose an image file or a .zarr folder."

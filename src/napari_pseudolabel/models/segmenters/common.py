@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from napari_pseudolabel.errors import CheckpointError, InputError
 from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.models.outline import outlined
 
 _LISTED = 4
 
@@ -69,8 +70,8 @@ def fitted(
 ) -> nn.Module:
     """Build a network and fill it, after a look at what it would be like.
 
-    A description of a few bytes can ask for a network of any size. So it is first built without memory, compared
-    with the weights that are really there, and shown an image of its own size.
+    A description of a few bytes can ask for a network of any size. So it is first built without memory and
+    compared with the weights that are really there, and in the end shown an image.
 
     Parameters
     ----------
@@ -79,7 +80,7 @@ def fitted(
     weights, name
         As for `fill`.
     example
-        (B, C, h, w) of an image that it must be able to take.
+        (B, C, h, w) of a small image that it must be able to take.
 
     Returns
     -------
@@ -92,23 +93,23 @@ def fitted(
         If the description is impossible, or the weights do not fit it.
     """
     try:
-        with torch.device("meta"):
-            outline = make()
+        shape = outlined(make)
     except CheckpointError:
         raise
     except Exception as error:  # numbers that no layer can have raise whatever they like
         raise CheckpointError(f"{name} asks for a network that cannot exist ({error}).") from None
-    check_fit(outline, weights, name)
+    check_fit(shape, weights, name)
+    network = make()
+    fill(network, weights, name)
+    network.eval()
     try:
         with torch.inference_mode():
-            answer = outline(torch.empty(example, device="meta"))
-    except Exception as error:
+            answer = network(torch.zeros(example))
+    except Exception as error:  # steps that do not fit each other raise whatever they like
         raise CheckpointError(f"{name} describes a network that cannot take an image ({error}).") from None
     if answer.ndim != 4 or answer.shape[2:] != example[2:]:
         raise CheckpointError(f"{name} describes a network that does not answer in the size of its image.")
-    network = make()
-    fill(network, weights, name)
-    return network.eval()
+    return network
 
 
 def check_fit(network: nn.Module, weights: Mapping[str, object], name: str) -> None:

@@ -11,6 +11,7 @@ import torch
 
 from napari_pseudolabel.errors import CheckpointError
 from napari_pseudolabel.models.cards import LARGEST_TILE, LARGEST_WIDTH
+from napari_pseudolabel.models.outline import outlined
 from napari_pseudolabel.models.sidecar import SCHEDULE_FIELDS
 from napari_pseudolabel.models.translators.layer_sequence import read_architecture
 from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig, NCSNpp
@@ -199,8 +200,7 @@ def fitting(state: Mapping[str, torch.Tensor], config: GeneratorConfig) -> dict[
         Naming what is missing, too much or of another shape.
     """
     try:
-        with torch.device("meta"):
-            expected = NCSNpp(config).state_dict()
+        expected = outlined(lambda: NCSNpp(config)).state_dict()
     except Exception as error:  # numbers that no layer can have raise whatever they like
         raise CheckpointError(f"The weights ask for a network that cannot exist: {error}") from None
     ours = {k: v for k, v in state.items() if k in expected or config.conditional or ".Dense_0." not in k}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -63,9 +64,10 @@ class FirFilter(nn.Module):
 
     def __init__(self, taps: Sequence[float] = (1, 3, 3, 1)) -> None:
         super().__init__()
-        line = torch.tensor(taps, dtype=torch.float32)
-        kernel = torch.outer(line, line)
-        self.register_buffer("kernel", kernel / kernel.sum(), persistent=False)
+        # numpy: where there are only shapes (device "meta"), torch's arithmetic imports its compiler, which writes files
+        line = np.asarray(taps, dtype=np.float32)
+        kernel = np.outer(line, line)
+        self.register_buffer("kernel", torch.tensor(kernel / kernel.sum()), persistent=False)
         self.length = len(taps)
 
     def _weight(self, x: Tensor, kernel: Tensor) -> Tensor:

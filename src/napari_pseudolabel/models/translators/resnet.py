@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from napari_pseudolabel.errors import CheckpointError, InputError
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.outline import outlined
 from napari_pseudolabel.models.safe_load import sha256
 from napari_pseudolabel.models.sidecar import complete, given_card, unknown_modalities
 from napari_pseudolabel.models.translators.archive import read_contents
@@ -144,8 +145,8 @@ def infer_architecture(shapes: Mapping[str, Shape]) -> dict[str, Any]:
             "These weights are not of a ResNet generator: the first convolution is missing."
         )
     try:
-        with torch.device("meta"):
-            expected = {k: tuple(v.shape) for k, v in ResnetGenerator(first[0], blocks).state_dict().items()}
+        shape = outlined(lambda: ResnetGenerator(first[0], blocks))
+        expected = {k: tuple(v.shape) for k, v in shape.state_dict().items()}
     except Exception as error:  # numbers that no layer can have raise whatever they like
         raise CheckpointError(f"The weights ask for a network that cannot exist: {error}") from None
     mismatch = describe_mismatch(shapes, expected)

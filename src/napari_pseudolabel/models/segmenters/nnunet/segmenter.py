@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from napari_pseudolabel.models.cards import Card, LabelClass
 from napari_pseudolabel.models.safe_load import load_weights, sha256, strip_prefixes
 from napari_pseudolabel.models.segmenters.common import as_channels, fitted, most_likely
 from napari_pseudolabel.models.segmenters.nnunet.networks import UNet
-from napari_pseudolabel.models.segmenters.nnunet.plans import read_dataset, read_plans
+from napari_pseudolabel.models.segmenters.nnunet.plans import Configuration, Network, read_dataset, read_plans
 from napari_pseudolabel.models.segmenters.nnunet.prediction import Window, sliding_logits
 from napari_pseudolabel.models.segmenters.nnunet.preprocessing import Preprocessing
 from napari_pseudolabel.models.sidecar import complete, given_card, unknown_modalities
@@ -231,7 +232,7 @@ def load(
             lambda: UNet(description, channels, len(classes)),
             weights,
             name,
-            (1, channels, *configuration.patch_size),
+            (1, channels, *_example(description, configuration)),
         )
     given = given_card(folder, card)
     known = {
@@ -279,6 +280,22 @@ def _fold_files(folder: Path, name: str, folds: Sequence[Fold] | None) -> dict[F
     if not chosen:
         raise CheckpointError(f"There is no fold_0/{name}, nor one of another fold, in {folder}.")
     return {fold: found[fold] for fold in chosen}
+
+
+def _example(network: Network, configuration: Configuration) -> tuple[int, ...]:
+    """Height and width of the smallest image with more than one pixel at the deepest level.
+
+    Raises
+    ------
+    CheckpointError
+        If the patch of the plans is no multiple of that level's pixels.
+    """
+    steps = [math.prod(stride[axis] for stride in network.strides) for axis in (0, 1)]
+    if any(size % step for size, step in zip(configuration.patch_size, steps, strict=True)):
+        raise CheckpointError(
+            f"plans.json: patch_size {configuration.patch_size} is no multiple of the strides' product {tuple(steps)}."
+        )
+    return tuple(min(size, 2 * step) for size, step in zip(configuration.patch_size, steps, strict=True))
 
 
 def _content(path: Path) -> dict[str, Any]:
