@@ -40,7 +40,7 @@ def read_tiff(path: Path, wanted: Wanted) -> Source:
         on damaged files.
     """
     with _opened(path) as tif:
-        series, notes = chosen_series(tif, path, wanted.position)
+        series, position, notes = chosen_series(tif, path, wanted.position)
         _check_description(tif, path)
         levels = series.levels
         if not 0 <= wanted.level < len(levels):
@@ -68,7 +68,7 @@ def read_tiff(path: Path, wanted: Wanted) -> Source:
             data = zarr.open_array(store, mode="r")
         if whole is not None:
             data = lazy(data)[:whole]
-        pixels = _with_axes(data, level, wanted, path)
+        pixels = _with_axes(data, level, replace(wanted, position=position), path)
         if wanted.axes is None and not wanted.labels:
             pixels = _with_single_axes(pixels, own_axes)
         pixels = (

@@ -61,8 +61,8 @@ def under_its_own_name(xml: str | None, path: Path) -> str | None:
 
 def chosen_series(
     tif: tifffile.TiffFile, path: Path, position: Position | None
-) -> tuple[tifffile.TiffPageSeries, tuple[str, ...]]:
-    """The image at a position, and a sentence if there are several and none was chosen.
+) -> tuple[tifffile.TiffPageSeries, Position | None, tuple[str, ...]]:
+    """The image at a position, what is still to be chosen in it, and a sentence if nobody chose among several.
 
     Raises
     ------
@@ -72,20 +72,20 @@ def chosen_series(
     found = [one for one in tif.series if not _is_reduced(one)] or list(tif.series)
     if not found:
         raise InputError(f"{path} is a TIFF file without an image; choose another file.")
-    if len(found) == 1:
-        # Positions may still lie along an axis.
-        return found[0], ()
-    if position is not None and str(position).isdecimal() and tif.is_ome:
-        described = _root(tif.ome_metadata).findall("{*}Image")
-        if len(described) != len(tif.series):
-            lost = ", ".join(_missing_files(tif.ome_metadata, path)[:_LISTED]) or "planes of them"
-            raise InputError(
-                f"{path} describes {len(described)} images, but {lost} is missing, so numbers of positions say nothing; "
-                "complete the set, or give a name."
-            )
+    described = len(_root(tif.ome_metadata).findall("{*}Image")) if tif.is_ome else 0
+    incomplete = described > len(tif.series)
+    if incomplete and position is not None and str(position).isdecimal():
+        lost = ", ".join(_missing_files(tif.ome_metadata, path)[:_LISTED]) or "some of them"
+        raise InputError(
+            f"{path} describes {described} images, but {lost} cannot be found, so numbers of positions say nothing; "
+            "complete the set, or give a name."
+        )
     names = [one.name for one in found]
+    if len(found) == 1 and not incomplete and position not in names:
+        # Positions may still lie along an axis.
+        return found[0], position, ()
     number, notes = chosen_position(path, names, position)
-    return found[number], notes
+    return found[number], None, notes
 
 
 def along_an_axis(
