@@ -126,6 +126,8 @@ def measure(
     diameter = object_diameter(doubt.labels)
     height, width = labels.shape
     regions = Regions.of((height, width), side_for(diameter) if side is None else side)
+    if predicted is not None:
+        regions = regions.fitted(predicted)
     boxes, counts = regions.boxes_of(predicted)
     sizes = np.array([_area(box) for box in boxes])
     quality = doubt.quality(regions)

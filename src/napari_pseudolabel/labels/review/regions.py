@@ -15,6 +15,8 @@ Box = tuple[int, int, int, int]
 # A region holds a few objects with what is around them, and can be seen at once without scrolling.
 DIAMETERS = 3
 LEAST_SIDE, MOST_SIDE = 96, 384
+# Less than this part of a region is no region of its own.
+_SLIVER = 1 / 3
 # Specks say nothing about the size of objects.
 _LEAST_OBJECT_PX = 9
 
@@ -50,6 +52,14 @@ class Regions:
     def of(cls, shape: tuple[int, int], side: int) -> Regions:
         """Cut a plane into rectangles of nearly the same size, about `side` pixels wide and high."""
         return cls(*(_borders(length, side) for length in shape))
+
+    def fitted(self, wanted: NDArray[np.bool_]) -> Regions:
+        """Without the borders near the ends of what is wanted, (H, W), which would cut slivers off it."""
+        rows, columns = (
+            _without_slivers(borders, np.flatnonzero(wanted.any(axis=axis)))
+            for borders, axis in ((self.rows, 1), (self.columns, 0))
+        )
+        return Regions(rows, columns)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -143,6 +153,15 @@ def _cut(box: Box, wanted: NDArray[np.bool_]) -> Box:
     y0, x0, y1, x1 = box
     rows, columns = (np.flatnonzero(wanted[y0:y1, x0:x1].any(axis=axis)) for axis in (1, 0))
     return y0 + int(rows[0]), x0 + int(columns[0]), y0 + int(rows[-1]) + 1, x0 + int(columns[-1]) + 1
+
+
+def _without_slivers(borders: NDArray[np.intp], places: NDArray[np.intp]) -> NDArray[np.intp]:
+    if not places.size:
+        return borders
+    low, high = int(places[0]), int(places[-1]) + 1
+    least = _SLIVER * int(np.diff(borders).max())
+    outside = (borders <= low) | (borders >= high)
+    return borders[outside | ((borders - low >= least) & (high - borders >= least))]
 
 
 def _borders(length: int, side: int) -> NDArray[np.intp]:

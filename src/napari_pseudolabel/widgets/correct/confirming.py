@@ -80,7 +80,8 @@ class ConfirmingView(QObject):
         )
         height, width = (part.stop - part.start for part in window)
         key = shortcuts.shown(shortcuts.UNCONFIRM)
-        said = f"Confirmed {width} x {height} px; {key} takes it back."
+        what = "what is labelled in " if confirmed.left_out else ""
+        said = f"Confirmed {what}{width} x {height} px; {key} takes it back."
         self._desk.say(said + left_out(confirmed.left_out))
         if confirmed.left_out:
             self._ask(confirmed)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Literal
 
 from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QCheckBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.parts import ErrorBox, Fold, combo, text
@@ -256,9 +265,7 @@ class CorrectView(QWidget):
         )
         self.rest.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.rest.clicked.connect(lambda: self.rest_pressed.emit())
-        self.gaps = QPushButton("Hatch what is not labelled")
-        self.gaps.setObjectName("segment")
-        self.gaps.setCheckable(True)
+        self.gaps = QCheckBox("Hatch what is not labelled")
         self.gaps.setChecked(True)
         self.gaps.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.gaps.setToolTip(

@@ -46,7 +46,8 @@ def learns_from(counts: Counts, name: str, start: str, pairs: int) -> str:
 
 def confirmed(height: int, width: int, without: float) -> str:
     """What was confirmed, without a share of it that was never predicted."""
-    return f"Confirmed {width} × {height} px.{left_out(without)}"
+    what = "what is labelled in " if without else ""
+    return f"Confirmed {what}{width} × {height} px.{left_out(without)}"
 
 
 def why_no_translator(choice: TranslatorChoice) -> str | None:

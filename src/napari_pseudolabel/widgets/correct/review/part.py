@@ -168,9 +168,9 @@ class ReviewPart(QObject):
         )
         self._keep(self._state.accepted(reviewed, side))
         height, width = (part.stop - part.start for part in region.window)
-        said = sentences.accepted(width, height, fixed=tool == "fix")
-        self._desk.say(said + left_out(confirmed.left_out))
-        self._go_on()
+        said = sentences.accepted(width, height, fixed=tool == "fix") + left_out(confirmed.left_out)
+        self._desk.say(said)
+        self._go_on(said)
 
     def _begin_fixing(self) -> None:
         region, scene = self._current, self.watching.scene
@@ -237,8 +237,14 @@ class ReviewPart(QObject):
 
     # From region to region.
 
-    def _go_on(self) -> None:
-        """To the region that the person came back from, or the next of the queue."""
+    def _go_on(self, said: str = "") -> None:
+        """To the region that the person came back from, or the next of the queue.
+
+        Parameters
+        ----------
+        said
+            About the region that was reviewed just now; empty if none was.
+        """
         following = self._ahead.pop() if self._ahead else self._following()
         if self._current is not None:
             self._visited.append(self._current)
@@ -246,7 +252,7 @@ class ReviewPart(QObject):
             self._go(following)
         else:
             self._leave_region()
-            self._desk.say(self._words()[1])
+            self._desk.say(f"{said} {sentences.ALL_DONE}" if said else self._words()[1])
         self.watching.look()
 
     def _following(self) -> Region | None:
