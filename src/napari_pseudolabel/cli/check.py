@@ -56,6 +56,7 @@ def check(
 
     A low number says that the labels do not fit their image. Small differences between good ones mean nothing.
     """
+    from napari_pseudolabel.cli.labels import check_values
     from napari_pseudolabel.export import read_sidecar, sidecar_path
     from napari_pseudolabel.imaging import Reading
     from napari_pseudolabel.imaging.label_values import like
@@ -66,6 +67,8 @@ def check(
     from napari_pseudolabel.training.reverse_accuracy import ReverseAccuracyJob
 
     told = read_sidecar(labels).classes if classes is None and sidecar_path(labels).exists() else ()
+    if classes is not None:
+        check_values(labels, named_values(classes))
     named = told or tuple(LabelClass(name=n, value=v) for n, v in named_values(classes).items())
     reading = Reading(axes, position)
     seen = reading.image(image)
