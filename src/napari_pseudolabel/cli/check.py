@@ -20,6 +20,7 @@ from napari_pseudolabel.cli.options import (
 )
 from napari_pseudolabel.cli.output import show, table
 from napari_pseudolabel.cli.progress import interruptible
+from napari_pseudolabel.wording import sentence
 
 KnownAxes = Annotated[str | None, typer.Option(help="Axes of KNOWN_IMAGES, as for --axes.")]
 _SIZE = "Pixel size of {} in micrometres, instead of the one in the files."
@@ -92,5 +93,5 @@ def check(
         )
         found = job.run(control, LoadedModels())
     rows = [(name, f"{dice:.4f}") for name, dice in (*found.per_class.items(), ("mean", found.mean))]
-    text = "\n".join([table(("class", "reverse_dice"), rows), *found.notes, found.meaning])
+    text = "\n".join([table(("class", "reverse_dice"), rows), *map(sentence, found.notes), found.meaning])
     show({**dataclasses.asdict(found), "meaning": found.meaning}, text, as_json=as_json)

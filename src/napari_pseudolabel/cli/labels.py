@@ -12,6 +12,7 @@ import typer
 from napari_pseudolabel.cli.options import AsJson, Axes, Classes, FormatOption, PositionOption, named_values
 from napari_pseudolabel.cli.output import show, table
 from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.wording import sentence, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +46,7 @@ def evaluate(
         for name in values
     ]
     notes = list(dict.fromkeys([*(note for one in images for note in one.notes), *told]))
-    text = "\n".join([table(("class", "dice", "iou", "instance_f1"), rows), *notes])
+    text = "\n".join([table(("class", "dice", "iou", "instance_f1"), rows), *map(sentence, notes)])
     show({**dataclasses.asdict(scores), **({"notes": notes} if notes else {})}, text, as_json=as_json)
 
 
@@ -82,7 +83,7 @@ def export(
     untold = f"{labels.name} has no provenance file, so how it was made is not known."
     notes = [*image.notes, *([] if known else [untold])]
     data = {"files": [str(file) for file in files], "notes": notes}
-    show(data, "\n".join([*map(str, files), *notes]), as_json=as_json)
+    show(data, "\n".join([*map(shown, files), *map(sentence, notes)]), as_json=as_json)
 
 
 def check_values(path: Path, named: Mapping[str, int]) -> None:
