@@ -182,3 +182,42 @@ def test_a_told_pixel_size_fills_the_gap_and_replaces_nothing():
     assert told.pixel_size_um() == 0.25
     assert Placement((2.0, 2.0), (1.0, 4.0)).with_pixel_size_um(0.5).translate == (0.5, 2.0)
     assert told.with_pixel_size_um(7) is told
+
+
+TURNED = np.array([[0.6, -0.8, 5], [0.8, 0.6, 7], [0, 0, 1.0]])
+
+
+@pytest.mark.parametrize(
+    ("fields", "size"),
+    [
+        ({"affine": np.diag([0.24, 0.24, 1.0])}, 0.24),
+        ({"scale": (2, 2), "affine": np.diag([0.12, 0.12, 1.0])}, 0.24),
+        ({"scale": (0.24, 0.24), "affine": TURNED}, 0.24),
+        ({"scale": (0.24, 0.24), "rotate": TURNED[:2, :2]}, 0.24),
+        ({"scale": (-0.24, 0.24)}, 0.24),
+        ({"scale": (240, 0.24), "units": ("nm", "um")}, 0.24),
+    ],
+)
+def test_the_size_of_a_pixel_is_that_in_the_world(fields, size):
+    placement = Placement(**{"scale": (1, 1), "translate": (0, 0), "units": ("um", "um"), **fields})
+    assert placement.pixel_size_um() == pytest.approx(size)
+
+
+def test_a_stack_whose_planes_are_counted_has_pixels_of_a_size():
+    affine = np.diag([5, 0.24, 0.24, 1.0])
+    placement = Placement((1, 1, 1), (0, 0, 0), affine=affine, units=("pixel", "um", "um"))
+    assert placement.pixel_size_um() == pytest.approx(0.24)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"affine": np.diag([0.24, 0.48, 1.0])},
+        {"affine": [[1, 0.5, 0], [0, 1, 0], [0, 0, 1]]},
+        {"shear": [0.5]},
+    ],
+)
+def test_pixels_that_are_no_squares_in_the_world_are_refused(fields):
+    placement = Placement((1, 1), (0, 0), units=("um", "um"), **fields)
+    with pytest.raises(InputError, match=r"square|sheared"):
+        placement.pixel_size_um()

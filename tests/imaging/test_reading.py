@@ -290,6 +290,28 @@ def test_ome_zarr_levels_with_scale_translation_and_units(tmp_path, version):
         read(tmp_path / "a.ome.zarr", level=2)
 
 
+@pytest.mark.parametrize(
+    ("scale", "size", "told"),
+    [
+        ([0.2, 0.2], 0.2, ""),
+        (["0,2", "0.2"], 0.2, ""),
+        ([0.2, 0], 0.2, "along y only"),
+        ([0, 0], None, "is no size"),
+        ([None, None], None, "is no size"),
+        ([-1, -1], None, "is no size"),
+        ([1e30, 1e30], None, "cannot be the size of a pixel"),
+    ],
+)
+def test_sizes_in_ome_zarr_that_cannot_be_are_left_out(tmp_path, scale, size, told):
+    axes = [{"name": letter, "type": "space", "unit": "micrometer"} for letter in "yx"]
+    datasets = [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}]
+    write_ome_zarr(tmp_path / "a.ome.zarr", "0.4", [noise(16, 20)], axes, datasets)
+    image = read(tmp_path / "a.ome.zarr")
+    assert image.placement.pixel_size_um() == (None if size is None else pytest.approx(size))
+    assert told in " ".join(image.notes)
+    assert bool(told) == bool(image.notes)
+
+
 def test_ome_zarr_without_named_axes_is_tczyx(tmp_path):
     group = zarr.create_group(tmp_path / "a.zarr", zarr_format=2)
     group.create_array("0", shape=(1, 2, 1, 8, 9), dtype="u1")

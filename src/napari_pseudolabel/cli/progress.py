@@ -10,9 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
 
-from napari_pseudolabel.cli.output import say
 from napari_pseudolabel.control import Control, Progress
-from napari_pseudolabel.wording import sentence
 
 
 def _never() -> bool:
@@ -28,7 +26,7 @@ def shown_progress(cancelled: Callable[[], bool] = _never) -> Iterator[Control]:
 
     def tell(event: object) -> None:
         if isinstance(event, str):
-            say(event, to=sys.stderr)
+            print(event, file=sys.stderr, flush=True)
 
     if not sys.stderr.isatty():  # a log wants no bars
         yield Control(cancelled=cancelled, tell=tell)
@@ -38,11 +36,11 @@ def shown_progress(cancelled: Callable[[], bool] = _never) -> Iterator[Control]:
     from rich.progress import Progress as Bars
 
     columns = (
-        TextColumn("{task.description}", markup=False),
+        TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}", markup=False),
+        TextColumn("{task.fields[left]}"),
     )
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("", total=None, left="")
@@ -56,9 +54,7 @@ def shown_progress(cancelled: Callable[[], bool] = _never) -> Iterator[Control]:
             )
             # A stage without a count (loading) pulses.
             total = progress.total if progress.total > 1 or progress.done else None
-            bars.update(
-                task, description=sentence(progress.stage), completed=progress.done, total=total, left=left
-            )
+            bars.update(task, description=progress.stage, completed=progress.done, total=total, left=left)
 
         yield Control(report, cancelled, tell)
 

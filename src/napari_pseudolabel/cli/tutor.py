@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_pseudolabel.cli.options import Classes, named_values
-from napari_pseudolabel.cli.output import say
 from napari_pseudolabel.cli.shared import Shared
 from napari_pseudolabel.errors import InputError
 
@@ -184,7 +183,7 @@ def label_tutored(
         made = _taught(job, _heard(control, options.as_json), options.connection)
     if not options.as_json:
         for note in made.notes:
-            say(note)
+            print(note, flush=True)
     work = Work(lambda image: proxy_job(image, job, made, settings=settings), confidence=confidence)
     options.process(input, output, work)
 
@@ -218,11 +217,12 @@ def _heard(control: Control, as_json: bool) -> Control:
 
     def tell(event: object) -> None:
         if isinstance(event, Began) and event.resumed_at and not as_json:
-            say(f"Going on after step {event.resumed_at}.")
+            print(f"Going on after step {event.resumed_at}.", flush=True)
         elif isinstance(event, Fold) and event.score is not None and not as_json:
             dice = ", ".join(f"{name} {value:.3f}" for name, value in event.score.per_class.items())
-            say(
-                f"Proxy {event.number} of {event.total}, step {event.score.step}: Dice on synthetic images {dice}."
+            print(
+                f"Proxy {event.number} of {event.total}, step {event.score.step}: Dice on synthetic images {dice}.",
+                flush=True,
             )
         else:
             told(event)

@@ -12,7 +12,7 @@ import tifffile
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.placement import Placement
-from napari_pseudolabel.imaging.tiff_sizes import ANNOTATION_NAMESPACE
+from napari_pseudolabel.imaging.tiff_described import ANNOTATION_NAMESPACE
 from napari_pseudolabel.imaging.units import is_time, micrometres, ome_symbol
 from napari_pseudolabel.models.cards import LabelClass
 

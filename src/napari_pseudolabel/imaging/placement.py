@@ -93,7 +93,7 @@ class Placement:
         return len(self.scale)
 
     def pixel_size_um(self) -> float | None:
-        """Side of a pixel in um, the mean over the last two axes.
+        """Side of a pixel in um, the mean over the last two axes, after scale, shear, rotation and affine.
 
         Returns
         -------
@@ -103,22 +103,37 @@ class Placement:
         Raises
         ------
         InputError
-            When the two sides differ by more than 1 %.
+            When the two sides differ by more than 1 %, or do not stand at right angles.
         """
         if self.units is None or self.ndim < 2:
             return None
-        sizes = [micrometres(unit) for unit in self.units[-2:]]
-        if sizes[0] is None or sizes[1] is None:
+        lengths = [micrometres(unit) for unit in self.units]
+        if lengths[-2] is None or lengths[-1] is None:
             return None
-        height, width = (
-            abs(scale) * size for scale, size in zip(self.scale[-2:], sizes, strict=True) if size
-        )
+        # A step along an axis of another unit is no length; none goes there unless a rotation mixes them.
+        world = self._linear() * np.array([0.0 if one is None else one for one in lengths])[:, None]
+        down, right = world[:, -2], world[:, -1]
+        height, width = float(np.linalg.norm(down)), float(np.linalg.norm(right))
         if abs(height - width) > _SQUARE_WITHIN * max(height, width):
             raise InputError(
                 f"The pixels are not square ({height:g} um high, {width:g} um wide); "
                 "resample the image to square pixels first, or give the scale by hand."
             )
+        if abs(float(down @ right)) > _SQUARE_WITHIN * height * width:
+            raise InputError(
+                "The pixels are sheared by the layer's transform; resample the image first, or give the scale by hand."
+            )
         return (height + width) / 2
+
+    def _linear(self) -> np.ndarray:
+        """From a step in pixels to a step in the world, without the shift: (n, n)."""
+        n = self.ndim
+        matrix = np.diag(self.scale)
+        if self.shear is not None:
+            matrix = _shear_matrix(self.shear, n) @ matrix
+        if self.rotate is not None:
+            matrix = self.rotate @ matrix
+        return matrix if self.affine is None else self.affine[:n, :n] @ matrix
 
     def with_pixel_size_um(self, size: float) -> Placement:
         """Return the placement with square pixels of `size` um, where none is known so far.

@@ -24,7 +24,7 @@ from napari_pseudolabel.imaging.tiff_series import (
     under_its_own_name,
     whole_part,
 )
-from napari_pseudolabel.imaging.tiff_sizes import coarser, imagej_sizes, ome_sizes
+from napari_pseudolabel.imaging.tiff_sizes import coarser, tiff_sizes
 
 _IN_MEMORY_BYTES = 2**28
 _DESCRIPTION = 270
@@ -47,11 +47,8 @@ def read_tiff(path: Path, wanted: Wanted) -> Source:
             raise InputError(f"{path} has {len(levels)} level(s), so level {wanted.level} does not exist.")
         full, level = levels[0], levels[wanted.level]
         whole, told = whole_part(tif, full, path)
-        steps, own_axes, placement = (
-            ome_sizes(tif.ome_metadata, number_in_xml(tif, series)) if tif.is_ome else ({}, None, None)
-        )
-        if tif.is_imagej:
-            steps = imagej_sizes(tif)
+        sizes = tiff_sizes(tif, number_in_xml(tif, series) if tif.is_ome else 0)
+        steps, placement = sizes.steps, sizes.placement
         if wanted.level:
             placement = None
             steps = coarser(steps, dict(zip(full.axes, full.shape, strict=True)), level)
@@ -70,7 +67,7 @@ def read_tiff(path: Path, wanted: Wanted) -> Source:
             data = lazy(data)[:whole]
         pixels = _with_axes(data, level, replace(wanted, position=position), path)
         if wanted.axes is None and not wanted.labels:
-            pixels = _with_single_axes(pixels, own_axes)
+            pixels = _with_single_axes(pixels, sizes.axes)
         pixels = (
             as_indices(pixels, level.keyframe)
             if wanted.labels
@@ -84,7 +81,7 @@ def read_tiff(path: Path, wanted: Wanted) -> Source:
     axes = pixels.axes if wanted.axes else _known_letters(pixels.axes)
     if wanted.axes is not None or (placement is not None and placement.ndim != len(set(axes) - set("CS"))):
         placement = None
-    return Source(pixels.data, axes, steps, placement, (*notes, *told, *pixels.notes))
+    return Source(pixels.data, axes, steps, placement, (*notes, *told, *pixels.notes, *sizes.notes))
 
 
 @contextmanager

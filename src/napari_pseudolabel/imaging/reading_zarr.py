@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import Any
 import zarr
 
 from napari_pseudolabel.errors import FileError, InputError
-from napari_pseudolabel.imaging.source import Source, Step, Wanted, axes_by_shape, chosen_position
-from napari_pseudolabel.imaging.units import unit_or_pixel
+from napari_pseudolabel.imaging.believing import number, tell
+from napari_pseudolabel.imaging.source import Source, Wanted, axes_by_shape, chosen_position
 from napari_pseudolabel.imaging.zarr_store import open_checked
 
 _LETTERS = {"time": "T", "channel": "C"}
@@ -50,7 +51,7 @@ def read_zarr(path: Path, wanted: Wanted) -> Source:
             listed = attributes["multiscales"]
             number, told = chosen_position(path, [str(one.get("name", "")) for one in listed], position)
             source = _multiscale(node, listed[number], path, wanted)
-            return replace(source, notes=(*notes, *told))
+            return replace(source, notes=(*notes, *told, *source.notes))
         node = _only_array(node, path)
     if wanted.level != 0:
         raise InputError(f"{path} has a single level, so level {wanted.level} does not exist; use level 0.")
@@ -129,16 +130,19 @@ def _multiscale(group: zarr.Group, multiscale: Mapping[str, Any], path: Path, wa
         *multiscale.get("coordinateTransformations", ()),
     ):
         if transform["type"] == "scale":
-            scale = [a * b for a, b in zip(scale, transform["scale"], strict=True)]
-            translate = [a * b for a, b in zip(translate, transform["scale"], strict=True)]
+            factors = [number(one) or math.nan for one in transform["scale"]]
+            scale = [a * b for a, b in zip(scale, factors, strict=True)]
+            translate = [a * b for a, b in zip(translate, factors, strict=True)]
         elif transform["type"] == "translation":
             translate = [a + b for a, b in zip(translate, transform["translation"], strict=True)]
         elif transform["type"] != "identity":
             raise InputError(
                 f"{path} uses the transformation {transform['type']!r}, which cannot be handled."
             )
-    steps = {
-        str(name).upper(): Step(float(size), unit_or_pixel(axis.get("unit")), float(offset))
-        for name, axis, size, offset in zip(own, described, scale, translate, strict=True)
-    }
-    return Source(array, letters, steps)
+    ours = [str(name).upper() for name in own]
+    units = [axis.get("unit", "") for axis in described]
+    sizes = zip(scale, units, strict=True)
+    told = tell("its OME-Zarr metadata", dict(zip(ours, sizes, strict=True)))
+    offsets = {name: offset / size for name, size, offset in zip(ours, scale, translate, strict=True) if size}
+    steps = {name: replace(step, translate=step.scale * offsets[name]) for name, step in told.steps.items()}
+    return Source(array, letters, steps, notes=told.notes)

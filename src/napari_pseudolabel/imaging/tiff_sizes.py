@@ -1,65 +1,59 @@
-"""Pixel sizes in TIFF files: OME-XML, our annotation in it, ImageJ."""
+"""Pixel sizes in TIFF files: who says what, and whom to believe."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
-from typing import Any
-from xml.etree import ElementTree
+from dataclasses import dataclass, field, replace
 
 import tifffile
 
+from napari_pseudolabel.imaging.believing import Told, settle
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.imaging.source import Step
-from napari_pseudolabel.imaging.units import unit_or_pixel
-
-ANNOTATION_NAMESPACE = "napari-pseudolabel"
-"""Namespace of the OME-XML map annotation whose entries ``axes`` and ``placement`` (JSON) hold what
-OME-XML has no place for: rotation, shear, affine, units other than length, axes of length 1."""
+from napari_pseudolabel.imaging.tiff_described import imagej_sizes, ome_sizes, own_annotation
+from napari_pseudolabel.imaging.tiff_vendors import VENDORS, resolution_tags
 
 
-def ome_sizes(xml: str | None, number: int = 0) -> tuple[dict[str, Step], str | None, Placement | None]:
-    """Pixel sizes of one of the images of OME-XML, and our annotation if it is there."""
-    root = ElementTree.fromstring(xml or "<OME/>")
-    found = root.findall("{*}Image/{*}Pixels")
-    pixels = found[number] if number < len(found) else None
-    steps = {}
-    if pixels is not None:
-        for letter, name, unit in (
-            ("X", "PhysicalSizeX", "µm"),
-            ("Y", "PhysicalSizeY", "µm"),
-            ("Z", "PhysicalSizeZ", "µm"),
-            ("T", "TimeIncrement", "s"),
-        ):
-            size = float(pixels.get(name, 0))
-            if size > 0:
-                steps[letter] = Step(size, unit_or_pixel(pixels.get(f"{name}Unit", unit)))
-    entries = {
-        entry.get("K"): entry.text or ""
-        for entry in root.findall(
-            f".//{{*}}MapAnnotation[@Namespace='{ANNOTATION_NAMESPACE}']/{{*}}Value/{{*}}M"
-        )
-    }
-    placement = Placement.from_dict(json.loads(entries["placement"])) if "placement" in entries else None
-    return steps, entries.get("axes"), placement
+@dataclass(frozen=True)
+class Sizes:
+    """What a TIFF file says about its axes.
+
+    Attributes
+    ----------
+    steps
+        By letter of the axis.
+    axes, placement
+        Of our own annotation, if it is there.
+    notes
+        What had to be assumed, and which of two sources was believed; see `Source`.
+    """
+
+    steps: dict[str, Step] = field(default_factory=dict)
+    axes: str | None = None
+    placement: Placement | None = None
+    notes: tuple[str, ...] = ()
 
 
-def imagej_sizes(tif: tifffile.TiffFile) -> dict[str, Step]:
-    """Pixel sizes ImageJ stores as pixels per unit in the resolution tags."""
-    metadata: dict[str, Any] = tif.imagej_metadata or {}
-    unit = unit_or_pixel(metadata.get("unit"))
-    steps = {}
-    if unit != "pixel":
-        tags = tif.pages.first.tags
-        for letter, tag in (("X", "XResolution"), ("Y", "YResolution")):
-            pixels, units = tags[tag].value if tag in tags else (0, 1)
-            if pixels and units:
-                steps[letter] = Step(units / pixels, unit)
-        if metadata.get("spacing"):
-            steps["Z"] = Step(abs(float(metadata["spacing"])), unit)
-    if metadata.get("finterval"):
-        steps["T"] = Step(float(metadata["finterval"]), "second")
-    return steps
+def tiff_sizes(tif: tifffile.TiffFile, number: int = 0) -> Sizes:
+    """Ask everybody in the file, in the order in which they are believed.
+
+    Parameters
+    ----------
+    number
+        Of the image in OME-XML.
+    """
+    xml = tif.ome_metadata if tif.is_ome else None
+    told: list[Told] = [] if xml is None else [ome_sizes(xml, number)]
+    vendors = [one for reader in VENDORS if (one := reader(tif)) is not None]
+    tags = resolution_tags(tif)
+    if tif.is_imagej:
+        # ImageJ leaves the unit of the tags open, unless its own is cm or inch. Other programs that write a comment as
+        # ImageJ does keep to the tags.
+        told += [tags, imagej_sizes(tif), *vendors]
+    else:
+        told += [*vendors, tags]
+    steps, notes = settle(told)
+    axes, placement = own_annotation(xml)
+    return Sizes(steps, axes, placement, notes)
 
 
 def coarser(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import html
+import re
+import unicodedata
+from contextlib import suppress
 from types import MappingProxyType
 
 # One row per unit: the name pint (and so napari) uses, its size in um or s, the symbol of the OME
-# schema, and other spellings. The micro sign exists twice in Unicode: U+00B5 and U+03BC;
-# ImageJ writes the former as an escape.
+# schema, and other spellings. The micro sign exists twice in Unicode, U+00B5 and U+03BC; `_plain` makes one of them.
 _LENGTHS = (
     ("picometer", 1e-6, "pm", ("picometre",)),
     ("angstrom", 1e-4, "Å", ("\u212b", "å", "ångström")),
     ("nanometer", 1e-3, "nm", ("nanometre",)),
-    ("micrometer", 1.0, "µm", ("μm", "um", "micrometre", "micron", "\\u00b5m")),
+    ("micrometer", 1.0, "µm", ("μm", "um", "micrometre", "micron", "μ", "mum")),
     ("millimeter", 1e3, "mm", ("millimetre",)),
     ("centimeter", 1e4, "cm", ("centimetre",)),
     ("meter", 1e6, "m", ("metre",)),
@@ -26,6 +29,11 @@ _TIMES = (
     ("hour", 3600.0, "h", ("hr",)),
     ("day", 86400.0, "d", ()),
 )
+
+
+# As Java and Python write letters that they dare not write.
+_ESCAPE = re.compile(r"\\(?:u00|x)(b5)", re.IGNORECASE)
+_LOST_MICRO = re.compile(r"[?\ufffd]{1,2}m")
 
 
 def _spellings(rows: tuple[tuple[str, float, str, tuple[str, ...]], ...]) -> dict[str, str]:
@@ -50,8 +58,20 @@ def canonical_unit(unit: object) -> str:
     unit
         Anything whose text is a unit: ``"um"``, ``"µm"``, ``"micron"``, a ``pint.Unit``.
     """
-    text = str(unit).strip()
+    text = _plain(str(unit))
     return _NAMES.get(text) or _NAMES.get(text.lower()) or text
+
+
+def _plain(text: str) -> str:
+    """A unit as it was meant: with one micro sign, whatever programs have made of it."""
+    text = html.unescape(_ESCAPE.sub(lambda found: chr(int(found[1], 16)), text))
+    for encoding in ("latin-1", "cp1252", "mac-roman"):
+        # UTF-8 that was read as if it were something else.
+        with suppress(UnicodeError):
+            text = text.encode(encoding).decode("utf-8")
+    text = unicodedata.normalize("NFKC", text).strip().strip("\0")
+    # The only unit with a letter that programs lose.
+    return _LOST_MICRO.sub("μm", text)
 
 
 def unit_or_pixel(unit: object) -> str:

@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
+    QLabel,
     QListWidget,
     QListWidgetItem,
     QMenu,
@@ -18,7 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_pseudolabel.widgets.common.parts import Elided, ErrorBox, PlainLabel, text, tip
+from napari_pseudolabel.widgets.common.parts import Elided, ErrorBox, text
 
 _LIST_HEIGHT = 220
 
@@ -98,7 +99,7 @@ class ProjectView(QWidget):
         self._menu.clear()
         for folder, name in folders:
             action = self._menu.addAction(name)
-            action.setToolTip(tip(folder))
+            action.setToolTip(folder)
             action.triggered.connect(lambda _=False, folder=folder: self.workspace_chosen.emit(folder))
         self._menu.addSeparator()
         self._menu.addAction("Choose folder …").triggered.connect(lambda _=False: self.browse_pressed.emit())
@@ -111,7 +112,7 @@ class ProjectView(QWidget):
         for row in rows:
             item = QListWidgetItem(f"{row.title}\n{row.details}")
             item.setData(Qt.ItemDataRole.UserRole, row.id)
-            item.setToolTip(tip(row.tooltip))
+            item.setToolTip(row.tooltip)
             self.sessions.addItem(item)
         self.sessions.setCurrentRow(0 if rows else -1)
         if chosen is not None:
@@ -144,7 +145,7 @@ class ProjectView(QWidget):
         grid.setHorizontalSpacing(6)
         grid.setVerticalSpacing(2)
         grid.setColumnStretch(0, 1)
-        self._name, self._folder = PlainLabel(), Elided()
+        self._name, self._folder = QLabel(), Elided()
         self._name.setToolTip("The workspace: the folder of one labelling effort")
         self._menu = QMenu(self)
         self._menu.setToolTipsVisible(True)

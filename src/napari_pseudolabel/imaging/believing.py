@@ -1,0 +1,122 @@
+"""Sizes that several parts of a file give, some of which cannot be right."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from napari_pseudolabel.imaging.source import Step
+from napari_pseudolabel.imaging.units import canonical_unit, is_time, micrometres, unit_or_pixel
+
+# A hundredth of a nanometre to a centimetre: what is outside was never looked at through a microscope.
+_SMALLEST_UM, _LARGEST_UM = 1e-5, 1e4
+_SAME_WITHIN = 0.02
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
+_NAMES = {"X": "x", "Y": "y", "Z": "z", "T": "t"}
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one part of a file says.
+
+    Attributes
+    ----------
+    who
+        What it is called in a sentence: "its OME-XML".
+    steps
+        By letter of the axis; those that can be believed.
+    notes
+        What was wrong or had to be assumed.
+    """
+
+    who: str
+    steps: Mapping[str, Step] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def number(value: object) -> float | None:
+    """A number as files write it, with a decimal point or a decimal comma; None if it is none."""
+    text = str(value).strip()
+    if _DECIMAL_COMMA.fullmatch(text):
+        text = text.replace(",", ".")
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def tell(who: str, sizes: Mapping[str, tuple[object, object]]) -> Told:
+    """Take the sizes that can be believed.
+
+    Parameters
+    ----------
+    sizes
+        Value and unit as they are written, by letter of the axis; what is not there is left out. A unit that is no
+        length or time keeps its number as a ratio in pixels.
+    """
+    steps: dict[str, Step] = {}
+    notes = []
+    for letter, (value, unit) in sizes.items():
+        size, name = number(value), unit_or_pixel(unit)
+        length = micrometres(name)
+        if size is None or not (math.isfinite(size) and size > 0):
+            problem = "is no size"
+        elif letter != "T" and length is not None and not _SMALLEST_UM <= size * length <= _LARGEST_UM:
+            problem = "cannot be the size of a pixel"
+        elif is_time(name) != (letter == "T") and name != "pixel":
+            problem = "has a unit that does not fit"
+        else:
+            # Headers in metres are for machines; whoever looks at a scale bar wants another unit.
+            steps[letter] = Step(size * 1e6, "micrometer") if name == "meter" else Step(size, name)
+            continue
+        told = f"{value} {unit}".strip()
+        notes.append(f"Its size along {_NAMES[letter]} in {who} ({told}) {problem}, and was left out.")
+    known = [letter for letter in "YX" if letter in steps and steps[letter].unit != "pixel"]
+    if len(known) == 1:
+        there, missing = known[0], "YX".replace(known[0], "")
+        steps[missing] = steps[there]
+        notes.append(
+            f"It gives the size along {_NAMES[there]} only in {who}; the pixels were taken for square ones."
+        )
+    return Told(who, steps, tuple(notes))
+
+
+def settle(told: Sequence[Told]) -> tuple[dict[str, Step], tuple[str, ...]]:
+    """The sizes to use, and what the person should know about them.
+
+    Parameters
+    ----------
+    told
+        Whom to believe first comes first. Y and X come from the same part of the file.
+    """
+    steps: dict[str, Step] = {}
+    for one in reversed(told):
+        for letters in ("YX", "Z", "T"):
+            found = {letter: one.steps[letter] for letter in letters if letter in one.steps}
+            better = any(step.unit != "pixel" for step in found.values())
+            worse = all(steps[letter].unit == "pixel" for letter in letters if letter in steps)
+            if found and (better or worse):
+                steps.update(found)
+    notes = [note for one in told for note in one.notes]
+    sizes = [(one.who, size) for one in told if (size := _size_um(one.steps)) is not None]
+    if sizes:
+        who, believed = sizes[0]
+        for other, size in sizes[1:]:
+            if not _close(size, believed):
+                notes.append(
+                    f"Its pixels are {believed:g} um wide by {who} and {size:g} um by {other}; the first was believed."
+                )
+    return steps, tuple(notes)
+
+
+def _close(one: float, other: float) -> bool:
+    return abs(one - other) <= _SAME_WITHIN * max(one, other)
+
+
+def _size_um(steps: Mapping[str, Step]) -> float | None:
+    """Width of a pixel in um."""
+    step = steps.get("X", Step())
+    length = micrometres(canonical_unit(step.unit))
+    return None if length is None else step.scale * length
