@@ -34,3 +34,17 @@ def test_check_says_what_is_missing(cli, image, labels, training_set):
     ran = cli("check", image, labels, training_set / "none", training_set / "labels", "--class", "disc=1")
     assert ran.code == 2
     assert "not a folder" in ran.err
+
+
+def test_check_reads_the_axes_that_a_person_says(cli, image, labels, training_set):
+    known = training_set / "a", training_set / "labels"
+    common = ("--class", "disc=1", "--steps", 1, "--device", "cpu")
+    assert "do not fit" in cli("check", image, labels, *known, *common, "--axes", "ZYX").sentence
+    assert (
+        "position 1 does not exist" in cli("check", image, labels, *known, *common, "--position", 1).sentence
+    )
+    ran = cli("check", image, labels, *known, *common, "--known-axes", "TZYX")
+    assert ran.code == 2
+    assert "do not fit" in ran.err
+    ran = cli("check", image, labels, *known, *common, "--axes", "yx", "--known-axes", "YX", "--position", 0)
+    assert ran.code == 0, ran.err

@@ -175,3 +175,16 @@ def test_modalities_in_folders_of_the_same_name_are_called_after_those_above(cli
     assert load_segmenter(ran.json["checkpoints"][0]).card.source.name == "A"
     again = ("train", "grey-levels", folders[0], folders[0], tmp_path / "curves", "--method", "match")
     assert "Both modalities are in the same folder" in cli(*again).sentence
+
+
+def test_grey_levels_take_the_axes_that_a_person_says(cli, tmp_path):
+    """Three planes that were written as planar colours: their luminance is none of them."""
+    stack = np.random.default_rng(0).integers(0, 255, (3, 24, 24)).astype(np.uint8)
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        tifffile.imwrite(tmp_path / folder / "f.tif", stack, photometric="rgb", planarconfig="separate")
+    command = ("train", "grey-levels", tmp_path / "a", tmp_path / "b", tmp_path / "out", "--method", "match")
+    ran = cli(*command, "--source-axes", "ZYX", "--target-axes", "TYX", "--json")
+    assert ran.code == 0, ran.err
+    assert "do not fit" in cli(*command, "--source-axes", "YX").sentence
+    assert "do not fit" in cli(*command, "--target-axes", "CTYX").sentence

@@ -110,6 +110,8 @@ def test_bad_input_is_one_sentence_before_anything_is_trained(
         ((*tutored, "--work-dir", work, "--labelled-nnunet", a), "no dataset.json"),
         ((*command, "--class", "other=9"), "other (9)"),
         ((*command, "--labelled-labels", tmp_path / "none"), "is not a folder"),
+        ((*command, "--labelled-axes", "ZYX"), "do not fit"),
+        ((*command, "--labelled-position", "B"), "position B does not exist"),
         ((*command, "--folds", 9), "9 folds need at least 9"),
         ((*command, "--validation-share", 2), "between 0 and 1"),
         ((*command, "--validation-files", "nobody"), "“nobody”"),

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging import Reading
 from napari_pseudolabel.training.folders import LabelledPlane
 from napari_pseudolabel.training.inputs import ModelGrid, aligned, labelled, split_by_file, unlabelled
 from napari_pseudolabel.training.presets import PUBLISHED, SMALL, changed
@@ -128,3 +129,29 @@ def test_settings_are_changed_by_their_published_names():
     for values in ({"magic": "1"}, {"generator": "1"}, {"stride": "2"}, {"fir": "perhaps"}, {"nz": "1.5"}):
         with pytest.raises(InputError, match=r"no setting|no value"):
             changed(PUBLISHED, values)
+
+
+def test_axes_and_positions_that_a_person_says(tmp_path):
+    """A stack and its labels that were written as planar colours, and images of which the second is wanted."""
+    stack = np.random.default_rng(0).integers(0, 255, (3, 16, 18)).astype(np.uint8)
+    for folder, data in (("images", stack), ("labels", stack % 3)):
+        (tmp_path / folder).mkdir()
+        tifffile.imwrite(tmp_path / folder / "a.tif", data, photometric="rgb", planarconfig="separate")
+    folders = tmp_path / "images", tmp_path / "labels"
+    told: list[str] = []
+    planes = labelled(*folders, ModelGrid("any", reading=Reading("ZYX")), told.extend)
+    assert [plane.image.shape for plane in planes] == [(16, 18)] * 3
+    for plane, truth in zip(planes, stack % 3, strict=True):
+        np.testing.assert_array_equal(plane.labels, truth)
+    assert told == []
+    with pytest.raises(InputError, match="must match"):
+        labelled(*folders, ModelGrid("any"))
+    with tifffile.TiffWriter(tmp_path / "images" / "a.tif", ome=True) as tif:
+        for page in (stack[0], stack[1]):
+            tif.write(page, metadata={"axes": "YX"}, contiguous=False)
+    tifffile.imwrite(tmp_path / "labels" / "a.tif", stack[1] % 3)
+    (plane,) = labelled(*folders, ModelGrid("any", reading=Reading(position=1)), told.extend)
+    assert np.corrcoef(plane.image.ravel(), stack[1].ravel())[0, 1] > 0.99
+    assert told == []
+    labelled(*folders, ModelGrid("any"), told.extend)
+    assert ["holds 2 images" in note for note in told] == [True]

@@ -16,12 +16,12 @@ from napari_pseudolabel.cli.options import (
     Device,
     PositionOption,
     Seed,
+    axes_of,
     named_values,
 )
 from napari_pseudolabel.cli.output import show, table
 from napari_pseudolabel.cli.progress import interruptible
 
-KnownAxes = Annotated[str | None, typer.Option(help="Axes of KNOWN_IMAGES, as for --axes.")]
 _SIZE = "Pixel size of {} in micrometres, instead of the one in the files."
 
 
@@ -46,7 +46,7 @@ def check(
     known_pixel_size: Annotated[float | None, typer.Option(help=_SIZE.format("KNOWN_IMAGES"))] = None,
     axes: Axes = None,
     position: PositionOption = None,
-    known_axes: KnownAxes = None,
+    known_axes: Annotated[str | None, axes_of("KNOWN_IMAGES")] = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps of the quick training.")] = 250,
     seed: Seed = 0,
     device: Device = "auto",
@@ -68,11 +68,12 @@ def check(
     told = read_sidecar(labels).classes if classes is None and sidecar_path(labels).exists() else ()
     named = told or tuple(LabelClass(name=n, value=v) for n, v in named_values(classes).items())
     reading = Reading(axes, position)
-    seen = reading.image(image)
+    seen, given = reading.image(image), reading.labels(labels)
+    seen = dataclasses.replace(seen, notes=(*seen.notes, *given.notes))
     with tempfile.TemporaryDirectory() as folder, interruptible() as control:
         job = ReverseAccuracyJob(
             seen,
-            like(reading.labels(labels), seen),
+            like(given, seen),
             named,
             LabelledSet(
                 known_images,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from napari_pseudolabel.cli.options import AsJson
+from napari_pseudolabel.cli.options import AsJson, axes_of
 from napari_pseudolabel.cli.output import show
 from napari_pseudolabel.cli.progress import interruptible
 from napari_pseudolabel.cli.train import Licence, Size, modality_names
@@ -46,24 +46,29 @@ def grey_levels(
     target_pixel_size: Annotated[Size, typer.Option(help=_PIXEL.format("target"))] = None,
     source_object_size: Annotated[Size, typer.Option(help=_OBJECT.format("source"))] = None,
     target_object_size: Annotated[Size, typer.Option(help=_OBJECT.format("target"))] = None,
+    source_axes: Annotated[str | None, axes_of("the source images")] = None,
+    target_axes: Annotated[str | None, axes_of("the target images")] = None,
     licence: Licence = "",
     as_json: AsJson = False,
 ) -> None:
     """Make translators of both directions that only change grey levels: takes seconds, needs no GPU, invents nothing."""
+    from napari_pseudolabel.imaging import Reading
     from napari_pseudolabel.imaging.scale import Scale
     from napari_pseudolabel.models.loaded import LoadedModels
     from napari_pseudolabel.training.grey_levels import GreyLevelsJob
     from napari_pseudolabel.training.tune_translator import ModalityImages
     from napari_pseudolabel.workspace import write_bytes
 
-    def images(folder: Path, name: str, pixel_um: float | None, object_px: float | None) -> ModalityImages:
+    def images(
+        folder: Path, name: str, pixel_um: float | None, object_px: float | None, axes: str | None
+    ) -> ModalityImages:
         scale = Scale(pixel_size_um=pixel_um, object_size_px=object_px)
-        return ModalityImages(name, folder=folder, scale=scale)
+        return ModalityImages(name, folder=folder, scale=scale, reading=Reading(axes))
 
     names = modality_names((source_dir, target_dir), (source_name, target_name))
     job = GreyLevelsJob(
-        images(source_dir, names[0], source_pixel_size, source_object_size),
-        images(target_dir, names[1], target_pixel_size, target_object_size),
+        images(source_dir, names[0], source_pixel_size, source_object_size, source_axes),
+        images(target_dir, names[1], target_pixel_size, target_object_size, target_axes),
         method.value,
         licence,
     )

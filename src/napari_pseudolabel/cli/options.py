@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -111,6 +111,13 @@ Axes = Annotated[
         help="Axes of the file, such as TYX or CYX; they go before what the file says and all guesses."
     ),
 ]
+
+
+def axes_of(what: str) -> Any:
+    """Option for the axes of one of several sets of images."""
+    return typer.Option(help=f"Axes of {what}, such as TYX or CYX; they go before what the files say.")
+
+
 PositionOption = Annotated[
     str | None,
     typer.Option(

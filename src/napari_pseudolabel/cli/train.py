@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_pseudolabel.cli.options import AsJson, Classes, Device, Seed, named_values
+from napari_pseudolabel.cli.options import (
+    AsJson,
+    Axes,
+    Classes,
+    Device,
+    PositionOption,
+    Seed,
+    axes_of,
+    named_values,
+)
 from napari_pseudolabel.cli.output import show
 from napari_pseudolabel.cli.progress import interruptible
 from napari_pseudolabel.cli.running import Stopped
@@ -88,6 +97,8 @@ def translator(
         Size, typer.Option(help="Median diameter of the objects in pixels of the model's grid, for the card.")
     ] = None,
     target_object_size: Annotated[Size, typer.Option(help="The same for the target.")] = None,
+    source_axes: Annotated[str | None, axes_of("the source images")] = None,
+    target_axes: Annotated[str | None, axes_of("the target images")] = None,
     start_source_to_target: Annotated[
         str | None,
         typer.Option(
@@ -156,8 +167,12 @@ def translator(
     told = [one.name if one else None for one in known]
     names = modality_names((source_dir, target_dir), (source_name or told[0], target_name or told[1]))
     grids = (
-        _grid(names[0], source_pixel_size, model_source_pixel_size, source_object_size, known[0]),
-        _grid(names[1], target_pixel_size, model_target_pixel_size, target_object_size, known[1]),
+        _grid(
+            names[0], source_pixel_size, model_source_pixel_size, source_object_size, source_axes, known[0]
+        ),
+        _grid(
+            names[1], target_pixel_size, model_target_pixel_size, target_object_size, target_axes, known[1]
+        ),
     )
     pairs = (pairs_source, pairs_target) if pairs_source and pairs_target else None
     task = partial(
@@ -206,12 +221,15 @@ def segmenter(
     object_size: Annotated[
         Size, typer.Option(help="Median diameter of the objects in pixels of the model's grid, for the card.")
     ] = None,
+    axes: Axes = None,
+    position: PositionOption = None,
     licence: Licence = "",
     seed: Seed = 42,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Train a segmenter on labelled images; the same command goes on where it was stopped."""
+    from napari_pseudolabel.imaging import Reading
     from napari_pseudolabel.tiling import pick_device
     from napari_pseudolabel.training.folder_names import folder_name
     from napari_pseudolabel.training.inputs import ModelGrid
@@ -224,7 +242,13 @@ def segmenter(
             LabelledFolders(images_dir, labels_dir, validation_dir, validation_share),
             out_dir,
             classes=named_values(classes),
-            grid=ModelGrid(modality or folder_name(images_dir), pixel_size, model_pixel_size, object_size),
+            grid=ModelGrid(
+                modality or folder_name(images_dir),
+                pixel_size,
+                model_pixel_size,
+                object_size,
+                Reading(axes, position),
+            ),
             settings=SegmenterSettings(steps, batch, patch, lr, seed, validate_every),
             device=where,
             name=name,
@@ -284,13 +308,15 @@ def _grid(
     image_um: float | None,
     model_um: float | None,
     object_px: float | None,
+    axes: str | None,
     known: Modality | None,
 ) -> ModelGrid:
+    from napari_pseudolabel.imaging import Reading
     from napari_pseudolabel.training.inputs import ModelGrid
 
     if known is not None:
         model_um, object_px = model_um or known.pixel_size_um, object_px or known.object_size_px
-    return ModelGrid(name, image_um, model_um, object_px)
+    return ModelGrid(name, image_um, model_um, object_px, Reading(axes))
 
 
 def _heard(control: Control, out: Path, as_json: bool) -> Control:

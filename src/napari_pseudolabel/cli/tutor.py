@@ -71,6 +71,12 @@ class Tutoring:
     labelled_object_size: Annotated[float | None, _option("Median diameter of their objects in pixels.")] = (
         None
     )
+    labelled_axes: Annotated[
+        str | None, _option("Axes of the labelled images, such as TYX; they go before what the files say.")
+    ] = None
+    labelled_position: Annotated[
+        str | None, _option("Which of several images in a labelled file: a number from 0, or a name.")
+    ] = None
     keep_nnunet: Annotated[
         Path | None,
         _option("Keep the synthetic set as a raw data set of nnU-Net, .../Dataset501_NAME.", metavar="DIR"),
@@ -128,23 +134,25 @@ class Tutoring:
         )
 
     def _source(self) -> Source:
+        from napari_pseudolabel.imaging import Reading
         from napari_pseudolabel.imaging.scale import Scale
         from napari_pseudolabel.training.fine_tune import LabelledSet
         from napari_pseudolabel.training.tutor import NnunetSet
 
+        reading = Reading(self.labelled_axes, self.labelled_position)
         scale = Scale(self.labelled_scale, self.labelled_object_size, self.labelled_pixel_size)
         folders = self.labelled_images, self.labelled_labels
         if self.labelled_nnunet is not None:
             if any(folders):
                 raise InputError("Give either --labelled-nnunet or the two folders, not both.")
-            return NnunetSet(self.labelled_nnunet.resolve(), scale)
+            return NnunetSet(self.labelled_nnunet.resolve(), scale, reading)
         images, labels = folders
         if images is None or labels is None:
             raise InputError(
                 "Tutorship learns from labelled images; give --labelled-images and --labelled-labels, "
                 "or --labelled-nnunet."
             )
-        return LabelledSet(images.resolve(), labels.resolve(), scale=scale)
+        return LabelledSet(images.resolve(), labels.resolve(), scale=scale, reading=reading)
 
     def _classes(self) -> tuple[LabelClass, ...]:
         if not self.classes and self.labelled_nnunet is not None:

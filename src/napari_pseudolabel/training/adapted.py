@@ -117,7 +117,11 @@ class Adapter:
         )
         planes: list[LabelledPlane] = []
         told: dict[str, None] = {}
-        for plane in labelled_planes(source.images, source.labels, preparation):
+
+        def tell(notes: tuple[str, ...]) -> None:
+            told.update(dict.fromkeys(notes))
+
+        for plane in labelled_planes(source.images, source.labels, preparation, tell):
             looks, notes = self.looks(plane.image, (0, 0), control)
             told |= dict.fromkeys(notes)
             labels = labels_to(plane.labels, looks.shape[1:])

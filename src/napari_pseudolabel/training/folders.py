@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,14 @@ from napari_pseudolabel.imaging.files import images_in, partners
 from napari_pseudolabel.imaging.label_values import like
 from napari_pseudolabel.imaging.scale import Scale
 
+Tell = Callable[[tuple[str, ...]], None]
+"""Hears what had to be assumed about files: sentences for the person."""
+
 _LARGEST_CLASS = 255
+
+
+def nobody(notes: tuple[str, ...]) -> None:
+    """A `Tell` that lets sentences fall."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class LabelledPlane:
     weight: NDArray[np.float32] | None = None
 
 
-def image_planes(folder: Path, preparation: Preparation) -> list[NDArray[np.float32]]:
+def image_planes(folder: Path, preparation: Preparation, tell: Tell = nobody) -> list[NDArray[np.float32]]:
     """All planes of all images of a folder, (H, W) float32 in [0, 1].
 
     Raises
@@ -68,12 +75,17 @@ def image_planes(folder: Path, preparation: Preparation) -> list[NDArray[np.floa
     InputError
         If the folder is missing or holds no image, or an image cannot be read.
     """
-    return [
-        plane for path in images_in(folder) for plane in prepare(preparation.reading.image(path), preparation)
-    ]
+    found: list[NDArray[np.float32]] = []
+    for path in images_in(folder):
+        image = preparation.reading.image(path)
+        tell(image.notes)
+        found += prepare(image, preparation)
+    return found
 
 
-def labelled_planes(images: Path, labels: Path, preparation: Preparation) -> list[LabelledPlane]:
+def labelled_planes(
+    images: Path, labels: Path, preparation: Preparation, tell: Tell = nobody
+) -> list[LabelledPlane]:
     """Images with the label file of the same name; what its provenance calls not labelled counts nothing.
 
     Raises
@@ -84,9 +96,9 @@ def labelled_planes(images: Path, labels: Path, preparation: Preparation) -> lis
     found = []
     for path, label_path in labelled_files(images, labels):
         image = preparation.reading.image(path)
-        for plane, values in zip(
-            prepare(image, preparation), class_planes(label_path, image, preparation.reading), strict=True
-        ):
+        tell(image.notes)
+        classes = class_planes(label_path, image, preparation.reading, tell)
+        for plane, values in zip(prepare(image, preparation), classes, strict=True):
             truth = labels_to(values, plane.shape)
             found.append(LabelledPlane(path.name, plane, truth, counted(truth, not_labelled(label_path))))
     return found
@@ -110,7 +122,9 @@ def labelled_files(images: Path, labels: Path) -> list[tuple[Path, Path]]:
     return partners(images_in(images), images_in(labels), "label file")
 
 
-def class_planes(path: Path, image: Image, reading: Reading = Reading()) -> Iterator[NDArray[np.uint8]]:
+def class_planes(
+    path: Path, image: Image, reading: Reading = Reading(), tell: Tell = nobody
+) -> Iterator[NDArray[np.uint8]]:
     """All planes of the label file of an image, in the order of the planes of the image.
 
     Raises
@@ -118,7 +132,9 @@ def class_planes(path: Path, image: Image, reading: Reading = Reading()) -> Iter
     InputError
         If the labels have another shape than the image, or values that are no integers 0 to 255.
     """
-    values = like(reading.labels(path), image)
+    labels = reading.labels(path)
+    tell(labels.notes)
+    values = like(labels, image)
     if values.max() > _LARGEST_CLASS:
         raise InputError(f"{path.name} is no image of classes: its values are not integers 0 to 255.")
     for index in image.planes():

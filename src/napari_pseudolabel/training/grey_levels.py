@@ -144,8 +144,13 @@ class GreyLevelsJob:
         sides = (self.source, self.target)
         stage = control.stage("Reading the images", len(sides))
         planes, modalities = [], []
+        read: dict[str, None] = {}
+
+        def tell(told: tuple[str, ...]) -> None:
+            read.update(dict.fromkeys(told))
+
         for side in sides:
-            planes.append(side.as_they_are())
+            planes.append(side.as_they_are(tell))
             modalities.append(side.modality())
             stage.advance()
         ways = ((0, 1), (1, 0))
@@ -180,7 +185,7 @@ class GreyLevelsJob:
             (files[0], files[1]),
             (f"{names[0]}-to-{names[1]}-{self.method}", f"{names[1]}-to-{names[0]}-{self.method}"),
             _crops(planes, curves),
-            notes,
+            (*read, *notes),
         )
 
 

@@ -18,8 +18,10 @@ from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.training.folders import (
     LabelledPlane,
     Preparation,
+    Tell,
     image_planes,
     labelled_planes,
+    nobody,
     prepare,
 )
 
@@ -89,7 +91,7 @@ class ModelGrid:
         return Modality(name=self.name, pixel_size_um=pixel_um, object_size_px=self.object_px)
 
 
-def unlabelled(folder: Path, grid: ModelGrid) -> list[NDArray[np.float32]]:
+def unlabelled(folder: Path, grid: ModelGrid, tell: Tell = nobody) -> list[NDArray[np.float32]]:
     """All planes of a folder on the model's grid, (H, W) float32 in [0, 1].
 
     Raises
@@ -97,14 +99,14 @@ def unlabelled(folder: Path, grid: ModelGrid) -> list[NDArray[np.float32]]:
     InputError
         If the folder cannot be used, or a plane is smaller than 8 pixels on the grid.
     """
-    planes = image_planes(folder, grid.preparation)
+    planes = image_planes(folder, grid.preparation, tell)
     _check_sizes(planes, folder)
     return planes
 
 
-def labelled(images: Path, labels: Path, grid: ModelGrid) -> list[LabelledPlane]:
+def labelled(images: Path, labels: Path, grid: ModelGrid, tell: Tell = nobody) -> list[LabelledPlane]:
     """All labelled planes of two folders on the model's grid; raises as `unlabelled` does."""
-    planes = labelled_planes(images, labels, grid.preparation)
+    planes = labelled_planes(images, labels, grid.preparation, tell)
     _check_sizes([plane.image for plane in planes], images)
     return planes
 

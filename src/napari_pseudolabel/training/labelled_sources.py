@@ -129,16 +129,21 @@ class _Reader:
         self, path: Path, labels: Path, name: str, ignored: int | None, reading: Reading
     ) -> Iterator[SourcePlane]:
         image = reading.image(path)
-        self.notes |= dict.fromkeys(image.notes)
+        self._tell(image.notes)
         n = self.adapter.entry.normalisation
         limits = limits_for(self.adapter.entry, intensity_range(image, kind=n.kind, low=n.low, high=n.high))
         factor = self._factor(self._pixel_um(image))
-        for index, values in zip(image.planes(), class_planes(labels, image, reading), strict=True):
+        for index, values in zip(
+            image.planes(), class_planes(labels, image, reading, self._tell), strict=True
+        ):
             plane = resample(normalise(image.plane(index, None), limits), factor)
             truth = labels_to(values, plane.shape)
             weight = counted(truth, ignored)
             if weight is None or weight.any():
                 yield SourcePlane(LabelledPlane(self.prefix + name, plane, truth, weight))
+
+    def _tell(self, notes: tuple[str, ...]) -> None:
+        self.notes |= dict.fromkeys(notes)
 
     def _known(self, name: str, known: KnownPlane) -> Iterator[SourcePlane]:
         factor = self._factor(known.pixel_size_um)

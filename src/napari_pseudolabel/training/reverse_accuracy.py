@@ -164,7 +164,9 @@ class ReverseAccuracyJob:
             training.train_step()
             stage.advance()
         found = training.validate(control)
-        return ReverseAccuracy(found.mean, found.per_class, len(known), (*notes, *training.notes))
+        return ReverseAccuracy(
+            found.mean, found.per_class, len(known), (*self.image.notes, *notes, *training.notes)
+        )
 
     def _card(self, models: LoadedModels) -> tuple[Card, tuple[str, ...]]:
         """Of the quick segmenter: it sees images on the grid of what the translator makes, or of the image."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from napari_pseudolabel.models.registry import load_translator
 from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.training.events import Score
 from napari_pseudolabel.training.folder_names import slug
+from napari_pseudolabel.training.folders import Tell
 from napari_pseudolabel.training.inputs import (
     ModelGrid,
     Split,
@@ -127,7 +129,11 @@ def train_translator(
     """
     paths = folders.source, folders.target
     modalities = grids[0].modality(paths[0]), grids[1].modality(paths[1])
-    planes = unlabelled(paths[0], grids[0]), unlabelled(paths[1], grids[1])
+    notes: dict[str, None] = {}
+    planes = (
+        unlabelled(paths[0], grids[0], partial(_heard, notes)),
+        unlabelled(paths[1], grids[1], partial(_heard, notes)),
+    )
     pairs = aligned(folders.pairs, grids) if folders.pairs else []
     data = [f"{path.resolve().name} ({len(part)} images)" for path, part in zip(paths, planes, strict=True)]
     if pairs:
@@ -145,7 +151,7 @@ def train_translator(
         preview_every=preview_every,
     )
     made = train_plan(plan, out, device=device, ranks=ranks or Ranks(), control=control or Control())
-    return Trained(made.paths, made.steps, made.resumed_at, notes=made.notes)
+    return Trained(made.paths, made.steps, made.resumed_at, notes=(*notes, *made.notes))
 
 
 def train_segmenter(
@@ -191,9 +197,10 @@ def train_segmenter(
             f"“{name}” cannot be the name of the checkpoint; use letters, digits and -, but not best."
         )
     modality = grid.modality(folders.images)
-    split = _split(folders, grid, settings.seed)
+    notes: dict[str, None] = {}
+    split = _split(folders, grid, settings.seed, partial(_heard, notes))
     labels = label_classes(classes)
-    notes = _check_labels(split, classes)
+    _heard(notes, _check_labels(split, classes))
     architecture = {"filters": tuple(width * factor for factor in (1, 2, 4, 8, 8))}
     stride = 2 ** (len(architecture["filters"]) - 1)
     if settings.patch < _SMALLEST_PATCH or settings.patch % stride:
@@ -242,11 +249,17 @@ def train_segmenter(
     return Trained((path,), run.step, resumed_at, score, (*notes, *run.notes))
 
 
-def _split(folders: LabelledFolders, grid: ModelGrid, seed: int) -> Split:
-    planes = labelled(folders.images, folders.labels, grid)
+def _heard(notes: dict[str, None], told: Iterable[str]) -> None:
+    notes |= dict.fromkeys(told)
+
+
+def _split(folders: LabelledFolders, grid: ModelGrid, seed: int, tell: Tell) -> Split:
+    planes = labelled(folders.images, folders.labels, grid, tell)
     if folders.validation is None:
         return split_by_file(planes, folders.share, seed)
-    return split_given(planes, labelled(folders.validation / "images", folders.validation / "labels", grid))
+    return split_given(
+        planes, labelled(folders.validation / "images", folders.validation / "labels", grid, tell)
+    )
 
 
 def label_classes(classes: Mapping[str, int]) -> tuple[LabelClass, ...]:

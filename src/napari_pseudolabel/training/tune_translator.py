@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import IntensityRange, normalise, resample
+from napari_pseudolabel.imaging import IntensityRange, Reading, normalise, resample
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Modality
-from napari_pseudolabel.training.folders import Preparation, image_planes
+from napari_pseudolabel.training.folders import Preparation, Tell, image_planes, nobody
 from napari_pseudolabel.training.inputs import ModelGrid
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class ModalityImages:
         Images in files, each normalised by its own percentiles.
     scale
         What the person says about sizes, see `Scale`.
+    reading
+        How the files of the folder are read.
     """
 
     name: str
@@ -52,6 +54,7 @@ class ModalityImages:
     pixel_size_um: float | None = None
     folder: Path | None = None
     scale: Scale = Scale()
+    reading: Reading = Reading()
 
     def __post_init__(self) -> None:
         if (self.folder is None) == (not self.planes):
@@ -59,7 +62,9 @@ class ModalityImages:
         if self.planes and self.limits is None:
             raise ValueError("planes of a layer need the limits of the layer")
 
-    def on_grid(self, modality: Modality | None) -> tuple[list[NDArray[np.float32]], str]:
+    def on_grid(
+        self, modality: Modality | None, tell: Tell = nobody
+    ) -> tuple[list[NDArray[np.float32]], str]:
         """Bring the images to the grid of a model.
 
         Returns
@@ -75,7 +80,9 @@ class ModalityImages:
         pixel_um, object_px = (modality.pixel_size_um, modality.object_size_px) if modality else (None, None)
         note = ""
         if self.folder is not None:
-            planes = image_planes(self.folder, Preparation(self.scale, pixel_um, object_px))
+            planes = image_planes(
+                self.folder, Preparation(self.scale, pixel_um, object_px, reading=self.reading), tell
+            )
         else:
             assert self.limits is not None
             factor, why = self.scale.to_model(self.pixel_size_um, pixel_um, object_px)
@@ -89,15 +96,19 @@ class ModalityImages:
             )
         return planes, note
 
-    def as_they_are(self) -> list[NDArray[np.float32]]:
+    def as_they_are(self, tell: Tell = nobody) -> list[NDArray[np.float32]]:
         """The images on their own pixels, (H, W) float32 in [0, 1]; raises as `on_grid` does."""
-        return replace(self, scale=Scale()).on_grid(None)[0]
+        return replace(self, scale=Scale()).on_grid(None, tell)[0]
 
     def modality(self) -> Modality:
         """The modality with the sizes in the images as they are; for a folder, the pixel size that its files agree on."""
         pixel_um = self.scale.pixel_size_um or self.pixel_size_um
         if self.folder is not None:
-            pixel_um = ModelGrid(self.name, self.scale.pixel_size_um).modality(self.folder).pixel_size_um
+            pixel_um = (
+                ModelGrid(self.name, self.scale.pixel_size_um, reading=self.reading)
+                .modality(self.folder)
+                .pixel_size_um
+            )
         return Modality(name=self.name, pixel_size_um=pixel_um, object_size_px=self.scale.object_size_px)
 
     def described(self) -> str:

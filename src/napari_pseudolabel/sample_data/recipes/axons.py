@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_pseudolabel.imaging import labels_to, read
+from napari_pseudolabel.imaging import labels_to, read, read_labels
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.sample_data.fields import FieldParams, axon_field
@@ -51,7 +51,7 @@ def planes(data: Path, modality: Modality) -> Iterator[tuple[str, LabelledPlane]
         (path,) = (folder / "images").glob(row["id"] + "*")
         preparation = Preparation(Scale(pixel_size_um=float(row["pixel_um"])), modality.pixel_size_um)
         (image,) = prepare(read(path), preparation)
-        truth = read(folder / "labels" / path.name).plane((), None).astype(np.uint8)
+        truth = np.asarray(read_labels(folder / "labels" / path.name).data)
         yield row["subject"], LabelledPlane(row["id"], image, labels_to(truth, image.shape))
 
 

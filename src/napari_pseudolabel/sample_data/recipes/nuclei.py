@@ -16,7 +16,7 @@ from scipy.ndimage import distance_transform_edt
 from skimage.measure import label
 from skimage.segmentation import expand_labels
 
-from napari_pseudolabel.imaging import intensity_range, labels_to, normalise, read, resample
+from napari_pseudolabel.imaging import intensity_range, labels_to, normalise, read, read_labels, resample
 from napari_pseudolabel.labels.classes import default_classes
 from napari_pseudolabel.labels.objects import to_classes
 from napari_pseudolabel.models.cards import Modality
@@ -52,7 +52,7 @@ def plane(data: Path, modality: Modality, name: str) -> NDArray[np.float32]:
 def instances(data: Path, modality: Modality, name: str) -> NDArray[np.int32]:
     """Numbered nuclei of an image, (H, W)."""
     path = data / "nuclei" / FOLDERS[modality.name] / "labels" / f"{name}.png"
-    return read(path).plane((), None).astype(np.int32)
+    return np.asarray(read_labels(path).data).astype(np.int32)
 
 
 def fluorescence(data: Path, *, held_out: bool) -> Iterator[LabelledPlane]:
