@@ -32,3 +32,30 @@ class Cancelled(PseudolabelError):
 
     def __init__(self, sentence: str = "Cancelled; nothing was changed.") -> None:
         super().__init__(sentence)
+
+
+# How torch says it, on a CPU and on others.
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
+
+
+def told(error: BaseException) -> str | None:
+    """What a person is told about an error of any kind.
+
+    Returns
+    -------
+    str or None
+        One sentence; None if it is a mistake of ours, about which a person can do nothing but report it.
+    """
+    if isinstance(error, PseudolabelError):
+        return str(error)
+    if isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
+    ):
+        return (
+            "There is not enough memory for this; close other programs, or choose a smaller image, region or tile, "
+            "or a coarser level."
+        )
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}; check the path and its permissions."
+    return None

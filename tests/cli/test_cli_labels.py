@@ -69,6 +69,46 @@ def test_evaluate_says_what_is_wrong(cli, pair, tmp_path):
         assert part in ran.sentence
 
 
+def test_evaluate_refuses_or_says_what_would_mean_nothing(cli, pair, tmp_path):
+    def write(name, values, **told):
+        path = tmp_path / name
+        if told:
+            export(path, values, classes=told["classes"], placement=Placement.identity(2), provenance={})
+        else:
+            tifffile.imwrite(path, values)
+        return path
+
+    cells = np.zeros((40, 40), np.uint16)
+    for number in range(25):
+        y, x = divmod(number, 5)
+        cells[y * 8 : y * 8 + 6, x * 8 : x * 8 + 6] = number + 1
+    numbered, classes = write("numbers.tif", cells), write("classes.tif", (cells > 0).astype(np.uint8))
+    for words, part in [
+        ((numbered, classes, "--class", "cell=1"), "The prediction numbers its objects (25 values"),
+        ((classes, numbered, "--class", "cell=1"), "The reference numbers its objects (25 values"),
+    ]:
+        ran = cli("evaluate", *words)
+        assert ran.code == 2
+        assert part in ran.sentence
+    ours = write("ours.tif", cells, classes=(LabelClass(name="Axon", value=2),))
+    sentence = cli("evaluate", ours, classes, "--class", "axon=1").sentence
+    assert sentence == "axon is 2 in ours.tif, as its provenance says, and not 1; correct --class."
+    mask = write("mask.tif", (cells > 0).astype(np.uint8) * 255)
+    for words, note in [
+        (
+            (mask, classes, "--class", "cell=1"),
+            "The prediction holds none of the classes; its values are 0 and 255.",
+        ),
+        (
+            (*pair, "--class", "axon=1", "--class", "glia=5"),
+            "Neither label image holds glia (5), so its scores say nothing; the values are 0, 1 and 2.",
+        ),
+    ]:
+        ran = cli("evaluate", *words)
+        assert (ran.code, ran.out.splitlines()[-1]) == (0, note)
+        assert cli("evaluate", *words, "--json").json["notes"] == [note]
+
+
 def test_export_carries_provenance_classes_placement_and_confidence(cli, tmp_path):
     labels = np.arange(30, dtype=np.uint8).reshape(5, 6) % 3
     classes = (LabelClass(name="background", value=0), LabelClass(name="axon", value=2, color="#E69F00"))
@@ -172,7 +212,7 @@ def test_models_lists_samples_and_the_users_own(cli, monkeypatch, tmp_path, tiny
         ("c14_mask_1bit.tif", "c14_labels.tif", ("a=1",), ()),
         ("c16_labels_float32.tif", "c14_labels.tif", ("a=1",), ()),
         ("c16_labels_rgb_grey.png", "c14_labels.tif", ("a=1",), ()),
-        ("c17_labels_5d.ome.zarr", "c17_labels_2d.tif", ("a=3",), ()),
+        ("c17_labels_5d.ome.zarr", "c17_labels_2d.tif", ("a=464",), ()),
     ],
 )
 def test_label_files_from_the_field_agree_with_themselves(cli, prediction, reference, classes, options):
@@ -182,3 +222,12 @@ def test_label_files_from_the_field_agree_with_themselves(cli, prediction, refer
     assert set(ran.json["dice"].values()) == {1.0}
     # What was assumed is said, and nothing has to be where the person says it.
     assert ("notes" in ran.json) == (prediction.startswith("c11") and not options)
+
+
+def test_a_class_that_no_file_holds_scores_one_and_that_is_said(cli):
+    files = FIELD / "c17_labels_5d.ome.zarr", FIELD / "c17_labels_2d.tif"
+    ran = cli("evaluate", *files, "--class", "a=3", "--json")
+    assert (ran.code, ran.json["dice"]) == (0, {"a": 1.0})
+    assert ran.json["notes"] == [
+        "Neither label image holds a (3), so its scores say nothing; the values are 0 and 464."
+    ]

@@ -96,7 +96,7 @@ def test_discriminators_are_named_but_not_usable(tmp_path, state):
     assert "gen_" in found.problem
 
 
-def test_torchscript_is_described_without_being_opened(tmp_path):
+def test_torchscript_is_described_without_being_run(tmp_path):
     path = tmp_path / "model.pt"
     torch.jit.save(torch.jit.trace(torch.nn.Conv2d(1, 2, 3), torch.zeros(1, 1, 8, 8)), path)
     found = inspect(path)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from train_case import SHAPE, begin, confirm, finish, make_dock, make_labels, make_viewer, settle, truth
-from train_fakes import CLASSES, ScriptedBackground, Used, play, score, tuned
+from train_fakes import CLASSES, ScriptedBackground, Used, play, pseudo_label, score, tuned
 
 from napari_pseudolabel.control import Progress
+from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.training.events import Began, Epoch
-from napari_pseudolabel.viewer import Corrections, find, plane_key
+from napari_pseudolabel.viewer import Corrections, Stream, find, plane_key
 from napari_pseudolabel.viewer.images import image_of
 from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.train.choice import FolderPair
@@ -364,3 +365,19 @@ def test_labels_of_another_model_do_not_go_on_from_this_workspace(
     settle(dock, qtbot)
     confirm(dock, qtbot)
     assert begin(dock, qtbot, background)[1].segmenter == "sample:tem-axons"
+
+
+def test_what_was_never_predicted_is_not_confirmed_here_either(dock, qtbot, viewer):
+    source = viewer.layers["sem_12"]
+    stream = Stream(viewer, source)
+    stream.add(pseudo_label(Region(0, 0, SHAPE[0], 24), truth()[:, :24]))
+    labels = stream.finish().labels
+    settle(dock, qtbot)
+    confirm(dock, qtbot)
+    expected = np.zeros(SHAPE, bool)
+    expected[:, :24] = True
+    np.testing.assert_array_equal(Corrections.of(labels).confirmed, expected)
+    said = dock.view.segmenter._confirmed.text()
+    assert said.startswith("Confirmed what is labelled in ")
+    assert "50 % of it was never predicted and stays out." in said
+    assert "25 % of its pixels" in dock.view.segmenter.known

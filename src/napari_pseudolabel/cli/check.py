@@ -21,6 +21,7 @@ from napari_pseudolabel.cli.options import (
 )
 from napari_pseudolabel.cli.output import show, table
 from napari_pseudolabel.cli.progress import interruptible
+from napari_pseudolabel.wording import sentence
 
 _SIZE = "Pixel size of {} in micrometres, instead of the one in the files."
 
@@ -56,6 +57,7 @@ def check(
 
     A low number says that the labels do not fit their image. Small differences between good ones mean nothing.
     """
+    from napari_pseudolabel.cli.labels import check_values
     from napari_pseudolabel.export import read_sidecar, sidecar_path
     from napari_pseudolabel.imaging import Reading
     from napari_pseudolabel.imaging.label_values import like
@@ -66,6 +68,8 @@ def check(
     from napari_pseudolabel.training.reverse_accuracy import ReverseAccuracyJob
 
     told = read_sidecar(labels).classes if classes is None and sidecar_path(labels).exists() else ()
+    if classes is not None:
+        check_values(labels, named_values(classes))
     named = told or tuple(LabelClass(name=n, value=v) for n, v in named_values(classes).items())
     reading = Reading(axes, position)
     seen, given = reading.image(image), reading.labels(labels)
@@ -90,5 +94,5 @@ def check(
         )
         found = job.run(control, LoadedModels())
     rows = [(name, f"{dice:.4f}") for name, dice in (*found.per_class.items(), ("mean", found.mean))]
-    text = "\n".join([table(("class", "reverse_dice"), rows), *found.notes, found.meaning])
+    text = "\n".join([table(("class", "reverse_dice"), rows), *map(sentence, found.notes), found.meaning])
     show({**dataclasses.asdict(found), "meaning": found.meaning}, text, as_json=as_json)

@@ -10,6 +10,7 @@ import typer
 from napari_pseudolabel.cli.options import AsJson
 from napari_pseudolabel.cli.output import show, table
 from napari_pseudolabel.errors import CheckpointError
+from napari_pseudolabel.wording import shown
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models import Card, Inspection, Modality
@@ -27,7 +28,7 @@ def inspect(
 
     (found,) = inspect_apart([path], which)
     if found.usable or as_json:
-        show(found.model_dump(mode="json"), "\n".join(_lines(found)), as_json=as_json)
+        show(found.model_dump(mode="json"), "\n".join(map(shown, _lines(found))), as_json=as_json)
     if not found.usable:
         raise CheckpointError(found.problem or f"{path} cannot be used ({found.what}).")
 

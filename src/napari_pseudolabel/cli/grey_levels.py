@@ -12,6 +12,7 @@ from napari_pseudolabel.cli.options import AsJson, axes_of
 from napari_pseudolabel.cli.output import show
 from napari_pseudolabel.cli.progress import interruptible
 from napari_pseudolabel.cli.train import Licence, Size, modality_names
+from napari_pseudolabel.wording import sentence, shown
 
 
 class Method(StrEnum):
@@ -79,4 +80,4 @@ def grey_levels(
     for path, content in zip(paths, made.checkpoints, strict=True):
         write_bytes(path, content)
     data = {"checkpoints": [str(path) for path in paths], "notes": list(made.notes)}
-    show(data, "\n".join([*map(str, paths), *made.notes]), as_json=as_json)
+    show(data, "\n".join([*map(shown, paths), *map(sentence, made.notes)]), as_json=as_json)

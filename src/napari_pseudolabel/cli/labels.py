@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 from napari_pseudolabel.cli.options import AsJson, Axes, Classes, FormatOption, PositionOption, named_values
 from napari_pseudolabel.cli.output import show, table
 from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.wording import sentence, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,17 +31,22 @@ def evaluate(
 ) -> None:
     """Compare labels with a reference: Dice, IoU, and F1 of instances matched at an IoU of 0.5."""
     from napari_pseudolabel.imaging import read_labels
+    from napari_pseudolabel.labels.class_values import comparable
     from napari_pseudolabel.labels.metrics import evaluate as compare
 
     values = named_values(classes)
+    for path in (prediction, reference):
+        check_values(path, values)
     images = [read_labels(path, axes=axes, position=position) for path in (prediction, reference)]
-    scores = compare(*_labelled_in_both(*images), values)
+    first, second, left_out = _labelled_in_both(*images)
+    scores = compare(first, second, values)
+    told = [*left_out, *comparable(first, second, values)]
     rows = [
         (name, *(f"{part[name]:.4f}" for part in (scores.dice, scores.iou, scores.instance_f1)))
         for name in values
     ]
-    notes = list(dict.fromkeys(note for one in images for note in one.notes))
-    text = "\n".join([table(("class", "dice", "iou", "instance_f1"), rows), *notes])
+    notes = list(dict.fromkeys([*(note for one in images for note in one.notes), *told]))
+    text = "\n".join([table(("class", "dice", "iou", "instance_f1"), rows), *map(sentence, notes)])
     show({**dataclasses.asdict(scores), **({"notes": notes} if notes else {})}, text, as_json=as_json)
 
 
@@ -76,10 +83,30 @@ def export(
     untold = f"{labels.name} has no provenance file, so how it was made is not known."
     notes = [*image.notes, *([] if known else [untold])]
     data = {"files": [str(file) for file in files], "notes": notes}
-    show(data, "\n".join([*map(str, files), *notes]), as_json=as_json)
+    show(data, "\n".join([*map(shown, files), *map(sentence, notes)]), as_json=as_json)
 
 
-def _labelled_in_both(prediction: Image, reference: Image) -> tuple[np.ndarray, np.ndarray]:
+def check_values(path: Path, named: Mapping[str, int]) -> None:
+    """Compare classes that were named with those that the provenance of a label file names.
+
+    Raises
+    ------
+    InputError
+        If the same class has another value there.
+    """
+    from napari_pseudolabel.export import read_sidecar, sidecar_path
+
+    if not path.exists() or not sidecar_path(path).exists():
+        return
+    told = {one.name.casefold(): one.value for one in read_sidecar(path).classes}
+    for name, value in named.items():
+        if (known := told.get(name.casefold(), value)) != value:
+            raise InputError(
+                f"{name} is {known} in {path.name}, as its provenance says, and not {value}; correct --class."
+            )
+
+
+def _labelled_in_both(prediction: Image, reference: Image) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Two label images, with background where either is not labelled: there is nothing to compare."""
     import numpy as np
 
@@ -89,9 +116,14 @@ def _labelled_in_both(prediction: Image, reference: Image) -> tuple[np.ndarray, 
     first, second = without_single_planes(prediction), without_single_planes(reference)
     rests = [not_labelled(str(one.path)) for one in (prediction, reference)]
     if rests == [None, None] or first.shape != second.shape:
-        return first, second
+        return first, second, ()
     rest = (first == rests[0]) | (second == rests[1])
-    return np.where(rest, first.dtype.type(0), first), np.where(rest, second.dtype.type(0), second)
+    note = f"{rest.mean():.1%} of the pixels are not labelled in both, and were left out."
+    return (
+        np.where(rest, first.dtype.type(0), first),
+        np.where(rest, second.dtype.type(0), second),
+        (note,) if rest.any() else (),
+    )
 
 
 def _carried(known: Provenance) -> dict[str, Any]:

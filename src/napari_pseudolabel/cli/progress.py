@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
 
+from napari_pseudolabel.cli.output import say
 from napari_pseudolabel.control import Control, Progress
+from napari_pseudolabel.wording import sentence
 
 
 def _never() -> bool:
@@ -26,7 +28,7 @@ def shown_progress(cancelled: Callable[[], bool] = _never) -> Iterator[Control]:
 
     def tell(event: object) -> None:
         if isinstance(event, str):
-            print(event, file=sys.stderr, flush=True)
+            say(event, to=sys.stderr)
 
     if not sys.stderr.isatty():  # a log wants no bars
         yield Control(cancelled=cancelled, tell=tell)
@@ -36,11 +38,11 @@ def shown_progress(cancelled: Callable[[], bool] = _never) -> Iterator[Control]:
     from rich.progress import Progress as Bars
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}"),
+        TextColumn("{task.fields[left]}", markup=False),
     )
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("", total=None, left="")
@@ -54,7 +56,9 @@ def shown_progress(cancelled: Callable[[], bool] = _never) -> Iterator[Control]:
             )
             # A stage without a count (loading) pulses.
             total = progress.total if progress.total > 1 or progress.done else None
-            bars.update(task, description=progress.stage, completed=progress.done, total=total, left=left)
+            bars.update(
+                task, description=sentence(progress.stage), completed=progress.done, total=total, left=left
+            )
 
         yield Control(report, cancelled, tell)
 

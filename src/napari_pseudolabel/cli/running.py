@@ -9,7 +9,8 @@ import traceback
 import warnings
 from collections.abc import Sequence
 
-from napari_pseudolabel.errors import Cancelled, PseudolabelError
+from napari_pseudolabel.errors import Cancelled, told
+from napari_pseudolabel.wording import sentence, shown
 
 VERBOSE = "--verbose"
 DEBUG_VARIABLE = "PSEUDOLABEL_DEBUG"
@@ -45,15 +46,9 @@ def run(arguments: Sequence[str]) -> int:
             return _told(str(error), INTERRUPTED, verbose)
         except KeyboardInterrupt:
             return _told(str(Cancelled()), INTERRUPTED, verbose)
-        except PseudolabelError as error:
-            return _told(str(error), BAD_INPUT, verbose)
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            return _told(
-                f"{where}{error.strerror or error}; check the path and its permissions.", BAD_INPUT, verbose
-            )
         except Exception as error:
-            return _unexpected(error, verbose)
+            known = told(error)
+            return _unexpected(error, verbose) if known is None else _told(known, BAD_INPUT, verbose)
         finally:
             logging.getLogger().removeHandler(quiet)
 
@@ -77,10 +72,10 @@ def _run(words: list[str]) -> int:
     return code if isinstance(code, int) else OK
 
 
-def _told(sentence: str, code: int, verbose: bool) -> int:
+def _told(why: str, code: int, verbose: bool) -> int:
     if verbose:
-        traceback.print_exc()
-    text = " ".join(sentence.split())
+        print(shown(traceback.format_exc(), keep="\n"), file=sys.stderr)
+    text = sentence(why)
     print(text if text.endswith((".", "?", "!")) else f"{text}.", file=sys.stderr)
     return code
 

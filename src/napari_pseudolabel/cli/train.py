@@ -22,10 +22,11 @@ from napari_pseudolabel.cli.options import (
     axes_of,
     named_values,
 )
-from napari_pseudolabel.cli.output import show
+from napari_pseudolabel.cli.output import say, show
 from napari_pseudolabel.cli.progress import interruptible
 from napari_pseudolabel.cli.running import Stopped
 from napari_pseudolabel.errors import Cancelled, InputError
+from napari_pseudolabel.wording import sentence, shown
 
 if TYPE_CHECKING:
     from napari_pseudolabel.control import Control
@@ -334,9 +335,9 @@ def _heard(control: Control, out: Path, as_json: bool) -> Control:
                 f"quality {m['quality']:.3f}, content {m['content']:.3f}, sharpness {m['sharpness']:.2f}, cycle {m['cycle']:.3f} "
                 f"({m['cycle_probed']:.3f} when probed), contrast {m['contrast']:+.2f}"
             )
-            print(f"Step {event.step}: {numbers}{'; the best so far' if event.best else ''}.", flush=True)
+            say(f"Step {event.step}: {numbers}{'; the best so far' if event.best else ''}.")
             if event.warning:
-                print(event.warning, flush=True)
+                say(event.warning)
 
     return replace(control, tell=tell)
 
@@ -344,7 +345,7 @@ def _heard(control: Control, out: Path, as_json: bool) -> Control:
 def _announce(out: Path, as_json: bool) -> Any:
     def started(step: int) -> None:
         if step and not as_json:
-            print(f"Going on after step {step} of the training in {out}.", flush=True)
+            say(f"Going on after step {step} of the training in {out}.")
 
     return started
 
@@ -358,7 +359,7 @@ def _show(made: Trained, as_json: bool) -> None:
         "validation": {"dice": score.per_class, "step": score.step} if score else None,
         "notes": list(made.notes),
     }
-    lines = [*map(str, made.paths), *made.notes]
+    lines = [*map(shown, made.paths), *map(sentence, made.notes)]
     if score:
         dice = ", ".join(f"{name} {value:.3f}" for name, value in score.per_class.items())
         lines.append(f"Validation Dice at step {score.step}: {dice}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_pseudolabel.cli.options import Classes, named_values
+from napari_pseudolabel.cli.output import say
 from napari_pseudolabel.cli.shared import Shared
 from napari_pseudolabel.errors import InputError
 
@@ -191,7 +192,7 @@ def label_tutored(
         made = _taught(job, _heard(control, options.as_json), options.connection)
     if not options.as_json:
         for note in made.notes:
-            print(note, flush=True)
+            say(note)
     work = Work(lambda image: proxy_job(image, job, made, settings=settings), confidence=confidence)
     options.process(input, output, work)
 
@@ -225,12 +226,11 @@ def _heard(control: Control, as_json: bool) -> Control:
 
     def tell(event: object) -> None:
         if isinstance(event, Began) and event.resumed_at and not as_json:
-            print(f"Going on after step {event.resumed_at}.", flush=True)
+            say(f"Going on after step {event.resumed_at}.")
         elif isinstance(event, Fold) and event.score is not None and not as_json:
             dice = ", ".join(f"{name} {value:.3f}" for name, value in event.score.per_class.items())
-            print(
-                f"Proxy {event.number} of {event.total}, step {event.score.step}: Dice on synthetic images {dice}.",
-                flush=True,
+            say(
+                f"Proxy {event.number} of {event.total}, step {event.score.step}: Dice on synthetic images {dice}."
             )
         else:
             told(event)

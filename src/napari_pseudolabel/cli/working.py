@@ -16,11 +16,12 @@ from napari_pseudolabel.cli.running import Stopped
 from napari_pseudolabel.cli.targets import check_shape, check_targets, output_name, sources
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.engine import Connection, Engine, Listener
-from napari_pseudolabel.errors import Cancelled, InputError
+from napari_pseudolabel.errors import Cancelled, InputError, told
 from napari_pseudolabel.export import export, export_image
 from napari_pseudolabel.imaging import Image, Reading
 from napari_pseudolabel.imaging.files import is_image
 from napari_pseudolabel.strategies import ImageJob, PseudoLabel, join
+from napari_pseudolabel.wording import sentence, shown
 
 _LISTED = 3
 _LOOK_AGAIN_S = 0.1
@@ -95,10 +96,10 @@ def process(
                 raise Stopped(
                     f"Cancelled; {len(results)} of {len(paths)} images were done before."
                 ) from error
-            except InputError as error:
+            except (InputError, MemoryError) as error:
                 if not folder:
                     raise
-                failed.append((path, str(error)))
+                failed.append((path, told(error) or str(error)))
     data = {"results": results, "failed": [{"input": str(path), "problem": why} for path, why in failed]}
     if results or as_json:
         show(data, "\n".join(_text(result) for result in results), as_json=as_json)
@@ -185,9 +186,9 @@ def _written(
 
 
 def _text(result: dict[str, Any]) -> str:
-    lines = [f"{result['output']} ({duration(result['seconds'])})"]
+    lines = [f"{shown(result['output'])} ({duration(result['seconds'])})"]
     if "shares" in result:
-        lines.append(", ".join(f"{name} {share:.1%}" for name, share in result["shares"].items()))
+        lines.append(", ".join(f"{sentence(name)} {share:.1%}" for name, share in result["shares"].items()))
         if result["mean_confidence"] is not None:
             lines[-1] += f", mean confidence {result['mean_confidence']:.2f}"
-    return "\n  ".join([*lines, *result["notes"]])
+    return "\n  ".join([*lines, *map(sentence, result["notes"])])

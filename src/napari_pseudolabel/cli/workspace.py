@@ -15,6 +15,7 @@ import typer
 from napari_pseudolabel.cli import output
 from napari_pseudolabel.cli.options import AsJson, LabelFormat
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.wording import sentence, shown
 
 if TYPE_CHECKING:
     from napari_pseudolabel.workspace import SessionInfo, Workspace
@@ -147,7 +148,7 @@ def export(
     files.append(log)
     write_text(log, effort_csv(edits, names))
     data = {"files": [str(file) for file in files], "notes": list(notes)}
-    output.show(data, "\n".join([*map(str, files), *notes]), as_json=as_json)
+    output.show(data, "\n".join([*map(shown, files), *map(sentence, notes)]), as_json=as_json)
 
 
 def _noted(path: Path, key: str) -> Any:

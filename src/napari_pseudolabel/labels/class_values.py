@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label
+
+from napari_pseudolabel.errors import InputError
 
 _FEWEST = 10  # below, each class may well be in one piece
 _PIECES = 1.5  # connected pieces per value, at most, where values are numbers of objects
@@ -40,3 +42,48 @@ def listed(values: Iterable[int]) -> str:
     if len(found) > _LISTED:
         return f"{', '.join(map(str, found[:_LISTED]))} and {len(found) - _LISTED} more"
     return " and ".join(filter(None, [", ".join(map(str, found[:-1])), *map(str, found[-1:])]))
+
+
+def comparable(
+    prediction: NDArray[np.integer], reference: NDArray[np.integer], classes: Mapping[str, int]
+) -> tuple[str, ...]:
+    """Find out whether scores of `classes` would mean something.
+
+    Parameters
+    ----------
+    prediction, reference
+        Label images of the same shape, (..., Y, X).
+    classes
+        Value of each class by name.
+
+    Returns
+    -------
+    tuple of str
+        Sentences about scores that say nothing.
+
+    Raises
+    ------
+    InputError
+        If a side numbers its objects.
+    """
+    sides = {"prediction": prediction, "reference": reference}
+    values = {side: {int(value) for value in np.unique(labels)} for side, labels in sides.items()}
+    wanted = {value: name for name, value in classes.items() if value}
+    for side, labels in sides.items():
+        if len(values[side] - {0, *wanted}) >= _FEWEST - 1 and are_numbers(labels):
+            raise InputError(
+                f"The {side} numbers its objects ({len(values[side] - {0})} values of one piece each), so the values are no "
+                "classes; give labels in which every object has the value of its class."
+            )
+    found = values["prediction"] | values["reference"]
+    notes = [
+        f"Neither label image holds {name} ({value}), so its scores say nothing; the values are {listed(found)}."
+        for value, name in wanted.items()
+        if value not in found
+    ]
+    notes += [
+        f"The {side} holds none of the classes; its values are {listed(values[side])}."
+        for side in sides
+        if wanted.keys() & found and not wanted.keys() & values[side]
+    ]
+    return tuple(notes)

@@ -250,7 +250,10 @@ def _is_torchscript(path: Path) -> bool:
 
 
 def _torchscript(path: Path) -> Inspection:
-    """Describe a TorchScript file by its card alone: opening it would build its program."""
+    """Describe a TorchScript file by its card, after its program was looked at in a process of its own; it does not run."""
+    from napari_pseudolabel.models.segmenters.torchscript.examining import look
+
+    look(path)
     given = given_card(path)
     needed = [name for name in ("classes", "normalisation") if name not in given]
     missing = (*needed, *unknown_modalities(given, ("source",)))
@@ -263,7 +266,8 @@ def _torchscript(path: Path) -> Inspection:
         )
         return _useless(path, what, problem, missing=missing, card=card)
     note = (
-        "A TorchScript file is a program; it runs only when you segment with it. Use files that you trust.",
+        "A TorchScript file is a program. Its operators were checked, and it runs only when you segment with it; "
+        "README.md says what that holds off. Use files that you trust.",
     )
     return _useful(path, what, card, note=note)
 

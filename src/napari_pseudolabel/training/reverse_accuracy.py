@@ -18,7 +18,7 @@ from skimage.measure import label, regionprops
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import Image, labels_to, read
+from napari_pseudolabel.imaging import Image, labels_to
 from napari_pseudolabel.imaging.files import images_in
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.class_values import are_numbers, listed
@@ -191,7 +191,7 @@ class ReverseAccuracyJob:
         """The grid of the image, to which the known images are brought where both say their pixel size."""
         first = images_in(self.known.images)[0]
         own = self.scale.pixel_size_um or self.image.placement.pixel_size_um()
-        known = self.known.scale.pixel_size_um or read(first).placement.pixel_size_um()
+        known = self.known.scale.pixel_size_um or self.known.reading.image(first).placement.pixel_size_um()
         if own and known:
             return Modality(name=self.image.name, pixel_size_um=own), ()
         what = "Neither the image nor the known images say" if not (own or known) else "Only one side says"

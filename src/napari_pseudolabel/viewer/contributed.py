@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from napari.utils.notifications import show_error
 
-from napari_pseudolabel.errors import PseudolabelError
+from napari_pseudolabel.errors import PseudolabelError, told
+from napari_pseudolabel.wording import shown
 
 
 class NotSavedError(PseudolabelError, RuntimeError):
@@ -23,7 +24,7 @@ def telling_why_not_opened() -> Iterator[None]:
     try:
         yield
     except PseudolabelError as error:
-        show_error(str(error))
+        show_error(shown(error))
         raise
 
 
@@ -39,7 +40,9 @@ def telling_why_not_saved() -> Iterator[None]:
     try:
         yield
     except PseudolabelError as error:
-        raise NotSavedError(str(error)) from error
+        raise NotSavedError(shown(error)) from error
     except Exception as error:
-        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        if (known := told(error)) is not None:
+            raise NotSavedError(shown(known)) from error
+        what = shown(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
         raise NotSavedError(f"The labels could not be saved ({what}); nothing was written.") from error

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_pseudolabel.errors import Cancelled, PseudolabelError
+from napari_pseudolabel.errors import Cancelled, told
+from napari_pseudolabel.wording import shown
 
 if TYPE_CHECKING:
     from napari_pseudolabel.engine import Connection
@@ -68,9 +69,9 @@ class Failure:
         """Sentences of our own errors as they are; anything else is announced as our mistake."""
         details = "".join(traceback.format_exception(error)).rstrip()
         if isinstance(error, Cancelled):
-            return cls(str(error), "", cancelled=True)
-        if isinstance(error, PseudolabelError):
-            return cls(str(error), details)
+            return cls(shown(error), "", cancelled=True)
+        if (known := told(error)) is not None:
+            return cls(shown(known, keep="\n"), details)
         return cls(
             f"Something unexpected went wrong ({type(error).__name__}: {error}). "
             "Please copy the details into a report.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 from qtpy.QtCore import QSize, Qt, Signal
@@ -20,6 +21,8 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+
+from napari_pseudolabel.wording import shown
 
 
 def combo(tooltip: str) -> QComboBox:
@@ -51,9 +54,30 @@ def show_progress(bar: QProgressBar, done: int, total: int) -> None:
     bar.setUpdatesEnabled(True)
 
 
+class PlainLabel(QLabel):
+    """A label that shows text as it is: names come from files, and Qt would take ``<b>`` in them for a command."""
+
+    def __init__(self, content: str = "") -> None:
+        super().__init__()
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setText(content)
+
+    def setText(self, content: str | None) -> None:
+        super().setText(shown(content or "", keep="\n"))
+
+    def setToolTip(self, content: str | None) -> None:
+        super().setToolTip(tip(content or ""))
+
+
+def tip(content: str) -> str:
+    """A tooltip that shows text as it is; see `PlainLabel`."""
+    plain = shown(content, keep="\n")
+    return f"<qt>{escape(plain)}</qt>".replace("\n", "<br>") if "<" in plain else plain
+
+
 def text(content: str = "", name: str = "muted") -> QLabel:
     """A label that wraps its lines; `name` is one of those in `style`."""
-    label = QLabel(content)
+    label = PlainLabel(content)
     label.setObjectName(name)
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -61,7 +85,7 @@ def text(content: str = "", name: str = "muted") -> QLabel:
     return label
 
 
-class Elided(QLabel):
+class Elided(PlainLabel):
     """One line that ends in an ellipsis where the dock is too narrow; the tooltip says it all."""
 
     def __init__(self) -> None:
@@ -169,7 +193,7 @@ class ErrorBox(QFrame):
     def show_error(self, sentence: str, details: str) -> None:
         """Show a message; `details` may be empty."""
         self._sentence.setText(sentence)
-        self._details.setPlainText(details)
+        self._details.setPlainText(shown(details, keep="\n"))
         self._fold.setVisible(bool(details))
         self._fold.set_open(False)
         self.show()

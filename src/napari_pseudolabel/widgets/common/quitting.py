@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
 
+from napari_pseudolabel.widgets.common.parts import tip
+
 if TYPE_CHECKING:
     from napari_pseudolabel.widgets.common.autosave import Autosave
     from napari_pseudolabel.widgets.common.session import Session
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 def ask(window: QWidget, sentence: str) -> bool:
     """Whether the person wants to close the window all the same."""
-    box = QMessageBox(QMessageBox.Icon.Question, "Work is under way", sentence, parent=window)
+    box = QMessageBox(QMessageBox.Icon.Question, "Work is under way", tip(sentence), parent=window)
     quit_button = box.addButton("Quit", QMessageBox.ButtonRole.DestructiveRole)
     box.setDefaultButton(box.addButton("Go on", QMessageBox.ButtonRole.RejectRole))
     box.exec()

@@ -7,6 +7,7 @@ from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_pseudolabel.widgets.common.autosave import Autosave
+from napari_pseudolabel.widgets.common.parts import tip
 from napari_pseudolabel.widgets.common.saving import State
 
 _SIDE_PX = 14
@@ -56,6 +57,6 @@ class SaveDot(QWidget):
 
     def _show(self, *_: str) -> None:
         self._state = self._autosave.state
-        self.setToolTip(self._autosave.sentence)
+        self.setToolTip(tip(self._autosave.sentence))
         self.setAccessibleName(_TITLES[self._state])
         self.update()

@@ -14,6 +14,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_pseudolabel.viewer.recording import Look, Recorder, Writer, fingerprint
 from napari_pseudolabel.viewer.recording.tiles import Place
 from napari_pseudolabel.widgets.common.background import Failure
+from napari_pseudolabel.wording import shown
 from napari_pseudolabel.workspace.sessions import GoneError
 
 if TYPE_CHECKING:
@@ -286,7 +287,7 @@ class Saving(QObject):
             self._retry_at = time.monotonic() + _RETRY_S
         sentence = Failure.of(error).sentence
         if self.state != "problem":
-            show_warning(f"Your work is not being saved. {sentence}")
+            show_warning(shown(f"Your work is not being saved. {sentence}"))
         self._tell(
             "problem", f"{sentence} Nothing is lost as long as napari is open; it is tried again and again."
         )

@@ -11,6 +11,7 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Signal
 
 from napari_pseudolabel.widgets.common.background import EngineLike
+from napari_pseudolabel.wording import shown
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -135,4 +136,4 @@ class Session(QObject):
         """Say once what it means that jobs run elsewhere; the engine is made in another thread."""
         if sentence and sentence != self._warning:
             self._warning = sentence
-            show_warning(sentence)
+            show_warning(shown(sentence))

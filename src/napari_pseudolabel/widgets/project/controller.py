@@ -14,6 +14,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.viewer.recording import Restored, Stored, read
 from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Failure
+from napari_pseudolabel.widgets.common.parts import tip
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.project import sentences
 from napari_pseudolabel.widgets.project.view import ProjectView, SessionRow
@@ -157,7 +158,7 @@ class ProjectController(QObject):
         if info is None:
             return
         question = sentences.remove_question(info, datetime.now(UTC))
-        if QMessageBox.question(self.view, "Remove session", question) != QMessageBox.StandardButton.Yes:
+        if QMessageBox.question(self.view, "Remove session", tip(question)) != QMessageBox.StandardButton.Yes:
             return
         sessions = self._session.workspace.sessions
         self.view.error.clear()

@@ -9,7 +9,6 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QListWidget,
     QListWidgetItem,
     QMenu,
@@ -19,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_pseudolabel.widgets.common.parts import Elided, ErrorBox, text
+from napari_pseudolabel.widgets.common.parts import Elided, ErrorBox, PlainLabel, text, tip
 
 _LIST_HEIGHT = 220
 
@@ -99,7 +98,7 @@ class ProjectView(QWidget):
         self._menu.clear()
         for folder, name in folders:
             action = self._menu.addAction(name)
-            action.setToolTip(folder)
+            action.setToolTip(tip(folder))
             action.triggered.connect(lambda _=False, folder=folder: self.workspace_chosen.emit(folder))
         self._menu.addSeparator()
         self._menu.addAction("Choose folder …").triggered.connect(lambda _=False: self.browse_pressed.emit())
@@ -112,7 +111,7 @@ class ProjectView(QWidget):
         for row in rows:
             item = QListWidgetItem(f"{row.title}\n{row.details}")
             item.setData(Qt.ItemDataRole.UserRole, row.id)
-            item.setToolTip(row.tooltip)
+            item.setToolTip(tip(row.tooltip))
             self.sessions.addItem(item)
         self.sessions.setCurrentRow(0 if rows else -1)
         if chosen is not None:
@@ -145,7 +144,7 @@ class ProjectView(QWidget):
         grid.setHorizontalSpacing(6)
         grid.setVerticalSpacing(2)
         grid.setColumnStretch(0, 1)
-        self._name, self._folder = QLabel(), Elided()
+        self._name, self._folder = PlainLabel(), Elided()
         self._name.setToolTip("The workspace: the folder of one labelling effort")
         self._menu = QMenu(self)
         self._menu.setToolTipsVisible(True)

@@ -10,6 +10,7 @@ from napari_pseudolabel.control import Progress
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.widgets.common.labelled import labelled
 from napari_pseudolabel.widgets.pseudo_label.choice import Choice, ModelEntry
+from napari_pseudolabel.wording import shown
 
 if TYPE_CHECKING:
     from napari_pseudolabel.strategies import RunReport
@@ -143,9 +144,11 @@ def tooltip(entry: ModelEntry | None, role: str) -> str:
     rows = [("File", entry.ref)]
     if entry.card:
         rows += _card_rows(entry.card)
-    table = "".join(f"<tr><td>{escape(k)}&nbsp;&nbsp;</td><td>{escape(v)}</td></tr>" for k, v in rows if v)
-    about = f"<p>{escape(entry.card.description)}</p>" if entry.card and entry.card.description else ""
-    return f"<p>{escape(role)}</p><p><b>{escape(entry.title)}</b></p>{about}<table>{table}</table>"
+    table = "".join(
+        f"<tr><td>{escape(k)}&nbsp;&nbsp;</td><td>{escape(shown(v))}</td></tr>" for k, v in rows if v
+    )
+    about = f"<p>{escape(shown(entry.card.description))}</p>" if entry.card and entry.card.description else ""
+    return f"<p>{escape(role)}</p><p><b>{escape(shown(entry.title))}</b></p>{about}<table>{table}</table>"
 
 
 def _card_rows(card: Card) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.parts import Fold, text
+from napari_pseudolabel.widgets.common.parts import Fold, text, tip
 
 _MOST_ROWS = 5
 
@@ -126,7 +126,7 @@ class ModelList(QWidget):
         for row in rows:
             used = row.id == current
             item = QListWidgetItem(f"{'●' if used else '○'}  {row.title}")
-            item.setToolTip(row.tooltip)
+            item.setToolTip(tip(row.tooltip))
             font = item.font()
             font.setBold(used)
             font.setItalic(not row.promoted)

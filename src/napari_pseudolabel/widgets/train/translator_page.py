@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_pseudolabel.training.grey_levels import METHODS, Method
 from napari_pseudolabel.widgets.common.fields import advanced_form, decimal, device_box, number, refill
-from napari_pseudolabel.widgets.common.parts import Fold, combo, fill, text
+from napari_pseudolabel.widgets.common.parts import Fold, combo, fill, text, tip
 from napari_pseudolabel.widgets.train.choice import TranslatorChoice, TranslatorPair
 
 _PROPOSED = TranslatorChoice()
@@ -82,7 +82,7 @@ class TranslatorPage(QWidget):
         self._folder = folder
         layers = [(self.source.itemData(i), self.source.itemText(i)) for i in range(self.source.count() - 1)]
         fill(self.source, [*layers, ("", f"Folder: {folder.rpartition('/')[2] or folder}")], "")
-        self.source.setToolTip(f"Images of the other modality: {folder}")
+        self.source.setToolTip(tip(f"Images of the other modality: {folder}"))
         self.changed.emit()
 
     def set_pairs(self, pairs: Sequence[TranslatorPair]) -> None:

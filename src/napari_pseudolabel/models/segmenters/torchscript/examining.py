@@ -1,0 +1,229 @@
+"""Open a TorchScript file, and call it for the first time; both happen in a process of its own before they do here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from napari_pseudolabel.errors import CheckpointError
+from napari_pseudolabel.models.apart import Limits, call_apart
+from napari_pseudolabel.models.segmenters.torchscript.feeding import Feed, feeds
+from napari_pseudolabel.models.segmenters.torchscript.layout import damaged, read
+from napari_pseudolabel.models.segmenters.torchscript.operators import check_program
+from napari_pseudolabel.models.segmenters.torchscript.source import check_sources
+from napari_pseudolabel.models.segmenters.torchscript.weights import check_weights
+
+# What does not change the meaning of the values it is given.
+_HAND_ON = frozenset(
+    f"aten::{name}"
+    for name in (
+        "to", "type_as", "float", "half", "contiguous", "clone", "detach", "squeeze", "unsqueeze", "permute", "slice", "select",
+        "upsample_bilinear2d", "upsample_nearest2d", "clamp",
+    )
+) | {"prim::unchecked_cast"}  # fmt: skip
+_JOINS = ("aten::cat", "aten::concat", "aten::stack")
+_LISTS = ("prim::TupleConstruct", "prim::ListConstruct")
+
+
+class Answer(BaseModel):
+    """One of the things that a network answered with to a square test image.
+
+    Attributes
+    ----------
+    key
+        Position in a tuple or list, key in a dictionary; None if there is nothing else.
+    shape
+        Of the tensor; None if it is none.
+    whole
+        Whether it holds whole numbers or truth values.
+    finite
+        Whether no value is NaN.
+    low, high
+        Range of its values.
+    adds_up
+        Whether the values along axis 1, and along the last, are chances that add up to 1.
+    last
+        The operator that computed it, as far as the program tells: "sigmoid".
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: int | str | None = None
+    shape: tuple[int, ...] | None = None
+    whole: bool = False
+    finite: bool = True
+    low: float = 0
+    high: float = 0
+    adds_up: tuple[bool, bool] = (False, False)
+    last: str = ""
+
+
+class Examined(BaseModel):
+    """What was found out about a file.
+
+    Attributes
+    ----------
+    sha256
+        Of what was examined.
+    half
+        Whether it holds weights of half precision.
+    feed
+        How it takes images; None if it takes none that was tried.
+    answers
+        To the last image that was tried.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sha256: str
+    half: bool = False
+    feed: Feed | None = None
+    answers: tuple[Answer, ...] = ()
+
+
+def examine(
+    path: Path, *, channels: int, side: int, layout: Literal["channels_first", "channels_last"] | None
+) -> Examined:
+    """Open a file and call its network, in a process of its own.
+
+    Parameters
+    ----------
+    channels, side
+        Of the test image, in pixels.
+    layout
+        How images are handed over; None tries.
+
+    Raises
+    ------
+    CheckpointError
+        If it is refused, damaged, or takes more memory or time than a network does.
+    """
+    found = _apart("examined", path, channels, side, layout)
+    return Examined.model_validate(found)
+
+
+def look(path: Path) -> None:
+    """Open a file in a process of its own without calling its network; raises as `examine` does."""
+    _apart("opened", path)
+
+
+def open_checked(path: Path) -> tuple[nn.Module, str]:
+    """Open a file in this process, if nothing in it is refused; returns the network and the sha256.
+
+    Raises
+    ------
+    CheckpointError
+        If it is refused or damaged.
+    """
+    content = read(path)
+    check_sources(content)
+    check_weights(content)
+    try:
+        network = torch.jit.load(content.packed(), map_location="cpu")
+    except (MemoryError, RecursionError):
+        raise CheckpointError(f"{path.name} does not fit into memory.") from None
+    except Exception:  # damaged archives raise errors of many kinds
+        raise damaged(path.name) from None
+    check_program(network, path.name)
+    return network.eval(), content.sha256
+
+
+def opened(path: str) -> None:
+    """Runs in the other process; see `look`."""
+    open_checked(Path(path))
+
+
+def examined(path: str, channels: int, side: int, layout: str | None) -> dict[str, Any]:
+    """Runs in the other process; see `examine`."""
+    torch.set_num_threads(1)
+    network, sha256 = open_checked(Path(path))
+    half = any(_is_half(one) for one in (*network.parameters(), *network.buffers()))
+    result = Examined(sha256=sha256, half=half)
+    last = list(_last_operators(network))
+    ramp = torch.linspace(0, 1, side * side).reshape(1, 1, side, side)
+    image = torch.cat([ramp, ramp.flip(3)]).repeat(1, channels, 1, 1)
+    for feed in feeds(half, layout):
+        try:
+            with torch.inference_mode():
+                answer = feed.call(feed.prepared(network), image)
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever the network's own code raises
+            if "memory" in str(error):
+                raise MemoryError from None
+            continue
+        named = feed.named(answer)
+        answers = [
+            _described(key, value, last[n] if len(last) == len(named) else "")
+            for n, (key, value) in enumerate(named)
+        ]
+        return result.model_copy(update={"feed": feed, "answers": tuple(answers)}).model_dump(mode="json")
+    return result.model_dump(mode="json")
+
+
+def _apart(function: str, path: Path, *arguments: Any) -> Any:
+    return call_apart(
+        f"{__name__}:{function}", str(path.absolute()), *arguments, name=path.name, limits=Limits.of(path)
+    )
+
+
+def _is_half(tensor: Tensor) -> bool:
+    return tensor.dtype in (torch.float16, torch.bfloat16)
+
+
+def _described(key: int | str | None, value: object, last: str) -> Answer:
+    if not isinstance(value, Tensor):
+        return Answer(key=key)
+    whole = not value.is_floating_point()
+    data = value.double()
+    if data.numel() == 0 or bool(data.isnan().any()):
+        return Answer(key=key, shape=tuple(value.shape), whole=whole, finite=False)
+    chances = bool((data >= 0).all())
+    adds_up = tuple(
+        chances
+        and data.ndim == 4
+        and torch.allclose(data.sum(axis), torch.ones((), dtype=data.dtype), atol=4e-3)
+        for axis in ((1, -1) if data.ndim == 4 else ())
+    )
+    low, high = (float(torch.nan_to_num(one)) for one in (data.min(), data.max()))
+    return Answer(
+        key=key,
+        shape=tuple(value.shape),
+        whole=whole,
+        low=low,
+        high=high,
+        adds_up=(adds_up[0], adds_up[1]) if adds_up else (False, False),
+        last=last,
+    )
+
+
+def _last_operators(network: Any) -> Iterator[str]:
+    """The operators that compute what `forward` returns, without what only hands values on."""
+    graph = network._c._get_method("forward").inlined_graph
+    for output in graph.outputs():
+        node = output.node()
+        if node.kind() in _LISTS:
+            yield from (_computed_by(one) for one in node.inputs())
+        elif node.kind() == "prim::DictConstruct":
+            yield from (_computed_by(one) for one in list(node.inputs())[1::2])
+        else:
+            yield _computed_by(output)
+
+
+def _computed_by(value: Any) -> str:
+    node = value.node()
+    while node.kind() in _HAND_ON:
+        node, value = node.inputsAt(0).node(), node.inputsAt(0)
+    if node.kind() in _JOINS and node.inputsAt(0).node().kind() == "prim::ListConstruct":
+        joined = {_computed_by(one) for one in node.inputsAt(0).node().inputs()}
+        return joined.pop() if len(joined) == 1 else ""
+    if node.kind() == "prim::If":
+        place = [one.unique() for one in node.outputs()].index(value.unique())
+        found = {_computed_by(list(block.outputs())[place]) for block in node.blocks()} - {"Uninitialized"}
+        return found.pop() if len(found) == 1 else ""
+    return str(node.kind()).partition("::")[2].removesuffix("_")
