@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import struct
 from dataclasses import dataclass
-from math import ceil
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,8 @@ _PLANAR, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_COUNTS, _INNER, _DEPTH 
     32997,
 )
 _OME_COUNT = re.compile(r"\b(SizeX|SizeY|SizeZ|SizeC|SizeT|PlaneCount|IFD|First[ZCT])\s*=\s*[\"'](\d+)[\"']")
+_OME_PIXELS = re.compile(r"<(?:\w+:)?Pixels\b([^<>]*)")
+_OME_SIZE = re.compile(r"\b(Size[XYZCT])\s*=\s*[\"'](\d{1,12})[\"']")
 _OME_FILE = re.compile(r"\b(?:FileName|MetadataFile)\s*=\s*[\"']([^\"'\0]{1,255})[\"']")
 _IMAGEJ_COUNT = re.compile(r"^(images|slices|frames|channels)=(\d+)", re.MULTILINE)
 _LONGEST_SIDE = 2**31
@@ -119,7 +121,10 @@ def check_lazy(data: ArrayLike, path: Path) -> None:
         return
     pieces = int(
         np.prod(
-            [ceil(side / max(1, chunk)) for side, chunk in zip(data.shape[-3:], chunks[-3:], strict=True)],
+            [
+                math.ceil(side / max(1, chunk))
+                for side, chunk in zip(data.shape[-3:], chunks[-3:], strict=True)
+            ],
             dtype=float,
         )
     )
@@ -239,12 +244,12 @@ class _Tiff:
         depth = max(1, self._value(tags, _DEPTH, 1))
         if max(width, height, depth) > _LONGEST_SIDE:
             raise InputError(f"{self.path.name} claims {width} x {height} pixels; it is damaged.")
-        self.sum.claimed += ceil(width * height * depth * max(1, samples) * max(1, bits) / 8)
+        self.sum.claimed += math.ceil(width * height * depth * max(1, samples) * max(1, bits) / 8)
         tile = self._value(tags, _TILE_WIDTH, 0), self._value(tags, _TILE_HEIGHT, 0)
         if all(tile):
-            pieces = ceil(width / tile[0]) * ceil(height / tile[1]) * depth
+            pieces = math.ceil(width / tile[0]) * math.ceil(height / tile[1]) * depth
         else:
-            pieces = ceil(height / max(1, min(self._value(tags, _ROWS, height), height) or 1)) * depth
+            pieces = math.ceil(height / max(1, min(self._value(tags, _ROWS, height), height) or 1)) * depth
         if self._value(tags, _PLANAR, 1) == 2:
             pieces *= max(1, samples)
         listed = tags.get(_TILE_OFFSETS, tags.get(_OFFSETS, (0, 0, 0)))[1]
@@ -263,6 +268,7 @@ class _Tiff:
         head = text.lstrip()[:100]
         if head.startswith("<"):
             check_markup(text, self.path.name)
+            self._sizes_in_ome(text, tags)
             counted = _OME_COUNT.findall(text)
         else:
             counted = _IMAGEJ_COUNT.findall(text) if head.startswith("ImageJ=") else []
@@ -273,3 +279,13 @@ class _Tiff:
                     f"{self.path.name} says {name}={digits[:20]} in its description, more than can be handled; "
                     "it is damaged."
                 )
+
+    def _sizes_in_ome(self, text: str, tags: dict[int, tuple[int, int, int]]) -> None:
+        """Compare the images that OME-XML describes with the size of the page: a reader makes a list of all planes."""
+        page = max(1, self._value(tags, _WIDTH, 1) * self._value(tags, _HEIGHT, 1))
+        sizes = [dict(_OME_SIZE.findall(pixels)) for pixels in _OME_PIXELS.findall(text)]
+        planes = sum(math.prod(float(one) for one in size.values()) / page for size in sizes)
+        if planes > BUDGET.planes:
+            raise InputError(
+                f"{self.path.name} describes {planes:.3g} planes, more than can be handled; it is damaged."
+            )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from napari_pseudolabel.imaging.image import Channel, Image
 from napari_pseudolabel.imaging.normalisation import IntensityRange
+from napari_pseudolabel.imaging.windows import windows
 
 # So many pixels need a value, and so many another one than the rest: fewer are hot, dead or stray ones.
 _LEAST_FINITE_PX = 16
 _LEAST_STRAY_PX = 4
-_BAND_PX = 2**20
 # Values that differ by less are the same: float32 itself is about ten times as fine.
 _TOLERANCE = 1e-6
 
@@ -37,43 +39,38 @@ def nothing_in(image: Image, channel: Channel | None = None) -> str | None:
     InputError
         When the image cannot be read.
     """
-    height, width = image.shape[-2:]
-    rows = max(1, _BAND_PX // width)
-    total = int(np.prod(image.shape))
+    total = math.prod(image.shape)
     least_finite, least_stray = (
         max(1, min(least, total // 2)) for least in (_LEAST_FINITE_PX, _LEAST_STRAY_PX)
     )
-    finite = stray = 0
+    seen = finite = stray = 0
     alike: dict[float, int] = {}  # values that most of a band has, and how many pixels have them
-    for index in image.planes():
-        for start in range(0, height, rows):
-            band = image.plane(index, channel, (slice(start, start + rows), slice(None)))
-            values = band[np.isfinite(band)]
-            if not values.size:
-                continue
-            finite += values.size
-            # Where nearly all values are one, it is the median.
-            middle = float(np.partition(values, values.size // 2)[values.size // 2])
-            same = int(np.count_nonzero(_same(values, middle)))
-            stray += values.size - same
-            known = next((one for one in alike if _same(np.float64(one), middle)), middle)
-            alike[known] = alike.get(known, 0) + same
-            other = stray + sum(alike.values()) - max(alike.values())
-            if finite >= least_finite and other >= least_stray:
-                return None
-    return _nothing(image.name, finite, total, max(alike, key=lambda one: alike[one], default=0.0))
+    for index, window in windows(image):
+        band = image.plane(index, channel, window)
+        seen += band.size
+        values = band[np.isfinite(band)]
+        if not values.size:
+            continue
+        finite += values.size
+        # Where nearly all values are one, it is the median.
+        middle = float(np.partition(values, values.size // 2)[values.size // 2])
+        same = int(np.count_nonzero(_same(values, middle)))
+        stray += values.size - same
+        known = next((one for one in alike if _same(np.float64(one), middle)), middle)
+        alike[known] = alike.get(known, 0) + same
+        other = stray + sum(alike.values()) - max(alike.values())
+        if finite >= least_finite and other >= least_stray:
+            return None
+    return _nothing(image.name, finite, seen, max(alike, key=lambda one: alike[one], default=0.0))
 
 
 def extremes(image: Image, channel: Channel | None = None) -> IntensityRange:
     """Least and largest finite value of all pixels, for what is too sparse for a sample; parameters as above."""
-    height, width = image.shape[-2:]
-    rows = max(1, _BAND_PX // width)
     low, high = np.inf, -np.inf
-    for index in image.planes():
-        for start in range(0, height, rows):
-            values = image.plane(index, channel, (slice(start, start + rows), slice(None)))
-            values = values[np.isfinite(values)]
-            low, high = min(low, values.min(initial=np.inf)), max(high, values.max(initial=-np.inf))
+    for index, window in windows(image):
+        values = image.plane(index, channel, window)
+        values = values[np.isfinite(values)]
+        low, high = min(low, values.min(initial=np.inf)), max(high, values.max(initial=-np.inf))
     return IntensityRange(float(low), float(high))
 
 

@@ -125,8 +125,12 @@ def _image(path: Path, wanted: Wanted) -> Image:
         source = _source(path, wanted)
         check_lazy(source.data, path)
         return source.image(path, stem(path))
-    except (PseudolabelError, MemoryError):
+    except PseudolabelError:
         raise
+    except MemoryError as error:
+        raise InputError(
+            f"{path} asks for more memory than there is; choose a part of it, or a coarser level."
+        ) from error
     except Exception as error:  # decoders raise whatever they like
         raise InputError(f"{path} cannot be read; it may be damaged or cut short ({error}).") from error
 

@@ -13,7 +13,8 @@ from typing import Any
 import zarr
 from zarr.storage import LocalStore
 
-from napari_pseudolabel.budget import BUDGET, check_regular, parse_json, read_bytes
+from napari_pseudolabel.budget import BUDGET, check_regular, read_json
+from napari_pseudolabel.errors import FileError
 
 _METADATA = ("zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata")
 _LARGEST_CHUNK_FILE = 2**34
@@ -45,11 +46,13 @@ class CheckedStore(LocalStore):
             if path.is_dir():
                 return
             if path.name in _METADATA:
-                parse_json(read_bytes(path), f"{path.name} of {self.root.name}")
+                read_json(path)
             else:
                 check_regular(path, _LARGEST_CHUNK_FILE)
         except (FileNotFoundError, NotADirectoryError):
             return  # zarr knows what that means
+        except FileError as error:
+            raise FileError(f"{error} It is in {self.root.name}.") from None
 
 
 def open_checked(path: Path) -> zarr.Array | zarr.Group:

@@ -1,0 +1,95 @@
+"""Image files that claim more than they hold get a sentence, at once, wherever they arrive."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import hostile_images
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging import from_array, intensity_range, read, read_labels
+from napari_pseudolabel.imaging.content import extremes, nothing_in
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def look(path: Path) -> None:
+    """Read a file, and everything that is looked at before a model sees it."""
+    image = read(path)
+    nothing_in(image)
+    intensity_range(image)
+    image.plane((0,) * (len(image.shape) - 2))
+
+
+@pytest.mark.parametrize("make", hostile_images.REFUSED, ids=lambda one: one.__name__)
+def test_hostile_files_are_refused(tmp_path, make):
+    path = make(tmp_path / "cells.tif")
+    with pytest.raises(InputError, match="cells") as caught:
+        look(path)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InputError):
+        read_labels(path)
+
+
+@pytest.mark.parametrize("make", hostile_images.ANSWERED, ids=lambda one: one.__name__)
+def test_odd_files_get_an_answer(tmp_path, make):
+    path = make(tmp_path / "cells.tif")
+    for open_it in (look, read_labels):
+        with contextlib.suppress(InputError):
+            open_it(path)
+
+
+def test_a_sparse_array_is_read_without_a_walk_through_what_is_missing(tmp_path):
+    path = tmp_path / "sparse.zarr"
+    array = zarr.create_array(
+        path, shape=(400_000, 400_000), chunks=(1024, 1024), dtype="uint8", fill_value=3
+    )
+    array[2048:3072, 1024:2048] = np.tile(np.arange(1024, dtype=np.uint8), (1024, 1))
+    image = read(path)
+    assert nothing_in(image) is None
+    assert extremes(image).high == 255
+    limits = intensity_range(image)
+    assert (limits.low, limits.high) != (0, 0)
+    assert image.plane(window=(slice(2048, 2052), slice(1024, 1026))).tolist() == [[0, 1]] * 4
+
+
+def test_a_sparse_array_without_anything_in_it(tmp_path):
+    path = tmp_path / "sparse.zarr"
+    zarr.create_array(path, shape=(400_000, 400_000), chunks=(1024, 1024), dtype="uint8", fill_value=3)
+    said = nothing_in(read(path))
+    assert said is not None
+    assert "the value 3 everywhere" in said
+
+
+def test_many_planes_are_sampled_without_a_list_of_them():
+    image = from_array(np.broadcast_to(np.arange(4, dtype=np.uint8), (300_000, 4, 4)), "ZYX")
+    limits = intensity_range(image)
+    assert (limits.low, limits.high) == (0, 3)
+
+
+def test_a_plane_that_no_memory_holds_is_not_read(tmp_path):
+    path = tmp_path / "large.zarr"
+    zarr.create_array(path, shape=(4_000_000, 4_000_000), chunks=(8192, 8192), dtype="uint8")
+    with pytest.raises(InputError, match=r"takes .* TB of memory"):
+        read(path).plane()
+    with pytest.raises(InputError, match=r"takes .* TB of memory"):
+        read_labels(path)
+
+
+def test_honest_files_of_any_compression_are_read(tmp_path):
+    blank = np.zeros((3000, 3000), np.uint8)
+    for compression in ("zlib", "lzw", "zstd", None):
+        for tile in ((256, 256), None):
+            path = tmp_path / f"{compression}{tile is None}.tif"
+            tifffile.imwrite(path, blank, compression=compression, tile=tile)
+            assert read_labels(path).shape == (3000, 3000)
+    path = tmp_path / "pages.tif"
+    with tifffile.TiffWriter(path) as writer:
+        for _ in range(300):
+            writer.write(np.zeros((4, 4), np.uint8), contiguous=False)
+    assert read(path).shape[-2:] == (4, 4)
