@@ -13,7 +13,8 @@ from napari_pseudolabel.export import read_sidecar
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.viewer import Corrections, Stream
 from napari_pseudolabel.viewer.corrections import CONFIRMED, CORRECTED
-from napari_pseudolabel.viewer.recording import restore
+from napari_pseudolabel.viewer.recording import Journal, Recorder, restore
+from napari_pseudolabel.viewer.recording.labels_watch import LabelsWatch
 from napari_pseudolabel.viewer.recording.plain import STATES
 from napari_pseudolabel.viewer.recording.states import recalled
 from napari_pseudolabel.viewer.records import KEY
@@ -84,6 +85,37 @@ def test_an_older_session_loses_what_was_confirmed_without_a_prediction_and_says
     np.testing.assert_array_equal(corrections.labelled, expected)
     np.testing.assert_array_equal(corrections.confirmed, expected)
     assert sentence.startswith("18.8% of the pixels had been confirmed without a prediction")
+
+
+def test_an_older_session_that_goes_on_knows_from_then_on(viewer, result, workspace, monkeypatch):
+    source = viewer.add_image(np.zeros((150, 170)))
+    stream = Stream(viewer, source)
+    layer = stream.add(result(np.eye(60, dtype=np.uint8)[None], Region(0, 0, 60, 60))).labels
+    stream.finish()
+    Corrections.of(layer).confirm((), (slice(0, 80), slice(0, 80)), unpredicted=True)
+    with monkeypatch.context() as earlier:
+        flags_in = Corrections.flags_in
+        earlier.setattr(Corrections, "flags_in", lambda self, key: flags_in(self, key) & np.uint8(3))
+        earlier.setattr(LabelsWatch, "extra", lambda self: {})
+        id = record(viewer, workspace.sessions)
+
+    expected = np.zeros((150, 170), bool)
+    expected[:60, :60] = True
+    for missing in (1, 0):
+        again = ViewerModel()
+        with closing(workspace.sessions.read(id)) as content:
+            restored = restore(again, content)
+        assert len(restored.missing) == missing
+        corrections = Corrections.of(again.layers[layer.name])
+        np.testing.assert_array_equal(corrections.labelled, expected)
+        np.testing.assert_array_equal(corrections.confirmed, expected)
+        recorder, file = Recorder(again, restored.ids), workspace.sessions.open(id)
+        journal = Journal(file)
+        while (batch := recorder.gather(1.0, force=True)) is not None:
+            journal.write(batch)
+            recorder.written()
+        recorder.close()
+        file.close(finished=False)
 
 
 def test_an_older_session_that_holds_together_says_nothing():

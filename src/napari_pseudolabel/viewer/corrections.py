@@ -74,6 +74,8 @@ class Corrections:
     ----------
     mask
         bool, shape of the labels: True where a person or a script changed a label.
+    renewed
+        Whether a session holds something else about the layer, because it was written before predictions were noted.
     listeners
         Called with the index of a plane and the window where something is known now that was not announced by
         a paint event: predictions, confirmations, direct writes.
@@ -93,6 +95,7 @@ class Corrections:
         )
         # What a person confirmed although nothing had been predicted there.
         self._claimed: NDArray[np.bool_] = np.zeros(self._known.shape, bool)
+        self.renewed = False
         # Undo steps of predictions, with the atoms by which napari knows them.
         self._steps: list[tuple[Any, tuple[Step, ...]]] = []
         self._history = History(plain)
@@ -119,7 +122,9 @@ class Corrections:
         return fresh
 
     @classmethod
-    def detached(cls, predicted: NDArray[Any], flags: NDArray[np.uint8], *, own: bool = False) -> Corrections:
+    def detached(
+        cls, predicted: NDArray[Any], flags: NDArray[np.uint8], *, own: bool = False, renewed: bool = False
+    ) -> Corrections:
         """What is known about a layer that is still to be made, for its metadata.
 
         Parameters
@@ -130,13 +135,15 @@ class Corrections:
             Shape of the layer; `CORRECTED`, `CONFIRMED` and `REACHED` are set where that is so.
         own
             Whether the person brought the layer along, so that nothing of it waits for a prediction.
+        renewed
+            See the attribute.
         """
         made = object.__new__(cls)
         made._layer = lambda: None
         made.mask = (flags & CORRECTED) > 0
         made._confirmed = (flags & CONFIRMED) > 0
         made._predicted = predicted
-        made._own = own
+        made._own, made.renewed = own, renewed
         made._reached = _everywhere(flags.shape) if own else (flags & REACHED) > 0
         made._claimed = made._confirmed & ~(made._reached | made.mask)
         # Without a layer labels do not change, so every confirmation holds.
@@ -156,7 +163,7 @@ class Corrections:
         self.mask |= other.mask | (self._known != self._predicted)
         self._confirmed |= other.confirmed
         self._confirmed_as[...] = self._known
-        self._own = other._own
+        self._own, self.renewed = other._own, other.renewed
         self._reached = other._reached if self._own else other._reached.copy()
         self._claimed = other._claimed.copy()
 

@@ -55,7 +55,7 @@ class LabelsWatch(Watch):
             emitter.connect(callback)
             self._followed.append((emitter, callback))
         self._find_companions()
-        if stored:
+        if stored and not (self._corrections is not None and self._corrections.renewed):
             self._waiting.clear()
         else:
             self.mark_all()

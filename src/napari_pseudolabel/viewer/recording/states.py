@@ -44,10 +44,10 @@ def recalled(
     flags = flags | _bit(evidence(record, predicted))
     unseen = (flags & (CORRECTED | CONFIRMED | REACHED)) == CONFIRMED
     if not unseen.any():
-        return Corrections.detached(predicted, flags), ""
+        return Corrections.detached(predicted, flags, renewed=True), ""
     share = np.count_nonzero(unseen) / unseen.size
     sentence = f"{share:.1%} of the pixels had been confirmed without a prediction; confirm them again if they are right."
-    return Corrections.detached(predicted, np.where(unseen, np.uint8(0), flags)), sentence
+    return Corrections.detached(predicted, np.where(unseen, np.uint8(0), flags), renewed=True), sentence
 
 
 def _bit(where: NDArray[np.bool_]) -> NDArray[np.uint8]:
