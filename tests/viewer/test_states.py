@@ -126,6 +126,12 @@ def test_a_layer_that_a_person_brought_along_is_theirs_everywhere():
     assert corrections.confirm((1,), WHOLE).all()
 
 
+def test_labels_that_no_run_made_are_the_persons_also_in_a_layer_of_ours():
+    layer = Labels(np.eye(8, dtype=np.uint8))
+    write_record(layer, "labels", Image(np.zeros((8, 8))), CLASSES)
+    assert Corrections.of(layer).own
+
+
 def test_a_duplicate_knows_what_its_original_knew():
     layer, corrections = ours()
     fill(corrections, LEFT, 1)

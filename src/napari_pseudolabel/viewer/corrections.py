@@ -89,10 +89,10 @@ class Corrections:
         self.mask: NDArray[np.bool_] = np.zeros(self._known.shape, bool)
         self._confirmed: NDArray[np.bool_] = np.zeros(self._known.shape, bool)
         self._confirmed_as: NDArray[Any] = np.zeros_like(self._known)
-        self._own = not is_ours(plain)
-        self._reached = (
-            _everywhere(self._known.shape) if self._own else evidence(record_of(plain), self._known)
-        )
+        record = (record_of(plain) or {}) if is_ours(plain) else {}
+        # Labels that no run has made are the person's, whoever made the layer.
+        self._own = not record or (not record.get("runs") and bool(self._known.any()))
+        self._reached = _everywhere(self._known.shape) if self._own else evidence(record, self._known)
         # What a person confirmed although nothing had been predicted there.
         self._claimed: NDArray[np.bool_] = np.zeros(self._known.shape, bool)
         self.renewed = False
