@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,9 +64,15 @@ class Apart:
     """A process that looks at files; started with the first call, and anew after one that ended it.
 
     Use it in a ``with`` block, which ends the process. One block for a list of files: starting costs more than looking.
+
+    Parameters
+    ----------
+    check
+        Called now and then while it looks; what it raises ends the process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, check: Callable[[], None] = lambda: None) -> None:
+        self._check = check
         self._process: subprocess.Popen[bytes] | None = None
         self._answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
@@ -116,9 +122,9 @@ class Apart:
             return answer.get("value")
         if answer["error"] == apart_child.MEMORY:
             raise _too_large(name, limits)
-        known = _ERRORS.get(answer["error"])
-        if known is not None:
-            raise known(str(answer.get("sentence")))
+        for kind in answer.get("kinds", ()):
+            if kind in _ERRORS:
+                raise _ERRORS[kind](str(answer.get("sentence")))
         raise CheckpointError(
             f"{name} cannot be read as a checkpoint ({_plain(answer['error'])}); copy or download it again."
         )
@@ -168,14 +174,14 @@ class Apart:
         with suppress(BrokenPipeError):  # the end of the process says why
             process.stdin.write(request)
             process.stdin.flush()
-        watch = psutil.Process(process.pid)
-        before, waited = _taken(watch)[1], 0.0
+        before, waited = _taken(process.pid)[1], 0.0
         while True:
             try:
                 line = self._answers.get(timeout=_LOOK_S)
             except queue.Empty:
+                self._check()
                 waited += _LOOK_S
-                memory, seconds = _taken(watch)
+                memory, seconds = _taken(process.pid)
                 if memory > limits.memory_bytes + apart_child.OWN_BYTES:
                     raise _too_large(name, limits) from None
                 if seconds - before > limits.cpu_s or waited > limits.wall_s:
@@ -214,9 +220,10 @@ def _understood(line: bytes, name: str) -> dict[str, Any]:
     return answer
 
 
-def _taken(process: psutil.Process) -> tuple[int, float]:
+def _taken(pid: int) -> tuple[int, float]:
     """Bytes of memory and seconds of computing so far."""
     try:
+        process = psutil.Process(pid)
         times = process.cpu_times()
         return process.memory_info().rss, times.user + times.system
     except psutil.Error:  # it ends just now

@@ -67,7 +67,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     except Exception as error:  # a hostile file may raise anything
         if any(words in str(error) for words in _NO_MEMORY):
             return {"error": MEMORY}
-        return {"error": type(error).__name__, "sentence": str(error)}
+        kinds = [one.__name__ for one in type(error).__mro__]
+        return {"error": kinds[0], "kinds": kinds, "sentence": str(error)}
 
 
 def _limit(memory_bytes: int, cpu_s: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -105,7 +105,9 @@ def inspect(ref: str | Path, which: int | None = None) -> Inspection:
         return _useless(path, "not a usable checkpoint", str(error))
 
 
-def inspect_apart(refs: Sequence[str | Path], which: int | None = None) -> Iterator[Inspection]:
+def inspect_apart(
+    refs: Sequence[str | Path], which: int | None = None, check: Callable[[], None] = lambda: None
+) -> Iterator[Inspection]:
     """Say what files or folders are, looking at them in a process of its own; see `inspect`.
 
     A file that makes its reader crash, or that needs absurd memory or time, is one that cannot be used.
@@ -116,6 +118,8 @@ def inspect_apart(refs: Sequence[str | Path], which: int | None = None) -> Itera
         Paths or names.
     which
         Which generator of a SynDiff ``content.pth`` to describe.
+    check
+        Called now and then; what it raises ends the process.
 
     Yields
     ------
@@ -127,16 +131,16 @@ def inspect_apart(refs: Sequence[str | Path], which: int | None = None) -> Itera
     InputError
         If there is nothing at one of them.
     """
-    with Apart() as apart:
+    with Apart(check) as apart:
         for ref in refs:
             path = resolve(ref)
             try:
                 found = apart.call(INSPECTED, str(path), which, name=path.name, limits=Limits.of(path))
                 yield Inspection.model_validate(found)
-            except (CheckpointError, ValidationError) as error:
+            except (CheckpointError, InputError, ValidationError) as error:
                 problem = (
                     str(error)
-                    if isinstance(error, CheckpointError)
+                    if isinstance(error, CheckpointError | InputError)
                     else f"{path.name} confused the process that reads it."
                 )
                 yield _useless(path, "not a usable checkpoint", problem)

@@ -26,7 +26,7 @@ class FindModels:
 
     def run(self, control: Control, models: Any) -> tuple[ModelEntry, ...]:
         named = named_checkpoints()
-        looked_at = inspect_apart([one.path for one in named if one.card is None])
+        looked_at = inspect_apart([one.path for one in named if one.card is None], check=control.check)
         entries = []
         for one in named:
             control.check()
@@ -54,7 +54,7 @@ class InspectModel:
     title: str = "Looking into the file"
 
     def run(self, control: Control, models: Any) -> ModelEntry:
-        (found,) = inspect_apart([self.path])
+        (found,) = inspect_apart([self.path], check=control.check)
         title = (found.card.name if found.card else "") or Path(self.path).name
         problem = found.problem
         if problem is None and found.kind != self.kind:

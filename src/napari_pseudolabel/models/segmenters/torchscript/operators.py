@@ -26,18 +26,18 @@ _TENSORS = """
     prelu softplus log_sigmoid softshrink hardshrink rsub
     conv1d conv2d conv3d _convolution _convolution_mode convolution conv_transpose1d conv_transpose2d conv_transpose3d
     linear matmul mm bmm addmm baddbmm einsum bilinear
-    batch_norm native_batch_norm instance_norm group_norm native_group_norm layer_norm native_layer_norm
+    batch_norm instance_norm group_norm layer_norm
     rms_norm norm linalg_vector_norm
-    softmax log_softmax _softmax _log_softmax glu
+    softmax log_softmax glu
     scaled_dot_product_attention _native_multi_head_attention _transformer_encoder_layer_fwd
     max_pool1d max_pool2d max_pool3d max_pool2d_with_indices avg_pool1d avg_pool2d avg_pool3d
-    adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d _adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d
+    adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d
     adaptive_max_pool3d max_unpool2d
     upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d
     _upsample_nearest_exact3d upsample_linear1d upsample_bilinear2d upsample_trilinear3d upsample_bicubic2d
     _upsample_bilinear2d_aa _upsample_bicubic2d_aa _upsample_lanczos2d_aa __interpolate __upsample __upsample_bilinear
     __upsample_nearest grid_sampler grid_sampler_2d affine_grid_generator pixel_shuffle pixel_unshuffle
-    channel_shuffle native_channel_shuffle
+    channel_shuffle
     pad constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d
     replication_pad3d
     cat concat concatenate stack hstack vstack dstack chunk split split_with_sizes unsafe_chunk unsafe_split
@@ -56,19 +56,19 @@ _TENSORS = """
 """
 _VALUES = """
     size dim numel stride len is_floating_point is_complex is_contiguous item requires_grad_ device
-    Int Float Bool IntImplicit FloatImplicit ScalarImplicit str Complex
+    Int Float Bool IntImplicit FloatImplicit ScalarImplicit str
     __contains__ __derive_index __getitem__ __is__ __isnot__ __not__ __range_length _set_item floordiv sub_ ceil
     format percentFormat append extend insert pop clear remove reverse list dict keys values items update get
     setdefault copy count slice join lower upper startswith endswith replace strip lstrip rstrip splitlines
     find isdigit ord chr mathremainder radians degrees gcd isnan isinf fabs
-    is_grad_enabled is_autocast_enabled is_autocast_cpu_enabled is_scripting warn Size index modf
+    is_grad_enabled is_autocast_enabled is_autocast_cpu_enabled is_scripting warn Size index
 """
 _PRIM = """
     Constant GetAttr SetAttr If Loop TupleConstruct TupleUnpack TupleIndex TupleSlice ListConstruct ListUnpack
     DictConstruct DictIndex CreateDict NumToTensor Uninitialized unchecked_cast unchecked_unwrap_optional
     RaiseException device dtype layout type is_cuda is_nested is_quantized is_sparse is_mkldnn is_cpu is_mps is_xla
     is_meta requires_grad shape ndim itemsize abs min max sum data name isinstance
-    ConstantChunk index EnumName EnumValue range_length rangelist tolist
+    ConstantChunk index range_length rangelist
 """
 
 
