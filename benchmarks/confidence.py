@@ -66,12 +66,13 @@ from napari_pseudolabel.labels.objects import scheme_for, to_instances
 from napari_pseudolabel.labels.quality import agreement_of, object_scores, region_dice
 from napari_pseudolabel.labels.review import measure
 from napari_pseudolabel.models import load_segmenter, load_translator
+from napari_pseudolabel.models.grids import magnification
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.segmenters.base import Segmenter
+from napari_pseudolabel.models.segmenters.part import of_limits
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.strategies import LabelSettings
-from napari_pseudolabel.strategies.adaptation import judge_of
-from napari_pseudolabel.strategies.ensemble import members
+from napari_pseudolabel.strategies.ensemble import Judge, members
 from napari_pseudolabel.training.fine_tune import LabelledSet
 from napari_pseudolabel.training.reverse_accuracy import ReverseAccuracyJob
 
@@ -179,10 +180,11 @@ def ensemble_of(data: Path, row: dict[str, str], seed: int) -> dict[str, NDArray
     began = time.process_time()
     samples = translate(translator, plane, samples=MOST_SAMPLES, seed=seed).samples
     translated = time.process_time()
-    judge = judge_of(samples, translator.card, segmenter)
-    settings = LabelSettings(samples=MOST_SAMPLES, flips=MOST_FLIPS)
+    step = magnification(translator.card.target, segmenter.card.source)
     onto = partial(resample_to, shape=image.shape[-2:])
-    made = [found for _, found in members(judge, settings, onto=onto, control=Control())]
+    judge = Judge(segmenter, resample(samples, step), of_limits(IntensityRange(0.0, 1.0)), onto)
+    settings = LabelSettings(samples=MOST_SAMPLES, flips=MOST_FLIPS)
+    made = [found for _, found in members(judge, settings, control=Control())]
     ended = time.process_time()
     typer.echo(f"{row['id']}, seed {seed}: {ended - began:.0f} s", err=True)
     kept: dict[str, NDArray[np.floating]] = {
@@ -309,7 +311,7 @@ def reverse(data: Path, runs: Path) -> Iterator[Reverse]:
 
 
 def _segmented(segmenter: Segmenter, plane: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.uint8]:
-    found = resample_to(segmenter.probabilities(plane, limits=IntensityRange(0.0, 1.0)), shape)
+    found = resample_to(segmenter.probabilities(plane, part=of_limits(IntensityRange(0.0, 1.0))), shape)
     return segmenter.labels(found)
 
 

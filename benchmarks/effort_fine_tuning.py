@@ -57,6 +57,7 @@ from napari_pseudolabel.models import load_segmenter, load_translator
 from napari_pseudolabel.models.grids import magnification
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.segmenters.base import Segmenter
+from napari_pseudolabel.models.segmenters.part import of_limits
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.training.fine_tune import FineTuned, FineTuneJob, FineTuneSettings
 from napari_pseudolabel.training.known import KnownPlane
@@ -140,7 +141,7 @@ def label(
     segmenter: Segmenter, picture: NDArray[np.float32], limits: IntensityRange, shape: tuple[int, ...]
 ) -> Labelled:
     """Segment a plane and bring the labels to the grid of the image."""
-    found = resample_to(segmenter.probabilities(picture, limits=limits), (shape[0], shape[1]))
+    found = resample_to(segmenter.probabilities(picture, part=of_limits(limits)), (shape[0], shape[1]))
     return Labelled(segmenter.labels(found), class_confidence(found, segmenter.classes))
 
 

@@ -33,6 +33,7 @@ from napari_pseudolabel.labels.object_size import least_area
 from napari_pseudolabel.labels.objects import scheme_for, to_instances
 from napari_pseudolabel.models import load_segmenter
 from napari_pseudolabel.models.segmenters.base import Segmenter
+from napari_pseudolabel.models.segmenters.part import of_limits
 from napari_pseudolabel.strategies import LabelSettings
 from napari_pseudolabel.strategies.ensemble import Judge, Segmentation, segment_looks
 from napari_pseudolabel.workspace import write_text
@@ -179,9 +180,15 @@ def segmented(model: Segmenter, look: Plane, shape: tuple[int, ...]) -> Segmenta
     wanted = model.card.source
     on_grid = least_area(INFERENCE.smallest_object, wanted.object_size_px if wanted else None)
     return segment_looks(
-        [Judge(model, look[None], 1.0, IntensityRange(0.0, 1.0))],
+        [
+            Judge(
+                model,
+                look[None],
+                of_limits(IntensityRange(0.0, 1.0)),
+                partial(resample_to, shape=(shape[0], shape[1])),
+            )
+        ],
         INFERENCE,
-        onto=partial(resample_to, shape=(shape[0], shape[1])),
         control=Control(),
         least_px=on_grid * (shape[0] * shape[1]) / look.size,
     )

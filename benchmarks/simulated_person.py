@@ -24,6 +24,7 @@ from napari_pseudolabel.labels.review import Box, Place, RegionScore, measure, o
 from napari_pseudolabel.models import load_segmenter
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.segmenters.base import Segmenter
+from napari_pseudolabel.models.segmenters.part import of_limits
 from napari_pseudolabel.training.fine_tune import FineTuneJob, FineTuneSettings
 from napari_pseudolabel.training.known import KnownPlane
 
@@ -242,7 +243,7 @@ def guess(scene: Scene, segmenter: Segmenter) -> Guess:
     each = []
     for axes in FLIPS:
         found = segmenter.probabilities(
-            np.ascontiguousarray(np.flip(scene.look, axes)), limits=IntensityRange(0, 1)
+            np.ascontiguousarray(np.flip(scene.look, axes)), part=of_limits(IntensityRange(0, 1))
         )
         each.append(resample_to(np.ascontiguousarray(np.flip(found, axes)), (height, width)))
     mean = np.mean(each, axis=0, dtype=np.float32)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from napari_pseudolabel.imaging import from_array, intensity_range, normalise
+from napari_pseudolabel.imaging import Need, from_array, intensity_range, normalise
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality, Normalisation
-from napari_pseudolabel.tiling import KnownLimits, TileSettings
+from napari_pseudolabel.tiling import Covering, KnownLimits, TileSettings
 
 CLASSES = (LabelClass(name="background", value=0), LabelClass(name="bright", value=3))
 CPU = TileSettings(device="cpu")
@@ -49,6 +49,13 @@ class Threshold:
     sha256: str = "segmenter"
     classes: tuple[LabelClass, ...] = CLASSES
     seen: list = field(default_factory=list)
+    channels: int = 1
+    layout: Covering = field(default_factory=lambda: Covering(256))
+    zoom: tuple[float, float] = (1.0, 1.0)
+
+    @property
+    def need(self):
+        return Need(self.normalisation.kind, self.normalisation.low, self.normalisation.high)
 
     @property
     def card(self):
@@ -60,11 +67,11 @@ class Threshold:
             classes=self.classes,
         )
 
-    def probabilities(self, image, *, spacing=(1.0, 1.0), settings=CPU, control=None, limits=None):
+    def probabilities(self, image, *, spacing=(1.0, 1.0), settings=CPU, control=None, part=None):
         control.check()
         n = self.normalisation
         own = intensity_range(from_array(image), kind=n.kind, low=n.low, high=n.high)
-        plane = normalise(image, limits or own)
+        plane = normalise(image, own if part is None else part.whole.channels[0].limits)
         self.seen.append((image, plane))
         return np.stack([1 - plane, plane])
 

@@ -17,14 +17,14 @@ from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.strategies import Focus, LabelJob, LabelSettings, Region
 from napari_pseudolabel.strategies.chunks import cut, join, whole_factors
 from napari_pseudolabel.strategies.survey import ModelFacts, Survey
-from napari_pseudolabel.tiling import TileSettings
+from napari_pseudolabel.tiling import Covering, TileSettings
 
 CPU = TileSettings(device="cpu")
 
 
 def facts(tile=32, overlap=12, stride=4):
     card = Card(kind="translator", family="syndiff")
-    return Survey(ModelFacts("translator", "t", card, "", tile, overlap, stride), None, ())
+    return Survey(ModelFacts("translator", "t", card, "", Covering(tile, overlap, stride)), None, ())
 
 
 def job_on(shape, region=None, planes=None, **kwargs):
@@ -65,8 +65,8 @@ def test_every_pixel_of_the_region_is_in_exactly_one_chunk(height, width, factor
         assert chunk.read.clipped(height, width) == chunk.read
         # The tiles cover the window, and the window what is wanted.
         for axis, low, high in (
-            (chunk.grid.rows, chunk.window.y0, chunk.window.y1),
-            (chunk.grid.columns, chunk.window.x0, chunk.window.x1),
+            (chunk.translating.grid.rows, chunk.window.y0, chunk.window.y1),
+            (chunk.translating.grid.columns, chunk.window.x0, chunk.window.x1),
         ):
             assert axis.length == high - low
             assert axis.starts[0] <= 0
@@ -112,10 +112,9 @@ def test_the_nearest_chunk_comes_first():
     job = job_on((3, 200, 200))
     survey = facts()
     chunks = cut(job, survey, (1.0, 1.0), tiles=2, ring=0)
-    from napari_pseudolabel.imaging import IntensityRange
     from napari_pseudolabel.strategies import LabelPlan
 
-    plan = LabelPlan(job, survey, (1.0, 1.0), IntensityRange(0, 1), None, chunks)
+    plan = LabelPlan(job, survey, (1.0, 1.0), (), None, chunks)
     first = min(chunks, key=lambda chunk: plan.distance(chunk, Focus((2,), 190, 5)))
     assert first.plane == (2,)
     assert first.region.y1 == 200

@@ -24,6 +24,8 @@ LaneName = Literal["label", "train", "local"]
 _JOBS_AT_ONCE = 16
 _URGENT = 10
 _ALL = "all"
+# Parts are numbered from 1 and the survey is 0; this is no part either, and needs a key of its own.
+_SECOND_SURVEY = 10**9
 
 _LOST = "The connection to the scheduler was lost; it is made again, and the work is done again."
 _LOST_TWICE = "The connection to the scheduler was lost twice; check that it still runs, and the network, and start again."
@@ -162,7 +164,9 @@ class Engine:
             lambda progress: self._calls.put(lambda: listener.progress(progress)), lambda: handle.cancelled
         )
         control.report(Progress("Loading the models", 0, 1))
-        plan = job.plan(self._one(work, job.survey, 0), control)
+        survey = self._one(work, job.survey, 0)
+        more = job.second_survey(survey, control)
+        plan = job.plan(survey if more is None else self._one(work, more, _SECOND_SURVEY), control)
         overall = work.overall = Overall(len(plan.chunks))
 
         def finished(number: int, result: Any) -> None:
@@ -198,7 +202,7 @@ class Engine:
                 if part == 0:
                     self._look_for_workers(work, client)
                 ticket = Ticket(handle.name, part, client.id, work.lane, self._threads(work.lane), packages)
-                urgent = part == 0 and work.lane != "train"
+                urgent = part in (0, _SECOND_SURVEY) and work.lane != "train"
                 future = lane.submit(
                     client,
                     function,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from napari_pseudolabel.imaging.image import ArrayLike, Channel, Image, from_array
 from napari_pseudolabel.imaging.normalisation import IntensityRange, intensity_range, normalise
 from napari_pseudolabel.imaging.placement import Placement
+from napari_pseudolabel.imaging.statistics import Box, LayerStatistics, Need, measure
 
 if TYPE_CHECKING:
     from napari_pseudolabel.imaging.reading import Reading, read, read_labels
@@ -19,14 +20,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArrayLike",
+    "Box",
     "Channel",
     "Image",
     "IntensityRange",
+    "LayerStatistics",
+    "Need",
     "Placement",
     "Reading",
     "from_array",
     "intensity_range",
     "labels_to",
+    "measure",
     "normalise",
     "read",
     "read_labels",

@@ -7,6 +7,7 @@ The labels belong to the original image, because a translation keeps every struc
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,16 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.imaging import IntensityRange, normalise, resample_part
+from napari_pseudolabel.imaging import Box, normalise, resample_part
 from napari_pseudolabel.imaging.registration import shift
-from napari_pseudolabel.labels.object_size import least_area
-from napari_pseudolabel.models.cards import Card
-from napari_pseudolabel.models.grids import magnification
 from napari_pseudolabel.models.segmenters.base import Segmenter
+from napari_pseudolabel.models.segmenters.part import Part
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.strategies.blank import Blank
-from napari_pseudolabel.strategies.description import PseudoLabel
+from napari_pseudolabel.strategies.chunks import scaled
+from napari_pseudolabel.strategies.description import PseudoLabel, Region
 from napari_pseudolabel.strategies.ensemble import Judge, segment_looks
+from napari_pseudolabel.strategies.survey import least_px
+from napari_pseudolabel.strategies.translations import as_raw
 from napari_pseudolabel.tiling import pick_device
 
 if TYPE_CHECKING:
@@ -43,37 +45,6 @@ def shift_px(plane: NDArray[np.float32], translation: NDArray[np.float32]) -> tu
     return float(y), float(x)
 
 
-def as_raw(translation: NDArray[np.float32], card: Card) -> tuple[NDArray[np.float32], IntensityRange | None]:
-    """Bring translated values in [0, 1] to the raw values a segmenter was trained on.
-
-    nnU-Net folders do not say their range; those of the method were trained on 8-bit images.
-
-    Returns
-    -------
-    NDArray, IntensityRange or None
-        The values, and which of them become 0 and 1 in the segmenter; None where its card decides.
-    """
-    if card.normalisation.kind == "range":
-        low, high = card.normalisation.low, card.normalisation.high
-        return translation * np.float32(high - low) + np.float32(low), None
-    if card.family == "nnunet":
-        return translation * np.float32(255), None
-    return translation, IntensityRange(0.0, 1.0)
-
-
-def judge_of(samples: NDArray[np.float32], made_by: Card, segmenter: Segmenter, name: str = "") -> Judge:
-    """A segmenter with translated samples in [0, 1], as it wants them."""
-    looks, limits = as_raw(samples, segmenter.card)
-    return Judge(segmenter, looks, magnification(made_by.target, segmenter.card.source), limits, name)
-
-
-def _least_px(job: ChunkJob, judge: Judge) -> float:
-    """Area of the smallest object in pixels of the image."""
-    wanted = judge.segmenter.card.source
-    on_grid = least_area(job.settings.smallest_object, wanted.object_size_px if wanted else None)
-    return on_grid / (job.factors[0] * job.factors[1] * judge.factor**2)
-
-
 def label_chunk(job: ChunkJob, control: Control, models: LoadedModels) -> PseudoLabel:
     """Translate a chunk, segment the translation, and bring both to the pixels of the image.
 
@@ -86,52 +57,47 @@ def label_chunk(job: ChunkJob, control: Control, models: LoadedModels) -> Pseudo
     """
     facts, chunk, settings = job.survey, job.chunk, job.settings
     translator = models.translator(facts.translator.ref) if facts.translator else None
-    segmenter = models.segmenter(facts.segmenter.ref) if facts.segmenter else None
+    segmenters = [models.segmenter(one.ref) for one in facts.judges]
     control.check()
-    window, region = chunk.window, chunk.region
+    window, region, outer = chunk.window, chunk.region, chunk.outer
     raw = resample_part(
         job.pixels, job.factors, (chunk.read.y0, chunk.read.x0), (window.y0, window.x0), window.shape
     )
+    first = round(job.whole[0] * job.factors[0]), round(job.whole[1] * job.factors[1])
 
-    def onto(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """From any grid that covers the window to the pixels of the region."""
-        finer = [have / want for have, want in zip(values.shape[-2:], window.shape, strict=True)]
-        back = tuple(1 / (factor * more) for factor, more in zip(job.factors, finer, strict=True))
-        start = window.y0 * finer[0], window.x0 * finer[1]
-        return resample_part(values, (back[0], back[1]), start, (region.y0, region.x0), region.shape)
+    def onto(values: NDArray[np.float32], of: Region, grid: tuple[int, int]) -> NDArray[np.float32]:
+        """From a window of any grid (H, W) of the whole plane to the pixels around the region."""
+        scale = job.whole[0] / grid[0], job.whole[1] / grid[1]
+        return resample_part(values, scale, (of.y0, of.x0), (outer.y0, outer.x0), outer.shape)
 
-    names = [one.use.name for one in facts.second_opinions]
-    others = [
-        (
-            models.segmenter(one.ref),
-            f"{one.use.name}, " if names.count(one.use.name) < 2 else f"{one.ref}, ",
-        )
-        for one in facts.second_opinions
-    ]
-    judges = [
-        Judge(one, raw[None], magnification(segmenter.card.source, one.card.source), job.limits, name)
-        for one, name in ((segmenter, ""), *others)
-        if segmenter is not None and one is not None
-    ]
+    inner = (
+        slice(region.y0 - outer.y0, region.y1 - outer.y0),
+        slice(region.x0 - outer.x0, region.x1 - outer.x0),
+    )
     blank = Blank.of(job)
     report = replace(job.report, device=str(pick_device(settings.tiles.device)), notes=())
     labels = confidence = mean = spread = candidates = None
     members: tuple[str, ...] = ()
-    if translator is not None:
+    looks = raw[None]
+    if translator is not None and chunk.translating is not None:
+        source = normalise(raw, job.statistics[0].channels[0].limits)
         translation = translate(
             translator,
-            normalise(raw, job.limits),
+            source,
             samples=settings.samples,
             seed=settings.seed,
             origin=(window.y0, window.x0),
             mode=settings.mode,
             settings=settings.tiles,
-            grid=chunk.grid,
+            grid=chunk.translating.grid,
+            wanted=chunk.translating.wanted,
             limits=models.limits,
             control=control,
         )
-        mean = onto(translation.mean)
-        spread = blank.hidden(onto(translation.spread)) if translation.spread is not None else None
+        looks = translation.samples
+        mean = onto(translation.mean, window, first)[inner]
+        if translation.spread is not None:
+            spread = blank.hidden(onto(translation.spread, window, first)[inner])
         plan = translation.plan
         report = replace(
             report,
@@ -139,29 +105,30 @@ def label_chunk(job: ChunkJob, control: Control, models: LoadedModels) -> Pseudo
             overlap=plan.overlap,
             batch=plan.batch,
             device=str(plan.device),
-            shift_px=shift_px(onto(normalise(raw, job.limits)), mean),
+            shift_px=shift_px(onto(source, window, first)[inner], mean),
             notes=(*translator.warnings, *translation.notes),
         )
         mean = blank.hidden(mean)
-        judges = [
-            judge_of(translation.samples, translator.card, one, name)
-            for one, name in ((segmenter, ""), *others)
-            if one is not None
-        ]
-    if judges:
-        least_px = _least_px(job, judges[0])
-        found = segment_looks(judges, settings, onto=onto, control=control, least_px=least_px)
+    if segmenters:
+        least = least_px(settings, facts, facts.judges[0], job.factors)
+        found = segment_looks(
+            [_judge(job, number, one, looks, first, onto) for number, one in enumerate(segmenters)],
+            settings,
+            control=control,
+            least_px=least,
+            inner=inner,
+        )
         labels, confidence = blank.labels(found.labels), blank.confidence(found.confidence)
         members = found.members
         candidates = blank.labels(found.candidates) if len(members) > 1 else None
         report = replace(report, agreement=found.agreement)
         if found.left_out > _TOLD_SHARE:
             told = (
-                f"Islands of labels below {least_px:.0f} pixels were left out, {100 * settings.smallest_object:.0f} % of a "
+                f"Islands of labels below {least:.0f} pixels were left out, {100 * settings.smallest_object:.0f} % of a "
                 "typical object of the segmenter."
             )
             report = replace(report, notes=(*report.notes, told))
-    report = replace(report, notes=(*report.notes, *blank.notes(found.labels if judges else None)))
+    report = replace(report, notes=(*report.notes, *blank.notes(found.labels if segmenters else None)))
     return PseudoLabel(
         labels=None if labels is None else labels[None],
         confidence=None if confidence is None else confidence[None],
@@ -174,3 +141,37 @@ def label_chunk(job: ChunkJob, control: Control, models: LoadedModels) -> Pseudo
         candidates=None if candidates is None else candidates[None],
         members=members,
     )
+
+
+def _judge(
+    job: ChunkJob,
+    number: int,
+    segmenter: Segmenter,
+    looks: NDArray[np.float32],
+    first: tuple[int, int],
+    onto: Callable[[NDArray[np.float32], Region, tuple[int, int]], NDArray[np.float32]],
+) -> Judge:
+    """A segmenter of a chunk with what the chunk lets it see, on its own grid."""
+    facts, window = job.survey.judges[number], job.chunk.window
+    tiling = job.chunk.judging[number]
+    grid = job.survey.grid_of(facts, first)
+    step = grid[0] / first[0], grid[1] / first[1]
+    seen = tiling.window
+    own = resample_part(looks, step, (window.y0, window.x0), (seen.y0, seen.x0), seen.shape)
+    if job.survey.translator is not None:
+        own = as_raw(own, facts.card)
+    statistics = job.statistics[len(job.statistics) - len(job.survey.judges) + number]
+    inside = None
+    if statistics.box is not None:
+        rows, columns = scaled(statistics.box, job.whole, grid)
+        (y0, y1), (x0, x1) = (
+            tuple(min(max(one - start, 0), size) for one in span)
+            for span, start, size in ((rows, seen.y0, seen.shape[0]), (columns, seen.x0, seen.shape[1]))
+        )
+        inside = Box(y0, y1, x0, x1)
+    names = [one.use.name for one in job.survey.second_opinions]
+    name = ""
+    if number:
+        name = f"{facts.use.name if names.count(facts.use.name) < 2 else facts.ref}, "
+    part = Part(statistics, tiling.grid, inside)
+    return Judge(segmenter, own, part, lambda values: onto(values, seen, grid), name)

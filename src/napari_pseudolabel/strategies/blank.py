@@ -36,18 +36,18 @@ class Blank:
 
     @classmethod
     def of(cls, job: ChunkJob) -> Blank:
-        """Find out; the same for any cut, because the square is smaller than the ring around a chunk."""
+        """Find out; the same for any cut, because the square is read around a chunk."""
         chunk = job.chunk
         if job.empty:
             return cls(np.ones(chunk.region.shape, bool), np.zeros(chunk.region.shape, bool), told=True)
-        side = max(3, round(chunk.grid.rows.tile / 2 / min(job.factors)))
-        empty = flat_parts(job.pixels, side)
+        pixels = job.pixels.reshape(-1, *job.pixels.shape[-2:])
+        empty = np.stack([flat_parts(one, chunk.side) for one in pixels]).all(axis=0)
         region, read = chunk.region, chunk.read
         inside = (
             slice(region.y0 - read.y0, region.y1 - read.y0),
             slice(region.x0 - read.x0, region.x1 - read.x0),
         )
-        void = np.isnan(job.pixels[inside])
+        void = np.isnan(pixels[:, *inside]).any(axis=0)
         return cls(void, empty[inside] & ~void)
 
     def notes(self, labels: NDArray[np.uint8] | None) -> tuple[str, ...]:

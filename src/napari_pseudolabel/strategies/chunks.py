@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.imaging import IntensityRange
+from napari_pseudolabel.imaging import Box, LayerStatistics
 from napari_pseudolabel.strategies.description import LabelSettings, PseudoLabel, Region, RunReport
-from napari_pseudolabel.strategies.survey import Survey
-from napari_pseudolabel.tiling import Axis, Grid, make_grid, sizes
+from napari_pseudolabel.strategies.geometry import Block, Line, Span, View
+from napari_pseudolabel.strategies.survey import Survey, least_px
+from napari_pseudolabel.tiling import Grid
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
 
 # Larger chunks spend less on their margins, smaller ones appear sooner.
 TILES_PER_CHUNK = 8
-# Without a ring the borders of chunks can be seen; a second one changes next to nothing (docs/benchmarks.md).
-RING = 1
+# In joint mode every step of a diffusion but the last sees one tile further, less and less (docs/benchmarks.md).
+_MOST_RINGS = 7
+# So many times as long as a square of their area islands may be, to be told from objects as in the whole plane.
+_LONGEST = 3
 _TOLERATED_SHIFT_PX = 1.0
 
 
@@ -38,6 +42,26 @@ class Focus:
 
 
 @dataclass(frozen=True)
+class Tiling:
+    """What one model is given of a plane.
+
+    Attributes
+    ----------
+    window
+        In pixels of its grid of the whole plane.
+    grid
+        The tiles in the window, relative to it. They lie where they lie in the whole plane, so that any two chunks
+        have the same tiles, and see the same in them, where they meet.
+    wanted
+        Positions of the rows and of the columns of tiles that are needed, half open.
+    """
+
+    window: Region
+    grid: Grid
+    wanted: tuple[Span, Span]
+
+
+@dataclass(frozen=True)
 class Chunk:
     """A part of one plane.
 
@@ -47,20 +71,28 @@ class Chunk:
         Index over the axes before Y and X.
     region
         What is labelled, in pixels of the image.
+    outer
+        With a margin, in which islands of labels are told from objects.
     read
         What is read for it, in pixels of the image.
     window
-        What the first model sees, in pixels of its grid: the tiles of the region and a ring around them.
-    grid
-        The tiles, relative to the window. They lie where they would lie in the whole plane, so that
-        neighbouring chunks have the same tiles, and see the same around them, where they meet.
+        What the first model sees, in pixels of its grid.
+    side
+        Of the squares in which there is nothing to see where they hold a single value, in pixels of the image.
+    translating
+        The tiles of the translator; None without one.
+    judging
+        The tiles of each segmenter.
     """
 
     plane: tuple[int, ...]
     region: Region
+    outer: Region
     read: Region
     window: Region
-    grid: Grid
+    side: int
+    translating: Tiling | None
+    judging: tuple[Tiling, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,12 +102,14 @@ class ChunkJob:
     Attributes
     ----------
     pixels
-        (H, W) float32 raw values of ``chunk.read``.
+        (H, W) float32 raw values of ``chunk.read``, (C, H, W) where the segmenter takes several channels.
     factors
         Pixels on the grid of the first model per pixel of the image, along Y and X: sizes of whole grids
         are whole numbers.
-    limits
-        Which raw values of the layer become 0 and 1.
+    whole
+        Size (H, W) of the plane.
+    statistics
+        Of the layer, as each model of the survey needs them; of its translations for segmenters that see those.
     empty
         There is nothing to see in the layer.
     """
@@ -85,7 +119,8 @@ class ChunkJob:
     survey: Survey
     settings: LabelSettings
     factors: tuple[float, float]
-    limits: IntensityRange
+    whole: tuple[int, int]
+    statistics: tuple[LayerStatistics, ...]
     report: RunReport
     title: str = "Labelling"
     empty: bool = False
@@ -122,7 +157,7 @@ class LabelPlan:
     job: ImageJob
     survey: Survey
     factors: tuple[float, float]
-    limits: IntensityRange
+    statistics: tuple[LayerStatistics, ...]
     report: RunReport
     chunks: tuple[Chunk, ...]
     empty: bool = False
@@ -147,14 +182,16 @@ class LabelPlan:
         """
         read = chunk.read
         slices = slice(read.y0, read.y1), slice(read.x0, read.x1)
-        pixels = self.job.image.plane(chunk.plane, self.job.settings.channel, slices)
+        planes = [self.job.image.plane(chunk.plane, one, slices) for one in self.job.channels(self.survey)]
+        height, width = self.job.image.shape[-2:]
         return ChunkJob(
-            pixels,
+            planes[0] if len(planes) == 1 else np.stack(planes),
             chunk,
             self.survey,
             self.job.settings,
             self.factors,
-            self.limits,
+            (height, width),
+            self.statistics,
             self.report,
             self.job.title,
             self.empty,
@@ -235,9 +272,10 @@ def cut(
     job: ImageJob,
     survey: Survey,
     factors: tuple[float, float],
+    statistics: Sequence[LayerStatistics] | None = None,
     *,
-    tiles: int = TILES_PER_CHUNK,
-    ring: int = RING,
+    tiles: int | None = None,
+    ring: int | None = None,
 ) -> tuple[Chunk, ...]:
     """Cut the region of a job into blocks of tiles, plane after plane.
 
@@ -245,69 +283,92 @@ def cut(
     ----------
     factors
         See `whole_factors`.
+    statistics
+        Of the layer, for each segmenter; those of an image without margins of zeros by default.
     tiles
-        Along each axis of a chunk, at most.
+        Along each axis of a chunk, at most; by default so many that the margins cost less than the chunk.
     ring
-        Tiles around a chunk that are computed for nothing but the context they give to those inside.
+        Tiles of the translator around those that are needed, as context of the first steps of a diffusion; by default
+        as many as it takes to compute what the whole plane would be, for up to eight steps.
 
     Raises
     ------
     InputError
         If the tiles that the person asked for cannot be used.
     """
-    first, shape, region = survey.models[0], job.image.shape[-2:], job.whole_region
-    tile, overlap, _ = sizes(job.settings.tiles, tile=first.tile, overlap=first.overlap, stride=first.stride)
-    height, width = (round(pixels * factor) for pixels, factor in zip(shape, factors, strict=True))
-    whole = make_grid(height, width, tile, overlap, first.stride)
-    rows = _blocks(whole.rows, factors[0], (region.y0, region.y1), shape[0], tiles, ring)
-    columns = _blocks(whole.columns, factors[1], (region.x0, region.x1), shape[1], tiles, ring)
-    return tuple(
-        Chunk(
-            plane,
-            Region(row.inner[0], column.inner[0], row.inner[1], column.inner[1]),
-            Region(row.read[0], column.read[0], row.read[1], column.read[1]),
-            Region(row.window[0], column.window[0], row.window[1], column.window[1]),
-            Grid(row.axis, column.axis),
+    shape, region, settings = job.image.shape[-2:], job.whole_region, job.settings
+    first = round(shape[0] * factors[0]), round(shape[1] * factors[1])
+    translator = survey.translator.layout.grid(first, settings.tiles, None) if survey.translator else None
+    grids = []
+    for number, judge in enumerate(survey.judges):
+        own = survey.grid_of(judge, first)
+        box = statistics[number].box if statistics is not None else None
+        spans = None if box is None else scaled(box, shape, own)
+        grids.append(judge.layout.grid(own, settings.tiles, spans))
+    if ring is None:
+        steps = survey.translator.steps if survey.translator and settings.mode == "joint" else 1
+        ring = min(steps - 1, _MOST_RINGS)
+    least = least_px(settings, survey, survey.judges[0], factors) if survey.judges else 0.0
+    leading = translator or grids[0]
+    side = max(3, round(leading.rows.tile / 2 / min(factors)))
+    lines = [
+        Line(
+            shape[number],
+            first[number],
+            getattr(translator, axis) if translator is not None else None,
+            tuple(getattr(grid, axis) for grid in grids),
+            ring,
+            math.ceil(_LONGEST * math.sqrt(least)),
+            side,
         )
+        for number, axis in enumerate(("rows", "columns"))
+    ]
+    rows, columns = (
+        line.blocks(wanted, tiles or _tiles(line))
+        for line, wanted in zip(lines, ((region.y0, region.y1), (region.x0, region.x1)), strict=True)
+    )
+    return tuple(
+        _chunk(plane, row, column, side)
         for plane in job.plane_indices
         for row, column in itertools.product(rows, columns)
     )
 
 
-@dataclass(frozen=True)
-class _Block:
-    """Neighbouring tiles along one axis; the fields are those of `Chunk` along it."""
+def scaled(box: Box, shape: Sequence[int], onto: tuple[int, int]) -> tuple[Span, Span]:
+    """The box of a layer of a shape on another grid."""
+    y, x = (new / old for new, old in zip(onto, shape, strict=True))
+    return (
+        (math.floor(box.y0 * y), min(math.ceil(box.y1 * y), onto[0])),
+        (math.floor(box.x0 * x), min(math.ceil(box.x1 * x), onto[1])),
+    )
 
-    inner: tuple[int, int]
-    read: tuple[int, int]
-    window: tuple[int, int]
-    axis: Axis
+
+def _tiles(line: Line) -> int:
+    """So many tiles that a chunk is at least twice as wide as a tile of any segmenter, but not fewer than usual."""
+    axis = line.leading
+    step = max(min((b - a for a, b in itertools.pairwise(axis.starts)), default=axis.tile), 1)
+    widest = max((one.tile * axis.length / one.length for one in line.segmenters), default=0)
+    return max(TILES_PER_CHUNK, math.ceil(2 * widest / step))
 
 
-def _blocks(
-    axis: Axis, factor: float, wanted: tuple[int, int], length: int, tiles: int, ring: int
-) -> list[_Block]:
-    """Cut the `wanted` of the `length` pixels of an image along the tiles of its whole grid."""
-    start, stop = wanted
-    # Neighbours meet in the middle of what they share.
-    meet = [(left + axis.tile + right) / 2 for left, right in itertools.pairwise(axis.starts)]
-    edges = [0, *(round(one / factor) for one in meet), length]
-    needed = [i for i in range(len(axis.starts)) if edges[i] < stop and edges[i + 1] > start]
-    count = -(-len(needed) // tiles)
-    # Room for the interpolation, and for the filter against aliasing where the model's grid is coarser.
-    margin = 2 + round(2 * max(1.0, 1 / factor))
-    blocks = []
-    for number in range(count):
-        own = needed[number * len(needed) // count : (number + 1) * len(needed) // count]
-        low, high = max(own[0] - ring, 0), min(own[-1] + ring, len(axis.starts) - 1)
-        window = max(axis.starts[low], 0), min(axis.starts[high] + axis.tile, axis.length)
-        starts = tuple(one - window[0] for one in axis.starts[low : high + 1])
-        read = (
-            max(int(window[0] / factor) - margin, 0),
-            min(int(np.ceil(window[1] / factor)) + margin, length),
-        )
-        inner = max(edges[own[0]], start), min(edges[own[-1] + 1], stop)
-        blocks.append(
-            _Block(inner, read, window, Axis(window[1] - window[0], axis.tile, starts, axis.shared))
-        )
-    return blocks
+def _chunk(plane: tuple[int, ...], row: Block, column: Block, side: int) -> Chunk:
+    return Chunk(
+        plane,
+        _region(row.inner, column.inner),
+        _region(row.outer, column.outer),
+        _region(row.read, column.read),
+        _region(row.window, column.window),
+        side,
+        None if row.view is None or column.view is None else _tiling(row.view, column.view),
+        tuple(_tiling(one, other) for one, other in zip(row.looks, column.looks, strict=True)),
+    )
+
+
+def _region(rows: Span, columns: Span) -> Region:
+    return Region(rows[0], columns[0], rows[1], columns[1])
+
+
+def _tiling(rows: View, columns: View) -> Tiling:
+    return Tiling(
+        _region(rows.window, columns.window), Grid(rows.axis, columns.axis), (rows.wanted, columns.wanted)
+    )

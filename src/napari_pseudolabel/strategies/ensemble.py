@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.imaging import IntensityRange, resample_to
 from napari_pseudolabel.labels.confidence import agreement, background, class_confidence
 from napari_pseudolabel.labels.objects import scheme_for
 from napari_pseudolabel.labels.specks import holes, specks
 from napari_pseudolabel.models.segmenters.base import Segmenter
+from napari_pseudolabel.models.segmenters.part import Part
 from napari_pseudolabel.strategies.description import LabelSettings
 
 # Axes along which a plane is flipped, in the order in which `LabelSettings.flips` adds them.
@@ -32,19 +32,19 @@ class Judge:
     Attributes
     ----------
     looks
-        (K, H, W) float32 raw values: translated samples, or one raw plane.
-    factor
-        Pixels on the segmenter's grid per pixel of the looks.
-    limits
-        Raw values that become 0 and 1 in the segmenter, where it normalises by percentiles.
+        (K, H, W) or (K, C, H, W) float32 raw values on the segmenter's grid: translated samples, or one raw image.
+    part
+        What it knows of the whole layer.
+    onto
+        Brings probabilities (C, H, W) onto the pixels that are wanted.
     name
         Stands before the names of its members.
     """
 
     segmenter: Segmenter
     looks: NDArray[np.float32]
-    factor: float
-    limits: IntensityRange | None
+    part: Part
+    onto: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     name: str = ""
 
 
@@ -80,9 +80,9 @@ def segment_looks(
     judges: Sequence[Judge],
     settings: LabelSettings,
     *,
-    onto: Callable[[NDArray[np.float32]], NDArray[np.float32]],
     control: Control,
     least_px: float = 0.0,
+    inner: tuple[slice, slice] = (slice(None), slice(None)),
 ) -> Segmentation:
     """Let every judge segment each of its looks, flipped as the settings say, and average.
 
@@ -91,10 +91,11 @@ def segment_looks(
     judges
         Segmenters with the same classes; the first decides about the order of the channels, and how
         probabilities become labels.
-    onto
-        Brings probabilities (C, h, w) that cover what the looks cover onto the pixels that are wanted.
     least_px
-        Smaller islands of labels, in those pixels, become background, and smaller holes in nuclei and cells are filled.
+        Smaller islands of labels, in pixels that are wanted, become background, and smaller holes in nuclei and cells
+        are filled.
+    inner
+        Rows and columns that are handed back of those pixels; the others only tell islands from objects.
 
     Notes
     -----
@@ -107,9 +108,9 @@ def segment_looks(
     candidates, names = [], []
     for judge in judges:
         order = _channels(first, judge.segmenter)
-        for name, probabilities in members(judge, settings, onto=onto, control=control):
+        for name, probabilities in members(judge, settings, control=control):
             labels = judge.segmenter.labels(probabilities)
-            candidates.append(_tidy(labels, least_px, solid)[0])
+            candidates.append(_tidy(labels, least_px, solid)[0][inner])
             names.append(name)
             ordered = probabilities[order]
             total = ordered if total is None else total + ordered
@@ -117,6 +118,8 @@ def segment_looks(
     mean = total / np.float32(len(candidates))
     labels = first.labels(mean)
     tidy, left_out, filled = _tidy(labels, least_px, solid)
+    tidy, left_out, filled = tidy[inner], left_out[inner], filled[inner]
+    labels, mean = labels[inner], mean[:, *inner]
     nothing = background(mean, first.classes)
     sure = class_confidence(mean, first.classes)
     return Segmentation(
@@ -143,21 +146,19 @@ def members(
     judge: Judge,
     settings: LabelSettings,
     *,
-    onto: Callable[[NDArray[np.float32]], NDArray[np.float32]],
     control: Control,
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Name and probabilities (C, h, w) of every member of one judge, on the pixels that are wanted."""
     for number, look in enumerate(judge.looks, start=1):
-        height, width = (max(1, round(size * judge.factor)) for size in look.shape)
-        grid = resample_to(look, (height, width))
+        height, width = look.shape[-2:]
         for flipped, axes in _FLIPS[: settings.flips + 1]:
             found = judge.segmenter.probabilities(
-                np.ascontiguousarray(np.flip(grid, axes)),
+                np.ascontiguousarray(np.flip(look, axes)),
                 settings=settings.tiles,
                 control=control,
-                limits=judge.limits,
+                part=judge.part.flipped(axes, (height, width)),
             )
-            yield f"{judge.name}sample {number}{flipped}", onto(np.flip(found, axes))
+            yield f"{judge.name}sample {number}{flipped}", judge.onto(np.flip(found, axes))
 
 
 def _channels(first: Segmenter, other: Segmenter) -> list[int]:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
 
 from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import Image, intensity_range
-from napari_pseudolabel.imaging.content import extremes, nothing_in
+from napari_pseudolabel.imaging import Channel, Image, measure
+from napari_pseudolabel.imaging.content import nothing_in
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.strategies.chunks import LabelPlan, cut, join, whole_factors
 from napari_pseudolabel.strategies.description import LabelSettings, PseudoLabel, Region, RunReport
-from napari_pseudolabel.strategies.survey import Survey, SurveyJob
+from napari_pseudolabel.strategies.survey import ModelFacts, Survey, SurveyJob
+from napari_pseudolabel.strategies.translations import TranslationsJob, of_translations
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
 
 _STRATEGIES = ("adaptation",)
+# Places of a layer that are translated to learn what its translations are like.
+_LOOKS = 9
 
 
 class Job(Protocol):
@@ -64,6 +69,9 @@ class ChunkedJob(Job, Protocol):
     @property
     def survey(self) -> Job:
         """A job whose result `plan` needs."""
+
+    def second_survey(self, survey: Any, control: Control) -> Job | None:
+        """A job that completes the survey, None if it is complete; called where the image is."""
 
     def plan(self, survey: Any, control: Control) -> ChunkPlan:
         """Cut the work; runs where the image is."""
@@ -129,15 +137,20 @@ class ImageJob:
         InputError
             If the image, its scale or its region cannot be used.
         """
-        first = survey.models[0].card
-        factor, why = self._factor(first.source)
+        factor, why = self._factor(survey.models[0].card.source)
+        channels = self.channels(survey)
         control.report(Progress("Measuring the intensities", 0, 1))
-        nothing = nothing_in(self.image, self.settings.channel)
-        n = first.normalisation
-        limits = intensity_range(self.image, self.settings.channel, kind=n.kind, low=n.low, high=n.high)
-        if limits.low == limits.high and nothing is None:
-            limits = extremes(self.image, self.settings.channel)  # what there is lies between the samples
+        empty = [nothing_in(self.image, channel) for channel in channels]
+        nothing = empty[0] if all(empty) else None
+        of_layer = {
+            need: measure(self.image, channels, need, control)
+            for need in dict.fromkeys(model.need for model in _seeing(survey))
+        }
         control.check()
+        statistics = tuple(
+            of_layer[model.need] if model in _seeing(survey) else of_translations(model, survey)
+            for model in survey.models
+        )
         report = RunReport(
             strategy=self._name,
             source=self.image.name,
@@ -154,12 +167,58 @@ class ImageJob:
             notes=(
                 *self.image.notes,
                 *((nothing,) if nothing else (why,) if factor == 1.0 and why.startswith("The ") else ()),
+                *self._told(survey),
             ),
             seconds=0.0,
         )
         factors = whole_factors(self.image.shape, factor)
-        return LabelPlan(
-            self, survey, factors, limits, report, cut(self, survey, factors), nothing is not None
+        judged = statistics[len(statistics) - len(survey.judges) :]
+        chunks = cut(self, survey, factors, judged)
+        return LabelPlan(self, survey, factors, statistics, report, chunks, nothing is not None)
+
+    def channels(self, survey: Survey) -> tuple[Channel | None, ...]:
+        """Which channels of the image are read: the chosen one, or all where the segmenter takes several.
+
+        Raises
+        ------
+        InputError
+            If the image has another number of channels, or several models do not agree.
+        """
+        wanted = survey.models[0].channels
+        for model in survey.models:
+            if model.channels != wanted:
+                raise InputError(
+                    f"{model.use.name} takes {model.channels} channels, but {survey.models[0].use.name} "
+                    f"{'makes' if survey.translator else 'takes'} {wanted}; choose models that fit each other."
+                )
+        if wanted == 1:
+            return (self.settings.channel,)
+        if self.image.channels != wanted:
+            raise InputError(
+                f"{self.image.name} has {self.image.channels} channel{'s'[: self.image.channels > 1]}, but "
+                f"{survey.models[0].use.name} takes {wanted}; choose another image, or another segmenter."
+            )
+        return tuple(range(wanted))
+
+    def second_survey(self, survey: Survey, control: Control) -> Job | None:
+        """Measure translations spread over the layer, if a segmenter has to know what they are like."""
+        if not survey.wants_translations:
+            return None
+        # The same whatever part of the image is labelled, and however.
+        settings = replace(self.settings, mode="tiled", samples=1, flips=0)
+        whole = replace(self, region=None, planes=None, settings=settings)
+        only = replace(survey, segmenter=None, second_opinions=())
+        plan = ImageJob.plan(whole, only, control)
+        chunks = cut(whole, only, plan.factors, tiles=1, ring=0)
+        spread = np.unique(np.linspace(0, len(chunks) - 1, _LOOKS).round().astype(int))
+        return TranslationsJob(survey, tuple(plan.load(chunks[number]) for number in spread))
+
+    def _told(self, survey: Survey) -> tuple[str, ...]:
+        model = survey.models[0]
+        if model.channels == 1 or self.settings.channel is None:
+            return ()
+        return (
+            f"{model.use.name} takes all {model.channels} channels together, so the chosen channel does not matter.",
         )
 
     def run(self, control: Control, models: LoadedModels) -> PseudoLabel:
@@ -171,7 +230,9 @@ class ImageJob:
             With a sentence for the person; `Cancelled` if `control` said so.
         """
         started = time.monotonic()
-        plan = self.plan(self.survey.run(control, models), control)
+        survey = self.survey.run(control, models)
+        more = self.second_survey(survey, control)
+        plan = self.plan(survey if more is None else more.run(control, models), control)
         parts = [
             plan.load(chunk).run(_numbered(control, number, len(plan.chunks)), models)
             for number, chunk in enumerate(plan.chunks, start=1)
@@ -241,6 +302,11 @@ class SegmentJob(ImageJob):
     @property
     def survey(self) -> SurveyJob:
         return SurveyJob(None, self.segmenter)
+
+
+def _seeing(survey: Survey) -> tuple[ModelFacts, ...]:
+    """Models that see the image itself."""
+    return survey.models if survey.translator is None else (survey.translator,)
 
 
 def _numbered(control: Control, number: int, total: int) -> Control:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging import Need
+from napari_pseudolabel.imaging.statistics import Moments
+from napari_pseudolabel.labels.object_size import least_area
 from napari_pseudolabel.models.cards import Card, LabelClass
-from napari_pseudolabel.strategies.description import ModelUse, Role
+from napari_pseudolabel.models.grids import magnification
+from napari_pseudolabel.strategies.description import LabelSettings, ModelUse, Role
+from napari_pseudolabel.tiling import Covering, Layout
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
-
-
-# What other families than our own are given.
-_SEGMENTER_TILE = 256
 
 
 @dataclass(frozen=True)
@@ -24,19 +25,27 @@ class ModelFacts:
 
     Attributes
     ----------
-    tile, overlap
-        Its own tiles, in pixels on its grid.
-    stride
-        Sides of tiles are multiples of this.
+    layout
+        Where its tiles lie in a whole plane.
+    need
+        What it must know of a whole layer.
+    channels
+        Of the images that it takes.
+    zoom
+        Pixels on its network's grid per pixel of the grid of its modality, along Y and X.
+    steps
+        Of a diffusion; 1 for all others.
     """
 
     role: Role
     ref: str
     card: Card
     sha256: str
-    tile: int
-    overlap: int
-    stride: int = 1
+    layout: Layout
+    need: Need = field(default_factory=Need)
+    channels: int = 1
+    zoom: tuple[float, float] = (1.0, 1.0)
+    steps: int = 1
 
     @property
     def use(self) -> ModelUse:
@@ -54,12 +63,36 @@ class Survey:
         Of the segmenter, in the order of its channels; empty without one.
     second_opinions
         More segmenters with the same classes.
+    translated
+        What segmenters behind a translator must know of the translations of the whole layer; None until it was measured.
     """
 
     translator: ModelFacts | None
     segmenter: ModelFacts | None
     classes: tuple[LabelClass, ...]
     second_opinions: tuple[ModelFacts, ...] = ()
+    translated: Moments | None = None
+
+    @property
+    def judges(self) -> tuple[ModelFacts, ...]:
+        """The segmenter and the second opinions."""
+        return (() if self.segmenter is None else (self.segmenter,)) + self.second_opinions
+
+    @property
+    def wants_translations(self) -> bool:
+        """Whether a segmenter has to know what the translations of the whole layer are like."""
+        seen = self.translator is not None and any(judge.need.moments for judge in self.judges)
+        return seen and self.translated is None
+
+    def grid_of(self, judge: ModelFacts, first: tuple[int, int]) -> tuple[int, int]:
+        """(H, W) of a plane on the grid of a segmenter, from that on the grid of the first model."""
+        assert self.segmenter is not None
+        before = self.segmenter.card.source if self.translator is None else self.translator.card.target
+        step = magnification(before, judge.card.source)
+        height, width = (
+            max(1, round(size * step * zoom)) for size, zoom in zip(first, judge.zoom, strict=True)
+        )
+        return height, width
 
     @property
     def models(self) -> tuple[ModelFacts, ...]:
@@ -92,9 +125,15 @@ class SurveyJob:
         classes: tuple[LabelClass, ...] = ()
         if self.translator is not None:
             model = models.translator(self.translator)
-            tile = own_tile(model.card)
+            tile, n = own_tile(model.card), model.card.normalisation
             translator = ModelFacts(
-                "translator", self.translator, model.card, model.sha256, tile, own_overlap(tile), model.stride
+                "translator",
+                self.translator,
+                model.card,
+                model.sha256,
+                Covering(tile, own_overlap(tile), model.stride),
+                Need(n.kind, n.low, n.high),
+                steps=int(model.card.schedule.get("num_timesteps", 2)) if model.diffusive else 1,
             )
             control.check()
         if self.segmenter is not None:
@@ -110,8 +149,20 @@ class SurveyJob:
 
 def _segmenter(ref: str, role: Role, models: LoadedModels) -> tuple[ModelFacts, tuple[LabelClass, ...]]:
     judge = models.segmenter(ref)
-    tile = int(judge.card.architecture.get("tile", _SEGMENTER_TILE))
-    return ModelFacts(role, ref, judge.card, judge.sha256, tile, tile // 4), judge.classes
+    facts = ModelFacts(
+        role, ref, judge.card, judge.sha256, judge.layout, judge.need, judge.channels, judge.zoom
+    )
+    return facts, judge.classes
+
+
+def least_px(
+    settings: LabelSettings, survey: Survey, judge: ModelFacts, factors: tuple[float, float]
+) -> float:
+    """Area of the smallest object of a segmenter in pixels of the image, 0 where it does not say."""
+    wanted = judge.card.source
+    before = judge.card.source if survey.translator is None else survey.translator.card.target
+    on_grid = least_area(settings.smallest_object, wanted.object_size_px if wanted else None)
+    return on_grid / (factors[0] * factors[1] * magnification(before, wanted) ** 2)
 
 
 def _check_classes(ref: str, wanted: tuple[LabelClass, ...], found: tuple[LabelClass, ...]) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.tiling.back_off import KnownLimits, is_out_of_memory, with_back_off
     from napari_pseudolabel.tiling.devices import pick_device
     from napari_pseudolabel.tiling.grid import Axis, Grid, make_grid
+    from napari_pseudolabel.tiling.layouts import Covering, Layout, Sliding
     from napari_pseudolabel.tiling.noise import PositionNoise
     from napari_pseudolabel.tiling.runner import blend_tiles, crop, home_of_planes, pad, run_tiles
     from napari_pseudolabel.tiling.seams import seam_ratio
@@ -20,10 +21,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Axis",
+    "Covering",
     "Grid",
     "KnownLimits",
+    "Layout",
     "Plan",
     "PositionNoise",
+    "Sliding",
     "TileSettings",
     "Window",
     "blend_tiles",
@@ -44,6 +48,7 @@ _MODULES = {
     "back_off": ("KnownLimits", "is_out_of_memory", "with_back_off"),
     "devices": ("pick_device",),
     "grid": ("Axis", "Grid", "make_grid"),
+    "layouts": ("Covering", "Layout", "Sliding"),
     "noise": ("PositionNoise",),
     "runner": ("blend_tiles", "crop", "home_of_planes", "pad", "run_tiles"),
     "seams": ("seam_ratio",),

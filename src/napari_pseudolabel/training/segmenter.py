@@ -23,6 +23,7 @@ from napari_pseudolabel.errors import Cancelled, DeviceError, InputError
 from napari_pseudolabel.imaging import IntensityRange
 from napari_pseudolabel.models.cards import Card, Measure
 from napari_pseudolabel.models.segmenters import monai_unet
+from napari_pseudolabel.models.segmenters.part import of_limits
 from napari_pseudolabel.tiling import TileSettings, is_out_of_memory
 from napari_pseudolabel.training.ahead import Ahead
 from napari_pseudolabel.training.augmentation import augment, shift_classes
@@ -233,7 +234,7 @@ class SegmenterTraining:
                 image,
                 settings=settings,
                 control=Control(cancelled=control.cancelled),
-                limits=IntensityRange(0.0, 1.0),
+                part=of_limits(IntensityRange(0.0, 1.0)),
             )
             return self._values[found.argmax(axis=0)]
 

@@ -16,6 +16,7 @@ from napari_pseudolabel.imaging import IntensityRange
 from napari_pseudolabel.models.cards import Card, LabelClass, Normalisation
 from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.models.segmenters.base import Segmenter, load_segmenter_file
+from napari_pseudolabel.models.segmenters.part import of_limits
 from napari_pseudolabel.tiling import TileSettings
 
 CLASSES = tuple(LabelClass(name=n, value=v) for n, v in [("background", 0), ("myelin", 1), ("axon", 5)])
@@ -99,7 +100,7 @@ def test_batch_and_units_do_not_change_the_answer(segmenter):
 
 def test_limits_replace_those_of_the_image(segmenter):
     image = picture()
-    part = segmenter.probabilities(image[:, :40], settings=SMALL, limits=IntensityRange(600, 1400))
+    part = segmenter.probabilities(image[:, :40], settings=SMALL, part=of_limits(IntensityRange(600, 1400)))
     own = segmenter.probabilities(image[:, :40], settings=SMALL)
     ranged = Card(**{**CARD.model_dump(), "normalisation": Normalisation(kind="range", low=600, high=1400)})
     fixed = monai_unet.MonaiSegmenter(segmenter.network, ranged, "x").probabilities(

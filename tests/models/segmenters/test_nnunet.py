@@ -246,7 +246,7 @@ def test_windows_cover_everything(height, width, step, patch):
     window = Window((patch, patch), step, True, (), torch.float32)
     shape = (max(height, patch), max(width, patch))
     seen = np.zeros(shape, bool)
-    for y, x in window.starts(shape):
+    for y, x in window.grid(shape).origins:
         assert 0 <= y <= shape[0] - patch
         assert 0 <= x <= shape[1] - patch
         seen[y : y + patch, x : x + patch] = True

@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import CheckpointError
-from napari_pseudolabel.imaging import IntensityRange
+from napari_pseudolabel.imaging import Need
 from napari_pseudolabel.models.cards import Card, LabelClass
 from napari_pseudolabel.models.safe_load import load_weights
 from napari_pseudolabel.models.segmenters import monai_unet, nnunet, torchscript
-from napari_pseudolabel.tiling import TileSettings
+from napari_pseudolabel.models.segmenters.part import Part
+from napari_pseudolabel.tiling import Layout, TileSettings
 
 
 @runtime_checkable
@@ -30,6 +31,14 @@ class Segmenter(Protocol):
         Of the file, or of the files of the folder, that the model was loaded from.
     classes
         In the order of the channels of `probabilities`.
+    channels
+        Of the images.
+    need
+        What it must know of a whole layer before it is given a part.
+    layout
+        Where its tiles lie in a whole plane.
+    zoom
+        Pixels on the network's grid per pixel of the grid of its modality, along Y and X.
     """
 
     @property
@@ -41,6 +50,18 @@ class Segmenter(Protocol):
     @property
     def classes(self) -> tuple[LabelClass, ...]: ...
 
+    @property
+    def channels(self) -> int: ...
+
+    @property
+    def need(self) -> Need: ...
+
+    @property
+    def layout(self) -> Layout: ...
+
+    @property
+    def zoom(self) -> tuple[float, float]: ...
+
     def probabilities(
         self,
         image: ArrayLike,
@@ -48,7 +69,7 @@ class Segmenter(Protocol):
         spacing: tuple[float, float] = (1.0, 1.0),
         settings: TileSettings = TileSettings(),
         control: Control = Control(),
-        limits: IntensityRange | None = None,
+        part: Part | None = None,
     ) -> NDArray[np.float32]:
         """Segment one plane.
 
@@ -62,9 +83,9 @@ class Segmenter(Protocol):
             Tile, overlap, batch, device; None leaves the choice to the model.
         control
             Progress and cancel, once per batch of tiles.
-        limits
-            The raw values that become 0 and 1, if `image` is a part of a layer, or a translation that is
-            in [0, 1] already. By default found in `image`, as the card says. nnU-Net finds its own.
+        part
+            What is known of the whole layer if `image` is a part of one; it then is on the network's grid.
+            By default `image` is all there is, and statistics are found in it.
 
         Returns
         -------

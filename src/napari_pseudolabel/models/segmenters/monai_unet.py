@@ -19,11 +19,12 @@ from torch import nn
 from napari_pseudolabel.budget import check_header
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import CheckpointError, FileError
-from napari_pseudolabel.imaging import IntensityRange
+from napari_pseudolabel.imaging import Need
 from napari_pseudolabel.models.cards import LARGEST_TILE, LARGEST_WIDTH, Card, LabelClass
 from napari_pseudolabel.models.safe_load import sha256 as hash_of
 from napari_pseudolabel.models.segmenters.common import fitted, most_likely, own_tensors
-from napari_pseudolabel.models.segmenters.tiled import TiledNetwork
+from napari_pseudolabel.models.segmenters.part import Part
+from napari_pseudolabel.models.segmenters.tiled import TiledNetwork, need_of
 from napari_pseudolabel.models.sidecar import (
     HEADER_KEY,
     atomic_write,
@@ -32,7 +33,7 @@ from napari_pseudolabel.models.sidecar import (
     read_header_card,
     unknown_modalities,
 )
-from napari_pseudolabel.tiling import TileSettings
+from napari_pseudolabel.tiling import Covering, TileSettings
 
 FAMILY = "monai-unet"
 NOT_RECOGNISED = "no safetensors file"
@@ -91,6 +92,27 @@ class MonaiSegmenter:
         """Classes in the order of the channels."""
         return self.card.classes
 
+    @property
+    def channels(self) -> int:
+        """Channels of the image."""
+        return architecture_of(self.card).in_channels
+
+    @property
+    def need(self) -> Need:
+        """Which raw values become 0 and 1."""
+        return need_of(self.card.normalisation)
+
+    @property
+    def layout(self) -> Covering:
+        """Its own tiles over the whole plane."""
+        description = architecture_of(self.card)
+        return Covering(description.tile, stride=description.stride)
+
+    @property
+    def zoom(self) -> tuple[float, float]:
+        """None."""
+        return 1.0, 1.0
+
     def probabilities(
         self,
         image: ArrayLike,
@@ -98,7 +120,7 @@ class MonaiSegmenter:
         spacing: tuple[float, float] = (1.0, 1.0),
         settings: TileSettings = TileSettings(),
         control: Control = Control(),
-        limits: IntensityRange | None = None,
+        part: Part | None = None,
         mirror: bool = False,
     ) -> NDArray[np.float32]:
         """Segment one plane; see `Segmenter`. `mirror` averages over four flips, four times as slow."""
@@ -112,7 +134,7 @@ class MonaiSegmenter:
             output="logits",
             key=self.sha256,
         )
-        return runner.probabilities(image, self.card.normalisation, settings, control, limits, mirror)
+        return runner.probabilities(image, self.card.normalisation, settings, control, part, mirror)
 
     def labels(self, probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Return the value of the most probable class: (K, H, W) -> (H, W)."""

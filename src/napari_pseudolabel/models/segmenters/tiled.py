@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import IntensityRange, from_array, intensity_range, normalise
+from napari_pseudolabel.imaging import IntensityRange, Need, from_array, intensity_range, normalise
 from napari_pseudolabel.models.cards import Normalisation
 from napari_pseudolabel.models.segmenters.common import as_channels, mirrored
+from napari_pseudolabel.models.segmenters.part import Part
 from napari_pseudolabel.tiling import (
     Plan,
     TileSettings,
@@ -60,7 +61,7 @@ class TiledNetwork:
         normalisation: Normalisation,
         settings: TileSettings,
         control: Control,
-        limits: IntensityRange | None,
+        part: Part | None,
         mirror: bool,
     ) -> NDArray[np.float32]:
         """Segment one plane; see `Segmenter.probabilities`.
@@ -68,13 +69,18 @@ class TiledNetwork:
         `mirror` averages over the four flips of every tile.
         """
         raw = as_channels(image, self.channels)
-        planes = [normalise(channel, limits or _limits(channel, normalisation)) for channel in raw]
-        data = np.stack(planes)
+        known = [one.limits for one in part.whole.channels] if part is not None else None
+        limits = known or [_limits(channel, normalisation) for channel in raw]
+        data = np.stack([normalise(channel, own) for channel, own in zip(raw, limits, strict=True)])
         _, height, width = data.shape
         home = next((p.device for p in self.network.parameters()), torch.device("cpu"))
 
         def attempt(plan: Plan) -> NDArray[np.float32]:
-            grid = make_grid(height, width, plan.tile, plan.overlap, self.stride)
+            given = part.grid if part is not None else None
+            if given is not None and given.tile == (plan.tile, plan.tile):
+                grid = given
+            else:
+                grid = make_grid(height, width, plan.tile, plan.overlap, self.stride)
             network = self.network.to(plan.device)
 
             def answer(tiles: Tensor, _origins: Tensor) -> Tensor:
@@ -103,6 +109,11 @@ class TiledNetwork:
                 f"The network has {answer.shape[1]} outputs, but its card names {self.classes} classes."
             )
         return answer.float().softmax(1) if self.output == "logits" else answer.float()
+
+
+def need_of(normalisation: Normalisation) -> Need:
+    """What these networks must know of a layer."""
+    return Need(normalisation.kind, normalisation.low, normalisation.high)
 
 
 def _limits(channel: NDArray[np.float32], normalisation: Normalisation) -> IntensityRange:

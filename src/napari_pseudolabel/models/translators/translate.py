@@ -35,6 +35,7 @@ from napari_pseudolabel.tiling import (
 )
 
 Mode = Literal["joint", "tiled"]
+Wanted = tuple[tuple[int, int], tuple[int, int]]
 
 _DEFAULT_TILE = 256  # for networks without attention, which do not care
 
@@ -112,6 +113,7 @@ def translate(
     mode: Mode = "joint",
     settings: TileSettings = TileSettings(),
     grid: Grid | None = None,
+    wanted: Wanted | None = None,
     limits: KnownLimits | None = None,
     control: Control = Control(),
 ) -> Translation:
@@ -140,6 +142,10 @@ def translate(
         Where the tiles lie, for a part of a larger image whose neighbours shall have the same tiles where they
         meet; by default they are laid out for the plane alone, as they are with smaller tiles after running
         out of memory.
+    wanted
+        Positions of the rows and of the columns of tiles of `grid`, half open, in which the translation is needed:
+        before the last step of a diffusion so many more around them are computed as there are steps to come.
+        All by default.
     limits
         Remembers what fitted into memory, between calls.
     control
@@ -179,7 +185,7 @@ def translate(
 
     def attempt(plan: Plan) -> NDArray[np.float32]:
         given = grid if grid is not None and grid.tile == (plan.tile, plan.tile) else None
-        job = _Job(translator.to(plan.device), source, plan, seed, origin, given)
+        job = _Job(translator.to(plan.device), source, plan, seed, origin, given, wanted)
         stage = control.stage("Translating", samples * job.units)
         return np.stack([job.run(sample, mode, stage) for sample in range(samples)])
 
@@ -217,6 +223,7 @@ class _Job:
         seed: int,
         origin: tuple[int, int],
         grid: Grid | None,
+        wanted: Wanted | None,
     ) -> None:
         self.network = translator.network
         self.source = source
@@ -225,6 +232,7 @@ class _Job:
         self.origin = origin
         height, width = source.shape[1:]
         self.grid = grid or make_grid(height, width, plan.tile, plan.overlap, translator.stride)
+        self.wanted = wanted if grid is not None else None
         self.window = Window.of(self.grid)
         self.schedule: Schedule | None = None
         self.latent_size = 0
@@ -234,8 +242,19 @@ class _Job:
 
     @property
     def units(self) -> int:
-        """Tiles times steps of one sample."""
+        """Tiles times steps of one sample, at most."""
         return len(self.grid) * (1 if self.schedule is None else self.schedule.steps)
+
+    def _order(self, step: int) -> list[int] | None:
+        """Tiles that are computed when so many steps are still to come; None for all."""
+        if self.wanted is None:
+            return None
+        counts = len(self.grid.rows.starts), len(self.grid.columns.starts)
+        rows, columns = (
+            range(max(low - step, 0), min(high + step, count))
+            for (low, high), count in zip(self.wanted, counts, strict=True)
+        )
+        return [row * counts[1] + column for row in rows for column in columns]
 
     def run(self, sample: int, mode: Mode, stage: Stage) -> NDArray[np.float32]:
         """Return one translation in [-1, 1]: (H, W)."""
@@ -257,6 +276,7 @@ class _Job:
             batch=self.plan.batch,
             device=self.plan.device,
             control_stage=stage,
+            order=self._order(0),
         )[0]
 
     def _noise(self, sample: int, device: torch.device) -> DiffusionNoise:
@@ -306,6 +326,7 @@ class _Job:
                 batch=self.plan.batch,
                 device=device,
                 control_stage=stage,
+                order=self._order(step),
             )
             _step_back(schedule, step, state[:1], clean)
             if step:

@@ -5,9 +5,7 @@ nnU-Net sums weighted logits, weights and folds in float16, even on a CPU. `prec
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import torch
@@ -17,6 +15,7 @@ from torch.nn import functional
 
 from napari_pseudolabel.control import Stage
 from napari_pseudolabel.models.segmenters.common import mirrored
+from napari_pseudolabel.tiling import Grid, Sliding, TileSettings
 
 Shape = tuple[int, int]
 
@@ -45,22 +44,9 @@ class Window:
     mirror_axes: tuple[int, ...]
     precision: torch.dtype
 
-    def starts(self, shape: Shape) -> list[tuple[int, int]]:
-        """First (y, x) of every patch in an image (h, w) that is at least as large as the patch."""
-        rows, columns = (_starts(n, p, self.step) for n, p in zip(shape, self.patch, strict=True))
-        return list(product(rows, columns))
-
-    def count(self, shape: Shape) -> int:
-        """Number of patches for an image (h, w) of any size."""
-        height, width = (max(n, p) for n, p in zip(shape, self.patch, strict=True))
-        return len(self.starts((height, width)))
-
-
-def _starts(size: int, patch: int, step: float) -> list[int]:
-    room = size - patch
-    count = math.ceil(room / (patch * step)) + 1
-    distance = room / max(count - 1, 1)
-    return [int(np.round(distance * i)) for i in range(count)]
+    def grid(self, shape: Shape) -> Grid:
+        """Where the patches lie in an image (h, w) of any size; a smaller one is in the middle of its patch."""
+        return Sliding(self.patch, self.step).grid(shape, TileSettings(), None)
 
 
 def importance(patch: Shape) -> Tensor:
@@ -77,21 +63,24 @@ def sliding_logits(
     network: nn.Module,
     data: Tensor,
     window: Window,
+    grid: Grid,
     *,
     batch: int,
     device: torch.device,
     stage: Stage,
 ) -> Tensor:
-    """Predict a whole image.
+    """Predict a whole image, or the part of one that patches cover.
 
     Parameters
     ----------
     network
         (B, C, h, w) float32 on `device` -> logits (B, K, h, w).
     data
-        (C, H, W) float32 on the CPU, any size; padded with zeros, centred, if smaller than the patch.
+        (C, H, W) float32 on the CPU, any size; zeros surround it where a patch reaches beyond.
     window
         See there.
+    grid
+        Where the patches lie.
     batch
         Patches at once.
     stage
@@ -108,15 +97,16 @@ def sliding_logits(
         If float16 overflows.
     """
     height, width = data.shape[1:]
-    missing = [max(p - n, 0) for n, p in zip((height, width), window.patch, strict=True)]
-    top, left = missing[0] // 2, missing[1] // 2
-    padded = functional.pad(data, (left, missing[1] - left, top, missing[0] - top))
+    # A part may begin before its first patch does: what lies outside of the box of a layer has none.
+    top, left = max(-grid.rows.first, 0), max(-grid.columns.first, 0)
+    ends = [axis.starts[-1] + axis.tile for axis in (grid.rows, grid.columns)]
+    padded = functional.pad(data, (left, max(ends[1] - width, 0), top, max(ends[0] - height, 0)))
     shape = (padded.shape[1], padded.shape[2])
     weight = importance(window.patch) if window.gaussian else torch.ones(window.patch, dtype=torch.float16)
     weight = weight.to(window.precision)
     total: Tensor | None = None
     weights = torch.zeros(shape, dtype=window.precision)
-    starts = window.starts(shape)
+    starts = (grid.origins + np.array([top, left])).tolist()
     h, w = window.patch
     for begin in range(0, len(starts), batch):
         corners = starts[begin : begin + batch]
@@ -130,7 +120,7 @@ def sliding_logits(
             weights[y : y + h, x : x + w] += weight
         stage.advance(len(corners))
     assert total is not None  # there is always a patch
-    total /= weights
+    total /= torch.where(weights > 0, weights, 1)
     if torch.isinf(total).any():
         raise OverflowError("the sum of the logits")
     return total[:, top : top + height, left : left + width]

@@ -12,31 +12,14 @@ from numpy.typing import NDArray
 from skimage.transform import resize
 
 from napari_pseudolabel.errors import CheckpointError, InputError
+from napari_pseudolabel.imaging.statistics import Box, LayerStatistics, Moments
 from napari_pseudolabel.models.segmenters.nnunet.plans import Configuration, Intensities, Plans
 
 Shape = tuple[int, int]
+_Plane = NDArray[np.float32]
+_Mask = NDArray[np.bool_] | None
 _EPSILON = 1e-8
 _RESAMPLING = "resample_data_or_seg_to_shape"
-
-
-@dataclass(frozen=True)
-class Box:
-    """The part of an image that is processed: rows `y0` to `y1`, columns `x0` to `x1`, half open."""
-
-    y0: int
-    y1: int
-    x0: int
-    x1: int
-
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        """Index of the box in an image."""
-        return slice(self.y0, self.y1), slice(self.x0, self.x1)
-
-    @property
-    def shape(self) -> Shape:
-        """(H, W) of the box."""
-        return self.y1 - self.y0, self.x1 - self.x0
 
 
 def nonzero_box(image: NDArray[np.float32]) -> Box:
@@ -138,8 +121,41 @@ class Preprocessing:
         inside = (cropped != 0).any(axis=0) if any(self.masked) else None
         for index, scheme in enumerate(self.schemes):
             mask = inside if self.masked[index] else None
-            _SCHEMES[scheme](cropped[index], mask, self.intensities[index])
+            _SCHEMES[scheme](cropped[index], mask, self.intensities[index], None)
         return _resized(cropped, self._target(box.shape, spacing), self.image_order), box
+
+    def part(
+        self, image: NDArray[np.float32], whole: LayerStatistics, inside: Box | None
+    ) -> NDArray[np.float32]:
+        """Prepare a part of a layer that is on the network's grid already.
+
+        Parameters
+        ----------
+        image
+            (C, H, W) raw values.
+        whole
+            Of the layer, which is normalised as one case, all its planes together.
+        inside
+            The box of the layer in pixels of `image`, None if it holds all of them; beyond are zeros, as the
+            original pads.
+
+        Returns
+        -------
+        NDArray
+            (C, H, W), or (C, W, H) if `swapped`.
+        """
+        data = np.array(image, dtype=np.float32)
+        mask = (data != 0).any(axis=0) if any(self.masked) else None
+        for index, scheme in enumerate(self.schemes):
+            moments = whole.channels[index].moments
+            assert moments is not None  # the family asks for them
+            chosen = mask if self.masked[index] else None
+            _SCHEMES[scheme](data[index], chosen, self.intensities[index], moments)
+        if inside is not None:
+            kept = np.zeros_like(data)
+            kept[:, *inside.slices] = data[:, *inside.slices]
+            data = kept
+        return np.ascontiguousarray(data.swapaxes(1, 2)) if self.swapped else data
 
     def backward(self, logits: NDArray[np.floating], box: Box) -> NDArray[np.floating]:
         """Bring logits (K, h, w) back to the grid of the crop; the dtype stays."""
@@ -186,37 +202,39 @@ def _resized(planes: NDArray, shape: Shape, order: int) -> NDArray:
     return result
 
 
-# Each works in place on one cropped channel (H, W) float32.
+# Each works in place on one channel (H, W) float32: with the moments of the layer that it is a part of, else its own.
 
 
-def _ct(channel: NDArray[np.float32], mask: NDArray[np.bool_] | None, known: Intensities | None) -> None:
+def _ct(channel: _Plane, mask: _Mask, known: Intensities | None, whole: Moments | None) -> None:
     assert known is not None  # `Preprocessing.of` has checked it
     np.clip(channel, known.percentile_00_5, known.percentile_99_5, out=channel)
     channel -= known.mean
     channel /= max(known.std, _EPSILON)
 
 
-def _z_score(channel: NDArray[np.float32], mask: NDArray[np.bool_] | None, known: Intensities | None) -> None:
+def _z_score(channel: _Plane, mask: _Mask, known: Intensities | None, whole: Moments | None) -> None:
     if mask is None:
-        mean, std = channel.mean(), channel.std()
+        mean, std = (channel.mean(), channel.std()) if whole is None else (whole.mean, whole.std)
         channel -= mean
         channel /= max(std, _EPSILON)
     elif mask.any():
         values = channel[mask]
-        channel[mask] = (values - values.mean()) / max(values.std(), _EPSILON)
+        mean, std = (values.mean(), values.std()) if whole is None else (whole.inner_mean, whole.inner_std)
+        channel[mask] = (values - mean) / max(std, _EPSILON)
 
 
-def _none(channel: NDArray[np.float32], mask: NDArray[np.bool_] | None, known: Intensities | None) -> None:
+def _none(channel: _Plane, mask: _Mask, known: Intensities | None, whole: Moments | None) -> None:
     return None
 
 
-def _to_one(channel: NDArray[np.float32], mask: NDArray[np.bool_] | None, known: Intensities | None) -> None:
-    channel -= channel.min()
-    channel /= max(channel.max(), _EPSILON)
+def _to_one(channel: _Plane, mask: _Mask, known: Intensities | None, whole: Moments | None) -> None:
+    channel -= channel.min() if whole is None else whole.low
+    channel /= max(channel.max() if whole is None else whole.high - whole.low, _EPSILON)
 
 
-def _rgb(channel: NDArray[np.float32], mask: NDArray[np.bool_] | None, known: Intensities | None) -> None:
-    if channel.min() < 0 or channel.max() > 255:
+def _rgb(channel: _Plane, mask: _Mask, known: Intensities | None, whole: Moments | None) -> None:
+    low, high = (channel.min(), channel.max()) if whole is None else (whole.low, whole.high)
+    if low < 0 or high > 255:
         raise InputError(
             "This nnU-Net model expects 8-bit colours, but the image has values outside 0 to 255."
         )

@@ -15,7 +15,7 @@ from torch import nn
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import CheckpointError, InputError
-from napari_pseudolabel.imaging import IntensityRange
+from napari_pseudolabel.imaging import Need
 from napari_pseudolabel.models.cards import Card, LabelClass
 from napari_pseudolabel.models.safe_load import load_weights, sha256, strip_prefixes
 from napari_pseudolabel.models.segmenters.common import as_channels, fitted, most_likely
@@ -23,8 +23,9 @@ from napari_pseudolabel.models.segmenters.nnunet.networks import UNet
 from napari_pseudolabel.models.segmenters.nnunet.plans import Configuration, Network, read_dataset, read_plans
 from napari_pseudolabel.models.segmenters.nnunet.prediction import Window, sliding_logits
 from napari_pseudolabel.models.segmenters.nnunet.preprocessing import Preprocessing
+from napari_pseudolabel.models.segmenters.part import Part
 from napari_pseudolabel.models.sidecar import complete, given_card, unknown_modalities
-from napari_pseudolabel.tiling import Plan, TileSettings, pick_device, with_back_off
+from napari_pseudolabel.tiling import Grid, Plan, Sliding, TileSettings, pick_device, with_back_off
 
 Fold = int | Literal["all"]
 _GPU_PATCHES = 8
@@ -67,6 +68,27 @@ class NnunetSegmenter:
         return self.card.classes
 
     @property
+    def channels(self) -> int:
+        """Channels of the image."""
+        return len(self.preprocessing.schemes)
+
+    @property
+    def need(self) -> Need:
+        """Raw values are handed over; mean, deviation, range and box are those of the layer."""
+        return Need("none", moments=True)
+
+    @property
+    def layout(self) -> Sliding:
+        """Patches over what is not zero."""
+        return Sliding(self.patch[::-1] if self.preprocessing.swapped else self.patch)
+
+    @property
+    def zoom(self) -> tuple[float, float]:
+        """Pixels on the network's grid per pixel of 1 x 1 units, along Y and X."""
+        y, x = self.preprocessing.spacing
+        return (1 / x, 1 / y) if self.preprocessing.swapped else (1 / y, 1 / x)
+
+    @property
     def folds(self) -> tuple[Fold, ...]:
         """Folds that are averaged."""
         return tuple(self.networks)
@@ -88,7 +110,7 @@ class NnunetSegmenter:
         use_gaussian: bool = True,
         settings: TileSettings = TileSettings(),
         control: Control = Control(),
-        limits: IntensityRange | None = None,
+        part: Part | None = None,
     ) -> NDArray[np.float32]:
         """Segment one plane as nnU-Net v2 does.
 
@@ -109,8 +131,9 @@ class NnunetSegmenter:
             Weigh the centre of a patch more than its border.
         settings
             Batch and device. The tile is the model's own.
-        limits
-            Not used: the plans say how each image is normalised.
+        part
+            The layer that `image` is a part of, which is then on the network's grid: nothing is resampled, and the
+            statistics are those of the layer. By default `image` is a case of its own.
 
         Returns
         -------
@@ -124,29 +147,74 @@ class NnunetSegmenter:
         raw = np.nan_to_num(
             as_channels(image, len(self.preprocessing.schemes)), nan=0.0, posinf=0.0, neginf=0.0
         )
-        data, box = self.preprocessing.forward(raw, spacing)
         axes = self.mirror_axes if mirror else ()
         window = Window(self.patch, tile_step_size, use_gaussian, axes, torch.float16)
-        wide = replace(window, precision=torch.float32)
-        try:
-            logits = self._logits(data, window if exact else wide, settings, control)
-        except OverflowError:
-            logits = self._logits(data, wide, settings, control)
-        full = torch.from_numpy(self.preprocessing.backward(logits, box)).float()
-        chances = torch.sigmoid(full) if self.regions else torch.softmax(full, 0)
+        if not exact:
+            window = replace(window, precision=torch.float32)
+        if part is not None:
+            return self._part(raw, part, window, settings, control)
+        data, box = self.preprocessing.forward(raw, spacing)
+        grid = window.grid((data.shape[1], data.shape[2]))
+        logits = self._logits(data, window, grid, settings, control)
         shape = (raw.shape[1], raw.shape[2])
-        return self.preprocessing.uncrop(chances.numpy(), box, shape, background=not self.regions)
+        chances = self._chances(self.preprocessing.backward(logits, box))
+        return self.preprocessing.uncrop(chances, box, shape, background=not self.regions)
+
+    def _part(
+        self, raw: NDArray[np.float32], part: Part, window: Window, settings: TileSettings, control: Control
+    ) -> NDArray[np.float32]:
+        """Probabilities of a part of a layer on the network's grid."""
+        data = self.preprocessing.part(raw, part.whole, part.inside)
+        grid = part.grid
+        if grid is None:
+            grid = window.grid((data.shape[1], data.shape[2]))
+        elif self.preprocessing.swapped:
+            grid = Grid(grid.columns, grid.rows)
+        found = self._chances(self._logits(data, window, grid, settings, control))
+        if self.preprocessing.swapped:
+            found = np.ascontiguousarray(found.swapaxes(1, 2))
+        if part.inside is None:
+            return found
+        result = np.zeros_like(found)
+        if not self.regions:
+            result[0] = 1
+        result[:, *part.inside.slices] = found[:, *part.inside.slices]
+        return result
+
+    def _chances(self, logits: NDArray[np.floating]) -> NDArray[np.float32]:
+        full = torch.from_numpy(logits).float()
+        chances = torch.sigmoid(full) if self.regions else torch.softmax(full, 0)
+        return chances.numpy()
 
     def _logits(
-        self, data: NDArray[np.float32], window: Window, settings: TileSettings, control: Control
+        self,
+        data: NDArray[np.float32],
+        window: Window,
+        grid: Grid,
+        settings: TileSettings,
+        control: Control,
+    ) -> NDArray[np.float16]:
+        try:
+            return self._summed(data, window, grid, settings, control)
+        except OverflowError:
+            wide = replace(window, precision=torch.float32)
+            return self._summed(data, wide, grid, settings, control)
+
+    def _summed(
+        self,
+        data: NDArray[np.float32],
+        window: Window,
+        grid: Grid,
+        settings: TileSettings,
+        control: Control,
     ) -> NDArray[np.float16]:
         device = pick_device(settings.device)
         batch = settings.batch or (1 if device.type == "cpu" else _GPU_PATCHES)
         plan = Plan(max(self.patch), 0, batch, device)
-        (_, height, width), tensor = data.shape, torch.from_numpy(data)
+        tensor = torch.from_numpy(data)
 
         def attempt(plan: Plan) -> torch.Tensor:
-            stage = control.stage("Segmenting", len(self.networks) * window.count((height, width)))
+            stage = control.stage("Segmenting", len(self.networks) * len(grid))
             total: torch.Tensor | None = None
             with torch.inference_mode():
                 for network in self.networks.values():
@@ -155,6 +223,7 @@ class NnunetSegmenter:
                             network.to(plan.device),
                             tensor,
                             window,
+                            grid,
                             batch=plan.batch,
                             device=plan.device,
                             stage=stage,

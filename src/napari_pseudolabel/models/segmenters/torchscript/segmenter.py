@@ -14,10 +14,11 @@ from torch import nn
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import CheckpointError
-from napari_pseudolabel.imaging import IntensityRange
+from napari_pseudolabel.imaging import Need
 from napari_pseudolabel.models.cards import Card, LabelClass
 from napari_pseudolabel.models.segmenters.common import most_likely
-from napari_pseudolabel.models.segmenters.tiled import TiledNetwork
+from napari_pseudolabel.models.segmenters.part import Part
+from napari_pseudolabel.models.segmenters.tiled import TiledNetwork, need_of
 from napari_pseudolabel.models.segmenters.torchscript.examining import examine, open_checked
 from napari_pseudolabel.models.segmenters.torchscript.layout import recognises
 from napari_pseudolabel.models.segmenters.torchscript.reading import (
@@ -28,7 +29,7 @@ from napari_pseudolabel.models.segmenters.torchscript.reading import (
     understand,
 )
 from napari_pseudolabel.models.sidecar import complete, given_card, sidecar_path, unknown_modalities
-from napari_pseudolabel.tiling import TileSettings
+from napari_pseudolabel.tiling import Covering, TileSettings
 
 FAMILY = "torchscript"
 NOT_RECOGNISED = "no TorchScript archive"
@@ -60,6 +61,26 @@ class TorchScriptSegmenter:
         """Classes in the order of the channels."""
         return self.card.classes
 
+    @property
+    def channels(self) -> int:
+        """Channels of the image."""
+        return self.architecture.in_channels
+
+    @property
+    def need(self) -> Need:
+        """Which raw values become 0 and 1."""
+        return need_of(self.card.normalisation)
+
+    @property
+    def layout(self) -> Covering:
+        """Its own tiles over the whole plane."""
+        return Covering(self.architecture.tile, stride=self.architecture.stride)
+
+    @property
+    def zoom(self) -> tuple[float, float]:
+        """None."""
+        return 1.0, 1.0
+
     def probabilities(
         self,
         image: ArrayLike,
@@ -67,7 +88,7 @@ class TorchScriptSegmenter:
         spacing: tuple[float, float] = (1.0, 1.0),
         settings: TileSettings = TileSettings(),
         control: Control = Control(),
-        limits: IntensityRange | None = None,
+        part: Part | None = None,
         mirror: bool = False,
     ) -> NDArray[np.float32]:
         """Segment one plane; see `Segmenter`. `mirror` averages over four flips, four times as slow."""
@@ -80,7 +101,7 @@ class TorchScriptSegmenter:
             output="probabilities",
             key=self.sha256,
         )
-        return runner.probabilities(image, self.card.normalisation, settings, control, limits, mirror)
+        return runner.probabilities(image, self.card.normalisation, settings, control, part, mirror)
 
     def labels(self, probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Return the value of the most probable class, or of the one above the threshold: (K, H, W) -> (H, W)."""

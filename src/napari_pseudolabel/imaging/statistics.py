@@ -1,0 +1,263 @@
+"""What a model must know of a whole layer before it sees a part of it: measured once, and small enough to travel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.imaging.content import extremes
+from napari_pseudolabel.imaging.image import Channel, Image
+from napari_pseudolabel.imaging.normalisation import IntensityRange, Kind, intensity_range
+
+# Up to so many pixels every one is read. Larger layers are sampled by bands of rows, evenly over all planes.
+_EXACT = 2**28
+_BAND = 2**24
+_SAMPLED_ROWS = 64
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a model must know of every channel of a layer.
+
+    Attributes
+    ----------
+    kind, low, high
+        Which raw values become 0 and 1, as in `intensity_range`.
+    moments
+        Also mean, deviation and range, and where the layer is not zero.
+    """
+
+    kind: Kind = "percentile"
+    low: float = 0.5
+    high: float = 99.5
+    moments: bool = False
+
+
+@dataclass(frozen=True)
+class Box:
+    """A part of a plane: rows `y0` to `y1`, columns `x0` to `x1`, half open."""
+
+    y0: int
+    y1: int
+    x0: int
+    x1: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index of the box in an image."""
+        return slice(self.y0, self.y1), slice(self.x0, self.x1)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) of the box."""
+        return self.y1 - self.y0, self.x1 - self.x0
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Of the raw values of one channel; what is not finite counts as 0.
+
+    Attributes
+    ----------
+    mean, std, low, high
+        Inside the box of the layer; `std` is that of the population.
+    inner_mean, inner_std
+        Only of pixels that are not zero in every channel.
+    """
+
+    mean: float
+    std: float
+    low: float
+    high: float
+    inner_mean: float
+    inner_std: float
+
+
+@dataclass(frozen=True)
+class ChannelStatistics:
+    """What was asked of one channel; `moments` is None if they were not."""
+
+    limits: IntensityRange
+    moments: Moments | None = None
+
+
+@dataclass(frozen=True)
+class LayerStatistics:
+    """Statistics of a whole layer, over all planes.
+
+    Attributes
+    ----------
+    channels
+        In the order in which the model takes them.
+    box
+        Smallest box that holds, in every plane, all pixels that are not zero in every channel; in pixels of the
+        layer. None for the whole plane.
+    """
+
+    channels: tuple[ChannelStatistics, ...]
+    box: Box | None = None
+
+    @classmethod
+    def of_limits(cls, limits: IntensityRange) -> LayerStatistics:
+        """One channel of which only the limits matter."""
+        return cls((ChannelStatistics(limits),))
+
+
+def measure(
+    image: Image, channels: Sequence[Channel | None], need: Need, control: Control = Control()
+) -> LayerStatistics:
+    """Measure a whole layer: all planes of a stack together.
+
+    Parameters
+    ----------
+    channels
+        As in `Image.plane`; None for the default.
+    need
+        What the model asks for. Percentiles may come from a sample, see `intensity_range`. Moments and the box come
+        from all pixels of a layer of up to 2**28, else from evenly spread bands of 64 rows; a sampled box is as much
+        higher as the bands lie apart.
+    control
+        Progress and cancel, once per band.
+
+    Raises
+    ------
+    InputError
+        If the image cannot be read, or the need makes no sense.
+    """
+    limits = [_limits(image, channel, need) for channel in channels]
+    if not need.moments:
+        return LayerStatistics(tuple(ChannelStatistics(one) for one in limits))
+    bands, gap = _bands(image)
+    sums = _Sums(len(channels), image.shape[-1])
+    stage = control.stage("Measuring the intensities", len(bands))
+    for index, rows in bands:
+        pixels = np.stack([image.plane(index, channel, (rows, slice(None))) for channel in channels])
+        sums.add(pixels, rows.start)
+        stage.advance(1)
+    height = image.shape[-2]
+    box = sums.box(height, gap)
+    seen = sum(max(0, min(rows.stop, box.y1) - max(rows.start, box.y0)) * box.shape[1] for _, rows in bands)
+    return LayerStatistics(
+        tuple(
+            ChannelStatistics(one, moments) for one, moments in zip(limits, sums.moments(seen), strict=True)
+        ),
+        None if box == Box(0, height, 0, image.shape[-1]) else box,
+    )
+
+
+def _limits(image: Image, channel: Channel | None, need: Need) -> IntensityRange:
+    found = intensity_range(image, channel, kind=need.kind, low=need.low, high=need.high)
+    # Where a sample knows a single value, what there is lies between its places.
+    if found.low != found.high:
+        return found
+    widest = extremes(image, channel)
+    return widest if widest.low < widest.high else found
+
+
+def moments_of(pixels: NDArray[np.float32]) -> Moments:
+    """Moments of values of any shape that all count, at least one."""
+    values = np.asarray(pixels, np.float64)
+    mean, std = float(values.mean()), float(values.std())
+    return Moments(mean, std, float(values.min()), float(values.max()), mean, std)
+
+
+def _bands(image: Image) -> tuple[list[tuple[tuple[int, ...], slice]], int]:
+    """What is read, and how many rows lie between two bands of a plane."""
+    planes, (height, width) = list(image.planes()), image.shape[-2:]
+    everything = len(planes) * height * width <= _EXACT
+    rows = max(1, min(height, _BAND // width if everything else _SAMPLED_ROWS))
+    bands = [
+        (index, slice(start, min(start + rows, height)))
+        for index in planes
+        for start in range(0, height, rows)
+    ]
+    most = max(1, _EXACT // (rows * width))
+    if everything or len(bands) <= most:
+        return bands, 0
+    step = -(-len(bands) // most)
+    return bands[step // 2 :: step], step * rows
+
+
+class _Sums:
+    """Adds up bands. Pixels outside of the box are zero, so sums over all pixels are those of the box."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        self._inner = 0
+        self._mean, self._squares = np.zeros(channels), np.zeros(channels)
+        self._low, self._high = np.full(channels, np.inf), np.full(channels, -np.inf)
+        self._columns = np.zeros(width, bool)
+        self._first, self._last = -1, -1
+
+    def add(self, pixels: NDArray[np.float32], row: int) -> None:
+        """Add a band (C, h, W) that begins at a row."""
+        values = np.nan_to_num(pixels, nan=0.0, posinf=0.0, neginf=0.0)
+        inside = (values != 0).any(axis=0)
+        rows = np.flatnonzero(inside.any(axis=1))
+        if not rows.size:
+            return
+        first, last = row + int(rows[0]), row + int(rows[-1])
+        self._first = first if self._first < 0 else min(self._first, first)
+        self._last = max(self._last, last)
+        self._columns |= inside.any(axis=0)
+        chosen = values[:, inside] if not inside.all() else values.reshape(len(values), -1)
+        count, mean = chosen.shape[1], chosen.mean(axis=1, dtype=np.float64)
+        # about the mean of the band: sums of large squares would lose what they differ by
+        squares = np.array(
+            [
+                np.square(one - middle, dtype=np.float64).sum()
+                for one, middle in zip(chosen, mean, strict=True)
+            ]
+        )
+        self._mean, self._squares = _merged((self._inner, self._mean, self._squares), (count, mean, squares))
+        self._inner += count
+        self._low, self._high = (
+            np.minimum(self._low, chosen.min(axis=1)),
+            np.maximum(self._high, chosen.max(axis=1)),
+        )
+
+    def box(self, height: int, gap: int) -> Box:
+        """What is not zero; everything if all is."""
+        if self._first < 0:
+            return Box(0, height, 0, len(self._columns))
+        columns = np.flatnonzero(self._columns)
+        return Box(
+            max(self._first - gap, 0),
+            min(self._last + 1 + gap, height),
+            int(columns[0]),
+            int(columns[-1]) + 1,
+        )
+
+    def moments(self, seen: int) -> Iterator[Moments]:
+        """Of each channel; `seen` pixels of the box were read, zeros included."""
+        zeros = max(seen - self._inner, 0)
+        mean, squares = self._mean, self._squares
+        if zeros:
+            nothing = np.zeros_like(mean)
+            mean, squares = _merged((self._inner, mean, squares), (zeros, nothing, nothing))
+        low, high = self._low, self._high
+        if zeros or not self._inner:
+            low, high = np.minimum(low, 0), np.maximum(high, 0)
+        for channel in range(len(mean)):
+            yield Moments(
+                mean=float(mean[channel]),
+                std=float(np.sqrt(squares[channel] / max(self._inner + zeros, 1))),
+                low=float(low[channel]),
+                high=float(high[channel]),
+                inner_mean=float(self._mean[channel]),
+                inner_std=float(np.sqrt(self._squares[channel] / max(self._inner, 1))),
+            )
+
+
+_Part = tuple[int, NDArray[np.float64], NDArray[np.float64]]
+
+
+def _merged(one: _Part, other: _Part) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and sum of squared deviations of two sets of values (count, mean, squares) together."""
+    count = one[0] + other[0]
+    apart = other[1] - one[1]
+    mean = one[1] + apart * (other[0] / count)
+    return mean, one[2] + other[2] + apart**2 * (one[0] * other[0] / count)

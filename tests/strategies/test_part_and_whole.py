@@ -1,0 +1,101 @@
+"""A part of an image gets the labels that it has in the whole, whatever model made them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+from families import SEGMENTERS, TRANSLATORS
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.imaging import from_array
+from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.models.cards import Family
+from napari_pseudolabel.models.loaded import LoadedModels
+from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region, SegmentJob
+from napari_pseudolabel.strategies.chunks import cut, join
+from napari_pseudolabel.tiling import TileSettings
+
+PAIRS = [(translator, segmenter) for translator in (None, *TRANSLATORS) for segmenter in SEGMENTERS]
+SHAPE = (100, 132)
+
+
+def test_no_family_is_left_out():
+    assert set(SEGMENTERS) | set(TRANSLATORS) == set(get_args(Family))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory, one_thread):
+    """Jobs on an image with a dark margin, and what they give in one piece."""
+    folder = tmp_path_factory.mktemp("families")
+    paths = {name: make(folder) for name, make in {**SEGMENTERS, **TRANSLATORS}.items()}
+    return World(paths)
+
+
+class World:
+    def __init__(self, paths: dict[str, Path]) -> None:
+        self.paths, self.models = paths, LoadedModels()
+        rng = np.random.default_rng(0)
+        y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+        wave = 120 + 90 * np.sin(x / 9) * np.cos(y / 7) + 0.3 * x
+        plane = np.clip(wave + rng.normal(0, 15, SHAPE), 1, 255).astype(np.uint8)
+        plane[:, :11] = 0
+        plane[94:] = 0
+        # The planes differ much, so that statistics of one of them are not those of the layer.
+        self.image = from_array(np.stack([plane, plane // 3]), "ZYX", name="waves")
+        self.whole = cache(self._whole)
+
+    def job(self, translator, segmenter, factor, **changes):
+        chosen = LabelSettings(
+            scale=Scale(factor=factor), tiles=TileSettings(device="cpu"), mode="tiled", **changes
+        )
+        if translator is None:
+            return SegmentJob(self.image, str(self.paths[segmenter]), settings=chosen)
+        return LabelJob(self.image, str(self.paths[translator]), str(self.paths[segmenter]), settings=chosen)
+
+    def plan(self, job):
+        survey = job.survey.run(Control(), self.models)
+        more = job.second_survey(survey, Control())
+        return job.plan(survey if more is None else more.run(Control(), self.models), Control())
+
+    def run(self, job, tiles):
+        plan = self.plan(job)
+        judged = plan.statistics[len(plan.statistics) - len(plan.survey.judges) :]
+        chunks = cut(job, plan.survey, plan.factors, judged, tiles=tiles)
+        own = replace(plan, chunks=chunks)
+        parts = [own.load(chunk).run(Control(), self.models) for chunk in chunks]
+        return join(job, parts, own.report)
+
+    def _whole(self, translator, segmenter, factor, flips):
+        return self.run(self.job(translator, segmenter, factor, flips=flips), 1000)
+
+
+@pytest.mark.parametrize(("translator", "segmenter"), PAIRS)
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    y=st.tuples(st.integers(0, SHAPE[0] - 1), st.integers(1, SHAPE[0])),
+    x=st.tuples(st.integers(0, SHAPE[1] - 1), st.integers(1, SHAPE[1])),
+    plane=st.integers(0, 1),
+    tiles=st.integers(1, 3),
+    factor=st.sampled_from([1.0, 0.8, 1.3]),
+    flips=st.sampled_from([0, 3]),
+)
+def test_any_cut_gives_the_labels_of_the_whole(
+    world, translator, segmenter, y, x, plane, tiles, factor, flips
+):
+    whole = world.whole(translator, segmenter, factor, flips)
+    region = Region(y[0], x[0], min(y[0] + y[1], SHAPE[0]), min(x[0] + x[1], SHAPE[1]))
+    job = replace(world.job(translator, segmenter, factor, flips=flips), region=region, planes=((plane,),))
+    part = world.run(job, tiles)
+    at = plane, slice(region.y0, region.y1), slice(region.x0, region.x1)
+    np.testing.assert_allclose(part.confidence[0], whole.confidence[at], atol=2e-3)
+    # Labels may differ where two classes are equally likely up to the rounding of float32.
+    differs = part.labels[0] != whole.labels[at]
+    assert differs.mean() <= 2e-3, f"{differs.sum()} of {differs.size} labels"
+    assert len(np.unique(whole.labels)) > 1
