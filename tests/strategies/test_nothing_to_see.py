@@ -107,7 +107,12 @@ def test_content_between_the_samples_is_found(monkeypatch):
     data = np.zeros((100, 100), np.float32)
     data[51:55, 51:55] = np.arange(16).reshape(4, 4)
     job = SegmentJob(from_array(data), "s", settings=SETTINGS)
-    limits = job.plan(job.survey.run(Control(), Models(OnePass(), Dreamer())), Control()).limits
+    limits = (
+        job.plan(job.survey.run(Control(), Models(OnePass(), Dreamer())), Control())
+        .statistics[0]
+        .channels[0]
+        .limits
+    )
     assert (limits.low, limits.high) == (0, 15)
 
 

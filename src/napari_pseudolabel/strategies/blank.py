@@ -41,14 +41,14 @@ class Blank:
         if job.empty:
             return cls(np.ones(chunk.region.shape, bool), np.zeros(chunk.region.shape, bool), told=True)
         pixels = job.pixels.reshape(-1, *job.pixels.shape[-2:])
-        empty = np.stack([flat_parts(one, chunk.side) for one in pixels]).all(axis=0)
+        empty = np.array([flat_parts(one, chunk.side) for one in pixels], bool)
         region, read = chunk.region, chunk.read
         inside = (
             slice(region.y0 - read.y0, region.y1 - read.y0),
             slice(region.x0 - read.x0, region.x1 - read.x0),
         )
-        void = np.isnan(pixels[:, *inside]).any(axis=0)
-        return cls(void, empty[inside] & ~void)
+        void = np.asarray(np.isnan(pixels[:, *inside]).any(axis=0))
+        return cls(void, np.asarray(empty[:, *inside].all(axis=0)) & ~void)
 
     def notes(self, labels: NDArray[np.uint8] | None) -> tuple[str, ...]:
         """Sentences for the person about what of the labels (H, W) of the models is left out."""

@@ -1,0 +1,27 @@
+"""Checkpoints from the field through the shell command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+FIELD = Path(__file__).parents[1] / "field"
+
+
+def labels_of(cli, image, model, out, *more):
+    made = cli("segment", image, "--segmenter", model, "-o", out, "--smallest-object", 0, *more)
+    assert made.code == 0, made.err
+    return np.asarray(tifffile.imread(out))
+
+
+def test_an_nnunet_folder_sees_the_mean_of_the_whole_image(cli, tmp_path):
+    """The network is a threshold at the z-score 0: right of the column where the ramp passes its mean."""
+    folder = FIELD / "c02_nnunet"
+    found = labels_of(cli, folder / "ramp.tif", folder / "thr__nnUNetPlans__2d", tmp_path / "out.ome.tif")
+    ramp = tifffile.imread(folder / "ramp.tif")
+    np.testing.assert_array_equal(found.reshape(ramp.shape), ramp > ramp.mean())
+    assert [int(x) for x in np.unique(np.argwhere(np.diff(found.reshape(ramp.shape), axis=1))[:, 1])] == [
+        2007
+    ]
