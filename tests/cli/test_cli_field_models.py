@@ -11,7 +11,7 @@ FIELD = Path(__file__).parents[1] / "field"
 
 
 def labels_of(cli, image, model, out, *more):
-    made = cli("segment", image, "--segmenter", model, "-o", out, "--smallest-object", 0, *more)
+    made = cli("segment", image, out, "--segmenter", model, "--smallest-object", 0, *more)
     assert made.code == 0, made.err
     return np.asarray(tifffile.imread(out))
 
