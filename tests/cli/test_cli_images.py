@@ -159,3 +159,18 @@ def test_names_with_dots_become_files_of_their_own(cli, tmp_path, tiny_segmenter
     assert written == [
         f"cell.{number}{end}" for number in (1, 2, 3) for end in (".ome.tif", ".provenance.json")
     ]
+
+
+def test_what_was_labelled_among_the_images_is_not_labelled_again(cli, image, tmp_path, tiny_segmenter):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    image.rename(folder / "a.ome.tif")
+    common = ("--segmenter", tiny_segmenter, "--device", "cpu")
+    named = cli("segment", folder / "a.ome.tif", folder / "a_labels.ome.tif", *common, "--confidence")
+    assert named.code == 0, named.err
+    ran = cli("segment", folder, tmp_path / "out", *common, "--json")
+    assert ran.code == 0, ran.err
+    assert [one["output"] for one in ran.json["results"]] == [str(tmp_path / "out" / "a.ome.tif")]
+    assert "a_labels.confidence.ome.tif, a_labels.ome.tif" in ran.json["notes"][0]
+    assert ran.json["notes"][0] in cli("segment", folder, tmp_path / "out", *common).out
+    assert "only what was made here" in cli("segment", tmp_path / "out", tmp_path / "again", *common).sentence

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from skimage.io import imsave
 
 from napari_pseudolabel.export import read_sidecar
 from napari_pseudolabel.imaging import read
@@ -70,6 +71,34 @@ def test_the_format_goes_with_the_name(labels, dock, tmp_path, qtbot):
     export(dock, qtbot, tmp_path / "mine.png")
     assert (tmp_path / "mine.png").exists()
     assert (tmp_path / "mine.provenance.json").exists()
+
+
+def test_labels_are_proposed_beside_the_images_and_not_among_them(viewer, script, dock, tmp_path, qtbot):
+    from napari.layers._source import layer_source
+
+    from napari_pseudolabel.imaging.files import images_in
+    from napari_pseudolabel.viewer import image_of
+
+    folder = tmp_path / "images"
+    folder.mkdir()
+    picture = viewer.layers["sem_12"].data
+    imsave(folder / "nerve.1.png", np.zeros(picture.shape, np.uint8), check_contrast=False)
+    with layer_source(path=str(folder / "nerve.1.png")):
+        source = viewer.add_image(picture, name="nerve")
+    push(viewer, source, script.answer(LabelJob(image_of(source), translator="t", segmenter="s")))
+    viewer.layers.selection.active = viewer.layers[-1]
+    path = folder / "labels" / "nerve_1_labels.ome.tif"
+    assert dock.view.path.text() == str(path)
+    assert hint(dock) == ""
+    export(dock, qtbot, path)
+    assert path.exists()
+    assert images_in(folder) == [folder / "nerve.1.png"]
+    # Whoever wrote among the images before is not led there again.
+    export(dock, qtbot, folder / "mine.ome.tif")
+    dock.view.path.setText("")
+    dock._on_changed()
+    assert dock.view.path.text() == str(path)
+    assert images_in(folder) == [folder / "nerve.1.png"]
 
 
 def test_what_to_know_before(labels, dock, tmp_path, qtbot):

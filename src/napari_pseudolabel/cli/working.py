@@ -19,7 +19,7 @@ from napari_pseudolabel.engine import Connection, Engine, Listener
 from napari_pseudolabel.errors import Cancelled, InputError, told
 from napari_pseudolabel.export import export, export_image
 from napari_pseudolabel.imaging import Image, Reading
-from napari_pseudolabel.imaging.files import is_image
+from napari_pseudolabel.imaging.files import is_image, left_out
 from napari_pseudolabel.strategies import ImageJob, PseudoLabel, join
 from napari_pseudolabel.wording import sentence, shown
 
@@ -77,6 +77,7 @@ def process(
     """
     paths, targets = planned(input, output, format, confidence=work.confidence)
     folder = not is_image(input)
+    aside = left_out(input) if folder else ()
     results: list[dict[str, Any]] = []
     failed: list[tuple[Path, str]] = []
     with interruptible() as control, _runner(connection) as run:
@@ -100,9 +101,13 @@ def process(
                 if not folder:
                     raise
                 failed.append((path, told(error) or str(error)))
-    data = {"results": results, "failed": [{"input": str(path), "problem": why} for path, why in failed]}
+    data = {
+        "results": results,
+        "failed": [{"input": str(path), "problem": why} for path, why in failed],
+        "notes": list(aside),
+    }
     if results or as_json:
-        show(data, "\n".join(_text(result) for result in results), as_json=as_json)
+        show(data, "\n".join([*(_text(result) for result in results), *aside]), as_json=as_json)
     if failed:
         listed = "; ".join(f"{path.name}: {why.rstrip('.')}" for path, why in failed[:_LISTED])
         more = f"; and {len(failed) - _LISTED} more" if len(failed) > _LISTED else ""

@@ -6,55 +6,22 @@ be it by ``labels.png`` or by a file of somebody else, all of them carry the who
 
 from __future__ import annotations
 
-import json
 import os
-import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging.made_here import CONFIDENCE, SIDECAR, described, same_name
 
 PROVENANCE = "provenance"
 SUFFIXES = {
-    PROVENANCE: ".provenance.json",
-    "confidence": ".confidence.ome.tif",
+    PROVENANCE: SIDECAR,
+    "confidence": CONFIDENCE,
     "effort": ".effort.csv",
 }
 """End of the name of each companion, by its role in `Provenance.files`."""
-_MAIN = ("labels", "image")
 _IMAGE_SUFFIXES = (".ome.tiff", ".ome.tif", ".tiff", ".tif", ".png")
-_LARGEST_BYTES = 64 * 2**20  # a provenance with a thousand runs has a few
-
-
-@dataclass(frozen=True)
-class Described:
-    """What a provenance file says about the files beside it; empty for a file that is none.
-
-    Attributes
-    ----------
-    files
-        Names by role.
-    earlier
-        Names of companions that were written for the same file before, and not the last time.
-    """
-
-    files: dict[str, str] = field(default_factory=dict)
-    earlier: tuple[str, ...] = ()
-
-    def is_about(self, path: Path) -> bool:
-        """Whether it was written for that very file."""
-        return any(_same(self.files[role], path.name) for role in _MAIN if role in self.files)
-
-    def another(self, path: Path) -> bool:
-        """Whether it was written for another file that is there."""
-        main = [self.files[role] for role in _MAIN if role in self.files]
-        return not self.is_about(path) and any(path.with_name(name).exists() for name in main)
-
-    def names(self) -> tuple[str, ...]:
-        """All of them."""
-        return (*self.files.values(), *self.earlier)
 
 
 @dataclass(frozen=True)
@@ -136,18 +103,6 @@ def sidecar_path(path: str | Path) -> Path:
     return whole if os.path.lexists(short) else short
 
 
-def described(side: Path) -> Described:
-    """Read what a provenance file says about files; whatever cannot be read says nothing."""
-    try:
-        if not side.is_file() or side.stat().st_size > _LARGEST_BYTES:
-            return Described()
-        found: Any = json.loads(side.read_text(encoding="utf-8"))
-        files = {str(role): str(name) for role, name in found["files"].items()}
-        return Described(files, tuple(map(str, found.get("earlier_files") or ())))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return Described()
-
-
 def _sides(path: Path) -> tuple[Path, Path]:
     """Name of the provenance after the whole name, and after the name without suffix."""
     ending = SUFFIXES[PROVENANCE]
@@ -159,13 +114,4 @@ def _named(path: Path, prefix: str, roles: Iterable[str]) -> dict[str, Path]:
 
 
 def _among(name: str, names: Iterable[str]) -> bool:
-    return any(_same(name, one) for one in names)
-
-
-def _same(one: str, other: str) -> bool:
-    """Whether two names may be the same file, also where capitals and ways to write accents are no difference."""
-    return _folded(one) == _folded(other)
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
+    return any(same_name(name, one) for one in names)

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging.made_here import IMAGE, LABELS, roles_of
 
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".zarr")
 """Ends of names that folders are searched for; a file that is named may be called anything."""
 _LONG_SUFFIXES = tuple(f".ome{suffix}" for suffix in (".tif", ".tiff", ".zarr"))
+_LISTED = 3
 _ZARR = ("zarr.json", ".zarray", ".zgroup")
 
 
@@ -33,21 +35,58 @@ def is_hidden(path: Path) -> bool:
 def images_in(folder: Path) -> list[Path]:
     """Every image of a folder, by name; hidden files are none.
 
+    Nor are labels and confidences that were written by this package, nor translations where there are other images.
+
     Raises
     ------
     InputError
         If the folder is missing or holds no image.
     """
+    return _wanted(folder, "images")
+
+
+def label_files_in(folder: Path) -> list[Path]:
+    """Every label image of a folder, by name; raises as `images_in` does, and leaves out all else that is ours."""
+    return _wanted(folder, "label images")
+
+
+def left_out(images: Path, labels: Path | None = None) -> tuple[str, ...]:
+    """Sentences about files that `images_in` and `label_files_in` leave out because they were made here."""
+    sides = [(images, "images"), *([(labels, "label images")] if labels else [])]
+    return tuple(
+        f"Left out of the {what} in {folder}, because they were made here: {_listed(rest)}."
+        for folder, what in sides
+        if folder.is_dir() and (rest := _sorted_out(folder, what)[1])
+    )
+
+
+def _wanted(folder: Path, what: str) -> list[Path]:
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; give the folder that holds the images.")
-    found = sorted(
+    found, rest = _sorted_out(folder, what)
+    if not found:
+        made = f", only what was made here: {_listed(rest)}" if rest else f" ({', '.join(SUFFIXES)})"
+        raise InputError(f"{folder} holds no {what}{made}.")
+    return found
+
+
+def _sorted_out(folder: Path, what: str) -> tuple[list[Path], list[Path]]:
+    """What is wanted of a folder, and what was made here and is something else."""
+    every = sorted(
         path
         for path in folder.iterdir()
         if path.suffix.lower() in SUFFIXES and not is_hidden(path) and is_image(path)
     )
-    if not found:
-        raise InputError(f"{folder} holds no images ({', '.join(SUFFIXES)}).")
-    return found
+    roles = roles_of(every)
+    # Translations are images, unless they lie among those that they are of.
+    of_images = {None} if None in roles.values() else {IMAGE}
+    taken = of_images if what == "images" else {None, LABELS}
+    return [one for one in every if roles[one] in taken], [one for one in every if roles[one] not in taken]
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    names = ", ".join(one.name for one in paths[:_LISTED])
+    return names + (f" and {len(paths) - _LISTED} more" if len(paths) > _LISTED else "")
 
 
 def partners(paths: Sequence[Path], others: Iterable[Path], what: str) -> list[tuple[Path, Path]]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import labels_to, normalise, resample, resample_to
+from napari_pseudolabel.imaging.files import left_out
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.grids import limits_for, magnification
@@ -116,7 +117,7 @@ class Adapter:
             source.reading,
         )
         planes: list[LabelledPlane] = []
-        told: dict[str, None] = {}
+        told = dict.fromkeys(left_out(source.images, source.labels))
 
         def tell(notes: tuple[str, ...]) -> None:
             told.update(dict.fromkeys(notes))

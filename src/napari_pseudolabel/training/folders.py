@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import not_labelled
 from napari_pseudolabel.imaging import Image, Reading, intensity_range, labels_to, normalise, resample
-from napari_pseudolabel.imaging.files import images_in, partners
+from napari_pseudolabel.imaging.files import images_in, label_files_in, partners
 from napari_pseudolabel.imaging.label_values import like
 from napari_pseudolabel.imaging.scale import Scale
 
@@ -119,7 +119,7 @@ def labelled_files(images: Path, labels: Path) -> list[tuple[Path, Path]]:
     InputError
         If a folder is missing or empty, a label file is missing, or two files claim the same one.
     """
-    return partners(images_in(images), images_in(labels), "label file")
+    return partners(images_in(images), label_files_in(labels), "label file")
 
 
 def class_planes(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging.files import left_out
 from napari_pseudolabel.models.cards import Card, Modality, Training
 from napari_pseudolabel.training.tune_translator import ModalityImages
 
@@ -181,6 +182,7 @@ class GreyLevelsJob:
             for one in modalities
             if one.pixel_size_um is None and not by_objects
         )
+        notes += tuple(note for one in sides if one.folder for note in left_out(one.folder))
         return GreyLevelTranslators(
             (files[0], files[1]),
             (f"{names[0]}-to-{names[1]}-{self.method}", f"{names[1]}-to-{names[0]}-{self.method}"),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import not_labelled
 from napari_pseudolabel.imaging import Image, Reading, intensity_range, labels_to, normalise, resample
+from napari_pseudolabel.imaging.files import left_out
 from napari_pseudolabel.labels.classes import BACKGROUND
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.grids import limits_for
@@ -122,6 +123,7 @@ class _Reader:
             for case in raw.cases:
                 yield from self._pair(case.image, case.labels, case.name, raw.ignored, source.reading)
         else:
+            self.notes |= dict.fromkeys(left_out(source.images, source.labels))
             for image, labels in labelled_files(source.images, source.labels):
                 yield from self._pair(image, labels, image.name, not_labelled(labels), source.reading)
 

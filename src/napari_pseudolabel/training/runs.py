@@ -14,6 +14,7 @@ import torch
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging.files import left_out
 from napari_pseudolabel.models.cards import Card, LabelClass, Measure, Training
 from napari_pseudolabel.models.registry import load_translator
 from napari_pseudolabel.models.segmenters import monai_unet
@@ -151,7 +152,8 @@ def train_translator(
         preview_every=preview_every,
     )
     made = train_plan(plan, out, device=device, ranks=ranks or Ranks(), control=control or Control())
-    return Trained(made.paths, made.steps, made.resumed_at, notes=(*notes, *made.notes))
+    aside = [note for path in paths for note in left_out(path)]
+    return Trained(made.paths, made.steps, made.resumed_at, notes=(*notes, *made.notes, *aside))
 
 
 def train_segmenter(
@@ -246,7 +248,9 @@ def train_segmenter(
     best = monai_unet.load(out / "best.safetensors")
     path = out / f"{name}.safetensors"
     monai_unet.save(best.network, best.card.model_copy(update={"quality": quality}), path, half=True)
-    return Trained((path,), run.step, resumed_at, score, (*notes, *run.notes))
+    return Trained(
+        (path,), run.step, resumed_at, score, (*notes, *run.notes, *left_out(folders.images, folders.labels))
+    )
 
 
 def _heard(notes: dict[str, None], told: Iterable[str]) -> None:

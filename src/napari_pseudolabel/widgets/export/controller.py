@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QFileDialog
 
 from napari_pseudolabel.export import ExportContent, formats
+from napari_pseudolabel.imaging.files import stem
 from napari_pseudolabel.viewer import content_of, is_ours, source_layer
 from napari_pseudolabel.viewer.images import source_path, unwrapped
 from napari_pseudolabel.viewer.records import is_helper
@@ -18,7 +19,7 @@ from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.background import Background, EngineHolder, Failure
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.export.problems import blocking, worth_knowing
-from napari_pseudolabel.widgets.export.tasks import ExportJob
+from napari_pseudolabel.widgets.export.tasks import LABELS_FOLDER, ExportJob
 from napari_pseudolabel.widgets.export.view import ExportView
 
 if TYPE_CHECKING:
@@ -163,11 +164,13 @@ class ExportController(QObject):
         """Path for the labels of a layer, without a suffix."""
         source = source_layer(self.viewer, layer)
         origin = source_path(source) if source is not None else None
-        folder = self._remembered.last("export folder")
-        folder = folder or (str(Path(origin).parent) if origin else str(Path.home()))
-        stem = Path(origin).name.partition(".")[0] if origin else (source or layer).name
-        safe = "".join(letter if letter.isalnum() or letter in "-_ " else "_" for letter in stem).strip()
-        return str(Path(folder) / f"{safe}_labels")
+        last = self._remembered.last("export folder")
+        folder = Path(last) if last else Path(origin).parent if origin else Path.home()
+        if origin and folder.absolute() == Path(origin).parent.absolute():
+            folder /= LABELS_FOLDER  # among the images, labels would be taken for one of them
+        name = stem(Path(origin)) if origin else (source or layer).name
+        safe = "".join(letter if letter.isalnum() or letter in "-_ " else "_" for letter in name).strip()
+        return str(folder / f"{safe}_labels")
 
     def _with_suffix(self, path: str) -> str:
         """`path` with a suffix of the chosen format; one that it cannot have is replaced."""

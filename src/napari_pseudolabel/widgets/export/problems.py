@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import ExportContent
+from napari_pseudolabel.widgets.export.tasks import LABELS_FOLDER
 
 # Counting the classes of more pixels would hold up the window.
 _MOST_COUNTED = 50_000_000
@@ -21,8 +22,9 @@ def blocking(content: ExportContent | None, format: str, path: str) -> str | Non
         return "Choose a file to write to."
     if format == "png" and content.labels.ndim != 2:
         return "PNG holds one plane, but these labels are a stack; choose OME-TIFF."
-    if not Path(path).expanduser().parent.is_dir():
-        return f"There is no folder {Path(path).expanduser().parent}; choose another one."
+    folder = Path(path).expanduser().parent
+    if not folder.is_dir() and not (folder.name == LABELS_FOLDER and folder.parent.is_dir()):
+        return f"There is no folder {folder}; choose another one."
     return None
 
 

@@ -8,6 +8,10 @@ from typing import Any
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.export import ExportContent
+from napari_pseudolabel.workspace.stored import make_folder
+
+LABELS_FOLDER = "labels"
+"""Proposed beside images, and made where it is missing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +27,7 @@ class ExportJob:
 
     def run(self, control: Control, models: Any) -> tuple[Path, ...]:
         control.check()
-        return self.content.write(
-            Path(self.path).expanduser(), self.format, confidence=self.confidence, effort=self.effort
-        )
+        path = Path(self.path).expanduser()
+        if path.parent.name == LABELS_FOLDER and path.parent.parent.is_dir():
+            make_folder(path.parent)
+        return self.content.write(path, self.format, confidence=self.confidence, effort=self.effort)
