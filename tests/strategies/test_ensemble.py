@@ -229,12 +229,17 @@ def test_specks_are_left_out_by_the_size_of_objects(factor, share, kept):
             assert found.candidates[0][..., column].any() == (side in kept), side
 
 
+def shown(plane):
+    """An image of what the segmenter was trained on."""
+    return replace(from_array(plane), modality="B")
+
+
 def test_what_was_left_out_is_as_sure_as_the_background_there():
     plane = spotted((3,))
     models = Models(
         other=Threshold(object_size_px=20, normalisation=Normalisation(kind="range", low=0, high=1.25))
     )
-    found = run(SegmentJob(from_array(plane), "s", settings=settings()), models)
+    found = run(SegmentJob(shown(plane), "s", settings=settings()), models)
     assert not found.labels.any()
     assert found.confidence[0, 9, 9] == pytest.approx(0.2, abs=1e-3)
     assert found.confidence[0, 50, 50] == pytest.approx(1)
@@ -246,14 +251,14 @@ def test_what_was_left_out_is_as_sure_as_the_background_there():
 def test_a_few_specks_are_not_worth_a_word():
     range_ = Normalisation(kind="range", low=0, high=1)
     models = Models(other=Threshold(object_size_px=20, normalisation=range_))
-    found = run(SegmentJob(from_array(spotted((1, 20))), "s", settings=settings()), models)
+    found = run(SegmentJob(shown(spotted((1, 20))), "s", settings=settings()), models)
     assert np.count_nonzero(found.labels) == 400
     assert not found.report.notes
 
 
 def test_without_a_size_of_objects_nothing_is_left_out():
     plane = spotted((1, 2))
-    found = run(SegmentJob(from_array(plane), "s", settings=settings()), Models(other=Threshold()))
+    found = run(SegmentJob(shown(plane), "s", settings=settings()), Models(other=Threshold()))
     assert np.count_nonzero(found.labels) == 5
     assert not found.report.notes
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -157,6 +158,7 @@ class _Moved(nn.Module):
 
 def test_a_shifted_translation_is_measured_and_told(disc_image):
     image = from_array(disc_image((96, 96), 5)[0], placement=placed(96, 96), name="x")
+    image = replace(image, modality="A")
     found = run(TranslateJob(image, "t", settings=settings()), Models(OnePass(_Moved())))
     assert found.labels is None
     assert found.classes == ()

@@ -55,6 +55,8 @@ class Image:
         The file it was read from.
     notes
         Sentences for the person about what reading had to assume or leave out.
+    modality
+        What it shows, such as "SEM", as models name it; empty if unknown.
 
     Raises
     ------
@@ -68,6 +70,7 @@ class Image:
     name: str
     path: str | None = None
     notes: tuple[str, ...] = ()
+    modality: str = ""
 
     def __post_init__(self) -> None:
         shape = tuple(self.data.shape)

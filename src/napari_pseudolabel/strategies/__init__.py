@@ -1,8 +1,10 @@
 """Recipes that make pseudo labels, and the frozen descriptions of the jobs that run them."""
 
 from napari_pseudolabel.strategies.chunks import Focus, LabelPlan, join
-from napari_pseudolabel.strategies.description import LabelSettings, ModelUse, PseudoLabel, Region, RunReport
+from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.jobs import ChunkedJob, ImageJob, Job, LabelJob, SegmentJob, TranslateJob
+from napari_pseudolabel.strategies.provenance import Record
+from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Region
 
 __all__ = [
     "ChunkedJob",
@@ -14,6 +16,7 @@ __all__ = [
     "LabelSettings",
     "ModelUse",
     "PseudoLabel",
+    "Record",
     "Region",
     "RunReport",
     "SegmentJob",

@@ -22,8 +22,9 @@ from napari_pseudolabel.models.segmenters.part import Part
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.strategies.blank import Blank
 from napari_pseudolabel.strategies.chunks import scaled
-from napari_pseudolabel.strategies.description import PseudoLabel, Region
+from napari_pseudolabel.strategies.description import PseudoLabel
 from napari_pseudolabel.strategies.ensemble import Judge, segment_looks
+from napari_pseudolabel.strategies.settings import Region
 from napari_pseudolabel.strategies.survey import least_px
 from napari_pseudolabel.strategies.translations import as_raw
 from napari_pseudolabel.tiling import pick_device

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import Box, LayerStatistics
-from napari_pseudolabel.strategies.description import LabelSettings, PseudoLabel, Region, RunReport
+from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.geometry import Block, Line, Span, View
+from napari_pseudolabel.strategies.settings import LabelSettings, Region
 from napari_pseudolabel.strategies.survey import Survey, least_px
 from napari_pseudolabel.tiling import Grid
 

@@ -14,7 +14,7 @@ from napari_pseudolabel.labels.objects import scheme_for
 from napari_pseudolabel.labels.specks import holes, specks
 from napari_pseudolabel.models.segmenters.base import Segmenter
 from napari_pseudolabel.models.segmenters.part import Part
-from napari_pseudolabel.strategies.description import LabelSettings
+from napari_pseudolabel.strategies.settings import LabelSettings
 
 # Axes along which a plane is flipped, in the order in which `LabelSettings.flips` adds them.
 _FLIPS: tuple[tuple[str, tuple[int, ...]], ...] = (

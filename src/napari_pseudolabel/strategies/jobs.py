@@ -14,8 +14,10 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Channel, Image, measure
 from napari_pseudolabel.imaging.content import nothing_in
 from napari_pseudolabel.models.cards import Modality
+from napari_pseudolabel.models.fitting import assumptions, refuse_misfit
 from napari_pseudolabel.strategies.chunks import LabelPlan, cut, join, whole_factors
-from napari_pseudolabel.strategies.description import LabelSettings, PseudoLabel, Region, RunReport
+from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
+from napari_pseudolabel.strategies.settings import LabelSettings, Region
 from napari_pseudolabel.strategies.survey import ModelFacts, Survey, SurveyJob
 from napari_pseudolabel.strategies.translations import TranslationsJob, of_translations
 
@@ -135,8 +137,10 @@ class ImageJob:
         Raises
         ------
         InputError
-            If the image, its scale or its region cannot be used.
+            If the image, its scale or its region cannot be used, or the image is not of the modality that the
+            models expect.
         """
+        self._check_modality(survey)
         factor, why = self._factor(survey.models[0].card.source)
         channels = self.channels(survey)
         control.report(Progress("Measuring the intensities", 0, 1))
@@ -168,8 +172,10 @@ class ImageJob:
                 *self.image.notes,
                 *((nothing,) if nothing else (why,) if factor == 1.0 and why.startswith("The ") else ()),
                 *self._told(survey),
+                *(() if nothing else assumptions(survey.chain, self.image.modality, self.image.name)),
             ),
             seconds=0.0,
+            modality=self.image.modality,
         )
         factors = whole_factors(self.image.shape, factor)
         judged = statistics[len(statistics) - len(survey.judges) :]
@@ -240,6 +246,9 @@ class ImageJob:
         report = plan.conclude([part.report for part in parts], time.monotonic() - started)
         return join(self, parts, report)
 
+    def _check_modality(self, survey: Survey) -> None:
+        refuse_misfit(survey.chain, self.image.modality, self.image.name)
+
     def _factor(self, modality: Modality | None) -> tuple[float, str]:
         scale = self.settings.scale
         # The image's own pixel size is asked for only when it decides: anisotropic pixels are an error.
@@ -293,15 +302,29 @@ class TranslateJob(ImageJob):
 
 @dataclass(frozen=True, eq=False)
 class SegmentJob(ImageJob):
-    """Segment an image as it is, without translation ("source only")."""
+    """Segment an image as it is, without translation ("source only").
+
+    Attributes
+    ----------
+    second_opinions
+        As of `LabelJob`.
+    across
+        Although the segmenter was made for another modality, to see what comes of that.
+    """
 
     segmenter: str
+    second_opinions: tuple[str, ...] = field(default=(), kw_only=True)
+    across: bool = field(default=False, kw_only=True)
     _doing = "Segmenting"
     _name = "segmentation"
 
     @property
     def survey(self) -> SurveyJob:
-        return SurveyJob(None, self.segmenter)
+        return SurveyJob(None, self.segmenter, second_opinions=self.second_opinions)
+
+    def _check_modality(self, survey: Survey) -> None:
+        if not self.across:
+            super()._check_modality(survey)
 
 
 def _seeing(survey: Survey) -> tuple[ModelFacts, ...]:

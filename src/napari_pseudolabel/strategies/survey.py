@@ -11,8 +11,9 @@ from napari_pseudolabel.imaging import Need
 from napari_pseudolabel.imaging.statistics import Moments
 from napari_pseudolabel.labels.object_size import least_area
 from napari_pseudolabel.models.cards import Card, LabelClass
+from napari_pseudolabel.models.fitting import Link, refuse_misfit
 from napari_pseudolabel.models.grids import magnification
-from napari_pseudolabel.strategies.description import LabelSettings, ModelUse, Role
+from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Role
 from napari_pseudolabel.tiling import Covering, Layout
 
 if TYPE_CHECKING:
@@ -46,6 +47,11 @@ class ModelFacts:
     channels: int = 1
     zoom: tuple[float, float] = (1.0, 1.0)
     steps: int = 1
+
+    @property
+    def link(self) -> Link:
+        """What the model takes and makes."""
+        return Link.of(self.card, self.ref)
 
     @property
     def use(self) -> ModelUse:
@@ -100,6 +106,11 @@ class Survey:
         chosen = tuple(model for model in (self.translator, self.segmenter) if model is not None)
         return chosen + self.second_opinions
 
+    @property
+    def chain(self) -> tuple[Link, ...]:
+        """The same, as it matters for whether they fit each other and the image."""
+        return tuple(model.link for model in self.models)
+
 
 @dataclass(frozen=True)
 class SurveyJob:
@@ -117,7 +128,7 @@ class SurveyJob:
         return chosen + self.second_opinions
 
     def run(self, control: Control, models: LoadedModels) -> Survey:
-        """Do the work; raises CheckpointError or InputError where a model cannot be used."""
+        """Do the work; raises CheckpointError or InputError where a model cannot be used, or does not fit the others."""
         from napari_pseudolabel.models.translators.translate import own_overlap, own_tile
 
         control.report(Progress(self.title, 0, 1))
@@ -138,13 +149,15 @@ class SurveyJob:
             control.check()
         if self.segmenter is not None:
             segmenter, classes = _segmenter(self.segmenter, "segmenter", models)
-        others = []
+        others: list[ModelFacts] = []
         for ref in self.second_opinions:
             control.check()
             facts, its_classes = _segmenter(ref, "second opinion", models)
             _check_classes(ref, classes, its_classes)
             others.append(facts)
-        return Survey(translator, segmenter, classes, tuple(others))
+        found = Survey(translator, segmenter, classes, tuple(others))
+        refuse_misfit(found.chain)
+        return found
 
 
 def _segmenter(ref: str, role: Role, models: LoadedModels) -> tuple[ModelFacts, tuple[LabelClass, ...]]:

@@ -16,8 +16,9 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.strategies.chunks import LabelPlan
-from napari_pseudolabel.strategies.description import LabelSettings, ModelUse, PseudoLabel, Region
+from napari_pseudolabel.strategies.description import PseudoLabel
 from napari_pseudolabel.strategies.jobs import ImageJob
+from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Region
 from napari_pseudolabel.strategies.survey import Survey, SurveyJob
 from napari_pseudolabel.training.tutor import Tutored, TutorJob
 from napari_pseudolabel.workspace import write_bytes
@@ -35,7 +36,8 @@ class ProxyJob(ImageJob):
     proxies
         Paths or names, one per fold.
     translator
-        The one that made what they learned from; None if that is known from their cards alone.
+        The one that made what they learned from, which the report calls their tutor: the image does not go through it.
+        None if that is known from their cards alone.
     """
 
     proxies: tuple[str, ...]
@@ -62,7 +64,8 @@ class ProxyJob(ImageJob):
             f"The segmenter was trained on synthetic images only: {one}."
             for one in plan.survey.models[0].card.training.data
         )
-        models = plan.report.models if self.translator is None else (self.translator, *plan.report.models)
+        tutor = () if self.translator is None else (replace(self.translator, role="tutor"),)
+        models = (*tutor, *plan.report.models)
         return replace(plan, report=replace(plan.report, models=models, notes=(*plan.report.notes, *told)))
 
 
@@ -95,7 +98,7 @@ def proxy_job(
     return ProxyJob(
         image,
         tuple(str(proxy.path) for proxy in made.proxies),
-        ModelUse("translator", made.translator_name, teaching.translator, made.translator_sha256),
+        ModelUse("tutor", made.translator_name, teaching.translator, made.translator_sha256),
         settings=settings or LabelSettings(),
         region=region,
         planes=planes,

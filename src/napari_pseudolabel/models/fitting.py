@@ -1,0 +1,140 @@
+"""Whether an image and models fit each other: what one shows or makes, the next has to take."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.models.cards import Card
+
+
+@dataclass(frozen=True)
+class Link:
+    """A model in the chain that an image goes through.
+
+    Attributes
+    ----------
+    kind
+        As of its card.
+    name
+        As the person knows it.
+    takes, makes
+        Modalities, empty where the card does not tell; a segmenter makes none.
+    """
+
+    kind: str
+    name: str
+    takes: str
+    makes: str = ""
+
+    @classmethod
+    def of(cls, card: Card, name: str = "") -> Link:
+        """What a card says about a model.
+
+        Parameters
+        ----------
+        name
+            Used where the card has none.
+        """
+        takes, makes = (side.name if side else "" for side in (card.source, card.target))
+        return cls(card.kind, card.name or name, takes, makes)
+
+
+def same_modality(one: str, other: str) -> bool:
+    """Whether two modalities agree as far as they are known (empty: not); case and punctuation do not count."""
+    return not one or not other or _words(one) == _words(other)
+
+
+def misfit(chain: Sequence[Link], modality: str = "", image: str = "") -> str | None:
+    """Say in one sentence which two do not fit; None if all do, as far as they are known.
+
+    Parameters
+    ----------
+    chain
+        The models in the order in which the image meets them: a translator or none, then segmenters side by side.
+    modality, image
+        What the image shows, and its name; empty if unknown.
+    """
+    given, giver = modality, None
+    for link in chain:
+        if not same_modality(given, link.takes):
+            return _misfit(link, given, giver, image)
+        if link.kind == "translator":
+            given, giver = link.makes, link
+    return None
+
+
+def refuse_misfit(chain: Sequence[Link], modality: str = "", image: str = "") -> None:
+    """Raise what `misfit` says as an InputError."""
+    if why := misfit(chain, modality, image):
+        raise InputError(why)
+
+
+def assumptions(chain: Sequence[Link], modality: str = "", image: str = "") -> tuple[str, ...]:
+    """Sentences about what had to be assumed, because a modality is not known; parameters as of `misfit`."""
+    told = []
+    given, giver = modality, None
+    for link in chain:
+        shown = f"what “{giver.name}” makes" if giver is not None else f"what {image or 'the image'} shows"
+        if link.takes and not given:
+            told.append(f"It is not known {shown}; it was taken for {link.takes}, as “{link.name}” expects.")
+        elif given and not link.takes:
+            told.append(f"“{link.name}” does not say what it expects; {shown} ({given}) was taken to fit.")
+        elif not given:
+            told.append(
+                f"It is not known whether {shown} is what “{link.name}” expects; it was taken to fit."
+            )
+        if link.kind == "translator":
+            given, giver = link.makes, link
+    return tuple(told)
+
+
+def expects(card: Card) -> str:
+    """What a model expects of an image in a few words, such as "SEM, grey, 0.12 µm"."""
+    source = card.source
+    parts = [source.name if source and source.name else "images of an unknown kind"]
+    channels = channels_of(card)
+    parts.append("grey" if channels == 1 else "colour" if channels == 3 else f"{channels} channels")
+    if source and source.pixel_size_um:
+        parts.append(f"{source.pixel_size_um:.3g} µm")
+    elif source and source.object_size_px:
+        parts.append(f"objects of {source.object_size_px:.3g} px")
+    return ", ".join(parts)
+
+
+def channels_of(card: Card) -> int:
+    """How many channels of an image a model is given at once."""
+    found = card.architecture.get("in_channels", 1)
+    return found if isinstance(found, int) else 1
+
+
+def takes_colours(card: Card) -> bool:
+    """Whether a model is made for colour images such as those of stains, be it for their luminance."""
+    name = _words(card.source.name) if card.source else ""
+    return channels_of(card) == 3 or any(word in name for word in (" stain ", " rgb ", " colour ", " color "))
+
+
+def _misfit(link: Link, given: str, giver: Link | None, image: str) -> str:
+    what = f"“{link.name}” was trained on {link.takes}"
+    if link.kind == "translator":
+        what = f"“{link.name}” takes {link.takes} images"
+    if giver is not None:
+        return (
+            f"{what}, but the translator makes {given} images (“{giver.name}”); "
+            f"choose a segmenter trained on {given}, or another translator."
+        )
+    named = f" (“{image}”)" if image else ""
+    wanted = (
+        f"choose a translator that takes {given}"
+        if link.kind == "translator"
+        else f"choose a segmenter trained on {given}, or translate the image first"
+    )
+    return f"{what}, but this image is {given}{named}; {wanted}, or correct what the image is."
+
+
+def _words(text: str) -> str:
+    """Letters and digits, lower case, with one blank around every word."""
+    words = re.findall(r"[^\W_]+", text.lower())
+    return f" {' '.join(words)} "
