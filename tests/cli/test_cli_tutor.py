@@ -41,7 +41,7 @@ def test_tutorship_trains_once_and_labels_with_provenance(cli, command, tmp_path
         assert (tmp_path / "out" / f"field_{seed}.confidence.ome.tif").exists()
     told = json.loads((tmp_path / "out" / "field_0.provenance.json").read_text())
     assert told["strategy"] == "tutorship"
-    assert [one["role"] for one in told["models"]] == ["translator", "segmenter", "second opinion"]
+    assert [one["role"] for one in told["models"]] == ["tutor", "segmenter", "second opinion"]
     assert told["models"][0]["sha256"] == load_translator(tiny_translator).sha256
     assert [one["name"] for one in told["classes"]] == ["background", "disc"]
     assert any("/a (4 labelled images), translated by tiny SEM to TEM" in note for note in told["notes"])

@@ -171,7 +171,7 @@ def test_folds_validate_every_file_once_and_can_be_averaged(tiny_translator, tmp
     provenance = found.report.provenance()
     assert provenance["strategy"] == "tutorship"
     assert [one["role"] for one in provenance["models"]] == [
-        "translator",
+        "tutor",
         "segmenter",
         *["second opinion"] * 2,
     ]

@@ -326,7 +326,7 @@ def test_the_first_axis_of_a_short_stack_may_hold_channels(dock, viewer, script,
 
 
 def test_rgb_offers_luminance_first(dock, viewer, script, qtbot):
-    viewer.add_image(np.zeros((40, 60, 3), np.uint8), name="rgb", rgb=True)
+    viewer.add_image(np.zeros((40, 60, 3), np.uint8), name="rgb", rgb=True, metadata={"modality": "SEM"})
     dock.view.run_button.click()
     finish(qtbot, dock)
     assert script.jobs[-1].settings.channel == "luminance"

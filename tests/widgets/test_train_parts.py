@@ -14,9 +14,8 @@ from train_fakes import CLASSES, pseudo_label, score, tuned
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import IntensityRange
-from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.loaded import LoadedModels
-from napari_pseudolabel.strategies import Region
+from napari_pseudolabel.strategies import Record, Region
 from napari_pseudolabel.training.known import KnownPlane
 from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.tiles import grey, overlaid
@@ -56,7 +55,7 @@ def test_the_pictures_show_the_validation_pixels():
 
 def test_both_models_are_asked_at_the_same_place(tiny_segmenter):
     known = plane()
-    job = Compare(known, None, Scale(), str(tiny_segmenter), str(tiny_segmenter))
+    job = Compare(known, Record("segmentation", ()), str(tiny_segmenter), str(tiny_segmenter))
     found = job.run(Control(), LoadedModels())
     region = crop_of(known)
     assert found.image.shape == found.truth.shape == found.after.shape == region.shape
@@ -65,7 +64,9 @@ def test_both_models_are_asked_at_the_same_place(tiny_segmenter):
 
 
 def test_without_a_model_before_there_is_no_picture_of_it(tiny_segmenter):
-    found = Compare(plane(), None, Scale(), "", str(tiny_segmenter)).run(Control(), LoadedModels())
+    found = Compare(plane(), Record("segmentation", ()), "", str(tiny_segmenter)).run(
+        Control(), LoadedModels()
+    )
     assert found.before is None
 
 

@@ -57,12 +57,14 @@ def misfit(chain: Sequence[Link], modality: str = "", image: str = "") -> str | 
     modality, image
         What the image shows, and its name; empty if unknown.
     """
-    given, giver = modality, None
-    for link in chain:
-        if not same_modality(given, link.takes):
-            return _misfit(link, given, giver, image)
-        if link.kind == "translator":
-            given, giver = link.makes, link
+    # What the models make of one another first: it is wrong for every image.
+    for given in dict.fromkeys(("", modality)):
+        giver = None
+        for link in chain:
+            if not same_modality(given, link.takes):
+                return _misfit(link, given, giver, image)
+            if link.kind == "translator":
+                given, giver = link.makes, link
     return None
 
 

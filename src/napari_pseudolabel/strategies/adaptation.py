@@ -20,7 +20,7 @@ from napari_pseudolabel.imaging.registration import shift
 from napari_pseudolabel.models.segmenters.base import Segmenter
 from napari_pseudolabel.models.segmenters.part import Part
 from napari_pseudolabel.models.translators.translate import translate
-from napari_pseudolabel.strategies.blank import Blank
+from napari_pseudolabel.strategies.blank import Blank, nothing_there
 from napari_pseudolabel.strategies.chunks import scaled
 from napari_pseudolabel.strategies.description import PseudoLabel
 from napari_pseudolabel.strategies.ensemble import Judge, segment_looks
@@ -56,6 +56,8 @@ def label_chunk(job: ChunkJob, control: Control, models: LoadedModels) -> Pseudo
     PseudolabelError
         With a sentence for the person; `Cancelled` if `control` said so.
     """
+    if job.empty:
+        return nothing_there(job)
     facts, chunk, settings = job.survey, job.chunk, job.settings
     translator = models.translator(facts.translator.ref) if facts.translator else None
     segmenters = [models.segmenter(one.ref) for one in facts.judges]

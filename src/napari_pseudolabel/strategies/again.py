@@ -63,10 +63,15 @@ def again(
 
 
 def without_translator(
-    record: Record, image: Image, where: Where = Where(), *, segmenter: str | None = None
+    record: Record,
+    image: Image,
+    where: Where = Where(),
+    *,
+    segmenter: str | None = None,
+    settings: LabelSettings | None = None,
 ) -> SegmentJob:
     """The same segmenters on the image as it is, to see what the translation was worth; parameters as of `again`."""
-    common = _common(record, image, where, None)
+    common = _common(record, image, where, settings)
     ref = segmenter or _path(record, "segmenter")
     others = () if segmenter else tuple(one.path for one in record.second_opinions)
     return SegmentJob(segmenter=ref, second_opinions=others, across=record.translator is not None, **common)

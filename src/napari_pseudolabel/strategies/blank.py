@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from napari_pseudolabel.strategies.description import PseudoLabel
 
 if TYPE_CHECKING:
     from napari_pseudolabel.strategies.chunks import ChunkJob
@@ -26,20 +28,15 @@ class Blank:
         (H, W), True where the image has no value (NaN): not predicted.
     flat
         (H, W), True inside of large squares of a single value: background.
-    told
-        Whether the report of the whole run says so already.
     """
 
     void: NDArray[np.bool_]
     flat: NDArray[np.bool_]
-    told: bool = False
 
     @classmethod
     def of(cls, job: ChunkJob) -> Blank:
         """Find out; the same for any cut, because the square is read around a chunk."""
         chunk = job.chunk
-        if job.empty:
-            return cls(np.ones(chunk.region.shape, bool), np.zeros(chunk.region.shape, bool), told=True)
         pixels = job.pixels.reshape(-1, *job.pixels.shape[-2:])
         empty = np.array([flat_parts(one, chunk.side) for one in pixels], bool)
         region, read = chunk.region, chunk.read
@@ -53,7 +50,7 @@ class Blank:
     def notes(self, labels: NDArray[np.uint8] | None) -> tuple[str, ...]:
         """Sentences for the person about what of the labels (H, W) of the models is left out."""
         dreamt = labels is not None and bool(labels[self.flat].any())
-        return (_VOID,) * bool(self.void.any() and not self.told) + (_FLAT,) * dreamt
+        return (_VOID,) * bool(self.void.any()) + (_FLAT,) * dreamt
 
     def labels(self, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Labels (..., H, W) without those where there is nothing."""
@@ -66,6 +63,22 @@ class Blank:
     def hidden(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Values (H, W) with NaN where the image has none."""
         return np.where(self.void, np.float32(np.nan), values)
+
+
+def nothing_there(job: ChunkJob) -> PseudoLabel:
+    """The answer where there is nothing to see in the whole layer: no model is asked, nothing is predicted."""
+    facts, shape = job.survey, (1, *job.chunk.region.shape)
+    nowhere = np.full(shape, np.nan, np.float32)
+    return PseudoLabel(
+        labels=np.zeros(shape, np.uint8) if facts.segmenter else None,
+        confidence=nowhere if facts.segmenter else None,
+        translation=nowhere.copy() if facts.translator else None,
+        spread=None,
+        classes=facts.classes,
+        region=job.chunk.region,
+        planes=(job.chunk.plane,),
+        report=replace(job.report, notes=()),
+    )
 
 
 def flat_parts(pixels: NDArray[np.float32], side: int) -> NDArray[np.bool_]:

@@ -16,6 +16,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.files import images_in
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Card, Modality, Training
+from napari_pseudolabel.models.fitting import Link, assumptions, refuse_misfit
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.tiling import pick_device
@@ -106,7 +107,7 @@ def _new_card(job: FineTuneJob, models: LoadedModels) -> Card:
         source = models.translator(job.translator).card.target
     else:
         sizes = {plane.pixel_size_um for plane in job.planes}
-        name = job.planes[0].name if job.planes else "unnamed"
+        name = (job.planes[0].modality or job.planes[0].name) if job.planes else "unnamed"
         source = Modality(name=name, pixel_size_um=sizes.pop() if len(sizes) == 1 else None)
     names = [c.name for c in job.classes if c.value]
     return Card(
@@ -136,8 +137,11 @@ def _planes(
     train: list[LabelledPlane] = []
     validation: list[LabelledPlane] = []
     adapter = _adapter(job, job.translator, job.settings.scale, card, models)
+    chain = _chain(job.translator, adapter, job.segmenter)
     for plane in job.planes:
         control.check()
+        refuse_misfit(chain, plane.modality, plane.name)
+        notes |= dict.fromkeys(assumptions(chain, plane.modality, plane.name))
         adapted = adapter.known(plane, job.settings.trust, control)
         notes |= dict.fromkeys(adapted.notes)
         train += adapted.train
@@ -152,8 +156,11 @@ def _planes(
         further: list[LabelledPlane] = []
         for one in job.sets:
             _refuse_leak(one, job.planes)
-            planes, told = _adapter(job, one.translator, one.scale, card, models).labelled(one, control)
-            notes |= dict.fromkeys(told)
+            further_adapter = _adapter(job, one.translator, one.scale, card, models)
+            chain = _chain(one.translator, further_adapter, job.segmenter)
+            refuse_misfit(chain)
+            planes, told = further_adapter.labelled(one, control)
+            notes |= dict.fromkeys((*assumptions(chain, image=str(one.images)), *told))
             further += planes
         own = [(1 - _SHARE_OF_SETS) * value / max(sum(known), 1.0) for value in known]
         area = sum(plane.image.size for plane in further)
@@ -175,6 +182,12 @@ def _adapter(
         limits=models.limits,
         folder=job.inputs or job.folder / "inputs",
     )
+
+
+def _chain(translator: str | None, adapter: Adapter, segmenter: str) -> tuple[Link, ...]:
+    """What the images meet on their way into the training; a new segmenter takes whatever comes."""
+    first = (Link.of(adapter.translator.card, translator or ""),) if adapter.translator is not None else ()
+    return (*first, *((Link.of(adapter.segmenter, segmenter),) if segmenter else ()))
 
 
 def _refuse_leak(source: LabelledSet, planes: Sequence[KnownPlane]) -> None:

@@ -35,6 +35,8 @@ class KnownPlane:
     validation
         (H, W), True where pixels are kept out of training for the life of the workspace. Only those that
         are also touched count in the validation.
+    modality
+        What the image shows; empty if unknown.
     """
 
     name: str
@@ -46,6 +48,7 @@ class KnownPlane:
     touched: NDArray[np.bool_]
     confidence: NDArray[np.float32] | None
     validation: NDArray[np.bool_]
+    modality: str = ""
 
     def __post_init__(self) -> None:
         shape = self.image.shape

@@ -123,6 +123,11 @@ class LabelledLayer:
     planes: tuple[KnownPlane, ...]
     scale: Scale = Scale()
 
+    @property
+    def modality(self) -> str:
+        """What the image shows; empty if unknown."""
+        return self.planes[0].modality if self.planes else ""
+
 
 Source = LabelledSet | NnunetSet | LabelledLayer
 
@@ -189,6 +194,8 @@ class TutorJob:
     validation
         Parts of file names, such as those of animals: the files that hold one are kept out of the training
         instead of a share. Empty, and with several folds, the split is drawn by `seed`.
+    target
+        What the images to be labelled show, so that a translator into another modality is refused; empty if unknown.
     nnunet
         Where to keep the synthetic set as a raw data set of nnU-Net, a folder called as nnU-Net wants it,
         such as ``Dataset501_SEM``; None keeps none.
@@ -204,6 +211,7 @@ class TutorJob:
     licence: str = ""
     validation: tuple[str, ...] = ()
     nnunet: Path | None = None
+    target: str = ""
     title: str = "Training a proxy segmenter"
 
     lane: ClassVar[str] = "train"

@@ -17,6 +17,7 @@ from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Card, Measure, Training
+from napari_pseudolabel.models.fitting import Link, assumptions, refuse_misfit, same_modality
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.models.translators.base import Translator
@@ -31,7 +32,7 @@ from napari_pseudolabel.training.nnunet_raw import check_raw_target
 from napari_pseudolabel.training.record import check_record
 from napari_pseudolabel.training.segmenter import BEST, SegmenterSettings, SegmenterTraining
 from napari_pseudolabel.training.synthetic import SyntheticPlane, keep_as_nnunet, translated
-from napari_pseudolabel.training.tutor import Proxy, Tutored, TutorJob
+from napari_pseudolabel.training.tutor import LabelledLayer, Proxy, Tutored, TutorJob
 from napari_pseudolabel.workspace import write_text
 
 PROXY, _RESULT = "proxy.safetensors", "result.json"
@@ -45,6 +46,7 @@ def tutor(job: TutorJob, control: Control, models: LoadedModels) -> Tutored:
     """Run a tutorship; see `TutorJob.run`."""
     device = pick_device(job.settings.device)
     translator = models.translator(job.translator)
+    assumed = _check_direction(job, translator)
     adapter = _adapter(job, translator, models)
     labelled = labelled_images(job, adapter)
     control.check()
@@ -63,7 +65,7 @@ def tutor(job: TutorJob, control: Control, models: LoadedModels) -> Tutored:
         # The person wanted no further folds.
         folders, done = folders[: ended[0]], done[: ended[0]]
     planes: list[SyntheticPlane] = []
-    notes = dict.fromkeys(labelled.notes)
+    notes = dict.fromkeys((*labelled.notes, *assumed))
     if to_keep or None in done:
         planes, told = translated(labelled.planes, adapter, control)
         notes |= dict.fromkeys(told)
@@ -93,6 +95,22 @@ def tutor(job: TutorJob, control: Control, models: LoadedModels) -> Tutored:
         raise InputError("The training was finished before its first step; start it again.")
     name = translator.card.name or job.translator
     return Tutored(tuple(proxies), name, translator.sha256, tuple(notes))
+
+
+def _check_direction(job: TutorJob, translator: Translator) -> tuple[str, ...]:
+    """Refuse a translator that does not lead from the labelled images to those to be labelled; returns assumptions."""
+    link = Link.of(translator.card, job.translator)
+    if not same_modality(link.makes, job.target):
+        raise InputError(
+            f"“{link.name}” makes {link.makes} images, but the images to be labelled are {job.target}; choose a "
+            f"translator that makes {job.target}."
+        )
+    told: dict[str, None] = {}
+    for source, name in zip(job.sources, job.names, strict=True):
+        modality = source.modality if isinstance(source, LabelledLayer) else ""
+        refuse_misfit((link,), modality, name)
+        told |= dict.fromkeys(assumptions((link,), modality, name))
+    return tuple(told)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,11 +10,13 @@ import numpy as np
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image, Placement
+from napari_pseudolabel.models.fitting import same_modality
 
 if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
     from napari.layers import Layer
 
+MODALITY_KEY = "modality"
 _WORDS = {
     "t": "T",
     "time": "T",
@@ -51,7 +53,7 @@ def image_of(layer: ImageLayer, channel_axis: int | None = None) -> Image:
     placement = placement_of(layer)
     if "C" in axes:
         placement = placement.drop_axis(axes.index("C"))
-    return Image(data, axes, placement, layer.name, source_path(layer))
+    return Image(data, axes, placement, layer.name, source_path(layer), noted_modality(layer))
 
 
 def axes_of(layer: ImageLayer, channel_axis: int | None = None) -> str:
@@ -139,9 +141,9 @@ def source_path(layer: Layer) -> str | None:
 def modality_of(layer: Layer, known: Iterable[str]) -> str:
     """Modality of an image, one of `known`; empty if neither metadata nor name tell.
 
-    Samples note it in their metadata; people tend to have it in file names, as words of their own.
+    Samples and the person note it in the metadata; people tend to have it in file names, as words of their own.
     """
-    noted, named = (_words(str(text)) for text in (layer.metadata.get("modality", ""), layer.name))
+    noted, named = (_words(str(text)) for text in (layer.metadata.get(MODALITY_KEY, ""), layer.name))
     names = set(known)
     for found in (
         {name for name in names if _words(name) == noted},
@@ -150,6 +152,23 @@ def modality_of(layer: Layer, known: Iterable[str]) -> str:
         if len(found) == 1:
             return found.pop()
     return ""
+
+
+def shown_by(layer: Layer, known: Iterable[str]) -> str:
+    """The same, but what the metadata say counts even where it is none of `known`."""
+    noted = noted_modality(layer)
+    return modality_of(layer, [name for name in known if not noted or same_modality(name, noted)]) or noted
+
+
+def noted_modality(layer: Layer) -> str:
+    """Modality of an image as its metadata tell; empty if they do not."""
+    noted = layer.metadata.get(MODALITY_KEY)
+    return noted.strip() if isinstance(noted, str) else ""
+
+
+def note_modality(layer: Layer, modality: str) -> None:
+    """Remember what an image shows; empty to forget it."""
+    layer.metadata[MODALITY_KEY] = modality
 
 
 def object_size_of(layer: Layer) -> float | None:

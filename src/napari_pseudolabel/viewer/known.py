@@ -14,7 +14,7 @@ from napari_pseudolabel.imaging import Channel, Image, intensity_range
 from napari_pseudolabel.training.known import KnownPlane
 from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.viewer.images import image_of, possible_channel_axis
-from napari_pseudolabel.viewer.records import find, is_ours, record_of, source_layer
+from napari_pseudolabel.viewer.records import channel_of, find, is_ours, source_layer
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -107,7 +107,7 @@ def known_planes(
     planes = [index for index in image.planes() if touched[index].any()]
     if not planes:
         return ()
-    used = channel if channel is not None else _last_channel(labels)
+    used = channel if channel is not None else channel_of(labels)
     limits = intensity_range(image, used)
     confidence = find(viewer, layer, "confidence", image.shape)
     found = []
@@ -124,6 +124,7 @@ def known_planes(
                 touched=touched[index].copy(),
                 confidence=None if confidence is None else confidence_in(corrections, confidence, index),
                 validation=split.validation(key, (image.shape[-2], image.shape[-1])),
+                modality=image.modality,
             )
         )
     return tuple(found)
@@ -149,11 +150,6 @@ def _fitting(layer: ImageLayer, labels: Labels) -> Image | None:
         if image.shape == labels.data.shape:
             return image
     return None
-
-
-def _last_channel(labels: Labels) -> Channel | None:
-    runs = (record_of(labels) or {}).get("runs", ())
-    return runs[-1].get("parameters", {}).get("channel") if runs else None
 
 
 def _pixel_size(image: Image) -> float | None:

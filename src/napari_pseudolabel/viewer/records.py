@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging import Channel
 from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.strategies.provenance import Record
 from napari_pseudolabel.viewer.images import source_path
 
 if TYPE_CHECKING:
@@ -114,6 +117,43 @@ def write_classes(layer: Layer, classes: Sequence[LabelClass]) -> None:
         layer.metadata[CLASSES_KEY] = dumped
     else:
         layer.metadata[KEY] = {**layer.metadata[KEY], "classes": dumped}
+
+
+def how_made(
+    layer: Layer, plane: tuple[int, ...] | None = None, window: tuple[slice, slice] | None = None
+) -> Record | None:
+    """How labels were made, by the newest run; None for labels that no run has written into.
+
+    Parameters
+    ----------
+    plane, window
+        Where it matters: the newest run that wrote there, if there is one.
+
+    Raises
+    ------
+    InputError
+        If the record of that run cannot be understood.
+    """
+    runs = (record_of(layer) or {}).get("runs") or []
+    if plane is not None and window is not None:
+        runs = [one for one in runs if _wrote(one, plane, window)] or runs
+    return Record.from_provenance(runs[-1]) if runs else None
+
+
+def channel_of(layer: Layer | None) -> Channel | None:
+    """The channel that was labelled last; None for the default of the image."""
+    try:
+        made = how_made(layer) if layer is not None else None
+    except InputError:
+        return None
+    return made.settings.channel if made is not None else None
+
+
+def _wrote(run: Mapping[str, Any], plane: tuple[int, ...], window: tuple[slice, slice]) -> bool:
+    y0, x0, y1, x1 = run["region"]
+    rows, columns = window
+    here = y0 < rows.stop and rows.start < y1 and x0 < columns.stop and columns.start < x1
+    return here and tuple(plane) in {tuple(index) for index in run["planes"]}
 
 
 def add_run(

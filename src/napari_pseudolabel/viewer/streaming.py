@@ -103,6 +103,11 @@ class Stream:
         return self._shown()
 
     @property
+    def labels(self) -> Layer | None:
+        """The layer that takes the labels; None before the first part, and if the person has deleted it."""
+        return self._present("labels")
+
+    @property
     def late(self) -> bool:
         """Whether `add` has put off a layer."""
         return any(self._late.values())

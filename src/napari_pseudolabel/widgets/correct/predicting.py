@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,17 +12,18 @@ from qtpy.QtCore import QObject, Signal
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import Image
-from napari_pseudolabel.viewer import Candidates, Stream, record_of
+from napari_pseudolabel.viewer import Candidates, Stream, how_made
 from napari_pseudolabel.viewer.corrections import Corrections, Index, Window
 from napari_pseudolabel.viewer.effort import EffortLog
+from napari_pseudolabel.viewer.images import unwrapped
 from napari_pseudolabel.viewer.streaming import window_of
 from napari_pseudolabel.widgets.common.background import Failure
+from napari_pseudolabel.widgets.common.removals import Removals
 from napari_pseudolabel.widgets.correct.desk import Desk
 from napari_pseudolabel.widgets.correct.looking import Looking
 from napari_pseudolabel.widgets.correct.options import AgainOptions
-from napari_pseudolabel.widgets.pseudo_label.sentences import progress_text
+from napari_pseudolabel.widgets.pseudo_label.sentences import gone_text, progress_text
 from napari_pseudolabel.widgets.pseudo_label.tasks import FindModels
-from napari_pseudolabel.widgets.train.layers import channel_of, model_of, scale_of
 
 if TYPE_CHECKING:
     from napari_pseudolabel.strategies import PseudoLabel
@@ -32,6 +33,7 @@ NO_MODELS = (
     "It is not known which models made these labels; label the image in the Pseudo-label dock first, "
     "or choose a segmenter under Predict again."
 )
+ZOOM = "The segmenter that you chose may have another grid than the one before; leave Magnify at 1 with it."
 SOURCE_ONLY = "without translator"
 _AGAIN, _ALONE = "predict_again", "source_only"
 
@@ -46,6 +48,8 @@ class _Running:
         Labels of the window as they were.
     stream
         Shows what arrives; None until the first part, and for candidates.
+    gone
+        Why the job is being stopped, where a layer was removed; empty otherwise.
     """
 
     number: int
@@ -57,6 +61,7 @@ class _Running:
     window: Window
     before: NDArray[Any]
     stream: Stream | None = None
+    gone: str = ""
 
 
 class Predicting(QObject):
@@ -75,6 +80,7 @@ class Predicting(QObject):
         self._desk = desk
         self._looking = looking
         self._running: _Running | None = None
+        self._removals = Removals(desk.viewer, self._on_removed)
         self._finding: int | None = None
         self._found = False
         background = desk.background
@@ -121,6 +127,7 @@ class Predicting(QObject):
     def stop(self) -> None:
         """The dock is closed; what has arrived is one undo step."""
         running, self._running = self._running, None
+        self._removals.forget()
         self._finding = None
         if running is not None and running.stream is not None:
             running.stream.finish()
@@ -136,6 +143,7 @@ class Predicting(QObject):
         number = self._desk.background.submit(job)
         before = np.array(labels.data[(*plane, *window)])
         self._running = _Running(number, name, labels, source, image, plane, window, before)
+        self._removals.watch(source, labels)
         self._desk.view.error.clear()
         self._desk.view.set_status("")
         self._desk.view.set_hint("")
@@ -150,7 +158,7 @@ class Predicting(QObject):
 
     def _on_part(self, number: int, part: PseudoLabel) -> None:
         running = self._running
-        if running is None or number != running.number or part.labels is None:
+        if running is None or number != running.number or part.labels is None or running.gone:
             return
         if running.labels not in self._desk.viewer.layers:
             return
@@ -172,6 +180,9 @@ class Predicting(QObject):
         if running is None or number != running.number:
             return
         self._leave()
+        if running.gone:
+            self._desk.refuse(running.gone)
+            return
         EffortLog.of(running.labels).note(running.tool, running.plane, running.window)
         if running.labels not in self._desk.viewer.layers:
             self._desk.refuse("The labels were removed meanwhile, so the prediction was dropped.")
@@ -191,13 +202,22 @@ class Predicting(QObject):
             self._leave()
             if running is not None and running.stream is not None:
                 running.stream.finish()
-            if failure.cancelled:
+            if running is not None and running.gone:
+                self._desk.refuse(running.gone)
+            elif failure.cancelled:
                 self._desk.say("Cancelled; what had arrived is one undo step.")
             else:
                 self._desk.failed(failure)
 
+    def _on_removed(self, layer: Any) -> None:
+        if self._running is not None:
+            self._running.gone = gone_text(layer.name, labels=layer is unwrapped(self._running.labels))
+            self._desk.background.cancel(self._running.number)
+            self._desk.view.set_busy("Stopping after this batch of tiles")
+
     def _leave(self) -> None:
         self._running = None
+        self._removals.forget()
         self._desk.view.set_busy("")
         self.changed.emit()
 
@@ -208,32 +228,26 @@ class Predicting(QObject):
 def _job(name: str, labels: Any, image: Image, plane: Index, window: Window, options: AgainOptions) -> Any:
     """What labels a view like the run before it, but for what the person asks for."""
     from napari_pseudolabel.imaging.scale import Scale
-    from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region, SegmentJob
+    from napari_pseudolabel.strategies import Record, Region
+    from napari_pseudolabel.strategies.again import Where, again, without_translator
 
-    translator, segmenter = model_of(labels, "translator"), options.segmenter or model_of(labels, "segmenter")
-    if segmenter is None:
-        raise InputError(NO_MODELS)
-    runs = (record_of(labels) or {}).get("runs") or [{}]
-    last = runs[-1]
-    parameters = last.get("parameters", {})
-    scale = scale_of(labels)
+    made = how_made(labels, plane, window)
+    if made is None:
+        if options.segmenter is None:
+            raise InputError(NO_MODELS)
+        made = Record("segmentation", ())
+    scale = made.settings.scale
     if options.zoom != 1.0:
-        scale = Scale(factor=float(parameters.get("factor", 1.0)) * options.zoom)
-    seed = int(last.get("seed", 0)) + (1 if options.new_seed else 0)
-    settings = LabelSettings(
-        samples=int(parameters.get("samples", 1)),
-        flips=int(parameters.get("flips", 0)),
-        # Runs of older versions left nothing out.
-        smallest_object=float(parameters.get("smallest_object", 0)),
-        seed=seed % 2**32,
-        scale=scale,
-        channel=channel_of(labels),
-    )
-    region = Region(window[0].start, window[1].start, window[0].stop, window[1].stop)
-    where: dict[str, Any] = {"region": region, "planes": (plane,), "settings": settings}
-    if name == _ALONE or translator is None:
-        return SegmentJob(image, segmenter=segmenter, **where)
-    return LabelJob(image, translator=translator, segmenter=segmenter, **where)
+        if options.segmenter is not None and made.translator is None:
+            raise InputError(ZOOM)
+        scale = Scale(factor=made.factor * options.zoom)
+    seed = (made.settings.seed + (1 if options.new_seed else 0)) % 2**32
+    how: dict[str, Any] = {
+        "where": Where(Region(window[0].start, window[1].start, window[0].stop, window[1].stop), (plane,)),
+        "segmenter": options.segmenter,
+        "settings": replace(made.settings, scale=scale, seed=seed),
+    }
+    return (without_translator if name == _ALONE else again)(made, image, **how)
 
 
 def _outcome(running: _Running) -> str:

@@ -15,12 +15,12 @@ from napari_pseudolabel.viewer import find
 from napari_pseudolabel.viewer.corrections import Corrections, Index, Window, key_of
 from napari_pseudolabel.viewer.editing import require_no_stroke
 from napari_pseudolabel.viewer.history import change_of
+from napari_pseudolabel.viewer.records import channel_of
 from napari_pseudolabel.widgets.correct.applying import BUSY, Applying, Later
 from napari_pseudolabel.widgets.correct.desk import Desk
 from napari_pseudolabel.widgets.correct.drawing import Drawing, Path
 from napari_pseudolabel.widgets.correct.layers import Spot
 from napari_pseudolabel.widgets.correct.tools import Toolbox
-from napari_pseudolabel.widgets.train.layers import channel_of
 
 NAME = "smart_fill"
 SCRIBBLE = "Drag a scribble inside of the object, from one end to the other. Escape cancels."

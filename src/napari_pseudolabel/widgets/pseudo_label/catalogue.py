@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from napari_pseudolabel.models.fitting import same_modality
 from napari_pseudolabel.widgets.common.remembered import Remembered
-from napari_pseudolabel.widgets.pseudo_label.choice import Kind, ModelEntry
-from napari_pseudolabel.widgets.pseudo_label.sentences import same_modality
+from napari_pseudolabel.widgets.pseudo_label.choice import Kind, ModelEntry, Shown
 
 
 class Catalogue:
@@ -46,7 +46,9 @@ class Catalogue:
         """A model, None if it is not known."""
         return self._entries.get((kind, ref)) if ref else None
 
-    def propose(self, kind: Kind, *, source: str = "") -> str | None:
+    def propose(
+        self, kind: Kind, *, source: str = "", shown: Shown | None = None, last: bool = True
+    ) -> str | None:
         """The model to begin with: the one used last, else the only, or the first, that fits.
 
         Parameters
@@ -54,18 +56,24 @@ class Catalogue:
         source
             Modality that the model has to take; empty if unknown. Nobody guesses then among models of
             different modalities: the wrong one makes labels that only look like some.
+        shown
+            Instead of that, what the image shows that the model is to see.
+        last
+            Whether what was used last may be proposed where nothing tells what it has to take.
         """
+        shown = shown or Shown(source)
+        source = shown.modality
         usable = [entry for entry in self.of(kind) if entry.problem is None]
-        fitting = [entry for entry in usable if same_modality(entry.source, source)]
+        fitting = [entry for entry in usable if shown.fits(entry)]
         if kind == "translator":
             # Of no use without a segmenter for what it makes.
             targets = [entry.source for entry in self.of("segmenter")]
             closed = [e for e in fitting if any(same_modality(e.target, one) for one in targets)]
             fitting = closed or fitting
         modalities = {entry.source for entry in fitting}
-        last = self._remembered.last(kind)
-        if any(entry.ref == last for entry in fitting):
-            return last
+        used = self._remembered.last(kind) if last or source else None
+        if any(entry.ref == used for entry in fitting):
+            return used
         if not source and len(modalities) > 1:
             return None
         # A model that says that it fits goes before one that says nothing.

@@ -9,6 +9,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Channel, Image
 from napari_pseudolabel.labels.object_size import SMALLEST_OBJECT
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.fitting import Link, same_modality, takes_colours
 
 if TYPE_CHECKING:
     from napari_pseudolabel.strategies import Region
@@ -18,6 +19,8 @@ Where = Literal["view", "shape", "all"]
 ScaleKind = Literal["auto", "factor", "object", "pixel"]
 Kind = Literal["translator", "segmenter"]
 
+ANOTHER = "something else"
+"""What an image shows that is of none of the modalities that the models know."""
 PREVIEW_PX = 512
 _SMALLEST_PREVIEW_PX = 96
 # Sides on the grid of the models that take about two seconds.
@@ -48,6 +51,11 @@ class ModelEntry:
     problem: str | None = None
 
     @property
+    def link(self) -> Link:
+        """The model as it fits an image and others, by the name that the list shows."""
+        return Link(self.kind, self.title, self.source, self.target)
+
+    @property
     def source(self) -> str:
         """Modality it takes, empty if unknown."""
         return self.card.source.name if self.card and self.card.source else ""
@@ -56,6 +64,31 @@ class ModelEntry:
     def target(self) -> str:
         """Modality it makes, empty if unknown or a segmenter."""
         return self.card.target.name if self.card and self.card.target else ""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is known about what an image shows.
+
+    Attributes
+    ----------
+    modality
+        Empty if unknown.
+    colours
+        It is RGB.
+    by_name
+        Only its name tells.
+    """
+
+    modality: str = ""
+    colours: bool = False
+    by_name: bool = False
+
+    def fits(self, entry: ModelEntry) -> bool:
+        """Whether nothing speaks against a model that sees this image: colours of an unknown kind are a stain."""
+        if self.modality or not self.colours:
+            return same_modality(self.modality, entry.source)
+        return entry.card is None or takes_colours(entry.card)
 
 
 @dataclass(frozen=True)

@@ -6,33 +6,33 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from napari.layers import Labels
 from qtpy.QtCore import QObject, QTimer
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import PseudolabelError
 from napari_pseudolabel.viewer import PushedLayers, Stream, drawn_shapes, drop_preview
-from napari_pseudolabel.viewer.images import modality_of
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.background import Background, EngineHolder, Failure
 from napari_pseudolabel.widgets.common.remembered import Remembered
-from napari_pseudolabel.widgets.pseudo_label.choice import Choice
+from napari_pseudolabel.widgets.common.removals import Removals
+from napari_pseudolabel.widgets.pseudo_label.choice import Choice, Kind
 from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
+from napari_pseudolabel.widgets.pseudo_label.modality import ModalityPicker
 from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
+from napari_pseudolabel.widgets.pseudo_label.outcome import Outcome
 from napari_pseudolabel.widgets.pseudo_label.running import (
-    Counting,
     Running,
-    count_of,
     describe,
     focus_of,
     labelled_by,
 )
 from napari_pseudolabel.widgets.pseudo_label.sentences import (
-    outcome_text,
+    gone_text,
+    not_known,
     progress_text,
-    stopped_text,
     why_not,
 )
-from napari_pseudolabel.widgets.pseudo_label.tasks import Counts
 from napari_pseudolabel.widgets.pseudo_label.tutoring import comparison
 from napari_pseudolabel.widgets.pseudo_label.tutoring.part import TutoringPart, default_workspace
 from napari_pseudolabel.widgets.pseudo_label.tutoring.sentences import GONE, RUN, STOPPED
@@ -87,12 +87,13 @@ class PseudoLabelController(QObject):
         self._background = Background(holder)
         self.images = ImagePicker(viewer, view)
         self.models = ModelPicker(view, self._background, remembered)
+        self.modality = ModalityPicker(view, self.images, self.models)
         self.tutoring = TutoringPart(viewer, view, self.models, self._background, remembered, workspace)
+        self.outcome = Outcome(view, self._background)
         self.comparing = comparison.Comparing(viewer, canvas_px)
         self._tutored: Choice | None = None
-        self._agreed = ""
         self._running: Running | None = None
-        self._counting: Counting | None = None
+        self._removals = Removals(viewer, self._on_removed)
         self._looking = QTimer(self)
         self._looking.setInterval(_LOOK_MS)
         self._looking.timeout.connect(self._look)
@@ -131,7 +132,7 @@ class PseudoLabelController(QObject):
         ]
         self._fill_images()
         self.tutoring.start()
-        self.models.find(self._modality)
+        self.models.find(self.modality.shown)
 
     def shutdown(self, timeout: float = 10.0) -> bool:
         """Stop all work and end all threads; may be called any number of times.
@@ -159,6 +160,7 @@ class PseudoLabelController(QObject):
         view.cancel_pressed.connect(self.cancel)
         view.preview_toggled.connect(self._on_preview_toggled)
         view.browse_pressed.connect(self.models.browse)
+        self.modality.changed.connect(self._on_modality)
         self.models.changed.connect(self._on_models)
         self.tutoring.changed.connect(self._refresh)
         self.tutoring.ready.connect(self._on_proxy)
@@ -187,7 +189,7 @@ class PseudoLabelController(QObject):
     def list_models(self) -> None:
         """Another dock has made models."""
         if self._active:
-            self.models.find(self._modality)
+            self.models.find(self.modality.shown)
 
     def run(self) -> None:
         """Label the region that is chosen."""
@@ -248,9 +250,15 @@ class PseudoLabelController(QObject):
 
     def _on_image(self) -> None:
         """Another image is chosen."""
-        self.models.propose_for(self._modality())
+        self.modality.show()
+        self.models.propose_for(self.modality.shown())
         if not self.busy:
             self.view.set_status("")
+
+    def _on_modality(self) -> None:
+        """The person has said what the image shows."""
+        self._on_image()
+        self._on_changed()
 
     def _on_plane(self, event: Any = None) -> None:
         if self._active:
@@ -274,8 +282,21 @@ class PseudoLabelController(QObject):
         if self._running is not None:
             self._background.cancel(self._running.number)
             self._settle(self._running)
-            self._running = None
-            self._looking.stop()
+            self._ended()
+
+    def _ended(self) -> None:
+        self._running = None
+        self._removals.forget()
+        self._looking.stop()
+
+    def _on_removed(self, layer: Any) -> None:
+        """The image, or the labels that it streams into, was removed in the middle of a run: there is no use in it."""
+        if (running := self._running) is not None:
+            running.gone = gone_text(layer.name, labels=isinstance(layer, Labels))
+            self._background.cancel(running.number)
+            self.view.preview_button.setChecked(False)
+            self.view.set_progress("Stopping after this batch of tiles", 0, 0)
+            self.view.set_status(running.gone)
 
     def _settle(self, running: Running, report: RunReport | None = None) -> PushedLayers | None:
         """Make one undo step of what has arrived."""
@@ -290,7 +311,7 @@ class PseudoLabelController(QObject):
         """The job, None if it cannot be described, which is shown."""
         self.view.error.clear()
         try:
-            image = self.images.image()
+            image = replace(self.images.image(), modality=self.modality.shown().modality)
             return describe(
                 choice,
                 self.viewer,
@@ -301,14 +322,14 @@ class PseudoLabelController(QObject):
                 preview=preview,
             )
         except PseudolabelError as error:
-            self._show_failure(Failure.of(error))
+            self.outcome.failed(Failure.of(error))
             return None
 
     def _begin(self, choice: Choice, job: ImageJob, *, preview: bool) -> None:
         number = self._background.submit(job)
+        self._removals.watch(self.images.layer(choice.layer))
         self._running = Running(number, choice.layer or "", job.image, preview, choice, job)
-        self._counting = None
-        self._agreed = ""
+        self.outcome.forget()
         if not preview:
             self.view.set_status("")
             self._look()
@@ -320,9 +341,10 @@ class PseudoLabelController(QObject):
 
     def _follow(self) -> None:
         """Tell the part for tutorships what is to be labelled."""
-        self.tutoring.follow(self.view.choice().layer, self._modality(made=True))
+        self.tutoring.follow(self.view.choice().layer, self.modality.shown().modality)
 
     def _on_models(self) -> None:
+        self.modality.show()
         self._follow()
         self._refresh()
 
@@ -347,14 +369,12 @@ class PseudoLabelController(QObject):
 
     def _on_not_tutored(self, failure: Failure) -> None:
         self.view.set_busy(False)
-        self._show_failure(replace(failure, sentence=STOPPED) if failure.cancelled else failure)
+        self.outcome.failed(replace(failure, sentence=STOPPED) if failure.cancelled else failure)
         self._refresh()
 
     def _on_compared(self, sentence: str) -> None:
         """Both strategies have labelled the view: say how well they agree."""
-        self._agreed = sentence
-        if self.view.status and not self.busy:
-            self.view.add_status(sentence)
+        self.outcome.agreed(sentence, now=not self.busy)
 
     def _on_progress(self, number: int, progress: Progress) -> None:
         if self._running is not None and number == self._running.number:
@@ -375,7 +395,7 @@ class PseudoLabelController(QObject):
         if running is None or number != running.number:
             return
         layer = self.images.layer(running.layer)
-        if layer is None:
+        if layer is None or running.gone:
             return
         if running.stream is None:
             running.stream = Stream(self.viewer, layer, running.image)
@@ -383,6 +403,7 @@ class PseudoLabelController(QObject):
         running.stream.add(part)
         running.parts += 1
         if running.parts == 1:
+            self._removals.watch(layer, running.stream.labels)
             self.images.show_layers()
 
     def _on_notice(self, number: int, sentence: str) -> None:
@@ -395,9 +416,6 @@ class PseudoLabelController(QObject):
                 QTimer.singleShot(_BETWEEN_LAYERS_MS, lambda: self._show_late(number, result))
             else:
                 self._on_labelled(self._running, result)
-        elif self._counting is not None and number == self._counting.number:
-            counting, self._counting = self._counting, None
-            self._say(counting.report, result, preview=counting.preview, share=counting.share)
 
     def _show_late(self, number: int, report: RunReport) -> None:
         """After a run of few parts: one new layer at a time, so that the window does not stand still for all."""
@@ -409,26 +427,27 @@ class PseudoLabelController(QObject):
     def _on_failed(self, number: int, failure: Failure) -> None:
         running = self._running
         if running is not None and number == running.number:
-            self._running = None
-            self._looking.stop()
+            self._ended()
             share = labelled_by(self._settle(running))
             self.view.set_busy(False)
-            self._show_failure(failure, running.parts, share)
+            if running.gone:
+                self.view.set_status(running.gone)
+            else:
+                self.outcome.failed(failure, running.parts, share)
             self._refresh()
 
     def _on_labelled(self, running: Running, report: RunReport) -> None:
-        self._running = None
-        self._looking.stop()
+        self._ended()
         self.view.set_busy(False)
         pushed = self._settle(running, report)
         layer = self.images.layer(running.layer)
-        if layer is None or pushed is None:
-            self.view.set_status("The image was removed meanwhile, so the labels were dropped.")
+        if running.gone or layer is None or pushed is None:
+            self.view.set_status(
+                running.gone or "The image was removed meanwhile, so the labels were dropped."
+            )
             self._refresh()
             return
-        share = labelled_by(pushed)
-        self._say(report, None, preview=running.preview, share=share)
-        self._count(running, report, pushed, share)
+        self.outcome.tell(running, report, pushed)
         if not running.preview:
             self.comparing.compare(layer, running.image, running.choice.strategy)
             drop_preview(self.viewer, layer)  # it compares with labels that are no more
@@ -440,33 +459,10 @@ class PseudoLabelController(QObject):
         self.images.show_layers()
         self._refresh()
 
-    def _count(self, running: Running, report: RunReport, pushed: PushedLayers, share: float) -> None:
-        """Let a worker count the objects: that takes longer than a window may stand still."""
-        count = count_of(running.job, pushed)
-        if count is None:
-            return
-        number = self._background.submit(count)
-        self._counting = Counting(number, report, running.preview, share)
-
-    def _say(self, report: RunReport, counts: Counts | None, *, preview: bool, share: float) -> None:
-        self.view.set_status(outcome_text(report, counts, preview=preview, share=share), report.notes)
-        if self._agreed:
-            self.view.add_status(self._agreed)
-
     # Small things.
 
-    def _modality(self, *, made: bool = False) -> str:
-        """Modality of the image as far as its metadata or its name tell, empty otherwise.
-
-        Parameters
-        ----------
-        made
-            Names are looked for among what translators make, instead of what they take.
-        """
-        layer = self.images.layer()
-        return modality_of(layer, self.models.modalities(made=made)) if layer is not None else ""
-
     def _why_not(self) -> str | None:
+        shown, layer = self.modality.shown(), self.images.layer()
         return why_not(
             self.view.choice(),
             loading=self.models.loading,
@@ -475,7 +471,8 @@ class PseudoLabelController(QObject):
             segmenter=self.models.chosen("segmenter"),
             has_shape=drawn_shapes(self.viewer) is not None,
             tutoring=self.tutoring.why_not,
-            modality=self._modality(),
+            modality=shown.modality,
+            name=layer.name if layer is not None else "",
         )
 
     def _refresh(self) -> None:
@@ -484,14 +481,9 @@ class PseudoLabelController(QObject):
         free = not self.tutoring.busy and (self._running is None or self._running.preview)
         tutorship = self.view.choice().strategy == "tutorship"
         self.view.set_main(self.tutoring.main_title if tutorship else RUN)
+        first: Kind = "segmenter" if self.view.choice().strategy == "segmentation" else "translator"
+        seen = None if tutorship else self.models.chosen(first)
+        asked = self.view.choice().layer is not None and not self.models.loading
+        self.view.set_assumed(not_known(self.modality.shown(), seen) if asked else "")
         hint = reason or (self.tutoring.known if tutorship else "")
         self.view.set_hint(hint if free else "", can_run=reason is None and free)
-
-    def _show_failure(self, failure: Failure, parts: int = 0, share: float = 1.0) -> None:
-        if failure.cancelled:
-            sentence = stopped_text(parts, share) if parts else failure.sentence
-            self.view.set_status("" if self.view.preview_button.isChecked() else sentence)
-        else:
-            self.view.preview_button.setChecked(False)
-            self.view.error.show_error(failure.sentence, failure.details)
-            self.view.set_status("")

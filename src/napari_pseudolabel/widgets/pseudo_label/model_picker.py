@@ -9,11 +9,11 @@ from typing import Any
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog
 
+from napari_pseudolabel.models.fitting import same_modality
 from napari_pseudolabel.widgets.common.background import Background, Failure
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.pseudo_label.catalogue import Catalogue
-from napari_pseudolabel.widgets.pseudo_label.choice import Choice, Kind, ModelEntry
-from napari_pseudolabel.widgets.pseudo_label.sentences import same_modality
+from napari_pseudolabel.widgets.pseudo_label.choice import Choice, Kind, ModelEntry, Shown
 from napari_pseudolabel.widgets.pseudo_label.tasks import FindDevices, FindModels, InspectModel
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
@@ -44,7 +44,7 @@ class ModelPicker(QObject):
         self._remembered = remembered
         self._catalogue = Catalogue(remembered)
         self._refs: dict[Kind, str | None] = {"translator": None, "segmenter": None}
-        self._modality: Callable[[], str] = str
+        self._shown: Callable[[], Shown] = Shown
         self._alone = False
         self._finding: int | None = None
         self._finding_devices: int | None = None
@@ -56,15 +56,19 @@ class ModelPicker(QObject):
         """What is known about the model that is chosen."""
         return self._catalogue.get(kind, self._refs[kind])
 
-    def modalities(self, *, made: bool = False) -> set[str]:
-        """Modalities that some translator takes, or that one makes."""
-        entries = self._catalogue.of("translator")
-        return {name for one in entries if (name := one.target if made else one.source)}
+    def modalities(self) -> list[str]:
+        """Modalities that some model takes or makes, each once."""
+        entries = [entry for kind in _KINDS for entry in self._catalogue.of(kind)]
+        found: list[str] = []
+        for name in (name for one in entries for name in (one.source, one.target)):
+            if name and not any(same_modality(name, other) for other in found):
+                found.append(name)
+        return sorted(found, key=str.lower)
 
-    def find(self, modality: Callable[[], str]) -> None:
-        """List the named models and propose some for images of a modality, asked for then (empty: unknown)."""
+    def find(self, shown: Callable[[], Shown]) -> None:
+        """List the named models and propose some for what an image shows, asked for then."""
         self.loading = True
-        self._modality = modality
+        self._shown = shown
         # The files are here, the devices where the workers are.
         self._finding = self._background.submit(FindModels(), "local")
         self._finding_devices = self._background.submit(FindDevices())
@@ -76,17 +80,17 @@ class ModelPicker(QObject):
         self._alone = alone
         self._refs = {"translator": choice.translator, "segmenter": choice.segmenter}
         if other:
-            self._match_segmenter()
+            self._match_segmenter(kept=not alone)
         for kind in _KINDS:
             self._look_into(kind)
 
-    def propose_for(self, modality: str) -> None:
-        """An image of another modality is chosen: propose the translator that takes it."""
+    def propose_for(self, shown: Shown) -> None:
+        """Another image is chosen: propose the translator that takes it, and drop what does not."""
         if self.loading:
             return
         now = self.chosen("translator")
-        if now is None or not same_modality(now.source, modality):
-            self._choose("translator", self._catalogue.propose("translator", source=modality))
+        if now is None or not shown.fits(now):
+            self._choose("translator", self._catalogue.propose("translator", shown=shown))
         elif not self._alone:
             return
         self._match_segmenter()
@@ -133,12 +137,19 @@ class ModelPicker(QObject):
         self._view.set_models(kind, self._catalogue.of(kind), ref)
         self._look_into(kind)
 
-    def _match_segmenter(self) -> None:
-        """Keep the segmenter if it fits what it is given, the translation or the image, else propose one."""
+    def _match_segmenter(self, *, kept: bool = True) -> None:
+        """Keep the segmenter if it fits what it is given, the translation or the image, else propose one.
+
+        Parameters
+        ----------
+        kept
+            False for one that was chosen for translations: it stays only if it is known to fit the image.
+        """
         translator, segmenter = self.chosen("translator"), self.chosen("segmenter")
-        given = self._modality() if self._alone else translator.target if translator else ""
-        if segmenter is None or not same_modality(given, segmenter.source):
-            self._choose("segmenter", self._catalogue.propose("segmenter", source=given))
+        given = self._shown() if self._alone else Shown(translator.target if translator else "")
+        sure = kept or bool(given.modality)
+        if segmenter is None or not (sure and given.fits(segmenter)):
+            self._choose("segmenter", self._catalogue.propose("segmenter", shown=given, last=not self._alone))
 
     def _look_into(self, kind: Kind) -> None:
         """Show what is known about the chosen model; find it out if it is only a path yet."""
@@ -187,9 +198,7 @@ class ModelPicker(QObject):
     def _on_found(self, found: Sequence[ModelEntry]) -> None:
         self.loading = False
         self._catalogue.put_first(found)
-        translator = self._refs["translator"] or self._catalogue.propose(
-            "translator", source=self._modality()
-        )
+        translator = self._refs["translator"] or self._catalogue.propose("translator", shown=self._shown())
         self._choose("translator", translator)
         self._choose("segmenter", self._refs["segmenter"])
         self._match_segmenter()

@@ -46,6 +46,8 @@ class Running:
         Shows what arrives; None until the first chunk.
     parts
         How many chunks have arrived.
+    gone
+        Why the job is being stopped, where a layer was removed; empty otherwise.
     """
 
     number: int
@@ -56,6 +58,7 @@ class Running:
     job: ImageJob
     stream: Stream | None = None
     parts: int = 0
+    gone: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.fitting import expects, misfit
 from napari_pseudolabel.widgets.common.labelled import labelled
-from napari_pseudolabel.widgets.pseudo_label.choice import Choice, ModelEntry
+from napari_pseudolabel.widgets.pseudo_label.choice import ANOTHER, Choice, ModelEntry, Shown
 from napari_pseudolabel.wording import shown
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def why_not(
     has_shape: bool,
     tutoring: Callable[[], str | None] = lambda: None,
     modality: str = "",
+    name: str = "",
 ) -> str | None:
     """Why the main button cannot be pressed and what to do; None if it can.
 
@@ -51,7 +53,7 @@ def why_not(
     ----------
     tutoring
         The same about what only a tutorship needs.
-    modality
+    modality, name
         Of the image; empty if unknown.
     """
     if choice.layer is None:
@@ -61,9 +63,9 @@ def why_not(
     if loading:
         return "Looking for models …"
     asked = {
-        "adaptation": lambda: _why_not_models(translator, segmenter),
+        "adaptation": lambda: _why_not_models(translator, segmenter, modality, name),
         "tutorship": tutoring,
-        "segmentation": lambda: _why_not_alone(segmenter, modality),
+        "segmentation": lambda: _why_not_alone(segmenter, modality, name),
     }
     models = asked[choice.strategy]()
     if models is not None:
@@ -73,10 +75,17 @@ def why_not(
     return None
 
 
-def _why_not_models(translator: ModelEntry | None, segmenter: ModelEntry | None) -> str | None:
+def _wanted(modality: str) -> str:
+    """What a model has to take, in words."""
+    return modality if modality not in ("", ANOTHER) else "images like yours"
+
+
+def _why_not_models(
+    translator: ModelEntry | None, segmenter: ModelEntry | None, modality: str, name: str
+) -> str | None:
     """Why two models cannot do an adaptation; None if they can."""
     if translator is None:
-        return "Choose a translator that takes images like yours; … opens a checkpoint file."
+        return f"Choose a translator that takes {_wanted(modality)}; … opens a checkpoint file."
     if translator.problem:
         return translator.problem
     if segmenter is None:
@@ -88,31 +97,26 @@ def _why_not_models(translator: ModelEntry | None, segmenter: ModelEntry | None)
         )
     if segmenter.problem:
         return segmenter.problem
-    if not same_modality(translator.target, segmenter.source):
-        return (
-            f"“{segmenter.title}” was trained on {segmenter.source}, but the translator makes "
-            f"{translator.target} images; choose a segmenter trained on {translator.target}."
-        )
-    return None
+    return misfit((translator.link, segmenter.link), modality, name)
 
 
-def _why_not_alone(segmenter: ModelEntry | None, modality: str) -> str | None:
+def _why_not_alone(segmenter: ModelEntry | None, modality: str, name: str) -> str | None:
     """Why a segmenter cannot be used on the image itself; None if it can."""
     if segmenter is None:
-        return f"Choose a segmenter trained on {modality or 'images like yours'}; … opens a checkpoint file."
+        return f"Choose a segmenter trained on {_wanted(modality)}; … opens a checkpoint file."
     if segmenter.problem:
         return segmenter.problem
-    if not same_modality(modality, segmenter.source):
-        return (
-            f"“{segmenter.title}” was trained on {segmenter.source}, but this image is {modality}; "
-            f"choose a segmenter trained on {modality}, or the strategy Adaptation."
-        )
-    return None
+    return misfit((segmenter.link,), modality, name)
 
 
-def same_modality(one: str, other: str) -> bool:
-    """Whether two modalities agree as far as they are known."""
-    return not one or not other or one.strip().lower() == other.strip().lower()
+def not_known(shown: Shown, entry: ModelEntry | None) -> str:
+    """That nothing tells what the image shows, and what is taken for granted then; empty if something does."""
+    if shown.modality:
+        return ""
+    taken = (
+        f"; until you choose, it is taken for {entry.source}." if entry is not None and entry.source else "."
+    )
+    return f"Nothing tells what this image shows{taken}"
 
 
 def summary(entry: ModelEntry | None) -> str:
@@ -124,17 +128,14 @@ def summary(entry: ModelEntry | None) -> str:
     card = entry.card
     if card is None:
         return "looking into the file …"
-    parts = []
+    parts = [f"expects: {expects(card)}"]
     if card.kind == "translator":
-        if entry.source or entry.target:
-            parts.append(f"{entry.source or '?'} → {entry.target or '?'}")
+        parts.append(f"makes {entry.target or 'an unknown kind'}")
     else:
         names = ", ".join(one.name for one in card.classes if one.value)
-        parts.append(f"{names or 'classes unknown'} on {entry.source or 'unknown images'}")
-    if card.source and card.source.pixel_size_um:
-        parts.append(f"{card.source.pixel_size_um:.3g} µm/px")
+        parts.append(names or "classes unknown")
     parts += [f"{one.metric} {one.value:.2f}" for one in card.quality[:1]]
-    return " · ".join(parts) or card.family
+    return " · ".join(parts)
 
 
 def tooltip(entry: ModelEntry | None, role: str) -> str:
@@ -217,3 +218,10 @@ def stopped_text(parts: int, share: float = 1.0) -> str:
     """A run was cancelled after some parts of the image had arrived; `share` of it is labelled now."""
     arrived = "The part that was" if parts == 1 else f"The {parts} parts that were"
     return f"Stopped. {arrived} labelled stay; Undo takes them back. {labelled(share)}".strip()
+
+
+def gone_text(name: str, *, labels: bool) -> str:
+    """A layer was removed in the middle of a run."""
+    if labels:
+        return f"Stopped, because the labels “{name}” were removed while they were being made; Run makes them again."
+    return f"Stopped, because the image “{name}” was removed while it was being labelled."

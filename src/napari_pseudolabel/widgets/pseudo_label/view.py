@@ -29,7 +29,7 @@ from napari_pseudolabel.widgets.common.parts import (
     text,
 )
 from napari_pseudolabel.widgets.pseudo_label.advanced import Advanced
-from napari_pseudolabel.widgets.pseudo_label.choice import Choice, Kind, ModelEntry, Where
+from napari_pseudolabel.widgets.pseudo_label.choice import ANOTHER, Choice, Kind, ModelEntry, Shown, Where
 from napari_pseudolabel.widgets.pseudo_label.picture import Picture
 from napari_pseudolabel.widgets.pseudo_label.sentences import STRATEGIES, summary, tooltip
 from napari_pseudolabel.widgets.pseudo_label.tutoring.view import TutoringSeen, TutoringView
@@ -40,6 +40,7 @@ _ROLES = {
 }
 _UNCHOSEN = {"translator": "none", "segmenter": "none fits"}
 _NOT_YET = "looking …"
+_NOT_SAID = "not known: choose"
 _REGIONS: tuple[tuple[Where, str, str], ...] = (
     ("view", "View", "Label what is in the canvas now"),
     ("shape", "Shape", "Label the rectangle around the selected, or last, shape of a Shapes layer"),
@@ -61,6 +62,7 @@ class PseudoLabelView(QWidget):
     cancel_pressed = Signal()
     browse_pressed = Signal(str, bool)
     show_toggled = Signal(str, bool)
+    modality_chosen = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,8 +75,8 @@ class PseudoLabelView(QWidget):
         grid.setColumnStretch(1, 1)
         self._make_form(grid)
         self.tutoring = TutoringView()
-        grid.addWidget(self.tutoring, 8, 0, 1, 3)
-        self._make_region(grid, 9)
+        grid.addWidget(self.tutoring, 10, 0, 1, 3)
+        self._make_region(grid, 11)
         layout.addLayout(grid)
         self.advanced = Advanced()
         self.advanced.changed.connect(self.changed)
@@ -118,6 +120,29 @@ class PseudoLabelView(QWidget):
     def set_images(self, images: Sequence[tuple[str, str]], chosen: str | None) -> None:
         """Offer image layers as (unique id, name) pairs."""
         fill(self.image, images, chosen)
+
+    def set_shown_modality(self, names: Sequence[str], shown: Shown) -> None:
+        """Offer what an image may show, and say what is known about this one; amber if nothing is."""
+        others = [shown.modality] if shown.modality and shown.modality not in names else []
+        entries = [(name, name) for name in (*names, *others) if name != ANOTHER]
+        if shown.by_name:
+            entries = [(one, f"{one} (by its name)" if one == shown.modality else one) for one, _ in entries]
+        fill(self.modality, [*entries, (ANOTHER, ANOTHER)], shown.modality or None)
+        self.modality.setEnabled(self.image.currentIndex() >= 0)
+        open_question = self.image.currentIndex() >= 0 and not shown.modality
+        self._modality_label.setText("Shows ?" if open_question else "Shows")
+        self._modality_label.setObjectName("warning" if open_question else "")
+        self._modality_label.style().polish(self._modality_label)
+
+    def set_assumed(self, sentence: str) -> None:
+        """The line under what the image shows; empty where nothing is assumed."""
+        self._assumed.setText(sentence)
+        self._assumed.setVisible(bool(sentence))
+
+    @property
+    def assumed(self) -> str:
+        """What is assumed about what the image shows, empty if nothing is."""
+        return self._assumed.text()
 
     def set_models(self, kind: Kind, entries: Sequence[ModelEntry], chosen: str | None) -> None:
         """Offer models."""
@@ -206,15 +231,28 @@ class PseudoLabelView(QWidget):
         self.picture = Picture()
         grid.addWidget(QLabel("Image"), 0, 0)
         grid.addWidget(self.image, 0, 1, 1, 2)
-        grid.addWidget(QLabel("Strategy"), 1, 0)
-        grid.addWidget(self.strategy, 1, 1, 1, 2)
-        grid.addWidget(self._explanation, 2, 0, 1, 3)
-        grid.addWidget(self.picture, 3, 0, 1, 3)
+        self.modality = combo(
+            "What the image shows, so that the models fit it; remembered with the image. Proposed is what its metadata "
+            "or its name say"
+        )
+        self.modality.setPlaceholderText(_NOT_SAID)
+        self.modality.activated.connect(lambda _: self.modality_chosen.emit(self.modality.currentData()))
+        self._modality_label = QLabel("Shows")
+        self._modality_label.setToolTip(self.modality.toolTip())
+        grid.addWidget(self._modality_label, 1, 0)
+        grid.addWidget(self.modality, 1, 1, 1, 2)
+        self._assumed = text(name="warning")
+        self._assumed.hide()
+        grid.addWidget(self._assumed, 2, 1, 1, 2)
+        grid.addWidget(QLabel("Strategy"), 3, 0)
+        grid.addWidget(self.strategy, 3, 1, 1, 2)
+        grid.addWidget(self._explanation, 4, 0, 1, 3)
+        grid.addWidget(self.picture, 5, 0, 1, 3)
         # What is shown with which strategy.
         self._of_kind: dict[str, list[QWidget]] = {}
         self.models: dict[str, QComboBox] = {}
         self._summaries: dict[str, Elided] = {}
-        for row, kind in ((4, "translator"), (6, "segmenter")):
+        for row, kind in ((6, "translator"), (8, "segmenter")):
             box, line, browse = combo(_ROLES[kind]), Elided(), self._make_browse(kind)
             box.setPlaceholderText(_NOT_YET)
             box.currentIndexChanged.connect(lambda _: self.changed.emit())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.training.fine_tune import FineTuneJob
 from napari_pseudolabel.training.known import KnownPlane
@@ -19,7 +18,7 @@ from napari_pseudolabel.widgets.common.tiles import grey, overlaid
 from napari_pseudolabel.widgets.train.parts import Tools
 
 if TYPE_CHECKING:
-    from napari_pseudolabel.strategies import Region
+    from napari_pseudolabel.strategies import Record, Region
 
 _CROP_PX = 128
 
@@ -48,8 +47,7 @@ class Compare:
     """Label the part of a plane where most validation pixels are, by the old and by the new model."""
 
     plane: KnownPlane
-    translator: str | None
-    scale: Scale
+    made: Record
     before: str
     after: str
     title: str = "Comparing the old model with the new one"
@@ -57,7 +55,8 @@ class Compare:
     @property
     def checkpoints(self) -> tuple[str, ...]:
         """References of the models, which a worker elsewhere has to be given."""
-        return tuple(ref for ref in (self.translator, self.before, self.after) if ref)
+        translator = self.made.translator.path if self.made.translator is not None else None
+        return tuple(ref for ref in (translator, self.before, self.after) if ref)
 
     def run(self, control: Control, models: Any) -> Compared:
         from napari_pseudolabel.imaging import normalise
@@ -76,19 +75,15 @@ class Compare:
 
     def _label(self, segmenter: str, region: Region, control: Control, models: Any) -> Any:
         from napari_pseudolabel.imaging import Image, Placement
-        from napari_pseudolabel.strategies import LabelJob, LabelSettings, SegmentJob
+        from napari_pseudolabel.strategies.again import Where, again
 
         size = self.plane.pixel_size_um
         placement = Placement((size or 1.0,) * 2, (0.0, 0.0), units=("um", "um") if size else None)
-        image = Image(self.plane.image, "YX", placement, self.plane.name)
-        how: dict[str, Any] = {
-            "segmenter": segmenter,
-            "region": region,
-            "settings": LabelSettings(scale=self.scale),
-        }
-        if self.translator is None:
-            return SegmentJob(image, **how).run(control, models)
-        return LabelJob(image, translator=self.translator, **how).run(control, models)
+        image = Image(self.plane.image, "YX", placement, self.plane.name, modality=self.plane.modality)
+        # The plane is that of the channel, and one look at it is enough.
+        settings = replace(self.made.settings, channel=None, samples=1, flips=0)
+        job = again(self.made, image, Where(region), segmenter=segmenter, settings=settings)
+        return job.run(control, models)
 
 
 def crop_of(plane: KnownPlane, side: int = _CROP_PX) -> Region:
@@ -116,11 +111,19 @@ class Comparison(QObject):
         tools.background.finished.connect(self._on_finished)
         tools.background.failed.connect(self._on_failed)
 
-    def begin(self, job: FineTuneJob, after: str) -> None:
-        """Compare the model that a training began with and the one it made."""
+    def begin(self, job: FineTuneJob, made: Record, after: str) -> None:
+        """Compare the model that a training began with and the one it made.
+
+        Parameters
+        ----------
+        made
+            How the labels were made, which is how both see the image.
+        after
+            Reference of the new model.
+        """
         plane = max(job.planes, key=lambda one: int(np.count_nonzero(one.held_out)), default=None)
         if plane is not None:
-            compare = Compare(plane, job.translator, job.settings.scale, job.segmenter, after)
+            compare = Compare(plane, made, job.segmenter, after)
             self._number = self._tools.background.submit(compare, lane="label")
 
     def _on_finished(self, number: int, result: Compared) -> None:

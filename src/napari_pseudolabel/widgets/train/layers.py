@@ -9,10 +9,18 @@ from napari.layers import Image as ImageLayer
 from napari.layers import Labels
 from qtpy.QtCore import QObject
 
-from napari_pseudolabel.errors import PseudolabelError
-from napari_pseudolabel.imaging import Channel, Image
-from napari_pseudolabel.imaging.scale import Scale
-from napari_pseudolabel.viewer import find, image_of, is_ours, possible_channel_axis, record_of, source_layer
+from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.strategies import Record
+from napari_pseudolabel.viewer import (
+    find,
+    how_made,
+    image_of,
+    is_ours,
+    possible_channel_axis,
+    record_of,
+    source_layer,
+)
 from napari_pseudolabel.widgets.train.segmenter_page import SegmenterPage
 
 if TYPE_CHECKING:
@@ -111,31 +119,12 @@ def is_offered(layer: Any) -> bool:
     return isinstance(layer, ImageLayer) and not is_ours(layer)
 
 
-def model_of(layer: Labels | None, role: str) -> str | None:
-    """Reference of the model of a role that made the labels last, None if it is not known."""
-    runs = (record_of(layer) or {}).get("runs", ()) if layer is not None else ()
-    for run in reversed(runs):
-        for model in run.get("models", ()):
-            if model.get("role") == role:
-                return str(model["path"])
-    return None
-
-
-def scale_of(layer: Labels | None) -> Scale:
-    """What the person said about the sizes in the image when it was labelled last."""
-    said = _parameters(layer).get("scale")
-    return Scale(**said) if said else Scale()
-
-
-def channel_of(layer: Labels | None) -> Channel | None:
-    """The channel that was labelled last; None for the default of the image."""
-    channel: Channel | None = _parameters(layer).get("channel")
-    return channel
-
-
-def _parameters(layer: Labels | None) -> dict[str, Any]:
-    runs = (record_of(layer) or {}).get("runs", ()) if layer is not None else ()
-    return dict(runs[-1].get("parameters", {})) if runs else {}
+def made_of(layer: Labels | None) -> Record | None:
+    """How labels were made last; None if nobody knows."""
+    try:
+        return how_made(layer) if layer is not None else None
+    except InputError:
+        return None
 
 
 def _uid(layer: Any) -> str:

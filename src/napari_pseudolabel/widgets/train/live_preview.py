@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,6 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_pseudolabel.errors import PseudolabelError
 from napari_pseudolabel.imaging import Image
-from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.viewer import (
     accept_preview,
     current_plane,
@@ -24,13 +23,14 @@ from napari_pseudolabel.viewer import (
 from napari_pseudolabel.viewer.images import unwrapped
 from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Background, Failure
+from napari_pseudolabel.widgets.common.removals import Removals
 from napari_pseudolabel.widgets.train import sentences
 from napari_pseudolabel.widgets.train.outcome import PreviewBar
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from napari_pseudolabel.strategies import PseudoLabel, Region
+    from napari_pseudolabel.strategies import PseudoLabel, Record, Region
 
 PAUSE_MS = 1000
 
@@ -43,10 +43,8 @@ class Scene:
     ----------
     source, labels
         The layers.
-    translator
-        Reference of the translator before the segmenter; None if the segmenter sees the image as it is.
-    scale
-        What the person said about the sizes in the image when it was labelled.
+    made
+        How the labels were made, which is how the segmenter sees the image.
     side
         Pixels of the image that are predicted at once, at most.
     """
@@ -54,8 +52,7 @@ class Scene:
     source: Any
     labels: Any
     image: Image
-    translator: str | None
-    scale: Scale
+    made: Record
     side: int
 
 
@@ -88,6 +85,7 @@ class LivePreview(QObject):
         self._shown: Scene | None = None
         self._followed: tuple[Any, ...] = ()
         self._concluding = False
+        self._removals = Removals(viewer, self._on_removed)
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(PAUSE_MS)
@@ -104,6 +102,7 @@ class LivePreview(QObject):
         self.end()
         self.discard()
         self._scene = scene
+        self._removals.watch(scene.source, scene.labels)
         self._asked = None
         self._followed = (
             unwrapped(scene.labels).events.paint,
@@ -137,10 +136,16 @@ class LivePreview(QObject):
         self._pause.stop()
         self._unfollow()
         self._concluding = False
+        self._removals.forget()
         if self._number is not None:
             self._background.cancel(self._number)
             self._number = None
         self._scene = self._model = None
+
+    def _on_removed(self, layer: Any) -> None:
+        self.end()
+        self.discard()
+        self._bar.set_preview(f"No preview any more: “{layer.name}” was removed.", acceptable=False)
 
     def accept(self) -> None:
         """Take the prediction over into the labels; what a person touched stays."""
@@ -242,22 +247,16 @@ class LivePreview(QObject):
 
 
 def _job(scene: Scene, segmenter: Path, region: Region, plane: tuple[int, ...]) -> Any:
-    from napari_pseudolabel.strategies import LabelJob, LabelSettings, SegmentJob
+    from napari_pseudolabel.strategies.again import Where, again
 
-    where: dict[str, Any] = {
-        "region": region,
-        "planes": (plane,),
-        "settings": LabelSettings(scale=scene.scale),
-    }
-    if scene.translator is None:
-        return SegmentJob(scene.image, segmenter=str(segmenter), **where)
-    return LabelJob(scene.image, translator=scene.translator, segmenter=str(segmenter), **where)
+    # One look at it has to be enough: it is to come soon.
+    settings = replace(scene.made.settings, samples=1, flips=0)
+    where = Where(region, (plane,))
+    return again(scene.made, scene.image, where, segmenter=str(segmenter), settings=settings)
 
 
 def joined(parts: list[PseudoLabel]) -> PseudoLabel:
     """The parts of one plane as one result."""
-    from dataclasses import replace
-
     from napari_pseudolabel.strategies import Region
 
     regions = [part.region for part in parts]

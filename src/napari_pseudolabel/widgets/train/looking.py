@@ -93,6 +93,7 @@ class Layers:
             touched=touched,
             confidence=None if sure is None else confidence_in(self.corrections, sure, index),
             validation=split.validation(key, (touched.shape[0], touched.shape[1])),
+            modality=self.image.modality,
         )
 
 

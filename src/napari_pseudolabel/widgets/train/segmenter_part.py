@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.classes import with_colours
+from napari_pseudolabel.strategies import Record
 from napari_pseudolabel.training.events import Began, Epoch, Loss, Score
 from napari_pseudolabel.training.fine_tune import FineTuned, FineTuneJob, FineTuneSettings, LabelledSet
-from napari_pseudolabel.viewer import Corrections
+from napari_pseudolabel.viewer import Corrections, how_made
 from napari_pseudolabel.viewer.images import unwrapped
-from napari_pseudolabel.viewer.records import classes_of
+from napari_pseudolabel.viewer.records import channel_of, classes_of
 from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.pseudo_label.choice import Choice, ModelEntry, preview_side
@@ -24,7 +25,7 @@ from napari_pseudolabel.widgets.train import sentences
 from napari_pseudolabel.widgets.train.choice import FolderPair, SegmenterChoice
 from napari_pseudolabel.widgets.train.comparison import Comparison
 from napari_pseudolabel.widgets.train.confirming import Confirming
-from napari_pseudolabel.widgets.train.layers import LayerPicker, channel_of, model_of, scale_of
+from napari_pseudolabel.widgets.train.layers import LayerPicker, made_of
 from napari_pseudolabel.widgets.train.live_preview import LivePreview, Scene
 from napari_pseudolabel.widgets.train.looking import Counts, Layers, Looked, gather, look
 from napari_pseudolabel.widgets.train.models import Models, start_of
@@ -38,6 +39,7 @@ class _Training:
     """The job under way, with what is said about it afterwards."""
 
     job: FineTuneJob
+    made: Record
     regions: int
     name: str
 
@@ -62,6 +64,7 @@ class SegmenterPart(QObject):
         self._entries: Sequence[ModelEntry] = ()
         self._has_gpu = False
         self._training: _Training | None = None
+        self._made: Record | None = None
         self._before: Score | None = None
         self._best: Epoch | None = None
         self._looked: Looked | None = None
@@ -208,6 +211,9 @@ class SegmenterPart(QObject):
         )
         if source is None or labels is None or image is None:
             return None
+        made = made_of(labels)
+        if made is not None and not image.modality:
+            image = replace(image, modality=made.modality)
         return Layers.of(self._tools.viewer, source, labels, image, channel_of(labels))
 
     def _say_known(self) -> None:
@@ -222,7 +228,9 @@ class SegmenterPart(QObject):
 
     def _start(self) -> str:
         """Reference of the segmenter the training starts from; empty for none."""
-        return start_of(self.models.read, model_of(self.layers.labels_layer(), "segmenter"))
+        made = made_of(self.layers.labels_layer())
+        recorded = made.segmenter if made is not None else None
+        return start_of(self.models.read, recorded.path if recorded is not None else None)
 
     def _title(self, ref: str) -> str:
         """What a model is called."""
@@ -256,13 +264,14 @@ class SegmenterPart(QObject):
             raise InputError(sentences.NO_LABELS)
         workspace = self._tools.session.workspace
         choice, start, classes = self._page.choice(), self._start(), self._classes(labels)
-        translator = model_of(labels, "translator")
+        self._made = made = how_made(labels) or Record("segmentation", ())
+        translator = made.translator
         settings = FineTuneSettings(
             steps=choice.steps,
             lr=choice.learning_rate,
             trust=choice.trust,
             patience=choice.patience,
-            scale=scale_of(labels),
+            scale=made.settings.scale,
             device=choice.device,
         )
 
@@ -271,7 +280,7 @@ class SegmenterPart(QObject):
             return FineTuneJob(
                 planes,
                 segmenter=start,
-                translator=translator,
+                translator=translator.path if translator is not None else None,
                 folder=workspace.new_run("segmenter"),
                 settings=settings,
                 sets=_sets(choice),
@@ -289,7 +298,8 @@ class SegmenterPart(QObject):
     def begun(self, job: FineTuneJob) -> None:
         """The job was submitted."""
         regions = self._looked.counts.regions if self._looked else 0
-        self._training = _Training(job, regions, self._next_name(job.segmenter))
+        made = self._made or Record("segmentation", ())
+        self._training = _Training(job, made, regions, self._next_name(job.segmenter))
         self._before = self._best = None
         colours = {one.name: one.color for one in with_colours(job.classes) if one.value and one.color}
         self._tools.view.scores.set_colours(colours)
@@ -302,7 +312,7 @@ class SegmenterPart(QObject):
             translator, segmenter = self._entry(job.translator), self._entry(job.segmenter)
             gpu = self._has_gpu and job.settings.device != "cpu"
             side = preview_side(Choice(), image, translator, segmenter, gpu=gpu)
-            self.live.begin(Scene(source, labels, image, job.translator, job.settings.scale, side))
+            self.live.begin(Scene(source, labels, image, made, side))
 
     def told(self, event: object) -> None:
         """The training tells something."""
@@ -340,7 +350,7 @@ class SegmenterPart(QObject):
             return
         self.models.add(
             result.checkpoint,
-            then=lambda entry: self._comparison.begin(job, str(entry.path)),
+            then=lambda entry: self._comparison.begin(job, training.made, str(entry.path)),
             name=training.name,
             parent=job.segmenter,
             score=result.best,

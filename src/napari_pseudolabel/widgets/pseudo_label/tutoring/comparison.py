@@ -9,6 +9,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_pseudolabel.errors import PseudolabelError
+from napari_pseudolabel.strategies.provenance import strategy_of
 from napari_pseudolabel.viewer import Candidates, Corrections, current_plane, find, record_of, visible_region
 from napari_pseudolabel.viewer.candidates import NOTHING
 from napari_pseudolabel.viewer.corrections import Index, Window, key_of
@@ -74,7 +75,7 @@ def _said(layer: Labels, index: Index, window: Window, other: str) -> Any:
             slice(max(y0 - rows.start, 0), max(min(y1, rows.stop) - rows.start, 0)),
             slice(max(x0 - columns.start, 0), max(min(x1, columns.stop) - columns.start, 0)),
         )
-        if run["strategy"] != other:
+        if strategy_of(run) != other:
             said[inner] = NOTHING
             continue
         if predicted is None:

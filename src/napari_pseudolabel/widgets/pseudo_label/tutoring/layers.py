@@ -89,6 +89,7 @@ def labelled_layer(
                     own,
                     None,
                     _kept(own, split.validation(key, (own.shape[0], own.shape[1]))),
+                    found.modality,
                 )
             )
         if not planes:

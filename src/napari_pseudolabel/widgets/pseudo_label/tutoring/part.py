@@ -11,13 +11,14 @@ from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import Cancelled, InputError, PseudolabelError
 from napari_pseudolabel.labels.classes import with_colours
 from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.models.fitting import same_modality
 from napari_pseudolabel.training.events import Began, Epoch, Fold, SyntheticPair
 from napari_pseudolabel.training.tutor import Source, TutorJob
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Background, Failure
 from napari_pseudolabel.widgets.common.remembered import Remembered
-from napari_pseudolabel.widgets.pseudo_label.sentences import same_modality, summary
+from napari_pseudolabel.widgets.pseudo_label.sentences import summary
 from napari_pseudolabel.widgets.pseudo_label.tutoring import browsing, sentences
 from napari_pseudolabel.widgets.pseudo_label.tutoring.choice import (
     Trained,

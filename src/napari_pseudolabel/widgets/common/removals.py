@@ -1,0 +1,45 @@
+"""Layers that a job works on may be removed while it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from napari_pseudolabel.viewer.images import unwrapped
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+
+class Removals:
+    """Tells once when one of the layers of a job is removed, so that whoever runs the job can stop it.
+
+    Parameters
+    ----------
+    gone
+        Called with the layer.
+    """
+
+    def __init__(self, viewer: ViewerModel, gone: Callable[[Any], None]) -> None:
+        self._viewer = viewer
+        self._gone = gone
+        self._watched: tuple[Any, ...] = ()
+
+    def watch(self, *layers: Any) -> None:
+        """Watch these instead of those before; None stands for no layer."""
+        if not self._watched:
+            self._viewer.layers.events.removed.connect(self._on_removed)
+        self._watched = tuple(unwrapped(one) for one in layers if one is not None)
+        if not self._watched:
+            self._viewer.layers.events.removed.disconnect(self._on_removed)
+
+    def forget(self) -> None:
+        """Watch nothing any more."""
+        if self._watched:
+            self.watch()
+
+    def _on_removed(self, event: Any) -> None:
+        removed = unwrapped(event.value)
+        if any(removed is one for one in self._watched):
+            self.forget()
+            self._gone(removed)

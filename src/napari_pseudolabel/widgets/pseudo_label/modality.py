@@ -1,0 +1,46 @@
+"""What the chosen image shows: proposed from its metadata or its name, asked once where neither tells."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_pseudolabel.viewer.images import note_modality, noted_modality, shown_by
+from napari_pseudolabel.widgets.pseudo_label.choice import Shown
+from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
+from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
+from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
+
+
+class ModalityPicker(QObject):
+    """Keeps the line under the image.
+
+    Attributes
+    ----------
+    changed
+        The person has said what the image shows.
+    """
+
+    changed = Signal()
+
+    def __init__(self, view: PseudoLabelView, images: ImagePicker, models: ModelPicker) -> None:
+        super().__init__()
+        self._view, self._images, self._models = view, images, models
+        view.modality_chosen.connect(self._on_chosen)
+
+    def shown(self) -> Shown:
+        """What the image shows, as far as its metadata or its name tell."""
+        layer = self._images.layer()
+        if layer is None:
+            return Shown()
+        modality = shown_by(layer, self._models.modalities())
+        return Shown(modality, bool(layer.rgb), bool(modality) and not noted_modality(layer))
+
+    def show(self) -> None:
+        """Offer what images may show, and say what this one does."""
+        self._view.set_shown_modality(self._models.modalities(), self.shown())
+
+    def _on_chosen(self, modality: str) -> None:
+        layer = self._images.layer()
+        if layer is not None:
+            note_modality(layer, modality)
+            self.changed.emit()

@@ -1,0 +1,67 @@
+"""What the dock says about a run that has ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject
+
+from napari_pseudolabel.viewer import PushedLayers
+from napari_pseudolabel.widgets.common.background import Background, Failure
+from napari_pseudolabel.widgets.pseudo_label.running import Counting, Running, count_of, labelled_by
+from napari_pseudolabel.widgets.pseudo_label.sentences import outcome_text, stopped_text
+from napari_pseudolabel.widgets.pseudo_label.tasks import Counts
+from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.strategies import RunReport
+
+
+class Outcome(QObject):
+    """Tells what came out at once, and again when the objects are counted."""
+
+    def __init__(self, view: PseudoLabelView, background: Background) -> None:
+        super().__init__()
+        self._view, self._background = view, background
+        self._counting: Counting | None = None
+        self._agreed = ""
+        background.finished.connect(self._on_finished)
+
+    def forget(self) -> None:
+        """Another run begins."""
+        self._counting = None
+        self._agreed = ""
+
+    def tell(self, running: Running, report: RunReport, pushed: PushedLayers) -> None:
+        """A run has ended well; a worker counts the objects, which takes longer than a window may stand still."""
+        share = labelled_by(pushed)
+        self._say(report, None, preview=running.preview, share=share)
+        if (count := count_of(running.job, pushed)) is not None:
+            number = self._background.submit(count)
+            self._counting = Counting(number, report, running.preview, share)
+
+    def agreed(self, sentence: str, *, now: bool) -> None:
+        """Both strategies have labelled the view; `now` if the run is over."""
+        self._agreed = sentence
+        if self._view.status and now:
+            self._view.add_status(sentence)
+
+    def failed(self, failure: Failure, parts: int = 0, share: float = 1.0) -> None:
+        """A run was cancelled after some parts, or has failed."""
+        if failure.cancelled:
+            sentence = stopped_text(parts, share) if parts else failure.sentence
+            self._view.set_status("" if self._view.preview_button.isChecked() else sentence)
+        else:
+            self._view.preview_button.setChecked(False)
+            self._view.error.show_error(failure.sentence, failure.details)
+            self._view.set_status("")
+
+    def _on_finished(self, number: int, result: Any) -> None:
+        if self._counting is not None and number == self._counting.number:
+            counting, self._counting = self._counting, None
+            self._say(counting.report, result, preview=counting.preview, share=counting.share)
+
+    def _say(self, report: RunReport, counts: Counts | None, *, preview: bool, share: float) -> None:
+        self._view.set_status(outcome_text(report, counts, preview=preview, share=share), report.notes)
+        if self._agreed:
+            self._view.add_status(self._agreed)

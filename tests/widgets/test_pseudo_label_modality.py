@@ -1,0 +1,142 @@
+"""What the image shows: proposed, asked where nothing tells, and what follows from it for the models."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import MODELS, segmenter, translator
+
+from napari_pseudolabel.viewer.images import image_of
+from napari_pseudolabel.widgets.pseudo_label import tasks
+
+PROXY = segmenter("sample:sem-proxy", "SEM")
+STAIN = (translator("sample:purple-to-dapi", "purple stain", "DAPI"), segmenter("sample:nuclei", "DAPI"))
+NOTHING = "Nothing tells what this image shows"
+
+
+@pytest.fixture(autouse=True)
+def models(script, monkeypatch):
+    """Models that a test may take away."""
+    found = [*MODELS, PROXY, *STAIN]
+    monkeypatch.setattr(tasks.FindModels, "run", lambda self, control, models: tuple(found))
+    return found
+
+
+def choose(dock, name):
+    box = dock.view.strategy
+    box.setCurrentIndex(box.findData(name))
+
+
+def say(dock, modality):
+    """The person chooses what the image shows."""
+    box = dock.view.modality
+    box.setCurrentIndex(box.findData(modality))
+    box.activated.emit(box.currentIndex())
+
+
+def add(viewer, **given):
+    data = np.random.default_rng(1).random((20, 30, 3) if given.get("rgb") else (20, 30))
+    return viewer.add_image(data, **given)
+
+
+def chosen(dock):
+    choice = dock.view.choice()
+    return choice.translator, choice.segmenter
+
+
+def run(dock, script, qtbot):
+    dock.view.run_button.click()
+    qtbot.waitUntil(lambda: not dock.busy, timeout=10000)
+    return script.jobs[-1]
+
+
+def test_what_the_metadata_say_is_shown_and_goes_with_the_job(dock, script, qtbot):
+    assert dock.view.modality.currentText() == "SEM"
+    assert dock.view.assumed == ""
+    assert run(dock, script, qtbot).image.modality == "SEM"
+
+
+def test_what_the_name_says_is_called_so(dock, viewer):
+    add(viewer, name="tem_3")
+    assert dock.view.modality.currentText() == "TEM (by its name)"
+    assert chosen(dock)[0] == "sample:tem-to-sem"
+
+
+def test_where_nothing_tells_the_person_is_asked_once(dock, viewer, script, qtbot):
+    layer = add(viewer, name="image 7")
+    assert dock.view.modality.currentIndex() == -1
+    assert dock.view.assumed.startswith(NOTHING)
+    assert run(dock, script, qtbot).image.modality == ""
+    viewer.layers.selection.active = layer
+    say(dock, "TEM")
+    assert layer.metadata["modality"] == "TEM"
+    assert image_of(layer).modality == "TEM"
+    assert dock.view.assumed == ""
+    assert chosen(dock) == ("sample:tem-to-sem", "sample:sem-proxy")
+    viewer.layers.selection.active = viewer.layers["sem_12"]
+    assert dock.view.modality.currentText() == "SEM"
+    viewer.layers.selection.active = layer
+    assert dock.view.modality.currentText() == "TEM"
+    assert run(dock, script, qtbot).image.modality == "TEM"
+
+
+def test_a_wrong_proposal_can_be_corrected(dock, viewer):
+    layer = add(viewer, name="tem_3")
+    say(dock, "SEM")
+    assert (dock.view.modality.currentText(), layer.metadata["modality"]) == ("SEM", "SEM")
+    assert chosen(dock)[0] == "sample:sem-to-tem"
+
+
+def test_alone_the_segmenter_of_translations_is_not_kept_for_an_unknown_image(dock, viewer):
+    add(viewer, name="image 7")
+    choose(dock, "segmentation")
+    assert dock.view.choice().segmenter is None
+    assert "Choose a segmenter trained on images like yours" in dock.view.hint
+    say(dock, "SEM")
+    assert dock.view.choice().segmenter == "sample:sem-proxy"
+    assert dock.view.hint == ""
+
+
+def test_colours_are_no_electron_microscopy(dock, viewer, models, qtbot):
+    assert chosen(dock)[0] == "sample:sem-to-tem"
+    add(viewer, name="slide", rgb=True)
+    assert chosen(dock) == ("sample:purple-to-dapi", "sample:nuclei")
+    assert "taken for purple stain" in dock.view.assumed
+    models[:] = [*MODELS, PROXY]
+    for name in ("translator", "segmenter"):
+        dock.models._catalogue._entries.pop((name, STAIN[name == "segmenter"].ref))
+    viewer.layers.selection.active = viewer.layers["sem_12"]
+    assert chosen(dock)[0] == "sample:sem-to-tem"
+    viewer.layers.selection.active = viewer.layers["slide"]
+    assert chosen(dock)[0] is None
+    assert not dock.view.run_button.isEnabled()
+    choose(dock, "segmentation")
+    assert dock.view.choice().segmenter is None
+    say(dock, "SEM")  # a photo of a screen
+    assert dock.view.choice().segmenter == "sample:sem-proxy"
+
+
+def test_an_image_of_none_of_the_models_gets_none(dock, viewer):
+    add(viewer, name="image 7", metadata={"modality": "MRI"})
+    assert dock.view.modality.currentText() == "MRI"
+    assert chosen(dock)[0] is None
+    assert "Choose a translator that takes MRI" in dock.view.hint
+    say(dock, "something else")
+    assert "Choose a translator that takes images like yours" in dock.view.hint
+    box = dock.view.models["translator"]
+    box.setCurrentIndex(box.findData("sample:sem-to-tem"))
+    assert "“sem-to-tem” takes SEM images, but this image is something else (“image 7”)" in dock.view.hint
+
+
+def test_a_translator_that_does_not_take_the_image_is_refused_by_name(dock):
+    box = dock.view.models["translator"]
+    box.setCurrentIndex(box.findData("sample:tem-to-sem"))
+    assert "“tem-to-sem” takes TEM images, but this image is SEM (“sem_12”)" in dock.view.hint
+    assert not dock.view.run_button.isEnabled()
+
+
+def test_beside_each_model_stands_what_it_expects(dock):
+    lines = dock.view._summaries
+    assert lines["translator"].toolTip()
+    assert lines["translator"]._full.startswith("expects: SEM, grey")
+    assert lines["segmenter"]._full.startswith("expects: TEM, grey")
