@@ -53,7 +53,8 @@ def image_of(layer: ImageLayer, channel_axis: int | None = None) -> Image:
     placement = placement_of(layer)
     if "C" in axes:
         placement = placement.drop_axis(axes.index("C"))
-    return Image(data, axes, placement, layer.name, source_path(layer), noted_modality(layer))
+    path, modality = source_path(layer), noted_modality(layer)
+    return Image(data, axes, placement, layer.name, path, modality=modality)
 
 
 def axes_of(layer: ImageLayer, channel_axis: int | None = None) -> str:

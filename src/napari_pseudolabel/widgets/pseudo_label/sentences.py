@@ -109,9 +109,9 @@ def _why_not_alone(segmenter: ModelEntry | None, modality: str, name: str) -> st
     return misfit((segmenter.link,), modality, name)
 
 
-def not_known(shown: Shown, entry: ModelEntry | None) -> str:
+def not_known(known: Shown, entry: ModelEntry | None) -> str:
     """That nothing tells what the image shows, and what is taken for granted then; empty if something does."""
-    if shown.modality:
+    if known.modality:
         return ""
     taken = (
         f"; until you choose, it is taken for {entry.source}." if entry is not None and entry.source else "."
@@ -196,6 +196,8 @@ def outcome_text(report: RunReport, counts: Counts | None, *, preview: bool, sha
     share
         Of the image that is labelled now, in [0, 1].
     """
+    if not share:  # the notes say why
+        return "Nothing was labelled."
     parts = ["Preview of the view." if preview else "Labels ready.", *filter(None, (labelled(share),))]
     if counts is not None:
         found = [f"{number:,} {name}" for name, number in counts.counts]
