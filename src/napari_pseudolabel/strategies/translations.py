@@ -74,4 +74,5 @@ class TranslationsJob:
         """Do the work; the survey is complete afterwards."""
         parts = [chunk.run(control, models).translation for chunk in self.chunks]
         values = np.concatenate([part.ravel() for part in parts if part is not None])
-        return replace(self.survey, translated=moments_of(values))
+        seen = values[np.isfinite(values)]  # nothing is translated where the image has no values
+        return replace(self.survey, translated=moments_of(seen if seen.size else np.zeros(1, np.float32)))
