@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -16,7 +16,7 @@ from napari_pseudolabel.viewer.effort import EFFORT_KEY, EffortLog
 from napari_pseudolabel.viewer.images import unwrapped
 from napari_pseudolabel.viewer.recording import attributes as layers
 from napari_pseudolabel.viewer.recording.plain import NAMES, OURS, REMOVED, SESSION_KEY, renamed
-from napari_pseudolabel.viewer.recording.sources import opened
+from napari_pseudolabel.viewer.recording.sources import may_want_window, opened
 from napari_pseudolabel.viewer.recording.states import recalled
 from napari_pseudolabel.viewer.recording.views import choose, look_at
 from napari_pseudolabel.workspace.sessions import Edit, LayerState, SessionContent, ViewState
@@ -36,12 +36,15 @@ class StoredLayer:
         By their names.
     opened
         The layer of its file, for images that are not stored themselves.
+    waits
+        Whether the file is still to be opened, in the thread of the window.
     """
 
     state: LayerState
     arrays: dict[str, NDArray[Any]]
     edits: tuple[Edit, ...] = ()
     opened: Layer | None = None
+    waits: bool = False
 
     @property
     def name(self) -> str:
@@ -92,7 +95,9 @@ class Restored:
 
 
 def read(content: SessionContent, *, removed: bool = False) -> Stored:
-    """Read a session and the images it belongs to; may be called in any thread.
+    """Read a session and the images it belongs to; may be called in any thread, and makes nothing of Qt.
+
+    Images whose readers may make widgets are left to `show`.
 
     Parameters
     ----------
@@ -131,7 +136,7 @@ def show(viewer: ViewerModel, stored: Stored) -> Restored:
     missing = list(stored.missing)
     found: dict[str, Layer] = {}
     for one in stored.layers:
-        layer = _shown(one, missing)
+        layer = _shown(_opened(one, missing), missing)
         if layer is not None:
             found[one.state.id] = layer
     now = {id: str(layer.unique_id) for id, layer in found.items()}
@@ -171,7 +176,8 @@ def layer_data(content: SessionContent) -> list[tuple[Any, dict[str, Any], str]]
         When the session cannot be read.
     """
     found: list[tuple[Any, dict[str, Any], str]] = []
-    for one in read(content).layers:
+    for stored_layer in read(content).layers:
+        one = _opened(stored_layer, [])
         source = one.state.source and one.state.source.model_dump()
         mark = {SESSION_KEY: {"path": str(content.path), "layer": one.state.id, "source": source}}
         stored, kind = one.state.attributes, one.state.kind
@@ -197,9 +203,18 @@ def _layer(
         except InputError as error:
             notes.append(str(error))
         missing += (f"{name}: {note}" for note in notes)
-    layer, sentence = (None, "") if state.source is None else opened(state.source, name)
+    waits = state.source is not None
+    one = StoredLayer(state, arrays, edits, waits=waits)
+    return one if state.source is None or may_want_window(state.source) else _opened(one, missing)
+
+
+def _opened(one: StoredLayer, missing: list[str]) -> StoredLayer:
+    """A layer together with its file, if that waits to be opened."""
+    if not one.waits or one.state.source is None:
+        return one
+    layer, sentence = opened(one.state.source, one.name)
     missing += [sentence] if sentence else []
-    return StoredLayer(state, arrays, edits, layer)
+    return replace(one, opened=layer, waits=False)
 
 
 def _shown(one: StoredLayer, missing: list[str]) -> Any:

@@ -15,6 +15,10 @@ from napari_pseudolabel.workspace.sessions import SourceState
 if TYPE_CHECKING:
     from napari.layers import Layer
 
+_BUILT_IN = "napari"
+# They make arrays and nothing else. "builtins" is what napari called its own before.
+_PLAIN_READERS = {_BUILT_IN, "builtins", "napari-pseudolabel"}
+
 
 @dataclass(frozen=True)
 class Source:
@@ -57,12 +61,19 @@ def fingerprint(layer: Any) -> str:
     try:
         image = image_of(layer)
         return plane_key(image, next(iter(image.planes())))
-    except InputError:
+    except Exception:  # whatever lazy pixels raise whose file is gone
         return ""
 
 
+def may_want_window(source: SourceState) -> bool:
+    """Whether the reader of a file may make widgets, as those of other plugins do: only the window reads it then."""
+    return source.reader not in _PLAIN_READERS
+
+
 def opened(source: SourceState, name: str) -> tuple[Layer | None, str]:
-    """The layer of a file as it is now.
+    """The layer of a file as it is now; in the thread of the window for a reader that `may_want_window`.
+
+    The reader is called itself: napari's viewers show a bar of progress around it, which is a widget.
 
     Parameters
     ----------
@@ -74,20 +85,19 @@ def opened(source: SourceState, name: str) -> tuple[Layer | None, str]:
     layer, sentence
         No layer if it cannot be opened; the sentence is empty if all is as it was.
     """
-    from napari.components import ViewerModel
-
-    if "://" not in source.path and not Path(source.path).exists():
+    path = Path(source.path)
+    # Anything but files and folders may never end.
+    if "://" not in source.path and not (path.is_file() or path.is_dir()):
         return None, (
-            f"{source.path} is not there any more, so {name} is missing; bring the file back, "
-            "or open it from where it is now."
+            f"{source.path} is not there any more{', or no file' if path.exists() else ''}, so {name} is missing; "
+            "bring the file back, or open it from where it is now."
         )
-    reading = ViewerModel()
     try:
-        found = list(reading.open(source.path, plugin=source.reader))
+        images = _images_of(source)
+    except MemoryError:
+        return None, f"{source.path} does not fit into memory; close something, then open {name} by hand."
     except Exception as error:  # whatever a plugin raises at a file
         return None, f"{source.path} cannot be opened ({error}); open {name} by hand."
-    images = [layer for layer in found if layer._type_string == "image"]
-    reading.layers.clear()
     prints = [fingerprint(layer) for layer in images] if source.fingerprint else []
     if source.fingerprint in prints:
         return images[prints.index(source.fingerprint)], ""
@@ -95,3 +105,29 @@ def opened(source: SourceState, name: str) -> tuple[Layer | None, str]:
         return None, f"{source.path} holds no {name} any more; open the right file by hand."
     changed = f"{source.path} has changed since {name} was labelled; check that the labels still fit."
     return images[source.position], changed if source.fingerprint else ""
+
+
+def _images_of(source: SourceState) -> list[Layer]:
+    from napari.layers._source import layer_source
+    from napari.plugins.io import read_data_with_plugins
+
+    plugin = _BUILT_IN if source.reader == "builtins" else source.reader
+    found, reader = read_data_with_plugins([source.path], plugin=plugin)
+    with layer_source(path=source.path, reader_plugin=reader):
+        return [layer for one in found or () for layer in _image_layers(one)]
+
+
+def _image_layers(data: Any) -> list[Layer]:
+    """Image layers out of what a reader hands to napari."""
+    from napari.layers import Image, Layer
+    from napari.layers.utils.stack_utils import split_channels
+
+    if isinstance(data, Layer):
+        return [data] if isinstance(data, Image) else []
+    pixels, meta, kind = (*data, *({}, "image")[len(data) - 1 :])
+    if kind != "image":
+        return []
+    rest = {key: value for key, value in meta.items() if key != "channel_axis"}
+    if (axis := meta.get("channel_axis")) is None:
+        return [Image(pixels, **rest)]
+    return [Image(part, **its) for part, its, _ in split_channels(pixels, axis, **rest)]
