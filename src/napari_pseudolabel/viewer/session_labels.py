@@ -40,7 +40,7 @@ def labels_of(content: SessionContent, id: str) -> tuple[list[tuple[str, ExportC
     """
     layers = [one for one in content.layers() if not one.attributes.get(REMOVED)]
     edits = content.edits()
-    notes: list[str] = []
+    notes = list(content.lost)
     found = []
     for layer in layers:
         if layer.kind == "labels":

@@ -55,8 +55,8 @@ def run_napari(workspace: Workspace, id: str) -> None:
 
 
 def _newest(workspace: Workspace, sessions: Sequence[SessionInfo]) -> SessionInfo:
-    for one in sessions:
-        if not one.note and not one.in_use:
+    for one in sessions:  # damaged ones come last
+        if not one.in_use and (one.layers or not one.note):
             return one
     if any(one.in_use for one in sessions):
         raise InputError(

@@ -116,7 +116,7 @@ def read(content: SessionContent, *, removed: bool = False) -> Stored:
     edits: dict[str, list[Edit]] = {}
     for edit in content.edits():
         edits.setdefault(edit.layer, []).append(edit)
-    missing: list[str] = []
+    missing = list(content.lost)
     found = [
         _layer(content, state, tuple(edits.get(state.id, ())), missing)
         for state in states

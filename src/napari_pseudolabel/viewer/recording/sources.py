@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.viewer.images import image_of, source_path
 from napari_pseudolabel.viewer.known import plane_key
 from napari_pseudolabel.viewer.recording.plain import SESSION_KEY
@@ -124,10 +123,10 @@ def _image_layers(data: Any) -> list[Layer]:
 
     if isinstance(data, Layer):
         return [data] if isinstance(data, Image) else []
-    pixels, meta, kind = (*data, *({}, "image")[len(data) - 1 :])
+    pixels, meta, kind = [*data, *[{}, "image"][len(data) - 1 :]]
     if kind != "image":
         return []
-    rest = {key: value for key, value in meta.items() if key != "channel_axis"}
+    given = {key: value for key, value in meta.items() if key != "channel_axis"}
     if (axis := meta.get("channel_axis")) is None:
-        return [Image(pixels, **rest)]
-    return [Image(part, **its) for part, its, _ in split_channels(pixels, axis, **rest)]
+        return [Image(pixels, **given)]
+    return [Image(part, **its) for part, its, _ in split_channels(pixels, axis, **given)]

@@ -225,7 +225,7 @@ def _not_closed(sessions: Sessions) -> SessionInfo | None:
         found = sessions.list()
     except InputError:
         return None  # whoever saves there is told
-    return next((one for one in found if not (one.clean or one.in_use or one.note) and one.layers), None)
+    return next((one for one in found if not (one.clean or one.in_use) and one.layers), None)
 
 
 def _marked(viewer: ViewerModel) -> Path | None:

@@ -11,22 +11,25 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.workspace.sessions import tables
+from napari_pseudolabel.workspace.sessions.mending import LOST
+from napari_pseudolabel.workspace.sessions.rows import TILES, Row, plane_from
 from napari_pseudolabel.workspace.sessions.tiles import decode, dtype_of, fill_of, window_of
 from napari_pseudolabel.workspace.sessions.values import (
     ArrayState,
     Edit,
-    Index,
     LayerState,
     Summary,
     TileKey,
     ViewState,
 )
 
+_LOST = TypeAdapter(list[tuple[str, str, str]])
 State = TypeVar("State", bound=BaseModel)
 
 
@@ -83,6 +86,11 @@ class SessionContent:
         with self._reading() as connection:
             return dict(connection.execute("SELECT name, value FROM facts").fetchall())
 
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """Sentences about what is damaged in the file, besides tiles of arrays: `array` tells of those."""
+        return tuple(sentence for layer, _, sentence in self._lost() if not layer)
+
     def count(self, table: Literal["edits", "layers"]) -> int:
         """How many edits or layers there are."""
         with self._reading() as connection:
@@ -119,8 +127,7 @@ class SessionContent:
             try:
                 found = connection.execute("SELECT state FROM layers WHERE id = ?", (layer,)).fetchone()
                 tiles = connection.execute(
-                    'SELECT plane, "row", "column", packed FROM tiles WHERE layer = ? AND array = ?',
-                    (layer, name),
+                    "SELECT * FROM tiles WHERE layer = ? AND array = ?", (layer, name)
                 ).fetchall()
             finally:
                 connection.execute("COMMIT")
@@ -128,7 +135,7 @@ class SessionContent:
         state = next((one for one in states if one.name == name), None)
         if state is None:
             raise InputError(f"{self.path.name} holds no {name} of a layer {layer}; choose another.")
-        return self._assembled(state, tiles, notes)
+        return self._assembled(layer, state, tiles, notes)
 
     def close(self) -> None:
         """Let go of the file; may be called any number of times."""
@@ -138,37 +145,60 @@ class SessionContent:
                 connection.close()
 
     def _assembled(
-        self, state: ArrayState, tiles: list[tuple[str, int, int, bytes]], notes: list[str] | None
+        self, layer: str, state: ArrayState, tiles: list[Row], notes: list[str] | None
     ) -> NDArray[Any]:
+        array = self._empty(state)
+        # Those of a damaged file are known since it was opened.
+        told = [sentence for of, name, sentence in self._lost() if (of, name) == (layer, state.name)]
         damaged = 0
-        try:
-            dtype, fill = dtype_of(state), fill_of(state)
-            # Untouched zeros take no memory.
-            array = np.full(state.shape, fill, dtype) if fill else np.zeros(state.shape, dtype)
-            for plane, row, column, packed in tiles:
-                key = TileKey("", state.name, plane_from(plane), row, column)
+        for *row, turn, sum in tiles:
+            try:
+                key = TileKey(layer, state.name, plane_from(row[2]), row[3], row[4])
                 part = array[key.plane][window_of(state, key)]
-                values = decode(packed, part.shape, dtype)
-                if values is None:
-                    damaged += 1
-                else:
-                    part[:] = values
-        except MemoryError as error:
-            gigabytes = math.prod(state.shape) * dtype.itemsize / 2**30
-            raise InputError(
-                f"The {state.name} of a layer take {gigabytes:.1f} GB, more than there is; close something."
-            ) from error
-        except ValueError as error:
-            raise self._damage(error) from error
+            except ValueError:
+                damaged += 1
+                continue
+            sound = TILES.sum_of(tuple(row), turn) == sum
+            values = decode(row[5], part.shape, array.dtype) if sound else None
+            if values is None:
+                damaged += 1
+            else:
+                part[:] = values
         if damaged:
-            sentence = (
+            told.append(
                 f"{damaged} of {len(tiles)} tiles of the {state.name} of a layer are damaged in {self.path.name}; "
                 "look for them, or bring the file back from a backup."
             )
-            if notes is None:
-                raise InputError(sentence)
-            notes.append(sentence)
+        if told and notes is None:
+            raise InputError(" ".join(told))
+        if notes is not None:
+            notes += told
         return array
+
+    def _empty(self, state: ArrayState) -> NDArray[Any]:
+        """An array that holds nothing but the fill."""
+        try:
+            dtype, fill = dtype_of(state), fill_of(state)
+        except ValueError as error:
+            raise self._damage(error) from error
+        size = math.prod(state.shape) * dtype.itemsize
+        try:
+            # The system promises memory that it does not have.
+            if size > psutil.virtual_memory().total:
+                raise MemoryError
+            # Untouched zeros take no memory.
+            return np.full(state.shape, fill, dtype) if fill else np.zeros(state.shape, dtype)
+        except (MemoryError, ValueError, OverflowError) as error:
+            raise InputError(
+                f"The {state.name} of a layer take {size / 2**30:.1f} GB, more than there is; close something."
+            ) from error
+
+    def _lost(self) -> list[tuple[str, str, str]]:
+        """Layer, array and sentence for everything that was found damaged when the file was opened."""
+        try:
+            return _LOST.validate_json(self.facts().get(LOST, "[]"))
+        except ValidationError as error:
+            raise self._damage(error) from error
 
     def _parsed(self, schema: type[State], text: str) -> State:
         try:
@@ -191,13 +221,3 @@ class SessionContent:
 
     def _closed_error(self) -> InputError:
         return InputError(f"The session {self.id} is closed; open it again.")
-
-
-def plane_text(plane: Index) -> str:
-    """A plane as the tables hold it."""
-    return ",".join(str(int(at)) for at in plane)
-
-
-def plane_from(text: str) -> Index:
-    """A plane out of the tables."""
-    return tuple(int(at) for at in text.split(",")) if text else ()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -14,10 +13,22 @@ from pathlib import Path
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.workspace.lock import Hold
 from napari_pseudolabel.workspace.sessions import tables
-from napari_pseudolabel.workspace.sessions.content import SessionContent, plane_text
+from napari_pseudolabel.workspace.sessions.content import SessionContent
+from napari_pseudolabel.workspace.sessions.ledger import Ledger
+from napari_pseudolabel.workspace.sessions.mending import LOST
+from napari_pseudolabel.workspace.sessions.rows import (
+    BANDS,
+    EDITS,
+    FACTS,
+    LAYERS,
+    TILES,
+    Key,
+    mark_of,
+    plane_text,
+)
 from napari_pseudolabel.workspace.sessions.tables import SUFFIX, GoneError
-from napari_pseudolabel.workspace.sessions.tiles import dtype_of, encode, window_of
-from napari_pseudolabel.workspace.sessions.values import ArrayState, Batch, Edit, LayerState, Tile
+from napari_pseudolabel.workspace.sessions.tiles import band_width, dtype_of, encode, window_of
+from napari_pseudolabel.workspace.sessions.values import ArrayState, Batch, Edit, LayerState, Tile, TileKey
 from napari_pseudolabel.workspace.stored import make_folder
 
 # A list of sessions tries every lock for an instant.
@@ -39,8 +50,8 @@ class SessionFile(SessionContent):
         self._gone = self._closed = False
         try:
             self._arrays = {(layer.id, one.name): one for layer in self.layers() for one in layer.arrays}
-            with self._changing() as connection:
-                _set_fact(connection, "clean", "0")
+            with self._changing() as ledger:
+                ledger.put(FACTS, ("clean", "0"))
         except BaseException:
             super().close()
             raise
@@ -88,7 +99,7 @@ class SessionFile(SessionContent):
                 hold.release()
                 return None
             # It appears complete or not at all. Whoever left a temporary one behind was killed.
-            temporary = path.with_name(f".{path.name}.tmp")
+            temporary = tables.temporary_path(path)
             temporary.unlink(missing_ok=True)
             with tables.told(path):
                 tables.make(temporary)
@@ -119,29 +130,19 @@ class SessionFile(SessionContent):
         with self._lock:
             arrays = self._arrays_after(batch)
             packed = [(one.key, _packed(one, arrays)) for one in batch.tiles]
-            with self._changing() as connection:
+            with self._changing() as ledger:
                 for layer in batch.removed:
-                    connection.execute("DELETE FROM layers WHERE id = ?", (layer,))
-                    connection.execute("DELETE FROM tiles WHERE layer = ?", (layer,))
-                self._write_layers(connection, batch.layers, set(batch.removed))
-                for key, blob in packed:
-                    where = (key.layer, key.array, plane_text(key.plane), key.row, key.column)
-                    if blob is None:
-                        connection.execute(
-                            'DELETE FROM tiles WHERE (layer, array, plane, "row", "column") = (?, ?, ?, ?, ?)',
-                            where,
-                        )
-                    else:
-                        connection.execute(
-                            "INSERT OR REPLACE INTO tiles VALUES (?, ?, ?, ?, ?, ?)", (*where, blob)
-                        )
-                connection.executemany(
-                    "INSERT INTO edits VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(_row, batch.edits)
-                )
+                    for table in (LAYERS, BANDS, TILES):
+                        ledger.drop(table, (layer,))
+                self._write_layers(ledger, batch.layers, set(batch.removed))
+                _write_tiles(ledger, packed, arrays)
+                last = ledger.rows(EDITS)
+                for number, edit in enumerate(batch.edits, last + 1):
+                    ledger.put(EDITS, (number, *_row(edit)))
                 for name in ("view", "summary"):
                     if (state := getattr(batch, name)) is not None:
-                        _set_fact(connection, name, state.model_dump_json())
-                _set_fact(connection, "saved", str(time.time()))
+                        ledger.put(FACTS, (name, state.model_dump_json()))
+                ledger.put(FACTS, ("saved", str(time.time())))
             self._arrays = arrays
         return sum(len(blob) for _, blob in packed if blob is not None)
 
@@ -176,8 +177,9 @@ class SessionFile(SessionContent):
             # A full disk must not keep the session from being closed; it is offered again then.
             with suppress(InputError):
                 if finished:
-                    with self._changing() as connection:
-                        _set_fact(connection, "clean", "1")
+                    with self._changing() as ledger:
+                        ledger.drop(FACTS, (LOST,))
+                        ledger.put(FACTS, ("clean", "1"))
             super().close()
             self._hold.release()
             self._closed = True
@@ -194,28 +196,26 @@ class SessionFile(SessionContent):
                 arrays[layer.id, one.name] = one
         return arrays
 
-    def _write_layers(
-        self, connection: sqlite3.Connection, layers: Sequence[LayerState], removed: set[str]
-    ) -> None:
+    def _write_layers(self, ledger: Ledger, layers: Sequence[LayerState], removed: set[str]) -> None:
         for layer in layers:
-            connection.execute(
-                "INSERT INTO layers VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state",
-                (layer.id, layer.model_dump_json()),
-            )
+            ledger.put(LAYERS, (layer.id, layer.model_dump_json()))
             now = {one.name: one for one in layer.arrays}
             for (owner, name), before in self._arrays.items():
                 if owner == layer.id and owner not in removed and now.get(name) != before:
-                    connection.execute("DELETE FROM tiles WHERE (layer, array) = (?, ?)", (layer.id, name))
+                    for table in (BANDS, TILES):
+                        ledger.drop(table, (layer.id, name))
 
     @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
+    def _changing(self) -> Iterator[Ledger]:
         """One transaction: everything in the block is on disk when it ends well, nothing of it otherwise."""
         self._check_place()
         try:
             with self._reading() as connection:
                 connection.execute("BEGIN IMMEDIATE")
                 try:
-                    yield connection
+                    ledger = Ledger(connection)
+                    yield ledger
+                    ledger.settle()
                     connection.execute("COMMIT")
                 except BaseException:
                     # Some errors end the transaction themselves.
@@ -241,11 +241,6 @@ class SessionFile(SessionContent):
 def lock_path(path: Path) -> Path:
     """The lock file of a session."""
     return path.with_suffix(".lock")
-
-
-def journal_path(path: Path) -> Path:
-    """The file in which SQLite keeps what it needs to take a transaction back."""
-    return path.with_name(f"{path.name}-journal")
 
 
 def hold(path: Path) -> Hold:
@@ -296,5 +291,18 @@ def _row(edit: Edit) -> tuple[object, ...]:
     return edit.at, edit.layer, edit.tool, plane, *box, int(edit.pixels), edit.seconds
 
 
-def _set_fact(connection: sqlite3.Connection, name: str, value: str) -> None:
-    connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+def _write_tiles(ledger: Ledger, packed: Sequence[tuple[TileKey, bytes | None]], arrays: _Arrays) -> None:
+    """Write tiles, and note in their bands which hold something."""
+    bands: dict[Key, bytearray] = {}
+    for key, blob in packed:
+        place = (key.layer, key.array, plane_text(key.plane), key.row)
+        if place not in bands:
+            held = ledger.one(BANDS, place)
+            bands[place] = bytearray(held or band_width(arrays[key.layer, key.array]))
+        if blob is None:
+            ledger.drop(TILES, (*place, key.column))
+            bands[place][key.column] = 0
+        else:
+            bands[place][key.column] = mark_of(ledger.put(TILES, (*place, key.column, blob)))
+    for place, marks in bands.items():
+        ledger.put(BANDS, (*place, bytes(marks)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,8 +14,9 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.workspace.lock import Hold
 from napari_pseudolabel.workspace.sessions import tables
 from napari_pseudolabel.workspace.sessions.content import SessionContent
-from napari_pseudolabel.workspace.sessions.file import SessionFile, hold, journal_path, lock_path
-from napari_pseudolabel.workspace.sessions.tables import SUFFIX
+from napari_pseudolabel.workspace.sessions.file import SessionFile, hold, lock_path
+from napari_pseudolabel.workspace.sessions.tables import SUFFIX, journal_path
+from napari_pseudolabel.workspace.sessions.values import Summary
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class SessionInfo:
     bytes
         Size on disk.
     note
-        A sentence about what is wrong with the file; empty if nothing is.
+        A sentence about what is wrong with the file; empty if nothing is. Where `layers` are left, it can be opened.
     """
 
     id: str
@@ -172,19 +175,16 @@ def _info(path: Path) -> SessionInfo | None:
         state = path.stat()
     except OSError:
         return None
-    in_use = _in_use(path)
+    in_use, note = _in_use(path), ""
     try:
-        with (
-            tables.told(path),
-            closing(SessionContent(path, tables.open_to_read(path))) as content,
-        ):
-            summary, facts = content.summary(), content.facts()
-            edits, layers = content.count("edits"), content.count("layers")
+        facts, summary, edits, layers = _looked_at(path, tables.open_to_look)
     except InputError as error:
-        changed = datetime.fromtimestamp(state.st_mtime, UTC)
-        return SessionInfo(
-            path.stem, path, "", changed, changed, False, in_use, 0, 0, 0, state.st_size, 0, str(error)
-        )
+        # What is left of it is worth a longer look.
+        note = str(error)
+        try:
+            facts, summary, edits, layers = _looked_at(path, tables.open_to_read)
+        except InputError:
+            facts, summary, edits, layers = {}, Summary(), 0, 0
     created, saved = (_time(facts.get(name), state.st_mtime) for name in ("created", "saved"))
     return SessionInfo(
         path.stem,
@@ -199,7 +199,16 @@ def _info(path: Path) -> SessionInfo | None:
         edits,
         state.st_size,
         layers,
+        note,
     )
+
+
+def _looked_at(
+    path: Path, opened: Callable[[Path], sqlite3.Connection]
+) -> tuple[dict[str, str], Summary, int, int]:
+    """Facts, summary, and how many edits and layers there are."""
+    with tables.told(path), closing(SessionContent(path, opened(path))) as content:
+        return content.facts(), content.summary(), content.count("edits"), content.count("layers")
 
 
 def _in_use(path: Path) -> bool:
