@@ -1,32 +1,23 @@
-"""Sees every QObject that comes into being, in whatever thread, through the hook that Qt keeps for debuggers."""
+"""Sees what is made of Qt in other threads than that of the window."""
 
 from __future__ import annotations
 
-import ctypes
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any
 
-import qtpy
-
-_ADDED = 3  # place of the hook for new objects in Qt's table
-_Callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-
-
-def _table() -> ctypes.Array[ctypes.c_void_p]:
-    """Qt's table of hooks."""
-    assert qtpy.API_NAME == "PyQt6"
-    import PyQt6
-
-    library = Path(PyQt6.__file__).parent / "Qt6" / "lib" / "libQt6Core.so.6"
-    return (ctypes.c_void_p * 7).in_dll(ctypes.CDLL(str(library)), "qtHookData")
+from qtpy.QtCore import QCoreApplication, QObject
 
 
 @contextmanager
 def made_elsewhere() -> Iterator[list[str]]:
-    """Notes where QObjects are made outside of the thread that enters; Qt's own objects for a thread are none.
+    """Notes the QObjects that threads make which are started meanwhile.
+
+    Looks at every function of Python that these threads call: whether it begins one of our or napari's widgets, and
+    whether it leaves any QObject behind that lives in such a thread.
 
     Yields
     ------
@@ -34,21 +25,28 @@ def made_elsewhere() -> Iterator[list[str]]:
         Name of the thread and stack, for each.
     """
     found: list[str] = []
-    home = threading.get_ident()
-    table = _table()
+    app = QCoreApplication.instance()
+    assert app is not None
+    home = app.thread()
 
-    @_Callback
-    def added(pointer: int) -> None:
-        if threading.get_ident() == home:
-            return
-        stack = traceback.extract_stack()[:-1]
-        # Whoever emits a signal from a thread of Python makes Qt describe that thread to itself.
-        if ".emit(" not in (stack[-1].line or ""):
-            found.append(threading.current_thread().name + "\n" + "".join(traceback.format_list(stack)))
+    def lives_elsewhere(value: Any) -> bool:
+        with suppress(RuntimeError):  # deleted by Qt
+            return issubclass(type(value), QObject) and value.thread() != home
+        return False
 
-    before = table[_ADDED]
-    table[_ADDED] = ctypes.cast(added, ctypes.c_void_p).value
+    def look(frame: FrameType, event: str, _: Any) -> None:
+        begins = event == "call" and frame.f_code.co_name == "__init__"
+        if begins:
+            made = issubclass(type(frame.f_locals.get("self")), QObject)
+        else:
+            made = event == "return" and any(map(lives_elsewhere, frame.f_locals.values()))
+        if made:
+            found.append(
+                threading.current_thread().name + "\n" + "".join(traceback.format_stack(frame, limit=20))
+            )
+
+    threading.setprofile(look)
     try:
         yield found
     finally:
-        table[_ADDED] = before
+        threading.setprofile(None)  # type: ignore[arg-type]

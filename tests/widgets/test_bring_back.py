@@ -14,6 +14,7 @@ from napari.utils import progress
 from npe2 import DynamicPlugin
 from qt_objects import made_elsewhere
 from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QProgressBar
 
 from napari_pseudolabel.widgets.common.autosave import Autosave
 from napari_pseudolabel.workspace import Workspace
@@ -87,11 +88,21 @@ def bring_back(viewer, workspace, path, layers, qtbot):
     return told
 
 
-def test_the_watch_sees_what_is_made_in_a_thread_and_nothing_else(qtbot):
+class Bar(QProgressBar):
+    def __init__(self):
+        super().__init__()
+
+
+@pytest.mark.parametrize("make", [QTimer, Bar])
+def test_the_watch_sees_what_is_made_in_a_thread_and_nothing_else(qtbot, make):
+    def work():
+        made = make()
+        made.deleteLater()
+
     with made_elsewhere() as made:
-        QTimer()
+        work()
         assert made == []
-        thread = threading.Thread(target=QTimer, name="elsewhere")
+        thread = threading.Thread(target=work, name="elsewhere")
         thread.start()
         thread.join()
     assert made

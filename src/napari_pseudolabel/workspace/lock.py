@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.workspace.plain_files import check_plain
 
 if os.name == "nt":
     import msvcrt
@@ -47,10 +48,11 @@ def locked(path: Path, patience_s: float = _PATIENCE_S) -> Iterator[None]:
     Raises
     ------
     InputError
-        When another process does not let go within `patience_s` seconds, or the file cannot be made.
+        When another process does not let go within `patience_s` seconds, the file cannot be made, or something else
+        than a plain file lies there.
     """
     try:
-        file = path.open("ab")
+        file = _opened(path)
     except OSError as error:
         raise InputError(
             f"The workspace {path.parent} cannot be written to ({error.strerror}); choose another folder."
@@ -79,6 +81,8 @@ class Hold:
         When another holds it for longer.
     OSError
         When the file cannot be made.
+    InputError
+        When something else than a plain file lies there.
     """
 
     def __init__(self, path: Path, patience_s: float = 0.0) -> None:
@@ -86,7 +90,7 @@ class Hold:
         self._file: IO[bytes] | None = None
         until = time.monotonic() + patience_s
         while self._file is None:
-            file = path.open("ab")
+            file = _opened(path)
             try:
                 _try_lock(file)
                 # Whoever held it may have removed the file in the meantime; then it guards nothing any more.
@@ -113,6 +117,14 @@ class Hold:
         if file is not None:
             with file:
                 _unlock(file)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """The lock file, made if it is missing; anything that is no plain file could hold us for ever, or lead elsewhere."""
+    check_plain(path)
+    # Whoever puts something else there in this instant.
+    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    return open(path, "ab", opener=lambda name, given: os.open(name, given | flags, 0o666))
 
 
 def _is_at(file: IO[bytes], path: Path) -> bool:

@@ -13,6 +13,10 @@ from pydantic import BaseModel, ValidationError
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.workspace.atomic import write_text
 from napari_pseudolabel.workspace.lock import locked
+from napari_pseudolabel.workspace.plain_files import check_plain
+
+# A split of many planes is the largest by far.
+_LARGEST = 2**28
 
 Content = TypeVar("Content", bound=BaseModel)
 
@@ -40,10 +44,15 @@ class Stored(Generic[Content]):
         Raises
         ------
         InputError
-            When the file is damaged, was written by a newer version, or cannot be read.
+            When the file is damaged, was written by a newer version, is no plain file, or cannot be read.
         """
+        check_plain(self.path)
         try:
             state = self.path.stat()
+            if state.st_size > _LARGEST:
+                raise InputError(
+                    f"{self.path} is larger than any file of a workspace; bring it back from a backup."
+                )
             # A file is never changed but replaced, so a new inode tells what the clock may be too coarse for.
             mark = (state.st_mtime_ns, state.st_size, state.st_ino)
             if self._read is None or self._read[0] != mark:
@@ -55,6 +64,10 @@ class Stored(Generic[Content]):
             raise InputError(
                 f"{self.path} is damaged or was written by another version, so it cannot be used; "
                 "bring it back from a backup, or move it away to begin anew."
+            ) from error
+        except MemoryError as error:
+            raise InputError(
+                f"{self.path} does not fit into memory; close something, then try again."
             ) from error
         except OSError as error:
             raise InputError(

@@ -117,7 +117,8 @@ class Recorder:
     def gather_last(self) -> Batch | None:
         """As `gather`, before the viewer is closed; that its layers are gone by then is not noted."""
         if self._going and not self._viewer.layers:
-            self._watches = {watch.id: watch for watch in self._going}
+            # They went from the top down, and come back bottom to top where no view was written.
+            self._watches = {watch.id: watch for watch in reversed(self._going)}
             self._going = []
             self._closing = True
         return self.gather(0.0, force=True)

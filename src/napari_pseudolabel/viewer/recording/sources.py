@@ -123,7 +123,8 @@ def _image_layers(data: Any) -> list[Layer]:
 
     if isinstance(data, Layer):
         return [data] if isinstance(data, Image) else []
-    pixels, meta, kind = [*data, *[{}, "image"][len(data) - 1 :]]
+    rest: list[Any] = [{}, "image"]
+    pixels, meta, kind = list(data) + rest[len(data) - 1 :]
     if kind != "image":
         return []
     given = {key: value for key, value in meta.items() if key != "channel_axis"}

@@ -219,8 +219,8 @@ def _in_use(path: Path) -> bool:
         Hold(lock).release()
     except BlockingIOError:
         return True
-    except OSError:
-        # Nobody can hold a lock in a folder that cannot be written to.
+    except (OSError, InputError):
+        # Nobody can hold a lock in a folder that cannot be written to, or one that is no file.
         return False
     return False
 

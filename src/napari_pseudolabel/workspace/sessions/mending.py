@@ -33,7 +33,7 @@ LOST = "lost"
 """The fact that holds the sentences, as a list of [layer, array, sentence], until the session is closed."""
 _Arrays = dict[tuple[str, str], tuple[str, ArrayState]]
 # What an array says of the pixels of another is worth nothing without them.
-_SAYS_OF = {"flags": "labels"}
+_SAYS_OF = {"flags": "labels", "predicted": "labels"}
 _PLACES_TOLD = 3
 
 

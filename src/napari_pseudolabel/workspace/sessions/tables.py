@@ -349,7 +349,7 @@ def _check_sound(connection: sqlite3.Connection, path: Path, version: int) -> No
 
     connection.set_progress_handler(too_long, _STEPS_BETWEEN)
     try:
-        if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        if connection.execute("PRAGMA integrity_check(1)").fetchone()[0] != "ok":
             raise _DamagedError
         if version == _VERSION:
             heads = {row[0]: row for row in connection.execute("SELECT * FROM heads")}
