@@ -46,7 +46,7 @@ class Limits:
     """
 
     memory_bytes: int = 3 * _GIB
-    cpu_s: float = 30
+    cpu_s: float = 20
     wall_s: float = 600
 
     @classmethod

@@ -16,7 +16,8 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_pseudolabel.errors import CheckpointError
+from napari_pseudolabel.budget import open_regular, open_zip
+from napari_pseudolabel.errors import CheckpointError, FileError
 
 _TOP = r"[^/\\\x00-\x1f]{1,255}"
 _KNOWN = re.compile(
@@ -81,9 +82,9 @@ class Content:
 def recognises(path: Path) -> bool:
     """Whether a file is a TorchScript archive, by its table of contents."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(path) as archive:
             return any(name.lower().endswith("/constants.pkl") for name in archive.namelist())
-    except (zipfile.BadZipFile, OSError):
+    except (FileError, OSError):
         return False
 
 
@@ -96,7 +97,8 @@ def read(path: Path) -> Content:
         If anything in it is not as ``torch.jit.save`` writes it.
     """
     try:
-        data = path.read_bytes()
+        with open_regular(path) as opened:
+            data = opened.read()
         with io.BytesIO(data) as file, zipfile.ZipFile(file) as archive:
             found = archive.infolist()
             top = _checked_names(found, path)

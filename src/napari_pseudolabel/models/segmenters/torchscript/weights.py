@@ -14,6 +14,8 @@ import re
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
+from napari_pseudolabel.budget import scan
+from napari_pseudolabel.budget.pickles import Costly
 from napari_pseudolabel.errors import CheckpointError
 from napari_pseudolabel.models.segmenters.torchscript.layout import Content, damaged, foreign
 
@@ -69,6 +71,7 @@ def check_weights(content: Content) -> None:
     for path, folder in _PICKLES.items():
         data = content.entries[path]
         try:
+            scan(data)
             known = _STEPS.split()
             for step, argument, _ in pickletools.genops(data):
                 large = isinstance(argument, int) and not -(2**63) <= argument < 2**63
@@ -77,6 +80,8 @@ def check_weights(content: Content) -> None:
             _Reader(io.BytesIO(data), content, folder).load()
         except _Refused as error:
             raise foreign(content.name, str(error)) from None
+        except Costly as error:
+            raise CheckpointError(f"{content.name} {error}; it was not loaded.") from None
         except MemoryError:
             raise CheckpointError(f"{content.name} does not fit into memory.") from None
         except Exception:  # an unpickler that meets arbitrary bytes raises arbitrary errors
