@@ -231,3 +231,9 @@ def test_a_class_that_no_file_holds_scores_one_and_that_is_said(cli):
     assert ran.json["notes"] == [
         "Neither label image holds a (3), so its scores say nothing; the values are 0 and 464."
     ]
+
+
+def test_axes_of_length_one_are_no_stack(cli, tmp_path):
+    ran = cli("export", FIELD / "c17_labels_5d.ome.zarr", tmp_path / "a.png")
+    assert ran.code == 0, ran.err
+    np.testing.assert_array_equal(read(tmp_path / "a.png").data, tifffile.imread(FIELD / "c17_labels_2d.tif"))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import read, reading_tiff
+from napari_pseudolabel.imaging import read, read_labels, reading_tiff
 
 FIELD = Path(__file__).parents[1] / "field"
 RNG = np.random.default_rng(1)
@@ -241,6 +241,37 @@ def test_every_value_is_found_where_it_was_put(
         for channel in range(image.channels):
             expected = whole[index[0] if index else 0, channel // samples, :, :, channel % samples]
             np.testing.assert_array_equal(image.plane(index, channel), expected.astype(np.float32))
+
+
+def test_pages_with_palettes_of_their_own_are_refused(tmp_path):
+    tables = np.zeros((2, 3, 256), np.uint16)
+    for number in range(2):
+        tables[number, number] = np.arange(256) * 257
+    for second, fits in ((0, True), (1, False)):
+        with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
+            for number in (0, second):
+                tif.write(noise(9, 8), photometric="palette", colormap=tables[number], metadata=None)
+        if fits:
+            assert read(tmp_path / "a.tif").axes == "ZYXS"
+        else:
+            with pytest.raises(InputError, match="differing palettes"):
+                read(tmp_path / "a.tif")
+            assert read_labels(tmp_path / "a.tif").shape == (2, 9, 8)
+
+
+def test_an_orientation_is_said(tmp_path):
+    data = noise(9, 8)
+    for value, said in ((1, False), (6, True)):
+        tifffile.imwrite(tmp_path / "a.tif", data, extratags=[(274, "H", 1, value, True)])
+        image = read(tmp_path / "a.tif")
+        np.testing.assert_array_equal(image.plane(), data)
+        assert ["orientation 6" in note for note in image.notes] == [True] * said
+
+
+def test_the_channel_that_nobody_chose_is_said():
+    image = read(FIELD / "c10_four_channels_contig.tif")
+    assert "4 channels, of which the first, 0" in image.assumed()[0]
+    assert image.assumed(0) == image.notes == ()
 
 
 # PNG and JPEG ----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import zarr
 from PIL import Image as Pillow
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import Placement, from_array, read, read_labels
+from napari_pseudolabel.imaging import Placement, Reading, from_array, read, read_labels
 from napari_pseudolabel.imaging.label_values import like
 from napari_pseudolabel.training.folders import class_planes
 
@@ -167,6 +167,27 @@ def test_coloured_masks_and_channels_are_refused(tmp_path):
     with pytest.raises(InputError, match="2 channels"):
         read_labels(tmp_path / "a.tif")
     np.testing.assert_array_equal(labels_of(tmp_path / "a.tif", axes="ZYX"), np.stack([LABELS] * 2))
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.tif"])
+def test_labels_are_never_compressed_as_jpeg(tmp_path, name):
+    options = {} if name == "a.jpg" else {"compression": "jpeg"}
+    Pillow.fromarray(LABELS).save(tmp_path / name, **options)
+    with pytest.raises(InputError, match="JPEG, which changes values"):
+        read_labels(tmp_path / name)
+    assert read(tmp_path / name).shape == (9, 8)
+
+
+def test_labels_need_not_have_the_axes_of_length_one(tmp_path):
+    stack = RNG.integers(0, 9, (3, 9, 8)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", stack)
+    for axes, shape in (("TZYX", (3, 9, 8)), ("CZYX", (3, 9, 8)), ("TCYX", (3, 9, 8)), (None, (3, 9, 8))):
+        found = Reading(axes).labels(tmp_path / "a.tif")
+        assert found.shape == shape
+        np.testing.assert_array_equal(found.data, stack)
+    (tmp_path / "a.tif").write_bytes(b"nothing")
+    with pytest.raises(InputError, match="not an image"):
+        Reading("TZYX").labels(tmp_path / "a.tif")
 
 
 def test_classes_end_at_255(tmp_path):

@@ -25,9 +25,9 @@ def evaluate(
     prediction: Annotated[Path, typer.Argument(metavar="PREDICTION", help="Label image.")],
     reference: Annotated[Path, typer.Argument(metavar="REFERENCE", help="Label image of the truth.")],
     classes: Classes = None,
+    as_json: AsJson = False,
     axes: Axes = None,
     position: PositionOption = None,
-    as_json: AsJson = False,
 ) -> None:
     """Compare labels with a reference: Dice, IoU, and F1 of instances matched at an IoU of 0.5."""
     from napari_pseudolabel.imaging import read_labels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -89,7 +90,7 @@ def check_shape(image: Image, path: Path, format: str | None) -> None:
     InputError
         If that was asked for.
     """
-    if (format or path.suffix.lower().lstrip(".")) == "png" and len(image.shape) > 2:
+    if (format or path.suffix.lower().lstrip(".")) == "png" and math.prod(image.shape[:-2]) > 1:
         raise InputError(
             f"PNG holds one plane, but {image.name} is a stack of shape {image.shape}; write OME-TIFF instead."
         )

@@ -23,7 +23,7 @@ def write_labels(
     InputError
         When there is more than one plane, or a value passes 65535.
     """
-    _check_plane(labels)
+    labels = _plane(labels)
     if labels.max() > np.iinfo(np.uint16).max:
         raise InputError(f"PNG holds labels up to 65535, but these reach {labels.max()}; export as OME-TIFF.")
     if labels.dtype == np.uint32:
@@ -39,13 +39,15 @@ def write_image(path: Path, image: np.ndarray, name: str, placement: Placement) 
     InputError
         When there is more than one plane.
     """
-    _check_plane(image)
+    image = _plane(image)
     grey = np.rint(np.clip(np.nan_to_num(image), 0, 1) * 255).astype(np.uint8)
     path.write_bytes(imagecodecs.png_encode(grey))
 
 
-def _check_plane(array: np.ndarray) -> None:
-    if array.ndim != 2:
+def _plane(array: np.ndarray) -> np.ndarray:
+    """The only plane, whatever axes of length 1 there are before it."""
+    if array.ndim < 2 or array.size != array.shape[-2] * array.shape[-1]:
         raise InputError(
             f"PNG holds one plane, but this is a stack of shape {array.shape}; export as OME-TIFF."
         )
+    return array.reshape(array.shape[-2:])

@@ -131,6 +131,12 @@ class Image:
         """Luminance of RGB, else the first channel."""
         return "luminance" if "S" in self.axes else 0
 
+    def assumed(self, channel: Channel | None = None) -> tuple[str, ...]:
+        """Sentences for the person: `notes`, and which of several channels is taken where nobody chose one."""
+        if channel is not None or "C" not in self.axes or self.channels == 1:
+            return self.notes
+        return (*self.notes, f"{self.name} has {self.channels} channels, of which the first, 0, was used.")
+
     def planes(self) -> Iterator[tuple[int, ...]]:
         """Indices over the axes before Y and X, in C order; one empty tuple for ``"YX"``."""
         return np.ndindex(*self.shape[:-2])

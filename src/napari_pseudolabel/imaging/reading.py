@@ -117,7 +117,16 @@ class Reading:
         They have no channels and one position, whatever the picture has.
         """
         letters = (self.axes or "").upper().replace("C", "").replace("S", "")
-        return read_labels(path, axes=letters if len(letters) > len("YX") else None)
+        if len(letters) <= len("YX"):
+            return read_labels(path)
+        try:
+            return read_labels(path, axes=letters)
+        except InputError as first:
+            # Axes of length 1 may be missing in labels.
+            try:
+                return read_labels(path)
+            except InputError:
+                raise first from None
 
 
 def _image(path: Path, wanted: Wanted) -> Image:
@@ -159,6 +168,8 @@ def _source(path: Path, wanted: Wanted) -> Source:
             )
         if wanted.position not in (None, 0, "0"):
             raise InputError(f"{path} has a single position, so position {wanted.position} does not exist.")
+        if wanted.labels and start.startswith(_JPEG_START):
+            raise InputError(f"{path} is a JPEG, which changes values; save labels as PNG or as TIFF.")
         source = read_png(path, labels=wanted.labels) if start.startswith(_PNG_START) else read_jpeg(path)
         return source if wanted.letters is None else replace(source, axes=wanted.letters)
     raise InputError(

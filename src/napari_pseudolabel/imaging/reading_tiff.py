@@ -15,7 +15,15 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.claims import check_pixels, check_set
 from napari_pseudolabel.imaging.image import ArrayLike
 from napari_pseudolabel.imaging.source import Source, Wanted
-from napari_pseudolabel.imaging.tiff_colours import Pixels, as_indices, as_picture, lazy, samples_last
+from napari_pseudolabel.imaging.tiff_colours import (
+    Pixels,
+    as_indices,
+    as_picture,
+    check_tables,
+    lazy,
+    samples_last,
+    turned,
+)
 from napari_pseudolabel.imaging.tiff_series import (
     along_an_axis,
     chosen_series,
@@ -66,18 +74,19 @@ def read_tiff(path: Path, wanted: Wanted) -> Source:
         if whole is not None:
             data = lazy(data)[:whole]
         pixels = _with_axes(data, level, replace(wanted, position=position), path)
-        if wanted.axes is None and not wanted.labels:
+        if wanted.axes is None:
             pixels = _with_single_axes(pixels, sizes.axes)
-        pixels = (
-            as_indices(pixels, level.keyframe)
-            if wanted.labels
-            else as_picture(
+        if wanted.labels:
+            pixels = as_indices(pixels, level.keyframe)
+        else:
+            check_tables(level)
+            pixels = as_picture(
                 pixels,
                 level.keyframe,
                 table_is_for_display=tif.is_imagej or tif.is_ome,
                 told=wanted.axes is not None,
             )
-        )
+        told += turned(level.keyframe)
     axes = pixels.axes if wanted.axes else _known_letters(pixels.axes)
     if wanted.axes is not None or (placement is not None and placement.ndim != len(set(axes) - set("CS"))):
         placement = None

@@ -17,10 +17,11 @@ from napari_pseudolabel.imaging.image import ArrayLike
 
 Block = NDArray[Any]
 
-_PHOTOMETRIC_TAG, _INK_SET_TAG = 262, 332
+_PHOTOMETRIC_TAG, _ORIENTATION_TAG, _INK_SET_TAG = 262, 274, 332
 _ALPHA = (1, 2)
 _GREY = (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MASK, PHOTOMETRIC.LINEAR_RAW)
 # The decoders of these hand out RGB already.
+_LOSSY = (6, 7)  # JPEG
 _DECODED_TO_RGB = (6, 7, 33003, 33007, 34892)
 # ITU-R BT.601, which TIFF 6.0 takes for granted.
 _RED, _GREEN, _BLUE = 0.299, 0.587, 0.114
@@ -82,6 +83,10 @@ def as_picture(pixels: Pixels, page: tifffile.TiffPage, *, table_is_for_display:
 
 def as_indices(pixels: Pixels, page: tifffile.TiffPage) -> Pixels:
     """Values of a label file as they are stored: no palette is applied, nothing is inverted."""
+    if int(page.compression) in _LOSSY:
+        raise InputError(
+            f"{page.parent.filename} is compressed as JPEG, which changes values; save labels as PNG or as TIFF."
+        )
     kind = _photometric(page)
     if kind in _GREY or kind == PHOTOMETRIC.PALETTE or not pixels.axes.endswith("S"):
         found = _channels(pixels.data, pixels.axes, page)
@@ -102,6 +107,34 @@ def as_indices(pixels: Pixels, page: tifffile.TiffPage) -> Pixels:
         return Pixels(colours, pixels.axes)
     told = "Its three planes are marked as red, green and blue, but differ; they were taken for three planes of labels."
     return Pixels(np.moveaxis(np.asarray(colours), -1, 0), free + pixels.axes[:-1], (told,))
+
+
+def check_tables(series: tifffile.TiffPageSeries) -> None:
+    """Refuse pages that have palettes of their own, because one would be used for all of them.
+
+    Raises
+    ------
+    InputError
+        If two differ.
+    """
+    first = series.keyframe
+    if first.photometric != PHOTOMETRIC.PALETTE or len(series) == 1:
+        return
+    for page in series:
+        if page is not None and not np.array_equal(page.aspage().colormap, first.colormap):
+            raise InputError(
+                f"The pages of {first.parent.filename} have differing palettes; save them as RGB."
+            )
+
+
+def turned(page: tifffile.TiffPage) -> tuple[str, ...]:
+    """A sentence if other programs may show a page turned or mirrored."""
+    tag = page.tags.get(_ORIENTATION_TAG)
+    if tag is None or tag.value not in range(2, 9):
+        return ()
+    return (
+        f"It asks viewers to turn it (orientation {tag.value}); its pixels were used as they are stored.",
+    )
 
 
 def _photometric(page: tifffile.TiffPage) -> int:

@@ -169,7 +169,7 @@ class ImageJob:
             shift_px=None,
             agreement=None,
             notes=(
-                *self.image.notes,
+                *self.image.assumed(self.settings.channel),
                 *((nothing,) if nothing else (why,) if factor == 1.0 and why.startswith("The ") else ()),
                 *self._told(survey),
                 *(() if nothing else assumptions(survey.chain, self.image.modality, self.image.name)),

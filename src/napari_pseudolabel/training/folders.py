@@ -78,7 +78,7 @@ def image_planes(folder: Path, preparation: Preparation, tell: Tell = nobody) ->
     found: list[NDArray[np.float32]] = []
     for path in images_in(folder):
         image = preparation.reading.image(path)
-        tell(image.notes)
+        tell(image.assumed())
         found += prepare(image, preparation)
     return found
 
@@ -96,7 +96,7 @@ def labelled_planes(
     found = []
     for path, label_path in labelled_files(images, labels):
         image = preparation.reading.image(path)
-        tell(image.notes)
+        tell(image.assumed())
         classes = class_planes(label_path, image, preparation.reading, tell)
         for plane, values in zip(prepare(image, preparation), classes, strict=True):
             truth = labels_to(values, plane.shape)

@@ -131,7 +131,7 @@ class _Reader:
         self, path: Path, labels: Path, name: str, ignored: int | None, reading: Reading
     ) -> Iterator[SourcePlane]:
         image = reading.image(path)
-        self._tell(image.notes)
+        self._tell(image.assumed())
         n = self.adapter.entry.normalisation
         limits = limits_for(self.adapter.entry, intensity_range(image, kind=n.kind, low=n.low, high=n.high))
         factor = self._factor(self._pixel_um(image))

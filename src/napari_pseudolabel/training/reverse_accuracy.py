@@ -165,7 +165,7 @@ class ReverseAccuracyJob:
             stage.advance()
         found = training.validate(control)
         return ReverseAccuracy(
-            found.mean, found.per_class, len(known), (*self.image.notes, *notes, *training.notes)
+            found.mean, found.per_class, len(known), (*self.image.assumed(), *notes, *training.notes)
         )
 
     def _card(self, models: LoadedModels) -> tuple[Card, tuple[str, ...]]:
