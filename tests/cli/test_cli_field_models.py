@@ -25,3 +25,17 @@ def test_an_nnunet_folder_sees_the_mean_of_the_whole_image(cli, tmp_path):
     assert [int(x) for x in np.unique(np.argwhere(np.diff(found.reshape(ramp.shape), axis=1))[:, 1])] == [
         2007
     ]
+
+
+def test_three_colour_channels_come_from_a_picture(cli, tmp_path):
+    """The network adds three colours up; the disc is that of the grey network on the grey picture."""
+    folder = FIELD / "c19_torchscript"
+    colour = labels_of(cli, folder / "disc_rgb.png", folder / "rgb.pt", tmp_path / "a.ome.tif")
+    grey = labels_of(cli, folder / "disc.tif", folder / "full.pt", tmp_path / "b.ome.tif")
+    assert np.count_nonzero(colour == 1) == 621
+    np.testing.assert_array_equal(colour, grey)
+    ran = cli("segment", folder / "disc.tif", tmp_path / "c.ome.tif", "--segmenter", folder / "rgb.pt")
+    assert ran.code == 2
+    assert "has 1 channel, but" in ran.err
+    assert "takes 3" in ran.err
+    assert not (tmp_path / "c.ome.tif").exists()

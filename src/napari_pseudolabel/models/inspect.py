@@ -299,8 +299,9 @@ def _weights(path: Path, which: int | None) -> Inspection:
     if looks_like_resnet(state):
         from napari_pseudolabel.models.translators.resnet import read_card
 
-        card = read_card(path, {name: tuple(weight.shape) for name, weight in state.items()})
-        return _useful(path, "one-pass ResNet generator of SynDiff", card, parameters=count)
+        card = read_card(path, contents)
+        what = "one-pass ResNet generator of SynDiff"
+        return _useful(path, what, card, note=contents.warnings, parameters=count)
     if grey_levels.looks_like_curve(state):
         return _useful(path, "curve of grey levels", grey_levels.read_card(path, state))
     if is_discriminator(state):

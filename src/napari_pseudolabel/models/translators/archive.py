@@ -21,6 +21,7 @@ from napari_pseudolabel.budget import check_header
 from napari_pseudolabel.errors import CheckpointError, FileError, InputError
 from napari_pseudolabel.models.safe_load import Inert, load_archive, load_weights, plain, strip_prefixes
 from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
+from napari_pseudolabel.models.translators.unwrapping import unwrap
 
 State = dict[str, torch.Tensor]
 
@@ -69,6 +70,8 @@ class Contents:
         What the archive says about the network, shaped like a card.
     origin
         The project that wrote an archive, "SynDiff" or "AxonDeepSynth"; empty otherwise.
+    inferred
+        What had to be decided about the weights, for the card.
     warnings
         Sentences for the person.
     """
@@ -78,6 +81,7 @@ class Contents:
     others: tuple[str, ...] = ()
     card: dict[str, Any] = field(default_factory=dict)
     origin: str = ""
+    inferred: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -103,11 +107,10 @@ def read_contents(path: str | Path, which: int | None = None, value: Any = None)
     """
     path = Path(path)
     value = read_value(path) if value is None else value
-    state = _as_state(value)
-    if state is not None:
+    if not _is_archive(value) and (found := unwrap(value)) is not None:
         if which is not None and (name := _GENERATOR.match(path.name)) and int(name[1]) != which:
             raise InputError(f"{path.name} holds generator {name[1]}, not {which}; choose the other file.")
-        return Contents(state)
+        return Contents(found.state, warnings=found.warnings, inferred=found.inferred)
     if _is_archive(value):
         return _from_archive(path, value, which)
     raise CheckpointError(
@@ -221,7 +224,7 @@ def _from_archive(path: Path, value: Mapping[Any, Any], which: int | None) -> Co
         warnings.append("It does not say how the network was built and how many diffusion steps it takes.")
     name, state = generators[number]
     rest = [n for k, (n, _) in sorted(generators.items()) if k != number]
-    return Contents(state, name, (*rest, *others), card, origin, tuple(warnings))
+    return Contents(state, name, (*rest, *others), card, origin, warnings=tuple(warnings))
 
 
 def _from_settings(settings: list[Any], number: int) -> dict[str, Any]:

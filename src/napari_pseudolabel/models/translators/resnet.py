@@ -17,7 +17,7 @@ from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.outline import outlined
 from napari_pseudolabel.models.safe_load import sha256
 from napari_pseudolabel.models.sidecar import complete, given_card, unknown_modalities
-from napari_pseudolabel.models.translators.archive import read_contents
+from napari_pseudolabel.models.translators.archive import Contents, read_contents
 from napari_pseudolabel.models.translators.weights import Shape, describe_mismatch, finite_float32
 
 _Array = TypeVar("_Array", np.ndarray, Tensor)
@@ -171,15 +171,16 @@ def load(path: str | Path, card: Card | Mapping[str, Any] | None = None) -> Resn
         If the file is no such checkpoint or contradicts its card.
     """
     path = Path(path)
-    state = finite_float32(path, read_contents(path).state)
-    full = read_card(path, {name: tuple(weight.shape) for name, weight in state.items()}, card)
+    contents = read_contents(path)
+    state = finite_float32(path, contents.state)
+    full = read_card(path, contents, card)
     network = ResnetGenerator(full.architecture["ngf"], full.architecture["n_blocks"])
     network.load_state_dict(state)
     network.eval().requires_grad_(False)
-    return ResnetTranslator(full, sha256(path), network)
+    return ResnetTranslator(full, sha256(path), network, contents.warnings)
 
 
-def read_card(path: Path, shapes: Mapping[str, Shape], card: Card | Mapping[str, Any] | None = None) -> Card:
+def read_card(path: Path, contents: Contents, card: Card | Mapping[str, Any] | None = None) -> Card:
     """Combine what the weights reveal with the card.
 
     Raises
@@ -187,7 +188,7 @@ def read_card(path: Path, shapes: Mapping[str, Shape], card: Card | Mapping[str,
     CheckpointError
         If the weights are of another network or contradict the card.
     """
-    architecture = infer_architecture(shapes)
+    architecture = infer_architecture({name: tuple(weight.shape) for name, weight in contents.state.items()})
     given = given_card(path, card)
     for name, value in given.get("architecture", {}).items():
         if name not in architecture:
@@ -205,7 +206,7 @@ def read_card(path: Path, shapes: Mapping[str, Shape], card: Card | Mapping[str,
         family="resnet",
         architecture=architecture,
         schedule={},
-        inferred=tuple(architecture),
+        inferred=(*architecture, *contents.inferred),
         assumed=() if "normalisation" in given else ("normalisation",),
         missing=tuple(unknown_modalities(given)),
     )

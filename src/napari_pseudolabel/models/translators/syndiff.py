@@ -250,7 +250,7 @@ def read_meaning(path: Path, contents: Contents, card: Card | Mapping[str, Any] 
         family="syndiff",
         architecture=architecture_of(inference.config),
         schedule=schedule_of(inference.config),
-        inferred=inference.inferred,
+        inferred=(*inference.inferred, *contents.inferred),
         assumed=tuple(assumed),
         missing=tuple(unknown_modalities(known)),
     )
