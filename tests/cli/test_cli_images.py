@@ -174,3 +174,42 @@ def test_what_was_labelled_among_the_images_is_not_labelled_again(cli, image, tm
     assert "a_labels.confidence.ome.tif, a_labels.ome.tif" in ran.json["notes"][0]
     assert ran.json["notes"][0] in cli("segment", folder, tmp_path / "out", *common).out
     assert "only what was made here" in cli("segment", tmp_path / "out", tmp_path / "again", *common).sentence
+
+
+def test_images_of_another_modality_are_refused_by_name_and_unknown_ones_are_noted(
+    cli, image, tmp_path, tiny_translator, tiny_segmenter
+):
+    out, models = tmp_path / "out.tif", ("--translator", tiny_translator, "--segmenter", tiny_segmenter)
+    ran = cli("label", image, out, *models, "--modality", "TEM")
+    assert ran.code == 2
+    assert "“tiny SEM to TEM” takes SEM images, but this image is TEM (“image”)" in ran.err
+    assert cli("segment", image, out, "--segmenter", tiny_segmenter, "--modality", "SEM").code == 2
+    assert not out.exists()
+    unknown = cli("label", image, out, *models, "--json").json["results"][0]
+    assert (
+        "It is not known what image shows; it was taken for SEM, as “tiny SEM to TEM” expects."
+        in unknown["notes"]
+    )
+    known = cli("label", image, out, *models, "--modality", "sem", "--json").json["results"][0]
+    assert known["source"]["modality"] == "sem"
+    assert not any("not known" in note for note in known["notes"])
+
+
+def test_a_tutorship_for_images_that_the_translator_does_not_make_is_refused_before_it_trains(
+    cli, image, tmp_path, training_set, tiny_translator
+):
+    command = (
+        "label",
+        image,
+        tmp_path / "out.tif",
+        "--strategy",
+        "tutorship",
+        "--translator",
+        tiny_translator,
+    )
+    folders = ("--labelled-images", training_set / "a", "--labelled-labels", training_set / "labels")
+    work = tmp_path / "work"
+    ran = cli(*command, *folders, "--class", "disc=1", "--work-dir", work, "--modality", "SEM")
+    assert ran.code == 2
+    assert "“tiny SEM to TEM” makes TEM images, but the images to be labelled are SEM" in ran.err
+    assert not list(work.rglob("*.safetensors"))

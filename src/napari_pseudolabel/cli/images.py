@@ -57,7 +57,7 @@ def label(
         if samples != 1:
             raise InputError("Tutorship does not translate the images; give --train-samples, not --samples.")
         _check_models(translator)
-        job = tutoring.job(translator, seed, options.device)
+        job = tutoring.job(translator, seed, options.device, (options.modality or "").strip())
         label_tutored(input, output, options, job, settings, confidence=confidence)
         return
     tutoring.refuse()

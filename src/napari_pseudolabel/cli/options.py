@@ -127,6 +127,13 @@ PositionOption = Annotated[
         help="Which of several images in a file, such as stage positions: a number from 0, or a name.",
     ),
 ]
+ModalityOption = Annotated[
+    str | None,
+    typer.Option(
+        help="What the images show, such as SEM, as the models name it (see `pseudolabel models`): models for other "
+        "images are refused. Without it the images are taken to fit, which the notes say.",
+    ),
+]
 WithConfidence = Annotated[
     bool,
     typer.Option("--confidence", help="Write the confidence beside the labels, NAME.confidence.ome.tif."),

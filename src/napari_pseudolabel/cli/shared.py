@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -33,6 +33,7 @@ class Shared:
     channel: o.ChannelOption = None
     axes: o.Axes = None
     position: o.PositionOption = None
+    modality: o.ModalityOption = None
     format: o.FormatOption = None
     scheduler: o.Scheduler = None
     tls_ca_file: o.TlsCaFile = None
@@ -95,10 +96,11 @@ class Shared:
         from napari_pseudolabel.cli.working import process
         from napari_pseudolabel.imaging import Reading
 
+        modality = (self.modality or "").strip()
         process(
             input,
             output,
-            work,
+            replace(work, job=lambda image: work.job(replace(image, modality=modality))),
             reading=Reading(self.axes, self.position),
             format=self.format.value if self.format else None,
             as_json=self.as_json,

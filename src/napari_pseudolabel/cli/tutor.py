@@ -97,8 +97,8 @@ class Tutoring:
                 name = "class" if one.name == "classes" else one.name.replace("_", "-")
                 raise InputError(f"--{name} is for tutorship; leave it out, or give --strategy tutorship.")
 
-    def job(self, translator: str, seed: int, device: str) -> TutorJob:
-        """What to learn from, and how.
+    def job(self, translator: str, seed: int, device: str, target: str = "") -> TutorJob:
+        """What to learn from, and how; `target` is what the images to be labelled show, empty if unknown.
 
         Raises
         ------
@@ -132,6 +132,7 @@ class Tutoring:
             self.licence or "",
             tuple(self.validation_files or ()),
             self.keep_nnunet.resolve() if self.keep_nnunet else None,
+            target,
         )
 
     def _source(self) -> Source:

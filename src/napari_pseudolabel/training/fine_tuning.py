@@ -137,7 +137,7 @@ def _planes(
     train: list[LabelledPlane] = []
     validation: list[LabelledPlane] = []
     adapter = _adapter(job, job.translator, job.settings.scale, card, models)
-    chain = _chain(job.translator, adapter, job.segmenter)
+    chain = _chain(job.translator, job.segmenter, models)
     for plane in job.planes:
         control.check()
         refuse_misfit(chain, plane.modality, plane.name)
@@ -157,7 +157,7 @@ def _planes(
         for one in job.sets:
             _refuse_leak(one, job.planes)
             further_adapter = _adapter(job, one.translator, one.scale, card, models)
-            chain = _chain(one.translator, further_adapter, job.segmenter)
+            chain = _chain(one.translator, job.segmenter, models)
             refuse_misfit(chain)
             planes, told = further_adapter.labelled(one, control)
             notes |= dict.fromkeys((*assumptions(chain, image=str(one.images)), *told))
@@ -184,10 +184,10 @@ def _adapter(
     )
 
 
-def _chain(translator: str | None, adapter: Adapter, segmenter: str) -> tuple[Link, ...]:
+def _chain(translator: str | None, segmenter: str, models: LoadedModels) -> tuple[Link, ...]:
     """What the images meet on their way into the training; a new segmenter takes whatever comes."""
-    first = (Link.of(adapter.translator.card, translator or ""),) if adapter.translator is not None else ()
-    return (*first, *((Link.of(adapter.segmenter, segmenter),) if segmenter else ()))
+    first = (Link.of(models.translator(translator).card, translator),) if translator else ()
+    return (*first, *((Link.of(models.segmenter(segmenter).card, segmenter),) if segmenter else ()))
 
 
 def _refuse_leak(source: LabelledSet, planes: Sequence[KnownPlane]) -> None:

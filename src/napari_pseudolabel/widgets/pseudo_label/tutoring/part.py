@@ -14,6 +14,7 @@ from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.fitting import same_modality
 from napari_pseudolabel.training.events import Began, Epoch, Fold, SyntheticPair
 from napari_pseudolabel.training.tutor import Source, TutorJob
+from napari_pseudolabel.viewer.images import shown_by
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Background, Failure
@@ -155,7 +156,12 @@ class TutoringPart(QObject):
         """Why the proxy cannot be trained and what to do; None if it can."""
         choice = self._view.choice()
         entry = self._models.entry("translator", choice.translator)
-        return sentences.why_not(choice, modality=self._modality, translator=entry) or self._problem
+        learned = _by_uid(images_in(self._viewer), choice.image_layer)
+        known = ("", "") if learned is None else (shown_by(learned, self._models.modalities()), learned.name)
+        return (
+            sentences.why_not(choice, modality=self._modality, translator=entry, learned=known)
+            or self._problem
+        )
 
     def begin(self, template: ImageJob) -> None:
         """Train the proxy, or find it trained; `ready` or `failed` follow.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.models.fitting import misfit, same_modality
 from napari_pseudolabel.training.events import Fold, Score
 from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
 from napari_pseudolabel.widgets.pseudo_label.sentences import duration
@@ -16,19 +17,32 @@ STOPPED = "Stopped. What was trained so far is kept; the same settings go on fro
 GONE = "The image was removed meanwhile. The proxy is trained; choose an image to run it."
 
 
-def why_not(choice: TutorChoice, *, modality: str, translator: ModelEntry | None) -> str | None:
+def why_not(
+    choice: TutorChoice,
+    *,
+    modality: str,
+    translator: ModelEntry | None,
+    learned: tuple[str, str] = ("", ""),
+) -> str | None:
     """Why a proxy cannot be trained and what to do; None if it can.
 
     Parameters
     ----------
     modality
         Of the image, empty if unknown.
+    learned
+        Modality and name of the labelled layer that is learned from; empty if unknown.
     """
     if translator is None:
         makes = f"makes {modality} images" if modality else "makes images like yours"
         return f"Choose a translator that {makes} from labelled ones; … opens a checkpoint file."
     if translator.problem:
         return translator.problem
+    if not same_modality(translator.target, modality):
+        return (
+            f"“{translator.title}” makes {translator.target} images, but this image is {modality}; "
+            f"choose a translator that makes {modality}."
+        )
     takes = f"{translator.source} images" if translator.source else "images"
     if choice.kind == "nnunet":
         if not choice.nnunet:
@@ -40,6 +54,8 @@ def why_not(choice: TutorChoice, *, modality: str, translator: ModelEntry | None
             return "Choose the folder of the labels; its files have the names of the images."
     elif choice.image_layer is None or choice.labels_layer is None:
         return f"Open {takes} with their labels as layers, or choose folders."
+    elif why := misfit((translator.link,), *learned):
+        return why
     try:
         classes = parse_classes(choice.classes)
     except InputError as error:
