@@ -173,6 +173,13 @@ def test_modalities_in_folders_of_the_same_name_are_called_after_those_above(cli
     ran = cli("train", "segmenter", folders[0], tmp_path / "labels", tmp_path / "seg", *SEGMENTER, "--json")
     assert ran.code == 0, ran.err
     assert load_segmenter(ran.json["checkpoints"][0]).card.source.name == "A"
+    curves = [path.read_bytes() for path in sorted((tmp_path / "curves").iterdir())]
+    names = ("--source-name", "A", "--target-name", "B")
+    other = ("train", "grey-levels", tmp_path / "labels", folders[1], tmp_path / "curves", *names)
+    assert "was not made from these images" in cli(*other, "--method", "invert-match").sentence
+    assert [path.read_bytes() for path in sorted((tmp_path / "curves").iterdir())] == curves
+    ran = cli("train", "grey-levels", *folders, tmp_path / "curves", "--method", "invert-match")
+    assert ran.code == 0, ran.err
     again = ("train", "grey-levels", folders[0], folders[0], tmp_path / "curves", "--method", "match")
     assert "Both modalities are in the same folder" in cli(*again).sentence
 

@@ -120,6 +120,7 @@ def test_bad_input_is_one_sentence_before_anything_is_trained(
         ((*command, "--format", "png", "--translator", "sample:none"), "sample:none"),
         (("label", tmp_path / "no", *command[2:]), "does not exist"),
         (("label", tmp_path / "b", tmp_path / "b", *command[3:]), "cannot go into the folder of the images"),
+        (("label", tmp_path / "b", labels, *command[3:]), "a folder of the labelled images"),
         (base, "give --segmenter"),
         ((*base, "--segmenter", tiny_segmenter, "--steps", 5), "--steps is for tutorship"),
         ((*base, "--segmenter", tiny_segmenter, "--class", "a=1"), "--class is for tutorship"),

@@ -88,6 +88,10 @@ def test_sidecar_round_trip(tmp_path):
     write_sidecar(path, {"num_timesteps": 2})
     assert json.loads(sidecar_path(path).read_text()) == {"num_timesteps": 2}
     assert sidecar_path(tmp_path).name == tmp_path.name + ".card.json"
+    twin = path.with_suffix(".pt")
+    twin.touch()
+    write_sidecar(twin, {"num_timesteps": 8})  # does not touch the card that is there
+    assert (read_sidecar(path), read_sidecar(twin)) == ({"num_timesteps": 2}, {"num_timesteps": 8})
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{", b"\xff\xfe", b"[" * 100_000])

@@ -120,6 +120,14 @@ def test_only_the_same_training_goes_on_in_a_folder(tmp_path):
         check_record(out, {**record, "data": ["new"], "settings": {"lr": 0.2, "filters": (1, 2)}})
 
 
+@pytest.mark.parametrize("name", ["losses.csv", "validation.csv", "mine.safetensors", "training.json"])
+def test_a_training_replaces_no_file_of_somebody_else(tmp_path, name):
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(InputError, match="is of no training in this folder, and would be replaced"):
+        check_record(tmp_path, {"kind": "segmenter"}, ["mine"])
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "{}")]
+
+
 def test_settings_are_changed_by_their_published_names():
     made = changed(SMALL, {"ema": "0.9", "ch_mult": "1,2", "fir": "no", "steps": "7", "attn_resolutions": ""})
     assert (made.ema, made.steps, made.generator.ch_mult, made.generator.fir) == (0.9, 7, (1, 2), False)

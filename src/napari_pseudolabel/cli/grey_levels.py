@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +13,7 @@ from napari_pseudolabel.cli.options import AsJson, axes_of
 from napari_pseudolabel.cli.output import show
 from napari_pseudolabel.cli.progress import interruptible
 from napari_pseudolabel.cli.train import Licence, Size, modality_names
+from napari_pseudolabel.errors import CheckpointError, InputError
 from napari_pseudolabel.wording import sentence, shown
 
 
@@ -58,7 +60,7 @@ def grey_levels(
     from napari_pseudolabel.models.loaded import LoadedModels
     from napari_pseudolabel.training.grey_levels import GreyLevelsJob
     from napari_pseudolabel.training.tune_translator import ModalityImages
-    from napari_pseudolabel.workspace import write_bytes
+    from napari_pseudolabel.workspace import atomic_files
 
     def images(
         folder: Path, name: str, pixel_um: float | None, object_px: float | None, axes: str | None
@@ -78,6 +80,41 @@ def grey_levels(
     paths = [out_dir / f"{name}.safetensors" for name in made.names]
     out_dir.mkdir(parents=True, exist_ok=True)
     for path, content in zip(paths, made.checkpoints, strict=True):
-        write_bytes(path, content)
+        _check_free(path, content)
+    with atomic_files(*paths) as temporaries:
+        for temporary, content in zip(temporaries, made.checkpoints, strict=True):
+            temporary.write_bytes(content)
     data = {"checkpoints": [str(path) for path in paths], "notes": list(made.notes)}
     show(data, "\n".join([*map(shown, paths), *map(sentence, made.notes)]), as_json=as_json)
+
+
+def _check_free(path: Path, content: bytes) -> None:
+    """Refuse to replace a checkpoint that was not made from the same images in the same way.
+
+    Raises
+    ------
+    InputError
+        If there is one.
+    """
+    from napari_pseudolabel.models.sidecar import read_header_card
+
+    if not path.exists():
+        return
+    with tempfile.NamedTemporaryFile(suffix=path.suffix) as new:
+        new.write(content)
+        new.flush()
+        made = read_header_card(new.name) or {}
+    try:
+        known = read_header_card(path) or {}
+    except CheckpointError:
+        known = {}
+    same = ("family", "name")
+    if any(known.get(key) != made.get(key) for key in same) or _data(known) != _data(made):
+        raise InputError(
+            f"{path} is there and was not made from these images; choose another folder, or other names "
+            "(--source-name, --target-name)."
+        )
+
+
+def _data(card: dict[str, Any]) -> Any:
+    return (card.get("training") or {}).get("data")

@@ -187,6 +187,9 @@ def label_tutored(
     from napari_pseudolabel.cli.working import Work, planned
     from napari_pseudolabel.strategies.tutorship import proxy_job
 
+    labelled = [folder for one in job.sources for folder in _folders(one)]
+    if output.resolve() in labelled:
+        raise InputError("The results cannot go into a folder of the labelled images; choose another folder.")
     # Now, and not when the training is over.
     planned(input, output, options.format.value if options.format else None, confidence=confidence)
     with resumable(job.folder) as control:
@@ -196,6 +199,12 @@ def label_tutored(
             say(note)
     work = Work(lambda image: proxy_job(image, job, made, settings=settings), confidence=confidence)
     options.process(input, output, work)
+
+
+def _folders(source: Source) -> tuple[Path, ...]:
+    from napari_pseudolabel.training.fine_tune import LabelledSet
+
+    return (source.images.resolve(), source.labels.resolve()) if isinstance(source, LabelledSet) else ()
 
 
 def _taught(job: TutorJob, control: Control, connection: Connection | None) -> Tutored:

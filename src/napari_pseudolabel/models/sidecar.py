@@ -5,6 +5,7 @@ Nothing here imports torch, so that a list of checkpoints is cheap.
 
 from __future__ import annotations
 
+import glob
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,14 +20,19 @@ from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.workspace import atomic_file
 
 HEADER_KEY = "card"
+_ENDING = ".card.json"
 SCHEDULE_FIELDS = ("num_timesteps", "beta_min", "beta_max", "use_geometric")
 _REPORTS = ("inferred", "assumed", "missing")
 
 
 def sidecar_path(path: str | Path) -> Path:
-    """Path of the sidecar: ``NAME.pth`` -> ``NAME.card.json``, a folder ``F`` -> ``F.card.json``."""
+    """Path of the sidecar: ``NAME.pth`` -> ``NAME.card.json``, a folder ``F`` -> ``F.card.json``.
+
+    Where ``NAME.pth.card.json`` is there, it is of this file alone, and ``NAME.card.json`` of others like ``NAME.pt``.
+    """
     path = Path(path)
-    return path.with_name((path.name if path.is_dir() else path.stem) + ".card.json")
+    whole = path.with_name(path.name + _ENDING)
+    return whole if path.is_dir() or whole.exists() else path.with_name(path.stem + _ENDING)
 
 
 def read_sidecar(path: str | Path) -> dict[str, Any] | None:
@@ -56,9 +62,16 @@ def read_sidecar(path: str | Path) -> dict[str, Any] | None:
 
 
 def write_sidecar(path: str | Path, card: Card | Mapping[str, Any]) -> Path:
-    """Write the sidecar of the checkpoint at `path` atomically and return its path."""
+    """Write the sidecar of the checkpoint at `path` atomically and return its path.
+
+    Another checkpoint of the same name up to the suffix keeps its own.
+    """
+    path = Path(path)
     data = card.model_dump(mode="json", exclude_defaults=True) if isinstance(card, Card) else dict(card)
     side = sidecar_path(path)
+    others = [one for one in path.parent.glob(f"{glob.escape(path.stem)}.*") if one.stem == path.stem]
+    if side.exists() and any(one.name != path.name for one in others):
+        side = path.with_name(path.name + _ENDING)
     atomic_write(side, json.dumps(data, indent=1, ensure_ascii=False).encode() + b"\n")
     return side
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,33 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.workspace import write_text
 
 STATE, RECORD = "training.pt", "training.json"
+_WRITTEN = (STATE, "best.safetensors", "losses.csv", "measures.csv", "validation.csv")
 
 
-def check_record(out: Path, record: Mapping[str, Any]) -> None:
+def check_record(out: Path, record: Mapping[str, Any], checkpoints: Iterable[str] = ()) -> None:
     """Make the output folder and note in it what is trained, so that only the same training goes on there.
+
+    Parameters
+    ----------
+    checkpoints
+        File names without suffix of what will be trained.
 
     Raises
     ------
     InputError
-        If the folder holds the state of a training with other settings or other data.
+        If the folder holds the state of a training with other settings or other data, or files that no training
+        of ours has written and that this one would replace.
     """
     out.mkdir(parents=True, exist_ok=True)
     path, state = out / RECORD, out / STATE
+    written = [*_WRITTEN, *(f"{name}.safetensors" for name in checkpoints)]
+    foreign = [] if path.exists() else [name for name in written if (out / name).exists()]
+    if path.exists() and "kind" not in _read_record(path):
+        foreign = [RECORD]
+    if foreign:
+        raise InputError(
+            f"{out / foreign[0]} is there, is of no training in this folder, and would be replaced; choose another folder."
+        )
     plain = json.loads(json.dumps(record))
     if state.exists() and path.exists():
         before = _read_record(path)

@@ -235,7 +235,7 @@ def train_segmenter(
         "architecture": architecture,
         "data": [_labelled_fingerprint(split.train), _labelled_fingerprint(split.validation)],
     }
-    check_record(out, record)
+    check_record(out, record, [name])
     run = SegmenterTraining(split.train, split.validation, card, settings, device=device)
     resumed_at = run.step if run.resume(out / STATE) else 0
     started(resumed_at)

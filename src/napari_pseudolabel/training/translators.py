@@ -217,7 +217,7 @@ def train_plan(
         plan = replace(plan, settings=replace(plan.settings, generator=plan.start.generator))
     _check_patch(plan.settings)
     if ranks.first:
-        check_record(folder, plan.record())
+        check_record(folder, plan.record(), plan.names)
     run = _training(plan, device, ranks)
     keeper = _Keeper(plan, folder)
     watch = _watch(plan, folder, keeper) if ranks.first and plan.preview_every else None
