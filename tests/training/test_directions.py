@@ -29,9 +29,7 @@ def run(job):
 
 
 def test_a_segmenter_is_not_tuned_on_images_of_another_modality(tiny_segmenter, tmp_path):
-    with pytest.raises(
-        InputError, match=r"“tiny TEM, tuned” was trained on TEM, but this image is SEM \(“field”\)"
-    ):
+    with pytest.raises(InputError, match=r"“tiny TEM” was trained on TEM, but this image is SEM \(“field”\)"):
         run(small_job(tmp_path, tiny_segmenter, plane=shown("SEM")))
 
 
@@ -42,9 +40,7 @@ def test_nor_through_a_translator_that_does_not_take_them(tiny_segmenter, tiny_t
 
 def test_what_is_not_known_is_noted(tiny_segmenter, tmp_path):
     made = run(small_job(tmp_path / "a", tiny_segmenter, plane=shown(""), steps=2))
-    assert (
-        "It is not known what field shows; it was taken for TEM, as “tiny TEM, tuned” expects." in made.notes
-    )
+    assert "It is not known what field shows; it was taken for TEM, as “tiny TEM” expects." in made.notes
     made = run(small_job(tmp_path / "b", tiny_segmenter, plane=shown("tem"), steps=2))
     assert not any("known" in note for note in made.notes)
 
@@ -69,10 +65,8 @@ def test_a_folder_is_assumed_to_be_what_the_segmenter_takes_and_its_translator_i
 
         def translator(self, ref):
             found = super().translator(ref)
-            found.card = found.card.model_copy(
-                update={"source": found.card.target, "target": found.card.source}
-            )
-            return found
+            turned = {"source": found.card.target, "target": found.card.source}
+            return replace(found, card=found.card.model_copy(update=turned))
 
     further = LabelledSet(tmp_path / "set/images", tmp_path / "set/labels", str(tiny_translator))
     job = small_job(tmp_path / "run", tiny_segmenter, plane=shown("TEM"), sets=(further,), steps=2)
