@@ -149,6 +149,34 @@ def test_planes_that_were_never_written_are_no_zeros(tmp_path):
         read(path)
 
 
+def test_a_stack_of_imagej_that_was_cut_is_said(tmp_path):
+    stack, path = noise(5, 32, 33), tmp_path / "a.tif"
+    tifffile.imwrite(path, stack, imagej=True, metadata={"axes": "ZYX"})
+    assert read(path).notes == ()
+    path.write_bytes(path.read_bytes()[:-2000])
+    image = read(path)
+    np.testing.assert_array_equal(image.plane(), stack[0])
+    assert "describes 5 planes, of which it holds 1" in image.notes[0]
+
+
+def test_strips_that_are_not_stored_are_said(tmp_path):
+    data, path = noise(32, 33), tmp_path / "a.tif"
+    tifffile.imwrite(path, data, rowsperstrip=8, compression="zlib")
+    assert read(path).notes == ()
+    with tifffile.TiffFile(path, mode="r+") as tif:
+        tag = tif.pages[0].tags["StripByteCounts"]
+        tag.overwrite([*tag.value[:2], 0, 0])
+    image = read(path)
+    np.testing.assert_array_equal(image.plane()[:16], data[:16])
+    assert "read as zeros" in image.notes[0]
+
+
+def test_a_companion_is_no_image(tmp_path):
+    write_set(tmp_path, {"a": noise(2, 9, 8)}, companion="set.companion.ome")
+    with pytest.raises(InputError, match="one of the TIFF files beside it"):
+        read(tmp_path / "set.companion.ome")
+
+
 # Several images in a file ----------------------------------------------------------------------
 
 

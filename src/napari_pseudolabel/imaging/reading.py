@@ -172,6 +172,8 @@ def _source(path: Path, wanted: Wanted) -> Source:
             raise InputError(f"{path} is a JPEG, which changes values; save labels as PNG or as TIFF.")
         source = read_png(path, labels=wanted.labels) if start.startswith(_PNG_START) else read_jpeg(path)
         return source if wanted.letters is None else replace(source, axes=wanted.letters)
+    if path.name.lower().endswith(".companion.ome"):
+        raise InputError(f"{path} describes a set of images; give one of the TIFF files beside it.")
     raise InputError(
         f"{path} is {'empty' if not start else 'not an image we can read'}; "
         "use TIFF, OME-TIFF, PNG, JPEG, Zarr or OME-Zarr."

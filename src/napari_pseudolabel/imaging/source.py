@@ -66,7 +66,7 @@ class Source:
     placement
         Complete placement where the file holds one; it goes before `steps`.
     notes
-        What had to be assumed or was left out, each a sentence that begins with "It" or "Its".
+        What had to be assumed or was left out, each a sentence that begins with "It", "Its" or "Parts".
     """
 
     data: ArrayLike

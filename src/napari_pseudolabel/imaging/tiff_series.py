@@ -127,7 +127,7 @@ def whole_part(
         If files or planes of it are missing.
     """
     if series.kind not in _WITH_GAPS:
-        return None, ()
+        return None, (*_fewer_than_imagej_says(tif, series), *_not_stored(series))
     missing = [number for number, page in enumerate(series) if page is None]
     lost = _missing_files(tif.ome_metadata, path) if tif.is_ome else []
     names = ", ".join(lost[:_LISTED]) + (f" and {len(lost) - _LISTED} more" if len(lost) > _LISTED else "")
@@ -138,7 +138,7 @@ def whole_part(
         )
     if not missing:
         told = (f"Its set of files lacks {names}, which hold other images.",) if lost else ()
-        return None, told
+        return None, (*told, *_not_stored(series))
     # A microscope that was stopped describes more than it wrote.
     rounds, planes = series.shape[0], len(series)
     each = planes // rounds
@@ -151,6 +151,21 @@ def whole_part(
         f"It lacks {len(missing)} of the {planes} planes that it describes; the first {whole} of {rounds} along its "
         f"axis {series.axes[0]} are complete and were read.",
     )
+
+
+def _fewer_than_imagej_says(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> tuple[str, ...]:
+    described = int((tif.imagej_metadata or {}).get("images", 1)) if tif.is_imagej else 1
+    found = series.size // max(series.keyframe.size, 1)
+    if found >= described or len(tif.series) > 1:
+        return ()
+    return (f"It describes {described} planes, of which it holds {found}; it may be cut short.",)
+
+
+def _not_stored(series: tifffile.TiffPageSeries) -> tuple[str, ...]:
+    """A sentence if there are strips or tiles of length 0, which some programs leave out where nothing is."""
+    if series.dataoffset is not None or not any(page and 0 in page.databytecounts for page in series):
+        return ()
+    return ("Parts of it are not stored and were read as zeros.",)
 
 
 def _missing_files(xml: str | None, path: Path) -> list[str]:
