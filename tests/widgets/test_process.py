@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
+from pathlib import Path
+
+import napari_pseudolabel
+
+# `inspect_apart` is what a dock may use, in a job.
+OPENS = {
+    "inspect", "inspected", "load_segmenter", "load_translator", "LoadedModels", "load_weights", "load_archive", "torch",
+    "napari_pseudolabel.models.safe_load", "napari_pseudolabel.models.archive", "napari_pseudolabel.models.loaded",
+}  # fmt: skip
 
 SCRIPT = """
 import sys, time
@@ -27,6 +37,27 @@ for dock in docks.values():
     dock.close()
 viewer.close()
 """
+
+
+def opening_imports(path: Path) -> set[str]:
+    """What a file imports that opens checkpoints where it is called."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("napari_pseudolabel.models"):
+            found |= {one.name for one in node.names} & OPENS
+            found |= {node.module} & OPENS
+    return found
+
+
+def test_nothing_of_the_window_opens_checkpoints_where_it_is():
+    room = Path(napari_pseudolabel.__file__).parent
+    found = {
+        path.relative_to(room).as_posix(): opening
+        for folder in ("widgets", "viewer")
+        for path in (room / folder).rglob("*.py")
+        if (opening := opening_imports(path))
+    }
+    assert found == {}
 
 
 def test_torch_is_not_imported_with_all_docks_open(tmp_path):
