@@ -13,6 +13,7 @@ from napari_pseudolabel.viewer import Corrections, Stream, known_planes, plane_k
 from napari_pseudolabel.viewer.images import image_of
 from napari_pseudolabel.widgets.common import labelled
 from napari_pseudolabel.widgets.common.confirming import NOTHING
+from napari_pseudolabel.widgets.correct.overlay import Hatched, Overlay
 from napari_pseudolabel.workspace import Workspace
 
 HEIGHT, WIDTH = SHAPE
@@ -216,3 +217,40 @@ def test_stale_candidates_put_no_region_into_the_queue(qtbot, session):
 def test_shares_are_never_rounded_to_nothing_or_all(share, words):
     assert labelled.labelled(share) == f"{words} of the image is labelled."
     assert labelled.labelled(1.0) == ""
+
+
+def test_the_hatching_lies_where_the_image_lies(qtbot):
+    from qtpy.QtWidgets import QWidget
+
+    canvas = QWidget()
+    canvas.resize(200, 100)
+    qtbot.addWidget(canvas)
+    viewer = ViewerModel()
+    # Ten pixels of the canvas per unit of the world; the middle of the canvas is (5, 10).
+    viewer.camera.zoom, viewer.camera.center = 10.0, (5.0, 10.0)
+    sheet = Overlay(viewer, canvas)
+    bare = canvas.grab().toImage()
+    mask = np.zeros((2, 4), bool)
+    mask[0, 1] = mask[1, 3] = True
+    # Pixels of 2 by 4 units, from (3, 1) on.
+    sheet.hatch(Hatched(mask, ((3.0, 1.0), (3.0, 17.0), (7.0, 1.0))))
+    picture = canvas.grab().toImage()
+
+    def inked(top, left, bottom, right):
+        places = [(x, y) for y in range(top, bottom) for x in range(left, right)]
+        return np.array([picture.pixel(*one) != bare.pixel(*one) for one in places])
+
+    assert inked(31, 51, 49, 89).all()
+    assert inked(51, 131, 69, 169).all()
+    for outside in (
+        (31, 11, 49, 49),
+        (31, 91, 49, 169),
+        (51, 11, 69, 129),
+        (0, 0, 29, 200),
+        (71, 0, 100, 200),
+    ):
+        assert not inked(*outside).any()
+    sheet.hatch(None)
+    picture = canvas.grab().toImage()
+    assert not inked(0, 0, 100, 200).any()
+    sheet.end()

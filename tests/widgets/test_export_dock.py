@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from skimage.io import imsave
+from train_fakes import pseudo_label
 
 from napari_pseudolabel.export import read_sidecar
 from napari_pseudolabel.imaging import read
-from napari_pseudolabel.strategies import LabelJob
-from napari_pseudolabel.viewer import push
+from napari_pseudolabel.strategies import LabelJob, Region
+from napari_pseudolabel.viewer import Stream, push
 from napari_pseudolabel.widgets.export.controller import ExportController
 from napari_pseudolabel.widgets.export.view import ExportView
 
@@ -185,3 +186,22 @@ def test_what_every_object_has_cost(labels, dock, tmp_path, qtbot):
     rows = (tmp_path / "c.effort.csv").read_text().splitlines()
     assert rows[0].startswith("plane,object,class")
     assert any(",human," in row and "paint:1" in row for row in rows[1:])
+
+
+def test_what_was_never_predicted_is_named_before_it_is_written_as_not_labelled(
+    viewer, dock, tmp_path, qtbot
+):
+    source = viewer.layers["sem_12"]
+    stream = Stream(viewer, source)
+    layer = stream.add(pseudo_label(Region(0, 0, 10, 20), np.ones((10, 20), np.uint8))).labels
+    stream.finish()
+    share = 200 / layer.data.size
+    assert f"Only {share:.1%} of the image is labelled. The rest is written as not labelled" in checks(dock)
+    export(dock, qtbot, tmp_path / "a.tif")
+    written = read(tmp_path / "a.tif").plane(())
+    assert (written[:10, :20] == 1).all()
+    assert np.count_nonzero(written == 255) == layer.data.size - 200
+    assert read_sidecar(tmp_path / "a.tif").share_labelled == pytest.approx(share)
+    push(viewer, source, pseudo_label(Region(0, 0, *layer.data.shape), np.zeros(layer.data.shape, np.uint8)))
+    dock._refresh()
+    assert "labelled" not in checks(dock).replace("No pixel is labelled", "")

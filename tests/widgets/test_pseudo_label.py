@@ -81,6 +81,8 @@ def test_a_shape_has_to_be_drawn_first(dock, viewer, script, qtbot):
     region = script.jobs[-1].region
     assert (region.y0, region.x0, region.y1, region.x1) == (10, 20, 20, 30)
     assert labels(viewer).data.sum() == 50
+    part = round(100 * 100 / labels(viewer).data.size)
+    assert status(dock).startswith(f"Labels ready. {part} % of the image is labelled. ")
 
 
 def test_controls_go_into_the_job(dock, script, qtbot):
@@ -136,6 +138,7 @@ def test_parts_appear_as_they_come_and_a_cancel_keeps_them_as_one_undo_step(dock
     dock.view.cancel_button.click()
     finish(qtbot, dock)
     assert "Stopped" in status(dock)
+    assert "50 % of the image is labelled." in status(dock)
     confidence = find(viewer, viewer.layers["sem_12"], "confidence").data
     assert np.isfinite(confidence[:20]).all()
     assert np.isnan(confidence[20:]).all()
@@ -144,6 +147,7 @@ def test_parts_appear_as_they_come_and_a_cancel_keeps_them_as_one_undo_step(dock
     dock.view.run_button.click()
     finish(qtbot, dock)
     assert (labels(viewer).data[20:] == 1).all()
+    assert "of the image is labelled" not in status(dock)
     labels(viewer).undo()
     assert not labels(viewer).data.any()
 

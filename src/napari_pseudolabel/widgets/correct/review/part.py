@@ -130,6 +130,7 @@ class ReviewPart(QObject):
     def _judge(self, tool: str) -> None:
         region, scene = self._current, self.watching.scene
         if region is None or scene is None:
+            self._desk.view.set_hint("")
             self._go_on()
             return
         self._desk.require_labels()
