@@ -27,6 +27,7 @@ def labels_of(path, **how):
     assert image.axes == image.plane_axes
     values = np.asarray(image.data)
     assert values.dtype.kind == "u"
+    assert values.dtype.isnative
     return values
 
 
@@ -262,6 +263,29 @@ def test_labels_fit_an_image_but_for_axes_of_length_one(tmp_path, image, labels,
             like(found, seen)
         return
     np.testing.assert_array_equal(like(found, seen), values.reshape(image))
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("dtype", ["bool", "u1", ">u2", "i4", ">i8", "f2", ">f8"])
+def test_labels_in_zarr_of_every_type(tmp_path, version, dtype):
+    truth = LABELS % 2 if dtype == "bool" else LABELS
+    array = zarr.create_array(
+        tmp_path / "a.zarr", shape=(9, 8), dtype=dtype, chunks=(4, 4), zarr_format=version
+    )
+    array[:] = truth.astype(dtype)
+    np.testing.assert_array_equal(labels_of(tmp_path / "a.zarr"), truth)
+
+
+def test_said_axes_go_before_those_of_ome_zarr(tmp_path):
+    group = zarr.create_group(tmp_path / "a.zarr", zarr_format=2)
+    group.create_array("0", data=np.stack([LABELS] * 3))
+    for names in ("cyx", "yx", "abc"):
+        axes = [{"name": name, "type": "channel" if name == "c" else "space"} for name in names]
+        group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": [{"path": "0"}]}]
+        for letters in ("ZYX", "tyx"):
+            assert read_labels(tmp_path / "a.zarr", axes=letters).axes == letters.upper()
+        with pytest.raises(InputError, match=r"a\.zarr"):
+            read_labels(tmp_path / "a.zarr")
 
 
 def test_the_image_is_not_taken_for_its_labels(tmp_path):

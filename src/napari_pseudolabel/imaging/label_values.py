@@ -40,7 +40,9 @@ def as_labels(image: Image) -> Image:
                 "per pixel. If these are planes, say so with axes, such as ZYX."
             )
         values, axes = values.take(0, axis=at), axes.replace("C", "")
-    return replace(image, data=_integers(values, str(image.path)), axes=axes)
+    whole = _integers(values, str(image.path))
+    # Other programs and our own writers expect the byte order of the machine.
+    return replace(image, data=whole.astype(whole.dtype.newbyteorder("="), copy=False), axes=axes)
 
 
 def like(labels: Image, image: Image) -> NDArray[Any]:

@@ -124,6 +124,8 @@ def _multiscale(group: zarr.Group, multiscale: Mapping[str, Any], path: Path, wa
     if letters is None or (len(letters) != array.ndim and wanted.letters is None):
         names = ", ".join(str(axis["name"]) for axis in described)
         raise InputError(f"{path} has the axes {names}; only t, c, z, y and x can be handled.")
+    if len(own) != array.ndim:
+        return Source(array, letters)  # as the person says; sizes of other axes say nothing
     scale, translate = [1.0] * array.ndim, [0.0] * array.ndim
     for transform in (
         *datasets[level].get("coordinateTransformations", ()),
