@@ -191,3 +191,15 @@ def test_after_an_adaptation_everything_goes_through_the_translator(qtbot, viewe
     assert isinstance(job, LabelJob)
     assert (job.translator, job.segmenter) == ("sample:sem-to-tem", "sample:tem-axons")
     assert dock.shutdown()
+
+
+def test_a_training_whose_models_do_not_fit_says_so_before_it_starts(train, viewer, qtbot):
+    confirm(train, qtbot)
+    assert train.view.hint == ""
+    push(viewer, viewer.layers["sem_12"], pseudo_label(Region(0, 0, *SHAPE), truth()))
+    viewer.layers["sem_12"].metadata["modality"] = "TEM"
+    settle(train, qtbot)
+    train.view.segmenter.changed.emit()
+    settle(train, qtbot)
+    assert "“sem-to-tem” takes SEM images, but this image is TEM (“sem_12”)" in train.view.hint
+    assert not train.view.start_button.isEnabled()

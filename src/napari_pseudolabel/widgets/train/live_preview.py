@@ -85,6 +85,7 @@ class LivePreview(QObject):
         self._shown: Scene | None = None
         self._followed: tuple[Any, ...] = ()
         self._concluding = False
+        self._writing = 0
         self._removals = Removals(viewer, self._on_removed)
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
@@ -117,16 +118,19 @@ class LivePreview(QObject):
         from napari_pseudolabel.workspace import write_bytes
 
         def written(_: Any) -> None:
+            self._writing -= 1
             self._model = (number, path)
             self._wait()
 
+        self._writing += 1
         self._aside.run(lambda: write_bytes(path, checkpoint), written)
 
     def conclude(self) -> None:
         """The training has ended well: its model is shown a last time, unless it is shown already."""
         self._concluding = True
         self._unfollow()
-        if self._scene is None or self._model is None or not self._bar.show_newest.isChecked():
+        coming = self._model is not None or self._writing > 0
+        if self._scene is None or not coming or not self._bar.show_newest.isChecked():
             self.end()
         else:
             self._wait()
@@ -213,7 +217,7 @@ class LivePreview(QObject):
 
     def _rest(self) -> None:
         """There is nothing to predict at the moment; after the training, there never will be."""
-        if self._concluding:
+        if self._concluding and not self._writing:
             self.end()
 
     def _on_part(self, number: int, part: PseudoLabel) -> None:

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.classes import with_colours
+from napari_pseudolabel.models.fitting import misfit
 from napari_pseudolabel.strategies import Record
 from napari_pseudolabel.training.events import Began, Epoch, Loss, Score
 from napari_pseudolabel.training.fine_tune import FineTuned, FineTuneJob, FineTuneSettings, LabelledSet
@@ -255,7 +256,18 @@ class SegmenterPart(QObject):
             return sentences.NO_LABELS
         if self._looked is None:
             return sentences.COUNTING
-        return self._looked.why_not
+        return self._looked.why_not or self._misfit()
+
+    def _misfit(self) -> str | None:
+        """Why the models do not fit the image or each other, as far as they are listed."""
+        labels, image = self.layers.labels_layer(), self.layers.image()
+        made = made_of(labels) or Record("segmentation", ())
+        refs = [made.translator.path] if made.translator is not None else []
+        entries = [self._entry(ref) for ref in (*refs, self._start())]
+        if image is None or None in entries[: len(refs)]:
+            return None
+        chain = [one.link for one in entries if one is not None]
+        return misfit(chain, image.modality or made.modality, image.name)
 
     def prepare(self) -> Callable[[], FineTuneJob]:
         """What makes the job; the pixels are read away from the window."""
