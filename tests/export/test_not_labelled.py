@@ -94,6 +94,9 @@ def test_a_training_on_such_a_file_leaves_it_out(tmp_path):
     (plane,) = labelled_planes(tmp_path / "images", tmp_path / "labels", Preparation())
     assert plane.weight is not None
     np.testing.assert_array_equal(plane.weight > 0, LABELLED)
+    write(tmp_path / "labels" / "a.tif", labelled=np.zeros((12, 12), bool))
+    with pytest.raises(InputError, match="Nothing is labelled"):
+        labelled_planes(tmp_path / "images", tmp_path / "labels", Preparation())
     write(tmp_path / "labels" / "a.tif", labelled=None)
     (plane,) = labelled_planes(tmp_path / "images", tmp_path / "labels", Preparation())
     assert plane.weight is None

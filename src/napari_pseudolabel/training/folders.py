@@ -91,7 +91,7 @@ def labelled_planes(
     Raises
     ------
     InputError
-        If a label file is missing or has another shape than its image.
+        If a label file is missing or has another shape than its image, or nothing is labelled.
     """
     found = []
     for path, label_path in labelled_files(images, labels):
@@ -100,7 +100,11 @@ def labelled_planes(
         classes = class_planes(label_path, image, preparation.reading, tell)
         for plane, values in zip(prepare(image, preparation), classes, strict=True):
             truth = labels_to(values, plane.shape)
-            found.append(LabelledPlane(path.name, plane, truth, counted(truth, not_labelled(label_path))))
+            weight = counted(truth, not_labelled(label_path))
+            if weight is None or weight.any():
+                found.append(LabelledPlane(path.name, plane, truth, weight))
+    if not found:
+        raise InputError(f"Nothing is labelled in the files of {labels}; label at least a part of one image.")
     return found
 
 
