@@ -22,6 +22,8 @@ from napari_pseudolabel.workspace import atomic_file
 HEADER_KEY = "card"
 _ENDING = ".card.json"
 SCHEDULE_FIELDS = ("num_timesteps", "beta_min", "beta_max", "use_geometric")
+_NESTED = ("architecture", "schedule", "source", "target", "normalisation", "training")
+_LONGEST_VALUE = 60
 _REPORTS = ("inferred", "assumed", "missing")
 
 
@@ -145,15 +147,20 @@ def card_shaped(card: Card | Mapping[str, Any]) -> dict[str, Any]:
         card = card.model_dump(mode="json", exclude_unset=True)
     result: dict[str, Any] = {}
     for name, value in card.items():
-        if name in _REPORTS:
+        if name in _REPORTS or value is None:
             continue
+        if name in _NESTED and not isinstance(value, Mapping):
+            if isinstance(value, str) and name in ("source", "target"):
+                result[name] = {"name": value}
+                continue
+            raise CheckpointError(
+                f"The card says {name} is {repr(value)[:_LONGEST_VALUE]}, where several named values belong; correct it."
+            )
         if name in Card.model_fields:
             if isinstance(value, Mapping):
                 result.setdefault(name, {}).update(value)
             else:
-                result[name] = (
-                    {"name": value} if name in ("source", "target") and isinstance(value, str) else value
-                )
+                result[name] = value
         else:
             part = "schedule" if name in SCHEDULE_FIELDS else "architecture"
             result.setdefault(part, {})[name] = value
