@@ -51,18 +51,18 @@ def _tensor(numel: int, size: bytes, stride: bytes, offset: int = 0) -> bytes:
 
 
 def deep_lists(path: Path) -> Path:
-    return _zip(path, b"\x80\x02" + b"]" * 300_000 + b"a" * 299_999 + b".")
+    return _zip(path, b"\x80\x02" + b"]" * 30_000 + b"a" * 29_999 + b".")
 
 
 def deep_lists_in_an_old_file(path: Path) -> Path:
     path.write_bytes(
-        MAGIC + b"\x80\x02K\x01." + b"\x80\x02}." + b"\x80\x02" + b"]" * 300_000 + b"a" * 299_999 + b"."
+        MAGIC + b"\x80\x02K\x01." + b"\x80\x02}." + b"\x80\x02" + b"]" * 30_000 + b"a" * 29_999 + b"."
     )
     return path
 
 
 def deep_pickle_of_somebody(path: Path) -> Path:
-    path.write_bytes(b"\x80\x02" + b"(" * 300_000 + b"t" * 300_000 + b".")
+    path.write_bytes(b"\x80\x02" + b"(" * 30_000 + b"t" * 30_000 + b".")
     return path
 
 

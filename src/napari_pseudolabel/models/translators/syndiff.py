@@ -209,11 +209,7 @@ def load(
     network = Generator(config)
     network.load_state_dict(weights)
     network.eval().requires_grad_(False)
-    try:
-        schedule = Schedule.from_card(meaning.card.schedule)
-    except ValueError as error:
-        raise CheckpointError(f"The diffusion schedule of {path.name} is impossible: {error}") from None
-    return SynDiffTranslator(meaning.card, sha256(path), network, schedule, meaning.warnings)
+    return SynDiffTranslator(meaning.card, sha256(path), network, meaning.schedule, meaning.warnings)
 
 
 @dataclass(frozen=True)
@@ -222,6 +218,7 @@ class Meaning:
 
     card: Card
     inference: Inference
+    schedule: Schedule
     warnings: tuple[str, ...]
 
 
@@ -254,7 +251,11 @@ def read_meaning(path: Path, contents: Contents, card: Card | Mapping[str, Any] 
         assumed=tuple(assumed),
         missing=tuple(unknown_modalities(known)),
     )
-    return Meaning(full, inference, (*contents.warnings, *doubts))
+    try:
+        schedule = Schedule.from_card(full.schedule)
+    except ValueError as error:
+        raise CheckpointError(f"The diffusion schedule of {path.name} is impossible: {error}") from None
+    return Meaning(full, inference, schedule, (*contents.warnings, *doubts))
 
 
 def _believable(
