@@ -61,6 +61,8 @@ class Script:
         Every labelling job that ran, in order.
     gate
         Jobs wait here until it is set, or until they are cancelled.
+    seen
+        False where there is nothing to see in the image.
     """
 
     jobs: list[LabelJob | SegmentJob] = field(default_factory=list)
@@ -69,6 +71,7 @@ class Script:
     label: int = 1
     notes: tuple[str, ...] = ()
     halves: bool = False
+    seen: bool = True
 
     def parts(self, job: LabelJob | SegmentJob, control: Control) -> Iterator[PseudoLabel]:
         """What the engine hands out, chunk by chunk; the last one waits for the gate."""
@@ -107,7 +110,7 @@ class Script:
             notes=self.notes,
             seconds=3.0,
         )
-        confidence = np.full(labels.shape, 0.75, np.float32)
+        confidence = np.full(labels.shape, 0.75 if self.seen else np.nan, np.float32)
         translation = confidence if isinstance(job, LabelJob) else None
         return PseudoLabel(labels, confidence, translation, None, CLASSES, region, planes, report)
 

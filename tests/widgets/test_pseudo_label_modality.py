@@ -140,3 +140,15 @@ def test_beside_each_model_stands_what_it_expects(dock):
     assert lines["translator"].toolTip()
     assert lines["translator"]._full.startswith("expects: SEM, grey")
     assert lines["segmenter"]._full.startswith("expects: TEM, grey")
+
+
+def test_where_there_is_nothing_to_see_no_layers_are_made_and_it_is_said(dock, viewer, script, qtbot):
+    script.seen, script.label = False, 0
+    script.notes = (
+        "There is nothing to see in sem_12, and nothing was labelled: why; choose another image or channel.",
+    )
+    run(dock, script, qtbot)
+    assert [layer.name for layer in viewer.layers] == ["sem_12"]
+    assert dock.view.status == "Nothing was labelled."
+    assert script.notes[0] in dock.view._notes.text()
+    assert dock.view.run_button.isEnabled()

@@ -26,8 +26,10 @@ from napari_pseudolabel.widgets.pseudo_label.running import (
     describe,
     focus_of,
     labelled_by,
+    nothing_predicted,
 )
 from napari_pseudolabel.widgets.pseudo_label.sentences import (
+    NOTHING,
     gone_text,
     not_known,
     progress_text,
@@ -395,7 +397,7 @@ class PseudoLabelController(QObject):
         if running is None or number != running.number:
             return
         layer = self.images.layer(running.layer)
-        if layer is None or running.gone:
+        if layer is None or running.gone or (running.stream is None and nothing_predicted(part)):
             return
         if running.stream is None:
             running.stream = Stream(self.viewer, layer, running.image)
@@ -442,9 +444,8 @@ class PseudoLabelController(QObject):
         pushed = self._settle(running, report)
         layer = self.images.layer(running.layer)
         if running.gone or layer is None or pushed is None:
-            self.view.set_status(
-                running.gone or "The image was removed meanwhile, so the labels were dropped."
-            )
+            gone = running.gone or "The image was removed meanwhile, so the labels were dropped."
+            self.view.set_status(*((gone,) if running.gone or layer is None else (NOTHING, report.notes)))
             self._refresh()
             return
         self.outcome.tell(running, report, pushed)

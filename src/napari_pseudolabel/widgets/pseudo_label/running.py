@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image as ImageLayer
 
-    from napari_pseudolabel.strategies import Focus, Region, RunReport
+    from napari_pseudolabel.strategies import Focus, PseudoLabel, Region, RunReport
     from napari_pseudolabel.strategies.jobs import ImageJob
     from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
 
@@ -69,6 +69,11 @@ class Counting:
     report: RunReport
     preview: bool
     share: float
+
+
+def nothing_predicted(part: PseudoLabel) -> bool:
+    """Whether there was nothing to see in a part of an image; it needs no layers."""
+    return part.confidence is not None and bool(np.isnan(part.confidence).all())
 
 
 def labelled_by(pushed: PushedLayers | None) -> float:

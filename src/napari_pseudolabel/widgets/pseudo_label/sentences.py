@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.strategies import RunReport
     from napari_pseudolabel.widgets.pseudo_label.tasks import Counts
 
+NOTHING = "Nothing was labelled."
 STRATEGIES = {
     "adaptation": (
         "Adaptation",
@@ -197,7 +198,7 @@ def outcome_text(report: RunReport, counts: Counts | None, *, preview: bool, sha
         Of the image that is labelled now, in [0, 1].
     """
     if not share:  # the notes say why
-        return "Nothing was labelled."
+        return NOTHING
     parts = ["Preview of the view." if preview else "Labels ready.", *filter(None, (labelled(share),))]
     if counts is not None:
         found = [f"{number:,} {name}" for name, number in counts.counts]
