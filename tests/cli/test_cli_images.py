@@ -213,3 +213,43 @@ def test_a_tutorship_for_images_that_the_translator_does_not_make_is_refused_bef
     assert ran.code == 2
     assert "“tiny SEM to TEM” makes TEM images, but the images to be labelled are SEM" in ran.err
     assert not list(work.rglob("*.safetensors"))
+
+
+def labels_made(cli, tmp_path, segmenter, path, *options):
+    """Labels of one image, and what was said."""
+    ran = cli(
+        "segment", path, tmp_path / "made.tif", "--segmenter", segmenter, "--scale", 1, *options, "--json"
+    )
+    assert ran.code == 0, ran.err
+    return np.asarray(read(tmp_path / "made.tif").data), ran.json["results"][0]["notes"]
+
+
+def test_white_is_zero_gets_the_labels_of_black_is_zero(cli, tmp_path, tiny_segmenter):
+    white, black = (
+        labels_made(cli, tmp_path, tiny_segmenter, FIELD / f"c12_{name}.tif")[0]
+        for name in ("miniswhite", "minisblack")
+    )
+    assert white.any()
+    np.testing.assert_array_equal(white, black)
+
+
+def test_channels_and_positions_are_chosen_and_what_nobody_chose_is_said(
+    cli, tmp_path, tiny_segmenter, disc_image
+):
+    path = FIELD / "c10_four_channels_contig.tif"
+    chosen, notes = labels_made(cli, tmp_path, tiny_segmenter, path, "--channel", 3)
+    assert not any("of which the first" in note for note in notes)
+    tifffile.imwrite(tmp_path / "one.tif", tifffile.imread(path)[..., 3])
+    np.testing.assert_array_equal(chosen, labels_made(cli, tmp_path, tiny_segmenter, tmp_path / "one.tif")[0])
+    assert any("4 channels" in note for note in labels_made(cli, tmp_path, tiny_segmenter, path)[1])
+    images = [disc_image((40, 52), 1)[0], disc_image((32, 36), 2)[0]]
+    with tifffile.TiffWriter(tmp_path / "two.ome.tif", ome=True) as tif:
+        for name, image in zip("AB", images, strict=True):
+            tif.write(image, metadata={"axes": "YX", "Name": name}, photometric="minisblack")
+    for option in (("--position", 1), ("--scene", "B")):
+        found, notes = labels_made(cli, tmp_path, tiny_segmenter, tmp_path / "two.ome.tif", *option)
+        assert found.shape == (32, 36)
+        assert not any("holds 2 images" in note for note in notes)
+    found, notes = labels_made(cli, tmp_path, tiny_segmenter, tmp_path / "two.ome.tif")
+    assert found.shape == (40, 52)
+    assert any("holds 2 images: 0 (A), 1 (B)" in note for note in notes)

@@ -76,7 +76,9 @@ def test_a_set_is_read_whole_from_any_of_its_files(tmp_path, monkeypatch, own_uu
         image = read(tmp_path / file)
         assert image.axes == "ZYX"
         np.testing.assert_array_equal(np.asarray(image.data[:]), stack)
-        assert image.notes == ()
+        assert image.notes == (
+            f"{file}: it was read together with the other files of its set, which are one image.",
+        )
 
 
 @pytest.mark.parametrize("lost", [0, 1, 2])

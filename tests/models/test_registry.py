@@ -41,6 +41,7 @@ def test_names_from_both_folders(home):
     (home / "user" / "mine.pth").write_bytes(b"anything")
     (home / "user" / "mine.safetensors").write_bytes(b"damaged")
     (home / "user" / "notes.txt").write_bytes(b"anything")
+    (home / "user" / "._mine.safetensors").write_bytes(b"of macOS")
     (home / "user" / "nnunet").mkdir()
     (home / "user" / "nnunet" / "plans.json").write_text("{}")
     named = {n.name: n for n in named_checkpoints()}

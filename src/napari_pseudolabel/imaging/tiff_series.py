@@ -137,7 +137,9 @@ def whole_part(
             "them into one folder, under the names that they were written with."
         )
     if not missing:
-        told = (f"Its set of files lacks {names}, which hold other images.",) if lost else ()
+        told: tuple[str, ...] = (f"Its set of files lacks {names}, which hold other images.",) if lost else ()
+        if getattr(series, "is_multifile", False):
+            told += ("It was read together with the other files of its set, which are one image.",)
         return None, (*told, *_not_stored(series))
     # A microscope that was stopped describes more than it wrote.
     rounds, planes = series.shape[0], len(series)

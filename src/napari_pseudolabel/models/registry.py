@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from platformdirs import user_data_path
 
 from napari_pseudolabel.errors import CheckpointError, InputError, PseudolabelError
+from napari_pseudolabel.imaging.files import is_hidden
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.sidecar import complete, given_card
 
@@ -64,7 +65,7 @@ def _named() -> Iterator[tuple[str, Path]]:
         # By stem: a-variant comes after a, whatever the ending, and what comes first is proposed first.
         entries = sorted(folder.iterdir(), key=lambda path: path.stem) if folder.is_dir() else []
         found: dict[str, Path] = {}
-        for path in entries:
+        for path in (one for one in entries if not is_hidden(one)):
             if path.is_dir() and (path / "plans.json").is_file():
                 found.setdefault(path.name, path)
             elif path.is_file() and path.suffix in _SUFFIXES:
