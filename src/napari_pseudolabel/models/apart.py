@@ -16,11 +16,13 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from napari_pseudolabel.budget import BUDGET
 from napari_pseudolabel.errors import CheckpointError, InputError, WorkerError
 from napari_pseudolabel.models import apart_child
 
@@ -156,7 +158,8 @@ class Apart:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, apart_child.VARIABLE: "1"},
+                # One thread: each reserves memory for itself.
+                env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", apart_child.VARIABLE: "1"},
                 **options,
             )
         except OSError as error:
@@ -231,7 +234,7 @@ def _taken(pid: int) -> tuple[int, float]:
 
 
 def _size(path: Path) -> int:
-    files: Iterable[Path] = path.rglob("*") if path.is_dir() else (path,)
+    files: Iterable[Path] = islice(path.rglob("*"), BUDGET.items) if path.is_dir() else (path,)
     total = 0
     for file in files:
         with suppress(OSError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_pseudolabel.models.apart import Apart
 from napari_pseudolabel.models.segmenters.nnunet.networks import UNet
 from napari_pseudolabel.models.segmenters.nnunet.plans import Plans, read_dataset
 
@@ -110,3 +112,18 @@ class ModelFolder:
 def model(tmp_path: Path) -> ModelFolder:
     """A plain U-Net for one channel and three labels."""
     return ModelFolder(tmp_path / "nnUNetTrainer__nnUNetPlans__2d")
+
+
+@pytest.fixture(scope="session")
+def process_apart() -> Iterator[Apart]:
+    """One process in which files are looked at."""
+    with Apart() as apart:
+        yield apart
+
+
+@pytest.fixture
+def one_process(process_apart: Apart, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at TorchScript files in one process: starting one for each takes longer than all else in a test."""
+    from napari_pseudolabel.models.segmenters.torchscript import examining
+
+    monkeypatch.setattr(examining, "call_apart", process_apart.call)

@@ -12,12 +12,11 @@ from torch import nn
 from torchscript_files import CARD, Threshold, saved
 
 from napari_pseudolabel.errors import CheckpointError
-from napari_pseudolabel.models.apart import Apart
 from napari_pseudolabel.models.segmenters import torchscript
 from napari_pseudolabel.models.segmenters.base import Segmenter, load_segmenter_file
-from napari_pseudolabel.models.segmenters.torchscript import examining
 from napari_pseudolabel.tiling import TileSettings
 
+pytestmark = pytest.mark.usefixtures("one_process")
 SETTINGS = TileSettings(tile=64, overlap=16, device="cpu")
 
 
@@ -66,18 +65,6 @@ def test_card_that_does_not_fit(tmp_path):
     assert (
         torchscript.load(convolution, {**CARD, "architecture": {"in_channels": 3}}).card.kind == "segmenter"
     )
-
-
-@pytest.fixture(scope="module")
-def process():
-    with Apart() as apart:
-        yield apart
-
-
-@pytest.fixture(autouse=True)
-def one_process(process, monkeypatch):
-    """Starting one for every network takes longer than all else here."""
-    monkeypatch.setattr(examining, "call_apart", process.call)
 
 
 def test_the_refused_code_would_have_made_a_file(tmp_path, monkeypatch):

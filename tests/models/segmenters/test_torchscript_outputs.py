@@ -14,26 +14,13 @@ from torchscript_files import CARD, saved
 
 from napari_pseudolabel.errors import CheckpointError
 from napari_pseudolabel.imaging import read
-from napari_pseudolabel.models.apart import Apart
 from napari_pseudolabel.models.segmenters import torchscript
-from napari_pseudolabel.models.segmenters.torchscript import examining
 from napari_pseudolabel.tiling import TileSettings
 
 FIELD = Path(__file__).parents[2] / "field" / "c19_torchscript"
+pytestmark = pytest.mark.usefixtures("one_process")
 SETTINGS = TileSettings(tile=64, overlap=16, device="cpu")
 BACKGROUND, A, B = ({"name": name, "value": value} for value, name in enumerate(("background", "a", "b")))
-
-
-@pytest.fixture(scope="module")
-def process():
-    with Apart() as apart:
-        yield apart
-
-
-@pytest.fixture(autouse=True)
-def one_process(process, monkeypatch):
-    """Starting one for every network takes longer than all else here."""
-    monkeypatch.setattr(examining, "call_apart", process.call)
 
 
 class Answers(nn.Module):

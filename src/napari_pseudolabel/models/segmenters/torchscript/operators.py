@@ -60,7 +60,7 @@ _VALUES = """
     __contains__ __derive_index __getitem__ __is__ __isnot__ __not__ __range_length _set_item floordiv sub_ ceil
     format percentFormat append extend insert pop clear remove reverse list dict keys values items update get
     setdefault copy count slice join lower upper startswith endswith replace strip lstrip rstrip splitlines
-    find isdigit ord chr mathremainder radians degrees gcd isnan isinf fabs
+    find isdigit mathremainder radians degrees gcd isnan isinf fabs
     is_grad_enabled is_autocast_enabled is_autocast_cpu_enabled is_scripting warn Size index
 """
 _PRIM = """
