@@ -91,6 +91,16 @@ def test_whatever_file_is_missing_or_renamed_is_named(tmp_path, lost, companion)
             read(tmp_path / file)
 
 
+@pytest.mark.parametrize("own_uuid", [True, False])
+def test_one_file_alone_under_another_name_is_no_image_of_its_own(tmp_path, own_uuid):
+    files = write_set(tmp_path, {"a": noise(3, 9, 8)}, own_uuid=own_uuid)
+    for file in files[1:]:
+        (tmp_path / file).unlink()
+    (tmp_path / files[0]).rename(tmp_path / "renamed.ome.tif")
+    with pytest.raises(InputError, match=r"a_1\.ome\.tif"):
+        read(tmp_path / "renamed.ome.tif")
+
+
 def test_a_lost_companion_is_named(tmp_path):
     files = write_set(tmp_path, {"a": noise(2, 9, 8)}, companion="set.companion.ome")
     (tmp_path / "set.companion.ome").unlink()
@@ -149,6 +159,23 @@ def test_planes_that_were_never_written_are_no_zeros(tmp_path):
     cut_to(path, stack, "TZYX", 2)
     with pytest.raises(InputError, match="lacks 13 of the 15 planes"):
         read(path)
+
+
+def test_a_description_that_does_not_fit_is_said(tmp_path):
+    """One channel of three colours, but three grey pages."""
+    stack = noise(3, 9, 8)
+    xml = (
+        f'<?xml version="1.0"?><OME {OME}><Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="uint8" '
+        'SizeX="8" SizeY="9" SizeZ="1" SizeC="3" SizeT="1"><Channel ID="Channel:0:0" SamplesPerPixel="3"/><TiffData/>'
+        "</Pixels></Image></OME>"
+    )
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif") as tif:
+        for number, page in enumerate(stack):
+            tif.write(page, description="" if number else xml, metadata=None, contiguous=False)
+    image = read(tmp_path / "a.ome.tif")
+    np.testing.assert_array_equal(image.data, stack)
+    assert "does not fit what it holds" in image.notes[0]
+    assert read(tmp_path / "a.ome.tif", axes="CYX").channels == 3
 
 
 def test_a_stack_of_imagej_that_was_cut_is_said(tmp_path):

@@ -126,15 +126,22 @@ def whole_part(
     InputError
         If files or planes of it are missing.
     """
-    if series.kind not in _WITH_GAPS:
-        return None, (*_fewer_than_imagej_says(tif, series), *_not_stored(series))
-    missing = [number for number, page in enumerate(series) if page is None]
+    missing = (
+        [number for number, page in enumerate(series) if page is None] if series.kind in _WITH_GAPS else []
+    )
     lost = _missing_files(tif.ome_metadata, path) if tif.is_ome else []
     names = ", ".join(lost[:_LISTED]) + (f" and {len(lost) - _LISTED} more" if len(lost) > _LISTED else "")
-    if missing and lost:
+    if lost and (missing or series.kind not in _WITH_GAPS):
         raise InputError(
             f"{path} belongs to a set of files of which {names} {'are' if len(lost) > 1 else 'is'} missing; put all of "
             "them into one folder, under the names that they were written with."
+        )
+    if series.kind not in _WITH_GAPS:
+        unfit = ("Its OME description does not fit what it holds, so its axes are those of its pages.",)
+        return None, (
+            *(unfit if tif.is_ome else ()),
+            *_fewer_than_imagej_says(tif, series),
+            *_not_stored(series),
         )
     if not missing:
         told: tuple[str, ...] = (f"Its set of files lacks {names}, which hold other images.",) if lost else ()
