@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,7 +12,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import PydanticSerializationError
 
-from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.budget import read_json
+from napari_pseudolabel.errors import FileError, InputError
 from napari_pseudolabel.export.companions import PROVENANCE, SUFFIXES, sidecar_path
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.models.cards import LabelClass
@@ -165,13 +165,15 @@ def read_sidecar(path: str | Path) -> Provenance:
     path = Path(path)
     file = path if path.name.endswith(_SUFFIX) else sidecar_path(path)
     try:
-        fields = json.loads(file.read_text(encoding="utf-8"))
+        fields = read_json(file)
         found = fields.get("schema_version", 0)
         if found > SCHEMA_VERSION:
             raise InputError(
                 f"{file} was written by a newer version (schema {found}); update napari-pseudolabel."
             )
         return Provenance.model_validate(fields)
+    except FileError as error:
+        raise InputError(f"{file} is not a provenance file: {error}") from error
     except InputError:
         raise
     except OSError as error:

@@ -5,13 +5,13 @@ Labels and confidences lie where people export them, which may be among their im
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from napari_pseudolabel.budget import read_json
 from napari_pseudolabel.imaging.tiff_described import ANNOTATION_NAMESPACE
 
 SIDECAR = ".provenance.json"
@@ -56,7 +56,7 @@ def described(side: Path) -> Described:
     try:
         if not side.is_file() or side.stat().st_size > _LARGEST_BYTES:
             return Described()
-        found: Any = json.loads(side.read_text(encoding="utf-8"))
+        found: Any = read_json(side)
         files = {str(role): str(name) for role, name in found["files"].items()}
         return Described(files, tuple(map(str, found.get("earlier_files") or ())))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -13,6 +13,7 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pseudolabel.budget import read_json
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.files import SUFFIXES, is_hidden
 from napari_pseudolabel.labels.classes import BACKGROUND
@@ -71,7 +72,7 @@ def read_raw(folder: Path) -> RawDataset:
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; give the folder of an nnU-Net raw data set.")
     dataset = read_dataset(folder)
-    content = json.loads((folder / _DATASET).read_text(encoding="utf-8"))
+    content = read_json(folder / _DATASET)
     ending = str(content.get("file_ending", ""))
     if ending.lower() not in SUFFIXES:
         raise InputError(
@@ -148,7 +149,7 @@ def check_raw_target(folder: Path, mark: str) -> bool:
 
 def _mark_of(folder: Path) -> Any:
     try:
-        return json.loads((folder / _DATASET).read_text(encoding="utf-8")).get(_MARK)
+        return read_json(folder / _DATASET).get(_MARK)
     except (OSError, ValueError, AttributeError):
         return None
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from napari_pseudolabel.budget import read_json
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.workspace import write_text
 
@@ -63,7 +64,7 @@ def _at(record: Mapping[str, Any], name: str, part: str) -> Any:
 
 def _read_record(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
     except ValueError:
         found = None
     if not isinstance(found, dict):

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from napari_pseudolabel.budget import read_json
 from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.scale import Scale
@@ -260,7 +261,7 @@ def _done(folder: Path) -> Proxy | None:
     if not (path.is_file() and result.is_file()):
         return None
     try:
-        found = json.loads(result.read_text(encoding="utf-8"))
+        found = read_json(result)
         return Proxy(path, path.read_bytes(), Score(**found["score"]), found["stopped"])
     except (ValueError, KeyError, TypeError):
         return None  # damaged: the fold is ended again from its state
