@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -7,6 +8,7 @@ import pytest
 
 from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.workspace import atomic_file, atomic_files, atomic_folder, write_text
+from napari_pseudolabel.workspace.leftovers import name_for
 
 
 def names(folder):
@@ -174,3 +176,75 @@ def test_files_get_the_usual_permissions(tmp_path):
     (tmp_path / "usual").touch()
     write_text(tmp_path / "a", "")
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def leave(target, kind, process):
+    """What a process under this name would have left."""
+    own = name_for(target, kind)
+    path = own.with_name(re.sub(r"-\d+-", f"-{process}-", own.name))
+    path.write_text("left")
+    return path
+
+
+def test_what_killed_processes_left_goes_with_the_next_file_and_nothing_else_does(tmp_path):
+    target = tmp_path / "labels.tif"
+    sleeper = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    leave(target, "new", ended.pid)
+    leave(target, "old", ended.pid)
+    alive = leave(target, "new", sleeper.pid)
+    only_copy = leave(tmp_path / "model", "old", ended.pid)
+    foreign = alive.with_name(re.sub(r"\.[0-9a-f]{8}-\d+-", f".00000000-{ended.pid}-", alive.name))
+    foreign.write_text("of another machine")
+    mine = tmp_path / ".notes.tmp"
+    mine.write_text("mine")
+    target.write_text("before")
+    write_text(target, "after")
+    assert set(tmp_path.iterdir()) == {target, alive, only_copy, foreign, mine}
+    sleeper.communicate()
+
+
+def test_long_names_are_written(tmp_path):
+    path = tmp_path / ("ü" * 120 + ".txt")
+    write_text(path, "all of it")
+    assert path.read_text() == "all of it"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_link_to_a_device_is_refused_and_one_to_a_file_is_replaced_itself(tmp_path, several):
+    device, link, real = tmp_path / "device.json", tmp_path / "link.json", tmp_path / "real.json"
+    device.symlink_to("/dev/full")
+    real.write_text("elsewhere")
+    link.symlink_to(real)
+    pipe = tmp_path / "pipe.json"
+    os.mkfifo(pipe)
+    other = [tmp_path / "other.tif"] if several else []
+    for path in (device, pipe):
+        refused = pytest.raises(InputError, match=r"is a (device|pipe), but a file is to be written")
+        with refused, atomic_files(*other, path) as temporary:
+            temporary[-1].write_text("new")
+    with atomic_files(*other, link) as temporary:
+        temporary[-1].write_text("new")
+    assert not link.is_symlink()
+    assert (link.read_text(), real.read_text()) == ("new", "elsewhere")
+    assert len(list(tmp_path.iterdir())) == 4 + several
+
+
+def test_a_link_comes_back_where_the_others_cannot_be_replaced(tmp_path, monkeypatch):
+    real, link, other = tmp_path / "real", tmp_path / "link", tmp_path / "other"
+    real.write_text("elsewhere")
+    link.symlink_to(real)
+    replace = os.replace
+
+    def failing(source, target):
+        if target == other:
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", failing)
+    with pytest.raises(InputError), atomic_files(link, other) as temporary:
+        temporary[0].write_text("new")
+    assert link.readlink() == real
+    assert {one.name for one in tmp_path.iterdir()} == {"real", "link"}

@@ -382,9 +382,24 @@ def test_a_state_that_cannot_be_understood_is_a_sentence(sessions):
         sessions.open(file.id)
 
 
-def test_what_a_killed_process_was_making_is_no_session(sessions):
-    saved(sessions, ARRAY).close()
-    (sessions.folder / ".2026-01-01-9.sqlite.tmp").write_bytes(b"half")
+def test_what_a_killed_process_was_making_is_no_session_and_goes_at_the_next_start(sessions):
+    file = saved(sessions, ARRAY)
+    kept = set(sessions.folder.iterdir())
+    beside_open = sessions.folder / f".{file.path.name}.tmp"
+    for name in (
+        ".2026-01-01-9.sqlite.tmp",
+        "2026-01-01-9.lock",
+        "2026-01-01-8.lock",
+        "2026-01-01-7.sqlite-journal",
+    ):
+        (sessions.folder / name).write_bytes(b"half")
+    beside_open.write_bytes(b"of the process that has it open")
+    notes = sessions.folder / "notes.lock.txt"
+    notes.touch()
     assert len(sessions.list()) == 1
-    sessions.create().close()
-    assert len(sessions.list()) == 2
+    Workspace(sessions.folder.parent).clear()
+    assert set(sessions.folder.iterdir()) == {*kept, notes, beside_open}
+    file.close()
+    sessions.clear()
+    assert set(sessions.folder.iterdir()) == {*kept, notes}
+    assert_as_saved(sessions, file.id)

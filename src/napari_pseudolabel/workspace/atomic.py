@@ -2,19 +2,22 @@
 
 Everything is written beside its destination under a temporary name, brought to the disk (fsync)
 and then renamed (``os.replace``), which the system does in one step. An error, a cancel or a kill
-before that leaves the destination as it was.
+before that leaves the destination as it was. What a killed process has left under a temporary name
+goes when something is written beside it again, see `leftovers`.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import uuid
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.workspace.leftovers import clear, name_for
+from napari_pseudolabel.workspace.plain_files import kind_of
 
 
 @contextmanager
@@ -34,14 +37,15 @@ def atomic_files(*paths: str | Path) -> Iterator[tuple[Path, ...]]:
     Raises
     ------
     InputError
-        When the folder is missing or cannot be written to, a destination is a folder, or the disk
-        is full; nothing was changed then.
+        When the folder is missing or cannot be written to, a destination is no file (a folder, device,
+        pipe), or the disk is full; nothing was changed then.
     """
     targets = tuple(Path(path) for path in paths)
-    temporaries = tuple(_beside(target) for target in targets)
+    temporaries = tuple(name_for(target, "new") for target in targets)
     try:
         for target, temporary in zip(targets, temporaries, strict=True):
             _check_target(target)
+            clear(target.parent)
             temporary.touch(exist_ok=False)
         yield temporaries
         for temporary in temporaries:
@@ -66,9 +70,10 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         When the parent is missing or cannot be written to, or `path` is a file.
     """
     target = Path(path)
-    temporary, old = _beside(target), _beside(target)
+    temporary, old = name_for(target, "new"), name_for(target, "old")
     try:
         _check_parent(target)
+        clear(target.parent)
         if target.exists() and not target.is_dir():
             raise InputError(f"{target} is a file, but a folder is to be written; choose another name.")
         temporary.mkdir()
@@ -105,10 +110,6 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
-def _beside(target: Path) -> Path:
-    return target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.tmp")
-
-
 def _check_parent(target: Path) -> None:
     if not target.parent.is_dir():
         raise InputError(f"The folder {target.parent} does not exist; create it or choose another.")
@@ -116,8 +117,12 @@ def _check_parent(target: Path) -> None:
 
 def _check_target(target: Path) -> None:
     _check_parent(target)
-    if target.is_dir():
-        raise InputError(f"{target} is a folder, but a file is to be written; choose another name.")
+    # A link to a file is replaced itself; what may never end must not be read for a backup.
+    mode = stat.S_IFREG
+    with suppress(OSError):
+        mode = target.stat().st_mode
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{target} is {kind_of(mode)}, but a file is to be written; choose another name.")
 
 
 def _sentence(targets: tuple[Path, ...], error: OSError) -> InputError:
@@ -151,9 +156,9 @@ def _replace_all(temporaries: tuple[Path, ...], targets: tuple[Path, ...]) -> No
     try:
         if len(targets) > 1:
             for target in targets:
-                if target.exists():
-                    backups[target] = _beside(target)
-                    shutil.copy2(target, backups[target])
+                if os.path.lexists(target):
+                    backups[target] = name_for(target, "old")
+                    shutil.copy2(target, backups[target], follow_symlinks=False)
         for temporary, target in zip(temporaries, targets, strict=True):
             os.replace(temporary, target)
             done.append(target)

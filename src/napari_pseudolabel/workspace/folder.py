@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from platformdirs import user_data_path
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.workspace.about import FILE, About
 from napari_pseudolabel.workspace.history import History
+from napari_pseudolabel.workspace.leftovers import clear
 from napari_pseudolabel.workspace.sessions.listing import Sessions
 from napari_pseudolabel.workspace.split import Split
 from napari_pseudolabel.workspace.stored import make_folder
@@ -94,6 +97,16 @@ class Workspace:
     def default(cls) -> Workspace:
         """The workspace in the user's folder of the plugin."""
         return cls.open(user_data_path("napari-pseudolabel", appauthor=False) / "workspace")
+
+    def clear(self) -> None:
+        """Remove what killed processes have left under temporary names; what cannot be removed stays."""
+        with suppress(OSError):
+            runs = [one.path for one in os.scandir(self.folder / "runs") if one.is_dir(follow_symlinks=False)]
+            for run in runs:
+                clear(Path(run))
+        for folder in (self.folder, self.folder / "models", self.folder / "runs", self.sessions.folder):
+            clear(folder)
+        self.sessions.clear()
 
     def new_run(self, kind: str) -> Path:
         """Make an empty folder for the files of a training, ``runs/<kind>-<date>-<n>``.

@@ -91,10 +91,11 @@ class Autosave(QObject):
         """Begin to record, unless that was done before, and look for a session that was not closed properly."""
         if self._saving is not None:
             return
-        sessions = self._workspace.sessions
-        self._begin(Writer(sessions, wanted=_marked(self._viewer)))
+        workspace = self._workspace
+        self._begin(Writer(workspace.sessions, wanted=_marked(self._viewer)))
         assert self._beside is not None
-        self._beside.run(lambda: _not_closed(sessions), self._set_offer)
+        self._beside.run(workspace.clear)
+        self._beside.run(lambda: _not_closed(workspace.sessions), self._set_offer)
 
     def use(self, workspace: Workspace) -> None:
         """Go on in another workspace, with everything that is in the viewer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from platformdirs import user_config_path
@@ -21,7 +22,10 @@ class Remembered:
 
     def __init__(self, path: Path | None = None) -> None:
         folder = user_config_path("napari-pseudolabel", appauthor=False)
-        self._settings = QSettings(str(path or folder / "docks.ini"), QSettings.Format.IniFormat)
+        path = path or folder / "docks.ini"
+        # Without a file, choices last until the end: Qt would wait for ever for a pipe.
+        plain = path.is_file() or not os.path.lexists(path)
+        self._settings = QSettings(str(path) if plain else "", QSettings.Format.IniFormat)
 
     def last(self, what: str) -> str | None:
         """The value remembered for `what`, None if there is none."""

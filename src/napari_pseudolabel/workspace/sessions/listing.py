@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -163,6 +164,21 @@ class Sessions:
         finally:
             held.release()
 
+    def clear(self) -> None:
+        """Remove what killed processes have left: sessions that were never complete, and locks and journals of none."""
+        sides = {
+            ".lock": lock_path,
+            f"{SUFFIX}-journal": journal_path,
+            f"{SUFFIX}.tmp": tables.temporary_path,
+        }
+        with suppress(OSError, InputError):
+            names = [one.name for one in self.folder.iterdir()]
+            for suffix in sides:
+                for name in names:
+                    path = self.folder / f"{name.removesuffix(suffix).removeprefix('.')}{SUFFIX}"
+                    if name.endswith(suffix) and sides[suffix](path).name == name:
+                        _clear_beside(path)
+
     def _path(self, id: str) -> Path:
         path = self.folder / f"{id}{SUFFIX}"
         if Path(id).name != id or not path.is_file():
@@ -209,6 +225,21 @@ def _looked_at(
     """Facts, summary, and how many edits and layers there are."""
     with tables.told(path), closing(SessionContent(path, opened(path))) as content:
         return content.facts(), content.summary(), content.count("edits"), content.count("layers")
+
+
+def _clear_beside(path: Path) -> None:
+    """Remove what lies beside the place of a session that nobody has open."""
+    try:
+        held = Hold(lock_path(path))
+    except (OSError, InputError):
+        return
+    try:
+        tables.temporary_path(path).unlink(missing_ok=True)
+        if not os.path.lexists(path):
+            for one in (journal_path(path), lock_path(path)):
+                one.unlink(missing_ok=True)
+    finally:
+        held.release()
 
 
 def _in_use(path: Path) -> bool:
