@@ -44,8 +44,9 @@ def main(image: Path, number: int) -> None:
         viewer.open(image, plugin="napari")
         viewer.add_labels(np.zeros(pixels.shape, np.uint8), name="mine")
     else:
-        (offer,) = dock.window().findChildren(Offer)
-        wait_until(lambda: "was not closed" in offer.sentence, "nothing is offered")
+        offers: Callable[[], list[Offer]] = lambda: dock.window().findChildren(Offer)  # noqa: E731
+        wait_until(lambda: any("was not closed" in one.sentence for one in offers()), "nothing is offered")
+        (offer,) = offers()
         offer._accept.click()
         wait_until(lambda: len(viewer.layers) == 2, "the layers do not come back")
         assert offer.sentence == "", offer.sentence

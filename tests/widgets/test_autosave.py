@@ -311,6 +311,30 @@ def test_a_session_that_was_not_closed_is_offered_and_gone_on_with(painted, star
     assert autosave.path == path
 
 
+@pytest.mark.parametrize("where", ["reading", "showing"])
+def test_a_session_that_does_not_fit_into_memory_is_a_sentence_and_the_window_goes_on(
+    painted, start, qtbot, monkeypatch, where
+):
+    def no_memory(*_, **__):
+        raise MemoryError
+
+    killed(painted, start, qtbot)
+    viewer = ViewerModel()
+    autosave = start(viewer)
+    offer = Offer(autosave)
+    qtbot.addWidget(offer)
+    qtbot.waitUntil(lambda: autosave.offer() is not None, timeout=PATIENCE_MS)
+    place = "restoring.StoredLayer" if where == "reading" else "restoring.look_at"
+    with monkeypatch.context() as broken:
+        broken.setattr(f"napari_pseudolabel.viewer.recording.{place}", no_memory)
+        offer._accept.click()
+        qtbot.waitUntil(lambda: "memory" in offer.sentence, timeout=PATIENCE_MS)
+    assert "close" in offer.sentence
+    layer = viewer.add_labels(np.zeros((30, 20), np.uint8), name="new")
+    layer.paint((5, 5), 1)
+    qtbot.waitUntil(on_disk(autosave, layer), timeout=PATIENCE_MS)
+
+
 def test_an_offer_that_was_declined_does_not_come_again(painted, start, qtbot, workspace):
     killed(painted, start, qtbot)
     autosave = start(ViewerModel())

@@ -96,6 +96,22 @@ def test_pixels_that_are_lost_are_not_taken_for_confirmed_ones(tmp_path):
         assert "plane 1, rows 0 to 127, columns 256 to 383" in notes[0]
 
 
+def test_a_layer_whose_attributes_are_damaged_comes_back_with_its_pixels_and_its_place(sessions):
+    file = saved(sessions, ARRAY)
+    attributes = {"name": "mine", "scale": [1.0, 0.2, 0.2], "metadata": {"long": "y" * 1000}}
+    layer = labels_layer().model_copy(update={"attributes": attributes})
+    file.commit(Batch(layers=[layer]))
+    file.close()
+    data = file.path.read_bytes()
+    at = data.rindex(b"yyyy")
+    file.path.write_bytes(data[:at] + b"z" + data[at + 1 :])
+    file = sessions.open(file.id)
+    assert [one.attributes for one in file.layers()] == [{"name": "mine", "scale": [1.0, 0.2, 0.2]}]
+    np.testing.assert_array_equal(file.array("a", "labels"), ARRAY)
+    assert "What mine is besides its pixels is damaged" in " ".join(file.lost)
+    file.close()
+
+
 FIRST_VERSION = """
 PRAGMA application_id = 0x50534C42; PRAGMA user_version = 1; BEGIN;
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

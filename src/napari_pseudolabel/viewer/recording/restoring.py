@@ -109,6 +109,15 @@ def read(content: SessionContent, *, removed: bool = False) -> Stored:
     InputError
         When the session cannot be read. Damaged tiles and missing images are told in `Stored.missing` instead.
     """
+    try:
+        return _read(content, removed)
+    except MemoryError as error:
+        raise InputError(
+            f"{content.path.name} does not fit into memory; close something, then open it again."
+        ) from error
+
+
+def _read(content: SessionContent, removed: bool) -> Stored:
     view = content.view()
     order = {id: place for place, id in enumerate(view.order)} if view else {}
     states = sorted(content.layers(), key=lambda one: order.get(one.id, len(order)))

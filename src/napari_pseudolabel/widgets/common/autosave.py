@@ -124,7 +124,11 @@ class Autosave(QObject):
         """
         stored = read(file) if stored is None else stored
         self._end()
-        restored = show(self._viewer, stored)
+        try:
+            restored = show(self._viewer, stored)
+        except BaseException:
+            self._begin(Writer(self._workspace.sessions))
+            raise
         self._begin(Writer(self._workspace.sessions, file=file), restored.ids)
         self._set_offer(None)
         self.resumed.emit(restored)
@@ -211,8 +215,12 @@ class Autosave(QObject):
     def _on_opened(self, file: SessionFile, stored: Stored) -> None:
         if self._saving is None:
             file.close(finished=False)  # the window was closed meanwhile
-        else:
+            return
+        try:
             self.resume(file, stored)
+        except Exception as error:  # whatever napari raises at layers that it cannot show
+            file.close(finished=False)
+            self.not_resumed.emit(Failure.of(error).sentence)
 
     def _set_offer(self, info: SessionInfo | None) -> None:
         if info != self._offer:

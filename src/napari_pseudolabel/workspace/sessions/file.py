@@ -21,6 +21,7 @@ from napari_pseudolabel.workspace.sessions.rows import (
     EDITS,
     FACTS,
     LAYERS,
+    OUTLINES,
     TILES,
     Key,
     mark_of,
@@ -132,7 +133,7 @@ class SessionFile(SessionContent):
             packed = [(one.key, _packed(one, arrays)) for one in batch.tiles]
             with self._changing() as ledger:
                 for layer in batch.removed:
-                    for table in (LAYERS, BANDS, TILES):
+                    for table in (LAYERS, OUTLINES, BANDS, TILES):
                         ledger.drop(table, (layer,))
                 self._write_layers(ledger, batch.layers, set(batch.removed))
                 _write_tiles(ledger, packed, arrays)
@@ -198,7 +199,7 @@ class SessionFile(SessionContent):
 
     def _write_layers(self, ledger: Ledger, layers: Sequence[LayerState], removed: set[str]) -> None:
         for layer in layers:
-            ledger.put(LAYERS, (layer.id, layer.model_dump_json()))
+            ledger.put_layer(layer)
             now = {one.name: one for one in layer.arrays}
             for (owner, name), before in self._arrays.items():
                 if owner == layer.id and owner not in removed and now.get(name) != before:

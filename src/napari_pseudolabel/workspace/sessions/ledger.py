@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from typing import Any
 
 from napari_pseudolabel.workspace.sessions.rows import (
     HEADED,
     HEADS,
+    LAYERS,
+    OUTLINES,
     SUM_BYTES,
     Key,
     Row,
     Table,
     mixed,
 )
+from napari_pseudolabel.workspace.sessions.values import LayerState
 
+# Of an attribute, as JSON: room for matrices, not for tables.
+_SHORT = 400
 _NOTHING = (0, bytes(SUM_BYTES))
 
 
@@ -46,6 +52,13 @@ class Ledger:
             self._connection.execute(statement, (*whole, *key))
         self._count(table, 1, sum)
         return sum
+
+    def put_layer(self, layer: LayerState) -> None:
+        """Write a layer, and its outline."""
+        self.put(LAYERS, (layer.id, layer.model_dump_json()))
+        short = {name: value for name, value in layer.attributes.items() if len(json.dumps(value)) <= _SHORT}
+        outline = layer.model_copy(update={"attributes": short})
+        self.put(OUTLINES, (layer.id, outline.model_dump_json()))
 
     def drop(self, table: Table, key: Key) -> None:
         """Delete the row of a key, or all rows whose key begins so."""

@@ -18,6 +18,7 @@ from napari_pseudolabel.workspace.sessions.rows import (
     FACTS,
     HEADS,
     LAYERS,
+    OUTLINES,
     TABLES,
     TILES,
     Key,
@@ -92,17 +93,18 @@ def mend(connection: sqlite3.Connection, remains: Remains, name: str, *, damaged
     heads = {key[0]: row for key, (_, row, _) in remains.of(HEADS).items()}
     arrays: _Arrays = {}
     layers = 0
-    for _, row, _ in remains.of(LAYERS).values():
-        try:
-            state = LayerState.model_validate_json(row[1])
-            for one in state.arrays:
-                band_width(one)
-        except (ValidationError, ValueError):
+    for id in dict.fromkeys((*remains.of(LAYERS), *remains.of(OUTLINES))):
+        whole, outline = (_layer_in(remains, table, id) for table in (LAYERS, OUTLINES))
+        state = whole or outline
+        if state is None:
             continue
-        ledger.put(LAYERS, row)
+        ledger.put_layer(state)
         layers += 1
         title = str(state.attributes.get("name", "a layer"))
         arrays |= {(state.id, one.name): (title, one) for one in state.arrays}
+        if whole is None:
+            gone = f"What {title} is besides its pixels is damaged in {name}; look its colours and settings over."
+            lost.append(("", "", gone))
     for table in (FACTS, EDITS):
         for _, row, _ in remains.of(table).values():
             if row[0] != LOST:
@@ -125,6 +127,20 @@ def mend(connection: sqlite3.Connection, remains: Remains, name: str, *, damaged
         ledger.put(FACTS, (LOST, json.dumps(lost)))
     ledger.settle()
     return layers
+
+
+def _layer_in(remains: Remains, table: Table, id: Key) -> LayerState | None:
+    """A layer as a table has it; None if it is damaged there."""
+    found = remains.of(table).get(id)
+    if found is None:
+        return None
+    try:
+        state = LayerState.model_validate_json(found[1][1])
+        for one in state.arrays:
+            band_width(one)
+    except (ValidationError, ValueError):
+        return None
+    return state
 
 
 _NAMES = {

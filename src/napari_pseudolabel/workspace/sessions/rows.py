@@ -74,6 +74,8 @@ class Table:
 # Whether a session was closed is said by 0 or 1 alone; it is no part of what a person did.
 FACTS = Table("facts", (("name", str), ("value", str)), 1, free=(("clean",),))
 LAYERS = Table("layers", (("id", str), ("state", str)), 1)
+# The short attributes of layers once more: pixels come back even where the rest of their layer is damaged.
+OUTLINES = Table("outlines", (("id", str), ("state", str)), 1)
 _PLACE: tuple[tuple[str, type], ...] = (("layer", str), ("array", str), ("plane", str), ("row", int))
 # Which tiles of a row of tiles hold something: one byte each, see `mark_of`.
 BANDS = Table("bands", (*_PLACE, ("held", bytes)), 4)
@@ -88,7 +90,7 @@ EDITS = Table(
 )
 # How many rows every other table has, and the sums of all of them together.
 HEADS = Table("heads", (("name", str), ("rows", int), ("total", bytes)), 1)
-HEADED = (FACTS, LAYERS, BANDS, TILES, EDITS)
+HEADED = (FACTS, LAYERS, OUTLINES, BANDS, TILES, EDITS)
 TABLES = (*HEADED, HEADS)
 
 
