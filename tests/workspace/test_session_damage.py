@@ -46,6 +46,10 @@ def test_what_comes_back_of_a_damaged_file_is_right_or_named(whole, damage):
 def test_a_cut_leaves_what_lies_before_it(whole):
     folder, id, expected, data = whole
     before = None
+    (folder / f"{id}.sqlite").write_bytes(data[: int(0.9 * len(data))])
+    (info,) = Sessions(folder).list()
+    assert (info.state, info.layers) == ("damaged", 2)
+    assert "open it to bring back what is left" in info.note
     for share in (0.95, 0.8, 0.6):
         outcome = try_one(folder, id, expected, data[: int(share * len(data))])
         assert (outcome.refused, outcome.wrong) == ("", ())
@@ -229,6 +233,18 @@ def test_what_claims_to_be_huge_is_refused(sessions):
     with pytest.raises(InputError, match="more than there is"):
         file.array("a", "labels")
     file.close()
+
+
+def test_a_file_of_holes_is_refused(sessions):
+    file = saved(sessions, ARRAY)
+    file.close()
+    data = file.path.read_bytes()
+    with file.path.open("r+b") as hollow:
+        hollow.write(b"\1" + data[1:])
+        hollow.truncate(2**40)
+    for action in (sessions.read, sessions.open):
+        with pytest.raises(InputError, match="much larger than what it holds"):
+            action(file.id)
 
 
 def test_a_tile_that_unpacks_to_more_than_its_place_is_damaged(sessions):

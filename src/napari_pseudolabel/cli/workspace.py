@@ -172,7 +172,7 @@ def _workspace(folder: Path | None) -> Workspace:
 
 
 def _newest(folder: Path, sessions: Sequence[SessionInfo]) -> str:
-    usable = [one.id for one in sessions if not one.note and not one.in_use]
+    usable = [one.id for one in sessions if (one.layers or not one.note) and not one.in_use]
     if not usable:
         raise InputError(
             f"There is no session in {folder} that can be opened; see `pseudolabel workspace list`."

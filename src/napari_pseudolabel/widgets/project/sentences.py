@@ -31,7 +31,7 @@ def title(info: SessionInfo) -> str:
 def details(info: SessionInfo, here: bool, now: datetime) -> str:
     """Second line of a session in the list."""
     if info.note:
-        return "damaged"
+        return "damaged, something is left" if info.layers else "damaged"
     state = ""
     if here:
         state = "open here, "
@@ -59,7 +59,7 @@ def hint(info: SessionInfo | None, here: bool, count: int) -> str:
         return "There is no session yet: one begins with the first Labels layer, by itself."
     if info is None:
         return "Choose a session."
-    if info.note:
+    if info.note and not info.layers:
         return info.note
     if here:
         return "This session is open here: everything you do is saved in it."

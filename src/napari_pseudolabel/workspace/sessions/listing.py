@@ -195,10 +195,10 @@ def _info(path: Path) -> SessionInfo | None:
     try:
         facts, summary, edits, layers = _looked_at(path, tables.open_to_look)
     except InputError as error:
-        # What is left of it is worth a longer look.
         note = str(error)
-        try:
+        try:  # What is left of it is worth a longer look.
             facts, summary, edits, layers = _looked_at(path, tables.open_to_read)
+            note = f"{path.name} is damaged; open it to bring back what is left."
         except InputError:
             facts, summary, edits, layers = {}, Summary(), 0, 0
     created, saved = (_time(facts.get(name), state.st_mtime) for name in ("created", "saved"))

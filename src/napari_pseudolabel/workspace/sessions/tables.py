@@ -45,6 +45,8 @@ _LARGEST = 2**28
 # Steps of SQLite's machine for each byte of a file, far more than looking at all of it takes; and how often it asks.
 _STEPS_PER_BYTE, _STEPS_AT_LEAST, _STEPS_BETWEEN = 2, 50_000_000, 100_000
 _MAGIC = b"SQLite format 3\0"
+# A file may be compressed on the disk, but it does not shrink to nothing.
+_HOLES = 100
 # Of the last bytes of a journal that tells SQLite to delete another file; ours never do.
 _SUPER_JOURNAL = bytes.fromhex("d9d505f920a163d7")
 # So much of a text or a header may differ before it is another one instead of a damaged one.
@@ -280,6 +282,13 @@ def _check_files(path: Path) -> None:
     journal = journal_path(path)
     for one in (path, journal, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
         check_plain(one)
+    with suppress(OSError):
+        state = path.stat()
+        held = getattr(state, "st_blocks", state.st_size) * 512
+        if state.st_size > _HOLES * (held + 2**20):
+            raise InputError(
+                f"{path.name} claims to be much larger than what it holds; bring it back from a backup."
+            )
     with suppress(OSError), journal.open("rb") as file:
         file.seek(-len(_SUPER_JOURNAL), os.SEEK_END)
         if file.read() == _SUPER_JOURNAL:
