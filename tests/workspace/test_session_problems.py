@@ -377,6 +377,7 @@ def test_a_state_that_cannot_be_understood_is_a_sentence(sessions):
     file.close()
     with sqlite3.connect(file.path) as connection:
         connection.execute("UPDATE layers SET state = '{}'")
+        connection.execute("UPDATE outlines SET state = '{}'")
     connection.close()
     with pytest.raises(InputError, match="is damaged or was written by another version"):
         sessions.open(file.id)
