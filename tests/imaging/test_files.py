@@ -67,6 +67,18 @@ def test_a_confidence_beside_labels_is_not_taken_for_them(tmp_path):
     assert partners([Path("a.png")], labels, "label file") == [(Path("a.png"), labels[1])]
 
 
+def test_twins_that_nobody_asks_for_do_not_matter():
+    labels = [Path(name) for name in ("a.tif", "b.png", "b.tif")]
+    assert partners([Path("a.png")], labels, "label file") == [(Path("a.png"), labels[0])]
+
+
+def test_accents_may_be_written_in_two_ways():
+    composed, apart = Path("caf\u00e9.1.tif"), Path("cafe\u0301.1.png")
+    assert partners([composed], [apart], "label file") == [(composed, apart)]
+    with pytest.raises(InputError, match="called the same"):
+        partners([composed, apart], [apart], "label file")
+
+
 def test_aligned_pairs_are_matched_by_whole_names(tmp_path):
     for number, folder in enumerate(("a", "b")):
         (tmp_path / folder).mkdir()

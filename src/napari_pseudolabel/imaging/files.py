@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -107,24 +108,32 @@ def partners(paths: Sequence[Path], others: Iterable[Path], what: str) -> list[t
         If a partner is missing, or two files have the same name up to the suffix, so that one partner would
         belong to both.
     """
-    known = _by_stem(others)
-    wanted = _by_stem(paths)
-    for name, path in wanted.items():
+    wanted, known = _by_name(paths), _by_name(others)
+    found = []
+    for name, (path, *twins) in wanted.items():
         if name not in known:
-            folder = next((one.parent for one in known.values()), path.parent)
+            folder = next((one[0].parent for one in known.values()), path.parent)
             raise InputError(
                 f"{folder} holds no {what} for {path.name}; it should be called {name}.png or .tif."
             )
-    return [(path, known[name]) for name, path in wanted.items()]
-
-
-def _by_stem(paths: Iterable[Path]) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for path in paths:
-        other = found.setdefault(stem(path), path)
-        if other is not path:
+        partner, *more = known[name]
+        if twins or more:
+            first, second = (path, twins[0]) if twins else (partner, more[0])
             raise InputError(
-                f"{other.name} and {path.name} in {path.parent} are called the same up to the suffix, so which of "
+                f"{first.name} and {second.name} in {first.parent} are called the same up to the suffix, so which of "
                 "them belongs to a partner cannot be told; rename or remove one."
             )
+        found.append((path, partner))
+    return found
+
+
+def pair_name(path: Path) -> str:
+    """What partners have in common: the stem, in whichever of two ways its accents are written."""
+    return unicodedata.normalize("NFC", stem(path))
+
+
+def _by_name(paths: Iterable[Path]) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    for path in paths:
+        found.setdefault(pair_name(path), []).append(path)
     return found

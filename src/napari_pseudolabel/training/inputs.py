@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Reading
-from napari_pseudolabel.imaging.files import images_in, partners, stem
+from napari_pseudolabel.imaging.files import images_in, pair_name, partners
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.training.folders import (
@@ -120,7 +120,7 @@ def aligned(folders: tuple[Path, Path], grids: tuple[ModelGrid, ModelGrid]) -> l
         If a partner is missing or has another size on the model's grid.
     """
     first, second = (images_in(folder) for folder in folders)
-    if lonely := sorted({stem(path) for path in first} ^ {stem(path) for path in second}):
+    if lonely := sorted({pair_name(path) for path in first} ^ {pair_name(path) for path in second}):
         raise InputError(
             f"{lonely[0]} is in only one of {folders[0]} and {folders[1]}; pairs have the same name."
         )
@@ -133,7 +133,7 @@ def aligned(folders: tuple[Path, Path], grids: tuple[ModelGrid, ModelGrid]) -> l
         shapes = [[plane.shape for plane in part] for part in planes]
         if shapes[0] != shapes[1]:
             raise InputError(
-                f"The two images of the pair {stem(pair[0])} differ in size on the model's grid; align them first."
+                f"The two images of the pair {pair_name(pair[0])} differ in size on the model's grid; align them first."
             )
         pairs += [np.stack(both) for both in zip(*planes, strict=True)]
     _check_sizes(pairs, folders[0])
