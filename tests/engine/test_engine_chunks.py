@@ -9,6 +9,7 @@ import psutil
 import pytest
 from conftest import Heard
 from engine_jobs import Says, Trap, Watched
+from families import nnunet_folder
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, CheckpointError, InputError, WorkerError
@@ -159,3 +160,15 @@ def test_what_cannot_work_is_said_as_without_an_engine(
     ]:
         with pytest.raises(kind, match=words):
             engine.submit(job).result()
+
+
+def test_translations_are_measured_by_a_worker_before_the_image_is_cut(
+    engine, heard, image, settings, tiny_translator, tmp_path, models
+):
+    """nnU-Net behind a translator has to know what the translations of the whole layer are like."""
+    job = LabelJob(image, str(tiny_translator), str(nnunet_folder(tmp_path)), settings=settings)
+    report = engine.submit(job, listener=heard.listener).result()
+    parts = heard.of("part")
+    assert len(parts) > 1
+    here = job.run(Control(), models)
+    np.testing.assert_array_equal(join(job, parts, report).labels, here.labels)

@@ -9,11 +9,12 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from families import SEGMENTERS, TRANSLATORS
+from families import SEGMENTERS, TRANSLATORS, nnunet_folder
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_pseudolabel.control import Control
+from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import from_array
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Family
@@ -99,3 +100,64 @@ def test_any_cut_gives_the_labels_of_the_whole(
     differs = part.labels[0] != whole.labels[at]
     assert differs.mean() <= 2e-3, f"{differs.sum()} of {differs.size} labels"
     assert len(np.unique(whole.labels)) > 1
+
+
+SCHEMES = {
+    "z-score": {},
+    "z-score of what is not zero": {"masked": True},
+    "range": {"schemes": ("RescaleTo01Normalization",)},
+    "CT": {"schemes": ("CTNormalization",)},
+    "colours": {"schemes": ("RGBTo01Normalization",)},
+    "as it is": {"schemes": ("NoNormalization",)},
+    "rows and columns exchanged": {"transpose": (0, 2, 1)},
+    "two channels": {"schemes": ("ZScoreNormalization", "RescaleTo01Normalization"), "masked": True},
+}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_nnunet_sees_one_case(world, tmp_path, scheme):
+    """One plane is segmented in chunks as nnU-Net itself segments it: cropped and normalised as a whole."""
+    path = nnunet_folder(tmp_path, **SCHEMES[scheme])
+    plane = world.image.data[0]
+    data = np.stack([plane, np.where(plane, plane // 2 + 9, 0)]) if scheme == "two channels" else plane
+    image = from_array(data, "CYX" if data.ndim == 3 else "YX")
+    chosen = LabelSettings(scale=Scale(factor=1), tiles=TileSettings(device="cpu"), smallest_object=0)
+    job = SegmentJob(image, str(path), settings=chosen)
+    found = world.run(job, 1)
+    model = world.models.segmenter(str(path))
+    expected = model.labels(model.probabilities(data.astype(np.float32)))
+    # nnU-Net adds up its statistics in float32.
+    assert (found.labels[0] != expected).mean() <= 1e-3
+    assert len(np.unique(expected)) > 1
+    assert not expected[:, :11].any()
+
+
+def test_channels_are_taken_together_or_refused(world, tmp_path):
+    path = str(nnunet_folder(tmp_path, schemes=("ZScoreNormalization",) * 2))
+    chosen = LabelSettings(scale=Scale(factor=1), tiles=TileSettings(device="cpu"), channel=1)
+    planes = world.image.data
+    both = SegmentJob(from_array(planes, "CYX"), path, settings=chosen).run(Control(), world.models)
+    assert any("takes all 2 channels together" in note for note in both.report.notes)
+    for job, why in (
+        (SegmentJob(from_array(planes[0], "YX"), path), "has 1 channel, but .* takes 2"),
+        (
+            SegmentJob(from_array(np.stack([*planes, planes[0]]), "CYX"), path),
+            "has 3 channels, but .* takes 2",
+        ),
+        (
+            LabelJob(from_array(planes, "CYX"), str(world.paths["resnet"]), path),
+            "takes 2 channels, but .* makes 1",
+        ),
+    ):
+        with pytest.raises(InputError, match=why):
+            job.run(Control(), world.models)
+
+
+def test_translations_are_measured_once_for_the_layer(world):
+    """A view and the whole agree about what translations are like, whatever is asked for."""
+    whole = world.job("resnet", "nnunet", 1.0)
+    view = replace(whole, region=Region(20, 30, 40, 60), planes=((1,),))
+    assert world.plan(view).statistics == world.plan(whole).statistics
+    (channel,) = world.plan(view).statistics[1].channels
+    assert channel.moments.std > 1
+    assert 0 <= channel.moments.low < channel.moments.mean < channel.moments.high <= 255

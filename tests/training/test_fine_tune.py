@@ -16,10 +16,14 @@ from tuning_case import corrected_plane, small_job
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, InputError
+from napari_pseudolabel.imaging import from_array, intensity_range, normalise
+from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models import load_segmenter
-from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.models.cards import LabelClass, Normalisation
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.safe_load import load_weights
+from napari_pseudolabel.tiling import KnownLimits
+from napari_pseudolabel.training.adapted import Adapter
 from napari_pseudolabel.training.events import Began, Epoch
 from napari_pseudolabel.training.fine_tune import FineTuneJob, FineTuneSettings, LabelledSet, missing
 
@@ -321,3 +325,19 @@ def test_a_job_names_the_models_that_must_travel_with_it(tmp_path):
     job = FineTuneJob((), segmenter="start", translator="there", folder=tmp_path, sets=sets)
     assert job.checkpoints == ("start", "there", "back")
     assert FineTuneJob((), segmenter="", translator=None, folder=tmp_path).checkpoints == ()
+
+
+@pytest.mark.parametrize(
+    "normalisation",
+    [Normalisation(kind="range", low=0, high=400), Normalisation(low=5, high=80), Normalisation(kind="none")],
+)
+def test_folders_teach_what_the_model_sees_in_use(tiny_segmenter, tmp_path, normalisation):
+    """The planes of a labelled folder are normalised as the card says, as those of an image that is labelled."""
+    plane = corrected_plane(seed=3, name="other")
+    further = write_set(tmp_path, plane)
+    card = load_segmenter(tiny_segmenter).card.model_copy(update={"normalisation": normalisation})
+    adapter = Adapter(card, None, Scale(factor=1), 1, 0, "cpu", KnownLimits(), tmp_path / "kept")
+    (found,), _ = adapter.labelled(replace(further, scale=Scale(factor=1)), Control())
+    n = normalisation
+    limits = intensity_range(from_array(plane.image), kind=n.kind, low=n.low, high=n.high)
+    np.testing.assert_allclose(found.image, normalise(plane.image, limits), atol=1e-6)

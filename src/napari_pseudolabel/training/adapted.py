@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.imaging import labels_to, normalise, resample, resample_to
+from napari_pseudolabel.imaging import Need, labels_to, normalise, resample, resample_to
 from napari_pseudolabel.imaging.files import left_out
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Card
@@ -108,12 +108,11 @@ class Adapter:
     def labelled(self, source: LabelledSet, control: Control) -> tuple[list[LabelledPlane], tuple[str, ...]]:
         """Bring the planes of labelled folders, of which every pixel counts that is labelled."""
         entry, n = self.entry.source, self.entry.normalisation
-        percentiles = (n.low, n.high) if n.kind == "percentile" else (0.5, 99.5)
         preparation = Preparation(
             self.scale,
             entry.pixel_size_um if entry else None,
             entry.object_size_px if entry else None,
-            percentiles,
+            Need(n.kind, n.low, n.high),
             source.reading,
         )
         planes: list[LabelledPlane] = []

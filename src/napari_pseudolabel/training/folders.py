@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import not_labelled
-from napari_pseudolabel.imaging import Image, Reading, intensity_range, labels_to, normalise, resample
+from napari_pseudolabel.imaging import Image, Need, Reading, labels_to, measure, normalise, resample
 from napari_pseudolabel.imaging.files import images_in, label_files_in, partners
 from napari_pseudolabel.imaging.label_values import like
 from napari_pseudolabel.imaging.scale import Scale
@@ -36,8 +36,8 @@ class Preparation:
         What is known about the sizes in the images; see `Scale`.
     model_pixel_um, model_object_px
         Pixel size and object size on the model's grid.
-    percentiles
-        Percentiles of each image that become 0 and 1.
+    need
+        What of each image becomes 0 and 1, as the first model that sees it asks for.
     reading
         How the files are read.
     """
@@ -45,7 +45,7 @@ class Preparation:
     scale: Scale = Scale()
     model_pixel_um: float | None = None
     model_object_px: float | None = None
-    percentiles: tuple[float, float] = (0.5, 99.5)
+    need: Need = field(default_factory=Need)
     reading: Reading = Reading()
 
     def factor(self, image: Image) -> float:
@@ -147,8 +147,7 @@ def class_planes(
 
 def prepare(image: Image, preparation: Preparation) -> list[NDArray[np.float32]]:
     """Normalise and resample every plane of an image."""
-    low, high = preparation.percentiles
-    limits = intensity_range(image, kind="percentile", low=low, high=high)
+    limits = measure(image, (None,), preparation.need).channels[0].limits
     factor = preparation.factor(image)
-    # Normalised first: the percentiles are those of the untouched layer.
+    # Normalised first: the statistics are those of the untouched layer.
     return [resample(normalise(image.plane(index, None), limits), factor) for index in image.planes()]

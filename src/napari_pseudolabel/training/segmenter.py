@@ -234,7 +234,7 @@ class SegmenterTraining:
                 image,
                 settings=settings,
                 control=Control(cancelled=control.cancelled),
-                part=of_limits(IntensityRange(0.0, 1.0)),
+                part=of_limits(IntensityRange(0.0, 1.0, clip=False)),
             )
             return self._values[found.argmax(axis=0)]
 
