@@ -18,6 +18,7 @@ from napari_pseudolabel.export.sidecar import Provenance
 from napari_pseudolabel.imaging import from_array
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Modality
+from napari_pseudolabel.models.translators.memo import TileMemo
 from napari_pseudolabel.strategies import (
     LabelJob,
     LabelSettings,
@@ -42,6 +43,7 @@ class ByName:
 
     seen: list = field(default_factory=list)
     limits: KnownLimits = field(default_factory=KnownLimits)
+    memo: TileMemo = field(default_factory=TileMemo)
 
     def translator(self, ref):
         self.seen.append(ref)

@@ -10,6 +10,7 @@ from typing import Any
 from napari_pseudolabel.models.registry import load_segmenter, load_translator, resolve
 from napari_pseudolabel.models.segmenters.base import Segmenter
 from napari_pseudolabel.models.translators.base import Translator
+from napari_pseudolabel.models.translators.memo import TileMemo
 from napari_pseudolabel.tiling import KnownLimits
 
 _MOST = 6
@@ -25,10 +26,13 @@ class LoadedModels:
         Where checkpoints that came with a job were unpacked, by reference; they go before files of this machine.
     limits
         What fitted into memory after running out of it.
+    memo
+        Tiles that translators have computed.
     """
 
     shipped: Mapping[str, Path] = field(default_factory=dict)
     limits: KnownLimits = field(default_factory=KnownLimits)
+    memo: TileMemo = field(default_factory=TileMemo)
     _kept: dict[tuple[str, Path], tuple[int, Any]] = field(default_factory=dict)
 
     def translator(self, ref: str) -> Translator:
@@ -56,6 +60,7 @@ class LoadedModels:
     def clear(self) -> None:
         """Forget all models, which frees their memory."""
         self._kept.clear()
+        self.memo.clear()
 
     def _get(self, kind: str, ref: str, load: Callable[[str], Any]) -> Any:
         path = self.shipped.get(ref) or resolve(ref)

@@ -95,6 +95,7 @@ def label_chunk(job: ChunkJob, control: Control, models: LoadedModels) -> Pseudo
             grid=chunk.translating.grid,
             wanted=chunk.translating.wanted,
             limits=models.limits,
+            memo=models.memo,
             control=control,
         )
         looks = translation.samples

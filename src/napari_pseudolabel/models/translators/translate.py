@@ -15,6 +15,7 @@ from torch import Tensor
 from napari_pseudolabel.control import Control, Stage
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.translators.memo import TileMemo
 from napari_pseudolabel.models.translators.noise import DiffusionNoise
 from napari_pseudolabel.models.translators.schedule import Schedule
 from napari_pseudolabel.tiling import (
@@ -115,6 +116,7 @@ def translate(
     grid: Grid | None = None,
     wanted: Wanted | None = None,
     limits: KnownLimits | None = None,
+    memo: TileMemo | None = None,
     control: Control = Control(),
 ) -> Translation:
     """Translate one plane.
@@ -148,6 +150,8 @@ def translate(
         All by default.
     limits
         Remembers what fitted into memory, between calls.
+    memo
+        Remembers what the network of a diffusion answered, between calls.
     control
         Progress in tiles times steps, and cancel within one batch.
 
@@ -185,7 +189,7 @@ def translate(
 
     def attempt(plan: Plan) -> NDArray[np.float32]:
         given = grid if grid is not None and grid.tile == (plan.tile, plan.tile) else None
-        job = _Job(translator.to(plan.device), source, plan, seed, origin, given, wanted)
+        job = _Job(translator.to(plan.device), source, plan, seed, origin, given, wanted, memo)
         stage = control.stage("Translating", samples * job.units)
         return np.stack([job.run(sample, mode, stage) for sample in range(samples)])
 
@@ -224,7 +228,10 @@ class _Job:
         origin: tuple[int, int],
         grid: Grid | None,
         wanted: Wanted | None,
+        memo: TileMemo | None,
     ) -> None:
+        self.memo = memo
+        self.sha256 = translator.sha256
         self.network = translator.network
         self.source = source
         self.plan = plan
@@ -284,6 +291,12 @@ class _Job:
 
     def _predict(self, step: int, latent: Tensor, state: Tensor, origins: Tensor) -> Tensor:
         """Return the predicted clean target of tiles (B, 2, h, w): (B, 1, h, w)."""
+        if self.memo is None:
+            return self._compute(step, latent, state)
+        about = repr((self.sha256, step, state.device.type)).encode() + latent.cpu().numpy().tobytes()
+        return self.memo.answers(about, state, partial(self._compute, step, latent))
+
+    def _compute(self, step: int, latent: Tensor, state: Tensor) -> Tensor:
         count = len(state)
         steps = torch.full((count,), step, dtype=torch.int64, device=state.device)
         if state.device.type == "cpu":
