@@ -222,6 +222,13 @@ def test_said_axes_go_before_colours_in_pictures_too(tmp_path):
     assert read(tmp_path / "b.tif", axes="YXS").axes == "YXS"
 
 
+@pytest.mark.parametrize("name", ["grey rgb.png", "grey rgba.png", "grey rgb.tif", "planar grey rgb.tif"])
+def test_colours_need_not_be_said(tmp_path, name):
+    WRITERS[name](tmp_path / name)
+    np.testing.assert_array_equal(labels_of(tmp_path / name, axes="YX"), LABELS)
+    assert read(tmp_path / name, axes="yx").axes == "YXS"
+
+
 def test_said_axes_of_length_one(tmp_path):
     tifffile.imwrite(tmp_path / "a.ome.tif", LABELS[None, None, None], metadata={"axes": "TCZYX"})
     assert read(tmp_path / "a.ome.tif", axes="TCZYX").shape == (1, 1, 9, 8)

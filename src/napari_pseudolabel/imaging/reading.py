@@ -171,7 +171,10 @@ def _source(path: Path, wanted: Wanted) -> Source:
         if wanted.labels and start.startswith(_JPEG_START):
             raise InputError(f"{path} is a JPEG, which changes values; save labels as PNG or as TIFF.")
         source = read_png(path, labels=wanted.labels) if start.startswith(_PNG_START) else read_jpeg(path)
-        return source if wanted.letters is None else replace(source, axes=wanted.letters)
+        if wanted.letters is None:
+            return source
+        colours = "S" if source.axes == "YXS" and len(wanted.letters) == len("YX") else ""
+        return replace(source, axes=wanted.letters + colours)
     if path.name.lower().endswith(".companion.ome"):
         raise InputError(f"{path} describes a set of images; give one of the TIFF files beside it.")
     raise InputError(

@@ -122,6 +122,8 @@ def _with_axes(data: ArrayLike, series: tifffile.TiffPageSeries, wanted: Wanted,
         kept = [n for n, letter in enumerate(stored) if letter != "S" or shape[n] > 1]
         if len(letters) == len(kept) and not notes:
             data, axes = lazy(data).reshape([shape[n] for n in kept]), "".join(stored[n] for n in kept)
+    if "S" in axes and len(letters) == len(axes) - 1 and "S" not in letters:
+        letters += "S"  # whoever says where the planes are need not say that there are colours
     if letters[-1:] in ("S", "C"):
         moved = samples_last(data, axes)
         data, axes = moved.data, moved.axes
