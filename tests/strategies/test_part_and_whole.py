@@ -78,14 +78,14 @@ class World:
 
 
 @pytest.mark.parametrize(("translator", "segmenter"), PAIRS)
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     y=st.tuples(st.integers(0, SHAPE[0] - 1), st.integers(1, SHAPE[0])),
     x=st.tuples(st.integers(0, SHAPE[1] - 1), st.integers(1, SHAPE[1])),
     plane=st.integers(0, 1),
     tiles=st.integers(1, 3),
-    factor=st.sampled_from([1.0, 0.8, 1.3]),
-    flips=st.sampled_from([0, 3]),
+    factor=st.sampled_from([1.0, 0.8]),
+    flips=st.sampled_from([0, 1]),
 )
 def test_any_cut_gives_the_labels_of_the_whole(
     world, translator, segmenter, y, x, plane, tiles, factor, flips
