@@ -217,10 +217,8 @@ def changed_value(value: Any, dice: random.Random) -> Any:
             del holder[key]
         elif action == 1:
             other_holder, other_key = dice.choice(places)
-            try:
-                holder[key], other_holder[other_key] = copy.deepcopy(other_holder[other_key]), holder[key]
-            except (KeyError, IndexError):
-                continue
+            first, second = copy.deepcopy((holder[key], other_holder[other_key]))
+            holder[key], other_holder[other_key] = second, first
         elif action == 2 and isinstance(holder, dict):
             holder[dice.choice(("", "x", "\ud800", "filters", "tile", "extra"))] = dice.choice(HOSTILE_VALUES)
         else:

@@ -175,18 +175,20 @@ class _Tiff:
     def check(self) -> None:
         first = self._number(8, "Q") if self.big else self._number(4, "I")
         waiting = [(first, True)]
-        seen: set[int] = set()
+        inside_pages: set[int] = set()
+        chain: set[int] = set()
         while waiting:
             offset, in_chain = waiting.pop()
             if not offset or offset + 8 > self.size:
                 continue  # tifffile says that the rest is cut off, or there is none
-            if offset in seen and not in_chain:
-                continue  # pages inside of a page are listed there, and often point to the next one as well
-            if offset in seen:
+            known = chain if in_chain else inside_pages
+            if in_chain and offset in known:
                 raise InputError(
                     f"{self.path.name} has a list of pages that leads back to itself; it is damaged."
                 )
-            seen.add(offset)
+            if offset in known:
+                continue  # pages inside of a page are listed there, and often point to the next one as well
+            known.add(offset)
             self.sum.pages += 1
             if self.sum.pages > BUDGET.planes:
                 raise InputError(

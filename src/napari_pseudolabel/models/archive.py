@@ -297,8 +297,8 @@ class _Unpickler(pickle.Unpickler):
 def read_zip(path: Path, archive: zipfile.ZipFile, *, strict: bool) -> Any:
     """Read a zip archive written by ``torch.save``.
 
-    Tensors are views into the file, mapped copy on write: an archive of several gigabytes costs memory only
-    for the tensors that are used.
+    Unless `strict`, tensors are views into the file, mapped copy on write: an archive of several gigabytes costs
+    memory only for the tensors that are used.
 
     Parameters
     ----------
@@ -338,7 +338,9 @@ def read_zip(path: Path, archive: zipfile.ZipFile, *, strict: bool) -> Any:
         if info is None or info.file_size < size:
             raise CheckpointError("it refers to data that is not in it")
         if info.filename not in memory:
-            memory[info.filename] = torch.from_numpy(_content(archive, mapped, info))
+            content = torch.from_numpy(_content(archive, mapped, info))
+            # a file of weights may be written anew while they are in use, such as the state of a training
+            memory[info.filename] = content.clone() if strict else content
         return _Storage(memory[info.filename][:size], kind.dtype)
 
     program = archive.read(pickles[0])

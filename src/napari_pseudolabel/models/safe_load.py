@@ -29,8 +29,7 @@ def load_weights(path: str | Path) -> Any:
     Parameters
     ----------
     path
-        A file written by ``torch.save``, zip or legacy. In a zip file, tensors are mapped from the file and
-        read when they are used: keep the file in place until the weights are copied into a network.
+        A file written by ``torch.save``, zip or legacy.
 
     Returns
     -------
@@ -52,7 +51,8 @@ def load_archive(path: str | Path) -> Any:
     Parameters
     ----------
     path
-        As for `load_weights`.
+        A file written by ``torch.save``, zip or legacy. In a zip file, tensors are mapped from the file and
+        read when they are used: keep the file in place until the weights are copied into a network.
 
     Returns
     -------
