@@ -3,7 +3,7 @@
     python benchmarks/effort.py [--data DIR] [--image ID ...] [--no-nuclei] [--lenient] [--json FILE]
 
 The person knows the truth, goes from region to region (about three object diameters wide, 96 pixels at least) and
-makes each true. What is counted: boundary pixels drawn (added path length), and edits of objects (`labels.effort`).
+makes each true. What is counted: boundary pixels drawn (added path length), and edits of objects (`effort_measures.py`).
 How much of both does it take until the whole is good: mean Dice 0.90 of myelin and axon, or F1 0.90 of nuclei?
 
 (a) from scratch    empty labels, row after row

@@ -6,6 +6,11 @@ import csv
 from pathlib import Path
 
 import numpy as np
+from effort_measures import (
+    added_path_length,
+    false_negative_path_length,
+    instance_edits,
+)
 from numpy.typing import NDArray
 from scipy import ndimage
 from simulated_person import Effort, Guess, Scene, Work, guess
@@ -14,11 +19,6 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import intensity_range, normalise, read, resample
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.classes import AXON_CLASSES
-from napari_pseudolabel.labels.effort import (
-    added_path_length,
-    false_negative_path_length,
-    instance_edits,
-)
 from napari_pseudolabel.labels.review import Box, object_diameter, side_for
 from napari_pseudolabel.models import load_segmenter, load_translator
 from napari_pseudolabel.tiling import KnownLimits

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from effort_measures import added_path_length, false_negative_path_length, instance_edits
 from numpy.typing import NDArray
 from simulated_person import Effort, Guess, Scene, Work, guess
 from skimage.exposure import match_histograms
@@ -16,7 +17,6 @@ from skimage.segmentation import relabel_sequential
 from napari_pseudolabel.imaging import IntensityRange, intensity_range, labels_to, normalise, read, resample
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.classes import default_classes
-from napari_pseudolabel.labels.effort import added_path_length, false_negative_path_length, instance_edits
 from napari_pseudolabel.labels.objects import scheme_for, to_classes, to_instances
 from napari_pseudolabel.labels.review import Box, side_for
 from napari_pseudolabel.models import load_segmenter

@@ -8,18 +8,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import tools_path  # noqa: F401
 from numpy.typing import NDArray
-
-from napari_pseudolabel.imaging import labels_to, read
-from napari_pseudolabel.imaging.scale import Scale
-from napari_pseudolabel.models.cards import Modality
-from napari_pseudolabel.sample_data.recipes import axons, nuclei
-from napari_pseudolabel.sample_data.recipes.pairs import (
+from recipes import axons, nuclei
+from recipes.pairs import (
     FLUORESCENCE_NUCLEI,
     SEM_AXONS,
     TEM_AXONS,
     LabelledSet,
 )
+
+from napari_pseudolabel.imaging import labels_to, read
+from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.training.folders import LabelledPlane, Preparation, prepare
 
 

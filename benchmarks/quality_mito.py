@@ -11,13 +11,14 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import tools_path  # noqa: F401
 from quality_cases import Case, Side
+from recipes.pairs import SEGMENTER, LabelledSet, Pair
 
 from napari_pseudolabel.imaging import labels_to, read
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.classes import default_classes
 from napari_pseudolabel.models.cards import Modality
-from napari_pseudolabel.sample_data.recipes.pairs import SEGMENTER, LabelledSet, Pair
 from napari_pseudolabel.training import presets
 from napari_pseudolabel.training.folders import LabelledPlane, Preparation, prepare
 

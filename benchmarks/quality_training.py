@@ -11,11 +11,14 @@ from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
+import tools_path  # noqa: F401
 import typer
 from numpy.typing import NDArray
 from quality_cases import Case, Side
 from quality_directions import Direction, found
+from recipes.generated import Field
 from skimage.exposure import match_histograms
+from train_model import card_of, with_generated
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging.scale import Scale
@@ -23,8 +26,6 @@ from napari_pseudolabel.models import load_translator
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.translators.grey_levels import GreyLevelTranslator
 from napari_pseudolabel.models.translators.syndiff import SynDiffTranslator
-from napari_pseudolabel.sample_data.recipes.generated import Field
-from napari_pseudolabel.sample_data.train import card_of, with_generated
 from napari_pseudolabel.tiling import KnownLimits
 from napari_pseudolabel.training.adapted import Adapter
 from napari_pseudolabel.training.folders import LabelledPlane

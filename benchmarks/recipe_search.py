@@ -2,7 +2,7 @@
 
     python benchmarks/recipe_search.py [--data DIR] [--runs DIR] [--steps 300] [--only NAME]... [--collect] [--markdown]
 
-Every variant trains SynDiff in both directions with the recipe of ``sample_data/recipes/pairs.py`` but for what its row says; a step sees
+Every variant trains SynDiff in both directions with the recipe of ``tools/recipes/pairs.py`` but for what its row says; a step sees
 as many pixels in all rows, and weights are averaged with a decay of .99. Then the SEM image and the TEM images of animals that no training
 saw are translated and labelled by the shipped segmenter of the other modality: Dice on the original pixels, mean over animals. No label
 of these animals is used in the training. *Contrast*: correlation of the grey levels before and after (-1: inverted, as it must be).
@@ -18,21 +18,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import tools_path  # noqa: F401
 import torch
 import typer
 from quality_cases import SEM, TEM, Case, Side
 from quality_measuring import scored, segmented
 from quality_statistics import Record, group_mean
 from quality_tables import Sheet, about, dump
+from recipes.generated import Field, mixed
+from recipes.pairs import AXONS
+from train_model import SHARE
 
 from napari_pseudolabel.imaging import resample, resample_to
 from napari_pseudolabel.models import load_segmenter, load_translator, resolve
 from napari_pseudolabel.models.cards import Training
 from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.translate import translate
-from napari_pseudolabel.sample_data.recipes.generated import Field, mixed
-from napari_pseudolabel.sample_data.recipes.pairs import AXONS
-from napari_pseudolabel.sample_data.train import SHARE
 from napari_pseudolabel.tiling import TileSettings
 from napari_pseudolabel.training.export import write_translators
 from napari_pseudolabel.training.patches import PatchPool

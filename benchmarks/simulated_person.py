@@ -14,12 +14,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from effort_measures import InstanceEdits
 from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import IntensityRange, resample_to
 from napari_pseudolabel.labels.confidence import class_confidence
-from napari_pseudolabel.labels.effort import InstanceEdits
 from napari_pseudolabel.labels.review import Box, Place, RegionScore, measure, order
 from napari_pseudolabel.models import load_segmenter
 from napari_pseudolabel.models.loaded import LoadedModels

@@ -15,15 +15,16 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import tools_path  # noqa: F401
 import torch
 import typer
 from quality_mito import FIBSEM_MITO, MITO, SSTEM_MITO
 from quality_training import matched, reference
+from recipes.pairs import Plane
+from train_model import PREVIEW_EVERY, PREVIEW_SIDE
 
 from napari_pseudolabel.cli.progress import shown_progress
 from napari_pseudolabel.models.cards import Training
-from napari_pseudolabel.sample_data.recipes.pairs import Plane
-from napari_pseudolabel.sample_data.train import PREVIEW_EVERY, PREVIEW_SIDE
 from napari_pseudolabel.training.export import write_translators
 from napari_pseudolabel.training.folders import LabelledPlane
 from napari_pseudolabel.training.patches import PatchPool

@@ -2,9 +2,9 @@
 
     python docs/make_model_pages.py [--runs DIR] [--quality FILE] [--audit FILE] [--output DIR]
 
-DIR holds the folders in which the checkpoints were trained (``train.py``'s OUT): those that hold NAME.safetensors, or are called
-NAME. Curves whose folder is gone stay as they were drawn. All pictures are of generated images. What a person knows of failures is in
-docs/models_notes.md, one heading per checkpoint.
+DIR holds the folders in which the checkpoints were trained (OUT of ``tools/train_model.py``): those that hold NAME.safetensors,
+or are called NAME. Curves whose folder is gone stay as they were drawn. All pictures are of generated images.
+What a person knows of failures is in docs/models_notes.md, one heading per checkpoint.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ def test_the_contributions_load_without_napari_and_torch():
 
 
 def test_samples_are_apart_from_the_training_recipe_and_on_its_grids():
-    from napari_pseudolabel.sample_data.recipes import axons, nuclei
+    from recipes import axons, nuclei
 
     grids = {one.name: one for one in (axons.SEM, axons.TEM, nuclei.PURPLE, nuclei.FLUORESCENCE)}
     for sample in GENERATED:

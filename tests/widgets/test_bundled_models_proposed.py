@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from recipes import axons, nuclei
 from safetensors.numpy import save_file
 
 from napari_pseudolabel.labels.classes import AXON_CLASSES
@@ -14,7 +15,6 @@ from napari_pseudolabel.models import registry
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.sidecar import HEADER_KEY
 from napari_pseudolabel.sample_data.contributions import layers_of
-from napari_pseudolabel.sample_data.recipes import axons, nuclei
 from napari_pseudolabel.sample_data.samples import FLUORESCENCE_LIKE, PURPLE_LIKE, SEM_LIKE, TEM_LIKE
 from napari_pseudolabel.widgets.pseudo_label import tasks
 from napari_pseudolabel.widgets.pseudo_label.catalogue import Catalogue

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.labels.classes import AXON_CLASSES
 from napari_pseudolabel.models.cards import LabelClass, Modality
-from napari_pseudolabel.sample_data.recipes import axons, nuclei
-from napari_pseudolabel.sample_data.recipes.generated import Field
 from napari_pseudolabel.training import presets
 from napari_pseudolabel.training.folders import LabelledPlane
 from napari_pseudolabel.training.grey_levels import Method
 from napari_pseudolabel.training.segmenter import SegmenterSettings
 from napari_pseudolabel.training.syndiff import SynDiffSettings
+from recipes import axons, nuclei
+from recipes.generated import Field
 
 Plane = NDArray[np.float32]
 

@@ -22,8 +22,8 @@ from napari_pseudolabel.labels.objects import to_classes
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.sample_data.nuclei import NucleiParams, nuclei_field
 from napari_pseudolabel.sample_data.nuclei_looks import render_fluorescence, render_purple
-from napari_pseudolabel.sample_data.recipes.generated import Field, stretched
 from napari_pseudolabel.training.folders import LabelledPlane
+from recipes.generated import Field, stretched
 
 FLUORESCENCE = Modality(name="fluorescence", object_size_px=20)
 PURPLE = Modality(name="purple stain", object_size_px=20)

@@ -4,18 +4,18 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
-
-from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.labels.effort import (
+from effort_measures import (
     InstanceEdits,
     added_path_length,
     boundary,
     false_negative_path_length,
     instance_edits,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from napari_pseudolabel.errors import InputError
 
 planes = arrays(np.uint8, (8, 11), elements=st.integers(0, 3))
 

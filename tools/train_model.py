@@ -1,9 +1,9 @@
 """The recipes of the shipped checkpoints; what they see and how long they train is in ``recipes/``.
 
-    python sample_data/train.py translator axons  DATA OUT      SynDiff in both directions; also: nuclei
-    python sample_data/train.py grey-levels axons DATA OUT      in both directions, by grey levels alone; also: nuclei
-    python sample_data/train.py segmenter tem-axons DATA OUT    also: sem-axons, fluorescence-nuclei
-    python sample_data/train.py proxy sem-proxy DATA OUT        tutorship with the shipped translator; also: purple-proxy
+    python tools/train_model.py translator axons  DATA OUT      SynDiff in both directions; also: nuclei
+    python tools/train_model.py grey-levels axons DATA OUT      in both directions, by grey levels alone; also: nuclei
+    python tools/train_model.py segmenter tem-axons DATA OUT    also: sem-axons, fluorescence-nuclei
+    python tools/train_model.py proxy sem-proxy DATA OUT        tutorship with the shipped translator; also: purple-proxy
 
 DATA holds the folders ``axon_tem``, ``axon_sem`` and ``nuclei``. Every command resumes when it is called again and leaves checkpoints
 with cards in OUT; measured quality is added to the cards by ``benchmarks/quality.py --cards``.
@@ -19,14 +19,8 @@ from typing import Literal
 import numpy as np
 import torch
 import typer
-
-from napari_pseudolabel.cli.progress import shown_progress
-from napari_pseudolabel.imaging.scale import Scale
-from napari_pseudolabel.models import load_translator
-from napari_pseudolabel.models.cards import Card, Training
-from napari_pseudolabel.models.translators.grey_levels import as_file
-from napari_pseudolabel.sample_data.recipes.generated import mixed
-from napari_pseudolabel.sample_data.recipes.pairs import (
+from recipes.generated import mixed
+from recipes.pairs import (
     FILTERS,
     LABELLED_SETS,
     PAIRS,
@@ -34,6 +28,12 @@ from napari_pseudolabel.sample_data.recipes.pairs import (
     TILE,
     LabelledSet,
 )
+
+from napari_pseudolabel.cli.progress import shown_progress
+from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.models import load_translator
+from napari_pseudolabel.models.cards import Card, Training
+from napari_pseudolabel.models.translators.grey_levels import as_file
 from napari_pseudolabel.tiling import KnownLimits
 from napari_pseudolabel.training.adapted import Adapter
 from napari_pseudolabel.training.export import write_translators
@@ -88,7 +88,7 @@ def grey_levels(pair: PairName, data: Path, out: Path) -> None:
         data=recipe.data[:-1],  # no generated fields
         licence=recipe.licence,
         date=date.today().isoformat(),
-        command=f"python sample_data/train.py grey-levels {pair} DATA OUT",
+        command=f"python tools/train_model.py grey-levels {pair} DATA OUT",
     )
     out.mkdir(parents=True, exist_ok=True)
     for k, name in enumerate(recipe.names):
@@ -178,7 +178,7 @@ def _training(data: tuple[str, ...], licence: str, steps: int, seed: int, comman
         steps=steps,
         seed=seed,
         date=date.today().isoformat(),
-        command=f"python sample_data/train.py {command} DATA OUT",
+        command=f"python tools/train_model.py {command} DATA OUT",
     )
 
 
