@@ -173,7 +173,7 @@ def read_sidecar(path: str | Path) -> Provenance:
             )
         return Provenance.model_validate(fields)
     except FileError as error:
-        raise InputError(f"{file} is not a provenance file: {error}") from error
+        raise InputError(f"{file} is not a provenance file; it is damaged or foreign: {error}") from error
     except InputError:
         raise
     except OSError as error:
