@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 from napari_pseudolabel.export import read_sidecar
-from napari_pseudolabel.imaging import read
+from napari_pseudolabel.imaging import read, read_labels
 
 FIELD = Path(__file__).parents[1] / "field"
 
@@ -253,3 +253,24 @@ def test_channels_and_positions_are_chosen_and_what_nobody_chose_is_said(
     found, notes = labels_made(cli, tmp_path, tiny_segmenter, tmp_path / "two.ome.tif")
     assert found.shape == (40, 52)
     assert any("holds 2 images: 0 (A), 1 (B)" in note for note in notes)
+
+
+@pytest.mark.parametrize("name", ["labels.ome.tif", "labels.png"])
+def test_where_there_is_nothing_to_see_the_file_says_not_labelled_and_not_background(
+    cli, tmp_path, tiny_segmenter, tiny_translator, name
+):
+    source, target = tmp_path / "blank.tif", tmp_path / name
+    tifffile.imwrite(source, np.full((40, 52), 7, np.uint8))
+    ran = cli("label", source, target, "--translator", tiny_translator, "--segmenter", tiny_segmenter)
+    assert ran.code == 0, ran.err
+    assert "There is nothing to see in blank" in ran.out
+    assert "background" not in ran.out  # shares of nothing
+    known = read_sidecar(target)
+    assert (known.share_labelled, known.not_labelled) == (0, 255)
+    assert (read_labels(target).data == 255).all()
+    truth = tmp_path / "truth.png"
+    tifffile.imwrite(tmp_path / "truth.tif", np.ones((40, 52), np.uint8))
+    assert cli("export", tmp_path / "truth.tif", truth).code == 0
+    ran = cli("evaluate", target, truth, "--class", "axon=7", "--class", "myelin=1")
+    assert ran.code == 2
+    assert "No pixel is labelled in both" in ran.err

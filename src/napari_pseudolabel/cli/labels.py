@@ -107,7 +107,13 @@ def check_values(path: Path, named: Mapping[str, int]) -> None:
 
 
 def _labelled_in_both(prediction: Image, reference: Image) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Two label images, with background where either is not labelled: there is nothing to compare."""
+    """Two label images, with background where either is not labelled: there is nothing to compare.
+
+    Raises
+    ------
+    InputError
+        If no pixel is labelled in both.
+    """
     import numpy as np
 
     from napari_pseudolabel.export import not_labelled
@@ -118,6 +124,9 @@ def _labelled_in_both(prediction: Image, reference: Image) -> tuple[np.ndarray, 
     if rests == [None, None] or first.shape != second.shape:
         return first, second, ()
     rest = (first == rests[0]) | (second == rests[1])
+    if rest.all():
+        names = " and ".join(dict.fromkeys((prediction.name, reference.name)))
+        raise InputError(f"No pixel is labelled in both {names}, so there is nothing to compare.")
     note = f"{rest.mean():.1%} of the pixels are not labelled in both, and were left out."
     return (
         np.where(rest, first.dtype.type(0), first),

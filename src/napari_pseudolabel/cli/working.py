@@ -174,26 +174,25 @@ def _written(
     else:
         assert found.confidence is not None
         predicted = np.isfinite(found.confidence)
-        some = predicted.any()
         files = export(
             target,
             found.labels.reshape(image.shape),
             classes=found.classes,
             confidence=found.confidence.reshape(image.shape) if confidence else None,
-            # An image in which there is nothing to see has no labels, which needs no value of its own.
-            labelled=predicted.reshape(image.shape) if some else None,
+            labelled=predicted.reshape(image.shape),
             **common,
         )
-        counted = found.labels[predicted] if some else found.labels
-        result["shares"] = {one.name: float(np.mean(counted == one.value)) for one in found.classes}
-        result["mean_confidence"] = float(found.confidence[predicted].mean()) if some else None
+        counted, sure = found.labels[predicted], found.confidence[predicted]
+        some = bool(predicted.any())
+        # Where nothing is labelled there are shares of nothing.
+        result["shares"] = {one.name: float(np.mean(counted == one.value)) for one in found.classes if some}
+        result["mean_confidence"] = float(sure.mean()) if some else None
     return {**result, "files": [str(file) for file in files], **provenance}
 
 
 def _text(result: dict[str, Any]) -> str:
     lines = [f"{shown(result['output'])} ({duration(result['seconds'])})"]
-    if "shares" in result:
+    if result.get("shares"):
         lines.append(", ".join(f"{sentence(name)} {share:.1%}" for name, share in result["shares"].items()))
-        if result["mean_confidence"] is not None:
-            lines[-1] += f", mean confidence {result['mean_confidence']:.2f}"
+        lines[-1] += f", mean confidence {result['mean_confidence']:.2f}"
     return "\n  ".join([*lines, *map(sentence, result["notes"])])
