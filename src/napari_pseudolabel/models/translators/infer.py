@@ -20,6 +20,7 @@ from napari_pseudolabel.models.translators.weights import Shape, describe_mismat
 PUBLISHED = GeneratorConfig()
 _LARGEST = {"image_size": LARGEST_TILE, "num_timesteps": 1000}
 _MOST_ENTRIES = 64
+_LONGEST_FILTER = 16
 _FIELDS = {f.name for f in fields(GeneratorConfig)}
 # Names of AxonDeepSynth, and arguments that belong to the discriminators or to nothing.
 _ALIASES = {"latent_dim": "nz"}
@@ -94,6 +95,8 @@ def _clean(given: Mapping[str, Any]) -> dict[str, Any]:
             taken = tuple(_as(0.0, item) for item in value) if name == "fir_kernel" else _as(default, value)
             largest = max((abs(item) for item in _each(taken) if not isinstance(item, str)), default=0)
             if largest > _LARGEST.get(name, LARGEST_WIDTH) or len(_each(taken)) > _MOST_ENTRIES:
+                raise ValueError
+            if name == "fir_kernel" and (not 2 <= len(taken) <= _LONGEST_FILTER or not sum(taken)):
                 raise ValueError
             result[name] = taken
         except (TypeError, ValueError, OverflowError):
