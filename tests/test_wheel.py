@@ -47,7 +47,7 @@ def test_the_wheel_is_the_package():
 
 
 def test_the_wheel_holds_code_samples_and_what_both_are_shown_with():
-    assert {path.suffix for path in INSTALLED} == {".py", ".yaml", ".typed", ".safetensors"}
+    assert {path.suffix for path in INSTALLED} == {".py", ".yaml", ".typed", ".svg", ".safetensors"}
     others = [
         path.relative_to(PACKAGE).as_posix() for path in INSTALLED if path.suffix in {".yaml", ".typed"}
     ]
