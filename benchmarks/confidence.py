@@ -73,7 +73,7 @@ from napari_pseudolabel.models.segmenters.part import of_limits
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.strategies import LabelSettings
 from napari_pseudolabel.strategies.ensemble import Judge, members
-from napari_pseudolabel.training.fine_tune import LabelledSet
+from napari_pseudolabel.training.labelled_sets import LabelledSet
 from napari_pseudolabel.training.reverse_accuracy import ReverseAccuracyJob
 
 TRANSLATOR, SEGMENTER = "sample:sem-to-tem", "sample:tem-axons"

@@ -59,7 +59,8 @@ from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.segmenters.base import Segmenter
 from napari_pseudolabel.models.segmenters.part import of_limits
 from napari_pseudolabel.models.translators.translate import translate
-from napari_pseudolabel.training.fine_tune import FineTuned, FineTuneJob, FineTuneSettings
+from napari_pseudolabel.training.fine_tune_job import FineTuneJob
+from napari_pseudolabel.training.fine_tune_task import FineTuned, FineTuneSettings
 from napari_pseudolabel.training.known import KnownPlane
 
 TRANSLATOR, SEGMENTER = "sample:sem-to-tem", "sample:tem-axons"

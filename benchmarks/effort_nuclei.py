@@ -21,7 +21,7 @@ from napari_pseudolabel.labels.objects import scheme_for, to_classes, to_instanc
 from napari_pseudolabel.labels.review import Box, side_for
 from napari_pseudolabel.models import load_segmenter
 from napari_pseudolabel.models.cards import Card, Modality
-from napari_pseudolabel.training.fine_tune import FineTuneSettings
+from napari_pseudolabel.training.fine_tune_task import FineTuneSettings
 from napari_pseudolabel.training.folders import LabelledPlane
 from napari_pseudolabel.training.segmenter import SegmenterSettings, SegmenterTraining
 

@@ -37,7 +37,8 @@ from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.tiling import TileSettings
 from napari_pseudolabel.training.export import write_translators
 from napari_pseudolabel.training.patches import PatchPool
-from napari_pseudolabel.training.syndiff import SynDiffSettings, SynDiffTraining
+from napari_pseudolabel.training.syndiff_steps import SynDiffSettings
+from napari_pseudolabel.training.syndiff_training import SynDiffTraining
 
 ZOOM = (0.8, 1.25)  # the default of the recipe
 

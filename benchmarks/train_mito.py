@@ -28,7 +28,7 @@ from napari_pseudolabel.models.cards import Training
 from napari_pseudolabel.training.export import write_translators
 from napari_pseudolabel.training.folders import LabelledPlane
 from napari_pseudolabel.training.patches import PatchPool
-from napari_pseudolabel.training.syndiff import SynDiffTraining
+from napari_pseudolabel.training.syndiff_training import SynDiffTraining
 from napari_pseudolabel.training.translator_watch import TranslatorWatch
 
 

@@ -43,7 +43,7 @@ from napari_pseudolabel.training.grey_levels import fit
 from napari_pseudolabel.training.labelled_sources import SourcePlane
 from napari_pseudolabel.training.patches import PatchPool
 from napari_pseudolabel.training.segmenter import SegmenterTraining
-from napari_pseudolabel.training.syndiff import SynDiffTraining
+from napari_pseudolabel.training.syndiff_training import SynDiffTraining
 from napari_pseudolabel.training.synthetic import SyntheticPlane, translated
 from napari_pseudolabel.training.translator_watch import TranslatorWatch
 from napari_pseudolabel.workspace import write_bytes

@@ -21,7 +21,7 @@ from napari_pseudolabel.training.folders import LabelledPlane
 from napari_pseudolabel.training.patches import PatchPool
 from napari_pseudolabel.training.presets import SMALL
 from napari_pseudolabel.training.segmenter import SegmenterSettings, SegmenterTraining
-from napari_pseudolabel.training.syndiff import SynDiffTraining
+from napari_pseudolabel.training.syndiff_training import SynDiffTraining
 
 ROUNDING = 1e-3
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"

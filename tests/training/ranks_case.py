@@ -14,7 +14,8 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.training.patches import PatchPool
 from napari_pseudolabel.training.ranks import Ranks
-from napari_pseudolabel.training.syndiff import SynDiffSettings, SynDiffTraining
+from napari_pseudolabel.training.syndiff_steps import SynDiffSettings
+from napari_pseudolabel.training.syndiff_training import SynDiffTraining
 
 WAIT_S = 60
 

@@ -12,8 +12,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.loaded import LoadedModels
-from napari_pseudolabel.training.fine_tune import LabelledSet
-from napari_pseudolabel.training.tutor import LabelledLayer
+from napari_pseudolabel.training.labelled_sets import LabelledLayer, LabelledSet
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

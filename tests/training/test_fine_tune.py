@@ -25,7 +25,9 @@ from napari_pseudolabel.models.safe_load import load_weights
 from napari_pseudolabel.tiling import KnownLimits
 from napari_pseudolabel.training.adapted import Adapter
 from napari_pseudolabel.training.events import Began, Epoch
-from napari_pseudolabel.training.fine_tune import FineTuneJob, FineTuneSettings, LabelledSet, missing
+from napari_pseudolabel.training.fine_tune_job import FineTuneJob
+from napari_pseudolabel.training.fine_tune_task import FineTuneSettings, missing
+from napari_pseudolabel.training.labelled_sets import LabelledSet
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -314,7 +316,7 @@ def test_a_job_that_cannot_start_says_why(tiny_segmenter, tmp_path):
 
 def test_descriptions_do_not_import_torch():
     code = (
-        "import sys, napari_pseudolabel.training.fine_tune, napari_pseudolabel.training.promotion\n"
+        "import sys, napari_pseudolabel.training.fine_tune_task, napari_pseudolabel.training.promotion\n"
         "assert not {'torch', 'monai', 'napari', 'scipy'} & set(sys.modules), sorted(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

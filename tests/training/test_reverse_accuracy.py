@@ -15,8 +15,8 @@ from napari_pseudolabel.imaging import IntensityRange, from_array
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.loaded import LoadedModels
-from napari_pseudolabel.training.fine_tune import LabelledSet
 from napari_pseudolabel.training.grey_levels import GreyLevelsJob
+from napari_pseudolabel.training.labelled_sets import LabelledSet
 from napari_pseudolabel.training.reverse_accuracy import ReverseAccuracy, ReverseAccuracyJob
 from napari_pseudolabel.training.tune_translator import ModalityImages
 

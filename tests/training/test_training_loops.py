@@ -16,7 +16,8 @@ from napari_pseudolabel.training.ahead import STEPS_AHEAD, Ahead
 from napari_pseudolabel.training.folders import LabelledPlane
 from napari_pseudolabel.training.patches import PatchPool
 from napari_pseudolabel.training.segmenter import SegmenterSettings, SegmenterTraining, augment
-from napari_pseudolabel.training.syndiff import SynDiffSettings, SynDiffTraining
+from napari_pseudolabel.training.syndiff_steps import SynDiffSettings
+from napari_pseudolabel.training.syndiff_training import SynDiffTraining
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

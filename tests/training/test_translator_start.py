@@ -10,7 +10,7 @@ import torch
 from test_training_loops import SYNDIFF
 
 from napari_pseudolabel.training.patches import PatchPool
-from napari_pseudolabel.training.syndiff import SynDiffTraining
+from napari_pseudolabel.training.syndiff_training import SynDiffTraining
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

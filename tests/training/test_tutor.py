@@ -26,9 +26,10 @@ from napari_pseudolabel.strategies.tutorship import ProxyJob, proxy_job, tutorsh
 from napari_pseudolabel.tiling import TileSettings
 from napari_pseudolabel.training import synthetic, tutoring
 from napari_pseudolabel.training.events import Began, Epoch, Fold, Loss, SyntheticPair
-from napari_pseudolabel.training.fine_tune import LabelledSet
 from napari_pseudolabel.training.known import KnownPlane
-from napari_pseudolabel.training.tutor import LabelledLayer, TutorJob, TutorSettings
+from napari_pseudolabel.training.labelled_sets import LabelledLayer, LabelledSet
+from napari_pseudolabel.training.tutor_job import TutorJob
+from napari_pseudolabel.training.tutor_task import TutorSettings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -442,7 +443,7 @@ def test_impossible_settings_are_one_sentence(changes, part):
 
 def test_the_description_does_not_import_torch():
     code = (
-        "import sys, napari_pseudolabel.training.tutor, napari_pseudolabel.training.events\n"
+        "import sys, napari_pseudolabel.training.tutor_task, napari_pseudolabel.training.events\n"
         "import napari_pseudolabel.strategies.tutorship\n"
         "assert not {'torch', 'monai', 'napari', 'scipy'} & set(sys.modules), sorted(sys.modules)\n"
     )

@@ -29,7 +29,8 @@ def write_pair(folder: Path, width: int = 8) -> tuple[str, str]:
     from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
     from napari_pseudolabel.training.export import write_translators
     from napari_pseudolabel.training.patches import PatchPool
-    from napari_pseudolabel.training.syndiff import SynDiffSettings, SynDiffTraining
+    from napari_pseudolabel.training.syndiff_steps import SynDiffSettings
+    from napari_pseudolabel.training.syndiff_training import SynDiffTraining
 
     config = GeneratorConfig(
         image_size=32,

@@ -9,7 +9,8 @@ import numpy as np
 from scipy.ndimage import binary_dilation
 
 from napari_pseudolabel.imaging import IntensityRange
-from napari_pseudolabel.training.fine_tune import FineTuneJob, FineTuneSettings
+from napari_pseudolabel.training.fine_tune_job import FineTuneJob
+from napari_pseudolabel.training.fine_tune_task import FineTuneSettings
 from napari_pseudolabel.training.known import KnownPlane
 
 SETTINGS = FineTuneSettings(

@@ -15,8 +15,9 @@ from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.classes import AXON_CLASSES
 from napari_pseudolabel.sample_data.fields import FieldParams, axon_field
 from napari_pseudolabel.sample_data.looks import render_sem
-from napari_pseudolabel.training.fine_tune import LabelledSet
-from napari_pseudolabel.training.tutor import NnunetSet, TutorJob, TutorSettings
+from napari_pseudolabel.training.labelled_sets import LabelledSet, NnunetSet
+from napari_pseudolabel.training.tutor_job import TutorJob
+from napari_pseudolabel.training.tutor_task import TutorSettings
 
 SETTINGS = TutorSettings(steps=6, batch=2, patch=32, width=2, epoch_steps=2, samples=2, lr=1e-2, device="cpu")
 SIDE = 48

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from napari_pseudolabel.viewer import Corrections
-from napari_pseudolabel.viewer.filling import Filling
+from napari_pseudolabel.viewer.filling import Filling, fill
 
 # What scripts write; neither a prediction nor a person does.
 SCRIPTED = 9
@@ -86,7 +86,7 @@ class Edits:
     def predict(self) -> None:
         *index, rows, columns = self._part()
         labels = self._rng.integers(0, 4, (1, rows.stop - rows.start, columns.stop - columns.start))
-        Corrections.of(self.layer).fill([tuple(index)], (rows, columns), labels.astype(np.uint8))
+        fill(Corrections.of(self.layer), [tuple(index)], (rows, columns), labels.astype(np.uint8))
 
     def predict_in_parts(self) -> None:
         filling = Filling(Corrections.of(self.layer))

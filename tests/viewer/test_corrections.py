@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from napari.layers import Labels
 
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
+from napari_pseudolabel.viewer.filling import fill
 
 WHOLE = (slice(0, 12), slice(0, 12))
 
@@ -27,7 +28,7 @@ def paint(layer, at, label):
 
 
 def predict(corrections, value):
-    return corrections.fill([()], WHOLE, np.full((1, 12, 12), value, np.uint8))
+    return fill(corrections, [()], WHOLE, np.full((1, 12, 12), value, np.uint8))
 
 
 def test_a_prediction_fills_all_but_what_was_painted():
@@ -51,7 +52,7 @@ def test_a_prediction_is_one_undo_step_and_its_undo_no_correction():
     layer, corrections = tracked()
     predict(corrections, 1)
     before = layer.data.copy()
-    corrections.fill([()], WHOLE, np.eye(12, dtype=np.uint8)[None] * 2)
+    fill(corrections, [()], WHOLE, np.eye(12, dtype=np.uint8)[None] * 2)
     layer.undo()
     np.testing.assert_array_equal(layer.data, before)
     layer.redo()
@@ -107,7 +108,7 @@ def test_unknown_undo_atoms_are_found_by_comparison():
 def test_only_the_planes_and_the_window_of_a_stack_are_filled():
     layer, corrections = tracked((3, 12, 12))
     labels = np.ones((2, 4, 5), np.uint8)
-    corrections.fill([(0,), (2,)], (slice(2, 6), slice(3, 8)), labels)
+    fill(corrections, [(0,), (2,)], (slice(2, 6), slice(3, 8)), labels)
     expected = np.zeros((3, 12, 12), np.uint8)
     expected[[0, 2], 2:6, 3:8] = 1
     np.testing.assert_array_equal(layer.data, expected)
@@ -183,15 +184,15 @@ def test_a_change_without_event_is_found_where_a_prediction_comes():
     layer, corrections = tracked()
     layer.data[2, 2] = 7
     layer.data[10, 10] = 7
-    corrections.fill([()], (slice(0, 5), slice(0, 5)), np.ones((1, 5, 5), np.uint8))
+    fill(corrections, [()], (slice(0, 5), slice(0, 5)), np.ones((1, 5, 5), np.uint8))
     assert layer.data[2, 2] == 7
     assert corrections.touched[10, 10]
 
 
 def test_undo_of_the_older_of_two_predictions_is_no_correction():
     layer, corrections = tracked((300, 20))
-    corrections.fill([()], (slice(0, 300), slice(0, 20)), np.ones((1, 300, 20), np.uint8))
-    corrections.fill([()], (slice(250, 290), slice(5, 15)), np.full((1, 40, 10), 2, np.uint8))
+    fill(corrections, [()], (slice(0, 300), slice(0, 20)), np.ones((1, 300, 20), np.uint8))
+    fill(corrections, [()], (slice(250, 290), slice(5, 15)), np.full((1, 40, 10), 2, np.uint8))
     layer.undo()
     layer.undo()
     assert not layer.data.any()

@@ -16,6 +16,7 @@ from napari_pseudolabel.labels.tools import Change, component_at, delete
 from napari_pseudolabel.viewer import Corrections, Stream, find
 from napari_pseudolabel.viewer.editing import apply, locked_plane, require_no_stroke
 from napari_pseudolabel.viewer.effort import EffortLog
+from napari_pseudolabel.viewer.filling import fill
 
 SIZE = 12
 WHOLE = (slice(0, SIZE), slice(0, SIZE))
@@ -96,7 +97,7 @@ def test_a_tool_survives_later_predictions_and_their_undo(viewer):
     np.testing.assert_array_equal(layer.data, first[0])
     layer.redo()
     np.testing.assert_array_equal(layer.data, after_tool)
-    Corrections.of(layer).fill([()], WHOLE, np.full((1, SIZE, SIZE), 3, np.uint8))
+    fill(Corrections.of(layer), [()], WHOLE, np.full((1, SIZE, SIZE), 3, np.uint8))
     assert not layer.data[2:6, 2:6].any()
 
 

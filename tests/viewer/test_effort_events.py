@@ -10,6 +10,7 @@ from napari.layers import Labels
 
 from napari_pseudolabel.viewer import Corrections, effort
 from napari_pseudolabel.viewer.effort import EffortLog
+from napari_pseudolabel.viewer.filling import fill
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_the_plane_of_a_stack_is_told():
 
 
 def test_predictions_and_undo_are_no_edits(layer):
-    Corrections.of(layer).fill([()], (slice(0, 9), slice(0, 9)), np.ones((1, 9, 9), np.uint8))
+    fill(Corrections.of(layer), [()], (slice(0, 9), slice(0, 9)), np.ones((1, 9, 9), np.uint8))
     layer.undo()
     layer.redo()
     assert edits(layer) == ()

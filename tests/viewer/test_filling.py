@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from napari.layers import Labels
 
 from napari_pseudolabel.viewer.corrections import Corrections
-from napari_pseudolabel.viewer.filling import Filling
+from napari_pseudolabel.viewer.filling import Filling, fill
 
 SIZE = 12
 
@@ -35,7 +35,7 @@ def test_whatever_happens_touched_pixels_stay_and_undo_brings_the_rest_back(old,
     """The person paints, confirms, undoes and redoes at any time while parts arrive."""
     labels = Labels(np.ones((SIZE, SIZE), np.uint8))
     corrections = Corrections.of(labels)
-    corrections.fill([()], (slice(0, 6), slice(6, 12)), np.full((1, 6, 6), old, np.uint8))
+    fill(corrections, [()], (slice(0, 6), slice(6, 12)), np.full((1, 6, 6), old, np.uint8))
     start = labels.data.copy()
     filling, stroke, travelled = Filling(corrections), None, False
     for action, *arguments in actions:

@@ -20,6 +20,7 @@ from viewer_results import CLASSES
 from napari_pseudolabel.viewer import Candidates, Corrections, find, push, record_of, show_preview
 from napari_pseudolabel.viewer.colours import class_features, label_colormap
 from napari_pseudolabel.viewer.effort import EffortLog
+from napari_pseudolabel.viewer.filling import fill
 from napari_pseudolabel.viewer.recording import fingerprint
 from napari_pseudolabel.workspace.sessions import Batch, Sessions
 
@@ -216,7 +217,7 @@ def test_layers_that_a_run_made_know_their_source_again(viewer, sessions, result
 def test_undone_predictions_are_known_after_coming_back(viewer, sessions):
     layer = viewer.add_labels(np.zeros((40, 30), np.uint8))
     corrections = Corrections.of(layer)
-    corrections.fill([()], (slice(0, 20), slice(0, 30)), np.ones((1, 20, 30), np.uint8))
+    fill(corrections, [()], (slice(0, 20), slice(0, 30)), np.ones((1, 20, 30), np.uint8))
     layer.paint((5, 5), 2)
     found, _ = back(sessions, saved(viewer, sessions))
     again = Corrections.of(found.layers[0])
@@ -346,7 +347,7 @@ def test_a_thousand_strokes_stay_small(viewer, sessions):
     layer = viewer.add_labels(np.zeros((4096, 4096), np.uint8))
     corrections = Corrections.of(layer)
     blocks = rng.integers(0, 3, (1, 128, 128)).repeat(32, axis=1).repeat(32, axis=2)
-    corrections.fill([()], (slice(0, 4096), slice(0, 4096)), blocks.astype(np.uint8))
+    fill(corrections, [()], (slice(0, 4096), slice(0, 4096)), blocks.astype(np.uint8))
     recording = Recording(viewer, sessions)
     recording.save()
     for number in range(1000):

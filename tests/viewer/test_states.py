@@ -15,6 +15,7 @@ from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.viewer import Stream, known_planes
 from napari_pseudolabel.viewer.corrections import REACHED, Corrections
 from napari_pseudolabel.viewer.filling import Filling
+from napari_pseudolabel.viewer.filling import fill as fill_planes
 from napari_pseudolabel.viewer.reached import evidence
 from napari_pseudolabel.viewer.records import write_record
 from napari_pseudolabel.workspace import Workspace
@@ -38,7 +39,7 @@ def paint(layer, at, label):
 
 def fill(corrections, window, value, planes=((0,),)):
     shape = tuple(part.stop - part.start for part in window)
-    return corrections.fill(planes, window, np.full((len(planes), *shape), value, np.uint8))
+    return fill_planes(corrections, planes, window, np.full((len(planes), *shape), value, np.uint8))
 
 
 def test_only_what_a_run_reached_is_labelled():
@@ -84,7 +85,7 @@ def test_what_a_person_paints_is_theirs_until_it_is_undone():
 def test_undo_and_redo_of_a_run_take_all_its_planes_along_also_where_no_label_changed():
     layer, corrections = ours()
     labels = np.stack([np.ones((8, 4)), np.zeros((8, 4))]).astype(np.uint8)
-    corrections.fill([(0,), (1,)], LEFT, labels)
+    fill_planes(corrections, [(0,), (1,)], LEFT, labels)
     corrections.confirm((1,), WHOLE)
     assert corrections.share_labelled() == 0.5
     layer.undo()

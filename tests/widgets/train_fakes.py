@@ -12,7 +12,7 @@ from napari_pseudolabel.control import Progress
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality
 from napari_pseudolabel.strategies import LabelSettings, ModelUse, PseudoLabel, Region, RunReport
 from napari_pseudolabel.training.events import Began, Epoch, Loss, Score
-from napari_pseudolabel.training.fine_tune import FineTuned
+from napari_pseudolabel.training.fine_tune_task import FineTuned
 from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
 from napari_pseudolabel.workspace import Workspace
 

@@ -16,7 +16,7 @@ from napari_pseudolabel.training import presets
 from napari_pseudolabel.training.folders import LabelledPlane
 from napari_pseudolabel.training.grey_levels import Method
 from napari_pseudolabel.training.segmenter import SegmenterSettings
-from napari_pseudolabel.training.syndiff import SynDiffSettings
+from napari_pseudolabel.training.syndiff_steps import SynDiffSettings
 from recipes import axons, nuclei
 from recipes.generated import Field
 

@@ -64,7 +64,7 @@ def check(
     from napari_pseudolabel.imaging.scale import Scale
     from napari_pseudolabel.models.cards import LabelClass
     from napari_pseudolabel.models.loaded import LoadedModels
-    from napari_pseudolabel.training.fine_tune import LabelledSet
+    from napari_pseudolabel.training.labelled_sets import LabelledSet
     from napari_pseudolabel.training.reverse_accuracy import ReverseAccuracyJob
 
     told = read_sidecar(labels).classes if classes is None and sidecar_path(labels).exists() else ()

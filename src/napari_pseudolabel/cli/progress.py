@@ -15,6 +15,10 @@ from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.wording import sentence
 
 
+class Stopped(Exception):
+    """The person stopped a command that has more to say than that nothing was changed."""
+
+
 def _never() -> bool:
     return False
 

@@ -9,6 +9,7 @@ import traceback
 import warnings
 from collections.abc import Sequence
 
+from napari_pseudolabel.cli.progress import Stopped
 from napari_pseudolabel.errors import Cancelled, told
 from napari_pseudolabel.wording import sentence, shown
 
@@ -16,10 +17,6 @@ VERBOSE = "--verbose"
 DEBUG_VARIABLE = "PSEUDOLABEL_DEBUG"
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-
-
-class Stopped(Exception):
-    """The person stopped a command that has more to say than that nothing was changed."""
 
 
 def run(arguments: Sequence[str]) -> int:

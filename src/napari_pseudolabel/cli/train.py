@@ -23,8 +23,7 @@ from napari_pseudolabel.cli.options import (
     named_values,
 )
 from napari_pseudolabel.cli.output import say, show
-from napari_pseudolabel.cli.progress import interruptible
-from napari_pseudolabel.cli.running import Stopped
+from napari_pseudolabel.cli.progress import Stopped, interruptible
 from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.wording import sentence, shown
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from napari_pseudolabel.engine import Connection
     from napari_pseudolabel.models.cards import LabelClass
     from napari_pseudolabel.strategies import LabelSettings
-    from napari_pseudolabel.training.tutor import Source, Tutored, TutorJob
+    from napari_pseudolabel.training.labelled_sets import Source
+    from napari_pseudolabel.training.tutor_job import TutorJob
+    from napari_pseudolabel.training.tutor_task import Tutored
 
 _PANEL = "Tutorship"
 _LOOK_AGAIN_S = 0.1
@@ -105,7 +107,8 @@ class Tutoring:
         InputError
             If an option is missing or cannot be used.
         """
-        from napari_pseudolabel.training.tutor import TutorJob, TutorSettings
+        from napari_pseudolabel.training.tutor_job import TutorJob
+        from napari_pseudolabel.training.tutor_task import TutorSettings
 
         if self.work_dir is None:
             raise InputError("Tutorship keeps what it trains; give --work-dir.")
@@ -138,8 +141,7 @@ class Tutoring:
     def _source(self) -> Source:
         from napari_pseudolabel.imaging import Reading
         from napari_pseudolabel.imaging.scale import Scale
-        from napari_pseudolabel.training.fine_tune import LabelledSet
-        from napari_pseudolabel.training.tutor import NnunetSet
+        from napari_pseudolabel.training.labelled_sets import LabelledSet, NnunetSet
 
         reading = Reading(self.labelled_axes, self.labelled_position)
         scale = Scale(self.labelled_scale, self.labelled_object_size, self.labelled_pixel_size)
@@ -202,7 +204,7 @@ def label_tutored(
 
 
 def _folders(source: Source) -> tuple[Path, ...]:
-    from napari_pseudolabel.training.fine_tune import LabelledSet
+    from napari_pseudolabel.training.labelled_sets import LabelledSet
 
     return (source.images.resolve(), source.labels.resolve()) if isinstance(source, LabelledSet) else ()
 

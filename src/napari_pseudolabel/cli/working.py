@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from napari_pseudolabel.cli.output import show
-from napari_pseudolabel.cli.progress import duration, interruptible, prefixed
-from napari_pseudolabel.cli.running import Stopped
+from napari_pseudolabel.cli.progress import Stopped, duration, interruptible, prefixed
 from napari_pseudolabel.cli.targets import check_shape, check_targets, output_name, sources
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.engine import Connection, Engine, Listener

@@ -1,8 +1,9 @@
 """Recipes that make pseudo labels, and the frozen descriptions of the jobs that run them."""
 
-from napari_pseudolabel.strategies.chunks import Focus, LabelPlan, join
+from napari_pseudolabel.strategies.chunks import Focus, join
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.jobs import ChunkedJob, ImageJob, Job, LabelJob, SegmentJob, TranslateJob
+from napari_pseudolabel.strategies.label_plan import LabelPlan
 from napari_pseudolabel.strategies.provenance import Record
 from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Region
 

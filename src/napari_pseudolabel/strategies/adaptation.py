@@ -21,7 +21,7 @@ from napari_pseudolabel.models.segmenters.base import Segmenter
 from napari_pseudolabel.models.segmenters.part import Part
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.strategies.blank import Blank, nothing_there
-from napari_pseudolabel.strategies.chunks import scaled
+from napari_pseudolabel.strategies.chunks import ChunkTask, scaled
 from napari_pseudolabel.strategies.description import PseudoLabel
 from napari_pseudolabel.strategies.ensemble import Judge, segment_looks
 from napari_pseudolabel.strategies.settings import Region
@@ -31,7 +31,6 @@ from napari_pseudolabel.tiling import pick_device
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
-    from napari_pseudolabel.strategies.chunks import ChunkJob
 
 
 # Specks are a tiny share of all labels; more of them may be objects, and the person should know.
@@ -46,7 +45,7 @@ def shift_px(plane: NDArray[np.float32], translation: NDArray[np.float32]) -> tu
     return float(y), float(x)
 
 
-def label_chunk(job: ChunkJob, control: Control, models: LoadedModels) -> PseudoLabel:
+def label_chunk(job: ChunkTask, control: Control, models: LoadedModels) -> PseudoLabel:
     """Translate a chunk, segment the translation, and bring both to the pixels of the image.
 
     Without a translator the pixels are segmented as they are; without a segmenter there are no labels.
@@ -148,7 +147,7 @@ def label_chunk(job: ChunkJob, control: Control, models: LoadedModels) -> Pseudo
 
 
 def _judge(
-    job: ChunkJob,
+    job: ChunkTask,
     number: int,
     segmenter: Segmenter,
     looks: NDArray[np.float32],

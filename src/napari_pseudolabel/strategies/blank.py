@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_pseudolabel.strategies.chunks import ChunkTask
 from napari_pseudolabel.strategies.description import PseudoLabel
-
-if TYPE_CHECKING:
-    from napari_pseudolabel.strategies.chunks import ChunkJob
 
 _VOID = "Where the image has no values (NaN), nothing was predicted."
 _FLAT = "Large parts of one single value, such as an empty border, hold nothing to see and got no labels."
@@ -34,7 +31,7 @@ class Blank:
     flat: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, job: ChunkJob) -> Blank:
+    def of(cls, job: ChunkTask) -> Blank:
         """Find out; the same for any cut, because the square is read around a chunk."""
         chunk = job.chunk
         pixels = job.pixels.reshape(-1, *job.pixels.shape[-2:])
@@ -65,7 +62,7 @@ class Blank:
         return np.where(self.void, np.float32(np.nan), values)
 
 
-def nothing_there(job: ChunkJob) -> PseudoLabel:
+def nothing_there(job: ChunkTask) -> PseudoLabel:
     """The answer where there is nothing to see in the whole layer: no model is asked, nothing is predicted."""
     facts, shape = job.survey, (1, *job.chunk.region.shape)
     nowhere = np.full(shape, np.nan, np.float32)

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import itertools
 import math
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import Box, LayerStatistics
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.geometry import Block, Line, Span, View
+from napari_pseudolabel.strategies.image_task import ImageTask
 from napari_pseudolabel.strategies.settings import LabelSettings, Region
 from napari_pseudolabel.strategies.survey import Survey, least_px
 from napari_pseudolabel.tiling import Grid
-
-if TYPE_CHECKING:
-    from napari_pseudolabel.models.loaded import LoadedModels
-    from napari_pseudolabel.strategies.jobs import ImageJob
 
 # Larger chunks spend less on their margins, smaller ones appear sooner.
 TILES_PER_CHUNK = 8
@@ -30,7 +25,6 @@ TILES_PER_CHUNK = 8
 _MOST_RINGS = 7
 # So many times as long as a square of their area islands may be, to be told from objects as in the whole plane.
 _LONGEST = 3
-_TOLERATED_SHIFT_PX = 1.0
 
 
 @dataclass(frozen=True)
@@ -97,8 +91,8 @@ class Chunk:
 
 
 @dataclass(frozen=True, eq=False)
-class ChunkJob:
-    """Label one chunk; holds its pixels, so that it can run on any machine.
+class ChunkTask:
+    """One chunk to be labelled; holds its pixels, so that any machine can do it.
 
     Attributes
     ----------
@@ -126,104 +120,8 @@ class ChunkJob:
     title: str = "Labelling"
     empty: bool = False
 
-    @property
-    def checkpoints(self) -> tuple[str, ...]:
-        """References of the models."""
-        return tuple(model.ref for model in self.survey.models)
 
-    def run(self, control: Control, models: LoadedModels) -> PseudoLabel:
-        """Do the work."""
-        from napari_pseudolabel.strategies.adaptation import label_chunk
-
-        started = time.monotonic()
-        result = label_chunk(self, control, models)
-        seconds = time.monotonic() - started
-        return replace(result, report=replace(result.report, seconds=seconds))
-
-
-@dataclass(frozen=True, eq=False)
-class LabelPlan:
-    """How the image of a job is cut.
-
-    Attributes
-    ----------
-    report
-        What is known before the first pixel is labelled.
-    chunks
-        Together they cover the region of all planes, each pixel once.
-    empty
-        There is nothing to see in the layer.
-    """
-
-    job: ImageJob
-    survey: Survey
-    factors: tuple[float, float]
-    statistics: tuple[LayerStatistics, ...]
-    report: RunReport
-    chunks: tuple[Chunk, ...]
-    empty: bool = False
-
-    def distance(self, chunk: Chunk, focus: Focus | None) -> tuple[int, float]:
-        """What comes first: the plane on the screen, and in it what is nearest to the middle of the view."""
-        y, x = (chunk.region.y0 + chunk.region.y1) / 2, (chunk.region.x0 + chunk.region.x1) / 2
-        if focus is None:
-            region = self.job.whole_region
-            there = (region.y0 + region.y1) / 2, (region.x0 + region.x1) / 2
-            return self.job.plane_indices.index(chunk.plane), float(np.hypot(y - there[0], x - there[1]))
-        away = sum(abs(a - b) for a, b in zip(chunk.plane, focus.plane, strict=True))
-        return away, float(np.hypot(y - focus.y, x - focus.x))
-
-    def load(self, chunk: Chunk) -> ChunkJob:
-        """Read the pixels of a chunk.
-
-        Raises
-        ------
-        InputError
-            If the image cannot be read.
-        """
-        read = chunk.read
-        slices = slice(read.y0, read.y1), slice(read.x0, read.x1)
-        planes = [self.job.image.plane(chunk.plane, one, slices) for one in self.job.channels(self.survey)]
-        height, width = self.job.image.shape[-2:]
-        return ChunkJob(
-            planes[0] if len(planes) == 1 else np.stack(planes),
-            chunk,
-            self.survey,
-            self.job.settings,
-            self.factors,
-            (height, width),
-            self.statistics,
-            self.report,
-            self.job.title,
-            self.empty,
-        )
-
-    def conclude(self, reports: Sequence[RunReport], seconds: float) -> RunReport:
-        """One report of all chunks."""
-        # The median, because a chunk with little in it registers anywhere.
-        shifts = [one.shift_px for one in reports if one.shift_px is not None]
-        middle = np.median(np.array(shifts), axis=0) if shifts else None
-        shift = None if middle is None else (float(middle[0]), float(middle[1]))
-        agreements = [one.agreement for one in reports if one.agreement is not None]
-        notes = dict.fromkeys(note for one in (self.report, *reports) for note in one.notes)
-        if shift is not None and max(map(abs, shift)) > _TOLERATED_SHIFT_PX:
-            notes[
-                f"The translation is shifted by {shift[0]:+.1f} px (down) and {shift[1]:+.1f} px (right) against "
-                "the image, and so are the labels; try another translator or scale."
-            ] = None
-        # Of several plans the most modest one tells what memory allowed.
-        least = min(reports, key=lambda one: (one.tile or 0, one.batch or 0))
-        return replace(
-            least,
-            shift_px=shift,
-            agreement=float(np.mean(agreements)) if agreements else None,
-            notes=tuple(notes),
-            seconds=seconds,
-            date=self.report.date,
-        )
-
-
-def join(job: ImageJob, parts: Sequence[PseudoLabel], report: RunReport) -> PseudoLabel:
+def join(job: ImageTask, parts: Sequence[PseudoLabel], report: RunReport) -> PseudoLabel:
     """All parts of a job as one result in memory.
 
     Parameters
@@ -270,7 +168,7 @@ def whole_factors(shape: Sequence[int], factor: float) -> tuple[float, float]:
 
 
 def cut(
-    job: ImageJob,
+    job: ImageTask,
     survey: Survey,
     factors: tuple[float, float],
     statistics: Sequence[LayerStatistics] | None = None,

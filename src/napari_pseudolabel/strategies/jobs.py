@@ -11,15 +11,16 @@ import numpy as np
 
 from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import Channel, Image, measure
+from napari_pseudolabel.imaging import measure
 from napari_pseudolabel.imaging.content import nothing_in
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.models.fitting import assumptions, refuse_misfit
-from napari_pseudolabel.strategies.chunks import LabelPlan, cut, join, whole_factors
+from napari_pseudolabel.strategies.chunks import cut, join, whole_factors
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
-from napari_pseudolabel.strategies.settings import LabelSettings, Region
+from napari_pseudolabel.strategies.image_task import ImageTask
+from napari_pseudolabel.strategies.label_plan import LabelPlan, TranslationsJob
 from napari_pseudolabel.strategies.survey import ModelFacts, Survey, SurveyJob
-from napari_pseudolabel.strategies.translations import TranslationsJob, of_translations
+from napari_pseudolabel.strategies.translations import of_translations
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
@@ -80,31 +81,11 @@ class ChunkedJob(Job, Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class ImageJob:
-    """What all jobs on an image share.
+class ImageJob(ImageTask):
+    """What all jobs on an image share."""
 
-    Attributes
-    ----------
-    image
-        The image, lazily.
-    settings
-        How it is done.
-    region
-        Part of the last two axes; the whole plane when None. Statistics always come from the whole layer.
-    planes
-        Which planes of a stack; all when None.
-    """
-
-    image: Image
-    settings: LabelSettings = field(default_factory=LabelSettings, kw_only=True)
-    region: Region | None = field(default=None, kw_only=True)
-    planes: tuple[tuple[int, ...], ...] | None = field(default=None, kw_only=True)
     chunks = True
-
-    @property
-    def title(self) -> str:
-        """What is being done, for the person."""
-        return f"{self._doing} {self.image.name}"
+    _name = ""
 
     @property
     def survey(self) -> SurveyJob:
@@ -116,20 +97,6 @@ class ImageJob:
             If there is no such strategy.
         """
         raise NotImplementedError
-
-    _doing = ""
-    _name = ""
-
-    @property
-    def whole_region(self) -> Region:
-        """The region, inside of the image."""
-        height, width = self.image.shape[-2:]
-        return self.region.clipped(height, width) if self.region else Region(0, 0, height, width)
-
-    @property
-    def plane_indices(self) -> tuple[tuple[int, ...], ...]:
-        """Every plane that is worked on."""
-        return tuple(self.image.planes()) if self.planes is None else self.planes
 
     def plan(self, survey: Survey, control: Control) -> LabelPlan:
         """Measure the intensities of the layer and cut the region into chunks.
@@ -181,30 +148,6 @@ class ImageJob:
         judged = statistics[len(statistics) - len(survey.judges) :]
         chunks = cut(self, survey, factors, judged)
         return LabelPlan(self, survey, factors, statistics, report, chunks, nothing is not None)
-
-    def channels(self, survey: Survey) -> tuple[Channel | None, ...]:
-        """Which channels of the image are read: the chosen one, or all where the segmenter takes several.
-
-        Raises
-        ------
-        InputError
-            If the image has another number of channels, or several models do not agree.
-        """
-        wanted = survey.models[0].channels
-        for model in survey.models:
-            if model.channels != wanted:
-                raise InputError(
-                    f"{model.use.name} takes {model.channels} channels, but {survey.models[0].use.name} "
-                    f"{'makes' if survey.translator else 'takes'} {wanted}; choose models that fit each other."
-                )
-        if wanted == 1:
-            return (self.settings.channel,)
-        if self.image.channels != wanted:
-            raise InputError(
-                f"{self.image.name} has {self.image.channels} channel{'s'[: self.image.channels > 1]}, but "
-                f"{survey.models[0].use.name} takes {wanted}; choose another image, or another segmenter."
-            )
-        return tuple(range(wanted))
 
     def second_survey(self, survey: Survey, control: Control) -> Job | None:
         """Measure translations spread over the layer, if a segmenter has to know what they are like."""

@@ -1,22 +1,16 @@
-"""What the translations of a layer are like, measured once, so that a segmenter sees every part of them alike."""
+"""What segmenters have to know of the translations of a layer, so that they see every part of them alike."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import IntensityRange, LayerStatistics
-from napari_pseudolabel.imaging.statistics import ChannelStatistics, moments_of
+from napari_pseudolabel.imaging.statistics import ChannelStatistics
 from napari_pseudolabel.models.cards import Card
-from napari_pseudolabel.strategies.chunks import ChunkJob
 from napari_pseudolabel.strategies.survey import ModelFacts, Survey
-
-if TYPE_CHECKING:
-    from napari_pseudolabel.models.loaded import LoadedModels
 
 
 def as_raw(translation: NDArray[np.float32], card: Card) -> NDArray[np.float32]:
@@ -46,33 +40,3 @@ def of_translations(judge: ModelFacts, survey: Survey) -> LayerStatistics:
         one, factor = survey.translated, float(as_raw(np.ones(1, np.float32), judge.card)[0])
         moments = replace(one, **{name: value * factor for name, value in vars(one).items()})
     return LayerStatistics((ChannelStatistics(limits, moments),))
-
-
-@dataclass(frozen=True, eq=False)
-class TranslationsJob:
-    """Translate some places of a layer and measure them.
-
-    Attributes
-    ----------
-    survey
-        What is known of the models.
-    chunks
-        Spread over the layer. Noise belongs to positions, so they are always the same.
-    """
-
-    survey: Survey
-    chunks: tuple[ChunkJob, ...]
-    title: str = "Measuring the translation"
-
-    @property
-    def checkpoints(self) -> tuple[str, ...]:
-        """References of the models."""
-        assert self.survey.translator is not None
-        return (self.survey.translator.ref,)
-
-    def run(self, control: Control, models: LoadedModels) -> Survey:
-        """Do the work; the survey is complete afterwards."""
-        parts = [chunk.run(control, models).translation for chunk in self.chunks]
-        values = np.concatenate([part.ravel() for part in parts if part is not None])
-        seen = values[np.isfinite(values)]  # nothing is translated where the image has no values
-        return replace(self.survey, translated=moments_of(seen if seen.size else np.zeros(1, np.float32)))

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
-from napari_pseudolabel.strategies.chunks import LabelPlan
 from napari_pseudolabel.strategies.description import PseudoLabel
 from napari_pseudolabel.strategies.jobs import ImageJob
+from napari_pseudolabel.strategies.label_plan import LabelPlan
 from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Region
 from napari_pseudolabel.strategies.survey import Survey, SurveyJob
-from napari_pseudolabel.training.tutor import Tutored, TutorJob
+from napari_pseudolabel.training.tutor_job import TutorJob
+from napari_pseudolabel.training.tutor_task import Tutored
 from napari_pseudolabel.workspace import write_bytes
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from napari_pseudolabel.models.grids import limits_for, magnification
 from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.tiling import KnownLimits, TileSettings
-from napari_pseudolabel.training.fine_tune import LabelledSet
 from napari_pseudolabel.training.folders import LabelledPlane, Preparation, labelled_planes
 from napari_pseudolabel.training.known import KnownPlane
+from napari_pseudolabel.training.labelled_sets import LabelledSet
 from napari_pseudolabel.workspace import atomic_file
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from napari_pseudolabel.models.cards import Card, Measure, Modality, Training
 from napari_pseudolabel.models.translators import syndiff
 from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
-from napari_pseudolabel.training.syndiff import SynDiffTraining
+from napari_pseudolabel.training.syndiff_training import SynDiffTraining
 
 _SCHEDULE = ("num_timesteps", "beta_min", "beta_max", "use_geometric")
 

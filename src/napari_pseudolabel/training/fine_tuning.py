@@ -21,10 +21,11 @@ from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.tiling import pick_device
 from napari_pseudolabel.training.adapted import Adapter
-from napari_pseudolabel.training.fine_tune import FineTuned, FineTuneJob, LabelledSet, missing
+from napari_pseudolabel.training.fine_tune_task import FineTuned, FineTuneTask, missing
 from napari_pseudolabel.training.folders import LabelledPlane
 from napari_pseudolabel.training.inputs import fingerprint
 from napari_pseudolabel.training.known import KnownPlane
+from napari_pseudolabel.training.labelled_sets import LabelledSet
 from napari_pseudolabel.training.promotion import promotion
 from napari_pseudolabel.training.record import check_record
 from napari_pseudolabel.training.segmenter import BEST, SegmenterSettings, SegmenterTraining
@@ -41,7 +42,7 @@ class _Start:
     weights: Mapping[str, Tensor] | None
 
 
-def fine_tune(job: FineTuneJob, control: Control, models: LoadedModels) -> FineTuned:
+def fine_tune(job: FineTuneTask, control: Control, models: LoadedModels) -> FineTuned:
     """Run a fine-tuning job; see `FineTuneJob.run`."""
     s = job.settings
     device = pick_device(s.device)
@@ -78,7 +79,7 @@ def fine_tune(job: FineTuneJob, control: Control, models: LoadedModels) -> FineT
     )
 
 
-def _start(job: FineTuneJob, models: LoadedModels) -> _Start:
+def _start(job: FineTuneTask, models: LoadedModels) -> _Start:
     if not job.segmenter:
         return _Start(_new_card(job, models), None)
     parent = models.segmenter(job.segmenter)
@@ -98,7 +99,7 @@ def _start(job: FineTuneJob, models: LoadedModels) -> _Start:
     return _Start(card, {key: value.detach().clone() for key, value in parent.network.state_dict().items()})
 
 
-def _new_card(job: FineTuneJob, models: LoadedModels) -> Card:
+def _new_card(job: FineTuneTask, models: LoadedModels) -> Card:
     if len(job.classes) < 2:
         raise InputError(
             "Name at least one class besides the background, or choose a segmenter to start from."
@@ -130,7 +131,7 @@ def check_patch(patch: int, card: Card) -> None:
 
 
 def _planes(
-    job: FineTuneJob, card: Card, models: LoadedModels, control: Control
+    job: FineTuneTask, card: Card, models: LoadedModels, control: Control
 ) -> tuple[list[LabelledPlane], list[LabelledPlane], list[float] | None, tuple[str, ...]]:
     """Training planes, validation planes, probabilities of the training planes, and notes."""
     notes: dict[str, None] = {}
@@ -170,7 +171,7 @@ def _planes(
 
 
 def _adapter(
-    job: FineTuneJob, translator: str | None, scale: Scale, card: Card, models: LoadedModels
+    job: FineTuneTask, translator: str | None, scale: Scale, card: Card, models: LoadedModels
 ) -> Adapter:
     return Adapter(
         segmenter=card,
@@ -205,7 +206,7 @@ def _refuse_leak(source: LabelledSet, planes: Sequence[KnownPlane]) -> None:
                 )
 
 
-def _training(job: FineTuneJob) -> Training:
+def _training(job: FineTuneTask) -> Training:
     counted = sum(int((p.touched & ~p.validation).sum()) for p in job.planes)
     names = ", ".join(dict.fromkeys(plane.name for plane in job.planes))
     data = [f"{names} ({counted} corrected or confirmed pixels)"]

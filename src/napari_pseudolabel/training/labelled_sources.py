@@ -17,11 +17,11 @@ from napari_pseudolabel.labels.classes import BACKGROUND
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.grids import limits_for
 from napari_pseudolabel.training.adapted import Adapter
-from napari_pseudolabel.training.fine_tune import LabelledSet
 from napari_pseudolabel.training.folders import LabelledPlane, class_planes, counted, labelled_files
 from napari_pseudolabel.training.known import KnownPlane
+from napari_pseudolabel.training.labelled_sets import LabelledLayer, LabelledSet, NnunetSet
 from napari_pseudolabel.training.nnunet_raw import read_raw
-from napari_pseudolabel.training.tutor import LabelledLayer, NnunetSet, TutorJob
+from napari_pseudolabel.training.tutor_task import TutorTask
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ class LabelledImages:
     notes: tuple[str, ...]
 
 
-def labelled_images(job: TutorJob, adapter: Adapter) -> LabelledImages:
+def labelled_images(job: TutorTask, adapter: Adapter) -> LabelledImages:
     """Read what the job names.
 
     Raises

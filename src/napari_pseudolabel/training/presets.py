@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
-from napari_pseudolabel.training.syndiff import SynDiffSettings
+from napari_pseudolabel.training.syndiff_steps import SynDiffSettings
 
 PUBLISHED = SynDiffSettings()
 

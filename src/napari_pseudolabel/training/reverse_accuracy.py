@@ -24,7 +24,7 @@ from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.class_values import are_numbers, listed
 from napari_pseudolabel.labels.contrast import contrast, turned_around
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality
-from napari_pseudolabel.training.fine_tune import LabelledSet
+from napari_pseudolabel.training.labelled_sets import LabelledSet
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels

@@ -35,7 +35,7 @@ from napari_pseudolabel.training.patches import PatchPool
 from napari_pseudolabel.training.ranks import Ranks
 from napari_pseudolabel.training.record import STATE, check_record
 from napari_pseudolabel.training.segmenter import SegmenterSettings, SegmenterTraining
-from napari_pseudolabel.training.syndiff import SynDiffSettings
+from napari_pseudolabel.training.syndiff_steps import SynDiffSettings
 from napari_pseudolabel.training.translators import StartingPoint, TranslatorPlan, train_plan
 
 _SMALLEST_PATCH = 32

@@ -21,7 +21,7 @@ from napari_pseudolabel.training.divergence import divergence, quality
 from napari_pseudolabel.training.events import TranslatorPreview
 from napari_pseudolabel.training.measures import Crossing, cutoff, measure, probed
 from napari_pseudolabel.training.patches import PatchPool
-from napari_pseudolabel.training.syndiff import SynDiffTraining
+from napari_pseudolabel.training.syndiff_training import SynDiffTraining
 from napari_pseudolabel.workspace import atomic_file
 
 Weights = tuple[dict[str, Tensor], dict[str, Tensor]]

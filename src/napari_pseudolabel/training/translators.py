@@ -24,8 +24,8 @@ from napari_pseudolabel.training.inputs import fingerprint
 from napari_pseudolabel.training.patches import PatchPool
 from napari_pseudolabel.training.ranks import Ranks
 from napari_pseudolabel.training.record import STATE, check_record
-from napari_pseudolabel.training.syndiff import SynDiffSettings, SynDiffTraining
-from napari_pseudolabel.training.translator_loop import Ended
+from napari_pseudolabel.training.syndiff_steps import SynDiffSettings
+from napari_pseudolabel.training.syndiff_training import Ended, SynDiffTraining
 from napari_pseudolabel.training.translator_watch import Best, TranslatorWatch
 
 _SMALLEST_PATCH = 32

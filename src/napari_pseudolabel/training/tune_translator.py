@@ -20,7 +20,7 @@ from napari_pseudolabel.training.inputs import ModelGrid
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
     from napari_pseudolabel.training.patches import PatchPool
-    from napari_pseudolabel.training.syndiff import SynDiffSettings
+    from napari_pseudolabel.training.syndiff_steps import SynDiffSettings
     from napari_pseudolabel.training.translators import StartingPoint, TranslatorOutcome
 
 _SMALLEST_SIDE = 8

@@ -28,12 +28,13 @@ from napari_pseudolabel.training.events import Fold, Score
 from napari_pseudolabel.training.fine_tuning import check_patch
 from napari_pseudolabel.training.fold_split import validation_files
 from napari_pseudolabel.training.inputs import fingerprint
+from napari_pseudolabel.training.labelled_sets import LabelledLayer
 from napari_pseudolabel.training.labelled_sources import LabelledImages, labelled_images
 from napari_pseudolabel.training.nnunet_raw import check_raw_target
 from napari_pseudolabel.training.record import check_record
 from napari_pseudolabel.training.segmenter import BEST, SegmenterSettings, SegmenterTraining
 from napari_pseudolabel.training.synthetic import SyntheticPlane, keep_as_nnunet, translated
-from napari_pseudolabel.training.tutor import LabelledLayer, Proxy, Tutored, TutorJob
+from napari_pseudolabel.training.tutor_task import Proxy, Tutored, TutorTask
 from napari_pseudolabel.workspace import write_text
 
 PROXY, _RESULT = "proxy.safetensors", "result.json"
@@ -43,7 +44,7 @@ _WARM_UP = 10
 _COMMAND = "pseudolabel label IMAGE OUT --strategy tutorship"
 
 
-def tutor(job: TutorJob, control: Control, models: LoadedModels) -> Tutored:
+def tutor(job: TutorTask, control: Control, models: LoadedModels) -> Tutored:
     """Run a tutorship; see `TutorJob.run`."""
     device = pick_device(job.settings.device)
     translator = models.translator(job.translator)
@@ -98,7 +99,7 @@ def tutor(job: TutorJob, control: Control, models: LoadedModels) -> Tutored:
     return Tutored(tuple(proxies), name, translator.sha256, tuple(notes))
 
 
-def _check_direction(job: TutorJob, translator: Translator) -> tuple[str, ...]:
+def _check_direction(job: TutorTask, translator: Translator) -> tuple[str, ...]:
     """Refuse a translator that does not lead from the labelled images to those to be labelled; returns assumptions."""
     link = Link.of(translator.card, job.translator)
     if not same_modality(link.makes, job.target):
@@ -122,7 +123,7 @@ class _Split:
     by_pixel: bool
 
     @classmethod
-    def of(cls, job: TutorJob, labelled: LabelledImages) -> _Split:
+    def of(cls, job: TutorTask, labelled: LabelledImages) -> _Split:
         s = job.settings
         planes = [one.plane for one in labelled.planes]
         files = {plane.name for plane in planes}
@@ -138,7 +139,7 @@ class _Split:
         )
 
 
-def _adapter(job: TutorJob, translator: Translator, models: LoadedModels) -> Adapter:
+def _adapter(job: TutorTask, translator: Translator, models: LoadedModels) -> Adapter:
     # The proxy sees what the translator makes, pixel by pixel.
     proxy = Card(kind="segmenter", family=monai_unet.FAMILY, source=translator.card.target)
     s = job.settings
@@ -147,7 +148,7 @@ def _adapter(job: TutorJob, translator: Translator, models: LoadedModels) -> Ada
     )
 
 
-def _card(job: TutorJob, labelled: LabelledImages, translator: Translator) -> Card:
+def _card(job: TutorTask, labelled: LabelledImages, translator: Translator) -> Card:
     target = translator.card.target
     where = target.name if target else "target"
     names = ", ".join(one.name for one in labelled.classes if one.value)
@@ -172,7 +173,9 @@ def _card(job: TutorJob, labelled: LabelledImages, translator: Translator) -> Ca
     )
 
 
-def _record(job: TutorJob, labelled: LabelledImages, translator: Translator, split: _Split) -> dict[str, Any]:
+def _record(
+    job: TutorTask, labelled: LabelledImages, translator: Translator, split: _Split
+) -> dict[str, Any]:
     settings = {name: value for name, value in asdict(job.settings).items() if name != "device"}
     content = (
         array
@@ -191,7 +194,7 @@ def _record(job: TutorJob, labelled: LabelledImages, translator: Translator, spl
 
 
 def _train(
-    job: TutorJob,
+    job: TutorTask,
     card: Card,
     split: _Split,
     planes: Sequence[SyntheticPlane],

@@ -314,29 +314,6 @@ class Corrections:
         known[...] = labels
         self._tell(index, window)
 
-    def fill(self, planes: Sequence[Index], window: Window, labels: NDArray[np.uint8]) -> int:
-        """Write a prediction wherever no person has touched a label, as one undo step.
-
-        Parameters
-        ----------
-        planes
-            Index of each plane over the axes before Y and X.
-        window
-            Part of Y and X that is predicted.
-        labels
-            (P, H, W) predicted labels.
-
-        Returns
-        -------
-        int
-            Number of pixels that changed.
-        """
-        from napari_pseudolabel.viewer.filling import Filling
-
-        filling = Filling(self)
-        filling.add(planes, window, labels)
-        return filling.finish()
-
     def note_prediction(
         self,
         key: tuple[Any, ...],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from napari_pseudolabel.training.fine_tune import FineTuneSettings
+from napari_pseudolabel.training.fine_tune_task import FineTuneSettings
 from napari_pseudolabel.training.grey_levels import Method
 from napari_pseudolabel.training.tune_translator import TuneSettings
 

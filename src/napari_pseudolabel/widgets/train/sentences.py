@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_pseudolabel.training.fine_tune import FineTuned
+from napari_pseudolabel.training.fine_tune_task import FineTuned
 from napari_pseudolabel.widgets.common.labelled import left_out
 from napari_pseudolabel.widgets.train.choice import TranslatorChoice
 

@@ -11,7 +11,6 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,7 +18,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig, NCSNpp
 from napari_pseudolabel.models.translators.resnet import ResnetGenerator
@@ -28,8 +26,6 @@ from napari_pseudolabel.training.ahead import Ahead
 from napari_pseudolabel.training.discriminators import DiffusiveDiscriminator, PatchDiscriminator
 from napari_pseudolabel.training.patches import PatchPool
 from napari_pseudolabel.training.ranks import Ranks
-from napari_pseudolabel.training.state import load_state, save_state
-from napari_pseudolabel.training.translator_loop import Ended, Watch, run_loop
 
 
 @dataclass(frozen=True)
@@ -113,8 +109,8 @@ class Networks:
         return nn.ModuleList([*self.diffusive_critic, *self.one_pass_critic])
 
 
-class SynDiffTraining:
-    """One training run: state, one step, resume.
+class SynDiffSteps:
+    """The networks of a training and one step of it; `SynDiffTraining` does all of them.
 
     Parameters
     ----------
@@ -174,25 +170,6 @@ class SynDiffTraining:
             self.averaged(k).load_state_dict(own)
         # The weights are the average so far; without this the first step would replace them.
         self.average.n_averaged.fill_(1)
-
-    def start_from_state(self, path: Path) -> None:
-        """Begin with all networks of another training, but with its steps and optimisers left behind.
-
-        Raises
-        ------
-        InputError
-            If the file holds a training of other networks.
-        """
-        state = load_state(path, {})
-        if state is None:
-            raise InputError(f"There is no training state {path}; give the training.pt of a training.")
-        try:
-            for name in ("generators", "critics", "average"):
-                self._parts()[name].load_state_dict(state[name])
-        except (KeyError, RuntimeError) as error:
-            raise InputError(
-                f"{path} holds no training of networks of this size; repeat the settings it was trained with."
-            ) from error
 
     def _draw(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
         """Patches of modality 0 and 1, and aligned ones (empty if there are none), on the CPU in [0, 1]."""
@@ -387,53 +364,8 @@ class SynDiffTraining:
         generators: nn.ModuleList = self.average.module  # type: ignore[assignment]
         return generators[k]  # type: ignore[return-value]
 
-    def _parts(self) -> dict[str, Any]:
-        return {
-            "generators": self.generators,
-            "critics": self.critics,
-            "average": self.average,
-            **{f"optimiser_{name}": part for name, part in self.optimisers.items()},
-        }
 
-    def save(self, path: Path, watched: Mapping[str, Any] | None = None) -> None:
-        """Write everything that is needed to go on, atomically; `watched` comes along (see `Watch`)."""
-        parts = {name: part.state_dict() for name, part in self._parts().items()}
-        save_state(
-            path,
-            {"settings": _plain(self.settings), "step": self.step, "watched": dict(watched or {}), **parts},
-        )
-
-    def resume(self, path: Path, watch: Watch | None = None) -> bool:
-        """Go on from `path` if it is there; True if it was.
-
-        Raises
-        ------
-        InputError
-            If the file belongs to a training with other settings.
-        """
-        state = load_state(path, _plain(self.settings))
-        if state is None:
-            return False
-        for name, part in self._parts().items():
-            part.load_state_dict(state[name])
-        self.step = int(state["step"])
-        self._set_rates()
-        if watch is not None:
-            watch.restore(state.get("watched", {}))
-        return True
-
-    def run(self, folder: Path, control: Control | None = None, watch: Watch | None = None) -> Ended:
-        """Train until ``settings.steps``, resuming from and saving to `folder`; see `run_loop`.
-
-        Raises
-        ------
-        Cancelled
-            If `control` says so; the state is saved first.
-        """
-        return run_loop(self, folder, control or Control(), watch)
-
-
-def _plain(settings: SynDiffSettings) -> dict[str, Any]:
+def plain_settings(settings: SynDiffSettings) -> dict[str, Any]:
     """Settings as types that survive ``weights_only`` loading (tuples come back as lists)."""
 
     def plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Fine-tuning of a segmenter from corrected labels: the description of the job. Importable without torch."""
+"""Fine-tuning of a segmenter from corrected labels: what is asked, and what comes of it. Importable without torch."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import Reading
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.training.events import Score
 from napari_pseudolabel.training.known import KnownPlane
+from napari_pseudolabel.training.labelled_sets import LabelledSet
 
 if TYPE_CHECKING:
-    from napari_pseudolabel.models.loaded import LoadedModels
+    pass
 
 
 @dataclass(frozen=True)
@@ -69,29 +68,6 @@ class FineTuneSettings:
             raise InputError(f"The learning rate lies between 0 and 1, not at {self.lr:g}.")
 
 
-@dataclass(frozen=True)
-class LabelledSet:
-    """A folder of labelled images to learn from as well, such as the set that the segmenter comes from.
-
-    Attributes
-    ----------
-    images, labels
-        Folders with files of the same names; label values are those of the segmenter's classes.
-    translator
-        Brings the images into the segmenter's modality; None where they are of it.
-    scale
-        What the person says about the sizes in the images.
-    reading
-        How the files are read.
-    """
-
-    images: Path
-    labels: Path
-    translator: str | None = None
-    scale: Scale = Scale()
-    reading: Reading = Reading()
-
-
 @dataclass(frozen=True, eq=False)
 class FineTuned:
     """The result of a fine-tuning.
@@ -122,8 +98,8 @@ class FineTuned:
 
 
 @dataclass(frozen=True, eq=False)
-class FineTuneJob:
-    """Fine-tune a segmenter, or train one from nothing, on what a person corrected.
+class FineTuneTask:
+    """Fine-tune a segmenter, or train one from nothing, on what a person corrected; `FineTuneJob` does it.
 
     Attributes
     ----------
@@ -163,21 +139,6 @@ class FineTuneJob:
         """References of the models that it needs."""
         refs = (self.segmenter, self.translator, *(one.translator for one in self.sets))
         return tuple(dict.fromkeys(ref for ref in refs if ref))
-
-    def run(self, control: Control, models: LoadedModels) -> FineTuned:
-        """Train, or go on with it; tells `Began`, `Loss` and `Epoch`.
-
-        Raises
-        ------
-        InputError
-            If something is missing (see `missing`), the segmenter cannot be trained further, or `folder` holds
-            another training.
-        Cancelled
-            If `control` says so; the same job goes on from there.
-        """
-        from napari_pseudolabel.training.fine_tuning import fine_tune  # imports torch
-
-        return fine_tune(self, control, models)
 
 
 def missing(

@@ -1,4 +1,4 @@
-"""Tutorship: the description of the job that trains a proxy segmenter. Importable without torch."""
+"""Tutorship: how a proxy segmenter is trained, and what comes of it. Importable without torch."""
 
 from __future__ import annotations
 
@@ -6,17 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import Reading
-from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.training.events import Score
-from napari_pseudolabel.training.fine_tune import LabelledSet
-from napari_pseudolabel.training.known import KnownPlane
+from napari_pseudolabel.training.labelled_sets import Source, name_of
 
 if TYPE_CHECKING:
-    from napari_pseudolabel.models.loaded import LoadedModels
+    pass
 
 MOST_FOLDS = 20
 
@@ -85,53 +81,6 @@ class TutorSettings:
                 raise InputError(f"{name} is 0 or more and below 1, not {getattr(self, name):g}.")
 
 
-@dataclass(frozen=True)
-class NnunetSet:
-    """A raw data set of nnU-Net v2 with 2D images: ``dataset.json``, ``imagesTr/`` and ``labelsTr/``.
-
-    Attributes
-    ----------
-    folder
-        Such as ``nnUNet_raw/Dataset001_AXONS``.
-    scale
-        What the person says about the sizes in the images.
-    reading
-        How the files are read.
-    """
-
-    folder: Path
-    scale: Scale = Scale()
-    reading: Reading = Reading()
-
-
-@dataclass(frozen=True, eq=False)
-class LabelledLayer:
-    """An open image with its labels.
-
-    Attributes
-    ----------
-    name
-        Of the image.
-    planes
-        All of its planes that are labelled; they stay on one side of the split. Pixels count where ``touched``,
-        so where the labels are the truth all of them are touched. Where ``validation`` they never train.
-    scale
-        What the person says about the sizes in the image.
-    """
-
-    name: str
-    planes: tuple[KnownPlane, ...]
-    scale: Scale = Scale()
-
-    @property
-    def modality(self) -> str:
-        """What the image shows; empty if unknown."""
-        return self.planes[0].modality if self.planes else ""
-
-
-Source = LabelledSet | NnunetSet | LabelledLayer
-
-
 @dataclass(frozen=True, eq=False)
 class Proxy:
     """A proxy segmenter of one fold.
@@ -175,8 +124,8 @@ class Tutored:
 
 
 @dataclass(frozen=True, eq=False)
-class TutorJob:
-    """Translate a labelled set into the target modality and train proxy segmenters on it.
+class TutorTask:
+    """Translate a labelled set into the target modality and train proxy segmenters on it; `TutorJob` does it.
 
     Attributes
     ----------
@@ -224,28 +173,4 @@ class TutorJob:
     @property
     def names(self) -> tuple[str, ...]:
         """What the labelled sets are called, for cards and reports."""
-        return tuple(_name(one) for one in self.sources)
-
-    def run(self, control: Control, models: LoadedModels) -> Tutored:
-        """Translate and train, or go on with it; tells `SyntheticPair`, `Fold`, `Began`, `Loss` and `Epoch`.
-
-        Raises
-        ------
-        InputError
-            If a labelled set cannot be used, the settings do not fit it, or `folder` holds another training.
-        Cancelled
-            If `control` says so; the same job goes on from there.
-        """
-        from napari_pseudolabel.training.tutoring import tutor  # imports torch
-
-        return tutor(self, control, models)
-
-
-def _name(source: Source) -> str:
-    if isinstance(source, LabelledLayer):
-        return source.name
-    if isinstance(source, NnunetSet):
-        return source.folder.resolve().name
-    folder = source.images.resolve()
-    # Folders called "images" say nothing.
-    return f"{folder.parent.name}/{folder.name}"
+        return tuple(name_of(one) for one in self.sources)

@@ -1,0 +1,154 @@
+"""The plan of a job on an image, and the jobs of its chunks, which workers do in any order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.imaging import LayerStatistics
+from napari_pseudolabel.imaging.statistics import moments_of
+from napari_pseudolabel.strategies.chunks import Chunk, ChunkTask, Focus
+from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
+from napari_pseudolabel.strategies.image_task import ImageTask
+from napari_pseudolabel.strategies.survey import Survey
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.models.loaded import LoadedModels
+
+_TOLERATED_SHIFT_PX = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class ChunkJob(ChunkTask):
+    """Label one chunk."""
+
+    @property
+    def checkpoints(self) -> tuple[str, ...]:
+        """References of the models."""
+        return tuple(model.ref for model in self.survey.models)
+
+    def run(self, control: Control, models: LoadedModels) -> PseudoLabel:
+        """Do the work."""
+        from napari_pseudolabel.strategies.adaptation import label_chunk
+
+        started = time.monotonic()
+        result = label_chunk(self, control, models)
+        seconds = time.monotonic() - started
+        return replace(result, report=replace(result.report, seconds=seconds))
+
+
+@dataclass(frozen=True, eq=False)
+class LabelPlan:
+    """How the image of a job is cut.
+
+    Attributes
+    ----------
+    report
+        What is known before the first pixel is labelled.
+    chunks
+        Together they cover the region of all planes, each pixel once.
+    empty
+        There is nothing to see in the layer.
+    """
+
+    job: ImageTask
+    survey: Survey
+    factors: tuple[float, float]
+    statistics: tuple[LayerStatistics, ...]
+    report: RunReport
+    chunks: tuple[Chunk, ...]
+    empty: bool = False
+
+    def distance(self, chunk: Chunk, focus: Focus | None) -> tuple[int, float]:
+        """What comes first: the plane on the screen, and in it what is nearest to the middle of the view."""
+        y, x = (chunk.region.y0 + chunk.region.y1) / 2, (chunk.region.x0 + chunk.region.x1) / 2
+        if focus is None:
+            region = self.job.whole_region
+            there = (region.y0 + region.y1) / 2, (region.x0 + region.x1) / 2
+            return self.job.plane_indices.index(chunk.plane), float(np.hypot(y - there[0], x - there[1]))
+        away = sum(abs(a - b) for a, b in zip(chunk.plane, focus.plane, strict=True))
+        return away, float(np.hypot(y - focus.y, x - focus.x))
+
+    def load(self, chunk: Chunk) -> ChunkJob:
+        """Read the pixels of a chunk.
+
+        Raises
+        ------
+        InputError
+            If the image cannot be read.
+        """
+        read = chunk.read
+        slices = slice(read.y0, read.y1), slice(read.x0, read.x1)
+        planes = [self.job.image.plane(chunk.plane, one, slices) for one in self.job.channels(self.survey)]
+        height, width = self.job.image.shape[-2:]
+        return ChunkJob(
+            planes[0] if len(planes) == 1 else np.stack(planes),
+            chunk,
+            self.survey,
+            self.job.settings,
+            self.factors,
+            (height, width),
+            self.statistics,
+            self.report,
+            self.job.title,
+            self.empty,
+        )
+
+    def conclude(self, reports: Sequence[RunReport], seconds: float) -> RunReport:
+        """One report of all chunks."""
+        # The median, because a chunk with little in it registers anywhere.
+        shifts = [one.shift_px for one in reports if one.shift_px is not None]
+        middle = np.median(np.array(shifts), axis=0) if shifts else None
+        shift = None if middle is None else (float(middle[0]), float(middle[1]))
+        agreements = [one.agreement for one in reports if one.agreement is not None]
+        notes = dict.fromkeys(note for one in (self.report, *reports) for note in one.notes)
+        if shift is not None and max(map(abs, shift)) > _TOLERATED_SHIFT_PX:
+            notes[
+                f"The translation is shifted by {shift[0]:+.1f} px (down) and {shift[1]:+.1f} px (right) against "
+                "the image, and so are the labels; try another translator or scale."
+            ] = None
+        # Of several plans the most modest one tells what memory allowed.
+        least = min(reports, key=lambda one: (one.tile or 0, one.batch or 0))
+        return replace(
+            least,
+            shift_px=shift,
+            agreement=float(np.mean(agreements)) if agreements else None,
+            notes=tuple(notes),
+            seconds=seconds,
+            date=self.report.date,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class TranslationsJob:
+    """Translate some places of a layer and measure them.
+
+    Attributes
+    ----------
+    survey
+        What is known of the models.
+    chunks
+        Spread over the layer. Noise belongs to positions, so they are always the same.
+    """
+
+    survey: Survey
+    chunks: tuple[ChunkJob, ...]
+    title: str = "Measuring the translation"
+
+    @property
+    def checkpoints(self) -> tuple[str, ...]:
+        """References of the models."""
+        assert self.survey.translator is not None
+        return (self.survey.translator.ref,)
+
+    def run(self, control: Control, models: LoadedModels) -> Survey:
+        """Do the work; the survey is complete afterwards."""
+        parts = [chunk.run(control, models).translation for chunk in self.chunks]
+        values = np.concatenate([part.ravel() for part in parts if part is not None])
+        seen = values[np.isfinite(values)]  # nothing is translated where the image has no values
+        return replace(self.survey, translated=moments_of(seen if seen.size else np.zeros(1, np.float32)))
