@@ -46,6 +46,35 @@ def test_layers_lie_where_the_image_lies_in_order_above_it(viewer, source, resul
         np.testing.assert_allclose(layer.data_to_world((7, 5)), source.data_to_world((7, 5)))
 
 
+def test_layers_follow_the_image_when_it_is_labelled_again(viewer, result):
+    source = viewer.add_image(np.random.default_rng(0).random((12, 16)), name="sem_12")
+    first = push(viewer, source, result(np.ones((1, 12, 16))))
+    first.labels.data_setitem((np.array([3]), np.array([4])), 2)
+    for name, value in PLACEMENT.items():
+        setattr(source, name, value)
+    again = push(viewer, source, result(np.zeros((1, 12, 16))))
+    assert layers_of(again) == layers_of(first)
+    for layer in layers_of(again):
+        for name in PLACEMENT:
+            np.testing.assert_allclose(
+                *(_numbers(getattr(one, name)) for one in (layer, source)), err_msg=name
+            )
+        np.testing.assert_allclose(layer.data_to_world((7, 5)), source.data_to_world((7, 5)))
+    assert again.labels.data[3, 4] == 2  # the correction
+    assert content_of(viewer, again.labels).placement.units == ("micrometer", "micrometer")
+    for name in ("rotate", "shear", "affine"):
+        setattr(source, name, getattr(viewer.add_image(np.zeros((12, 16))), name))
+    push(viewer, source, result(np.zeros((1, 12, 16))))
+    np.testing.assert_allclose(again.labels.data_to_world((7, 5)), source.data_to_world((7, 5)))
+
+
+def _numbers(value):
+    """What can be compared, of units and labels their places in the alphabet."""
+    if hasattr(value, "affine_matrix"):
+        return value.affine_matrix
+    return [hash(str(one)) % 2**20 for one in value] if isinstance(value, tuple) else np.asarray(value)
+
+
 def test_labels_have_names_colours_and_can_be_edited(viewer, source, result):
     labels = push(viewer, source, result(np.ones((1, 12, 16)))).labels
     assert labels.editable

@@ -10,8 +10,9 @@ import numpy as np
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels
 
-from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.imaging import Image, Placement
 from napari_pseudolabel.viewer.colours import class_features, label_colormap
+from napari_pseudolabel.viewer.images import placement_of
 from napari_pseudolabel.viewer.records import Role, find, write_record
 
 if TYPE_CHECKING:
@@ -64,6 +65,21 @@ def new_labels(
     )
     add_above(viewer, source, layer, role, classes)
     return layer
+
+
+def put_in_place(layer: Layer, image: Image) -> None:
+    """Move a layer of ours to where the image lies now: the person may have told its pixel size in the meantime."""
+    wanted, neutral = image.placement, Placement.identity(layer.ndim)
+    if _same(placement_of(layer).layer_kwargs(), wanted.layer_kwargs()):
+        return
+    n = layer.ndim
+    straight = {"rotate": np.eye(n), "shear": np.zeros(n * (n - 1) // 2), "affine": np.eye(n + 1)}
+    for name, value in {**neutral.layer_kwargs(), **straight, **wanted.layer_kwargs()}.items():
+        setattr(layer, name, value)
+
+
+def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
 
 
 @contextmanager

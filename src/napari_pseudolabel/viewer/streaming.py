@@ -17,7 +17,7 @@ from napari_pseudolabel.viewer.colours import class_features, label_colormap
 from napari_pseudolabel.viewer.corrections import Corrections, Window, key_of
 from napari_pseudolabel.viewer.filling import Filling
 from napari_pseudolabel.viewer.images import image_of
-from napari_pseudolabel.viewer.layers import new_image, new_labels, selection_kept
+from napari_pseudolabel.viewer.layers import new_image, new_labels, put_in_place, selection_kept
 from napari_pseudolabel.viewer.records import Role, add_run, classes_of, find, is_ours, write_record
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Stream:
     """Shows a run while it goes on.
 
     The first part makes the layers, above the source and on exactly its place in the world; later ones,
-    and later runs, write their region into them. Labels that a person touched keep their value, also when
+    and later runs, write their region into them, where the source lies then. Labels that a person touched keep their value, also when
     they are painted while the run goes on. Pixels that no run has reached are transparent: label 0, and
     NaN in images.
 
@@ -149,6 +149,7 @@ class Stream:
             return
         layer = self._image_layer(role) or new_image(self._viewer, self._source, self._image, role)
         if role not in self._layers:
+            put_in_place(layer, self._image)
             write_record(layer, role, self._source, waiting[-1].classes)
         self._layers[role] = layer
         for part in waiting:
@@ -178,6 +179,7 @@ class Stream:
             return new_labels(self._viewer, self._source, self._image, part.classes)
         layer = cast(Labels, found)
         if is_ours(layer):
+            put_in_place(layer, self._image)
             before = classes_of(layer)
             write_record(layer, "labels", self._source, part.classes)
             # Those of the run, with what the person has made of them.
