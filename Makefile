@@ -39,6 +39,7 @@ gpu: setup
 	$(BIN)/python benchmarks/gpu.py --out benchmarks/results $(ARGS)
 
 docs: setup
+	$(BIN)/python tools/write_format_lists.py
 	$(BIN)/python docs/make_screenshots.py
 	$(BIN)/python docs/make_loop_pictures.py
 	$(BIN)/python docs/make_correct_pictures.py

@@ -90,7 +90,8 @@ def translate(
 
     settings = options.settings(samples, seed, mode)
     _check_models(translator)
-    options.process(input, output, Work(lambda image: TranslateJob(image, translator, settings=settings)))
+    work = Work(lambda image: TranslateJob(image, translator, settings=settings), images=True)
+    options.process(input, output, work)
 
 
 @shared

@@ -12,6 +12,7 @@ import typer
 from napari_pseudolabel.cli.options import AsJson, Axes, Classes, FormatOption, PositionOption, named_values
 from napari_pseudolabel.cli.output import show, table
 from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.formats import all_suffixes
 from napari_pseudolabel.wording import sentence, shown
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def evaluate(
 
 def export(
     labels: Annotated[Path, typer.Argument(metavar="INPUT_LABELS", help="Label image.")],
-    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="File to write (.ome.tif, .tif, .png).")],
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help=f"File to write ({all_suffixes()}).")],
     format: FormatOption = None,
     axes: Axes = None,
     position: PositionOption = None,
@@ -68,13 +69,12 @@ def export(
     known = read_sidecar(labels) if sidecar_path(labels).exists() else None
     beside = labels.with_name(known.files["confidence"]) if known and "confidence" in known.files else None
     sources = [labels, *([beside] if beside and beside.exists() else [])]
-    name = format.value if format else None
-    check_targets([labels], [output], name, confidence=len(sources) > 1)
+    check_targets([labels], [output], format, confidence=len(sources) > 1)
     confidence = _pixels(read(sources[1], axes=image.plane_axes)) if len(sources) > 1 else None
     files = write(
         output,
         _pixels(image),
-        format=name,
+        format=format,
         classes=known.classes if known else (),
         placement=image.placement,
         provenance=_carried(known) if known else {"source": {"name": image.name}},

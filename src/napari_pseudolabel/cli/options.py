@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.formats import all_suffixes, formats
 
 if TYPE_CHECKING:
     from napari_pseudolabel.imaging import Channel
@@ -29,20 +30,28 @@ class Strategy(StrEnum):
     tutorship = "tutorship"
 
 
-class LabelFormat(StrEnum):
-    """Names of `napari_pseudolabel.export.formats`."""
+def known_format(text: str) -> str:
+    """Name of one of `napari_pseudolabel.formats.formats`.
 
-    ome_tiff = "ome-tiff"
-    png = "png"
+    Raises
+    ------
+    typer.BadParameter
+        When it is none.
+    """
+    names = [one.name for one in formats()]
+    if text not in names:
+        raise typer.BadParameter(f"{text!r} is not one of {', '.join(map(repr, names))}.")
+    return text
 
 
+FORMAT_NAMES = "|".join(one.name for one in formats())
 Input = Annotated[
     Path,
     typer.Argument(metavar="INPUT", help="Image (TIFF, OME-TIFF, PNG, JPEG, Zarr) or a folder of images."),
 ]
 Output = Annotated[
     Path,
-    typer.Argument(metavar="OUTPUT", help="File to write (.ome.tif, .tif, .png); a folder if INPUT is one."),
+    typer.Argument(metavar="OUTPUT", help=f"File to write ({all_suffixes()}); a folder if INPUT is one."),
 ]
 TranslatorRef = Annotated[
     str,
@@ -139,7 +148,10 @@ WithConfidence = Annotated[
     typer.Option("--confidence", help="Write the confidence beside the labels, NAME.confidence.ome.tif."),
 ]
 FormatOption = Annotated[
-    LabelFormat | None, typer.Option("--format", help="By default the suffix of OUTPUT decides.")
+    str | None,
+    typer.Option(
+        "--format", parser=known_format, metavar=FORMAT_NAMES, help="By default the suffix of OUTPUT decides."
+    ),
 ]
 Scheduler = Annotated[
     str | None,

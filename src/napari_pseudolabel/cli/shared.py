@@ -102,7 +102,7 @@ class Shared:
             output,
             replace(work, job=lambda image: work.job(replace(image, modality=modality))),
             reading=Reading(self.axes, self.position),
-            format=self.format.value if self.format else None,
+            format=self.format,
             as_json=self.as_json,
             connection=self.connection,
         )

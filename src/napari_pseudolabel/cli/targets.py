@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export import companions, formats
+from napari_pseudolabel.export import companions
 from napari_pseudolabel.export.companions import usual_names
+from napari_pseudolabel.formats import format_named, format_of, formats, takes_stacks
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.imaging.files import images_in, is_image, stem
 
@@ -31,7 +31,7 @@ def sources(path: Path) -> list[Path]:
 
 def output_name(path: Path, format: str | None) -> str:
     """File name of the result of an image in an output folder."""
-    chosen = next((one for one in formats() if one.name == format), formats()[0])
+    chosen = format_named(format) if format else formats()[0]
     return stem(path) + chosen.suffixes[0]
 
 
@@ -65,7 +65,7 @@ def check_targets(
     known = {_identity(path) for path in inputs if path.exists()}
     taken: set[Path] = set()
     for path in outputs:
-        _check_suffix(path, format)
+        format_of(path, format)
         roles = ["confidence"] if confidence else []
         for file in (path, *usual_names(path, roles)):
             if file.exists() and _identity(file) in known:
@@ -83,16 +83,18 @@ def check_targets(
 
 
 def check_shape(image: Image, path: Path, format: str | None) -> None:
-    """Refuse to write a stack as PNG.
+    """Refuse to write a stack in a format of one plane, such as PNG.
 
     Raises
     ------
     InputError
         If that was asked for.
     """
-    if (format or path.suffix.lower().lstrip(".")) == "png" and math.prod(image.shape[:-2]) > 1:
+    chosen = format_of(path, format)
+    if not chosen.takes(image.shape):
         raise InputError(
-            f"PNG holds one plane, but {image.name} is a stack of shape {image.shape}; write OME-TIFF instead."
+            f"{chosen.title} holds one plane, but {image.name} is a stack of shape {image.shape}; "
+            f"write {takes_stacks()} instead."
         )
 
 
@@ -100,15 +102,6 @@ def _identity(path: Path) -> tuple[int, int]:
     """Of a file, whatever its name is: links, and capital letters on some disks."""
     found = path.stat()
     return found.st_dev, found.st_ino
-
-
-def _check_suffix(path: Path, format: str | None) -> None:
-    fitting = [one.name for one in formats() if path.name.lower().endswith(one.suffixes)]
-    if not fitting and format is None:
-        known = ", ".join(suffix for one in formats() for suffix in one.suffixes)
-        raise InputError(f"{path.name} has no suffix we can write; end it with one of {known}.")
-    if format and fitting and format not in fitting:
-        raise InputError(f"{path.name} is a name of {fitting[0]}, but {format} was asked for; change one.")
 
 
 def _check_folder(folder: Path) -> None:

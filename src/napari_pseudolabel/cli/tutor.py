@@ -193,7 +193,7 @@ def label_tutored(
     if output.resolve() in labelled:
         raise InputError("The results cannot go into a folder of the labelled images; choose another folder.")
     # Now, and not when the training is over.
-    planned(input, output, options.format.value if options.format else None, confidence=confidence)
+    planned(input, output, options.format, confidence=confidence)
     with resumable(job.folder) as control:
         made = _taught(job, _heard(control, options.as_json), options.connection)
     if not options.as_json:

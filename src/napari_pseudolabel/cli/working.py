@@ -17,6 +17,8 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.engine import Connection, Engine, Listener
 from napari_pseudolabel.errors import Cancelled, InputError, told
 from napari_pseudolabel.export import export, export_image
+from napari_pseudolabel.export.writing import check_holds_images
+from napari_pseudolabel.formats import format_of
 from napari_pseudolabel.imaging import Image, Reading
 from napari_pseudolabel.imaging.files import is_image, left_out
 from napari_pseudolabel.strategies import ImageJob, PseudoLabel, join
@@ -38,10 +40,13 @@ class Work:
         Makes the job of an image.
     confidence
         Whether the confidence is written beside the labels.
+    images
+        Whether images are written, such as translations, instead of labels.
     """
 
     job: Callable[[Image], ImageJob]
     confidence: bool = False
+    images: bool = False
 
 
 def process(
@@ -75,6 +80,9 @@ def process(
         After Ctrl-C.
     """
     paths, targets = planned(input, output, format, confidence=work.confidence)
+    if work.images:
+        for target in targets:
+            check_holds_images(format_of(target, format))
     folder = not is_image(input)
     aside = left_out(input) if folder else ()
     results: list[dict[str, Any]] = []

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_pseudolabel.cli import output
-from napari_pseudolabel.cli.options import AsJson, LabelFormat
+from napari_pseudolabel.cli.options import FORMAT_NAMES, AsJson, known_format
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.formats import format_named, formats
 from napari_pseudolabel.wording import sentence, shown
 
 if TYPE_CHECKING:
@@ -114,13 +115,13 @@ def export(
         Path, typer.Argument(metavar="DEST", help="Folder to write to; made if it is missing.")
     ],
     format: Annotated[
-        LabelFormat, typer.Option("--format", help="Of the label files.")
-    ] = LabelFormat.ome_tiff,
+        str,
+        typer.Option("--format", parser=known_format, metavar=FORMAT_NAMES, help="Of the label files."),
+    ] = formats()[0].name,
     workspace: InWorkspace = None,
     as_json: AsJson = False,
 ) -> None:
     """Write all labels of a session with their provenance, and effort.csv with a line for every edit."""
-    from napari_pseudolabel.export import formats
     from napari_pseudolabel.viewer.session_labels import SESSION_KEY, labels_of, name_of
     from napari_pseudolabel.workspace import write_text
     from napari_pseudolabel.workspace.sessions import effort_csv
@@ -132,7 +133,7 @@ def export(
         names = {layer.id: name_of(layer) for layer in content.layers()}
     if not found:
         raise InputError(f"The session {id} holds no labels; choose another of `pseudolabel workspace list`.")
-    suffix = next(one.suffixes[0] for one in formats() if one.name == format.value)
+    suffix = format_named(format).suffixes[0]
     targets = [folder / f"{stem}{suffix}" for stem in _file_names([name for name, _ in found])]
     log = folder / "effort.csv"
     known = [_noted(target, SESSION_KEY) == id for target in targets]
@@ -144,7 +145,7 @@ def export(
     make_folder(folder)
     files: list[Path] = []
     for target, (_, labels) in zip(targets, found, strict=True):
-        files += labels.write(target, format.value)
+        files += labels.write(target, format)
     files.append(log)
     write_text(log, effort_csv(edits, names))
     data = {"files": [str(file) for file in files], "notes": list(notes)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from napari_pseudolabel.export.companions import companions, sidecar_path
 from napari_pseudolabel.export.content import ExportContent
-from napari_pseudolabel.export.registry import Format, export, export_image, formats
 from napari_pseudolabel.export.sidecar import (
     ModelRecord,
     Provenance,
@@ -12,9 +11,12 @@ from napari_pseudolabel.export.sidecar import (
     not_labelled,
     read_sidecar,
 )
+from napari_pseudolabel.export.writing import export, export_image
+from napari_pseudolabel.formats import FileContent, Format, formats
 
 __all__ = [
     "ExportContent",
+    "FileContent",
     "Format",
     "ModelRecord",
     "Provenance",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.formats import suffix_of
 from napari_pseudolabel.imaging.made_here import CONFIDENCE, SIDECAR, described, same_name
 
 PROVENANCE = "provenance"
@@ -21,7 +22,6 @@ SUFFIXES = {
     "effort": ".effort.csv",
 }
 """End of the name of each companion, by its role in `Provenance.files`."""
-_IMAGE_SUFFIXES = (".ome.tiff", ".ome.tif", ".tiff", ".tif", ".png")
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,7 @@ class Companions:
 
 def image_stem(path: Path) -> str:
     """Name of an exported file without its suffix: ``a.ome.tif`` gives ``a``."""
-    suffix = next((suffix for suffix in _IMAGE_SUFFIXES if path.name.lower().endswith(suffix)), path.suffix)
-    return path.name[: len(path.name) - len(suffix)]
+    return path.name[: len(path.name) - len(suffix_of(path.name) or path.suffix)]
 
 
 def companions(path: Path, roles: Iterable[str] = ()) -> Companions:

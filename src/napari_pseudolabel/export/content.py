@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pseudolabel.export.registry import export
+from napari_pseudolabel.export.writing import export
+from napari_pseudolabel.formats import Format
 from napari_pseudolabel.imaging import Placement
 from napari_pseudolabel.labels.effort_log import effort_table, object_efforts
 from napari_pseudolabel.labels.objects import scheme_for
@@ -39,6 +40,9 @@ class ExportContent:
         uint8, same shape: what a person corrected (bit 0) and confirmed (bit 1); None if not known.
     labelled
         bool, same shape: what was predicted or decided by a person; None: all of it.
+    instances
+        Same shape, integers: numbers of the objects, where a model told them; None: they follow from the classes
+        (`labels.objects`) when a format asks for them.
     """
 
     labels: Any
@@ -49,9 +53,10 @@ class ExportContent:
     edits: tuple[Edit, ...] = ()
     flags: NDArray[np.uint8] | None = None
     labelled: NDArray[np.bool_] | None = None
+    instances: Any = None
 
     def write(
-        self, path: str | Path, format: str, *, confidence: bool = True, effort: bool = False
+        self, path: str | Path, format: str | Format, *, confidence: bool = True, effort: bool = False
     ) -> tuple[Path, ...]:
         """Write labels, provenance, the confidence if it is wanted and there is one, and the effort if it is wanted.
 
@@ -77,6 +82,7 @@ class ExportContent:
             confidence=sure,
             effort=self._effort(labels, classes) if effort else None,
             labelled=self.labelled,
+            instances=None if self.instances is None else np.asarray(self.instances),
         )
 
     def _effort(self, labels: NDArray[Any], classes: Sequence[LabelClass]) -> str:

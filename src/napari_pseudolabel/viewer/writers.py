@@ -1,23 +1,32 @@
-"""napari's own Save for Labels layers: the same files as the Export dock and the shell write."""
+"""napari's own Save for Labels layers: the same files as the Export dock and the shell write.
+
+There is a writer for every format, ``write_ome_tiff`` for ``ome-tiff``, which the manifest names.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from napari_pseudolabel.formats import Format, formats
 from napari_pseudolabel.viewer.contributed import telling_why_not_saved
 from napari_pseudolabel.viewer.exporting import content_from
 
 
-def write_ome_tiff(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write a Labels layer as OME-TIFF with a provenance file beside it."""
-    return _write(path, data, attributes, "ome-tiff")
+def writer_name(format: Format) -> str:
+    """Name of the writer of a format in this file, and of its command in the manifest."""
+    return f"write_{format.name.replace('-', '_')}"
 
 
-def write_png(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write a Labels layer of one plane as PNG with a provenance file beside it."""
-    return _write(path, data, attributes, "png")
+def __getattr__(name: str) -> Callable[[str, Any, dict[str, Any]], list[str]]:
+    for one in formats():
+        if name == writer_name(one):
+            return partial(_write, one)
+    raise AttributeError(f"There is no format whose writer is {name}.")
 
 
-def _write(path: str, data: Any, attributes: dict[str, Any], format: str) -> list[str]:
+def _write(format: Format, path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write a Labels layer, with a provenance file beside it."""
     with telling_why_not_saved():
         return [str(one) for one in content_from(data, attributes).write(path, format)]

@@ -10,7 +10,8 @@ from napari.layers import Labels
 from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QFileDialog
 
-from napari_pseudolabel.export import ExportContent, formats
+from napari_pseudolabel.export import ExportContent
+from napari_pseudolabel.formats import suffix_of
 from napari_pseudolabel.imaging.files import stem
 from napari_pseudolabel.viewer import content_of, is_ours, source_layer
 from napari_pseudolabel.viewer.images import source_path, unwrapped
@@ -174,13 +175,8 @@ class ExportController(QObject):
 
     def _with_suffix(self, path: str) -> str:
         """`path` with a suffix of the chosen format; one that it cannot have is replaced."""
-        lower = path.lower()
-        chosen = next(one for one in formats() if one.name == self.view.format)
-        if lower.endswith(chosen.suffixes):
-            return path
-        known = [suffix for one in formats() for suffix in one.suffixes]
-        end = next((suffix for suffix in known if lower.endswith(suffix)), "")
-        return path[: len(path) - len(end)] + chosen.suffixes[0]
+        chosen = self.view.format
+        return path if chosen.named_by(path) else path.removesuffix(suffix_of(path)) + chosen.suffixes[0]
 
     def _browse(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self.view, "Export labels", self.view.path.text())

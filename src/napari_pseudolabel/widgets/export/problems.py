@@ -8,27 +8,28 @@ import numpy as np
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import ExportContent
+from napari_pseudolabel.formats import Format, takes_stacks
 from napari_pseudolabel.widgets.export.tasks import LABELS_FOLDER
 
 # Counting the classes of more pixels would hold up the window.
 _MOST_COUNTED = 50_000_000
 
 
-def blocking(content: ExportContent | None, format: str, path: str) -> str | None:
+def blocking(content: ExportContent | None, format: Format, path: str) -> str | None:
     """Why the labels cannot be exported and what to do; None if they can."""
     if content is None:
         return "Open or make a Labels layer first; the Pseudo-label dock makes one."
     if not path:
         return "Choose a file to write to."
-    if format == "png" and content.labels.ndim != 2:
-        return "PNG holds one plane, but these labels are a stack; choose OME-TIFF."
+    if not format.takes(content.labels.shape):
+        return f"{format.title} holds one plane, but these labels are a stack; choose {takes_stacks()}."
     folder = Path(path).expanduser().parent
     if not folder.is_dir() and not (folder.name == LABELS_FOLDER and folder.parent.is_dir()):
         return f"There is no folder {folder}; choose another one."
     return None
 
 
-def worth_knowing(content: ExportContent, format: str, path: str) -> list[str]:
+def worth_knowing(content: ExportContent, format: Format, path: str) -> list[str]:
     """Sentences about what may be missing; none of them keeps anybody from exporting."""
     found = []
     try:
@@ -37,14 +38,21 @@ def worth_knowing(content: ExportContent, format: str, path: str) -> list[str]:
         size = 0.0  # not square, but known
     if size is None:
         found.append("The pixel size is unknown: set scale and units of the image layer, and run again.")
-    elif format == "png":
-        found.append("PNG cannot hold the pixel size; it is in the provenance file only.")
+    elif not format.pixel_size:
+        found.append(f"{format.title} cannot hold the pixel size; it is in the provenance file only.")
+    if "classes" not in format.holds:
+        found.append(
+            f"{format.title} holds objects without their classes; those are in the provenance file only."
+        )
     if content.labelled is not None and not content.labelled.all():
         part = _percent(float(np.mean(content.labelled)))
-        found.append(
-            f"Only {part} of the image is labelled. The rest is written as not labelled, with a value of its own "
-            "(255 where no class has it) that the provenance names, and never as background."
+        rest = (
+            "The rest is written as not labelled, with a value of its own (255 where no class has it) that the "
+            "provenance names, and never as background."
+            if format.marks
+            else f"{format.title} cannot tell the rest from background; the provenance says how much it is."
         )
+        found.append(f"Only {part} of the image is labelled. {rest}")
     share = content.provenance.get("share_corrected")
     if not content.provenance.get("strategy"):
         found.append("These labels were not made here, so the provenance names no models.")

@@ -8,6 +8,7 @@ from typing import Any
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.export import ExportContent
+from napari_pseudolabel.formats import Format
 from napari_pseudolabel.workspace.stored import make_folder
 
 LABELS_FOLDER = "labels"
@@ -20,7 +21,7 @@ class ExportJob:
 
     content: ExportContent
     path: str
-    format: str
+    format: Format
     confidence: bool
     effort: bool = False
     title: str = "Exporting"

@@ -16,7 +16,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_pseudolabel.export import formats
+from napari_pseudolabel.export.companions import SUFFIXES
+from napari_pseudolabel.formats import Format, format_named, formats
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.parts import ErrorBox, combo, fill, text
 
@@ -50,9 +51,9 @@ class ExportView(QWidget):
             widget.hide()
 
     @property
-    def format(self) -> str:
-        """Name of the format."""
-        return str(self._format.currentData())
+    def format(self) -> Format:
+        """The chosen format."""
+        return format_named(str(self._format.currentData()))
 
     def set_layers(self, layers: Sequence[tuple[str, str]], chosen: str | None) -> None:
         """Offer Labels layers as (unique id, name) pairs."""
@@ -91,7 +92,7 @@ class ExportView(QWidget):
         self.layer = combo("Labels layer to be written; proposed is the active one")
         self._format = combo("File format")
         for one in formats():
-            self._format.addItem({"ome-tiff": "OME-TIFF", "png": "PNG"}.get(one.name, one.name), one.name)
+            self._format.addItem(one.title, one.name)
         self._about = text()
         self.path = QLineEdit()
         self.path.setPlaceholderText("File to write")
@@ -101,11 +102,7 @@ class ExportView(QWidget):
         browse.setToolTip("Browse for a folder and a name")
         browse.clicked.connect(lambda: self.browse_pressed.emit())
         self.confidence = QCheckBox("Confidence")
-        self.confidence.setToolTip("Also write how sure the models were, 0 to 1, as NAME.confidence.ome.tif")
         self.effort = QCheckBox("Effort per object")
-        self.effort.setToolTip(
-            "Also write who made each object, and the edits and seconds it took, as NAME.effort.csv"
-        )
         always = QCheckBox("Labels and provenance")
         always.setChecked(True)
         always.setEnabled(False)
@@ -133,8 +130,12 @@ class ExportView(QWidget):
         return grid
 
     def _on_format(self) -> None:
-        chosen = next(one for one in formats() if one.name == self.format)
-        # The list says the name already.
-        about = chosen.description.partition(": ")[2] or chosen.description
-        self._about.setText(about[:1].upper() + about[1:])
+        chosen = self.format
+        self._about.setText(chosen.about)
+        for part, box, what in (
+            ("confidence", self.confidence, "how sure the models were, 0 to 1"),
+            ("effort", self.effort, "who made each object, and the edits and seconds it took"),
+        ):
+            where = "into the same file" if part in chosen.holds else f"as NAME{SUFFIXES[part]}"
+            box.setToolTip(f"Also write {what}, {where}")
         self.changed.emit()

@@ -3,68 +3,55 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import tifffile
+from typing import TYPE_CHECKING, Any
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging.placement import Placement
-from napari_pseudolabel.imaging.tiff_described import ANNOTATION_NAMESPACE
-from napari_pseudolabel.imaging.units import is_time, micrometres, ome_symbol
-from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.formats.format import FileContent, Format
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.imaging.placement import Placement
 
 _AXES = {2: "YX", 3: "ZYX", 4: "TZYX"}
 
 
-def write_labels(
-    path: Path, labels: np.ndarray, name: str, placement: Placement, classes: Sequence[LabelClass]
-) -> None:
-    """Write uint8, uint16 or uint32 labels.
+def write(path: Path, content: FileContent) -> None:
+    """Write uint8, uint16 or uint32 labels, or float32 values such as a confidence or a translation.
 
     Pixel sizes go to the places every reader of OME-TIFF knows. Axes, the complete placement and
-    the classes (name, value, colour) follow as JSON in a map annotation of the namespace
+    the classes of labels (name, value, colour) follow as JSON in a map annotation of the namespace
     ``napari-pseudolabel``, from which `imaging.read` restores the placement exactly.
-
-    Parameters
-    ----------
-    path
-        File to write; its suffix plays no role.
-    labels
-        (..., Y, X) with two to four axes, of `placement`.
-    name
-        Name of the image inside of the file.
 
     Raises
     ------
     InputError
         When there are more than four axes.
     """
-    _write(path, labels, name, placement, {"classes": json.dumps([c.model_dump() for c in classes])})
+    import numpy as np
+    import tifffile
 
+    from napari_pseudolabel.imaging.tiff_described import ANNOTATION_NAMESPACE
 
-def write_image(path: Path, image: np.ndarray, name: str, placement: Placement) -> None:
-    """Write float32 values, such as a confidence or a translation; see `write_labels`."""
-    _write(path, np.asarray(image, dtype=np.float32), name, placement, {})
-
-
-def _write(path: Path, data: np.ndarray, name: str, placement: Placement, entries: dict[str, str]) -> None:
-    axes = _axes(placement)
+    axes = _axes(content.placement)
     annotation = {
         "Namespace": ANNOTATION_NAMESPACE,
         "axes": axes,
-        "placement": json.dumps(placement.to_dict()),
-        **entries,
+        "placement": json.dumps(content.placement.to_dict()),
     }
+    if content.labels is not None:
+        annotation["classes"] = json.dumps([one.model_dump() for one in content.classes])
     tifffile.imwrite(
         path,
-        data,
+        np.asarray(content.image, dtype=np.float32) if content.labels is None else content.labels,
         ome=True,
         photometric="minisblack",  # else a width of three would be taken for RGB
         compression="zlib",
-        metadata={"axes": axes, "Name": name, "MapAnnotation": annotation, **_sizes(axes, placement)},
+        metadata={
+            "axes": axes,
+            "Name": content.name,
+            "MapAnnotation": annotation,
+            **_sizes(axes, content.placement),
+        },
     )
 
 
@@ -84,6 +71,8 @@ def _axes(placement: Placement) -> str:
 
 def _sizes(axes: str, placement: Placement) -> dict[str, Any]:
     """PhysicalSize of lengths and TimeIncrement; what is in pixels has no size."""
+    from napari_pseudolabel.imaging.units import is_time, micrometres, ome_symbol
+
     sizes: dict[str, Any] = {}
     for letter, scale, unit in zip(axes, placement.scale, placement.units or (), strict=False):
         key = None
@@ -95,3 +84,14 @@ def _sizes(axes: str, placement: Placement) -> dict[str, Any]:
             sizes[key] = abs(scale)  # the schema asks for positive sizes
             sizes[f"{key}Unit"] = ome_symbol(unit)
     return sizes
+
+
+OME_TIFF = Format(
+    name="ome-tiff",
+    title="OME-TIFF",
+    what="planes, stacks and time with pixel size",
+    readers="Fiji, QuPath, napari and most others",
+    suffixes=(".ome.tif", ".ome.tiff", ".tif", ".tiff"),
+    write=write,
+    holds=frozenset({"classes", "images"}),
+)

@@ -1,18 +1,18 @@
-"""Formats of label files, and the one way to write them."""
+"""The one way to write labels and images: all files or none."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export import ome_tiff, png
 from napari_pseudolabel.export.companions import PROVENANCE, Companions, companions, image_stem
 from napari_pseudolabel.export.sidecar import sidecar_text
+from napari_pseudolabel.formats import FileContent, Format, Part, format_of, formats, takes_stacks
+from napari_pseudolabel.formats.ome_tiff import OME_TIFF
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.labels.classes import LARGEST_VALUE
 from napari_pseudolabel.models.cards import LabelClass
@@ -21,64 +21,18 @@ from napari_pseudolabel.workspace.atomic import atomic_files
 _UNSIGNED = (np.uint8, np.uint16, np.uint32)
 
 
-@dataclass(frozen=True)
-class Format:
-    """A file format.
-
-    Attributes
-    ----------
-    name
-        As given to `export`.
-    suffixes
-        Ends of file names, lower case with the dot; the first is proposed.
-    description
-        One line for the person: what it holds and who reads it.
-    write_labels, write_image
-        Write to a path whatever its suffix: labels (uint8, uint16, uint32) with their classes, or
-        float32 values in [0, 1].
-    """
-
-    name: str
-    suffixes: tuple[str, ...]
-    description: str
-    write_labels: Callable[[Path, np.ndarray, str, Placement, Sequence[LabelClass]], None]
-    write_image: Callable[[Path, np.ndarray, str, Placement], None]
-
-
-_FORMATS = (
-    Format(
-        "ome-tiff",
-        (".ome.tif", ".ome.tiff", ".tif", ".tiff"),
-        "OME-TIFF: planes, stacks and time with pixel size; read by Fiji, QuPath, napari and most others.",
-        ome_tiff.write_labels,
-        ome_tiff.write_image,
-    ),
-    Format(
-        "png",
-        (".png",),
-        "PNG: one plane without pixel size; read by everything.",
-        png.write_labels,
-        png.write_image,
-    ),
-)
-
-
-def formats() -> tuple[Format, ...]:
-    """All formats, the recommended one first."""
-    return _FORMATS
-
-
 def export(
     path: str | Path,
     labels: np.ndarray,
     *,
-    format: str | None = None,
+    format: str | Format | None = None,
     classes: Sequence[LabelClass],
     placement: Placement,
     provenance: Mapping[str, Any],
     confidence: np.ndarray | None = None,
     effort: str | None = None,
     labelled: np.ndarray | None = None,
+    instances: np.ndarray | None = None,
 ) -> tuple[Path, ...]:
     """Write labels with their provenance, all files or none.
 
@@ -90,7 +44,7 @@ def export(
         (..., Y, X) integers, none negative. uint8, uint16 and uint32 keep their type, others become
         the smallest of these that holds them.
     format
-        Name of one of `formats`; None to tell by the suffix.
+        One of `formats`, by name or itself, or a `Format` of your own; None to tell by the suffix.
     classes
         Meaning of the values.
     placement
@@ -98,12 +52,15 @@ def export(
     provenance
         See `sidecar.Provenance`.
     confidence
-        Same shape, in [0, 1]; goes to ``NAME.confidence.ome.tif`` as float32.
+        Same shape, in [0, 1]; goes to ``NAME.confidence.ome.tif`` as float32, unless the format holds it.
     effort
-        Table of what every object has cost, as text; goes to ``NAME.effort.csv``.
+        Table of what every object has cost, as text; goes to ``NAME.effort.csv``, unless the format holds it.
     labelled
         bool, same shape: where the labels mean anything. The rest gets a value that no label has, 255 where it is
         free, which the provenance and the classes inside of the file name. None: everywhere.
+    instances
+        Same shape, integers: number of the object of every pixel, 0 where there is none, for formats that hold objects.
+        None: computed from the classes.
 
     Returns
     -------
@@ -117,46 +74,41 @@ def export(
         When arrays, placement and format do not fit, the folder cannot be written to, or other files have the names.
     """
     path = Path(path)
-    chosen = _format(path, format)
+    chosen = format_of(path, format)
     values = _checked_labels(labels)
     _check_axes("labels", values, placement)
-    if confidence is not None and np.shape(confidence) != values.shape:
-        raise InputError(
-            f"The confidence has the shape {np.shape(confidence)}, but the labels have {values.shape}; "
-            "export them for the same region."
-        )
+    for what, other in (("The confidence has", confidence), ("Instances have", instances)):
+        if other is not None and np.shape(other) != values.shape:
+            raise InputError(
+                f"{what} the shape {np.shape(other)}, but the labels have {values.shape}; "
+                "export them for the same region."
+            )
     shown: tuple[LabelClass, ...] = tuple(classes)
+    rest: int | None = None
     if labelled is not None:
-        values, rest = _marked(values, labelled, classes)
+        values, rest = _marked(values, labelled, classes, chosen.marks)
         provenance = {**provenance, "share_labelled": float(np.mean(labelled)), "not_labelled": rest}
         if rest is not None and rest <= LARGEST_VALUE:
             shown = (*shown, LabelClass(name="not labelled", value=rest))
-    name = image_stem(path)
-    given = {"confidence": confidence, "effort": effort}
-    beside = companions(path, [role for role, content in given.items() if content is not None])
-    sidecar, *others = beside.paths.values()
-    text = sidecar_text(
-        provenance,
-        files={"labels": path.name, **_names(beside)},
-        classes=classes,
-        placement=placement,
-        earlier=beside.earlier,
+    content = FileContent(
+        image_stem(path),
+        placement,
+        values,
+        classes=shown,
+        labelled=labelled,
+        not_labelled=rest,
+        confidence=confidence,
+        effort=effort,
+        known_instances=None if instances is None else _checked_labels(instances),
     )
-    with atomic_files(path, sidecar, *others) as temporaries:
-        chosen.write_labels(temporaries[0], values, name, placement, shown)
-        temporaries[1].write_text(text, encoding="utf-8", newline="\n")
-        if confidence is not None:
-            ome_tiff.write_image(temporaries[2], confidence, f"{name} confidence", placement)
-        if effort is not None:
-            temporaries[-1].write_text(effort, encoding="utf-8", newline="\n")
-    return (path, sidecar, *others)
+    return _write(path, chosen, content, "labels", classes, provenance)
 
 
 def export_image(
     path: str | Path,
     image: np.ndarray,
     *,
-    format: str | None = None,
+    format: str | Format | None = None,
     placement: Placement,
     provenance: Mapping[str, Any],
 ) -> tuple[Path, ...]:
@@ -170,42 +122,83 @@ def export_image(
         The image file and the sidecar.
     """
     path = Path(path)
-    chosen = _format(path, format)
+    chosen = format_of(path, format)
+    check_holds_images(chosen)
     values = np.asarray(image, dtype=np.float32)
     _check_axes("image", values, placement)
-    beside = companions(path)
+    return _write(
+        path, chosen, FileContent(image_stem(path), placement, image=values), "image", (), provenance
+    )
+
+
+def check_holds_images(chosen: Format) -> None:
+    """Refuse to write an image in a format for labels only.
+
+    Raises
+    ------
+    InputError
+        If it is one.
+    """
+    if "images" not in chosen.holds:
+        others = " or ".join(one.title for one in formats() if "images" in one.holds)
+        raise InputError(f"{chosen.title} holds labels, but this is an image; export as {others}.")
+
+
+def _write(
+    path: Path,
+    chosen: Format,
+    content: FileContent,
+    role: str,
+    classes: Sequence[LabelClass],
+    provenance: Mapping[str, Any],
+) -> tuple[Path, ...]:
+    """Write the file, its provenance, and beside it what the format cannot hold."""
+    _check_fits(chosen, content)
+    given: dict[Part, Any] = {"confidence": content.confidence, "effort": content.effort}
+    beside = companions(
+        path, [part for part, what in given.items() if what is not None and part not in chosen.holds]
+    )
     targets = (path, *beside.paths.values())
     text = sidecar_text(
         provenance,
-        files={"image": path.name, **_names(beside)},
-        classes=(),
-        placement=placement,
+        files={role: path.name, **_names(beside)},
+        classes=classes,
+        placement=content.placement,
         earlier=beside.earlier,
     )
     with atomic_files(*targets) as temporaries:
-        chosen.write_image(temporaries[0], values, image_stem(path), placement)
-        temporaries[1].write_text(text, encoding="utf-8", newline="\n")
+        chosen.write(temporaries[0], content)
+        for companion, temporary in zip(beside.paths, temporaries[1:], strict=True):
+            if companion == "confidence":
+                sure = FileContent(f"{content.name} confidence", content.placement, image=content.confidence)
+                OME_TIFF.write(temporary, sure)
+            else:
+                table = text if companion == PROVENANCE else content.effort or ""
+                temporary.write_text(table, encoding="utf-8", newline="\n")
     return targets
+
+
+def _check_fits(chosen: Format, content: FileContent) -> None:
+    values = content.image if content.labels is None else content.labels
+    assert values is not None
+    if not chosen.takes(values.shape):
+        raise InputError(
+            f"{chosen.title} holds one plane, but this is a stack of shape {values.shape}; export as {takes_stacks()}."
+        )
+    if content.labels is None:
+        return
+    if "classes" not in chosen.holds:
+        values = content.instances
+    if (highest := values.max()) > chosen.largest:
+        roomy = next(one.title for one in formats() if one.largest >= highest)
+        raise InputError(
+            f"{chosen.title} holds labels up to {chosen.largest}, but these reach {highest}; export as {roomy}."
+        )
 
 
 def _names(beside: Companions) -> dict[str, str]:
     """What the provenance says of the files beside it."""
     return {role: one.name for role, one in beside.paths.items() if role != PROVENANCE}
-
-
-def _format(path: Path, name: str | None) -> Format:
-    fitting = [one for one in _FORMATS if path.name.lower().endswith(one.suffixes)]
-    if name is None:
-        if not fitting:
-            known = ", ".join(suffix for one in _FORMATS for suffix in one.suffixes)
-            raise InputError(f"{path.name} has no suffix we can write; end it with one of {known}.")
-        return fitting[0]
-    chosen = next((one for one in _FORMATS if one.name == name), None)
-    if chosen is None:
-        raise InputError(f"There is no format {name!r}; choose {' or '.join(one.name for one in _FORMATS)}.")
-    if fitting and chosen not in fitting:
-        raise InputError(f"{path.name} is a name of {fitting[0].name}, but {name} was asked for; change one.")
-    return chosen
 
 
 def _checked_labels(labels: np.ndarray) -> np.ndarray:
@@ -224,9 +217,9 @@ def _checked_labels(labels: np.ndarray) -> np.ndarray:
 
 
 def _marked(
-    values: np.ndarray, labelled: np.ndarray, classes: Sequence[LabelClass]
+    values: np.ndarray, labelled: np.ndarray, classes: Sequence[LabelClass], marks: bool
 ) -> tuple[np.ndarray, int | None]:
-    """Labels in which everything that is not labelled has a value of its own, and that value."""
+    """Labels in which everything that is not labelled has a value of its own, and that value; 0 where none marks it."""
     if np.shape(labelled) != values.shape:
         raise InputError(
             f"What is labelled has the shape {np.shape(labelled)}, but the labels have {values.shape}; "
@@ -234,6 +227,8 @@ def _marked(
         )
     if np.all(labelled):
         return values, None
+    if not marks:
+        return np.where(labelled, values, values.dtype.type(0)), None
     most = max(int(values.max()), *(one.value for one in classes), 0)
     fitting = [dtype for dtype in _UNSIGNED if np.iinfo(dtype).max > most]
     if not fitting:

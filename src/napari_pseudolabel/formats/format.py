@@ -1,0 +1,155 @@
+"""What a file format is, and what it is given to write."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_pseudolabel.imaging.placement import Placement
+    from napari_pseudolabel.models.cards import LabelClass
+
+Part = Literal["classes", "instances", "confidence", "effort", "images"]
+"""What a file can hold: the class of every pixel, the number of its object, how sure the models were, what every object
+has cost, and values of an image."""
+
+
+@dataclass(frozen=True, eq=False)
+class FileContent:
+    """What goes into one file: checked, and ready to be written.
+
+    Attributes
+    ----------
+    name
+        Of the image inside of the file.
+    placement
+        Of the axes of `labels` or `image`.
+    labels
+        (..., Y, X) uint8, uint16 or uint32 class values; None where an image alone is written. What is not labelled has
+        the value `not_labelled`, or 0 in formats that do not mark it.
+    image
+        (..., Y, X) float32, usually in [0, 1]; None where there is none.
+    classes
+        Meaning of the values, that of `not_labelled` included where a class can have it.
+    labelled
+        bool, shape of the labels: what was predicted or decided by a person; None: all of it.
+    not_labelled
+        Value of all other pixels in `labels`; None where there are none, or where they are not marked.
+    confidence
+        Shape of the labels, in [0, 1]; None if there is none or nobody wants it.
+    effort
+        The table of what every object has cost; None if nobody wants it.
+    known_instances
+        Objects that came with the labels; see `instances`.
+    """
+
+    name: str
+    placement: Placement
+    labels: NDArray[Any] | None = None
+    image: NDArray[Any] | None = None
+    classes: tuple[LabelClass, ...] = ()
+    labelled: NDArray[np.bool_] | None = None
+    not_labelled: int | None = None
+    confidence: NDArray[Any] | None = None
+    effort: str | None = None
+    known_instances: NDArray[Any] | None = None
+
+    @cached_property
+    def instances(self) -> NDArray[np.uint32]:
+        """The number of the object of every pixel, 0 where there is none or nothing is labelled.
+
+        Those that came with the labels; else they are computed from the classes plane by plane, numbered on through
+        all planes, because nothing says which objects of two planes are the same.
+        """
+        import numpy as np
+
+        assert self.labels is not None, "an image has no objects"
+        numbers = self._computed() if self.known_instances is None else self.known_instances
+        if self.labelled is not None:
+            numbers = np.where(self.labelled, numbers, 0)
+        return numbers.astype(np.uint32)
+
+    def _computed(self) -> NDArray[np.uint32]:
+        import numpy as np
+
+        from napari_pseudolabel.labels.objects import scheme_for, to_instances
+
+        assert self.labels is not None
+        scheme = scheme_for(self.classes)
+        numbers = np.zeros(self.labels.shape, np.uint32)
+        count = 0
+        for plane in np.ndindex(*self.labels.shape[:-2]):
+            classes = self.labels[plane]
+            if self.labelled is not None:
+                classes = np.where(self.labelled[plane], classes, 0)
+            found = to_instances(classes, scheme)
+            numbers[plane] = np.where(found > 0, found + count, 0)
+            count += int(found.max(initial=0))
+        return numbers
+
+
+@dataclass(frozen=True)
+class Format:
+    """The description of a file format, from which all lists, names, checks and sentences about it follow.
+
+    Attributes
+    ----------
+    name
+        As given to `export` and to the shell.
+    title
+        As people call it.
+    what, readers
+        What it holds and who reads it, as parts of a sentence.
+    suffixes
+        Ends of names, lower case with the dot; the first is proposed.
+    write
+        Writes a `FileContent` to a path, whatever the suffix of that.
+    holds
+        The parts it can hold. Confidence and effort that it cannot hold go beside it.
+    stacks
+        Whether it takes more than one plane.
+    largest
+        The largest value of a label or number of an object.
+    pixel_size
+        Whether it holds the size of a pixel.
+    marks
+        Whether pixels that are not labelled get a value of their own; else they are written as 0, and only the
+        provenance tells how many they are.
+    """
+
+    name: str
+    title: str
+    what: str
+    readers: str
+    suffixes: tuple[str, ...]
+    write: Callable[[Path, FileContent], None]
+    holds: frozenset[Part] = frozenset({"classes"})
+    stacks: bool = True
+    largest: int = 2**32 - 1
+    pixel_size: bool = True
+    marks: bool = True
+
+    @property
+    def about(self) -> str:
+        """What it holds and who reads it, as a sentence."""
+        return f"{self.what[:1].upper()}{self.what[1:]}; read by {self.readers}."
+
+    @property
+    def description(self) -> str:
+        """The same in one line with the title."""
+        return f"{self.title}: {self.what}; read by {self.readers}."
+
+    def named_by(self, name: str) -> bool:
+        """Whether a file of that name is one of this format."""
+        return name.lower().endswith(self.suffixes)
+
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        """Whether it can hold all planes of that shape; axes of length 1 before (Y, X) do not count."""
+        return self.stacks or math.prod(shape[:-2]) <= 1
