@@ -46,6 +46,7 @@ import numpy as np
 import torch
 import typer
 from numpy.typing import NDArray
+from object_scores import object_scores
 from rich.console import Console
 from rich.table import Table
 from scipy.stats import spearmanr
@@ -63,7 +64,7 @@ from napari_pseudolabel.imaging import (
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.classes import AXON_CLASSES
 from napari_pseudolabel.labels.objects import scheme_for, to_instances
-from napari_pseudolabel.labels.quality import agreement_of, object_scores, region_dice
+from napari_pseudolabel.labels.quality import agreement_of, region_dice
 from napari_pseudolabel.labels.review import measure
 from napari_pseudolabel.models import load_segmenter, load_translator
 from napari_pseudolabel.models.grids import magnification

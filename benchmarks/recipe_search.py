@@ -35,7 +35,7 @@ from napari_pseudolabel.models.cards import Training
 from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.tiling import TileSettings
-from napari_pseudolabel.training.export import write_translators
+from napari_pseudolabel.training.export import write_generators
 from napari_pseudolabel.training.patches import PatchPool
 from napari_pseudolabel.training.syndiff_steps import SynDiffSettings
 from napari_pseudolabel.training.syndiff_training import SynDiffTraining
@@ -127,7 +127,14 @@ def train(variant: Variant, fields: Sequence[Field], data: Path, folder: Path, s
     )
     run = SynDiffTraining((pools[0], pools[1]), settings, pairs=pairs, device=torch.device("cpu"))
     run.run(folder)
-    write_translators(run, folder, modalities=AXONS.modalities, names=AXONS.names, training=Training())
+    write_generators(
+        (run.averaged(0).state_dict(), run.averaged(1).state_dict()),
+        run.settings.generator,
+        folder,
+        modalities=AXONS.modalities,
+        names=AXONS.names,
+        training=Training(),
+    )
 
 
 def settings_of(variant: Variant, steps: int) -> SynDiffSettings:

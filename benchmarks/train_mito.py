@@ -25,7 +25,7 @@ from train_model import PREVIEW_EVERY, PREVIEW_SIDE
 
 from napari_pseudolabel.cli.progress import shown_progress
 from napari_pseudolabel.models.cards import Training
-from napari_pseudolabel.training.export import write_translators
+from napari_pseudolabel.training.export import write_generators
 from napari_pseudolabel.training.folders import LabelledPlane
 from napari_pseudolabel.training.patches import PatchPool
 from napari_pseudolabel.training.syndiff_training import SynDiffTraining
@@ -53,8 +53,9 @@ def main(data: Path, out: Path, steps: int = MITO.settings.steps, device: str = 
         date=date.today().isoformat(),
         command="python benchmarks/train_mito.py DATA OUT",
     )
-    write_translators(
-        run,
+    write_generators(
+        (run.averaged(0).state_dict(), run.averaged(1).state_dict()),
+        run.settings.generator,
         out,
         modalities=MITO.modalities,
         names=MITO.names,

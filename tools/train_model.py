@@ -36,7 +36,7 @@ from napari_pseudolabel.models.cards import Card, Training
 from napari_pseudolabel.models.translators.grey_levels import as_file
 from napari_pseudolabel.tiling import KnownLimits
 from napari_pseudolabel.training.adapted import Adapter
-from napari_pseudolabel.training.export import write_translators
+from napari_pseudolabel.training.export import write_generators
 from napari_pseudolabel.training.folders import LabelledPlane
 from napari_pseudolabel.training.grey_levels import card as curve_card
 from napari_pseudolabel.training.grey_levels import fit
@@ -73,8 +73,14 @@ def translator(pair: PairName, data: Path, out: Path, device: str = "cpu") -> No
     with shown_progress() as control:
         run.run(out, control, TranslatorWatch(out, run.pools, PREVIEW_SIDE, PREVIEW_EVERY))
     training = _training(recipe.data, recipe.licence, run.step, recipe.settings.seed, f"translator {pair}")
-    write_translators(
-        run, out, modalities=recipe.modalities, names=recipe.names, training=training, half=True
+    write_generators(
+        (run.averaged(0).state_dict(), run.averaged(1).state_dict()),
+        run.settings.generator,
+        out,
+        modalities=recipe.modalities,
+        names=recipe.names,
+        training=training,
+        half=True,
     )
 
 

@@ -116,11 +116,9 @@ def test_an_ensemble_that_agrees_is_trusted_more_than_one_that_does_not():
     (same,) = measure(labels, candidates=np.stack([labels] * 3), side=200)
     (differs,) = measure(labels, candidates=np.stack([labels, other, labels]), side=200)
     assert same.quality == 1
-    assert same.disagreement == 0
     assert same.benefit == 0
     assert same.reason == "nothing in doubt"
     assert differs.quality < 0.95
-    assert differs.disagreement == (labels != other).sum()
 
 
 def test_what_a_person_decided_is_right():
@@ -131,7 +129,7 @@ def test_what_a_person_decided_is_right():
         decided = one.box[3] <= 240
         assert (one.benefit == 0) == decided
         if decided:
-            assert (one.quality, one.path_px, one.disagreement) == (1, 0, 0)
+            assert (one.quality, one.path_px) == (1, 0)
 
 
 def test_a_member_that_says_nothing_follows_the_labels():
@@ -139,7 +137,6 @@ def test_a_member_that_says_nothing_follows_the_labels():
     silent = np.full(labels.shape, 255, np.uint8)
     (one,) = measure(labels, candidates=np.stack([labels, silent]), side=200)
     assert one.quality == 1
-    assert one.disagreement == 0
 
 
 def test_nothing_is_known_about_labels_alone():
@@ -212,7 +209,6 @@ def test_scores_are_numbers_of_their_kind(labels, count, seed, sure, decided):
     for one in measure(labels, confidence=confidence, candidates=candidates, touched=touched, side=20):
         assert 0 <= one.quality <= 1
         assert 0 <= one.foreground <= 1
-        assert 0 <= one.disagreement <= 500
         assert one.path_px >= 0
         assert one.seconds > 0
         assert one.benefit >= 0

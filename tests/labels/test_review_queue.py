@@ -15,7 +15,7 @@ from napari_pseudolabel.labels.review import Calibration, Pace, RegionScore, ord
 
 def score(number, benefit=1.0, seconds=1.0, foreground=0.5, quality=0.5, plane=()):
     box = (0, 10 * number, 10, 10 * number + 10)
-    return RegionScore(box, plane, quality, foreground, 0, 0.0, seconds, benefit, "")
+    return RegionScore(box, plane, quality, foreground, 0.0, seconds, benefit, "")
 
 
 scores = st.lists(
@@ -144,7 +144,6 @@ def test_the_outlook_counts_regions_minutes_and_quality():
     assert found.minutes_left == pytest.approx(3)
     assert found.quality == pytest.approx((4 * 1 + 6 * 0.6) / 10)
     # 0.76 now, 0.04 more with each: four more regions bring it to 0.92.
-    assert found.regions_to_target == 4
     assert found.minutes_to_target == pytest.approx(2)
     assert found.stop is None
 
@@ -159,7 +158,7 @@ def test_the_outlook_suggests_to_stop_when_it_is_good_enough():
     found = outlook(regions, order(regions, reviewed=done), reviewed=done, calibrated=True)
     assert "probably good enough: 0.97 of 0.90" in found.stop
     assert "learned from your corrections" in found.stop
-    assert found.regions_to_target == 0
+    assert found.minutes_to_target == 0
     every = [one.place for one in regions]
     last = outlook(regions, (), reviewed=every)
     assert "Every region" in last.stop
@@ -177,5 +176,4 @@ def test_a_target_may_be_out_of_reach():
     regions = [score(0, quality=0.5), score(1, quality=0.5)]
     skipped = order(regions)[:1]
     found = outlook(regions, skipped, target=0.9)
-    assert found.regions_to_target is None
     assert found.minutes_to_target is None

@@ -366,6 +366,6 @@ def test_remove_small_takes_whole_small_components_only(plane, locked, least, va
 def test_remove_small_looks_up_to_the_border_of_the_image():
     plane = np.zeros((10, 10), np.uint8)
     plane[0, 0] = plane[9, 9] = 1
-    change = tools.remove_small(plane, 1, 5, (slice(0, 10), slice(0, 10)), under=2)
+    change = tools.remove_small(plane, 1, 5, (slice(0, 10), slice(0, 10)))
     assert "2 small objects" in change.sentence
-    assert (change.labels[[0, 9], [0, 9]] == 2).all()
+    assert not change.labels.any()

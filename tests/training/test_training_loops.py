@@ -197,14 +197,19 @@ def test_syndiff_learns_to_restore_and_to_pair_images(disc_image):
 
 def test_checkpoints_of_both_directions_hold_the_average(syndiff, tmp_path):
     from napari_pseudolabel.models import Training, load_translator
-    from napari_pseudolabel.training.export import write_translators
+    from napari_pseudolabel.training.export import write_generators
 
     run = syndiff()
     for _ in range(2):
         run.train_step()
     modalities = Modality(name="A", pixel_size_um=0.1), Modality(name="B", pixel_size_um=0.2)
-    paths = write_translators(
-        run, tmp_path, modalities=modalities, names=("b2a", "a2b"), training=Training(steps=2)
+    paths = write_generators(
+        (run.averaged(0).state_dict(), run.averaged(1).state_dict()),
+        run.settings.generator,
+        tmp_path,
+        modalities=modalities,
+        names=("b2a", "a2b"),
+        training=Training(steps=2),
     )
     for k, path in enumerate(paths):
         made = load_translator(path)

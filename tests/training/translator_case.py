@@ -27,7 +27,7 @@ def write_pair(folder: Path, width: int = 8) -> tuple[str, str]:
 
     from napari_pseudolabel.models.cards import Modality, Training
     from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
-    from napari_pseudolabel.training.export import write_translators
+    from napari_pseudolabel.training.export import write_generators
     from napari_pseudolabel.training.patches import PatchPool
     from napari_pseudolabel.training.syndiff_steps import SynDiffSettings
     from napari_pseudolabel.training.syndiff_training import SynDiffTraining
@@ -52,8 +52,13 @@ def write_pair(folder: Path, width: int = 8) -> tuple[str, str]:
         Modality(name="SEM", pixel_size_um=0.2, object_size_px=10),
         Modality(name="TEM", pixel_size_um=0.1, object_size_px=20),
     )
-    to_source, to_target = write_translators(
-        run, folder, modalities=modalities, names=("tem-to-sem", "sem-to-tem"), training=Training()
+    to_source, to_target = write_generators(
+        (run.averaged(0).state_dict(), run.averaged(1).state_dict()),
+        run.settings.generator,
+        folder,
+        modalities=modalities,
+        names=("tem-to-sem", "sem-to-tem"),
+        training=Training(),
     )
     return str(to_target), str(to_source)
 

@@ -172,7 +172,7 @@ Classes = Annotated[
 ]
 
 
-def named_values(pairs: Sequence[str] | None, example: str = "--class axon=2") -> dict[str, int]:
+def named_values(pairs: Sequence[str] | None) -> dict[str, int]:
     """Read ``NAME=ID`` pairs.
 
     Raises
@@ -184,12 +184,12 @@ def named_values(pairs: Sequence[str] | None, example: str = "--class axon=2") -
     for pair in pairs or ():
         name, _, value = (part.strip() for part in pair.rpartition("="))
         if not name or not value.isdecimal():
-            raise InputError(f"“{pair}” is no class; write a name and a label value, such as {example}.")
+            raise InputError(f"“{pair}” is no class; write a name and a label value, such as --class axon=2.")
         if name in found or int(value) in found.values():
             raise InputError(f"“{pair}” repeats a name or a value; give each class once.")
         found[name] = int(value)
     if not found:
-        raise InputError(f"No class is named; add at least one, such as {example}.")
+        raise InputError("No class is named; add at least one, such as --class axon=2.")
     return found
 
 

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from napari_pseudolabel.models.translators.ncsnpp_layers import FirFilter, conv, dense, step_embedding
 
+_STEP_FEATURES = 128
+
 
 class _DownBlock(nn.Module):
     """Residual block that halves the size and knows the step."""
@@ -46,28 +48,27 @@ class DiffusiveDiscriminator(nn.Module):
     al. 2018). Critics are not part of a shipped checkpoint, so their parameter names are our own.
     """
 
-    def __init__(self, width: int = 64, image_size: int = 256, step_features: int = 128) -> None:
+    def __init__(self, width: int = 64, image_size: int = 256) -> None:
         super().__init__()
         depth = max(1, int(math.log2(image_size / 4)))
         channels = [width * min(2**level, 8) for level in range(depth + 1)]
         self.fir = FirFilter()
-        self.step_features = step_features
         self.embed = nn.Sequential(
-            dense(step_features, step_features),
+            dense(_STEP_FEATURES, _STEP_FEATURES),
             nn.LeakyReLU(0.2),
-            dense(step_features, step_features),
+            dense(_STEP_FEATURES, _STEP_FEATURES),
             nn.LeakyReLU(0.2),
         )
         self.first = conv(2, channels[0], 1)
         self.blocks = nn.ModuleList(
-            _DownBlock(a, b, step_features, self.fir) for a, b in itertools.pairwise(channels)
+            _DownBlock(a, b, _STEP_FEATURES, self.fir) for a, b in itertools.pairwise(channels)
         )
         self.last = conv(channels[-1] + 1, channels[-1])
         self.score = dense(channels[-1], 1)
 
     def forward(self, x: Tensor, step: Tensor, x_next: Tensor) -> Tensor:
         """Score of (B, 1, H, W) states `x` given their successors `x_next`, -> (B, 1)."""
-        embedding = self.embed(step_embedding(step, self.step_features))
+        embedding = self.embed(step_embedding(step, _STEP_FEATURES))
         h = self.first(torch.cat([x, x_next], dim=1))
         for block in self.blocks:
             h = block(h, embedding)

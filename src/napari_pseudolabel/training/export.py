@@ -11,32 +11,8 @@ from torch import Tensor
 from napari_pseudolabel.models.cards import Card, Measure, Modality, Training
 from napari_pseudolabel.models.translators import syndiff
 from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
-from napari_pseudolabel.training.syndiff_training import SynDiffTraining
 
 _SCHEDULE = ("num_timesteps", "beta_min", "beta_max", "use_geometric")
-
-
-def write_translators(
-    run: SynDiffTraining,
-    folder: Path,
-    *,
-    modalities: tuple[Modality, Modality],
-    names: tuple[str, str],
-    training: Training,
-    licence: str = "BSD-3-Clause",
-    half: bool = False,
-) -> tuple[Path, Path]:
-    """Write the averaged diffusive generators of both directions; see `write_generators`."""
-    return write_generators(
-        (run.averaged(0).state_dict(), run.averaged(1).state_dict()),
-        run.settings.generator,
-        folder,
-        modalities=modalities,
-        names=names,
-        training=training,
-        licence=licence,
-        half=half,
-    )
 
 
 def write_generators(

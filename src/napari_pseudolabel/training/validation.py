@@ -13,9 +13,10 @@ from napari_pseudolabel.training.events import Score
 from napari_pseudolabel.training.folders import LabelledPlane
 
 _BLOCK = 64
+_MARGIN = 32  # context around the pixels, at least
 
 
-def windows(plane: LabelledPlane, least: int, margin: int = 32) -> list[LabelledPlane]:
+def windows(plane: LabelledPlane, least: int) -> list[LabelledPlane]:
     """Cut out the parts of a plane that hold pixels with a weight, so that the rest is not computed.
 
     Parameters
@@ -25,8 +26,6 @@ def windows(plane: LabelledPlane, least: int, margin: int = 32) -> list[Labelled
     least
         Smallest side of a part in pixels, where the plane has as many: a network that normalises over its tile
         answers differently on a smaller one.
-    margin
-        Context around the pixels, at least.
 
     Returns
     -------
@@ -42,8 +41,8 @@ def windows(plane: LabelledPlane, least: int, margin: int = 32) -> list[Labelled
     groups, _ = ndimage.label(blocks, np.ones((3, 3)))
     parts = []
     for number, (row, column) in enumerate(ndimage.find_objects(groups), 1):
-        ys = _grown(row, height, least, margin)
-        xs = _grown(column, width, least, margin)
+        ys = _grown(row, height, least)
+        xs = _grown(column, width, least)
         own = np.kron(groups == number, np.ones((_BLOCK, _BLOCK), bool))[:height, :width]
         weight = np.where(own, plane.weight, np.float32(0))
         parts.append(
@@ -52,8 +51,8 @@ def windows(plane: LabelledPlane, least: int, margin: int = 32) -> list[Labelled
     return parts
 
 
-def _grown(blocks: slice, length: int, least: int, margin: int) -> slice:
-    start, stop = blocks.start * _BLOCK - margin, blocks.stop * _BLOCK + margin
+def _grown(blocks: slice, length: int, least: int) -> slice:
+    start, stop = blocks.start * _BLOCK - _MARGIN, blocks.stop * _BLOCK + _MARGIN
     short = max(least - (stop - start), 0)
     start, stop = start - short // 2, stop + short - short // 2
     # What sticks out on one side is added on the other.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 MODALITY_KEY = "modality"
+_MOST_CHANNELS = 8
 _WORDS = {
     "t": "T",
     "time": "T",
@@ -89,13 +90,13 @@ def axes_of(layer: ImageLayer, channel_axis: int | None = None) -> str:
     return "".join(letters[axis] for axis in range(layer.ndim)) + ("S" if layer.rgb else "")
 
 
-def possible_channel_axis(layer: ImageLayer, most: int = 8) -> int | None:
+def possible_channel_axis(layer: ImageLayer) -> int | None:
     """First axis of a stack if it is so short that it may hold channels and nothing says otherwise."""
     labels = [_WORDS.get(str(label).strip().lower()) for label in layer.axis_labels]
     if layer.rgb or layer.ndim < 3 or "C" in labels or labels[0] in ("T", "Z"):
         return None
     length = int(layer.level_shapes[0][0] if layer.multiscale else layer.data.shape[0])
-    return 0 if length <= most and not _is_time(layer, 0) else None
+    return 0 if length <= _MOST_CHANNELS and not _is_time(layer, 0) else None
 
 
 def placement_of(layer: Layer) -> Placement:

@@ -22,8 +22,8 @@ CROSS = ndi.generate_binary_structure(2, 1)
 T = TypeVar("T")
 
 
-def component_at(plane: Plane, at: Place, *, connectivity: int = 2) -> Target | None:
-    """The component of equal labels that a pixel belongs to.
+def component_at(plane: Plane, at: Place) -> Target | None:
+    """The component of equal labels that a pixel belongs to, over corners as well.
 
     Parameters
     ----------
@@ -31,8 +31,6 @@ def component_at(plane: Plane, at: Place, *, connectivity: int = 2) -> Target | 
         (H, W) integers.
     at
         Row and column.
-    connectivity
-        1: pixels are connected over edges; 2: over corners as well.
 
     Returns
     -------
@@ -42,10 +40,9 @@ def component_at(plane: Plane, at: Place, *, connectivity: int = 2) -> Target | 
     value = value_at(plane, at)
     if not value:
         return None
-    structure = SQUARE if connectivity == 2 else CROSS
 
     def look(window: Window) -> tuple[NDArray[np.bool_], Target]:
-        parts, _ = ndi.label(np.asarray(plane[window]) == value, structure)
+        parts, _ = ndi.label(np.asarray(plane[window]) == value, SQUARE)
         mask = parts == parts[at[0] - window[0].start, at[1] - window[1].start]
         return mask, target_of(value, window, mask)
 

@@ -61,10 +61,10 @@ def to_instances(
 def to_classes(
     instances: NDArray[np.integer],
     values_of: Mapping[int, int] | NDArray[np.integer],
-    *,
-    gap: bool = True,
 ) -> NDArray[np.uint8]:
-    """Turn objects into classes.
+    """Turn objects into classes, with a pixel of background between touching objects of the same class.
+
+    So they stay apart. The larger object gives that pixel, and loses the crumbs that the gap cuts off.
 
     Parameters
     ----------
@@ -73,9 +73,6 @@ def to_classes(
     values_of
         Class of every object by its number; or (H, W) integers, the class of every pixel, for objects of several
         classes such as fibres.
-    gap
-        Put a pixel of background between touching objects of the same class, so that they stay apart. The larger
-        object gives it, and loses the crumbs that the gap cuts off.
 
     Returns
     -------
@@ -97,10 +94,9 @@ def to_classes(
         classes = values[places.reshape(instances.shape)]
     else:
         classes = np.where(instances != 0, values_of, 0).astype(np.uint8)
-    if gap:
-        giving = _giving(instances, classes)
-        classes[giving] = 0
-        classes[_crumbs(np.where(giving, 0, instances))] = 0
+    giving = _giving(instances, classes)
+    classes[giving] = 0
+    classes[_crumbs(np.where(giving, 0, instances))] = 0
     return classes
 
 

@@ -22,11 +22,9 @@ class Outlook:
         Estimated time for the rest, if all of it is reviewed.
     quality
         Estimated mean Dice of the whole, in [0, 1]; reviewed regions count as 1.
-    regions_to_target
-        How many more regions, in the order of the queue, will probably bring the quality to the target; 0 if it is
-        there, None if all regions are not enough.
     minutes_to_target
-        Estimated time for these; None if they are not enough.
+        Estimated time for the regions that, in the order of the queue, will probably bring the quality to the target;
+        0 if it is there, None if all regions are not enough.
     stop
         A sentence that suggests to stop, None if there is more to do. Nobody is told to stop because models agree
         with themselves (they say .9 where .75 is true, see docs/benchmarks.md), only by what corrections have shown.
@@ -38,7 +36,6 @@ class Outlook:
     regions: int
     minutes_left: float
     quality: float
-    regions_to_target: int | None
     minutes_to_target: float | None
     stop: str | None
     calibrated: bool = False
@@ -75,17 +72,17 @@ def outlook(
     weights = {one.place: _weight(one) for one in scores}
     total = sum(weights.values())
     if not total:
-        return Outlook(0, 0, 0.0, 1.0, 0, 0.0, None)
+        return Outlook(0, 0, 0.0, 1.0, 0.0, None)
     quality = {one.place: 1.0 if one.place in done else one.quality for one in scores}
     sum_of_quality = sum(weights[place] * quality[place] for place in weights)
     left = [one for one in queue if one.foreground and one.place not in done]
     held = [one for one in scores if one.foreground]
     now = sum_of_quality / total
-    more, seconds, reached = 0, 0.0, now
+    seconds, reached = 0.0, now
     for one in left:
         if reached >= target:
             break
-        more, seconds = more + 1, seconds + one.seconds
+        seconds += one.seconds
         reached += weights[one.place] * (1 - one.quality) / total
     enough = reached >= target - 1e-9
     count = sum(1 for one in held if one.place in done)
@@ -102,7 +99,6 @@ def outlook(
         len(held),
         sum(one.seconds for one in left) / 60,
         now,
-        more if enough else None,
         seconds / 60 if enough else None,
         stop,
         calibrated,

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pseudolabel.labels.review.calibration import Calibration
 from napari_pseudolabel.labels.review.doubt import doubt_of
 from napari_pseudolabel.labels.review.pace import Pace
 from napari_pseudolabel.labels.review.reasons import reasons
@@ -40,8 +39,6 @@ class RegionScore:
         Estimate of the mean Dice of its classes, in [0, 1]; 1 where everything was confirmed or corrected.
     foreground
         Share of its pixels that the labels, or any member of the ensemble, give to a class other than the background.
-    disagreement
-        Pixels that the members of the ensemble do not agree on, or that one member is unsure of.
     path_px
         Estimated boundary that a person will have to redraw, in pixels.
     seconds
@@ -56,7 +53,6 @@ class RegionScore:
     plane: Index
     quality: float
     foreground: float
-    disagreement: int
     path_px: float
     seconds: float
     benefit: float
@@ -78,8 +74,6 @@ def measure(
     predicted: NDArray[np.bool_] | None = None,
     plane: Index = (),
     side: int | None = None,
-    pace: Pace | None = None,
-    calibration: Calibration | None = None,
 ) -> tuple[RegionScore, ...]:
     """Cut a plane into regions and score each.
 
@@ -103,10 +97,6 @@ def measure(
     side
         Of the regions in pixels; None for about three object diameters, within 96 to 384. Whoever measures the
         same plane again after a correction passes the side of the first time, so that regions stay regions.
-    pace
-        How long this person takes; None for a guess.
-    calibration
-        From estimates of quality to true ones; None before there is any.
 
     Returns
     -------
@@ -131,12 +121,9 @@ def measure(
     boxes, counts = regions.boxes_of(predicted)
     sizes = np.array([_area(box) for box in boxes])
     quality = doubt.quality(regions)
-    if calibration is not None:
-        quality = calibration.apply(quality)
-    pace = pace or Pace()
+    pace = Pace()
     held = doubt.foreground if predicted is None else doubt.foreground & predicted
     foreground = regions.sums(held) / np.maximum(sizes, 1)
-    unsure = regions.sums(doubt.disputed)
     path = doubt.path(regions)
     benefit = doubt.benefit(regions, diameter)
     if settled is not None:
@@ -148,7 +135,6 @@ def measure(
             plane,
             float(quality[i]),
             float(foreground[i]),
-            round(unsure[i]),
             float(path[i]),
             pace.seconds(float(path[i])),
             float(benefit[i]),

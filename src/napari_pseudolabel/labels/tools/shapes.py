@@ -202,7 +202,6 @@ def remove_small(
     window: tuple[slice, slice],
     *,
     locked: Locked | None = None,
-    under: int = 0,
 ) -> Change:
     """Remove the small components of a class in a window; those that reach out of it stay.
 
@@ -214,8 +213,6 @@ def remove_small(
         Components with fewer pixels go. Those with a locked pixel stay.
     window
         Where to look, with explicit bounds.
-    under
-        Class of the pixels that become free.
 
     Raises
     ------
@@ -229,7 +226,7 @@ def remove_small(
     small[components[part.locked]] = False
     small[_cut(components, part.window, plane.shape)] = False
     gone = small[components]
-    after = np.where(gone, part.before.dtype.type(under), part.before)
+    after = np.where(gone, part.before.dtype.type(0), part.before)
     number = int(np.count_nonzero(np.bincount(components[gone])))
     return part.change(
         after,

@@ -139,11 +139,6 @@ class Fold(QWidget):
         layout.addWidget(content)
         self.set_open(False)
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the content is shown."""
-        return self._button.isChecked()
-
     def set_open(self, opened: bool) -> None:
         """Show or hide the content."""
         self._button.setChecked(opened)

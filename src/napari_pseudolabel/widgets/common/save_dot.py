@@ -25,8 +25,8 @@ class SaveDot(QWidget):
         What it shows the state of.
     """
 
-    def __init__(self, autosave: Autosave, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, autosave: Autosave) -> None:
+        super().__init__()
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self._state: State = "saved"
         self._autosave = autosave

@@ -158,13 +158,8 @@ class LabelsPicker(QObject):
             raise InputError(ROLLED)
         return current_plane(self._viewer, labels, _as_image(labels))
 
-    def spot(self, position: Any = None) -> Spot:
+    def spot(self) -> Spot:
         """The pixel under the cursor.
-
-        Parameters
-        ----------
-        position
-            World position instead of that of the cursor.
 
         Raises
         ------
@@ -172,7 +167,7 @@ class LabelsPicker(QObject):
             As for `plane`; or if it is not over the labels.
         """
         plane, labels = self.plane(), self.require()
-        at = self.place(self._viewer.cursor.position if position is None else position)
+        at = self.place(self._viewer.cursor.position)
         row, column = (int(np.round(one)) for one in at)
         height, width = labels.data.shape[-2:]
         if not (0 <= row < height and 0 <= column < width):

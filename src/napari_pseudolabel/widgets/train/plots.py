@@ -48,8 +48,6 @@ class Curves(QWidget):
         What the values mean.
     limits
         The axis never reaches beyond these values.
-    digits
-        Decimals of the values in the headline.
     palette
         Colours of curves for which none was set.
     """
@@ -60,13 +58,11 @@ class Curves(QWidget):
         tooltip: str,
         *,
         limits: tuple[float, float] = (-np.inf, np.inf),
-        digits: int = 2,
         palette: Sequence[str] = OKABE_ITO,
     ) -> None:
         super().__init__()
         self._title = title
         self._limits = limits
-        self._digits = digits
         self._palette = tuple(palette)
         self._ink = "#888888"
         self._given: dict[str, str] = {}
@@ -174,7 +170,7 @@ class Curves(QWidget):
     def _words(self) -> str:
         parts = []
         for name, line in self._lines.items():
-            value = f" {line.values[-1]:.{self._digits}f}" if line.values else ""
+            value = f" {line.values[-1]:.2f}" if line.values else ""
             # A curve that is what the title says already needs no name.
             shown = "" if name == self._title.lower() else escape(name.replace("_", " "))
             parts.append(f"<span style='color:{self._colour(name)}'>▬</span>&nbsp;{shown}{value}")

@@ -192,7 +192,6 @@ class Plans(_Part):
     """``plans.json``."""
 
     dataset_name: str = ""
-    plans_name: str = ""
     transpose_forward: tuple[int, ...] = (0, 1, 2)
     configurations: dict[str, dict[str, Any]]
     foreground_intensity_properties: dict[str, Intensities] = Field(
