@@ -7,7 +7,8 @@ import re
 import statistics
 import subprocess
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -40,25 +41,30 @@ def room(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imports(path: Path, *, outside_functions: bool = False) -> Iterator[str]:
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def imports(path: Path, *, outside_functions: bool = False) -> tuple[str, ...]:
     """Full names of everything a file imports; ``if TYPE_CHECKING`` counts as well."""
-
-    def visit(node: ast.AST) -> Iterator[str]:
-        for child in ast.iter_child_nodes(node):
-            if outside_functions and isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-                continue
-            if outside_functions and isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
-                continue
-            if isinstance(child, ast.Import):
-                yield from (alias.name for alias in child.names)
-            elif isinstance(child, ast.ImportFrom):
-                package = [NAME, *path.relative_to(PACKAGE).parent.parts]
-                base = ".".join(package[: len(package) - child.level + 1]) if child.level else ""
-                module = ".".join(part for part in (base, child.module or "") if part)
-                yield from (f"{module}.{alias.name}" for alias in child.names)
-            yield from visit(child)
-
-    yield from visit(ast.parse(path.read_text(encoding="utf-8")))
+    found: list[str] = []
+    to_visit: list[ast.AST] = [parsed(path)]
+    for node in to_visit:
+        if outside_functions and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if outside_functions and isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            continue
+        if isinstance(node, ast.Import):
+            found += (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            package = path.relative_to(PACKAGE.parent).parent.parts if node.level else ()
+            base = package[: len(package) - node.level + 1]
+            module = ".".join((*base, *([node.module] if node.module else [])))
+            found += (f"{module}.{alias.name}" for alias in node.names)
+        to_visit += ast.iter_child_nodes(node)
+    return tuple(found)
 
 
 def rooms_of(path: Path) -> set[str]:

@@ -7,7 +7,7 @@ import os
 import re
 import tomllib
 
-from test_architecture import FILES, NAME, PACKAGE, ROOT, imports
+from test_architecture import FILES, NAME, PACKAGE, ROOT, imports, parsed
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 MANIFEST = PACKAGE / "napari.yaml"
@@ -29,7 +29,7 @@ MODULES = {module(path): path for path in FILES}
 
 def used_by(path):
     """Modules that a file imports, or names in a text, such as those that a process of its own begins with."""
-    texts = (node.value for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if is_text(node))
+    texts = (node.value for node in ast.walk(parsed(path)) if is_text(node))
     for name in (*imports(path), *(found.group() for text in texts for found in INSIDE.finditer(text))):
         parts = name.split(".")
         # A package is run before what is in it.
@@ -82,3 +82,26 @@ def test_a_checkout_shows_samples_and_manifest_at_its_top():
     assert (ROOT / link("napari.yaml")).samefile(MANIFEST)
     entry = PROJECT["project"]["entry-points"]["napari.manifest"]["napari-pseudolabel"]
     assert entry == f"{NAME}:{MANIFEST.name}"
+
+
+def names_in(path):
+    """What can be imported from a file."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            yield from ((alias.asname or alias.name).partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+def test_benchmarks_tools_and_pictures_import_what_is_there():
+    there = {f"{name}.{inner}" for name, path in MODULES.items() for inner in names_in(path)} | set(MODULES)
+    missing = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for folder in ("benchmarks", "tools", "docs")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for name in imports(path)
+        if name.startswith(f"{NAME}.") and name not in there
+    ]
+    assert not missing
