@@ -71,7 +71,7 @@ def _row(one: Format) -> str:
     cells = (
         one.title,
         f"`{one.name}`",
-        ", ".join(f"`{suffix}`" for suffix in one.suffixes),
+        ", ".join([*["a folder"] * one.folder, *(f"`{suffix}`" for suffix in one.suffixes)]),
         one.what,
         others,
         str(one.largest),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 from dataclasses import replace
 
@@ -48,7 +49,7 @@ TOY = Format(
 
 @pytest.fixture
 def toy(monkeypatch):
-    monkeypatch.setattr(registry, "FORMATS", (*registry.FORMATS, TOY))
+    monkeypatch.setattr(registry, "FORMATS", (*registry.FORMATS, TOY, FOLDER))
 
 
 def two_squares():
@@ -114,7 +115,7 @@ def test_what_is_not_labelled_is_no_object_and_the_provenance_tells_how_much_is(
             "Toy holds labels up to 9, but these reach 10; export as",
         ),
         (two_squares(), {"format": "png"}, "a.toy is a name of toy, but png was asked for"),
-        (two_squares(), {"format": "tyo"}, "no format 'tyo'; choose ome-tiff or png or toy"),
+        (two_squares(), {"format": "tyo"}, "no format 'tyo'; choose ome-tiff or png or toy or folder"),
     ],
 )
 def test_what_it_cannot_hold_is_one_sentence(toy, tmp_path, labels, named, message):
@@ -146,6 +147,56 @@ def test_a_format_needs_no_registry_in_python(tmp_path):
         put(tmp_path / "b.toy", two_squares())
 
 
+def write_folder(path, content):
+    (path / "masks").mkdir()
+    for number in range(1, int(content.instances.max()) + 1):
+        (path / "masks" / f"{number}.json").write_text(json.dumps((content.instances == number).tolist()))
+
+
+FOLDER = replace(TOY, name="folder", title="Folder", suffixes=(), folder=True, write=write_folder)
+
+
+def test_a_folder_is_replaced_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
+    target = tmp_path / "objects"
+    labels = two_squares()
+    put(target, labels, format=FOLDER)
+    assert names(tmp_path) == ["objects", "objects.provenance.json"]
+    labels[:6] = 0
+    put(target, labels, format=FOLDER, effort="first\n")
+    assert names(target / "masks") == ["1.json"]
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    rename = os.replace
+    for failing in range(4):  # the old folder goes aside, then three new names
+        count = []
+
+        def fail_once(source, destination, failing=failing, count=count):
+            count.append(destination)
+            if len(count) == failing + 1:
+                raise PermissionError(13, "Permission denied")
+            rename(source, destination)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", fail_once)
+            with pytest.raises(InputError, match="nothing was changed"):
+                put(target, two_squares(), format=FOLDER, effort="second\n")
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_folder_of_somebody_else_is_not_replaced(tmp_path):
+    target = tmp_path / "holidays"
+    target.mkdir()
+    put(target, two_squares(), format=FOLDER)  # nothing was in it
+    (tmp_path / "holidays.provenance.json").unlink()
+    with pytest.raises(
+        InputError, match="holidays is a folder that was not exported here, and would be replaced"
+    ):
+        put(target, two_squares(), format=FOLDER)
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="is a file, but a folder is to be written"):
+        put(tmp_path / "file", two_squares(), format=FOLDER)
+    assert names(target / "masks") == ["1.json", "2.json"]
+
+
 @pytest.fixture
 def shell(toy, monkeypatch, capfd):
     """The shell command as the next process would build it; returns exit code, output and errors."""
@@ -167,10 +218,10 @@ def shell(toy, monkeypatch, capfd):
 def test_in_the_shell(shell, tmp_path):
     for command in ("export", "label", "segment"):
         _, text, _ = shell(command, "--help")
-        assert "ome-tiff|png|toy" in text
+        assert "ome-tiff|png|toy|folder" in text
         assert ".png, .objects.toy, .toy" in text
     _, text, _ = shell("workspace", "export", "--help")
-    assert "ome-tiff|png|toy" in text
+    assert "ome-tiff|png|toy|folder" in text
 
     tifffile.imwrite(tmp_path / "in.tif", two_squares())
     tifffile.imwrite(tmp_path / "stack.tif", np.stack([two_squares()] * 2))
@@ -181,7 +232,7 @@ def test_in_the_shell(shell, tmp_path):
     for words, sentence in [
         (
             ("in.tif", "out", "--format", "tyo"),
-            "Invalid value for '--format': 'tyo' is not one of 'ome-tiff', 'png', 'toy'.",
+            "Invalid value for '--format': 'tyo' is not one of 'ome-tiff', 'png', 'toy', 'folder'.",
         ),
         (
             ("stack.tif", "b.toy"),
@@ -217,7 +268,7 @@ def test_in_the_dock(toy, qtbot, viewer, session, remembered, tmp_path):
     dock = ExportController(viewer, view, holder=session, remembered=remembered)
     dock.start()
     listed = [view._format.itemText(index) for index in range(view._format.count())]
-    assert listed == ["OME-TIFF", "PNG", "Toy"]
+    assert listed == ["OME-TIFF", "PNG", "Toy", "Folder"]
     view.path.setText(str(tmp_path / "a.ome.tif"))
     view._format.setCurrentIndex(2)
     assert view.path.text() == str(tmp_path / "a.objects.toy")
@@ -235,6 +286,13 @@ def test_in_the_dock(toy, qtbot, viewer, session, remembered, tmp_path):
     layer.data = np.stack([two_squares()] * 2)
     dock._refresh()
     assert view._hint.text() == "Toy holds one plane, but these labels are a stack; choose OME-TIFF."
+    layer.data = two_squares()
+    view._format.setCurrentIndex(3)
+    assert view.path.text() == str(tmp_path / "a")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "mine.txt").touch()
+    dock._refresh()
+    assert "a is a folder that was not exported here" in view._hint.text()
     assert dock.shutdown()
 
 

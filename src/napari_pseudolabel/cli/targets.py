@@ -9,6 +9,7 @@ from pathlib import Path
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import companions
 from napari_pseudolabel.export.companions import usual_names
+from napari_pseudolabel.export.writing import check_replaceable
 from napari_pseudolabel.formats import format_named, format_of, formats, takes_stacks
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.imaging.files import images_in, is_image, stem
@@ -32,7 +33,7 @@ def sources(path: Path) -> list[Path]:
 def output_name(path: Path, format: str | None) -> str:
     """File name of the result of an image in an output folder."""
     chosen = format_named(format) if format else formats()[0]
-    return stem(path) + chosen.suffixes[0]
+    return stem(path) + chosen.suffix
 
 
 def check_targets(
@@ -59,13 +60,13 @@ def check_targets(
     Raises
     ------
     InputError
-        If a name has no suffix we write, two results have the same name, one would overwrite an input, or a
-        folder is missing or read-only.
+        If a name has no suffix we write, two results have the same name, one would overwrite an input or a folder of
+        somebody else, or a folder is missing or read-only.
     """
     known = {_identity(path) for path in inputs if path.exists()}
     taken: set[Path] = set()
     for path in outputs:
-        format_of(path, format)
+        check_replaceable(path, format_of(path, format))
         roles = ["confidence"] if confidence else []
         for file in (path, *usual_names(path, roles)):
             if file.exists() and _identity(file) in known:

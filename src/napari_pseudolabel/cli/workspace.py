@@ -133,7 +133,7 @@ def export(
         names = {layer.id: name_of(layer) for layer in content.layers()}
     if not found:
         raise InputError(f"The session {id} holds no labels; choose another of `pseudolabel workspace list`.")
-    suffix = format_named(format).suffixes[0]
+    suffix = format_named(format).suffix
     targets = [folder / f"{stem}{suffix}" for stem in _file_names([name for name, _ in found])]
     log = folder / "effort.csv"
     known = [_noted(target, SESSION_KEY) == id for target in targets]

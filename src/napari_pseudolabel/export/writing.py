@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export.companions import PROVENANCE, Companions, companions, image_stem
+from napari_pseudolabel.export.companions import PROVENANCE, Companions, companions, image_stem, sidecar_path
 from napari_pseudolabel.export.sidecar import sidecar_text
 from napari_pseudolabel.formats import FileContent, Format, Part, format_of, formats, takes_stacks
 from napari_pseudolabel.formats.ome_tiff import OME_TIFF
+from napari_pseudolabel.imaging.made_here import described
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.labels.classes import LARGEST_VALUE
 from napari_pseudolabel.models.cards import LabelClass
@@ -166,7 +167,8 @@ def _write(
         placement=content.placement,
         earlier=beside.earlier,
     )
-    with atomic_files(*targets) as temporaries:
+    check_replaceable(path, chosen)
+    with atomic_files(*targets, folders=targets[: chosen.folder]) as temporaries:
         chosen.write(temporaries[0], content)
         for companion, temporary in zip(beside.paths, temporaries[1:], strict=True):
             if companion == "confidence":
@@ -176,6 +178,22 @@ def _write(
                 table = text if companion == PROVENANCE else content.effort or ""
                 temporary.write_text(table, encoding="utf-8", newline="\n")
     return targets
+
+
+def check_replaceable(path: Path, chosen: Format) -> None:
+    """Refuse to replace a folder of somebody else.
+
+    Raises
+    ------
+    InputError
+        If it holds anything and its provenance does not say that it was exported.
+    """
+    if not chosen.folder or not path.is_dir():
+        return
+    if any(path.iterdir()) and not described(sidecar_path(path)).is_about(path):
+        raise InputError(
+            f"{path.name} is a folder that was not exported here, and would be replaced; choose another name."
+        )
 
 
 def _check_fits(chosen: Format, content: FileContent) -> None:

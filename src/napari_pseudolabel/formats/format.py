@@ -108,9 +108,12 @@ class Format:
     what, readers
         What it holds and who reads it, as parts of a sentence.
     suffixes
-        Ends of names, lower case with the dot; the first is proposed.
+        Ends of names, lower case with the dot; the first is proposed. A folder may do without any: then the format has to
+        be asked for by name.
     write
-        Writes a `FileContent` to a path, whatever the suffix of that.
+        Writes a `FileContent` to a path, whatever the suffix of that: an empty file, or an empty folder.
+    folder
+        Whether it is a folder of files.
     holds
         The parts it can hold. Confidence and effort that it cannot hold go beside it.
     stacks
@@ -130,6 +133,7 @@ class Format:
     readers: str
     suffixes: tuple[str, ...]
     write: Callable[[Path, FileContent], None]
+    folder: bool = False
     holds: frozenset[Part] = frozenset({"classes"})
     stacks: bool = True
     largest: int = 2**32 - 1
@@ -145,6 +149,11 @@ class Format:
     def description(self) -> str:
         """The same in one line with the title."""
         return f"{self.title}: {self.what}; read by {self.readers}."
+
+    @property
+    def suffix(self) -> str:
+        """The end of a name that is proposed."""
+        return next(iter(self.suffixes), "")
 
     def named_by(self, name: str) -> bool:
         """Whether a file of that name is one of this format."""

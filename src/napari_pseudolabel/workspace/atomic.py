@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -28,25 +28,33 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_files(*paths: str | Path) -> Iterator[tuple[Path, ...]]:
+def atomic_files(*paths: str | Path, folders: Collection[Path] = ()) -> Iterator[tuple[Path, ...]]:
     """Hand out temporary paths; when the block ends well, they replace `paths`, all or none.
 
-    The temporary files exist, empty, from the start. All are complete on disk before the first is
+    The temporary files and folders exist, empty, from the start. All are complete on disk before the first is
     renamed. Should a rename fail, those before it are taken back.
+
+    Parameters
+    ----------
+    folders
+        Those of `paths` that are folders. One that was there before disappears only after all new ones are complete.
 
     Raises
     ------
     InputError
         When the folder is missing or cannot be written to, a destination is no file (a folder, device,
-        pipe), or the disk is full; nothing was changed then.
+        pipe) or, where a folder is to be written, no folder, or the disk is full; nothing was changed then.
     """
     targets = tuple(Path(path) for path in paths)
     temporaries = tuple(name_for(target, "new") for target in targets)
     try:
         for target, temporary in zip(targets, temporaries, strict=True):
-            _check_target(target)
+            _check_target(target, target in folders)
             clear(target.parent)
-            temporary.touch(exist_ok=False)
+            if target in folders:
+                temporary.mkdir()
+            else:
+                temporary.touch(exist_ok=False)
         yield temporaries
         for temporary in temporaries:
             _sync(temporary)
@@ -55,47 +63,14 @@ def atomic_files(*paths: str | Path) -> Iterator[tuple[Path, ...]]:
         raise _sentence(targets, error) from error
     finally:
         for temporary in temporaries:
-            temporary.unlink(missing_ok=True)
+            _remove(temporary)
 
 
 @contextmanager
 def atomic_folder(path: str | Path) -> Iterator[Path]:
-    """Hand out an empty temporary folder; when the block ends well, it replaces `path`.
-
-    A folder that was there before disappears only after the new one is complete on disk.
-
-    Raises
-    ------
-    InputError
-        When the parent is missing or cannot be written to, or `path` is a file.
-    """
-    target = Path(path)
-    temporary, old = name_for(target, "new"), name_for(target, "old")
-    try:
-        _check_parent(target)
-        clear(target.parent)
-        if target.exists() and not target.is_dir():
-            raise InputError(f"{target} is a file, but a folder is to be written; choose another name.")
-        temporary.mkdir()
+    """Hand out an empty temporary folder; when the block ends well, it replaces `path`; see `atomic_files`."""
+    with atomic_files(path, folders=[Path(path)]) as (temporary,):
         yield temporary
-        for child in sorted(temporary.rglob("*")):
-            if child.is_file():
-                _sync(child)
-        if target.exists():
-            os.replace(target, old)
-        try:
-            os.replace(temporary, target)
-        except OSError:
-            if old.exists():
-                os.replace(old, target)
-            raise
-        _sync_folder(target.parent)
-    except OSError as error:
-        raise _sentence((target,), error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if target.exists():
-            shutil.rmtree(old, ignore_errors=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -110,18 +85,16 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
-def _check_parent(target: Path) -> None:
+def _check_target(target: Path, folder: bool) -> None:
     if not target.parent.is_dir():
         raise InputError(f"The folder {target.parent} does not exist; create it or choose another.")
-
-
-def _check_target(target: Path) -> None:
-    _check_parent(target)
     # A link to a file is replaced itself; what may never end must not be read for a backup.
-    mode = stat.S_IFREG
+    mode = stat.S_IFDIR if folder else stat.S_IFREG
     with suppress(OSError):
         mode = target.stat().st_mode
-    if not stat.S_ISREG(mode):
+    if folder and not stat.S_ISDIR(mode):
+        raise InputError(f"{target} is a file, but a folder is to be written; choose another name.")
+    if not folder and not stat.S_ISREG(mode):
         raise InputError(f"{target} is {kind_of(mode)}, but a file is to be written; choose another name.")
 
 
@@ -134,9 +107,18 @@ def _sentence(targets: tuple[Path, ...], error: OSError) -> InputError:
     )
 
 
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def _sync(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
+    for one in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if one.is_file():
+            with one.open("rb+") as file:
+                os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:
@@ -154,23 +136,27 @@ def _replace_all(temporaries: tuple[Path, ...], targets: tuple[Path, ...]) -> No
     backups: dict[Path, Path] = {}
     done: list[Path] = []
     try:
-        if len(targets) > 1:
-            for target in targets:
-                if os.path.lexists(target):
-                    backups[target] = name_for(target, "old")
-                    shutil.copy2(target, backups[target], follow_symlinks=False)
+        for target in targets:
+            if target.is_dir():  # a folder that holds anything cannot be replaced in one step
+                backups[target] = name_for(target, "old")
+                os.replace(target, backups[target])
+            elif len(targets) > 1 and os.path.lexists(target):
+                backups[target] = name_for(target, "old")
+                shutil.copy2(target, backups[target], follow_symlinks=False)
         for temporary, target in zip(temporaries, targets, strict=True):
             os.replace(temporary, target)
             done.append(target)
     except BaseException:
         for target in done:
-            if target in backups:
-                os.replace(backups[target], target)
-            else:
-                target.unlink(missing_ok=True)
+            if target not in backups or target.is_dir():
+                _remove(target)
+        for target, backup in backups.items():
+            if target in done or not os.path.lexists(target):
+                os.replace(backup, target)
         raise
     finally:
-        for backup in backups.values():
-            backup.unlink(missing_ok=True)
+        for target, backup in backups.items():
+            if os.path.lexists(target):  # else it is all that is left
+                _remove(backup)
     for folder in {target.parent for target in targets}:
         _sync_folder(folder)

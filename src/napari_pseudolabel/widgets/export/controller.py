@@ -176,7 +176,7 @@ class ExportController(QObject):
     def _with_suffix(self, path: str) -> str:
         """`path` with a suffix of the chosen format; one that it cannot have is replaced."""
         chosen = self.view.format
-        return path if chosen.named_by(path) else path.removesuffix(suffix_of(path)) + chosen.suffixes[0]
+        return path if chosen.named_by(path) else path.removesuffix(suffix_of(path)) + chosen.suffix
 
     def _browse(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self.view, "Export labels", self.view.path.text())

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import ExportContent
+from napari_pseudolabel.export.writing import check_replaceable
 from napari_pseudolabel.formats import Format, takes_stacks
 from napari_pseudolabel.widgets.export.tasks import LABELS_FOLDER
 
@@ -23,6 +24,10 @@ def blocking(content: ExportContent | None, format: Format, path: str) -> str | 
         return "Choose a file to write to."
     if not format.takes(content.labels.shape):
         return f"{format.title} holds one plane, but these labels are a stack; choose {takes_stacks()}."
+    try:
+        check_replaceable(Path(path).expanduser(), format)
+    except InputError as error:
+        return str(error)
     folder = Path(path).expanduser().parent
     if not folder.is_dir() and not (folder.name == LABELS_FOLDER and folder.parent.is_dir()):
         return f"There is no folder {folder}; choose another one."
