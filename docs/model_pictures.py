@@ -20,7 +20,7 @@ from napari_pseudolabel.models.cards import Card, LabelClass
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.registry import NamedCheckpoint
 from napari_pseudolabel.sample_data.samples import GENERATED, GeneratedSample
-from napari_pseudolabel.strategies import LabelJob, LabelSettings, SegmentJob, TranslateJob
+from napari_pseudolabel.strategies import LabelJob, LabelSettings
 
 LARGEST_BYTES = 150_000
 # The samples are on the grids of the models; flips as in the dock.
@@ -91,7 +91,7 @@ def _translated(
     begin = f"A generated image ({sample.title}), its translation to {target}"
     path = folder / f"model-{_file(name)}.png"
     if segmenter is None:
-        job: Any = TranslateJob(image_of(sample.title, pixels), name, settings=SETTINGS)
+        job: Any = LabelJob(image_of(sample.title, pixels), name, settings=SETTINGS)
         translation = _grey(job.run(Control(), models).translation[0])
         _write(path, [_coloured(part) for part in _cut(pixels, translation)])
         return Shown(path, f"{begin}.")
@@ -111,7 +111,9 @@ def _translated(
 
 def _segmented(name: str, card: Card, sample: GeneratedSample, models: LoadedModels, folder: Path) -> Shown:
     pixels, truth = sample.draw()
-    result = SegmentJob(image_of(sample.title, pixels), name, settings=SETTINGS).run(Control(), models)
+    result = LabelJob(image_of(sample.title, pixels), segmenter=name, settings=SETTINGS).run(
+        Control(), models
+    )
     assert result.labels is not None
     grey, labels, true = _cut(pixels, result.labels[0], truth)
     path = folder / f"model-{_file(name)}.png"
@@ -134,7 +136,7 @@ def _grid(
         looks = [
             replace(sample, shape=(GRID_SIDE, GRID_SIDE), seed=seed).draw()[0] for sample in (source, target)
         ]
-        job = TranslateJob(image_of(f"field {seed}", looks[0]), name, settings=SETTINGS)
+        job = LabelJob(image_of(f"field {seed}", looks[0]), name, settings=SETTINGS)
         translation = job.run(Control(), models).translation
         assert translation is not None
         for row, part in zip(rows, (looks[0], _grey(translation[0]), looks[1]), strict=True):

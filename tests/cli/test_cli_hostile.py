@@ -129,20 +129,20 @@ def test_a_full_memory_is_a_sentence(tmp_path, cli, image, monkeypatch):
 def test_a_full_memory_at_one_image_does_not_stop_the_folder(
     tmp_path, cli, tiny_segmenter, disc_image, monkeypatch
 ):
-    from napari_pseudolabel.strategies import SegmentJob
+    from napari_pseudolabel.strategies import LabelJob
 
     folder = tmp_path / "images"
     folder.mkdir()
     for name in ("a", "b"):
         tifffile.imwrite(folder / f"{name}.tif", disc_image((40, 52), 1)[0])
-    run = SegmentJob.run
+    run = LabelJob.run
 
-    def full(self: SegmentJob, *arguments: object, **options: object) -> object:
+    def full(self: LabelJob, *arguments: object, **options: object) -> object:
         if Path(str(self.image.path)).stem == "a":
             raise MemoryError
         return run(self, *arguments, **options)
 
-    monkeypatch.setattr(SegmentJob, "run", full)
+    monkeypatch.setattr(LabelJob, "run", full)
     ran = cli("segment", folder, tmp_path / "out", "--segmenter", tiny_segmenter)
     assert ran.code == 2
     assert "1 of 2 images could not be used (a.tif: There is not enough memory" in ran.err

@@ -14,7 +14,7 @@ from families import nnunet_folder
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, CheckpointError, InputError, WorkerError
 from napari_pseudolabel.models.loaded import LoadedModels
-from napari_pseudolabel.strategies import Focus, LabelJob, Region, TranslateJob, join
+from napari_pseudolabel.strategies import Focus, LabelJob, Region, join
 
 NO_TRAP = Trap()
 ARRAYS = ("labels", "confidence", "translation")
@@ -141,7 +141,7 @@ def test_running_out_of_memory_in_a_worker_is_dealt_with_and_reported(engine, he
 
 def test_other_jobs_on_images_run_in_parts_as_well(engine, image, settings, models, tiny_translator):
     heard, region = Heard(), Region(10, 20, 50, 45)
-    job = TranslateJob(image, str(tiny_translator), settings=settings, region=region)
+    job = LabelJob(image, str(tiny_translator), settings=settings, region=region)
     report = engine.submit(job, listener=heard.listener).result()
     found, here = join(job, heard.of("part"), report), job.run(Control(), models)
     assert found.labels is None
@@ -156,7 +156,7 @@ def test_what_cannot_work_is_said_as_without_an_engine(
     for job, kind, words in [
         (LabelJob(image, translator, "none.safetensors"), InputError, "no checkpoint file"),
         (LabelJob(image, segmenter, segmenter), CheckpointError, "no translator"),
-        (LabelJob(image, translator, segmenter, "magic"), InputError, "no strategy “magic”"),
+        (LabelJob(image), InputError, "no model to label with"),
         (LabelJob(image, translator, segmenter, region=Region(99, 99, 120, 120)), InputError, "outside"),
     ]:
         with pytest.raises(kind, match=words):

@@ -17,7 +17,7 @@ from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.confidence import agreement
 from napari_pseudolabel.models.cards import LabelClass, Normalisation
 from napari_pseudolabel.models.loaded import LoadedModels
-from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region, SegmentJob
+from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region
 from napari_pseudolabel.strategies.chunks import cut, join
 
 
@@ -99,9 +99,9 @@ def test_flips_are_undone(image, flips):
 
 
 def test_flips_average_out_what_depends_on_the_side(image):
-    straight = run(SegmentJob(image, "s", settings=settings()), Models(other=Threshold()))
-    tilted = run(SegmentJob(image, "s", settings=settings()), Models(other=Sided()))
-    both = run(SegmentJob(image, "s", settings=settings(flips=1)), Models(other=Sided()))
+    straight = run(LabelJob(image, segmenter="s", settings=settings()), Models(other=Threshold()))
+    tilted = run(LabelJob(image, segmenter="s", settings=settings()), Models(other=Sided()))
+    both = run(LabelJob(image, segmenter="s", settings=settings(flips=1)), Models(other=Sided()))
     assert (tilted.labels != straight.labels).any()
     assert (both.labels != straight.labels).sum() < (tilted.labels != straight.labels).sum()
     np.testing.assert_array_equal(both.candidates[0, 0], tilted.labels[0])
@@ -219,7 +219,7 @@ def test_specks_are_left_out_by_the_size_of_objects(factor, share, kept):
     )
     changes = {"scale": Scale(factor=factor), "smallest_object": share, "flips": 1}
     for job in (
-        SegmentJob(from_array(plane), "s", settings=settings(**changes)),
+        LabelJob(from_array(plane), segmenter="s", settings=settings(**changes)),
         LabelJob(from_array(plane), "t", "s", settings=settings(**changes)),
     ):
         found = run(job, models)
@@ -239,7 +239,7 @@ def test_what_was_left_out_is_as_sure_as_the_background_there():
     models = Models(
         other=Threshold(object_size_px=20, normalisation=Normalisation(kind="range", low=0, high=1.25))
     )
-    found = run(SegmentJob(shown(plane), "s", settings=settings()), models)
+    found = run(LabelJob(shown(plane), segmenter="s", settings=settings()), models)
     assert not found.labels.any()
     assert found.confidence[0, 9, 9] == pytest.approx(0.2, abs=1e-3)
     assert found.confidence[0, 50, 50] == pytest.approx(1)
@@ -251,14 +251,14 @@ def test_what_was_left_out_is_as_sure_as_the_background_there():
 def test_a_few_specks_are_not_worth_a_word():
     range_ = Normalisation(kind="range", low=0, high=1)
     models = Models(other=Threshold(object_size_px=20, normalisation=range_))
-    found = run(SegmentJob(shown(spotted((1, 20))), "s", settings=settings()), models)
+    found = run(LabelJob(shown(spotted((1, 20))), segmenter="s", settings=settings()), models)
     assert np.count_nonzero(found.labels) == 400
     assert not found.report.notes
 
 
 def test_without_a_size_of_objects_nothing_is_left_out():
     plane = spotted((1, 2))
-    found = run(SegmentJob(shown(plane), "s", settings=settings()), Models(other=Threshold()))
+    found = run(LabelJob(shown(plane), segmenter="s", settings=settings()), Models(other=Threshold()))
     assert np.count_nonzero(found.labels) == 5
     assert not found.report.notes
 

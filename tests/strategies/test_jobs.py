@@ -18,7 +18,7 @@ from napari_pseudolabel.imaging import Placement, from_array
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Normalisation
 from napari_pseudolabel.models.loaded import LoadedModels
-from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region, SegmentJob, TranslateJob
+from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region
 
 
 def placed(*shape, pixel=0.2):
@@ -89,10 +89,10 @@ def test_a_region_is_the_same_part_of_the_whole(stack):
 
 def test_a_region_is_cut_at_the_border_and_refused_outside(stack):
     models = Models(OnePass(), Threshold())
-    job = SegmentJob(stack, "s", settings=settings(), region=Region(-5, 40, 10, 900))
+    job = LabelJob(stack, segmenter="s", settings=settings(), region=Region(-5, 40, 10, 900))
     assert run(job, models).labels.shape == (2, 10, 12)
     with pytest.raises(InputError, match="outside"):
-        run(SegmentJob(stack, "s", settings=settings(), region=Region(0, 60, 10, 70)), models)
+        run(LabelJob(stack, segmenter="s", settings=settings(), region=Region(0, 60, 10, 70)), models)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_region_is_cut_at_the_border_and_refused_outside(stack):
 )
 def test_the_segmenter_sees_the_image_on_its_grid_and_the_labels_come_back(stack, scale, side):
     segmenter = Threshold(pixel_size_um=0.4)
-    found = run(SegmentJob(stack, "s", settings=settings(scale=scale)), Models(other=segmenter))
+    found = run(LabelJob(stack, segmenter="s", settings=settings(scale=scale)), Models(other=segmenter))
     assert segmenter.seen[0][0].shape[0] == side
     assert found.labels.shape == (2, 40, 52)
     truth = stack.data > stack.data.mean()
@@ -137,7 +137,7 @@ def test_a_segmenter_gets_translations_in_its_own_range(stack, normalisation, fa
 
 def test_raw_values_are_handed_over_as_they_are_where_the_card_says_so(stack):
     segmenter = Threshold(Normalisation(kind="none"))
-    run(SegmentJob(stack, "s", settings=settings()), Models(other=segmenter))
+    run(LabelJob(stack, segmenter="s", settings=settings()), Models(other=segmenter))
     image, plane = segmenter.seen[0]
     np.testing.assert_array_equal(image, stack.plane((0,)))
     np.testing.assert_array_equal(plane, image)
@@ -146,7 +146,7 @@ def test_raw_values_are_handed_over_as_they_are_where_the_card_says_so(stack):
 def test_statistics_are_those_of_the_layer_and_not_of_the_plane(stack):
     dark = from_array(np.stack([stack.data[0], stack.data[0] // 4]), "ZYX", stack.placement)
     segmenter = Threshold()
-    found = run(SegmentJob(dark, "s", settings=settings()), Models(other=segmenter))
+    found = run(LabelJob(dark, segmenter="s", settings=settings()), Models(other=segmenter))
     assert (found.labels[0] == 3).any()
     assert not (found.labels[1] == 3).any()
 
@@ -159,21 +159,21 @@ class _Moved(nn.Module):
 def test_a_shifted_translation_is_measured_and_told(disc_image):
     image = from_array(disc_image((96, 96), 5)[0], placement=placed(96, 96), name="x")
     image = replace(image, modality="A")
-    found = run(TranslateJob(image, "t", settings=settings()), Models(OnePass(_Moved())))
+    found = run(LabelJob(image, "t", settings=settings()), Models(OnePass(_Moved())))
     assert found.labels is None
     assert found.classes == ()
     assert found.report.shift_px == pytest.approx((4, -3), abs=0.3)
     (note,) = found.report.notes
     y, x = found.report.shift_px
     assert f"shifted by {y:+.1f} px (down) and {x:+.1f} px (right)" in note
-    straight = run(TranslateJob(image, "t", settings=settings()), Models(OnePass()))
+    straight = run(LabelJob(image, "t", settings=settings()), Models(OnePass()))
     assert straight.report.shift_px == pytest.approx((0, 0), abs=0.1)
     assert straight.report.notes == ()
 
 
 def test_an_unknown_pixel_size_is_told(disc_image):
     image = from_array(disc_image((40, 40), 5)[0])
-    found = run(SegmentJob(image, "s", settings=settings()), Models(other=Threshold()))
+    found = run(LabelJob(image, segmenter="s", settings=settings()), Models(other=Threshold()))
     assert found.report.factor == 1
     assert any("pixel size" in note for note in found.report.notes)
 
@@ -201,16 +201,16 @@ def test_a_cancelled_job_stops(stack, tiny_translator, tiny_segmenter):
 def test_what_cannot_work_is_one_sentence(stack, tiny_translator, tiny_segmenter):
     models = LoadedModels()
     translator, segmenter = str(tiny_translator), str(tiny_segmenter)
-    with pytest.raises(InputError, match="no strategy “magic”"):
-        run(LabelJob(stack, translator, segmenter, "magic"), models)
+    with pytest.raises(InputError, match="no model to label with"):
+        run(LabelJob(stack), models)
     with pytest.raises(CheckpointError, match="no translator"):
-        run(TranslateJob(stack, segmenter), models)
+        run(LabelJob(stack, segmenter), models)
     with pytest.raises(InputError, match="samples"):
         settings(samples=0)
     with pytest.raises(InputError, match="seed"):
         settings(seed=-1)
     with pytest.raises(InputError, match="magnified"):
-        run(TranslateJob(stack, translator, settings=settings(scale=Scale(factor=100))), models)
+        run(LabelJob(stack, translator, settings=settings(scale=Scale(factor=100))), models)
 
 
 def test_regions_grow_and_are_clipped():

@@ -11,7 +11,7 @@ from fake_models import A_TO_B, CPU, Models, OnePass, Threshold
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import from_array
 from napari_pseudolabel.imaging.content import nothing_in
-from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region, SegmentJob, TranslateJob
+from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region
 from napari_pseudolabel.tiling import TileSettings
 
 TILE = 32
@@ -63,8 +63,8 @@ def test_an_image_without_content_gets_no_labels_and_a_sentence(data):
     image = from_array(data, axes, name="blank_3")
     for job in (
         LabelJob(image, "t", "s", settings=SETTINGS),
-        SegmentJob(image, "s", settings=SETTINGS),
-        TranslateJob(image, "t", settings=SETTINGS),
+        LabelJob(image, segmenter="s", settings=SETTINGS),
+        LabelJob(image, "t", settings=SETTINGS),
     ):
         found = run(job)
         assert found.labels is None or not found.labels.any()
@@ -91,8 +91,10 @@ def test_whatever_holds_something_is_labelled(data):
 def test_only_the_channel_that_is_labelled_counts():
     data = np.stack([noise(40, 40), np.zeros((40, 40), np.float32)])
     image = from_array(data, "CYX", name="two")
-    assert run(SegmentJob(image, "s", settings=SETTINGS)).labels.all()
-    assert not run(SegmentJob(image, "s", settings=dataclasses.replace(SETTINGS, channel=1))).labels.any()
+    assert run(LabelJob(image, segmenter="s", settings=SETTINGS)).labels.all()
+    assert not run(
+        LabelJob(image, segmenter="s", settings=dataclasses.replace(SETTINGS, channel=1))
+    ).labels.any()
 
 
 def test_bands_of_one_value_each_are_content(monkeypatch):
@@ -106,7 +108,7 @@ def test_content_between_the_samples_is_found(monkeypatch):
     monkeypatch.setattr("napari_pseudolabel.imaging.normalisation._SAMPLES", 100)
     data = np.zeros((100, 100), np.float32)
     data[51:55, 51:55] = np.arange(16).reshape(4, 4)
-    job = SegmentJob(from_array(data), "s", settings=SETTINGS)
+    job = LabelJob(from_array(data), segmenter="s", settings=SETTINGS)
     limits = (
         job.plan(job.survey.run(Control(), Models(OnePass(), Dreamer())), Control())
         .statistics[0]
@@ -129,7 +131,7 @@ def test_the_empty_border_of_a_mosaic_has_no_objects_and_nan_is_not_predicted(ma
     image = from_array(mosaic(), name="mosaic")
     job = {
         "label": LabelJob(image, "t", "s", settings=SETTINGS),
-        "segment": SegmentJob(image, "s", settings=SETTINGS),
+        "segment": LabelJob(image, segmenter="s", settings=SETTINGS),
     }[made]
     found = run(job)
     labels, sure = found.labels[0], found.confidence[0]
@@ -151,14 +153,14 @@ def test_the_empty_border_of_a_mosaic_has_no_objects_and_nan_is_not_predicted(ma
 def test_every_part_is_as_empty_as_in_the_whole(monkeypatch):
     """The cut does not decide about what is empty."""
     image = from_array(mosaic())
-    whole = run(SegmentJob(image, "s", settings=SETTINGS))
+    whole = run(LabelJob(image, segmenter="s", settings=SETTINGS))
     for region in (Region(0, 0, 45, 180), Region(30, 30, 150, 90), Region(90, 100, 200, 180)):
-        part = run(SegmentJob(image, "s", settings=SETTINGS, region=region))
+        part = run(LabelJob(image, segmenter="s", settings=SETTINGS, region=region))
         rows, columns = slice(region.y0, region.y1), slice(region.x0, region.x1)
         np.testing.assert_array_equal(part.labels[0], whole.labels[0, rows, columns])
         np.testing.assert_array_equal(part.confidence[0], whole.confidence[0, rows, columns])
     monkeypatch.setattr("napari_pseudolabel.strategies.chunks.cut.__kwdefaults__", {"tiles": 2, "ring": 1})
-    cut = run(SegmentJob(image, "s", settings=SETTINGS))
+    cut = run(LabelJob(image, segmenter="s", settings=SETTINGS))
     np.testing.assert_array_equal(cut.labels, whole.labels)
     np.testing.assert_array_equal(cut.confidence, whole.confidence)
 
@@ -167,17 +169,17 @@ def test_a_constant_plane_of_a_stack_and_a_constant_view_have_no_objects():
     data = np.stack([noise(90, 90), np.full((90, 90), 1.5, np.float32), noise(90, 90, seed=2)])
     data[0, :60, :60] = 1.2
     image = from_array(data, "ZYX")
-    found = run(SegmentJob(image, "s", settings=SETTINGS))
+    found = run(LabelJob(image, segmenter="s", settings=SETTINGS))
     assert not found.labels[1].any()
     assert (found.labels[2] == 3).all()
-    view = run(SegmentJob(image, "s", settings=SETTINGS, region=Region(5, 5, 50, 50), planes=((0,),)))
+    view = run(LabelJob(image, segmenter="s", settings=SETTINGS, region=Region(5, 5, 50, 50), planes=((0,),)))
     assert not view.labels.any()
 
 
 def test_what_is_one_value_but_small_is_an_object_as_any_other():
     data = noise(90, 90)
     data[40:50, 40:50] = 5  # saturated
-    found = run(SegmentJob(from_array(data), "s", settings=SETTINGS))
+    found = run(LabelJob(from_array(data), segmenter="s", settings=SETTINGS))
     assert (found.labels == 3).all()
 
 
@@ -185,9 +187,9 @@ def test_the_square_follows_the_grid_of_the_model():
     """What is as large as half a tile on the model's grid is empty, whatever the size of a pixel."""
     data = noise(120, 120)
     data[:30, :30] = 5
-    job = SegmentJob(
-        from_array(data), "s", settings=dataclasses.replace(SETTINGS, tiles=TileSettings(64, 16))
+    job = LabelJob(
+        from_array(data), segmenter="s", settings=dataclasses.replace(SETTINGS, tiles=TileSettings(64, 16))
     )
     assert (run(job).labels == 3).all()  # 32 pixels at least
     assert A_TO_B.source.pixel_size_um == 0.2
-    assert not run(SegmentJob(from_array(data), "s", settings=SETTINGS)).labels[0, :30, :30].any()
+    assert not run(LabelJob(from_array(data), segmenter="s", settings=SETTINGS)).labels[0, :30, :30].any()

@@ -19,7 +19,7 @@ from napari_pseudolabel.imaging import from_array
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Family
 from napari_pseudolabel.models.loaded import LoadedModels
-from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region, SegmentJob
+from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region
 from napari_pseudolabel.strategies.chunks import cut, join
 from napari_pseudolabel.tiling import TileSettings
 
@@ -57,7 +57,7 @@ class World:
             scale=Scale(factor=factor), tiles=TileSettings(device="cpu"), mode="tiled", **changes
         )
         if translator is None:
-            return SegmentJob(self.image, str(self.paths[segmenter]), settings=chosen)
+            return LabelJob(self.image, segmenter=str(self.paths[segmenter]), settings=chosen)
         return LabelJob(self.image, str(self.paths[translator]), str(self.paths[segmenter]), settings=chosen)
 
     def plan(self, job):
@@ -122,7 +122,7 @@ def test_nnunet_sees_one_case(world, tmp_path, scheme):
     data = np.stack([plane, np.where(plane, plane // 2 + 9, 0)]) if scheme == "two channels" else plane
     image = from_array(data, "CYX" if data.ndim == 3 else "YX")
     chosen = LabelSettings(scale=Scale(factor=1), tiles=TileSettings(device="cpu"), smallest_object=0)
-    job = SegmentJob(image, str(path), settings=chosen)
+    job = LabelJob(image, segmenter=str(path), settings=chosen)
     found = world.run(job, 1)
     model = world.models.segmenter(str(path))
     expected = model.labels(model.probabilities(data.astype(np.float32)))
@@ -136,12 +136,12 @@ def test_channels_are_taken_together_or_refused(world, tmp_path):
     path = str(nnunet_folder(tmp_path, schemes=("ZScoreNormalization",) * 2))
     chosen = LabelSettings(scale=Scale(factor=1), tiles=TileSettings(device="cpu"), channel=1)
     planes = world.image.data
-    both = SegmentJob(from_array(planes, "CYX"), path, settings=chosen).run(Control(), world.models)
+    both = LabelJob(from_array(planes, "CYX"), segmenter=path, settings=chosen).run(Control(), world.models)
     assert any("takes all 2 channels together" in note for note in both.report.notes)
     for job, why in (
-        (SegmentJob(from_array(planes[0], "YX"), path), "has 1 channel, but .* takes 2"),
+        (LabelJob(from_array(planes[0], "YX"), segmenter=path), "has 1 channel, but .* takes 2"),
         (
-            SegmentJob(from_array(np.stack([*planes, planes[0]]), "CYX"), path),
+            LabelJob(from_array(np.stack([*planes, planes[0]]), "CYX"), segmenter=path),
             "has 3 channels, but .* takes 2",
         ),
         (

@@ -18,7 +18,7 @@ from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.sample_data.fields import axon_field
 from napari_pseudolabel.sample_data.looks import render_sem
 from napari_pseudolabel.sample_data.samples import PURPLE_LIKE, SEM_LIKE
-from napari_pseudolabel.strategies import LabelJob, LabelSettings, SegmentJob
+from napari_pseudolabel.strategies import LabelJob, LabelSettings
 from napari_pseudolabel.tiling import TileSettings, make_grid
 from napari_pseudolabel.tiling.seams import seam_ratio
 from napari_pseudolabel.training.grey_levels import apply
@@ -68,7 +68,7 @@ def test_adaptation_labels_the_sample_and_source_only_does_not(field: tuple[np.n
     shift = result.report.shift_px
     assert shift is not None
     assert max(map(abs, shift)) <= 1
-    plain = SegmentJob(source, "sample:tem-axons").run(Control(), models)
+    plain = LabelJob(source, segmenter="sample:tem-axons").run(Control(), models)
     assert plain.labels is not None
     assert (
         np.mean(list(evaluate(plain.labels[0], truth, CLASSES).dice.values()))
@@ -108,14 +108,14 @@ def test_nuclei_of_the_purple_sample_are_labelled_and_proxies_know_their_modalit
     assert labels is not None
     assert evaluate(labels[0], truth, {"nucleus": 1}).dice["nucleus"] > 0.85
     labels = (
-        SegmentJob(from_array(image, "YX"), "sample:purple-proxy", settings=settings)
+        LabelJob(from_array(image, "YX"), segmenter="sample:purple-proxy", settings=settings)
         .run(Control(), models)
         .labels
     )
     assert labels is not None
     assert evaluate(labels[0], truth, {"nucleus": 1}).dice["nucleus"] > 0.85
     image, truth = SEM_LIKE.render((192, 256), 78)
-    labels = SegmentJob(from_array(image, "YX"), "sample:sem-proxy").run(Control(), models).labels
+    labels = LabelJob(from_array(image, "YX"), segmenter="sample:sem-proxy").run(Control(), models).labels
     assert labels is not None
     assert min(evaluate(labels[0], truth, CLASSES).dice.values()) > 0.8
 

@@ -20,9 +20,9 @@ from napari_pseudolabel.labels.classes import AXON_CLASSES
 from napari_pseudolabel.models import load_segmenter, load_translator
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.loaded import LoadedModels
-from napari_pseudolabel.strategies import SegmentJob
+from napari_pseudolabel.strategies import LabelJob
 from napari_pseudolabel.strategies.description import LabelSettings
-from napari_pseudolabel.strategies.tutorship import ProxyJob, proxy_job, tutorship
+from napari_pseudolabel.strategies.tutorship import proxy_job, tutorship, with_proxies
 from napari_pseudolabel.tiling import TileSettings
 from napari_pseudolabel.training import synthetic, tutoring
 from napari_pseudolabel.training.events import Began, Epoch, Fold, Loss, SyntheticPair
@@ -167,7 +167,7 @@ def test_folds_validate_every_file_once_and_can_be_averaged(tiny_translator, tmp
     assert len(set(found.members)) == 3
     assert found.candidates.shape == (1, 3, SIDE, SIDE)
     for number, proxy in enumerate(made.proxies):
-        alone = SegmentJob(image, str(proxy.path), settings=CPU).run(Control(), LoadedModels())
+        alone = LabelJob(image, segmenter=str(proxy.path), settings=CPU).run(Control(), LoadedModels())
         np.testing.assert_array_equal(found.candidates[0, number], alone.labels[0])
     provenance = found.report.provenance()
     assert provenance["strategy"] == "tutorship"
@@ -190,7 +190,7 @@ def test_one_call_trains_and_labels(tiny_translator, tmp_path, translations):
     assert all(one.labels.shape == (1, SIDE, SIDE) for one in found)
     assert len(translations) == 4
     with pytest.raises(InputError, match="no proxy segmenter"):
-        ProxyJob(images[0], ()).run(Control(), LoadedModels())
+        with_proxies(images[0], ())
 
 
 def test_a_worker_elsewhere_hands_the_proxies_back(tiny_translator, tmp_path):

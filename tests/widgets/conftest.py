@@ -17,7 +17,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.engine import Connection, Handle, Listener
 from napari_pseudolabel.errors import Cancelled
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality
-from napari_pseudolabel.strategies import LabelJob, PseudoLabel, Region, RunReport, SegmentJob
+from napari_pseudolabel.strategies import LabelJob, PseudoLabel, Region, RunReport
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.pseudo_label import tasks
@@ -65,7 +65,7 @@ class Script:
         False where there is nothing to see in the image.
     """
 
-    jobs: list[LabelJob | SegmentJob] = field(default_factory=list)
+    jobs: list[LabelJob] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
     error: Exception | None = None
     label: int = 1
@@ -73,7 +73,7 @@ class Script:
     halves: bool = False
     seen: bool = True
 
-    def parts(self, job: LabelJob | SegmentJob, control: Control) -> Iterator[PseudoLabel]:
+    def parts(self, job: LabelJob, control: Control) -> Iterator[PseudoLabel]:
         """What the engine hands out, chunk by chunk; the last one waits for the gate."""
         self.jobs.append(job)
         stage = control.stage("Translating", 1000)
@@ -88,7 +88,7 @@ class Script:
             raise self.error
         yield _rows(whole, middle, whole.region.shape[0]) if self.halves else whole
 
-    def answer(self, job: LabelJob | SegmentJob) -> PseudoLabel:
+    def answer(self, job: LabelJob) -> PseudoLabel:
         height, width = job.image.shape[-2:]
         region = job.region or Region(0, 0, height, width)
         planes = tuple(job.image.planes()) if job.planes is None else job.planes
@@ -111,7 +111,7 @@ class Script:
             seconds=3.0,
         )
         confidence = np.full(labels.shape, 0.75 if self.seen else np.nan, np.float32)
-        translation = confidence if isinstance(job, LabelJob) else None
+        translation = confidence if job.translator is not None else None
         return PseudoLabel(labels, confidence, translation, None, CLASSES, region, planes, report)
 
 
@@ -161,7 +161,7 @@ class ThreadEngine:
     def _run(self, job: Any, handle: Handle, control: Control) -> None:
         try:
             control.check()
-            if isinstance(job, LabelJob | SegmentJob) and self._script is not None:
+            if isinstance(job, LabelJob) and self._script is not None:
                 for part in self._script.parts(job, control):
                     handle.listener.part(part)
                 result: Any = part.report

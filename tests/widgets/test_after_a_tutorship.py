@@ -13,8 +13,7 @@ from train_case import make_viewer as image_viewer
 from train_fakes import ScriptedBackground, Used, pseudo_label, score
 
 from napari_pseudolabel.imaging.scale import Scale
-from napari_pseudolabel.strategies import LabelJob, LabelSettings, ModelUse, Region, SegmentJob
-from napari_pseudolabel.strategies.tutorship import ProxyJob
+from napari_pseudolabel.strategies import LabelJob, LabelSettings, ModelUse, Region
 from napari_pseudolabel.tiling import TileSettings
 from napari_pseudolabel.training.events import Epoch
 from napari_pseudolabel.viewer import Candidates, how_made, push
@@ -95,8 +94,8 @@ def train(qtbot, viewer, labels, session, background, remembered):
 def test_predicting_again_asks_all_proxies_as_before(correct, background):
     correct.use("predict_again")
     job = background.jobs[-1][1]
-    assert isinstance(job, ProxyJob)
-    assert job.proxies == PROXIES
+    assert job.strategy_name == "tutorship"
+    assert (job.translator, job.segmenter, *job.second_opinions) == (None, *PROXIES)
     assert job.settings == replace(SETTINGS, seed=6)
     assert job.planes == ((),)
     assert job.image.modality == "SEM"
@@ -113,7 +112,7 @@ def test_another_segmenter_sees_the_image_as_it_is(correct, background):
     box.setCurrentIndex(box.findData("sample:tem-axons"))
     correct.use("predict_again")
     job = background.jobs[-1][1]
-    assert isinstance(job, SegmentJob)
+    assert job.strategy_name == "segmentation"
     assert (job.segmenter, job.across) == ("sample:tem-axons", False)
 
 
@@ -148,21 +147,21 @@ def test_the_live_preview_does_so_too(train, qtbot, background):
     confirm(train, qtbot)
     number, job = begin(train, qtbot, background)
     background.told.emit(number, Epoch(1, score(20, 0.7), True, b"first"))
-    qtbot.waitUntil(lambda: bool(background.of("SegmentJob")), timeout=5000)
-    shown = background.of("SegmentJob")[-1][1]
+    qtbot.waitUntil(lambda: bool(background.of("LabelJob")), timeout=5000)
+    shown = background.of("LabelJob")[-1][1]
     assert shown.segmenter == str(job.folder / "newest.safetensors")
     assert shown.second_opinions == ()
     # As before, but for what takes time.
     assert shown.settings == replace(SETTINGS, samples=1, flips=0)
-    assert not background.of("LabelJob")
+    assert all(one.translator is None for _, one, _ in background.of("LabelJob"))
 
 
 def test_without_its_image_the_preview_ends_and_the_training_goes_on(train, viewer, qtbot, background):
     confirm(train, qtbot)
     number, _ = begin(train, qtbot, background)
     background.told.emit(number, Epoch(1, score(20, 0.7), True, b"first"))
-    qtbot.waitUntil(lambda: bool(background.of("SegmentJob")), timeout=5000)
-    preview = background.of("SegmentJob")[-1][0]
+    qtbot.waitUntil(lambda: bool(background.of("LabelJob")), timeout=5000)
+    preview = background.of("LabelJob")[-1][0]
     viewer.layers.remove("sem_12")
     assert background.wishes == [("cancel", preview)]
     assert "“sem_12” was removed" in train.view.preview.sentence

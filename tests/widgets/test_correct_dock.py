@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from train_fakes import CLASSES, MODELS, ScriptedBackground, Used, pseudo_label
 
 from napari_pseudolabel.control import Progress
-from napari_pseudolabel.strategies import LabelJob, Region, SegmentJob
+from napari_pseudolabel.strategies import LabelJob, Region
 from napari_pseudolabel.viewer import Candidates, Corrections, push
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common.background import Failure
@@ -215,7 +215,8 @@ def test_without_the_translator_becomes_a_candidate_to_paste_from(case, backgrou
     viewer, labels, dock = case
     dock.use("source_only")
     ((number, job, _),) = background.jobs
-    assert isinstance(job, SegmentJob)
+    assert isinstance(job, LabelJob)
+    assert job.translator is None
     before = labels.data.copy()
     moved = np.roll(fibres(), 40, axis=0)
     background.parted.emit(number, answer(job, moved))

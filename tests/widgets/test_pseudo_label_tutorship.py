@@ -13,7 +13,7 @@ from conftest import CLASSES, MODELS, ThreadEngine
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.models.cards import Card, Modality
-from napari_pseudolabel.strategies.tutorship import ProxyJob
+from napari_pseudolabel.strategies import LabelJob
 from napari_pseudolabel.training.events import Began, Epoch, Fold, Score, SyntheticPair
 from napari_pseudolabel.training.labelled_sets import LabelledLayer
 from napari_pseudolabel.training.tutor_job import TutorJob
@@ -79,7 +79,7 @@ class Engine(ThreadEngine):
         self.labelled = labelled
 
     def _run(self, job, handle, control) -> None:
-        if not isinstance(job, ProxyJob):
+        if not isinstance(job, LabelJob) or job.strategy_name != "tutorship":
             super()._run(job, handle, control)
             return
         self.labelled.append(job)
@@ -270,7 +270,7 @@ def test_train_and_run_trains_a_proxy_and_labels_with_it(dock, viewer, teacher, 
     assert job.sources[0].scale.pixel_size_um == 0.01
     assert [one.name for one in job.classes] == ["background", "axon", "myelin"]
     (proxy,) = labelled
-    assert proxy.proxies == (str(job.folder / "fold-1" / "proxy.safetensors"),)
+    assert (proxy.segmenter, proxy.second_opinions) == (str(job.folder / "fold-1" / "proxy.safetensors"), ())
     assert proxy.settings.flips == 0
     assert (labels(viewer).data[15:] == 1).all()
     assert viewer.layers.selection.active is labels(viewer)

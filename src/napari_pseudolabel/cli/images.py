@@ -66,9 +66,7 @@ def label(
     ref = segmenter
     _check_models(translator, ref, *others)
     work = Work(
-        lambda image: LabelJob(
-            image, translator, ref, strategy.value, settings=settings, second_opinions=others
-        ),
+        lambda image: LabelJob(image, translator, ref, settings=settings, second_opinions=others),
         confidence=confidence,
     )
     options.process(input, output, work)
@@ -86,11 +84,11 @@ def translate(
 ) -> None:
     """Translate images into another modality; with several samples their mean is written."""
     from napari_pseudolabel.cli.working import Work
-    from napari_pseudolabel.strategies import TranslateJob
+    from napari_pseudolabel.strategies import LabelJob
 
     settings = options.settings(samples, seed, mode)
     _check_models(translator)
-    work = Work(lambda image: TranslateJob(image, translator, settings=settings), images=True)
+    work = Work(lambda image: LabelJob(image, translator, settings=settings), images=True)
     options.process(input, output, work)
 
 
@@ -106,11 +104,11 @@ def segment(
 ) -> None:
     """Segment images as they are, without translation."""
     from napari_pseudolabel.cli.working import Work
-    from napari_pseudolabel.strategies import SegmentJob
+    from napari_pseudolabel.strategies import LabelJob
 
     settings = options.settings(flips=flips, smallest_object=smallest_object)
     _check_models(segmenter)
-    work = Work(lambda image: SegmentJob(image, segmenter, settings=settings), confidence=confidence)
+    work = Work(lambda image: LabelJob(image, None, segmenter, settings=settings), confidence=confidence)
     options.process(input, output, work)
 
 

@@ -21,13 +21,13 @@ from napari_pseudolabel.export.writing import check_holds_images
 from napari_pseudolabel.formats import format_of
 from napari_pseudolabel.imaging import Image, Reading
 from napari_pseudolabel.imaging.files import is_image, left_out
-from napari_pseudolabel.strategies import ImageJob, PseudoLabel, join
+from napari_pseudolabel.strategies import LabelJob, PseudoLabel, join
 from napari_pseudolabel.wording import sentence, shown
 
 _LISTED = 3
 _LOOK_AGAIN_S = 0.1
 
-Run = Callable[[ImageJob, Control], PseudoLabel]
+Run = Callable[[LabelJob, Control], PseudoLabel]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Work:
         Whether images are written, such as translations, instead of labels.
     """
 
-    job: Callable[[Image], ImageJob]
+    job: Callable[[Image], LabelJob]
     confidence: bool = False
     images: bool = False
 
@@ -156,7 +156,7 @@ def _runner(connection: Connection | None) -> Iterator[Run]:
         engine.shutdown()
 
 
-def _run_elsewhere(engine: Engine, job: ImageJob, control: Control) -> PseudoLabel:
+def _run_elsewhere(engine: Engine, job: LabelJob, control: Control) -> PseudoLabel:
     parts: list[PseudoLabel] = []
     listener = Listener(progress=control.report, part=parts.append, notice=control.tell)
     handle = engine.submit(job, listener=listener)

@@ -2,7 +2,7 @@
 
 from napari_pseudolabel.strategies.chunks import Focus, join
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
-from napari_pseudolabel.strategies.jobs import ChunkedJob, ImageJob, Job, LabelJob, SegmentJob, TranslateJob
+from napari_pseudolabel.strategies.jobs import ChunkedJob, Job, LabelJob, Origin
 from napari_pseudolabel.strategies.label_plan import LabelPlan
 from napari_pseudolabel.strategies.provenance import Record
 from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Region
@@ -10,17 +10,15 @@ from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Regi
 __all__ = [
     "ChunkedJob",
     "Focus",
-    "ImageJob",
     "Job",
     "LabelJob",
     "LabelPlan",
     "LabelSettings",
     "ModelUse",
+    "Origin",
     "PseudoLabel",
     "Record",
     "Region",
     "RunReport",
-    "SegmentJob",
-    "TranslateJob",
     "join",
 ]

@@ -8,15 +8,15 @@ from typing import Any
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
-from napari_pseudolabel.strategies.jobs import ImageJob, LabelJob, SegmentJob, TranslateJob
+from napari_pseudolabel.strategies.jobs import LabelJob
 from napari_pseudolabel.strategies.provenance import Record
 from napari_pseudolabel.strategies.settings import LabelSettings, Region
-from napari_pseudolabel.strategies.tutorship import ProxyJob
+from napari_pseudolabel.strategies.tutorship import with_proxies
 
 
 @dataclass(frozen=True)
 class Where:
-    """A part of an image, as `ImageJob` takes it; everything by default."""
+    """A part of an image, as `LabelJob` takes it; everything by default."""
 
     region: Region | None = None
     planes: tuple[tuple[int, ...], ...] | None = None
@@ -29,7 +29,7 @@ def again(
     *,
     segmenter: str | None = None,
     settings: LabelSettings | None = None,
-) -> ImageJob:
+) -> LabelJob:
     """The job that made labels, for a part of the image or another image like it.
 
     Parameters
@@ -51,15 +51,15 @@ def again(
     record = made if isinstance(made, Record) else Record.from_provenance(made)
     common = _common(record, image, where, settings)
     if record.strategy == "translation":
-        return TranslateJob(translator=_path(record, "translator"), **common)
+        return LabelJob(translator=_path(record, "translator"), **common)
     ref = segmenter or _path(record, "segmenter")
     others = () if segmenter else tuple(one.path for one in record.second_opinions)
     if record.strategy == "adaptation":
         translator = _path(record, "translator")
         return LabelJob(translator=translator, segmenter=ref, second_opinions=others, **common)
     if record.strategy == "tutorship" and segmenter is None:
-        return ProxyJob(proxies=(ref, *others), translator=record.tutor, **common)
-    return SegmentJob(segmenter=ref, second_opinions=others, **common)
+        return with_proxies(proxies=(ref, *others), tutor=record.tutor, **common)
+    return LabelJob(segmenter=ref, second_opinions=others, **common)
 
 
 def without_translator(
@@ -69,12 +69,12 @@ def without_translator(
     *,
     segmenter: str | None = None,
     settings: LabelSettings | None = None,
-) -> SegmentJob:
+) -> LabelJob:
     """The same segmenters on the image as it is, to see what the translation was worth; parameters as of `again`."""
     common = _common(record, image, where, settings)
     ref = segmenter or _path(record, "segmenter")
     others = () if segmenter else tuple(one.path for one in record.second_opinions)
-    return SegmentJob(segmenter=ref, second_opinions=others, across=record.translator is not None, **common)
+    return LabelJob(segmenter=ref, second_opinions=others, across=record.translator is not None, **common)
 
 
 def _common(record: Record, image: Image, where: Where, settings: LabelSettings | None) -> dict[str, Any]:

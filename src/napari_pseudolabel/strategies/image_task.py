@@ -30,12 +30,11 @@ class ImageTask:
     settings: LabelSettings = field(default_factory=LabelSettings, kw_only=True)
     region: Region | None = field(default=None, kw_only=True)
     planes: tuple[tuple[int, ...], ...] | None = field(default=None, kw_only=True)
-    _doing = ""
 
     @property
     def title(self) -> str:
         """What is being done, for the person."""
-        return f"{self._doing} {self.image.name}"
+        raise NotImplementedError
 
     @property
     def whole_region(self) -> Region:

@@ -19,13 +19,13 @@ from napari_pseudolabel.strategies.chunks import cut, join, whole_factors
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.image_task import ImageTask
 from napari_pseudolabel.strategies.label_plan import LabelPlan, TranslationsJob
+from napari_pseudolabel.strategies.settings import ModelUse
 from napari_pseudolabel.strategies.survey import ModelFacts, Survey, SurveyJob
 from napari_pseudolabel.strategies.translations import of_translations
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
 
-_STRATEGIES = ("adaptation",)
 # Places of a layer that are translated to learn what its translations are like.
 _LOOKS = 9
 
@@ -80,12 +80,67 @@ class ChunkedJob(Job, Protocol):
         """Cut the work; runs where the image is."""
 
 
-@dataclass(frozen=True, eq=False)
-class ImageJob(ImageTask):
-    """What all jobs on an image share."""
+@dataclass(frozen=True)
+class Origin:
+    """How a job came about, where its models alone do not tell.
 
+    Attributes
+    ----------
+    strategy
+        Name of the strategy for the provenance; empty for what the models tell: adaptation with a translator and a
+        segmenter, segmentation or translation with one of them.
+    tutor
+        What made the images that the segmenters learned from. No image to be labelled goes through it.
+    synthetic
+        The segmenters learned from synthetic images only, which the notes say then.
+    """
+
+    strategy: str = ""
+    tutor: ModelUse | None = None
+    synthetic: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class LabelJob(ImageTask):
+    """Make pseudo labels, or only translate.
+
+    With a translator and a segmenter the image is translated and the translation segmented; without a translator the
+    image is segmented as it is; without a segmenter it is only translated.
+
+    Attributes
+    ----------
+    translator, segmenter
+        Paths or names such as ``sample:sem-to-tem``.
+    second_opinions
+        More segmenters with the same classes; probabilities are averaged over all.
+    across
+        Although the models were made for another modality, to see what comes of that.
+    origin
+        For the provenance.
+    """
+
+    translator: str | None = None
+    segmenter: str | None = None
+    second_opinions: tuple[str, ...] = field(default=(), kw_only=True)
+    across: bool = field(default=False, kw_only=True)
+    origin: Origin = field(default=Origin(), kw_only=True)
     chunks = True
-    _name = ""
+
+    @property
+    def title(self) -> str:
+        """What is being done, for the person."""
+        alone = self.translator is None and not self.origin.strategy
+        doing = "Translating" if self.segmenter is None else "Segmenting" if alone else "Labelling"
+        return f"{doing} {self.image.name}"
+
+    @property
+    def strategy_name(self) -> str:
+        """The strategy, as the provenance names it."""
+        if self.origin.strategy:
+            return self.origin.strategy
+        if self.segmenter is None:
+            return "translation"
+        return "segmentation" if self.translator is None else "adaptation"
 
     @property
     def survey(self) -> SurveyJob:
@@ -94,9 +149,11 @@ class ImageJob(ImageTask):
         Raises
         ------
         InputError
-            If there is no such strategy.
+            If there is no model.
         """
-        raise NotImplementedError
+        if self.translator is None and self.segmenter is None:
+            raise InputError("There is no model to label with; choose a translator, a segmenter, or both.")
+        return SurveyJob(self.translator, self.segmenter, second_opinions=self.second_opinions)
 
     def plan(self, survey: Survey, control: Control) -> LabelPlan:
         """Measure the intensities of the layer and cut the region into chunks.
@@ -107,7 +164,8 @@ class ImageJob(ImageTask):
             If the image, its scale or its region cannot be used, or the image is not of the modality that the
             models expect.
         """
-        self._check_modality(survey)
+        if not self.across:
+            refuse_misfit(survey.chain, self.image.modality, self.image.name)
         factor, why = self._factor(survey.models[0].card.source)
         channels = self.channels(survey)
         control.report(Progress("Measuring the intensities", 0, 1))
@@ -122,11 +180,12 @@ class ImageJob(ImageTask):
             of_layer[model.need] if model in _seeing(survey) else of_translations(model, survey)
             for model in survey.models
         )
+        tutor = () if self.origin.tutor is None else (replace(self.origin.tutor, role="tutor"),)
         report = RunReport(
-            strategy=self._name,
+            strategy=self.strategy_name,
             source=self.image.name,
             source_path=self.image.path,
-            models=tuple(model.use for model in survey.models),
+            models=(*tutor, *(model.use for model in survey.models)),
             settings=self.settings,
             factor=factor,
             tile=None,
@@ -140,6 +199,7 @@ class ImageJob(ImageTask):
                 *((nothing,) if nothing else (why,) if factor == 1.0 and why.startswith("The ") else ()),
                 *self._told(survey),
                 *(() if nothing else assumptions(survey.chain, self.image.modality, self.image.name)),
+                *self._learned(survey),
             ),
             seconds=0.0,
             modality=self.image.modality,
@@ -157,7 +217,7 @@ class ImageJob(ImageTask):
         settings = replace(self.settings, mode="tiled", samples=1, flips=0)
         whole = replace(self, region=None, planes=None, settings=settings)
         only = replace(survey, segmenter=None, second_opinions=())
-        plan = ImageJob.plan(whole, only, control)
+        plan = LabelJob.plan(whole, only, control)
         chunks = cut(whole, only, plan.factors, tiles=1, ring=0)
         spread = np.unique(np.linspace(0, len(chunks) - 1, _LOOKS).round().astype(int))
         return TranslationsJob(survey, tuple(plan.load(chunks[number]) for number in spread))
@@ -169,6 +229,10 @@ class ImageJob(ImageTask):
         return (
             f"{model.use.name} takes all {model.channels} channels together, so the chosen channel does not matter.",
         )
+
+    def _learned(self, survey: Survey) -> tuple[str, ...]:
+        learned = survey.models[0].card.training.data if self.origin.synthetic else ()
+        return tuple(f"The segmenter was trained on synthetic images only: {one}." for one in learned)
 
     def run(self, control: Control, models: LoadedModels) -> PseudoLabel:
         """Do all chunks here, one after the other; an engine gives the same labels.
@@ -189,9 +253,6 @@ class ImageJob(ImageTask):
         report = plan.conclude([part.report for part in parts], time.monotonic() - started)
         return join(self, parts, report)
 
-    def _check_modality(self, survey: Survey) -> None:
-        refuse_misfit(survey.chain, self.image.modality, self.image.name)
-
     def _factor(self, modality: Modality | None) -> tuple[float, str]:
         scale = self.settings.scale
         # The image's own pixel size is asked for only when it decides: anisotropic pixels are an error.
@@ -200,74 +261,6 @@ class ImageJob(ImageTask):
         return scale.to_model(
             own, modality.pixel_size_um if modality else None, modality.object_size_px if modality else None
         )
-
-
-@dataclass(frozen=True, eq=False)
-class LabelJob(ImageJob):
-    """Make pseudo labels by a strategy.
-
-    Attributes
-    ----------
-    translator, segmenter
-        Paths or names such as ``sample:sem-to-tem``.
-    strategy
-        "adaptation".
-    second_opinions
-        More segmenters with the same classes; probabilities are averaged over all.
-    """
-
-    translator: str
-    segmenter: str
-    strategy: str = "adaptation"
-    second_opinions: tuple[str, ...] = field(default=(), kw_only=True)
-    _doing = "Labelling"
-    _name = "adaptation"
-
-    @property
-    def survey(self) -> SurveyJob:
-        if self.strategy not in _STRATEGIES:
-            raise InputError(f"There is no strategy “{self.strategy}”; use {' or '.join(_STRATEGIES)}.")
-        return SurveyJob(self.translator, self.segmenter, second_opinions=self.second_opinions)
-
-
-@dataclass(frozen=True, eq=False)
-class TranslateJob(ImageJob):
-    """Translate an image into another modality."""
-
-    translator: str
-    _doing = "Translating"
-    _name = "translation"
-
-    @property
-    def survey(self) -> SurveyJob:
-        return SurveyJob(self.translator, None)
-
-
-@dataclass(frozen=True, eq=False)
-class SegmentJob(ImageJob):
-    """Segment an image as it is, without translation ("source only").
-
-    Attributes
-    ----------
-    second_opinions
-        As of `LabelJob`.
-    across
-        Although the segmenter was made for another modality, to see what comes of that.
-    """
-
-    segmenter: str
-    second_opinions: tuple[str, ...] = field(default=(), kw_only=True)
-    across: bool = field(default=False, kw_only=True)
-    _doing = "Segmenting"
-    _name = "segmentation"
-
-    @property
-    def survey(self) -> SurveyJob:
-        return SurveyJob(None, self.segmenter, second_opinions=self.second_opinions)
-
-    def _check_modality(self, survey: Survey) -> None:
-        if not self.across:
-            super()._check_modality(survey)
 
 
 def _seeing(survey: Survey) -> tuple[ModelFacts, ...]:

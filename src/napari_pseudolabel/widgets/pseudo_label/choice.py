@@ -13,7 +13,7 @@ from napari_pseudolabel.models.fitting import Link, same_modality, takes_colours
 
 if TYPE_CHECKING:
     from napari_pseudolabel.strategies import Region
-    from napari_pseudolabel.strategies.jobs import ImageJob
+    from napari_pseudolabel.strategies.jobs import LabelJob
 
 Where = Literal["view", "shape", "all"]
 ScaleKind = Literal["auto", "factor", "object", "pixel"]
@@ -167,7 +167,7 @@ def _scale(choice: Choice) -> dict[str, float]:
 
 def make_job(
     choice: Choice, image: Image, region: Region | None, planes: tuple[tuple[int, ...], ...] | None
-) -> ImageJob:
+) -> LabelJob:
     """The frozen description of what the controls ask for.
 
     Raises
@@ -177,7 +177,7 @@ def make_job(
     """
     # These rooms import torch, which the window must not wait for when it opens.
     from napari_pseudolabel.imaging.scale import Scale
-    from napari_pseudolabel.strategies import LabelJob, LabelSettings, SegmentJob
+    from napari_pseudolabel.strategies import LabelJob, LabelSettings
     from napari_pseudolabel.tiling import TileSettings
 
     settings = LabelSettings(
@@ -189,15 +189,7 @@ def make_job(
         tiles=TileSettings(tile=choice.tile, overlap=choice.overlap, device=choice.device),
         channel=choice.channel,
     )
-    segmenter = choice.segmenter or ""
-    if choice.strategy == "segmentation":
-        return SegmentJob(image, segmenter=segmenter, settings=settings, region=region, planes=planes)
+    translator = None if choice.strategy == "segmentation" else choice.translator or ""
     return LabelJob(
-        image,
-        translator=choice.translator or "",
-        segmenter=segmenter,
-        strategy=choice.strategy,
-        settings=settings,
-        region=region,
-        planes=planes,
+        image, translator, choice.segmenter or "", settings=settings, region=region, planes=planes
     )

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_pseudolabel.strategies import PseudoLabel, RunReport
-    from napari_pseudolabel.strategies.jobs import ImageJob
+    from napari_pseudolabel.strategies.jobs import LabelJob
     from napari_pseudolabel.workspace import Workspace
 
 DEBOUNCE_MS = 300
@@ -309,7 +309,7 @@ class PseudoLabelController(QObject):
         if (job := self._prepared(choice, preview=preview)) is not None:
             self._begin(choice, job, preview=preview)
 
-    def _prepared(self, choice: Choice, *, preview: bool) -> ImageJob | None:
+    def _prepared(self, choice: Choice, *, preview: bool) -> LabelJob | None:
         """The job, None if it cannot be described, which is shown."""
         self.view.error.clear()
         try:
@@ -327,7 +327,7 @@ class PseudoLabelController(QObject):
             self.outcome.failed(Failure.of(error))
             return None
 
-    def _begin(self, choice: Choice, job: ImageJob, *, preview: bool) -> None:
+    def _begin(self, choice: Choice, job: LabelJob, *, preview: bool) -> None:
         number = self._background.submit(job)
         self._removals.watch(self.images.layer(choice.layer))
         self._running = Running(number, choice.layer or "", job.image, preview, choice, job)
@@ -359,7 +359,7 @@ class PseudoLabelController(QObject):
             self.view.set_busy(True)
             self.tutoring.begin(job)
 
-    def _on_proxy(self, job: ImageJob) -> None:
+    def _on_proxy(self, job: LabelJob) -> None:
         """The proxy is trained: label what was asked for."""
         choice, self._tutored = self._tutored, None
         if choice is None or self.images.layer(choice.layer) is None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
 
     from napari_pseudolabel.strategies import Focus, PseudoLabel, Region, RunReport
-    from napari_pseudolabel.strategies.jobs import ImageJob
+    from napari_pseudolabel.strategies.jobs import LabelJob
     from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
 
 CanvasSize = Callable[[], tuple[int, int] | None]
@@ -55,7 +55,7 @@ class Running:
     image: Image
     preview: bool
     choice: Choice
-    job: ImageJob
+    job: LabelJob
     stream: Stream | None = None
     parts: int = 0
     gone: str = ""
@@ -92,7 +92,7 @@ def describe(
     canvas_px: CanvasSize,
     *,
     preview: bool,
-) -> ImageJob:
+) -> LabelJob:
     """Everything a worker needs, taken from the widgets and the viewer at this moment.
 
     Raises
@@ -132,7 +132,7 @@ def focus_of(viewer: ViewerModel, layer: ImageLayer, image: Image, canvas_px: Ca
     return Focus(plane, (seen.y0 + seen.y1) / 2, (seen.x0 + seen.x1) / 2)
 
 
-def count_of(job: ImageJob, pushed: PushedLayers) -> Count | None:
+def count_of(job: LabelJob, pushed: PushedLayers) -> Count | None:
     """What counts the objects of a run; None where it made no labels."""
     if pushed.labels is None:
         return None

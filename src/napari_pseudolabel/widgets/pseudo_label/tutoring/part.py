@@ -34,7 +34,7 @@ from napari_pseudolabel.widgets.pseudo_label.tutoring.layers import images_in, l
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from napari_pseudolabel.strategies.jobs import ImageJob
+    from napari_pseudolabel.strategies.jobs import LabelJob
     from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
     from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
     from napari_pseudolabel.workspace import Workspace
@@ -57,7 +57,7 @@ class TutoringPart(QObject):
     changed
         What is known, or whether it is busy, is another than before.
     ready
-        The proxies are trained; with the `ProxyJob` that labels what was asked for.
+        The proxies are trained; with the job that labels what was asked for.
     failed
         With a `Failure`; also after a cancel.
     said
@@ -91,7 +91,7 @@ class TutoringPart(QObject):
         self._problem: str | None = None
         self._named: str | None = None  # the labels layer whose classes were filled in
         self._asked = 0
-        self._template: ImageJob | None = None
+        self._template: LabelJob | None = None
         self._job: TutorJob | None = None
         self._number: int | None = None
         self._fold: Fold | None = None
@@ -164,7 +164,7 @@ class TutoringPart(QObject):
             or self._problem
         )
 
-    def begin(self, template: ImageJob) -> None:
+    def begin(self, template: LabelJob) -> None:
         """Train the proxy, or find it trained; `ready` or `failed` follow.
 
         Parameters
@@ -297,7 +297,7 @@ class TutoringPart(QObject):
 
     # The training.
 
-    def _on_made(self, template: ImageJob, job: TutorJob, known: Trained) -> None:
+    def _on_made(self, template: LabelJob, job: TutorJob, known: Trained) -> None:
         if template is not self._template:
             return
         self._job = job
@@ -353,7 +353,7 @@ class TutoringPart(QObject):
             lambda failure: self._end(template, failure),
         )
 
-    def _on_ready(self, template: ImageJob, proxy: Any) -> None:
+    def _on_ready(self, template: LabelJob, proxy: Any) -> None:
         if template is self._template:
             self._forget()
             self._ask()
@@ -363,7 +363,7 @@ class TutoringPart(QObject):
         if number == self._number and self._template is not None:
             self._end(self._template, failure)
 
-    def _end(self, template: ImageJob, failure: Failure) -> None:
+    def _end(self, template: LabelJob, failure: Failure) -> None:
         if template is self._template:
             self._forget()
             self._ask()
