@@ -67,6 +67,18 @@ def test_the_queue_says_what_lies_ahead_before_it_begins(qtbot, background, sess
     assert dock.shutdown()
 
 
+def test_labels_that_no_model_has_judged_are_not_said_to_be_agreed_on(qtbot, background, session):
+    viewer = ViewerModel()
+    labels = viewer.add_labels(np.pad(np.ones((30, 30), np.uint8), 10), name="mine")
+    viewer.layers.selection.active = labels
+    dock, review = make_dock(qtbot, viewer, session, background)
+    settle(dock, review, qtbot)
+    assert review.card.quality == "No model has judged these labels; quality known after 10 more regions"
+    assert review.card.reason.startswith("One region to look at. Press ")
+    assert review.card.progress.startswith("0 of 1 region, ")
+    assert dock.shutdown()
+
+
 def test_the_region_with_most_wrong_pixels_comes_first_in_the_middle_of_the_canvas(case):
     viewer, labels, _, review = case
     assert review.current.box == WORST

@@ -34,7 +34,7 @@ def test_specks_are_left_out_unless_the_person_says_otherwise(dock, script, qtbo
 def test_the_status_tells_how_many_regions_are_worth_a_look(dock, qtbot):
     run(dock, qtbot)
     qtbot.waitUntil(lambda: "worth a look" in dock.view._status.text(), timeout=10000)
-    assert "1 of 1 regions are worth a look in the dock Correct" in dock.view._status.text()
+    assert "1 of 1 region is worth a look in the dock Correct" in dock.view._status.text()
 
 
 def test_only_regions_with_objects_count():

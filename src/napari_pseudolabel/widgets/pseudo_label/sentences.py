@@ -210,7 +210,8 @@ def outcome_text(report: RunReport, counts: Counts | None, *, preview: bool, sha
     if report.agreement is not None:
         parts.append(f"Agreement {report.agreement:.2f}.")
     if not preview and counts is not None and counts.doubtful:
-        parts.append(f"{counts.doubtful} of {counts.regions} regions are worth a look in the dock Correct.")
+        many = "regions are" if counts.regions > 1 else "region is"
+        parts.append(f"{counts.doubtful} of {counts.regions} {many} worth a look in the dock Correct.")
     if not preview:
         parts.append(f"Took {duration(report.seconds)[6:]}.")
         parts.append("Paint on the labels layer to correct them; a new run keeps what you painted.")

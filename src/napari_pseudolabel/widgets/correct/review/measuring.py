@@ -64,6 +64,11 @@ class Scene:
         found = None if candidates is None else candidates.members(plane, window)
         return found if found is not None and len(found) else None
 
+    @property
+    def judged(self) -> bool:
+        """Whether a model has said anything about how sure these labels are."""
+        return self.confidence is not None or Candidates.of(self.labels) is not None
+
     def confidence_of(self, plane: Index) -> NDArray[np.floating] | None:
         """(H, W) confidence, NaN where nothing was predicted."""
         return None if self.confidence is None else np.asarray(self.confidence[plane])

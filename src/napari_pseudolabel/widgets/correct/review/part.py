@@ -352,7 +352,9 @@ class ReviewPart(QObject):
             card.set_stop("")
         else:
             card.set_progress(sentences.progress(ahead), ahead.reviewed, ahead.regions)
-            card.set_quality(sentences.quality(ahead, self._state.target) if ahead.regions else "")
+            scene = self.watching.scene
+            quality = sentences.quality(ahead, self._state.target, judged=scene is not None and scene.judged)
+            card.set_quality(quality if ahead.regions else "")
             card.set_stop(ahead.stop or "")
 
     def _words(self) -> tuple[str, str]:

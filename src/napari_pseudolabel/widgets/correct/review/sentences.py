@@ -22,7 +22,7 @@ def progress(outlook: Outlook) -> str:
     """How far the review is."""
     if not outlook.regions:
         return ""
-    text = f"{outlook.reviewed} of {outlook.regions} regions"
+    text = f"{outlook.reviewed} of {outlook.regions} region{'s' if outlook.regions != 1 else ''}"
     if outlook.reviewed == outlook.regions:
         return text
     return f"{text}, {minutes(outlook.minutes_left)} left"
@@ -37,14 +37,20 @@ def minutes(count: float) -> str:
     return f"about {count / 60:.1f} h"
 
 
-def quality(outlook: Outlook, target: float) -> str:
-    """How good the labels probably are, and how far the target is."""
+def quality(outlook: Outlook, target: float, *, judged: bool) -> str:
+    """How good the labels probably are, and how far the target is.
+
+    Parameters
+    ----------
+    judged
+        Whether a model has said how sure it is of them.
+    """
     if outlook.reviewed == outlook.regions:
         return ""  # nothing is estimated any more
     if not outlook.calibrated:
         more = LEAST_REGIONS - outlook.reviewed
         known = f"known after {more} more regions" if more > 1 else "known after more regions"
-        return f"Models agree {outlook.quality:.2f}; quality {known}"
+        return f"{f'Models agree {outlook.quality:.2f}' if judged else 'No model has judged these labels'}; quality {known}"
     text = f"Quality about {outlook.quality:.2f}"
     if outlook.quality >= target or outlook.minutes_to_target is None or not outlook.regions:
         return text
@@ -54,7 +60,9 @@ def quality(outlook: Outlook, target: float) -> str:
 def begin(outlook: Outlook) -> str:
     """What lies ahead."""
     key = shortcuts.shown(shortcuts.REVIEW_ACCEPT)
-    return f"{outlook.regions - outlook.reviewed} regions to look at, the most doubtful first. Press {key} to begin."
+    left = outlook.regions - outlook.reviewed
+    what = f"{left} regions to look at, the most doubtful first." if left != 1 else "One region to look at."
+    return f"{what} Press {key} to begin."
 
 
 def fixing() -> str:
