@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
@@ -25,7 +27,12 @@ SMALL = SynDiffSettings(
 )
 """Hours on a CPU."""
 
-_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_KINDS = {
+    name: (holder, TypeAdapter(kind))
+    for holder in (GeneratorConfig, SynDiffSettings)
+    for name, kind in get_type_hints(holder).items()
+    if name != "generator"
+}
 
 
 def changed(settings: SynDiffSettings, values: Mapping[str, str]) -> SynDiffSettings:
@@ -43,29 +50,18 @@ def changed(settings: SynDiffSettings, values: Mapping[str, str]) -> SynDiffSett
     InputError
         If there is no such setting or the text is no value for it.
     """
-    known = {field.name for field in dataclasses.fields(settings)} - {"generator"}
-    own: dict[str, Any] = {}
-    generator: dict[str, Any] = {}
+    new: dict[type, dict[str, Any]] = {SynDiffSettings: {}, GeneratorConfig: {}}
     for name, text in values.items():
-        holder: Any = settings if name in known else settings.generator
-        if not hasattr(holder, name) or name not in known | {
-            f.name for f in dataclasses.fields(GeneratorConfig)
-        }:
+        if name not in _KINDS:
             raise InputError(f"There is no setting “{name}”; the names are those of training.json.")
-        (own if name in known else generator)[name] = _parsed(name, text, getattr(holder, name))
-    return dataclasses.replace(
-        settings, **own, generator=dataclasses.replace(settings.generator, **generator)
-    )
-
-
-def _parsed(name: str, text: str, like: Any) -> Any:
-    """Read `text` as a value of the type of `like`."""
-    try:
-        if isinstance(like, bool):
-            return _TRUTH[text.strip().lower()]
-        if isinstance(like, tuple):
-            return tuple(type(like[0])(part) for part in text.split(",")) if text.strip() else ()
-        return type(like)(text)
-    except (KeyError, ValueError):
-        example = ",".join(map(str, like)) if isinstance(like, tuple) else like
-        raise InputError(f"“{text}” is no value for {name}; give one like {example}.") from None
+        holder, kind = _KINDS[name]
+        like = getattr(settings if holder is SynDiffSettings else settings.generator, name)
+        several = isinstance(like, tuple)
+        parts = text.split(",") if text.strip() else []
+        try:
+            new[holder][name] = kind.validate_python(parts if several else text.strip())
+        except ValidationError:
+            example = ",".join(map(str, like)) if several else like
+            raise InputError(f"“{text}” is no value for {name}; give one like {example}.") from None
+    generator = dataclasses.replace(settings.generator, **new[GeneratorConfig])
+    return dataclasses.replace(settings, **new[SynDiffSettings], generator=generator)
