@@ -19,7 +19,7 @@ of possible    the former as a share of the latter
 
 Objects: the same for single fibres (axon and myelin) with their surroundings, against the truth there.
 
-With --reverse, the reverse classification accuracy of whole images as well (training.reverse_accuracy): a quick segmenter
+With --reverse, the reverse classification accuracy of whole images as well (training.segmenter.reverse_accuracy): a quick segmenter
 learns from the labels of an image and is judged on the labelled TEM images, translated to SEM. Labels of different quality: the
 pseudo labels, and what the same segmenter makes of the image inverted and of the image as it is.
 
@@ -74,8 +74,8 @@ from napari_pseudolabel.models.segmenters.part import of_limits
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.strategies import LabelSettings
 from napari_pseudolabel.strategies.ensemble import Judge, members
-from napari_pseudolabel.training.labelled_sets import LabelledSet
-from napari_pseudolabel.training.reverse_accuracy import ReverseAccuracyJob
+from napari_pseudolabel.training.data.labelled_sets import LabelledSet
+from napari_pseudolabel.training.segmenter.reverse_accuracy import ReverseAccuracyJob
 
 TRANSLATOR, SEGMENTER = "sample:sem-to-tem", "sample:tem-axons"
 SEEDS = (0, 1, 2)

@@ -62,7 +62,7 @@ from simulated_person import (
 )
 
 from napari_pseudolabel.labels.review import Place
-from napari_pseudolabel.training.fine_tune_task import FineTuneSettings
+from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuneSettings
 
 SCRATCH, PLAIN, RANDOM, QUEUE, LEARNING, PERFECT = (
     "(a) from scratch",

@@ -22,7 +22,7 @@ from napari_pseudolabel.labels.classes import AXON_CLASSES
 from napari_pseudolabel.labels.review import Box, object_diameter, side_for
 from napari_pseudolabel.models import load_segmenter, load_translator
 from napari_pseudolabel.tiling import KnownLimits
-from napari_pseudolabel.training.adapted import Adapter
+from napari_pseudolabel.training.data.adapted_planes import Adapter
 
 TRANSLATOR, SEGMENTER = "sample:sem-to-tem", "sample:tem-axons"
 MYELIN, AXON = (c.value for c in AXON_CLASSES if c.value)

@@ -59,9 +59,9 @@ from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.segmenters.base import Segmenter
 from napari_pseudolabel.models.segmenters.part import of_limits
 from napari_pseudolabel.models.translators.translate import translate
-from napari_pseudolabel.training.fine_tune_job import FineTuneJob
-from napari_pseudolabel.training.fine_tune_task import FineTuned, FineTuneSettings
-from napari_pseudolabel.training.known import KnownPlane
+from napari_pseudolabel.training.data.known_plane import KnownPlane
+from napari_pseudolabel.training.segmenter.fine_tune_job import FineTuneJob
+from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuned, FineTuneSettings
 
 TRANSLATOR, SEGMENTER = "sample:sem-to-tem", "sample:tem-axons"
 SIDE = 256

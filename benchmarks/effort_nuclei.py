@@ -21,9 +21,9 @@ from napari_pseudolabel.labels.objects import scheme_for, to_classes, to_instanc
 from napari_pseudolabel.labels.review import Box, side_for
 from napari_pseudolabel.models import load_segmenter
 from napari_pseudolabel.models.cards import Card, Modality
-from napari_pseudolabel.training.fine_tune_task import FineTuneSettings
-from napari_pseudolabel.training.folders import LabelledPlane
-from napari_pseudolabel.training.segmenter import SegmenterSettings, SegmenterTraining
+from napari_pseudolabel.training.data.image_folders import LabelledPlane
+from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuneSettings
+from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterSettings, SegmenterTraining
 
 SOURCE, TARGET = "fluorescence", "stain_purple_on_white"
 CLASSES = default_classes(("nucleus",))

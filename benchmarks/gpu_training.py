@@ -12,10 +12,10 @@ from gpu_rates import wait_for
 from gpu_report import Options, Outcome
 
 from napari_pseudolabel.tiling import is_out_of_memory
-from napari_pseudolabel.training.patches import PatchPool
-from napari_pseudolabel.training.presets import PUBLISHED, SMALL
-from napari_pseudolabel.training.syndiff_steps import SynDiffSettings
-from napari_pseudolabel.training.syndiff_training import SynDiffTraining
+from napari_pseudolabel.training.data.patches import PatchPool
+from napari_pseudolabel.training.translator.syndiff_presets import PUBLISHED, SMALL
+from napari_pseudolabel.training.translator.syndiff_steps import SynDiffSettings
+from napari_pseudolabel.training.translator.syndiff_training import SynDiffTraining
 
 MIB = 2**20
 PLANE = 1024

@@ -21,7 +21,7 @@ from recipes.pairs import (
 from napari_pseudolabel.imaging import labels_to, read
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Modality
-from napari_pseudolabel.training.folders import LabelledPlane, Preparation, prepare
+from napari_pseudolabel.training.data.image_folders import LabelledPlane, Preparation, prepare
 
 
 @dataclass(frozen=True, eq=False)

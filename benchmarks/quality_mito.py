@@ -19,8 +19,8 @@ from napari_pseudolabel.imaging import labels_to, read
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.classes import default_classes
 from napari_pseudolabel.models.cards import Modality
-from napari_pseudolabel.training import presets
-from napari_pseudolabel.training.folders import LabelledPlane, Preparation, prepare
+from napari_pseudolabel.training.data.image_folders import LabelledPlane, Preparation, prepare
+from napari_pseudolabel.training.translator import syndiff_presets as presets
 
 SSTEM = Modality(name="ssTEM", pixel_size_um=0.01)
 FIBSEM = Modality(name="FIB-SEM", pixel_size_um=0.01)

@@ -27,11 +27,15 @@ from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.translators.grey_levels import GreyLevelTranslator
 from napari_pseudolabel.models.translators.syndiff import SynDiffTranslator
 from napari_pseudolabel.tiling import KnownLimits
-from napari_pseudolabel.training.adapted import Adapter
-from napari_pseudolabel.training.folders import LabelledPlane
-from napari_pseudolabel.training.labelled_sources import SourcePlane
-from napari_pseudolabel.training.segmenter import BEST, SegmenterSettings, SegmenterTraining
-from napari_pseudolabel.training.synthetic import translated
+from napari_pseudolabel.training.data.adapted_planes import Adapter
+from napari_pseudolabel.training.data.image_folders import LabelledPlane
+from napari_pseudolabel.training.segmenter.segmenter_training import (
+    BEST,
+    SegmenterSettings,
+    SegmenterTraining,
+)
+from napari_pseudolabel.training.tutor.labelled_sources import SourcePlane
+from napari_pseudolabel.training.tutor.synthetic import translated
 
 FOLDS = 4
 TUTOR_SAMPLES = 2  # translations per labelled image

@@ -25,11 +25,11 @@ from train_model import PREVIEW_EVERY, PREVIEW_SIDE
 
 from napari_pseudolabel.cli.progress import shown_progress
 from napari_pseudolabel.models.cards import Training
-from napari_pseudolabel.training.export import write_generators
-from napari_pseudolabel.training.folders import LabelledPlane
-from napari_pseudolabel.training.patches import PatchPool
-from napari_pseudolabel.training.syndiff_training import SynDiffTraining
-from napari_pseudolabel.training.translator_watch import TranslatorWatch
+from napari_pseudolabel.training.data.image_folders import LabelledPlane
+from napari_pseudolabel.training.data.patches import PatchPool
+from napari_pseudolabel.training.translator.syndiff_checkpoints import write_generators
+from napari_pseudolabel.training.translator.syndiff_training import SynDiffTraining
+from napari_pseudolabel.training.translator.translator_watch import TranslatorWatch
 
 
 def main(data: Path, out: Path, steps: int = MITO.settings.steps, device: str = "cpu") -> None:

@@ -35,17 +35,17 @@ from napari_pseudolabel.models import load_translator
 from napari_pseudolabel.models.cards import Card, Training
 from napari_pseudolabel.models.translators.grey_levels import as_file
 from napari_pseudolabel.tiling import KnownLimits
-from napari_pseudolabel.training.adapted import Adapter
-from napari_pseudolabel.training.export import write_generators
-from napari_pseudolabel.training.folders import LabelledPlane
-from napari_pseudolabel.training.grey_levels import card as curve_card
-from napari_pseudolabel.training.grey_levels import fit
-from napari_pseudolabel.training.labelled_sources import SourcePlane
-from napari_pseudolabel.training.patches import PatchPool
-from napari_pseudolabel.training.segmenter import SegmenterTraining
-from napari_pseudolabel.training.syndiff_training import SynDiffTraining
-from napari_pseudolabel.training.synthetic import SyntheticPlane, translated
-from napari_pseudolabel.training.translator_watch import TranslatorWatch
+from napari_pseudolabel.training.data.adapted_planes import Adapter
+from napari_pseudolabel.training.data.image_folders import LabelledPlane
+from napari_pseudolabel.training.data.patches import PatchPool
+from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterTraining
+from napari_pseudolabel.training.translator.grey_levels_fit import card as curve_card
+from napari_pseudolabel.training.translator.grey_levels_fit import fit
+from napari_pseudolabel.training.translator.syndiff_checkpoints import write_generators
+from napari_pseudolabel.training.translator.syndiff_training import SynDiffTraining
+from napari_pseudolabel.training.translator.translator_watch import TranslatorWatch
+from napari_pseudolabel.training.tutor.labelled_sources import SourcePlane
+from napari_pseudolabel.training.tutor.synthetic import SyntheticPlane, translated
 from napari_pseudolabel.workspace import write_bytes
 
 PROXY_SAMPLES = 2  # translations of every labelled image

@@ -20,7 +20,7 @@ from napari_pseudolabel.errors import (
     PseudolabelError,
     WorkerError,
 )
-from napari_pseudolabel.training.events import Loss, Score
+from napari_pseudolabel.training.common.training_events import Loss, Score
 
 
 def test_everything_is_heard_in_order_and_in_one_thread(engine, heard):

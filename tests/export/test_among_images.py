@@ -8,7 +8,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import export, export_image
 from napari_pseudolabel.imaging import Placement
 from napari_pseudolabel.imaging.files import images_in, label_files_in, left_out
-from napari_pseudolabel.training.folders import labelled_files
+from napari_pseudolabel.training.data.image_folders import labelled_files
 
 LABELS = (np.arange(30 * 40).reshape(30, 40) % 3).astype(np.uint8)
 SURE = np.random.default_rng(0).random(LABELS.shape).astype(np.float32)

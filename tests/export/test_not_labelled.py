@@ -10,7 +10,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import ExportContent, export, not_labelled, read_sidecar
 from napari_pseudolabel.imaging import Placement, read
 from napari_pseudolabel.models.cards import LabelClass
-from napari_pseudolabel.training.folders import Preparation, labelled_planes
+from napari_pseudolabel.training.data.image_folders import Preparation, labelled_planes
 
 CLASSES = (LabelClass(name="background", value=0), LabelClass(name="axon", value=1))
 PLACEMENT = Placement(scale=(1.0, 1.0), translate=(0.0, 0.0))

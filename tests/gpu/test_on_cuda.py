@@ -17,11 +17,11 @@ from napari_pseudolabel.models.translators import syndiff
 from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.tiling import TileSettings, pick_device
-from napari_pseudolabel.training.folders import LabelledPlane
-from napari_pseudolabel.training.patches import PatchPool
-from napari_pseudolabel.training.presets import SMALL
-from napari_pseudolabel.training.segmenter import SegmenterSettings, SegmenterTraining
-from napari_pseudolabel.training.syndiff_training import SynDiffTraining
+from napari_pseudolabel.training.data.image_folders import LabelledPlane
+from napari_pseudolabel.training.data.patches import PatchPool
+from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterSettings, SegmenterTraining
+from napari_pseudolabel.training.translator.syndiff_presets import SMALL
+from napari_pseudolabel.training.translator.syndiff_training import SynDiffTraining
 
 ROUNDING = 1e-3
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"

@@ -13,7 +13,7 @@ from PIL import Image as Pillow
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Placement, Reading, from_array, read, read_labels
 from napari_pseudolabel.imaging.label_values import like
-from napari_pseudolabel.training.folders import class_planes
+from napari_pseudolabel.training.data.image_folders import class_planes
 
 FIELD = Path(__file__).parents[1] / "field"
 RNG = np.random.default_rng(2)

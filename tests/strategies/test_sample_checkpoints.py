@@ -21,7 +21,7 @@ from napari_pseudolabel.sample_data.samples import PURPLE_LIKE, SEM_LIKE
 from napari_pseudolabel.strategies import LabelJob, LabelSettings
 from napari_pseudolabel.tiling import TileSettings, make_grid
 from napari_pseudolabel.tiling.seams import seam_ratio
-from napari_pseudolabel.training.grey_levels import apply
+from napari_pseudolabel.training.translator.grey_levels_fit import apply
 
 SHAPE = (384, 512)  # whole tiles, so that an overlap of nothing leaves real seams
 CLASSES = {"myelin": 1, "axon": 2}

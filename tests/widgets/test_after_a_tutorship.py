@@ -15,7 +15,7 @@ from train_fakes import ScriptedBackground, Used, pseudo_label, score
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.strategies import LabelJob, LabelSettings, ModelUse, Region
 from napari_pseudolabel.tiling import TileSettings
-from napari_pseudolabel.training.events import Epoch
+from napari_pseudolabel.training.common.training_events import Epoch
 from napari_pseudolabel.viewer import Candidates, how_made, push
 from napari_pseudolabel.viewer.records import KEY
 from napari_pseudolabel.workspace import Workspace

@@ -14,10 +14,10 @@ from conftest import CLASSES, MODELS, ThreadEngine
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.models.cards import Card, Modality
 from napari_pseudolabel.strategies import LabelJob
-from napari_pseudolabel.training.events import Began, Epoch, Fold, Score, SyntheticPair
-from napari_pseudolabel.training.labelled_sets import LabelledLayer
-from napari_pseudolabel.training.tutor_job import TutorJob
-from napari_pseudolabel.training.tutor_task import Proxy, Tutored
+from napari_pseudolabel.training.common.training_events import Began, Epoch, Fold, Score, SyntheticPair
+from napari_pseudolabel.training.data.labelled_sets import LabelledLayer
+from napari_pseudolabel.training.tutor.tutor_job import TutorJob
+from napari_pseudolabel.training.tutor.tutor_task import Proxy, Tutored
 from napari_pseudolabel.viewer import Candidates, find
 from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.pseudo_label import tasks

@@ -16,7 +16,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import IntensityRange
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.strategies import Record, Region
-from napari_pseudolabel.training.known import KnownPlane
+from napari_pseudolabel.training.data.known_plane import KnownPlane
 from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.tiles import grey, overlaid
 from napari_pseudolabel.widgets.train import sentences

@@ -8,7 +8,7 @@ from train_case import begin, confirm, finish, make_dock, make_labels, make_view
 from train_fakes import ScriptedBackground, Used, pseudo_label, score, tuned
 
 from napari_pseudolabel.strategies import Region
-from napari_pseudolabel.training.events import Epoch
+from napari_pseudolabel.training.common.training_events import Epoch
 from napari_pseudolabel.viewer import find
 from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.train.live_preview import LivePreview

@@ -9,7 +9,7 @@ from train_fakes import CLASSES, ScriptedBackground, Used, play, pseudo_label, s
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.strategies import Region
-from napari_pseudolabel.training.events import Began, Epoch
+from napari_pseudolabel.training.common.training_events import Began, Epoch
 from napari_pseudolabel.viewer import Corrections, Stream, find, plane_key
 from napari_pseudolabel.viewer.images import image_of
 from napari_pseudolabel.widgets.common.background import Failure

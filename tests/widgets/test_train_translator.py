@@ -9,9 +9,9 @@ import pytest
 from napari.components import ViewerModel
 from train_fakes import ScriptedBackground, Used
 
-from napari_pseudolabel.training.events import Began, Loss, TranslatorPreview
-from napari_pseudolabel.training.grey_levels import GreyLevelTranslators
-from napari_pseudolabel.training.tune_translator import TunedTranslator
+from napari_pseudolabel.training.common.training_events import Began, Loss, TranslatorPreview
+from napari_pseudolabel.training.translator.grey_levels_fit import GreyLevelTranslators
+from napari_pseudolabel.training.translator.tune_translator import TunedTranslator
 from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.train import translator_part
 from napari_pseudolabel.widgets.train.controller import TrainController

@@ -11,8 +11,8 @@ from qtpy.QtCore import QObject, Signal
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality
 from napari_pseudolabel.strategies import LabelSettings, ModelUse, PseudoLabel, Region, RunReport
-from napari_pseudolabel.training.events import Began, Epoch, Loss, Score
-from napari_pseudolabel.training.fine_tune_task import FineTuned
+from napari_pseudolabel.training.common.training_events import Began, Epoch, Loss, Score
+from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuned
 from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
 from napari_pseudolabel.workspace import Workspace
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.training.events import Score
+from napari_pseudolabel.training.common.training_events import Score
 from napari_pseudolabel.workspace import History
 
 BEFORE = Score(0, 0.5, {"axon": 0.5})

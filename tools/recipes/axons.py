@@ -17,7 +17,7 @@ from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.sample_data.fields import FieldParams, axon_field
 from napari_pseudolabel.sample_data.looks import render_sem, render_tem
-from napari_pseudolabel.training.folders import LabelledPlane, Preparation, prepare
+from napari_pseudolabel.training.data.image_folders import LabelledPlane, Preparation, prepare
 from recipes.generated import Field, stretched
 
 TEM = Modality(name="TEM", pixel_size_um=0.01972, object_size_px=25)

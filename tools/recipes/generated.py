@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pseudolabel.training.patches import PatchPool
+from napari_pseudolabel.training.data.patches import PatchPool
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from napari_pseudolabel.labels.objects import to_classes
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.sample_data.nuclei import NucleiParams, nuclei_field
 from napari_pseudolabel.sample_data.nuclei_looks import render_fluorescence, render_purple
-from napari_pseudolabel.training.folders import LabelledPlane
+from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from recipes.generated import Field, stretched
 
 FLUORESCENCE = Modality(name="fluorescence", object_size_px=20)

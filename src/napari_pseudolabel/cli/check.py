@@ -64,8 +64,8 @@ def check(
     from napari_pseudolabel.imaging.scale import Scale
     from napari_pseudolabel.models.cards import LabelClass
     from napari_pseudolabel.models.loaded import LoadedModels
-    from napari_pseudolabel.training.labelled_sets import LabelledSet
-    from napari_pseudolabel.training.reverse_accuracy import ReverseAccuracyJob
+    from napari_pseudolabel.training.data.labelled_sets import LabelledSet
+    from napari_pseudolabel.training.segmenter.reverse_accuracy import ReverseAccuracyJob
 
     told = read_sidecar(labels).classes if classes is None and sidecar_path(labels).exists() else ()
     if classes is not None:

@@ -18,7 +18,7 @@ from napari_pseudolabel.wording import sentence, shown
 
 
 class Method(StrEnum):
-    """Names of `training.grey_levels.METHODS`."""
+    """Names of `training.translator.grey_levels_fit.METHODS`."""
 
     match = "match"
     invert = "invert"
@@ -58,8 +58,8 @@ def grey_levels(
     from napari_pseudolabel.imaging import Reading
     from napari_pseudolabel.imaging.scale import Scale
     from napari_pseudolabel.models.loaded import LoadedModels
-    from napari_pseudolabel.training.grey_levels import GreyLevelsJob
-    from napari_pseudolabel.training.tune_translator import ModalityImages
+    from napari_pseudolabel.training.translator.grey_levels_fit import GreyLevelsJob
+    from napari_pseudolabel.training.translator.tune_translator import ModalityImages
     from napari_pseudolabel.workspace import atomic_files
 
     def images(

@@ -30,8 +30,8 @@ from napari_pseudolabel.wording import sentence, shown
 if TYPE_CHECKING:
     from napari_pseudolabel.control import Control
     from napari_pseudolabel.models.cards import Modality
-    from napari_pseudolabel.training.inputs import ModelGrid
-    from napari_pseudolabel.training.runs import Trained
+    from napari_pseudolabel.training.data.training_inputs import ModelGrid
+    from napari_pseudolabel.training.folder_training import Trained
 
 
 class Preset(StrEnum):
@@ -128,10 +128,10 @@ def translator(
 ) -> None:
     """Train SynDiff on unpaired images, in both directions; the same command goes on where it was stopped."""
     from napari_pseudolabel.tiling import pick_device
-    from napari_pseudolabel.training import presets
-    from napari_pseudolabel.training.ranks import train_on
-    from napari_pseudolabel.training.runs import TranslatorFolders, train_translator
-    from napari_pseudolabel.training.translators import warm_up_steps
+    from napari_pseudolabel.training.common.ranks import train_on
+    from napari_pseudolabel.training.folder_training import TranslatorFolders, train_translator
+    from napari_pseudolabel.training.translator import syndiff_presets as presets
+    from napari_pseudolabel.training.translator.translator_training import warm_up_steps
 
     if devices > 1 and ":" in device:
         raise InputError(
@@ -231,10 +231,10 @@ def segmenter(
     """Train a segmenter on labelled images; the same command goes on where it was stopped."""
     from napari_pseudolabel.imaging import Reading
     from napari_pseudolabel.tiling import pick_device
-    from napari_pseudolabel.training.folder_names import folder_name
-    from napari_pseudolabel.training.inputs import ModelGrid
-    from napari_pseudolabel.training.runs import LabelledFolders, train_segmenter
-    from napari_pseudolabel.training.segmenter import SegmenterSettings
+    from napari_pseudolabel.training.data.folder_names import folder_name
+    from napari_pseudolabel.training.data.training_inputs import ModelGrid
+    from napari_pseudolabel.training.folder_training import LabelledFolders, train_segmenter
+    from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterSettings
 
     where = pick_device(device)
     with resumable(out_dir) as control:
@@ -278,7 +278,7 @@ def _modalities(start: tuple[str, str], values: dict[str, str]) -> tuple[Modalit
 
     from napari_pseudolabel.models import load_translator
     from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
-    from napari_pseudolabel.training.translators import StartingPoint
+    from napari_pseudolabel.training.translator.translator_training import StartingPoint
 
     if fixed := [field.name for field in dataclasses.fields(GeneratorConfig) if field.name in values]:
         raise InputError(
@@ -295,7 +295,7 @@ def modality_names(folders: tuple[Path, Path], given: tuple[str | None, str | No
     InputError
         If a name is missing and both are the same folder.
     """
-    from napari_pseudolabel.training.folder_names import folder_names
+    from napari_pseudolabel.training.data.folder_names import folder_names
 
     if given[0] and given[1]:
         return given[0], given[1]
@@ -312,7 +312,7 @@ def _grid(
     known: Modality | None,
 ) -> ModelGrid:
     from napari_pseudolabel.imaging import Reading
-    from napari_pseudolabel.training.inputs import ModelGrid
+    from napari_pseudolabel.training.data.training_inputs import ModelGrid
 
     if known is not None:
         model_um, object_px = model_um or known.pixel_size_um, object_px or known.object_size_px
@@ -321,7 +321,7 @@ def _grid(
 
 def _heard(control: Control, out: Path, as_json: bool) -> Control:
     """The same control, which prints what a translator training tells."""
-    from napari_pseudolabel.training.events import Began, TranslatorPreview
+    from napari_pseudolabel.training.common.training_events import Began, TranslatorPreview
 
     announce = _announce(out, as_json)
 

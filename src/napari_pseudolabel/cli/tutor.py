@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from napari_pseudolabel.engine import Connection
     from napari_pseudolabel.models.cards import LabelClass
     from napari_pseudolabel.strategies import LabelSettings
-    from napari_pseudolabel.training.labelled_sets import Source
-    from napari_pseudolabel.training.tutor_job import TutorJob
-    from napari_pseudolabel.training.tutor_task import Tutored
+    from napari_pseudolabel.training.data.labelled_sets import Source
+    from napari_pseudolabel.training.tutor.tutor_job import TutorJob
+    from napari_pseudolabel.training.tutor.tutor_task import Tutored
 
 _PANEL = "Tutorship"
 _LOOK_AGAIN_S = 0.1
@@ -107,8 +107,8 @@ class Tutoring:
         InputError
             If an option is missing or cannot be used.
         """
-        from napari_pseudolabel.training.tutor_job import TutorJob
-        from napari_pseudolabel.training.tutor_task import TutorSettings
+        from napari_pseudolabel.training.tutor.tutor_job import TutorJob
+        from napari_pseudolabel.training.tutor.tutor_task import TutorSettings
 
         if self.work_dir is None:
             raise InputError("Tutorship keeps what it trains; give --work-dir.")
@@ -141,7 +141,7 @@ class Tutoring:
     def _source(self) -> Source:
         from napari_pseudolabel.imaging import Reading
         from napari_pseudolabel.imaging.scale import Scale
-        from napari_pseudolabel.training.labelled_sets import LabelledSet, NnunetSet
+        from napari_pseudolabel.training.data.labelled_sets import LabelledSet, NnunetSet
 
         reading = Reading(self.labelled_axes, self.labelled_position)
         scale = Scale(self.labelled_scale, self.labelled_object_size, self.labelled_pixel_size)
@@ -162,7 +162,7 @@ class Tutoring:
         if not self.classes and self.labelled_nnunet is not None:
             return ()
         from napari_pseudolabel.labels.classes import with_colours
-        from napari_pseudolabel.training.runs import label_classes
+        from napari_pseudolabel.training.folder_training import label_classes
 
         return with_colours(label_classes(named_values(self.classes)))
 
@@ -204,7 +204,7 @@ def label_tutored(
 
 
 def _folders(source: Source) -> tuple[Path, ...]:
-    from napari_pseudolabel.training.labelled_sets import LabelledSet
+    from napari_pseudolabel.training.data.labelled_sets import LabelledSet
 
     return (source.images.resolve(), source.labels.resolve()) if isinstance(source, LabelledSet) else ()
 
@@ -232,7 +232,7 @@ def _taught(job: TutorJob, control: Control, connection: Connection | None) -> T
 
 def _heard(control: Control, as_json: bool) -> Control:
     """The same control, which prints what a tutorship tells."""
-    from napari_pseudolabel.training.events import Began, Fold
+    from napari_pseudolabel.training.common.training_events import Began, Fold
 
     told = control.tell
 

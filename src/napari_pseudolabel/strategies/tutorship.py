@@ -17,8 +17,8 @@ from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.strategies.description import PseudoLabel
 from napari_pseudolabel.strategies.jobs import LabelJob, Origin
 from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Region
-from napari_pseudolabel.training.tutor_job import TutorJob
-from napari_pseudolabel.training.tutor_task import Tutored
+from napari_pseudolabel.training.tutor.tutor_job import TutorJob
+from napari_pseudolabel.training.tutor.tutor_task import Tutored
 from napari_pseudolabel.workspace import write_bytes
 
 if TYPE_CHECKING:

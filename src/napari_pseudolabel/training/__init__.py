@@ -1,1 +1,1 @@
-"""Train translators and segmenters."""
+"""Train translators, segmenters and proxy segmenters."""

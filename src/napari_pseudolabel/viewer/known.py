@@ -11,7 +11,7 @@ from napari.layers import Labels
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Channel, Image, intensity_range
-from napari_pseudolabel.training.known import KnownPlane
+from napari_pseudolabel.training.data.known_plane import KnownPlane
 from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.viewer.images import image_of, possible_channel_axis
 from napari_pseudolabel.viewer.records import channel_of, find, is_ours, source_layer

@@ -17,7 +17,7 @@ from napari_pseudolabel.workspace.stored import Stored, make_folder
 
 
 class Scored(Protocol):
-    """What `History.add` needs of a score, such as `training.events.Score`."""
+    """What `History.add` needs of a score, such as `training.common.training_events.Score`."""
 
     @property
     def mean(self) -> float: ...

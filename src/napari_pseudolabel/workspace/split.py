@@ -60,7 +60,7 @@ class Split:
         Parameters
         ----------
         key
-            Fingerprint of the plane, see `training.known.KnownPlane`.
+            Fingerprint of the plane, see `training.data.known_plane.KnownPlane`.
         region
             y0, x0, y1, x1 in pixels, half open.
 

@@ -17,7 +17,7 @@ from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.grey_levels import CURVE, GreyCurve, as_file
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.tiling import TileSettings
-from napari_pseudolabel.training.grey_levels import apply
+from napari_pseudolabel.training.translator.grey_levels_fit import apply
 
 CARD = Card(
     kind="translator",

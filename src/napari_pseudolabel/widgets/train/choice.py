@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from napari_pseudolabel.training.fine_tune_task import FineTuneSettings
-from napari_pseudolabel.training.grey_levels import Method
-from napari_pseudolabel.training.tune_translator import TuneSettings
+from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuneSettings
+from napari_pseudolabel.training.translator.grey_levels_fit import Method
+from napari_pseudolabel.training.translator.tune_translator import TuneSettings
 
 Subject = Literal["segmenter", "translator"]
 Where = Literal["view", "shape"]

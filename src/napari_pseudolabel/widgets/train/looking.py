@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import Channel, Image, IntensityRange, intensity_range
 from napari_pseudolabel.models.cards import LabelClass
-from napari_pseudolabel.training.fine_tune_task import missing
-from napari_pseudolabel.training.known import KnownPlane
-from napari_pseudolabel.training.labelled_sets import LabelledSet
+from napari_pseudolabel.training.data.known_plane import KnownPlane
+from napari_pseudolabel.training.data.labelled_sets import LabelledSet
+from napari_pseudolabel.training.segmenter.fine_tune_task import missing
 from napari_pseudolabel.viewer import Corrections, current_plane, find, plane_key
 from napari_pseudolabel.viewer.known import confidence_in
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_pseudolabel.training.fine_tune_task import FineTuned
+from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuned
 from napari_pseudolabel.widgets.common.labelled import left_out
 from napari_pseudolabel.widgets.train.choice import TranslatorChoice
 
@@ -112,7 +112,7 @@ def would_change(pixels: int, side: tuple[int, int]) -> str:
 
 
 def previewed(step: int, best: bool, contrast: float) -> str:
-    """What a preview of a translator shows; `contrast` (-1 to 1) is that of `training.measures`."""
+    """What a preview of a translator shows; `contrast` (-1 to 1) is that of `training.translator.translation_measures`."""
     where = "This is what the translators make that the training starts from."
     if step:
         where = f"Step {step:,}: the best so far." if best else f"Step {step:,}."

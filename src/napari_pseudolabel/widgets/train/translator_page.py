@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_pseudolabel.training.grey_levels import METHODS, Method
+from napari_pseudolabel.training.translator.grey_levels_fit import METHODS, Method
 from napari_pseudolabel.widgets.common.fields import advanced_form, decimal, device_box, number, refill
 from napari_pseudolabel.widgets.common.parts import Fold, combo, fill, text, tip
 from napari_pseudolabel.widgets.train.choice import TranslatorChoice, TranslatorPair

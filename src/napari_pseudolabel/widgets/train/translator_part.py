@@ -16,9 +16,9 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image, intensity_range
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.registry import models_folder
-from napari_pseudolabel.training.events import Began, Loss, TranslatorPreview
-from napari_pseudolabel.training.grey_levels import GreyLevelsJob, GreyLevelTranslators
-from napari_pseudolabel.training.tune_translator import (
+from napari_pseudolabel.training.common.training_events import Began, Loss, TranslatorPreview
+from napari_pseudolabel.training.translator.grey_levels_fit import GreyLevelsJob, GreyLevelTranslators
+from napari_pseudolabel.training.translator.tune_translator import (
     ModalityImages,
     TunedTranslator,
     TuneSettings,
@@ -35,7 +35,7 @@ from napari_pseudolabel.widgets.train.layers import is_offered
 from napari_pseudolabel.widgets.train.parts import Tools
 from napari_pseudolabel.workspace import write_bytes
 
-# Of what is measured, what tells most; see `training.measures`.
+# Of what is measured, what tells most; see `training.translator.translation_measures`.
 _MEASURES = {
     "content": "structures",
     "sharpness": "sharpness",

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import Image, intensity_range
 from napari_pseudolabel.imaging.scale import Scale
-from napari_pseudolabel.training.known import KnownPlane
-from napari_pseudolabel.training.labelled_sets import LabelledLayer
+from napari_pseudolabel.training.data.known_plane import KnownPlane
+from napari_pseudolabel.training.data.labelled_sets import LabelledLayer
 from napari_pseudolabel.viewer import (
     Corrections,
     image_of,

@@ -12,9 +12,9 @@ from napari_pseudolabel.errors import Cancelled, InputError, PseudolabelError
 from napari_pseudolabel.labels.classes import with_colours
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.fitting import same_modality
-from napari_pseudolabel.training.events import Began, Epoch, Fold, SyntheticPair
-from napari_pseudolabel.training.labelled_sets import Source
-from napari_pseudolabel.training.tutor_job import TutorJob
+from napari_pseudolabel.training.common.training_events import Began, Epoch, Fold, SyntheticPair
+from napari_pseudolabel.training.data.labelled_sets import Source
+from napari_pseudolabel.training.tutor.tutor_job import TutorJob
 from napari_pseudolabel.viewer.images import shown_by
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common.aside import Aside

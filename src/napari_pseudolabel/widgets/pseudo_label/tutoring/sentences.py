@@ -7,7 +7,7 @@ from pathlib import Path
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models.fitting import misfit, same_modality
-from napari_pseudolabel.training.events import Fold, Score
+from napari_pseudolabel.training.common.training_events import Fold, Score
 from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
 from napari_pseudolabel.widgets.pseudo_label.sentences import duration
 from napari_pseudolabel.widgets.pseudo_label.tutoring.choice import Trained, TutorChoice, parse_classes

@@ -16,8 +16,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pseudolabel.models.cards import LabelClass
-from napari_pseudolabel.training.events import SyntheticPair
-from napari_pseudolabel.training.tutor_task import TutorSettings
+from napari_pseudolabel.training.common.training_events import SyntheticPair
+from napari_pseudolabel.training.tutor.tutor_task import TutorSettings
 from napari_pseudolabel.widgets.common.fields import advanced_form, decimal, number
 from napari_pseudolabel.widgets.common.parts import Elided, Fold, combo, fill, text
 from napari_pseudolabel.widgets.common.tiles import Tiles, grey, overlaid

@@ -1,0 +1,1 @@
+"""What every training needs: its events, its state on disk, its place among several processes, its promotion."""

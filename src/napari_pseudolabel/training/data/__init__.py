@@ -1,0 +1,1 @@
+"""What trainings learn from: folders, data sets, open layers, and the patches cut from them."""

@@ -1,0 +1,146 @@
+"""Random labelled patches whose pixels have weights, the same for the same (seed, step)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.training.data.augmentation import Geometry, cut
+from napari_pseudolabel.training.data.image_folders import LabelledPlane
+from napari_pseudolabel.training.data.patches import SMALLEST_SIDE
+
+# Centres are drawn by blocks of pixels: exact to a few pixels, and a sixty-fourth of the memory.
+_BLOCK = 8
+# Half of the patches lie on pixels that count fully, however few they are; see `_Chances`.
+_SHARE_OF_FULL = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledPatches:
+    """Planes from which deformed patches are drawn where something is known.
+
+    Attributes
+    ----------
+    planes
+        Labelled planes on the model's grid.
+    classes
+        Label values in the order of the network's channels; other values count as the first.
+    shares
+        Probability of each plane; by default in proportion to the weight of its pixels.
+    geometry
+        How patches are deformed.
+    """
+
+    planes: Sequence[LabelledPlane]
+    classes: Sequence[int]
+    shares: Sequence[float] | None = None
+    geometry: Geometry = field(default_factory=Geometry)
+    _stacks: list[Tensor] = field(init=False)
+    _chances: list[_Chances] = field(init=False)
+
+    def __post_init__(self) -> None:
+        if not self.planes:
+            raise InputError("There are no images to draw training patches from; check the folder.")
+        smallest = min(min(plane.image.shape) for plane in self.planes)
+        if smallest < SMALLEST_SIDE:
+            raise InputError(
+                f"A training image has a side of only {smallest} pixels on the model's grid; check the pixel size."
+            )
+        table = np.zeros(256, np.float32)
+        table[list(self.classes)] = np.arange(len(self.classes))
+        weights = [np.ones(p.image.shape, np.float32) if p.weight is None else p.weight for p in self.planes]
+        if not any(weight.any() for weight in weights):
+            raise InputError("No pixel counts in the training; correct or confirm a region first.")
+        stacks = [
+            torch.from_numpy(np.stack([plane.image, table[plane.labels], weight]))
+            for plane, weight in zip(self.planes, weights, strict=True)
+        ]
+        object.__setattr__(self, "_stacks", stacks)
+        object.__setattr__(self, "_chances", [_Chances.of(weight) for weight in weights])
+
+    def batch(self, size: int, count: int, *, seed: int, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw `count` square patches.
+
+        Returns
+        -------
+        images, truth, weight
+            (count, 1, size, size) float32 in [0, 1], (count, size, size) int64 indices of classes, and
+            (count, size, size) float32 in [0, 1], 0 outside of the plane.
+        """
+        rng = np.random.default_rng((seed, step))
+        shares = np.asarray(self.shares or [c.total for c in self._chances], np.float64)
+        shares = np.where([c.total > 0 for c in self._chances], shares, 0)
+        chosen = rng.choice(len(self.planes), count, p=shares / shares.sum())
+        patches = torch.stack([self._patch(int(i), size, rng) for i in chosen])
+        return patches[:, :1].clamp(0, 1), patches[:, 1].long(), patches[:, 2]
+
+    def _patch(self, number: int, size: int, rng: np.random.Generator) -> Tensor:
+        stack = self._stacks[number]
+        where, step = self.geometry.draw(size, rng)
+        drawn = self._chances[number].draw(rng)
+        half = size * step / 2
+        # Off the centre, so that what is known is seen with context on any side, but inside where there is room.
+        centre = [
+            float(np.clip(at + rng.uniform(-half / 2, half / 2), low, high))
+            for at, (low, high) in zip(drawn, (_room(n, half) for n in stack.shape[1:]), strict=True)
+        ]
+        return cut(stack, (centre[0], centre[1]), where)
+
+
+def _room(length: int, half: float) -> tuple[float, float]:
+    """Where the middle of a patch may lie along an axis."""
+    low, high = half - 0.5, length - half - 0.5
+    return (low, high) if low <= high else ((length - 1) / 2, (length - 1) / 2)
+
+
+@dataclass(frozen=True, eq=False)
+class _Chances:
+    """Where the patches of a plane are centred.
+
+    Half of them lie on pixels that count fully: a corrected region is small against the pseudo labels around it.
+
+    Attributes
+    ----------
+    columns
+        Blocks per row of blocks.
+    shape
+        Of the plane.
+    every, full
+        Running sums over the blocks of the weight of all pixels, and of the number of those of weight 1.
+    """
+
+    columns: int
+    shape: tuple[int, int]
+    every: NDArray[np.float64]
+    full: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, weight: NDArray[np.float32]) -> _Chances:
+        height, width = weight.shape
+        padded = np.pad(weight, ((0, -height % _BLOCK), (0, -width % _BLOCK)))
+        rows, columns = (side // _BLOCK for side in padded.shape)
+        blocks = padded.reshape(rows, _BLOCK, columns, _BLOCK)
+        every = np.cumsum(blocks.sum(axis=(1, 3), dtype=np.float64))
+        full = np.cumsum((blocks >= 1).sum(axis=(1, 3), dtype=np.float64))
+        return cls(columns, (height, width), every, full)
+
+    @property
+    def total(self) -> float:
+        """Weight of all pixels."""
+        return float(self.every[-1])
+
+    def draw(self, rng: np.random.Generator) -> tuple[float, float]:
+        """(y, x) in a block that counts."""
+        sums = self.full if rng.random() < _SHARE_OF_FULL and self.full[-1] > 0 else self.every
+        block = int(np.searchsorted(sums, rng.uniform(0, sums[-1]), side="right"))
+        row, column = divmod(min(block, len(sums) - 1), self.columns)
+        y, x = (np.array([row, column]) * _BLOCK + rng.uniform(0, _BLOCK, 2)).clip(
+            0, np.array(self.shape) - 1
+        )
+        return float(y), float(x)

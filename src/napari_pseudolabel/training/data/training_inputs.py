@@ -1,0 +1,223 @@
+"""What a training reads from folders: planes on the model's grid, aligned pairs, splits."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging import Reading
+from napari_pseudolabel.imaging.files import images_in, pair_name, partners
+from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.models.cards import Modality
+from napari_pseudolabel.training.data.image_folders import (
+    LabelledPlane,
+    Preparation,
+    Tell,
+    image_planes,
+    labelled_planes,
+    nobody,
+    prepare,
+)
+
+_SMALLEST_SIDE = 8
+_SAME_WITHIN = 0.01
+
+
+@dataclass(frozen=True)
+class ModelGrid:
+    """A modality, and the pixel grid on which a model will see it.
+
+    Attributes
+    ----------
+    name
+        Of the modality.
+    image_pixel_um
+        Pixel size of the training images in micrometres; replaces what the files say.
+    pixel_um
+        Pixel size on the model's grid; None to use the images as they are.
+    object_px
+        Median diameter of the objects in pixels of the model's grid, where known.
+    reading
+        How the files of the images are read.
+    """
+
+    name: str
+    image_pixel_um: float | None = None
+    pixel_um: float | None = None
+    object_px: float | None = None
+    reading: Reading = Reading()
+
+    def __post_init__(self) -> None:
+        for size in (self.image_pixel_um, self.pixel_um, self.object_px):
+            if size is not None and not 0 < size < float("inf"):
+                raise InputError(f"A pixel or object size must be a positive number, not {size:g}.")
+
+    @property
+    def preparation(self) -> Preparation:
+        """How images are brought to the grid."""
+        return Preparation(Scale(pixel_size_um=self.image_pixel_um), self.pixel_um, reading=self.reading)
+
+    def modality(self, folder: Path) -> Modality:
+        """The modality for a card, after a check that the images can be brought to the grid.
+
+        Without `pixel_um` it has the pixel size of the images, if they agree within 1 %.
+
+        Raises
+        ------
+        InputError
+            If the grid has a pixel size but an image has none.
+        """
+        if self.image_pixel_um is not None:
+            return self._modality(self.pixel_um or self.image_pixel_um)
+        sizes = {path: self.reading.image(path).placement.pixel_size_um() for path in images_in(folder)}
+        unknown = [path.name for path, size in sizes.items() if size is None]
+        if self.pixel_um is not None:
+            if unknown:
+                raise InputError(
+                    f"{unknown[0]} in {folder} does not say its pixel size; give the pixel size of the images."
+                )
+            return self._modality(self.pixel_um)
+        known = [size for size in sizes.values() if size is not None]
+        agree = not unknown and known and max(known) <= min(known) * (1 + _SAME_WITHIN)
+        return self._modality(float(np.mean(known)) if agree else None)
+
+    def _modality(self, pixel_um: float | None) -> Modality:
+        return Modality(name=self.name, pixel_size_um=pixel_um, object_size_px=self.object_px)
+
+
+def unlabelled(folder: Path, grid: ModelGrid, tell: Tell = nobody) -> list[NDArray[np.float32]]:
+    """All planes of a folder on the model's grid, (H, W) float32 in [0, 1].
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be used, or a plane is smaller than 8 pixels on the grid.
+    """
+    planes = image_planes(folder, grid.preparation, tell)
+    _check_sizes(planes, folder)
+    return planes
+
+
+def labelled(images: Path, labels: Path, grid: ModelGrid, tell: Tell = nobody) -> list[LabelledPlane]:
+    """All labelled planes of two folders on the model's grid; raises as `unlabelled` does."""
+    planes = labelled_planes(images, labels, grid.preparation, tell)
+    _check_sizes([plane.image for plane in planes], images)
+    return planes
+
+
+def aligned(folders: tuple[Path, Path], grids: tuple[ModelGrid, ModelGrid]) -> list[NDArray[np.float32]]:
+    """Pairs of the same scene in both modalities, by file name: (2, H, W) float32 in [0, 1] each.
+
+    Raises
+    ------
+    InputError
+        If a partner is missing or has another size on the model's grid.
+    """
+    first, second = (images_in(folder) for folder in folders)
+    if lonely := sorted({pair_name(path) for path in first} ^ {pair_name(path) for path in second}):
+        raise InputError(
+            f"{lonely[0]} is in only one of {folders[0]} and {folders[1]}; pairs have the same name."
+        )
+    pairs = []
+    for pair in partners(first, second, "partner"):
+        planes = [
+            prepare(grid.reading.image(path), grid.preparation)
+            for path, grid in zip(pair, grids, strict=True)
+        ]
+        shapes = [[plane.shape for plane in part] for part in planes]
+        if shapes[0] != shapes[1]:
+            raise InputError(
+                f"The two images of the pair {pair_name(pair[0])} differ in size on the model's grid; align them first."
+            )
+        pairs += [np.stack(both) for both in zip(*planes, strict=True)]
+    _check_sizes(pairs, folders[0])
+    return pairs
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Labelled planes for training and for validation, which share no image."""
+
+    train: list[LabelledPlane]
+    validation: list[LabelledPlane]
+
+
+def split_by_file(planes: Sequence[LabelledPlane], share: float, seed: int) -> Split:
+    """Keep whole files out of training; copies of a file stay together.
+
+    Parameters
+    ----------
+    planes
+        All planes of a file carry its name.
+    share
+        Of the files, in (0, 1); at least one is kept out and at least one stays.
+    seed
+        Decides which.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two different files.
+    """
+    parts = by_file(planes)
+    if len(parts) < 2:
+        raise InputError(
+            "One labelled image is not enough, because validation needs one of its own; add another image, or "
+            "give a folder of validation images."
+        )
+    kept_out = min(max(round(share * len(parts)), 1), len(parts) - 1)
+    order = np.random.default_rng(seed).permutation(len(parts))
+    chosen = {int(position) for position in order[:kept_out]}
+    return Split(
+        train=[plane for i, part in enumerate(parts) if i not in chosen for plane in part],
+        validation=[plane for i, part in enumerate(parts) if i in chosen for plane in part],
+    )
+
+
+def by_file(planes: Sequence[LabelledPlane]) -> list[list[LabelledPlane]]:
+    """Planes of the same file together, and copies of a file as well, in the order in which they come."""
+    groups: dict[str, list[LabelledPlane]] = {}
+    for name in dict.fromkeys(plane.name for plane in planes):
+        own = [plane for plane in planes if plane.name == name]
+        groups.setdefault(fingerprint(plane.image for plane in own), []).extend(own)
+    return list(groups.values())
+
+
+def split_given(train: list[LabelledPlane], validation: list[LabelledPlane]) -> Split:
+    """Use a validation set as it is.
+
+    Raises
+    ------
+    InputError
+        If it holds an image of the training set.
+    """
+    seen = {fingerprint([plane.image]): plane.name for plane in train}
+    for plane in validation:
+        if (twin := seen.get(fingerprint([plane.image]))) is not None:
+            raise InputError(
+                f"The validation image {plane.name} is also a training image ({twin}); remove it from one of the two."
+            )
+    return Split(train, validation)
+
+
+def fingerprint(planes: Iterable[NDArray[np.generic]]) -> str:
+    """SHA-256 of the shapes and values of arrays."""
+    digest = hashlib.sha256()
+    for plane in planes:
+        digest.update(repr(plane.shape).encode())
+        digest.update(np.ascontiguousarray(plane).tobytes())
+    return digest.hexdigest()
+
+
+def _check_sizes(planes: Sequence[NDArray[np.float32]], folder: Path) -> None:
+    smallest = min(min(plane.shape[-2:]) for plane in planes)
+    if smallest < _SMALLEST_SIDE:
+        raise InputError(
+            f"An image of {folder} has a side of only {smallest} pixels on the model's grid; check the pixel sizes."
+        )

@@ -1,0 +1,183 @@
+"""Fine-tuning of a segmenter from corrected labels: what is asked, and what comes of it. Importable without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.training.common.training_events import Score
+from napari_pseudolabel.training.data.known_plane import KnownPlane
+from napari_pseudolabel.training.data.labelled_sets import LabelledSet
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True)
+class FineTuneSettings:
+    """How a segmenter is fine-tuned; the defaults were chosen with ``benchmarks/effort_fine_tuning.py``.
+
+    Attributes
+    ----------
+    steps, batch, patch
+        Optimiser steps at most, patches per step, and side of a patch in pixels of the segmenter's grid.
+    lr
+        Highest learning rate.
+    trust
+        In [0, 1]: a pixel that no person has looked at counts this much times its confidence.
+    epoch_steps
+        Steps between two validations.
+    patience
+        Epochs without a better validation after which the training stops.
+    seed
+        Of patches, augmentation and translation.
+    scale
+        What the person says about the sizes in the images, as in the pseudo labels.
+    samples
+        Translations drawn per plane; all are trained on, the first is validated.
+    device
+        A name such as "auto", "cpu" or "cuda".
+    """
+
+    steps: int = 200
+    batch: int = 3
+    patch: int = 128
+    lr: float = 1e-3
+    trust: float = 0.1
+    epoch_steps: int = 20
+    patience: int = 6
+    seed: int = 0
+    scale: Scale = Scale()
+    samples: int = 1
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "epoch_steps", "patience", "samples"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be 1 or more, not {getattr(self, name)}.")
+        if not 0 <= self.trust <= 1:
+            raise InputError(f"The trust in untouched labels lies between 0 and 1, not at {self.trust:g}.")
+        if not 0 < self.lr < 1:
+            raise InputError(f"The learning rate lies between 0 and 1, not at {self.lr:g}.")
+
+
+@dataclass(frozen=True, eq=False)
+class FineTuned:
+    """The result of a fine-tuning.
+
+    Attributes
+    ----------
+    before, best
+        Scores of the model at the start (None when there was none) and of the best step, on the same pixels.
+    promoted
+        Whether the best step is strictly better.
+    sentence
+        For the person, with both numbers.
+    checkpoint
+        Content of a ``.safetensors`` file with its card, of the best step; None if nothing was trained.
+    stopped
+        Why the training ended: all steps done, no longer getting better, or the person finished it.
+    notes
+        Sentences for the person.
+    """
+
+    before: Score | None
+    best: Score | None
+    promoted: bool
+    sentence: str
+    checkpoint: bytes | None
+    stopped: Literal["steps", "early", "finish"]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class FineTuneTask:
+    """Fine-tune a segmenter, or train one from nothing, on what a person corrected; `FineTuneJob` does it.
+
+    Attributes
+    ----------
+    planes
+        What is known.
+    segmenter
+        Where the training starts: a reference as in `models.registry`, or empty to start from nothing.
+    translator
+        Brings `planes` into the segmenter's modality; None where the segmenter sees them as they are.
+    folder
+        Gets the state, the curve and ``best.safetensors``. The same job goes on from there.
+    sets
+        Further labelled folders. Half of the patches come from them.
+    classes
+        Used when the training starts from nothing; otherwise those of the segmenter count.
+    inputs
+        Keeps translated images by their content, so that neither a resume nor a later training translates them
+        again; by default in `folder`.
+    title
+        Of the job.
+    """
+
+    planes: tuple[KnownPlane, ...]
+    segmenter: str
+    translator: str | None
+    folder: Path
+    settings: FineTuneSettings = field(default_factory=FineTuneSettings)
+    sets: tuple[LabelledSet, ...] = ()
+    classes: tuple[LabelClass, ...] = ()
+    inputs: Path | None = None
+    title: str = "Training the segmenter"
+
+    lane: ClassVar[str] = "train"
+
+    @property
+    def checkpoints(self) -> tuple[str, ...]:
+        """References of the models that it needs."""
+        refs = (self.segmenter, self.translator, *(one.translator for one in self.sets))
+        return tuple(dict.fromkeys(ref for ref in refs if ref))
+
+
+def missing(
+    planes: Sequence[KnownPlane], classes: Sequence[LabelClass], sets: Sequence[LabelledSet] = ()
+) -> str | None:
+    """Say in one sentence why the training cannot start yet; None if it can.
+
+    Parameters
+    ----------
+    planes
+        What is known about the open layers.
+    classes
+        Those that the segmenter tells apart.
+    sets
+        Further labelled folders; they are not opened, and taken to hold every class.
+    """
+    learned, held_out = np.zeros(256, np.int64), np.zeros(256, np.int64)
+    for plane in planes:
+        learned += np.bincount(plane.labels[plane.touched & ~plane.validation], minlength=256)
+        held_out += np.bincount(plane.labels[plane.held_out], minlength=256)
+    wanted = [c for c in classes if c.value]
+    if not learned.any() and not held_out.any():
+        return "Nothing is corrected or confirmed yet; correct a few objects and confirm the region."
+    if not sets:
+        for one in wanted:
+            if learned[one.value]:
+                continue
+            if held_out[one.value]:
+                return (
+                    f"The class {one.name} was confirmed only where pixels are kept for validation; "
+                    "confirm another region that holds it."
+                )
+            return (
+                f"No corrected or confirmed region holds the class {one.name} yet; "
+                "correct a few and confirm the region."
+            )
+    if not held_out.any():
+        return "No pixels are kept for validation yet; confirm a region, of which a quarter will be kept for that."
+    if not any(held_out[one.value] for one in wanted):
+        names = " or ".join(one.name for one in wanted)
+        return f"The pixels kept for validation hold no {names} yet; confirm another region."
+    return None

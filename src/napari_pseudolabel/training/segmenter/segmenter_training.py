@@ -1,0 +1,389 @@
+"""Train a segmenter on labelled planes: from nothing or from a parent, until it stops getting better."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import gc
+import io
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.errors import Cancelled, DeviceError, InputError
+from napari_pseudolabel.imaging import IntensityRange
+from napari_pseudolabel.models.cards import Card, Measure
+from napari_pseudolabel.models.segmenters import monai_unet
+from napari_pseudolabel.models.segmenters.part import of_limits
+from napari_pseudolabel.tiling import TileSettings, is_out_of_memory
+from napari_pseudolabel.training.common.ahead import Ahead
+from napari_pseudolabel.training.common.training_events import Began, Epoch, Loss, Score
+from napari_pseudolabel.training.common.training_record import STATE
+from napari_pseudolabel.training.common.training_state import load_state, save_state
+from napari_pseudolabel.training.data.augmentation import augment, shift_classes
+from napari_pseudolabel.training.data.image_folders import LabelledPlane
+from napari_pseudolabel.training.data.labelled_patches import LabelledPatches
+from napari_pseudolabel.training.segmenter.validation import score, windows
+from napari_pseudolabel.training.segmenter.weighted_loss import dice_cross_entropy
+from napari_pseudolabel.workspace import write_text
+
+BEST = "best.safetensors"
+_TELL_EVERY = 10
+_Weights = tuple[Tensor, ...] | list[Tensor]
+
+Stopped = Literal["steps", "early", "finish"]
+"""Why a training ended: all steps done, no longer getting better, or the person said so."""
+
+
+@dataclass(frozen=True)
+class SegmenterSettings:
+    """Everything that decides the result of a training.
+
+    Attributes
+    ----------
+    steps, batch, patch
+        Optimiser steps, patches per step and side of a patch in pixels.
+    lr
+        Highest learning rate of AdamW; it falls to a hundredth along a cosine.
+    validate_every
+        Steps between two validations (an epoch); the state is saved then too.
+    warm_up
+        Steps in which the learning rate rises to `lr`; Adam knows the size of the gradients only after some.
+    patience
+        Epochs without a better validation after which the training stops; None never stops early.
+    class_shift
+        Largest random change of the grey level of each class; 0 leaves the levels as they are. For segmenters that
+        shall read translated images; see `shift_classes`.
+    ema
+        Decay of the running average of the weights, which is then what is validated and kept; 0 keeps the weights
+        themselves. Averaged weights lie in flatter minima and bear other modalities better (SWAD, Cha et al., 2021).
+    """
+
+    steps: int = 1500
+    batch: int = 8
+    patch: int = 128
+    lr: float = 1e-3
+    seed: int = 42
+    validate_every: int = 100
+    warm_up: int = 0
+    patience: int | None = None
+    class_shift: float = 0.0
+    ema: float = 0.0
+
+    def rate(self, step: int) -> float:
+        """Share of `lr` that is used in a step, the first being 0."""
+        if step < self.warm_up:
+            return (step + 1) / (self.warm_up + 1)
+        part = (step - self.warm_up) / max(self.steps - self.warm_up, 1)
+        return 0.01 + 0.99 * (1 + math.cos(math.pi * min(part, 1.0))) / 2
+
+
+class SegmenterTraining:
+    """One training run.
+
+    Parameters
+    ----------
+    train, validation
+        Labelled planes on the model's grid. Pixels count in training by their weight, and in the validation where
+        it is above 0; no pixel may count in both.
+    card
+        What the network is (``architecture``, ``classes``) and what it expects; becomes the card of
+        the checkpoint with the measured quality added.
+    device
+        CPU when None. CUDA trains with mixed precision.
+    weights
+        Probability of each training plane.
+    start
+        Weights of the parent; freshly drawn ones when None.
+    """
+
+    def __init__(
+        self,
+        train: Sequence[LabelledPlane],
+        validation: Sequence[LabelledPlane],
+        card: Card,
+        settings: SegmenterSettings,
+        *,
+        device: torch.device | None = None,
+        weights: Sequence[float] | None = None,
+        start: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        if not validation:
+            raise InputError(
+                "There is no validation image; keep at least one labelled image out of training."
+            )
+        self.card, self.settings = card, settings
+        self.device = device or torch.device("cpu")
+        self._values = np.array([c.value for c in card.classes], np.uint8)
+        tile = monai_unet.architecture_of(card).tile
+        self.validation = [part for plane in validation for part in windows(plane, tile)]
+        self.patches = LabelledPatches(train, self._values.tolist(), weights)
+        self._batches = Ahead.on(self.device, self._draw)
+        # Only the first weights are drawn from torch's own generator, which others may use too.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            self.network = monai_unet.build(card)
+        if start is not None:
+            self.network.load_state_dict(start)
+        self.network.to(self.device)
+        self.average = AveragedModel(self.network, multi_avg_fn=_ema(settings.ema)) if settings.ema else None
+        self.has_parent = start is not None
+        self.optimiser = torch.optim.AdamW(self.network.parameters(), settings.lr, weight_decay=1e-4)
+        self.rate = torch.optim.lr_scheduler.LambdaLR(self.optimiser, settings.rate)
+        self.autocast = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
+        self.parts = 1
+        self.step = 0
+        self.before: Score | None = None
+        self.best: Score | None = None
+        self.stopped: Stopped | None = None
+        self._epochs: list[dict[str, Any]] = []
+        self._losses: list[float] = []
+
+    def _draw(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Augmented images, truth and weights of a step, on the CPU."""
+        s = self.settings
+        images, truth, weight = self.patches.batch(s.patch, s.batch, seed=s.seed, step=step)
+        generator = torch.Generator().manual_seed(s.seed * 1_000_003 + step)
+        if s.class_shift:
+            images = shift_classes(images, truth, len(self._values), s.class_shift, generator)
+        return augment(images, generator), truth, weight
+
+    def backward(self) -> float:
+        """Leave the gradients of the current step in the network; returns the loss."""
+        images, truth, weight = self._batches(self.step)
+        whole = weight.sum().clamp_min(1e-5)
+        self.network.train()
+        self.optimiser.zero_grad(set_to_none=True)
+        total = 0.0
+        for part in zip(*(tensor.chunk(self.parts) for tensor in (images, truth, weight)), strict=True):
+            x, y, w = (tensor.to(self.device) for tensor in part)
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
+                logits = self.network(x)
+            loss = torch.stack(list(dice_cross_entropy(logits, y, w).values())).sum() * (
+                part[2].sum() / whole
+            )
+            if not torch.isfinite(loss):
+                raise InputError(f"The training diverged at step {self.step}; lower the learning rate.")
+            loss.backward()
+            total += loss.item()
+        return total
+
+    def train_step(self) -> float:
+        """One optimiser step; returns the loss. Where memory runs out, the batch is computed in more parts."""
+        loss = None
+        while loss is None:
+            try:
+                loss = self.backward()
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Out of the except clause, where the traceback would keep the tensors alive.
+            if loss is None:
+                self._use_less_memory()
+        self.optimiser.step()
+        if self.average is not None:
+            self.average.update_parameters(self.network)
+        self.rate.step()
+        self.step += 1
+        return loss
+
+    def _use_less_memory(self) -> None:
+        s = self.settings
+        if self.parts >= s.batch:
+            raise DeviceError(
+                f"Out of memory even with single patches of {s.patch} pixels; choose smaller patches, or the device cpu."
+            )
+        self.parts = min(2 * self.parts, s.batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the person about what was done differently."""
+        if self.parts == 1:
+            return ()
+        at_once = -(-self.settings.batch // self.parts)
+        return (
+            f"Memory ran out, so batches of {self.settings.batch} patches were computed {at_once} at a time.",
+        )
+
+    @property
+    def kept(self) -> nn.Module:
+        """The network that is validated and saved."""
+        return self.network if self.average is None else self.average.module
+
+    def validate(self, control: Control = Control()) -> Score:
+        """Dice over all validation pixels together; `control` may only cancel."""
+        segmenter = monai_unet.MonaiSegmenter(self.kept.eval(), self.card, sha256="in training")
+        classes = {c.name: c.value for c in self.card.classes if c.value}
+        settings = TileSettings(device=str(self.device))
+
+        def predict(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+            found = segmenter.probabilities(
+                image,
+                settings=settings,
+                control=Control(cancelled=control.cancelled),
+                part=of_limits(IntensityRange(0.0, 1.0, clip=False)),
+            )
+            return self._values[found.argmax(axis=0)]
+
+        return score(self.validation, predict, classes, self.step)
+
+    def save(self, path: Path) -> None:
+        """Write everything that is needed to go on, atomically."""
+        state = {
+            "settings": dataclasses.asdict(self.settings),
+            "step": self.step,
+            "before": _plain(self.before),
+            "best": _plain(self.best),
+            "epochs": self._epochs,
+            "losses": self._losses,
+            "network": self.network.state_dict(),
+            "average": {} if self.average is None else self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "rate": self.rate.state_dict(),
+        }
+        save_state(path, state)
+
+    def resume(self, path: Path) -> bool:
+        """Go on from `path` if it is there; True if it was."""
+        state = load_state(path, dataclasses.asdict(self.settings))
+        if state is None:
+            return False
+        self.network.load_state_dict(state["network"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.rate.load_state_dict(state["rate"])
+        self.step = int(state["step"])
+        self.before = Score(**state["before"]) if state["before"] else None
+        self.best = Score(**state["best"]) if state["best"] else None
+        self._epochs, self._losses = list(state["epochs"]), list(state["losses"])
+        return True
+
+    def run(self, folder: Path, control: Control | None = None, notes: Sequence[str] = ()) -> Score:
+        """Train to the end; `folder` gets ``best.safetensors``, the curve and the state.
+
+        Goes on where a stopped or killed training left off in `folder`. Tells `control` a `Began` with the
+        `notes`, a `Loss` every ten steps and an `Epoch` per validation; `stopped` says afterwards why it ended.
+
+        Returns
+        -------
+        Score
+            The best validation. If the person finished before the first step, that of the untrained weights.
+
+        Raises
+        ------
+        Cancelled
+            If `control` says so; the state is saved first.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        control = control or Control()
+        self.resume(folder / STATE)
+        stage = control.stage("Training the segmenter", self.settings.steps)
+        stage.resume_at(self.step)
+        try:
+            if self.has_parent and self.before is None:
+                self.before = self.validate(control)
+            control.tell(Began(self.step, self.before, tuple(notes)))
+            while True:
+                if self._epoch_is_due():
+                    self._end_epoch(folder, control)
+                if stopped := self._ended() or ("finish" if stage.hold() else None):
+                    break
+                self._losses.append(self.train_step())
+                if self.step % _TELL_EVERY == 0:
+                    control.tell(Loss(self.step, {"loss": float(np.mean(self._losses[-_TELL_EVERY:]))}))
+                stage.advance()
+            if not self._validated():
+                self._end_epoch(folder, control)
+        except Cancelled:
+            # Raised between two steps; any other end may leave a step half done, which is not kept.
+            self.save(folder / STATE)
+            raise
+        self.stopped = stopped
+        assert self.best is not None
+        return self.best
+
+    def _ended(self) -> Stopped | None:
+        if self.step >= self.settings.steps:
+            return "steps"
+        patience = self.settings.patience
+        if patience is not None and self.best is not None:
+            since = sum(epoch["step"] > self.best.step for epoch in self._epochs)
+            if since >= patience:
+                return "early"
+        return None
+
+    def _validated(self) -> bool:
+        return bool(self._epochs) and self._epochs[-1]["step"] == self.step
+
+    def _epoch_is_due(self) -> bool:
+        s = self.settings
+        ends = self.step > 0 and (self.step % s.validate_every == 0 or self.step >= s.steps)
+        return ends and not self._validated()
+
+    def _end_epoch(self, folder: Path, control: Control) -> None:
+        """Validate, keep the weights if they are the best so far, tell, and save."""
+        found = self.validate(control)
+        better = self.best is None or found.mean > self.best.mean
+        content = None
+        if better:
+            self.best = found
+            path = folder / BEST
+            monai_unet.save(self.kept, self._scored(found), path, half=True)
+            content = path.read_bytes()
+        loss = float(np.mean(self._losses)) if self._losses else math.nan
+        self._losses.clear()
+        self._epochs.append({"loss": loss, **dataclasses.asdict(found)})
+        self._write_curve(folder / "validation.csv")
+        self.save(folder / STATE)
+        control.tell(Epoch(len(self._epochs), found, better, content))
+
+    def _scored(self, found: Score) -> Card:
+        names = list(dict.fromkeys(plane.name for plane in self.validation))
+        listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        pixels = sum(p.image.size if p.weight is None else int((p.weight > 0).sum()) for p in self.validation)
+        where = f"{pixels} validation pixels, which chose the step ({listed})"
+        quality = tuple(
+            Measure(metric=f"Dice {name}", value=round(value, 3), data=where)
+            for name, value in found.per_class.items()
+        )
+        training = self.card.training.model_copy(update={"steps": found.step})
+        return self.card.model_copy(update={"quality": quality, "training": training})
+
+    def _write_curve(self, path: Path) -> None:
+        names = [c.name for c in self.card.classes if c.value]
+        text = io.StringIO()
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow(["step", "loss", "mean_dice", *names])
+        for epoch in self._epochs:
+            dice = [epoch["per_class"].get(name, "") for name in names]
+            rows.writerow([epoch["step"], epoch["loss"], epoch["mean"], *dice])
+        write_text(path, text.getvalue())
+
+
+def _ema(decay: float) -> Callable[[_Weights, _Weights, Tensor | int], None]:
+    """Running average whose decay grows with the steps: the first weights are forgotten quickly."""
+
+    def update(average: _Weights, current: _Weights, count: Tensor | int) -> None:
+        share = 1 - min(decay, (1 + int(count)) / (10 + int(count)))
+        for kept, new in zip(average, current, strict=True):
+            kept.lerp_(new, share)
+
+    return update
+
+
+def _plain(found: Score | None) -> dict[str, Any] | None:
+    return dataclasses.asdict(found) if found else None

@@ -1,0 +1,1 @@
+"""Train proxy segmenters on translated labelled images."""

@@ -1,0 +1,31 @@
+"""The job that trains proxy segmenters. Importable without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.training.tutor.tutor_task import Tutored, TutorTask
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.models.loaded import LoadedModels
+
+
+@dataclass(frozen=True, eq=False)
+class TutorJob(TutorTask):
+    """Translate a labelled set into the target modality and train proxy segmenters on it."""
+
+    def run(self, control: Control, models: LoadedModels) -> Tutored:
+        """Translate and train, or go on with it; tells `SyntheticPair`, `Fold`, `Began`, `Loss` and `Epoch`.
+
+        Raises
+        ------
+        InputError
+            If a labelled set cannot be used, the settings do not fit it, or `folder` holds another training.
+        Cancelled
+            If `control` says so; the same job goes on from there.
+        """
+        from napari_pseudolabel.training.tutor.tutoring import tutor  # imports torch
+
+        return tutor(self, control, models)

@@ -1,0 +1,171 @@
+"""Folders, grids, splits, records and presets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging import Reading
+from napari_pseudolabel.training.common.training_record import STATE, check_record
+from napari_pseudolabel.training.data.image_folders import LabelledPlane
+from napari_pseudolabel.training.data.training_inputs import (
+    ModelGrid,
+    aligned,
+    labelled,
+    split_by_file,
+    unlabelled,
+)
+from napari_pseudolabel.training.translator.syndiff_presets import PUBLISHED, SMALL, changed
+
+
+def plane(name, value):
+    image = np.full((8, 8), value, np.float32)
+    return LabelledPlane(name, image, np.zeros((8, 8), np.uint8))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    contents=st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=3), min_size=2, max_size=8),
+    share=st.floats(0, 1),
+    seed=st.integers(0, 1000),
+)
+def test_a_split_keeps_every_plane_and_shares_no_file_and_no_copy(contents, share, seed):
+    planes = [plane(f"file {i}", v) for i, values in enumerate(contents) for v in values]
+    if len({tuple(values) for values in contents}) < 2:
+        with pytest.raises(InputError, match="not enough"):
+            split_by_file(planes, share, seed)
+        return
+    split = split_by_file(planes, share, seed)
+    assert split.train
+    assert split.validation
+    assert len(split.train) + len(split.validation) == len(planes)
+    sides = [{one.name for one in side} for side in (split.train, split.validation)]
+    assert not sides[0] & sides[1]
+    files = [{tuple(contents[int(name.split()[1])]) for name in side} for side in sides]
+    assert not files[0] & files[1]
+
+
+def test_a_split_depends_on_the_seed_alone():
+    planes = [plane(f"file {i}", i) for i in range(10)]
+    kept = [[one.name for one in split_by_file(planes, 0.3, seed).validation] for seed in (1, 1, 2)]
+    assert kept[0] == kept[1] != kept[2]
+    assert len(kept[0]) == 3
+
+
+@pytest.fixture
+def folder(tmp_path, disc_image):
+    """images and labels: `a` has pixels of 0.1 um, `b` of 0.2 um."""
+    for name, pixel in (("a", 0.1), ("b", 0.2)):
+        for part, data in zip(("images", "labels"), disc_image((40, 60), 3), strict=True):
+            (tmp_path / part).mkdir(exist_ok=True)
+            sizes = {f"PhysicalSize{axis}": pixel for axis in "XY"}
+            units = {f"PhysicalSize{axis}Unit": "µm" for axis in "XY"}
+            tifffile.imwrite(
+                tmp_path / part / f"{name}.ome.tif", data, metadata={"axes": "YX", **sizes, **units}
+            )
+    return tmp_path
+
+
+def test_planes_are_brought_to_the_models_grid(folder):
+    grid = ModelGrid("TEM", pixel_um=0.2)
+    assert [one.shape for one in unlabelled(folder / "images", grid)] == [(20, 30), (40, 60)]
+    planes = labelled(folder / "images", folder / "labels", grid)
+    assert [one.labels.shape for one in planes] == [(20, 30), (40, 60)]
+    assert all(set(np.unique(one.labels)) == {0, 1} for one in planes)
+    assert all(0 <= one.image.min() < one.image.max() <= 1 for one in planes)
+    # The bright discs are what the labels mark, on the new grid as well.
+    assert all(one.image[one.labels == 1].mean() > one.image[one.labels == 0].mean() + 0.3 for one in planes)
+
+
+def test_the_pixel_size_of_a_modality_is_only_told_where_it_is_known(folder):
+    images = folder / "images"
+    assert ModelGrid("x").modality(images).pixel_size_um is None  # the files differ
+    assert ModelGrid("x", pixel_um=0.3).modality(images).pixel_size_um == 0.3
+    assert ModelGrid("x", image_pixel_um=0.5).modality(images).pixel_size_um == 0.5
+    (images / "b.ome.tif").unlink()
+    assert ModelGrid("x").modality(images).pixel_size_um == pytest.approx(0.1)
+    tifffile.imwrite(images / "c.tif", np.zeros((9, 9), np.uint8))
+    assert ModelGrid("x").modality(images).pixel_size_um is None
+    with pytest.raises(InputError, match=r"c\.tif"):
+        ModelGrid("x", pixel_um=0.3).modality(images)
+    with pytest.raises(InputError, match="positive"):
+        ModelGrid("x", pixel_um=0)
+
+
+def test_pairs_are_matched_by_name(folder, tmp_path):
+    same = ModelGrid("x"), ModelGrid("y")
+    pairs = aligned((folder / "images", folder / "images"), same)
+    assert [pair.shape for pair in pairs] == [(2, 40, 60)] * 2
+    np.testing.assert_array_equal(pairs[0][0], pairs[0][1])
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "a.ome.tif").write_bytes((folder / "images" / "a.ome.tif").read_bytes())
+    with pytest.raises(InputError, match="b is in only one of"):
+        aligned((folder / "images", other), same)
+
+
+def test_tiny_images_are_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((6, 50), np.uint8))
+    with pytest.raises(InputError, match="6 pixels"):
+        unlabelled(tmp_path, ModelGrid("x"))
+
+
+def test_only_the_same_training_goes_on_in_a_folder(tmp_path):
+    out = tmp_path / "deep" / "out"
+    record = {"kind": "segmenter", "settings": {"lr": 0.1, "filters": (1, 2)}, "data": ["abc"]}
+    check_record(out, record)
+    check_record(out, {**record, "data": ["else"]})  # nothing was trained yet
+    check_record(out, record)
+    (out / STATE).write_bytes(b"state")
+    check_record(out, record)
+    with pytest.raises(InputError, match=r"with other settings\.lr, data;"):
+        check_record(out, {**record, "data": ["new"], "settings": {"lr": 0.2, "filters": (1, 2)}})
+
+
+@pytest.mark.parametrize("name", ["losses.csv", "validation.csv", "mine.safetensors", "training.json"])
+def test_a_training_replaces_no_file_of_somebody_else(tmp_path, name):
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(InputError, match="is of no training in this folder, and would be replaced"):
+        check_record(tmp_path, {"kind": "segmenter"}, ["mine"])
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "{}")]
+
+
+def test_settings_are_changed_by_their_published_names():
+    made = changed(SMALL, {"ema": "0.9", "ch_mult": "1,2", "fir": "no", "steps": "7", "attn_resolutions": ""})
+    assert (made.ema, made.steps, made.generator.ch_mult, made.generator.fir) == (0.9, 7, (1, 2), False)
+    assert made.generator.attn_resolutions == ()
+    assert made.generator.nz == SMALL.generator.nz
+    assert changed(PUBLISHED, {}) == PUBLISHED
+    for values in ({"magic": "1"}, {"generator": "1"}, {"stride": "2"}, {"fir": "perhaps"}, {"nz": "1.5"}):
+        with pytest.raises(InputError, match=r"no setting|no value"):
+            changed(PUBLISHED, values)
+
+
+def test_axes_and_positions_that_a_person_says(tmp_path):
+    """A stack and its labels that were written as planar colours, and images of which the second is wanted."""
+    stack = np.random.default_rng(0).integers(0, 255, (3, 16, 18)).astype(np.uint8)
+    for folder, data in (("images", stack), ("labels", stack % 3)):
+        (tmp_path / folder).mkdir()
+        tifffile.imwrite(tmp_path / folder / "a.tif", data, photometric="rgb", planarconfig="separate")
+    folders = tmp_path / "images", tmp_path / "labels"
+    told: list[str] = []
+    planes = labelled(*folders, ModelGrid("any", reading=Reading("ZYX")), told.extend)
+    assert [plane.image.shape for plane in planes] == [(16, 18)] * 3
+    for plane, truth in zip(planes, stack % 3, strict=True):
+        np.testing.assert_array_equal(plane.labels, truth)
+    assert told == []
+    with pytest.raises(InputError, match="must match"):
+        labelled(*folders, ModelGrid("any"))
+    with tifffile.TiffWriter(tmp_path / "images" / "a.tif", ome=True) as tif:
+        for page in (stack[0], stack[1]):
+            tif.write(page, metadata={"axes": "YX"}, contiguous=False)
+    tifffile.imwrite(tmp_path / "labels" / "a.tif", stack[1] % 3)
+    (plane,) = labelled(*folders, ModelGrid("any", reading=Reading(position=1)), told.extend)
+    assert np.corrcoef(plane.image.ravel(), stack[1].ravel())[0, 1] > 0.99
+    assert told == []
+    labelled(*folders, ModelGrid("any"), told.extend)
+    assert ["holds 2 images" in note for note in told] == [True]

@@ -1,0 +1,70 @@
+"""A training process that is killed outright, and the next one that goes on."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+from tuning_case import small_job
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.models.loaded import LoadedModels
+from napari_pseudolabel.models.safe_load import load_weights
+from napari_pseudolabel.training.common.training_events import Began, Epoch
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+CHILD = """
+import pickle, sys, torch
+torch.set_num_threads(1)
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.models.loaded import LoadedModels
+from napari_pseudolabel.training.common.training_events import Epoch
+
+def tell(event):
+    if isinstance(event, Epoch):
+        print("epoch", event.number, flush=True)
+
+job = pickle.load(open(sys.argv[1], "rb"))
+job.run(Control(tell=tell), LoadedModels())
+"""
+
+
+def test_a_killed_training_goes_on_from_its_last_checkpoint(
+    tiny_segmenter, tiny_translator, tmp_path, monkeypatch
+):
+    whole = small_job(tmp_path / "whole", tiny_segmenter, tiny_translator, steps=12).run(
+        Control(), LoadedModels()
+    )
+    job = small_job(tmp_path / "killed", tiny_segmenter, tiny_translator, steps=12)
+    (tmp_path / "job.pickle").write_bytes(pickle.dumps(job))
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(tmp_path / "job.pickle")], stdout=subprocess.PIPE, text=True
+    )
+    with child:
+        try:
+            assert child.stdout is not None
+            assert any(line.startswith("epoch 3") for line in child.stdout)
+        finally:
+            child.kill()
+    assert child.returncode == -signal.SIGKILL
+    kept = load_weights(tmp_path / "killed" / "training.pt")["step"]
+    assert 6 <= kept < 12
+
+    def translated_again(*arguments, **options):
+        raise AssertionError("the images were translated again")
+
+    monkeypatch.setattr("napari_pseudolabel.training.data.adapted_planes.translate", translated_again)
+    told = []
+    made = job.run(Control(tell=told.append), LoadedModels())
+    assert isinstance(told[0], Began)
+    assert told[0].resumed_at == kept
+    assert told[0].before == whole.before
+    assert [event.number for event in told if isinstance(event, Epoch)] == list(range(kept // 2 + 1, 7))
+    assert (made.best, made.before, made.checkpoint) == (whole.best, whole.before, whole.checkpoint)
+    weights = [load_weights(tmp_path / name / "training.pt")["network"] for name in ("whole", "killed")]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
