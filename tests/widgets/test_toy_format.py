@@ -245,6 +245,17 @@ def test_in_the_shell(shell, tmp_path):
     ]:
         code, _, error = shell("export", tmp_path / words[0], tmp_path / words[1], *words[2:])
         assert (code, sentence in error) == (2, True), error
+    # What is not labelled in one format is no object in another, and stays what it is in a third.
+    labelled = two_squares() == 1
+    put(tmp_path / "some.png", two_squares(), labelled=labelled)
+    assert shell("export", tmp_path / "some.png", tmp_path / "some.toy")[0] == 0
+    np.testing.assert_array_equal(np.array(told(tmp_path / "some.toy")["objects"]) > 0, labelled)
+    assert shell("export", tmp_path / "some.png", tmp_path / "some.tif")[0] == 0
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "some.tif"), np.where(labelled, 1, 255))
+    first, second, third = (read_sidecar(tmp_path / f"some.{end}") for end in ("png", "tif", "toy"))
+    assert (first.share_labelled, first.not_labelled) == (second.share_labelled, second.not_labelled)
+    assert (third.share_labelled, third.not_labelled) == (first.share_labelled, None)
+
     # Before any model is looked at.
     for words, sentence in [
         (

@@ -60,6 +60,8 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write labels in another format, with their provenance, classes and confidence."""
+    import numpy as np
+
     from napari_pseudolabel.cli.targets import check_targets
     from napari_pseudolabel.export import export as write
     from napari_pseudolabel.export import read_sidecar, sidecar_path
@@ -71,14 +73,17 @@ def export(
     sources = [labels, *([beside] if beside and beside.exists() else [])]
     check_targets([labels], [output], format, confidence=len(sources) > 1)
     confidence = _pixels(read(sources[1], axes=image.plane_axes)) if len(sources) > 1 else None
+    values = _pixels(image)
+    rest = known.not_labelled if known else None
     files = write(
         output,
-        _pixels(image),
+        values if rest is None else np.where(values == rest, values.dtype.type(0), values),
         format=format,
         classes=known.classes if known else (),
         placement=image.placement,
         provenance=_carried(known) if known else {"source": {"name": image.name}},
         confidence=confidence,
+        labelled=None if rest is None else values != rest,
     )
     untold = f"{labels.name} has no provenance file, so how it was made is not known."
     notes = [*image.notes, *([] if known else [untold])]
