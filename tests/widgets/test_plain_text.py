@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt
 
 from napari_pseudolabel.models.cards import Card, Modality
 from napari_pseudolabel.widgets.common.background import Failure
-from napari_pseudolabel.widgets.common.parts import Elided, ErrorBox, text, tip
+from napari_pseudolabel.widgets.common.parts import Elided, ErrorBox, Sentence, tip
 from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelEntry
 from napari_pseudolabel.widgets.pseudo_label.sentences import tooltip
 
@@ -15,14 +15,14 @@ SHOWN = "<b>x</b><img src='file:///a'>\\u202e\\x1b[0m"
 
 
 def test_labels_show_text_as_it_is(qtbot):
-    for label in (text(HOSTILE), Elided()):
+    for label in (Sentence(HOSTILE), Elided()):
         qtbot.addWidget(label)
         assert label.textFormat() == Qt.TextFormat.PlainText
         label.setText(HOSTILE)
         assert label.text() == SHOWN
         label.setToolTip(HOSTILE)
         assert "<img" not in label.toolTip()
-    assert text("one\ntwo").text() == "one\ntwo"
+    assert Sentence("one\ntwo").text() == "one\ntwo"
     assert tip("one\ntwo") == "one\ntwo"
     assert tip("<b>\n") == "<qt>&lt;b&gt;<br></qt>"
 

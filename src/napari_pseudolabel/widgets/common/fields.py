@@ -1,8 +1,9 @@
-"""Fields for settings, as both pages of the dock use them."""
+"""Fields for settings, as all docks use them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QSizePolicy, QSpinBox, QWidget
 
@@ -57,7 +58,7 @@ def device_box() -> QComboBox:
     return box
 
 
-def refill(box: QComboBox, entries: Sequence[tuple[str, str]]) -> None:
+def refill(box: QComboBox, entries: Sequence[tuple[Any, str]]) -> None:
     """Replace the entries of a list; the value chosen stays chosen where it still exists."""
     chosen, values = box.currentData(), [value for value, _ in entries]
     fill(box, entries, chosen if chosen in values else values[0] if values else None)

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 
 from napari_pseudolabel.viewer.recording import Restored
 from napari_pseudolabel.widgets.common.autosave import Autosave
-from napari_pseudolabel.widgets.common.parts import text
+from napari_pseudolabel.widgets.common.parts import Sentence
 from napari_pseudolabel.workspace.sessions import SessionInfo
 
 
@@ -19,7 +19,7 @@ class Offer(QFrame):
         super().__init__()
         self.setObjectName("notice")
         self._autosave = autosave
-        self._line = text(name="warning")
+        self._line = Sentence(name="warning")
         self._accept = QPushButton("Bring it back")
         self._accept.setToolTip(
             "Add the layers of that session to this viewer, as they were saved last, and go on in it"

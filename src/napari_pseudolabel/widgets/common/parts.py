@@ -75,14 +75,25 @@ def tip(content: str) -> str:
     return f"<qt>{escape(plain)}</qt>".replace("\n", "<br>") if "<" in plain else plain
 
 
-def text(content: str = "", name: str = "muted") -> QLabel:
-    """A label that wraps its lines; `name` is one of those in `style`."""
-    label = PlainLabel(content)
-    label.setObjectName(name)
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-    return label
+class Sentence(PlainLabel):
+    """A label that wraps its lines, and is there only while it says something; `name` is one of those in `style`."""
+
+    def __init__(self, content: str = "", name: str = "muted") -> None:
+        super().__init__(content)
+        self.setObjectName(name)
+        self.setWordWrap(True)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+
+    @property
+    def said(self) -> str:
+        """What it says now."""
+        return "" if self.isHidden() else self.text()
+
+    def say(self, sentence: str) -> None:
+        """Say something else; nothing if it is empty."""
+        self.setText(sentence)
+        self.setVisible(bool(sentence))
 
 
 class Elided(PlainLabel):
@@ -156,7 +167,7 @@ class ErrorBox(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("problem")
-        self._sentence = text(name="error-text")
+        self._sentence = Sentence(name="error-text")
         self._details = QPlainTextEdit()
         self._details.setReadOnly(True)
         self._details.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)

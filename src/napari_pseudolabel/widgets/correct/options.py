@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QPushButton, QVBoxLay
 
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.fields import advanced_form, decimal, number
-from napari_pseudolabel.widgets.common.parts import combo, fill, text
+from napari_pseudolabel.widgets.common.parts import Sentence, combo, fill
 
 Method = Literal["random_walker", "watershed"]
 _METHODS: tuple[tuple[Method, str], ...] = (
@@ -186,7 +186,7 @@ class ShortcutList(QWidget):
         shown = [one for one in shortcuts.TABLE if "Correct" in one.dock and one.key not in shortcuts.CLASSES]
         for row, one in enumerate(shown):
             key = QLabel(shortcuts.shown(one.key))
-            does = text(one.name)
+            does = Sentence(one.name)
             does.setToolTip(one.does)
             key.setToolTip(one.does)
             grid.addWidget(key, row, 0)
@@ -194,4 +194,4 @@ class ShortcutList(QWidget):
         keys = QLabel(f"{shortcuts.shown(shortcuts.CLASSES[0])} … {shortcuts.CLASSES[-1][-1]}")
         keys.setToolTip("Choose a class of the palette")
         grid.addWidget(keys, len(shown), 0)
-        grid.addWidget(text("Choose a class"), len(shown), 1)
+        grid.addWidget(Sentence("Choose a class"), len(shown), 1)

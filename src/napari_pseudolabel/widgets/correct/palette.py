@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
 
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.parts import text
+from napari_pseudolabel.widgets.common.parts import Sentence
 from napari_pseudolabel.widgets.correct.icons import swatch
 
 _MOST_ROWS = 6
@@ -110,7 +110,7 @@ class Palette(QWidget):
         self._area.setWidgetResizable(True)
         self._area.setFrameShape(QScrollArea.Shape.NoFrame)
         self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._none = text(_NO_CLASSES)
+        self._none = Sentence(_NO_CLASSES)
         self.add = QPushButton("+ class")
         self.add.setObjectName("small")
         self.add.setToolTip("One more class, with the next free value; type its name")

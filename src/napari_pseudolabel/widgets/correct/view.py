@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.parts import ErrorBox, Fold, combo, text
+from napari_pseudolabel.widgets.common.parts import ErrorBox, Fold, Sentence, combo
 from napari_pseudolabel.widgets.correct.icons import icon
 from napari_pseudolabel.widgets.correct.options import AgainForm, OptionsForm, ShortcutList
 from napari_pseudolabel.widgets.correct.palette import Palette
@@ -70,7 +70,7 @@ class CorrectView(QWidget):
         layout.addWidget(self.palette_)
         layout.addWidget(self.tools)
         layout.addLayout(self._make_looking())
-        self._status, self._hint, self._busy = text(name="done"), text(name="warning"), text()
+        self._status, self._hint, self._busy = Sentence(name="done"), Sentence(name="warning"), Sentence()
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip("Stop what is under way; what has arrived stays, as one undo step")
         self.cancel.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -115,17 +115,17 @@ class CorrectView(QWidget):
     @property
     def status(self) -> str:
         """What happened last."""
-        return "" if self._status.isHidden() else self._status.text()
+        return self._status.said
 
     @property
     def hint(self) -> str:
         """What could not be done, and why."""
-        return "" if self._hint.isHidden() else self._hint.text()
+        return self._hint.said
 
     @property
     def busy(self) -> str:
         """What is under way."""
-        return "" if self._busy.isHidden() else self._busy.text()
+        return self._busy.said
 
     @property
     def share(self) -> str:
@@ -147,18 +147,15 @@ class CorrectView(QWidget):
 
     def set_status(self, sentence: str) -> None:
         """What happened."""
-        self._status.setText(sentence)
-        self._status.setVisible(bool(sentence))
+        self._status.say(sentence)
 
     def set_hint(self, sentence: str) -> None:
         """What cannot be done, and why."""
-        self._hint.setText(sentence)
-        self._hint.setVisible(bool(sentence))
+        self._hint.say(sentence)
 
     def set_busy(self, sentence: str, *, can_cancel: bool = False) -> None:
         """What is under way; empty if nothing."""
-        self._busy.setText(sentence)
-        self._busy.setVisible(bool(sentence))
+        self._busy.say(sentence)
         self.cancel.setVisible(bool(sentence) and can_cancel)
 
     def set_candidate(self, name: str) -> None:
@@ -257,7 +254,7 @@ class CorrectView(QWidget):
         grid.setVerticalSpacing(2)
         self.confirm = self._button(CONFIRM, self.confirm_pressed)
         self.take_back = self._button(UNCONFIRM, self.take_back_pressed)
-        self._share = text()
+        self._share = Sentence()
         self.rest = QPushButton("Confirm the rest, too")
         self.rest.setToolTip(
             "Nothing was missed there: what was never predicted counts as right as it stands, as background, "

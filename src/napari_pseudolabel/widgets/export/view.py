@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 from napari_pseudolabel.export.companions import SUFFIXES
 from napari_pseudolabel.formats import Format, format_named, formats
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.parts import ErrorBox, combo, fill, text
+from napari_pseudolabel.widgets.common.parts import ErrorBox, Sentence, combo, fill
 
 
 class ExportView(QWidget):
@@ -35,8 +35,8 @@ class ExportView(QWidget):
         layout.setContentsMargins(8, 4, 8, 4)
         layout.setSpacing(6)
         layout.addLayout(self._make_form())
-        self._checks = text()
-        self._hint, self._status = text(name="warning"), text(name="done")
+        self._checks = Sentence()
+        self._hint, self._status = Sentence(name="warning"), Sentence(name="done")
         self.error = ErrorBox()
         self.export_button = QPushButton("Export")
         self.export_button.setObjectName("main")
@@ -75,14 +75,12 @@ class ExportView(QWidget):
 
     def set_hint(self, sentence: str) -> None:
         """Why the button cannot be pressed; empty if it can."""
-        self._hint.setText(sentence)
-        self._hint.setVisible(bool(sentence))
+        self._hint.say(sentence)
         self.export_button.setEnabled(not sentence)
 
     def set_status(self, sentence: str) -> None:
         """What was written."""
-        self._status.setText(sentence)
-        self._status.setVisible(bool(sentence))
+        self._status.say(sentence)
 
     def _make_form(self) -> QGridLayout:
         grid = QGridLayout()
@@ -93,7 +91,7 @@ class ExportView(QWidget):
         self._format = combo("File format")
         for one in formats():
             self._format.addItem(one.title, one.name)
-        self._about = text()
+        self._about = Sentence()
         self.path = QLineEdit()
         self.path.setPlaceholderText("File to write")
         self.path.setToolTip("File to write; the provenance goes beside it as NAME.provenance.json")

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_pseudolabel.widgets.common.parts import Elided, ErrorBox, PlainLabel, text, tip
+from napari_pseudolabel.widgets.common.parts import Elided, ErrorBox, PlainLabel, Sentence, tip
 
 _LIST_HEIGHT = 220
 
@@ -62,7 +62,7 @@ class ProjectView(QWidget):
         self.open_button.setToolTip("Bring back its layers, corrections and view, and go on saving in it")
         self.open_button.clicked.connect(lambda: self.open_pressed.emit())
         self.sessions.itemActivated.connect(lambda _: self.open_button.click())
-        self._hint, self._status = text(name="warning"), text(name="done")
+        self._hint, self._status = Sentence(name="warning"), Sentence(name="done")
         self.error = ErrorBox()
         for widget in (self.sessions, self.open_button, self._hint, self.error, self._status):
             layout.addWidget(widget)
@@ -126,8 +126,7 @@ class ProjectView(QWidget):
 
     def set_hint(self, sentence: str) -> None:
         """Why the main button cannot be pressed; empty if it can."""
-        self._hint.setText(sentence)
-        self._hint.setVisible(bool(sentence))
+        self._hint.say(sentence)
         self.open_button.setEnabled(not sentence)
 
     def set_removable(self, removable: bool) -> None:
@@ -136,8 +135,7 @@ class ProjectView(QWidget):
 
     def set_status(self, sentence: str) -> None:
         """What was done last."""
-        self._status.setText(sentence)
-        self._status.setVisible(bool(sentence))
+        self._status.say(sentence)
 
     def _make_workspace(self) -> QGridLayout:
         grid = QGridLayout()

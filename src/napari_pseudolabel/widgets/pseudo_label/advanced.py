@@ -9,17 +9,15 @@ from typing import Any
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
-    QSizePolicy,
-    QSpinBox,
     QWidget,
 )
 
 from napari_pseudolabel.labels.object_size import SMALLEST_OBJECT
-from napari_pseudolabel.widgets.common.parts import combo, fill
+from napari_pseudolabel.widgets.common.fields import number, refill
+from napari_pseudolabel.widgets.common.parts import combo
 from napari_pseudolabel.widgets.pseudo_label.choice import Choice
 from napari_pseudolabel.widgets.pseudo_label.workers import WorkersRow
 
@@ -46,7 +44,7 @@ class Advanced(QWidget):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         self._form = form
 
-        self.samples = _number(
+        self.samples = number(
             1, 64, 1, "Translations drawn per plane. More take longer and average out what the noise invents."
         )
         self.flips = QCheckBox("Segment in mirrors, too")
@@ -55,7 +53,7 @@ class Advanced(QWidget):
             "Segments each translation also flipped left-right, up-down and both ways, and averages: a better "
             "confidence and slightly better labels for about a quarter more time."
         )
-        self.smallest = _number(
+        self.smallest = number(
             0,
             100,
             round(100 * SMALLEST_OBJECT),
@@ -64,7 +62,7 @@ class Advanced(QWidget):
             "keep all",
         )
         self.smallest.setSuffix(" %")
-        self.seed = _number(
+        self.seed = number(
             0, 2**31 - 1, 0, "Number that fixes all noise: the same seed gives the same labels."
         )
         self.scale = combo(
@@ -88,14 +86,14 @@ class Advanced(QWidget):
         scale.addWidget(self.scale, 1)
         scale.addWidget(self.scale_value, 1)
 
-        self.tile = _number(
+        self.tile = number(
             0,
             8192,
             0,
             "Side of a tile in pixels of the model's grid. Smaller tiles need less memory.",
             "automatic",
         )
-        self.overlap = _number(
+        self.overlap = number(
             -1,
             2048,
             -1,
@@ -156,7 +154,7 @@ class Advanced(QWidget):
 
     def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
         """Offer devices as (name, text) pairs; the chosen one stays where it is still there."""
-        _refill(self.device, devices)
+        refill(self.device, devices)
 
     def set_object_size(self, size: float | None) -> None:
         """Begin with the object size that an image brings along; without one, with the pixel size again."""
@@ -170,7 +168,7 @@ class Advanced(QWidget):
 
     def set_channels(self, channels: Sequence[tuple[Any, str]]) -> None:
         """Offer channels as (value, text) pairs; the row is hidden without any."""
-        _refill(self.channel, channels)
+        refill(self.channel, channels)
         self._form.setRowVisible(self.channel, bool(channels))
 
     def set_first_axis(self, shown: bool) -> None:
@@ -179,8 +177,8 @@ class Advanced(QWidget):
         self._form.setRowVisible(self.first_axis, shown)
 
     def _connect(self) -> None:
-        for number in (self.samples, self.smallest, self.seed, self.tile, self.overlap, self.scale_value):
-            number.valueChanged.connect(lambda _: self.changed.emit())
+        for field in (self.samples, self.smallest, self.seed, self.tile, self.overlap, self.scale_value):
+            field.valueChanged.connect(lambda _: self.changed.emit())
         self.flips.toggled.connect(lambda _: self.changed.emit())
         self.scale.currentIndexChanged.connect(self._on_scale)
         for box in (self.first_axis, self.channel, self.device):
@@ -198,20 +196,3 @@ class Advanced(QWidget):
             self.scale_value.setValue(proposal)
             self.scale_value.blockSignals(False)
         self.changed.emit()
-
-
-def _number(low: int, high: int, value: int, tooltip: str, special: str = "") -> QSpinBox:
-    box = QSpinBox()
-    box.setRange(low, high)
-    box.setValue(value)
-    box.setToolTip(tooltip)
-    box.setSpecialValueText(special)
-    box.setKeyboardTracking(False)
-    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    return box
-
-
-def _refill(box: QComboBox, entries: Sequence[tuple[Any, str]]) -> None:
-    """Replace the entries of a combo box; the value chosen stays chosen where it still exists."""
-    chosen, values = box.currentData(), [value for value, _ in entries]
-    fill(box, entries, chosen if chosen in values else values[0] if values else None)

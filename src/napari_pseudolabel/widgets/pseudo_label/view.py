@@ -23,10 +23,10 @@ from napari_pseudolabel.widgets.common.parts import (
     Elided,
     ErrorBox,
     Fold,
+    Sentence,
     combo,
     fill,
     show_progress,
-    text,
 )
 from napari_pseudolabel.widgets.pseudo_label.advanced import Advanced
 from napari_pseudolabel.widgets.pseudo_label.choice import ANOTHER, Choice, Kind, ModelEntry, Shown, Where
@@ -108,7 +108,7 @@ class PseudoLabelView(QWidget):
     @property
     def hint(self) -> str:
         """The line under the buttons, empty if there is none."""
-        return "" if self._hint.isHidden() else self._hint.text()
+        return self._hint.said
 
     @property
     def status(self) -> str:
@@ -136,8 +136,7 @@ class PseudoLabelView(QWidget):
 
     def set_assumed(self, sentence: str) -> None:
         """The line under what the image shows; empty where nothing is assumed."""
-        self._assumed.setText(sentence)
-        self._assumed.setVisible(bool(sentence))
+        self._assumed.say(sentence)
 
     @property
     def assumed(self) -> str:
@@ -169,8 +168,7 @@ class PseudoLabelView(QWidget):
 
     def set_hint(self, sentence: str, *, can_run: bool) -> None:
         """The line under the buttons, and whether they can be pressed."""
-        self._hint.setText(sentence)
-        self._hint.setVisible(bool(sentence))
+        self._hint.say(sentence)
         # The colour of a warning only where something is in the way.
         self._hint.setObjectName("muted" if can_run else "warning")
         self._hint.style().polish(self._hint)
@@ -198,8 +196,7 @@ class PseudoLabelView(QWidget):
 
     def set_status(self, sentence: str, notes: Sequence[str] = ()) -> None:
         """What came out of the last job, and what the person should know about it."""
-        self._status.setText(sentence)
-        self._status.setVisible(bool(sentence))
+        self._status.say(sentence)
         self._notes.setText("\n".join(f"⚠ {note}" for note in notes))
         self._notes.setVisible(bool(notes))
 
@@ -227,7 +224,7 @@ class PseudoLabelView(QWidget):
         )
         for name, (title, _) in STRATEGIES.items():
             self.strategy.addItem(title, name)
-        self._explanation = text(STRATEGIES[self.strategy.currentData()][1])
+        self._explanation = Sentence(STRATEGIES[self.strategy.currentData()][1])
         self.picture = Picture()
         grid.addWidget(QLabel("Image"), 0, 0)
         grid.addWidget(self.image, 0, 1, 1, 2)
@@ -241,7 +238,7 @@ class PseudoLabelView(QWidget):
         self._modality_label.setToolTip(self.modality.toolTip())
         grid.addWidget(self._modality_label, 1, 0)
         grid.addWidget(self.modality, 1, 1, 1, 2)
-        self._assumed = text(name="warning")
+        self._assumed = Sentence(name="warning")
         self._assumed.hide()
         grid.addWidget(self._assumed, 2, 1, 1, 2)
         grid.addWidget(QLabel("Strategy"), 3, 0)
@@ -341,7 +338,11 @@ class PseudoLabelView(QWidget):
         return row
 
     def _make_messages(self, layout: QVBoxLayout) -> None:
-        self._hint, self._status, self._notes = text(name="warning"), text(name="done"), text(name="warning")
+        self._hint, self._status, self._notes = (
+            Sentence(name="warning"),
+            Sentence(name="done"),
+            Sentence(name="warning"),
+        )
         self._stage = Elided()
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)

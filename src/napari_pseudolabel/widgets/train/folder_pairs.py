@@ -8,7 +8,7 @@ from pathlib import Path
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from napari_pseudolabel.widgets.common.parts import Elided, combo, fill, text
+from napari_pseudolabel.widgets.common.parts import Elided, Sentence, combo, fill
 from napari_pseudolabel.widgets.train.choice import FolderPair
 
 _AS_THEY_ARE = ("", "as they are")
@@ -28,7 +28,7 @@ class FolderPairs(QWidget):
         self._layout.setContentsMargins(8, 0, 0, 4)
         self._layout.setSpacing(4)
         self._layout.addWidget(
-            text(
+            Sentence(
                 "Folders of labelled images are learned from as well; images of another modality are translated."
             )
         )

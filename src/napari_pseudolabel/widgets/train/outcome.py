@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.parts import Fold, text, tip
+from napari_pseudolabel.widgets.common.parts import Fold, Sentence, tip
 
 _MOST_ROWS = 5
 
@@ -42,7 +42,7 @@ class PreviewBar(QWidget):
             "layer of its own; your labels stay as they are until you accept"
         )
         self.show_newest.toggled.connect(self.toggled)
-        self._sentence = text(name="done")
+        self._sentence = Sentence(name="done")
         self.accept, self.discard = QPushButton("Accept"), QPushButton("Discard")
         self.accept.setToolTip(
             "Take the prediction over into the labels, as one undo step; what you touched stays "
@@ -66,8 +66,7 @@ class PreviewBar(QWidget):
 
     def set_preview(self, sentence: str, *, acceptable: bool) -> None:
         """Say what the preview shows, and whether there is one to accept or discard."""
-        self._sentence.setText(sentence)
-        self._sentence.setVisible(bool(sentence))
+        self._sentence.say(sentence)
         for button in (self.accept, self.discard):
             button.setVisible(acceptable)
 

@@ -12,7 +12,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_pseudolabel.labels.classes import OKABE_ITO
-from napari_pseudolabel.widgets.common.parts import text
+from napari_pseudolabel.widgets.common.parts import Sentence
 
 _HEIGHT = 96
 # Fast trainings tell more often than anybody can look.
@@ -71,7 +71,7 @@ class Curves(QWidget):
         self._lines: dict[str, _Line] = {}
         self._plot: Any = None
         self._items: dict[tuple[str, str], Any] = {}
-        self._headline = text()
+        self._headline = Sentence()
         self._headline.setTextFormat(Qt.TextFormat.RichText)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

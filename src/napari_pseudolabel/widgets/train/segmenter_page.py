@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.fields import advanced_form, decimal, device_box, number, refill
-from napari_pseudolabel.widgets.common.parts import Fold, combo, fill, text
+from napari_pseudolabel.widgets.common.parts import Fold, Sentence, combo, fill
 from napari_pseudolabel.widgets.train.choice import SegmenterChoice
 from napari_pseudolabel.widgets.train.folder_pairs import FolderPairs
 
@@ -81,8 +81,7 @@ class SegmenterPage(QWidget):
 
     def set_confirmed(self, sentence: str) -> None:
         """Say what was confirmed last, and offer to take it back; empty for nothing."""
-        self._confirmed.setText(sentence)
-        self._confirmed.setVisible(bool(sentence))
+        self._confirmed.say(sentence)
         self._take_back.setVisible(bool(sentence))
 
     def set_confirmable(self, on: bool) -> None:
@@ -120,7 +119,7 @@ class SegmenterPage(QWidget):
         label.setToolTip("Say that everything in a part of the image is labelled rightly now")
         grid.addWidget(label, 2, 0)
         grid.addLayout(self._make_confirm(), 2, 1)
-        self._confirmed = text()
+        self._confirmed = Sentence()
         self._take_back = QPushButton("Take back")
         self._take_back.setObjectName("link")
         self._take_back.setToolTip("What was confirmed last counts as a prediction again")
@@ -129,7 +128,7 @@ class SegmenterPage(QWidget):
         row.addWidget(self._confirmed, 1)
         row.addWidget(self._take_back)
         grid.addLayout(row, 3, 0, 1, 2)
-        self._known = text()
+        self._known = Sentence()
         grid.addWidget(self._known, 4, 0, 1, 2)
         self._settings = self._make_trust()
         grid.addWidget(self._settings, 5, 0, 1, 2)

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_pseudolabel.training.translator.grey_levels_fit import METHODS, Method
 from napari_pseudolabel.widgets.common.fields import advanced_form, decimal, device_box, number, refill
-from napari_pseudolabel.widgets.common.parts import Fold, combo, fill, text, tip
+from napari_pseudolabel.widgets.common.parts import Fold, Sentence, combo, fill, tip
 from napari_pseudolabel.widgets.train.choice import TranslatorChoice, TranslatorPair
 
 _PROPOSED = TranslatorChoice()
@@ -178,7 +178,7 @@ class TranslatorPage(QWidget):
         self.start.currentIndexChanged.connect(lambda _: self._show_start())
         self.start.currentIndexChanged.connect(lambda _: self.changed.emit())
         self.steps.valueChanged.connect(lambda _: self.changed.emit())
-        self._about = text(_ABOUT)
+        self._about = Sentence(_ABOUT)
         grid.addWidget(self._about, len(rows), 0, 1, 2)
         self.set_pairs(())
         return grid

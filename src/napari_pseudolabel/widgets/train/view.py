@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QProgressBar, QPushButton,
 
 from napari_pseudolabel.labels.classes import OKABE_ITO
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.parts import Elided, ErrorBox, show_progress, text
+from napari_pseudolabel.widgets.common.parts import Elided, ErrorBox, Sentence, show_progress
 from napari_pseudolabel.widgets.common.tiles import Tiles
 from napari_pseudolabel.widgets.train.choice import Subject
 from napari_pseudolabel.widgets.train.outcome import ModelList, PreviewBar
@@ -100,17 +100,17 @@ class TrainView(QWidget):
     @property
     def hint(self) -> str:
         """The line under the main button, empty if there is none."""
-        return "" if self._hint.isHidden() else self._hint.text()
+        return self._hint.said
 
     @property
     def status(self) -> str:
         """What came out of the last training."""
-        return "" if self._status.isHidden() else self._status.text()
+        return self._status.said
 
     @property
     def notes(self) -> str:
         """What the person should know about it."""
-        return "" if self._notes.isHidden() else self._notes.text()
+        return self._notes.said
 
     @property
     def stage(self) -> str:
@@ -129,8 +129,7 @@ class TrainView(QWidget):
 
     def set_hint(self, sentence: str) -> None:
         """Why the training cannot start; empty if it can."""
-        self._hint.setText(sentence)
-        self._hint.setVisible(bool(sentence))
+        self._hint.say(sentence)
         self.start_button.setEnabled(not sentence)
 
     def set_state(self, state: State) -> None:
@@ -164,8 +163,7 @@ class TrainView(QWidget):
 
     def set_status(self, sentence: str, notes: Sequence[str] = ()) -> None:
         """What came out of the training, and what the person should know about it."""
-        self._status.setText(sentence)
-        self._status.setVisible(bool(sentence))
+        self._status.say(sentence)
         self._remarks = tuple(notes)
         self._show_notes()
 
@@ -249,7 +247,11 @@ class TrainView(QWidget):
         return row
 
     def _make_messages(self, layout: QVBoxLayout) -> None:
-        self._hint, self._status, self._notes = text(name="warning"), text(name="done"), text(name="warning")
+        self._hint, self._status, self._notes = (
+            Sentence(name="warning"),
+            Sentence(name="done"),
+            Sentence(name="warning"),
+        )
         self._stage = Elided()
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)

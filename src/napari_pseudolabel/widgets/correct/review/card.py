@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.parts import text
+from napari_pseudolabel.widgets.common.parts import Sentence
 
 Action = Literal["accept", "fix", "skip", "previous", "suspect"]
 THUMBNAIL_PX = 84
@@ -77,7 +77,7 @@ class ReviewCard(QWidget):
         self._bar.setFixedHeight(_BAR_PX)
         layout.addWidget(self._bar)
         layout.addLayout(self._make_quality())
-        self._stop = text(name="done")
+        self._stop = Sentence(name="done")
         layout.addWidget(self._stop)
         self.set_region("", "")
         self.set_progress("", 0, 0)
@@ -108,14 +108,13 @@ class ReviewCard(QWidget):
     @property
     def stop(self) -> str:
         """The suggestion to stop; empty if there is none."""
-        return "" if self._stop.isHidden() else self._stop.text()
+        return self._stop.said
 
     # What the part says.
 
     def set_region(self, title: str, reason: str) -> None:
         """Which region, and why."""
-        self._title.setText(title)
-        self._title.setVisible(bool(title))
+        self._title.say(title)
         self._reason.setText(reason)
 
     def set_picture(self, picture: NDArray[np.uint8] | None) -> None:
@@ -162,8 +161,7 @@ class ReviewCard(QWidget):
 
     def set_stop(self, sentence: str) -> None:
         """Suggest to stop; empty for not."""
-        self._stop.setText(sentence)
-        self._stop.setVisible(bool(sentence))
+        self._stop.say(sentence)
 
     # How it looks.
 
@@ -179,7 +177,7 @@ class ReviewCard(QWidget):
         self._picture.hide()
         words = QVBoxLayout()
         words.setSpacing(2)
-        self._title, self._reason, self._progress = text(name="done"), text(), text()
+        self._title, self._reason, self._progress = Sentence(name="done"), Sentence(), Sentence()
         words.addWidget(self._title)
         words.addWidget(self._reason)
         words.addStretch()
@@ -209,7 +207,7 @@ class ReviewCard(QWidget):
     def _make_quality(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(4)
-        self._quality = text()
+        self._quality = Sentence()
         self._quality.setToolTip(
             "Mean Dice of the classes that the labels probably have; what you reviewed counts as right. "
             "From ten reviewed regions on the estimate is corrected by what you changed"

@@ -19,7 +19,7 @@ from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.training.common.training_events import SyntheticPair
 from napari_pseudolabel.training.tutor.tutor_task import TutorSettings
 from napari_pseudolabel.widgets.common.fields import advanced_form, decimal, number
-from napari_pseudolabel.widgets.common.parts import Elided, Fold, combo, fill, text
+from napari_pseudolabel.widgets.common.parts import Elided, Fold, Sentence, combo, fill
 from napari_pseudolabel.widgets.common.tiles import Tiles, grey, overlaid
 from napari_pseudolabel.widgets.pseudo_label.tutoring.choice import SetKind, TutorChoice
 from napari_pseudolabel.widgets.pseudo_label.tutoring.sentences import folder_text
@@ -242,7 +242,7 @@ class TutoringSeen(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
-        self.score = text()
+        self.score = Sentence()
         self.pictures = Tiles("Labelled image, its translation, and the labels on the translation")
         self.pictures.setFixedWidth(_PICTURES_PX)
         policy = self.pictures.sizePolicy()
@@ -272,8 +272,7 @@ class TutoringSeen(QWidget):
 
     def set_score(self, sentence: str) -> None:
         """Say how the proxy does."""
-        self.score.setText(sentence)
-        self.score.setVisible(bool(sentence))
+        self.score.say(sentence)
         self._show()
 
     def add(self, pair: SyntheticPair, classes: Sequence[LabelClass]) -> None:
