@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import nn
 
 from napari_pseudolabel.budget import check_header
-from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import CheckpointError, FileError
-from napari_pseudolabel.imaging import Need
-from napari_pseudolabel.models.cards import LARGEST_TILE, LARGEST_WIDTH, Card, LabelClass
+from napari_pseudolabel.models.cards import LARGEST_TILE, LARGEST_WIDTH, Card
 from napari_pseudolabel.models.safe_load import sha256 as hash_of
-from napari_pseudolabel.models.segmenters.common import fitted, most_likely, own_tensors
-from napari_pseudolabel.models.segmenters.part import Part
-from napari_pseudolabel.models.segmenters.tiled import TiledNetwork, need_of
+from napari_pseudolabel.models.segmenters.common import fitted, own_tensors
+from napari_pseudolabel.models.segmenters.tiled import TiledSegmenter
 from napari_pseudolabel.models.sidecar import (
     HEADER_KEY,
     atomic_write,
@@ -33,7 +27,6 @@ from napari_pseudolabel.models.sidecar import (
     read_header_card,
     unknown_modalities,
 )
-from napari_pseudolabel.tiling import Covering, TileSettings
 
 FAMILY = "monai-unet"
 NOT_RECOGNISED = "no safetensors file"
@@ -73,72 +66,15 @@ class Architecture(BaseModel):
         return 2 ** (len(self.filters) - 1)
 
 
-@dataclass(frozen=True, eq=False)
-class MonaiSegmenter:
-    """A network of `build` with its card; see `Segmenter`.
+class MonaiSegmenter(TiledSegmenter):
+    """A network of `build` with its card: normalised pixels to logits; see `Segmenter`."""
 
-    Attributes
-    ----------
-    network
-        (B, C, h, w) float32 in [0, 1] -> logits (B, K, h, w), in evaluation mode.
-    """
-
-    network: nn.Module
-    card: Card
-    sha256: str
+    OUTPUT = "logits"
 
     @property
-    def classes(self) -> tuple[LabelClass, ...]:
-        """Classes in the order of the channels."""
-        return self.card.classes
-
-    @property
-    def channels(self) -> int:
-        """Channels of the image."""
-        return architecture_of(self.card).in_channels
-
-    @property
-    def need(self) -> Need:
-        """Which raw values become 0 and 1."""
-        return need_of(self.card.normalisation)
-
-    @property
-    def layout(self) -> Covering:
-        """Its own tiles over the whole plane."""
-        description = architecture_of(self.card)
-        return Covering(description.tile, stride=description.stride)
-
-    @property
-    def zoom(self) -> tuple[float, float]:
-        """None."""
-        return 1.0, 1.0
-
-    def probabilities(
-        self,
-        image: ArrayLike,
-        *,
-        spacing: tuple[float, float] = (1.0, 1.0),
-        settings: TileSettings = TileSettings(),
-        control: Control = Control(),
-        part: Part | None = None,
-        mirror: bool = False,
-    ) -> NDArray[np.float32]:
-        """Segment one plane; see `Segmenter`. `mirror` averages over four flips, four times as slow."""
-        description = architecture_of(self.card)
-        runner = TiledNetwork(
-            self.network,
-            channels=description.in_channels,
-            classes=len(self.classes),
-            tile=description.tile,
-            stride=description.stride,
-            output="logits",
-            key=self.sha256,
-        )
-        return runner.probabilities(image, self.card.normalisation, settings, control, part, mirror)
-
-    def labels(self, probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Return the value of the most probable class: (K, H, W) -> (H, W)."""
-        return most_likely(probabilities, self.classes)
+    def architecture(self) -> Architecture:
+        """What the card says about the network."""
+        return architecture_of(self.card)
 
 
 def architecture_of(card: Card) -> Architecture:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 import torch
@@ -13,10 +14,11 @@ from torch import Tensor, nn
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import IntensityRange, Need, from_array, intensity_range, normalise
-from napari_pseudolabel.models.cards import Normalisation
-from napari_pseudolabel.models.segmenters.common import as_channels, mirrored
+from napari_pseudolabel.models.cards import Card, LabelClass, Normalisation
+from napari_pseudolabel.models.segmenters.common import as_channels, mirrored, most_likely
 from napari_pseudolabel.models.segmenters.part import Part
 from napari_pseudolabel.tiling import (
+    Covering,
     Plan,
     TileSettings,
     Window,
@@ -120,3 +122,90 @@ def _limits(channel: NDArray[np.float32], normalisation: Normalisation) -> Inten
     return intensity_range(
         from_array(channel), kind=normalisation.kind, low=normalisation.low, high=normalisation.high
     )
+
+
+class Tiles(Protocol):
+    """What an architecture says about the network's input; see `TiledNetwork`."""
+
+    @property
+    def in_channels(self) -> int: ...
+
+    @property
+    def tile(self) -> int: ...
+
+    @property
+    def stride(self) -> int: ...
+
+
+@dataclass(frozen=True, eq=False)
+class TiledSegmenter(ABC):
+    """A network that sees its own tiles, normalised as its card says; see `Segmenter`.
+
+    Attributes
+    ----------
+    network
+        (B, C, h, w) float32 -> `OUTPUT` (B, K, h, w), in evaluation mode.
+    """
+
+    network: nn.Module
+    card: Card
+    sha256: str
+
+    OUTPUT: ClassVar[Output]
+
+    @property
+    @abstractmethod
+    def architecture(self) -> Tiles:
+        """What the card says about the network."""
+
+    @property
+    def classes(self) -> tuple[LabelClass, ...]:
+        """Classes in the order of the channels."""
+        return self.card.classes
+
+    @property
+    def channels(self) -> int:
+        """Channels of the image."""
+        return self.architecture.in_channels
+
+    @property
+    def need(self) -> Need:
+        """Which raw values become 0 and 1."""
+        return need_of(self.card.normalisation)
+
+    @property
+    def layout(self) -> Covering:
+        """Its own tiles over the whole plane."""
+        return Covering(self.architecture.tile, stride=self.architecture.stride)
+
+    @property
+    def zoom(self) -> tuple[float, float]:
+        """None."""
+        return 1.0, 1.0
+
+    def probabilities(
+        self,
+        image: ArrayLike,
+        *,
+        spacing: tuple[float, float] = (1.0, 1.0),
+        settings: TileSettings = TileSettings(),
+        control: Control = Control(),
+        part: Part | None = None,
+        mirror: bool = False,
+    ) -> NDArray[np.float32]:
+        """Segment one plane; see `Segmenter`. `mirror` averages over four flips, four times as slow."""
+        described = self.architecture
+        runner = TiledNetwork(
+            self.network,
+            channels=described.in_channels,
+            classes=len(self.classes),
+            tile=described.tile,
+            stride=described.stride,
+            output=self.OUTPUT,
+            key=self.sha256,
+        )
+        return runner.probabilities(image, self.card.normalisation, settings, control, part, mirror)
+
+    def labels(self, probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Return the value of the most probable class: (K, H, W) -> (H, W)."""
+        return most_likely(probabilities, self.classes)

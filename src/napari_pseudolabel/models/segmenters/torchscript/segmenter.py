@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from pydantic import ValidationError
-from torch import nn
 
-from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import CheckpointError
-from napari_pseudolabel.imaging import Need
-from napari_pseudolabel.models.cards import Card, LabelClass
+from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.segmenters.common import most_likely
-from napari_pseudolabel.models.segmenters.part import Part
-from napari_pseudolabel.models.segmenters.tiled import TiledNetwork, need_of
+from napari_pseudolabel.models.segmenters.tiled import TiledSegmenter
 from napari_pseudolabel.models.segmenters.torchscript.examining import examine, open_checked
 from napari_pseudolabel.models.segmenters.torchscript.layout import recognises
 from napari_pseudolabel.models.segmenters.torchscript.reading import (
@@ -29,7 +24,6 @@ from napari_pseudolabel.models.segmenters.torchscript.reading import (
     understand,
 )
 from napari_pseudolabel.models.sidecar import complete, given_card, sidecar_path, unknown_modalities
-from napari_pseudolabel.tiling import Covering, TileSettings
 
 FAMILY = "torchscript"
 NOT_RECOGNISED = "no TorchScript archive"
@@ -37,77 +31,21 @@ NOT_RECOGNISED = "no TorchScript archive"
 _PROBE = 64  # pixels; at least one stride of any common network
 
 
-@dataclass(frozen=True, eq=False)
-class TorchScriptSegmenter:
-    """A TorchScript network with its card; see `Segmenter`.
+class TorchScriptSegmenter(TiledSegmenter):
+    """A TorchScript network with its card: pixels, normalised as the card says, to probabilities; see `Segmenter`."""
 
-    Attributes
-    ----------
-    network
-        (B, C, h, w) float32, normalised as the card says -> probabilities (B, K, h, w).
-    """
-
-    network: nn.Module
-    card: Card
-    sha256: str
+    OUTPUT = "probabilities"
 
     @property
     def architecture(self) -> Architecture:
         """What the card says about the network."""
         return Architecture.model_validate(self.card.architecture)
 
-    @property
-    def classes(self) -> tuple[LabelClass, ...]:
-        """Classes in the order of the channels."""
-        return self.card.classes
-
-    @property
-    def channels(self) -> int:
-        """Channels of the image."""
-        return self.architecture.in_channels
-
-    @property
-    def need(self) -> Need:
-        """Which raw values become 0 and 1."""
-        return need_of(self.card.normalisation)
-
-    @property
-    def layout(self) -> Covering:
-        """Its own tiles over the whole plane."""
-        return Covering(self.architecture.tile, stride=self.architecture.stride)
-
-    @property
-    def zoom(self) -> tuple[float, float]:
-        """None."""
-        return 1.0, 1.0
-
-    def probabilities(
-        self,
-        image: ArrayLike,
-        *,
-        spacing: tuple[float, float] = (1.0, 1.0),
-        settings: TileSettings = TileSettings(),
-        control: Control = Control(),
-        part: Part | None = None,
-        mirror: bool = False,
-    ) -> NDArray[np.float32]:
-        """Segment one plane; see `Segmenter`. `mirror` averages over four flips, four times as slow."""
-        runner = TiledNetwork(
-            self.network,
-            channels=self.architecture.in_channels,
-            classes=len(self.classes),
-            tile=self.architecture.tile,
-            stride=self.architecture.stride,
-            output="probabilities",
-            key=self.sha256,
-        )
-        return runner.probabilities(image, self.card.normalisation, settings, control, part, mirror)
-
     def labels(self, probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Return the value of the most probable class, or of the one above the threshold: (K, H, W) -> (H, W)."""
         threshold = self.architecture.threshold
         if threshold is None:
-            return most_likely(probabilities, self.classes)
+            return super().labels(probabilities)
         shown = [n for n, one in enumerate(self.classes) if one.value]
         chances = probabilities[shown]
         found = most_likely(chances, tuple(self.classes[n] for n in shown))
