@@ -241,6 +241,8 @@ def test_a_prediction_that_fails_or_is_cancelled_leaves_the_dock_alive(case, bac
     dock.use("predict_again")
     background.failed.emit(background.jobs[-1][0], Failure("The disk is full.", "traceback"))
     assert dock.view.error.sentence == "The disk is full."
+    dock.desk.say("Something went well.")
+    assert dock.view.error.sentence == ""
     assert dock.view.tools.buttons["predict_again"].isEnabled()
     np.testing.assert_array_equal(labels.data, before)
 

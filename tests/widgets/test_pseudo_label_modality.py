@@ -62,6 +62,19 @@ def test_what_the_name_says_is_called_so(dock, viewer):
     assert chosen(dock)[0] == "sample:tem-to-sem"
 
 
+def test_a_new_name_is_what_the_dock_says_and_what_the_job_gets(dock, viewer, script, qtbot):
+    layer = add(viewer, name="scan 3")
+    assert dock.view.modality.currentText() == ""
+    layer.name = "tem scan 3"
+    assert dock.view.modality.currentText() == "TEM (by its name)"
+    assert chosen(dock)[0] == "sample:tem-to-sem"
+    assert run(dock, script, qtbot).image.modality == "TEM"
+    layer.name = "scan 3"
+    assert dock.view.modality.currentText() == ""
+    assert dock.view.assumed.startswith(NOTHING)
+    assert run(dock, script, qtbot).image.modality == ""
+
+
 def test_where_nothing_tells_the_person_is_asked_once(dock, viewer, script, qtbot):
     layer = add(viewer, name="image 7")
     assert dock.view.modality.currentIndex() == -1

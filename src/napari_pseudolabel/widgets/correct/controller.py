@@ -275,6 +275,7 @@ class CorrectController(QObject):
         self.classes.follow(labels)
         for part in self._parts:
             part.follow(labels)
+        self.view.error.clear()
         self.view.set_status("")
         self.view.set_hint(NO_LABELS if labels is None else "")
         self.view.set_editable(labels is not None)

@@ -66,7 +66,8 @@ class Desk:
             raise InputError(NOT_SHOWN)
 
     def say(self, sentence: str) -> None:
-        """Tell what happened, in the dock and on the canvas."""
+        """Tell what happened, in the dock and on the canvas; what went wrong before is over."""
+        self.view.error.clear()
         self.view.set_hint("")
         self.view.set_status(sentence)
         if self.overlay is not None:

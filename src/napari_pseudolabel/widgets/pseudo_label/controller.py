@@ -245,7 +245,7 @@ class PseudoLabelController(QObject):
         self._fill_images(str(active.unique_id) if active is not None and offered else None)
 
     def _fill_images(self, chosen: str | None = None) -> None:
-        if self.images.fill(chosen):
+        if self.images.fill(chosen) or self.modality.outdated:
             self._on_image()
         self._follow()
         self._refresh()
@@ -256,6 +256,7 @@ class PseudoLabelController(QObject):
         self.models.propose_for(self.modality.shown())
         if not self.busy:
             self.view.set_status("")
+            self.view.error.clear()  # it was about the image before
 
     def _on_modality(self) -> None:
         """The person has said what the image shows."""

@@ -25,6 +25,7 @@ class ModalityPicker(QObject):
     def __init__(self, view: PseudoLabelView, images: ImagePicker, models: ModelPicker) -> None:
         super().__init__()
         self._view, self._images, self._models = view, images, models
+        self._said = Shown()
         view.modality_chosen.connect(self._on_chosen)
 
     def shown(self) -> Shown:
@@ -37,7 +38,13 @@ class ModalityPicker(QObject):
 
     def show(self) -> None:
         """Offer what images may show, and say what this one does."""
-        self._view.set_shown_modality(self._models.modalities(), self.shown())
+        self._said = self.shown()
+        self._view.set_shown_modality(self._models.modalities(), self._said)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether something else is known than what is said, because the image was renamed."""
+        return self.shown() != self._said
 
     def _on_chosen(self, modality: str) -> None:
         layer = self._images.layer()
