@@ -193,5 +193,5 @@ def test_grey_levels_take_the_axes_that_a_person_says(cli, tmp_path):
     command = ("train", "grey-levels", tmp_path / "a", tmp_path / "b", tmp_path / "out", "--method", "match")
     ran = cli(*command, "--source-axes", "ZYX", "--target-axes", "TYX", "--json")
     assert ran.code == 0, ran.err
-    assert "do not fit" in cli(*command, "--source-axes", "YX").sentence
+    assert "do not fit" in cli(*command, "--source-axes", "TZYX").sentence
     assert "do not fit" in cli(*command, "--target-axes", "CTYX").sentence
