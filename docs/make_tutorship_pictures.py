@@ -103,10 +103,10 @@ def work(args: argparse.Namespace) -> None:
     if not dock.view.run_button.isEnabled():
         raise SystemExit(f"It cannot be trained: {dock.view.hint}")
     _picture(args, viewer, "tutorship-1-before")
-    dock.view.tutoring.fold.set_open(False)  # room for the pictures
+    dock.view.forms["tutorship"].fold.set_open(False)  # room for the pictures
     began = time.monotonic()
     dock.view.run_button.click()
-    seen = dock.view.tutoring_seen
+    seen = dock.view.forms["tutorship"].seen
     _until(lambda: len(seen.pairs) > 2 or seen.score.text() != "", "synthetic pairs", dock)
     _picture(args, viewer, "tutorship-2-translating")
     _until(lambda: dock.view._stage._full.startswith("Training"), "the training", dock)
@@ -132,7 +132,7 @@ def resume(args: argparse.Namespace) -> None:
     print(f"After the kill: {dock.view.hint!r}", flush=True)
     _picture(args, viewer, "tutorship-4-back")
     said: list[str] = []
-    dock.controller.tutoring.said.connect(lambda sentence, _: said.append(sentence))
+    dock.controller.preparing.of("tutorship").said.connect(lambda sentence, _: said.append(sentence))
     began = time.monotonic()
     dock.view.run_button.click()
     _finish(dock)
@@ -160,7 +160,7 @@ def resume(args: argparse.Namespace) -> None:
 
 def _set_labelled(args: argparse.Namespace, dock: Any) -> None:
     """Fill in what a person fills in."""
-    tutoring = dock.view.tutoring
+    tutoring = dock.view.forms["tutorship"]
     _choose(tutoring.kind, "folders")
     own = Path(args.folder) / "tem"
     folders = [args.labelled_images or own / "images", args.labelled_labels or own / "labels"]
@@ -205,7 +205,7 @@ def _finish(dock: Any) -> None:
 
 def _settle(dock: Any) -> None:
     wait_for(lambda: False, patience_s=0.5)  # the dock looks a moment after the last change
-    _until(lambda: dock.controller.tutoring.settled, "the labelled set", dock)
+    _until(lambda: dock.controller.preparing.of("tutorship").settled, "the labelled set", dock)
 
 
 def _until(done: Callable[[], bool], what: str, dock: Any) -> None:

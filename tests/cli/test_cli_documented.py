@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from napari_pseudolabel.cli.app import app
+from napari_pseudolabel.cli.app import make_app
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -40,7 +40,7 @@ def parse(words: list[str]) -> None:
     Exception
         What typer raises.
     """
-    command: Any = typer.main.get_command(app)
+    command: Any = typer.main.get_command(make_app())
     rest = list(words)
     while rest and hasattr(command, "commands") and not rest[0].startswith("-"):
         command = command.commands[rest.pop(0)]

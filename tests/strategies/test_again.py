@@ -89,7 +89,7 @@ def test_every_strategy_finds_its_way_back(strategy, settings):
     job = JOBS[strategy](settings)
     report, told = reported(job)
     record = Record.from_provenance(told)
-    assert record == report.record
+    assert record == Record.of(report)
     assert record.settings == settings
     assert record.strategy == strategy
     where = Where(Region(1, 2, 30, 31), ((),))
@@ -98,7 +98,7 @@ def test_every_strategy_finds_its_way_back(strategy, settings):
     assert once_more.strategy_name == strategy
     assert (once_more.region, once_more.planes) == (where.region, where.planes)
     assert once_more.survey == job.survey
-    assert reported(once_more)[0].record == record
+    assert Record.of(reported(once_more)[0]) == record
     # Through the sidecar of an exported file, too.
     exported = Provenance.model_validate(told).model_dump(mode="json")
     assert Record.from_provenance(exported) == record
@@ -112,7 +112,7 @@ def test_after_a_tutorship_nothing_goes_through_its_translator():
         "second opinion",
         "second opinion",
     ]
-    record = report.record
+    record = Record.of(report)
     assert record.translator is None
     assert record.tutor == replace(TUTOR, role="tutor")
     models = ByName()

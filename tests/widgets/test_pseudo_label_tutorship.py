@@ -116,7 +116,7 @@ def make_dock(qtbot, viewer, script, teacher, labelled, remembered):
         qtbot.addWidget(view)
         session = Session(lambda: Engine(script, labelled))
         controller = PseudoLabelController(viewer, view, holder=session, remembered=remembered)
-        controller.tutoring._looking.setInterval(1)
+        controller.preparing.of("tutorship")._looking.setInterval(1)
         controller.start()
         qtbot.waitUntil(lambda: not controller.models.loading, timeout=20000)
         made.append(controller)
@@ -148,13 +148,13 @@ def choose(dock, qtbot, folders=None):
     strategy = dock.view.strategy
     strategy.setCurrentIndex(strategy.findData("tutorship"))
     if folders is not None:
-        dock.view.tutoring.set_classes("axon=1, myelin=2")
-        dock.view.tutoring.set_folders(**folders)
+        dock.view.forms["tutorship"].set_classes("axon=1, myelin=2")
+        dock.view.forms["tutorship"].set_folders(**folders)
         settle(dock, qtbot)
 
 
 def settle(dock, qtbot):
-    qtbot.waitUntil(lambda: dock.tutoring.settled and dock.comparing.settled, timeout=10000)
+    qtbot.waitUntil(lambda: dock.preparing.of("tutorship").settled and dock.comparing.settled, timeout=10000)
 
 
 def finish(dock, qtbot):
@@ -174,8 +174,8 @@ def labels(viewer):
 
 def test_adaptation_is_the_default_and_shows_nothing_of_tutorship(dock):
     assert dock.view.choice().strategy == "adaptation"
-    assert dock.view.tutoring.isHidden()
-    assert dock.view.tutoring_seen.isHidden()
+    assert dock.view.forms["tutorship"].isHidden()
+    assert dock.view.forms["tutorship"].seen.isHidden()
     assert dock.view.run_button.text() == "Run"
     assert not dock.view.preview_button.isHidden()
 
@@ -187,14 +187,14 @@ def test_the_text_says_when_to_choose_which(dock, qtbot):
     assert "adaptation works at once" in said
     assert dock.view.models["segmenter"].isHidden()
     assert dock.view.preview_button.isHidden()
-    assert not dock.view.tutoring.isHidden()
+    assert not dock.view.forms["tutorship"].isHidden()
 
 
 def test_translators_that_make_the_modality_of_the_image_are_offered_with_their_direction(
     dock, viewer, qtbot
 ):
     choose(dock, qtbot)
-    box = dock.view.tutoring.translator
+    box = dock.view.forms["tutorship"].translator
     assert [box.itemText(i) for i in range(box.count())] == ["tem-to-sem"]
     viewer.add_image(np.zeros((8, 9)), name="tem", metadata={"modality": "TEM"})
     assert [box.itemText(i) for i in range(box.count())] == ["sem-to-tem"]
@@ -209,7 +209,7 @@ def test_the_size_is_asked_for_by_which_the_translator_goes(
     monkeypatch.setattr(tasks.FindModels, "run", lambda self, control, loaded: models)
     dock = make_dock()
     choose(dock, qtbot, folders)
-    view = dock.view.tutoring
+    view = dock.view.forms["tutorship"]
     view.pixel_size.setValue(0.5)
     assert view.object_size.isHidden()
     view.translator.setCurrentIndex(view.translator.findData("sample:nuclei"))
@@ -229,18 +229,18 @@ def test_the_line_says_what_is_missing(dock, folders, qtbot):
     assert "Choose a folder of labelled TEM images" in dock.view.hint
     assert dock.view._hint.objectName() == "warning"
     assert dock.view.run_button.text() == "Train and run"
-    dock.view.tutoring.set_folders(images=folders["images"])
+    dock.view.forms["tutorship"].set_folders(images=folders["images"])
     assert "folder of the labels" in dock.view.hint
-    dock.view.tutoring.set_folders(labels=folders["labels"])
+    dock.view.forms["tutorship"].set_folders(labels=folders["labels"])
     assert "Name the classes" in dock.view.hint
-    dock.view.tutoring.set_classes("axon")
+    dock.view.forms["tutorship"].set_classes("axon")
     assert "“axon” is no class" in dock.view.hint
     assert not dock.view.run_button.isEnabled()
-    dock.view.tutoring.set_classes("axon=1")
+    dock.view.forms["tutorship"].set_classes("axon=1")
     settle(dock, qtbot)
     assert dock.view.hint == ""
     assert dock.view.run_button.isEnabled()
-    kind = dock.view.tutoring.kind
+    kind = dock.view.forms["tutorship"].kind
     kind.setCurrentIndex(kind.findData("nnunet"))
     assert "nnU-Net raw data set of TEM" in dock.view.hint
     kind.setCurrentIndex(kind.findData("layer"))
@@ -249,13 +249,13 @@ def test_the_line_says_what_is_missing(dock, folders, qtbot):
 
 def test_train_and_run_trains_a_proxy_and_labels_with_it(dock, viewer, teacher, labelled, folders, qtbot):
     choose(dock, qtbot, folders)
-    dock.view.tutoring.pixel_size.setValue(0.01)
-    dock.view.tutoring.steps.setValue(300)
+    dock.view.forms["tutorship"].pixel_size.setValue(0.01)
+    dock.view.forms["tutorship"].steps.setValue(300)
     dock.view.advanced.flips.setChecked(False)
     settle(dock, qtbot)
     teacher.gate.clear()
     dock.view.run_button.click()
-    seen = dock.view.tutoring_seen
+    seen = dock.view.forms["tutorship"].seen
     qtbot.waitUntil(lambda: "Training the segmenter" in dock.view._stage._full, timeout=5000)
     assert [pair.name for pair in seen.pairs] == ["tem_4", "tem_3", "tem_2"]
     assert seen.pictures.count == 9
@@ -286,15 +286,15 @@ def test_what_was_trained_once_is_found_again(dock, make_dock, teacher, folders,
     assert "trained already" in dock.view.hint
     assert dock.view._hint.objectName() == "muted"  # no warning: nothing is in the way
     assert teacher.jobs[0].folder.parent == own_workspace / "runs"
-    dock.view.tutoring.steps.setValue(500)
+    dock.view.forms["tutorship"].steps.setValue(500)
     settle(dock, qtbot)
     assert dock.view.run_button.text() == "Train and run"
-    dock.view.tutoring.steps.setValue(1000)
+    dock.view.forms["tutorship"].steps.setValue(1000)
     settle(dock, qtbot)
     assert dock.view.run_button.text() == "Run"
     # The files have changed.
     Path(folders["labels"], "tem_1.png").write_bytes(b"other labels")
-    dock.view.tutoring.set_folders()
+    dock.view.forms["tutorship"].set_folders()
     settle(dock, qtbot)
     assert dock.view.run_button.text() == "Train and run"
 
@@ -321,7 +321,7 @@ def test_the_numbers_of_the_last_training_are_proposed_so_that_it_is_found_again
     dock, make_dock, teacher, folders, qtbot
 ):
     choose(dock, qtbot, folders)
-    view = dock.view.tutoring
+    view = dock.view.forms["tutorship"]
     view.steps.setValue(300)
     view.samples.setValue(3)
     view.pixel_size.setValue(0.01972)
@@ -333,7 +333,7 @@ def test_the_numbers_of_the_last_training_are_proposed_so_that_it_is_found_again
     again = make_dock()
     choose(again, qtbot)
     settle(again, qtbot)
-    assert again.view.tutoring.choice() == asked
+    assert again.view.forms["tutorship"].choice() == asked
     assert "trained already" in again.view.hint
 
 
@@ -344,7 +344,7 @@ def test_the_pixel_size_of_a_layer_is_not_proposed_for_folders(
     viewer.add_image(np.zeros((30, 40)), name="tem_1")
     viewer.add_labels(np.ones((30, 40), np.uint8), name="by hand")
     viewer.layers.selection.active = viewer.layers["sem_12"]
-    view = dock.view.tutoring
+    view = dock.view.forms["tutorship"]
     view.kind.setCurrentIndex(view.kind.findData("layer"))
     view.set_classes("axon=1")
     view.pixel_size.setValue(0.5)
@@ -354,7 +354,7 @@ def test_the_pixel_size_of_a_layer_is_not_proposed_for_folders(
     assert len(teacher.jobs) == 1
     assert dock.shutdown()
     again = make_dock()
-    assert again.view.tutoring.choice().pixel_size_um is None
+    assert again.view.forms["tutorship"].choice().pixel_size_um is None
 
 
 def test_cancel_keeps_what_was_trained(dock, viewer, teacher, folders, qtbot):
@@ -407,10 +407,10 @@ def test_an_open_labelled_layer_is_learned_from(dock, viewer, teacher, qtbot):
     own.metadata["napari_pseudolabel_classes"] = [one.model_dump() for one in CLASSES[:2]]
     viewer.layers.selection.active = viewer.layers["sem_12"]
     choose(dock, qtbot)
-    kind = dock.view.tutoring.kind
+    kind = dock.view.forms["tutorship"].kind
     kind.setCurrentIndex(kind.findData("layer"))
     settle(dock, qtbot)
-    assert dock.view.tutoring.classes.text() == "axon=1"
+    assert dock.view.forms["tutorship"].classes.text() == "axon=1"
     assert dock.view.hint == ""
     dock.view.run_button.click()
     finish(dock, qtbot)
@@ -425,7 +425,7 @@ def test_an_open_labelled_layer_is_learned_from(dock, viewer, teacher, qtbot):
     assert dock.view.run_button.text() == "Run"
     truth[25:, 30:] = 1
     own.refresh()
-    dock.tutoring._ask()
+    dock.preparing.of("tutorship")._ask()
     settle(dock, qtbot)
     assert dock.view.run_button.text() == "Train and run"
 
@@ -470,7 +470,7 @@ def test_every_control_of_a_tutorship_says_what_it_does(dock):
     from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QLineEdit, QPushButton
 
     kinds = (QComboBox, QPushButton, QAbstractSpinBox, QLineEdit)
-    controls = [w for kind in kinds for w in dock.view.tutoring.findChildren(kind)]
+    controls = [w for kind in kinds for w in dock.view.forms["tutorship"].findChildren(kind)]
     inside = [w for w in controls if isinstance(w.parent(), QAbstractSpinBox)]
     assert len(controls) > 10
     assert [w for w in controls if not w.toolTip() and w not in inside] == []
@@ -479,8 +479,8 @@ def test_every_control_of_a_tutorship_says_what_it_does(dock):
 def test_it_fits_a_narrow_dock(dock, qtbot):
     choose(dock, qtbot)
     for kind in range(3):
-        dock.view.tutoring.kind.setCurrentIndex(kind)
-        dock.view.tutoring.fold.set_open(True)
+        dock.view.forms["tutorship"].kind.setCurrentIndex(kind)
+        dock.view.forms["tutorship"].fold.set_open(True)
         assert dock.view.minimumSizeHint().width() <= 320
 
 
@@ -488,6 +488,6 @@ def test_pictures_of_a_training_are_for_tutorship_only(dock, folders, qtbot):
     choose(dock, qtbot, folders)
     dock.view.run_button.click()
     finish(dock, qtbot)
-    assert not dock.view.tutoring_seen.isHidden()
+    assert not dock.view.forms["tutorship"].seen.isHidden()
     dock.view.strategy.setCurrentIndex(dock.view.strategy.findData("adaptation"))
-    assert dock.view.tutoring_seen.isHidden()
+    assert dock.view.forms["tutorship"].seen.isHidden()

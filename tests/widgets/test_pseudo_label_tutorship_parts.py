@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.widgets.pseudo_label.preparing import progress_text
 from napari_pseudolabel.widgets.pseudo_label.tutoring.browsing import free_name
 from napari_pseudolabel.widgets.pseudo_label.tutoring.choice import parse_classes, written
-from napari_pseudolabel.widgets.pseudo_label.tutoring.sentences import progress_text
 
 NAMES = st.text("abcdefghij -", min_size=1).map(str.strip).filter(bool)
 

@@ -9,11 +9,6 @@ import typer
 from napari_pseudolabel import __version__
 from napari_pseudolabel.cli import check, checkpoints, grey_levels, images, labels, train, workspace
 
-app = typer.Typer(
-    add_completion=False,
-    help="Carry labels from an imaging modality where you have them to one where you do not.",
-)
-
 
 def _print_version(wanted: bool) -> None:
     if wanted:
@@ -21,7 +16,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
@@ -35,25 +29,33 @@ def _options(
     pass
 
 
-app.command()(images.label)
-app.command()(images.translate)
-app.command()(images.segment)
-app.command()(labels.evaluate)
-app.command()(check.check)
-app.command()(labels.export)
-app.command()(checkpoints.inspect)
-app.command()(checkpoints.models)
+def make_app() -> typer.Typer:
+    """All commands, with the strategies that there are."""
+    app = typer.Typer(
+        add_completion=False,
+        help="Carry labels from an imaging modality where you have them to one where you do not.",
+    )
+    app.callback()(_options)
+    app.command("label")(images.label_command())
+    app.command()(images.translate)
+    app.command()(images.segment)
+    app.command()(labels.evaluate)
+    app.command()(check.check)
+    app.command()(labels.export)
+    app.command()(checkpoints.inspect)
+    app.command()(checkpoints.models)
 
-training = typer.Typer(help="Train models on folders of images.")
-training.command()(train.translator)
-training.command()(train.segmenter)
-training.command("grey-levels")(grey_levels.grey_levels)
-app.add_typer(training, name="train")
+    training = typer.Typer(help="Train models on folders of images.")
+    training.command()(train.translator)
+    training.command()(train.segmenter)
+    training.command("grey-levels")(grey_levels.grey_levels)
+    app.add_typer(training, name="train")
 
-workspaces = typer.Typer(help="List, look at, open and export labelling sessions.")
-workspaces.command("list")(workspace.list_sessions)
-workspaces.command()(workspace.show)
-workspaces.command()(workspace.create)
-workspaces.command("open")(workspace.open_session)
-workspaces.command()(workspace.export)
-app.add_typer(workspaces, name="workspace")
+    workspaces = typer.Typer(help="List, look at, open and export labelling sessions.")
+    workspaces.command("list")(workspace.list_sessions)
+    workspaces.command()(workspace.show)
+    workspaces.command()(workspace.create)
+    workspaces.command("open")(workspace.open_session)
+    workspaces.command()(workspace.export)
+    app.add_typer(workspaces, name="workspace")
+    return app

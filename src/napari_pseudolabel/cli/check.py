@@ -17,10 +17,10 @@ from napari_pseudolabel.cli.options import (
     PositionOption,
     Seed,
     axes_of,
-    named_values,
 )
 from napari_pseudolabel.cli.output import show, table
 from napari_pseudolabel.cli.progress import interruptible
+from napari_pseudolabel.labels.classes import named_values
 from napari_pseudolabel.wording import sentence
 
 _SIZE = "Pixel size of {} in micrometres, instead of the one in the files."

@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+from collections.abc import Callable
 
 from napari_pseudolabel.cli import options as o
-from napari_pseudolabel.cli.shared import Shared, expanded, shared
-from napari_pseudolabel.cli.tutor import Tutoring, label_tutored
-from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.cli.shared import Shared, shared
+from napari_pseudolabel.cli.strategies import Chosen, prepared, refuse, strategic
 from napari_pseudolabel.labels.object_size import SMALLEST_OBJECT
 
 
-@shared
-@expanded("tutoring", Tutoring)
+def label_command() -> Callable[..., None]:
+    """``label``, with the strategies that there are."""
+    return shared(strategic(label))
+
+
 def label(
     input: o.Input,
     output: o.Output,
-    translator: o.TranslatorRef,
     options: Shared,
-    tutoring: Tutoring,
-    segmenter: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REF",
-            help="Name (see `pseudolabel models`) or path of a segmenter; tutorship trains its own.",
-        ),
-    ] = None,
-    strategy: Annotated[
-        o.Strategy,
-        typer.Option(
-            help="adaptation translates the images and segments the translations; tutorship translates a labelled "
-            "set, trains on it, and segments the images as they are."
-        ),
-    ] = o.Strategy.adaptation,
+    chosen: Chosen,
+    translator: o.OneTranslator = None,
+    segmenter: o.OneSegmenter = None,
     samples: o.Samples = 1,
     flips: o.Flips = 0,
     smallest_object: o.SmallestObject = SMALLEST_OBJECT,
@@ -43,33 +30,24 @@ def label(
     seed: o.Seed = 0,
     mode: o.ModeOption = o.Mode.joint,
 ) -> None:
-    """Make pseudo labels, by adaptation or by tutorship."""
+    """Make pseudo labels, by one of several strategies."""
     from napari_pseudolabel.cli.working import Work
-    from napari_pseudolabel.strategies import LabelJob
+    from napari_pseudolabel.strategies.strategy import Asked
 
-    settings = options.settings(samples, seed, mode, flips, smallest_object)
-    others = tuple(second_opinion or ())
-    if strategy is o.Strategy.tutorship:
-        if segmenter or others:
-            raise InputError(
-                "Tutorship trains its own segmenters; leave out --segmenter and --second-opinion."
-            )
-        if samples != 1:
-            raise InputError("Tutorship does not translate the images; give --train-samples, not --samples.")
-        _check_models(translator)
-        job = tutoring.job(translator, seed, options.device, (options.modality or "").strip())
-        label_tutored(input, output, options, job, settings, confidence=confidence)
-        return
-    tutoring.refuse()
-    if segmenter is None:
-        raise InputError("Adaptation needs a segmenter of the labelled modality; give --segmenter.")
-    ref = segmenter
-    _check_models(translator, ref, *others)
-    work = Work(
-        lambda image: LabelJob(image, translator, ref, settings=settings, second_opinions=others),
-        confidence=confidence,
+    strategy = chosen.strategy()
+    asked = Asked(
+        translator,
+        segmenter,
+        tuple(second_opinion or ()),
+        options=chosen.options(strategy),
+        settings=options.settings(samples, seed, mode, flips, smallest_object),
     )
-    options.process(input, output, work)
+    if strategy.preparation is None:
+        refuse(strategy, asked)
+    _check_models(*(ref for ref in (translator, segmenter) if ref is not None), *asked.second_opinions)
+    if strategy.preparation is not None:
+        asked = prepared(strategy, asked, input, output, options, confidence=confidence)
+    options.process(input, output, Work(lambda image: strategy.job(image, asked), confidence=confidence))
 
 
 @shared

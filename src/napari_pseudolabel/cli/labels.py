@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_pseudolabel.cli.options import AsJson, Axes, Classes, FormatOption, PositionOption, named_values
+from napari_pseudolabel.cli.options import AsJson, Axes, Classes, FormatOption, PositionOption
 from napari_pseudolabel.cli.output import show, table
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.formats import all_suffixes
+from napari_pseudolabel.labels.classes import named_values
 from napari_pseudolabel.wording import sentence, shown
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,13 +20,6 @@ class Mode(StrEnum):
 
     joint = "joint"
     tiled = "tiled"
-
-
-class Strategy(StrEnum):
-    """Recipes that make pseudo labels."""
-
-    adaptation = "adaptation"
-    tutorship = "tutorship"
 
 
 def known_format(text: str) -> str:
@@ -63,6 +55,20 @@ SegmenterRef = Annotated[
     str,
     typer.Option(
         "--segmenter", metavar="REF", help="Name (see `pseudolabel models`) or path of a segmenter."
+    ),
+]
+OneTranslator = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REF",
+        help="Name (see `pseudolabel models`) or path of a translator, where the strategy takes one.",
+    ),
+]
+OneSegmenter = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REF",
+        help="Name (see `pseudolabel models`) or path of a segmenter, where the strategy takes one.",
     ),
 ]
 Samples = Annotated[int, typer.Option(min=1, help="Translations drawn per plane.")]
@@ -170,27 +176,6 @@ Classes = Annotated[
     list[str] | None,
     typer.Option("--class", metavar="NAME=ID", help="A class and its label value; repeat it."),
 ]
-
-
-def named_values(pairs: Sequence[str] | None) -> dict[str, int]:
-    """Read ``NAME=ID`` pairs.
-
-    Raises
-    ------
-    InputError
-        When there is none, one has another form, or a name or a value comes twice.
-    """
-    found: dict[str, int] = {}
-    for pair in pairs or ():
-        name, _, value = (part.strip() for part in pair.rpartition("="))
-        if not name or not value.isdecimal():
-            raise InputError(f"“{pair}” is no class; write a name and a label value, such as --class axon=2.")
-        if name in found or int(value) in found.values():
-            raise InputError(f"“{pair}” repeats a name or a value; give each class once.")
-        found[name] = int(value)
-    if not found:
-        raise InputError("No class is named; add at least one, such as --class axon=2.")
-    return found
 
 
 def channel_of(text: str | None) -> Channel | None:

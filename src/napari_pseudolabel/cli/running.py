@@ -53,10 +53,10 @@ def run(arguments: Sequence[str]) -> int:
 def _run(words: list[str]) -> int:
     import typer
 
-    from napari_pseudolabel.cli.app import app
+    from napari_pseudolabel.cli.app import make_app
 
     try:
-        code = typer.main.get_command(app).main(words, prog_name="pseudolabel", standalone_mode=False)
+        code = typer.main.get_command(make_app()).main(words, prog_name="pseudolabel", standalone_mode=False)
     except typer.Abort:
         raise KeyboardInterrupt from None
     except Exception as error:

@@ -20,11 +20,11 @@ from napari_pseudolabel.cli.options import (
     PositionOption,
     Seed,
     axes_of,
-    named_values,
 )
 from napari_pseudolabel.cli.output import say, show
 from napari_pseudolabel.cli.progress import Stopped, interruptible
 from napari_pseudolabel.errors import Cancelled, InputError
+from napari_pseudolabel.labels.classes import named_values
 from napari_pseudolabel.wording import sentence, shown
 
 if TYPE_CHECKING:

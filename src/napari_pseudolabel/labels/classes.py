@@ -72,3 +72,24 @@ def with_colours(classes: Sequence[LabelClass]) -> tuple[LabelClass, ...]:
 
 # What the generated fields and the shipped segmenters mean by their values.
 AXON_CLASSES = default_classes(("myelin", "axon"))
+
+
+def named_values(pairs: Sequence[str] | None) -> dict[str, int]:
+    """Read ``NAME=ID`` pairs.
+
+    Raises
+    ------
+    InputError
+        When there is none, one has another form, or a name or a value comes twice.
+    """
+    found: dict[str, int] = {}
+    for pair in pairs or ():
+        name, _, value = (part.strip() for part in pair.rpartition("="))
+        if not name or not value.isdecimal():
+            raise InputError(f"“{pair}” is no class; write a name and a label value, such as --class axon=2.")
+        if name in found or int(value) in found.values():
+            raise InputError(f"“{pair}” repeats a name or a value; give each class once.")
+        found[name] = int(value)
+    if not found:
+        raise InputError("No class is named; add at least one, such as --class axon=2.")
+    return found

@@ -1,180 +1,20 @@
 """Adaptation: translate an image into the labelled modality and segment it there.
 
 Source: "Unpaired Modality Translation for Pseudo Labeling of Histology Images" (arXiv 2412.02858).
-The labels belong to the original image, because a translation keeps every structure in its place;
-`shift` checks that it did.
+The labels belong to the original image, because a translation keeps every structure in its place.
 """
 
-from __future__ import annotations
+from napari_pseudolabel.strategies.strategy import Needed, Strategy
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
-
-from napari_pseudolabel.control import Control
-from napari_pseudolabel.imaging import Box, normalise, resample_part
-from napari_pseudolabel.imaging.registration import shift
-from napari_pseudolabel.models.segmenters.base import Segmenter
-from napari_pseudolabel.models.segmenters.part import Part
-from napari_pseudolabel.models.translators.translate import translate
-from napari_pseudolabel.strategies.blank import Blank, nothing_there
-from napari_pseudolabel.strategies.chunks import ChunkTask, scaled
-from napari_pseudolabel.strategies.description import PseudoLabel
-from napari_pseudolabel.strategies.ensemble import Judge, segment_looks
-from napari_pseudolabel.strategies.settings import Region
-from napari_pseudolabel.strategies.survey import least_px
-from napari_pseudolabel.strategies.translations import as_raw
-from napari_pseudolabel.tiling import pick_device
-
-if TYPE_CHECKING:
-    from napari_pseudolabel.models.loaded import LoadedModels
-
-
-# Specks are a tiny share of all labels; more of them may be objects, and the person should know.
-_TOLD_SHARE = 0.01
-
-
-def shift_px(plane: NDArray[np.float32], translation: NDArray[np.float32]) -> tuple[float, float] | None:
-    """Shift (y, x) in pixels between a plane and its translation, both on the grid of the image."""
-    if min(plane.shape) < 32 or plane.std() == 0 or translation.std() == 0:
-        return None  # too little to register
-    y, x = shift(plane, translation)
-    return float(y), float(x)
-
-
-def label_chunk(job: ChunkTask, control: Control, models: LoadedModels) -> PseudoLabel:
-    """Translate a chunk, segment the translation, and bring both to the pixels of the image.
-
-    Without a translator the pixels are segmented as they are; without a segmenter there are no labels.
-
-    Raises
-    ------
-    PseudolabelError
-        With a sentence for the person; `Cancelled` if `control` said so.
-    """
-    if job.empty:
-        return nothing_there(job)
-    facts, chunk, settings = job.survey, job.chunk, job.settings
-    translator = models.translator(facts.translator.ref) if facts.translator else None
-    segmenters = [models.segmenter(one.ref) for one in facts.judges]
-    control.check()
-    window, region, outer = chunk.window, chunk.region, chunk.outer
-    raw = resample_part(
-        job.pixels, job.factors, (chunk.read.y0, chunk.read.x0), (window.y0, window.x0), window.shape
-    )
-    first = round(job.whole[0] * job.factors[0]), round(job.whole[1] * job.factors[1])
-
-    def onto(values: NDArray[np.float32], of: Region, grid: tuple[int, int]) -> NDArray[np.float32]:
-        """From a window of any grid (H, W) of the whole plane to the pixels around the region."""
-        scale = job.whole[0] / grid[0], job.whole[1] / grid[1]
-        return resample_part(values, scale, (of.y0, of.x0), (outer.y0, outer.x0), outer.shape)
-
-    inner = (
-        slice(region.y0 - outer.y0, region.y1 - outer.y0),
-        slice(region.x0 - outer.x0, region.x1 - outer.x0),
-    )
-    blank = Blank.of(job)
-    report = replace(job.report, device=str(pick_device(settings.tiles.device)), notes=())
-    labels = confidence = mean = spread = candidates = None
-    members: tuple[str, ...] = ()
-    looks = raw[None]
-    if translator is not None and chunk.translating is not None:
-        source = normalise(raw, job.statistics[0].channels[0].limits)
-        translation = translate(
-            translator,
-            source,
-            samples=settings.samples,
-            seed=settings.seed,
-            origin=(window.y0, window.x0),
-            mode=settings.mode,
-            settings=settings.tiles,
-            grid=chunk.translating.grid,
-            wanted=chunk.translating.wanted,
-            limits=models.limits,
-            memo=models.memo,
-            control=control,
-        )
-        looks = translation.samples
-        mean = onto(translation.mean, window, first)[inner]
-        if translation.spread is not None:
-            spread = blank.hidden(onto(translation.spread, window, first)[inner])
-        plan = translation.plan
-        report = replace(
-            report,
-            tile=plan.tile,
-            overlap=plan.overlap,
-            batch=plan.batch,
-            device=str(plan.device),
-            shift_px=shift_px(onto(source, window, first)[inner], mean),
-            notes=(*translator.warnings, *translation.notes),
-        )
-        mean = blank.hidden(mean)
-    if segmenters:
-        least = least_px(settings, facts, facts.judges[0], job.factors)
-        found = segment_looks(
-            [_judge(job, number, one, looks, first, onto) for number, one in enumerate(segmenters)],
-            settings,
-            control=control,
-            least_px=least,
-            inner=inner,
-        )
-        labels, confidence = blank.labels(found.labels), blank.confidence(found.confidence)
-        members = found.members
-        candidates = blank.labels(found.candidates) if len(members) > 1 else None
-        report = replace(report, agreement=found.agreement)
-        if found.left_out > _TOLD_SHARE:
-            told = (
-                f"Islands of labels below {least:.0f} pixels were left out, {100 * settings.smallest_object:.0f} % of a "
-                "typical object of the segmenter."
-            )
-            report = replace(report, notes=(*report.notes, told))
-    report = replace(report, notes=(*report.notes, *blank.notes(found.labels if segmenters else None)))
-    return PseudoLabel(
-        labels=None if labels is None else labels[None],
-        confidence=None if confidence is None else confidence[None],
-        translation=None if mean is None else mean[None],
-        spread=None if spread is None else spread[None],
-        classes=facts.classes,
-        region=region,
-        planes=(chunk.plane,),
-        report=report,
-        candidates=None if candidates is None else candidates[None],
-        members=members,
-    )
-
-
-def _judge(
-    job: ChunkTask,
-    number: int,
-    segmenter: Segmenter,
-    looks: NDArray[np.float32],
-    first: tuple[int, int],
-    onto: Callable[[NDArray[np.float32], Region, tuple[int, int]], NDArray[np.float32]],
-) -> Judge:
-    """A segmenter of a chunk with what the chunk lets it see, on its own grid."""
-    facts, window = job.survey.judges[number], job.chunk.window
-    tiling = job.chunk.judging[number]
-    grid = job.survey.grid_of(facts, first)
-    step = grid[0] / first[0], grid[1] / first[1]
-    seen = tiling.window
-    own = resample_part(looks, step, (window.y0, window.x0), (seen.y0, seen.x0), seen.shape)
-    if job.survey.translator is not None:
-        own = as_raw(own, facts.card)
-    statistics = job.statistics[len(job.statistics) - len(job.survey.judges) + number]
-    inside = None
-    if statistics.box is not None:
-        rows, columns = scaled(statistics.box, job.whole, grid)
-        (y0, y1), (x0, x1) = (
-            tuple(min(max(one - start, 0), size) for one in span)
-            for span, start, size in ((rows, seen.y0, seen.shape[0]), (columns, seen.x0, seen.shape[1]))
-        )
-        inside = Box(y0, y1, x0, x1)
-    names = [one.use.name for one in job.survey.second_opinions]
-    name = ""
-    if number:
-        name = f"{facts.use.name if names.count(facts.use.name) < 2 else facts.ref}, "
-    part = Part(statistics, tiling.grid, inside)
-    return Judge(segmenter, own, part, lambda values: onto(values, seen, grid), name)
+ADAPTATION = Strategy(
+    "adaptation",
+    "Adaptation",
+    "translates the images and segments the translations",
+    "Translates your image into the modality the segmenter knows, and segments that. "
+    "The labels belong to your original pixels.",
+    needs=(
+        Needed("translator", "a translator that takes the images"),
+        Needed("segmenter", "a segmenter of the labelled modality"),
+    ),
+    captions=("your image", "translated", "labels"),
+)

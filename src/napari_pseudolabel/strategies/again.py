@@ -10,8 +10,9 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.strategies.jobs import LabelJob
 from napari_pseudolabel.strategies.provenance import Record
-from napari_pseudolabel.strategies.settings import LabelSettings, Region
-from napari_pseudolabel.strategies.tutorship import with_proxies
+from napari_pseudolabel.strategies.registry import known
+from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Region
+from napari_pseudolabel.strategies.strategy import Asked, by_models
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,16 @@ def again(
         If the labels do not say how they were made.
     """
     record = made if isinstance(made, Record) else Record.from_provenance(made)
-    common = _common(record, image, where, settings)
-    if record.strategy == "translation":
-        return LabelJob(translator=_path(record, "translator"), **common)
-    ref = segmenter or _path(record, "segmenter")
-    others = () if segmenter else tuple(one.path for one in record.second_opinions)
-    if record.strategy == "adaptation":
-        translator = _path(record, "translator")
-        return LabelJob(translator=translator, segmenter=ref, second_opinions=others, **common)
-    if record.strategy == "tutorship" and segmenter is None:
-        return with_proxies(proxies=(ref, *others), tutor=record.tutor, **common)
-    return LabelJob(segmenter=ref, second_opinions=others, **common)
+    strategy = known(record.strategy)
+    if strategy is None:
+        raise InputError(f"This version knows no strategy “{record.strategy}”; label the image again.")
+    asked = _asked(record, where, segmenter, settings)
+    for role in strategy.recorded:
+        if getattr(asked, role) is None:
+            raise InputError(f"The labels do not say which {role} made them; label the image again.")
+    image = _seen(record, image)
+    # Another segmenter did not make them, so what is special about the strategy is gone.
+    return by_models(image, asked) if segmenter and strategy.labels else strategy.job(image, asked)
 
 
 def without_translator(
@@ -71,23 +71,30 @@ def without_translator(
     settings: LabelSettings | None = None,
 ) -> LabelJob:
     """The same segmenters on the image as it is, to see what the translation was worth; parameters as of `again`."""
-    common = _common(record, image, where, settings)
-    ref = segmenter or _path(record, "segmenter")
-    others = () if segmenter else tuple(one.path for one in record.second_opinions)
-    return LabelJob(segmenter=ref, second_opinions=others, across=record.translator is not None, **common)
+    asked = _asked(record, where, segmenter, settings)
+    if asked.segmenter is None:
+        raise InputError("The labels do not say which segmenter made them; label the image again.")
+    job = by_models(_seen(record, image), replace(asked, translator=None))
+    return replace(job, across=record.translator is not None)
 
 
-def _common(record: Record, image: Image, where: Where, settings: LabelSettings | None) -> dict[str, Any]:
-    return {
-        "image": image if image.modality else replace(image, modality=record.modality),
-        "region": where.region,
-        "planes": where.planes,
-        "settings": settings or record.settings,
-    }
+def _asked(record: Record, where: Where, segmenter: str | None, settings: LabelSettings | None) -> Asked:
+    """What was asked for, but for what is asked for now."""
+
+    def path(use: ModelUse | None) -> str | None:
+        return None if use is None else use.path
+
+    return Asked(
+        translator=path(record.translator),
+        segmenter=segmenter or path(record.segmenter),
+        second_opinions=() if segmenter else tuple(one.path for one in record.second_opinions),
+        tutor=record.tutor,
+        options=record.options,
+        settings=settings or record.settings,
+        region=where.region,
+        planes=where.planes,
+    )
 
 
-def _path(record: Record, role: str) -> str:
-    found = next((one.path for one in record.models if one.role == role), None)
-    if found is None:
-        raise InputError(f"The labels do not say which {role} made them; label the image again.")
-    return found
+def _seen(record: Record, image: Image) -> Image:
+    return image if image.modality else replace(image, modality=record.modality)

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.models.cards import LabelClass
-from napari_pseudolabel.strategies.provenance import Record
 from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Region
 
 
@@ -34,6 +33,8 @@ class RunReport:
         Sentences for the person: what was reduced, assumed or looks doubtful.
     modality
         What the image shows; empty if unknown.
+    options
+        The strategy's own, a dataclass of plain values; None without.
     """
 
     strategy: str
@@ -51,21 +52,33 @@ class RunReport:
     notes: tuple[str, ...]
     seconds: float
     modality: str = ""
+    options: Any = None
     date: datetime = dataclasses.field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
-
-    @property
-    def record(self) -> Record:
-        """What is needed to do it again."""
-        return Record(self.strategy, self.models, self.settings, self.factor, self.modality)
 
     def provenance(self) -> dict[str, Any]:
         """The report as JSON-able fields of the provenance sidecar; `Record.from_provenance` is the way back."""
-        record = self.record.fields()
-        used = {"tile": self.tile, "overlap": self.overlap, "batch": self.batch, "device": self.device}
+        settings = self.settings
+        own = {} if self.options is None else {"options": dataclasses.asdict(self.options)}
         return {
-            **record,
-            "source": {"name": self.source, "path": self.source_path, **record["source"]},
-            "parameters": {**record["parameters"], **used},
+            "source": {"name": self.source, "path": self.source_path, "modality": self.modality},
+            "models": [dataclasses.asdict(model) for model in self.models],
+            "strategy": self.strategy,
+            "seed": settings.seed,
+            "parameters": {
+                "samples": settings.samples,
+                "flips": settings.flips,
+                "smallest_object": settings.smallest_object,
+                "mode": settings.mode,
+                "scale": dataclasses.asdict(settings.scale),
+                "channel": settings.channel,
+                "tiles": dataclasses.asdict(settings.tiles),
+                "factor": self.factor,
+                "tile": self.tile,
+                "overlap": self.overlap,
+                "batch": self.batch,
+                "device": self.device,
+                **own,
+            },
             "shift_px": list(self.shift_px) if self.shift_px else None,
             "agreement": self.agreement,
             "notes": list(self.notes),

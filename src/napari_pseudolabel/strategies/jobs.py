@@ -20,7 +20,7 @@ from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.image_task import ImageTask
 from napari_pseudolabel.strategies.label_plan import LabelPlan, TranslationsJob
 from napari_pseudolabel.strategies.settings import ModelUse
-from napari_pseudolabel.strategies.survey import ModelFacts, Survey, SurveyJob
+from napari_pseudolabel.strategies.survey import Method, ModelFacts, Survey, SurveyJob
 from napari_pseudolabel.strategies.translations import of_translations
 
 if TYPE_CHECKING:
@@ -93,11 +93,14 @@ class Origin:
         What made the images that the segmenters learned from. No image to be labelled goes through it.
     synthetic
         The segmenters learned from synthetic images only, which the notes say then.
+    options
+        The strategy's own options, a dataclass; None without.
     """
 
     strategy: str = ""
     tutor: ModelUse | None = None
     synthetic: bool = False
+    options: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +113,7 @@ class LabelJob(ImageTask):
     Attributes
     ----------
     translator, segmenter
-        Paths or names such as ``sample:sem-to-tem``.
+        Paths or names such as ``sample:sem-to-tem``; a `Method` in place of a segmenter that is loaded.
     second_opinions
         More segmenters with the same classes; probabilities are averaged over all.
     across
@@ -120,7 +123,7 @@ class LabelJob(ImageTask):
     """
 
     translator: str | None = None
-    segmenter: str | None = None
+    segmenter: str | Method | None = None
     second_opinions: tuple[str, ...] = field(default=(), kw_only=True)
     across: bool = field(default=False, kw_only=True)
     origin: Origin = field(default=Origin(), kw_only=True)
@@ -185,7 +188,7 @@ class LabelJob(ImageTask):
             strategy=self.strategy_name,
             source=self.image.name,
             source_path=self.image.path,
-            models=(*tutor, *(model.use for model in survey.models)),
+            models=(*tutor, *(model.use for model in survey.models if isinstance(model.ref, str))),
             settings=self.settings,
             factor=factor,
             tile=None,
@@ -203,6 +206,7 @@ class LabelJob(ImageTask):
             ),
             seconds=0.0,
             modality=self.image.modality,
+            options=self.origin.options,
         )
         factors = whole_factors(self.image.shape, factor)
         judged = statistics[len(statistics) - len(survey.judges) :]

@@ -30,11 +30,11 @@ class ChunkJob(ChunkTask):
     @property
     def checkpoints(self) -> tuple[str, ...]:
         """References of the models."""
-        return tuple(model.ref for model in self.survey.models)
+        return tuple(model.ref for model in self.survey.models if isinstance(model.ref, str))
 
     def run(self, control: Control, models: LoadedModels) -> PseudoLabel:
         """Do the work."""
-        from napari_pseudolabel.strategies.adaptation import label_chunk
+        from napari_pseudolabel.strategies.labelling import label_chunk
 
         started = time.monotonic()
         result = label_chunk(self, control, models)
@@ -144,7 +144,7 @@ class TranslationsJob:
     def checkpoints(self) -> tuple[str, ...]:
         """References of the models."""
         assert self.survey.translator is not None
-        return (self.survey.translator.ref,)
+        return (self.survey.translator.name,)
 
     def run(self, control: Control, models: LoadedModels) -> Survey:
         """Do the work; the survey is complete afterwards."""

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, cast, get_args
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Channel
 from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.strategies.description import RunReport
+from napari_pseudolabel.strategies.registry import known
 from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Role
+from napari_pseudolabel.strategies.strategy import Strategy
 from napari_pseudolabel.tiling import TileSettings
 
-# What each strategy cannot do without.
-_NEEDED: dict[str, tuple[Role, ...]] = {
-    "segmentation": ("segmenter",),
-    "adaptation": ("translator", "segmenter"),
-    "tutorship": ("segmenter",),
-    "translation": ("translator",),
-}
-_SETTINGS = ("samples", "flips", "smallest_object", "mode")
 _INSTEAD = "label the image in the Pseudo-label dock again"
 
 
@@ -30,7 +25,7 @@ class Record:
     Attributes
     ----------
     strategy
-        "segmentation", "adaptation", "tutorship" or "translation".
+        Name of one in the registry.
     models
         In the order in which an image meets them; a tutor first.
     settings
@@ -39,6 +34,8 @@ class Record:
         Pixels on the grid of the first model per pixel of the image.
     modality
         What the image shows; empty if unknown.
+    options
+        The strategy's own; None without.
     """
 
     strategy: str
@@ -46,6 +43,7 @@ class Record:
     settings: LabelSettings = field(default_factory=LabelSettings)
     factor: float = 1.0
     modality: str = ""
+    options: Any = None
 
     @property
     def translator(self) -> ModelUse | None:
@@ -64,31 +62,21 @@ class Record:
 
     @property
     def second_opinions(self) -> tuple[ModelUse, ...]:
-        """Further segmenters, and further proxies of a tutorship."""
+        """Further segmenters."""
         return tuple(one for one in self.models if one.role == "second opinion")
 
-    def fields(self) -> dict[str, Any]:
-        """The record as JSON-able fields of provenance."""
-        settings = self.settings
-        return {
-            "source": {"modality": self.modality},
-            "models": [asdict(model) for model in self.models],
-            "strategy": self.strategy,
-            "seed": settings.seed,
-            "parameters": {
-                **{name: getattr(settings, name) for name in _SETTINGS},
-                "scale": asdict(settings.scale),
-                "channel": settings.channel,
-                "tiles": asdict(settings.tiles),
-                "factor": self.factor,
-            },
-        }
+    @classmethod
+    def of(cls, report: RunReport) -> Record:
+        """What has to be known of a run to do it again."""
+        return cls(
+            report.strategy, report.models, report.settings, report.factor, report.modality, report.options
+        )
 
     @classmethod
     def from_provenance(cls, found: Mapping[str, Any]) -> Record:
-        """Read what `fields` wrote, or an older version did.
+        """Read what `RunReport.provenance` wrote, or an older version did.
 
-        Older versions called the tutor of a tutorship its translator, and did not note every setting.
+        Older versions called the tutor of segmenters a translator, and did not note every setting.
 
         Raises
         ------
@@ -117,20 +105,21 @@ def strategy_of(found: Mapping[str, Any]) -> str:
 
 
 def _read(found: Mapping[str, Any]) -> Record:
-    strategy = strategy_of(found)
-    if not strategy:
+    name = strategy_of(found)
+    if not name:
         raise _Unknown(f"These labels do not say by which strategy they were made; {_INSTEAD}.")
-    if strategy not in _NEEDED:
+    strategy = known(name)
+    if strategy is None:
         raise _Unknown(
-            f"These labels were made by the strategy “{strategy}”, which this version does not know; {_INSTEAD}."
+            f"These labels were made by the strategy “{name}”, which this version does not know; {_INSTEAD}."
         )
     models = tuple(_model(one, strategy) for one in _listed(found.get("models") or ()))
     roles = [one.role for one in models]
-    for role in _NEEDED[strategy]:
+    for role in strategy.recorded:
         if role not in roles:
             raise _Unknown(f"These labels do not say which {role} made them; {_INSTEAD}.")
-    if strategy != "adaptation" and strategy != "translation" and "translator" in roles:
-        raise ValueError(f"a translator has no part in {strategy}")
+    if "translator" in roles and "translator" not in strategy.recorded:
+        raise ValueError(f"a translator has no part in {name}")
     # Where a setting is missing, runs did at that time what stands behind it here.
     parameters = found.get("parameters") or {}
     source = found.get("source") or {}
@@ -148,12 +137,21 @@ def _read(found: Mapping[str, Any]) -> Record:
         channel=_channel(parameters.get("channel")),
     )
     return Record(
-        strategy,
+        name,
         models,
         settings,
         float(_given(parameters, "factor", 1.0)),
         str(source.get("modality") or ""),
+        _options(parameters.get("options"), strategy),
     )
+
+
+def _options(found: Any, strategy: Strategy) -> Any:
+    if found is None:
+        return None
+    if strategy.options is None:
+        raise ValueError(f"{strategy.name} has no options")
+    return strategy.options(**found)
 
 
 def _given(parameters: Mapping[str, Any], name: str, otherwise: Any) -> Any:
@@ -168,9 +166,9 @@ def _listed(models: Any) -> Iterable[Mapping[str, Any]]:
     return cast(Iterable[Mapping[str, Any]], models)
 
 
-def _model(found: Mapping[str, Any], strategy: str) -> ModelUse:
+def _model(found: Mapping[str, Any], strategy: Strategy) -> ModelUse:
     role, path = found["role"], str(found.get("path") or "")
-    if strategy == "tutorship" and role == "translator":
+    if strategy.preparation and role == "translator":
         role = "tutor"
     if role not in get_args(Role):
         raise ValueError(f"“{role}” is no role of a model")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.errors import InputError
@@ -18,6 +18,18 @@ from napari_pseudolabel.tiling import Covering, Layout
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
+    from napari_pseudolabel.models.segmenters.base import Segmenter
+
+
+class Method(Protocol):
+    """A segmenter that is made, not loaded; frozen, and small enough to travel. It stands where a reference would."""
+
+    @property
+    def name(self) -> str:
+        """For the person."""
+
+    def make(self) -> Segmenter:
+        """Whatever gives probabilities; called in the worker."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +51,7 @@ class ModelFacts:
     """
 
     role: Role
-    ref: str
+    ref: str | Method
     card: Card
     sha256: str
     layout: Layout
@@ -51,12 +63,17 @@ class ModelFacts:
     @property
     def link(self) -> Link:
         """What the model takes and makes."""
-        return Link.of(self.card, self.ref)
+        return Link.of(self.card, self.name)
+
+    @property
+    def name(self) -> str:
+        """Its reference, or the name of what is made."""
+        return self.ref if isinstance(self.ref, str) else self.ref.name
 
     @property
     def use(self) -> ModelUse:
         """The model as a report names it."""
-        return ModelUse(self.role, self.card.name or self.ref, self.ref, self.sha256)
+        return ModelUse(self.role, self.card.name or self.name, self.name, self.sha256)
 
 
 @dataclass(frozen=True)
@@ -117,14 +134,14 @@ class SurveyJob:
     """Load the models and say what they are."""
 
     translator: str | None
-    segmenter: str | None
+    segmenter: str | Method | None
     title: str = "Loading the models"
     second_opinions: tuple[str, ...] = ()
 
     @property
     def checkpoints(self) -> tuple[str, ...]:
         """References of the models."""
-        chosen = tuple(ref for ref in (self.translator, self.segmenter) if ref is not None)
+        chosen = tuple(ref for ref in (self.translator, self.segmenter) if isinstance(ref, str))
         return chosen + self.second_opinions
 
     def run(self, control: Control, models: LoadedModels) -> Survey:
@@ -160,8 +177,15 @@ class SurveyJob:
         return found
 
 
-def _segmenter(ref: str, role: Role, models: LoadedModels) -> tuple[ModelFacts, tuple[LabelClass, ...]]:
-    judge = models.segmenter(ref)
+def segmenter_of(ref: str | Method, models: LoadedModels) -> Segmenter:
+    """A segmenter, loaded or made."""
+    return models.segmenter(ref) if isinstance(ref, str) else ref.make()
+
+
+def _segmenter(
+    ref: str | Method, role: Role, models: LoadedModels
+) -> tuple[ModelFacts, tuple[LabelClass, ...]]:
+    judge = segmenter_of(ref, models)
     facts = ModelFacts(
         role, ref, judge.card, judge.sha256, judge.layout, judge.need, judge.channels, judge.zoom
     )

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Channel, Image
+from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.object_size import SMALLEST_OBJECT
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.fitting import Link, same_modality, takes_colours
-
-if TYPE_CHECKING:
-    from napari_pseudolabel.strategies import Region
-    from napari_pseudolabel.strategies.jobs import LabelJob
+from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region, registry
+from napari_pseudolabel.strategies.strategy import Asked
+from napari_pseudolabel.tiling import TileSettings
 
 Where = Literal["view", "shape", "all"]
 ScaleKind = Literal["auto", "factor", "object", "pixel"]
@@ -114,7 +114,7 @@ class Choice:
     """
 
     layer: str | None = None
-    strategy: str = "adaptation"
+    strategy: str = registry.STRATEGIES[0].name
     translator: str | None = None
     segmenter: str | None = None
     where: Where = "all"
@@ -132,6 +132,22 @@ class Choice:
     device: str = "auto"
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What a workspace knows of a training.
+
+    Attributes
+    ----------
+    done
+        All that it makes is there.
+    begun
+        It was begun, and goes on.
+    """
+
+    done: bool
+    begun: bool
+
+
 def preview_side(
     choice: Choice, image: Image, translator: ModelEntry | None, segmenter: ModelEntry | None, *, gpu: bool
 ) -> int:
@@ -140,8 +156,6 @@ def preview_side(
     What counts is how many pixels the larger of the two models sees, which follows from the pixel
     sizes as far as the cards tell them.
     """
-    from napari_pseudolabel.imaging.scale import Scale
-
     sources = [entry.card.source if entry and entry.card else None for entry in (translator, segmenter)]
     target = translator.card.target if translator and translator.card else None
     first, second = sources
@@ -170,16 +184,13 @@ def make_job(
 ) -> LabelJob:
     """The frozen description of what the controls ask for.
 
+    Where the strategy prepares something, that makes the models, and the job has none yet.
+
     Raises
     ------
     InputError
         When a number is out of range.
     """
-    # These rooms import torch, which the window must not wait for when it opens.
-    from napari_pseudolabel.imaging.scale import Scale
-    from napari_pseudolabel.strategies import LabelJob, LabelSettings
-    from napari_pseudolabel.tiling import TileSettings
-
     settings = LabelSettings(
         samples=choice.samples,
         flips=choice.flips,
@@ -189,7 +200,9 @@ def make_job(
         tiles=TileSettings(tile=choice.tile, overlap=choice.overlap, device=choice.device),
         channel=choice.channel,
     )
-    translator = None if choice.strategy == "segmentation" else choice.translator or ""
-    return LabelJob(
-        image, translator, choice.segmenter or "", settings=settings, region=region, planes=planes
-    )
+    strategy = registry.find(choice.strategy)
+    asked = Asked(settings=settings, region=region, planes=planes)
+    if strategy.preparation is not None:
+        return asked.job(image)
+    models = {role: getattr(choice, role) for role in strategy.recorded}
+    return strategy.job(image, replace(asked, **models))

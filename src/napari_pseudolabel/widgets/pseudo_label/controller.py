@@ -11,16 +11,19 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import PseudolabelError
+from napari_pseudolabel.strategies import registry
 from napari_pseudolabel.viewer import PushedLayers, Stream, drawn_shapes, drop_preview
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.background import Background, EngineHolder, Failure
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.common.removals import Removals
-from napari_pseudolabel.widgets.pseudo_label.choice import Choice, Kind
+from napari_pseudolabel.widgets.pseudo_label import comparison
+from napari_pseudolabel.widgets.pseudo_label.choice import Choice
 from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
 from napari_pseudolabel.widgets.pseudo_label.modality import ModalityPicker
 from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
 from napari_pseudolabel.widgets.pseudo_label.outcome import Outcome
+from napari_pseudolabel.widgets.pseudo_label.preparing import RUN, STOPPED, Preparations, PreparingPart
 from napari_pseudolabel.widgets.pseudo_label.running import (
     Running,
     describe,
@@ -31,13 +34,12 @@ from napari_pseudolabel.widgets.pseudo_label.running import (
 from napari_pseudolabel.widgets.pseudo_label.sentences import (
     NOTHING,
     gone_text,
+    no_form,
     not_known,
     progress_text,
     why_not,
 )
-from napari_pseudolabel.widgets.pseudo_label.tutoring import comparison
 from napari_pseudolabel.widgets.pseudo_label.tutoring.part import TutoringPart, default_workspace
-from napari_pseudolabel.widgets.pseudo_label.tutoring.sentences import GONE, RUN, STOPPED
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
     from napari_pseudolabel.strategies.jobs import LabelJob
     from napari_pseudolabel.workspace import Workspace
 
+# What strategies do that prepare something.
+PARTS = (TutoringPart,)
 DEBOUNCE_MS = 300
 _LOOK_MS = 200
 _BETWEEN_LAYERS_MS = 30
@@ -90,10 +94,12 @@ class PseudoLabelController(QObject):
         self.images = ImagePicker(viewer, view)
         self.models = ModelPicker(view, self._background, remembered)
         self.modality = ModalityPicker(view, self.images, self.models)
-        self.tutoring = TutoringPart(viewer, view, self.models, self._background, remembered, workspace)
+        self.preparing = Preparations(
+            one(viewer, view, self.models, self._background, remembered, workspace) for one in PARTS
+        )
         self.outcome = Outcome(view, self._background)
         self.comparing = comparison.Comparing(viewer, canvas_px)
-        self._tutored: Choice | None = None
+        self._prepared_for: Choice | None = None
         self._running: Running | None = None
         self._removals = Removals(viewer, self._on_removed)
         self._looking = QTimer(self)
@@ -110,13 +116,13 @@ class PseudoLabelController(QObject):
     @property
     def busy(self) -> bool:
         """Whether a labelling job is under way."""
-        return self._running is not None or self.tutoring.busy
+        return self._running is not None or self.preparing.busy is not None
 
     @property
     def doing(self) -> str:
         """What would be lost if the window were closed now; empty if nothing."""
-        if self.tutoring.busy:
-            return "Training a proxy segmenter"
+        if self.preparing.busy is not None:
+            return self.preparing.busy.doing
         running = self._running
         return f"Labelling {running.image.name}" if running is not None and not running.preview else ""
 
@@ -133,7 +139,7 @@ class PseudoLabelController(QObject):
             shortcuts.bind(self.viewer, shortcuts.CANCEL, self.cancel),
         ]
         self._fill_images()
-        self.tutoring.start()
+        self.preparing.start()
         self.models.find(self.modality.shown)
 
     def shutdown(self, timeout: float = 10.0) -> bool:
@@ -147,7 +153,7 @@ class PseudoLabelController(QObject):
         self._active = False
         self._debounce.stop()
         self._looking.stop()
-        self.tutoring.stop()
+        self.preparing.stop()
         self.comparing.stop()
         self._drop()
         release, self._release = self._release, []
@@ -164,10 +170,10 @@ class PseudoLabelController(QObject):
         view.browse_pressed.connect(self.models.browse)
         self.modality.changed.connect(self._on_modality)
         self.models.changed.connect(self._on_models)
-        self.tutoring.changed.connect(self._refresh)
-        self.tutoring.ready.connect(self._on_proxy)
-        self.tutoring.failed.connect(self._on_not_tutored)
-        self.tutoring.said.connect(view.set_status)
+        self.preparing.changed.connect(self._refresh)
+        self.preparing.ready.connect(self._on_prepared)
+        self.preparing.failed.connect(self._on_not_prepared)
+        self.preparing.said.connect(view.set_status)
         self.comparing.compared.connect(self._on_compared)
         self.images.renamed.connect(self._on_layers)
         background.progressed.connect(self._on_progress)
@@ -200,16 +206,16 @@ class PseudoLabelController(QObject):
         self.view.preview_button.setChecked(False)
         if self._why_not() is not None or self.busy:
             return
-        if self.view.choice().strategy == "tutorship":
-            self._tutor()
+        if self._part is not None:
+            self._prepare(self._part)
         else:
             self._submit(preview=False)
 
     def cancel(self) -> None:
         """Stop the job under way."""
         self.view.preview_button.setChecked(False)
-        if self.tutoring.busy:
-            self.tutoring.cancel()
+        if self.preparing.busy is not None:
+            self.preparing.busy.cancel()
         elif self._running is not None:
             self.view.set_progress("Stopping after this batch of tiles", 0, 0)
             self._background.cancel(self._running.number)
@@ -316,13 +322,7 @@ class PseudoLabelController(QObject):
         try:
             image = replace(self.images.image(), modality=self.modality.shown().modality)
             return describe(
-                choice,
-                self.viewer,
-                self.images.layer(),
-                image,
-                self.models,
-                self._canvas_px,
-                preview=preview,
+                choice, self.viewer, self.images.layer(), image, self.models, self._canvas_px, preview=preview
             )
         except PseudolabelError as error:
             self.outcome.failed(Failure.of(error))
@@ -340,43 +340,48 @@ class PseudoLabelController(QObject):
         self.view.set_busy(True)
         self._refresh()
 
-    # Tutorship: first the proxy, then the labels.
+    # Strategies that prepare something: first that, then the labels.
+
+    @property
+    def _part(self) -> PreparingPart | None:
+        """What prepares the chosen strategy; None where nothing is prepared."""
+        return self.preparing.of(self.view.choice().strategy)
 
     def _follow(self) -> None:
-        """Tell the part for tutorships what is to be labelled."""
-        self.tutoring.follow(self.view.choice().layer, self.modality.shown().modality)
+        """Tell all parts what is to be labelled."""
+        self.preparing.follow(self.view.choice().layer, self.modality.shown().modality)
 
     def _on_models(self) -> None:
         self.modality.show()
         self._follow()
         self._refresh()
 
-    def _tutor(self) -> None:
+    def _prepare(self, part: PreparingPart) -> None:
         choice = self.view.choice()
         job = self._prepared(choice, preview=False)
         if job is not None:
-            self._tutored = choice
+            self._prepared_for = choice
             self.view.set_status("")
             self.view.set_busy(True)
-            self.tutoring.begin(job)
+            part.begin(job)
 
-    def _on_proxy(self, job: LabelJob) -> None:
-        """The proxy is trained: label what was asked for."""
-        choice, self._tutored = self._tutored, None
+    def _on_prepared(self, part: PreparingPart, job: LabelJob) -> None:
+        """The segmenters are there: label what was asked for."""
+        choice, self._prepared_for = self._prepared_for, None
         if choice is None or self.images.layer(choice.layer) is None:
             self.view.set_busy(False)
-            self.view.set_status(GONE)
+            self.view.set_status(part.gone)
             self._refresh()
             return
         self._begin(choice, job, preview=False)
 
-    def _on_not_tutored(self, failure: Failure) -> None:
+    def _on_not_prepared(self, failure: Failure) -> None:
         self.view.set_busy(False)
         self.outcome.failed(replace(failure, sentence=STOPPED) if failure.cancelled else failure)
         self._refresh()
 
     def _on_compared(self, sentence: str) -> None:
-        """Both strategies have labelled the view: say how well they agree."""
+        """Several strategies have labelled the view: say how well they agree."""
         self.outcome.agreed(sentence, now=not self.busy)
 
     def _on_progress(self, number: int, progress: Progress) -> None:
@@ -402,7 +407,7 @@ class PseudoLabelController(QObject):
             return
         if running.stream is None:
             running.stream = Stream(self.viewer, layer, running.image)
-        comparison.keep_other(self.viewer, layer, running.image, part, running.choice.strategy)
+        comparison.keep_others(self.viewer, layer, running.image, part, running.choice.strategy)
         running.stream.add(part)
         running.parts += 1
         if running.parts == 1:
@@ -453,7 +458,7 @@ class PseudoLabelController(QObject):
         if not running.preview:
             self.comparing.compare(layer, running.image, running.choice.strategy)
             drop_preview(self.viewer, layer)  # it compares with labels that are no more
-            if running.choice.strategy == "adaptation":
+            if registry.find(running.choice.strategy).roles == ("translator", "segmenter"):
                 self._remembered.remember("translator", running.choice.translator)
                 self._remembered.remember("segmenter", running.choice.segmenter)
             if pushed.labels is not None:
@@ -464,15 +469,15 @@ class PseudoLabelController(QObject):
     # Small things.
 
     def _why_not(self) -> str | None:
-        shown, layer = self.modality.shown(), self.images.layer()
+        choice, shown, layer = self.view.choice(), self.modality.shown(), self.images.layer()
         return why_not(
-            self.view.choice(),
+            choice,
             loading=self.models.loading,
             image_problem=self.images.problem(),
             translator=self.models.chosen("translator"),
             segmenter=self.models.chosen("segmenter"),
             has_shape=drawn_shapes(self.viewer) is not None,
-            tutoring=self.tutoring.why_not,
+            preparing=self._part.why_not if self._part else lambda: no_form(registry.find(choice.strategy)),
             modality=shown.modality,
             name=layer.name if layer is not None else "",
         )
@@ -480,12 +485,12 @@ class PseudoLabelController(QObject):
     def _refresh(self) -> None:
         reason = self._why_not()
         # A preview may be cut short by the real thing.
-        free = not self.tutoring.busy and (self._running is None or self._running.preview)
-        tutorship = self.view.choice().strategy == "tutorship"
-        self.view.set_main(self.tutoring.main_title if tutorship else RUN)
-        first: Kind = "segmenter" if self.view.choice().strategy == "segmentation" else "translator"
-        seen = None if tutorship else self.models.chosen(first)
+        free = self.preparing.busy is None and (self._running is None or self._running.preview)
+        part = self._part
+        self.view.set_main(part.main_title if part else RUN)
+        roles = registry.find(self.view.choice().strategy).roles
+        seen = self.models.chosen(roles[0]) if roles and part is None else None
         asked = self.view.choice().layer is not None and not self.models.loading
         self.view.set_assumed(not_known(self.modality.shown(), seen) if asked else "")
-        hint = reason or (self.tutoring.known if tutorship else "")
+        hint = reason or (part.known if part else "")
         self.view.set_hint(hint if free else "", can_run=reason is None and free)

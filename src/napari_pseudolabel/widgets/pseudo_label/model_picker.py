@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog
 
 from napari_pseudolabel.models.fitting import same_modality
+from napari_pseudolabel.strategies import registry
 from napari_pseudolabel.widgets.common.background import Background, Failure
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.pseudo_label.catalogue import Catalogue
@@ -75,7 +76,7 @@ class ModelPicker(QObject):
 
     def on_choice(self, choice: Choice) -> None:
         """The person may have chosen other models."""
-        alone = choice.strategy == "segmentation"
+        alone = not registry.find(choice.strategy).takes("translator")
         other = choice.translator != self._refs["translator"] or alone != self._alone
         self._alone = alone
         self._refs = {"translator": choice.translator, "segmenter": choice.segmenter}

@@ -1,4 +1,4 @@
-"""The strategy as a small picture: your image, what it is translated into, the labels on your image."""
+"""The strategy as a small picture: your image, what becomes of it, the labels on your image."""
 
 from __future__ import annotations
 
@@ -19,16 +19,28 @@ class Picture(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._captions = ("your image", "translated", "labels")
+        self._captions = ("", "", "")
+        self._named = ("", "")
+        self._translates = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setToolTip(
-            "The image is translated, the translation is segmented, the labels are laid on the image."
-        )
+
+    def set_captions(self, captions: tuple[str, str, str], *, translates: bool) -> None:
+        """Say what the panels are; with a translator its modalities stand there where they are known."""
+        self._captions, self._translates = captions, translates
+        self.update()
 
     def set_modalities(self, source: str, target: str) -> None:
         """Name the modalities of the chosen translator; empty where unknown."""
-        self._captions = (source or "your image", f"as {target}" if target else "translated", "labels")
+        self._named = (source, f"as {target}" if target else "")
         self.update()
+
+    @property
+    def captions(self) -> tuple[str, str, str]:
+        """What stands under the panels."""
+        if not self._translates:
+            return self._captions
+        first, second, third = self._captions
+        return self._named[0] or first, self._named[1] or second, third
 
     def changeEvent(self, event: QEvent) -> None:
         # napari's style sheet, and with it the size of the captions, comes after the first layout.
@@ -47,7 +59,7 @@ class Picture(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         ink = self.palette().windowText().color()
         step = self.width() / 3
-        for number, caption in enumerate(self._captions):
+        for number, caption in enumerate(self.captions):
             middle = step * (number + 0.5)
             panel = QRectF(middle - self._SIDE / 2, 0, self._SIDE, self._SIDE)
             self._panel(painter, panel, number)

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.strategies import registry
 from napari_pseudolabel.viewer import (
     PushedLayers,
     Stream,
@@ -111,11 +112,11 @@ def describe(
             raise InputError("Draw a shape around what shall be labelled first.")
         region = shape_region(shapes, layer, image)
     if preview and region is not None:
-        translator, segmenter = models.chosen("translator"), models.chosen("segmenter")
         gpu = models.has_gpu and choice.device != "cpu"
         # In the order in which the image meets them.
-        met = (segmenter, None) if choice.strategy == "segmentation" else (translator, segmenter)
-        region = middle_of(region, preview_side(choice, image, *met, gpu=gpu))
+        met = [models.chosen(role) for role in registry.find(choice.strategy).roles]
+        first, second, *_ = *met, None, None
+        region = middle_of(region, preview_side(choice, image, first, second, gpu=gpu))
     one = preview or choice.where == "view" or not choice.all_planes
     return make_job(choice, image, region, (current_plane(viewer, layer, image),) if one else None)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.fitting import expects, misfit
+from napari_pseudolabel.strategies import registry
+from napari_pseudolabel.strategies.strategy import Strategy
 from napari_pseudolabel.widgets.common.labelled import labelled
 from napari_pseudolabel.widgets.pseudo_label.choice import ANOTHER, Choice, ModelEntry, Shown
 from napari_pseudolabel.wording import shown
@@ -18,22 +20,6 @@ if TYPE_CHECKING:
     from napari_pseudolabel.widgets.pseudo_label.tasks import Counts
 
 NOTHING = "Nothing was labelled."
-STRATEGIES = {
-    "adaptation": (
-        "Adaptation",
-        "Translates your image into the modality the segmenter knows, and segments that. "
-        "The labels belong to your original pixels.",
-    ),
-    "tutorship": (
-        "Tutorship",
-        "Translates labelled images into your modality and trains a proxy segmenter on them. This takes a while, once. "
-        "Choose it for many images or large differences, if you have the labelled set; adaptation works at once.",
-    ),
-    "segmentation": (
-        "Segmentation alone",
-        "Segments your image as it is, with a segmenter of its own modality, such as a proxy that a tutorship has trained.",
-    ),
-}
 
 
 def why_not(
@@ -44,7 +30,7 @@ def why_not(
     translator: ModelEntry | None,
     segmenter: ModelEntry | None,
     has_shape: bool,
-    tutoring: Callable[[], str | None] = lambda: None,
+    preparing: Callable[[], str | None] = lambda: None,
     modality: str = "",
     name: str = "",
 ) -> str | None:
@@ -52,8 +38,8 @@ def why_not(
 
     Parameters
     ----------
-    tutoring
-        The same about what only a tutorship needs.
+    preparing
+        The same about what is done before labelling, where the strategy does something.
     modality, name
         Of the image; empty if unknown.
     """
@@ -63,12 +49,12 @@ def why_not(
         return image_problem
     if loading:
         return "Looking for models …"
-    asked = {
-        "adaptation": lambda: _why_not_models(translator, segmenter, modality, name),
-        "tutorship": tutoring,
-        "segmentation": lambda: _why_not_alone(segmenter, modality, name),
-    }
-    models = asked[choice.strategy]()
+    strategy = registry.find(choice.strategy)
+    models = (
+        _why_not_models(strategy, translator, segmenter, modality, name)
+        if strategy.preparation is None
+        else preparing()
+    )
     if models is not None:
         return models
     if choice.where == "shape" and not has_shape:
@@ -82,32 +68,36 @@ def _wanted(modality: str) -> str:
 
 
 def _why_not_models(
-    translator: ModelEntry | None, segmenter: ModelEntry | None, modality: str, name: str
+    strategy: Strategy,
+    translator: ModelEntry | None,
+    segmenter: ModelEntry | None,
+    modality: str,
+    name: str,
 ) -> str | None:
-    """Why two models cannot do an adaptation; None if they can."""
+    """Why the models cannot do what the strategy does; None if they can."""
+    met = []
+    if strategy.takes("translator"):
+        if translator is None:
+            return f"Choose a translator that takes {_wanted(modality)}; … opens a checkpoint file."
+        if translator.problem:
+            return translator.problem
+        met.append(translator.link)
+    if strategy.takes("segmenter"):
+        if segmenter is None:
+            return _no_segmenter(translator if met else None, modality)
+        if segmenter.problem:
+            return segmenter.problem
+        met.append(segmenter.link)
+    return misfit(tuple(met), modality, name) if met else None
+
+
+def _no_segmenter(translator: ModelEntry | None, modality: str) -> str:
     if translator is None:
-        return f"Choose a translator that takes {_wanted(modality)}; … opens a checkpoint file."
-    if translator.problem:
-        return translator.problem
-    if segmenter is None:
-        makes = translator.target
-        return (
-            f"Choose a segmenter: the translator makes {makes} images, so one trained on {makes}."
-            if makes
-            else "Choose a segmenter trained on what the translator makes; … opens a checkpoint file."
-        )
-    if segmenter.problem:
-        return segmenter.problem
-    return misfit((translator.link, segmenter.link), modality, name)
-
-
-def _why_not_alone(segmenter: ModelEntry | None, modality: str, name: str) -> str | None:
-    """Why a segmenter cannot be used on the image itself; None if it can."""
-    if segmenter is None:
         return f"Choose a segmenter trained on {_wanted(modality)}; … opens a checkpoint file."
-    if segmenter.problem:
-        return segmenter.problem
-    return misfit((segmenter.link,), modality, name)
+    makes = translator.target
+    if not makes:
+        return "Choose a segmenter trained on what the translator makes; … opens a checkpoint file."
+    return f"Choose a segmenter: the translator makes {makes} images, so one trained on {makes}."
 
 
 def not_known(known: Shown, entry: ModelEntry | None) -> str:
@@ -229,3 +219,21 @@ def gone_text(name: str, *, labels: bool) -> str:
     if labels:
         return f"Stopped, because the labels “{name}” were removed while they were being made; Run makes them again."
     return f"Stopped, because the image “{name}” was removed while it was being labelled."
+
+
+def agreed(strategy: str, dice: float) -> str:
+    """How well two strategies agree, and where to see the other one."""
+    return (
+        f"Agreement with the {strategy} labels in this view: {dice:.2f}. "
+        f"They are kept as the candidate “{strategy}” in the dock Correct."
+    )
+
+
+def no_form(strategy: Strategy) -> str:
+    """A strategy prepares something that the dock cannot ask for."""
+    return f"{strategy.title} cannot be prepared here; use “pseudolabel label --strategy {strategy.name}”."
+
+
+def how(strategies: Sequence[Strategy]) -> str:
+    """What the list of strategies offers."""
+    return f"How the labels are made: {'; '.join(f'{one.title} {one.does}' for one in strategies)}"

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_pseudolabel.strategies import registry
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.parts import (
     Elided,
@@ -31,8 +32,11 @@ from napari_pseudolabel.widgets.common.parts import (
 from napari_pseudolabel.widgets.pseudo_label.advanced import Advanced
 from napari_pseudolabel.widgets.pseudo_label.choice import ANOTHER, Choice, Kind, ModelEntry, Shown, Where
 from napari_pseudolabel.widgets.pseudo_label.picture import Picture
-from napari_pseudolabel.widgets.pseudo_label.sentences import STRATEGIES, summary, tooltip
-from napari_pseudolabel.widgets.pseudo_label.tutoring.view import TutoringSeen, TutoringView
+from napari_pseudolabel.widgets.pseudo_label.sentences import how, summary, tooltip
+from napari_pseudolabel.widgets.pseudo_label.tutoring.view import TutoringView
+
+# What strategies ask for that prepare something.
+FORMS = (TutoringView,)
 
 _ROLES = {
     "translator": "Turns your image into the modality that the segmenter was trained on.",
@@ -74,9 +78,10 @@ class PseudoLabelView(QWidget):
         grid.setVerticalSpacing(3)
         grid.setColumnStretch(1, 1)
         self._make_form(grid)
-        self.tutoring = TutoringView()
-        grid.addWidget(self.tutoring, 10, 0, 1, 3)
-        self._make_region(grid, 11)
+        self.forms = {one.strategy: one() for one in FORMS}
+        for row, form in enumerate(self.forms.values(), start=10):
+            grid.addWidget(form, row, 0, 1, 3)
+        self._make_region(grid, 10 + len(self.forms))
         layout.addLayout(grid)
         self.advanced = Advanced()
         self.advanced.changed.connect(self.changed)
@@ -84,8 +89,8 @@ class PseudoLabelView(QWidget):
         layout.addWidget(self.fold)
         layout.addLayout(self._make_buttons())
         self._make_messages(layout)
-        self.tutoring_seen = TutoringSeen()
-        layout.addWidget(self.tutoring_seen)
+        for form in self.forms.values():
+            layout.addWidget(form.seen)
         layout.addStretch()
         self._show_strategy()
 
@@ -173,8 +178,8 @@ class PseudoLabelView(QWidget):
         self._hint.setObjectName("muted" if can_run else "warning")
         self._hint.style().polish(self._hint)
         self.run_button.setEnabled(can_run)
-        preview = self.strategy.currentData() != "tutorship"
-        self.preview_button.setEnabled(preview and (can_run or self.preview_button.isChecked()))
+        previews = registry.find(self.strategy.currentData()).previews
+        self.preview_button.setEnabled(previews and (can_run or self.preview_button.isChecked()))
 
     def set_main(self, title: str) -> None:
         """What the main button does."""
@@ -218,13 +223,10 @@ class PseudoLabelView(QWidget):
 
     def _make_form(self, grid: QGridLayout) -> None:
         self.image = combo("Image layer to be labelled; proposed is the active one")
-        self.strategy = combo(
-            "How the labels are made: adaptation at once, with two models; tutorship with a segmenter trained for it; "
-            "segmentation alone with a segmenter that is there"
-        )
-        for name, (title, _) in STRATEGIES.items():
-            self.strategy.addItem(title, name)
-        self._explanation = Sentence(STRATEGIES[self.strategy.currentData()][1])
+        self.strategy = combo(how(registry.offered()))
+        for one in registry.offered():
+            self.strategy.addItem(one.title, one.name)
+        self._explanation = Sentence(registry.offered()[0].sentences)
         self.picture = Picture()
         grid.addWidget(QLabel("Image"), 0, 0)
         grid.addWidget(self.image, 0, 1, 1, 2)
@@ -270,14 +272,20 @@ class PseudoLabelView(QWidget):
 
     def _show_strategy(self) -> None:
         """Show what the chosen strategy asks for."""
-        strategy = self.strategy.currentData()
-        self._explanation.setText(STRATEGIES[strategy][1])
-        for widget in (self.picture, *self._of_kind["translator"]):
-            widget.setVisible(strategy == "adaptation")
-        for widget in (*self._of_kind["segmenter"], self.preview_button):
-            widget.setVisible(strategy != "tutorship")
-        self.tutoring.setVisible(strategy == "tutorship")
-        self.tutoring_seen.set_wanted(strategy == "tutorship")
+        strategy = registry.find(self.strategy.currentData())
+        at_once = strategy.preparation is None
+        self._explanation.setText(strategy.sentences)
+        self.picture.setVisible(strategy.captions is not None)
+        if strategy.captions is not None:
+            self.picture.set_captions(strategy.captions, translates=strategy.takes("translator"))
+            self.picture.setToolTip(f"{strategy.title} {strategy.does}.")
+        for role, widgets in self._of_kind.items():
+            for widget in widgets:
+                widget.setVisible(at_once and role in strategy.roles)
+        self.preview_button.setVisible(strategy.previews)
+        for name, form in self.forms.items():
+            form.setVisible(name == strategy.name)
+            form.seen.set_wanted(name == strategy.name)
 
     def _make_browse(self, kind: str) -> QPushButton:
         button = QPushButton("…")

@@ -17,6 +17,7 @@ from napari_pseudolabel.models.registry import resolve
 from napari_pseudolabel.training.data.labelled_sets import LabelledLayer, LabelledSet, NnunetSet, Source
 from napari_pseudolabel.training.tutor.tutor_job import TutorJob
 from napari_pseudolabel.training.tutor.tutor_task import TutorSettings
+from napari_pseudolabel.widgets.pseudo_label.choice import Trained
 
 if TYPE_CHECKING:
     from napari_pseudolabel.workspace import Workspace
@@ -68,22 +69,6 @@ class TutorChoice:
     def scale(self) -> Scale:
         """What the person says about the sizes in the labelled images."""
         return Scale(object_size_px=self.object_size_px, pixel_size_um=self.pixel_size_um)
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a workspace knows of a tutorship.
-
-    Attributes
-    ----------
-    done
-        All of its proxies are there.
-    begun
-        It was begun, and goes on.
-    """
-
-    done: bool
-    begun: bool
 
 
 def parse_classes(text: str) -> tuple[LabelClass, ...]:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models.fitting import misfit, same_modality
 from napari_pseudolabel.training.common.training_events import Fold, Score
-from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
-from napari_pseudolabel.widgets.pseudo_label.sentences import duration
-from napari_pseudolabel.widgets.pseudo_label.tutoring.choice import Trained, TutorChoice, parse_classes
+from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry, Trained
+from napari_pseudolabel.widgets.pseudo_label.tutoring.choice import TutorChoice, parse_classes
 
-TRAIN, RUN = "Train and run", "Run"
-STOPPED = "Stopped. What was trained so far is kept; the same settings go on from there."
 GONE = "The image was removed meanwhile. The proxy is trained; choose an image to run it."
 
 
@@ -88,29 +84,11 @@ def known_text(known: Trained | None) -> str:
     return "This training was begun before, and goes on from there." if known.begun else ""
 
 
-def progress_text(progress: Progress) -> str:
-    """How far a training is, how long it will take, and what is being done, which a narrow dock may cut."""
-    parts = []
-    if progress.total > 1 and progress.done:
-        parts.append(f"{100 * progress.done // progress.total} %")
-        if progress.seconds_left is not None:
-            parts.append(f"{duration(progress.seconds_left)} left")
-    return ": ".join(filter(None, (", ".join(parts), progress.stage)))
-
-
 def scored(score: Score, fold: Fold | None) -> str:
     """The validation of a proxy, which must not be taken for one on real images."""
     values = ", ".join(f"{name} {value:.2f}" for name, value in score.per_class.items())
     which = f", proxy {fold.number} of {fold.total}" if fold is not None and fold.total > 1 else ""
     return f"Dice on synthetic images: {values} (step {score.step}{which}). Real images may differ."
-
-
-def agreed(strategy: str, dice: float) -> str:
-    """How well both strategies agree, and where to see the other one."""
-    return (
-        f"Agreement with the {strategy} labels in this view: {dice:.2f}. "
-        f"They are kept as the candidate “{strategy}” in the dock Correct."
-    )
 
 
 def folder_text(*folders: str) -> str:

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.strategies.tutorship import TUTORSHIP
 from napari_pseudolabel.training.common.training_events import SyntheticPair
 from napari_pseudolabel.training.tutor.tutor_task import TutorSettings
 from napari_pseudolabel.widgets.common.fields import advanced_form, decimal, number
@@ -38,6 +39,7 @@ _FIELD_PX = 90
 class TutoringView(QWidget):
     """What is asked for a tutorship, in the place of the models of the adaptation."""
 
+    strategy = TUTORSHIP.name
     changed = Signal()
     browse_translator_pressed = Signal()
     browse_set_pressed = Signal()
@@ -45,6 +47,7 @@ class TutoringView(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self.seen = TutoringSeen()
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setHorizontalSpacing(6)

@@ -1,14 +1,9 @@
-"""Tutorship: a proxy segmenter learns on labelled images translated into the target modality, and labels real ones.
-
-Source: "Unpaired Modality Translation for Pseudo Labeling of Histology Images" (arXiv 2412.02858). Where adaptation
-translates every new image, tutorship translates the labelled set once, and trains; after that an image costs no
-translation. It suits large differences between the modalities, and many images. `TutorJob` does the first half,
-`proxy_job` describes the second; `tutorship` does both.
-"""
+"""Labelling with the proxies of a tutorship. `TutorJob` trains them, `proxy_job` labels; `tutorship` does both."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_pseudolabel.control import Control
@@ -17,6 +12,7 @@ from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.strategies.description import PseudoLabel
 from napari_pseudolabel.strategies.jobs import LabelJob, Origin
 from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Region
+from napari_pseudolabel.strategies.strategy import Asked
 from napari_pseudolabel.training.tutor.tutor_job import TutorJob
 from napari_pseudolabel.training.tutor.tutor_task import Tutored
 from napari_pseudolabel.workspace import write_bytes
@@ -73,17 +69,34 @@ def proxy_job(
     region, planes
         See `LabelJob`.
     """
+    asked = Asked(settings=settings or LabelSettings(), region=region, planes=planes)
+    return label(image, tutored(asked, teaching, made))
+
+
+def tutored(asked: Asked, teaching: TutorJob, made: Tutored) -> Asked:
+    """What is asked for, with the proxies of a tutorship; those that a worker elsewhere has trained are written."""
     for proxy in made.proxies:
         if not proxy.path.is_file():
             proxy.path.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(proxy.path, proxy.checkpoint)
+    first, *others = (str(proxy.path) for proxy in made.proxies)
+    tutor = ModelUse("tutor", made.translator_name, teaching.translator, made.translator_sha256)
+    # How the proxies were trained stands in their cards.
+    return replace(
+        asked, translator=None, segmenter=first, second_opinions=tuple(others), tutor=tutor, options=None
+    )
+
+
+def label(image: Image, asked: Asked) -> LabelJob:
+    """The job that labels a real image with proxies."""
+    proxies = () if asked.segmenter is None else (asked.segmenter, *asked.second_opinions)
     return with_proxies(
         image,
-        tuple(str(proxy.path) for proxy in made.proxies),
-        ModelUse("tutor", made.translator_name, teaching.translator, made.translator_sha256),
-        settings=settings or LabelSettings(),
-        region=region,
-        planes=planes,
+        proxies,
+        asked.tutor,
+        settings=asked.settings,
+        region=asked.region,
+        planes=asked.planes,
     )
 
 

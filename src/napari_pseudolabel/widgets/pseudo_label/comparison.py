@@ -1,21 +1,22 @@
-"""Both strategies on one image: the labels of the other one are kept, and compared."""
+"""Several strategies on one image: the labels of the others are kept, and compared."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_pseudolabel.errors import PseudolabelError
+from napari_pseudolabel.strategies import registry
 from napari_pseudolabel.strategies.provenance import strategy_of
 from napari_pseudolabel.viewer import Candidates, Corrections, current_plane, find, record_of, visible_region
 from napari_pseudolabel.viewer.candidates import NOTHING
 from napari_pseudolabel.viewer.corrections import Index, Window, key_of
 from napari_pseudolabel.viewer.streaming import window_of
 from napari_pseudolabel.widgets.common.aside import Aside
-from napari_pseudolabel.widgets.pseudo_label.tutoring.sentences import agreed
+from napari_pseudolabel.widgets.pseudo_label.sentences import agreed
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -25,41 +26,49 @@ if TYPE_CHECKING:
     from napari_pseudolabel.imaging import Image
     from napari_pseudolabel.strategies import PseudoLabel
 
-_OTHER = {"adaptation": "tutorship", "tutorship": "adaptation"}
 
-
-def keep_other(
+def keep_others(
     viewer: ViewerModel, source: ImageLayer, image: Image, part: PseudoLabel, strategy: str
 ) -> None:
-    """Before a part of a run is shown: keep what the other strategy said there as a candidate of its name.
+    """Before a part of a run is shown: keep what other strategies said there as candidates of their names.
 
     What this strategy said as a candidate is forgotten there, because the labels say it now.
     """
-    layer, other = _labels(viewer, source, image), _OTHER.get(strategy)
-    if layer is None or other is None or part.labels is None:
+    layer = _labels(viewer, source, image)
+    if layer is None or part.labels is None:
         return
     window = window_of(part.region)
     for index in part.planes:
-        _keep(layer, index, window, strategy, other)
+        _keep(layer, index, window, strategy)
 
 
-def _keep(layer: Labels, index: Index, window: Window, strategy: str, other: str) -> None:
+def _others(names: Iterable[str], strategy: str) -> list[str]:
+    """Those names that are of other strategies."""
+    made = dict.fromkeys(names)
+    return [one.name for one in registry.offered() if one.name in made and one.name != strategy]
+
+
+def _keep(layer: Labels, index: Index, window: Window, strategy: str) -> None:
     candidates = Candidates.of(layer)
-    names = candidates.names if candidates is not None else ()
-    said = _said(layer, index, window, other)
-    if candidates is not None and other in names:
-        before = candidates.part(names.index(other), index, window)
-        # What is kept already is what the labels of this strategy have replaced.
-        said = np.where(before == NOTHING, said, before)
-    if (said != NOTHING).any():
-        candidates = Candidates.made_for(layer)
-        candidates.add((index,), window, said[None, None], (other,))
-    if candidates is not None and strategy in names:
-        candidates.add((index,), window, np.full_like(said, NOTHING)[None, None], (strategy,))
+    runs = (record_of(layer) or {}).get("runs", ())
+    for other in _others((strategy_of(run) for run in runs), strategy):
+        names = candidates.names if candidates is not None else ()
+        said = _said(layer, index, window, other)
+        if candidates is not None and other in names:
+            before = candidates.part(names.index(other), index, window)
+            # What is kept already is what the labels of other strategies have replaced.
+            said = np.where(before == NOTHING, said, before)
+        if (said != NOTHING).any():
+            candidates = Candidates.made_for(layer)
+            candidates.add((index,), window, said[None, None], (other,))
+    if candidates is not None and strategy in candidates.names:
+        rows, columns = window
+        nothing = np.full((rows.stop - rows.start, columns.stop - columns.start), NOTHING, np.uint8)
+        candidates.add((index,), window, nothing[None, None], (strategy,))
 
 
 def _said(layer: Labels, index: Index, window: Window, other: str) -> Any:
-    """(h, w) uint8: the labels of the other strategy where it was the last to write, 255 elsewhere.
+    """(h, w) uint8: the labels of another strategy where it was the last to write, 255 elsewhere.
 
     Records keep runs that were undone; nothing is said where no prediction is left.
     """
@@ -86,12 +95,12 @@ def _said(layer: Labels, index: Index, window: Window, other: str) -> Any:
 
 
 class Comparing(QObject):
-    """Says after a run how well both strategies agree in the view.
+    """Says after a run how well the strategies agree in the view.
 
     Attributes
     ----------
     compared
-        A sentence about both is known.
+        Sentences about them are known.
     """
 
     compared = Signal(str)
@@ -112,27 +121,28 @@ class Comparing(QObject):
         self._aside.shutdown()
 
     def compare(self, source: ImageLayer, image: Image, strategy: str) -> None:
-        """Compare what both say in the view; `compared` follows, if the other one said something there."""
+        """Compare what they say in the view; `compared` follows, if another one said something there."""
         layer = _labels(self._viewer, source, image)
-        if layer is None or strategy not in _OTHER:
+        candidates = Candidates.of(layer) if layer is not None else None
+        others = _others(candidates.names, strategy) if candidates is not None else []
+        if not others:
             return
         try:
             seen = visible_region(self._viewer, source, image, self._canvas_px())
             plane = current_plane(self._viewer, source, image)
         except PseudolabelError:
             return  # the image is out of view
-        other = _OTHER[strategy]
         self._aside.run(
-            lambda: _agreement(layer, other, plane, window_of(seen)), lambda dice: self._tell(other, dice)
+            lambda: [(one, _agreement(layer, one, plane, window_of(seen))) for one in others], self._tell
         )
 
-    def _tell(self, other: str, dice: float | None) -> None:
-        if dice is not None:
-            self.compared.emit(agreed(other, dice))
+    def _tell(self, found: list[tuple[str, float | None]]) -> None:
+        if told := [agreed(other, dice) for other, dice in found if dice is not None]:
+            self.compared.emit(" ".join(told))
 
 
 def _agreement(layer: Labels, other: str, plane: Index, window: Window) -> float | None:
-    """Mean Dice over the classes where both strategies say something in a window; None if nowhere."""
+    """Mean Dice over the classes where both say something in a window; None if nowhere."""
     from napari_pseudolabel.labels.quality import agreement_of  # takes a while to import
 
     candidates = Candidates.of(layer)

@@ -1,0 +1,186 @@
+"""The strategies in the shell: ``--strategy``, the options of each, and what is done before images are labelled."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+from napari_pseudolabel.cli.output import say
+from napari_pseudolabel.cli.shared import Shared
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.options import flag_of, options_of
+from napari_pseudolabel.strategies import registry
+from napari_pseudolabel.strategies.strategy import Asked, ModelRole, Preparation, Strategy
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.control import Control
+    from napari_pseudolabel.engine import Connection
+
+_LOOK_AGAIN_S = 0.1
+Command = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A strategy, and what was given of the options of any."""
+
+    name: str
+    given: dict[str, Any]
+
+    def strategy(self) -> Strategy:
+        """The strategy that is meant.
+
+        Raises
+        ------
+        InputError
+            If there is none, or an option of another one was given.
+        """
+        strategy = registry.find(self.name)
+        own = _names(strategy)
+        for one in registry.offered():
+            for name, _, option in options_of(one.options) if one.options else ():
+                if name in self.given and name not in own:
+                    flag = flag_of(name, option)
+                    raise InputError(
+                        f"{flag} is for {one.name}; leave it out, or give --strategy {one.name}."
+                    )
+        return strategy
+
+    def options(self, strategy: Strategy) -> Any:
+        """Those of a strategy; None if it has none."""
+        return None if strategy.options is None else strategy.options(**self.given)
+
+
+def strategic(command: Command) -> Command:
+    """Replace the parameter ``chosen`` of a command by ``--strategy`` and the options of all strategies."""
+    offered = registry.offered()
+    does = "; ".join(f"{one.name} {one.does}" for one in offered)
+    listed = f"[{'|'.join(one.name for one in offered)}]"
+    added = {
+        "strategy": _parameter(
+            "strategy", str, offered[0].name, typer.Option("--strategy", metavar=listed, help=f"{does}.")
+        )
+    }
+    for one in offered:
+        for name, kind, option in options_of(one.options) if one.options else ():
+            told = typer.Option(
+                flag_of(name, option),
+                help=option.sentence,
+                min=option.least,
+                metavar=option.form or None,
+                rich_help_panel=one.title,
+            )
+            added.setdefault(name, _parameter(name, kind | None, None, told))
+    own = inspect.signature(command, eval_str=True)
+
+    @functools.wraps(command)
+    def called(**values: Any) -> None:
+        asked = {name: values.pop(name) for name in added}
+        given = {name: value for name, value in asked.items() if value is not None and name != "strategy"}
+        command(**values, chosen=Chosen(asked["strategy"], given))
+
+    parameters = [one for name, one in own.parameters.items() if name != "chosen"]
+    called.__signature__ = own.replace(parameters=[*parameters, *added.values()])  # type: ignore[attr-defined]
+    return called
+
+
+def refuse(strategy: Strategy, asked: Asked) -> None:
+    """Say what is missing, and what would do nothing.
+
+    Raises
+    ------
+    InputError
+        If a model is missing, or something is given that the strategy does not take.
+    """
+    for one in strategy.needs:
+        if getattr(asked, one.role) is None:
+            raise InputError(f"{strategy.title} needs {one.words}; give --{one.role}.")
+    for role in get_args(ModelRole):
+        if getattr(asked, role) is not None and not strategy.takes(role):
+            raise InputError(f"{strategy.title} takes no {role}; leave out --{role}.")
+    if asked.second_opinions and not strategy.takes("segmenter"):
+        raise InputError(f"{strategy.title} takes no segmenters; leave out --second-opinion.")
+    if asked.settings.samples != 1 and not strategy.takes("translator"):
+        raise InputError(f"{strategy.title} does not translate the images; leave out --samples.")
+
+
+def prepared(
+    strategy: Strategy, asked: Asked, input: Path, output: Path, options: Shared, *, confidence: bool
+) -> Asked:
+    """Do what is done once before any image is labelled, or find it done.
+
+    Raises
+    ------
+    PseudolabelError
+        If the input, the output or what is learned from cannot be used.
+    Cancelled, Stopped
+        After Ctrl-C.
+    """
+    from napari_pseudolabel.cli.train import resumable
+    from napari_pseudolabel.cli.working import planned
+
+    assert strategy.preparation is not None
+    preparation = strategy.preparation
+    job: Any = preparation.job(asked, (options.modality or "").strip())
+    if output.resolve() in preparation.sources(job):
+        raise InputError("The results cannot go into a folder of the labelled images; choose another folder.")
+    # Now, and not when the training is over.
+    planned(input, output, options.format, confidence=confidence)
+    with resumable(job.folder) as control:
+        made = _done(job, _heard(preparation, control, options.as_json), options.connection)
+    if not options.as_json:
+        for note in made.notes:
+            say(note)
+    return preparation.made(asked, job, made)
+
+
+def _names(strategy: Strategy) -> set[str]:
+    return {name for name, _, _ in options_of(strategy.options)} if strategy.options else set()
+
+
+def _parameter(name: str, kind: Any, value: Any, option: Any) -> inspect.Parameter:
+    return inspect.Parameter(
+        name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=value, annotation=Annotated[kind, option]
+    )
+
+
+def _done(job: Any, control: Control, connection: Connection | None) -> Any:
+    """Run the training here, or on workers elsewhere, which see the same folders."""
+    if connection is None:
+        from napari_pseudolabel.models.loaded import LoadedModels
+
+        return job.run(control, LoadedModels())
+    from napari_pseudolabel.engine import Engine, Listener
+
+    engine = Engine(connection)
+    try:
+        listener = Listener(progress=control.report, told=control.tell, notice=control.tell)
+        handle = engine.submit(job, "train", listener)
+        while not handle.wait(_LOOK_AGAIN_S):
+            if control.cancelled():
+                handle.cancel()
+        return handle.result()
+    finally:
+        engine.shutdown()
+
+
+def _heard(preparation: Preparation, control: Control, as_json: bool) -> Control:
+    """The same control, which prints what the job tells."""
+    from napari_pseudolabel.training.common.training_events import Began
+
+    def tell(event: object) -> None:
+        sentence = preparation.telling(event)
+        if isinstance(event, Began) and event.resumed_at:
+            sentence = f"Going on after step {event.resumed_at}."
+        if sentence and not as_json:
+            say(sentence)
+        else:
+            control.tell(event)
+
+    return replace(control, tell=tell)

@@ -1,0 +1,169 @@
+"""What a strategy is: one description, from which docks, shell, provenance and *Predict again* follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.strategies.jobs import Job, LabelJob
+from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Region
+
+ModelRole = Literal["translator", "segmenter"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a person asks of a strategy.
+
+    Attributes
+    ----------
+    translator, segmenter, second_opinions
+        References of models, as far as they were chosen.
+    tutor
+        What made the images that the segmenters learned from.
+    options
+        Of the class that the strategy names; None for one without.
+    settings, region, planes
+        As of `LabelJob`.
+    """
+
+    translator: str | None = None
+    segmenter: str | None = None
+    second_opinions: tuple[str, ...] = ()
+    tutor: ModelUse | None = None
+    options: Any = None
+    settings: LabelSettings = field(default_factory=LabelSettings)
+    region: Region | None = None
+    planes: tuple[tuple[int, ...], ...] | None = None
+
+    def job(self, image: Image, **models: Any) -> LabelJob:
+        """A labelling job on the region and planes that are asked for, with these models."""
+        return LabelJob(image, **models, settings=self.settings, region=self.region, planes=self.planes)
+
+
+@dataclass(frozen=True)
+class Needed:
+    """A model that a strategy cannot do without.
+
+    Attributes
+    ----------
+    role
+        "translator" or "segmenter".
+    words
+        For a sentence, such as "a segmenter of the labelled modality".
+    """
+
+    role: ModelRole
+    words: str
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What is done once before any image is labelled: something is trained.
+
+    Attributes
+    ----------
+    job
+        Describes it, from what is asked for and what the images show, empty if unknown. The job keeps what it makes in
+        a folder, goes on from there, and hands out the same result once it is done. Raises InputError.
+    made
+        What is asked for, with what the job has made: the segmenters, and their tutor.
+    sources
+        Folders that it learns from, into which no result may go.
+    telling
+        What the shell says about an event of the job; empty for nothing.
+    """
+
+    job: Callable[[Asked, str], Job]
+    made: Callable[[Asked, Any, Any], Asked]
+    sources: Callable[[Any], tuple[Path, ...]] = lambda job: ()
+    telling: Callable[[object], str] = lambda event: ""
+
+
+def by_models(image: Image, asked: Asked) -> LabelJob:
+    """Translate and segment, or one of the two, as the models say that are there."""
+    return asked.job(
+        image,
+        translator=asked.translator,
+        segmenter=asked.segmenter,
+        second_opinions=asked.second_opinions,
+    )
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A recipe that makes pseudo labels.
+
+    Attributes
+    ----------
+    name
+        In the shell and in the provenance; never changed, because files say it.
+    title
+        For the person.
+    does
+        What it does, for the help of the shell: "translates the images and segments the translations".
+    sentences
+        What it does and when to choose it, for the dock.
+    needs
+        Models to be chosen.
+    captions
+        Of the picture of the dock: the image, what becomes of it, and the labels; None for no picture.
+    options
+        A dataclass of its own options, see `napari_pseudolabel.options`; None without.
+    preparation
+        Its first job; None if it labels at once.
+    label
+        The labelling job of an image. What it makes carries the name of the strategy.
+    labels
+        False for one that only translates; lists of strategies leave it out.
+    """
+
+    name: str
+    title: str
+    does: str
+    sentences: str
+    needs: tuple[Needed, ...] = ()
+    captions: tuple[str, str, str] | None = None
+    options: type[Any] | None = None
+    preparation: Preparation | None = None
+    label: Callable[[Image, Asked], LabelJob] = by_models
+    labels: bool = True
+
+    @property
+    def previews(self) -> bool:
+        """Whether a part can be labelled in a moment."""
+        return self.preparation is None
+
+    @property
+    def recorded(self) -> tuple[ModelRole, ...]:
+        """The models that its provenance has to name; what is prepared is a segmenter."""
+        return ("segmenter",) if self.preparation else self.roles
+
+    @property
+    def roles(self) -> tuple[ModelRole, ...]:
+        """The models that the person chooses, in the order in which an image meets them."""
+        return tuple(one.role for one in self.needs)
+
+    def takes(self, role: ModelRole) -> bool:
+        """Whether the person chooses a model of this role."""
+        return role in self.roles
+
+    def job(self, image: Image, asked: Asked) -> LabelJob:
+        """The labelling job of an image, which names this strategy.
+
+        Raises
+        ------
+        InputError
+            If a model is missing.
+        """
+        for role in self.recorded:
+            if getattr(asked, role) is None:
+                raise InputError(f"{self.title} needs a {role}; choose one.")
+        job = self.label(image, asked)
+        if job.strategy_name == self.name and job.origin.options == asked.options:
+            return job
+        return replace(job, origin=replace(job.origin, strategy=self.name, options=asked.options))

@@ -1,0 +1,30 @@
+"""Tutorship: a proxy segmenter learns on labelled images translated into the target modality, and labels real ones.
+
+Source: "Unpaired Modality Translation for Pseudo Labeling of Histology Images" (arXiv 2412.02858). Where adaptation
+translates every new image, tutorship translates the labelled set once, and trains; after that an image costs no
+translation. It suits large differences between the modalities, and many images.
+"""
+
+from napari_pseudolabel.strategies.strategy import Needed, Preparation, Strategy
+from napari_pseudolabel.strategies.tutorship.asking import TutorshipOptions, sources, teaching, telling
+from napari_pseudolabel.strategies.tutorship.proxies import (
+    label,
+    proxy_job,
+    tutored,
+    tutorship,
+    with_proxies,
+)
+
+TUTORSHIP = Strategy(
+    "tutorship",
+    "Tutorship",
+    "translates a labelled set, trains on it, and segments the images as they are",
+    "Translates labelled images into your modality and trains a proxy segmenter on them. This takes a while, once. "
+    "Choose it for many images or large differences, if you have the labelled set; adaptation works at once.",
+    needs=(Needed("translator", "a translator from the labelled modality to that of the images"),),
+    options=TutorshipOptions,
+    preparation=Preparation(teaching, tutored, sources, telling),
+    label=label,
+)
+
+__all__ = ["TUTORSHIP", "TutorshipOptions", "proxy_job", "tutorship", "with_proxies"]

@@ -1,0 +1,329 @@
+"""What the dock does for a strategy that prepares something once and labels then: asks, finds out, trains, hands on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_pseudolabel.control import Progress
+from napari_pseudolabel.errors import Cancelled, PseudolabelError
+from napari_pseudolabel.strategies import LabelJob
+from napari_pseudolabel.strategies.strategy import Asked, Strategy
+from napari_pseudolabel.widgets.common.aside import Aside
+from napari_pseudolabel.widgets.common.background import Background, Failure
+from napari_pseudolabel.widgets.pseudo_label.choice import Trained
+from napari_pseudolabel.widgets.pseudo_label.sentences import duration
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
+
+LOOK_MS = 300
+TRAIN, RUN = "Train and run", "Run"
+STOPPED = "Stopped. What was trained so far is kept; the same settings go on from there."
+
+
+class PreparingPart(QObject):
+    """Runs the first job of a strategy, then hands out the second. A subclass knows the controls.
+
+    Attributes
+    ----------
+    changed
+        What is known, or whether it is busy, is another than before.
+    ready
+        It is prepared; with the `LabelJob` that labels what was asked for.
+    failed
+        With a `Failure`; also after a cancel.
+    said
+        A sentence, and notes, for the person.
+    """
+
+    changed = Signal()
+    ready = Signal(object)
+    failed = Signal(object)
+    said = Signal(str, object)
+
+    strategy: ClassVar[Strategy]
+    doing: ClassVar[str]
+    """What would be lost if the window were closed now."""
+    gone: ClassVar[str]
+    """It is prepared, but the image was removed meanwhile."""
+    reading: ClassVar[str]
+    keeping: ClassVar[str]
+
+    def __init__(self, dock: PseudoLabelView, background: Background) -> None:
+        super().__init__()
+        self._dock, self._background = dock, background
+        self._aside = Aside()
+        self._known: Trained | None = None
+        self._problem: str | None = None
+        self._asked = 0
+        self._template: LabelJob | None = None
+        self._job: Any = None
+        self._number: int | None = None
+        self._looking = QTimer(self)
+        self._looking.setSingleShot(True)
+        self._looking.setInterval(LOOK_MS)
+        self._looking.timeout.connect(self._look)
+        background.progressed.connect(self._on_progress)
+        background.told.connect(self._on_told)
+        background.noticed.connect(self._on_notice)
+        background.finished.connect(self._on_finished)
+        background.failed.connect(self._on_failed)
+
+    # What a strategy knows.
+
+    def start(self) -> None:
+        """Offer what was chosen last."""
+
+    def follow(self, image: str | None, modality: str) -> None:
+        """Another image is to be labelled, or there are other layers or models.
+
+        Parameters
+        ----------
+        image
+            Unique id of its layer.
+        modality
+            Of the image, empty if unknown.
+        """
+
+    def why_not(self) -> str | None:
+        """Why it cannot be prepared and what to do; None if it can."""
+        raise NotImplementedError
+
+    def known_text(self, known: Trained | None) -> str:
+        """What the workspace has of this, a sentence or nothing."""
+        raise NotImplementedError
+
+    def maker(self, seed: int, device: str) -> Callable[[], Any]:
+        """What makes the job; called beside the window.
+
+        Raises
+        ------
+        PseudolabelError
+            If something is missing.
+        """
+        raise NotImplementedError
+
+    def trained(self, job: Any) -> Trained:
+        """What is known of a job; called beside the window."""
+        raise NotImplementedError
+
+    def beginning(self) -> None:
+        """The job is about to begin."""
+
+    def told(self, job: Any, event: object) -> None:
+        """The job tells something."""
+
+    # What the dock asks.
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being prepared."""
+        return self._template is not None
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is being read."""
+        return not self._aside.busy and not self._looking.isActive()
+
+    @property
+    def main_title(self) -> str:
+        """What the main button does."""
+        return RUN if self._known is not None and self._known.done else TRAIN
+
+    @property
+    def known(self) -> str:
+        """What the workspace has of this, a sentence or nothing."""
+        return self.known_text(self._known)
+
+    def begin(self, template: LabelJob) -> None:
+        """Prepare, or find it prepared; `ready` or `failed` follow.
+
+        Parameters
+        ----------
+        template
+            What is to be labelled, and how; it has no models yet.
+        """
+        try:
+            make = self.maker(template.settings.seed, template.settings.tiles.device)
+        except PseudolabelError as error:
+            self.failed.emit(Failure.of(error))
+            return
+        self._template = template
+        self._dock.set_progress(self.reading, 0, 0)
+        self.beginning()
+
+        def made() -> tuple[Any, Trained]:
+            job = make()
+            return job, self.trained(job)
+
+        self._aside.run(
+            made,
+            lambda found: self._on_made(template, *found),
+            lambda failure: self._end(template, failure),
+        )
+        self.changed.emit()
+
+    def cancel(self) -> None:
+        """Stop; the same one goes on later."""
+        if self._number is not None:
+            self._dock.set_progress("Stopping after this step", 0, 0)
+            self._background.cancel(self._number)
+        elif self._template is not None:
+            self._end(self._template, Failure.of(Cancelled()))
+
+    def stop(self) -> None:
+        """Forget what is under way; it goes on from its folder the next time."""
+        self._looking.stop()
+        self._forget()
+        self._aside.shutdown()
+
+    # What the workspace knows.
+
+    def _ask(self) -> None:
+        """Look, soon, whether this was prepared before."""
+        self._asked += 1
+        self._known = self._problem = None
+        self._looking.start()
+
+    def _look(self) -> None:
+        choice = self._dock.choice()
+        if self.busy or choice.strategy != self.strategy.name or self.why_not() is not None:
+            return
+        number = self._asked
+        try:
+            make = self.maker(choice.seed, choice.device)
+        except PseudolabelError as error:
+            self._on_looked(number, None, str(error))
+            return
+        self._aside.run(
+            lambda: self.trained(make()),
+            lambda known: self._on_looked(number, known, None),
+            lambda failure: self._on_looked(number, None, failure.sentence),
+        )
+
+    def _on_looked(self, number: int, known: Trained | None, problem: str | None) -> None:
+        if number == self._asked:
+            self._known, self._problem = known, problem
+            self.changed.emit()
+
+    # The job.
+
+    def _on_made(self, template: LabelJob, job: Any, known: Trained) -> None:
+        if template is not self._template:
+            return
+        self._job = job
+        # What is trained already only has to be found, and must not wait behind another training.
+        self._number = self._background.submit(job, "local" if known.done else "train")
+        self.changed.emit()
+
+    def _on_progress(self, number: int, progress: Progress) -> None:
+        if number == self._number:
+            self._dock.set_progress(progress_text(progress), progress.done, progress.total)
+
+    def _on_notice(self, number: int, sentence: str) -> None:
+        if number == self._number:
+            self.said.emit(sentence, ())
+
+    def _on_told(self, number: int, event: object) -> None:
+        if number == self._number and self._job is not None:
+            self.told(self._job, event)
+
+    def _on_finished(self, number: int, made: Any) -> None:
+        template, job, preparation = self._template, self._job, self.strategy.preparation
+        if number != self._number or template is None or job is None or preparation is None:
+            return
+        self._number = None
+        self._dock.set_progress(self.keeping, 0, 0)
+
+        def label() -> LabelJob:
+            asked = Asked(settings=template.settings, region=template.region, planes=template.planes)
+            return self.strategy.job(template.image, preparation.made(asked, job, made))
+
+        self._aside.run(
+            label,
+            lambda labelling: self._on_ready(template, labelling),
+            lambda failure: self._end(template, failure),
+        )
+
+    def _on_ready(self, template: LabelJob, labelling: LabelJob) -> None:
+        if template is self._template:
+            self._forget()
+            self._ask()
+            self.ready.emit(labelling)
+
+    def _on_failed(self, number: int, failure: Failure) -> None:
+        if number == self._number and self._template is not None:
+            self._end(self._template, failure)
+
+    def _end(self, template: LabelJob, failure: Failure) -> None:
+        if template is self._template:
+            self._forget()
+            self._ask()
+            self.failed.emit(failure)
+
+    def _forget(self) -> None:
+        if self._number is not None:
+            self._background.cancel(self._number)
+        self._template = self._job = self._number = None
+
+
+def progress_text(progress: Progress) -> str:
+    """How far a training is, how long it will take, and what is being done, which a narrow dock may cut."""
+    parts = []
+    if progress.total > 1 and progress.done:
+        parts.append(f"{100 * progress.done // progress.total} %")
+        if progress.seconds_left is not None:
+            parts.append(f"{duration(progress.seconds_left)} left")
+    return ": ".join(filter(None, (", ".join(parts), progress.stage)))
+
+
+class Preparations(QObject):
+    """The parts of all strategies that prepare something; the signals of every part are its own.
+
+    Attributes
+    ----------
+    ready
+        A part has prepared; with it, and with the `LabelJob`.
+    """
+
+    changed = Signal()
+    ready = Signal(object, object)
+    failed = Signal(object)
+    said = Signal(str, object)
+
+    def __init__(self, parts: Iterable[PreparingPart]) -> None:
+        super().__init__()
+        self._parts = {one.strategy.name: one for one in parts}
+        for part in self._parts.values():
+            part.changed.connect(self.changed)
+            part.ready.connect(partial(self.ready.emit, part))
+            part.failed.connect(self.failed)
+            part.said.connect(self.said)
+
+    def of(self, strategy: str) -> PreparingPart | None:
+        """What prepares a strategy; None where nothing is prepared."""
+        return self._parts.get(strategy)
+
+    @property
+    def busy(self) -> PreparingPart | None:
+        """The part that is preparing."""
+        return next((one for one in self._parts.values() if one.busy), None)
+
+    def start(self) -> None:
+        """Offer what was chosen last."""
+        for part in self._parts.values():
+            part.start()
+
+    def stop(self) -> None:
+        """Forget what is under way."""
+        for part in self._parts.values():
+            part.stop()
+
+    def follow(self, image: str | None, modality: str) -> None:
+        """See `PreparingPart.follow`."""
+        for part in self._parts.values():
+            part.follow(image, modality)
