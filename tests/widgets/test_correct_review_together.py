@@ -13,6 +13,7 @@ from train_fakes import ScriptedBackground, Used
 from napari_pseudolabel.viewer import Corrections, push
 from napari_pseudolabel.viewer.recording import Journal, Recorder, restore
 from napari_pseudolabel.widgets.common import shortcuts
+from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.correct import dock as module
 from napari_pseudolabel.widgets.correct.review import camera
 from napari_pseudolabel.widgets.correct.review.measuring import learned
@@ -118,7 +119,7 @@ def test_the_queue_is_worked_through_with_keys_in_a_window(
     make_napari_viewer_proxy, qtbot, background, session, monkeypatch
 ):
     monkeypatch.setattr(module, "Background", lambda holder: background)
-    monkeypatch.setattr(module.Session, "of", lambda viewer: session)
+    monkeypatch.setattr(Session, "of", lambda viewer: session)
     viewer = make_napari_viewer_proxy(show=True)
     viewer.window.resize(1366, 768)
     image = viewer.add_image(truth() * 60.0, name="sem_12")

@@ -17,6 +17,7 @@ from train_fakes import ScriptedBackground, Used, pseudo_label
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.viewer import Candidates, Corrections, push
 from napari_pseudolabel.widgets.common import shortcuts
+from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.correct import dock as module
 from napari_pseudolabel.workspace import Workspace
 
@@ -35,7 +36,7 @@ def opened(make_napari_viewer_proxy, background, tmp_path, monkeypatch, qtbot):
     """The viewer, its labels, the dock."""
     session = Used(Workspace(tmp_path / "workspace"))
     monkeypatch.setattr(module, "Background", lambda holder: background)
-    monkeypatch.setattr(module.Session, "of", lambda viewer: session)
+    monkeypatch.setattr(Session, "of", lambda viewer: session)
     viewer = make_napari_viewer_proxy(show=True)
     viewer.window.resize(1366, 768)
     noise = np.random.default_rng(0).normal(0, 2, SHAPE)

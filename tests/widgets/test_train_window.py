@@ -13,6 +13,7 @@ from train_fakes import ScriptedBackground, Used, play, pseudo_label, tuned
 
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.viewer import push
+from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.train import dock as module
 from napari_pseudolabel.workspace import Workspace
 
@@ -30,7 +31,7 @@ def opened(make_napari_viewer_proxy, background, tmp_path, monkeypatch, remember
     session = Used(Workspace(tmp_path / "workspace"))
     monkeypatch.setattr(module, "Background", lambda holder: background)
     monkeypatch.setattr(module, "Remembered", lambda: remembered)
-    monkeypatch.setattr(module.Session, "of", lambda viewer: session)
+    monkeypatch.setattr(Session, "of", lambda viewer: session)
     viewer = make_napari_viewer_proxy(show=True)
     viewer.window.resize(1366, 768)
     image = viewer.add_image(np.random.default_rng(0).random(SHAPE), name="sem_12")

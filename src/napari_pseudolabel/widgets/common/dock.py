@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QStyle, QVBoxLayout, QWidget
 
 from napari_pseudolabel.widgets.common.offer import Offer
 from napari_pseudolabel.widgets.common.quitting import QuitGuard
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import napari
 
 _LEAST_HEIGHT = 160
+_LONG_WIDTH = 304
 # Workers take a second or two to end; the window does not wait for them, and they end without it.
 _AT_ONCE = 0.0
 
@@ -39,11 +41,17 @@ class Dock(QWidget):
 
     The work ends when the dock is closed, which in napari only takes it out of the window, when the
     window is closed, or when Qt deletes the dock. Hiding the dock lets the work go on.
+
+    Attributes
+    ----------
+    session
+        What the docks of the viewer share; it is gone with the last of them.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, view: QWidget, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
+        self.session = Session.of(viewer)
         self._controller: Controller | None = None
         self._placed = False
         self._column = QVBoxLayout(self)
@@ -114,7 +122,7 @@ class Dock(QWidget):
         window = self._main_window()
         if window is None:
             return
-        session = Session.of(self._viewer)
+        session = self.session
         if window.findChild(QuitGuard) is None:
             QuitGuard(window, lambda: [dock.doing for dock in window.findChildren(Dock)], session)
         if window.findChild(Offer) is None and session.autosave is not None:
@@ -146,6 +154,25 @@ class Dock(QWidget):
 
     def _restyle(self, event: object = None) -> None:
         self.setStyleSheet(style_sheet(self._viewer.theme))
+
+
+class LongDock(Dock):
+    """A dock whose content may be longer than the window, and draws in the colour of the text: it has `set_ink`."""
+
+    _view: Any
+
+    def sizeHint(self) -> QSize:
+        return super().sizeHint().expandedTo(QSize(_LONG_WIDTH, 0))
+
+    def minimumSizeHint(self) -> QSize:
+        # Nothing shall lie behind the scroll bar.
+        bar = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+        hint = super().minimumSizeHint()
+        return QSize(max(hint.width() + bar, _LONG_WIDTH), hint.height())
+
+    def _restyle(self, event: object = None) -> None:
+        super()._restyle(event)
+        self._view.set_ink(str(get_theme(self._viewer.theme).text.as_hex("long"))[:7])
 
 
 def _end(controller: Controller) -> None:

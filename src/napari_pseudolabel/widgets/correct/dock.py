@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from napari.utils.theme import get_theme
-from qtpy.QtCore import QSize
 from qtpy.QtGui import QShowEvent
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
-from qtpy.QtWidgets import QStyle, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_pseudolabel.widgets.common.background import Background
-from napari_pseudolabel.widgets.common.dock import Dock
+from napari_pseudolabel.widgets.common.dock import LongDock
 from napari_pseudolabel.widgets.common.save_dot import SaveDot
-from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.correct.controller import CorrectController
 from napari_pseudolabel.widgets.correct.overlay import Overlay
 from napari_pseudolabel.widgets.correct.review import ReviewPart
@@ -22,17 +19,13 @@ from napari_pseudolabel.widgets.correct.view import CorrectView
 if TYPE_CHECKING:
     import napari
 
-_WIDTH = 304
 
-
-class CorrectDock(Dock):
+class CorrectDock(LongDock):
     """Turn pseudo labels into finished ones with little time."""
 
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         self.view = CorrectView()
         super().__init__(napari_viewer, self.view, parent)
-        # The dock holds on to the session; it is gone with the last dock of the viewer.
-        self.session = Session.of(napari_viewer)
         self.controller = CorrectController(
             napari_viewer,
             self.view,
@@ -52,23 +45,9 @@ class CorrectDock(Dock):
         super().showEvent(event)
         self.controller.place()
 
-    def sizeHint(self) -> QSize:
-        return super().sizeHint().expandedTo(QSize(_WIDTH, 0))
-
-    def minimumSizeHint(self) -> QSize:
-        # Folds make the content longer than the window may be, and nothing shall lie behind the scroll bar.
-        bar = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
-        hint = super().minimumSizeHint()
-        return QSize(max(hint.width() + bar, _WIDTH), hint.height())
-
     def _overlay(self) -> Overlay | None:
         """A sheet over the canvas of the window, None if the dock is not in one yet."""
         window = self._main_window()
         centre = window.centralWidget() if window is not None else None
         canvas = centre.findChild(QOpenGLWidget) if centre is not None else None
         return Overlay(self._viewer, canvas) if canvas is not None else None
-
-    def _restyle(self, event: Any = None) -> None:
-        super()._restyle(event)
-        colours = get_theme(self._viewer.theme)
-        self.view.set_ink(str(colours.text.as_hex("long"))[:7])

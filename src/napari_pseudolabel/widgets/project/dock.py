@@ -8,7 +8,6 @@ from qtpy.QtWidgets import QWidget
 
 from napari_pseudolabel.widgets.common.dock import Dock
 from napari_pseudolabel.widgets.common.remembered import Remembered
-from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.project.controller import ProjectController
 from napari_pseudolabel.widgets.project.view import ProjectView
 from napari_pseudolabel.workspace import Workspace
@@ -23,8 +22,6 @@ class ProjectDock(Dock):
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         self.view = ProjectView()
         super().__init__(napari_viewer, self.view, parent)
-        # The dock holds on to the session; it is gone with the last dock of the viewer.
-        self.session = Session.of(napari_viewer)
         autosave = self.session.autosave
         assert autosave is not None, "the session of a viewer records it"
         self.controller = ProjectController(

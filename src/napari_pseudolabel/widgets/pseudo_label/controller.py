@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -110,7 +111,7 @@ class PseudoLabelController(QObject):
         self._debounce.setInterval(DEBOUNCE_MS)
         self._debounce.timeout.connect(self._preview)
         self._active = False
-        self._release: list[Callable[[], None]] = []
+        self._keys = ExitStack()
         self._connect()
 
     @property
@@ -133,11 +134,9 @@ class PseudoLabelController(QObject):
         if self._active:
             return
         self._active = True
-        self._release = [
-            shortcuts.bind(self.viewer, shortcuts.RUN, self.view.run_button.click),
-            shortcuts.bind(self.viewer, shortcuts.PREVIEW, self.view.preview_button.click),
-            shortcuts.bind(self.viewer, shortcuts.CANCEL, self.cancel),
-        ]
+        self._keys.callback(shortcuts.bind(self.viewer, shortcuts.RUN, self.view.run_button.click))
+        self._keys.callback(shortcuts.bind(self.viewer, shortcuts.PREVIEW, self.view.preview_button.click))
+        self._keys.callback(shortcuts.bind(self.viewer, shortcuts.CANCEL, self.cancel))
         self._fill_images()
         self.preparing.start()
         self.models.find(self.modality.shown)
@@ -156,9 +155,7 @@ class PseudoLabelController(QObject):
         self.preparing.stop()
         self.comparing.stop()
         self._drop()
-        release, self._release = self._release, []
-        for one in release:
-            one()
+        self._keys.close()
         return self._background.shutdown(timeout)
 
     def _connect(self) -> None:

@@ -8,7 +8,6 @@ from qtpy.QtWidgets import QWidget
 
 from napari_pseudolabel.widgets.common.dock import Dock
 from napari_pseudolabel.widgets.common.remembered import Remembered
-from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.pseudo_label.controller import PseudoLabelController
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
@@ -22,7 +21,6 @@ class PseudoLabelDock(Dock):
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         self.view = PseudoLabelView()
         super().__init__(napari_viewer, self.view, parent)
-        self.session = Session.of(napari_viewer)
         self.controller = PseudoLabelController(
             napari_viewer,
             self.view,

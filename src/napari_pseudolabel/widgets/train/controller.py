@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +94,7 @@ class TrainController(QObject):
         self._clock.setInterval(_TICK_MS)
         self._clock.timeout.connect(self._on_tick)
         self._active = False
-        self._release: list[Callable[[], None]] = []
+        self._keys = ExitStack()
         self._connect()
 
     @property
@@ -120,11 +121,9 @@ class TrainController(QObject):
         self._active = True
         view = self.view
         view.set_state("idle")  # the dock may have been closed while it trained
-        self._release = [
-            shortcuts.bind(self.viewer, shortcuts.CONFIRM, self.segmenter.confirm),
-            shortcuts.bind(self.viewer, shortcuts.TRAIN, view.start_button.click),
-            shortcuts.bind(self.viewer, shortcuts.ACCEPT, view.preview.accept.click),
-        ]
+        self._keys.callback(shortcuts.bind(self.viewer, shortcuts.CONFIRM, self.segmenter.confirm))
+        self._keys.callback(shortcuts.bind(self.viewer, shortcuts.TRAIN, view.start_button.click))
+        self._keys.callback(shortcuts.bind(self.viewer, shortcuts.ACCEPT, view.preview.accept.click))
         self._background.start()
         # The files are here, the devices where the workers are.
         self._finding = {
@@ -148,9 +147,7 @@ class TrainController(QObject):
         self._running = self._preparing = None
         for part in self._parts.values():
             part.stop()
-        release, self._release = self._release, []
-        for one in release:
-            one()
+        self._keys.close()
         self._aside.shutdown()
         return self._background.shutdown(timeout)
 
