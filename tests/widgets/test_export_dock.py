@@ -77,7 +77,7 @@ def test_the_format_goes_with_the_name(labels, dock, tmp_path, qtbot):
 def test_labels_are_proposed_beside_the_images_and_not_among_them(viewer, script, dock, tmp_path, qtbot):
     from napari.layers._source import layer_source
 
-    from napari_pseudolabel.imaging.files import images_in
+    from napari_pseudolabel.imaging.reading.file_names import images_in
     from napari_pseudolabel.viewer import image_of
 
     folder = tmp_path / "images"

@@ -60,7 +60,7 @@ def check(
     from napari_pseudolabel.cli.labels import check_values
     from napari_pseudolabel.export import read_sidecar, sidecar_path
     from napari_pseudolabel.imaging import Reading
-    from napari_pseudolabel.imaging.label_values import like
+    from napari_pseudolabel.imaging.reading.label_values import like
     from napari_pseudolabel.imaging.scale import Scale
     from napari_pseudolabel.models.cards import LabelClass
     from napari_pseudolabel.models.loaded import LoadedModels

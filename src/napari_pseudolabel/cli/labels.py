@@ -123,7 +123,7 @@ def _labelled_in_both(prediction: Image, reference: Image) -> tuple[np.ndarray, 
     import numpy as np
 
     from napari_pseudolabel.export import not_labelled
-    from napari_pseudolabel.imaging.label_values import without_single_planes
+    from napari_pseudolabel.imaging.reading.label_values import without_single_planes
 
     first, second = without_single_planes(prediction), without_single_planes(reference)
     rests = [not_labelled(str(one.path)) for one in (prediction, reference)]

@@ -12,7 +12,7 @@ from napari_pseudolabel.export.companions import usual_names
 from napari_pseudolabel.export.writing import check_replaceable
 from napari_pseudolabel.formats import format_named, format_of, formats, takes_stacks
 from napari_pseudolabel.imaging import Image
-from napari_pseudolabel.imaging.files import images_in, is_image, stem
+from napari_pseudolabel.imaging.reading.file_names import images_in, is_image, stem
 
 
 def sources(path: Path) -> list[Path]:

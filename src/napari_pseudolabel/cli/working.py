@@ -20,7 +20,7 @@ from napari_pseudolabel.export import export, export_image
 from napari_pseudolabel.export.writing import check_holds_images
 from napari_pseudolabel.formats import format_of
 from napari_pseudolabel.imaging import Image, Reading
-from napari_pseudolabel.imaging.files import is_image, left_out
+from napari_pseudolabel.imaging.reading.file_names import is_image, left_out
 from napari_pseudolabel.strategies import LabelJob, PseudoLabel, join
 from napari_pseudolabel.wording import sentence, shown
 

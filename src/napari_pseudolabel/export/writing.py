@@ -13,8 +13,8 @@ from napari_pseudolabel.export.companions import PROVENANCE, Companions, compani
 from napari_pseudolabel.export.sidecar import sidecar_text
 from napari_pseudolabel.formats import FileContent, Format, Part, format_of, formats, takes_stacks
 from napari_pseudolabel.formats.ome_tiff import OME_TIFF
-from napari_pseudolabel.imaging.made_here import described
 from napari_pseudolabel.imaging.placement import Placement
+from napari_pseudolabel.imaging.reading.made_here import described
 from napari_pseudolabel.labels.classes import LARGEST_VALUE
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.workspace.atomic import atomic_files

@@ -1,6 +1,6 @@
 """Images and their spatial metadata: axes, placement, reading, normalisation, resampling.
 
-Reading is in `napari_pseudolabel.imaging.reading` and resampling in `.resampling`; both are handed
+Reading is in the room `napari_pseudolabel.imaging.reading` and resampling in `.resampling`; both are handed
 out here on first use, so that importing the room stays cheap.
 """
 
@@ -15,7 +15,7 @@ from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.imaging.statistics import Box, LayerStatistics, Need, measure
 
 if TYPE_CHECKING:
-    from napari_pseudolabel.imaging.reading import Reading, read, read_labels
+    from napari_pseudolabel.imaging.reading.image_files import Reading, read, read_labels
     from napari_pseudolabel.imaging.resampling import labels_to, resample, resample_part, resample_to
 
 __all__ = [
@@ -41,9 +41,9 @@ __all__ = [
 ]
 
 _LATE = {
-    "Reading": "reading",
-    "read": "reading",
-    "read_labels": "reading",
+    "Reading": "reading.image_files",
+    "read": "reading.image_files",
+    "read_labels": "reading.image_files",
     "labels_to": "resampling",
     "resample": "resampling",
     "resample_part": "resampling",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from platformdirs import user_data_path
 
 from napari_pseudolabel.errors import CheckpointError, InputError, PseudolabelError
-from napari_pseudolabel.imaging.files import is_hidden
+from napari_pseudolabel.imaging.reading.file_names import is_hidden
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.sidecar import complete, given_card
 

@@ -14,7 +14,7 @@ import torch
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging.files import left_out
+from napari_pseudolabel.imaging.reading.file_names import left_out
 from napari_pseudolabel.models.cards import Card, LabelClass, Measure, Training
 from napari_pseudolabel.models.registry import load_translator
 from napari_pseudolabel.models.segmenters import monai_unet

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import Need, labels_to, normalise, resample, resample_to
-from napari_pseudolabel.imaging.files import left_out
+from napari_pseudolabel.imaging.reading.file_names import left_out
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.grids import limits_for, magnification

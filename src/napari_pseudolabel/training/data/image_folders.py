@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import not_labelled
 from napari_pseudolabel.imaging import Image, Need, Reading, labels_to, measure, normalise, resample
-from napari_pseudolabel.imaging.files import images_in, label_files_in, partners
-from napari_pseudolabel.imaging.label_values import like
+from napari_pseudolabel.imaging.reading.file_names import images_in, label_files_in, partners
+from napari_pseudolabel.imaging.reading.label_values import like
 from napari_pseudolabel.imaging.scale import Scale
 
 Tell = Callable[[tuple[str, ...]], None]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.budget import read_json
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging.files import SUFFIXES, is_hidden
+from napari_pseudolabel.imaging.reading.file_names import SUFFIXES, is_hidden
 from napari_pseudolabel.labels.classes import BACKGROUND
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.training.data.image_folders import LabelledPlane

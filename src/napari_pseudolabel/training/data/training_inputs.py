@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Reading
-from napari_pseudolabel.imaging.files import images_in, pair_name, partners
+from napari_pseudolabel.imaging.reading.file_names import images_in, pair_name, partners
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.training.data.image_folders import (

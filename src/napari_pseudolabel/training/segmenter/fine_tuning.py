@@ -13,7 +13,7 @@ from torch import Tensor
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging.files import images_in
+from napari_pseudolabel.imaging.reading.file_names import images_in
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Card, Modality, Training
 from napari_pseudolabel.models.fitting import Link, assumptions, refuse_misfit

@@ -19,7 +19,7 @@ from skimage.measure import label, regionprops
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image, labels_to
-from napari_pseudolabel.imaging.files import images_in
+from napari_pseudolabel.imaging.reading.file_names import images_in
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.class_values import are_numbers, listed
 from napari_pseudolabel.labels.contrast import contrast, turned_around

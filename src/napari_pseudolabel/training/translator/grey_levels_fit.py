@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging.files import left_out
+from napari_pseudolabel.imaging.reading.file_names import left_out
 from napari_pseudolabel.models.cards import Card, Modality, Training
 from napari_pseudolabel.training.translator.tune_translator import ModalityImages
 

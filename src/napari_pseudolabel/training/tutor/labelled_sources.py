@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import not_labelled
 from napari_pseudolabel.imaging import Image, Reading, intensity_range, labels_to, normalise, resample
-from napari_pseudolabel.imaging.files import left_out
+from napari_pseudolabel.imaging.reading.file_names import left_out
 from napari_pseudolabel.labels.classes import BACKGROUND
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.grids import limits_for

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.imaging import labels_to
-from napari_pseudolabel.imaging.files import stem
+from napari_pseudolabel.imaging.reading.file_names import stem
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.training.common.training_events import SyntheticPair
 from napari_pseudolabel.training.data.adapted_planes import Adapter

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_pseudolabel.export import ExportContent
 from napari_pseudolabel.formats import suffix_of
-from napari_pseudolabel.imaging.files import stem
+from napari_pseudolabel.imaging.reading.file_names import stem
 from napari_pseudolabel.viewer import content_of, is_ours, source_layer
 from napari_pseudolabel.viewer.images import source_path, unwrapped
 from napari_pseudolabel.viewer.records import is_helper

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageOps
 
-from napari_pseudolabel.imaging.claims import check_decoded, check_png
-from napari_pseudolabel.imaging.source import Source
+from napari_pseudolabel.imaging.reading.claims import check_decoded, check_png
+from napari_pseudolabel.imaging.reading.source import Source
 
 _BITS_AT, _KIND_AT = 24, 25  # in the header of a PNG
 _PNG_GREY, _PNG_PALETTE = 0, 3

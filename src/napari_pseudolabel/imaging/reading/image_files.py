@@ -10,11 +10,11 @@ import numpy as np
 
 from napari_pseudolabel.budget import check_memory, open_regular
 from napari_pseudolabel.errors import InputError, PseudolabelError
-from napari_pseudolabel.imaging.claims import check_lazy, check_tiff
-from napari_pseudolabel.imaging.files import stem
 from napari_pseudolabel.imaging.image import Image
-from napari_pseudolabel.imaging.label_values import as_labels
-from napari_pseudolabel.imaging.source import Position, Source, Wanted
+from napari_pseudolabel.imaging.reading.claims import check_lazy, check_tiff
+from napari_pseudolabel.imaging.reading.file_names import stem
+from napari_pseudolabel.imaging.reading.label_values import as_labels
+from napari_pseudolabel.imaging.reading.source import Position, Source, Wanted
 
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_START = b"\x89PNG\r\n\x1a\n"
@@ -149,18 +149,18 @@ def _source(path: Path, wanted: Wanted) -> Source:
     if not path.exists():
         raise InputError(f"{path} does not exist; check the path.")
     if path.is_dir():
-        from napari_pseudolabel.imaging.reading_zarr import read_zarr
+        from napari_pseudolabel.imaging.reading.reading_zarr import read_zarr
 
         return read_zarr(path, wanted)
     with open_regular(path) as file:
         start = file.read(8)
     if start.startswith(_TIFF_STARTS):
-        from napari_pseudolabel.imaging.reading_tiff import read_tiff
+        from napari_pseudolabel.imaging.reading.reading_tiff import read_tiff
 
         check_tiff(path)
         return read_tiff(path, wanted)
     if start.startswith((_PNG_START, _JPEG_START)):
-        from napari_pseudolabel.imaging.reading_pictures import read_jpeg, read_png
+        from napari_pseudolabel.imaging.reading.reading_pictures import read_jpeg, read_png
 
         if wanted.level != 0:
             raise InputError(

@@ -11,8 +11,8 @@ from typing import Any
 import zarr
 
 from napari_pseudolabel.errors import FileError, InputError
-from napari_pseudolabel.imaging.believing import number, tell
-from napari_pseudolabel.imaging.source import Source, Wanted, axes_by_shape, chosen_position
+from napari_pseudolabel.imaging.reading.believing import number, tell
+from napari_pseudolabel.imaging.reading.source import Source, Wanted, axes_by_shape, chosen_position
 from napari_pseudolabel.imaging.zarr_store import open_checked
 
 _LETTERS = {"time": "T", "channel": "C"}

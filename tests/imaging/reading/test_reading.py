@@ -9,10 +9,11 @@ import zarr
 from PIL import Image as Pillow
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import Placement, read, reading_tiff
+from napari_pseudolabel.imaging import Placement, read
+from napari_pseudolabel.imaging.reading import reading_tiff
 
 RNG = np.random.default_rng(0)
-SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+SHARED = Path(__file__).parents[3].parent / "shared" / "data"
 
 
 def noise(*shape, dtype=np.uint8):

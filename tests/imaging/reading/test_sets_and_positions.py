@@ -12,10 +12,11 @@ import tifffile
 import zarr
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import read, reading_tiff
-from napari_pseudolabel.imaging.tiff_series import along_an_axis
+from napari_pseudolabel.imaging import read
+from napari_pseudolabel.imaging.reading import reading_tiff
+from napari_pseudolabel.imaging.reading.tiff_series import along_an_axis
 
-FIELD = Path(__file__).parents[1] / "field"
+FIELD = Path(__file__).parents[2] / "field"
 RNG = np.random.default_rng(3)
 OME = 'xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"'
 

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import tifffile
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging.source import Position, chosen_position
+from napari_pseudolabel.imaging.reading.source import Position, chosen_position
 
 _LISTED = 3
 # Regions, mosaic tiles and events: images side by side, not a stack.

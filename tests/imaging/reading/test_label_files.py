@@ -12,10 +12,10 @@ from PIL import Image as Pillow
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Placement, Reading, from_array, read, read_labels
-from napari_pseudolabel.imaging.label_values import like
+from napari_pseudolabel.imaging.reading.label_values import like
 from napari_pseudolabel.training.data.image_folders import class_planes
 
-FIELD = Path(__file__).parents[1] / "field"
+FIELD = Path(__file__).parents[2] / "field"
 RNG = np.random.default_rng(2)
 LABELS = RNG.integers(0, 4, (9, 8)).astype(np.uint8)
 COLOURS = np.zeros((256, 3), np.uint8)

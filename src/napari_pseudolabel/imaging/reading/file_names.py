@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging.made_here import IMAGE, LABELS, roles_of
+from napari_pseudolabel.imaging.reading.made_here import IMAGE, LABELS, roles_of
 
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".zarr")
 """Ends of names that folders are searched for; a file that is named may be called anything."""

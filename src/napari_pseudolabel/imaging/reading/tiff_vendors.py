@@ -8,8 +8,8 @@ from typing import Any
 
 import tifffile
 
-from napari_pseudolabel.imaging.believing import Told, tell
-from napari_pseudolabel.imaging.source import Step
+from napari_pseudolabel.imaging.reading.believing import Told, tell
+from napari_pseudolabel.imaging.reading.source import Step
 from napari_pseudolabel.imaging.units import micrometres
 
 _TAG_UNITS = {2: "inch", 3: "centimeter"}

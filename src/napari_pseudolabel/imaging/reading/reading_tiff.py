@@ -12,10 +12,10 @@ import tifffile
 import zarr
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging.claims import check_pixels, check_set
 from napari_pseudolabel.imaging.image import ArrayLike
-from napari_pseudolabel.imaging.source import Source, Wanted
-from napari_pseudolabel.imaging.tiff_colours import (
+from napari_pseudolabel.imaging.reading.claims import check_pixels, check_set
+from napari_pseudolabel.imaging.reading.source import Source, Wanted
+from napari_pseudolabel.imaging.reading.tiff_colours import (
     Pixels,
     as_indices,
     as_picture,
@@ -24,7 +24,7 @@ from napari_pseudolabel.imaging.tiff_colours import (
     samples_last,
     turned,
 )
-from napari_pseudolabel.imaging.tiff_series import (
+from napari_pseudolabel.imaging.reading.tiff_series import (
     along_an_axis,
     chosen_series,
     described_elsewhere,
@@ -32,7 +32,7 @@ from napari_pseudolabel.imaging.tiff_series import (
     under_its_own_name,
     whole_part,
 )
-from napari_pseudolabel.imaging.tiff_sizes import coarser, tiff_sizes
+from napari_pseudolabel.imaging.reading.tiff_sizes import coarser, tiff_sizes
 
 _IN_MEMORY_BYTES = 2**28
 _DESCRIPTION = 270

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from napari_pseudolabel.imaging.source import Step
+from napari_pseudolabel.imaging.reading.source import Step
 from napari_pseudolabel.imaging.units import canonical_unit, is_time, micrometres, unit_or_pixel
 
 # A hundredth of a nanometre to a centimetre: what is outside was never looked at through a microscope.

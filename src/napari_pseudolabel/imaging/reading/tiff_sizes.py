@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 
 import tifffile
 
-from napari_pseudolabel.imaging.believing import Told, settle
 from napari_pseudolabel.imaging.placement import Placement
-from napari_pseudolabel.imaging.source import Step
-from napari_pseudolabel.imaging.tiff_described import imagej_sizes, ome_sizes, own_annotation
-from napari_pseudolabel.imaging.tiff_vendors import VENDORS, resolution_tags
+from napari_pseudolabel.imaging.reading.believing import Told, settle
+from napari_pseudolabel.imaging.reading.source import Step
+from napari_pseudolabel.imaging.reading.tiff_described import imagej_sizes, ome_sizes, own_annotation
+from napari_pseudolabel.imaging.reading.tiff_vendors import VENDORS, resolution_tags
 
 
 @dataclass(frozen=True)

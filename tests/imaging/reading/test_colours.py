@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import read, read_labels, reading_tiff
+from napari_pseudolabel.imaging import read, read_labels
+from napari_pseudolabel.imaging.reading import reading_tiff
 
-FIELD = Path(__file__).parents[1] / "field"
+FIELD = Path(__file__).parents[2] / "field"
 RNG = np.random.default_rng(1)
 
 

@@ -10,11 +10,11 @@ import tifffile
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import read
-from napari_pseudolabel.imaging.files import images_in, partners, stem
+from napari_pseudolabel.imaging.reading.file_names import images_in, partners, stem
 from napari_pseudolabel.training.data.image_folders import Preparation, labelled_files, labelled_planes
 from napari_pseudolabel.training.data.training_inputs import ModelGrid, aligned
 
-FIELD = Path(__file__).parents[1] / "field"
+FIELD = Path(__file__).parents[2] / "field"
 
 
 @pytest.mark.parametrize(

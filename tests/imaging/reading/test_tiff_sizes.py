@@ -10,7 +10,7 @@ import tifffile
 
 from napari_pseudolabel.imaging import read
 
-FIELD = Path(__file__).parents[1] / "field"
+FIELD = Path(__file__).parents[2] / "field"
 PIXELS = np.arange(48, dtype=np.uint8).reshape(6, 8)
 
 

@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 
 import tifffile
 
-from napari_pseudolabel.imaging.believing import Told, number, tell
 from napari_pseudolabel.imaging.placement import Placement
-from napari_pseudolabel.imaging.tiff_vendors import per_unit
+from napari_pseudolabel.imaging.reading.believing import Told, number, tell
+from napari_pseudolabel.imaging.reading.tiff_vendors import per_unit
 from napari_pseudolabel.imaging.units import unit_or_pixel
 
 ANNOTATION_NAMESPACE = "napari-pseudolabel"
