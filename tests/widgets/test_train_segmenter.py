@@ -10,7 +10,7 @@ from train_fakes import CLASSES, ScriptedBackground, Used, play, pseudo_label, s
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.training.common.training_events import Began, Epoch
-from napari_pseudolabel.viewer import Corrections, Stream, find, plane_key
+from napari_pseudolabel.viewer import Corrections, Stream, find, plane_key, source_of
 from napari_pseudolabel.viewer.images import image_of
 from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.train.choice import FolderPair
@@ -110,6 +110,30 @@ def test_labels_of_another_shape_are_not_offered(dock, labels, viewer):
     assert [box.itemText(i) for i in range(box.count())] == [labels.name, "mine"]
     viewer.layers.selection.active = own
     assert box.currentText() == "mine"
+
+
+def test_labels_that_were_made_on_another_image_are_not_offered(dock, labels, viewer, qtbot):
+    """All images of a microscope have the same shape."""
+    confirm(dock, qtbot)
+    copied = viewer.add_labels(labels.data.copy(), name="copy", metadata=dict(labels.metadata))
+    own = viewer.add_labels(np.zeros(SHAPE, np.uint8), name="mine")
+    other = viewer.add_image(np.random.default_rng(1).random(SHAPE), name="sem_13")
+    box = dock.view.segmenter.labels
+    assert dock.view.segmenter.image.currentText() == "sem_13"
+    assert [box.itemText(i) for i in range(box.count())] == ["mine"]
+    viewer.layers.remove(own)
+    settle(dock, qtbot)
+    assert box.count() == 0
+    assert not dock.view.start_button.isEnabled()
+    viewer.layers.remove("sem_12")  # and not either where its own image is gone
+    settle(dock, qtbot)
+    assert box.count() == 0
+    assert source_of(viewer, labels) is None
+    assert source_of(viewer, copied) is None
+    viewer.layers.remove(other)
+    again = viewer.add_image(np.random.default_rng(0).random(SHAPE), name="sem_12")
+    assert [box.itemText(i) for i in range(box.count())] == [labels.name, "copy"]
+    assert source_of(viewer, copied) is again
 
 
 # Starting.

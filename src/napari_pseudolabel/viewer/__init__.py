@@ -7,7 +7,15 @@ from napari_pseudolabel.viewer.images import image_of, placement_of, possible_ch
 from napari_pseudolabel.viewer.known import known_planes, plane_key, source_of
 from napari_pseudolabel.viewer.preview import accept_preview, drop_preview, show_preview
 from napari_pseudolabel.viewer.pushing import push
-from napari_pseudolabel.viewer.records import KEY, find, how_made, is_ours, record_of, source_layer
+from napari_pseudolabel.viewer.records import (
+    KEY,
+    find,
+    how_made,
+    is_ours,
+    may_belong,
+    record_of,
+    source_layer,
+)
 from napari_pseudolabel.viewer.regions import (
     current_plane,
     drawn_shapes,
@@ -34,6 +42,7 @@ __all__ = [
     "image_of",
     "is_ours",
     "known_planes",
+    "may_belong",
     "middle_of",
     "placement_of",
     "plane_key",

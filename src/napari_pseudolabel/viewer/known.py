@@ -14,7 +14,7 @@ from napari_pseudolabel.imaging import Channel, Image, intensity_range
 from napari_pseudolabel.training.data.known_plane import KnownPlane
 from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.viewer.images import image_of, possible_channel_axis
-from napari_pseudolabel.viewer.records import channel_of, find, is_ours, source_layer
+from napari_pseudolabel.viewer.records import channel_of, find, is_ours, may_belong, source_layer
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -30,13 +30,16 @@ def source_of(viewer: ViewerModel, labels: Labels) -> ImageLayer | None:
 
     For labels that the plugin made it is noted; for others it is the only image with planes of that shape.
     """
-    if is_ours(labels):
-        found = source_layer(viewer, labels)
-        return found if isinstance(found, ImageLayer) else None
+    found = source_layer(viewer, labels)
+    if isinstance(found, ImageLayer):
+        return found if is_ours(labels) or _fitting(found, labels) is not None else None
     fitting = [
         layer
         for layer in viewer.layers
-        if isinstance(layer, ImageLayer) and not is_ours(layer) and _fitting(layer, labels) is not None
+        if isinstance(layer, ImageLayer)
+        and not is_ours(layer)
+        and may_belong(viewer, labels, layer)
+        and _fitting(layer, labels) is not None
     ]
     return fitting[0] if len(fitting) == 1 else None
 

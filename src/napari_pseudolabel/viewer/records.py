@@ -91,6 +91,21 @@ def source_layer(viewer: ViewerModel, layer: Layer) -> Layer | None:
     return next((one for one in viewer.layers if str(one.unique_id) == uid), None)
 
 
+def may_belong(viewer: ViewerModel, labels: Layer, image: Layer) -> bool:
+    """Whether labels may have been made on an image; those of a person may on any.
+
+    Labels of a run, and duplicates of them, belong to the layer that was labelled. Where it is gone, they may belong
+    to the same file, opened again, or without a file to an image of the same name.
+    """
+    source = (record_of(labels) or {}).get("source")
+    if source is None:
+        return True
+    if source_layer(viewer, labels) is not None:
+        return bool(source["uid"] == str(image.unique_id))
+    path = source_path(image)
+    return bool(source.get("path") == path if path else source.get("name") == image.name)
+
+
 def write_record(layer: Layer, role: Role, source: Layer, classes: Sequence[LabelClass]) -> None:
     """Note in the metadata of a layer what the plugin made it for.
 

@@ -19,6 +19,7 @@ from napari_pseudolabel.viewer import (
     find,
     image_of,
     is_ours,
+    may_belong,
     placement_of,
     possible_channel_axis,
     source_of,
@@ -118,7 +119,11 @@ class LabelsPicker(QObject):
         if labels is None:
             return None
         found = source_of(self._viewer, labels)
-        fitting = [layer for layer in self._viewer.layers if _fits(layer, labels)]
+        fitting = [
+            layer
+            for layer in self._viewer.layers
+            if _fits(layer, labels) and may_belong(self._viewer, labels, layer)
+        ]
         return found or next(reversed(fitting), None)
 
     @property

@@ -17,6 +17,7 @@ from napari_pseudolabel.viewer import (
     how_made,
     image_of,
     is_ours,
+    may_belong,
     possible_channel_axis,
     record_of,
     source_layer,
@@ -55,7 +56,7 @@ class LayerPicker(QObject):
         self.fill_labels(_uid(active) if isinstance(active, Labels) else choice.labels)
 
     def fill_labels(self, wished: str | None) -> None:
-        """Offer the Labels layers that fit the image; ours first."""
+        """Offer the Labels layers that fit the image; ours first, those that were made on another one not."""
         source = self.image_layer()
         shapes = [image.shape for image in _images(source)] if source is not None else []
         fitting = [
@@ -65,6 +66,8 @@ class LayerPicker(QObject):
             and isinstance(layer.data, np.ndarray)
             and layer.data.shape in shapes
             and self._role(layer) in (None, "labels")
+            and source is not None
+            and may_belong(self._viewer, layer, source)
         ]
         ours = find(self._viewer, source, "labels") if source is not None else None
         fitting.sort(key=lambda layer: layer is not ours)

@@ -19,9 +19,9 @@ from napari_pseudolabel.viewer import (
     Corrections,
     image_of,
     is_ours,
+    may_belong,
     plane_key,
     possible_channel_axis,
-    source_layer,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def labels_for(viewer: ViewerModel, image: ImageLayer | None) -> list[Labels]:
         layer
         for layer in viewer.layers
         if isinstance(layer, Labels)
-        and source_layer(viewer, layer) in (None, image)
+        and may_belong(viewer, layer, image)
         and _fitting(image, layer) is not None
     ]
 
