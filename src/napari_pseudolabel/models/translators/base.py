@@ -14,11 +14,12 @@ from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.translators import grey_levels, resnet, syndiff
 from napari_pseudolabel.models.translators.archive import read_contents
 from napari_pseudolabel.models.translators.layer_sequence import looks_like_generator
+from napari_pseudolabel.models.translators.translate import TileTranslator
 
 
 @runtime_checkable
-class Translator(Protocol):
-    """A model that turns an image of a source modality into one of a target modality.
+class Translator(TileTranslator, Protocol):
+    """A model that turns an image of a source modality into one of a target modality; see `TileTranslator`.
 
     Attributes
     ----------
@@ -26,28 +27,12 @@ class Translator(Protocol):
         What the weights mean.
     sha256
         Of the file.
-    stride
-        Height and width of a tile are multiples of this many pixels.
-    network
-        Diffusive: ``network(x, step, latent)`` with x (B, 2, H, W), step (B,) int64 and latent (B, nz);
-        channel 0 of the output is the predicted clean target. One pass: ``network(x)`` with x (B, 1, H, W).
-        Images in [-1, 1].
-    diffusive
-        Which of the two.
     warnings
         Sentences for the person.
     """
 
     @property
-    def card(self) -> Card: ...
-    @property
-    def sha256(self) -> str: ...
-    @property
-    def stride(self) -> int: ...
-    @property
     def network(self) -> nn.Module: ...
-    @property
-    def diffusive(self) -> bool: ...
     @property
     def warnings(self) -> tuple[str, ...]: ...
     def to(self, device: torch.device | str) -> Self: ...
