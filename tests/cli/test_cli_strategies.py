@@ -1,0 +1,59 @@
+"""Every strategy of the registry in the shell, those that are added as well."""
+
+from __future__ import annotations
+
+import pytest
+import tifffile
+from toy_strategy import add
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    add(monkeypatch)
+
+
+def test_an_added_strategy_has_its_option_and_its_help(toy, cli, image, tmp_path):
+    out = tmp_path / "out.ome.tif"
+    ran = cli("label", image, out, "--strategy", "threshold", "--level", 0.5, "--json")
+    assert ran.code == 0, ran.err
+    assert (tifffile.imread(out) == (tifffile.imread(image) > 0.5)).all()
+    told = ran.json["results"][0]
+    assert (told["strategy"], told["parameters"]["options"]) == ("threshold", {"level": 0.5})
+    helped = cli("label", "--help")
+    assert "threshold labels what is brighter than a level" in " ".join(helped.out.replace("│", " ").split())
+    assert "--level" in helped.out
+
+
+def test_what_a_strategy_does_not_take_is_refused(toy, cli, image, tmp_path, tiny_translator, tiny_segmenter):
+    out = tmp_path / "out.ome.tif"
+    for words, part in [
+        (("--strategy", "threshold", "--translator", tiny_translator), "Threshold takes no translator"),
+        (("--strategy", "threshold", "--level", -1), "--level"),
+        (("--strategy", "threshold", "--samples", 2), "does not translate the images"),
+        (("--strategy", "threshold", "--steps", 2), "--steps is for tutorship"),
+        (("--level", 0.5), "--level is for threshold"),
+        (("--strategy", "segmentation"), "give --segmenter"),
+        (
+            ("--strategy", "segmentation", "--segmenter", tiny_segmenter, "--translator", tiny_translator),
+            "takes no translator",
+        ),
+        (("--segmenter", tiny_segmenter), "give --translator"),
+        (("--strategy", "translation", "--translator", tiny_translator), "no strategy “translation”"),
+        (
+            ("--strategy", "magic"),
+            "There is no strategy “magic”; use adaptation, tutorship, segmentation or threshold.",
+        ),
+    ]:
+        ran = cli("label", image, out, *words)
+        assert (ran.code, words) == (2, words)
+        assert part in ran.sentence
+    assert not out.exists()
+
+
+def test_segmentation_is_what_segment_does(cli, image, tmp_path, tiny_segmenter):
+    common = ("--segmenter", tiny_segmenter, "--device", "cpu", "--json")
+    one = cli("label", image, tmp_path / "a.ome.tif", "--strategy", "segmentation", *common)
+    other = cli("segment", image, tmp_path / "b.ome.tif", *common)
+    assert one.code == other.code == 0
+    assert (tifffile.imread(tmp_path / "a.ome.tif") == tifffile.imread(tmp_path / "b.ome.tif")).all()
+    assert one.json["results"][0]["strategy"] == other.json["results"][0]["strategy"] == "segmentation"

@@ -1,0 +1,77 @@
+"""A strategy is one object: Python, provenance and the way back need no other file for it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from toy_strategy import TOY, LevelOptions, add
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging import from_array
+from napari_pseudolabel.models.loaded import LoadedModels
+from napari_pseudolabel.strategies import Record, Region, registry
+from napari_pseudolabel.strategies.again import Where, again
+from napari_pseudolabel.strategies.strategy import Asked
+
+DATA = np.random.default_rng(3).random((70, 90)).astype(np.float32)
+IMAGE = from_array(DATA, name="field")
+
+
+def run(job):
+    return job.run(Control(), LoadedModels())
+
+
+def test_an_added_strategy_labels_and_finds_its_way_back(monkeypatch):
+    add(monkeypatch)
+    strategy = registry.find("threshold")
+    found = run(strategy.job(IMAGE, Asked(options=LevelOptions(0.8))))
+    np.testing.assert_array_equal(found.labels[0], DATA > 0.8)
+    told = json.loads(json.dumps(found.report.provenance()))
+    assert (told["strategy"], told["parameters"]["options"]) == ("threshold", {"level": 0.8})
+    assert told["models"] == []
+    record = Record.from_provenance(told)
+    assert record == Record.of(found.report)
+    assert record.options == LevelOptions(0.8)
+    part = run(again(record, IMAGE, Where(Region(10, 20, 50, 60))))
+    np.testing.assert_array_equal(part.labels[0], DATA[10:50, 20:60] > 0.8)
+    assert part.report.provenance()["strategy"] == "threshold"
+
+
+def test_without_its_line_it_is_not_known(monkeypatch):
+    with monkeypatch.context() as there:
+        add(there)
+        told = run(TOY.job(IMAGE, Asked(options=LevelOptions()))).report.provenance()
+    with pytest.raises(InputError, match="“threshold”, which this version does not know"):
+        Record.from_provenance(told)
+    with pytest.raises(
+        InputError, match="no strategy “threshold”; use adaptation, tutorship or segmentation"
+    ):
+        registry.find("threshold")
+
+
+def test_another_segmenter_on_its_labels_is_segmentation(monkeypatch):
+    add(monkeypatch)
+    record = Record.from_provenance(run(TOY.job(IMAGE, Asked())).report.provenance())
+    job = again(record, IMAGE, segmenter="other")
+    assert (job.strategy_name, job.segmenter, job.translator) == ("segmentation", "other", None)
+
+
+@pytest.mark.parametrize("strategy", registry.STRATEGIES, ids=lambda one: one.name)
+def test_every_strategy_says_all_of_itself(strategy):
+    assert registry.known(strategy.name) is strategy
+    assert strategy.title[0].isupper()
+    assert strategy.sentences.endswith(".")
+    assert not strategy.does.endswith(".")
+    if strategy.recorded:
+        with pytest.raises(InputError, match=f"{strategy.title} needs a {strategy.recorded[0]}"):
+            strategy.job(IMAGE, Asked())
+    full = strategy.job(IMAGE, Asked(translator="t", segmenter="s"))
+    assert full.strategy_name == strategy.name
+
+
+def test_names_are_given_once():
+    names = [one.name for one in registry.STRATEGIES]
+    assert len(set(names)) == len(names)

@@ -1,0 +1,93 @@
+"""The dock lists the strategies of the registry, and compares any number of them on a view."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import MODELS, Script, segmenter
+from toy_strategy import TOY, add
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.models.loaded import LoadedModels
+from napari_pseudolabel.strategies import registry
+from napari_pseudolabel.viewer import Candidates, find
+from napari_pseudolabel.widgets.pseudo_label import tasks
+
+PROXY = segmenter("sample:sem-proxy", "SEM")
+
+
+@pytest.fixture(autouse=True)
+def toy(script, monkeypatch):
+    add(monkeypatch)
+    monkeypatch.setattr(tasks.FindModels, "run", lambda self, control, models: (*MODELS, PROXY))
+    # What a run says it was made by, as real ones do.
+    answer = Script.answer
+
+    def named(self, job):
+        whole = answer(self, job)
+        whole.labels[:, whole.labels.shape[1] // 2 - rows.get(job.strategy_name, 0) :] = 1
+        return replace(whole, report=replace(whole.report, strategy=job.strategy_name))
+
+    rows = {"threshold": 5, "segmentation": 10}
+    monkeypatch.setattr(Script, "answer", named)
+
+
+def choose(dock, name):
+    box = dock.view.strategy
+    box.setCurrentIndex(box.findData(name))
+
+
+def label(dock, name, qtbot):
+    choose(dock, name)
+    dock.view.run_button.click()
+    qtbot.waitUntil(lambda: not dock.busy and dock.comparing.settled, timeout=10000)
+
+
+def test_an_added_strategy_is_in_the_list_with_sentences_and_picture(dock, viewer, script, qtbot):
+    view = dock.view
+    view.show()
+    assert [view.strategy.itemText(number) for number in range(view.strategy.count())] == [
+        one.title for one in registry.offered()
+    ]
+    choose(dock, "threshold")
+    assert view._explanation.text() == TOY.sentences
+    assert view.picture.isVisible()
+    assert view.picture.captions == TOY.captions
+    assert not view.models["translator"].isVisible()
+    assert not view.models["segmenter"].isVisible()
+    assert view.preview_button.isVisible()
+    assert (view.hint, view.assumed) == ("", "")
+    label(dock, "threshold", qtbot)
+    (job,) = script.jobs
+    assert job.strategy_name == "threshold"
+    found = job.run(Control(), LoadedModels())
+    np.testing.assert_array_equal(found.labels[0], viewer.layers["sem_12"].data > 0.5)
+    labels = find(viewer, viewer.layers["sem_12"], "labels")
+    assert labels.metadata["napari_pseudolabel"]["runs"][-1]["strategy"] == "threshold"
+
+
+def test_any_number_of_strategies_is_compared_on_a_view(dock, viewer, qtbot):
+    label(dock, "adaptation", qtbot)
+    label(dock, "threshold", qtbot)
+    qtbot.waitUntil(lambda: "adaptation labels in this view" in dock.view.status, timeout=5000)
+    label(dock, "segmentation", qtbot)
+    qtbot.waitUntil(lambda: "threshold labels in this view" in dock.view.status, timeout=5000)
+    # 20 and 25 rows of the others, 30 of this one.
+    assert f"adaptation labels in this view: {2 * 20 / (20 + 30):.2f}" in dock.view.status
+    assert f"threshold labels in this view: {2 * 25 / (25 + 30):.2f}" in dock.view.status
+    candidates = Candidates.of(find(viewer, viewer.layers["sem_12"], "labels"))
+    for name, first in (("adaptation", 20), ("threshold", 15)):
+        kept = candidates.labels(candidates.names.index(name))
+        assert (kept[first:] == 1).all()
+        assert (kept[:first] == 0).all()
+
+
+def test_a_strategy_that_the_dock_cannot_prepare_says_where_it_can_be(dock, monkeypatch):
+    prepared = replace(registry.known("tutorship"), name="rendered", title="Rendered")
+    monkeypatch.setattr(registry, "STRATEGIES", (*registry.STRATEGIES, prepared))
+    dock.view.strategy.addItem(prepared.title, prepared.name)
+    choose(dock, "rendered")
+    assert "pseudolabel label --strategy rendered" in dock.view.hint
+    assert not dock.view.run_button.isEnabled()
