@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from viewer_results import fill
 
 from napari_pseudolabel.viewer import Corrections
-from napari_pseudolabel.viewer.filling import Filling, fill
+from napari_pseudolabel.viewer.filling import Filling
 
 # What scripts write; neither a prediction nor a person does.
 SCRIPTED = 9

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from napari.layers import Labels
+from viewer_results import fill
 
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
-from napari_pseudolabel.viewer.filling import fill
 
 WHOLE = (slice(0, 12), slice(0, 12))
 

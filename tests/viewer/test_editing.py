@@ -9,14 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from napari.layers import Labels
-from viewer_results import make_result
+from viewer_results import fill, make_result
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.tools import Change, component_at, delete
 from napari_pseudolabel.viewer import Corrections, Stream, find
 from napari_pseudolabel.viewer.editing import apply, locked_plane, require_no_stroke
 from napari_pseudolabel.viewer.effort import EffortLog
-from napari_pseudolabel.viewer.filling import fill
 
 SIZE = 12
 WHOLE = (slice(0, SIZE), slice(0, SIZE))

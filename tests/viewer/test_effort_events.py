@@ -7,10 +7,10 @@ import copy
 import numpy as np
 import pytest
 from napari.layers import Labels
+from viewer_results import fill
 
 from napari_pseudolabel.viewer import Corrections, effort
 from napari_pseudolabel.viewer.effort import EffortLog
-from napari_pseudolabel.viewer.filling import fill
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from napari.layers import Labels
+from viewer_results import fill
 
 from napari_pseudolabel.viewer.corrections import Corrections
-from napari_pseudolabel.viewer.filling import Filling, fill
+from napari_pseudolabel.viewer.filling import Filling
 
 SIZE = 12
 

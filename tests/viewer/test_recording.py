@@ -15,12 +15,11 @@ from napari.plugins import _initialize_plugins
 from napari.utils.colormaps import Colormap, DirectLabelColormap
 from recording_case import Recording, back
 from recording_edits import Edits, everything, same
-from viewer_results import CLASSES
+from viewer_results import CLASSES, fill
 
 from napari_pseudolabel.viewer import Candidates, Corrections, find, push, record_of, show_preview
 from napari_pseudolabel.viewer.colours import class_features, label_colormap
 from napari_pseudolabel.viewer.effort import EffortLog
-from napari_pseudolabel.viewer.filling import fill
 from napari_pseudolabel.viewer.recording import fingerprint
 from napari_pseudolabel.workspace.sessions import Batch, Sessions
 

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from napari.layers import Image, Labels
 from viewer_results import CLASSES
+from viewer_results import fill as fill_planes
 
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.viewer import Stream, known_planes
 from napari_pseudolabel.viewer.corrections import REACHED, Corrections
 from napari_pseudolabel.viewer.filling import Filling
-from napari_pseudolabel.viewer.filling import fill as fill_planes
 from napari_pseudolabel.viewer.reached import evidence
 from napari_pseudolabel.viewer.records import write_record
 from napari_pseudolabel.workspace import Workspace

@@ -6,6 +6,7 @@ import numpy as np
 
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.strategies import LabelSettings, ModelUse, PseudoLabel, Region, RunReport
+from napari_pseudolabel.viewer.filling import Filling
 
 CLASSES = (
     LabelClass(name="background", value=0),
@@ -48,3 +49,10 @@ def make_result(
         planes=planes,
         report=report,
     )
+
+
+def fill(corrections, planes, window, labels):
+    """Write a prediction wherever no person has touched a label, as one undo step; how many pixels changed."""
+    filling = Filling(corrections)
+    filling.add(planes, window, labels)
+    return filling.finish()

@@ -18,7 +18,7 @@ from napari_pseudolabel.sample_data.contributions import layers_of
 from napari_pseudolabel.sample_data.samples import FLUORESCENCE_LIKE, PURPLE_LIKE, SEM_LIKE, TEM_LIKE
 from napari_pseudolabel.widgets.pseudo_label import tasks
 from napari_pseudolabel.widgets.pseudo_label.catalogue import Catalogue
-from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
+from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry, Shown
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
 TEM, SEM, PURPLE, FLUORESCENCE = axons.TEM, axons.SEM, nuclei.PURPLE, nuclei.FLUORESCENCE
@@ -140,7 +140,7 @@ def test_nobody_guesses_what_modality_an_image_is(remembered):
     catalogue.put_first(tasks.FindModels().run(None, None))
     assert catalogue.propose("translator") is None
     assert catalogue.propose("segmenter") is None
-    assert catalogue.propose("translator", source="TEM") == "sample:tem-to-sem"
+    assert catalogue.propose("translator", shown=Shown("TEM")) == "sample:tem-to-sem"
     remembered.remember("translator", "sample:sem-to-tem")
     assert catalogue.propose("translator") == "sample:sem-to-tem"
 

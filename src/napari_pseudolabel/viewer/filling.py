@@ -114,28 +114,6 @@ class Filling:
         return sum(old.size for _, old, _ in atoms)
 
 
-def fill(corrections: Corrections, planes: Sequence[Index], window: Window, labels: NDArray[np.uint8]) -> int:
-    """Write a prediction wherever no person has touched a label, as one undo step.
-
-    Parameters
-    ----------
-    planes
-        Index of each plane over the axes before Y and X.
-    window
-        Part of Y and X that is predicted.
-    labels
-        (P, H, W) predicted labels.
-
-    Returns
-    -------
-    int
-        Number of pixels that changed.
-    """
-    filling = Filling(corrections)
-    filling.add(planes, window, labels)
-    return filling.finish()
-
-
 class _Plane:
     """What the parts have changed in one plane.
 

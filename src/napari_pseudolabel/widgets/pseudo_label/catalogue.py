@@ -46,22 +46,18 @@ class Catalogue:
         """A model, None if it is not known."""
         return self._entries.get((kind, ref)) if ref else None
 
-    def propose(
-        self, kind: Kind, *, source: str = "", shown: Shown | None = None, last: bool = True
-    ) -> str | None:
+    def propose(self, kind: Kind, *, shown: Shown | None = None, last: bool = True) -> str | None:
         """The model to begin with: the one used last, else the only, or the first, that fits.
 
         Parameters
         ----------
-        source
-            Modality that the model has to take; empty if unknown. Nobody guesses then among models of
-            different modalities: the wrong one makes labels that only look like some.
         shown
-            Instead of that, what the image shows that the model is to see.
+            What the image shows that the model is to see. Where its modality is unknown nobody guesses among models of
+            different modalities: the wrong one makes labels that only look like some.
         last
             Whether what was used last may be proposed where nothing tells what it has to take.
         """
-        shown = shown or Shown(source)
+        shown = shown or Shown("")
         source = shown.modality
         usable = [entry for entry in self.of(kind) if entry.problem is None]
         fitting = [entry for entry in usable if shown.fits(entry)]
