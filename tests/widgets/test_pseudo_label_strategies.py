@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import MODELS, Script, segmenter
-from toy_strategy import TOY, add
+from toy_strategy import TOY, LevelOptions, add
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.models.loaded import LoadedModels
@@ -59,11 +59,17 @@ def test_an_added_strategy_is_in_the_list_with_sentences_and_picture(dock, viewe
     assert not view.models["segmenter"].isVisible()
     assert view.preview_button.isVisible()
     assert (view.hint, view.assumed) == ("", "")
+    level = view.own["threshold"].fields["level"]
+    assert level.native.isVisible()
+    assert level.tooltip == "What is brighter is labelled, from 0 to 1."
+    assert level.value == 0.5
+    level.value = 0.75
     label(dock, "threshold", qtbot)
     (job,) = script.jobs
+    assert job.origin.options == LevelOptions(0.75)
     assert job.strategy_name == "threshold"
     found = job.run(Control(), LoadedModels())
-    np.testing.assert_array_equal(found.labels[0], viewer.layers["sem_12"].data > 0.5)
+    np.testing.assert_array_equal(found.labels[0], viewer.layers["sem_12"].data > 0.75)
     labels = find(viewer, viewer.layers["sem_12"], "labels")
     assert labels.metadata["napari_pseudolabel"]["runs"][-1]["strategy"] == "threshold"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Channel, Image
@@ -111,6 +111,8 @@ class Choice:
         None for the default of the image.
     first_axis_channels
         The first axis of an unnamed stack holds channels, not planes.
+    options
+        The strategy's own; None without.
     """
 
     layer: str | None = None
@@ -130,6 +132,7 @@ class Choice:
     channel: Channel | None = None
     first_axis_channels: bool = False
     device: str = "auto"
+    options: Any = None
 
 
 @dataclass(frozen=True)
@@ -201,7 +204,7 @@ def make_job(
         channel=choice.channel,
     )
     strategy = registry.find(choice.strategy)
-    asked = Asked(settings=settings, region=region, planes=planes)
+    asked = Asked(options=choice.options, settings=settings, region=region, planes=planes)
     if strategy.preparation is not None:
         return asked.job(image)
     models = {role: getattr(choice, role) for role in strategy.recorded}

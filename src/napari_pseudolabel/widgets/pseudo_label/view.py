@@ -31,6 +31,7 @@ from napari_pseudolabel.widgets.common.parts import (
 )
 from napari_pseudolabel.widgets.pseudo_label.advanced import Advanced
 from napari_pseudolabel.widgets.pseudo_label.choice import ANOTHER, Choice, Kind, ModelEntry, Shown, Where
+from napari_pseudolabel.widgets.pseudo_label.own_options import OwnOptions
 from napari_pseudolabel.widgets.pseudo_label.picture import Picture
 from napari_pseudolabel.widgets.pseudo_label.sentences import how, summary, tooltip
 from napari_pseudolabel.widgets.pseudo_label.tutoring.view import TutoringView
@@ -79,9 +80,17 @@ class PseudoLabelView(QWidget):
         grid.setColumnStretch(1, 1)
         self._make_form(grid)
         self.forms = {one.strategy: one() for one in FORMS}
-        for row, form in enumerate(self.forms.values(), start=10):
+        self.own = {
+            one.name: OwnOptions(one.options)
+            for one in registry.offered()
+            if one.options is not None and one.preparation is None
+        }
+        asked: list[TutoringView | OwnOptions] = [*self.forms.values(), *self.own.values()]
+        for row, form in enumerate(asked, start=10):
             grid.addWidget(form, row, 0, 1, 3)
-        self._make_region(grid, 10 + len(self.forms))
+        for own in self.own.values():
+            own.changed.connect(self.changed)
+        self._make_region(grid, 10 + len(asked))
         layout.addLayout(grid)
         self.advanced = Advanced()
         self.advanced.changed.connect(self.changed)
@@ -89,8 +98,8 @@ class PseudoLabelView(QWidget):
         layout.addWidget(self.fold)
         layout.addLayout(self._make_buttons())
         self._make_messages(layout)
-        for form in self.forms.values():
-            layout.addWidget(form.seen)
+        for page in self.forms.values():
+            layout.addWidget(page.seen)
         layout.addStretch()
         self._show_strategy()
 
@@ -98,6 +107,7 @@ class PseudoLabelView(QWidget):
 
     def choice(self) -> Choice:
         """All controls as they are now."""
+        own = self.own.get(self.strategy.currentData())
         where = next(w for w, button in self._regions.items() if button.isChecked())
         return self.advanced.choice(
             Choice(
@@ -107,6 +117,7 @@ class PseudoLabelView(QWidget):
                 segmenter=self.models["segmenter"].currentData(),
                 where=where,
                 all_planes=bool(self.planes.currentData()),
+                options=own.value() if own is not None else None,
             )
         )
 
@@ -283,9 +294,11 @@ class PseudoLabelView(QWidget):
             for widget in widgets:
                 widget.setVisible(at_once and role in strategy.roles)
         self.preview_button.setVisible(strategy.previews)
-        for name, form in self.forms.items():
-            form.setVisible(name == strategy.name)
-            form.seen.set_wanted(name == strategy.name)
+        for name, own in self.own.items():
+            own.setVisible(name == strategy.name)
+        for name, page in self.forms.items():
+            page.setVisible(name == strategy.name)
+            page.seen.set_wanted(name == strategy.name)
 
     def _make_browse(self, kind: str) -> QPushButton:
         button = QPushButton("…")

@@ -1,0 +1,45 @@
+"""The form of a strategy's own options, made from what they are."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields
+from typing import Any
+
+from magicgui.widgets import create_widget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFormLayout, QWidget
+
+from napari_pseudolabel.options import options_of
+
+
+class OwnOptions(QWidget):
+    """One row for each field of a dataclass of options.
+
+    Parameters
+    ----------
+    options
+        See `napari_pseudolabel.options`; every field has a default.
+    """
+
+    changed = Signal()
+
+    def __init__(self, options: type[Any]) -> None:
+        super().__init__()
+        self._options = options
+        defaults = {one.name: one.default for one in fields(options) if one.default is not MISSING}
+        form = QFormLayout(self)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setHorizontalSpacing(6)
+        form.setVerticalSpacing(3)
+        self.fields: dict[str, Any] = {}
+        for name, kind, option in options_of(options):
+            bounds = {} if option.least is None else {"min": option.least}
+            field = create_widget(defaults[name], annotation=kind, name=name, options=bounds)
+            field.tooltip = option.sentence
+            field.changed.connect(lambda _: self.changed.emit())
+            form.addRow(name.replace("_", " ").capitalize(), field.native)
+            self.fields[name] = field
+
+    def value(self) -> Any:
+        """The options as they are now."""
+        return self._options(**{name: field.value for name, field in self.fields.items()})
