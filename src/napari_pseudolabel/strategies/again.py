@@ -72,8 +72,8 @@ def without_translator(
 ) -> LabelJob:
     """The same segmenters on the image as it is, to see what the translation was worth; parameters as of `again`."""
     asked = _asked(record, where, segmenter, settings)
-    if asked.segmenter is None:
-        raise InputError("The labels do not say which segmenter made them; label the image again.")
+    if asked.segmenter is None:  # a method without a checkpoint sees the image as it is anyway
+        return again(record, image, where, settings=settings)
     job = by_models(_seen(record, image), replace(asked, translator=None))
     return replace(job, across=record.translator is not None)
 

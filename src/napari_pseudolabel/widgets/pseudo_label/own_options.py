@@ -7,9 +7,12 @@ from typing import Any
 
 from magicgui.widgets import create_widget
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFormLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
 from napari_pseudolabel.options import options_of
+
+# As wide as the labels beside the other controls.
+_LABEL_PX = 66
 
 
 class OwnOptions(QWidget):
@@ -37,7 +40,9 @@ class OwnOptions(QWidget):
             field = create_widget(defaults[name], annotation=kind, name=name, options=bounds)
             field.tooltip = option.sentence
             field.changed.connect(lambda _: self.changed.emit())
-            form.addRow(name.replace("_", " ").capitalize(), field.native)
+            label = QLabel(name.replace("_", " ").capitalize())
+            label.setMinimumWidth(_LABEL_PX)
+            form.addRow(label, field.native)
             self.fields[name] = field
 
     def value(self) -> Any:
