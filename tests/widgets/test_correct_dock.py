@@ -11,7 +11,7 @@ from train_fakes import CLASSES, MODELS, ScriptedBackground, Used, pseudo_label
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.strategies import LabelJob, Region
-from napari_pseudolabel.viewer import Candidates, Corrections, push
+from napari_pseudolabel.viewer import Candidates, Corrections, image_of, plane_key, push
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.workspace import Workspace
@@ -271,8 +271,6 @@ def test_labels_of_unknown_models_are_not_predicted_again(qtbot, session, backgr
 
 def test_confirming_feeds_the_split_of_the_workspace(case, session, qtbot):
     _, labels, dock = case
-    from napari_pseudolabel.viewer import plane_key
-
     dock.view.confirm.click()
     settle(dock, qtbot)
     share = session.workspace.split.validation(plane_key(dock.layers.image), SHAPE).mean()
@@ -343,3 +341,32 @@ def test_a_run_that_brings_other_classes_is_seen_in_the_palette(case):
     result = replace(pseudo_label(Region(0, 0, *SHAPE), fibres()), classes=classes)
     push(viewer, viewer.layers["sem_12"], result)
     assert [one.name for one in dock.view.palette_.classes] == ["myelin", "axon", "vessel"]
+
+
+def test_the_image_of_labels_that_fit_several_is_shown_and_can_be_chosen(qtbot, session, background):
+    viewer = ViewerModel()
+    lower = viewer.add_image(np.zeros(SHAPE, np.float32), name="lower")
+    mine = viewer.add_labels(fibres(), name="mine")
+    dock = make_dock(qtbot, viewer, session, background)
+    assert (dock.view.image_row.isHidden(), dock.layers.source) == (True, lower)
+
+    upper = viewer.add_image(np.ones(SHAPE, np.float32), name="upper")
+    assert not dock.view.image_row.isHidden()
+    assert dock.view.image.currentText() == "lower", "an image that comes later takes no labels over"
+    assert dock.layers.source is lower
+
+    dock.view.image.setCurrentIndex(dock.view.image.findText("upper"))
+    assert dock.layers.source is upper
+    assert dock.layers.image.name == "upper"
+    dock.confirming.confirm()
+    settle(dock, qtbot)
+    split = session.workspace.split
+    assert split.validation(plane_key(image_of(upper)), SHAPE).any()
+    assert not split.validation(plane_key(image_of(lower)), SHAPE).any()
+
+    viewer.layers.move(viewer.layers.index(upper), 0)
+    viewer.layers.selection.active = mine
+    assert dock.layers.source is upper
+    viewer.layers.remove(upper)
+    assert (dock.view.image_row.isHidden(), dock.layers.source) == (True, lower)
+    dock.shutdown()

@@ -83,7 +83,7 @@ class CorrectController(QObject):
         self._background = background
         self._aside = Aside()
         self._make_overlay = make_overlay
-        self.layers = LabelsPicker(viewer, view.labels, canvas_px)
+        self.layers = LabelsPicker(viewer, view.labels, view.image, canvas_px)
         self.desk = Desk(
             viewer, view, session, background, self._aside, self.layers, self._show_failure, canvas_px
         )
@@ -194,6 +194,7 @@ class CorrectController(QObject):
         view.again.pressed.connect(lambda: self.predicting.run("predict_again"))
         view.again_fold.opened.connect(self.predicting.find_models)
         self.layers.changed.connect(self._on_labels)
+        self.layers.ambiguous.connect(view.set_ambiguous)
         self.drawing.changed.connect(self._on_under_way)
         self.applying.changed.connect(self._on_under_way)
         self.looking.changed.connect(self._on_mode)

@@ -64,28 +64,36 @@ class Spot:
 
 
 class LabelsPicker(QObject):
-    """Keeps the list of Labels layers in the dock.
+    """Keeps the lists of Labels layers, and of the images that they may belong to, in the dock.
 
     Attributes
     ----------
     changed
-        Another layer is corrected now, or none.
+        Another layer is corrected now, or none; or another image lies behind it.
+    ambiguous
+        Whether the labels may belong to several images, so that the person has to see which one is taken.
     """
 
     changed = Signal()
+    ambiguous = Signal(bool)
 
     def __init__(
         self,
         viewer: ViewerModel,
         box: QComboBox,
+        images: QComboBox,
         canvas_px: Callable[[], tuple[int, int] | None],
     ) -> None:
         super().__init__()
         self._viewer = viewer
         self._box = box
         self._canvas_px = canvas_px
-        self._chosen: str | None = None
-        box.currentIndexChanged.connect(lambda _: self._tell())
+        self._images = images
+        self._chosen: tuple[str | None, str | None] = (None, None)
+        # Of each layer of labels, so that an image that comes later takes none over.
+        self._image_of: dict[str | None, str] = {}
+        box.currentIndexChanged.connect(lambda _: self._on_labels())
+        images.currentIndexChanged.connect(lambda _: self._tell())
 
     # Which layers.
 
@@ -104,7 +112,7 @@ class LabelsPicker(QObject):
         chosen = next((one for one in wishes if one is not None and one in offered), None)
         fill(self._box, [(_uid(layer), layer.name) for layer in offered], _uid(chosen))
         self._box.setEnabled(len(offered) > 0)
-        self._tell()
+        self._on_labels()
 
     @property
     def labels(self) -> Labels | None:
@@ -114,17 +122,22 @@ class LabelsPicker(QObject):
 
     @property
     def source(self) -> ImageLayer | None:
-        """The image layer behind the labels; the topmost that fits where nothing says more."""
+        """The image layer behind the labels: the one that is known, else the chosen one of those that fit."""
+        offered, wanted = self._offered(), self._images.currentData()
+        return next((one for one in offered if _uid(one) == wanted), next(iter(offered), None))
+
+    def _offered(self) -> list[ImageLayer]:
+        """The images that the labels may belong to, the topmost first; one where something says which."""
         labels = self.labels
         if labels is None:
-            return None
-        found = source_of(self._viewer, labels)
-        fitting = [
+            return []
+        if (found := source_of(self._viewer, labels)) is not None:
+            return [found]
+        return [
             layer
-            for layer in self._viewer.layers
+            for layer in reversed(self._viewer.layers)
             if _fits(layer, labels) and may_belong(self._viewer, labels, layer)
         ]
-        return found or next(reversed(fitting), None)
 
     @property
     def image(self) -> Image | None:
@@ -196,10 +209,20 @@ class LabelsPicker(QObject):
         labels = self.require()
         return window_of(visible_region(self._viewer, labels, _as_image(labels), self._canvas_px()))
 
+    def _on_labels(self) -> None:
+        offered = self._offered()
+        wanted = self._image_of.get(self._box.currentData())
+        chosen = next((one for one in offered if _uid(one) == wanted), next(iter(offered), None))
+        fill(self._images, [(_uid(layer), layer.name) for layer in offered], _uid(chosen))
+        self.ambiguous.emit(len(offered) > 1)
+        self._tell()
+
     def _tell(self) -> None:
-        uid = self._box.currentData()
-        if uid != self._chosen:
-            self._chosen = uid
+        labels, image = self._box.currentData(), self._images.currentData()
+        if image is not None:
+            self._image_of[labels] = image
+        if (labels, image) != self._chosen:
+            self._chosen = labels, image
             self.changed.emit()
 
 

@@ -64,6 +64,7 @@ class CorrectView(QWidget):
         layout.setContentsMargins(8, 4, 8, 4)
         layout.setSpacing(5)
         layout.addLayout(self._make_header())
+        layout.addWidget(self._make_image())
         layout.addLayout(self._make_modes())
         self.palette_ = Palette()
         self.tools = ToolBar()
@@ -145,6 +146,10 @@ class CorrectView(QWidget):
         for button in (self.confirm, self.take_back, self.again.button):
             button.setEnabled(on)
 
+    def set_ambiguous(self, on: bool) -> None:
+        """Whether the labels may belong to several images; shown is which one is taken."""
+        self.image_row.setVisible(on)
+
     def set_status(self, sentence: str) -> None:
         """What happened."""
         self._status.say(sentence)
@@ -191,6 +196,20 @@ class CorrectView(QWidget):
         self.header.addWidget(QLabel("Labels"))
         self.header.addWidget(self.labels, 1)
         return self.header
+
+    def _make_image(self) -> QWidget:
+        self.image_row = QWidget()
+        row = QHBoxLayout(self.image_row)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        self.image = combo(
+            "Image that these labels belong to: several have their shape. Smart fill sees it, and what is kept for "
+            "validation is remembered for it"
+        )
+        row.addWidget(QLabel("Image"))
+        row.addWidget(self.image, 1)
+        self.image_row.hide()
+        return self.image_row
 
     def _make_modes(self) -> QHBoxLayout:
         row = QHBoxLayout()
