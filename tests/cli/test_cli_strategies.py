@@ -22,6 +22,7 @@ def test_an_added_strategy_has_its_option_and_its_help(toy, cli, image, tmp_path
     helped = cli("label", "--help")
     assert "threshold labels what is brighter than a level" in " ".join(helped.out.replace("│", " ").split())
     assert "--level" in helped.out
+    assert "0.5" in helped.out
 
 
 def test_what_a_strategy_does_not_take_is_refused(toy, cli, image, tmp_path, tiny_translator, tiny_segmenter):

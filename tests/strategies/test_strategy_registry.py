@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +13,11 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import from_array
 from napari_pseudolabel.models.loaded import LoadedModels
+from napari_pseudolabel.options import read, written
 from napari_pseudolabel.strategies import Record, Region, registry
 from napari_pseudolabel.strategies.again import Where, again
 from napari_pseudolabel.strategies.strategy import Asked
+from napari_pseudolabel.strategies.tutorship import TutorshipOptions
 
 DATA = np.random.default_rng(3).random((70, 90)).astype(np.float32)
 IMAGE = from_array(DATA, name="field")
@@ -70,6 +73,23 @@ def test_every_strategy_says_all_of_itself(strategy):
             strategy.job(IMAGE, Asked())
     full = strategy.job(IMAGE, Asked(translator="t", segmenter="s"))
     assert full.strategy_name == strategy.name
+
+
+@pytest.mark.parametrize("options", [{"level": "high"}, {"levels": 0.5}, [0.5], "0.5", 1])
+def test_options_that_cannot_be_read_are_said_and_not_guessed(monkeypatch, options):
+    add(monkeypatch)
+    told = {"strategy": "threshold", "parameters": {"options": options}}
+    with pytest.raises(InputError, match="How these labels were made cannot be read"):
+        Record.from_provenance(told)
+    with pytest.raises(InputError, match="segmentation has no options"):
+        Record.from_provenance(
+            {**told, "strategy": "segmentation", "models": [{"role": "segmenter", "path": "s"}]}
+        )
+
+
+def test_options_of_any_type_come_back():
+    asked = TutorshipOptions(labelled_images=Path("a"), classes=["axon=1"], steps=3, validation_share=0.5)
+    assert read(TutorshipOptions, json.loads(json.dumps(written(asked)))) == asked
 
 
 def test_names_are_given_once():

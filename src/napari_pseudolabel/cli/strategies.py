@@ -68,12 +68,15 @@ def strategic(command: Command) -> Command:
         )
     }
     for one in offered:
+        usual = None if one.options is None else one.options()
         for name, kind, option in options_of(one.options) if one.options else ():
+            value = getattr(usual, name)
             told = typer.Option(
                 flag_of(name, option),
                 help=option.sentence,
                 min=option.least,
                 metavar=option.form or None,
+                show_default=False if value is None else str(value),
                 rich_help_panel=one.title,
             )
             added.setdefault(name, _parameter(name, kind | None, None, told))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.options import written
 from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Region
 
 
@@ -58,7 +59,7 @@ class RunReport:
     def provenance(self) -> dict[str, Any]:
         """The report as JSON-able fields of the provenance sidecar; `Record.from_provenance` is the way back."""
         settings = self.settings
-        own = {} if self.options is None else {"options": dataclasses.asdict(self.options)}
+        own = {} if self.options is None else {"options": written(self.options)}
         return {
             "source": {"name": self.source, "path": self.source_path, "modality": self.modality},
             "models": [dataclasses.asdict(model) for model in self.models],

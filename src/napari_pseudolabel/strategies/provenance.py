@@ -9,6 +9,7 @@ from typing import Any, cast, get_args
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Channel
 from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.options import read
 from napari_pseudolabel.strategies.description import RunReport
 from napari_pseudolabel.strategies.registry import known
 from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Role
@@ -151,7 +152,7 @@ def _options(found: Any, strategy: Strategy) -> Any:
         return None
     if strategy.options is None:
         raise ValueError(f"{strategy.name} has no options")
-    return strategy.options(**found)
+    return read(strategy.options, found)
 
 
 def _given(parameters: Mapping[str, Any], name: str, otherwise: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
 from typing import Any
 
 from magicgui.widgets import create_widget
@@ -29,7 +28,7 @@ class OwnOptions(QWidget):
     def __init__(self, options: type[Any]) -> None:
         super().__init__()
         self._options = options
-        defaults = {one.name: one.default for one in fields(options) if one.default is not MISSING}
+        start = options()
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setHorizontalSpacing(6)
@@ -37,7 +36,7 @@ class OwnOptions(QWidget):
         self.fields: dict[str, Any] = {}
         for name, kind, option in options_of(options):
             bounds = {} if option.least is None else {"min": option.least}
-            field = create_widget(defaults[name], annotation=kind, name=name, options=bounds)
+            field = create_widget(getattr(start, name), annotation=kind, name=name, options=bounds)
             field.tooltip = option.sentence
             field.changed.connect(lambda _: self.changed.emit())
             label = QLabel(name.replace("_", " ").capitalize())
