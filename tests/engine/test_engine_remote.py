@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -13,7 +14,7 @@ from dask_cluster import cluster
 from engine_jobs import Dies, Says, Shipped, Trap, Waits, Watched
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.engine import Connection, Engine, lane
+from napari_pseudolabel.engine import Connection, Engine, lane, reaching
 from napari_pseudolabel.errors import Cancelled, InputError, WorkerError
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.strategies import LabelJob, join
@@ -213,13 +214,17 @@ def test_connections_are_checked_before_they_are_used(tmp_path):
 
 def test_a_client_that_could_not_connect_is_closed_at_once(monkeypatch):
     """Its finaliser, run by a collection while the next client was made, blocked that one for ever."""
-    closed, real = [], lane._close
+    closed, real = [], reaching.close
 
     def recorded(client):
         real(client)
         closed.append(client)
 
-    monkeypatch.setattr(lane, "_close", recorded)
+    async def answers_once(*_, **__):
+        return SimpleNamespace(abort=lambda: None)
+
+    monkeypatch.setattr("distributed.comm.connect", answers_once)
+    monkeypatch.setattr(reaching, "close", recorded)
     monkeypatch.setattr(lane, "_CONNECT_S", 0.5)
     engine = Engine(Connection("tcp://127.0.0.1:1"))
     with pytest.raises(WorkerError):

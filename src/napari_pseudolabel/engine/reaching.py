@@ -14,6 +14,8 @@ from napari_pseudolabel.errors import Cancelled
 
 _CLOSE_S = 2
 _LOOK_AGAIN_S = 0.05
+# For somebody who has answered once.
+_SECOND_S = 60
 
 
 def close(client: Any) -> None:
@@ -60,7 +62,7 @@ def reach(
 
     def connect() -> None:
         try:
-            client = _connected(address, security, greet, patience_s)
+            client = _connected(address, security, greet, patience_s, outcome.cancelled)
         except BaseException as error:
             with suppress(InvalidStateError):
                 outcome.set_exception(error)
@@ -80,22 +82,33 @@ def reach(
     return outcome.result()
 
 
-def _connected(address: str, security: Any, greet: Callable[[Any], None], patience_s: float) -> Any:
+def _connected(
+    address: str,
+    security: Any,
+    greet: Callable[[Any], None],
+    patience_s: float,
+    given_up: Callable[[], bool],
+) -> Any:
     from distributed import Client
     from distributed.comm import connect
 
     async def hear() -> None:
         # Dask itself waits for ever for the first word of somebody who listens and says nothing.
         options = security.get_connection_args("client")
-        comm = await asyncio.wait_for(connect(address, timeout=patience_s, **options), patience_s)
-        comm.abort()
+        hearing = asyncio.ensure_future(connect(address, timeout=patience_s, **options))
+        until = time.monotonic() + patience_s
+        while not (await asyncio.wait({hearing}, timeout=_LOOK_AGAIN_S))[0]:
+            if given_up() or time.monotonic() > until:
+                hearing.cancel()
+                raise TimeoutError
+        hearing.result().abort()
 
     asyncio.run(hear())
     # In two steps, so that a client that cannot connect is closed below. Left to the garbage collector, its
     # finaliser may come while the next client is made in the same thread, and then waits for a lock that this one holds.
     client = Client.__new__(Client)
     try:
-        client.__init__(address, security=security, set_as_default=False, timeout=patience_s)
+        client.__init__(address, security=security, set_as_default=False, timeout=min(patience_s, _SECOND_S))
         greet(client)
     except BaseException:
         close(client)
