@@ -28,7 +28,7 @@ bench: setup
 	$(BIN)/python benchmarks/quality.py
 	$(BIN)/python benchmarks/audit.py
 	$(BIN)/python benchmarks/speed.py
-	$(BIN)/python benchmarks/chunks.py
+	$(BIN)/python benchmarks/tiles.py
 	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/effort.py
 	$(BIN)/python benchmarks/effort_fine_tuning.py

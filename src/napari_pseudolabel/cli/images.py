@@ -28,7 +28,7 @@ def label(
     second_opinion: o.SecondOpinions = None,
     confidence: o.WithConfidence = False,
     seed: o.Seed = 0,
-    mode: o.ModeOption = o.Mode.joint,
+    mode: o.ModeOption = o.Mode.tiled,
 ) -> None:
     """Make pseudo labels, by one of several strategies."""
     from napari_pseudolabel.cli.working import Work
@@ -58,7 +58,7 @@ def translate(
     options: Shared,
     samples: o.Samples = 1,
     seed: o.Seed = 0,
-    mode: o.ModeOption = o.Mode.joint,
+    mode: o.ModeOption = o.Mode.tiled,
 ) -> None:
     """Translate images into another modality; with several samples their mean is written."""
     from napari_pseudolabel.cli.working import Work

@@ -100,7 +100,10 @@ SecondOpinions = Annotated[
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same result.")]
 ModeOption = Annotated[
     Mode,
-    typer.Option("--mode", help="joint blends the tiles after every diffusion step, tiled only at the end."),
+    typer.Option(
+        "--mode",
+        help="tiled blends the tiles at the end, joint after every diffusion step, which costs more.",
+    ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 Tile = Annotated[int | None, typer.Option(min=1, help="Side of the tiles in pixels of the model's grid.")]

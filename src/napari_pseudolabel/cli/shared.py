@@ -63,7 +63,7 @@ class Shared:
         self,
         samples: int = 1,
         seed: int = 0,
-        mode: o.Mode = o.Mode.joint,
+        mode: o.Mode = o.Mode.tiled,
         flips: int = 0,
         smallest_object: float = SMALLEST_OBJECT,
     ) -> LabelSettings:

@@ -223,7 +223,7 @@ def cut(
         for number, axis in enumerate(("rows", "columns"))
     ]
     rows, columns = (
-        line.blocks(wanted, tiles or _tiles(line))
+        line.blocks(wanted, tiles or _tiles(line, wanted))
         for line, wanted in zip(lines, ((region.y0, region.y1), (region.x0, region.x1)), strict=True)
     )
     return tuple(
@@ -242,12 +242,18 @@ def scaled(box: Box, shape: Sequence[int], onto: tuple[int, int]) -> tuple[Span,
     )
 
 
-def _tiles(line: Line) -> int:
-    """So many tiles that a chunk is at least twice as wide as a tile of any segmenter, but not fewer than usual."""
+def _tiles(line: Line, wanted: Span) -> int:
+    """So many tiles that a chunk is at least twice as wide as a tile of any segmenter, but not fewer than usual.
+
+    Half as many where all that is wanted would be one chunk: then somebody waits for the first part of it.
+    """
     axis = line.leading
     step = max(min((b - a for a, b in itertools.pairwise(axis.starts)), default=axis.tile), 1)
     widest = max((one.tile * axis.length / one.length for one in line.segmenters), default=0)
-    return max(TILES_PER_CHUNK, math.ceil(2 * widest / step))
+    usual = max(TILES_PER_CHUNK, math.ceil(2 * widest / step))
+    return (
+        usual if (wanted[1] - wanted[0]) * axis.length / line.length > usual * step else math.ceil(usual / 2)
+    )
 
 
 def _chunk(plane: tuple[int, ...], row: Block, column: Block, side: int) -> Chunk:

@@ -26,7 +26,7 @@ class LabelSettings:
     seed
         Of all noise, 0 .. 2**32 - 1.
     mode
-        "joint" blends the tiles after every diffusion step, "tiled" only at the end.
+        "tiled" blends the tiles at the end, "joint" after every diffusion step, which costs more for a part of an image.
     scale
         What the person says about the sizes in the image.
     tiles
@@ -43,7 +43,7 @@ class LabelSettings:
 
     samples: int = 1
     seed: int = 0
-    mode: Literal["joint", "tiled"] = "joint"
+    mode: Literal["joint", "tiled"] = "tiled"
     scale: Scale = Scale()
     tiles: TileSettings = TileSettings()
     channel: Channel | None = None

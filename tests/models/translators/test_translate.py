@@ -149,7 +149,7 @@ def test_samples_differ_and_are_summarised():
 
 def test_joint_mode_has_fewer_seams_than_pasted_tiles():
     plane = np.full((128, 128), 0.5, np.float32)
-    joint = run(plane, overlap=16).mean
+    joint = run(plane, overlap=16, mode="joint").mean
     assert seam_ratio(joint, make_grid(128, 128, 32, 16, 4)) == pytest.approx(1, abs=0.05)
 
 

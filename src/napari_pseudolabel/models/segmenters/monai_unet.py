@@ -66,6 +66,10 @@ class Architecture(BaseModel):
         return 2 ** (len(self.filters) - 1)
 
 
+# All tiles that cover a part have to be computed for it; larger ones give the same labels (docs/benchmarks.md).
+LARGEST_PREDICTED = 256
+
+
 class MonaiSegmenter(TiledSegmenter):
     """A network of `build` with its card: normalised pixels to logits; see `Segmenter`."""
 
@@ -75,6 +79,12 @@ class MonaiSegmenter(TiledSegmenter):
     def architecture(self) -> Architecture:
         """What the card says about the network."""
         return architecture_of(self.card)
+
+    @property
+    def tile(self) -> int:
+        """Side of the tiles in prediction: that of the card, but not more than `LARGEST_PREDICTED`."""
+        described = self.architecture
+        return min(described.tile, max(LARGEST_PREDICTED // described.stride, 1) * described.stride)
 
 
 def architecture_of(card: Card) -> Architecture:

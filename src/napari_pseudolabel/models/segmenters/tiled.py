@@ -174,9 +174,14 @@ class TiledSegmenter(ABC):
         return need_of(self.card.normalisation)
 
     @property
+    def tile(self) -> int:
+        """Side of the tiles in prediction, in pixels."""
+        return self.architecture.tile
+
+    @property
     def layout(self) -> Covering:
         """Its own tiles over the whole plane."""
-        return Covering(self.architecture.tile, stride=self.architecture.stride)
+        return Covering(self.tile, stride=self.architecture.stride)
 
     @property
     def zoom(self) -> tuple[float, float]:
@@ -199,7 +204,7 @@ class TiledSegmenter(ABC):
             self.network,
             channels=described.in_channels,
             classes=len(self.classes),
-            tile=described.tile,
+            tile=self.tile,
             stride=described.stride,
             output=self.OUTPUT,
             key=self.sha256,

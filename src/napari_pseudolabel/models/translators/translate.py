@@ -111,7 +111,7 @@ def translate(
     samples: int = 1,
     seed: int = 0,
     origin: tuple[int, int] = (0, 0),
-    mode: Mode = "joint",
+    mode: Mode = "tiled",
     settings: TileSettings = TileSettings(),
     grid: Grid | None = None,
     wanted: Wanted | None = None,
