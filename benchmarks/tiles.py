@@ -2,10 +2,11 @@
 
     python benchmarks/tiles.py [--image FILE --labels FILE] [--pixel-size UM] [--view 350] [--large 2000] [--json FILE]
 
-An image (the generated sample by default) is labelled by adaptation (`sample:sem-to-tem`, `sample:tem-axons`, one look) in both modes, with tiles of the segmenter
-of at most 256 and of at most 512 pixels. Reported are the Dice with labels of a person (0 background, 1 myelin, 2 axon), the share of
-pixels with the labels of the first row, the gradient of the translation at borders of tiles over its mean (`tiling.seams`), and how often
-the networks of the translator are asked for a view in the middle of a large image, with nothing remembered from earlier.
+An image (the generated sample by default) is labelled by adaptation (`sample:sem-to-tem`, `sample:tem-axons`, one look)
+in both modes, with tiles of the segmenter of at most 256 and of at most 512 pixels. Reported are the Dice with labels of
+a person (0 background, 1 myelin, 2 axon), the share of pixels with the labels of the first row, the gradient of the
+translation at borders of tiles over its mean (`tiling.seams`), and how often the networks of the translator are asked for
+a view in the middle of a large image, with nothing remembered from earlier.
 """
 
 from __future__ import annotations
