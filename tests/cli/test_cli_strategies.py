@@ -39,6 +39,7 @@ def test_what_a_strategy_does_not_take_is_refused(toy, cli, image, tmp_path, tin
             "takes no translator",
         ),
         (("--segmenter", tiny_segmenter), "give --translator"),
+        (("--strategy", "tutorship"), "Tutorship needs a translator from the labelled modality"),
         (("--strategy", "translation", "--translator", tiny_translator), "no strategy “translation”"),
         (
             ("--strategy", "magic"),

@@ -130,7 +130,7 @@ def prepared(
 
     assert strategy.preparation is not None
     preparation = strategy.preparation
-    job: Any = preparation.job(asked, (options.modality or "").strip())
+    job = preparation.job(asked, (options.modality or "").strip())
     if output.resolve() in preparation.sources(job):
         raise InputError("The results cannot go into a folder of the labelled images; choose another folder.")
     # Now, and not when the training is over.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
@@ -61,6 +61,17 @@ class Needed:
     words: str
 
 
+class PreparingJob(Job, Protocol):
+    """Keeps what it makes in its folder, goes on from there, and hands out the same result once it is done.
+
+    The result has `notes`, sentences for the person.
+    """
+
+    @property
+    def folder(self) -> Path:
+        """Where it keeps what it makes."""
+
+
 @dataclass(frozen=True)
 class Preparation:
     """What is done once before any image is labelled: something is trained.
@@ -68,8 +79,7 @@ class Preparation:
     Attributes
     ----------
     job
-        Describes it, from what is asked for and what the images show, empty if unknown. The job keeps what it makes in
-        a folder, goes on from there, and hands out the same result once it is done. Raises InputError.
+        Describes it, from what is asked for and what the images show, empty if unknown. Raises InputError.
     made
         What is asked for, with what the job has made: the segmenters, and their tutor.
     sources
@@ -78,7 +88,7 @@ class Preparation:
         What the shell says about an event of the job; empty for nothing.
     """
 
-    job: Callable[[Asked, str], Job]
+    job: Callable[[Asked, str], PreparingJob]
     made: Callable[[Asked, Any, Any], Asked]
     sources: Callable[[Any], tuple[Path, ...]] = lambda job: ()
     telling: Callable[[object], str] = lambda event: ""
