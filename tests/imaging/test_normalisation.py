@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import IntensityRange, from_array, intensity_range, normalise
+from napari_pseudolabel.imaging import (
+    Intensities,
+    IntensityRange,
+    Need,
+    from_array,
+    intensity_range,
+    measure,
+    normalise,
+)
 from napari_pseudolabel.imaging import normalisation as module
 
 
@@ -143,3 +151,25 @@ def test_order_of_grey_levels_is_kept(plane):
     result = normalise(image.plane(), intensity_range(image, low=0, high=100)).ravel()
     order = np.argsort(plane.ravel(), kind="stable")
     assert (np.diff(result[order]) >= 0).all()
+
+
+@pytest.mark.parametrize("most", [2**22, 2**10])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        np.random.default_rng(4).normal(size=(60, 70)),
+        np.random.default_rng(5).integers(0, 255, (3, 60, 70)).astype(np.uint8),
+        np.random.default_rng(6).random((60, 70)) > 0.5,
+        np.pad(np.full((1, 1), 7.0), ((13, 46), (13, 46))),
+        np.full((60, 70), np.nan),
+    ],
+    ids=["normal", "stack", "bool", "one bright pixel", "nothing"],
+)
+def test_what_is_noted_of_a_layer_says_the_same_as_the_layer(monkeypatch, layer, most):
+    monkeypatch.setattr(module, "_SAMPLES", most)
+    image = from_array(layer, "ZYX"[-layer.ndim :])
+    noted = Intensities.of(image)
+    for need in (Need(), Need(low=5, high=80), Need(low=0, high=100), Need("range", 3, 9), Need("none")):
+        assert noted.limits(need) == measure(image, (None,), need).channels[0].limits
+    with pytest.raises(InputError):
+        noted.limits(Need(low=9, high=3))

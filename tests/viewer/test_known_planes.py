@@ -7,7 +7,7 @@ import pytest
 from viewer_results import make_result
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import from_array
+from napari_pseudolabel.imaging import Need, from_array, intensity_range
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.viewer import known_planes, plane_key, push, source_of
 from napari_pseudolabel.viewer.corrections import Corrections
@@ -47,7 +47,10 @@ def test_everything_that_is_known_about_a_plane(viewer, source, labels, split):
     assert (plane.name, plane.key) == ("sem", key)
     np.testing.assert_array_equal(plane.image, PIXELS)
     assert plane.image.dtype == np.float32
-    assert 0 <= plane.limits.low < plane.limits.high <= 200
+    assert plane.limits == intensity_range(from_array(PIXELS))
+    assert plane.intensities.limits(Need(low=5, high=80)) == intensity_range(
+        from_array(PIXELS), low=5, high=80
+    )
     assert plane.pixel_size_um == pytest.approx(0.02)
     np.testing.assert_array_equal(plane.labels, labels.data)
     assert plane.touched.sum() == 33

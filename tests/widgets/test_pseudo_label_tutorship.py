@@ -420,6 +420,7 @@ def test_an_open_labelled_layer_is_learned_from(dock, viewer, teacher, qtbot):
     (plane,) = source.planes
     assert plane.touched.all()
     assert plane.held_out.sum() == 30 * 10
+    assert plane.intensities.values.size == 30 * 40, "a model learns from what its card asks for"
     np.testing.assert_array_equal(plane.labels, truth)
     # Other labels are another training.
     assert dock.view.run_button.text() == "Run"

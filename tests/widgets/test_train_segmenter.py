@@ -149,6 +149,7 @@ def test_start_hands_over_what_is_known(dock, labels, viewer, background, sessio
     assert (job.settings.trust, job.settings.steps, job.settings.lr) == (0.3, 77, 0.002)
     assert [one.name for one in job.classes] == [one.name for one in CLASSES]
     (plane,) = job.planes
+    assert plane.intensities.values.size == plane.image.size
     assert plane.touched[:, :48].all()
     assert not plane.touched[:, 48:].any()
     assert plane.validation.sum() == 64 * 48 / 4

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from napari_pseudolabel.imaging.image import ArrayLike, Channel, Image, from_array
 from napari_pseudolabel.imaging.normalisation import IntensityRange, intensity_range, normalise
 from napari_pseudolabel.imaging.placement import Placement
-from napari_pseudolabel.imaging.statistics import Box, LayerStatistics, Need, measure
+from napari_pseudolabel.imaging.statistics import Box, Intensities, LayerStatistics, Need, measure
 
 if TYPE_CHECKING:
     from napari_pseudolabel.imaging.reading.image_files import Reading, read, read_labels
@@ -23,6 +23,7 @@ __all__ = [
     "Box",
     "Channel",
     "Image",
+    "Intensities",
     "IntensityRange",
     "LayerStatistics",
     "Need",

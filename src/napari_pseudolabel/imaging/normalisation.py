@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.image import Channel, Image
@@ -66,6 +67,12 @@ def intensity_range(
     InputError
         When `low` is not below `high`, or a percentile is outside of [0, 100].
     """
+    fixed = fixed_range(image.data.dtype, kind, low, high)
+    return fixed if fixed is not None else percentiles(finite_samples(image, channel), low, high)
+
+
+def fixed_range(dtype: npt.DTypeLike, kind: Kind, low: float, high: float) -> IntensityRange | None:
+    """The limits that no pixel has to be read for, None for percentiles; raises as `intensity_range` does."""
     if kind == "none":
         return IntensityRange(0.0, 1.0, clip=False)
     if kind not in ("percentile", "range"):
@@ -78,9 +85,11 @@ def intensity_range(
         return IntensityRange(float(low), float(high))
     if low < 0 or high > 100:
         raise InputError(f"Percentiles lie between 0 and 100, but {low:g} and {high:g} were given.")
-    if np.dtype(image.data.dtype).kind == "b":
-        return IntensityRange(0.0, 1.0)
-    values = _finite_samples(image, channel)
+    return IntensityRange(0.0, 1.0) if np.dtype(dtype).kind == "b" else None
+
+
+def percentiles(values: npt.NDArray[np.float32], low: float, high: float) -> IntensityRange:
+    """Percentiles of finite values, 1D, or their minimum and maximum where the percentiles coincide."""
     if values.size == 0:
         return IntensityRange(0.0, 0.0)
     bottom, top = np.percentile(values, [low, high])
@@ -117,7 +126,7 @@ def normalise(plane: np.ndarray, limits: IntensityRange) -> np.ndarray:
     return np.nan_to_num(scaled, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
 
 
-def _finite_samples(image: Image, channel: Channel | None) -> np.ndarray:
+def finite_samples(image: Image, channel: Channel | None) -> np.ndarray:
     """Finite values of the layer, all of them or an even sample; 1D float32."""
     *leading, height, width = image.shape
     count = math.prod(leading)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging.content import extremes
 from napari_pseudolabel.imaging.image import Channel, Image
-from napari_pseudolabel.imaging.normalisation import IntensityRange, Kind, intensity_range
+from napari_pseudolabel.imaging.normalisation import (
+    IntensityRange,
+    Kind,
+    finite_samples,
+    fixed_range,
+    intensity_range,
+    percentiles,
+)
 
 # Up to so many pixels every one is read. Larger layers are sampled by bands of rows, evenly over all planes.
 _EXACT = 2**28
@@ -152,10 +159,48 @@ def measure(
 def _limits(image: Image, channel: Channel | None, need: Need) -> IntensityRange:
     found = intensity_range(image, channel, kind=need.kind, low=need.low, high=need.high)
     # Where a sample knows a single value, what there is lies between its places.
+    return _widened(found, lambda: extremes(image, channel))
+
+
+def _widened(found: IntensityRange, widest: Callable[[], IntensityRange]) -> IntensityRange:
     if found.low != found.high:
         return found
-    widest = extremes(image, channel)
-    return widest if widest.low < widest.high else found
+    widest_range = widest()
+    return widest_range if widest_range.low < widest_range.high else found
+
+
+@dataclass(frozen=True, eq=False)
+class Intensities:
+    """The intensities of one channel of a layer, for models of which nobody knows yet what they need.
+
+    Attributes
+    ----------
+    values
+        1D float32, finite, ascending: all of the layer, or the sample of `intensity_range`.
+    dtype
+        Of the layer.
+    widest
+        Least and largest value of the layer.
+    """
+
+    values: NDArray[np.float32]
+    dtype: str
+    widest: IntensityRange
+
+    @classmethod
+    def of(cls, image: Image, channel: Channel | None = None) -> Intensities:
+        """Read them; raises as `intensity_range` does."""
+        values = np.sort(finite_samples(image, channel))
+        alike = values.size == 0 or values[0] == values[-1]
+        widest = extremes(image, channel) if alike else IntensityRange(float(values[0]), float(values[-1]))
+        return cls(values, np.dtype(image.data.dtype).str, widest)
+
+    def limits(self, need: Need = Need()) -> IntensityRange:
+        """The limits that `measure` finds in the layer."""
+        found = fixed_range(np.dtype(self.dtype), need.kind, need.low, need.high)
+        if found is None:
+            found = percentiles(self.values, need.low, need.high)
+        return _widened(found, lambda: self.widest)
 
 
 def moments_of(pixels: NDArray[np.float32]) -> Moments:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from napari_pseudolabel.imaging import IntensityRange
-from napari_pseudolabel.models.cards import Card, Modality
+from napari_pseudolabel.imaging import Intensities, IntensityRange, Need
+from napari_pseudolabel.imaging.normalisation import fixed_range
+from napari_pseudolabel.models.cards import Card, Modality, Normalisation
 
 
 def magnification(made: Modality | None, wanted: Modality | None) -> float:
@@ -20,10 +21,18 @@ def magnification(made: Modality | None, wanted: Modality | None) -> float:
     return 1.0
 
 
-def limits_for(card: Card, of_layer: IntensityRange) -> IntensityRange:
-    """The raw values that become 0 and 1 in a model: its own where the card names them, else those of the layer."""
-    if card.normalisation.kind == "range":
-        return IntensityRange(card.normalisation.low, card.normalisation.high)
-    if card.normalisation.kind == "none":
-        return IntensityRange(0.0, 1.0, clip=False)
-    return of_layer
+def need_of(normalisation: Normalisation) -> Need:
+    """What a model that asks for a normalisation must know of a layer."""
+    return Need(normalisation.kind, normalisation.low, normalisation.high)
+
+
+def limits_for(card: Card, of_layer: IntensityRange | Intensities) -> IntensityRange:
+    """The raw values that become 0 and 1 in a model, as its card says.
+
+    Where only a range of the layer is known, it stands for the percentiles.
+    """
+    need = need_of(card.normalisation)
+    if isinstance(of_layer, Intensities):
+        return of_layer.limits(need)
+    fixed = fixed_range("f4", need.kind, need.low, need.high)
+    return of_layer if fixed is None else fixed

@@ -12,7 +12,7 @@ from napari_pseudolabel.imaging.statistics import Moments
 from napari_pseudolabel.labels.object_size import least_area
 from napari_pseudolabel.models.cards import Card, LabelClass
 from napari_pseudolabel.models.fitting import Link, refuse_misfit
-from napari_pseudolabel.models.grids import magnification
+from napari_pseudolabel.models.grids import magnification, need_of
 from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Role
 from napari_pseudolabel.tiling import Covering, Layout
 
@@ -153,14 +153,14 @@ class SurveyJob:
         classes: tuple[LabelClass, ...] = ()
         if self.translator is not None:
             model = models.translator(self.translator)
-            tile, n = own_tile(model.card), model.card.normalisation
+            tile = own_tile(model.card)
             translator = ModelFacts(
                 "translator",
                 self.translator,
                 model.card,
                 model.sha256,
                 Covering(tile, own_overlap(tile), model.stride),
-                Need(n.kind, n.low, n.high),
+                need_of(model.card.normalisation),
                 steps=int(model.card.schedule.get("num_timesteps", 2)) if model.diffusive else 1,
             )
             control.check()

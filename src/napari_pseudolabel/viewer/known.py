@@ -10,7 +10,7 @@ from napari.layers import Image as ImageLayer
 from napari.layers import Labels
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import Channel, Image, intensity_range
+from napari_pseudolabel.imaging import Channel, Image, Intensities
 from napari_pseudolabel.training.data.known_plane import KnownPlane
 from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.viewer.images import image_of, possible_channel_axis
@@ -111,7 +111,7 @@ def known_planes(
     if not planes:
         return ()
     used = channel if channel is not None else channel_of(labels)
-    limits = intensity_range(image, used)
+    intensities = Intensities.of(image, used)
     confidence = find(viewer, layer, "confidence", image.shape)
     found = []
     for index in planes:
@@ -121,13 +121,14 @@ def known_planes(
                 name=f"{image.name}, plane {', '.join(map(str, index))}" if index else image.name,
                 key=key,
                 image=image.plane(index, used),
-                limits=limits,
+                limits=intensities.limits(),
                 pixel_size_um=_pixel_size(image),
                 labels=_class_values(labels, index),
                 touched=touched[index].copy(),
                 confidence=None if confidence is None else confidence_in(corrections, confidence, index),
                 validation=split.validation(key, (image.shape[-2], image.shape[-1])),
                 modality=image.modality,
+                intensities=intensities,
             )
         )
     return tuple(found)

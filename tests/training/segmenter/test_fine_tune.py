@@ -16,7 +16,7 @@ from tuning_case import corrected_plane, small_job
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, InputError
-from napari_pseudolabel.imaging import from_array, intensity_range, normalise
+from napari_pseudolabel.imaging import Intensities, from_array, intensity_range, normalise
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models import load_segmenter
 from napari_pseudolabel.models.cards import LabelClass, Normalisation
@@ -343,3 +343,10 @@ def test_folders_teach_what_the_model_sees_in_use(tiny_segmenter, tmp_path, norm
     n = normalisation
     limits = intensity_range(from_array(plane.image), kind=n.kind, low=n.low, high=n.high)
     np.testing.assert_allclose(found.image, normalise(plane.image, limits), atol=1e-6)
+    # Open layers teach the same, also where a part of them was touched only.
+    touched = np.zeros(plane.labels.shape, bool)
+    touched[8:40, 8:40] = True
+    layer = replace(plane, touched=touched, intensities=Intensities.of(from_array(plane.image)))
+    (part,) = adapter.known(layer, 0.0, Control()).train
+    box = adapter.box(touched & ~plane.validation, 1)
+    np.testing.assert_allclose(part.image, normalise(plane.image, limits)[box], atol=1e-6)

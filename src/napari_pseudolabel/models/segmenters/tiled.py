@@ -15,6 +15,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import IntensityRange, Need, from_array, intensity_range, normalise
 from napari_pseudolabel.models.cards import Card, LabelClass, Normalisation
+from napari_pseudolabel.models.grids import need_of
 from napari_pseudolabel.models.segmenters.common import as_channels, mirrored, most_likely
 from napari_pseudolabel.models.segmenters.part import Part
 from napari_pseudolabel.tiling import (
@@ -111,11 +112,6 @@ class TiledNetwork:
                 f"The network has {answer.shape[1]} outputs, but its card names {self.classes} classes."
             )
         return answer.float().softmax(1) if self.output == "logits" else answer.float()
-
-
-def need_of(normalisation: Normalisation) -> Need:
-    """What these networks must know of a layer."""
-    return Need(normalisation.kind, normalisation.low, normalisation.high)
 
 
 def _limits(channel: NDArray[np.float32], normalisation: Normalisation) -> IntensityRange:

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.imaging import Need, labels_to, normalise, resample, resample_to
+from napari_pseudolabel.imaging import labels_to, normalise, resample, resample_to
 from napari_pseudolabel.imaging.reading.file_names import left_out
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Card
-from napari_pseudolabel.models.grids import limits_for, magnification
+from napari_pseudolabel.models.grids import limits_for, magnification, need_of
 from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.tiling import KnownLimits, TileSettings
@@ -84,7 +84,7 @@ class Adapter:
         box = self.box((weights > 0) | held_out, factor)
         if box is None:
             return Adapted((), None, ())
-        limits = limits_for(self.entry, plane.limits)
+        limits = limits_for(self.entry, plane.of_layer)
         image = resample(normalise(plane.image[box], limits), factor)
         origin = round(box[0].start * factor), round(box[1].start * factor)
         looks, notes = self.looks(image, origin, control)
@@ -107,12 +107,12 @@ class Adapter:
 
     def labelled(self, source: LabelledSet, control: Control) -> tuple[list[LabelledPlane], tuple[str, ...]]:
         """Bring the planes of labelled folders, of which every pixel counts that is labelled."""
-        entry, n = self.entry.source, self.entry.normalisation
+        entry = self.entry.source
         preparation = Preparation(
             self.scale,
             entry.pixel_size_um if entry else None,
             entry.object_size_px if entry else None,
-            Need(n.kind, n.low, n.high),
+            need_of(self.entry.normalisation),
             source.reading,
         )
         planes: list[LabelledPlane] = []

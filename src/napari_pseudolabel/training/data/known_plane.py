@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pseudolabel.imaging import IntensityRange
+from napari_pseudolabel.imaging import Intensities, IntensityRange
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class KnownPlane:
     image
         (H, W) float32, raw values of the chosen channel.
     limits
-        Which raw values become 0 and 1, from the whole layer.
+        Which raw values become 0 and 1 for the eye, from the whole layer.
     pixel_size_um
         Side of a pixel in micrometres, None if unknown.
     labels
@@ -37,6 +37,8 @@ class KnownPlane:
         are also touched count in the validation.
     modality
         What the image shows; empty if unknown.
+    intensities
+        Of the whole layer: from them a model sees what its card asks for. None where only the limits are known.
     """
 
     name: str
@@ -49,12 +51,18 @@ class KnownPlane:
     confidence: NDArray[np.float32] | None
     validation: NDArray[np.bool_]
     modality: str = ""
+    intensities: Intensities | None = None
 
     def __post_init__(self) -> None:
         shape = self.image.shape
         masks = (self.labels, self.touched, self.validation, self.confidence)
         if len(shape) != 2 or any(mask is not None and mask.shape != shape for mask in masks):
             raise ValueError(f"every array of {self.name} must have the same two axes")
+
+    @property
+    def of_layer(self) -> Intensities | IntensityRange:
+        """The most that is known about the intensities of the whole layer."""
+        return self.limits if self.intensities is None else self.intensities
 
     @property
     def held_out(self) -> NDArray[np.bool_]:

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import not_labelled
-from napari_pseudolabel.imaging import Image, Reading, intensity_range, labels_to, normalise, resample
+from napari_pseudolabel.imaging import Image, Reading, labels_to, measure, normalise, resample
 from napari_pseudolabel.imaging.reading.file_names import left_out
 from napari_pseudolabel.labels.classes import BACKGROUND
 from napari_pseudolabel.models.cards import LabelClass
-from napari_pseudolabel.models.grids import limits_for
+from napari_pseudolabel.models.grids import limits_for, need_of
 from napari_pseudolabel.training.data.adapted_planes import Adapter
 from napari_pseudolabel.training.data.image_folders import (
     LabelledPlane,
@@ -137,8 +137,7 @@ class _Reader:
     ) -> Iterator[SourcePlane]:
         image = reading.image(path)
         self._tell(image.assumed())
-        n = self.adapter.entry.normalisation
-        limits = limits_for(self.adapter.entry, intensity_range(image, kind=n.kind, low=n.low, high=n.high))
+        limits = measure(image, (None,), need_of(self.adapter.entry.normalisation)).channels[0].limits
         factor = self._factor(self._pixel_um(image))
         for index, values in zip(
             image.planes(), class_planes(labels, image, reading, self._tell), strict=True
@@ -158,7 +157,7 @@ class _Reader:
         box = self.adapter.box(known.touched, factor)
         if box is None:
             return
-        limits = limits_for(self.adapter.entry, known.limits)
+        limits = limits_for(self.adapter.entry, known.of_layer)
         plane = resample(normalise(known.image[box], limits), factor)
         truth, touched, kept = (
             labels_to(values[box], plane.shape) for values in (known.labels, known.touched, known.held_out)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
-from napari_pseudolabel.imaging import Channel, Image, IntensityRange, intensity_range
+from napari_pseudolabel.imaging import Channel, Image, Intensities, IntensityRange
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.training.data.known_plane import KnownPlane
 from napari_pseudolabel.training.data.labelled_sets import LabelledSet
@@ -72,14 +72,14 @@ class Layers:
         index: tuple[int, ...],
         touched: NDArray[np.bool_],
         split: Split,
-        pixels: tuple[NDArray[np.float32], IntensityRange] | None = None,
+        pixels: tuple[NDArray[np.float32], Intensities] | None = None,
     ) -> KnownPlane:
         """What is known about a plane.
 
         Parameters
         ----------
         pixels
-            The image and its range; None where only the labels matter.
+            The image and the intensities of its layer; None where only the labels matter.
         """
         name, key = self.image.name, plane_key(self.image, index)
         image = np.broadcast_to(np.float32(0), touched.shape) if pixels is None else pixels[0]
@@ -88,13 +88,14 @@ class Layers:
             name=f"{name}, plane {', '.join(map(str, index))}" if index else name,
             key=key,
             image=image,
-            limits=IntensityRange(0.0, 1.0) if pixels is None else pixels[1],
+            limits=IntensityRange(0.0, 1.0) if pixels is None else pixels[1].limits(),
             pixel_size_um=_pixel_size(self.image),
             labels=_class_values(self.labels, index),
             touched=touched,
             confidence=None if sure is None else confidence_in(self.corrections, sure, index),
             validation=split.validation(key, (touched.shape[0], touched.shape[1])),
             modality=self.image.modality,
+            intensities=None if pixels is None else pixels[1],
         )
 
 
@@ -148,9 +149,9 @@ def gather(
     InputError
         When something is missing, cannot be read, or the workspace cannot be written to.
     """
-    limits = intensity_range(layers.image, layers.channel)
+    intensities = Intensities.of(layers.image, layers.channel)
     planes = tuple(
-        layers.plane(index, touched, split, (layers.image.plane(index, layers.channel), limits))
+        layers.plane(index, touched, split, (layers.image.plane(index, layers.channel), intensities))
         for index, touched in layers.touched_planes()
     )
     found = tuple(classes) or classes_in(planes)

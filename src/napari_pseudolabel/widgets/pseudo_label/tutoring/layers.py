@@ -11,7 +11,7 @@ from napari.layers import Labels
 from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
-from napari_pseudolabel.imaging import Image, intensity_range
+from napari_pseudolabel.imaging import Image, Intensities
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.training.data.known_plane import KnownPlane
 from napari_pseudolabel.training.data.labelled_sets import LabelledLayer
@@ -72,7 +72,7 @@ def labelled_layer(
     def read() -> LabelledLayer:
         corrections = Corrections.of(labels)
         touched = corrections.touched if ours else corrections.labelled
-        limits = intensity_range(found, None)
+        intensities = Intensities.of(found)
         planes = []
         for index in found.planes():
             if not touched[index].any():
@@ -83,13 +83,14 @@ def labelled_layer(
                     name,
                     key,
                     found.plane(index, None),
-                    limits,
+                    intensities.limits(),
                     _pixel_um(found, scale),
                     _class_values(labels.name, np.asarray(labels.data[index])),
                     own,
                     None,
                     _kept(own, split.validation(key, (own.shape[0], own.shape[1]))),
                     found.modality,
+                    intensities,
                 )
             )
         if not planes:
