@@ -370,3 +370,24 @@ def test_the_image_of_labels_that_fit_several_is_shown_and_can_be_chosen(qtbot, 
     viewer.layers.remove(upper)
     assert (dock.view.image_row.isHidden(), dock.layers.source) == (True, lower)
     dock.shutdown()
+
+
+def test_labels_that_a_script_replaces_begin_anew_and_it_is_said(case, qtbot):
+    viewer, labels, dock = case
+    dock.confirming.confirm()
+    settle(dock, qtbot)
+    assert "100.0 %" in dock.view.share
+    labels.data = labels.data.copy()
+    settle(dock, qtbot)
+    assert (dock.view.hint, "100.0 %" in dock.view.share) == ("", True)
+    labels.data = np.ones((40, 50), np.uint8)
+    settle(dock, qtbot)
+    assert "another shape" in dock.view.hint
+    assert "100.0 %" not in dock.view.share
+    assert dock.layers.labels is labels
+    assert dock.layers.image is None
+    dock.confirming.confirm()
+    settle(dock, qtbot)
+    dock.shutdown()
+    labels.data = np.ones((20, 20), np.uint8)
+    assert not [one for one in labels.events.data.callbacks if "widgets.correct" in str(one)]

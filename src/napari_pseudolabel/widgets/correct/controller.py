@@ -18,7 +18,7 @@ from napari_pseudolabel.widgets.correct.desk import Desk, SessionLike
 from napari_pseudolabel.widgets.correct.drawing import Drawing
 from napari_pseudolabel.widgets.correct.focus import Focus
 from napari_pseudolabel.widgets.correct.gaps import Gaps
-from napari_pseudolabel.widgets.correct.layers import NO_LABELS, LabelsPicker
+from napari_pseudolabel.widgets.correct.layers import NO_LABELS, RESHAPED, LabelsPicker
 from napari_pseudolabel.widgets.correct.looking import Looking, reveal
 from napari_pseudolabel.widgets.correct.objects import ObjectsView
 from napari_pseudolabel.widgets.correct.overlay import Overlay
@@ -173,6 +173,7 @@ class CorrectController(QObject):
         self.applying.stop()
         self.looking.stop()
         self.predicting.stop()
+        self.layers.stop()
         self.classes.follow(None)
         for part in self._parts:
             part.stop()
@@ -195,6 +196,7 @@ class CorrectController(QObject):
         view.again_fold.opened.connect(self.predicting.find_models)
         self.layers.changed.connect(self._on_labels)
         self.layers.ambiguous.connect(view.set_ambiguous)
+        self.layers.replaced.connect(lambda reshaped: view.set_hint(RESHAPED) if reshaped else None)
         self.drawing.changed.connect(self._on_under_way)
         self.applying.changed.connect(self._on_under_way)
         self.looking.changed.connect(self._on_mode)

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 NO_LABELS = "There are no labels to correct: make some in the Pseudo-label dock, or add a Labels layer."
+RESHAPED = (
+    "The layer was given other labels, of another shape, by a script or another plugin: "
+    "what was corrected and confirmed in those before does not count any more."
+)
 NOT_2D = "The view is 3D; go back to 2D to correct labels."
 ROLLED = "The canvas shows other axes than Y and X; roll the axes back to correct labels."
 OUTSIDE = "Move the cursor over the image first."
@@ -72,10 +76,13 @@ class LabelsPicker(QObject):
         Another layer is corrected now, or none; or another image lies behind it.
     ambiguous
         Whether the labels may belong to several images, so that the person has to see which one is taken.
+    replaced
+        A script or another plugin has given the layer other labels; True where they have another shape.
     """
 
     changed = Signal()
     ambiguous = Signal(bool)
+    replaced = Signal(bool)
 
     def __init__(
         self,
@@ -92,6 +99,8 @@ class LabelsPicker(QObject):
         self._chosen: tuple[str | None, str | None] = (None, None)
         # Of each layer of labels, so that an image that comes later takes none over.
         self._image_of: dict[str | None, str] = {}
+        self._followed: Any = None
+        self._shape: tuple[int, ...] = ()
         box.currentIndexChanged.connect(lambda _: self._on_labels())
         images.currentIndexChanged.connect(lambda _: self._tell())
 
@@ -209,7 +218,30 @@ class LabelsPicker(QObject):
         labels = self.require()
         return window_of(visible_region(self._viewer, labels, _as_image(labels), self._canvas_px()))
 
+    def stop(self) -> None:
+        """The dock is closed: hear nothing of the labels any more."""
+        self._follow(None)
+
+    def _follow(self, labels: Labels | None) -> None:
+        if labels is self._followed:
+            return
+        if self._followed is not None:
+            self._followed.events.data.disconnect(self._on_data)
+        self._followed = labels
+        if labels is not None:
+            self._shape = labels.data.shape
+            labels.events.data.connect(self._on_data)
+
+    def _on_data(self, event: Any = None) -> None:
+        """All parts begin anew: what they know is about the labels before."""
+        labels, before = self._followed, self._shape
+        self._shape = labels.data.shape
+        self._chosen = (None, None)
+        self.fill()
+        self.replaced.emit(labels.data.shape != before)
+
     def _on_labels(self) -> None:
+        self._follow(self.labels)
         offered = self._offered()
         wanted = self._image_of.get(self._box.currentData())
         chosen = next((one for one in offered if _uid(one) == wanted), next(iter(offered), None))

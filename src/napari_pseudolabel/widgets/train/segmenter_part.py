@@ -151,12 +151,14 @@ class SegmenterPart(QObject):
     def _follow(self, labels: Any) -> None:
         if self._followed is not None:
             unwrapped(self._followed).events.paint.disconnect(self._on_paint)
+            unwrapped(self._followed).events.data.disconnect(self._on_data)
             listeners = Corrections.of(self._followed).listeners
             if self._on_known in listeners:
                 listeners.remove(self._on_known)
         self._followed = labels
         if labels is not None:
             unwrapped(labels).events.paint.connect(self._on_paint)
+            unwrapped(labels).events.data.connect(self._on_data)
             Corrections.of(labels).listeners.append(self._on_known)
 
     def _on_known(self, plane: Any, window: Any) -> None:
@@ -165,6 +167,14 @@ class SegmenterPart(QObject):
 
     def _on_paint(self, event: Any = None) -> None:
         self._debounce.start()
+
+    def _on_data(self, event: Any = None) -> None:
+        """A script has given the layer other labels: they may fit no more, and are counted anew."""
+        labels = self._followed
+        self._follow(None)
+        self._follow(labels)
+        self._looked = None
+        self.fill()
 
     def _on_start_changed(self) -> None:
         self._say_known()
