@@ -14,6 +14,7 @@ from napari_pseudolabel.imaging import (
     intensity_range,
     measure,
     normalise,
+    statistics,
 )
 from napari_pseudolabel.imaging import normalisation as module
 
@@ -173,3 +174,17 @@ def test_what_is_noted_of_a_layer_says_the_same_as_the_layer(monkeypatch, layer,
         assert noted.limits(need) == measure(image, (None,), need).channels[0].limits
     with pytest.raises(InputError):
         noted.limits(Need(low=9, high=3))
+
+
+def test_what_comes_from_a_sample_is_said(monkeypatch):
+    image = from_array(np.random.default_rng(7).random((2, 300, 80)), "ZYX", name="stack")
+    both = Need(moments=True)
+    assert measure(image, (None,), both).notes == ()
+    monkeypatch.setattr(module, "_SAMPLES", 1000)
+    (note,) = measure(image, (None,), both).notes
+    assert "percentiles of stack" in note
+    assert measure(image, (None,), Need("range", 0, 1)).notes == ()
+    monkeypatch.setattr(statistics, "_EXACT", 80 * 128)
+    (note,) = measure(image, (None,), Need("none", moments=True)).notes
+    assert "mean" in note
+    assert "21%" in note

@@ -109,13 +109,10 @@ def test_content_between_the_samples_is_found(monkeypatch):
     data = np.zeros((100, 100), np.float32)
     data[51:55, 51:55] = np.arange(16).reshape(4, 4)
     job = LabelJob(from_array(data), segmenter="s", settings=SETTINGS)
-    limits = (
-        job.plan(job.survey.run(Control(), Models(OnePass(), Dreamer())), Control())
-        .statistics[0]
-        .channels[0]
-        .limits
-    )
+    plan = job.plan(job.survey.run(Control(), Models(OnePass(), Dreamer())), Control())
+    limits = plan.statistics[0].channels[0].limits
     assert (limits.low, limits.high) == (0, 15)
+    assert any("come from an even sample" in note for note in plan.report.notes)
 
 
 def mosaic():

@@ -373,7 +373,7 @@ def test_the_image_of_labels_that_fit_several_is_shown_and_can_be_chosen(qtbot, 
 
 
 def test_labels_that_a_script_replaces_begin_anew_and_it_is_said(case, qtbot):
-    viewer, labels, dock = case
+    _, labels, dock = case
     dock.confirming.confirm()
     settle(dock, qtbot)
     assert "100.0 %" in dock.view.share

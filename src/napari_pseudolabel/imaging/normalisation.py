@@ -71,6 +71,11 @@ def intensity_range(
     return fixed if fixed is not None else percentiles(finite_samples(image, channel), low, high)
 
 
+def is_sampled(image: Image) -> bool:
+    """Whether percentiles of a layer come from a sample of its pixels."""
+    return math.prod(image.shape) > _SAMPLES
+
+
 def fixed_range(dtype: npt.DTypeLike, kind: Kind, low: float, high: float) -> IntensityRange | None:
     """The limits that no pixel has to be read for, None for percentiles; raises as `intensity_range` does."""
     if kind == "none":

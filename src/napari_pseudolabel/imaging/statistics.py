@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from napari_pseudolabel.imaging.normalisation import (
     finite_samples,
     fixed_range,
     intensity_range,
+    is_sampled,
     percentiles,
 )
 
@@ -103,10 +105,13 @@ class LayerStatistics:
     box
         Smallest box that holds, in every plane, all pixels that are not zero in every channel; in pixels of the
         layer. None for the whole plane.
+    notes
+        Sentences for the person, where a large layer was sampled.
     """
 
     channels: tuple[ChannelStatistics, ...]
     box: Box | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of_limits(cls, limits: IntensityRange) -> LayerStatistics:
@@ -136,8 +141,9 @@ def measure(
         If the image cannot be read, or the need makes no sense.
     """
     limits = [_limits(image, channel, need) for channel in channels]
+    notes = _sampled(image, need)
     if not need.moments:
-        return LayerStatistics(tuple(ChannelStatistics(one) for one in limits))
+        return LayerStatistics(tuple(ChannelStatistics(one) for one in limits), notes=notes)
     bands, gap = _bands(image)
     sums = _Sums(len(channels), image.shape[-1])
     stage = control.stage("Measuring the intensities", len(bands))
@@ -147,12 +153,30 @@ def measure(
         stage.advance(1)
     height = image.shape[-2]
     box = sums.box(height, gap)
+    read = sum(rows.stop - rows.start for _, rows in bands) * image.shape[-1]
+    if read < math.prod(image.shape):
+        notes += (
+            f"The mean, the deviation and the range of the intensities of {image.name} come from "
+            f"{read / math.prod(image.shape):.0%} of its pixels, in bands of rows that are spread evenly.",
+        )
     seen = sum(max(0, min(rows.stop, box.y1) - max(rows.start, box.y0)) * box.shape[1] for _, rows in bands)
     return LayerStatistics(
         tuple(
             ChannelStatistics(one, moments) for one, moments in zip(limits, sums.moments(seen), strict=True)
         ),
         None if box == Box(0, height, 0, image.shape[-1]) else box,
+        notes,
+    )
+
+
+def _sampled(image: Image, need: Need) -> tuple[str, ...]:
+    """What a person should know about percentiles."""
+    fixed = fixed_range(image.data.dtype, need.kind, need.low, need.high)
+    if fixed is not None or not is_sampled(image):
+        return ()
+    return (
+        f"The percentiles of {image.name} come from an even sample of its "
+        f"{math.prod(image.shape) / 1e6:.0f} million pixels.",
     )
 
 

@@ -200,6 +200,7 @@ class LabelJob(ImageTask):
             notes=(
                 *self.image.assumed(self.settings.channel),
                 *((nothing,) if nothing else (why,) if factor == 1.0 and why.startswith("The ") else ()),
+                *dict.fromkeys(note for one in of_layer.values() for note in one.notes if not nothing),
                 *self._told(survey),
                 *(() if nothing else assumptions(survey.chain, self.image.modality, self.image.name)),
                 *self._learned(survey),

@@ -79,7 +79,7 @@ def image_planes(folder: Path, preparation: Preparation, tell: Tell = nobody) ->
     for path in images_in(folder):
         image = preparation.reading.image(path)
         tell(image.assumed())
-        found += prepare(image, preparation)
+        found += prepare(image, preparation, tell)
     return found
 
 
@@ -98,7 +98,7 @@ def labelled_planes(
         image = preparation.reading.image(path)
         tell(image.assumed())
         classes = class_planes(label_path, image, preparation.reading, tell)
-        for plane, values in zip(prepare(image, preparation), classes, strict=True):
+        for plane, values in zip(prepare(image, preparation, tell), classes, strict=True):
             truth = labels_to(values, plane.shape)
             weight = counted(truth, not_labelled(label_path))
             if weight is None or weight.any():
@@ -145,9 +145,11 @@ def class_planes(
         yield values[index].astype(np.uint8)
 
 
-def prepare(image: Image, preparation: Preparation) -> list[NDArray[np.float32]]:
+def prepare(image: Image, preparation: Preparation, tell: Tell = nobody) -> list[NDArray[np.float32]]:
     """Normalise and resample every plane of an image."""
-    limits = measure(image, (None,), preparation.need).channels[0].limits
+    measured = measure(image, (None,), preparation.need)
+    tell(measured.notes)
+    limits = measured.channels[0].limits
     factor = preparation.factor(image)
     # Normalised first: the statistics are those of the untouched layer.
     return [resample(normalise(image.plane(index, None), limits), factor) for index in image.planes()]

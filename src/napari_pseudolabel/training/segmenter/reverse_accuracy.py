@@ -24,6 +24,7 @@ from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.class_values import are_numbers, listed
 from napari_pseudolabel.labels.contrast import contrast, turned_around
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality
+from napari_pseudolabel.models.grids import need_of
 from napari_pseudolabel.training.data.labelled_sets import LabelledSet
 
 if TYPE_CHECKING:
@@ -284,7 +285,10 @@ class ReverseAccuracyJob:
 
         source = card.source
         preparation = Preparation(
-            self.scale, source.pixel_size_um if source else None, source.object_size_px if source else None
+            self.scale,
+            source.pixel_size_um if source else None,
+            source.object_size_px if source else None,
+            need_of(card.normalisation),
         )
         planes = prepare(self.image, preparation)
         values = [one.value for one in card.classes]

@@ -137,7 +137,9 @@ class _Reader:
     ) -> Iterator[SourcePlane]:
         image = reading.image(path)
         self._tell(image.assumed())
-        limits = measure(image, (None,), need_of(self.adapter.entry.normalisation)).channels[0].limits
+        measured = measure(image, (None,), need_of(self.adapter.entry.normalisation))
+        self._tell(measured.notes)
+        limits = measured.channels[0].limits
         factor = self._factor(self._pixel_um(image))
         for index, values in zip(
             image.planes(), class_planes(labels, image, reading, self._tell), strict=True
