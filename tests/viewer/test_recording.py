@@ -21,7 +21,7 @@ from napari_pseudolabel.viewer import Candidates, Corrections, find, push, recor
 from napari_pseudolabel.viewer.colours import class_features, label_colormap
 from napari_pseudolabel.viewer.effort import EffortLog
 from napari_pseudolabel.viewer.recording import fingerprint
-from napari_pseudolabel.workspace.sessions import Batch, Sessions
+from napari_pseudolabel.workspace.sessions import Batch, Sessions, ViewState
 
 
 @pytest.fixture
@@ -277,6 +277,36 @@ def test_an_image_file_that_is_gone_or_another_is_told_and_the_labels_come_back(
     found, restored = back(sessions, id)
     assert [layer.name for layer in found.layers] == ["sem_12", "mine"]
     assert "has changed since" in restored.missing[0]
+
+
+def test_an_image_that_was_missing_once_comes_back_where_it_was(opened, sessions):
+    viewer, path = opened
+    viewer.add_labels(np.ones((40, 30), np.uint8), name="others")
+    id = save_with_prints(viewer, sessions)
+    aside = path.rename(path.with_suffix(".away"))
+    recording = Recording(ViewerModel(), sessions, id)
+    assert [layer.name for layer in recording.viewer.layers] == ["mine", "others"]
+    recording.viewer.layers.move(0, 2)
+    recording.save()
+    recording.close()
+    aside.rename(path)
+    found, _ = back(sessions, id)
+    assert [layer.name for layer in found.layers] == ["sem_12", "others", "mine"]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "removed", "kept"),
+    [
+        ("abc", "bc", "", "abc"),
+        ("abc", "cb", "", "acb"),
+        ("abc", "ac", "", "abc"),
+        ("abc", "ca", "", "cab"),
+        ("abc", "", "", "abc"),
+        ("abcd", "dx", "b", "acdx"),
+    ],
+)
+def test_what_is_not_open_keeps_its_place(before, now, removed, kept):
+    assert "".join(ViewState(order=tuple(now)).keeping(ViewState(order=tuple(before)), removed).order) == kept
 
 
 def test_the_log_of_edits_comes_back(viewer, sessions):

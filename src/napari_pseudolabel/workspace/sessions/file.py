@@ -29,7 +29,15 @@ from napari_pseudolabel.workspace.sessions.rows import (
 )
 from napari_pseudolabel.workspace.sessions.tables import SUFFIX, GoneError
 from napari_pseudolabel.workspace.sessions.tiles import band_width, dtype_of, encode, window_of
-from napari_pseudolabel.workspace.sessions.values import ArrayState, Batch, Edit, LayerState, Tile, TileKey
+from napari_pseudolabel.workspace.sessions.values import (
+    ArrayState,
+    Batch,
+    Edit,
+    LayerState,
+    Tile,
+    TileKey,
+    ViewState,
+)
 from napari_pseudolabel.workspace.stored import make_folder
 
 # A list of sessions tries every lock for an instant.
@@ -131,6 +139,7 @@ class SessionFile(SessionContent):
         with self._lock:
             arrays = self._arrays_after(batch)
             packed = [(one.key, _packed(one, arrays)) for one in batch.tiles]
+            stated = {"view": self._view_after(batch), "summary": batch.summary}
             with self._changing() as ledger:
                 for layer in batch.removed:
                     for table in (LAYERS, OUTLINES, BANDS, TILES):
@@ -140,8 +149,8 @@ class SessionFile(SessionContent):
                 last = ledger.rows(EDITS)
                 for number, edit in enumerate(batch.edits, last + 1):
                     ledger.put(EDITS, (number, *_row(edit)))
-                for name in ("view", "summary"):
-                    if (state := getattr(batch, name)) is not None:
+                for name, state in stated.items():
+                    if state is not None:
                         ledger.put(FACTS, (name, state.model_dump_json()))
                 ledger.put(FACTS, ("saved", str(time.time())))
             self._arrays = arrays
@@ -196,6 +205,15 @@ class SessionFile(SessionContent):
                 dtype_of(one)
                 arrays[layer.id, one.name] = one
         return arrays
+
+    def _view_after(self, batch: Batch) -> ViewState | None:
+        """How the layers are looked at; what is not open now keeps its place."""
+        if batch.view is None:
+            return None
+        with suppress(InputError):  # what is damaged is replaced
+            if (before := self.view()) is not None:
+                return batch.view.keeping(before, batch.removed)
+        return batch.view
 
     def _write_layers(self, ledger: Ledger, layers: Sequence[LayerState], removed: set[str]) -> None:
         for layer in layers:

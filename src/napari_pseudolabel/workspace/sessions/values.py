@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -120,7 +120,7 @@ class ViewState(_State):
     Attributes
     ----------
     order
-        Ids of the layers, bottom to top.
+        Ids of the layers, bottom to top; those that are not open now keep their places.
     active
         Id of the active layer.
     selected
@@ -134,6 +134,19 @@ class ViewState(_State):
     selected: tuple[str, ...] = ()
     camera: dict[str, Any] = {}
     dims: dict[str, Any] = {}
+
+    def keeping(self, before: ViewState, removed: Collection[str]) -> ViewState:
+        """The same with the places of layers that were there `before`, and are neither open nor `removed`.
+
+        An image that could not be opened this time comes back below its labels, not over them.
+        """
+        order, last = list(self.order), -1
+        for id in before.order:
+            if id not in order and id not in removed:
+                order.insert(last + 1, id)
+            if id in order:
+                last = order.index(id)
+        return self.model_copy(update={"order": tuple(order)})
 
 
 class Summary(_State):
