@@ -144,3 +144,21 @@ def test_the_modality_is_taken_from_metadata_or_a_word_of_the_name(name, metadat
 )
 def test_the_object_size_is_taken_from_metadata(metadata, size):
     assert object_size_of(Image(np.zeros((8, 9)), metadata=metadata)) == size
+
+
+@pytest.mark.parametrize(
+    ("shape", "kwargs"),
+    [
+        ((8, 9), {"affine": np.diag([0.24, 0.24, 1.0])}),
+        ((8, 9), {"affine": np.diag([0.12, 0.12, 1.0]), "scale": (2, 2)}),
+        ((8, 9, 3), {"affine": np.diag([0.24, 0.24, 1.0]), "rgb": True}),
+        ((5, 8, 9), {"affine": np.diag([2.0, 0.24, 0.24, 1.0])}),
+        ((2, 8, 9), {"affine": np.diag([1.0, 0.24, 0.24, 1.0]), "axis_labels": ("c", "y", "x")}),
+        ((8, 9), {"scale": (0.24, 0.24), "rotate": 30}),
+    ],
+)
+def test_the_size_of_a_pixel_may_lie_in_any_transform_of_a_layer(shape, kwargs):
+    """The field's case c25: an affine of .24, a scale of 1."""
+    units = ("um",) * (len(shape) - bool(kwargs.get("rgb")))
+    layer = Image(np.zeros(shape, np.uint8), units=units, **kwargs)
+    assert image_of(layer).placement.pixel_size_um() == pytest.approx(0.24)
