@@ -44,7 +44,7 @@ def test_a_translation_is_remembered_by_what_decides_it(tiny_translator):
     calls = []
     translator.network.register_forward_hook(lambda *_: calls.append(1))
     found = {}
-    for name, more in (("first", {}), ("again", {}), ("seed", {"seed": 1}), ("mode", {"mode": "tiled"})):
+    for name, more in (("first", {}), ("again", {}), ("seed", {"seed": 1}), ("mode", {"mode": "joint"})):
         calls.clear()
         found[name] = translate(translator, plane, settings=CPU, memo=memo, **more).mean
         expected_calls = len(calls)
