@@ -120,8 +120,10 @@ def read(content: SessionContent, *, removed: bool = False) -> Stored:
 def _read(content: SessionContent, removed: bool) -> Stored:
     view = content.view()
     order = {id: place for place, id in enumerate(view.order)} if view else {}
-    states = sorted(content.layers(), key=lambda one: order.get(one.id, len(order)))
-    gone = [one for one in states if one.attributes.get(REMOVED)]
+    stored = content.layers()
+    gone = [one for one in stored if one.attributes.get(REMOVED)]
+    # What the person had deleted comes on top.
+    states = sorted(stored, key=lambda one: len(order) if one in gone else order.get(one.id, len(order)))
     edits: dict[str, list[Edit]] = {}
     for edit in content.edits():
         edits.setdefault(edit.layer, []).append(edit)
