@@ -32,14 +32,14 @@ def source_of(viewer: ViewerModel, labels: Labels) -> ImageLayer | None:
     """
     found = source_layer(viewer, labels)
     if isinstance(found, ImageLayer):
-        return found if is_ours(labels) or _fitting(found, labels) is not None else None
+        return found if is_ours(labels) or image_fitting(found, labels) is not None else None
     fitting = [
         layer
         for layer in viewer.layers
         if isinstance(layer, ImageLayer)
         and not is_ours(layer)
         and may_belong(viewer, labels, layer)
-        and _fitting(layer, labels) is not None
+        and image_fitting(layer, labels) is not None
     ]
     return fitting[0] if len(fitting) == 1 else None
 
@@ -100,7 +100,7 @@ def known_planes(
         raise InputError(
             f"The image of {labels.name} is not open, or it cannot be told which one it is; choose it."
         )
-    image = _fitting(layer, labels) if image is None else image
+    image = image_fitting(layer, labels) if image is None else image
     if image is None or image.shape != labels.data.shape:
         raise InputError(
             f"{labels.name} has another shape than {layer.name}; choose labels that were drawn on this image."
@@ -143,7 +143,7 @@ def confidence_in(corrections: Corrections, confidence: ImageLayer, index: tuple
     return np.where(reached, np.asarray(confidence.data[index], np.float32), np.float32(np.nan))
 
 
-def _fitting(layer: ImageLayer, labels: Labels) -> Image | None:
+def image_fitting(layer: ImageLayer, labels: Labels) -> Image | None:
     """The image of a layer if its planes have the shape of the labels, if need be without its first axis."""
     axes = (None, possible_channel_axis(layer))
     for axis in axes[: 1 if axes[1] is None else 2]:

@@ -67,9 +67,9 @@ def new_labels(
     return layer
 
 
-def put_in_place(layer: Layer, image: Image) -> None:
-    """Move a layer of ours to where the image lies now: the person may have told its pixel size in the meantime."""
-    wanted, neutral = image.placement, Placement.identity(layer.ndim)
+def put_in_place(layer: Layer, wanted: Placement) -> None:
+    """Move a layer of ours to where its image lies now: the person may have told its pixel size in the meantime."""
+    neutral = Placement.identity(layer.ndim)
     if _same(placement_of(layer).layer_kwargs(), wanted.layer_kwargs()):
         return
     n = layer.ndim

@@ -149,7 +149,7 @@ class Stream:
             return
         layer = self._image_layer(role) or new_image(self._viewer, self._source, self._image, role)
         if role not in self._layers:
-            put_in_place(layer, self._image)
+            put_in_place(layer, self._image.placement)
             write_record(layer, role, self._source, waiting[-1].classes)
         self._layers[role] = layer
         for part in waiting:
@@ -179,7 +179,7 @@ class Stream:
             return new_labels(self._viewer, self._source, self._image, part.classes)
         layer = cast(Labels, found)
         if is_ours(layer):
-            put_in_place(layer, self._image)
+            put_in_place(layer, self._image.placement)
             before = classes_of(layer)
             write_record(layer, "labels", self._source, part.classes)
             # Those of the run, with what the person has made of them.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Signal
 
+from napari_pseudolabel.viewer.following import Following
 from napari_pseudolabel.widgets.common.background import EngineLike
 from napari_pseudolabel.wording import shown
 
@@ -57,6 +58,7 @@ class Session(QObject):
         super().__init__()
         self._make_engine = make_engine
         self._viewer = viewer
+        self._following = Following(viewer) if viewer is not None else None
         self._autosave: Autosave | None = None
         self._workspace: Workspace | None = None
         self._engine: Any = None

@@ -42,7 +42,7 @@ def worth_knowing(content: ExportContent, format: Format, path: str) -> list[str
     except InputError:
         size = 0.0  # not square, but known
     if size is None:
-        found.append("The pixel size is unknown: set scale and units of the image layer, and run again.")
+        found.append("The pixel size is unknown: set scale and units of the image layer.")
     elif not format.pixel_size:
         found.append(f"{format.title} cannot hold the pixel size; it is in the provenance file only.")
     if "classes" not in format.holds:
