@@ -311,6 +311,32 @@ def test_sizes_in_ome_zarr_that_cannot_be_are_left_out(tmp_path, scale, size, to
     assert image.placement.pixel_size_um() == (None if size is None else pytest.approx(size))
     assert told in " ".join(image.notes)
     assert bool(told) == bool(image.notes)
+    assert image.placement.translate == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("transforms", "size", "told"),
+    [
+        ([], None, "units but no scale"),
+        ([{"type": "translation", "translation": [5, 6]}], None, "units but no scale"),
+        (
+            [
+                {"type": "scale", "scale": [0.2, 0.2]},
+                {"type": "translation", "translation": [None, float("inf")]},
+            ],
+            0.2,
+            "translation along y, x is no number",
+        ),
+    ],
+)
+def test_what_ome_zarr_leaves_open_is_said(tmp_path, transforms, size, told):
+    axes = [{"name": letter, "type": "space", "unit": "micrometer"} for letter in "yx"]
+    datasets = [{"path": "0", "coordinateTransformations": transforms}]
+    write_ome_zarr(tmp_path / "a.ome.zarr", "0.4", [noise(16, 20)], axes, datasets)
+    image = read(tmp_path / "a.ome.zarr")
+    assert image.placement.pixel_size_um() == size
+    assert image.placement.translate == (0, 0)
+    assert told in " ".join(image.notes)
 
 
 def test_ome_zarr_without_named_axes_is_tczyx(tmp_path):

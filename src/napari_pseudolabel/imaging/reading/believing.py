@@ -14,6 +14,9 @@ from napari_pseudolabel.imaging.units import canonical_unit, is_time, micrometre
 _SMALLEST_UM, _LARGEST_UM = 1e-5, 1e4
 _SAME_WITHIN = 0.02
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
+NO_UNITS = ("", "pixel", "none", "None", "reference frame")
+"""What files write where they say that sizes are in no unit of length."""
+
 _NAMES = {"X": "x", "Y": "y", "Z": "z", "T": "t"}
 
 
@@ -53,8 +56,8 @@ def tell(who: str, sizes: Mapping[str, tuple[object, object]]) -> Told:
     Parameters
     ----------
     sizes
-        Value and unit as they are written, by letter of the axis; what is not there is left out. A unit that is no
-        length or time keeps its number as a ratio in pixels.
+        Value and unit as they are written, by letter of the axis; what is not there is left out. One that is in
+        no unit, as `NO_UNITS` lists them, keeps its number as a ratio in pixels.
     """
     steps: dict[str, Step] = {}
     notes = []
@@ -67,6 +70,8 @@ def tell(who: str, sizes: Mapping[str, tuple[object, object]]) -> Told:
             problem = "cannot be the size of a pixel"
         elif is_time(name) != (letter == "T") and name != "pixel":
             problem = "has a unit that does not fit"
+        elif name == "pixel" and canonical_unit(unit) not in NO_UNITS:
+            problem = "has an unknown unit"
         else:
             # Headers in metres are for machines; whoever looks at a scale bar wants another unit.
             steps[letter] = Step(size * 1e6, "micrometer") if name == "meter" else Step(size, name)

@@ -126,25 +126,48 @@ def _multiscale(group: zarr.Group, multiscale: Mapping[str, Any], path: Path, wa
         raise InputError(f"{path} has the axes {names}; only t, c, z, y and x can be handled.")
     if len(own) != array.ndim:
         return Source(array, letters)  # as the person says; sizes of other axes say nothing
-    scale, translate = [1.0] * array.ndim, [0.0] * array.ndim
-    for transform in (
+    ours = [str(name).upper() for name in own]
+    units = [str(axis.get("unit") or "") for axis in described]
+    transforms = (
         *datasets[level].get("coordinateTransformations", ()),
         *multiscale.get("coordinateTransformations", ()),
-    ):
+    )
+    scale, translate = _scale_and_translation(transforms, array.ndim, path)
+    if any(units) and not any(transform["type"] == "scale" for transform in transforms):
+        untold = "Its axes have units but no scale, so its pixel size is not known."
+        return Source(array, letters, notes=(untold,))
+    sizes = zip(scale, units, strict=True)
+    told = tell("its OME-Zarr metadata", dict(zip(ours, sizes, strict=True)))
+    offsets = {
+        name: offset / size for name, size, offset in zip(ours, scale, translate, strict=True) if size > 0
+    }
+    lost = [name.lower() for name in told.steps if not math.isfinite(offsets.get(name, 0.0))]
+    steps = {
+        name: step if name.lower() in lost else replace(step, translate=step.scale * offsets.get(name, 0.0))
+        for name, step in told.steps.items()
+    }
+    notes = (f"Its translation along {', '.join(lost)} is no number, and was left out.",) if lost else ()
+    return Source(array, letters, steps, notes=(*told.notes, *notes))
+
+
+def _scale_and_translation(
+    transforms: Sequence[Mapping[str, Any]], ndim: int, path: Path
+) -> tuple[list[float], list[float]]:
+    """What transformations come to, one after another; what is no number is NaN."""
+    scale, translate = [1.0] * ndim, [0.0] * ndim
+    for transform in transforms:
         if transform["type"] == "scale":
-            factors = [number(one) or math.nan for one in transform["scale"]]
+            factors = _numbers(transform["scale"])
             scale = [a * b for a, b in zip(scale, factors, strict=True)]
             translate = [a * b for a, b in zip(translate, factors, strict=True)]
         elif transform["type"] == "translation":
-            translate = [a + b for a, b in zip(translate, transform["translation"], strict=True)]
+            translate = [a + b for a, b in zip(translate, _numbers(transform["translation"]), strict=True)]
         elif transform["type"] != "identity":
             raise InputError(
                 f"{path} uses the transformation {transform['type']!r}, which cannot be handled."
             )
-    ours = [str(name).upper() for name in own]
-    units = [axis.get("unit", "") for axis in described]
-    sizes = zip(scale, units, strict=True)
-    told = tell("its OME-Zarr metadata", dict(zip(ours, sizes, strict=True)))
-    offsets = {name: offset / size for name, size, offset in zip(ours, scale, translate, strict=True) if size}
-    steps = {name: replace(step, translate=step.scale * offsets[name]) for name, step in told.steps.items()}
-    return Source(array, letters, steps, notes=told.notes)
+    return scale, translate
+
+
+def _numbers(values: Sequence[object]) -> list[float]:
+    return [math.nan if (found := number(one)) is None else found for one in values]

@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 import tifffile
 
 from napari_pseudolabel.imaging.placement import Placement
-from napari_pseudolabel.imaging.reading.believing import Told, number, tell
+from napari_pseudolabel.imaging.reading.believing import NO_UNITS, Told, number, tell
 from napari_pseudolabel.imaging.reading.tiff_vendors import per_unit
-from napari_pseudolabel.imaging.units import unit_or_pixel
+from napari_pseudolabel.imaging.units import canonical_unit
 
 ANNOTATION_NAMESPACE = "napari-pseudolabel"
 """Namespace of the OME-XML map annotation whose entries ``axes`` and ``placement`` (JSON) hold what
@@ -51,7 +51,7 @@ def imagej_sizes(tif: tifffile.TiffFile) -> Told:
     metadata: dict[str, Any] = tif.imagej_metadata or {}
     unit = metadata.get("unit", "")
     sizes: dict[str, tuple[object, object]] = {}
-    if unit_or_pixel(unit) != "pixel":
+    if canonical_unit(unit) not in NO_UNITS:
         for letter, name in (("X", "unit"), ("Y", "yunit")):
             size = per_unit(tif, letter)
             if size is not None:
