@@ -132,6 +132,17 @@ def test_nnunet_sees_one_case(world, tmp_path, scheme):
     assert not expected[:, :11].any()
 
 
+def test_pixels_of_a_unit_that_nobody_names_are_told(world, tmp_path):
+    path = nnunet_folder(tmp_path)
+    job = LabelJob(world.image, segmenter=str(path), settings=LabelSettings(scale=Scale(factor=1)))
+    assert not any("unit" in note for note in world.plan(job).report.notes)
+    plans = (path / "plans.json").read_text()
+    (path / "plans.json").write_text(plans.replace('"spacing": [1.0, 1.0]', '"spacing": [0.5, 2.0]'))
+    survey = job.survey.run(Control(), LoadedModels())
+    (note,) = (note for note in job.plan(survey, Control()).report.notes if "unit" in note)
+    assert "pixels of 0.5 x 2 in a unit that they do not name" in note
+
+
 def test_channels_are_taken_together_or_refused(world, tmp_path):
     path = str(nnunet_folder(tmp_path, schemes=("ZScoreNormalization",) * 2))
     chosen = LabelSettings(scale=Scale(factor=1), tiles=TileSettings(device="cpu"), channel=1)

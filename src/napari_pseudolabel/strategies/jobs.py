@@ -202,6 +202,7 @@ class LabelJob(ImageTask):
                 *((nothing,) if nothing else (why,) if factor == 1.0 and why.startswith("The ") else ()),
                 *dict.fromkeys(note for one in of_layer.values() for note in one.notes if not nothing),
                 *self._told(survey),
+                *(note for model in survey.models for note in _zoomed(model)),
                 *(() if nothing else assumptions(survey.chain, self.image.modality, self.image.name)),
                 *self._learned(survey),
             ),
@@ -271,6 +272,17 @@ class LabelJob(ImageTask):
 def _seeing(survey: Survey) -> tuple[ModelFacts, ...]:
     """Models that see the image itself."""
     return survey.models if survey.translator is None else (survey.translator,)
+
+
+def _zoomed(model: ModelFacts) -> tuple[str, ...]:
+    """What had to be assumed for a model whose pixels are not those of its grid; their unit is written nowhere."""
+    if model.zoom == (1.0, 1.0):
+        return ()
+    height, width = (1 / zoom for zoom in model.zoom)
+    return (
+        f"The plans of {model.card.name} ask for pixels of {height:g} x {width:g} in a unit that they do not name. A pixel "
+        "of the image, at the scale of this run, was taken as 1 x 1 of it; give another scale where that is wrong.",
+    )
 
 
 def _numbered(control: Control, number: int, total: int) -> Control:
