@@ -34,6 +34,8 @@ class Cancelled(PseudolabelError):
         super().__init__(sentence)
 
 
+# What pathlib raises for links that lead to themselves, and for the home of nobody.
+_NO_PATH = ("Symlink loop", "Could not determine home directory")
 # How torch says it, on a CPU and on others.
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
 
@@ -55,6 +57,8 @@ def told(error: BaseException) -> str | None:
             "There is not enough memory for this; close other programs, or choose a smaller image, region or tile, "
             "or a coarser level."
         )
+    if isinstance(error, RuntimeError) and str(error).startswith(_NO_PATH):
+        return f"A path leads nowhere ({error}); check it."
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}; check the path and its permissions."

@@ -147,3 +147,13 @@ def test_a_full_memory_at_one_image_does_not_stop_the_folder(
     assert ran.code == 2
     assert "1 of 2 images could not be used (a.tif: There is not enough memory" in ran.err
     assert len(list((tmp_path / "out").glob("b*.tif"))) == 1
+
+
+def test_paths_that_lead_nowhere(tmp_path, cli):
+    loop = tmp_path / "loop.tif"
+    loop.symlink_to(loop)
+    image = tmp_path / "x.png"
+    image.write_bytes(b"nothing")
+    one_sentence(cli("segment", image, loop, "--segmenter", "sample:sem-axons"))
+    one_sentence(cli("inspect", loop))
+    one_sentence(cli("inspect", "~nobody-of-this-name/x.pth"))
