@@ -223,6 +223,57 @@ def test_answers_that_are_no_chances_are_refused(tmp_path, network, words):
         segment(network, tmp_path, [A] if network is WholeNumbers else [BACKGROUND, A])
 
 
+class Noisy(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([0.5 - x, x - 0.5], 1) * 20 + 1e-3 * torch.randn_like(x)
+
+
+class DropsOut(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([0.5 - x, nn.functional.dropout(x, 0.5, True) - 0.5], 1) * 20
+
+
+@pytest.mark.parametrize("network", [Noisy(), DropsOut()])
+def test_what_answers_differently_each_time_is_refused(tmp_path, network):
+    with pytest.raises(CheckpointError, match="differently each time; save it in evaluation mode"):
+        segment(network, tmp_path, [BACKGROUND, A])
+
+
+class OfTheBatch(nn.Module):
+    """Above the mean of all images that it is given."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = (x - x.mean()) * 20
+        return torch.cat([-y, y], 1)
+
+
+def test_images_that_are_normalised_by_each_other_are_handed_over_one_by_one(tmp_path):
+    segmenter = torchscript.load(saved(OfTheBatch(), tmp_path / "t.pt"), CARD)
+    image = np.concatenate([np.tile([[0, 100]], (64, 32)), np.tile([[200, 250]], (64, 32))], 1)
+    alone, together = (
+        segmenter.labels(
+            segmenter.probabilities(
+                image, settings=TileSettings(tile=64, overlap=0, batch=batch, device="cpu")
+            )
+        )
+        for batch in (1, 2)
+    )
+    np.testing.assert_array_equal(alone, together)
+    assert set(np.unique(alone[:, :64])) == {0, 1}
+
+
+def test_double_precision_is_taken(tmp_path):
+    network = nn.Conv2d(1, 2, 1).double()
+    with torch.no_grad():
+        network.weight.copy_(torch.tensor([-20.0, 20.0]).reshape(2, 1, 1, 1))
+        network.bias.copy_(torch.tensor([10.0, -10.0]))
+    segmenter = torchscript.load(saved(network, tmp_path / "t.pt"), CARD)
+    image = np.tile(np.float32([0, 255]), (64, 32))
+    np.testing.assert_array_equal(
+        segmenter.labels(segmenter.probabilities(image, settings=SETTINGS)), image > 0
+    )
+
+
 @pytest.mark.parametrize("name", ["full", "half", "sig1_1class"])
 def test_the_disc_of_the_field_is_found(tmp_path, name):
     for file in FIELD.glob(f"{name}.*"):

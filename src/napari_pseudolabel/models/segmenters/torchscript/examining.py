@@ -28,6 +28,9 @@ _HAND_ON = frozenset(
 ) | {"prim::unchecked_cast"}  # fmt: skip
 _JOINS = ("aten::cat", "aten::concat", "aten::stack")
 _LISTS = ("prim::TupleConstruct", "prim::ListConstruct")
+# By so much answers may differ with the order of sums.
+_ROUNDED = {"float16": 0.03, "bfloat16": 0.1}
+_ROUNDED_FLOAT32 = 1e-4
 
 
 class Answer(BaseModel):
@@ -70,8 +73,10 @@ class Examined(BaseModel):
     ----------
     sha256
         Of what was examined.
-    half
-        Whether it holds weights of half precision.
+    dtype
+        Of weights that are not float32: "float16"; None if all are.
+    steady
+        Whether it answers the same image the same twice; not so where it draws random numbers, or was saved in training.
     feed
         How it takes images; None if it takes none that was tried.
     answers
@@ -81,7 +86,8 @@ class Examined(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sha256: str
-    half: bool = False
+    dtype: str | None = None
+    steady: bool = True
     feed: Feed | None = None
     answers: tuple[Answer, ...] = ()
 
@@ -142,27 +148,37 @@ def examined(path: str, channels: int, side: int, layout: str | None) -> dict[st
     """Runs in the other process; see `examine`."""
     torch.set_num_threads(1)
     network, sha256 = open_checked(Path(path))
-    half = any(_is_half(one) for one in (*network.parameters(), *network.buffers()))
-    result = Examined(sha256=sha256, half=half)
+    dtype = next(filter(None, map(_other_dtype, (*network.parameters(), *network.buffers()))), None)
+    result = Examined(sha256=sha256, dtype=dtype)
     last = list(_last_operators(network))
     ramp = torch.linspace(0, 1, side * side).reshape(1, 1, side, side)
     image = torch.cat([ramp, ramp.flip(3)]).repeat(1, channels, 1, 1)
-    for feed in feeds(half, layout):
+    for feed in feeds(dtype, layout):
         try:
             with torch.inference_mode():
-                answer = feed.call(feed.prepared(network), image)
+                prepared = feed.prepared(network)
+                answer = feed.call(prepared, image)
+                alone, again, beside = (
+                    _values(feed, feed.call(prepared, images))
+                    for images in (image[:1], image[:1], torch.cat([image[:1], image[1:] / 4]))
+                )
         except MemoryError:
             raise
         except Exception as error:  # whatever the network's own code raises
             if "memory" in str(error):
                 raise MemoryError from None
             continue
+        steady = _alike(alone, again)
+        if steady and not _alike(alone, beside, _ROUNDED.get(feed.dtype, _ROUNDED_FLOAT32)):
+            continue  # it normalises by all images that it is given, so it is given one
         named = feed.named(answer)
         answers = [
             _described(key, value, last[n] if len(last) == len(named) else "")
             for n, (key, value) in enumerate(named)
         ]
-        return result.model_copy(update={"feed": feed, "answers": tuple(answers)}).model_dump(mode="json")
+        return result.model_copy(
+            update={"feed": feed, "answers": tuple(answers), "steady": steady}
+        ).model_dump(mode="json")
     return result.model_dump(mode="json")
 
 
@@ -172,8 +188,28 @@ def _apart(function: str, path: Path, *arguments: Any) -> Any:
     )
 
 
-def _is_half(tensor: Tensor) -> bool:
-    return tensor.dtype in (torch.float16, torch.bfloat16)
+def _other_dtype(tensor: Tensor) -> str | None:
+    other = tensor.is_floating_point() and tensor.dtype != torch.float32
+    return str(tensor.dtype).removeprefix("torch.") if other else None
+
+
+def _values(feed: Feed, answer: Any) -> list[Tensor]:
+    """What a network answers for the first of several images."""
+    found = [value for _, value in feed.named(answer) if isinstance(value, Tensor) and value.ndim]
+    return [value[0].double() for value in found]
+
+
+def _alike(first: list[Tensor], second: list[Tensor], rounded: float = 0) -> bool:
+    """Whether values are the same but for what rounding may change, as a part of the largest."""
+    return len(first) == len(second) and all(
+        one.shape == other.shape
+        and torch.allclose(one, other, rtol=0, atol=rounded * _largest(one), equal_nan=True)
+        for one, other in zip(first, second, strict=True)
+    )
+
+
+def _largest(values: Tensor) -> float:
+    return float(values.nan_to_num().abs().max()) if values.numel() else 0.0
 
 
 def _described(key: int | str | None, value: object, last: str) -> Answer:

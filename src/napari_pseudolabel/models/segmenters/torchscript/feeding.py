@@ -10,7 +10,12 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+_DTYPES = {
+    "float32": torch.float32,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+    "float64": torch.float64,
+}
 
 
 class Feed(BaseModel):
@@ -21,7 +26,7 @@ class Feed(BaseModel):
     dtype
         Of the images.
     widened
-        Whether its weights of half precision are made float32 first.
+        Whether its weights of another precision are made float32 first.
     channels_last
         Whether it takes (B, h, w, C).
     one_by_one
@@ -30,7 +35,7 @@ class Feed(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    dtype: Literal["float32", "float16", "bfloat16"] = "float32"
+    dtype: Literal["float32", "float16", "bfloat16", "float64"] = "float32"
     widened: bool = False
     channels_last: bool = False
     one_by_one: bool = False
@@ -57,11 +62,11 @@ class Feed(BaseModel):
         return [(None, answer)]
 
 
-def feeds(half: bool, layout: str | None) -> Iterator[Feed]:
+def feeds(dtype: str | None, layout: str | None) -> Iterator[Feed]:
     """The ways that are tried, the most likely first."""
     kinds = [Feed()]
-    if half:
-        kinds += [Feed(widened=True), Feed(dtype="float16"), Feed(dtype="bfloat16")]
+    if dtype:
+        kinds += [Feed(widened=True), Feed(dtype="float16"), Feed(dtype="bfloat16"), Feed(dtype="float64")]
     layouts = (layout == "channels_last",) if layout else (False, True)
     for one_by_one in (False, True):
         for channels_last in layouts:

@@ -113,10 +113,16 @@ def understand(
     """
     name = path.name
     if examined.feed is None:
-        more = " Its weights are float16; save it with float32 weights." if examined.half else ""
+        dtype = examined.dtype
+        more = f" Its weights are {dtype}; save it with float32 weights." if dtype else ""
         raise CheckpointError(
             f"{name} fails on a {side} x {side} image with {said.in_channels} channel(s); name in_channels and stride "
             f"in its card.{more}"
+        )
+    if not examined.steady:
+        raise CheckpointError(
+            f"{name} answers the same image differently each time; save it in evaluation mode (network.eval() before "
+            "it is scripted or traced) and without random numbers."
         )
     answer = _chosen(examined.answers, classes, said, path, side)
     if answer.whole:
