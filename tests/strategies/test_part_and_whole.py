@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import from_array
 from napari_pseudolabel.imaging.scale import Scale
-from napari_pseudolabel.models.cards import Family
+from napari_pseudolabel.models.families import families
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region
 from napari_pseudolabel.strategies.chunks import cut, join
@@ -28,7 +27,10 @@ SHAPE = (100, 132)
 
 
 def test_no_family_is_left_out():
-    assert set(SEGMENTERS) | set(TRANSLATORS) == set(get_args(Family))
+    made = {"segmenter": SEGMENTERS, "translator": TRANSLATORS}
+    assert {kind: {one.name for one in families(kind)} for kind in made} == {
+        kind: set(models) for kind, models in made.items()
+    }
 
 
 @pytest.fixture(scope="module")

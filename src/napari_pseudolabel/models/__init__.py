@@ -1,7 +1,8 @@
 """Checkpoints: what they are, what they mean, and how to load them without running anything from them."""
 
 from napari_pseudolabel.models.cards import Card, LabelClass, Measure, Modality, Normalisation, Training
-from napari_pseudolabel.models.inspect import Inspection, inspect, inspect_apart
+from napari_pseudolabel.models.inspect import inspect, inspect_apart
+from napari_pseudolabel.models.inspection import Inspection
 from napari_pseudolabel.models.registry import (
     NamedCheckpoint,
     load_segmenter,

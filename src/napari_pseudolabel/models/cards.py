@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticKnownError
+
+from napari_pseudolabel.models.families import families
 
 LARGEST_TILE = 4096
 """Longest side of a tile that a model may ask for, in pixels."""
@@ -12,7 +15,13 @@ LARGEST_TILE = 4096
 LARGEST_WIDTH = 16_384
 """Most channels that a layer of a network may have."""
 
-Family = Literal["syndiff", "resnet", "grey-levels", "nnunet", "torchscript", "monai-unet"]
+
+def _known(name: Any) -> Any:
+    names = [one.name for one in families()]
+    if name not in names:
+        expected = f"{', '.join(map(repr, names[:-1]))} or {names[-1]!r}"
+        raise PydanticKnownError("literal_error", {"expected": expected})
+    return name
 
 
 class _Frozen(BaseModel):
@@ -92,7 +101,7 @@ class Card(_Frozen):
     """
 
     kind: Literal["translator", "segmenter"]
-    family: Family
+    family: Annotated[str, BeforeValidator(_known)]
     name: str = ""
     description: str = ""
     architecture: dict[str, Any] = Field(default_factory=dict)

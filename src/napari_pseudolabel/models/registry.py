@@ -14,6 +14,7 @@ from platformdirs import user_data_path
 from napari_pseudolabel.errors import CheckpointError, InputError, PseudolabelError
 from napari_pseudolabel.imaging.reading.file_names import is_hidden
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.families import is_model
 from napari_pseudolabel.models.sidecar import complete, given_card
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 _PREFIXES = ("sample", "user")
 _LONGEST_REASON = 200
-_SUFFIXES = (".safetensors", ".pth", ".pt")
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,10 @@ def _named() -> Iterator[tuple[str, Path]]:
         # By stem: a-variant comes after a, whatever the ending, and what comes first is proposed first.
         entries = sorted(folder.iterdir(), key=lambda path: path.stem) if folder.is_dir() else []
         found: dict[str, Path] = {}
-        for path in (one for one in entries if not is_hidden(one)):
-            if path.is_dir() and (path / "plans.json").is_file():
-                found.setdefault(path.name, path)
-            elif path.is_file() and path.suffix in _SUFFIXES:
-                # Two files may differ in nothing but the ending; only the first can have the short name.
-                found.setdefault(path.stem if path.stem not in found else path.name, path)
+        for path in (one for one in entries if not is_hidden(one) and is_model(one)):
+            # Two files may differ in nothing but the ending; only the first can have the short name.
+            whole = path.is_dir() or path.stem in found
+            found.setdefault(path.name if whole else path.stem, path)
         for name, path in found.items():
             yield f"{prefix}:{name}", path
 

@@ -20,7 +20,7 @@ from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.workspace import atomic_file
 
 HEADER_KEY = "card"
-_ENDING = ".card.json"
+CARD_ENDING = ".card.json"
 SCHEDULE_FIELDS = ("num_timesteps", "beta_min", "beta_max", "use_geometric")
 _NESTED = ("architecture", "schedule", "source", "target", "normalisation", "training")
 _LONGEST_VALUE = 60
@@ -33,8 +33,8 @@ def sidecar_path(path: str | Path) -> Path:
     Where ``NAME.pth.card.json`` is there, it is of this file alone, and ``NAME.card.json`` of others like ``NAME.pt``.
     """
     path = Path(path)
-    whole = path.with_name(path.name + _ENDING)
-    return whole if path.is_dir() or whole.exists() else path.with_name(path.stem + _ENDING)
+    whole = path.with_name(path.name + CARD_ENDING)
+    return whole if path.is_dir() or whole.exists() else path.with_name(path.stem + CARD_ENDING)
 
 
 def read_sidecar(path: str | Path) -> dict[str, Any] | None:
@@ -73,7 +73,7 @@ def write_sidecar(path: str | Path, card: Card | Mapping[str, Any]) -> Path:
     side = sidecar_path(path)
     others = [one for one in path.parent.glob(f"{glob.escape(path.stem)}.*") if one.stem == path.stem]
     if side.exists() and any(one.name != path.name for one in others):
-        side = path.with_name(path.name + _ENDING)
+        side = path.with_name(path.name + CARD_ENDING)
     atomic_write(side, json.dumps(data, indent=1, ensure_ascii=False).encode() + b"\n")
     return side
 

@@ -10,20 +10,16 @@ from numpy.typing import NDArray
 from napari_pseudolabel.imaging import IntensityRange, LayerStatistics
 from napari_pseudolabel.imaging.statistics import ChannelStatistics
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.families import family_named
 from napari_pseudolabel.strategies.survey import ModelFacts, Survey
 
 
 def as_raw(translation: NDArray[np.float32], card: Card) -> NDArray[np.float32]:
-    """Bring translated values in [0, 1] to the raw values a segmenter was trained on.
-
-    nnU-Net folders do not say their range; those of the method were trained on 8-bit images.
-    """
+    """Bring translated values in [0, 1] to the raw values a segmenter was trained on."""
     if card.normalisation.kind == "range":
         low, high = card.normalisation.low, card.normalisation.high
         return translation * np.float32(high - low) + np.float32(low)
-    if card.family == "nnunet":
-        return translation * np.float32(255)
-    return translation
+    return translation * np.float32(family_named(card.family).brightest)
 
 
 def of_translations(judge: ModelFacts, survey: Survey) -> LayerStatistics:

@@ -13,8 +13,8 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import CheckpointError
 from napari_pseudolabel.imaging import Need
 from napari_pseudolabel.models.cards import Card, LabelClass
+from napari_pseudolabel.models.offers import Offer, choose
 from napari_pseudolabel.models.safe_load import load_weights
-from napari_pseudolabel.models.segmenters import monai_unet, nnunet, torchscript
 from napari_pseudolabel.models.segmenters.part import Part
 from napari_pseudolabel.tiling import Layout, TileSettings
 
@@ -122,20 +122,11 @@ def load_segmenter_file(path: str | Path, card: Card | Mapping[str, Any] | None 
     CheckpointError
         If no family can load it; gives the reason of each that was tried.
     """
-    path = Path(path)
-    if path.is_dir():
-        there = [kind for kind in nnunet.CHECKPOINTS if any(path.glob(f"fold_*/checkpoint_{kind}.pth"))]
-        return nnunet.load(path, there[0] if there else "final", card=card)
-    fold = path.parent.name.removeprefix("fold_")
-    kind = path.name.removeprefix("checkpoint_").removesuffix(".pth")
-    if kind in nnunet.CHECKPOINTS and (path.parents[1] / "plans.json").is_file():
-        return nnunet.load(path.parents[1], kind, [int(fold) if fold.isdecimal() else "all"], card)
-    reasons = []
-    for family in (monai_unet, torchscript):
-        if family.recognises(path):
-            return family.load(path, card)
-        reasons.append(family.NOT_RECOGNISED)
-    load_weights(path)  # raises the better sentence for a damaged, foreign or hostile file
-    raise CheckpointError(
-        f"{path.name} is not a segmenter: it is {', '.join(reasons)}, and not in an nnU-Net model folder."
-    )
+    offer = Offer(Path(path), card)
+    try:
+        home = choose(offer, "segmenter")
+    except CheckpointError:
+        load_weights(path)  # raises the better sentence for a damaged, foreign or hostile file
+        raise
+    found: Segmenter = home.loads(offer)
+    return found

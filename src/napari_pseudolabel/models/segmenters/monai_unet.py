@@ -16,6 +16,8 @@ from torch import nn
 from napari_pseudolabel.budget import check_header
 from napari_pseudolabel.errors import CheckpointError, FileError
 from napari_pseudolabel.models.cards import LARGEST_TILE, LARGEST_WIDTH, Card
+from napari_pseudolabel.models.inspection import Inspection, useful
+from napari_pseudolabel.models.offers import Offer
 from napari_pseudolabel.models.safe_load import sha256 as hash_of
 from napari_pseudolabel.models.segmenters.common import fitted, own_tensors
 from napari_pseudolabel.models.segmenters.tiled import TiledSegmenter
@@ -29,7 +31,6 @@ from napari_pseudolabel.models.sidecar import (
 )
 
 FAMILY = "monai-unet"
-NOT_RECOGNISED = "no safetensors file"
 
 
 class Architecture(BaseModel):
@@ -162,9 +163,21 @@ def save(network: nn.Module, card: Card, path: str | Path, half: bool = False) -
     atomic_write(path, to_bytes(tensors, header))
 
 
-def recognises(path: Path) -> bool:
-    """Whether a file is a safetensors file, by its name."""
-    return path.suffix == ".safetensors"
+def declines(offer: Offer) -> str:
+    """Why it is not one of ours: no safetensors file, by its name."""
+    return "" if offer.path.suffix == ".safetensors" else "no safetensors file"
+
+
+def describes(offer: Offer) -> Inspection | None:
+    """Describe a safetensors file whose card says that it is a segmenter."""
+    if declines(offer) or offer.is_zip or not offer.has_weights or offer.given.get("kind") != "segmenter":
+        return None
+    return useful(offer.path, "segmenter of napari-pseudolabel", loads(offer).card)
+
+
+def loads(offer: Offer) -> MonaiSegmenter:
+    """See `load`."""
+    return load(offer.path, offer.card)
 
 
 def load(path: str | Path, card: Card | Mapping[str, Any] | None = None) -> MonaiSegmenter:

@@ -19,9 +19,12 @@ from torch import Tensor, nn
 
 from napari_pseudolabel.errors import CheckpointError
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.inspection import Inspection, useful
+from napari_pseudolabel.models.offers import Offer
 from napari_pseudolabel.models.safe_load import sha256
 from napari_pseudolabel.models.sidecar import HEADER_KEY, complete, given_card, unknown_modalities
 from napari_pseudolabel.models.translators.archive import read_contents
+from napari_pseudolabel.models.translators.weights import describe_weights
 
 FAMILY = "grey-levels"
 CURVE = "grey_levels"  # name of the only tensor
@@ -81,6 +84,24 @@ class GreyLevelTranslator:
 def looks_like_curve(names: Mapping[str, Any]) -> bool:
     """Whether the names (without prefix) are those of a curve of grey levels."""
     return set(names) == {CURVE}
+
+
+def declines(offer: Offer) -> str:
+    """Why it is no curve: what its weights are instead."""
+    state = offer.contents.state
+    return "" if looks_like_curve(state) else describe_weights(state)
+
+
+def describes(offer: Offer) -> Inspection | None:
+    """Describe a curve."""
+    if not looks_like_curve(offer.state):
+        return None
+    return useful(offer.path, "curve of grey levels", read_card(offer.path, offer.state))
+
+
+def loads(offer: Offer) -> GreyLevelTranslator:
+    """See `load`."""
+    return load(offer.path, offer.card)
 
 
 def as_file(levels: NDArray[np.float32], card: Card) -> bytes:

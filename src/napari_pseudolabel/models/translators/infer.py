@@ -205,7 +205,7 @@ def fitting(state: Mapping[str, torch.Tensor], config: GeneratorConfig) -> dict[
     try:
         expected = outlined(lambda: NCSNpp(config)).state_dict()
     except Exception as error:  # numbers that no layer can have raise whatever they like
-        raise CheckpointError(f"The weights ask for a network that cannot exist: {error}") from None
+        raise CheckpointError(f"The weights ask for a network that cannot exist ({error}).") from None
     ours = {k: v for k, v in state.items() if k in expected or config.conditional or ".Dense_0." not in k}
     mismatch = describe_mismatch(
         {k: tuple(v.shape) for k, v in ours.items()}, {k: tuple(v.shape) for k, v in expected.items()}

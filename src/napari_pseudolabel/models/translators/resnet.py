@@ -14,11 +14,18 @@ from torch import Tensor, nn
 
 from napari_pseudolabel.errors import CheckpointError, InputError
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.inspection import Inspection, useful
+from napari_pseudolabel.models.offers import Offer
 from napari_pseudolabel.models.outline import outlined
 from napari_pseudolabel.models.safe_load import sha256
 from napari_pseudolabel.models.sidecar import complete, given_card, unknown_modalities
 from napari_pseudolabel.models.translators.archive import Contents, read_contents
-from napari_pseudolabel.models.translators.weights import Shape, describe_mismatch, finite_float32
+from napari_pseudolabel.models.translators.weights import (
+    Shape,
+    describe_mismatch,
+    describe_weights,
+    finite_float32,
+)
 
 _Array = TypeVar("_Array", np.ndarray, Tensor)
 _BLOCK = re.compile(r"model\.(\d+)\.conv_block\.1\.weight")
@@ -130,6 +137,27 @@ def looks_like_resnet(names: Mapping[str, Any]) -> bool:
     return any(_BLOCK.fullmatch(name) for name in names)
 
 
+def declines(offer: Offer) -> str:
+    """Why it is no one-pass generator: what its weights are instead."""
+    state = offer.contents.state
+    return "" if looks_like_resnet(state) else describe_weights(state)
+
+
+def describes(offer: Offer) -> Inspection | None:
+    """Describe a one-pass generator."""
+    if not looks_like_resnet(offer.state):
+        return None
+    path, contents = offer.path, offer.contents
+    card, count = read_card(path, contents), sum(weight.numel() for weight in contents.state.values())
+    what = "one-pass ResNet generator of SynDiff"
+    return useful(path, what, card, note=contents.warnings, parameters=count)
+
+
+def loads(offer: Offer) -> ResnetTranslator:
+    """See `load`."""
+    return load(offer.path, offer.card)
+
+
 def infer_architecture(shapes: Mapping[str, Shape]) -> dict[str, Any]:
     """Find the constructor arguments, by their published names, and check every name and shape.
 
@@ -148,7 +176,7 @@ def infer_architecture(shapes: Mapping[str, Shape]) -> dict[str, Any]:
         shape = outlined(lambda: ResnetGenerator(first[0], blocks))
         expected = {k: tuple(v.shape) for k, v in shape.state_dict().items()}
     except Exception as error:  # numbers that no layer can have raise whatever they like
-        raise CheckpointError(f"The weights ask for a network that cannot exist: {error}") from None
+        raise CheckpointError(f"The weights ask for a network that cannot exist ({error}).") from None
     mismatch = describe_mismatch(shapes, expected)
     if mismatch:
         raise CheckpointError(f"The weights do not fit the ResNet generator they look like: {mismatch}.")

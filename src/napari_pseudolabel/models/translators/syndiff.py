@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from napari_pseudolabel.errors import CheckpointError, InputError
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.inspection import Inspection, useful, useless
+from napari_pseudolabel.models.offers import Offer
 from napari_pseudolabel.models.safe_load import sha256
 from napari_pseudolabel.models.sidecar import (
     HEADER_KEY,
@@ -36,7 +38,7 @@ from napari_pseudolabel.models.translators.infer import (
 from napari_pseudolabel.models.translators.layer_sequence import looks_like_generator
 from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig, NCSNpp
 from napari_pseudolabel.models.translators.schedule import Schedule
-from napari_pseudolabel.models.translators.weights import finite_float32
+from napari_pseudolabel.models.translators.weights import describe_weights, finite_float32, is_discriminator
 
 _Array = TypeVar("_Array", np.ndarray, Tensor)
 
@@ -210,6 +212,50 @@ def load(
     network.load_state_dict(weights)
     network.eval().requires_grad_(False)
     return SynDiffTranslator(meaning.card, sha256(path), network, meaning.schedule, meaning.warnings)
+
+
+def declines(offer: Offer) -> str:
+    """Why it is no diffusive generator: what its weights are instead."""
+    state = offer.contents.state
+    return "" if looks_like_generator(state) else describe_weights(state)
+
+
+def describes(offer: Offer) -> Inspection | None:
+    """Describe a generator; the other networks of a training are named, but cannot be used."""
+    path, state = offer.path, offer.state
+    if is_discriminator(state) and not looks_like_generator(state):
+        problem = (
+            f"{path.name} is a discriminator of SynDiff, which only judges in training; choose a gen_ file."
+        )
+        count = sum(weight.numel() for weight in state.values())
+        return useless(path, "SynDiff discriminator", problem, parameters=count)
+    if not looks_like_generator(state):
+        return None
+    contents = offer.contents
+    meaning = read_meaning(path, contents)
+    config = meaning.inference.config
+    if contents.origin:
+        what = f"{contents.origin} training archive, {contents.name}"
+    elif path.suffix == ".safetensors":
+        what = "SynDiff translator of napari-pseudolabel"
+    else:
+        what = "SynDiff generator"
+    what += (
+        f" ({len(config.ch_mult)} levels, tiles of {config.image_size} pixels, {config.num_timesteps} steps)"
+    )
+    return useful(
+        path,
+        what,
+        meaning.card,
+        note=meaning.warnings,
+        parameters=sum(weight.numel() for weight in fitting(contents.state, config).values()),
+        contents=(contents.name, *contents.others) if contents.name else (),
+    )
+
+
+def loads(offer: Offer) -> SynDiffTranslator:
+    """See `load`."""
+    return load(offer.path, offer.card, offer.which)
 
 
 @dataclass(frozen=True)

@@ -51,3 +51,22 @@ def _some(items: list[str]) -> str:
 def by(shape: Shape) -> str:
     """Write a shape as "2 x 3"."""
     return " x ".join(str(n) for n in shape) or "a single number"
+
+
+def describe_weights(state: Mapping[str, torch.Tensor]) -> str:
+    """Say in words what weights without a known family are, as a clause ("it holds ...")."""
+    if is_discriminator(state):
+        return "it is a discriminator of SynDiff, which only judges images in training"
+    if any(name.startswith("encoder.stages.") for name in state):
+        return "it holds nnU-Net weights; open the model folder that holds plans.json"
+    names = list(state)
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"it holds weights of another network, called {', '.join(names[:3])}{more}"
+
+
+def is_discriminator(state: Mapping[str, torch.Tensor]) -> bool:
+    """Whether weights without prefix are of a discriminator of SynDiff, time-dependent or PatchGAN."""
+    if any(n.startswith("t_embed.") for n in state) and any(n.startswith("start_conv.") for n in state):
+        return True
+    first = state.get("model.0.weight")
+    return first is not None and tuple(first.shape[2:]) == (4, 4)

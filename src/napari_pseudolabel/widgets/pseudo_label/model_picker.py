@@ -9,6 +9,7 @@ from typing import Any
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog
 
+from napari_pseudolabel.models.families import suffixes
 from napari_pseudolabel.models.fitting import same_modality
 from napari_pseudolabel.strategies import registry
 from napari_pseudolabel.widgets.common.background import Background, Failure
@@ -117,7 +118,8 @@ class ModelPicker(QObject):
         if folder:
             path = QFileDialog.getExistingDirectory(self._view, f"Choose the folder of a {kind}", start)
         else:
-            kinds = "Checkpoints (*.safetensors *.pth *.pt *.ckpt);;All files (*)"
+            files = " ".join(f"*{suffix}" for suffix in suffixes(kind))
+            kinds = f"Checkpoints ({files});;All files (*)"
             path, _ = QFileDialog.getOpenFileName(self._view, f"Choose a {kind}", start, kinds)
         if path:
             self._remembered.remember(key, str(Path(path).parent))

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_pseudolabel.models.families import folder_titles
 from napari_pseudolabel.strategies import registry
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.parts import (
@@ -262,7 +263,8 @@ class PseudoLabelView(QWidget):
         self._of_kind: dict[str, list[QWidget]] = {}
         self.models: dict[str, QComboBox] = {}
         self._summaries: dict[str, Elided] = {}
-        for row, kind in ((6, "translator"), (8, "segmenter")):
+        rows: tuple[tuple[int, Kind], ...] = ((6, "translator"), (8, "segmenter"))
+        for row, kind in rows:
             box, line, browse = combo(_ROLES[kind]), Elided(), self._make_browse(kind)
             box.setPlaceholderText(_NOT_YET)
             box.currentIndexChanged.connect(lambda _: self.changed.emit())
@@ -300,19 +302,22 @@ class PseudoLabelView(QWidget):
             page.setVisible(name == strategy.name)
             page.seen.set_wanted(name == strategy.name)
 
-    def _make_browse(self, kind: str) -> QPushButton:
+    def _make_browse(self, kind: Kind) -> QPushButton:
         button = QPushButton("…")
         button.setFixedWidth(30)
-        if kind == "translator":
-            button.setToolTip("Browse for the checkpoint file of a translator")
+        titles = folder_titles(kind)
+        if not titles:
+            button.setToolTip(f"Browse for the checkpoint file of a {kind}")
             button.clicked.connect(lambda: self.browse_pressed.emit(kind, False))
             return button
         button.setToolTip(
-            "Browse for the checkpoint of a segmenter: a file, or the folder of an nnU-Net model"
+            f"Browse for the checkpoint of a {kind}: a file, or the folder of {' or '.join(titles)}"
         )
         menu = QMenu(button)
         menu.addAction("Checkpoint file …", lambda: self.browse_pressed.emit(kind, False))
-        menu.addAction("nnU-Net model folder …", lambda: self.browse_pressed.emit(kind, True))
+        for title in titles:
+            name = title.partition(" ")[2]
+            menu.addAction(f"{name} folder …", lambda: self.browse_pressed.emit(kind, True))
         button.clicked.connect(lambda: menu.exec(button.mapToGlobal(button.rect().bottomLeft())))
         return button
 

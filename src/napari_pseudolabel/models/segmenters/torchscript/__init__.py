@@ -6,13 +6,10 @@ loaded program calls nothing but operators on a list (`operators`); and it is lo
 in a process of its own, with limits of memory and time (`examining`).
 """
 
-from napari_pseudolabel.models.segmenters.torchscript.layout import recognises
 from napari_pseudolabel.models.segmenters.torchscript.segmenter import (
-    FAMILY,
-    NOT_RECOGNISED,
     Architecture,
     TorchScriptSegmenter,
     load,
 )
 
-__all__ = ["FAMILY", "NOT_RECOGNISED", "Architecture", "TorchScriptSegmenter", "load", "recognises"]
+__all__ = ["Architecture", "TorchScriptSegmenter", "load"]

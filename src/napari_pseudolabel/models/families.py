@@ -1,0 +1,111 @@
+"""Which families of models there are; light, because lists of models are made without torch.
+
+What a family does is in the module that its entry names, which is imported when somebody asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+Kind = Literal["translator", "segmenter"]
+_HERE = __name__.rpartition(".")[0]
+_WEIGHTS = (".safetensors", ".pth", ".pt", ".ckpt")
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family of models.
+
+    Attributes
+    ----------
+    name
+        On cards, in lower case; never changed.
+    kind
+        What its models do.
+    home
+        The module with its three functions, or anything that has them; see `models.offers.FamilyHome`.
+    suffixes
+        Ends of the names of its files, the usual one first; empty if its models are folders.
+    marker
+        A file that is in every model folder, if its models are folders.
+    title
+        What is in such a folder, with its article: "an nnU-Net model".
+    brightest
+        What the white of a translation, 1, is for a segmenter whose card does not name the range of raw values.
+    """
+
+    name: str
+    kind: Kind
+    home: str | object
+    suffixes: tuple[str, ...] = ()
+    marker: str = ""
+    title: str = ""
+    brightest: float = 1.0
+
+    @property
+    def code(self) -> Any:
+        """Its functions."""
+        return import_module(self.home) if isinstance(self.home, str) else self.home
+
+
+FAMILIES: tuple[Family, ...] = (
+    Family("monai-unet", "segmenter", f"{_HERE}.segmenters.monai_unet", (".safetensors",)),
+    Family("torchscript", "segmenter", f"{_HERE}.segmenters.torchscript.family", _WEIGHTS[1:]),
+    # It takes all folders that nobody else takes, and says what they lack.
+    Family(
+        "nnunet",
+        "segmenter",
+        f"{_HERE}.segmenters.nnunet.family",
+        marker="plans.json",
+        title="an nnU-Net model",
+        brightest=255.0,  # its folders do not say the range; those of the method were trained on 8-bit images
+    ),
+    Family("syndiff", "translator", f"{_HERE}.translators.syndiff", _WEIGHTS),
+    Family("resnet", "translator", f"{_HERE}.translators.resnet", _WEIGHTS),
+    Family("grey-levels", "translator", f"{_HERE}.translators.grey_levels", (".safetensors",)),
+)
+
+
+def families(kind: str | None = None, first: object = None) -> tuple[Family, ...]:
+    """All families, or those of a kind; the one called `first` before the others."""
+    return tuple(
+        sorted(
+            (one for one in FAMILIES if kind in (None, one.kind)),
+            key=lambda one: one.name != first,
+        )
+    )
+
+
+def family_named(name: str) -> Family:
+    """The family of a card."""
+    return next(one for one in FAMILIES if one.name == name)
+
+
+def suffixes(kind: Kind | None = None) -> tuple[str, ...]:
+    """Ends of the names of files that may hold a model, each once."""
+    return _each(suffix for one in families(kind) for suffix in one.suffixes)
+
+
+def markers() -> tuple[str, ...]:
+    """Files of which one is in every model folder, each once."""
+    return _each(one.marker for one in families() if one.marker)
+
+
+def folder_titles(kind: Kind) -> tuple[str, ...]:
+    """What is in model folders of a kind; empty if its models are files."""
+    return _each(one.title for one in families(kind) if one.marker)
+
+
+def is_model(path: Path) -> bool:
+    """Whether a file or folder is called as a model is; says nothing about what is in it."""
+    if path.is_dir():
+        return any((path / marker).is_file() for marker in markers())
+    return path.suffix in suffixes() and path.is_file()
+
+
+def _each(found: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(found))
