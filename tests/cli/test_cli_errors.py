@@ -48,6 +48,12 @@ def test_every_error_is_one_sentence_and_an_exit_code(failing, capsys, monkeypat
     assert "Traceback" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [["segment", "", "o.tif"], ["segment", "a.tif", "o.tif", "--axes", " "]])
+def test_an_empty_argument_is_not_the_folder_that_one_stands_in(capsys, words):
+    assert running.run(words) == 2
+    assert f"Argument {[*map(str.strip, words)].index('') + 1} is empty" in capsys.readouterr().err
+
+
 def test_no_progress_is_written_where_there_is_no_terminal(capsys):
     with shown_progress() as control:
         control.stage("Counting", 3).advance(3)

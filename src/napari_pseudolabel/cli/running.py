@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 
 from napari_pseudolabel.cli.progress import Stopped
-from napari_pseudolabel.errors import Cancelled, told
+from napari_pseudolabel.errors import Cancelled, InputError, told
 from napari_pseudolabel.wording import sentence, shown
 
 VERBOSE = "--verbose"
@@ -38,6 +38,7 @@ def run(arguments: Sequence[str]) -> int:
             warnings.simplefilter("ignore")
             logging.getLogger().addHandler(quiet)
         try:
+            _refuse_empty(words)
             return _run(words or ["--help"])
         except (Stopped, Cancelled) as error:
             return _told(str(error), INTERRUPTED, verbose)
@@ -48,6 +49,13 @@ def run(arguments: Sequence[str]) -> int:
             return _unexpected(error, verbose) if known is None else _told(known, BAD_INPUT, verbose)
         finally:
             logging.getLogger().removeHandler(quiet)
+
+
+def _refuse_empty(words: Sequence[str]) -> None:
+    """Refuse a variable of the shell that is not set: as a path it would be the folder that one stands in."""
+    for number, word in enumerate(words, start=1):
+        if not word.strip():
+            raise InputError(f"Argument {number} is empty; give a value, or leave the option out.")
 
 
 def _run(words: list[str]) -> int:

@@ -210,6 +210,11 @@ def test_three_planes_that_were_written_as_colours(axes):
     assert bool(image.notes) == (axes is None)
 
 
+def test_whoever_says_that_three_planes_are_one_is_not_corrected():
+    with pytest.raises(InputError, match="holds colours"):
+        read_labels(FIELD / "c11_three_planes_labels.tif", axes="YX")
+
+
 def test_said_axes_go_before_colours_in_pictures_too(tmp_path):
     image = read(FIELD / "c11_three_planes_labels.tif", axes="ZYX")
     assert (image.shape, image.notes) == ((3, 48, 64), ())

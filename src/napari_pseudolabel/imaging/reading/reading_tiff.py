@@ -77,7 +77,7 @@ def read_tiff(path: Path, wanted: Wanted) -> Source:
         if wanted.axes is None:
             pixels = _with_single_axes(pixels, sizes.axes)
         if wanted.labels:
-            pixels = as_indices(pixels, level.keyframe)
+            pixels = as_indices(pixels, level.keyframe, told=wanted.axes is not None)
         else:
             check_tables(level)
             pixels = as_picture(

@@ -81,8 +81,14 @@ def as_picture(pixels: Pixels, page: tifffile.TiffPage, *, table_is_for_display:
     return _colours(data, axes, page, kind)
 
 
-def as_indices(pixels: Pixels, page: tifffile.TiffPage) -> Pixels:
-    """Values of a label file as they are stored: no palette is applied, nothing is inverted."""
+def as_indices(pixels: Pixels, page: tifffile.TiffPage, *, told: bool) -> Pixels:
+    """Values of a label file as they are stored: no palette is applied, nothing is inverted.
+
+    Parameters
+    ----------
+    pixels, page, told
+        As for `as_picture`.
+    """
     if int(page.compression) in _LOSSY:
         raise InputError(
             f"{page.parent.filename} is compressed as JPEG, which changes values; save labels as PNG or as TIFF."
@@ -91,22 +97,22 @@ def as_indices(pixels: Pixels, page: tifffile.TiffPage) -> Pixels:
     if kind in _GREY or kind == PHOTOMETRIC.PALETTE or not pixels.axes.endswith("S"):
         found = _channels(pixels.data, pixels.axes, page)
         if kind == PHOTOMETRIC.MINISWHITE and page.bitspersample == 1:
-            told = "It is stored with 0 for white; the stored values are the labels, so 1 is what viewers show black."
-            return Pixels(found.data, found.axes, (*found.notes, told))
+            white = "It is stored with 0 for white; the stored values are the labels, so 1 is what viewers show black."
+            return Pixels(found.data, found.axes, (*found.notes, white))
         return found
     if kind != PHOTOMETRIC.RGB:
         raise InputError(
             f"{page.parent.filename} stores colours as {_name(kind)}; give labels with one integer per pixel."
         )
     colours = lazy(pixels.data)[..., :3]
-    if page.planarconfig != 2 or _equal(colours):
+    if told or page.planarconfig != 2 or _equal(colours):
         return Pixels(colours, pixels.axes)
     # Programs that see three planes take them for planar colours when they write: as colours they would be no labels.
     free = next((letter for letter in "ZT" if letter not in pixels.axes), None)
     if free is None:
         return Pixels(colours, pixels.axes)
-    told = "Its three planes are marked as red, green and blue, but differ; they were taken for three planes of labels."
-    return Pixels(np.moveaxis(np.asarray(colours), -1, 0), free + pixels.axes[:-1], (told,))
+    taken = "Its three planes are marked as red, green and blue, but differ; they were taken for three planes of labels."
+    return Pixels(np.moveaxis(np.asarray(colours), -1, 0), free + pixels.axes[:-1], (taken,))
 
 
 def check_tables(series: tifffile.TiffPageSeries) -> None:
