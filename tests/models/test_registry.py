@@ -20,6 +20,7 @@ from napari_pseudolabel.models import (
     sidecar_path,
     write_sidecar,
 )
+from napari_pseudolabel.models.sidecar import complete
 from napari_pseudolabel.models.translators import syndiff
 
 CARD = Card(kind="translator", family="syndiff", source=Modality(name="SEM"), target=Modality(name="TEM"))
@@ -100,3 +101,30 @@ def test_a_damaged_sidecar_is_one_sentence(tmp_path, text):
     (tmp_path / "a.card.json").write_bytes(text)
     with pytest.raises(CheckpointError, match=r"a\.card\.json"):
         read_sidecar(tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"classes": [{"name": "a", "value": 1}, {"name": "b", "value": 1}]}, "classes: .* two classes have the value 1"),
+        ({"classes": [{"name": "a", "value": 1}, {"name": "a", "value": 2}]}, "two classes have the name 'a'"),
+        ({"classes": [{"name": "", "value": 1}]}, r"wrong at classes\.0\.name"),
+        ({"name": "x" * 10_000}, "wrong at name"),
+        ({"source": {"name": "a", "object_size_px": 1e300}}, r"wrong at source\.object_size_px"),
+        ({"source": {"name": "a", "pixel_size_um": 1e-300}}, r"wrong at source\.pixel_size_um"),
+    ],
+)  # fmt: skip
+def test_cards_that_nobody_can_mean_are_refused(said, words):
+    with pytest.raises(CheckpointError, match=words):
+        complete({"kind": "segmenter", "family": "torchscript", **said}, "a.pt")
+
+
+def test_a_card_that_says_two_things_is_refused(tmp_path):
+    (tmp_path / "a.card.json").write_text('{"name": "a", "classes": [], "name": "b"}')
+    with pytest.raises(CheckpointError, match="'name' twice in one place"):
+        read_sidecar(tmp_path / "a.pt")
+
+
+def test_a_card_that_windows_wrote_is_read(tmp_path):
+    (tmp_path / "a.card.json").write_text('{"name": "a"}', encoding="utf-8-sig")
+    assert read_sidecar(tmp_path / "a.pt") == {"name": "a"}

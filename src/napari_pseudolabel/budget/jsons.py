@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -43,18 +44,20 @@ def parse_json(text: str | bytes, name: str, budget: Budget = BUDGET) -> Any:
     Raises
     ------
     FileError
-        If it is no JSON, or beyond the budget.
+        If it is no JSON, beyond the budget, or says two things under one name.
     """
     if len(text) > budget.json_bytes:
         raise FileError(
             f"{name} holds {in_words(len(text))} of JSON; {in_words(budget.json_bytes)} are read."
         )
     try:
-        content = text.decode("utf-8") if isinstance(text, bytes) else text
+        content = (
+            text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        )  # Windows begins files with a mark
         # before anything is built: every value but the first follows one of these
         if sum(map(content.count, ",[{")) > budget.items:
             raise FileError(f"{name} holds more than {budget.items:,} values; it was not read.")
-        value = json.loads(content)
+        value = json.loads(content, object_pairs_hook=lambda pairs: _object(pairs, name))
     except FileError:
         raise
     except RecursionError:
@@ -67,6 +70,14 @@ def parse_json(text: str | bytes, name: str, budget: Budget = BUDGET) -> Any:
         if depth > budget.depth:
             raise _too_deep(name, budget)
     return value
+
+
+def _object(pairs: list[tuple[str, Any]], name: str) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):  # which of two values is meant, nobody knows
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise FileError(f"{name} holds {twice[:60]!r} twice in one place; remove one of them.")
+    return found
 
 
 def _children(item: Any) -> list[Any]:

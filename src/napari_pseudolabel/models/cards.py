@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic_core import PydanticKnownError
 
 from napari_pseudolabel.models.families import families
@@ -14,6 +14,9 @@ LARGEST_TILE = 4096
 
 LARGEST_WIDTH = 16_384
 """Most channels that a layer of a network may have."""
+
+LONGEST_NAME = 500
+"""Most letters of the name of a model, a modality or a class."""
 
 
 def _known(name: Any) -> Any:
@@ -36,9 +39,9 @@ class Modality(_Frozen):
     to the model's scale.
     """
 
-    name: str
-    pixel_size_um: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    object_size_px: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    name: str = Field(max_length=LONGEST_NAME)
+    pixel_size_um: float | None = Field(default=None, ge=1e-6, le=1e6, allow_inf_nan=False)
+    object_size_px: float | None = Field(default=None, ge=1e-3, le=1e6, allow_inf_nan=False)
 
 
 class Normalisation(_Frozen):
@@ -57,7 +60,7 @@ class Normalisation(_Frozen):
 class LabelClass(_Frozen):
     """One class of a label image; `value` is its integer in the label image."""
 
-    name: str
+    name: str = Field(min_length=1, max_length=LONGEST_NAME)
     value: int = Field(ge=0, le=255)
     color: str | None = None
 
@@ -102,7 +105,7 @@ class Card(_Frozen):
 
     kind: Literal["translator", "segmenter"]
     family: Annotated[str, BeforeValidator(_known)]
-    name: str = ""
+    name: str = Field(default="", max_length=LONGEST_NAME)
     description: str = ""
     architecture: dict[str, Any] = Field(default_factory=dict)
     schedule: dict[str, Any] = Field(default_factory=dict)
@@ -117,3 +120,13 @@ class Card(_Frozen):
     inferred: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+
+    @field_validator("classes")
+    @classmethod
+    def _told_apart(cls, classes: tuple[LabelClass, ...]) -> tuple[LabelClass, ...]:
+        for field in ("name", "value"):
+            found = [getattr(one, field) for one in classes]
+            twice = next((one for one in found if found.count(one) > 1), None)
+            if twice is not None:
+                raise ValueError(f"two classes have the {field} {twice!r}")
+        return classes
