@@ -77,6 +77,13 @@ def test_paths_resolve_to_themselves(tmp_path):
     assert resolve(str(tmp_path)) == tmp_path
 
 
+def test_the_folder_that_one_stands_in_has_its_name(tmp_path, monkeypatch):
+    inner = tmp_path / "model" / "fold_0"
+    inner.mkdir(parents=True)
+    monkeypatch.chdir(inner)
+    assert (resolve("."), resolve("..")) == (inner.resolve(), inner.parent.resolve())
+
+
 def test_the_user_folder_belongs_to_this_program():
     assert models_folder().parts[-2:] == ("napari-pseudolabel", "models")
 

@@ -99,7 +99,8 @@ def resolve(ref: str | Path) -> Path:
     path = Path(ref).expanduser()
     if not str(ref).strip() or not path.exists():
         raise InputError(f"There is no checkpoint file or folder {str(ref)!r}; {_known(dict(_named()))}.")
-    return path
+    # The folder that one stands in has no name, which cards and sentences need.
+    return path if path.name not in ("", "..") else path.resolve()
 
 
 def _known(named: Mapping[str, Path]) -> str:
