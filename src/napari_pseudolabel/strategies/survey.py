@@ -112,6 +112,12 @@ class Survey:
         assert self.segmenter is not None
         before = self.segmenter.card.source if self.translator is None else self.translator.card.target
         step = magnification(before, judge.card.source)
+        for zoom in judge.zoom:
+            if not 1 / 64 <= step * zoom <= 64:
+                raise InputError(
+                    f"{judge.card.name} asks for pixels that differ {max(step * zoom, 1 / (step * zoom)):.3g} times in size "
+                    "from those that it would be given; correct the spacing in its plans or the pixel sizes in the cards."
+                )
         height, width = (
             max(1, round(size * step * zoom)) for size, zoom in zip(first, judge.zoom, strict=True)
         )

@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, CheckpointError, InputError
+from napari_pseudolabel.imaging import from_array
+from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.segmenters import nnunet
 from napari_pseudolabel.models.segmenters.base import Segmenter, load_segmenter_file
 from napari_pseudolabel.models.segmenters.nnunet.prediction import Window, importance
 from napari_pseudolabel.models.segmenters.nnunet.preprocessing import nonzero_box
+from napari_pseudolabel.strategies import LabelJob
 from napari_pseudolabel.tiling import TileSettings
 
 CPU = TileSettings(device="cpu")
@@ -375,3 +378,18 @@ def test_arguments_that_cannot_be_used(model, arguments, sentence):
     segmenter = nnunet.load(model.write())
     with pytest.raises(InputError, match=sentence):
         segmenter.probabilities(picture(), settings=CPU, **arguments)
+
+
+def test_answers_that_are_no_numbers_are_no_background(model):
+    model.arguments["norm_op_kwargs"] = {"eps": -1e9, "affine": True}
+    segmenter = nnunet.load(model.write())
+    with pytest.raises(CheckpointError, match=r"no numbers \(NaN\)"):
+        segmenter.probabilities(picture(), settings=CPU)
+
+
+@pytest.mark.parametrize("spacing", [1e-3, 1e3])
+def test_a_grid_of_absurd_pixels_is_refused(model, spacing):
+    model.configuration["spacing"] = [spacing, spacing]
+    job = LabelJob(from_array(picture()[0]), segmenter=str(model.write()))
+    with pytest.raises(InputError, match="asks for pixels that differ 1e\\+03 times"):
+        job.run(Control(), LoadedModels())

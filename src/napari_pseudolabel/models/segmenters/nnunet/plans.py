@@ -115,7 +115,7 @@ class Configuration(_Part):
     """One configuration of the plans with everything it inherits."""
 
     patch_size: tuple[Annotated[int, Field(ge=1, le=LARGEST_TILE)], ...]
-    spacing: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...]
+    spacing: tuple[Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)], ...]
     normalization_schemes: tuple[str, ...]
     use_mask_for_norm: tuple[bool, ...]
     resampling_fn_data: str = "resample_data_or_seg_to_shape"

@@ -183,6 +183,11 @@ class NnunetSegmenter:
 
     def _chances(self, logits: NDArray[np.floating]) -> NDArray[np.float32]:
         full = torch.from_numpy(logits).float()
+        if bool(full.isnan().any()):
+            raise CheckpointError(
+                f"{self.card.name} answers with values that are no numbers (NaN); its plans or weights are damaged, copy "
+                "it again."
+            )
         chances = torch.sigmoid(full) if self.regions else torch.softmax(full, 0)
         return chances.numpy()
 
