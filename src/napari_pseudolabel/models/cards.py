@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic_core import PydanticKnownError
 
 from napari_pseudolabel.models.families import families
@@ -27,6 +27,17 @@ def _known(name: Any) -> Any:
     return name
 
 
+def _short(name: str) -> str:
+    # Not by pydantic's own limit, which also refuses letters that cannot be written; those are shown as what they are.
+    if len(name) > LONGEST_NAME:
+        raise PydanticKnownError("string_too_long", {"max_length": LONGEST_NAME})
+    return name
+
+
+Name = Annotated[str, AfterValidator(_short)]
+"""Of a model, a modality or a class."""
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,7 +50,7 @@ class Modality(_Frozen):
     to the model's scale.
     """
 
-    name: str = Field(max_length=LONGEST_NAME)
+    name: Name
     pixel_size_um: float | None = Field(default=None, ge=1e-6, le=1e6, allow_inf_nan=False)
     object_size_px: float | None = Field(default=None, ge=1e-3, le=1e6, allow_inf_nan=False)
 
@@ -105,7 +116,7 @@ class Card(_Frozen):
 
     kind: Literal["translator", "segmenter"]
     family: Annotated[str, BeforeValidator(_known)]
-    name: str = Field(default="", max_length=LONGEST_NAME)
+    name: Name = ""
     description: str = ""
     architecture: dict[str, Any] = Field(default_factory=dict)
     schedule: dict[str, Any] = Field(default_factory=dict)

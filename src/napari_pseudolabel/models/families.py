@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 Kind = Literal["translator", "segmenter"]
-_HERE = __name__.rpartition(".")[0]
 _WEIGHTS = (".safetensors", ".pth", ".pt", ".ckpt")
 
 
@@ -53,20 +52,24 @@ class Family:
 
 
 FAMILIES: tuple[Family, ...] = (
-    Family("monai-unet", "segmenter", f"{_HERE}.segmenters.monai_unet", (".safetensors",)),
-    Family("torchscript", "segmenter", f"{_HERE}.segmenters.torchscript.family", _WEIGHTS[1:]),
+    Family("monai-unet", "segmenter", "napari_pseudolabel.models.segmenters.monai_unet", (".safetensors",)),
+    Family(
+        "torchscript", "segmenter", "napari_pseudolabel.models.segmenters.torchscript.family", _WEIGHTS[1:]
+    ),
     # It takes all folders that nobody else takes, and says what they lack.
     Family(
         "nnunet",
         "segmenter",
-        f"{_HERE}.segmenters.nnunet.family",
+        "napari_pseudolabel.models.segmenters.nnunet.family",
         marker="plans.json",
         title="an nnU-Net model",
         brightest=255.0,  # its folders do not say the range; those of the method were trained on 8-bit images
     ),
-    Family("syndiff", "translator", f"{_HERE}.translators.syndiff", _WEIGHTS),
-    Family("resnet", "translator", f"{_HERE}.translators.resnet", _WEIGHTS),
-    Family("grey-levels", "translator", f"{_HERE}.translators.grey_levels", (".safetensors",)),
+    Family("syndiff", "translator", "napari_pseudolabel.models.translators.syndiff", _WEIGHTS),
+    Family("resnet", "translator", "napari_pseudolabel.models.translators.resnet", _WEIGHTS),
+    Family(
+        "grey-levels", "translator", "napari_pseudolabel.models.translators.grey_levels", (".safetensors",)
+    ),
 )
 
 
