@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -214,11 +215,12 @@ def test_connections_are_checked_before_they_are_used(tmp_path):
 
 def test_a_client_that_could_not_connect_is_closed_at_once(monkeypatch):
     """Its finaliser, run by a collection while the next client was made, blocked that one for ever."""
-    closed, real = [], reaching.close
+    closed, real, done = [], reaching.close, threading.Event()
 
     def recorded(client):
         real(client)
         closed.append(client)
+        done.set()
 
     async def answers_once(*_, **__):
         return SimpleNamespace(abort=lambda: None)
@@ -229,5 +231,6 @@ def test_a_client_that_could_not_connect_is_closed_at_once(monkeypatch):
     engine = Engine(Connection("tcp://127.0.0.1:1"))
     with pytest.raises(WorkerError):
         engine.submit(Says((1,))).result()
+    assert done.wait(60)  # in a thread of its own, for which nobody waits
     assert [one.status for one in closed] == ["closed"]
     assert engine.shutdown(30)

@@ -14,8 +14,8 @@ from napari_pseudolabel.errors import Cancelled
 
 _CLOSE_S = 2
 _LOOK_AGAIN_S = 0.05
-# For somebody who has answered once.
-_SECOND_S = 60
+# For somebody who has answered once; whoever ends meanwhile is waited for so long.
+_SECOND_S = 12
 
 
 def close(client: Any) -> None:
