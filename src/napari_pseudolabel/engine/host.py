@@ -23,8 +23,8 @@ import psutil
 
 from napari_pseudolabel.engine.patience import Patience
 
-# A fair share, not what others leave: a quarter of a core that a busy program of normal priority wants as well, where
-# 10 would get a tenth. The window still comes first.
+# A share, not what others leave: by Linux's weights (335 and 110 to 1024) a quarter of a core that a busy program of
+# normal priority wants as well, where 10 would get a tenth; not measured. The window still comes first.
 _NICENESS = 5
 _DIE_S = 2
 
