@@ -193,6 +193,7 @@ def leave_behind(viewer: Viewer, output: Path) -> tuple[Path, ...]:
     picture = output / "window.png"
     viewer.screenshot(str(picture), canvas_only=False, flash=False)
     labels = find(viewer, viewer.layers[0], "labels")
+    assert labels is not None  # they were just made
     files = content_of(viewer, labels).write(output / "labels.ome.tif", "ome-tiff", confidence=False)
     return (picture, *files)
 

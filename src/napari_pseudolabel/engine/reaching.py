@@ -108,7 +108,9 @@ def _connected(
     # finaliser may come while the next client is made in the same thread, and then waits for a lock that this one holds.
     client = Client.__new__(Client)
     try:
-        client.__init__(address, security=security, set_as_default=False, timeout=min(patience_s, _SECOND_S))
+        Client.__init__(
+            client, address, security=security, set_as_default=False, timeout=min(patience_s, _SECOND_S)
+        )
         greet(client)
     except BaseException:
         close(client)

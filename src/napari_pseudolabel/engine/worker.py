@@ -134,7 +134,8 @@ class ModelPackage(WorkerPlugin):
 
 
 def _keeper(worker: Worker) -> Keeper:
-    keeper: Keeper = worker.plugins[NAME]
+    keeper = worker.plugins[NAME]
+    assert isinstance(keeper, Keeper)
     return keeper
 
 

@@ -7,7 +7,9 @@ metadata of its original but has another id, so it counts as the person's own la
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from napari.layers import Image, Labels
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Channel
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
 KEY = "napari_pseudolabel"
 # Classes of a layer that the plugin did not make, as the person wants them.
 CLASSES_KEY = "napari_pseudolabel_classes"
-Role = Literal["labels", "confidence", "translation", "preview", "objects", "candidate"]
+ImageRole = Literal["confidence", "translation"]
+LabelsRole = Literal["labels", "preview", "objects", "candidate"]
+Role = ImageRole | LabelsRole
 # Of what a run makes.
 ROLES: tuple[Role, ...] = ("labels", "translation", "confidence")
 # Of what only shows something about labels for a while: not for saving, exporting or learning.
@@ -60,9 +64,27 @@ def is_helper(layer: Layer) -> bool:
     return is_ours(layer) and record is not None and record["role"] in HELPERS
 
 
+@overload
+def find(
+    viewer: ViewerModel, source: Layer, role: ImageRole, shape: tuple[int, ...] | None = None
+) -> Image | None: ...
+
+
+@overload
+def find(
+    viewer: ViewerModel, source: Layer, role: LabelsRole, shape: tuple[int, ...] | None = None
+) -> Labels | None: ...
+
+
+@overload
 def find(
     viewer: ViewerModel, source: Layer, role: Role, shape: tuple[int, ...] | None = None
-) -> Layer | None:
+) -> Image | Labels | None: ...
+
+
+def find(
+    viewer: ViewerModel, source: Layer, role: Role, shape: tuple[int, ...] | None = None
+) -> Image | Labels | None:
     """The layer of a role that the plugin made for a source layer, None if it is gone.
 
     Parameters
@@ -72,7 +94,7 @@ def find(
     """
     wanted = str(source.unique_id)
     for layer in viewer.layers:
-        if is_ours(layer):
+        if is_ours(layer) and isinstance(layer, Image | Labels):
             record = record_of(layer)
             if (
                 record

@@ -174,10 +174,9 @@ class Stream:
 
     def _labels_layer(self, part: PseudoLabel) -> Labels:
         """The layer that takes the labels, with the classes of the run."""
-        found = self._target or find(self._viewer, self._source, "labels", self._image.shape)
-        if found is None:
+        layer = self._target or find(self._viewer, self._source, "labels", self._image.shape)
+        if layer is None:
             return new_labels(self._viewer, self._source, self._image, part.classes)
-        layer = cast(Labels, found)
         if is_ours(layer):
             put_in_place(layer, self._image.placement)
             before = classes_of(layer)

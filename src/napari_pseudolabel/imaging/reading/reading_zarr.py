@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import zarr
 
@@ -14,6 +13,7 @@ from napari_pseudolabel.errors import FileError, InputError
 from napari_pseudolabel.imaging.reading.believing import number, tell
 from napari_pseudolabel.imaging.reading.source import Source, Wanted, axes_by_shape, chosen_position
 from napari_pseudolabel.imaging.zarr_store import open_checked
+from napari_pseudolabel.types import JsonObject
 
 _LETTERS = {"time": "T", "channel": "C"}
 
@@ -72,7 +72,7 @@ def _inner_images(group: zarr.Group) -> list[str]:
     return _fields(group) or [str(one) for one in attributes.get("labels", ())]
 
 
-def _fields(well: zarr.Group) -> list[str]:
+def _fields(well: zarr.Array | zarr.Group) -> list[str]:
     return [str(one["path"]) for one in _ome_attributes(well).get("well", {}).get("images", ())]
 
 
@@ -86,9 +86,9 @@ def _refuse_image_with_labels(group: zarr.Group, path: Path) -> None:
         )
 
 
-def _ome_attributes(group: zarr.Group) -> Mapping[str, Any]:
+def _ome_attributes(node: zarr.Array | zarr.Group) -> JsonObject:
     """Attributes of OME-Zarr: under ``ome`` from version 0.5 on, at the top before."""
-    attributes = group.attrs.asdict()
+    attributes: JsonObject = node.attrs.asdict()
     return attributes.get("ome", attributes)
 
 
@@ -101,21 +101,24 @@ def _only_array(group: zarr.Group, path: Path) -> zarr.Array:
 
 
 def _array_axes(array: zarr.Array) -> str:
-    names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
+    attributes: JsonObject = array.attrs.asdict()
+    names = getattr(array.metadata, "dimension_names", None) or attributes.get("_ARRAY_DIMENSIONS")
     letters = _letters(names) if names else None
     return letters if letters and len(letters) == array.ndim else axes_by_shape(array.shape)
 
 
-def _letters(names: Sequence[Any]) -> str | None:
+def _letters(names: Sequence[object]) -> str | None:
     letters = [_LETTERS.get(str(name).lower(), str(name).upper()) for name in names]
     return "".join(letters) if all(letter in "TZCYXS" and len(letter) == 1 for letter in letters) else None
 
 
-def _multiscale(group: zarr.Group, multiscale: Mapping[str, Any], path: Path, wanted: Wanted) -> Source:
+def _multiscale(group: zarr.Group, multiscale: JsonObject, path: Path, wanted: Wanted) -> Source:
     datasets, level = multiscale["datasets"], wanted.level
     if not 0 <= level < len(datasets):
         raise InputError(f"{path} has {len(datasets)} level(s), so level {level} does not exist.")
     array = group[datasets[level]["path"]]
+    if isinstance(array, zarr.Group):
+        raise InputError(f"{path} names a group as level {level}, where an array is expected.")
     # Axes are objects from version 0.4 on, names in 0.3, and always TCZYX before.
     listed = multiscale.get("axes", list("tczyx")[-array.ndim :])
     described = [axis if isinstance(axis, Mapping) else {"name": axis} for axis in listed]
@@ -151,7 +154,7 @@ def _multiscale(group: zarr.Group, multiscale: Mapping[str, Any], path: Path, wa
 
 
 def _scale_and_translation(
-    transforms: Sequence[Mapping[str, Any]], ndim: int, path: Path
+    transforms: Sequence[JsonObject], ndim: int, path: Path
 ) -> tuple[list[float], list[float]]:
     """What transformations come to, one after another; what is no number is NaN."""
     scale, translate = [1.0] * ndim, [0.0] * ndim

@@ -126,8 +126,9 @@ def check_tables(series: tifffile.TiffPageSeries) -> None:
     first = series.keyframe
     if first.photometric != PHOTOMETRIC.PALETTE or len(series) == 1:
         return
+    palette = np.asarray(first.colormap)
     for page in series:
-        if page is not None and not np.array_equal(page.aspage().colormap, first.colormap):
+        if page is not None and not np.array_equal(np.asarray(page.aspage().colormap), palette):
             raise InputError(
                 f"The pages of {first.parent.filename} have differing palettes; save them as RGB."
             )

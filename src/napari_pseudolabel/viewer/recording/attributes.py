@@ -19,7 +19,12 @@ from napari.utils.colormaps import (
 from napari_pseudolabel.viewer.recording.plain import plain, plain_table
 
 Kind = Literal["labels", "image", "shapes", "points"]
-_CLASSES: dict[Kind, type[Layer]] = {"labels": Labels, "image": Image, "shapes": Shapes, "points": Points}
+_CLASSES: dict[Kind, type[Labels | Image | Shapes | Points]] = {
+    "labels": Labels,
+    "image": Image,
+    "shapes": Shapes,
+    "points": Points,
+}
 
 _PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 _COMMON = ("name", *_PLACEMENT, "opacity", "blending", "visible", "projection_mode")

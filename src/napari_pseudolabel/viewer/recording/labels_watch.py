@@ -37,6 +37,8 @@ class LabelsWatch(Watch):
         What the person did to the labels.
     """
 
+    layer: Labels
+
     def __init__(self, layer: Labels, id: str, *, stored: bool = False) -> None:
         super().__init__(layer, "labels", id)
         self._stale: set[tuple[Index, int]] = set()

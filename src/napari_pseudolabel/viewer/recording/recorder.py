@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Labels
+from napari.layers import Image, Labels
 
 from napari_pseudolabel.viewer.images import unwrapped
 from napari_pseudolabel.viewer.recording.attributes import kind_of
@@ -270,9 +270,9 @@ class Recorder:
             again.removed = False
             again.change()
             self._watches[id] = again
-        elif kind == "labels" and not getattr(layer, "multiscale", False):
-            self._watches[id] = LabelsWatch(cast(Labels, layer), id, stored=uid in self._stored)
-        elif kind == "image":
+        elif isinstance(layer, Labels) and not layer.multiscale:
+            self._watches[id] = LabelsWatch(layer, id, stored=uid in self._stored)
+        elif isinstance(layer, Image):
             watch = ImageWatch(layer, id)
             same = [one for one in self._watches.values() if getattr(one, "source", None) == watch.source]
             self._positions.setdefault(id, len(same))

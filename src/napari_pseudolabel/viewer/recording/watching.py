@@ -15,7 +15,7 @@ from napari_pseudolabel.viewer.recording.sources import Source
 from napari_pseudolabel.workspace.sessions import ArrayState, LayerState, SourceState
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
+    from napari.layers import Image, Layer
     from napari.utils.events import Event
 
 # Events that say nothing about what is to be brought back. Those of the pixels are looked at on their own.
@@ -144,7 +144,9 @@ class Watch:
 class ImageWatch(Watch):
     """Watches an Image layer; its pixels are compared and copied by whoever writes them."""
 
-    def __init__(self, layer: Layer, id: str) -> None:
+    layer: Image
+
+    def __init__(self, layer: Image, id: str) -> None:
         super().__init__(layer, "image", id)
         self.looked_over = False
         self.source = Source.of(layer)

@@ -81,7 +81,7 @@ class Dock(QWidget):
         centre = window.centralWidget() if window is not None else None
         return (centre.height(), centre.width()) if centre is not None else None
 
-    def showEvent(self, event: QShowEvent) -> None:
+    def showEvent(self, event: QShowEvent | None) -> None:
         if self._controller is not None:
             self._controller.start()
         super().showEvent(event)
@@ -96,16 +96,18 @@ class Dock(QWidget):
     def minimumSizeHint(self) -> QSize:
         return QSize(self._view.minimumSizeHint().width(), _LEAST_HEIGHT)
 
-    def hideEvent(self, event: QHideEvent) -> None:
+    def hideEvent(self, event: QHideEvent | None) -> None:
         super().hideEvent(event)
         window = self._main_window()
-        closing = window is not None and not window.isVisible() and not event.spontaneous()
+        ours = event is None or not event.spontaneous()
+        closing = window is not None and not window.isVisible() and ours
         if closing and self._controller is not None:
             self._controller.shutdown(_AT_ONCE)
 
-    def event(self, event: QEvent) -> bool:
+    def event(self, event: QEvent | None) -> bool:
         if (
-            event.type() == QEvent.Type.ParentChange
+            event is not None
+            and event.type() == QEvent.Type.ParentChange
             and self.parent() is None
             and self._controller is not None
         ):
@@ -166,7 +168,8 @@ class LongDock(Dock):
 
     def minimumSizeHint(self) -> QSize:
         # Nothing shall lie behind the scroll bar.
-        bar = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+        style = self.style()
+        bar = style.pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent) if style is not None else 0
         hint = super().minimumSizeHint()
         return QSize(max(hint.width() + bar, _LONG_WIDTH), hint.height())
 

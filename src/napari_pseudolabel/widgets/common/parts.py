@@ -211,5 +211,5 @@ class ErrorBox(QFrame):
 
     def copy(self) -> None:
         """Put the message and the details on the clipboard."""
-        clipboard = QGuiApplication.clipboard()
-        clipboard.setText(f"{self._sentence.text()}\n\n{self._details.toPlainText()}".strip())
+        if (clipboard := QGuiApplication.clipboard()) is not None:
+            clipboard.setText(f"{self._sentence.text()}\n\n{self._details.toPlainText()}".strip())

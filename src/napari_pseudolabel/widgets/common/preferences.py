@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from napari_pseudolabel.engine import Connection
 
@@ -19,7 +20,8 @@ def connection() -> Connection:
     """
     from napari.settings import get_plugin_settings
 
-    settings = get_plugin_settings(_PLUGIN).cluster
+    made: Any = get_plugin_settings(_PLUGIN)  # of a class that napari makes from the manifest
+    settings = made.cluster
     paths = (settings.tls_ca_file, settings.tls_cert, settings.tls_key)
     ca, certificate, key = (Path(path).expanduser() if path else None for path in paths)
     return Connection(settings.scheduler.strip() or None, ca, certificate, key)

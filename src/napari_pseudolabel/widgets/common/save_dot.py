@@ -41,7 +41,7 @@ class SaveDot(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(_SIDE_PX, _SIDE_PX)
 
-    def paintEvent(self, event: QPaintEvent) -> None:
+    def paintEvent(self, event: QPaintEvent | None) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colour = QColor(_COLOURS[self._state])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari.utils.theme import get_theme
+from qtpy.QtWidgets import QWidget
 
 
 def style_sheet(theme: str) -> str:
@@ -43,6 +44,12 @@ def style_sheet(theme: str) -> str:
     QProgressBar {{ color: {text}; }}
     QProgressBar::chunk {{ background-color: {blue}; }}
     """
+
+
+def polish(widget: QWidget) -> None:
+    """Draw a widget as its object name says now."""
+    if (style := widget.style()) is not None:
+        style.polish(widget)
 
 
 def _hex(colour: Any) -> str:

@@ -63,7 +63,7 @@ class Tiles(QWidget):
         columns = max(len(self._captions), 1)
         return max(min((width - _GAP * (columns - 1)) // columns, _MOST_PX), 1)
 
-    def paintEvent(self, event: QPaintEvent) -> None:
+    def paintEvent(self, event: QPaintEvent | None) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         side = self._side(self.width())

@@ -58,9 +58,10 @@ class ConfirmingView(QObject):
         """What was asked about is right as it stands, too: nothing was missed there."""
         asked = self._asked
         self._ask(None)
-        if asked is None or asked.labels is not self._desk.layers.labels:
+        labels = self._desk.layers.labels
+        if asked is None or labels is None or asked.labels is not labels:
             return
-        there = Corrections.of(asked.labels).labelled_in((*asked.plane, *asked.window))
+        there = Corrections.of(labels).labelled_in((*asked.plane, *asked.window))
         if 1 - np.count_nonzero(there) / there.size != asked.left_out:
             self._desk.refuse("Labels have come there meanwhile; look at them and confirm the view again.")
             return

@@ -41,7 +41,7 @@ class CorrectDock(LongDock):
         self.controller.add(self.review, self.review.keys())
         self.begin(self.controller)
 
-    def showEvent(self, event: QShowEvent) -> None:
+    def showEvent(self, event: QShowEvent | None) -> None:
         super().showEvent(event)
         self.controller.place()
 

@@ -145,7 +145,9 @@ class LabelsPicker(QObject):
         return [
             layer
             for layer in reversed(self._viewer.layers)
-            if _fits(layer, labels) and may_belong(self._viewer, labels, layer)
+            if isinstance(layer, ImageLayer)
+            and _fits(layer, labels)
+            and may_belong(self._viewer, labels, layer)
         ]
 
     @property
@@ -273,8 +275,8 @@ def _as_image(labels: Labels) -> Image:
     return Image(labels.data, _AXES[-labels.ndim :], placement_of(labels), labels.name, None)
 
 
-def _fits(layer: Any, labels: Labels) -> bool:
-    return isinstance(layer, ImageLayer) and not is_ours(layer) and _fitting(layer, labels) is not None
+def _fits(layer: ImageLayer, labels: Labels) -> bool:
+    return not is_ours(layer) and _fitting(layer, labels) is not None
 
 
 def _fitting(layer: ImageLayer, labels: Labels) -> Image | None:

@@ -147,7 +147,7 @@ class Overlay(QWidget):
             self.setGeometry(watched.rect())
         return super().eventFilter(watched, event)
 
-    def paintEvent(self, event: QPaintEvent) -> None:
+    def paintEvent(self, event: QPaintEvent | None) -> None:
         if not self._marks and not self._toast and self._hatched is None:
             return
         painter = QPainter(self)

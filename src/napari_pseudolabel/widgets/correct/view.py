@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import QSize, Qt, Signal, SignalInstance
 from qtpy.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -295,7 +295,7 @@ class CorrectView(QWidget):
         grid.addWidget(self.gaps, 3, 0, 1, 2)
         return grid
 
-    def _button(self, tool: Tool, pressed: Signal) -> QPushButton:
+    def _button(self, tool: Tool, pressed: SignalInstance) -> QPushButton:
         button = QPushButton(tool.title)
         button.setToolTip(tool.tooltip)
         button.setIconSize(QSize(_ICON_PX, _ICON_PX))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
@@ -97,11 +98,14 @@ class ProjectView(QWidget):
         """Offer workspaces as (folder, name) pairs."""
         self._menu.clear()
         for folder, name in folders:
-            action = self._menu.addAction(name)
+            action = QAction(name, self._menu)
             action.setToolTip(tip(folder))
             action.triggered.connect(lambda _=False, folder=folder: self.workspace_chosen.emit(folder))
+            self._menu.addAction(action)
         self._menu.addSeparator()
-        self._menu.addAction("Choose folder …").triggered.connect(lambda _=False: self.browse_pressed.emit())
+        browse = QAction("Choose folder …", self._menu)
+        browse.triggered.connect(lambda _=False: self.browse_pressed.emit())
+        self._menu.addAction(browse)
 
     def set_sessions(self, rows: Sequence[SessionRow], chosen: str | None = None) -> None:
         """Show the sessions and choose one; otherwise the chosen one stays chosen, or else it is the first."""
@@ -121,7 +125,8 @@ class ProjectView(QWidget):
     def select(self, id: str) -> None:
         """Choose a session; does nothing if it is not in the list."""
         for row in range(self.sessions.count()):
-            if self.sessions.item(row).data(Qt.ItemDataRole.UserRole) == id:
+            item = self.sessions.item(row)
+            if item is not None and item.data(Qt.ItemDataRole.UserRole) == id:
                 self.sessions.setCurrentRow(row)
 
     def set_hint(self, sentence: str) -> None:

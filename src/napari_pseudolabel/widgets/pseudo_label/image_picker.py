@@ -89,7 +89,8 @@ class ImagePicker(QObject):
     def layer(self, uid: str | None = None) -> ImageLayer | None:
         """The chosen layer, or one by its unique id; None if it is gone."""
         wanted = uid or self._view.image.currentData()
-        return next((one for one in self._viewer.layers if str(one.unique_id) == wanted), None)
+        images = (one for one in self._viewer.layers if isinstance(one, ImageLayer))
+        return next((one for one in images if str(one.unique_id) == wanted), None)
 
     def image(self) -> Image:
         """The chosen layer as an image.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from magicgui.widgets import create_widget
+from magicgui.widgets.bases import ValueWidget
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
@@ -33,10 +34,11 @@ class OwnOptions(QWidget):
         form.setContentsMargins(0, 0, 0, 0)
         form.setHorizontalSpacing(6)
         form.setVerticalSpacing(3)
-        self.fields: dict[str, Any] = {}
+        self.fields: dict[str, ValueWidget] = {}
         for name, kind, option in options_of(options):
             bounds = {} if option.least is None else {"min": option.least}
             field = create_widget(getattr(start, name), annotation=kind, name=name, options=bounds)
+            assert isinstance(field, ValueWidget)  # one per value; containers and buttons are others
             field.tooltip = option.sentence
             field.changed.connect(lambda _: self.changed.emit())
             label = QLabel(name.replace("_", " ").capitalize())

@@ -42,9 +42,9 @@ class Picture(QWidget):
         first, second, third = self._captions
         return self._named[0] or first, self._named[1] or second, third
 
-    def changeEvent(self, event: QEvent) -> None:
+    def changeEvent(self, event: QEvent | None) -> None:
         # napari's style sheet, and with it the size of the captions, comes after the first layout.
-        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+        if event is not None and event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
             self.updateGeometry()
         super().changeEvent(event)
 
@@ -54,7 +54,7 @@ class Picture(QWidget):
     def minimumSizeHint(self) -> QSize:
         return QSize(200, self.sizeHint().height())
 
-    def paintEvent(self, event: QPaintEvent) -> None:
+    def paintEvent(self, event: QPaintEvent | None) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         ink = self.palette().windowText().color()

@@ -30,6 +30,7 @@ from napari_pseudolabel.widgets.common.parts import (
     fill,
     show_progress,
 )
+from napari_pseudolabel.widgets.common.style import polish
 from napari_pseudolabel.widgets.pseudo_label.advanced import Advanced
 from napari_pseudolabel.widgets.pseudo_label.choice import ANOTHER, Choice, Kind, ModelEntry, Shown, Where
 from napari_pseudolabel.widgets.pseudo_label.own_options import OwnOptions
@@ -149,7 +150,7 @@ class PseudoLabelView(QWidget):
         open_question = self.image.currentIndex() >= 0 and not shown.modality
         self._modality_label.setText("Shows ?" if open_question else "Shows")
         self._modality_label.setObjectName("warning" if open_question else "")
-        self._modality_label.style().polish(self._modality_label)
+        polish(self._modality_label)
 
     def set_assumed(self, sentence: str) -> None:
         """The line under what the image shows; empty where nothing is assumed."""
@@ -188,7 +189,7 @@ class PseudoLabelView(QWidget):
         self._hint.say(sentence)
         # The colour of a warning only where something is in the way.
         self._hint.setObjectName("muted" if can_run else "warning")
-        self._hint.style().polish(self._hint)
+        polish(self._hint)
         self.run_button.setEnabled(can_run)
         previews = registry.find(self.strategy.currentData()).previews
         self.preview_button.setEnabled(previews and (can_run or self.preview_button.isChecked()))

@@ -72,11 +72,11 @@ class WorkersRow(QWidget):
         self.memory.set_full(f"{taken / 1e9:.1f} GB of main memory" if taken else "not running")
         self.button.setEnabled(taken > 0)
 
-    def showEvent(self, event: QShowEvent) -> None:
+    def showEvent(self, event: QShowEvent | None) -> None:
         super().showEvent(event)
         self.refresh()
         self._timer.start()
 
-    def hideEvent(self, event: QHideEvent) -> None:
+    def hideEvent(self, event: QHideEvent | None) -> None:
         super().hideEvent(event)
         self._timer.stop()

@@ -116,7 +116,8 @@ class ModelList(QWidget):
     @property
     def titles(self) -> tuple[str, ...]:
         """The lines as they are shown."""
-        return tuple(self._list.item(row).text() for row in range(self._list.count()))
+        items = (self._list.item(row) for row in range(self._list.count()))
+        return tuple(item.text() for item in items if item is not None)
 
     def set_models(self, rows: Sequence[ModelRow], current: str | None) -> None:
         """List models; the `current` one, by its id, is marked."""
@@ -148,7 +149,7 @@ class ModelList(QWidget):
 
     def click(self, row: int) -> None:
         """What a click on a line does."""
-        self._on_clicked(self._list.item(row))
+        self.chosen.emit(self._ids[row])
 
     def _on_clicked(self, item: QListWidgetItem) -> None:
-        self.chosen.emit(self._ids[self._list.row(item)])
+        self.click(self._list.row(item))

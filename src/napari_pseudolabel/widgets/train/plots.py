@@ -73,7 +73,7 @@ class Curves(QWidget):
         self._items: dict[tuple[str, str], Any] = {}
         self._headline = Sentence()
         self._headline.setTextFormat(Qt.TextFormat.RichText)
-        layout = QVBoxLayout(self)
+        self._layout = layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self._headline)
@@ -207,7 +207,7 @@ class Curves(QWidget):
         plot.getAxis("left").setWidth(_AXIS_PX)
         self._plot = plot
         self._style_axes()
-        self.layout().addWidget(plot)
+        self._layout.addWidget(plot)
 
     def _style_axes(self) -> None:
         if self._plot is None:

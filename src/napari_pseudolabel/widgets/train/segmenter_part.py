@@ -284,7 +284,7 @@ class SegmenterPart(QObject):
     def prepare(self) -> Callable[[], FineTuneJob]:
         """What makes the job; the pixels are read away from the window."""
         labels, layers = self.layers.labels_layer(), self._layers()
-        if layers is None:
+        if layers is None or labels is None:
             raise InputError(sentences.NO_LABELS)
         workspace = self._tools.session.workspace
         choice, start, classes = self._page.choice(), self._start(), self._classes(labels)

@@ -159,7 +159,7 @@ class TranslatorPage(QWidget):
         self._names = _both(self.source_name, self.target_name)
         self._objects = _both(self.source_objects, self.target_objects)
         self._labels = {title: QLabel(title) for title in ("Names", "Objects", "Steps")}
-        rows = (
+        rows: tuple[tuple[QLabel, QWidget | QHBoxLayout], ...] = (
             (QLabel("Image"), self.target),
             (QLabel("Other"), source),
             (QLabel("Start from"), self.start),
@@ -167,12 +167,12 @@ class TranslatorPage(QWidget):
             (self._labels["Objects"], self._objects),
             (self._labels["Steps"], self.steps),
         )
-        for row, (label, field) in enumerate(rows):
+        for row, (label, asked) in enumerate(rows):
             grid.addWidget(label, row, 0)
-            if isinstance(field, QWidget):
-                grid.addWidget(field, row, 1)
+            if isinstance(asked, QWidget):
+                grid.addWidget(asked, row, 1)
             else:
-                grid.addLayout(field, row, 1)
+                grid.addLayout(asked, row, 1)
         for box in (self.target, self.source):
             box.currentIndexChanged.connect(lambda _: self.changed.emit())
         self.start.currentIndexChanged.connect(lambda _: self._show_start())

@@ -30,9 +30,8 @@ def go_to(viewer: ViewerModel, labels: Any, region: Region, canvas_px: tuple[int
     low, high = corners.min(axis=0), corners.max(axis=0)
     size = np.array(canvas_px or _CANVAS_PX, float)
     viewer.camera.zoom = float(_FILLED * (size / np.maximum(high - low, 1e-9)).min())
-    centre = [float(one) for one in viewer.camera.center]
-    centre[-2:] = [float(one) for one in (low + high) / 2]
-    viewer.camera.center = tuple(centre)
+    row, column = (float(one) for one in (low + high) / 2)
+    viewer.camera.center = (*viewer.camera.center[:-2], row, column)
 
 
 def in_view(viewer: ViewerModel, labels: Any, region: Region, canvas_px: tuple[int, int] | None) -> bool:

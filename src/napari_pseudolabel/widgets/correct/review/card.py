@@ -230,7 +230,6 @@ class ReviewCard(QWidget):
 def _pixmap(picture: NDArray[np.uint8]) -> QPixmap:
     height, width = picture.shape[:2]
     # Rows of Qt begin at multiples of four bytes unless it is told their length.
-    packed = np.ascontiguousarray(picture)
     return QPixmap.fromImage(
-        QImage(packed.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+        QImage(picture.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888).copy()
     )

@@ -92,8 +92,8 @@ class TutoringView(QWidget):
         self.object_size.setSpecialValueText("not given")
         self.object_size.setSuffix(" px")
         self.object_size.setSingleStep(1)
-        for field in (self.classes, self.pixel_size, self.object_size):
-            field.setMinimumWidth(_FIELD_PX)  # else the longest number would make the dock wider
+        for wide in (self.classes, self.pixel_size, self.object_size):
+            wide.setMinimumWidth(_FIELD_PX)  # else the longest number would make the dock wider
         self.fold = Fold("Training", self._make_training(), "Steps, folds, samples, and what is kept")
         self.summary = Elided()
         form.addRow(_label("Translator"), _row(self.translator, self._make_browse()))

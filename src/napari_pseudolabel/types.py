@@ -1,0 +1,13 @@
+"""Types that many rooms name; importing it costs nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Of whatever dtype: what a file or a layer happens to hold.
+Array: TypeAlias = "NDArray[Any]"
+# An object of JSON, or one that becomes JSON: what is in it is looked at before it is believed.
+JsonObject: TypeAlias = dict[str, Any]
