@@ -109,7 +109,7 @@ def work(args: argparse.Namespace) -> None:
     seen = dock.view.forms["tutorship"].seen
     _until(lambda: len(seen.pairs) > 2 or seen.score.text() != "", "synthetic pairs", dock)
     _picture(args, viewer, "tutorship-2-translating")
-    _until(lambda: dock.view._stage._full.startswith("Training"), "the training", dock)
+    _until(lambda: dock.view._stage.text().startswith("Training"), "the training", dock)
     print(f"translated after {time.monotonic() - began:.0f} s", flush=True)
     _until(lambda: seen.score.text() != "", "the first validation", dock)
     _picture(args, viewer, "tutorship-3-training")

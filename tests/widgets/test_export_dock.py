@@ -11,6 +11,7 @@ from napari_pseudolabel.export import read_sidecar
 from napari_pseudolabel.imaging import read
 from napari_pseudolabel.strategies import LabelJob, Region
 from napari_pseudolabel.viewer import Stream, push
+from napari_pseudolabel.widgets.common.background import Background
 from napari_pseudolabel.widgets.export.controller import ExportController
 from napari_pseudolabel.widgets.export.view import ExportView
 
@@ -32,7 +33,7 @@ def labels(viewer, script):
 def dock(qtbot, viewer, session, remembered):
     view = ExportView()
     qtbot.addWidget(view)
-    controller = ExportController(viewer, view, holder=session, remembered=remembered)
+    controller = ExportController(viewer, view, background=Background(session), remembered=remembered)
     controller.start()
     yield controller
     assert controller.shutdown()

@@ -116,7 +116,7 @@ def test_cancel_changes_nothing_and_the_dock_can_be_used_again(dock, viewer, scr
     script.gate.clear()
     dock.view.run_button.click()
     qtbot.waitUntil(lambda: bool(script.jobs), timeout=5000)
-    qtbot.waitUntil(lambda: "Translating" in dock.view._stage._full, timeout=5000)
+    qtbot.waitUntil(lambda: "Translating" in dock.view._stage.text(), timeout=5000)
     assert not dock.view.run_button.isEnabled()
     dock.view.cancel_button.click()
     finish(qtbot, dock)
@@ -440,8 +440,8 @@ def test_the_workers_can_be_released(qtbot):
     qtbot.addWidget(row)
     assert not row.button.isEnabled()
     row.follow(Workers())
-    assert row.memory._full == "1.5 GB of main memory"
+    assert row.memory.text() == "1.5 GB of main memory"
     with qtbot.waitSignal(row.released, timeout=5000):
         row.button.click()
-    assert row.memory._full == "not running"
+    assert row.memory.text() == "not running"
     assert not row.button.isEnabled()

@@ -151,8 +151,8 @@ def test_a_translator_that_does_not_take_the_image_is_refused_by_name(dock):
 def test_beside_each_model_stands_what_it_expects(dock):
     lines = dock.view._summaries
     assert lines["translator"].toolTip()
-    assert lines["translator"]._full.startswith("expects: SEM, grey")
-    assert lines["segmenter"]._full.startswith("expects: TEM, grey")
+    assert lines["translator"].text().startswith("expects: SEM, grey")
+    assert lines["segmenter"].text().startswith("expects: TEM, grey")
 
 
 def test_where_there_is_nothing_to_see_no_layers_are_made_and_it_is_said(dock, viewer, script, qtbot):

@@ -256,7 +256,7 @@ def test_train_and_run_trains_a_proxy_and_labels_with_it(dock, viewer, teacher, 
     teacher.gate.clear()
     dock.view.run_button.click()
     seen = dock.view.forms["tutorship"].seen
-    qtbot.waitUntil(lambda: "Training the segmenter" in dock.view._stage._full, timeout=5000)
+    qtbot.waitUntil(lambda: "Training the segmenter" in dock.view._stage.text(), timeout=5000)
     assert [pair.name for pair in seen.pairs] == ["tem_4", "tem_3", "tem_2"]
     assert seen.pictures.count == 9
     assert "Dice on synthetic images: axon 0.83, myelin 0.77" in seen.score.text()
@@ -304,7 +304,7 @@ def test_after_a_kill_the_same_job_goes_on_in_the_same_folder(dock, make_dock, t
     teacher.gate.clear()
     dock.view.run_button.click()
     qtbot.waitUntil(lambda: bool(teacher.jobs), timeout=5000)
-    qtbot.waitUntil(lambda: "Training the segmenter" in dock.view._stage._full, timeout=5000)
+    qtbot.waitUntil(lambda: "Training the segmenter" in dock.view._stage.text(), timeout=5000)
     assert dock.shutdown()
     teacher.gate.set()
     again = make_dock()
@@ -361,7 +361,7 @@ def test_cancel_keeps_what_was_trained(dock, viewer, teacher, folders, qtbot):
     choose(dock, qtbot, folders)
     teacher.gate.clear()
     dock.view.run_button.click()
-    qtbot.waitUntil(lambda: "Training the segmenter" in dock.view._stage._full, timeout=5000)
+    qtbot.waitUntil(lambda: "Training the segmenter" in dock.view._stage.text(), timeout=5000)
     dock.view.cancel_button.click()
     finish(dock, qtbot)
     assert "Stopped" in dock.view.status

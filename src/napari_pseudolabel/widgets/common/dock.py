@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
@@ -18,22 +18,12 @@ from napari_pseudolabel.widgets.common.style import style_sheet
 if TYPE_CHECKING:
     import napari
 
+    from napari_pseudolabel.widgets.common.dock_controller import DockController
+
 _LEAST_HEIGHT = 160
 _LONG_WIDTH = 304
 # Workers take a second or two to end; the window does not wait for them, and they end without it.
 _AT_ONCE = 0.0
-
-
-class Controller(Protocol):
-    """What a dock needs of its controller; both methods may be called any number of times."""
-
-    @property
-    def doing(self) -> str:
-        """What would be lost if the window were closed now; empty if nothing."""
-
-    def start(self) -> None: ...
-
-    def shutdown(self, timeout: float = ...) -> bool: ...
 
 
 class Dock(QWidget):
@@ -46,13 +36,15 @@ class Dock(QWidget):
     ----------
     session
         What the docks of the viewer share; it is gone with the last of them.
+    view, controller
+        How it looks, and what it does.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, view: QWidget, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._viewer = viewer
+        self.viewer = viewer
         self.session = Session.of(viewer)
-        self._controller: Controller | None = None
+        self.controller: Any = None
         self._placed = False
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -63,14 +55,14 @@ class Dock(QWidget):
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(view)
-        self._view = view
+        self.view: Any = view
         self._column.addWidget(area)
         self._restyle()
         viewer.events.theme.connect(self._restyle)
 
-    def begin(self, controller: Controller) -> None:
+    def begin(self, controller: DockController) -> None:
         """Start the controller, and end it together with the dock."""
-        self._controller = controller
+        self.controller = controller
         # Must not reach for this widget, which is half gone by then.
         self.destroyed.connect(lambda *_: _end(controller))
         controller.start()
@@ -82,8 +74,8 @@ class Dock(QWidget):
         return (centre.height(), centre.width()) if centre is not None else None
 
     def showEvent(self, event: QShowEvent | None) -> None:
-        if self._controller is not None:
-            self._controller.start()
+        if self.controller is not None:
+            self.controller.start()
         super().showEvent(event)
         if not self._placed:
             self._placed = True
@@ -91,33 +83,34 @@ class Dock(QWidget):
             QTimer.singleShot(0, self._join_others)
 
     def sizeHint(self) -> QSize:
-        return self._view.sizeHint()
+        hint: QSize = self.view.sizeHint()
+        return hint
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(self._view.minimumSizeHint().width(), _LEAST_HEIGHT)
+        return QSize(self.view.minimumSizeHint().width(), _LEAST_HEIGHT)
 
     def hideEvent(self, event: QHideEvent | None) -> None:
         super().hideEvent(event)
         window = self._main_window()
         ours = event is None or not event.spontaneous()
         closing = window is not None and not window.isVisible() and ours
-        if closing and self._controller is not None:
-            self._controller.shutdown(_AT_ONCE)
+        if closing and self.controller is not None:
+            self.controller.shutdown(_AT_ONCE)
 
     def event(self, event: QEvent | None) -> bool:
         if (
             event is not None
             and event.type() == QEvent.Type.ParentChange
             and self.parent() is None
-            and self._controller is not None
+            and self.controller is not None
         ):
-            self._controller.shutdown(_AT_ONCE)
+            self.controller.shutdown(_AT_ONCE)
         return super().event(event)
 
     @property
     def doing(self) -> str:
         """What would be lost if the window were closed now; empty if nothing."""
-        return self._controller.doing if self._controller is not None else ""
+        return str(self.controller.doing) if self.controller is not None else ""
 
     def _guard(self) -> None:
         """Have the work saved, and let the window ask before it closes on some; once for all docks of a window."""
@@ -155,13 +148,11 @@ class Dock(QWidget):
         return widget
 
     def _restyle(self, event: object = None) -> None:
-        self.setStyleSheet(style_sheet(self._viewer.theme))
+        self.setStyleSheet(style_sheet(self.viewer.theme))
 
 
 class LongDock(Dock):
     """A dock whose content may be longer than the window, and draws in the colour of the text: it has `set_ink`."""
-
-    _view: Any
 
     def sizeHint(self) -> QSize:
         return super().sizeHint().expandedTo(QSize(_LONG_WIDTH, 0))
@@ -175,10 +166,10 @@ class LongDock(Dock):
 
     def _restyle(self, event: object = None) -> None:
         super()._restyle(event)
-        self._view.set_ink(str(get_theme(self._viewer.theme).text.as_hex("long"))[:7])
+        self.view.set_ink(str(get_theme(self.viewer.theme).text.as_hex("long"))[:7])
 
 
-def _end(controller: Controller) -> None:
+def _end(controller: DockController) -> None:
     """End a controller whose dock Qt has deleted."""
     # Where both are deleted at once, after the window was closed, it was ended before, and its timers are gone.
     with suppress(RuntimeError):

@@ -4,35 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any
+from typing import Any, TypeAlias
 
-from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtGui import QGuiApplication
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QGuiApplication, QIcon
 from qtpy.QtWidgets import (
+    QWIDGETSIZE_MAX,
+    QButtonGroup,
     QComboBox,
+    QFormLayout,
     QFrame,
     QHBoxLayout,
     QLabel,
+    QLayout,
     QPlainTextEdit,
     QProgressBar,
     QPushButton,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
+from superqt import QCollapsible, QElidingLabel
 
 from napari_pseudolabel.wording import shown
+
+Item: TypeAlias = QWidget | QLayout | tuple[QWidget | QLayout | None, int] | None
+
+_BROWSE_PX = 30
 
 
 def combo(tooltip: str) -> QComboBox:
     """A combo box that never makes its dock wider than it has to be."""
     box = QComboBox()
+    make_narrow(box, tooltip)
+    return box
+
+
+def make_narrow(box: QComboBox, tooltip: str) -> None:
+    """As `combo`, for a box that is there."""
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.setMinimumContentsLength(6)
     box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     box.setToolTip(tooltip)
-    return box
 
 
 def fill(box: QComboBox, entries: Sequence[tuple[Any, str]], chosen: Any) -> None:
@@ -43,6 +56,89 @@ def fill(box: QComboBox, entries: Sequence[tuple[Any, str]], chosen: Any) -> Non
         box.addItem(title, value)
     box.setCurrentIndex(next((i for i, (value, _) in enumerate(entries) if value == chosen), -1))
     box.blockSignals(False)
+
+
+def button(
+    title: str,
+    tooltip: str,
+    *,
+    name: str = "",
+    width: int = 0,
+    checkable: bool = False,
+    focus: Qt.FocusPolicy = Qt.FocusPolicy.StrongFocus,
+) -> QPushButton:
+    """A button.
+
+    Parameters
+    ----------
+    name
+        One of those in `style`.
+    width
+        In pixels; 0 for what the title needs.
+    focus
+        `TabFocus` leaves the keys to the canvas after a click.
+    """
+    made = QPushButton(title)
+    made.setToolTip(tooltip)
+    made.setObjectName(name)
+    made.setCheckable(checkable)
+    made.setFocusPolicy(focus)
+    if width:
+        made.setFixedWidth(width)
+    return made
+
+
+def browse_button(tooltip: str) -> QPushButton:
+    """A small button that opens a dialog for files."""
+    return button("…", tooltip, width=_BROWSE_PX)
+
+
+def row(*items: Item, parent: QWidget | None = None, spacing: int = 6) -> QHBoxLayout:
+    """Things side by side, None for room, each with its stretch if it has one."""
+    return _filled(QHBoxLayout(parent), items, spacing)
+
+
+def column(
+    *items: Item,
+    parent: QWidget | None = None,
+    spacing: int = 4,
+    margins: tuple[int, int, int, int] = (0, 0, 0, 0),
+) -> QVBoxLayout:
+    """Things one below the other, as in `row`; a parent that has a layout keeps it."""
+    layout = parent.layout() if parent is not None else None
+    return _filled(layout if layout is not None else QVBoxLayout(parent), items, spacing, margins)
+
+
+def form(
+    *rows: tuple[str | QWidget, QWidget | QLayout] | tuple[QWidget | QLayout],
+    parent: QWidget | None = None,
+    margins: tuple[int, int, int, int] = (0, 0, 0, 0),
+) -> QFormLayout:
+    """Rows of a title and a field, or of one thing that takes all of the width."""
+    layout = QFormLayout(parent)
+    layout.setContentsMargins(*margins)
+    layout.setHorizontalSpacing(6)
+    layout.setVerticalSpacing(4)
+    layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    for one in rows:
+        layout.addRow(*one)
+    return layout
+
+
+def _filled(
+    layout: Any, items: Sequence[Item], spacing: int, margins: tuple[int, int, int, int] = (0, 0, 0, 0)
+) -> Any:
+    layout.setContentsMargins(*margins)
+    layout.setSpacing(spacing)
+    for item in items:
+        part, stretch = item if isinstance(item, tuple) else (item, 0)
+        if part is None:
+            layout.addStretch()
+        elif isinstance(part, QWidget):
+            layout.addWidget(part, stretch)
+        else:
+            layout.addLayout(part, stretch)
+    return layout
 
 
 def show_progress(bar: QProgressBar, done: int, total: int) -> None:
@@ -68,6 +164,11 @@ class PlainLabel(QLabel):
     def setToolTip(self, content: str | None) -> None:
         super().setToolTip(tip(content or ""))
 
+    @property
+    def said(self) -> str:
+        """What it says now; empty while it is hidden."""
+        return "" if self.isHidden() else self.text()
+
 
 def tip(content: str) -> str:
     """A tooltip that shows text as it is; see `PlainLabel`."""
@@ -85,78 +186,89 @@ class Sentence(PlainLabel):
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
 
-    @property
-    def said(self) -> str:
-        """What it says now."""
-        return "" if self.isHidden() else self.text()
-
     def say(self, sentence: str) -> None:
         """Say something else; nothing if it is empty."""
         self.setText(sentence)
         self.setVisible(bool(sentence))
 
 
-class Elided(PlainLabel):
+class Elided(PlainLabel, QElidingLabel):
     """One line that ends in an ellipsis where the dock is too narrow; the tooltip says it all."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("muted")
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self._full = ""
 
-    def set_full(self, content: str) -> None:
-        """Set the text before it is cut."""
-        self._full = content
+    def setText(self, content: str | None) -> None:
+        super().setText(content)
         self.setToolTip(content)
-        self._cut()
-
-    def resizeEvent(self, event: object) -> None:
-        self._cut()
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(0, super().minimumSizeHint().height())
-
-    def _cut(self) -> None:
-        room = max(self.width() - 4, 0)
-        self.setText(self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideRight, room))
 
 
-class Fold(QWidget):
-    """A heading that shows and hides what is under it.
-
-    Attributes
-    ----------
-    opened
-        The content is shown now.
-    """
-
-    opened = Signal()
+class Fold(QCollapsible):
+    """A heading that shows and hides what is under it."""
 
     def __init__(self, title: str, content: QWidget, tooltip: str = "") -> None:
-        super().__init__()
-        self._button = QToolButton()
-        self._button.setText(title)
-        self._button.setCheckable(True)
-        self._button.setToolTip(tooltip)
-        self._button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self._button.setAutoRaise(True)
-        self._button.toggled.connect(self.set_open)
-        self.content = content
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addWidget(self._button)
-        layout.addWidget(content)
+        super().__init__(title, expandedIcon=QIcon(), collapsedIcon=QIcon())
+        self._title = title
+        heading = self.toggleButton()
+        heading.setToolTip(tooltip)
+        heading.setObjectName("fold")
+        heading.setStyleSheet("")  # as `style` says
+        self.setDuration(0)
+        self.content().hide()
+        self.setContent(content)
+        column(parent=self, spacing=2)
+        self.toggled.connect(self._on_toggled)
         self.set_open(False)
 
     def set_open(self, opened: bool) -> None:
         """Show or hide the content."""
-        self._button.setChecked(opened)
-        self._button.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
-        self.content.setVisible(opened)
-        if opened:
-            self.opened.emit()
+        (self.expand if opened else self.collapse)(animate=False)
+
+    def _on_toggled(self, opened: bool) -> None:
+        self.setText(f"{'▾' if opened else '▸'}  {self._title}")
+        # Hidden, so that Tab does not lead into it; without a limit, so that it may grow while it is open.
+        self.content().setVisible(opened)
+        self.content().setMaximumHeight(QWIDGETSIZE_MAX)
+
+
+class Segments(QWidget):
+    """Buttons side by side of which one is chosen.
+
+    Attributes
+    ----------
+    changed
+        Another one is chosen.
+    """
+
+    changed = Signal()
+
+    def __init__(self, entries: Sequence[tuple[str, str, str]], chosen: str) -> None:
+        """Make a button of every value, title and tooltip."""
+        super().__init__()
+        self._group = QButtonGroup(self)
+        self.buttons: dict[str, QPushButton] = {}
+        for value, title, tooltip in entries:
+            made = self.buttons[value] = segment(title, tooltip)
+            self._group.addButton(made)
+            made.setChecked(value == chosen)
+            made.toggled.connect(lambda on: self.changed.emit() if on else None)
+        row(*((one, 1) for one in self.buttons.values()), parent=self, spacing=2)
+
+    @property
+    def value(self) -> Any:
+        """What is chosen."""
+        return next(value for value, one in self.buttons.items() if one.isChecked())
+
+    def choose(self, value: str) -> None:
+        """Choose a value."""
+        self.buttons[value].setChecked(True)
+
+
+def segment(title: str, tooltip: str) -> QPushButton:
+    """A button that stays pressed, and leaves the keys to the canvas."""
+    return button(title, tooltip, name="segment", checkable=True, focus=Qt.FocusPolicy.TabFocus)
 
 
 class ErrorBox(QFrame):
@@ -173,22 +285,11 @@ class ErrorBox(QFrame):
         self._details.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self._details.setFixedHeight(120)
         self._fold = Fold("Details", self._details, "Show the traceback for a report")
-        copy = QPushButton("Copy")
-        copy.setToolTip("Copy the message and the details to the clipboard")
+        copy = button("Copy", "Copy the message and the details to the clipboard")
         copy.clicked.connect(self.copy)
-        close = QPushButton("Dismiss")
-        close.setToolTip("Hide this message")
+        close = button("Dismiss", "Hide this message")
         close.clicked.connect(self.clear)
-        buttons = QHBoxLayout()
-        buttons.addStretch()
-        buttons.addWidget(copy)
-        buttons.addWidget(close)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
-        layout.setSpacing(4)
-        layout.addWidget(self._sentence)
-        layout.addWidget(self._fold)
-        layout.addLayout(buttons)
+        column(self._sentence, self._fold, row(None, copy, close), parent=self, margins=(6, 6, 6, 6))
         self.hide()
 
     @property

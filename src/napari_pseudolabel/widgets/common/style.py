@@ -14,7 +14,8 @@ def style_sheet(theme: str) -> str:
     Object names: ``main`` for the one main button, ``muted`` for explanations, ``warning`` for what
     the person should see, ``problem`` for the frame around an error, ``segment`` for buttons of which one is
     chosen, ``tool`` for buttons with nothing but an icon, ``name`` for a name that can
-    be edited, ``small`` for buttons that should not stand out.
+    be edited, ``small`` for buttons that should not stand out, ``fold`` for the heading
+    of a `Fold`.
     """
     colours = get_theme(theme)
     text, background = _hex(colours.text), _hex(colours.background)
@@ -35,6 +36,8 @@ def style_sheet(theme: str) -> str:
     QToolButton#tool {{ padding: 3px 0px; border-radius: 2px; background-color: {_hex(colours.foreground)}; }}
     QToolButton#tool:hover {{ background-color: {_hex(colours.highlight)}; }}
     QToolButton#tool:checked {{ background-color: {blue}; }}
+    QPushButton#fold {{ background-color: transparent; border: 0px; text-align: left; padding: 2px 4px; }}
+    QPushButton#fold:hover, QPushButton#fold:focus {{ color: {_hex(colours.text)}; text-decoration: underline; }}
     QPushButton#link {{ background-color: transparent; text-decoration: underline; padding: 2px; }}
     QLabel#muted {{ color: {muted}; background-color: transparent; }}
     QLabel#warning {{ color: {warning}; background-color: transparent; }}

@@ -193,7 +193,7 @@ class CorrectController(QObject):
         view.rest_pressed.connect(self.confirming.confirm_rest)
         view.cancel_pressed.connect(self.predicting.cancel)
         view.again.pressed.connect(lambda: self.predicting.run("predict_again"))
-        view.again_fold.opened.connect(self.predicting.find_models)
+        view.again_fold.toggled.connect(lambda _: self.predicting.find_models())
         self.layers.changed.connect(self._on_labels)
         self.layers.ambiguous.connect(view.set_ambiguous)
         self.layers.replaced.connect(lambda reshaped: view.set_hint(RESHAPED) if reshaped else None)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
-from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QFileDialog
 
 from napari_pseudolabel.export import ExportContent
 from napari_pseudolabel.formats import suffix_of
 from napari_pseudolabel.imaging.reading.file_names import stem
-from napari_pseudolabel.viewer import content_of, is_ours, source_layer
-from napari_pseudolabel.viewer.images import source_path, unwrapped
+from napari_pseudolabel.viewer import content_of, source_layer
+from napari_pseudolabel.viewer.images import source_path
 from napari_pseudolabel.viewer.records import is_helper
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.background import Background, EngineHolder, Failure
+from napari_pseudolabel.widgets.common.background import Background, Failure
+from napari_pseudolabel.widgets.common.debouncer import Debouncer
+from napari_pseudolabel.widgets.common.dock_controller import DockController, Key
+from napari_pseudolabel.widgets.common.layer_box import ours_first
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.export.problems import blocking, worth_knowing
 from napari_pseudolabel.widgets.export.tasks import LABELS_FOLDER, ExportJob
@@ -29,62 +30,44 @@ if TYPE_CHECKING:
 _DEBOUNCE_MS = 300
 
 
-class ExportController(QObject):
+class ExportController(DockController):
     """Connects a viewer, the view of the dock, and the engine."""
 
+    view: ExportView
+
     def __init__(
-        self,
-        viewer: ViewerModel,
-        view: ExportView,
-        *,
-        holder: EngineHolder,
-        remembered: Remembered,
+        self, viewer: ViewerModel, view: ExportView, *, background: Background, remembered: Remembered
     ) -> None:
-        super().__init__()
-        self.viewer = viewer
-        self.view = view
+        super().__init__(viewer, view, background)
         self._remembered = remembered
-        self._background = Background(holder)
-        self._active = False
         self._writing: int | None = None
         self._proposed = ""
-        self._release: Callable[[], None] = lambda: None
-        self._debounce = QTimer(self)
-        self._debounce.setSingleShot(True)
-        self._debounce.setInterval(_DEBOUNCE_MS)
-        self._debounce.timeout.connect(self._refresh)
+        self._refresh_later = Debouncer(self._refresh, _DEBOUNCE_MS, self)
         view.changed.connect(self._on_changed)
-        view.browse_pressed.connect(self._browse)
-        view.export_pressed.connect(self.export)
-        self._background.finished.connect(self._on_finished)
-        self._background.failed.connect(self._on_failed)
-        events = viewer.layers.events
-        for event in (events.inserted, events.removed, events.reordered):
-            event.connect(self._on_layers)
-        viewer.layers.selection.events.active.connect(self._on_active)
+        view.browse.clicked.connect(self._browse)
+        view.export_button.clicked.connect(self.export)
+        view.layer.refilled.connect(self._on_layers)
+        background.finished.connect(self._on_finished)
+        background.failed.connect(self._on_failed)
 
     @property
     def doing(self) -> str:
-        """What would be lost if the window were closed now; empty if nothing."""
         return "Exporting labels" if self._writing is not None else ""
 
-    def start(self) -> None:
-        """Begin to follow the viewer; does nothing the second time."""
-        if self._active:
-            return
-        self._active = True
-        self._release = shortcuts.bind(self.viewer, shortcuts.EXPORT, self.view.export_button.click)
-        self._background.start()
-        self._on_active()
-        self._refresh()
+    def keys(self) -> list[Key]:
+        return [(shortcuts.EXPORT, self.view.export_button.click)]
 
-    def shutdown(self, timeout: float = 10.0) -> bool:
-        """Stop all work and end all threads; may be called any number of times."""
-        self._active = False
-        self._debounce.stop()
-        self._release()
-        self._release = lambda: None
-        return self._background.shutdown(timeout)
+    def opened(self) -> None:
+        self.view.layer.follow(self.viewer, self._offered, ours_first)
+        self.activated(self.viewer.layers.selection.active)
+
+    def closed(self) -> None:
+        self._refresh_later.cancel()
+        self.view.layer.let_go()
+
+    def activated(self, layer: Any) -> None:
+        self.view.layer.refill(layer)
+        self._on_layers()
 
     def export(self) -> None:
         """Write what is chosen."""
@@ -95,7 +78,7 @@ class ExportController(QObject):
         self.view.set_status("Writing …")
         effort = self.view.effort.isChecked()
         if effort:
-            content = content_of(self.viewer, self._layer(), effort=True)
+            content = content_of(self.viewer, self.view.layer.layer, effort=True)
         job = ExportJob(content, path, self.view.format, self.view.confidence.isChecked(), effort)
         self._writing = self._background.submit(job, "local")
         self._remembered.remember("export folder", str(Path(path).expanduser().parent))
@@ -112,7 +95,7 @@ class ExportController(QObject):
         if number == self._writing:
             self._writing = None
             self.view.set_status("")
-            self.view.error.show_error(failure.sentence, failure.details)
+            self.show_failure(failure)
             self._refresh()
 
     def _on_changed(self) -> None:
@@ -120,38 +103,21 @@ class ExportController(QObject):
             self._propose_path()
             self._refresh()
 
-    def _on_layers(self, event: Any = None) -> None:
-        if self._active:
-            self._fill(self.view.layer.currentData())
+    def _offered(self) -> list[Labels]:
+        return [layer for layer in self.viewer.layers if isinstance(layer, Labels) and not is_helper(layer)]
 
-    def _on_active(self, event: Any = None) -> None:
-        if not self._active:
-            return
-        active = self.viewer.layers.selection.active
-        now = self.view.layer.currentData()
-        self._fill(str(active.unique_id) if isinstance(active, Labels) else now)
-
-    def _fill(self, chosen: str | None) -> None:
-        layers = [layer for layer in self.viewer.layers if isinstance(layer, Labels) and not is_helper(layer)]
-        for layer in layers:
-            unwrapped(layer).events.name.connect(self._on_layers)
-            unwrapped(layer).events.paint.connect(self._on_paint)
-        uids = [str(layer.unique_id) for layer in layers]
-        ours = [str(layer.unique_id) for layer in layers if is_ours(layer)]
-        wishes = (chosen, *ours[-1:], *uids[-1:])
-        self.view.set_layers(
-            [(str(layer.unique_id), layer.name) for layer in layers],
-            next((wish for wish in wishes if wish in uids), None),
-        )
+    def _on_layers(self) -> None:
+        for layer in self.view.layer.layers:
+            layer.events.paint.connect(self._on_paint)
         self._on_changed()
 
     def _on_paint(self, event: Any = None) -> None:
         if self._active:
-            self._debounce.start()
+            self._refresh_later()
 
     def _propose_path(self) -> None:
         """Put a name that follows from the image, unless the person has chosen one; give it the right suffix."""
-        layer, text = self._layer(), self.view.path.text()
+        layer, text = self.view.layer.layer, self.view.path.text()
         if text and text != self._proposed:
             fitting = self._with_suffix(text)
         elif layer is None:
@@ -183,12 +149,8 @@ class ExportController(QObject):
         if path:
             self.view.set_path(self._with_suffix(path))
 
-    def _layer(self) -> Any:
-        wanted = self.view.layer.currentData()
-        return next((one for one in self.viewer.layers if str(one.unique_id) == wanted), None)
-
     def _content(self) -> ExportContent | None:
-        layer = self._layer()
+        layer = self.view.layer.layer
         return content_of(self.viewer, layer) if layer is not None else None
 
     def _refresh(self) -> None:

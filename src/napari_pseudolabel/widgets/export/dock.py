@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QWidget
 
+from napari_pseudolabel.widgets.common.background import Background
 from napari_pseudolabel.widgets.common.dock import Dock
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.export.controller import ExportController
@@ -19,9 +20,6 @@ class ExportDock(Dock):
     """Write labels with their provenance to a file that other programs read."""
 
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
-        self.view = ExportView()
-        super().__init__(napari_viewer, self.view, parent)
-        self.controller = ExportController(
-            napari_viewer, self.view, holder=self.session, remembered=Remembered()
-        )
-        self.begin(self.controller)
+        super().__init__(napari_viewer, ExportView(), parent)
+        background = Background(self.session)
+        self.begin(ExportController(napari_viewer, self.view, background=background, remembered=Remembered()))

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from qtpy.QtCore import QObject, QTimer, QUrl
+from qtpy.QtCore import QTimer, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.viewer.recording import Restored, Stored, read
-from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Failure
+from napari_pseudolabel.widgets.common.dock_controller import DockController
 from napari_pseudolabel.widgets.common.parts import tip
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.project import sentences
@@ -41,7 +41,7 @@ class SessionLike(Protocol):
     workspace: Workspace
 
 
-class ProjectController(QObject):
+class ProjectController(DockController):
     """Connects the view of the dock, and the workspace and the autosave of its viewer.
 
     Parameters
@@ -56,52 +56,36 @@ class ProjectController(QObject):
         Where the workspaces used lately are kept.
     """
 
+    view: ProjectView
+
     def __init__(
         self, view: ProjectView, *, session: SessionLike, autosave: AutosaveLike, remembered: Remembered
     ) -> None:
-        super().__init__()
-        self.view = view
+        super().__init__(None, view)
         self._session = session
         self._autosave = autosave
         self._remembered = remembered
-        self._aside = Aside()
         self._found: tuple[SessionInfo, ...] = ()
         self._opening = ""
         self._opened: str | None = None
-        self._active = False
         self._clock = QTimer(self)
         self._clock.setInterval(_REFRESH_MS)
         self._clock.timeout.connect(self.refresh)
         view.chosen.connect(self._show_hint)
-        view.open_pressed.connect(self.open)
-        view.remove_pressed.connect(self.remove)
-        view.reveal_pressed.connect(self._reveal)
-        view.create_pressed.connect(self._create)
+        view.open_button.clicked.connect(lambda: self.open())
+        view.remove_button.clicked.connect(self.remove)
+        view.reveal_button.clicked.connect(self._reveal)
+        view.new_button.clicked.connect(self._create)
         view.browse_pressed.connect(self._browse)
         view.workspace_chosen.connect(self.change)
 
-    @property
-    def doing(self) -> str:
-        """What would be lost if the window were closed now: nothing ever."""
-        return ""
-
-    @property
-    def settled(self) -> bool:
-        """Whether nothing is being read or written beside the window."""
-        return not self._aside.busy
-
     def start(self) -> None:
-        """Read the list, and keep it up to date."""
-        self._active = True
+        super().start()
         self._clock.start()
         self.refresh()
 
-    def shutdown(self, timeout: float = 10.0) -> bool:
-        """Finish what was begun; may be called any number of times."""
-        self._active = False
+    def closed(self) -> None:
         self._clock.stop()
-        self._aside.shutdown()
-        return True
 
     def refresh(self) -> None:
         """Read the name of the workspace and the list of its sessions."""
@@ -117,7 +101,7 @@ class ProjectController(QObject):
             self._show_sessions()
 
         if self._active:
-            self._aside.run(read, done, self._show_failure)
+            self._aside.run(read, done, self.show_failure)
 
     def open(self, id: str | None = None) -> None:
         """Bring a session back, the chosen one unless another is named, and go on in it."""
@@ -150,7 +134,7 @@ class ProjectController(QObject):
             return workspace
 
         self.view.error.clear()
-        self._aside.run(check, self._use, self._show_failure)
+        self._aside.run(check, self._use, self.show_failure)
 
     def remove(self) -> None:
         """Delete the chosen session, if the person says so."""
@@ -167,7 +151,7 @@ class ProjectController(QObject):
             self.view.set_status(f"Removed {sentences.title(info)}.")
             self.refresh()
 
-        self._aside.run(lambda: sessions.remove(info.id), done, self._show_failure)
+        self._aside.run(lambda: sessions.remove(info.id), done, self.show_failure)
 
     def _on_opened(self, opened: tuple[SessionFile, Stored, str]) -> None:
         file, stored, title = opened
@@ -186,7 +170,7 @@ class ProjectController(QObject):
     def _on_not_opened(self, failure: Failure) -> None:
         self._opening = ""
         self.view.set_status("")
-        self._show_failure(failure)
+        self.show_failure(failure)
         self.refresh()
 
     def _create(self) -> None:
@@ -198,7 +182,7 @@ class ProjectController(QObject):
         )
         if wanted:
             self.view.error.clear()
-            self._aside.run(lambda: Workspace.create(folder, name), self._use, self._show_failure)
+            self._aside.run(lambda: Workspace.create(folder, name), self._use, self.show_failure)
 
     def _browse(self) -> None:
         start = str(self._session.workspace.folder.parent)
@@ -249,9 +233,6 @@ class ProjectController(QObject):
         hint = "Opening …" if self._opening else sentences.hint(info, here, len(self._found))
         self.view.set_hint(hint)
         self.view.set_removable(info is not None and not info.in_use and not self._opening)
-
-    def _show_failure(self, failure: Failure) -> None:
-        self.view.error.show_error(failure.sentence, failure.details)
 
     def _chosen(self) -> SessionInfo | None:
         return next((one for one in self._found if one.id == self.view.selected), None)

@@ -20,14 +20,12 @@ class ProjectDock(Dock):
     """Open, list and remove labelling sessions, and change the workspace."""
 
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
-        self.view = ProjectView()
-        super().__init__(napari_viewer, self.view, parent)
+        super().__init__(napari_viewer, ProjectView(), parent)
         autosave = self.session.autosave
         assert autosave is not None, "the session of a viewer records it"
-        self.controller = ProjectController(
-            self.view, session=self.session, autosave=autosave, remembered=Remembered()
+        self.begin(
+            ProjectController(self.view, session=self.session, autosave=autosave, remembered=Remembered())
         )
-        self.begin(self.controller)
 
     def open_session(self, workspace: Workspace, id: str) -> None:
         """Bring a session of a workspace back, and work in that workspace from now on."""

@@ -9,17 +9,14 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
     QGridLayout,
-    QHBoxLayout,
     QListWidget,
     QListWidgetItem,
     QMenu,
-    QPushButton,
     QToolButton,
-    QVBoxLayout,
-    QWidget,
 )
 
-from napari_pseudolabel.widgets.common.parts import Elided, ErrorBox, PlainLabel, Sentence, tip
+from napari_pseudolabel.widgets.common.dock_view import DockView
+from napari_pseudolabel.widgets.common.parts import Elided, PlainLabel, button, row, tip
 
 _LIST_HEIGHT = 220
 
@@ -34,23 +31,15 @@ class SessionRow:
     tooltip: str
 
 
-class ProjectView(QWidget):
+class ProjectView(DockView):
     """Which workspace is in use, its sessions, and what can be done with them."""
 
     chosen = Signal()
-    open_pressed = Signal()
-    remove_pressed = Signal()
-    reveal_pressed = Signal()
-    create_pressed = Signal()
     browse_pressed = Signal()
     workspace_chosen = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 4, 8, 4)
-        layout.setSpacing(6)
-        layout.addLayout(self._make_workspace())
         self.sessions = QListWidget()
         self.sessions.setMinimumHeight(_LIST_HEIGHT)
         self.sessions.setSpacing(2)
@@ -58,19 +47,21 @@ class ProjectView(QWidget):
         self.sessions.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.sessions.setToolTip("Labelling sessions of this workspace, the one saved last first")
         self.sessions.currentRowChanged.connect(lambda _: self.chosen.emit())
-        self.open_button = QPushButton("Open session")
-        self.open_button.setObjectName("main")
-        self.open_button.setToolTip("Bring back its layers, corrections and view, and go on saving in it")
-        self.open_button.clicked.connect(lambda: self.open_pressed.emit())
+        self.open_button = self.main_button = button(
+            "Open session", "Bring back its layers, corrections and view, and go on saving in it", name="main"
+        )
         self.sessions.itemActivated.connect(lambda _: self.open_button.click())
-        self._hint, self._status = Sentence(name="warning"), Sentence(name="done")
-        self.error = ErrorBox()
-        for widget in (self.sessions, self.open_button, self._hint, self.error, self._status):
-            layout.addWidget(widget)
-        layout.addLayout(self._make_buttons())
-        layout.addStretch()
-        self.set_hint("")
-        self.set_status("")
+        self.remove_button = button(
+            "Remove …", "Delete the chosen session from the disk; you are asked before"
+        )
+        self.reveal_button = button("Show folder", "Show the folder of the workspace in the file manager")
+        self.place(
+            self._make_workspace(),
+            self.sessions,
+            self.open_button,
+            self.messages,
+            row(self.remove_button, self.reveal_button, None),
+        )
 
     @property
     def selected(self) -> str | None:
@@ -78,21 +69,10 @@ class ProjectView(QWidget):
         item = self.sessions.currentItem()
         return None if item is None else str(item.data(Qt.ItemDataRole.UserRole))
 
-    @property
-    def hint(self) -> str:
-        """Why the main button cannot be pressed; empty if it can."""
-        return self._hint.text()
-
-    @property
-    def status(self) -> str:
-        """What was done last."""
-        return self._status.text()
-
     def set_workspace(self, name: str, folder: str) -> None:
         """Show which workspace is in use."""
         self._name.setText(name)
-        self._folder.set_full(folder)
-        self._folder.setToolTip(folder)
+        self._folder.setText(folder)
 
     def set_known(self, folders: Sequence[tuple[str, str]]) -> None:
         """Offer workspaces as (folder, name) pairs."""
@@ -112,10 +92,10 @@ class ProjectView(QWidget):
         chosen = chosen or self.selected
         self.sessions.blockSignals(True)
         self.sessions.clear()
-        for row in rows:
-            item = QListWidgetItem(f"{row.title}\n{row.details}")
-            item.setData(Qt.ItemDataRole.UserRole, row.id)
-            item.setToolTip(tip(row.tooltip))
+        for one in rows:
+            item = QListWidgetItem(f"{one.title}\n{one.details}")
+            item.setData(Qt.ItemDataRole.UserRole, one.id)
+            item.setToolTip(tip(one.tooltip))
             self.sessions.addItem(item)
         self.sessions.setCurrentRow(0 if rows else -1)
         if chosen is not None:
@@ -124,23 +104,14 @@ class ProjectView(QWidget):
 
     def select(self, id: str) -> None:
         """Choose a session; does nothing if it is not in the list."""
-        for row in range(self.sessions.count()):
-            item = self.sessions.item(row)
+        for number in range(self.sessions.count()):
+            item = self.sessions.item(number)
             if item is not None and item.data(Qt.ItemDataRole.UserRole) == id:
-                self.sessions.setCurrentRow(row)
-
-    def set_hint(self, sentence: str) -> None:
-        """Why the main button cannot be pressed; empty if it can."""
-        self._hint.say(sentence)
-        self.open_button.setEnabled(not sentence)
+                self.sessions.setCurrentRow(number)
 
     def set_removable(self, removable: bool) -> None:
         """Whether the chosen session can be removed."""
         self.remove_button.setEnabled(removable)
-
-    def set_status(self, sentence: str) -> None:
-        """What was done last."""
-        self._status.say(sentence)
 
     def _make_workspace(self) -> QGridLayout:
         grid = QGridLayout()
@@ -160,24 +131,9 @@ class ProjectView(QWidget):
         self.change_button.setMenu(self._menu)
         # The dots say already that there is more to come, and the arrow would lie upon them.
         self.change_button.setStyleSheet("QToolButton::menu-indicator { image: none; }")
-        self.new_button = QPushButton("New …")
-        self.new_button.setToolTip("Make a workspace in a folder of your choice, and work in it")
-        self.new_button.clicked.connect(lambda: self.create_pressed.emit())
+        self.new_button = button("New …", "Make a workspace in a folder of your choice, and work in it")
         grid.addWidget(self._name, 0, 0)
         grid.addWidget(self.change_button, 0, 1)
         grid.addWidget(self.new_button, 0, 2)
         grid.addWidget(self._folder, 1, 0, 1, 3)
         return grid
-
-    def _make_buttons(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        self.remove_button = QPushButton("Remove …")
-        self.remove_button.setToolTip("Delete the chosen session from the disk; you are asked before")
-        self.remove_button.clicked.connect(lambda: self.remove_pressed.emit())
-        self.reveal_button = QPushButton("Show folder")
-        self.reveal_button.setToolTip("Show the folder of the workspace in the file manager")
-        self.reveal_button.clicked.connect(lambda: self.reveal_pressed.emit())
-        row.addWidget(self.remove_button)
-        row.addWidget(self.reveal_button)
-        row.addStretch()
-        return row

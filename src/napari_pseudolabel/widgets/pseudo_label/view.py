@@ -169,7 +169,7 @@ class PseudoLabelView(QWidget):
 
     def show_model(self, kind: Kind, entry: ModelEntry | None) -> None:
         """Say what is known about the chosen model."""
-        self._summaries[kind].set_full(summary(entry))
+        self._summaries[kind].setText(summary(entry))
         for widget in (self.models[kind], self._summaries[kind]):
             widget.setToolTip(tooltip(entry, _ROLES[kind]))
 
@@ -210,7 +210,7 @@ class PseudoLabelView(QWidget):
     def set_progress(self, stage: str, done: int, total: int) -> None:
         """What is being done and how far it is; a moving bar where that is not known."""
         show_progress(self.progress, done, total)
-        self._stage.set_full(stage)
+        self._stage.setText(stage)
 
     def set_status(self, sentence: str, notes: Sequence[str] = ()) -> None:
         """What came out of the last job, and what the person should know about it."""

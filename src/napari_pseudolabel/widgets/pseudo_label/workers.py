@@ -57,7 +57,7 @@ class WorkersRow(QWidget):
         if self._workers is None:
             return
         self.button.setEnabled(False)
-        self.memory.set_full("closing …")
+        self.memory.setText("closing …")
         workers = self._workers
 
         def close() -> None:
@@ -69,7 +69,7 @@ class WorkersRow(QWidget):
     def refresh(self) -> None:
         """Read the memory again."""
         taken = self._workers.memory_bytes() if self._workers is not None else 0
-        self.memory.set_full(f"{taken / 1e9:.1f} GB of main memory" if taken else "not running")
+        self.memory.setText(f"{taken / 1e9:.1f} GB of main memory" if taken else "not running")
         self.button.setEnabled(taken > 0)
 
     def showEvent(self, event: QShowEvent | None) -> None:

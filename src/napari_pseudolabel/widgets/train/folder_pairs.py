@@ -59,7 +59,7 @@ class FolderPairs(QWidget):
         layout.setSpacing(4)
         name = Elided()
         images, labels = Path(pair.images), Path(pair.labels)
-        name.set_full(f"{images.parent.name}: {images.name} + {labels.name}")
+        name.setText(f"{images.parent.name}: {images.name} + {labels.name}")
         name.setToolTip(f"Images: {pair.images}\nLabels: {pair.labels}")
         box = combo("Translator that brings these images into the modality of the segmenter")
         fill(box, self._translators, pair.translator or "")

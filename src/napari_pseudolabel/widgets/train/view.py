@@ -158,7 +158,7 @@ class TrainView(QWidget):
 
     def set_stage(self, stage: str) -> None:
         """What is being done."""
-        self._stage.set_full(stage)
+        self._stage.setText(stage)
         self._stage.setToolTip(stage)
 
     def set_status(self, sentence: str, notes: Sequence[str] = ()) -> None:

@@ -131,7 +131,7 @@ class TutoringPart(PreparingPart):
         self._view.set_translators([(one.ref, sentences.direction(one)) for one in fitting], ref)
         self._models.look_into("translator", ref)
         entry = self._models.entry("translator", ref)
-        self._view.summary.set_full(summary(entry))
+        self._view.summary.setText(summary(entry))
         self._view.ask_object_size(sentences.goes_by_objects(entry))
         self._view.translator.setToolTip(browsing.translator_tooltip(entry))
         self._fill_layers()

@@ -231,9 +231,9 @@ class TutoringView(QWidget):
         f = self._folders
         nnunet = self.kind.currentData() == "nnunet"
         shown = (f["nnunet"],) if nnunet else (f["images"], f["labels"])
-        self.set_name.set_full(folder_text(*shown))
+        self.set_name.setText(folder_text(*shown))
         self.set_name.setToolTip("\n".join(filter(None, shown)))
-        self.keep_name.set_full(folder_text(f["keep"]) if f["keep"] else "not kept")
+        self.keep_name.setText(folder_text(f["keep"]) if f["keep"] else "not kept")
         self.keep_name.setToolTip(f["keep"])
 
 

@@ -1,0 +1,113 @@
+"""The list of layers from which a person chooses one; the docks share it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox
+
+from napari_pseudolabel.viewer import is_ours
+from napari_pseudolabel.viewer.images import unwrapped
+from napari_pseudolabel.widgets.common.parts import fill, make_narrow
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+
+class LayerBox(QComboBox):
+    """Offers layers of a viewer, and follows what comes, goes, moves and is renamed; its data are unique ids.
+
+    Attributes
+    ----------
+    refilled
+        The list is up to date after something happened in the viewer.
+    """
+
+    refilled = Signal()
+
+    def __init__(self, tooltip: str, placeholder: str = "") -> None:
+        super().__init__()
+        make_narrow(self, tooltip)
+        self.setPlaceholderText(placeholder)
+        self._layers: list[Any] = []
+        self._viewer: ViewerModel | None = None
+        self._offered: Callable[[], Iterable[Any]] = tuple
+        self._proposed: Callable[[Sequence[Any]], Iterable[Any]] = reversed
+        self._other = ""
+
+    @property
+    def layers(self) -> tuple[Any, ...]:
+        """The layers to choose from."""
+        return tuple(self._layers)
+
+    @property
+    def layer(self) -> Any:
+        """The layer that is chosen, None if none is."""
+        wanted = self.currentData()
+        return next((one for one in self._layers if uid_of(one) == wanted), None)
+
+    def follow(
+        self,
+        viewer: ViewerModel,
+        offered: Callable[[], Iterable[Any]],
+        proposed: Callable[[Sequence[Any]], Iterable[Any]] = reversed,
+    ) -> None:
+        """Keep itself up to date until `let_go`; may be called any number of times.
+
+        Parameters
+        ----------
+        offered
+            The layers to choose from.
+        proposed
+            Given those: what is chosen where nothing is, or it is gone, the best first; by default the topmost.
+        """
+        self._viewer, self._offered, self._proposed = unwrapped(viewer), offered, proposed
+        for event in self._events():
+            event.connect(self._on_layers)
+
+    def let_go(self) -> None:
+        """Follow nothing any more: the dock is closed, and its widgets may be gone."""
+        for event in self._events():
+            event.disconnect(self._on_layers)
+        self._layers = []
+
+    def set_other(self, title: str) -> None:
+        """Offer one thing that is no layer, below them; its data are an empty text."""
+        self._other = title
+        self._fill(self.currentData())
+
+    def refill(self, *wishes: Layer | None) -> None:
+        """Offer what there is now, without telling anybody; wishes go before what is chosen."""
+        self._layers = [unwrapped(one) for one in self._offered()]
+        uids = [uid_of(one) for one in self._layers]
+        proposed = map(uid_of, self._proposed(self._layers))
+        wanted = (*map(uid_of, wishes), self.currentData(), *proposed)
+        self._fill(next((one for one in wanted if one in uids), None))
+
+    def _fill(self, chosen: str | None) -> None:
+        entries = [(uid_of(one), str(one.name)) for one in self._layers]
+        other = [("", self._other)] if self._other else []
+        fill(self, [*entries, *other], chosen or "")
+
+    def _events(self) -> tuple[Any, ...]:
+        if self._viewer is None:
+            return ()
+        events = self._viewer.layers.events
+        return events.inserted, events.removed, events.reordered, events.renamed
+
+    def _on_layers(self, event: Any = None) -> None:
+        self.refill()
+        self.refilled.emit()
+
+
+def uid_of(layer: Layer | None) -> str | None:
+    """What tells a layer from all others; None for none."""
+    return None if layer is None else str(layer.unique_id)
+
+
+def ours_first(layers: Sequence[Any]) -> list[Any]:
+    """The topmost layer that the plugin made, and so on, then the topmost of all."""
+    return [*(one for one in reversed(layers) if is_ours(one)), *reversed(layers)]
