@@ -50,4 +50,4 @@ class CorrectDock(LongDock):
         window = self._main_window()
         centre = window.centralWidget() if window is not None else None
         canvas = centre.findChild(QOpenGLWidget) if centre is not None else None
-        return Overlay(self._viewer, canvas) if canvas is not None else None
+        return Overlay(self.viewer, canvas) if canvas is not None else None
