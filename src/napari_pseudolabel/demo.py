@@ -93,17 +93,13 @@ def virtual_screen(
         os.environ["DISPLAY"] = f":{number}"
         yield
     finally:
+        from qtpy.QtWidgets import QApplication
+
         os.environ.pop("DISPLAY", None)
-        if not _has_application():
+        # Qt holds a connection to the screen until the process ends.
+        if QApplication.instance() is None:
             server.terminate()
             server.wait()
-
-
-def _has_application() -> bool:
-    """Whether Qt holds a connection to the screen, which it keeps until the process ends."""
-    from qtpy.QtWidgets import QApplication
-
-    return QApplication.instance() is not None
 
 
 def _on_screen(run: bool, sample: GeneratedSample) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 _LONGEST = 4000
 
@@ -27,6 +28,12 @@ def sentence(text: object) -> str:
     """One line for the person: white space becomes single spaces, the rest is `shown`; cut if it has no end."""
     words = " ".join(str(text).split())
     return shown(words if len(words) <= _LONGEST else f"{words[:_LONGEST]} ...")
+
+
+def some(names: Sequence[str], most: int, link: str = ", ", more: str = " and {} more") -> str:
+    """Return the first names of many, and how many more there are: "a, b and 3 more"."""
+    rest = len(names) - most
+    return link.join(names[:most]) + (more.format(rest) if rest > 0 else "")
 
 
 def json_shown(text: str) -> str:

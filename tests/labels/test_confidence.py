@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from napari_pseudolabel.labels.confidence import agreement, background, class_confidence
+from napari_pseudolabel.labels.confidence import agreement, background, class_confidence, mean_dice
 from napari_pseudolabel.models.cards import LabelClass
 
 WITH_BACKGROUND = tuple(LabelClass(name=str(v), value=v) for v in range(3))
@@ -59,3 +59,24 @@ def test_agreement_of_hand_counted_samples():
     a[0, :2], b[0, 1:3] = 1, 1
     assert agreement([a, b]) == pytest.approx(0.5)
     assert agreement([a]) is None
+    a, b = np.zeros((2, 2, 4), np.uint8)
+    a[0, :2], b[0, 1:3] = 1, 1
+    a[1], b[1] = 2, 2
+    assert agreement([a, b]) == pytest.approx((0.5 + 1) / 2)
+    assert agreement([a * 0, b * 0]) == 1
+
+
+@given(planes, planes)
+def test_dice_of_a_region(predicted, corrected):
+    found = mean_dice(predicted, corrected)
+    assert 0 <= found <= 1
+    assert found == mean_dice(corrected, predicted)
+    assert mean_dice(predicted, predicted) == 1
+
+
+def test_dice_of_a_region_by_hand():
+    one, other = np.zeros((2, 4, 4), np.uint8)
+    one[0], other[0, :2] = 1, 1
+    other[1] = 2
+    assert mean_dice(one, other) == pytest.approx((2 * 2 / 6 + 0) / 2)
+    assert mean_dice(np.zeros((2, 2)), np.zeros((2, 2))) == 1

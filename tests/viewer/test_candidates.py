@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from napari.layers import Labels
 
-from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.viewer import Candidates, Stream, push
 
@@ -111,21 +110,6 @@ def test_memory_is_taken_only_where_something_is_said():
     candidates.add(((),), WINDOW, said(1, count=4), [f"sample {i}" for i in range(4)])
     assert candidates.members((), WINDOW).shape == (4, 4, 5)
     assert psutil.Process().memory_info().rss - before < 64 * 2**20  # of 1 GiB
-
-
-def test_candidates_are_restored():
-    first = Candidates.made_for(layer())
-    first.add(((),), WINDOW, said(1), NAMES)
-    target = layer()
-    Candidates.restored(target, first.names, [first.labels(number) for number in range(2)])
-    again = Candidates.of(target)
-    assert again.names == NAMES
-    for number in range(2):
-        np.testing.assert_array_equal(again.labels(number), first.labels(number))
-    with pytest.raises(InputError, match="shape"):
-        Candidates.restored(layer(3, 3), NAMES[:1], [first.labels(0)])
-    with pytest.raises(InputError, match="names"):
-        Candidates.restored(layer(), NAMES, [first.labels(0)])
 
 
 def test_a_copy_of_a_layer_has_candidates_of_its_own_and_no_listeners():

@@ -18,8 +18,8 @@ from recording_edits import Edits, everything, same
 from viewer_results import CLASSES, fill
 
 from napari_pseudolabel.viewer import Candidates, Corrections, find, push, record_of, show_preview
-from napari_pseudolabel.viewer.colours import class_features, label_colormap
 from napari_pseudolabel.viewer.effort import EffortLog
+from napari_pseudolabel.viewer.layers import show_classes
 from napari_pseudolabel.viewer.recording import fingerprint
 from napari_pseudolabel.workspace.sessions import Batch, Sessions, ViewState
 
@@ -141,11 +141,10 @@ def test_layers_come_back_as_they_looked(viewer, sessions):
     labels = viewer.add_labels(
         rng.integers(0, 3, (30, 40)),
         name="labels",
-        colormap=label_colormap(CLASSES),
-        features=class_features(CLASSES),
         metadata={"note": {"by": ["me", 3]}, "object": object()},
         **placement,
     )
+    show_classes(labels, CLASSES)
     labels.brush_size, labels.selected_label, labels.contour, labels.preserve_labels = 23, 2, 1, True
     viewer.add_labels(rng.integers(0, 9, (30, 40)).astype(np.int64), name="objects").new_colormap(seed=3)
     viewer.add_shapes(

@@ -16,8 +16,7 @@ from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.viewer import Stream, known_planes
 from napari_pseudolabel.viewer.corrections import REACHED, Corrections
 from napari_pseudolabel.viewer.filling import Filling
-from napari_pseudolabel.viewer.reached import evidence
-from napari_pseudolabel.viewer.records import write_record
+from napari_pseudolabel.viewer.records import evidence, write_record
 from napari_pseudolabel.workspace import Workspace
 
 SHAPE = (2, 8, 8)
@@ -50,7 +49,7 @@ def test_only_what_a_run_reached_is_labelled():
     expected = np.zeros(SHAPE, bool)
     expected[0, :, :4] = True
     np.testing.assert_array_equal(corrections.labelled, expected)
-    assert corrections.share_labelled() == 0.25
+    assert corrections.labelled.mean() == 0.25
     assert not corrections.touched.any()
 
 
@@ -64,7 +63,7 @@ def test_confirming_leaves_out_what_was_never_predicted_unless_the_person_says_s
     assert corrections.confirmed[0].all()
     corrections.unconfirm((0,), WHOLE)
     assert not corrections.touched.any()
-    assert corrections.share_labelled() == 0.25
+    assert corrections.labelled.mean() == 0.25
 
 
 def test_what_a_person_paints_is_theirs_until_it_is_undone():
@@ -87,12 +86,12 @@ def test_undo_and_redo_of_a_run_take_all_its_planes_along_also_where_no_label_ch
     labels = np.stack([np.ones((8, 4)), np.zeros((8, 4))]).astype(np.uint8)
     fill_planes(corrections, [(0,), (1,)], LEFT, labels)
     corrections.confirm((1,), WHOLE)
-    assert corrections.share_labelled() == 0.5
+    assert corrections.labelled.mean() == 0.5
     layer.undo()
-    assert corrections.share_labelled() == 0
+    assert corrections.labelled.mean() == 0
     assert not corrections.touched.any()
     layer.redo()
-    assert corrections.share_labelled() == 0.5
+    assert corrections.labelled.mean() == 0.5
     assert corrections.confirmed[1, :, :4].all()
 
 
@@ -101,7 +100,7 @@ def test_undo_of_a_second_run_leaves_what_the_first_one_reached():
     fill(corrections, LEFT, 1)
     fill(corrections, WHOLE, 2)
     layer.undo()
-    assert corrections.share_labelled() == 0.25
+    assert corrections.labelled.mean() == 0.25
     assert (layer.data[0, :, :4] == 1).all()
 
 
@@ -119,7 +118,7 @@ def test_a_layer_that_a_person_brought_along_is_theirs_everywhere():
     layer = Labels(np.zeros(SHAPE, np.uint8))
     corrections = Corrections.of(layer)
     assert corrections.own
-    assert corrections.share_labelled() == 1
+    assert corrections.labelled.mean() == 1
     fill(corrections, LEFT, 1)
     layer.undo()
     assert corrections.labelled.all()
@@ -143,7 +142,7 @@ def test_a_duplicate_knows_what_its_original_knew():
     np.testing.assert_array_equal(other.labelled, corrections.labelled)
     np.testing.assert_array_equal(other.confirmed, corrections.confirmed)
     other.unconfirm((1,), WHOLE)
-    assert other.share_labelled() == 0.25
+    assert other.labelled.mean() == 0.25
 
 
 def test_a_run_that_was_cancelled_labels_the_parts_that_arrived(viewer, result):

@@ -63,7 +63,7 @@ def test_every_state_comes_back_even_of_a_run_that_was_killed(viewer, result, wo
     assert contents["mine"].labelled is None
     contents[layer.name].write(workspace.folder / "a.tif", "ome-tiff")
     share = read_sidecar(workspace.folder / "a.tif").share_labelled
-    assert share == pytest.approx(corrections.share_labelled())
+    assert share == pytest.approx(corrections.labelled.mean())
 
 
 def attributes(runs, **more):

@@ -167,12 +167,12 @@ def test_workers_import_the_jobs_of_docks_without_napari_or_qt():
 
 
 def test_previews_of_new_models_are_not_offered(labels, dock, viewer):
-    from napari_pseudolabel.viewer import image_of
+    from napari_pseudolabel.viewer import placement_of
     from napari_pseudolabel.viewer.layers import new_labels
 
     source = viewer.layers["sem_12"]
     before = dock.view.layer.count()
-    new_labels(viewer, source, image_of(source), (), "preview")
+    new_labels(viewer, source, source.data.shape, placement_of(source), (), "preview")
     assert dock.view.layer.count() == before
 
 

@@ -264,11 +264,11 @@ def test_painting_survives_the_next_run(dock, viewer, script, qtbot):
 
 
 def test_a_run_takes_away_the_preview_of_a_new_model(dock, viewer, qtbot):
-    from napari_pseudolabel.viewer import image_of
+    from napari_pseudolabel.viewer import placement_of
     from napari_pseudolabel.viewer.layers import new_labels
 
     source = viewer.layers["sem_12"]
-    new_labels(viewer, source, image_of(source), (), "preview")
+    new_labels(viewer, source, source.data.shape, placement_of(source), (), "preview")
     assert find(viewer, source, "preview") is not None
     dock.view.run_button.click()
     finish(qtbot, dock)

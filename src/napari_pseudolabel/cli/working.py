@@ -22,7 +22,7 @@ from napari_pseudolabel.formats import format_of
 from napari_pseudolabel.imaging import Image, Reading
 from napari_pseudolabel.imaging.reading.file_names import is_image, left_out
 from napari_pseudolabel.strategies import LabelJob, PseudoLabel, join
-from napari_pseudolabel.wording import sentence, shown
+from napari_pseudolabel.wording import sentence, shown, some
 
 _LISTED = 3
 _LOOK_AGAIN_S = 0.1
@@ -116,9 +116,9 @@ def process(
     if results or as_json:
         show(data, "\n".join([*(_text(result) for result in results), *aside]), as_json=as_json)
     if failed:
-        listed = "; ".join(f"{path.name}: {why.rstrip('.')}" for path, why in failed[:_LISTED])
-        more = f"; and {len(failed) - _LISTED} more" if len(failed) > _LISTED else ""
-        raise InputError(f"{len(failed)} of {len(paths)} images could not be used ({listed}{more}).")
+        problems = [f"{path.name}: {why.rstrip('.')}" for path, why in failed]
+        listed = some(problems, _LISTED, "; ", "; and {} more")
+        raise InputError(f"{len(failed)} of {len(paths)} images could not be used ({listed}).")
 
 
 def planned(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from napari_pseudolabel.export.writing import export
 from napari_pseudolabel.formats import Format
 from napari_pseudolabel.imaging import Placement
+from napari_pseudolabel.labels.classes import LARGEST_VALUE, nameless
 from napari_pseudolabel.labels.effort_log import effort_table, object_efforts
 from napari_pseudolabel.labels.objects import scheme_for
 from napari_pseudolabel.models.cards import LabelClass
@@ -71,7 +71,9 @@ class ExportContent:
             sure = np.nan_to_num(np.asarray(self.confidence, dtype=np.float32))
             if self.labelled is not None:
                 sure = np.where(self.labelled, sure, np.float32(0))
-        classes = self.classes or _classes_found(labels)
+        classes = self.classes or nameless(
+            value for value in np.unique(labels).tolist() if 0 < value <= LARGEST_VALUE
+        )
         return export(
             path,
             labels,
@@ -80,18 +82,12 @@ class ExportContent:
             placement=self.placement,
             provenance=self.provenance,
             confidence=sure,
-            effort=self._effort(labels, classes) if effort else None,
+            effort=effort_table(
+                object_efforts(labels, self.edits, scheme_for(classes), self.flags),
+                {one.value: one.name for one in classes},
+            )
+            if effort
+            else None,
             labelled=self.labelled,
             instances=None if self.instances is None else np.asarray(self.instances),
         )
-
-    def _effort(self, labels: NDArray[Any], classes: Sequence[LabelClass]) -> str:
-        """The table of what every object has cost."""
-        rows = object_efforts(labels, self.edits, scheme_for(classes), self.flags)
-        return effort_table(rows, {one.value: one.name for one in classes})
-
-
-def _classes_found(labels: NDArray[Any]) -> tuple[LabelClass, ...]:
-    """Nameless classes of foreign labels, as far as a class may have such a value."""
-    values = [int(value) for value in np.unique(labels) if 0 < value <= 255]
-    return tuple(LabelClass(name=f"class {value}", value=value) for value in values)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from skimage.measure import label
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.wording import some
 
 _FEWEST = 10  # below, each class may well be in one piece
 _PIECES = 1.5  # connected pieces per value, at most, where values are numbers of objects
@@ -40,7 +41,7 @@ def listed(values: Iterable[int]) -> str:
     """Values for a sentence: "0, 1 and 2"; of many the first ones."""
     found = sorted({int(value) for value in values})
     if len(found) > _LISTED:
-        return f"{', '.join(map(str, found[:_LISTED]))} and {len(found) - _LISTED} more"
+        return some([str(value) for value in found], _LISTED)
     return " and ".join(filter(None, [", ".join(map(str, found[:-1])), *map(str, found[-1:])]))
 
 

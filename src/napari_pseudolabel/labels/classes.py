@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models.cards import LabelClass
@@ -48,6 +48,11 @@ def default_classes(names: Sequence[str]) -> tuple[LabelClass, ...]:
     return with_colours(
         [LabelClass(name=name, value=value) for value, name in enumerate([BACKGROUND, *wanted])]
     )
+
+
+def nameless(values: Iterable[int]) -> tuple[LabelClass, ...]:
+    """Return classes about which nobody knows more than their values."""
+    return tuple(LabelClass(name=f"class {value}", value=value) for value in values)
 
 
 def with_colours(classes: Sequence[LabelClass]) -> tuple[LabelClass, ...]:

@@ -1,4 +1,4 @@
-"""How sure the models are, per pixel and as a whole."""
+"""How sure the models are, per pixel and as a whole; how well labels of the same pixels agree."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def background(probabilities: NDArray[np.float32], classes: Sequence[LabelClass]
 
 
 def agreement(labels: Sequence[NDArray[np.integer]]) -> float | None:
-    """Mean pairwise Dice of label images of the same plane, over all classes but the background.
+    """Mean pairwise Dice of labels of the same pixels, over all classes but the background.
 
     Parameters
     ----------
     labels
-        (H, W) label images, one per sample.
+        Of one shape, one per sample.
 
     Returns
     -------
@@ -69,3 +69,10 @@ def agreement(labels: Sequence[NDArray[np.integer]]) -> float | None:
         if (total := (a == v).sum() + (b == v).sum())
     ]
     return float(np.mean(scores)) if scores else 1.0
+
+
+def mean_dice(one: NDArray[np.integer], other: NDArray[np.integer]) -> float:
+    """Return the Dice of labels of the same pixels, mean over the classes that either has; 1 where that is none."""
+    found = agreement((one, other))
+    assert found is not None
+    return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,29 +9,20 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage as ndi
 
 from napari_pseudolabel.labels.objects import Scheme, to_instances
+from napari_pseudolabel.labels.windows import Index
+from napari_pseudolabel.workspace.atomic import csv_text
 from napari_pseudolabel.workspace.sessions import Edit
 
 Origin = Literal["machine", "human", "confirmed", ""]
-Index = tuple[int, ...]
 
 # Bits of the flags, as sessions store them.
 CORRECTED, CONFIRMED = 1, 2
 # These are about all objects of a region, and change none by themselves.
 REGION_TOOLS = frozenset({"accept", "fix", "confirm", "unconfirm", "predict_again", "source_only"})
-_COLUMNS = (
-    "plane",
-    "object",
-    "class",
-    "y",
-    "x",
-    "pixels",
-    "origin",
-    "edits",
-    "seconds",
-    "tools",
-)
+_COLUMNS = ("plane", "object", "class", "y", "x", "pixels", "origin", "edits", "seconds", "tools")
 
 
 @dataclass(frozen=True)
@@ -81,6 +70,10 @@ class _Spent:
     edits: int = 0
     seconds: float = 0.0
     tools: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def told(self) -> tuple[int, float, dict[str, int]]:
+        return self.edits, self.seconds, dict(self.tools)
 
 
 def object_efforts(
@@ -133,26 +126,17 @@ def effort_table(rows: Sequence[ObjectEffort], names: Mapping[int, str]) -> str:
     names
         Of the classes by value; where one has none, its value is written.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for row in rows:
-        there = row.number > 0
-        writer.writerow(
-            (
-                " ".join(map(str, row.plane)),
-                row.number,
-                names.get(row.value, str(row.value)) if there else "",
-                f"{row.y:.1f}" if there else "",
-                f"{row.x:.1f}" if there else "",
-                row.pixels,
-                row.origin,
-                row.edits,
-                f"{row.seconds:.2f}",
-                " ".join(f"{tool}:{count}" for tool, count in sorted(row.tools.items())),
-            )
+
+    def line(row: ObjectEffort) -> tuple[object, ...]:
+        plane, there = " ".join(map(str, row.plane)), row.number > 0
+        name, *place = (
+            (names.get(row.value, str(row.value)), f"{row.y:.1f}", f"{row.x:.1f}") if there else ("", "", "")
         )
-    return text.getvalue()
+        tools = " ".join(f"{tool}:{count}" for tool, count in sorted(row.tools.items()))
+        seconds = f"{row.seconds:.2f}"
+        return plane, row.number, name, *place, row.pixels, row.origin, row.edits, seconds, tools
+
+    return csv_text(_COLUMNS, map(line, rows))
 
 
 def _of_plane(
@@ -165,35 +149,17 @@ def _of_plane(
     instances = to_instances(labels, scheme)
     count = int(instances.max(initial=0))
     spent = _spent(instances, edits)
-    flat = instances.ravel()
-    pixels = np.bincount(flat, minlength=count + 1)
-    height, width = instances.shape
-    middles = [
-        np.bincount(flat, axis, count + 1) / np.maximum(pixels, 1)
-        for axis in (np.repeat(np.arange(height), width), np.tile(np.arange(width), height))
-    ]
-    values = _classes(labels, instances, count)
-    origins = _origins(instances, flags, pixels)
+    pixels = np.bincount(instances.ravel(), minlength=count + 1)
+    values, origins = _classes(labels, instances, count), _origins(instances, flags, pixels)
+    middles = ndi.center_of_mass(instances > 0, instances, np.arange(1, count + 1))
     found = []
-    for number in range(count + 1):
-        own = spent.get(number, _Spent())
-        if number == 0 and not (own.edits or own.seconds):
-            continue
-        there = number > 0
-        found.append(
-            ObjectEffort(
-                plane,
-                number,
-                int(values[number]) if there else 0,
-                float(middles[0][number]) if there else float("nan"),
-                float(middles[1][number]) if there else float("nan"),
-                int(pixels[number]) if there else 0,
-                origins[number] if there else "",
-                own.edits,
-                own.seconds,
-                dict(own.tools),
-            )
-        )
+    if 0 in spent and (spent[0].edits or spent[0].seconds):
+        nowhere = float("nan")
+        found.append(ObjectEffort(plane, 0, 0, nowhere, nowhere, 0, "", *spent[0].told))
+    for number, (y, x) in enumerate(middles, start=1):
+        told = spent.get(number, _Spent()).told
+        about = int(values[number]), float(y), float(x), int(pixels[number]), origins[number]
+        found.append(ObjectEffort(plane, number, *about, *told))
     return found
 
 

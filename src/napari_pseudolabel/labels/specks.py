@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-from napari_pseudolabel.labels.objects.components import SQUARE
+from napari_pseudolabel.labels.objects.components import CROSS, SQUARE
+from napari_pseudolabel.labels.windows import rims
 
 
 def specks(labels: NDArray[np.integer], least_px: float) -> NDArray[np.bool_]:
@@ -31,11 +32,8 @@ def specks(labels: NDArray[np.integer], least_px: float) -> NDArray[np.bool_]:
     """
     if least_px <= 1:
         return np.zeros(labels.shape, bool)
-    islands, count = ndi.label(labels != 0, SQUARE)
-    small = np.bincount(islands.ravel(), minlength=count + 1) < least_px
+    islands, small = _islands(labels != 0, least_px, SQUARE)
     small[0] = False
-    for edge in (islands[0], islands[-1], islands[:, 0], islands[:, -1]):
-        small[edge] = False
     found: NDArray[np.bool_] = small[islands]
     return found
 
@@ -63,10 +61,7 @@ def holes(labels: NDArray[np.integer], least_px: float, solid: Collection[int]) 
     filling = np.zeros_like(labels)
     if least_px <= 1 or not np.isin(labels, list(solid)).any():
         return filling
-    islands, count = ndi.label(labels == 0)
-    small = np.bincount(islands.ravel(), minlength=count + 1) < least_px
-    for edge in (islands[0], islands[-1], islands[:, 0], islands[:, -1]):
-        small[edge] = False
+    islands, small = _islands(labels == 0, least_px, CROSS)
     for number, box in enumerate(ndi.find_objects(islands), start=1):
         if not small[number]:
             continue
@@ -78,3 +73,14 @@ def holes(labels: NDArray[np.integer], least_px: float, solid: Collection[int]) 
         if len(classes) == 1 and int(classes[0]) in solid:
             filling[window][hole] = classes[0]
     return filling
+
+
+def _islands(
+    mask: NDArray[np.bool_], least_px: float, structure: NDArray[np.bool_]
+) -> tuple[NDArray[np.integer], NDArray[np.bool_]]:
+    """Number the islands of a mask; and which numbers are those of small ones that do not touch the edge."""
+    islands, count = ndi.label(mask, structure)
+    small = np.bincount(islands.ravel(), minlength=count + 1) < least_px
+    for rim in rims(islands):
+        small[rim] = False
+    return islands, small

@@ -83,8 +83,9 @@ class LabelPlan:
             If the image cannot be read.
         """
         read = chunk.read
-        slices = slice(read.y0, read.y1), slice(read.x0, read.x1)
-        planes = [self.job.image.plane(chunk.plane, one, slices) for one in self.job.channels(self.survey)]
+        planes = [
+            self.job.image.plane(chunk.plane, one, read.window) for one in self.job.channels(self.survey)
+        ]
         height, width = self.job.image.shape[-2:]
         return ChunkJob(
             planes[0] if len(planes) == 1 else np.stack(planes),

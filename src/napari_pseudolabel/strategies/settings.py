@@ -77,6 +77,11 @@ class Region:
         """Height and width."""
         return self.y1 - self.y0, self.x1 - self.x0
 
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Its rows and columns."""
+        return slice(self.y0, self.y1), slice(self.x0, self.x1)
+
     def clipped(self, height: int, width: int) -> Region:
         """The part inside of an image.
 

@@ -6,7 +6,6 @@ from napari_pseudolabel.viewer.exporting import content_from, content_of
 from napari_pseudolabel.viewer.images import image_of, placement_of, possible_channel_axis
 from napari_pseudolabel.viewer.known import known_planes, plane_key, source_of
 from napari_pseudolabel.viewer.preview import accept_preview, drop_preview, show_preview
-from napari_pseudolabel.viewer.pushing import push
 from napari_pseudolabel.viewer.records import (
     KEY,
     find,
@@ -23,7 +22,7 @@ from napari_pseudolabel.viewer.regions import (
     shape_region,
     visible_region,
 )
-from napari_pseudolabel.viewer.streaming import PushedLayers, Stream
+from napari_pseudolabel.viewer.streaming import PushedLayers, Stream, push
 
 __all__ = [
     "KEY",

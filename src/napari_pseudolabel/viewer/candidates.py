@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.viewer.corrections import Index, Window, key_of
+from napari_pseudolabel.labels.windows import Index, Window, key_of
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -57,34 +56,6 @@ class Candidates:
         if found is None:
             found = layer.metadata[CANDIDATES_KEY] = cls(layer.data.shape)
         return found
-
-    @classmethod
-    def restored(cls, layer: Labels, names: Sequence[str], arrays: Sequence[NDArray[np.uint8]]) -> Candidates:
-        """Put candidates back that were stored; what the layer had before is replaced.
-
-        Parameters
-        ----------
-        names
-            Of the members, as `names` said.
-        arrays
-            uint8, each of the shape of the layer, as `labels` gave them.
-
-        Raises
-        ------
-        InputError
-            When there is not one array per name, or one has another shape than the layer.
-        """
-        if len(names) != len(arrays):
-            raise InputError(f"There are {len(arrays)} candidates but {len(names)} names; they must match.")
-        made = cls(layer.data.shape)
-        for name, array in zip(names, arrays, strict=True):
-            if array.shape != made._shape:
-                raise InputError(
-                    f"The candidate {name!r} has the shape {array.shape}, but {layer.name} {made._shape}."
-                )
-            made._arrays[name] = np.invert(array)
-        layer.metadata[CANDIDATES_KEY] = made
-        return made
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Candidates:
         copy = Candidates(self._shape)

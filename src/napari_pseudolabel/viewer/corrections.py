@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pseudolabel.viewer.history import Change, History, Replay, change_of
+from napari_pseudolabel.labels.windows import Index, Window, key_of
+from napari_pseudolabel.viewer.history import Change, Changes, History, Replay
 from napari_pseudolabel.viewer.images import unwrapped
-from napari_pseudolabel.viewer.reached import evidence
-from napari_pseudolabel.viewer.records import is_ours, record_of
+from napari_pseudolabel.viewer.records import evidence, own_record
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -28,11 +28,6 @@ _BAND_PX = 256
 CORRECTED = 1
 CONFIRMED = 2
 REACHED = 4
-
-Index = tuple[int, ...]
-"""Of a plane, over the axes before Y and X."""
-Window = tuple[slice, slice]
-"""Part of Y and X, with explicit bounds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +69,10 @@ class Corrections:
     ----------
     mask
         bool, shape of the labels: True where a person or a script changed a label.
+    own
+        Whether the person brought the layer along, so that nothing of it waits for a prediction.
+    writing
+        Whether a paint event of the layer is that of a prediction.
     renewed
         Whether a session holds something else about the layer, because it was written before predictions were noted.
     listeners
@@ -89,17 +88,17 @@ class Corrections:
         self.mask: NDArray[np.bool_] = np.zeros(self._known.shape, bool)
         self._confirmed: NDArray[np.bool_] = np.zeros(self._known.shape, bool)
         self._confirmed_as: NDArray[Any] = np.zeros_like(self._known)
-        record = (record_of(plain) or {}) if is_ours(plain) else {}
+        record = own_record(plain) or {}
         # Labels that no run has made are the person's, whoever made the layer.
-        self._own = not record or (not record.get("runs") and bool(self._known.any()))
-        self._reached = _everywhere(self._known.shape) if self._own else evidence(record, self._known)
+        self.own = not record or (not record.get("runs") and bool(self._known.any()))
+        self._reached = _everywhere(self._known.shape) if self.own else evidence(record, self._known)
         # What a person confirmed although nothing had been predicted there.
         self._claimed: NDArray[np.bool_] = np.zeros(self._known.shape, bool)
         self.renewed = False
         # Undo steps of predictions, with the atoms by which napari knows them.
         self._steps: list[tuple[Any, tuple[Step, ...]]] = []
         self._history = History(plain)
-        self._writing = False
+        self.writing = False
         self.listeners: list[Callable[[Index, Window], None]] = []
         plain.events.paint.connect(self._on_paint)
         plain.events.set_data.connect(self._on_drawn)
@@ -143,19 +142,19 @@ class Corrections:
         made.mask = (flags & CORRECTED) > 0
         made._confirmed = (flags & CONFIRMED) > 0
         made._predicted = predicted
-        made._own, made.renewed = own, renewed
+        made.own, made.renewed = own, renewed
         made._reached = _everywhere(flags.shape) if own else (flags & REACHED) > 0
         made._claimed = made._confirmed & ~(made._reached | made.mask)
         # Without a layer labels do not change, so every confirmation holds.
         made._known = made._confirmed_as = np.broadcast_to(np.uint8(0), flags.shape)
         made._steps = []
-        made._writing = False
+        made.writing = False
         made.listeners = []
         return made
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Corrections:
         self.sync()
-        return self.detached(self._predicted.copy(), self.flags_in((...,)), own=self._own)
+        return self.detached(self._predicted.copy(), self.flags_in((...,)), own=self.own)
 
     def _take_over(self, other: Corrections) -> None:
         self._predicted[...] = other._predicted
@@ -163,8 +162,8 @@ class Corrections:
         self.mask |= other.mask | (self._known != self._predicted)
         self._confirmed |= other.confirmed
         self._confirmed_as[...] = self._known
-        self._own, self.renewed = other._own, other.renewed
-        self._reached = other._reached if self._own else other._reached.copy()
+        self.own, self.renewed = other.own, other.renewed
+        self._reached = other._reached if self.own else other._reached.copy()
         self._claimed = other._claimed.copy()
 
     @property
@@ -172,11 +171,6 @@ class Corrections:
         """The layer, None if it is gone or holds data of another shape."""
         layer = self._layer()
         return layer if layer is not None and layer.data.shape == self.mask.shape else None
-
-    @property
-    def writing(self) -> bool:
-        """Whether a paint event of the layer is that of a prediction."""
-        return self._writing
 
     @property
     def confirmed(self) -> NDArray[np.bool_]:
@@ -226,16 +220,11 @@ class Corrections:
         Layers that the person brought along are `REACHED` nowhere, because that would say nothing; see `own`.
         """
         flags = self.mask[key].astype(np.uint8)
-        if not self._own:
+        if not self.own:
             flags |= self._reached[key].astype(np.uint8) * np.uint8(REACHED)
         if self._confirmed[key].any():
             flags |= self.confirmed_in(key).astype(np.uint8) * np.uint8(CONFIRMED)
         return flags
-
-    @property
-    def own(self) -> bool:
-        """Whether the person brought the layer along, so that nothing of it waits for a prediction."""
-        return self._own
 
     def share(self) -> float:
         """Share of all pixels that a person changed, in [0, 1]."""
@@ -245,10 +234,6 @@ class Corrections:
     def share_confirmed(self) -> float:
         """Share of all pixels in regions that a person confirmed, in [0, 1]."""
         return np.count_nonzero(self.confirmed) / max(self.mask.size, 1)
-
-    def share_labelled(self) -> float:
-        """Share of all pixels that were predicted or decided by a person, in [0, 1]."""
-        return 1.0 if self._own else np.count_nonzero(self.labelled) / max(self.mask.size, 1)
 
     def confirm(self, index: Index, window: Window, *, unpredicted: bool = False) -> NDArray[np.bool_]:
         """Note that the labels of a part are right as they stand, or were corrected there.
@@ -334,7 +319,7 @@ class Corrections:
         """
         for array in (self._known, self._predicted):
             np.copyto(array[key], labels, where=changed, casting="unsafe")
-        if not self._own:
+        if not self.own:
             self._reached[key] = self._reached[key] & ~fresh if undone else self._reached[key] | fresh
         self._tell(key[:-2], key[-2:])
 
@@ -356,17 +341,17 @@ class Corrections:
     @contextmanager
     def quietly(self) -> Iterator[None]:
         """Paint events inside of the block are our own."""
-        self._writing = True
+        self.writing = True
         try:
             yield
         finally:
-            self._writing = False
+            self.writing = False
 
     def _on_paint(self, event: Event) -> None:
         if self.layer is None:
             return
-        atoms = self._history.painted(event.value)
-        if not self._writing and not self._note(atoms):
+        changes = self._history.painted(event.value)
+        if not self.writing and not self._note(changes):
             self.sync()
 
     def _on_drawn(self, event: Event) -> None:
@@ -383,37 +368,29 @@ class Corrections:
         if not understood:
             self.sync()
 
-    def _note(self, atoms: Iterable[Any]) -> bool:
-        """Note painted labels; False if one of the atoms could not be understood."""
-        understood = True
-        for atom in atoms:
-            change = change_of(atom)
-            if change is None:
-                understood = False
-                continue
+    def _note(self, changes: Changes) -> bool:
+        """Note painted labels; False if some could not be understood."""
+        for change in filter(None, changes):
             # The event may come before the labels are written, so the new ones are taken from the atom.
             _put(self.mask, change, True)
             _put(self._known, change, change.label)
-        return understood
+        return None not in changes
 
     def _replay(self, replay: Replay) -> bool:
-        """Note an undone or redone step; False if one of the atoms could not be understood."""
+        """Note an undone or redone step; False if some of it could not be understood."""
         ours = {id(atom): steps for atom, steps in self._steps}
-        understood = True
-        for atom in replay.atoms:
-            steps, change = ours.get(id(atom)), change_of(atom)
+        for change in filter(None, replay.changes):
+            steps = ours.get(id(change.atom))
             if steps is not None:
                 for step in steps:
                     self._replay_prediction(step, undone=replay.undone)
-            elif change is None:
-                understood = False
             elif not replay.undone:
-                self._note((atom,))
+                self._note((change,))
             else:
                 labels = np.asarray(self._layer().data[change.key])[change.where]
                 _put(self.mask, change, labels != self._predicted[change.key][change.where])
                 _put(self._known, change, labels)
-        return understood
+        return None not in replay.changes
 
     def _replay_prediction(self, step: Step, *, undone: bool) -> None:
         """Undone or redone, a prediction leaves labels that no person has touched."""
@@ -425,11 +402,6 @@ class Corrections:
     def _tell(self, index: Index, window: Window) -> None:
         for listener in tuple(self.listeners):
             listener(index, window)
-
-
-def key_of(index: Index, window: Window) -> Any:
-    """What picks a part of a plane out of the labels."""
-    return (*index, *window)
 
 
 def _everywhere(shape: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.viewer.corrections import Corrections, Index, Window, key_of
+from napari_pseudolabel.labels.windows import Index, Window, key_of, padded
+from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.viewer.effort import EffortLog
+from napari_pseudolabel.viewer.history import is_under_way
 from napari_pseudolabel.viewer.images import unwrapped
 
 if TYPE_CHECKING:
@@ -51,7 +53,11 @@ def apply(layer: Labels, plane: Index, change: Change | Mapping[int, Change], to
     """
     plain = unwrapped(layer)
     require_no_stroke(plain)
-    changes = _by_plane(plane, change)
+    changes = (
+        {(*plane[:-1], number): one for number, one in sorted(change.items())}
+        if isinstance(change, Mapping)
+        else {plane: change}
+    )
     corrections = Corrections.of(plain)
     total = 0
     with EffortLog.of(plain).doing(tool), plain.block_history():
@@ -63,7 +69,8 @@ def apply(layer: Labels, plane: Index, change: Change | Mapping[int, Change], to
             if not rows.size:
                 continue
             total += rows.size
-            places = (*(np.full(rows.size, axis) for axis in index), *_shifted(rows, columns, one.window))
+            top, left = one.window[0].start, one.window[1].start
+            places = (*(np.full(rows.size, axis) for axis in index), rows + top, columns + left)
             plain.data_setitem(places, one.labels[changed].astype(now.dtype))
     return total
 
@@ -87,15 +94,12 @@ def locked_plane(layer: Labels, plane: Index, near: Window) -> NDArray[np.bool_]
         (H, W) bool; True where the labels are confirmed as they stand. None if they are nowhere.
     """
     shape = unwrapped(layer).data.shape[-2:]
-    rows, columns = (
-        slice(max(part.start - _NEAR_PX, 0), min(part.stop + _NEAR_PX, size))
-        for part, size in zip(near, shape, strict=True)
-    )
-    found = Corrections.of(layer).confirmed_in(key_of(plane, (rows, columns)))
+    looked_at = padded(near, _NEAR_PX, shape)
+    found = Corrections.of(layer).confirmed_in(key_of(plane, looked_at))
     if not found.any():
         return None
     locked = np.zeros(shape, bool)
-    locked[rows, columns] = found
+    locked[looked_at] = found
     return locked
 
 
@@ -107,15 +111,5 @@ def require_no_stroke(layer: Labels) -> None:
     InputError
         If so.
     """
-    if getattr(unwrapped(layer), "_staged_history", ()):
+    if is_under_way(unwrapped(layer)):
         raise InputError("A stroke is being painted; release the mouse button first.")
-
-
-def _by_plane(plane: Index, change: Change | Mapping[int, Change]) -> dict[Index, Change]:
-    if isinstance(change, Mapping):
-        return {(*plane[:-1], int(number)): one for number, one in sorted(change.items())}
-    return {plane: change}
-
-
-def _shifted(rows: NDArray[Any], columns: NDArray[Any], window: Window) -> tuple[Any, Any]:
-    return rows + window[0].start, columns + window[1].start

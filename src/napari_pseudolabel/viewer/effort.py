@@ -6,10 +6,12 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections, Index, Window
-from napari_pseudolabel.viewer.history import change_of
+from napari_pseudolabel.labels.windows import Index, Window, around, box_of
+from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
+from napari_pseudolabel.viewer.history import changes_of
 from napari_pseudolabel.viewer.images import unwrapped
 from napari_pseudolabel.workspace.sessions import Edit
 
@@ -27,17 +29,23 @@ class EffortLog:
 
     Painting is noted as it happens: strokes, fills, polygons, tools. What a prediction writes, and undo, is no
     edit. An edit takes the time since the one before, at most 15 seconds.
+
+    Parameters
+    ----------
+    layer
+        None for one that is still to be made, with the log in its metadata.
     """
 
-    def __init__(self, layer: Labels, edits: Sequence[Edit] = ()) -> None:
+    def __init__(self, layer: Labels | None, edits: Sequence[Edit] = ()) -> None:
         plain = unwrapped(layer)
-        self._layer: Callable[[], Any] = weakref.ref(plain)
+        self._layer: Callable[[], Any] = (lambda: None) if layer is None else weakref.ref(plain)
         self._edits = list(edits)
         self._taken = len(self._edits)
         self._tools: list[str] = []
         self._last = time.monotonic()
-        plain.events.paint.connect(self._on_paint)
-        plain.metadata[EFFORT_KEY] = self
+        if layer is not None:
+            plain.events.paint.connect(self._on_paint)
+            plain.metadata[EFFORT_KEY] = self
 
     @classmethod
     def of(cls, layer: Labels) -> EffortLog:
@@ -48,19 +56,8 @@ class EffortLog:
             return found if found._layer() is plain else cls(plain, found.edits())
         return cls(plain)
 
-    @classmethod
-    def detached(cls, edits: Sequence[Edit]) -> EffortLog:
-        """A log without a layer, to be put into the metadata of a layer that is to be made."""
-        made = object.__new__(cls)
-        made._layer = lambda: None
-        made._edits = list(edits)
-        made._taken = len(made._edits)
-        made._tools = []
-        made._last = time.monotonic()
-        return made
-
     def __deepcopy__(self, memo: dict[int, Any]) -> EffortLog:
-        return self.detached(self._edits)
+        return EffortLog(None, self._edits)
 
     @contextmanager
     def doing(self, tool: str) -> Iterator[None]:
@@ -88,10 +85,8 @@ class EffortLog:
         now = time.monotonic()
         seconds, self._last = min(now - self._last, _LONGEST_S), now
         layer = self._layer()
-        rows, columns = window
-        box = (rows.start, columns.start, rows.stop, columns.stop)
         uid = "" if layer is None else str(layer.unique_id)
-        self._edits.append(Edit(time.time(), uid, tool, plane, box, pixels, seconds))
+        self._edits.append(Edit(time.time(), uid, tool, plane, box_of(window), pixels, seconds))
 
     def edits(self) -> tuple[Edit, ...]:
         """All edits, oldest first; `Edit.layer` is the unique id that the layer had then."""
@@ -111,14 +106,11 @@ class EffortLog:
         if isinstance(corrections, Corrections) and corrections.writing:
             return
         shape = layer.data.shape
-        changes = [change for change in map(change_of, event.value) if change is not None]
+        changes = [change for change in changes_of(event.value) if change is not None]
         if not changes:
             return
         boxes = [change.box(shape) for change in changes]
-        rows, columns = (
-            slice(min(box[axis].start for box in boxes), max(box[axis].stop for box in boxes))
-            for axis in (-2, -1)
-        )
+        windows: list[Any] = [box[-2:] for box in boxes]
         plane = tuple(part.start for part in boxes[0][:-2])
         tool = self._tools[-1] if self._tools else str(layer.mode)
-        self.note(tool, plane, (rows, columns), sum(change.pixels for change in changes))
+        self.note(tool, plane, reduce(around, windows), sum(change.pixels for change in changes))

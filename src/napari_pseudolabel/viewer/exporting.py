@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_pseudolabel.export import ExportContent
 from napari_pseudolabel.models.cards import LabelClass
@@ -32,7 +31,8 @@ def content_of(viewer: ViewerModel, layer: Labels, *, effort: bool = False) -> E
         Whether what a person did is to be written as well.
     """
     data, attributes, _ = layer.as_layer_data_tuple()
-    content = content_from(data, attributes)
+    # What is labelled is asked for there, so that nothing unannounced is left out of the flags.
+    content, corrections = content_from(data, attributes), layer.metadata.get(CORRECTIONS_KEY)
     source = source_layer(viewer, layer)
     confidence = find(viewer, source, "confidence") if source is not None else None
     fitting = confidence is not None and confidence.data.shape == content.labels.shape
@@ -41,7 +41,7 @@ def content_of(viewer: ViewerModel, layer: Labels, *, effort: bool = False) -> E
         labels=content.labels.copy() if isinstance(content.labels, np.ndarray) else content.labels,
         confidence=confidence.data.copy() if confidence is not None and fitting else None,
         edits=EffortLog.of(layer).edits() if effort else (),
-        flags=_flags(layer.metadata.get(CORRECTIONS_KEY)) if effort else None,
+        flags=corrections.flags_in((...,)) if effort and isinstance(corrections, Corrections) else None,
     )
 
 
@@ -57,14 +57,6 @@ def content_from(data: Any, attributes: Mapping[str, Any]) -> ExportContent:
         _provenance(record, corrections),
         labelled=corrections.labelled if known else None,
     )
-
-
-def _flags(corrections: Any) -> NDArray[np.uint8] | None:
-    """What a person corrected and confirmed, None if nobody knows."""
-    if not isinstance(corrections, Corrections):
-        return None
-    corrections.sync()
-    return corrections.flags_in((...,))
 
 
 def _provenance(record: dict[str, Any] | None, corrections: Any) -> dict[str, Any]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pseudolabel.viewer.corrections import Corrections, Index, Step, Window, key_of
-
-if TYPE_CHECKING:
-    from napari.layers import Labels
+from napari_pseudolabel.labels.windows import Index, Window, around, key_of
+from napari_pseudolabel.viewer.corrections import Corrections, Step
+from napari_pseudolabel.viewer.history import put_on
 
 
 class Filling:
@@ -110,7 +109,7 @@ class Filling:
         if atoms:
             self.corrections.note_steps(atoms, steps)
             with self.corrections.quietly():
-                _put_on_history(layer, atoms)
+                put_on(layer, atoms)
         return sum(old.size for _, old, _ in atoms)
 
 
@@ -141,18 +140,4 @@ class _Plane:
         np.copyto(self.before[window], now, where=changed & ~mask)
         np.copyto(self.after[window], wanted, where=changed, casting="unsafe")
         mask |= changed
-        rows, columns = (
-            slice(min(a.start, b.start), max(a.stop, b.stop))
-            for a, b in zip(self.window, window, strict=True)
-        )
-        self.window = rows, columns
-
-
-def _put_on_history(layer: Labels, atoms: list[tuple[Any, Any, Any]]) -> None:
-    """Put a change that is in the data already on the undo history of a layer, as one step.
-
-    There is no public way. `block_history` would take in a stroke that the person is drawing right
-    now, which becomes a step of its own, above this one, when the button goes up.
-    """
-    layer._redo_history.clear()
-    layer._append_to_undo_history(atoms)
+        self.window = around(self.window, window)

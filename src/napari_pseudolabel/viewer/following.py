@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image as ImageLayer
 
 from napari_pseudolabel.imaging import Placement
-from napari_pseudolabel.viewer.images import placement_of, unwrapped
-from napari_pseudolabel.viewer.known import image_fitting
+from napari_pseudolabel.viewer.images import image_fitting, placement_of, unwrapped
 from napari_pseudolabel.viewer.layers import put_in_place
-from napari_pseudolabel.viewer.records import is_ours, record_of
+from napari_pseudolabel.viewer.records import own_record
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -40,8 +39,8 @@ class Following:
     def _on_moved(self, event: Any) -> None:
         source = event.source
         for layer in tuple(self._viewer.layers):
-            record = record_of(layer)
-            if record is None or not is_ours(layer) or record["source"]["uid"] != str(source.unique_id):
+            record = own_record(layer)
+            if record is None or record["source"]["uid"] != str(source.unique_id):
                 continue
             place = _place(source, layer)
             if place is not None:

@@ -1,9 +1,12 @@
-"""napari's undo history of a Labels layer: what its steps reach, and which of them were undone or redone."""
+"""napari's undo history of a Labels layer: what its steps reach, and which of them were undone or redone.
+
+Nobody else knows the names under which napari keeps it.
+"""
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +23,8 @@ class Change:
 
     Attributes
     ----------
+    atom
+        As napari has it; the same object when it is undone or redone.
     key
         What picks the part out of the labels.
     inside
@@ -30,6 +35,7 @@ class Change:
         How many pixels changed.
     """
 
+    atom: Any
     key: tuple[Any, ...]
     inside: NDArray[np.bool_] | None
     label: Any
@@ -55,11 +61,15 @@ class Change:
         return (*found, *(slice(0, size) for size in shape[len(found) :]))
 
 
+Changes = Sequence[Change | None]
+"""None stands for an atom that cannot be understood."""
+
+
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """A step that was undone, or else redone; its atoms are in the order in which they were first applied."""
+    """A step that was undone, or else redone; in the order in which it was first applied."""
 
-    atoms: tuple[Any, ...]
+    changes: Changes
     undone: bool
 
 
@@ -77,25 +87,25 @@ class History:
         self._redo: list[Any] = []
         self._stroke: Any = None
         self._begun = 0
-        self.news()
+        self._read()
 
-    def painted(self, step: Any) -> Sequence[Any]:
-        """A step is announced by the layer, which makes it no news.
+    def painted(self, step: Any) -> Changes:
+        """Take note of a step that is announced by the layer, which makes it no news.
 
         Returns
         -------
-        Sequence
-            Its atoms without those that `begun` has handed out.
+        Changes
+            Those of the step that `begun` has not handed out.
         """
         self._undo.append(step)
         if step is not self._stroke:
-            return list(step)
+            return changes_of(step)
         rest = step[self._begun :]
         self._stroke, self._begun = None, 0
-        return list(rest)
+        return changes_of(rest)
 
-    def begun(self) -> Sequence[Any]:
-        """New atoms of the stroke that is under way."""
+    def begun(self) -> Changes:
+        """Return what is new of the stroke that is under way."""
         staged = getattr(self._layer(), "_staged_history", None)
         if staged is not self._stroke:
             if self._begun:
@@ -105,39 +115,60 @@ class History:
             return ()
         fresh = staged[self._begun :]
         self._begun = len(staged)
-        return list(fresh)
+        return changes_of(fresh)
 
     def news(self) -> list[Replay]:
-        """Steps undone and redone, and strokes given up."""
-        layer = self._layer()
+        """Return steps undone and redone, and strokes given up."""
         found: list[Replay] = []
-        if self._begun and getattr(layer, "_staged_history", None) is not self._stroke:
-            found.append(Replay(tuple(self._stroke), undone=True))
+        if self._begun and getattr(self._layer(), "_staged_history", None) is not self._stroke:
+            found.append(Replay(changes_of(self._stroke), undone=True))
             self._stroke, self._begun = None, 0
-        undo, redo = (list(getattr(layer, name, ())) for name in ("_undo_history", "_redo_history"))
-        found += (Replay(tuple(reversed(step)), undone=True) for step in _new(redo, self._redo))
-        found += (Replay(tuple(step), undone=False) for step in _new(undo, self._undo))
-        self._undo, self._redo = undo, redo
+        undo_before, redo_before = self._undo, self._redo
+        self._read()
+        found += (Replay(changes_of(reversed(step)), undone=True) for step in _new(self._redo, redo_before))
+        found += (Replay(changes_of(step), undone=False) for step in _new(self._undo, undo_before))
         return found
 
     def atoms(self) -> set[int]:
         """Identities of all atoms that can be undone or redone."""
+        self._read()
+        return {id(atom) for step in (*self._undo, *self._redo) for atom in step}
+
+    def _read(self) -> None:
         self._undo, self._redo = (
             list(getattr(self._layer(), name, ())) for name in ("_undo_history", "_redo_history")
         )
-        return {id(atom) for step in (*self._undo, *self._redo) for atom in step}
 
 
-def change_of(atom: Any) -> Change | None:
-    """What an undo atom of napari changed; None if it cannot be told.
+def changes_of(step: Iterable[Any]) -> Changes:
+    """Return what the atoms of an undo step of napari changed.
 
     Atoms are ``(indices, old, new)``, or since napari 0.7 for strokes objects with a `slice_key`, a
     `mask` (None: the whole box), `old_values` and a `new_value`.
     """
+    return [_change(atom) for atom in step]
+
+
+def is_under_way(layer: Labels) -> bool:
+    """Return whether the mouse button is down on a stroke."""
+    return bool(getattr(layer, "_staged_history", ()))
+
+
+def put_on(layer: Labels, atoms: list[tuple[Any, Any, Any]]) -> None:
+    """Put a change that is in the data already on the undo history of a layer, as one step.
+
+    There is no public way. `block_history` would take in a stroke that the person is drawing right
+    now, which becomes a step of its own, above this one, when the button goes up.
+    """
+    layer._redo_history.clear()
+    layer._append_to_undo_history(atoms)
+
+
+def _change(atom: Any) -> Change | None:
     if all(hasattr(atom, name) for name in ("slice_key", "mask", "old_values", "new_value")):
-        return Change(atom.slice_key, atom.mask, atom.new_value, np.size(atom.old_values))
+        return Change(atom, atom.slice_key, atom.mask, atom.new_value, np.size(atom.old_values))
     if isinstance(atom, tuple) and len(atom) == 3 and isinstance(atom[0], tuple):
-        return Change(atom[0], None, atom[2], np.size(atom[1]))
+        return Change(atom, atom[0], None, atom[2], np.size(atom[1]))
     return None
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import Image, Placement
 from napari_pseudolabel.models.fitting import same_modality
 
 if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
-    from napari.layers import Layer
+    from napari.layers import Labels, Layer
 
 MODALITY_KEY = "modality"
 _MOST_CHANNELS = 8
@@ -99,22 +100,28 @@ def possible_channel_axis(layer: ImageLayer) -> int | None:
     return 0 if length <= _MOST_CHANNELS and not _is_time(layer, 0) else None
 
 
+def readings_of(layer: ImageLayer) -> list[Image]:
+    """Return what a layer may be, the likelier first: its first axis may hold channels, and nothing says so."""
+    found = []
+    for axis in dict.fromkeys((None, possible_channel_axis(layer))):
+        with suppress(PseudolabelError):
+            found.append(image_of(layer, axis))
+    return found
+
+
+def image_fitting(layer: ImageLayer, labels: Labels) -> Image | None:
+    """Return the image of a layer if its planes have the shape of the labels, if need be without its first axis."""
+    return next((one for one in readings_of(layer) if one.shape == tuple(labels.data.shape)), None)
+
+
 def placement_of(layer: Layer) -> Placement:
     """Scale, translate, rotate, shear, affine, units and axis labels of a layer.
 
     Matrices that do nothing become None, so that they do not stand in the way of dropping an axis.
     """
-    return placement_from(
-        {
-            "scale": layer.scale,
-            "translate": layer.translate,
-            "rotate": layer.rotate,
-            "shear": layer.shear,
-            "affine": layer.affine.affine_matrix,
-            "units": layer.units,
-            "axis_labels": layer.axis_labels,
-        }
-    )
+    names = ("scale", "translate", "rotate", "shear", "units", "axis_labels")
+    found = {name: getattr(layer, name) for name in names}
+    return placement_from({**found, "affine": layer.affine.affine_matrix})
 
 
 def placement_from(attributes: dict[str, Any]) -> Placement:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels
+from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import Channel, Image, Intensities
+from napari_pseudolabel.imaging import Channel, Image, Intensities, IntensityRange
+from napari_pseudolabel.labels.windows import Index, whole
 from napari_pseudolabel.training.data.known_plane import KnownPlane
 from napari_pseudolabel.viewer.corrections import Corrections
-from napari_pseudolabel.viewer.images import image_of, possible_channel_axis
+from napari_pseudolabel.viewer.images import image_fitting
 from napari_pseudolabel.viewer.records import channel_of, find, is_ours, may_belong, source_layer
+from napari_pseudolabel.viewer.regions import current_plane
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -65,13 +70,105 @@ def plane_key(image: Image, index: tuple[int, ...] = ()) -> str:
     return "-".join((content.hexdigest()[:32], *map(str, index)))
 
 
+@dataclass(frozen=True, eq=False)
+class KnownLayers:
+    """Labels, and the layers that they are known from, to be read in another thread than that of the window.
+
+    A person goes on painting meanwhile. Therefore what is touched is read before the labels: a label may be
+    newer than what is known about it, never older.
+
+    Attributes
+    ----------
+    labels
+        Class values, 0 to 255.
+    confidence
+        The layer that shows it; may be None.
+    channel
+        Which channel of the image was labelled; None for its default.
+    """
+
+    image: Image
+    labels: Labels
+    corrections: Corrections
+    confidence: Any = None
+    channel: Channel | None = None
+
+    @classmethod
+    def of(
+        cls, viewer: ViewerModel, source: ImageLayer, labels: Labels, image: Image, channel: Channel | None
+    ) -> KnownLayers:
+        """Take note of the layers, in the thread of the window."""
+        corrections = Corrections.of(labels)
+        try:
+            # What came without a paint event, such as an undo, happened on the plane in view.
+            corrections.sync_part(current_plane(viewer, source, image), whole(image.shape))
+        except InputError:
+            corrections.sync()
+        return cls(image, labels, corrections, find(viewer, source, "confidence", image.shape), channel)
+
+    def touched_planes(self) -> Iterator[tuple[Index, NDArray[np.bool_]]]:
+        """Yield index and mask of every plane on which a person corrected or confirmed something."""
+        for index in self.image.planes():
+            touched = self.corrections.touched_in((*index, ...))
+            if touched.any():
+                yield index, touched
+
+    def planes(self, split: Split) -> tuple[KnownPlane, ...]:
+        """Copy these planes, with the image.
+
+        Raises
+        ------
+        InputError
+            When the image cannot be read, the labels are no class values, or the split is damaged.
+        """
+        touched = list(self.touched_planes())
+        intensities = Intensities.of(self.image, self.channel) if touched else None
+        return tuple(self.plane(index, mask, split, intensities) for index, mask in touched)
+
+    def plane(
+        self, index: Index, touched: NDArray[np.bool_], split: Split, intensities: Intensities | None = None
+    ) -> KnownPlane:
+        """Copy what is known about a plane.
+
+        Parameters
+        ----------
+        touched
+            (H, W) bool: what counts as decided by a person.
+        split
+            Which pixels are kept for validation.
+        intensities
+            Of the whole image; None where only the labels matter, and the image is left out.
+        """
+        key, bare = plane_key(self.image, index), intensities is None
+        sure = None if bare else self.confidence
+        return KnownPlane(
+            name=f"{self.image.name}, plane {', '.join(map(str, index))}" if index else self.image.name,
+            key=key,
+            image=np.broadcast_to(np.float32(0), touched.shape)
+            if bare
+            else self.image.plane(index, self.channel),
+            limits=IntensityRange(0.0, 1.0) if intensities is None else intensities.limits(),
+            pixel_size_um=_pixel_size(self.image),
+            labels=_class_values(self.labels, index),
+            touched=touched,
+            confidence=None if sure is None else self._confidence(sure, index),
+            validation=split.validation(key, (touched.shape[0], touched.shape[1])),
+            modality=self.image.modality,
+            intensities=intensities,
+        )
+
+    def _confidence(self, layer: ImageLayer, index: Index) -> NDArray[np.float32]:
+        """NaN where labels are not those of a prediction: the layer knows nothing of one that was taken back."""
+        reached = self.corrections.reached_in((*index, ...))
+        return np.where(reached, np.asarray(layer.data[index], np.float32), np.float32(np.nan))
+
+
 def known_planes(
     viewer: ViewerModel,
     labels: Labels,
     split: Split,
     *,
     source: ImageLayer | None = None,
-    image: Image | None = None,
     channel: Channel | None = None,
 ) -> tuple[KnownPlane, ...]:
     """Copy the planes on which a person has corrected or confirmed at least one pixel.
@@ -84,76 +181,27 @@ def known_planes(
         Which pixels are kept for validation.
     source
         The layer that the labels belong to; None for `source_of`.
-    image
-        How the source is to be understood; None to find out.
     channel
         Which channel; None for the one of the last run, or the default of the image.
 
     Raises
     ------
     InputError
-        When the image is not open, has another shape than the labels, or cannot be read; when the labels
-        are no class values; when the split is damaged.
+        As `KnownLayers.planes`; and when the image is not open, or has another shape than the labels.
     """
     layer = source_of(viewer, labels) if source is None else source
     if layer is None:
         raise InputError(
             f"The image of {labels.name} is not open, or it cannot be told which one it is; choose it."
         )
-    image = image_fitting(layer, labels) if image is None else image
-    if image is None or image.shape != labels.data.shape:
+    image = image_fitting(layer, labels)
+    if image is None:
         raise InputError(
             f"{labels.name} has another shape than {layer.name}; choose labels that were drawn on this image."
         )
-    corrections = Corrections.of(labels)
-    touched = corrections.touched
-    planes = [index for index in image.planes() if touched[index].any()]
-    if not planes:
-        return ()
-    used = channel if channel is not None else channel_of(labels)
-    intensities = Intensities.of(image, used)
-    confidence = find(viewer, layer, "confidence", image.shape)
-    found = []
-    for index in planes:
-        key = plane_key(image, index)
-        found.append(
-            KnownPlane(
-                name=f"{image.name}, plane {', '.join(map(str, index))}" if index else image.name,
-                key=key,
-                image=image.plane(index, used),
-                limits=intensities.limits(),
-                pixel_size_um=_pixel_size(image),
-                labels=_class_values(labels, index),
-                touched=touched[index].copy(),
-                confidence=None if confidence is None else confidence_in(corrections, confidence, index),
-                validation=split.validation(key, (image.shape[-2], image.shape[-1])),
-                modality=image.modality,
-                intensities=intensities,
-            )
-        )
-    return tuple(found)
-
-
-def confidence_in(corrections: Corrections, confidence: ImageLayer, index: tuple[int, ...]) -> np.ndarray:
-    """(H, W) float32: confidence of the labels of a plane, NaN where they are not those of a prediction.
-
-    The layer that shows it knows nothing of a prediction that was taken back.
-    """
-    reached = corrections.reached_in((*index, ...))
-    return np.where(reached, np.asarray(confidence.data[index], np.float32), np.float32(np.nan))
-
-
-def image_fitting(layer: ImageLayer, labels: Labels) -> Image | None:
-    """The image of a layer if its planes have the shape of the labels, if need be without its first axis."""
-    axes = (None, possible_channel_axis(layer))
-    for axis in axes[: 1 if axes[1] is None else 2]:
-        try:
-            image = image_of(layer, axis)
-        except InputError:
-            continue
-        if image.shape == labels.data.shape:
-            return image
-    return None
+    Corrections.of(labels).sync()
+    used = channel_of(labels) if channel is None else channel
+    return KnownLayers.of(viewer, layer, labels, image, used).planes(split)
 
 
 def _pixel_size(image: Image) -> float | None:
@@ -163,7 +211,7 @@ def _pixel_size(image: Image) -> float | None:
         return None  # pixels that are not square have no single size
 
 
-def _class_values(labels: Labels, index: tuple[int, ...]) -> np.ndarray:
+def _class_values(labels: Labels, index: Index) -> NDArray[np.uint8]:
     values = np.asarray(labels.data[index])
     if values.dtype != np.uint8 and values.size and (values.min() < 0 or values.max() > 255):
         raise InputError(

@@ -7,13 +7,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels
+from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import DTypeLike
 
 from napari_pseudolabel.imaging import Image, Placement
-from napari_pseudolabel.viewer.colours import class_features, label_colormap
+from napari_pseudolabel.labels.classes import with_colours
 from napari_pseudolabel.viewer.images import placement_of
-from napari_pseudolabel.viewer.records import Role, find, write_record
+from napari_pseudolabel.viewer.records import HELPERS, Role, find, write_record
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 # In which the layers lie above each other.
 _ORDER: tuple[Role, ...] = ("translation", "confidence", "labels", "preview", "candidate", "objects")
+_HELPER_OPACITY = 0.8
 _STYLES: dict[str, dict[str, Any]] = {
     "confidence": {"colormap": "viridis", "opacity": 0.7},
     "translation": {"colormap": "gray"},
@@ -47,24 +51,45 @@ def new_image(viewer: ViewerModel, source: Layer, image: Image, role: Role) -> I
 def new_labels(
     viewer: ViewerModel,
     source: Layer,
-    image: Image,
-    classes: Sequence[LabelClass],
+    shape: Sequence[int],
+    placement: Placement,
+    classes: Sequence[LabelClass] | None,
     role: Role = "labels",
-    opacity: float = 0.5,
+    dtype: DTypeLike = np.uint8,
 ) -> Labels:
-    """Add an empty Labels layer."""
-    names = [one.name for one in classes if one.value != 0]
-    title = f"{' + '.join(names) or 'labels'} (pseudo)" if role == "labels" else role
+    """Add an empty Labels layer; one that only shows something for a while cannot be painted on.
+
+    Parameters
+    ----------
+    classes
+        None for numbers of objects, each in a colour of its own.
+    """
+    helps = role in HELPERS
+    names = " + ".join(one.name for one in classes or () if one.value != 0)
     layer = Labels(
-        np.zeros(image.shape, np.uint8),
-        name=f"{source.name}: {title}",
-        opacity=opacity,
-        colormap=label_colormap(classes),
-        features=class_features(classes),
-        **image.placement.layer_kwargs(),
+        np.zeros(shape, dtype),
+        name=f"{source.name}: {role}" if helps else f"{source.name}: {names or 'labels'} (pseudo)",
+        opacity=_HELPER_OPACITY if helps else 0.5,
+        **placement.layer_kwargs(),
     )
-    add_above(viewer, source, layer, role, classes)
+    if classes is not None:
+        show_classes(layer, classes)
+    with selection_kept(viewer):
+        add_above(viewer, source, layer, role, classes or ())
+    layer.editable = not helps
     return layer
+
+
+def show_classes(layer: Labels, classes: Sequence[LabelClass]) -> None:
+    """Give a Labels layer the colours of its classes, and their names, which napari shows under the mouse.
+
+    The background is transparent, values without a class are grey.
+    """
+    colours: dict[int | None, Any] = {None: "#999999", 0: "transparent"}
+    colours |= {one.value: one.color for one in with_colours(classes) if one.value != 0}
+    layer.colormap = DirectLabelColormap(color_dict=colours)
+    named = sorted((one.value, one.name) for one in classes)
+    layer.features = pd.DataFrame(named, columns=["index", "class"])
 
 
 def put_in_place(layer: Layer, wanted: Placement) -> None:

@@ -7,24 +7,21 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from napari.layers import Labels
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.objects import Scheme, Target, objects_in
-from napari_pseudolabel.labels.objects.values import around, padded
+from napari_pseudolabel.labels.windows import Index, Window, around, key_of, padded, whole
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.viewer.candidates import NOTHING, Candidates
-from napari_pseudolabel.viewer.colours import class_features, label_colormap
-from napari_pseudolabel.viewer.corrections import Index, Window, key_of
 from napari_pseudolabel.viewer.images import placement_of
-from napari_pseudolabel.viewer.layers import add_above, selection_kept
+from napari_pseudolabel.viewer.layers import new_labels, show_classes
 from napari_pseudolabel.viewer.records import Role, find
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 _LARGEST = 65535
-_OPACITY = 0.8
 
 
 class Objects:
@@ -108,7 +105,7 @@ class Objects:
 
 def objects_layer(viewer: ViewerModel, labels: Labels) -> Labels:
     """The layer that shows the objects of labels: uint16 numbers that cannot be painted on; made if there is none."""
-    return _helper(viewer, labels, "objects", np.uint16)
+    return _helper(viewer, labels, "objects", None, np.uint16)
 
 
 def redraw(layer: Labels, plane: Index, window: Window) -> None:
@@ -144,28 +141,19 @@ def show_candidate(
     Labels
         The layer of the candidate, which cannot be painted on.
     """
-    layer = _helper(viewer, labels, "candidate", np.uint8)
-    height, width = labels.data.shape[-2:]
-    values = candidates.part(number, plane, (slice(0, height), slice(0, width)))
+    layer = _helper(viewer, labels, "candidate", classes, np.uint8)
+    values = candidates.part(number, plane, whole(labels.data.shape))
     layer.data[plane] = np.where(values == NOTHING, 0, values)
-    layer.colormap = label_colormap(classes)
-    layer.features = class_features(classes)
+    show_classes(layer, classes)
     layer.name = f"{labels.name}: {candidates.names[number]}"
     return layer
 
 
-def _helper(viewer: ViewerModel, labels: Labels, role: Role, dtype: Any) -> Labels:
+def _helper(
+    viewer: ViewerModel, labels: Labels, role: Role, classes: Sequence[LabelClass] | None, dtype: DTypeLike
+) -> Labels:
     """The layer of a role for some labels; made if there is none."""
     found = find(viewer, labels, role, labels.data.shape)
     if found is not None:
         return cast(Labels, found)
-    layer = Labels(
-        np.zeros(labels.data.shape, dtype),
-        name=f"{labels.name}: {role}",
-        opacity=_OPACITY,
-        **placement_of(labels).layer_kwargs(),
-    )
-    with selection_kept(viewer):
-        add_above(viewer, labels, layer, role, ())
-    layer.editable = False
-    return layer
+    return new_labels(viewer, labels, labels.data.shape, placement_of(labels), classes, role, dtype)

@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels
-from numpy.typing import NDArray
 
 from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.labels.windows import key_of
 from napari_pseudolabel.models.cards import LabelClass
-from napari_pseudolabel.viewer.colours import class_features, label_colormap
-from napari_pseudolabel.viewer.corrections import Corrections, key_of
+from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.viewer.images import image_of
-from napari_pseudolabel.viewer.layers import new_labels, selection_kept
-from napari_pseudolabel.viewer.pushing import push
+from napari_pseudolabel.viewer.layers import new_labels, selection_kept, show_classes
 from napari_pseudolabel.viewer.records import classes_of, find, write_record
-from napari_pseudolabel.viewer.streaming import PushedLayers, window_of
+from napari_pseudolabel.viewer.streaming import PushedLayers, push
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
     from napari_pseudolabel.strategies import PseudoLabel
 
 _RESULT_KEY = "napari_pseudolabel_preview"
-_OPACITY = 0.8
 # On grey images and beside the colours of classes.
 _CLEARED = "#ffffff"
 
@@ -62,10 +59,11 @@ def show_preview(
     image = image_of(source) if image is None else image
     assert result.labels is not None
     corrections = Corrections.of(labels)
-    cleared = _free_value(result.classes)
+    # The largest value that no class has.
+    cleared = max(set(range(1, 256)) - {one.value for one in result.classes})
     classes = (*result.classes, LabelClass(name="cleared", value=cleared, color=_CLEARED))
     layer = _layer(viewer, source, image, classes)
-    window = window_of(result.region)
+    window = result.region.window
     for index, wanted in zip(result.planes, result.labels, strict=True):
         key = key_of(index, window)
         corrections.sync_part(index, window)
@@ -109,23 +107,11 @@ def _layer(viewer: ViewerModel, source: ImageLayer, image: Image, classes: tuple
     found: Any = find(viewer, source, "preview", image.shape)
     if found is None:
         drop_preview(viewer, source)  # of another shape
-        with selection_kept(viewer):
-            layer = new_labels(viewer, source, image, classes, "preview", _OPACITY)
-        layer.editable = False
-        return layer
-    _clear(found.data, found.metadata[_RESULT_KEY])
+        return new_labels(viewer, source, image.shape, image.placement, classes, "preview")
+    shown: PseudoLabel = found.metadata[_RESULT_KEY]
+    for index in shown.planes:
+        found.data[key_of(index, shown.region.window)] = 0
     if classes_of(found) != classes:
-        found.colormap = label_colormap(classes)
-        found.features = class_features(classes)
+        show_classes(found, classes)
         write_record(found, "preview", source, classes)
     return cast(Labels, found)
-
-
-def _clear(data: NDArray[Any], shown: PseudoLabel) -> None:
-    for index in shown.planes:
-        data[key_of(index, window_of(shown.region))] = 0
-
-
-def _free_value(classes: tuple[LabelClass, ...]) -> int:
-    """The largest value that no class has."""
-    return max(set(range(1, 256)) - {one.value for one in classes})

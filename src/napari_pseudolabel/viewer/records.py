@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+import numpy as np
 from napari.layers import Image, Labels
+from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Channel
+from napari_pseudolabel.labels.windows import common_part, key_of, window_of
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.strategies.provenance import Record
 from napari_pseudolabel.viewer.images import source_path
@@ -52,16 +55,20 @@ def classes_of(layer: Layer) -> tuple[LabelClass, ...]:
     return tuple(LabelClass.model_validate(one) for one in found)
 
 
+def own_record(layer: Layer) -> dict[str, Any] | None:
+    """Return the record of a layer that the plugin made, None for others and for their duplicates."""
+    record = record_of(layer)
+    return record if record is not None and record.get("uid") == str(layer.unique_id) else None
+
+
 def is_ours(layer: Layer) -> bool:
     """True for a layer that the plugin made."""
-    record = record_of(layer)
-    return record is not None and record.get("uid") == str(layer.unique_id)
+    return own_record(layer) is not None
 
 
 def is_helper(layer: Layer) -> bool:
     """True for a layer of ours that only shows something for a while: a preview, objects, a candidate."""
-    record = record_of(layer)
-    return is_ours(layer) and record is not None and record["role"] in HELPERS
+    return (own_record(layer) or {}).get("role") in HELPERS
 
 
 @overload
@@ -92,17 +99,11 @@ def find(
     shape
         Of its data; layers of another shape, made with other channels, do not count.
     """
-    wanted = str(source.unique_id)
     for layer in viewer.layers:
-        if is_ours(layer) and isinstance(layer, Image | Labels):
-            record = record_of(layer)
-            if (
-                record
-                and record["role"] == role
-                and record["source"]["uid"] == wanted
-                and shape in (None, layer.data.shape)
-            ):
-                return layer
+        record = own_record(layer)
+        wanted = record and (record["role"], record["source"]["uid"]) == (role, str(source.unique_id))
+        if wanted and isinstance(layer, Image | Labels) and shape in (None, layer.data.shape):
+            return layer
     return None
 
 
@@ -134,7 +135,7 @@ def write_record(layer: Layer, role: Role, source: Layer, classes: Sequence[Labe
     Runs that are noted there stay, and so does what the person has added to the classes, or changed about
     those that mean the same as before.
     """
-    before = (record_of(layer) or {}) if is_ours(layer) else {}
+    before = own_record(layer) or {}
     given = [one.model_dump() for one in classes]
     layer.metadata[KEY] = {
         "version": 1,
@@ -187,9 +188,7 @@ def channel_of(layer: Layer | None) -> Channel | None:
 
 
 def _wrote(run: Mapping[str, Any], plane: tuple[int, ...], window: tuple[slice, slice]) -> bool:
-    y0, x0, y1, x1 = run["region"]
-    rows, columns = window
-    here = y0 < rows.stop and rows.start < y1 and x0 < columns.stop and columns.start < x1
+    here = common_part(window_of(run["region"]), window) is not None
     return here and tuple(plane) in {tuple(index) for index in run["planes"]}
 
 
@@ -220,6 +219,40 @@ def add_run(
     record = layer.metadata[KEY]
     kept = [old for old in record["runs"] if not (complete and _covers(run, old))]
     layer.metadata[KEY] = {**record, "runs": [*kept, run]}
+
+
+def evidence(record: Mapping[str, Any] | None, labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where predictions must have been, as far as the labels and the record of their layer tell.
+
+    A label is evidence, and so is a run that reached all of its region, unless none of its labels is left
+    there: then it was undone. The rest counts as never predicted, because a person can say that something
+    is background, but nobody can see that it was taken for background by mistake.
+
+    Parameters
+    ----------
+    record
+        Of a layer that the plugin made, see `records`.
+    labels
+        (..., Y, X) as the predictions have left them.
+
+    Returns
+    -------
+    NDArray
+        bool, shape of the labels.
+    """
+    # Zeros take no memory until they are written.
+    found = np.zeros(labels.shape, bool)
+    if not labels.any():
+        return found
+    found |= labels != 0
+    for run in (record or {}).get("runs", ()):
+        if run.get("complete") is False:
+            continue  # which of its parts arrived is not noted
+        for index in map(tuple, run["planes"]):
+            part = key_of(index, window_of(run["region"]))
+            if labels[part].any():
+                found[part] = True
+    return found
 
 
 def _covers(new: dict[str, Any], old: dict[str, Any]) -> bool:

@@ -97,17 +97,9 @@ def drawn_shapes(viewer: ViewerModel) -> Shapes | None:
 
 def middle_of(region: Region, most: int) -> Region:
     """The middle of a region, at most `most` pixels high and wide."""
-    from napari_pseudolabel.strategies import Region
-
-    (y0, y1), (x0, x1) = (_middle(*pair, most) for pair in ((region.y0, region.y1), (region.x0, region.x1)))
-    return Region(y0, x0, y1, x1)
-
-
-def _middle(low: int, high: int, most: int) -> tuple[int, int]:
-    if high - low <= most:
-        return low, high
-    start = (low + high - most) // 2
-    return start, start + most
+    height, width = (min(side, most) for side in region.shape)
+    y0, x0 = region.y0 + (region.shape[0] - height) // 2, region.x0 + (region.shape[1] - width) // 2
+    return type(region)(y0, x0, y0 + height, x0 + width)
 
 
 def _displayed(viewer: ViewerModel, layer: ImageLayer | Labels, image: Image) -> tuple[int, int]:

@@ -44,7 +44,7 @@ def labels_of(content: SessionContent, id: str) -> tuple[list[tuple[str, ExportC
     found = []
     for layer in layers:
         if layer.kind == "labels":
-            own = EffortLog.detached([edit for edit in edits if edit.layer == layer.id])
+            own = EffortLog(None, [edit for edit in edits if edit.layer == layer.id])
             made = _content(content, layer, layers, own, notes)
             found.append((name_of(layer), replace(made, provenance={**made.provenance, SESSION_KEY: id})))
     return found, tuple(notes)
@@ -78,23 +78,17 @@ def _content(
 
 def _confidence_of(layer: LayerState, layers: Sequence[LayerState]) -> LayerState | None:
     """The layer that shows how sure the models were of labels; None if there is none."""
-    source = _source(layer)
-    return next(
-        (
-            one
-            for one in layers
-            if source
-            and _source(one) == source
-            and (record_in(one.attributes.get("metadata", {})) or {}).get("role") == "confidence"
-            and any(array.name == "data" for array in one.arrays)
-        ),
-        None,
-    )
+    source = _record(layer).get("source")
+    for one in layers:
+        record, held = _record(one), {array.name for array in one.arrays}
+        same = source and record.get("source", {}).get("uid") == source["uid"]
+        if same and record["role"] == "confidence" and "data" in held:
+            return one
+    return None
 
 
-def _source(layer: LayerState) -> str:
-    record = record_in(layer.attributes.get("metadata", {})) or {}
-    return str(record.get("source", {}).get("uid", ""))
+def _record(layer: LayerState) -> dict[str, Any]:
+    return record_in(layer.attributes.get("metadata", {})) or {}
 
 
 def _array(content: SessionContent, layer: LayerState, name: str, notes: list[str]) -> NDArray[Any]:

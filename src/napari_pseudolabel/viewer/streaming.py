@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.labels.windows import key_of
 from napari_pseudolabel.viewer.candidates import Candidates
-from napari_pseudolabel.viewer.colours import class_features, label_colormap
-from napari_pseudolabel.viewer.corrections import Corrections, Window, key_of
+from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.viewer.filling import Filling
 from napari_pseudolabel.viewer.images import image_of
-from napari_pseudolabel.viewer.layers import new_image, new_labels, put_in_place, selection_kept
+from napari_pseudolabel.viewer.layers import new_image, new_labels, put_in_place, selection_kept, show_classes
 from napari_pseudolabel.viewer.records import Role, add_run, classes_of, find, is_ours, write_record
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Stream:
             if part.labels is not None:
                 self._fill(part, part.labels)
             for role in _IMAGES:
-                if _values(part, role) is not None:
+                if getattr(part, role) is not None:
                     self._late.setdefault(role, []).append(part)
                 if self._image_layer(role) is not None or len(self._viewer.layers) == count:
                     self._show(role)
@@ -153,8 +153,8 @@ class Stream:
             write_record(layer, role, self._source, waiting[-1].classes)
         self._layers[role] = layer
         for part in waiting:
-            for index, plane in zip(part.planes, _values(part, role), strict=True):
-                layer.data[key_of(index, window_of(part.region))] = plane
+            for index, plane in zip(part.planes, getattr(part, role), strict=True):
+                layer.data[key_of(index, part.region.window)] = plane
         layer.refresh(extent=False)
 
     def _image_layer(self, role: Role) -> Any:
@@ -169,14 +169,15 @@ class Stream:
             self._filling = Filling(Corrections.of(layer))
         # Where there is nothing to see no model says how sure it is, and nothing is predicted.
         predicted = None if part.confidence is None else ~np.isnan(part.confidence)
-        self._filling.add(part.planes, window_of(part.region), labels, predicted)
+        self._filling.add(part.planes, part.region.window, labels, predicted)
         _note_candidates(self._filling.corrections, part)
 
     def _labels_layer(self, part: PseudoLabel) -> Labels:
         """The layer that takes the labels, with the classes of the run."""
         layer = self._target or find(self._viewer, self._source, "labels", self._image.shape)
         if layer is None:
-            return new_labels(self._viewer, self._source, self._image, part.classes)
+            image = self._image
+            return new_labels(self._viewer, self._source, image.shape, image.placement, part.classes)
         if is_ours(layer):
             put_in_place(layer, self._image.placement)
             before = classes_of(layer)
@@ -184,8 +185,7 @@ class Stream:
             # Those of the run, with what the person has made of them.
             classes = classes_of(layer)
             if classes != before:
-                layer.colormap = label_colormap(classes)
-                layer.features = class_features(classes)
+                show_classes(layer, classes)
         return layer
 
     def _present(self, role: Role) -> Layer | None:
@@ -199,27 +199,50 @@ class Stream:
         )
 
 
+def push(
+    viewer: ViewerModel,
+    source: ImageLayer,
+    result: PseudoLabel,
+    *,
+    image: Image | None = None,
+    labels: Labels | None = None,
+) -> PushedLayers:
+    """Show a result in the viewer, as a `Stream` of one part.
+
+    Labels that a person touched keep their value, the rest changes in one undo step.
+
+    Parameters
+    ----------
+    source
+        The layer that was labelled.
+    result
+        What a job returned.
+    image
+        The image that the job worked on, where it is not simply `image_of(source)`.
+    labels
+        A Labels layer that takes the labels instead of the plugin's own for `source`.
+
+    Raises
+    ------
+    InputError
+        When the source cannot be understood, or `labels` has another shape than the image.
+    """
+    stream = Stream(viewer, source, image, labels)
+    stream.add(result)
+    return stream.finish()
+
+
 def _note_candidates(corrections: Corrections, part: PseudoLabel) -> None:
     """Keep what the members of the run said; what those of earlier runs said there is out of date."""
     layer = corrections.layer
     if layer is None:
         return
-    window = window_of(part.region)
+    window = part.region.window
     known = Candidates.of(layer)
     if known is not None:
         known.clear(part.planes, window)
     if part.candidates is not None:
         Candidates.made_for(layer).add(part.planes, window, part.candidates, part.members)
-
-
-def _values(part: PseudoLabel, role: Role) -> Any:
-    """(P, H, W) values of a part that an image of a role shows, None if there are none."""
-    return getattr(part, role)
-
-
-def window_of(region: Region) -> Window:
-    """The slices of Y and X of a region."""
-    return slice(region.y0, region.y1), slice(region.x0, region.x1)
 
 
 def _covered(

@@ -8,10 +8,12 @@ goes when something is written beside it again, see `leftovers`.
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import shutil
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -77,6 +79,13 @@ def write_text(path: str | Path, text: str) -> None:
     """Write a UTF-8 text file atomically; raises as `atomic_files` does."""
     with atomic_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def csv_text(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a table, with its head, as the text of a CSV file."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows((head, *rows))
+    return text.getvalue()
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:

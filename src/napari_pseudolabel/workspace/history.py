@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Protocol
@@ -33,7 +32,7 @@ class ModelScore(BaseModel, frozen=True):
     per_class: dict[str, float]
 
 
-class _Entry(BaseModel):
+class _Entry(BaseModel, frozen=True):
     id: str
     file: str  # inside of the workspace, so that the folder can be moved
     name: str
@@ -45,14 +44,7 @@ class _Entry(BaseModel):
     note: str = ""
 
 
-class _Content(BaseModel):
-    version: Literal[1] = 1
-    current: str | None = None
-    entries: list[_Entry] = []
-
-
-@dataclass(frozen=True)
-class ModelEntry:
+class ModelEntry(_Entry, frozen=True):
     """A model of the workspace.
 
     Attributes
@@ -69,15 +61,13 @@ class ModelEntry:
         A sentence for the person.
     """
 
-    id: str
     path: Path
-    name: str
-    parent: str
-    date: datetime
-    score: ModelScore | None
-    before: ModelScore | None
-    promoted: bool
-    note: str
+
+
+class _Content(BaseModel):
+    version: Literal[1] = 1
+    current: str | None = None
+    entries: list[_Entry] = []
 
 
 class History:
@@ -178,17 +168,7 @@ class History:
             content.current = id
 
     def _entry(self, one: _Entry) -> ModelEntry:
-        return ModelEntry(
-            one.id,
-            self._folder / one.file,
-            one.name,
-            one.parent,
-            one.date,
-            one.score,
-            one.before,
-            one.promoted,
-            one.note,
-        )
+        return ModelEntry(path=self._folder / one.file, **dict(one))
 
 
 def _score(score: Scored | None) -> ModelScore | None:

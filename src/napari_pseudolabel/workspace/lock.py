@@ -52,17 +52,20 @@ def locked(path: Path, patience_s: float = _PATIENCE_S) -> Iterator[None]:
         than a plain file lies there.
     """
     try:
-        file = _opened(path)
+        hold = Hold(path, patience_s)
+    except BlockingIOError as error:
+        raise InputError(
+            f"Another program has been writing to the workspace {path.parent} for too long; "
+            "close it, or try again in a moment."
+        ) from error
     except OSError as error:
         raise InputError(
             f"The workspace {path.parent} cannot be written to ({error.strerror}); choose another folder."
         ) from error
-    with file:
-        _wait(file, path, time.monotonic() + patience_s)
-        try:
-            yield
-        finally:
-            _unlock(file)
+    try:
+        yield
+    finally:
+        hold.release()
 
 
 class Hold:
@@ -132,16 +135,3 @@ def _is_at(file: IO[bytes], path: Path) -> bool:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except OSError:
         return False
-
-
-def _wait(file: IO[bytes], path: Path, until: float) -> None:
-    while True:
-        try:
-            return _try_lock(file)
-        except OSError as error:
-            if time.monotonic() > until:
-                raise InputError(
-                    f"Another program has been writing to the workspace {path.parent} for too long; "
-                    "close it, or try again in a moment."
-                ) from error
-            time.sleep(_LOOK_AGAIN_S)

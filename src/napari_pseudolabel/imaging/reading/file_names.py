@@ -8,6 +8,7 @@ from pathlib import Path
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.reading.made_here import IMAGE, LABELS, roles_of
+from napari_pseudolabel.wording import some
 
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".zarr")
 """Ends of names that folders are searched for; a file that is named may be called anything."""
@@ -55,7 +56,7 @@ def left_out(images: Path, labels: Path | None = None) -> tuple[str, ...]:
     """Sentences about files that `images_in` and `label_files_in` leave out because they were made here."""
     sides = [(images, "images"), *([(labels, "label images")] if labels else [])]
     return tuple(
-        f"Left out of the {what} in {folder}, because they were made here: {_listed(rest)}."
+        f"Left out of the {what} in {folder}, because they were made here: {some([one.name for one in rest], _LISTED)}."
         for folder, what in sides
         if folder.is_dir() and (rest := _sorted_out(folder, what)[1])
     )
@@ -66,7 +67,11 @@ def _wanted(folder: Path, what: str) -> list[Path]:
         raise InputError(f"{folder} is not a folder; give the folder that holds the images.")
     found, rest = _sorted_out(folder, what)
     if not found:
-        made = f", only what was made here: {_listed(rest)}" if rest else f" ({', '.join(SUFFIXES)})"
+        made = (
+            f", only what was made here: {some([one.name for one in rest], _LISTED)}"
+            if rest
+            else f" ({', '.join(SUFFIXES)})"
+        )
         raise InputError(f"{folder} holds no {what}{made}.")
     return found
 
@@ -83,11 +88,6 @@ def _sorted_out(folder: Path, what: str) -> tuple[list[Path], list[Path]]:
     of_images = {None} if None in roles.values() else {IMAGE}
     taken = of_images if what == "images" else {None, LABELS}
     return [one for one in every if roles[one] in taken], [one for one in every if roles[one] not in taken]
-
-
-def _listed(paths: Sequence[Path]) -> str:
-    names = ", ".join(one.name for one in paths[:_LISTED])
-    return names + (f" and {len(paths) - _LISTED} more" if len(paths) > _LISTED else "")
 
 
 def partners(paths: Sequence[Path], others: Iterable[Path], what: str) -> list[tuple[Path, Path]]:

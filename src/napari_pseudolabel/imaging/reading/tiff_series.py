@@ -10,6 +10,7 @@ import tifffile
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.reading.source import Position, chosen_position
+from napari_pseudolabel.wording import some
 
 _LISTED = 3
 # Regions, mosaic tiles and events: images side by side, not a stack.
@@ -130,7 +131,7 @@ def whole_part(
         [number for number, page in enumerate(series) if page is None] if series.kind in _WITH_GAPS else []
     )
     lost = _missing_files(tif.ome_metadata, path) if tif.is_ome else []
-    names = ", ".join(lost[:_LISTED]) + (f" and {len(lost) - _LISTED} more" if len(lost) > _LISTED else "")
+    names = some(lost, _LISTED)
     if lost and (missing or series.kind not in _WITH_GAPS):
         raise InputError(
             f"{path} belongs to a set of files of which {names} {'are' if len(lost) > 1 else 'is'} missing; put all of "

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-from napari_pseudolabel.labels.objects.values import Place, Plane, Target, Window, target_of
+from napari_pseudolabel.labels.objects.values import Place, Plane, Target, target_of
+from napari_pseudolabel.labels.windows import Window, box_of, open_sides, padded, rims, shape_of, window_of
 
 _FIRST_PX = 48
 """Half the side of the window that is looked at first."""
@@ -66,17 +67,14 @@ def grown(shape: tuple[int, ...], at: Place, look: Callable[[Window], tuple[NDAr
     look
         Gets a window; gives the mask of what may not reach its border, and what was found.
     """
-    height, width = int(shape[-2]), int(shape[-1])
-    y0, x0 = max(at[0] - _FIRST_PX, 0), max(at[1] - _FIRST_PX, 0)
-    y1, x1 = min(at[0] + _FIRST_PX, height), min(at[1] + _FIRST_PX, width)
+    window = padded(window_of((*at, *at)), _FIRST_PX, shape)
     while True:
-        mask, found = look((slice(y0, y1), slice(x0, x1)))
-        top, bottom = mask[0].any() and y0 > 0, mask[-1].any() and y1 < height
-        left, right = mask[:, 0].any() and x0 > 0, mask[:, -1].any() and x1 < width
-        if not (top or bottom or left or right):
+        mask, found = look(window)
+        sides = zip(open_sides(window, shape), rims(mask), strict=True)
+        up, down, left, right = (bool(goes_on and rim.any()) for goes_on, rim in sides)
+        if not (up or down or left or right):
             return found
         # Only to the sides where it goes on: an object may be long and thin.
-        tall, wide = y1 - y0, x1 - x0
-        y0, y1 = y0 - tall * bool(top), y1 + tall * bool(bottom)
-        x0, x1 = x0 - wide * bool(left), x1 + wide * bool(right)
-        y0, x0, y1, x1 = max(y0, 0), max(x0, 0), min(y1, height), min(x1, width)
+        (tall, wide), (y0, x0, y1, x1) = shape_of(window), box_of(window)
+        box = y0 - tall * up, x0 - wide * left, y1 + tall * down, x1 + wide * right
+        window = padded(window_of(box), 0, shape)

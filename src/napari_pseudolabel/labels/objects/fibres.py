@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -12,33 +12,11 @@ from skimage.segmentation import watershed
 
 from napari_pseudolabel.labels.objects.components import SQUARE
 from napari_pseudolabel.labels.objects.scheme import Fibre
-
-
-@dataclass(frozen=True)
-class Sides:
-    """At which borders of a window the plane goes on."""
-
-    top: bool = False
-    bottom: bool = False
-    left: bool = False
-    right: bool = False
-
-    def distance(self, shape: tuple[int, int]) -> NDArray[np.float64]:
-        """(h, w): how far a pixel is from what is not seen, infinite if all is seen."""
-        distances = [np.full(size, np.inf) for size in shape]
-        for along, before, after in zip(
-            distances, (self.top, self.left), (self.bottom, self.right), strict=True
-        ):
-            count = np.arange(1, len(along) + 1, dtype=float)
-            if before:
-                np.minimum(along, count, out=along)
-            if after:
-                np.minimum(along, count[::-1], out=along)
-        return np.minimum(distances[0][:, None], distances[1])
+from napari_pseudolabel.labels.windows import Sides
 
 
 def fibres(
-    labels: NDArray[Any], fibre: Fibre, sides: Sides = Sides()
+    labels: NDArray[Any], fibre: Fibre, sides: Sides = (False, False, False, False)
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
     """Number the fibres of a window.
 
@@ -64,7 +42,7 @@ def fibres(
     markers, count = ndi.label(inner, SQUARE, output=np.int32)
     farthest = float(sum(labels.shape))
     distance = ndi.distance_transform_edt(~inner) if count else np.full(labels.shape, farthest)
-    unseen = sides.distance(labels.shape)
+    unseen = _distance(labels.shape, sides)
     # A fibre beyond the border could be nearer: it is let in as early as it possibly comes.
     early = outer & (distance >= unseen)
     order = np.where(early, unseen, distance)
@@ -80,3 +58,11 @@ def fibres(
     lonely = alone > 0
     instances[lonely] = alone[lonely] + count
     return instances, unsure
+
+
+def _distance(shape: tuple[int, ...], sides: Sides) -> NDArray[np.float64]:
+    """(h, w): how far a pixel is from what is not seen, infinite if all is seen."""
+    rows, columns = np.ogrid[1 : shape[0] + 1, 1 : shape[1] + 1]
+    counts = zip(sides, (rows, rows[::-1], columns, columns[:, ::-1]), strict=True)
+    nearest = reduce(np.minimum, (count for goes_on, count in counts if goes_on), np.array(np.inf))
+    return np.broadcast_to(nearest, shape)

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_pseudolabel.labels.objects.components import SQUARE, component_at, value_at
-from napari_pseudolabel.labels.objects.fibres import Sides, fibres
+from napari_pseudolabel.labels.objects.fibres import fibres
 from napari_pseudolabel.labels.objects.scheme import Fibre, Scheme
 from napari_pseudolabel.labels.objects.touching import divided
-from napari_pseudolabel.labels.objects.values import (
-    Place,
-    Plane,
-    Target,
-    Window,
-    inside,
-    moved,
-    padded,
-    target_of,
-)
+from napari_pseudolabel.labels.objects.values import Place, Plane, Target, target_of
+from napari_pseudolabel.labels.windows import Window, inside, moved, open_sides, padded, rims
 
 _MARGIN_PX = 48
 
@@ -94,7 +86,7 @@ def _fibre_at(plane: Plane, at: Place, fibre: Fibre) -> Target:
     window = padded((slice(at[0], at[0] + 1), slice(at[1], at[1] + 1)), _MARGIN_PX, plane.shape)
     while True:
         labels = np.asarray(plane[window])
-        sides = _sides(window, plane.shape)
+        sides = open_sides(window, plane.shape)
         instances, unsure = fibres(labels, fibre, sides)
         number = instances[at[0] - window[0].start, at[1] - window[1].start]
         own = instances == number
@@ -106,7 +98,7 @@ def _fibre_at(plane: Plane, at: Place, fibre: Fibre) -> Target:
 def _whole_fibres(plane: Plane, window: Window, fibre: Fibre) -> Iterator[Target]:
     """The fibres with a pixel in a window, as far as it and a margin hold the whole of them."""
     wide = padded(window, _MARGIN_PX, plane.shape)
-    labels, sides = np.asarray(plane[wide]), _sides(wide, plane.shape)
+    labels, sides = np.asarray(plane[wide]), open_sides(wide, plane.shape)
     instances, unsure = fibres(labels, fibre, sides)
     here = np.unique(instances[inside(window, wide)])
     for number, box in enumerate(ndi.find_objects(instances), start=1):
@@ -115,15 +107,9 @@ def _whole_fibres(plane: Plane, window: Window, fibre: Fibre) -> Iterator[Target
         # With a rim, because what is beside an object decides whether it is whole.
         box = padded(box, 1, instances.shape)
         own = instances[box] == number
-        place = moved(box, wide)
-        cut = Sides(
-            sides.top and place[0].start == wide[0].start,
-            sides.bottom and place[0].stop == wide[0].stop,
-            sides.left and place[1].start == wide[1].start,
-            sides.right and place[1].stop == wide[1].stop,
-        )
+        cut = [out and not more for out, more in zip(sides, open_sides(box, instances.shape), strict=True)]
         if not _open(own, unsure[box], cut):
-            yield _fibre_target(labels[box], own, place, fibre)
+            yield _fibre_target(labels[box], own, moved(box, wide), fibre)
 
 
 def _fibre_target(labels: Plane, own: NDArray[np.bool_], window: Window, fibre: Fibre) -> Target:
@@ -131,19 +117,7 @@ def _fibre_target(labels: Plane, own: NDArray[np.bool_], window: Window, fibre: 
     return target_of(fibre.inner if inner else fibre.outer, window, own)
 
 
-def _sides(window: Window, shape: tuple[int, ...]) -> Sides:
-    """At which borders of a window the plane goes on."""
-    return Sides(
-        window[0].start > 0, window[0].stop < shape[0], window[1].start > 0, window[1].stop < shape[1]
-    )
-
-
-def _open(own: NDArray[np.bool_], unsure: NDArray[np.bool_], sides: Sides) -> bool:
+def _open(own: NDArray[np.bool_], unsure: NDArray[np.bool_], sides: Iterable[bool]) -> bool:
     """Whether an object may go on beyond the window."""
-    at_border = (
-        (sides.top and own[0].any())
-        or (sides.bottom and own[-1].any())
-        or (sides.left and own[:, 0].any())
-        or (sides.right and own[:, -1].any())
-    )
+    at_border = any(goes_on and rim.any() for goes_on, rim in zip(sides, rims(own), strict=True))
     return bool(at_border or (ndi.binary_dilation(own, SQUARE) & unsure).any())

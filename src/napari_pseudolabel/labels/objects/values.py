@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage as ndi
+
+from napari_pseudolabel.labels.windows import Window, common_part, holding, inside, moved, shape_of
 
 Plane = NDArray[Any]
 """(H, W) integers: class values, 0 is background."""
-Window = tuple[slice, slice]
-"""Part of Y and X, with explicit bounds."""
 Place = tuple[int, int]
 """Row and column of a pixel."""
 
@@ -42,7 +43,15 @@ class Target:
     @property
     def place(self) -> Place:
         """A pixel of it, the first in reading order."""
-        row, column = np.unravel_index(int(self.mask.argmax()), self.mask.shape)
+        return self._highest(self.mask)
+
+    @property
+    def middle(self) -> Place:
+        """The pixel of it that is farthest from its border, so that it stays inside while the object changes."""
+        return self._highest(ndi.distance_transform_edt(np.pad(self.mask, 1))[1:-1, 1:-1])
+
+    def _highest(self, values: NDArray[Any]) -> Place:
+        row, column = np.unravel_index(int(values.argmax()), values.shape)
         return int(row) + self.window[0].start, int(column) + self.window[1].start
 
     def holds(self, at: Place) -> bool:
@@ -62,53 +71,5 @@ class Target:
 
 def target_of(value: int, window: Window, mask: NDArray[np.bool_]) -> Target:
     """A target whose window is the smallest around its pixels; `mask` is that of `window` and not empty."""
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    part = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    part = holding(mask)
     return Target(int(value), moved(part, window), mask[part].copy())
-
-
-def shape_of(window: Window) -> tuple[int, int]:
-    """Height and width."""
-    return window[0].stop - window[0].start, window[1].stop - window[1].start
-
-
-def whole(shape: tuple[int, ...]) -> Window:
-    """The window of a whole plane of this shape."""
-    return slice(0, int(shape[-2])), slice(0, int(shape[-1]))
-
-
-def padded(window: Window, margin: int, shape: tuple[int, ...]) -> Window:
-    """The window with a margin on every side, as far as the plane goes."""
-    rows, columns = (
-        slice(max(part.start - margin, 0), min(part.stop + margin, int(size)))
-        for part, size in zip(window, shape[-2:], strict=True)
-    )
-    return rows, columns
-
-
-def around(one: Window, other: Window) -> Window:
-    """The smallest window that holds both."""
-    rows, columns = (
-        slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True)
-    )
-    return rows, columns
-
-
-def common_part(one: Window, other: Window) -> Window | None:
-    """What two windows have in common, None if nothing."""
-    rows, columns = (
-        slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True)
-    )
-    return (rows, columns) if rows.start < rows.stop and columns.start < columns.stop else None
-
-
-def inside(part: Window, window: Window) -> Window:
-    """A part of a window, counted from the corner of the window."""
-    rows, columns = (slice(a.start - b.start, a.stop - b.start) for a, b in zip(part, window, strict=True))
-    return rows, columns
-
-
-def moved(part: Window, window: Window) -> Window:
-    """What is counted from the corner of the window, counted from the corner of the plane."""
-    rows, columns = (slice(a.start + b.start, a.stop + b.start) for a, b in zip(part, window, strict=True))
-    return rows, columns

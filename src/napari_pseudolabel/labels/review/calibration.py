@@ -38,7 +38,7 @@ class Calibration:
         estimates
             What the quality was estimated to be before each region was corrected.
         truths
-            Dice between what was predicted and what the person left there, see `quality.region_dice`.
+            Dice between what was predicted and what the person left there, see `confidence.mean_dice`.
 
         Returns
         -------

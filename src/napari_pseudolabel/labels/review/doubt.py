@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.labels.review.regions import Parts, Regions
+from napari_pseudolabel.labels.review.regions import Regions
 
 # Of labels that nobody knows anything about: the same everywhere, so that regions with more in them come first.
 _UNKNOWN = 0.1
@@ -65,8 +65,8 @@ class Doubt:
         found.ravel()[self.places] = True
         return found
 
-    def quality(self, parts: Parts) -> NDArray[np.float64]:
-        """(R,) expected Dice of each part of the plane, mean over the classes in it; 1 where there is nothing.
+    def quality(self, regions: Regions) -> NDArray[np.float64]:
+        """(R,) expected Dice of each region, mean over the classes in it; 1 where there is nothing.
 
         Notes
         -----
@@ -76,17 +76,17 @@ class Doubt:
         here = self.labels.ravel()[self.places]
         values = sorted({*np.unique(self.labels).tolist(), *np.unique(self.said).tolist()} - {0})
         differ = np.maximum((self.said != here).sum(axis=0), 1)
-        number = parts.number_at(*np.divmod(self.places, self.labels.shape[1]))
+        number = regions.number_at(*np.divmod(self.places, self.labels.shape[1]))
         doubted = self.wrong.ravel()[self.places]
-        total, weight = np.zeros((2, parts.count))
+        total, weight = np.zeros((2, regions.count))
 
         def counted(weights: NDArray[np.floating]) -> NDArray[np.float64]:
-            return np.bincount(number, weights, parts.count).astype(np.float64)
+            return np.bincount(number, weights, regions.count).astype(np.float64)
 
-        all_wrong = parts.sums(self.wrong)
+        all_wrong = regions.sums(self.wrong)
         for value in values:
             own = self.labels == value
-            area, own_wrong = parts.sums(own), parts.sums(np.where(own, self.wrong, 0))
+            area, own_wrong = regions.sums(own), regions.sums(np.where(own, self.wrong, 0))
             # What is wrong outside belongs to the class as far as members say so, else to each class alike.
             outside = here != value
             votes = (self.said == value).sum(axis=0)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from napari_pseudolabel.labels.review.queue import Place, RegionScore
+from napari_pseudolabel.labels.windows import shape_of, window_of
 
 TARGET = 0.9
 
@@ -69,7 +71,7 @@ def outlook(
     Regions count by how much was predicted in them, because that is what the Dice of a whole image counts.
     """
     done = set(reviewed)
-    weights = {one.place: _weight(one) for one in scores}
+    weights = {one.place: one.foreground * math.prod(shape_of(window_of(one.box))) for one in scores}
     total = sum(weights.values())
     if not total:
         return Outlook(0, 0, 0.0, 1.0, 0.0, None)
@@ -103,8 +105,3 @@ def outlook(
         stop,
         calibrated,
     )
-
-
-def _weight(one: RegionScore) -> float:
-    y0, x0, y1, x1 = one.box
-    return one.foreground * (y1 - y0) * (x1 - x0)

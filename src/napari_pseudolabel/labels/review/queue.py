@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -12,10 +13,9 @@ from napari_pseudolabel.labels.review.doubt import doubt_of
 from napari_pseudolabel.labels.review.pace import Pace
 from napari_pseudolabel.labels.review.reasons import reasons
 from napari_pseudolabel.labels.review.regions import Box, Regions, object_diameter, side_for
+from napari_pseudolabel.labels.windows import Index, shape_of, window_of
 from napari_pseudolabel.models.cards import LabelClass
 
-Index = tuple[int, ...]
-"""Of a plane, over the axes before Y and X."""
 Place = tuple[Index, Box]
 """A region: its plane and its rectangle."""
 
@@ -119,7 +119,7 @@ def measure(
     if predicted is not None:
         regions = regions.fitted(predicted)
     boxes, counts = regions.boxes_of(predicted)
-    sizes = np.array([_area(box) for box in boxes])
+    sizes = np.array([math.prod(shape_of(window_of(box))) for box in boxes])
     quality = doubt.quality(regions)
     pace = Pace()
     held = doubt.foreground if predicted is None else doubt.foreground & predicted
@@ -143,11 +143,6 @@ def measure(
         for i, box in enumerate(boxes)
         if counts[i]
     )
-
-
-def _area(box: Box) -> int:
-    y0, x0, y1, x1 = box
-    return (y1 - y0) * (x1 - x0)
 
 
 def order(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-Box = tuple[int, int, int, int]
-"""y0, x0, y1, x1 in pixels, half open."""
+from napari_pseudolabel.labels.windows import Box, box_of, holding, moved, window_of
 
 # A region holds a few objects with what is around them, and can be seen at once without scrolling.
 DIAMETERS = 3
@@ -19,20 +17,6 @@ LEAST_SIDE, MOST_SIDE = 96, 384
 _SLIVER = 1 / 3
 # Specks say nothing about the size of objects.
 _LEAST_OBJECT_PX = 9
-
-
-class Parts(Protocol):
-    """A division of a plane into numbered parts."""
-
-    @property
-    def count(self) -> int:
-        """How many there are."""
-
-    def sums(self, values: NDArray[np.generic]) -> NDArray[np.float64]:
-        """(R,) sum of (H, W) values over each part."""
-
-    def number_at(self, y: NDArray[np.generic], x: NDArray[np.generic]) -> NDArray[np.intp]:
-        """Number, from 0, of the part that each place lies in."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,9 +134,8 @@ def side_for(diameter: float | None) -> int:
 
 
 def _cut(box: Box, wanted: NDArray[np.bool_]) -> Box:
-    y0, x0, y1, x1 = box
-    rows, columns = (np.flatnonzero(wanted[y0:y1, x0:x1].any(axis=axis)) for axis in (1, 0))
-    return y0 + int(rows[0]), x0 + int(columns[0]), y0 + int(rows[-1]) + 1, x0 + int(columns[-1]) + 1
+    window = window_of(box)
+    return box_of(moved(holding(wanted[window]), window))
 
 
 def _without_slivers(borders: NDArray[np.intp], places: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.labels.objects.values import Place, Plane, Target, Window, padded
+from napari_pseudolabel.labels.objects.values import Place, Plane, Target
+from napari_pseudolabel.labels.windows import Window, padded
 
 Locked = NDArray[np.bool_]
 """(H, W) bool of the plane: True where a label must stay as it is, because somebody confirmed it."""

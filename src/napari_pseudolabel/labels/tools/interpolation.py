@@ -10,14 +10,9 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.labels.objects.values import (
-    Target,
-    around,
-    padded,
-    target_of,
-    whole,
-)
+from napari_pseudolabel.labels.objects.values import Target, target_of
 from napari_pseudolabel.labels.tools.change import LOCKED, Change, part_of
+from napari_pseudolabel.labels.windows import around, padded, whole
 
 
 def interpolate(

@@ -9,9 +9,9 @@ from skimage.graph import MCP_Geometric
 from skimage.morphology import convex_hull_image
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.labels.objects.values import around
 from napari_pseudolabel.labels.tools.change import Change, Locked, Plane, Target, given, part_of
 from napari_pseudolabel.labels.tools.shapes import near
+from napari_pseudolabel.labels.windows import around
 
 _LONGEST_PX = 200
 # A bridge may be this much longer than the shortest one, which closes a narrow gap along all of its length.

@@ -9,9 +9,9 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.objects.components import SQUARE, value_at
 from napari_pseudolabel.labels.objects.lookup import object_at
 from napari_pseudolabel.labels.objects.scheme import Scheme
-from napari_pseudolabel.labels.objects.values import around
 from napari_pseudolabel.labels.tools.change import Change, Locked, Place, Plane, Target, part_of
 from napari_pseudolabel.labels.tools.shapes import near
+from napari_pseudolabel.labels.windows import around
 
 NO_CANDIDATE = 255
 """What candidates hold where nothing was predicted."""

@@ -11,6 +11,7 @@ from scipy import ndimage as ndi
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.objects.components import CROSS, SQUARE
 from napari_pseudolabel.labels.tools.change import Change, Locked, Plane, Target, given, part_of
+from napari_pseudolabel.labels.windows import Window, open_sides, rims
 
 # Pieces that smoothing cuts off and that are smaller than this share of the object are its roughness.
 _CRUMB = 0.05
@@ -199,7 +200,7 @@ def remove_small(
     plane: Plane,
     value: int,
     least_px: int,
-    window: tuple[slice, slice],
+    window: Window,
     *,
     locked: Locked | None = None,
 ) -> Change:
@@ -224,7 +225,9 @@ def remove_small(
     small = np.bincount(components.ravel(), minlength=count + 1) < least_px
     small[0] = False
     small[components[part.locked]] = False
-    small[_cut(components, part.window, plane.shape)] = False
+    for goes_on, rim in zip(open_sides(part.window, plane.shape), rims(components), strict=True):
+        if goes_on:
+            small[rim] = False
     gone = small[components]
     after = np.where(gone, part.before.dtype.type(0), part.before)
     number = int(np.count_nonzero(np.bincount(components[gone])))
@@ -266,19 +269,3 @@ def _rounded(mask: NDArray[np.bool_], radius: float, room: NDArray[np.bool_]) ->
             "Smoothing by this radius would break the object in two; choose a smaller radius, or split it first."
         )
     return np.isin(pieces, kept) if len(kept) < count else rounded
-
-
-def _cut(
-    components: NDArray[np.integer], window: tuple[slice, slice], shape: tuple[int, ...]
-) -> NDArray[np.integer]:
-    """Numbers of the components at those borders of the window that are not borders of the plane."""
-    sides = []
-    if window[0].start > 0:
-        sides.append(components[0])
-    if window[0].stop < shape[0]:
-        sides.append(components[-1])
-    if window[1].start > 0:
-        sides.append(components[:, 0])
-    if window[1].stop < shape[1]:
-        sides.append(components[:, -1])
-    return np.unique(np.concatenate(sides)) if sides else np.zeros(0, components.dtype)

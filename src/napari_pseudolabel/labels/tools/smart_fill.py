@@ -14,10 +14,10 @@ from skimage.transform import downscale_local_mean
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.objects.components import SQUARE
-from napari_pseudolabel.labels.objects.values import Window, padded, shape_of
 from napari_pseudolabel.labels.tools.change import LOCKED, Change, Locked, Part, Plane, part_of
 from napari_pseudolabel.labels.tools.shapes import near
 from napari_pseudolabel.labels.tools.splitting import drawn
+from napari_pseudolabel.labels.windows import Window, open_sides, padded, rims, shape_of, window_of
 
 Method = Literal["random_walker", "watershed"]
 INSIDE, OUTSIDE = 1, 2
@@ -103,7 +103,7 @@ def _window(scribble: ArrayLike, shape: tuple[int, ...], reach_px: int | None) -
         raise InputError("Draw a scribble inside of an object first.")
     low, high = places.min(axis=0), places.max(axis=0) + 1
     reach = reach_px if reach_px is not None else int(np.clip((high - low).max(), 32, 128))
-    return padded((slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))), reach, shape)
+    return padded(window_of((*low.tolist(), *high.tolist())), reach, shape)
 
 
 def _own(
@@ -130,10 +130,8 @@ def _own(
 def _rim(window: Window, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """The border of the window, where it is not that of the image: an object may go on beyond that."""
     rim = np.zeros(shape_of(window), bool)
-    rim[0] = window[0].start > 0
-    rim[-1] |= window[0].stop < shape[-2]
-    rim[:, 0] |= window[1].start > 0
-    rim[:, -1] |= window[1].stop < shape[-1]
+    for goes_on, side in zip(open_sides(window, shape), rims(rim), strict=True):
+        side |= goes_on
     if not rim.any():
         # The window is the whole image; something has to be outside.
         rim[[0, -1]] = rim[:, [0, -1]] = True

@@ -11,8 +11,8 @@ from scipy import ndimage as ndi
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.objects.components import SQUARE
-from napari_pseudolabel.labels.objects.values import Window, shape_of
 from napari_pseudolabel.labels.tools.change import LOCKED, Change, Locked, Plane, Target, given, part_of
+from napari_pseudolabel.labels.windows import Window, shape_of
 
 Path = Sequence[tuple[float, float]]
 """Corners of a line, as row and column in pixels."""

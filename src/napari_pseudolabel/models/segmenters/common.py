@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from napari_pseudolabel.errors import CheckpointError, InputError
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.outline import outlined
+from napari_pseudolabel.wording import some
 
 _LISTED = 4
 
@@ -117,9 +118,9 @@ def check_fit(network: nn.Module, weights: Mapping[str, object], name: str) -> N
     expected = own_tensors(network)
     problems = []
     if missing := [key for key in expected if key not in weights]:
-        problems.append(f"it lacks {_listed(missing)}")
+        problems.append(f"it lacks {some(missing, _LISTED)}")
     if unknown := [str(key) for key in weights if key not in expected]:
-        problems.append(f"it has {_listed(unknown)}, which the network has not")
+        problems.append(f"it has {some(unknown, _LISTED)}, which the network has not")
     wrong = []
     for key, own in expected.items():
         tensor = weights.get(key)
@@ -127,7 +128,7 @@ def check_fit(network: nn.Module, weights: Mapping[str, object], name: str) -> N
             found = _shape(tensor) if isinstance(tensor, Tensor) else f"a {type(tensor).__name__}"
             wrong.append(f"{key} is {found} instead of {_shape(own)}")
     if wrong:
-        problems.append(_listed(wrong))
+        problems.append(some(wrong, _LISTED))
     if problems:
         raise CheckpointError(f"{name} does not fit its network: {'; '.join(problems)}.")
 
@@ -153,11 +154,6 @@ def fill(network: nn.Module, weights: Mapping[str, object], name: str) -> None:
     with torch.no_grad():
         for key, own in own_tensors(network).items():
             own.copy_(cast(Tensor, weights[key]))
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - _LISTED
-    return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _shape(tensor: Tensor) -> str:

@@ -22,6 +22,7 @@ from napari_pseudolabel.errors import CheckpointError, FileError, InputError
 from napari_pseudolabel.models.safe_load import Inert, load_archive, load_weights, plain, strip_prefixes
 from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
 from napari_pseudolabel.models.translators.unwrapping import unwrap
+from napari_pseudolabel.wording import some
 
 State = dict[str, torch.Tensor]
 
@@ -267,12 +268,7 @@ def _description(value: Any) -> str:
     if isinstance(value, Mapping):
         if not value:
             return "nothing"
-        names = [str(k) for k in value]
-        return (
-            "a dictionary of "
-            + ", ".join(names[:4])
-            + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-        )
+        return f"a dictionary of {some([str(key) for key in value], 4)}"
     if isinstance(value, torch.Tensor):
         return "a single tensor"
     if isinstance(value, Inert):

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from napari_pseudolabel.errors import CheckpointError
+from napari_pseudolabel.wording import some
 
 Shape = tuple[int, ...]
 
@@ -37,15 +38,10 @@ def describe_mismatch(found: Mapping[str, Shape], expected: Mapping[str, Shape])
         for n in expected
         if n in found and tuple(found[n]) != tuple(expected[n])
     ]
-    parts = [f"{_some(missing)} missing"] if missing else []
-    parts += [f"{_some(extra)} unexpected"] if extra else []
-    parts += [_some(wrong)] if wrong else []
+    parts = [f"{some(missing, _SHOWN)} missing"] if missing else []
+    parts += [f"{some(extra, _SHOWN)} unexpected"] if extra else []
+    parts += [some(wrong, _SHOWN)] if wrong else []
     return "; ".join(parts)
-
-
-def _some(items: list[str]) -> str:
-    rest = len(items) - _SHOWN
-    return ", ".join(items[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def by(shape: Shape) -> str:
@@ -59,9 +55,7 @@ def describe_weights(state: Mapping[str, torch.Tensor]) -> str:
         return "it is a discriminator of SynDiff, which only judges images in training"
     if any(name.startswith("encoder.stages.") for name in state):
         return "it holds nnU-Net weights; open the model folder that holds plans.json"
-    names = list(state)
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"it holds weights of another network, called {', '.join(names[:3])}{more}"
+    return f"it holds weights of another network, called {some(list(state), 3)}"
 
 
 def is_discriminator(state: Mapping[str, torch.Tensor]) -> bool:

@@ -13,6 +13,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import labels_to, normalise, resample, resample_to
 from napari_pseudolabel.imaging.reading.file_names import left_out
 from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.labels.windows import holding, padded
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.grids import limits_for, magnification, need_of
 from napari_pseudolabel.models.translators.base import Translator
@@ -181,8 +182,4 @@ class Adapter:
             return None
         tile = self.entry.architecture.get("image_size") or 128
         margin = int(np.ceil(tile / 2 / factor))
-        ends = []
-        for axis, length in ((1, counted.shape[0]), (0, counted.shape[1])):
-            at = np.flatnonzero(counted.any(axis=axis))
-            ends.append(slice(max(int(at[0]) - margin, 0), min(int(at[-1]) + 1 + margin, length)))
-        return ends[0], ends[1]
+        return padded(holding(counted), margin, counted.shape)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import gc
-import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +32,9 @@ from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.data.labelled_patches import LabelledPatches
 from napari_pseudolabel.training.segmenter.validation import score, windows
 from napari_pseudolabel.training.segmenter.weighted_loss import dice_cross_entropy
+from napari_pseudolabel.wording import some
 from napari_pseudolabel.workspace import write_text
+from napari_pseudolabel.workspace.atomic import csv_text
 
 BEST = "best.safetensors"
 _TELL_EVERY = 10
@@ -353,9 +353,8 @@ class SegmenterTraining:
 
     def _scored(self, found: Score) -> Card:
         names = list(dict.fromkeys(plane.name for plane in self.validation))
-        listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         pixels = sum(p.image.size if p.weight is None else int((p.weight > 0).sum()) for p in self.validation)
-        where = f"{pixels} validation pixels, which chose the step ({listed})"
+        where = f"{pixels} validation pixels, which chose the step ({some(names, 5)})"
         quality = tuple(
             Measure(metric=f"Dice {name}", value=round(value, 3), data=where)
             for name, value in found.per_class.items()
@@ -365,13 +364,11 @@ class SegmenterTraining:
 
     def _write_curve(self, path: Path) -> None:
         names = [c.name for c in self.card.classes if c.value]
-        text = io.StringIO()
-        rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(["step", "loss", "mean_dice", *names])
-        for epoch in self._epochs:
-            dice = [epoch["per_class"].get(name, "") for name in names]
-            rows.writerow([epoch["step"], epoch["loss"], epoch["mean"], *dice])
-        write_text(path, text.getvalue())
+        rows = [
+            [one["step"], one["loss"], one["mean"], *(one["per_class"].get(name, "") for name in names)]
+            for one in self._epochs
+        ]
+        write_text(path, csv_text(["step", "loss", "mean_dice", *names], rows))
 
 
 def _ema(decay: float) -> Callable[[_Weights, _Weights, Tensor | int], None]:

@@ -39,6 +39,7 @@ from napari_pseudolabel.training.segmenter.segmenter_training import (
 from napari_pseudolabel.training.tutor.labelled_sources import LabelledImages, labelled_images
 from napari_pseudolabel.training.tutor.synthetic import SyntheticPlane, keep_as_nnunet, translated
 from napari_pseudolabel.training.tutor.tutor_task import Proxy, Tutored, TutorTask
+from napari_pseudolabel.wording import some
 from napari_pseudolabel.workspace import write_text
 
 PROXY, _RESULT = "proxy.safetensors", "result.json"
@@ -240,7 +241,7 @@ def _train(
     assert run.stopped is not None
     if not best.step:
         return None, run.notes
-    _write_proxy(folder, best, f"{len(files)} of the labelled images, translated ({_listed(files)})")
+    _write_proxy(folder, best, f"{len(files)} of the labelled images, translated ({some(sorted(files), 5)})")
     result = {"score": asdict(best), "stopped": run.stopped}
     # Comes last: a fold with a result is done.
     write_text(folder / _RESULT, json.dumps(result, indent=1) + "\n")
@@ -272,11 +273,6 @@ def _done(folder: Path) -> Proxy | None:
         return Proxy(path, path.read_bytes(), Score(**found["score"]), found["stopped"])
     except (ValueError, KeyError, TypeError):
         return None  # damaged: the fold is ended again from its state
-
-
-def _listed(files: frozenset[str]) -> str:
-    names = sorted(files)
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _named(control: Control, number: int, total: int) -> Control:

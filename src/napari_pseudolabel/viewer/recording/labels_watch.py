@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_pseudolabel.viewer.candidates import Candidates
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections, Index, Window
 from napari_pseudolabel.viewer.effort import EffortLog
-from napari_pseudolabel.viewer.history import History, change_of
+from napari_pseudolabel.viewer.history import Changes, History
 from napari_pseudolabel.viewer.recording.plain import NAMES, STATES
 from napari_pseudolabel.viewer.recording.tiles import Place, all_places, places_in, places_of, window_of
 from napari_pseudolabel.viewer.recording.watching import Watch
@@ -209,23 +209,22 @@ class LabelsWatch(Watch):
         """Note what napari does not announce: undo, redo, and the stroke under way; True if there was some."""
         replays, begun = self._history.news(), self._history.begun()
         for replay in replays:
-            self._note(replay.atoms)
+            self._note(replay.changes)
         self._note(begun)
         return bool(replays or begun)
 
-    def _note(self, atoms: Any) -> None:
-        for atom in atoms:
-            change = change_of(atom)
+    def _note(self, changes: Changes) -> None:
+        for change in changes:
             if change is None:
                 self.looked_over = False
             else:
                 self._mark(places_of(change, self._shape))
 
     def _on_paint(self, event: Event) -> None:
-        atoms = self._history.painted(event.value)
+        changes = self._history.painted(event.value)
         # What a prediction writes is told by the corrections, part by part.
         if self._corrections is None or not self._corrections.writing:
-            self._note(atoms)
+            self._note(changes)
 
     def _on_update(self, event: Event) -> None:
         self._note(self._history.begun())

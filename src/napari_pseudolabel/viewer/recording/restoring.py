@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.labels.windows import whole
 from napari_pseudolabel.viewer.candidates import CANDIDATES_KEY, Candidates
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
 from napari_pseudolabel.viewer.effort import EFFORT_KEY, EffortLog
@@ -269,7 +270,7 @@ def _metadata(one: StoredLayer) -> dict[str, Any]:
 
 def _companions(one: StoredLayer, labels: NDArray[Any], missing: list[str]) -> dict[str, Any]:
     """What lies beside labels in the metadata of their layer."""
-    found: dict[str, Any] = {EFFORT_KEY: EffortLog.detached(one.edits)}
+    found: dict[str, Any] = {EFFORT_KEY: EffortLog(None, one.edits)}
     if "predicted" in one.arrays and "flags" in one.arrays:
         found[CORRECTIONS_KEY], note = recalled(
             one.state.attributes, one.arrays["predicted"], one.arrays["flags"]
@@ -278,12 +279,11 @@ def _companions(one: StoredLayer, labels: NDArray[Any], missing: list[str]) -> d
     names: Sequence[str] = one.state.attributes.get(NAMES, ())
     candidates = Candidates(labels.shape)
     planes = list(np.ndindex(labels.shape[:-2]))
-    height, width = labels.shape[-2:]
     for number, name in enumerate(names):
         array = one.arrays.get(f"candidate-{number}")
         if array is not None:
-            whole = array.reshape(len(planes), 1, height, width)
-            candidates.add(planes, (slice(0, height), slice(0, width)), whole, [name])
+            said = array.reshape(len(planes), 1, *labels.shape[-2:])
+            candidates.add(planes, whole(labels.shape), said, [name])
     if candidates.names:
         found[CANDIDATES_KEY] = candidates
     return found

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.viewer.corrections import CONFIRMED, CORRECTED, REACHED, Corrections
-from napari_pseudolabel.viewer.reached import evidence
 from napari_pseudolabel.viewer.recording.plain import STATES
-from napari_pseudolabel.viewer.records import record_in
+from napari_pseudolabel.viewer.records import evidence, record_in
 
 
 def recalled(

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.labels.windows import Index, Window, box_of, holding, moved
 from napari_pseudolabel.viewer import Corrections, plane_key
-from napari_pseudolabel.viewer.corrections import Index, Window
 from napari_pseudolabel.viewer.effort import EffortLog
 from napari_pseudolabel.widgets.common.background import Failure
 
@@ -98,7 +97,8 @@ def confirm(
         done()
     else:
         split = workspace.split
-        box = _box(taken, window)
+        # So that the share of it that validates holds some of what was confirmed.
+        box = box_of(moved(holding(taken), window))
 
         def assigned(_: None) -> None:
             # Whoever counts regions may have done so before the workspace knew of this one.
@@ -108,13 +108,6 @@ def confirm(
 
         aside.run(lambda: split.assign(plane_key(image, plane), box), assigned, failed)
     return Confirmed(labels, plane, window, 1 - np.count_nonzero(taken) / taken.size)
-
-
-def _box(taken: NDArray[np.bool_], window: Window) -> tuple[int, int, int, int]:
-    """The rectangle around what was confirmed, so that the share of it that validates holds some of it."""
-    rows, columns = (np.flatnonzero(taken.any(axis=axis)) for axis in (1, 0))
-    top, left = window[0].start, window[1].start
-    return top + int(rows[0]), left + int(columns[0]), top + int(rows[-1]) + 1, left + int(columns[-1]) + 1
 
 
 def unconfirm(labels: Any, plane: Index, window: Window) -> None:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
-from napari_pseudolabel.labels.objects.values import moved
 from napari_pseudolabel.labels.tools import Change
 from napari_pseudolabel.labels.tools.change import LOCKED
+from napari_pseudolabel.labels.windows import holding, moved
 from napari_pseudolabel.viewer.corrections import Window, key_of
 from napari_pseudolabel.viewer.editing import apply
 from napari_pseudolabel.widgets.common.background import Failure
@@ -54,10 +54,9 @@ class Later:
         except PseudolabelError as error:
             return str(error)
         changed = values[change.window] != change.labels
-        rows, columns = (np.flatnonzero(changed.any(axis=axis)) for axis in (1, 0))
-        if not rows.size:
+        if not changed.any():
             return LOCKED
-        part = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+        part = holding(changed)
         cut = moved(part, change.window)
         where = moved(cut, self.window)
         return Made(values[cut], Change(where, change.labels[part], change.sentence))

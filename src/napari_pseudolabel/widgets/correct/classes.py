@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject
 
-from napari_pseudolabel.labels.classes import LARGEST_VALUE, with_colours
+from napari_pseudolabel.labels.classes import LARGEST_VALUE, nameless, with_colours
 from napari_pseudolabel.models.cards import LabelClass
-from napari_pseudolabel.viewer.colours import class_features, label_colormap
+from napari_pseudolabel.viewer.layers import show_classes
 from napari_pseudolabel.viewer.records import classes_of, write_classes
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.correct.desk import Desk
@@ -79,7 +79,7 @@ class Classes(QObject):
         if value is None:
             self._desk.refuse("There is no value left for another class.")
             return
-        self._write((*classes, LabelClass(name=f"class {value}", value=value)))
+        self._write((*classes, *nameless((value,))))
         self.choose(value)
         self._palette.begin_naming(value)
 
@@ -101,8 +101,7 @@ class Classes(QObject):
     def _write(self, classes: Sequence[LabelClass]) -> None:
         coloured = with_colours(classes)
         write_classes(self._labels, coloured)
-        self._labels.colormap = label_colormap(coloured)
-        self._labels.features = class_features(coloured)
+        show_classes(self._labels, coloured)
         self._show()
 
     def _find(self, labels: Any) -> None:
@@ -119,9 +118,8 @@ class Classes(QObject):
             return
         if max(found) > LARGEST_VALUE:
             return
-        named = [LabelClass(name=f"class {value}", value=value) for value in found]
         # The colours that the person sees stay.
-        coloured = (_BACKGROUND, *(_seen(labels, one) for one in named))
+        coloured = (_BACKGROUND, *(_seen(labels, one) for one in nameless(found)))
         write_classes(labels, coloured)
         self._show()
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
-from scipy import ndimage as ndi
 from skimage.measure import find_contours
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
@@ -71,7 +70,7 @@ class Focus(QObject):
         labels = self._desk.layers.labels
         spot = None if labels is None else Spot(labels, plane, at)
         target = None if spot is None else self.target_at(spot)
-        self._hold(None if spot is None or target is None else Spot(labels, plane, _deep_inside(target)))
+        self._hold(None if spot is None or target is None else Spot(labels, plane, target.middle))
         return target
 
     def clear(self) -> None:
@@ -103,7 +102,7 @@ class Focus(QObject):
             self.clear()
             self._desk.say("No object is in focus; tools work on what is under the cursor.")
         else:
-            self._hold(Spot(spot.labels, spot.plane, _deep_inside(target)))
+            self._hold(Spot(spot.labels, spot.plane, target.middle))
             self._desk.say("Tools work on this object now, wherever the cursor is.")
 
     # What a tool works on.
@@ -196,10 +195,3 @@ def outline(labels: Any, plane: Index, target: Target) -> list[list[tuple[float,
         world = origin + (contour + corner) @ steps
         lines.append([(float(y), float(x)) for y, x in world])
     return lines
-
-
-def _deep_inside(target: Target) -> tuple[int, int]:
-    """The pixel of an object that is farthest from its border, so that it stays inside while it changes."""
-    depth = ndi.distance_transform_edt(np.pad(target.mask, 1))[1:-1, 1:-1]
-    row, column = np.unravel_index(int(depth.argmax()), depth.shape)
-    return int(row) + target.window[0].start, int(column) + target.window[1].start

@@ -12,23 +12,20 @@ from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QComboBox
 
-from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.viewer import (
     current_plane,
     find,
-    image_of,
     is_ours,
     may_belong,
     placement_of,
-    possible_channel_axis,
     source_of,
     visible_region,
 )
 from napari_pseudolabel.viewer.corrections import Index, Window
-from napari_pseudolabel.viewer.images import unwrapped
+from napari_pseudolabel.viewer.images import image_fitting, unwrapped
 from napari_pseudolabel.viewer.records import is_helper
-from napari_pseudolabel.viewer.streaming import window_of
 from napari_pseudolabel.widgets.common.parts import fill
 
 if TYPE_CHECKING:
@@ -154,7 +151,7 @@ class LabelsPicker(QObject):
     def image(self) -> Image | None:
         """The image behind the labels, with the shape that they have."""
         source, labels = self.source, self.labels
-        return _fitting(source, labels) if source is not None and labels is not None else None
+        return image_fitting(source, labels) if source is not None and labels is not None else None
 
     # Where in them.
 
@@ -218,7 +215,7 @@ class LabelsPicker(QObject):
         """
         self.plane()
         labels = self.require()
-        return window_of(visible_region(self._viewer, labels, _as_image(labels), self._canvas_px()))
+        return visible_region(self._viewer, labels, _as_image(labels), self._canvas_px()).window
 
     def stop(self) -> None:
         """The dock is closed: hear nothing of the labels any more."""
@@ -276,19 +273,7 @@ def _as_image(labels: Labels) -> Image:
 
 
 def _fits(layer: ImageLayer, labels: Labels) -> bool:
-    return not is_ours(layer) and _fitting(layer, labels) is not None
-
-
-def _fitting(layer: ImageLayer, labels: Labels) -> Image | None:
-    """A layer as an image of the shape of labels, None if it is none."""
-    for axis in dict.fromkeys((None, possible_channel_axis(layer))):
-        try:
-            image = image_of(layer, axis)
-        except PseudolabelError:
-            continue
-        if image.shape == labels.data.shape:
-            return image
-    return None
+    return not is_ours(layer) and image_fitting(layer, labels) is not None
 
 
 def _uid(layer: Any) -> str | None:

@@ -11,10 +11,10 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_pseudolabel.errors import PseudolabelError
 from napari_pseudolabel.labels.objects import Scheme
-from napari_pseudolabel.labels.objects.values import around
+from napari_pseudolabel.labels.windows import around
 from napari_pseudolabel.viewer import Corrections, find
 from napari_pseudolabel.viewer.corrections import Index, Window
-from napari_pseudolabel.viewer.history import History, change_of
+from napari_pseudolabel.viewer.history import Changes, History, changes_of
 from napari_pseudolabel.viewer.objects import Objects, objects_layer, redraw
 from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Failure
@@ -185,13 +185,13 @@ class ObjectsView(QObject):
     def _on_paint(self, event: Any) -> None:
         if self._history is not None:
             self._history.painted(event.value)
-        self._changed(event.value)
+        self._changed(changes_of(event.value))
 
     def _on_set_data(self, event: Any = None) -> None:
         """Undo and redo are only told from the history."""
         if self._history is not None:
             for replay in self._history.news():
-                self._changed(replay.atoms)
+                self._changed(replay.changes)
 
     def _on_classes(self, event: Any = None) -> None:
         """Another name may make another object of a class."""
@@ -205,11 +205,11 @@ class ObjectsView(QObject):
             self._shown.dirty.append(window)
             self.refresh()
 
-    def _changed(self, atoms: Iterable[Any]) -> None:
+    def _changed(self, changes: Changes) -> None:
         shown = self._shown
         if shown is None:
             return
-        for change in map(change_of, atoms):
+        for change in changes:
             if change is None:
                 self._shown = None
                 break

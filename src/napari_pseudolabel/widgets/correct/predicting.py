@@ -16,7 +16,6 @@ from napari_pseudolabel.viewer import Candidates, Stream, how_made
 from napari_pseudolabel.viewer.corrections import Corrections, Index, Window
 from napari_pseudolabel.viewer.effort import EffortLog
 from napari_pseudolabel.viewer.images import unwrapped
-from napari_pseudolabel.viewer.streaming import window_of
 from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.common.removals import Removals
 from napari_pseudolabel.widgets.correct.desk import Desk
@@ -164,7 +163,7 @@ class Predicting(QObject):
             return
         if running.tool == _ALONE:
             candidates = Candidates.made_for(running.labels)
-            candidates.add(part.planes, window_of(part.region), part.labels[:, None], (SOURCE_ONLY,))
+            candidates.add(part.planes, part.region.window, part.labels[:, None], (SOURCE_ONLY,))
             return
         if running.stream is None:
             running.stream = Stream(self._desk.viewer, running.source, running.image, running.labels)

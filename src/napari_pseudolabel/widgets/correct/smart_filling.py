@@ -14,7 +14,7 @@ from napari_pseudolabel.labels.tools import Change, line_through, smart_fill
 from napari_pseudolabel.viewer import find
 from napari_pseudolabel.viewer.corrections import Corrections, Index, Window, key_of
 from napari_pseudolabel.viewer.editing import require_no_stroke
-from napari_pseudolabel.viewer.history import change_of
+from napari_pseudolabel.viewer.history import changes_of
 from napari_pseudolabel.viewer.records import channel_of
 from napari_pseudolabel.widgets.correct.applying import BUSY, Applying, Later
 from napari_pseudolabel.widgets.correct.desk import Desk
@@ -136,7 +136,7 @@ class SmartFilling(QObject):
         """The last stroke, if it put one class on one plane."""
         atoms, self._atoms = self._atoms, []
         places, values, planes = [], set(), set()
-        for change in filter(None, map(change_of, atoms)):
+        for change in filter(None, changes_of(atoms)):
             box = change.box(self._labels.data.shape)
             inside = np.zeros([side.stop - side.start for side in box], bool)
             inside[change.where] = True

@@ -13,8 +13,9 @@ from scipy import ndimage as ndi
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.labels import tools
 from napari_pseudolabel.labels.objects import Target, component_at, object_at
-from napari_pseudolabel.labels.objects.values import around, inside, moved, padded, target_of
+from napari_pseudolabel.labels.objects.values import target_of
 from napari_pseudolabel.labels.tools import Change
+from napari_pseudolabel.labels.windows import around, inside, moved, padded
 from napari_pseudolabel.viewer import Corrections
 from napari_pseudolabel.viewer.corrections import Window, key_of
 from napari_pseudolabel.viewer.editing import locked_plane, require_no_stroke

@@ -14,7 +14,6 @@ from napari_pseudolabel.strategies.provenance import strategy_of
 from napari_pseudolabel.viewer import Candidates, Corrections, current_plane, find, record_of, visible_region
 from napari_pseudolabel.viewer.candidates import NOTHING
 from napari_pseudolabel.viewer.corrections import Index, Window, key_of
-from napari_pseudolabel.viewer.streaming import window_of
 from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.pseudo_label.sentences import agreed
 
@@ -37,7 +36,7 @@ def keep_others(
     layer = _labels(viewer, source, image)
     if layer is None or part.labels is None:
         return
-    window = window_of(part.region)
+    window = part.region.window
     for index in part.planes:
         _keep(layer, index, window, strategy)
 
@@ -133,7 +132,7 @@ class Comparing(QObject):
         except PseudolabelError:
             return  # the image is out of view
         self._aside.run(
-            lambda: [(one, _agreement(layer, one, plane, window_of(seen))) for one in others], self._tell
+            lambda: [(one, _agreement(layer, one, plane, seen.window)) for one in others], self._tell
         )
 
     def _tell(self, found: list[tuple[str, float | None]]) -> None:
@@ -143,7 +142,7 @@ class Comparing(QObject):
 
 def _agreement(layer: Labels, other: str, plane: Index, window: Window) -> float | None:
     """Mean Dice over the classes where both say something in a window; None if nowhere."""
-    from napari_pseudolabel.labels.quality import agreement_of  # takes a while to import
+    from napari_pseudolabel.labels.confidence import mean_dice  # takes a while to import
 
     candidates = Candidates.of(layer)
     if candidates is None or other not in candidates.names:
@@ -153,7 +152,7 @@ def _agreement(layer: Labels, other: str, plane: Index, window: Window) -> float
     if not where.any():
         return None
     now = np.asarray(Corrections.of(layer).predicted_in(key_of(plane, window))).astype(np.uint8)
-    return agreement_of(np.stack([np.where(where, one, np.uint8(NOTHING)) for one in (now, said)])).mean
+    return mean_dice(now[where], said[where])
 
 
 def _labels(viewer: ViewerModel, source: ImageLayer, image: Image) -> Any:

@@ -138,10 +138,9 @@ def count_of(job: LabelJob, pushed: PushedLayers) -> Count | None:
     if pushed.labels is None:
         return None
     region = job.whole_region
-    window = slice(region.y0, region.y1), slice(region.x0, region.x1)
 
     def of(layer: Any) -> Any:
-        return np.stack([np.asarray(layer.data[(*plane, *window)]) for plane in job.plane_indices])
+        return np.stack([np.asarray(layer.data[(*plane, *region.window)]) for plane in job.plane_indices])
 
     sure = of(pushed.confidence) if pushed.confidence is not None else None
     return Count(of(pushed.labels), sure, classes_of(pushed.labels))

@@ -62,14 +62,13 @@ class Compare:
         from napari_pseudolabel.imaging import normalise
 
         region = crop_of(self.plane)
-        window = slice(region.y0, region.y1), slice(region.x0, region.x1)
         after = self._label(self.after, region, control, models)
         before = self._label(self.before, region, control, models) if self.before else None
         return Compared(
-            normalise(self.plane.image, self.plane.limits)[window],
+            normalise(self.plane.image, self.plane.limits)[region.window],
             before.labels[0] if before is not None else None,
             after.labels[0],
-            self.plane.labels[window],
+            self.plane.labels[region.window],
             after.classes,
         )
 

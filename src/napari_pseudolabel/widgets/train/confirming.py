@@ -11,7 +11,6 @@ from napari_pseudolabel.viewer import (
     shape_region,
     visible_region,
 )
-from napari_pseudolabel.viewer.streaming import window_of
 from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.common.confirming import Confirmed, confirm
 from napari_pseudolabel.widgets.train import sentences
@@ -58,7 +57,7 @@ class Confirming(QObject):
                 labels,
                 image,
                 current_plane(tools.viewer, source, image),
-                window_of(region),
+                region.window,
                 workspace=tools.session.workspace,
                 aside=tools.aside,
                 done=self.changed.emit,

@@ -9,19 +9,18 @@ from napari.layers import Image as ImageLayer
 from napari.layers import Labels
 from qtpy.QtCore import QObject
 
-from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.strategies import Record
 from napari_pseudolabel.viewer import (
     find,
     how_made,
-    image_of,
     is_ours,
     may_belong,
-    possible_channel_axis,
-    record_of,
     source_layer,
 )
+from napari_pseudolabel.viewer.images import readings_of
+from napari_pseudolabel.viewer.records import own_record
 from napari_pseudolabel.widgets.train.segmenter_page import SegmenterPage
 
 if TYPE_CHECKING:
@@ -58,14 +57,14 @@ class LayerPicker(QObject):
     def fill_labels(self, wished: str | None) -> None:
         """Offer the Labels layers that fit the image; ours first, those that were made on another one not."""
         source = self.image_layer()
-        shapes = [image.shape for image in _images(source)] if source is not None else []
+        shapes = [image.shape for image in readings_of(source)] if source is not None else []
         fitting = [
             layer
             for layer in self._viewer.layers
             if isinstance(layer, Labels)
             and isinstance(layer.data, np.ndarray)
             and layer.data.shape in shapes
-            and self._role(layer) in (None, "labels")
+            and (own_record(layer) or {}).get("role", "labels") == "labels"
             and source is not None
             and may_belong(self._viewer, layer, source)
         ]
@@ -92,29 +91,13 @@ class LayerPicker(QObject):
         Where the first axis of a layer may hold channels, the labels tell whether it does.
         """
         layer = self.image_layer()
-        images = _images(layer) if layer is not None else []
+        images = readings_of(layer) if layer is not None else []
         labels = self.labels_layer()
         fitting = [one for one in images if labels is not None and one.shape == labels.data.shape]
         return next(iter([*fitting, *images]), None)
 
     def _by_uid(self, uid: str | None) -> Any:
         return next((one for one in self._viewer.layers if str(one.unique_id) == uid), None)
-
-    def _role(self, layer: Labels) -> str | None:
-        """What the plugin made the layer for; None if it did not."""
-        record = record_of(layer)
-        return str(record["role"]) if record and is_ours(layer) else None
-
-
-def _images(layer: ImageLayer) -> list[Image]:
-    """What a layer may be, the likelier first."""
-    found = []
-    for axis in dict.fromkeys((None, possible_channel_axis(layer))):
-        try:
-            found.append(image_of(layer, axis))
-        except PseudolabelError:
-            continue
-    return found
 
 
 def is_offered(layer: Any) -> bool:

@@ -237,8 +237,7 @@ class LivePreview(QObject):
         layer = show_preview(self._viewer, scene.source, scene.labels, whole, image=scene.image)
         self._shown = scene
         region = whole.region
-        window = slice(region.y0, region.y1), slice(region.x0, region.x1)
-        changed = sum(int(np.count_nonzero(layer.data[(*index, *window)])) for index in whole.planes)
+        changed = sum(int(np.count_nonzero(layer.data[(*index, *region.window)])) for index in whole.planes)
         self._bar.set_preview(sentences.would_change(changed, region.shape), acceptable=changed > 0)
 
     def _on_failed(self, number: int, failure: Failure) -> None:

@@ -20,6 +20,7 @@ from napari_pseudolabel.training.segmenter.fine_tune_job import FineTuneJob
 from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuned, FineTuneSettings
 from napari_pseudolabel.viewer import Corrections, how_made
 from napari_pseudolabel.viewer.images import unwrapped
+from napari_pseudolabel.viewer.known import KnownLayers
 from napari_pseudolabel.viewer.records import channel_of, classes_of
 from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.common.remembered import Remembered
@@ -30,7 +31,7 @@ from napari_pseudolabel.widgets.train.comparison import Comparison
 from napari_pseudolabel.widgets.train.confirming import Confirming
 from napari_pseudolabel.widgets.train.layers import LayerPicker, made_of
 from napari_pseudolabel.widgets.train.live_preview import LivePreview, Scene
-from napari_pseudolabel.widgets.train.looking import Counts, Layers, Looked, gather, look
+from napari_pseudolabel.widgets.train.looking import Counts, Looked, gather, look
 from napari_pseudolabel.widgets.train.models import Models, start_of
 from napari_pseudolabel.widgets.train.parts import Tools
 
@@ -216,7 +217,7 @@ class SegmenterPart(QObject):
         self._tools.failed(failure)
         self._say_known()
 
-    def _layers(self) -> Layers | None:
+    def _layers(self) -> KnownLayers | None:
         source, labels, image = (
             self.layers.image_layer(),
             self.layers.labels_layer(),
@@ -227,7 +228,7 @@ class SegmenterPart(QObject):
         made = made_of(labels)
         if made is not None and not image.modality:
             image = replace(image, modality=made.modality)
-        return Layers.of(self._tools.viewer, source, labels, image, channel_of(labels))
+        return KnownLayers.of(self._tools.viewer, source, labels, image, channel_of(labels))
 
     def _say_known(self) -> None:
         layer, looked = self.layers.image_layer(), self._looked

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
+from napari_pseudolabel.workspace.atomic import csv_text
 from napari_pseudolabel.workspace.sessions.values import Edit
 
 COLUMNS = ("time", "layer", "tool", "plane", "y0", "x0", "y1", "x1", "pixels", "seconds")
@@ -25,12 +24,10 @@ def effort_csv(edits: Iterable[Edit], names: Mapping[str, str]) -> str:
     str
         Times are ISO 8601 in UTC; the box is half open, in pixels; planes are written as ``0 3``.
     """
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
-    for edit in edits:
+
+    def row(edit: Edit) -> tuple[object, ...]:
         when = datetime.fromtimestamp(edit.at, UTC).isoformat(timespec="milliseconds")
-        plane = " ".join(map(str, edit.plane))
-        layer = names.get(edit.layer, edit.layer)
-        table.writerow([when, layer, edit.tool, plane, *edit.box, edit.pixels, f"{edit.seconds:.3f}"])
-    return text.getvalue()
+        plane, layer = " ".join(map(str, edit.plane)), names.get(edit.layer, edit.layer)
+        return when, layer, edit.tool, plane, *edit.box, edit.pixels, f"{edit.seconds:.3f}"
+
+    return csv_text(COLUMNS, map(row, edits))

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.labels.classes import LARGEST_VALUE
-from napari_pseudolabel.labels.objects.values import whole
 from napari_pseudolabel.labels.review import (
     Calibration,
     Outlook,
@@ -25,6 +24,7 @@ from napari_pseudolabel.labels.review import (
     outlook,
     side_for,
 )
+from napari_pseudolabel.labels.windows import whole, window_of
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.viewer import Candidates, Corrections
 from napari_pseudolabel.viewer.corrections import Index, Window, key_of
@@ -201,8 +201,7 @@ def _reviewed(
     done = {one.place for one in state.done}
 
     def confirmed(place: Place) -> bool:
-        plane, (y0, x0, y1, x1) = place
-        key = key_of(plane, (slice(y0, y1), slice(x0, x1)))
+        key = key_of(place[0], window_of(place[1]))
         part = corrections.confirmed_in(key)
         # What was reviewed and is painted on afterwards stays reviewed; what was taken back does not.
         return bool(part.any() if place in done else (part | ~corrections.reached_in(key)).all())

@@ -10,7 +10,7 @@ import numpy as np
 from qtpy.QtCore import QObject
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
-from napari_pseudolabel.labels.quality import region_dice
+from napari_pseudolabel.labels.confidence import mean_dice
 from napari_pseudolabel.viewer.corrections import key_of
 from napari_pseudolabel.viewer.editing import require_no_stroke
 from napari_pseudolabel.viewer.effort import EffortLog
@@ -142,7 +142,7 @@ class ReviewPart(QObject):
         key = key_of(region.plane, region.window)
         predicted, now = scene.corrections.predicted_in(key), np.asarray(scene.labels.data[key])
         # What was never predicted says nothing about predictions.
-        truth = region_dice(predicted, np.where(scene.corrections.reached_in(key), now, predicted))
+        truth = mean_dice(predicted, np.where(scene.corrections.reached_in(key), now, predicted))
         with self.watching.quietly():
             confirmed = confirm(
                 scene.labels,

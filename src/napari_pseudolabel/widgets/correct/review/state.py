@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_pseudolabel.labels.review import TARGET, Box, Place
+from napari_pseudolabel.labels.windows import window_of
 
 REVIEW_KEY = "napari_pseudolabel_review"
 
@@ -29,8 +30,7 @@ class Region(_Frozen):
     @property
     def window(self) -> tuple[slice, slice]:
         """Its part of Y and X."""
-        y0, x0, y1, x1 = self.box
-        return slice(y0, y1), slice(x0, x1)
+        return window_of(self.box)
 
 
 class Reviewed(Region):

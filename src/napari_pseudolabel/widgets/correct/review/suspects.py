@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_pseudolabel.labels.objects import Scheme, to_instances
-from napari_pseudolabel.labels.objects.values import Target, Window, moved, padded, shape_of, target_of
+from napari_pseudolabel.labels.objects.values import Target, target_of
 from napari_pseudolabel.labels.review.doubt import doubt_of, edges
+from napari_pseudolabel.labels.windows import Window, moved, padded, shape_of
 from napari_pseudolabel.viewer.corrections import Index, key_of
 from napari_pseudolabel.widgets.correct.review.measuring import Scene
 
@@ -115,11 +116,8 @@ def _suspect(
     objects = numbers[np.argsort(-counts, kind="stable")]
     chosen = next((int(one) for one in objects if one), 0)
     wanted = instances[around] == chosen if chosen else parts[around] == number
-    depth = ndi.distance_transform_edt(np.pad(wanted, 1))[1:-1, 1:-1]
-    row, column = np.unravel_index(int(depth.argmax()), depth.shape)
-    corner = moved(around, window)
-    at = int(row) + corner[0].start, int(column) + corner[1].start
-    return Suspect(area, at if chosen else None, path)
+    at = Target(chosen, moved(around, window), wanted).middle if chosen else None
+    return Suspect(area, at, path)
 
 
 def _graspable(labels: NDArray[np.uint8], scheme: Scheme) -> NDArray[np.int32]:

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels
 from numpy.typing import NDArray
 
-from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image, Intensities
 from napari_pseudolabel.imaging.scale import Scale
-from napari_pseudolabel.training.data.known_plane import KnownPlane
 from napari_pseudolabel.training.data.labelled_sets import LabelledLayer
-from napari_pseudolabel.viewer import (
-    Corrections,
-    image_of,
-    is_ours,
-    may_belong,
-    plane_key,
-    possible_channel_axis,
-)
+from napari_pseudolabel.viewer import Corrections, is_ours, may_belong
+from napari_pseudolabel.viewer.images import image_fitting
+from napari_pseudolabel.viewer.known import KnownLayers
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -47,7 +42,7 @@ def labels_for(viewer: ViewerModel, image: ImageLayer | None) -> list[Labels]:
         for layer in viewer.layers
         if isinstance(layer, Labels)
         and may_belong(viewer, layer, image)
-        and _fitting(image, layer) is not None
+        and image_fitting(image, layer) is not None
     ]
 
 
@@ -64,35 +59,22 @@ def labelled_layer(
     InputError
         When the two do not fit; the function returned raises it when there is nothing to learn from.
     """
-    fitting = _fitting(image, labels)
+    fitting = image_fitting(image, labels)
     if fitting is None:
         raise InputError(f"{labels.name} has another shape than {image.name}; choose its own labels.")
     found, ours, name = fitting, is_ours(labels), image.name
 
     def read() -> LabelledLayer:
-        corrections = Corrections.of(labels)
-        touched = corrections.touched if ours else corrections.labelled
+        layers = KnownLayers(found, labels, Corrections.of(labels))
+        touched = layers.corrections.touched if ours else layers.corrections.labelled
         intensities = Intensities.of(found)
         planes = []
         for index in found.planes():
-            if not touched[index].any():
-                continue
-            key, own = plane_key(found, index), touched[index].copy()
-            planes.append(
-                KnownPlane(
-                    name,
-                    key,
-                    found.plane(index, None),
-                    intensities.limits(),
-                    _pixel_um(found, scale),
-                    _class_values(labels.name, np.asarray(labels.data[index])),
-                    own,
-                    None,
-                    _kept(own, split.validation(key, (own.shape[0], own.shape[1]))),
-                    found.modality,
-                    intensities,
-                )
-            )
+            if touched[index].any():
+                plane = layers.plane(index, touched[index].copy(), split, intensities)
+                kept = _kept(plane.touched, plane.validation)
+                pixel_um = _pixel_um(found, scale)
+                planes.append(replace(plane, name=name, validation=kept, pixel_size_um=pixel_um))
         if not planes:
             raise InputError(
                 f"Nobody has corrected or confirmed {labels.name} yet; confirm a region of it in the dock Correct."
@@ -112,23 +94,6 @@ def _kept(touched: NDArray[np.bool_], known: NDArray[np.bool_]) -> NDArray[np.bo
     return kept
 
 
-def _fitting(image: ImageLayer, labels: Any) -> Image | None:
-    for axis in dict.fromkeys((None, possible_channel_axis(image))):
-        try:
-            found = image_of(image, axis)
-        except PseudolabelError:
-            continue
-        if found.shape == tuple(labels.data.shape):
-            return found
-    return None
-
-
 def _pixel_um(image: Image, scale: Scale) -> float | None:
     # Asked for only when it decides: pixels that are not square are an error.
     return None if scale.pixel_size_um or scale.object_size_px else image.placement.pixel_size_um()
-
-
-def _class_values(name: str, values: NDArray[Any]) -> NDArray[np.uint8]:
-    if values.dtype != np.uint8 and values.size and (values.min() < 0 or values.max() > 255):
-        raise InputError(f"{name} holds values outside of 0 to 255; choose a layer with one value per class.")
-    return values.astype(np.uint8)  # always a copy
