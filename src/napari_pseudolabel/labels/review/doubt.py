@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from skimage.segmentation import find_boundaries
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.labels.objects.components import SQUARE
 from napari_pseudolabel.labels.review.regions import Regions
 
 # Of labels that nobody knows anything about: the same everywhere, so that regions with more in them come first.
@@ -118,7 +120,7 @@ class Doubt:
         length = regions.sums(counted)
         along = float(regions.sums(np.where(counted, self.wrong, 0)).sum()) / max(float(length.sum()), 1)
         expected = length * min(1.0, _REDRAWN_PER_DOUBT * along)
-        away = ~_with_neighbours(drawn)
+        away = ~ndimage.binary_dilation(drawn, SQUARE)
         for member in self._each():
             expected += regions.sums(edges(member) & away) / self.members
         return expected
@@ -195,25 +197,8 @@ def doubt_of(
 
 def edges(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
     """(H, W) bool: pixels of any class but the background that touch a pixel of another value (4-connected)."""
-    found = np.zeros(labels.shape, bool)
-    down, right = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
-    found[1:] |= down
-    found[:-1] |= down
-    found[:, 1:] |= right
-    found[:, :-1] |= right
-    found &= labels != 0
+    found: NDArray[np.bool_] = find_boundaries(labels, mode="inner")
     return found
-
-
-def _with_neighbours(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """A mask grown by one pixel to all eight sides."""
-    tall = mask.copy()
-    tall[1:] |= mask[:-1]
-    tall[:-1] |= mask[1:]
-    wide = tall.copy()
-    wide[:, 1:] |= tall[:, :-1]
-    wide[:, :-1] |= tall[:, 1:]
-    return wide
 
 
 def _near(mask: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_pseudolabel.labels.objects.components import SQUARE
 from napari_pseudolabel.labels.review.doubt import Doubt
 from napari_pseudolabel.labels.review.regions import Regions
 from napari_pseudolabel.models.cards import LabelClass
 
-# A dispute that is no thicker than this is about where a border runs; a thicker one about what is there.
-_CORE = np.ones((3, 3), bool)
+# A dispute that is no thicker than SQUARE is about where a border runs; a thicker one about what is there.
 _LEAST_CORE_PX = 12
 # Less than this part of a typical object is called small.
 _SMALL = 1 / 3
@@ -64,7 +64,7 @@ def _sentence(verb: str, disputes: Counter[str], stretches: int) -> str:
 
 def _disputes(doubt: Doubt, regions: Regions) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
     """Region, class and pixels of every connected dispute that is thicker than a border."""
-    core = ndimage.binary_opening(doubt.disputed, _CORE)
+    core = ndimage.binary_opening(doubt.disputed, SQUARE)
     which, ys, xs, count = _components(core)
     if not count:
         return (np.zeros(0, np.intp),) * 3
@@ -92,7 +92,7 @@ def _components(
     mask: NDArray[np.bool_],
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], int]:
     """Number from 0 of the 8-connected component, row and column of every pixel of a mask; how many there are."""
-    numbered, count = ndimage.label(mask, structure=_CORE)
+    numbered, count = ndimage.label(mask, structure=SQUARE)
     flat = np.flatnonzero(mask)
     ys, xs = np.divmod(flat, mask.shape[1])
     return numbered.ravel()[flat].astype(np.intp) - 1, ys, xs, int(count)

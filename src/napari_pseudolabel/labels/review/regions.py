@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_pseudolabel.labels.objects.components import SQUARE
 from napari_pseudolabel.labels.windows import Box, box_of, holding, moved, window_of
 
 # A region holds a few objects with what is around them, and can be seen at once without scrolling.
@@ -118,7 +119,7 @@ def object_diameter(labels: NDArray[np.integer]) -> float | None:
     for value in np.unique(labels):
         if value == 0:
             continue
-        components, _ = ndimage.label(labels == value, structure=np.ones((3, 3)), output=np.int32)
+        components, _ = ndimage.label(labels == value, structure=SQUARE, output=np.int32)
         areas = np.bincount(components[components > 0])[1:]
         areas = areas[areas >= _LEAST_OBJECT_PX]
         if areas.size:
