@@ -124,7 +124,7 @@ def test_confirming_the_view_asks_about_the_rest(case, qtbot, session):
     assert dock.view.rest.isHidden()
     assert dock.view.share == "100.0 % confirmed"
     dock.confirming.take_back()
-    assert corrections.share_labelled() == pytest.approx(130 * 140 / labels.data.size)
+    assert corrections.labelled.mean() == pytest.approx(130 * 140 / labels.data.size)
 
 
 def test_the_offer_ends_where_something_else_happens(case, qtbot):
