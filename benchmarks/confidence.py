@@ -63,8 +63,8 @@ from napari_pseudolabel.imaging import (
 )
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.classes import AXON_CLASSES
+from napari_pseudolabel.labels.confidence import mean_dice
 from napari_pseudolabel.labels.objects import scheme_for, to_instances
-from napari_pseudolabel.labels.quality import agreement_of, region_dice
 from napari_pseudolabel.labels.review import measure
 from napari_pseudolabel.models import load_segmenter, load_translator
 from napari_pseudolabel.models.grids import magnification
@@ -213,6 +213,17 @@ class Labelled:
         return cls(values[mean.argmax(axis=0)], mean.max(axis=0), candidates)
 
 
+def _agreement(members: np.ndarray) -> float:
+    """Mean Dice of all pairs of members (K, H, W) together, so that one that lacks a small object counts little."""
+    votes = {
+        value: (members == value).sum(axis=0)
+        for value in np.unique(members).tolist()
+        if value not in (0, 255)
+    }
+    scores = [(one * (one - 1)).sum() / ((len(members) - 1) * one.sum()) for one in votes.values()]
+    return float(np.mean(scores)) if scores else 1.0
+
+
 def regions(case: Case, made: Labelled) -> tuple[Array, dict[str, Array]]:
     """True Dice and scores of every region with foreground."""
     true: list[float] = []
@@ -223,11 +234,11 @@ def regions(case: Case, made: Labelled) -> tuple[Array, dict[str, Array]]:
         foreground = made.labels[here] > 0
         if not (foreground.any() or case.truth[here].any()):
             continue
-        true.append(region_dice(made.labels[here], case.truth[here]))
+        true.append(mean_dice(made.labels[here], case.truth[here]))
         sure = made.confidence[here][foreground]
         scores["confidence"].append(float(sure.mean()) if sure.size else 1.0)
         scores["agreement"].append(
-            agreement_of(made.candidates[:, *here]).mean if len(made.candidates) > 1 else np.nan
+            _agreement(made.candidates[:, *here]) if len(made.candidates) > 1 else np.nan
         )
         scores["quality"].append(one.quality)
     return np.array(true), {name: np.array(values) for name, values in scores.items()}
@@ -244,7 +255,7 @@ def objects(case: Case, made: Labelled) -> tuple[Array, dict[str, Array]]:
         # Other objects in the box are not judged here.
         own = (instances[here] == one.number) | (instances[here] == 0)
         mask = instances[here] == one.number
-        true.append(region_dice(made.labels[here][own], case.truth[here][own]))
+        true.append(mean_dice(made.labels[here][own], case.truth[here][own]))
         quality.append(one.quality)
         confidence.append(float(made.confidence[here][mask].mean()))
     return np.array(true), {"confidence": np.array(confidence), "quality": np.array(quality)}
@@ -308,7 +319,7 @@ def reverse(data: Path, runs: Path) -> Iterator[Reverse]:
             except InputError:
                 found = 0.0  # labels that hold nothing teach nothing
             seconds = time.process_time() - began
-            yield Reverse(_short(row["id"]), name, region_dice(labels, case.truth), found, seconds)
+            yield Reverse(_short(row["id"]), name, mean_dice(labels, case.truth), found, seconds)
 
 
 def _segmented(segmenter: Segmenter, plane: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.uint8]:
