@@ -9,13 +9,12 @@ import numpy as np
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.strategies import Region
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image as ImageLayer
     from napari.layers import Labels, Layer, Shapes
-
-    from napari_pseudolabel.strategies import Region
 
 _ROUNDING = 1e-3
 
@@ -127,8 +126,6 @@ def _to_data(viewer: ViewerModel, layer: Layer, seen: list[np.ndarray]) -> np.nd
 
 
 def _region(low: Any, high: Any, image: Image) -> Region:
-    from napari_pseudolabel.strategies import Region
-
     # Transforms leave rounding errors, which must not add a row of pixels.
     (y0, x0) = np.floor(np.asarray(low) + _ROUNDING).astype(int)
     (y1, x1) = np.ceil(np.asarray(high) - _ROUNDING).astype(int)

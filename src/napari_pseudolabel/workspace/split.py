@@ -73,11 +73,11 @@ class Split:
         if not (0 <= y0 < y1 and 0 <= x0 < x1):
             raise InputError(f"The region {region} holds no pixels; draw it inside of the image.")
         box = (y0, x0, y1, x1)
-        if self._assigned_within(key, box).all():
+        if self.assigned(key, (y1, x1))[y0:, x0:].all():
             return
         with self._stored.changing() as content:
-            corner = _corner(content.seed, key, box)
-            content.planes.setdefault(key, []).append(_Region(box=box, corner=corner))
+            digest = hashlib.sha256(f"{content.seed}|{key}|{','.join(map(str, box))}".encode()).digest()
+            content.planes.setdefault(key, []).append(_Region(box=box, corner=digest[0] % 4))
 
     def teach(self, key: str, mask: NDArray[np.bool_]) -> None:
         """Assign pixels to training because a training uses them; those that are assigned stay as they are.
@@ -124,10 +124,6 @@ class Split:
         """
         return self._masks(key, shape)[0]
 
-    def _assigned_within(self, key: str, box: Box) -> NDArray[np.bool_]:
-        y0, x0, y1, x1 = box
-        return self.assigned(key, (y1, x1))[y0:, x0:]
-
     def _masks(self, key: str, shape: tuple[int, int]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """What is assigned and what is validation, by going through the assignments in their order."""
         assigned, validation = np.zeros(shape, bool), np.zeros(shape, bool)
@@ -139,11 +135,6 @@ class Split:
             validation[corner] |= ~assigned[corner]
             assigned[_part(entry.box)] = True
         return assigned, validation
-
-
-def _corner(seed: int, key: str, box: Box) -> int:
-    digest = hashlib.sha256(f"{seed}|{key}|{','.join(map(str, box))}".encode()).digest()
-    return digest[0] % 4
 
 
 def _corner_box(box: Box, corner: int) -> Box:
