@@ -149,6 +149,11 @@ def changes_of(step: Iterable[Any]) -> Changes:
     return [_change(atom) for atom in step]
 
 
+def is_stroke(step: Iterable[Any]) -> bool:
+    """Return whether an undo step was painted, and not written by a program."""
+    return all(hasattr(atom, "slice_key") for atom in step)
+
+
 def is_under_way(layer: Labels) -> bool:
     """Return whether the mouse button is down on a stroke."""
     return bool(getattr(layer, "_staged_history", ()))

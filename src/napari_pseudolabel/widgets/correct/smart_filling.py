@@ -14,7 +14,7 @@ from napari_pseudolabel.labels.tools import Change, line_through, smart_fill
 from napari_pseudolabel.viewer import find
 from napari_pseudolabel.viewer.corrections import Corrections, Index, Window, key_of
 from napari_pseudolabel.viewer.editing import require_no_stroke
-from napari_pseudolabel.viewer.history import changes_of
+from napari_pseudolabel.viewer.history import changes_of, is_stroke
 from napari_pseudolabel.viewer.records import channel_of
 from napari_pseudolabel.widgets.correct.applying import BUSY, Applying, Later
 from napari_pseudolabel.widgets.correct.desk import Desk
@@ -129,7 +129,7 @@ class SmartFilling(QObject):
 
     def _on_paint(self, event: Any) -> None:
         """Remember what was painted; what tools write is no scribble."""
-        if str(self._labels.mode) in _PAINTING and all(hasattr(atom, "slice_key") for atom in event.value):
+        if str(self._labels.mode) in _PAINTING and is_stroke(event.value):
             self._atoms = list(event.value)
 
     def _last_stroke(self) -> Scribble | None:
