@@ -50,7 +50,7 @@ def flag_of(name: str, option: Option) -> str:
     return option.flag or f"--{name.replace('_', '-')}"
 
 
-def written(options: Any) -> dict[str, Any]:
+def written(options: object) -> dict[str, Any]:
     """A dataclass of options as plain values for JSON; `read` is the way back."""
     return cast(dict[str, Any], TypeAdapter(type(options)).dump_python(options, mode="json"))
 

@@ -29,7 +29,7 @@ def read_json(path: Path, budget: Budget = BUDGET) -> Any:
     return parse_json(read_bytes(path, budget.json_bytes), path.name, budget)
 
 
-def parse_json(text: str | bytes, name: str, budget: Budget = BUDGET) -> Any:
+def parse_json(text: str | bytes, name: str, budget: Budget = BUDGET) -> object:
     """Parse a JSON text.
 
     Parameters
@@ -72,7 +72,7 @@ def parse_json(text: str | bytes, name: str, budget: Budget = BUDGET) -> Any:
     return value
 
 
-def _object(pairs: list[tuple[str, Any]], name: str) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, object]], name: str) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):  # which of two values is meant, nobody knows
         twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
@@ -80,7 +80,7 @@ def _object(pairs: list[tuple[str, Any]], name: str) -> dict[str, Any]:
     return found
 
 
-def _children(item: Any) -> list[Any]:
+def _children(item: object) -> list[object]:
     if isinstance(item, dict):
         return list(item.values())
     return item if isinstance(item, list) else []

@@ -10,7 +10,6 @@ from __future__ import annotations
 import pickletools
 from dataclasses import dataclass
 from mmap import mmap
-from typing import Any
 
 from napari_pseudolabel.budget.limits import BUDGET, Budget
 
@@ -38,6 +37,10 @@ class Costly(ValueError):
 
 class Broken(ValueError):
     """The bytes are no complete pickle."""
+
+
+# What follows an opcode: a number, a text, or a module and a name.
+_Argument = int | bytes | tuple[bytes, bytes] | None
 
 
 class _Value:
@@ -143,7 +146,7 @@ class _Machine:
             step *= 2
         raise self._ended()
 
-    def _argument(self, opcode: pickletools.OpcodeInfo) -> Any:
+    def _argument(self, opcode: pickletools.OpcodeInfo) -> _Argument:
         described = opcode.arg
         if described is None:
             return None
@@ -178,7 +181,7 @@ class _Machine:
         del self.stack[place:]
         return parts
 
-    def _step(self, opcode: pickletools.OpcodeInfo, argument: Any) -> None:
+    def _step(self, opcode: pickletools.OpcodeInfo, argument: _Argument) -> None:
         name = opcode.name
         if name in _REFUSED:
             raise Costly("uses parts of the pickle format that no checkpoint needs")
@@ -209,7 +212,7 @@ class _Machine:
         else:
             self._build(opcode, argument)
 
-    def _put(self, name: str, argument: Any) -> None:
+    def _put(self, name: str, argument: _Argument) -> None:
         number = len(self.memo) if name == "MEMOIZE" else _integer(argument)
         # An unpickler makes room for all numbers up to the highest; honest ones count from 0.
         if not 0 <= number <= self.budget.pickle_steps:
@@ -218,14 +221,16 @@ class _Machine:
         self.stack.append(value)
         self.memo[number] = value
 
-    def _name(self, name: str, argument: Any) -> None:
+    def _name(self, name: str, argument: _Argument) -> None:
         if name == "STACK_GLOBAL":
             last, first = self._pop(), self._pop()
             if first.word is None or last.word is None:
                 raise Broken
             found = first.word, last.word
-        else:
+        elif isinstance(argument, tuple):
             found = argument[0].decode("utf-8", "replace"), argument[1].decode("utf-8", "replace")
+        else:
+            raise Broken
         self.globals += 1
         if self.globals > self.budget.odd_keys or sum(map(len, found)) > _LONGEST_NUMBER:
             raise Costly("names too many classes")
@@ -253,7 +258,7 @@ class _Machine:
         self._check(value)
         self.stack.append(value)
 
-    def _build(self, opcode: pickletools.OpcodeInfo, argument: Any) -> None:
+    def _build(self, opcode: pickletools.OpcodeInfo, argument: _Argument) -> None:
         """A constant, or a value made of those on the stack."""
         before = [one.name for one in opcode.stack_before]
         parts = self._pop_to_mark() if "mark" in before else [self._pop() for _ in before][::-1]
@@ -292,9 +297,11 @@ class _Machine:
             raise Costly(f"is nested more than {self.budget.depth} levels deep")
 
 
-def _integer(argument: Any) -> int:
+def _integer(argument: _Argument) -> int:
     if isinstance(argument, int):
         return argument
+    if not isinstance(argument, bytes):
+        raise Broken
     try:
         return int(argument)
     except ValueError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from napari_pseudolabel.cli.output import show
 from napari_pseudolabel.cli.progress import interruptible
 from napari_pseudolabel.cli.train import Licence, Size, modality_names
 from napari_pseudolabel.errors import CheckpointError, InputError
+from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import sentence, shown
 
 
@@ -116,5 +117,5 @@ def _check_free(path: Path, content: bytes) -> None:
         )
 
 
-def _data(card: dict[str, Any]) -> Any:
+def _data(card: JsonObject) -> object:
     return (card.get("training") or {}).get("data")

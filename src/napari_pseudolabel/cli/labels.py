@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from napari_pseudolabel.cli.output import show, table
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.formats import all_suffixes
 from napari_pseudolabel.labels.classes import named_values
+from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import sentence, shown
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def _labelled_in_both(prediction: Image, reference: Image) -> tuple[np.ndarray, 
     )
 
 
-def _carried(known: Provenance) -> dict[str, Any]:
+def _carried(known: Provenance) -> JsonObject:
     """Everything a sidecar tells, but what the new export says itself."""
     return known.model_dump(mode="json", exclude={"schema_version", "files", "classes", "placement"})
 

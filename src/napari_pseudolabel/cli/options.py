@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -131,7 +131,7 @@ Axes = Annotated[
 ]
 
 
-def axes_of(what: str) -> Any:
+def axes_of(what: str) -> object:
     """Option for the axes of one of several sets of images."""
     return typer.Option(help=f"Axes of {what}, such as TYX or CYX; they go before what the files say.")
 

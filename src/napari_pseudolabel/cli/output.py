@@ -6,12 +6,12 @@ import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, TextIO
+from typing import TextIO
 
 from napari_pseudolabel.wording import json_shown, sentence, shown
 
 
-def show(data: Mapping[str, Any], text: str, *, as_json: bool) -> None:
+def show(data: Mapping[str, object], text: str, *, as_json: bool) -> None:
     """Print one JSON object, or the same for people."""
     print(_json(data) if as_json else shown(text, keep="\n"))
 
@@ -21,12 +21,12 @@ def say(text: object, *, to: TextIO | None = None) -> None:
     print(sentence(text), file=to or sys.stdout, flush=True)
 
 
-def _json(data: Mapping[str, Any]) -> str:
+def _json(data: Mapping[str, object]) -> str:
     text = json.dumps(_finite(data), indent=2, ensure_ascii=False, allow_nan=False)
     return json_shown(text)
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: object) -> object:
     """The same value with null for numbers that JSON cannot hold."""
     if isinstance(value, Mapping):
         return {name: _finite(one) for name, one in value.items()}

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, get_type_hints
 
 from napari_pseudolabel.cli import options as o
 from napari_pseudolabel.errors import InputError
@@ -108,7 +108,7 @@ class Shared:
         )
 
 
-def expanded(parameter: str, group: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def expanded(parameter: str, group: type[object]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Replace a parameter of a command by the fields of a dataclass of options, of which it is handed one."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -119,7 +119,7 @@ def expanded(parameter: str, group: type[Any]) -> Callable[[Callable[..., None]]
         ]
 
         @functools.wraps(command)
-        def called(**values: Any) -> None:
+        def called(**values: object) -> None:
             options = group(**{one.name: values.pop(one.name) for one in added})
             command(**values, **{parameter: options})
 

@@ -31,7 +31,7 @@ class Chosen:
     """A strategy, and what was given of the options of any."""
 
     name: str
-    given: dict[str, Any]
+    given: dict[str, object]
 
     def strategy(self) -> Strategy:
         """The strategy that is meant.
@@ -147,7 +147,7 @@ def _names(strategy: Strategy) -> set[str]:
     return {name for name, _, _ in options_of(strategy.options)} if strategy.options else set()
 
 
-def _parameter(name: str, kind: Any, value: Any, option: Any) -> inspect.Parameter:
+def _parameter(name: str, kind: object, value: object, option: object) -> inspect.Parameter:
     return inspect.Parameter(
         name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=value, annotation=Annotated[kind, option]
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -341,7 +341,7 @@ def _heard(control: Control, out: Path, as_json: bool) -> Control:
     return replace(control, tell=tell)
 
 
-def _announce(out: Path, as_json: bool) -> Any:
+def _announce(out: Path, as_json: bool) -> Callable[[int], None]:
     def started(step: int) -> None:
         if step and not as_json:
             say(f"Going on after step {step} of the training in {out}.")

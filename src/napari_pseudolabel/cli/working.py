@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from napari_pseudolabel.formats import format_of
 from napari_pseudolabel.imaging import Image, Reading
 from napari_pseudolabel.imaging.reading.file_names import is_image, left_out
 from napari_pseudolabel.strategies import LabelJob, PseudoLabel, join
+from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import sentence, shown, some
 
 _LISTED = 3
@@ -85,7 +85,7 @@ def process(
             check_holds_images(format_of(target, format))
     folder = not is_image(input)
     aside = left_out(input) if folder else ()
-    results: list[dict[str, Any]] = []
+    results: list[JsonObject] = []
     failed: list[tuple[Path, str]] = []
     with interruptible() as control, _runner(connection) as run:
         for number, (path, target) in enumerate(zip(paths, targets, strict=True)):
@@ -168,13 +168,13 @@ def _run_elsewhere(engine: Engine, job: LabelJob, control: Control) -> PseudoLab
 
 def _written(
     found: PseudoLabel, image: Image, target: Path, format: str | None, confidence: bool
-) -> dict[str, Any]:
+) -> JsonObject:
     provenance = found.report.provenance()
     placement = image.placement
     if told := found.report.settings.scale.pixel_size_um:
         placement = placement.with_pixel_size_um(told)
-    common: dict[str, Any] = {"format": format, "placement": placement, "provenance": provenance}
-    result: dict[str, Any] = {"input": image.path, "output": str(target)}
+    common: JsonObject = {"format": format, "placement": placement, "provenance": provenance}
+    result: JsonObject = {"input": image.path, "output": str(target)}
     if found.labels is None:
         assert found.translation is not None
         files = export_image(target, found.translation.reshape(image.shape), **common)
@@ -197,7 +197,7 @@ def _written(
     return {**result, "files": [str(file) for file in files], **provenance}
 
 
-def _text(result: dict[str, Any]) -> str:
+def _text(result: JsonObject) -> str:
     lines = [f"{shown(result['output'])} ({duration(result['seconds'])})"]
     if result.get("shares"):
         lines.append(", ".join(f"{sentence(name)} {share:.1%}" for name, share in result["shares"].items()))

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,7 @@ from napari_pseudolabel.cli import output
 from napari_pseudolabel.cli.options import FORMAT_NAMES, AsJson, known_format
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.formats import format_named, formats
+from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import sentence, shown
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def export(
     output.show(data, "\n".join([*map(shown, files), *map(sentence, notes)]), as_json=as_json)
 
 
-def _noted(path: Path, key: str) -> Any:
+def _noted(path: Path, key: str) -> object:
     """What the provenance of an exported file says under a key of its own; None if there is none."""
     from napari_pseudolabel.export import read_sidecar
 
@@ -203,7 +204,7 @@ def _listed(workspace: Workspace, sessions: Sequence[SessionInfo]) -> Iterator[s
     yield from (f"{one.id}: {one.note}" for one in sessions if one.note)
 
 
-def _described(one: SessionInfo) -> dict[str, Any]:
+def _described(one: SessionInfo) -> JsonObject:
     return {
         "id": one.id,
         "path": str(one.path),

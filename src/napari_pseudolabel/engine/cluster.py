@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import dask
 from distributed import Nanny, Scheduler, Security, SpecCluster, Worker
 
-SETTINGS: dict[str, Any] = {
+SETTINGS: dict[str, object] = {
     # A part whose worker was killed runs once more; the second time is an error.
     "distributed.scheduler.allowed-failures": 1,
     "distributed.scheduler.work-stealing": False,
@@ -28,7 +27,7 @@ SETTINGS: dict[str, Any] = {
 class _WithoutPages:
     """Dask serves logs and call stacks by plain HTTP, to everybody who is logged in on this machine."""
 
-    def start_http_server(self, *_: Any, **__: Any) -> None:
+    def start_http_server(self, *_: object, **__: object) -> None:
         """Start none."""
 
 

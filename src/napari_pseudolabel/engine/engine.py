@@ -7,9 +7,9 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
 from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.engine.connection import Connection
@@ -19,6 +19,11 @@ from napari_pseudolabel.engine.overall import Overall
 from napari_pseudolabel.engine.parts import run_parts
 from napari_pseudolabel.engine.work import KILLED_TWICE, Work
 from napari_pseudolabel.errors import Cancelled, PseudolabelError, WorkerError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from napari_pseudolabel.strategies import ChunkedJob, Job, PseudoLabel, RunReport
 
 LaneName = Literal["label", "train", "local"]
 _JOBS_AT_ONCE = 16
@@ -67,14 +72,14 @@ class Engine:
             if not self._closed:
                 self._pool.submit(self._warm)
 
-    def submit(self, job: Any, lane: LaneName = "label", listener: Listener = Listener()) -> Handle:
+    def submit(self, job: Job, lane: LaneName = "label", listener: Listener = Listener()) -> Handle:
         """Queue a job; returns at once.
 
         Parameters
         ----------
         job
-            Frozen description of the work: a `strategies.Job`, or a `strategies.ChunkedJob`, whose parts
-            are handed to ``listener.part`` as they come and whose result is a `RunReport`.
+            Frozen description of the work. Parts of a `strategies.ChunkedJob` are handed to ``listener.part`` as
+            they come, and its result is a `RunReport`.
         lane
             Which workers.
         listener
@@ -146,17 +151,17 @@ class Engine:
 
     # Driving a job; in a thread of the pool.
 
-    def _drive(self, work: Work, job: Any) -> None:
+    def _drive(self, work: Work, job: Job) -> None:
         try:
             if work.handle.cancelled:
                 raise Cancelled
-            result = self._in_parts(work, job) if hasattr(job, "chunks") else self._one(work, job, 0)
+            result = self._in_parts(work, job) if _is_chunked(job) else self._one(work, job, 0)
         except Exception as error:
             self._end(work, error)
         else:
             self._end(work, None, result)
 
-    def _in_parts(self, work: Work, job: Any) -> Any:
+    def _in_parts(self, work: Work, job: ChunkedJob) -> RunReport:
         """Ask what the models are, cut the image, and run the parts."""
         handle, listener = work.handle, work.handle.listener
         started = time.monotonic()
@@ -169,7 +174,7 @@ class Engine:
         plan = job.plan(survey if more is None else self._one(work, more, _SECOND_SURVEY), control)
         overall = work.overall = Overall(len(plan.chunks))
 
-        def finished(number: int, result: Any) -> None:
+        def finished(number: int, result: PseudoLabel) -> None:
             progress = overall.finished(number)
 
             def tell() -> None:
@@ -185,7 +190,7 @@ class Engine:
         )
         return plan.conclude(reports, time.monotonic() - started)
 
-    def _one(self, work: Work, job: Any, part: int) -> Any:
+    def _one(self, work: Work, job: Job, part: int) -> Any:
         """Run one task on a worker and wait for it; once more if the workers were lost altogether."""
         import cloudpickle
         from distributed import KilledWorker
@@ -198,7 +203,7 @@ class Engine:
             future = None
             try:
                 client = lane.client(lambda: not handle.cancelled)
-                packages = lane.ship(getattr(job, "checkpoints", None) or ())
+                packages = lane.ship(client, getattr(job, "checkpoints", None) or ())
                 if part == 0:
                     self._look_for_workers(work, client)
                 ticket = Ticket(handle.name, part, client.id, work.lane, self._threads(work.lane), packages)
@@ -239,12 +244,12 @@ class Engine:
                 work.futures.pop(part, None)
         raise AssertionError("unreachable")
 
-    def _look_for_workers(self, work: Work, client: Any) -> None:
+    def _look_for_workers(self, work: Work, client: Client) -> None:
         address = self._lanes[work.lane].connection.address
         if address is not None and not client.nthreads():
             self._notice(work, f"The scheduler at {address} has no workers yet; the work begins when it has.")
 
-    def _end(self, work: Work, error: Exception | None, result: Any = None) -> None:
+    def _end(self, work: Work, error: Exception | None, result: object = None) -> None:
         """Tell the outcome after everything that was told before."""
         handle = work.handle
 
@@ -281,11 +286,11 @@ class Engine:
 
                 logging.getLogger(__name__).exception("a listener failed")
 
-    def _heard(self, event: tuple[float, dict[str, Any]]) -> None:
+    def _heard(self, event: tuple[float, Mapping[str, object]]) -> None:
         """In the thread of the network: hand over."""
         self._calls.put(lambda: self._dispatch(event[1]))
 
-    def _dispatch(self, message: dict[str, Any]) -> None:
+    def _dispatch(self, message: Mapping[str, Any]) -> None:
         from distributed.protocol import deserialize_bytes
 
         from napari_pseudolabel.engine.worker import Started
@@ -304,13 +309,13 @@ class Engine:
         else:
             listener.told(event)
 
-    def _heard_of_all(self, event: tuple[float, Any]) -> None:
+    def _heard_of_all(self, event: tuple[float, object]) -> None:
         """In the thread of the network: what the scheduler says of workers."""
         message = event[1]
         if isinstance(message, dict) and message.get("action") == "remove-worker":
             self._calls.put(lambda: self._removed(message))
 
-    def _removed(self, message: dict[str, Any]) -> None:
+    def _removed(self, message: Mapping[str, Any]) -> None:
         for name, part in filter(None, map(Work.told_by, message.get("processing-tasks", ()))):
             work = self._work.get(name)
             if work is None:
@@ -350,7 +355,7 @@ class Engine:
     # Small things.
 
     def _lane_to(self, connection: Connection) -> Lane:
-        def listen(client: Any) -> None:
+        def listen(client: Client) -> None:
             from napari_pseudolabel.engine.worker import TOPIC
 
             client.subscribe_topic(TOPIC + client.id, self._heard)
@@ -389,3 +394,7 @@ class Engine:
         for handle in handles:
             handle.cancel()
         return handles
+
+
+def _is_chunked(job: Job) -> TypeGuard[ChunkedJob]:
+    return hasattr(job, "chunks")

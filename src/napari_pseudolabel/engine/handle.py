@@ -6,12 +6,15 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_pseudolabel.control import Progress
 
+if TYPE_CHECKING:
+    from napari_pseudolabel.strategies import Focus, PseudoLabel
 
-def _ignore(_: Any) -> None:
+
+def _ignore(_: object) -> None:
     return None
 
 
@@ -35,7 +38,7 @@ class Listener:
 
     progress: Callable[[Progress], None] = _ignore
     told: Callable[[object], None] = _ignore
-    part: Callable[[Any], None] = _ignore
+    part: Callable[[PseudoLabel], None] = _ignore
     notice: Callable[[str], None] = _ignore
     done: Callable[[Any], None] = _ignore
     error: Callable[[Exception], None] = _ignore
@@ -59,7 +62,7 @@ class Handle:
         self.listener = listener
         self.outcome: Future[Any] = Future()
         self.wish = "run"
-        self.focus: Any = None
+        self.focus: Focus | None = None
         self._say = say
         self._settled = False
         self._lock = threading.Lock()
@@ -90,7 +93,7 @@ class Handle:
         """Ask a training to stop after this step and to keep its best."""
         self._want("finish")
 
-    def look_at(self, focus: Any) -> None:
+    def look_at(self, focus: Focus | None) -> None:
         """Say which part of the image matters most now; parts near it are worked on first."""
         self.focus = focus
 

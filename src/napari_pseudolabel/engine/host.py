@@ -17,11 +17,14 @@ import sys
 import threading
 import time
 from multiprocessing import resource_tracker
-from typing import Any
+from typing import TYPE_CHECKING
 
 import psutil
 
 from napari_pseudolabel.engine.patience import Patience
+
+if TYPE_CHECKING:
+    from distributed import SpecCluster
 
 # A share, not what others leave: by Linux's weights (335 and 110 to 1024) a quarter of a core that a busy program of
 # normal priority wants as well, where 10 would get a tenth; not measured. The window still comes first.
@@ -45,15 +48,15 @@ def main(workers: int, folder: str) -> None:
     from napari_pseudolabel.engine import cluster
 
     security = Security.temporary()
-    host.cluster = cluster.start(workers, host.folder, security)
+    host.cluster = started = cluster.start(workers, host.folder, security)
     told = {
-        "address": host.cluster.scheduler_address,
+        "address": started.scheduler_address,
         "ca": security.tls_ca_file,
         "certificate": security.tls_client_cert,
         "key": security.tls_client_key,
     }
     print(json.dumps(told), file=answer, flush=True)
-    host.watch()
+    host.watch(started)
 
 
 class _Host:
@@ -67,7 +70,7 @@ class _Host:
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
-        self.cluster: Any = None
+        self.cluster: SpecCluster | None = None
 
     def wait_for_the_end(self) -> None:
         """End all processes as soon as standard input closes, whatever they are doing.
@@ -77,7 +80,7 @@ class _Host:
         sys.stdin.read()
         self.end()
 
-    def watch(self) -> None:
+    def watch(self, cluster: SpecCluster) -> None:
         """End when there are no workers any more; whoever waits for them notices, and starts others.
 
         A nanny starts workers again that die, but may give up on those that die while they start.
@@ -85,19 +88,19 @@ class _Host:
         workers = psutil.Process()
         patience = Patience(lambda: workers.children(recursive=True))
         while not patience.ended and not any(
-            nanny.status.name in ("closing", "closed", "failed")
-            for nanny in list(self.cluster.workers.values())
+            nanny.status.name in ("closing", "closed", "failed") for nanny in list(cluster.workers.values())
         ):
             time.sleep(1)
-            if self.cluster.scheduler.workers:
+            if cluster.scheduler is not None and cluster.scheduler.workers:
                 patience = Patience(lambda: workers.children(recursive=True))
         self.end()
 
     def end(self) -> None:
         """Take everything down, and this process."""
-        if self.cluster is not None:
+        loop = None if self.cluster is None else self.cluster.loop
+        if loop is not None:
             # A nanny would start a new worker.
-            self.cluster.loop.add_callback(self.cluster.loop.stop)
+            loop.add_callback(loop.stop)
         # The tracker ends after all others, and gives semaphores back.
         tracker = getattr(resource_tracker._resource_tracker, "_pid", None)
         workers = [one for one in psutil.Process().children(recursive=True) if one.pid != tracker]

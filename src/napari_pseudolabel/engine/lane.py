@@ -7,12 +7,16 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING
 
 from napari_pseudolabel.engine.connection import Connection
 from napari_pseudolabel.engine.process import HostProcess
 from napari_pseudolabel.engine.reaching import close, reach
 from napari_pseudolabel.errors import Cancelled, WorkerError
+
+if TYPE_CHECKING:
+    from distributed import Client
+    from distributed import Future as Task
 
 # To a scheduler elsewhere; one of this machine may be slow, but is seen when it ends.
 _CONNECT_S, _CONNECT_HERE_S = 15, 600
@@ -37,13 +41,13 @@ class Lane:
         Called with every new Dask client.
     """
 
-    def __init__(self, connection: Connection, connected: Callable[[Any], None]) -> None:
+    def __init__(self, connection: Connection, connected: Callable[[Client], None]) -> None:
         self.connection = connection
         self._connected = connected
         self._lock = threading.RLock()
         self._host: HostProcess | None = None
-        self._client: Any = None
-        self._shipped: dict[str, tuple[Any, str]] = {}
+        self._client: Client | None = None
+        self._shipped: dict[str, tuple[object, str]] = {}
         self._ended = False
         # One thread, so that of two messages the second one is the last word.
         self._messages = ThreadPoolExecutor(1, "pseudolabel-messages")
@@ -57,7 +61,7 @@ class Lane:
             return False
         return self.connection.remote or (host is not None and host.alive)
 
-    def client(self, wanted: Callable[[], bool] = _always) -> Any:
+    def client(self, wanted: Callable[[], bool] = _always) -> Client:
         """The Dask client; starts workers, or connects, if there is none.
 
         Parameters
@@ -89,15 +93,18 @@ class Lane:
                     raise
             return self._client
 
-    def submit(self, client: Any, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        """Hand a task to the workers; returns a Dask future."""
+    def submit(
+        self, client: Client, function: Callable[..., object], *arguments: object, key: str, priority: int = 0
+    ) -> Task:
+        """Hand a task to the workers."""
         import dask
 
         # Pixels travel inside of tasks, which Dask warns about from 10 MB on.
         with self._lock, dask.config.set({"distributed.admin.large-graph-warning-threshold": "10GiB"}):
-            return client.submit(function, *arguments, pure=False, **options)
+            task: Task = client.submit(function, *arguments, key=key, priority=priority, pure=False)
+            return task
 
-    def ship(self, refs: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    def ship(self, client: Client, refs: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
         """See to it that workers elsewhere have these checkpoints; those on this machine read the files.
 
         Returns
@@ -114,7 +121,7 @@ class Lane:
                 now = state(ref)
                 if ref not in self._shipped or self._shipped[ref][0] != now:
                     package = pack(ref)
-                    self._client.register_plugin(package)
+                    client.register_plugin(package)
                     self._shipped[ref] = now, package.name
             return tuple((ref, self._shipped[ref][1]) for ref in refs)
 
@@ -123,7 +130,7 @@ class Lane:
         with suppress(RuntimeError):  # after the end nobody is there to hear
             self._messages.submit(message)
 
-    def run(self, function: Callable[..., None], *arguments: Any) -> None:
+    def run(self, function: Callable[..., None], *arguments: object) -> None:
         """Call a function on every worker that there is, outside of tasks."""
         client = self._client
         # Workers that are leaving need not be told.
@@ -170,7 +177,7 @@ class Lane:
         with suppress(TooLate):
             heard.result(_LAST_WORDS_S)
 
-    def _connect(self, wanted: Callable[[], bool]) -> Any:
+    def _connect(self, wanted: Callable[[], bool]) -> Client:
         # Takes most of a second to import.
         from distributed import Security
 
@@ -195,7 +202,7 @@ class Lane:
                 "tls_client_key": told["key"],
             }
 
-        def greet(client: Any) -> None:
+        def greet(client: Client) -> None:
             client.register_plugin(Keeper())
             self._connected(client)
 

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from napari_pseudolabel.engine.work import Work
 from napari_pseudolabel.errors import Cancelled
 
+if TYPE_CHECKING:
+    from napari_pseudolabel.strategies import Job, LabelPlan, PseudoLabel, RunReport
+
 
 def run_parts(
     work: Work,
-    plan: Any,
-    run: Callable[[Any, int], Any],
-    finished: Callable[[int, Any], None],
+    plan: LabelPlan,
+    run: Callable[[Job, int], PseudoLabel],
+    finished: Callable[[int, PseudoLabel], None],
     width: int,
-) -> list[Any]:
+) -> list[RunReport]:
     """Keep every worker busy with the part that matters most at this moment.
 
     Parameters
     ----------
-    plan
-        A `strategies.ChunkPlan`.
     run
         Runs the job of a part, given with its number from 1, on a worker and waits for it.
     finished
@@ -42,7 +43,7 @@ def run_parts(
     """
     handle = work.handle
     waiting = list(enumerate(plan.chunks, start=1))
-    reports: list[Any] = []
+    reports: list[RunReport] = []
     failed: list[Exception] = []
     lock = threading.Lock()
 

@@ -8,11 +8,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_pseudolabel.engine.patience import Patience
 from napari_pseudolabel.engine.scratch import Scratch
 from napari_pseudolabel.errors import WorkerError
+
+if TYPE_CHECKING:
+    import psutil
 
 _LOOK_AGAIN_S = 0.2
 _GRACE_S = 8
@@ -108,7 +111,7 @@ class HostProcess:
             complaints.seek(0)
             return complaints.read()[-_LAST_WORDS:].strip()
 
-    def _processes(self) -> list[Any]:
+    def _processes(self) -> list[psutil.Process]:
         """The process and all its children; none when it is gone."""
         import psutil
 

@@ -8,9 +8,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError, wait
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING
 
 from napari_pseudolabel.errors import Cancelled
+
+if TYPE_CHECKING:
+    from distributed import Client, Security
 
 _CLOSE_S = 2
 _LOOK_AGAIN_S = 0.05
@@ -18,7 +21,7 @@ _LOOK_AGAIN_S = 0.05
 _SECOND_S = 12
 
 
-def close(client: Any) -> None:
+def close(client: Client) -> None:
     """Leave a scheduler. What is left when that takes too long ends with the processes on the other side."""
     with suppress(Exception):
         client.close(timeout=_CLOSE_S)
@@ -26,28 +29,22 @@ def close(client: Any) -> None:
 
 def reach(
     address: str,
-    security: Any,
-    greet: Callable[[Any], None],
+    security: Security,
+    greet: Callable[[Client], None],
     *,
     patience_s: float,
     wanted: Callable[[], bool],
-) -> Any:
+) -> Client:
     """Connect to a scheduler.
 
     Parameters
     ----------
-    security
-        Of distributed.
     greet
         Called with the client as soon as it is connected.
     patience_s
         How long to wait altogether, also for an address at which somebody listens and never answers.
     wanted
         Asked again and again.
-
-    Returns
-    -------
-    distributed.Client
 
     Raises
     ------
@@ -58,7 +55,7 @@ def reach(
     Exception
         Whatever Dask says of addresses and certificates.
     """
-    outcome: Future[Any] = Future()
+    outcome: Future[Client] = Future()
 
     def connect() -> None:
         try:
@@ -84,11 +81,11 @@ def reach(
 
 def _connected(
     address: str,
-    security: Any,
-    greet: Callable[[Any], None],
+    security: Security,
+    greet: Callable[[Client], None],
     patience_s: float,
     given_up: Callable[[], bool],
-) -> Any:
+) -> Client:
     from distributed import Client
     from distributed.comm import connect
 

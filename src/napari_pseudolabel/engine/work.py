@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING
 
 from napari_pseudolabel.engine.handle import Handle
 from napari_pseudolabel.engine.overall import Overall
+
+if TYPE_CHECKING:
+    from distributed import Future as Task
 
 ALLOWED_LOSSES = 1
 
@@ -49,7 +52,7 @@ class Work:
         self.handle = handle
         self.lane = lane
         self.overall: Overall | None = None
-        self.futures: dict[int, Any] = {}
+        self.futures: dict[int, Task] = {}
         self.started: set[int] = set()
         self.drive: Future[None] | None = None
         self._losses: Counter[int] = Counter()

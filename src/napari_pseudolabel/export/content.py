@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.export.writing import export
 from napari_pseudolabel.formats import Format
-from napari_pseudolabel.imaging import Placement
+from napari_pseudolabel.imaging import ArrayLike, Placement
 from napari_pseudolabel.labels.classes import LARGEST_VALUE, nameless
 from napari_pseudolabel.labels.effort_log import effort_table, object_efforts
 from napari_pseudolabel.labels.objects import scheme_for
 from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.workspace.sessions import Edit
 
 
@@ -45,15 +45,15 @@ class ExportContent:
         (`labels.objects`) when a format asks for them.
     """
 
-    labels: Any
+    labels: ArrayLike
     classes: tuple[LabelClass, ...]
     placement: Placement
-    provenance: dict[str, Any]
-    confidence: Any = None
+    provenance: JsonObject
+    confidence: ArrayLike | None = None
     edits: tuple[Edit, ...] = ()
     flags: NDArray[np.uint8] | None = None
     labelled: NDArray[np.bool_] | None = None
-    instances: Any = None
+    instances: ArrayLike | None = None
 
     def write(
         self, path: str | Path, format: str | Format, *, confidence: bool = True, effort: bool = False

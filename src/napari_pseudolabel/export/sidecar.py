@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import PydanticSerializationError
@@ -17,6 +16,7 @@ from napari_pseudolabel.errors import FileError, InputError
 from napari_pseudolabel.export.companions import PROVENANCE, SUFFIXES, sidecar_path
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.types import JsonObject
 
 SCHEMA_VERSION = 1
 _SUFFIX = SUFFIXES[PROVENANCE]
@@ -80,18 +80,18 @@ class Provenance(_Record):
     models: tuple[ModelRecord, ...] = ()
     strategy: str = ""
     seed: int | None = None
-    parameters: dict[str, Any] = Field(default_factory=dict)
+    parameters: JsonObject = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
     date: datetime = Field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
     classes: tuple[LabelClass, ...] = ()
-    placement: dict[str, Any] = Field(default_factory=dict)
+    placement: JsonObject = Field(default_factory=dict)
     share_corrected: float | None = Field(default=None, ge=0, le=1)
     share_labelled: float | None = Field(default=None, ge=0, le=1)
     not_labelled: int | None = Field(default=None, ge=1)
 
     @field_validator("models", mode="before")
     @classmethod
-    def _by_role(cls, value: Any) -> Any:
+    def _by_role(cls, value: object) -> object:
         """Accept models by role, ``{"translator": {...}}``, as well as a list."""
         if isinstance(value, Mapping):
             return [{"role": role, **record} for role, record in value.items() if record is not None]
@@ -110,7 +110,7 @@ def installed_versions() -> dict[str, str]:
 
 
 def sidecar_text(
-    provenance: Mapping[str, Any],
+    provenance: Mapping[str, object],
     *,
     files: Mapping[str, str],
     classes: Sequence[LabelClass],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -29,7 +28,7 @@ def export(
     format: str | Format | None = None,
     classes: Sequence[LabelClass],
     placement: Placement,
-    provenance: Mapping[str, Any],
+    provenance: Mapping[str, object],
     confidence: np.ndarray | None = None,
     effort: str | None = None,
     labelled: np.ndarray | None = None,
@@ -111,7 +110,7 @@ def export_image(
     *,
     format: str | Format | None = None,
     placement: Placement,
-    provenance: Mapping[str, Any],
+    provenance: Mapping[str, object],
 ) -> tuple[Path, ...]:
     """Write an image in [0, 1], such as a translation, with its provenance; see `export`.
 
@@ -151,11 +150,11 @@ def _write(
     content: FileContent,
     role: str,
     classes: Sequence[LabelClass],
-    provenance: Mapping[str, Any],
+    provenance: Mapping[str, object],
 ) -> tuple[Path, ...]:
     """Write the file, its provenance, and beside it what the format cannot hold."""
     _check_fits(chosen, content)
-    given: dict[Part, Any] = {"confidence": content.confidence, "effort": content.effort}
+    given: dict[Part, object] = {"confidence": content.confidence, "effort": content.effort}
     beside = companions(
         path, [part for part, what in given.items() if what is not None and part not in chosen.holds]
     )

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
+
+from napari_pseudolabel.types import Array
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,14 +54,14 @@ class FileContent:
 
     name: str
     placement: Placement
-    labels: NDArray[Any] | None = None
-    image: NDArray[Any] | None = None
+    labels: Array | None = None
+    image: Array | None = None
     classes: tuple[LabelClass, ...] = ()
     labelled: NDArray[np.bool_] | None = None
     not_labelled: int | None = None
-    confidence: NDArray[Any] | None = None
+    confidence: Array | None = None
     effort: str | None = None
-    known_instances: NDArray[Any] | None = None
+    known_instances: Array | None = None
 
     @cached_property
     def instances(self) -> NDArray[np.uint32]:

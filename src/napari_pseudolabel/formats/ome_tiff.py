@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.formats.format import FileContent, Format
@@ -69,11 +69,11 @@ def _axes(placement: Placement) -> str:
     return _AXES[placement.ndim]
 
 
-def _sizes(axes: str, placement: Placement) -> dict[str, Any]:
+def _sizes(axes: str, placement: Placement) -> dict[str, float | str | None]:
     """PhysicalSize of lengths and TimeIncrement; what is in pixels has no size."""
     from napari_pseudolabel.imaging.units import is_time, micrometres, ome_symbol
 
-    sizes: dict[str, Any] = {}
+    sizes: dict[str, float | str | None] = {}
     for letter, scale, unit in zip(axes, placement.scale, placement.units or (), strict=False):
         key = None
         if letter == "T" and is_time(unit):

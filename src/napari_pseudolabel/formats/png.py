@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_pseudolabel.formats.format import FileContent, Format
+from napari_pseudolabel.types import Array
 
 
 def write(path: Path, content: FileContent) -> None:
@@ -15,6 +16,7 @@ def write(path: Path, content: FileContent) -> None:
     import imagecodecs
     import numpy as np
 
+    grey: Array
     if content.labels is None:
         assert content.image is not None
         grey = np.rint(np.clip(np.nan_to_num(content.image), 0, 1) * 255).astype(np.uint8)

@@ -7,7 +7,7 @@ out here on first use, so that importing the room stays cheap.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_pseudolabel.imaging.image import ArrayLike, Channel, Image, from_array
 from napari_pseudolabel.imaging.normalisation import IntensityRange, intensity_range, normalise
@@ -52,7 +52,7 @@ _LATE = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in _LATE:
         return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

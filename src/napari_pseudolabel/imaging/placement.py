@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.units import canonical_unit, micrometres
+from napari_pseudolabel.types import JsonObject
 
 _SQUARE_WITHIN = 0.01
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +172,7 @@ class Placement:
         axis %= n
         keep = [index for index in range(n) if index != axis]
 
-        def without(values: tuple[Any, ...]) -> tuple[Any, ...]:
+        def without(values: tuple[_T, ...]) -> tuple[_T, ...]:
             return tuple(values[index] for index in keep)
 
         shear = None if self.shear is None else _drop("shear", _shear_matrix(self.shear, n), axis)
@@ -186,7 +188,7 @@ class Placement:
             axis_labels=None if self.axis_labels is None else without(self.axis_labels),
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """All fields as plain lists, for JSON; `from_dict` is the way back."""
         return {
             "scale": list(self.scale),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.types import Array
 
 
 def class_confidence(
@@ -42,7 +43,7 @@ def background(probabilities: NDArray[np.float32], classes: Sequence[LabelClass]
     return 1 - probabilities.max(axis=0)
 
 
-def agreement(labels: Sequence[NDArray[np.integer]]) -> float | None:
+def agreement(labels: Sequence[Array]) -> float | None:
     """Mean pairwise Dice of labels of the same pixels, over all classes but the background.
 
     Parameters
@@ -71,7 +72,7 @@ def agreement(labels: Sequence[NDArray[np.integer]]) -> float | None:
     return float(np.mean(scores)) if scores else 1.0
 
 
-def mean_dice(one: NDArray[np.integer], other: NDArray[np.integer]) -> float:
+def mean_dice(one: Array, other: Array) -> float:
     """Return the Dice of labels of the same pixels, mean over the classes that either has; 1 where that is none."""
     found = agreement((one, other))
     assert found is not None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+_Kind = TypeVar("_Kind", bound=np.generic)
 
 Index = tuple[int, ...]
 """Of a plane, over the axes before Y and X."""
@@ -48,7 +50,7 @@ def open_sides(window: Window, shape: tuple[int, ...]) -> Sides:
     return rows.start > 0, rows.stop < height, columns.start > 0, columns.stop < width
 
 
-def rims(array: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+def rims(array: NDArray[_Kind]) -> tuple[NDArray[_Kind], ...]:
     """Return views of the first and last row, and of the first and last column."""
     return array[0], array[-1], array[:, 0], array[:, -1]
 

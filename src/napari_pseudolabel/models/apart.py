@@ -25,6 +25,7 @@ import psutil
 from napari_pseudolabel.budget import BUDGET
 from napari_pseudolabel.errors import CheckpointError, InputError, WorkerError
 from napari_pseudolabel.models import apart_child
+from napari_pseudolabel.types import JsonObject
 
 _GIB = 2**30
 _LOOK_S = 0.05
@@ -84,7 +85,7 @@ class Apart:
     def __exit__(self, *_: object) -> None:
         self.end()
 
-    def call(self, function: str, *arguments: Any, name: str, limits: Limits = Limits()) -> Any:
+    def call(self, function: str, *arguments: object, name: str, limits: Limits = Limits()) -> Any:
         """Call a function in the process.
 
         Parameters
@@ -170,9 +171,7 @@ class Apart:
         threading.Thread(target=_listen, args=(process.stdout, self._answers), daemon=True).start()
         return process
 
-    def _ask(
-        self, process: subprocess.Popen[bytes], request: bytes, limits: Limits, name: str
-    ) -> dict[str, Any]:
+    def _ask(self, process: subprocess.Popen[bytes], request: bytes, limits: Limits, name: str) -> JsonObject:
         assert process.stdin is not None
         with suppress(BrokenPipeError):  # the end of the process says why
             process.stdin.write(request)
@@ -195,7 +194,7 @@ class Apart:
             raise _ended(process, name, limits)
 
 
-def call_apart(function: str, *arguments: Any, name: str, limits: Limits = Limits()) -> Any:
+def call_apart(function: str, *arguments: object, name: str, limits: Limits = Limits()) -> object:
     """Call one function in a process of its own; see `Apart.call`. Called in such a process, it stays there."""
     if os.environ.get(apart_child.VARIABLE):
         return apart_child.resolved(function)(*arguments)
@@ -213,7 +212,7 @@ def _listen(stream: Any, answers: queue.SimpleQueue[bytes]) -> None:
         answers.put(line)
 
 
-def _understood(line: bytes, name: str) -> dict[str, Any]:
+def _understood(line: bytes, name: str) -> JsonObject:
     try:
         answer = json.loads(line)
     except (ValueError, RecursionError):

@@ -17,6 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from napari_pseudolabel.types import JsonObject
+
 VARIABLE = "NAPARI_PSEUDOLABEL_APART"
 """Environment variable by which the process knows that it is one."""
 
@@ -42,7 +44,7 @@ def main() -> None:
         print(json.dumps(_answer(json.loads(requests.get()))), file=answers, flush=True)
 
 
-def resolved(name: str) -> Callable[..., Any]:
+def resolved(name: str) -> Callable[..., object]:
     """The function that ``module:name`` stands for."""
     module, _, function = name.partition(":")
     found: Callable[..., Any] = getattr(importlib.import_module(module), function)
@@ -55,7 +57,7 @@ def _listen(requests: queue.SimpleQueue[str]) -> None:
     os._exit(0)
 
 
-def _answer(request: dict[str, Any]) -> dict[str, Any]:
+def _answer(request: JsonObject) -> JsonObject:
     try:
         function = resolved(request["function"])
         _limit(request["memory"], request["cpu"])

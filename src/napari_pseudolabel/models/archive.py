@@ -71,13 +71,13 @@ class Inert:
     module: ClassVar[str] = ""
     name: ClassVar[str] = ""
     args: tuple[Any, ...]
-    kwargs: dict[str, Any]
+    kwargs: dict[str, object]
     state: Any
     entries: list[Any]
 
     __slots__ = ("args", "entries", "kwargs", "state")
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Inert:
+    def __new__(cls, *args: object, **kwargs: object) -> Inert:
         self = super().__new__(cls)
         self.args = args
         self.kwargs = kwargs
@@ -85,20 +85,20 @@ class Inert:
         self.entries = []
         return self
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         """Do nothing: `__new__` has stored everything, for opcodes that skip `__init__`."""
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: object) -> None:
         self.state = state
 
-    def __call__(self, *args: Any) -> Inert:
+    def __call__(self, *args: object) -> Inert:
         """Record the call of something that a call returned; nothing is called."""
         return Inert(self, *args)
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: object, value: object) -> None:
         self.entries.append((key, value))
 
-    def append(self, value: Any) -> None:
+    def append(self, value: object) -> None:
         """Remember an element (a pickle appends to subclasses of list)."""
         self.entries.append(value)
 
@@ -115,7 +115,7 @@ class Inert:
 class _Ordered(OrderedDict):
     """An ordered dictionary that ignores restored attributes, so that a file cannot shadow its methods."""
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: object) -> None:
         return None
 
 
@@ -123,18 +123,18 @@ class _Function:
     """A callable of ours that a file may call but not change."""
 
     __slots__ = ("_call",)
-    _call: Callable[..., Any]
+    _call: Callable[..., object]
 
-    def __init__(self, call: Callable[..., Any]) -> None:
+    def __init__(self, call: Callable[..., object]) -> None:
         object.__setattr__(self, "_call", call)
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: object) -> object:
         return self._call(*args)
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         raise CheckpointError("it tries to change a function")
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: object) -> None:
         raise CheckpointError("it tries to change a function")
 
 
@@ -147,7 +147,7 @@ class _StorageType:
         self.dtype = _STORAGE_DTYPES[name]
         self.untyped = name == "UntypedStorage"
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: object) -> None:
         raise CheckpointError("it tries to change a storage class")
 
 
@@ -160,7 +160,7 @@ class _Storage:
         self.memory = memory
         self.dtype = dtype
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: object) -> None:
         raise CheckpointError("it tries to change a storage")
 
 
@@ -169,19 +169,19 @@ class _NumpyType:
 
     __slots__ = ("code", "order")
 
-    def __init__(self, code: Any, *_flags: Any) -> None:
+    def __init__(self, code: object, *_flags: object) -> None:
         if not isinstance(code, str) or not _NUMPY_CODE.fullmatch(code):
             raise CheckpointError("it holds a numpy value of a type that is not a plain number")
         self.code = code
         self.order = "="
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: object) -> None:
         if isinstance(state, tuple) and len(state) > 1 and state[1] in ("<", ">", "|", "="):
             self.order = state[1]
 
 
 def _strided(
-    storage: Any, offset: Any, size: Any, stride: Any, dtype: torch.dtype | None = None
+    storage: object, offset: Any, size: Any, stride: Any, dtype: torch.dtype | None = None
 ) -> torch.Tensor:
     if not isinstance(storage, _Storage):
         raise CheckpointError("it holds a tensor without a storage")
@@ -200,40 +200,47 @@ def _strided(
     return flat.as_strided(shape, steps, offset)
 
 
-def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_rest: Any) -> torch.Tensor:
+def _tensor(storage: object, offset: object, size: object, stride: object, *_rest: object) -> torch.Tensor:
     return _strided(storage, offset, size, stride)
 
 
 def _tensor_v3(
-    storage: Any, offset: Any, size: Any, stride: Any, _grad: Any, _hooks: Any, dtype: Any, *_rest: Any
+    storage: object,
+    offset: object,
+    size: object,
+    stride: object,
+    _grad: object,
+    _hooks: object,
+    dtype: object,
+    *_rest: object,
 ) -> torch.Tensor:
     if not isinstance(dtype, torch.dtype):
         raise CheckpointError("it holds a tensor of an unknown type")
     return _strided(storage, offset, size, stride, dtype)
 
 
-def _parameter(data: Any, *_rest: Any) -> Any:
+def _parameter(data: object, *_rest: object) -> Any:
     return data
 
 
-def _encode(text: Any, encoding: Any = "latin1", *_rest: Any) -> bytes:
+def _encode(text: object, encoding: object = "latin1", *_rest: object) -> bytes:
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
         raise CheckpointError("it holds bytes in an unexpected encoding")
     return text.encode("latin1")
 
 
-def _scalar(dtype: Any, data: Any = b"") -> np.generic:
+def _scalar(dtype: object, data: object = b"") -> np.generic:
     if not isinstance(dtype, _NumpyType) or not isinstance(data, bytes):
         raise CheckpointError("it holds a numpy value of a type that is not a plain number")
     kind = np.dtype(dtype.code).newbyteorder("=" if dtype.order == "|" else dtype.order)  # type: ignore[arg-type]
     return np.frombuffer(data, dtype=kind, count=1)[0]
 
 
-def _texts(*args: Any) -> str:
+def _texts(*args: object) -> str:
     return ":".join(str(a) for a in args if isinstance(a, (str, int)))
 
 
-_FUNCTIONS: dict[tuple[str, str], Callable[..., Any]] = {
+_FUNCTIONS: dict[tuple[str, str], Callable[..., object]] = {
     ("torch._utils", "_rebuild_tensor"): _tensor,
     ("torch._utils", "_rebuild_tensor_v2"): _tensor,
     ("torch._utils", "_rebuild_tensor_v3"): _tensor_v3,
@@ -265,7 +272,7 @@ class _Unpickler(pickle.Unpickler):
         self._strict = strict
         self._inert: dict[tuple[str, str], type[Inert]] = {}
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> object:
         key = (module, name)
         if key == ("collections", "OrderedDict"):
             # a fresh class each time: a file that changes its attributes changes only its own copy
@@ -282,7 +289,7 @@ class _Unpickler(pickle.Unpickler):
             self._inert[key] = type("Inert", (Inert,), {"module": module, "name": name, "__slots__": ()})
         return self._inert[key]
 
-    def persistent_load(self, pid: Any) -> Any:
+    def persistent_load(self, pid: object) -> object:
         if not isinstance(pid, tuple) or len(pid) < 2:
             raise CheckpointError("it refers to data in an unknown way")
         if pid[0] == "module":  # a whole module saved with its source text: its class is inert
@@ -425,7 +432,7 @@ def read_legacy(path: Path, *, strict: bool) -> Any:
         return result
 
 
-def plain(value: Any) -> dict[str, Any]:
+def plain(value: object) -> dict[str, Any]:
     """Recover the attributes of an `Inert` as a plain dictionary.
 
     Understands ``argparse.Namespace`` (and any object with a ``__dict__``), omegaconf's ``DictConfig``,
@@ -456,7 +463,7 @@ def plain(value: Any) -> dict[str, Any]:
     return {str(key): item for key, item in result.items()}
 
 
-def _plain(value: Any, parents: tuple[int, ...], seen: Iterator[int]) -> Any:
+def _plain(value: object, parents: tuple[int, ...], seen: Iterator[int]) -> Any:
     # a value may be shared by so many others that they cannot all be written out
     if next(seen) > _MOST_SETTINGS or len(parents) > BUDGET.depth:
         raise CheckpointError("The checkpoint holds more settings than can be read.")

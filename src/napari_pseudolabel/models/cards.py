@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic_core import PydanticKnownError
 
 from napari_pseudolabel.models.families import families
+from napari_pseudolabel.types import JsonObject
 
 LARGEST_TILE = 4096
 """Longest side of a tile that a model may ask for, in pixels."""
@@ -19,7 +20,7 @@ LONGEST_NAME = 500
 """Most letters of the name of a model, a modality or a class."""
 
 
-def _known(name: Any) -> Any:
+def _known(name: object) -> object:
     names = [one.name for one in families()]
     if name not in names:
         expected = f"{', '.join(map(repr, names[:-1]))} or {names[-1]!r}"
@@ -118,8 +119,8 @@ class Card(_Frozen):
     family: Annotated[str, BeforeValidator(_known)]
     name: Name = ""
     description: str = ""
-    architecture: dict[str, Any] = Field(default_factory=dict)
-    schedule: dict[str, Any] = Field(default_factory=dict)
+    architecture: JsonObject = Field(default_factory=dict)
+    schedule: JsonObject = Field(default_factory=dict)
     source: Modality | None = None
     target: Modality | None = None
     normalisation: Normalisation = Normalisation()

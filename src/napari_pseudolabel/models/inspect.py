@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -16,6 +15,7 @@ from napari_pseudolabel.models.inspection import Inspection, useful, useless
 from napari_pseudolabel.models.offers import Offer, choose, home_of
 from napari_pseudolabel.models.registry import reading, resolve
 from napari_pseudolabel.models.sidecar import CARD_ENDING
+from napari_pseudolabel.types import JsonObject
 
 INSPECTED = f"{__name__}:inspected"
 
@@ -89,7 +89,7 @@ def inspect_apart(
                 yield useless(path, "not a usable checkpoint", problem)
 
 
-def inspected(path: str, which: int | None) -> dict[str, Any]:
+def inspected(path: str, which: int | None) -> JsonObject:
     """`inspect` with values that cross processes."""
     return inspect(Path(path), which).model_dump(mode="json")
 

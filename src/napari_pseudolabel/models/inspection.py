@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -56,12 +56,12 @@ class Inspection(BaseModel):
     card: Card | None = None
 
 
-def useless(path: Path, what: str, problem: str, **more: Any) -> Inspection:
+def useless(path: Path, what: str, problem: str, **more: object) -> Inspection:
     """What cannot be used, and one sentence about why."""
     return Inspection(path=str(path), what=what, problem=problem, **more)
 
 
-def useful(path: Path, what: str, card: Card, *, note: tuple[str, ...] = (), **more: Any) -> Inspection:
+def useful(path: Path, what: str, card: Card, *, note: tuple[str, ...] = (), **more: object) -> Inspection:
     """What can be used, with its card and sentences for the person."""
     from napari_pseudolabel.models.safe_load import sha256
 

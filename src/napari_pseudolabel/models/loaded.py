@@ -33,7 +33,7 @@ class LoadedModels:
     shipped: Mapping[str, Path] = field(default_factory=dict)
     limits: KnownLimits = field(default_factory=KnownLimits)
     memo: TileMemo = field(default_factory=TileMemo)
-    _kept: dict[tuple[str, Path], tuple[int, Any]] = field(default_factory=dict)
+    _kept: dict[tuple[str, Path], tuple[int, object]] = field(default_factory=dict)
 
     def translator(self, ref: str) -> Translator:
         """Load a translator by path or name, or hand out the loaded one.
@@ -62,7 +62,7 @@ class LoadedModels:
         self._kept.clear()
         self.memo.clear()
 
-    def _get(self, kind: str, ref: str, load: Callable[[str], Any]) -> Any:
+    def _get(self, kind: str, ref: str, load: Callable[[str], object]) -> Any:
         path = self.shipped.get(ref) or resolve(ref)
         changed = path.stat().st_mtime_ns
         kept = self._kept.pop((kind, path), None)

@@ -14,9 +14,10 @@ from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.families import Family, Kind, families
 from napari_pseudolabel.models.inspection import Inspection
 from napari_pseudolabel.models.sidecar import given_card
+from napari_pseudolabel.types import JsonObject
 
 if TYPE_CHECKING:
-    from napari_pseudolabel.models.translators.archive import Contents
+    from napari_pseudolabel.models.translators.archive import Contents, State
 
 _IMAGES = {
     b"\x89PNG": "PNG image",
@@ -97,7 +98,7 @@ class Offer:
         return not (self.foreign or self.has_weights) and self.head.lstrip()[:1] in (b"{", b"[")
 
     @cached_property
-    def given(self) -> dict[str, Any]:
+    def given(self) -> JsonObject:
         """Everything known besides the weights; see `sidecar.given_card`."""
         return given_card(self.path, self.card)
 
@@ -118,7 +119,7 @@ class Offer:
         return self._contents
 
     @property
-    def state(self) -> dict[str, Any]:
+    def state(self) -> State:
         """Weights by name that may be a translator's; empty if there are none, or they cannot be read."""
         if not self.has_weights or self.given.get("kind") == "segmenter":
             return {}
@@ -130,7 +131,7 @@ class Offer:
 
     # What went wrong is kept too: a file that is refused is not read again for the next family.
     @cached_property
-    def _value(self) -> Any:
+    def _value(self) -> object:
         from napari_pseudolabel.models.translators.archive import read_value
 
         try:

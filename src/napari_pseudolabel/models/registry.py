@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from platformdirs import user_data_path
 
@@ -110,7 +110,7 @@ def _known(named: Mapping[str, Path]) -> str:
 
 
 def load_translator(
-    ref: str | Path, card: Card | Mapping[str, Any] | None = None, which: int | None = None
+    ref: str | Path, card: Card | Mapping[str, object] | None = None, which: int | None = None
 ) -> Translator:
     """Load a translator by name or path.
 
@@ -137,7 +137,7 @@ def load_translator(
         return load_translator_file(path, card, which)
 
 
-def load_segmenter(ref: str | Path, card: Card | Mapping[str, Any] | None = None) -> Segmenter:
+def load_segmenter(ref: str | Path, card: Card | Mapping[str, object] | None = None) -> Segmenter:
     """Load a segmenter by name or path.
 
     Parameters

@@ -45,7 +45,7 @@ def load_weights(path: str | Path) -> Any:
     return _load(Path(path), strict=True)
 
 
-def load_archive(path: str | Path) -> Any:
+def load_archive(path: str | Path) -> object:
     """Load a training archive such as SynDiff's ``content.pth``; unknown classes become `Inert` records.
 
     Parameters
@@ -67,7 +67,7 @@ def load_archive(path: str | Path) -> Any:
     return _load(Path(path), strict=False)
 
 
-def _load(path: Path, *, strict: bool) -> Any:
+def _load(path: Path, *, strict: bool) -> object:
     try:
         if _is_zip(path):
             with open_zip(path) as archive:

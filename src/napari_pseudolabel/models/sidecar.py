@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from napari_pseudolabel.budget import check_header, parse_json, read_json
 from napari_pseudolabel.errors import CheckpointError, FileError
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.workspace import atomic_file
 
 HEADER_KEY = "card"
@@ -37,7 +38,7 @@ def sidecar_path(path: str | Path) -> Path:
     return whole if path.is_dir() or whole.exists() else path.with_name(path.stem + CARD_ENDING)
 
 
-def read_sidecar(path: str | Path) -> dict[str, Any] | None:
+def read_sidecar(path: str | Path) -> JsonObject | None:
     """Read the sidecar of the checkpoint at `path`.
 
     Returns
@@ -63,7 +64,7 @@ def read_sidecar(path: str | Path) -> dict[str, Any] | None:
         ) from None
 
 
-def write_sidecar(path: str | Path, card: Card | Mapping[str, Any]) -> Path:
+def write_sidecar(path: str | Path, card: Card | Mapping[str, object]) -> Path:
     """Write the sidecar of the checkpoint at `path` atomically and return its path.
 
     Another checkpoint of the same name up to the suffix keeps its own.
@@ -78,7 +79,7 @@ def write_sidecar(path: str | Path, card: Card | Mapping[str, Any]) -> Path:
     return side
 
 
-def read_header_card(path: str | Path) -> dict[str, Any] | None:
+def read_header_card(path: str | Path) -> JsonObject | None:
     """Read the card in the header of a safetensors file; None for any other file or without a card.
 
     Raises
@@ -101,20 +102,20 @@ def read_header_card(path: str | Path) -> dict[str, Any] | None:
     return None if text is None else _parse(text, f"in the header of {path.name}")
 
 
-def _parse(text: str, where: str) -> dict[str, Any]:
+def _parse(text: str, where: str) -> JsonObject:
     try:
         return _object(parse_json(text, where), where)
     except FileError as error:
         raise CheckpointError(f"The card {where} cannot be used: {error}") from None
 
 
-def _object(value: Any, where: str) -> dict[str, Any]:
+def _object(value: object, where: str) -> JsonObject:
     if not isinstance(value, dict):
         raise CheckpointError(f"The card {where} is not a JSON object; correct or remove it.")
     return value
 
 
-def given_card(path: str | Path, card: Card | Mapping[str, Any] | None = None) -> dict[str, Any]:
+def given_card(path: str | Path, card: Card | Mapping[str, object] | None = None) -> JsonObject:
     """Collect everything that is known about a checkpoint besides its weights.
 
     The caller's `card` wins over the sidecar, the sidecar over the header. Values that a card lists as
@@ -134,18 +135,18 @@ def given_card(path: str | Path, card: Card | Mapping[str, Any] | None = None) -
     dict
         Shaped like a card, incomplete.
     """
-    result: dict[str, Any] = {}
+    result: JsonObject = {}
     for layer in (read_header_card(path), read_sidecar(path), card):
         if layer is not None:
             overlay(result, card_shaped(layer))
     return result
 
 
-def card_shaped(card: Card | Mapping[str, Any]) -> dict[str, Any]:
+def card_shaped(card: Card | Mapping[str, Any]) -> JsonObject:
     """Sort a flat or mixed dictionary into the fields of a card; see `given_card`."""
     if isinstance(card, Card):
         card = card.model_dump(mode="json", exclude_unset=True)
-    result: dict[str, Any] = {}
+    result: JsonObject = {}
     for name, value in card.items():
         if name in _REPORTS or value is None:
             continue
@@ -171,7 +172,7 @@ def card_shaped(card: Card | Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def overlay(base: dict[str, Any], top: Mapping[str, Any]) -> None:
+def overlay(base: JsonObject, top: Mapping[str, object]) -> None:
     """Lay one card-shaped dictionary over another, in place; nested dictionaries merge."""
     for name, value in top.items():
         if value is None:
@@ -182,7 +183,7 @@ def overlay(base: dict[str, Any], top: Mapping[str, Any]) -> None:
             base[name] = value
 
 
-def complete(given: Mapping[str, Any], path: str | Path, **known: Any) -> Card:
+def complete(given: Mapping[str, object], path: str | Path, **known: object) -> Card:
     """Build the card of a checkpoint from what is given and what its loader knows.
 
     Parameters

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_pseudolabel.sample_data.downloads import REAL_SEM, REAL_TEM, RealSample, fetch
 from napari_pseudolabel.sample_data.samples import (
@@ -15,8 +12,9 @@ from napari_pseudolabel.sample_data.samples import (
     TEM_LIKE,
     GeneratedSample,
 )
+from napari_pseudolabel.types import Array, JsonObject
 
-LayerDataTuple = tuple[NDArray[Any], dict[str, Any], str]
+LayerDataTuple = tuple[Array, JsonObject, str]
 
 
 def sem_like_axons() -> list[LayerDataTuple]:
@@ -104,8 +102,8 @@ def _real(sample: RealSample) -> list[LayerDataTuple]:
     return [(pixels, _attributes(sample.title, sample.pixel_size_um, sample.origin()), "image")]
 
 
-def _attributes(name: str, pixel_size_um: float | None, origin: dict[str, Any]) -> dict[str, Any]:
-    grid: dict[str, Any] = {"axis_labels": ("y", "x")}
+def _attributes(name: str, pixel_size_um: float | None, origin: JsonObject) -> JsonObject:
+    grid: JsonObject = {"axis_labels": ("y", "x")}
     if pixel_size_um is not None:
         grid |= {"scale": (pixel_size_um, pixel_size_um), "units": ("micrometer", "micrometer")}
     # Modality and object size on their own are for whoever proposes models and scale, whatever the layer's reader was.

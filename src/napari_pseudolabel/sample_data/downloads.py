@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.types import JsonObject
 
 if TYPE_CHECKING:
     from requests.exceptions import HTTPError
@@ -47,7 +48,7 @@ class RealSample:
         """Address of the file on `host`."""
         return f"{host}/{self.repository}/{self.commit}/{self.path}"
 
-    def origin(self) -> dict[str, Any]:
+    def origin(self) -> JsonObject:
         """Where the pixels come from, JSON-able, for the metadata of layers."""
         return {
             "origin": self.url(),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.labels.classes import AXON_CLASSES, default_classes
 from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.types import JsonObject
 
 Drawn = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
@@ -58,7 +58,7 @@ class GeneratedSample:
         """The image and its exact labels, (Y, X) uint8 both; the labels mean `classes`."""
         return self.render(self.shape, self.seed)
 
-    def origin(self) -> dict[str, Any]:
+    def origin(self) -> JsonObject:
         """Where the pixels come from, JSON-able, for the metadata of layers and for provenance."""
         sizes = {"pixel_size_um": self.pixel_size_um, "object_size_px": self.object_size_px}
         return {
@@ -181,7 +181,7 @@ def _write(sample: GeneratedSample, folder: Path) -> tuple[Path, ...]:
     image, labels = sample.draw()
     size = sample.pixel_size_um
     placement = Placement((1.0, 1.0), (0.0, 0.0), axis_labels=("y", "x"))
-    sizes: dict[str, Any] = {}
+    sizes: JsonObject = {}
     if size is not None:
         placement = replace(placement, scale=(size, size), units=("micrometer", "micrometer"))
         sizes = {

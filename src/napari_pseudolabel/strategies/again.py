@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
@@ -24,7 +23,7 @@ class Where:
 
 
 def again(
-    made: Record | Mapping[str, Any],
+    made: Record | Mapping[str, object],
     image: Image,
     where: Where = Where(),
     *,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.options import written
 from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Region
+from napari_pseudolabel.types import JsonObject
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class RunReport:
     options: Any = None
     date: datetime = dataclasses.field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
 
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> JsonObject:
         """The report as JSON-able fields of the provenance sidecar; `Record.from_provenance` is the way back."""
         settings = self.settings
         own = {} if self.options is None else {"options": written(self.options)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -49,19 +48,6 @@ class Job(Protocol):
         """
 
 
-class ChunkPlan(Protocol):
-    """How a job is cut; see `LabelPlan`."""
-
-    @property
-    def chunks(self) -> Sequence[Any]: ...
-
-    def distance(self, chunk: Any, focus: Any) -> Any: ...
-
-    def load(self, chunk: Any) -> Job: ...
-
-    def conclude(self, reports: Sequence[Any], seconds: float) -> Any: ...
-
-
 class ChunkedJob(Job, Protocol):
     """A job that an engine may cut into chunks for many workers, in any order, and repeat single ones."""
 
@@ -73,10 +59,10 @@ class ChunkedJob(Job, Protocol):
     def survey(self) -> Job:
         """A job whose result `plan` needs."""
 
-    def second_survey(self, survey: Any, control: Control) -> Job | None:
+    def second_survey(self, survey: Survey, control: Control) -> Job | None:
         """A job that completes the survey, None if it is complete; called where the image is."""
 
-    def plan(self, survey: Any, control: Control) -> ChunkPlan:
+    def plan(self, survey: Survey, control: Control) -> LabelPlan:
         """Cut the work; runs where the image is."""
 
 

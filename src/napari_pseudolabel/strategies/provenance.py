@@ -74,7 +74,7 @@ class Record:
         )
 
     @classmethod
-    def from_provenance(cls, found: Mapping[str, Any]) -> Record:
+    def from_provenance(cls, found: Mapping[str, object]) -> Record:
         """Read what `RunReport.provenance` wrote, or an older version did.
 
         Older versions called the tutor of segmenters a translator, and did not note every setting.
@@ -99,7 +99,7 @@ class _Unknown(InputError):
     """The sentence says everything."""
 
 
-def strategy_of(found: Mapping[str, Any]) -> str:
+def strategy_of(found: Mapping[str, object]) -> str:
     """The strategy that provenance names; empty where it names none."""
     strategy = found.get("strategy")
     return strategy if isinstance(strategy, str) else ""
@@ -147,7 +147,7 @@ def _read(found: Mapping[str, Any]) -> Record:
     )
 
 
-def _options(found: Any, strategy: Strategy) -> Any:
+def _options(found: object, strategy: Strategy) -> Any:
     if found is None:
         return None
     if strategy.options is None:
@@ -155,19 +155,19 @@ def _options(found: Any, strategy: Strategy) -> Any:
     return read(strategy.options, found)
 
 
-def _given(parameters: Mapping[str, Any], name: str, otherwise: Any) -> Any:
+def _given(parameters: Mapping[str, object], name: str, otherwise: object) -> Any:
     value = parameters.get(name)
     return otherwise if value is None else value
 
 
-def _listed(models: Any) -> Iterable[Mapping[str, Any]]:
+def _listed(models: object) -> Iterable[Mapping[str, object]]:
     """Models as a list, or by role as some sidecars have them."""
     if isinstance(models, Mapping):
         return [{"role": role, **one} for role, one in models.items() if one is not None]
     return cast(Iterable[Mapping[str, Any]], models)
 
 
-def _model(found: Mapping[str, Any], strategy: Strategy) -> ModelUse:
+def _model(found: Mapping[str, object], strategy: Strategy) -> ModelUse:
     role, path = found["role"], str(found.get("path") or "")
     if strategy.preparation and role == "translator":
         role = "tutor"

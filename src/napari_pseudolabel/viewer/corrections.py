@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.labels.windows import Index, Window, key_of
+from napari_pseudolabel.types import Array
 from napari_pseudolabel.viewer.history import Change, Changes, History, Replay
 from napari_pseudolabel.viewer.images import unwrapped
 from napari_pseudolabel.viewer.records import evidence, own_record
@@ -83,11 +84,11 @@ class Corrections:
     def __init__(self, layer: Labels) -> None:
         plain = unwrapped(layer)
         self._layer: Callable[[], Any] = weakref.ref(plain)
-        self._known: NDArray[Any] = np.array(plain.data)
+        self._known: Array = np.array(plain.data)
         self._predicted = self._known.copy()
         self.mask: NDArray[np.bool_] = np.zeros(self._known.shape, bool)
         self._confirmed: NDArray[np.bool_] = np.zeros(self._known.shape, bool)
-        self._confirmed_as: NDArray[Any] = np.zeros_like(self._known)
+        self._confirmed_as: Array = np.zeros_like(self._known)
         record = own_record(plain) or {}
         # Labels that no run has made are the person's, whoever made the layer.
         self.own = not record or (not record.get("runs") and bool(self._known.any()))
@@ -122,7 +123,7 @@ class Corrections:
 
     @classmethod
     def detached(
-        cls, predicted: NDArray[Any], flags: NDArray[np.uint8], *, own: bool = False, renewed: bool = False
+        cls, predicted: Array, flags: NDArray[np.uint8], *, own: bool = False, renewed: bool = False
     ) -> Corrections:
         """What is known about a layer that is still to be made, for its metadata.
 
@@ -210,7 +211,7 @@ class Corrections:
         self.sync()
         return self.labelled_in((...,))
 
-    def predicted_in(self, key: tuple[Any, ...]) -> NDArray[Any]:
+    def predicted_in(self, key: tuple[Any, ...]) -> Array:
         """Labels of a part as the predictions have left them, dtype of the layer; a copy."""
         return np.array(self._predicted[key])
 
@@ -303,7 +304,7 @@ class Corrections:
         self,
         key: tuple[Any, ...],
         changed: NDArray[np.bool_],
-        labels: NDArray[Any],
+        labels: Array,
         fresh: NDArray[np.bool_],
         *,
         undone: bool = False,
@@ -409,7 +410,7 @@ def _everywhere(shape: tuple[int, ...]) -> NDArray[np.bool_]:
     return np.broadcast_to(np.bool_(True), shape)
 
 
-def _put(array: NDArray[Any], change: Change, value: Any) -> None:
+def _put(array: Array, change: Change, value: Any) -> None:
     part = array[change.key]
     part[change.where] = value
     array[change.key] = part

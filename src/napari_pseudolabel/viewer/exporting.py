@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_pseudolabel.export import ExportContent
 from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
 from napari_pseudolabel.viewer.effort import EffortLog
 from napari_pseudolabel.viewer.images import placement_from
@@ -61,7 +62,7 @@ def content_from(data: Any, attributes: Mapping[str, Any]) -> ExportContent:
 
 def _provenance(record: dict[str, Any] | None, corrections: Any) -> dict[str, Any]:
     runs = list((record or {}).get("runs", ()))
-    fields: dict[str, Any] = {}
+    fields: JsonObject = {}
     if isinstance(corrections, Corrections):
         fields = {"share_corrected": corrections.share(), "share_confirmed": corrections.share_confirmed()}
     if runs:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.labels.windows import Index, Window, around, key_of
+from napari_pseudolabel.types import Array
 from napari_pseudolabel.viewer.corrections import Corrections, Step
 from napari_pseudolabel.viewer.history import put_on
 
@@ -121,8 +122,8 @@ class _Plane:
 
     def __init__(self, shape: tuple[int, ...], dtype: Any, window: Window) -> None:
         self.mask: NDArray[np.bool_] = np.zeros(shape, bool)
-        self.before: NDArray[Any] = np.zeros(shape, dtype)
-        self.after: NDArray[Any] = np.zeros(shape, dtype)
+        self.before: Array = np.zeros(shape, dtype)
+        self.after: Array = np.zeros(shape, dtype)
         self.fresh: NDArray[np.bool_] = np.zeros(shape, bool)
         self.window = window
 
@@ -130,7 +131,7 @@ class _Plane:
         self,
         window: Window,
         changed: NDArray[np.bool_],
-        now: NDArray[Any],
+        now: Array,
         wanted: NDArray[np.uint8],
         fresh: NDArray[np.bool_],
     ) -> None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pseudolabel.types import Array
+
 if TYPE_CHECKING:
     from napari.layers import Labels
 
@@ -182,5 +184,5 @@ def _new(steps: list[Any], known: list[Any]) -> list[Any]:
     return [step for step in steps if id(step) not in old]
 
 
-def _extent(places: NDArray[Any]) -> slice:
+def _extent(places: Array) -> slice:
     return slice(int(places.min()), int(places.max()) + 1) if places.size else slice(0, 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from napari.layers import Labels
@@ -13,6 +13,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.objects import Scheme, Target, objects_in
 from napari_pseudolabel.labels.windows import Index, Window, around, key_of, padded, whole
 from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.types import Array
 from napari_pseudolabel.viewer.candidates import NOTHING, Candidates
 from napari_pseudolabel.viewer.images import placement_of
 from napari_pseudolabel.viewer.layers import new_labels, show_classes
@@ -41,7 +42,7 @@ class Objects:
         self._boxes: dict[int, Window] = {}
         self._last = 0
 
-    def look(self, values: NDArray[Any], window: Window, scheme: Scheme) -> Window:
+    def look(self, values: Array, window: Window, scheme: Scheme) -> Window:
         """Number the objects of a part whose labels are new, or have changed.
 
         Parameters

@@ -18,6 +18,7 @@ from napari_pseudolabel.imaging import Channel
 from napari_pseudolabel.labels.windows import common_part, key_of, window_of
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.strategies.provenance import Record
+from napari_pseudolabel.types import Array, JsonObject
 from napari_pseudolabel.viewer.images import source_path
 
 if TYPE_CHECKING:
@@ -38,12 +39,12 @@ ROLES: tuple[Role, ...] = ("labels", "translation", "confidence")
 HELPERS: tuple[Role, ...] = ("preview", "objects", "candidate")
 
 
-def record_of(layer: Layer) -> dict[str, Any] | None:
+def record_of(layer: Layer) -> JsonObject | None:
     """The plugin's record in the metadata of a layer, None if there is none."""
     return record_in(layer.metadata)
 
 
-def record_in(metadata: Mapping[str, Any]) -> dict[str, Any] | None:
+def record_in(metadata: Mapping[str, Any]) -> JsonObject | None:
     """The plugin's record in metadata, None if there is none."""
     record = metadata.get(KEY)
     return record if isinstance(record, dict) and "role" in record else None
@@ -221,7 +222,7 @@ def add_run(
     layer.metadata[KEY] = {**record, "runs": [*kept, run]}
 
 
-def evidence(record: Mapping[str, Any] | None, labels: NDArray[Any]) -> NDArray[np.bool_]:
+def evidence(record: Mapping[str, Any] | None, labels: Array) -> NDArray[np.bool_]:
     """Where predictions must have been, as far as the labels and the record of their layer tell.
 
     A label is evidence, and so is a run that reached all of its region, unless none of its labels is left
@@ -262,7 +263,7 @@ def _covers(new: dict[str, Any], old: dict[str, Any]) -> bool:
     return inside and all(tuple(index) in planes for index in old["planes"])
 
 
-def _as_edited(given: list[dict[str, Any]], before: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _as_edited(given: list[JsonObject], before: Mapping[str, Any]) -> list[JsonObject]:
     """Classes of a model with what the person has made of them on a layer that had classes before."""
     shown = {one["value"]: one for one in before.get("classes", [])}
     known = {one["value"]: one for one in before.get("model_classes", before.get("classes", []))}

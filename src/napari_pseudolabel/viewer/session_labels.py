@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_pseudolabel.export import ExportContent
+from napari_pseudolabel.types import Array
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY
 from napari_pseudolabel.viewer.effort import EFFORT_KEY, EffortLog
 from napari_pseudolabel.viewer.exporting import content_from
@@ -66,7 +66,9 @@ def _content(
     metadata = {**layer.attributes.get("metadata", {}), EFFORT_KEY: effort}
     if {"predicted", "flags"} <= {one.name for one in layer.arrays}:
         predicted, flags = (_array(content, layer, name, notes) for name in ("predicted", "flags"))
-        metadata[CORRECTIONS_KEY], note = recalled(layer.attributes, predicted, flags)
+        metadata[CORRECTIONS_KEY], note = recalled(
+            layer.attributes, predicted, flags.astype(np.uint8, copy=False)
+        )
         notes += [f"{name_of(layer)}: {note}"] if note else []
     made = content_from(labels, {**layer.attributes, "metadata": metadata})
     confidence = _confidence_of(layer, layers)
@@ -91,7 +93,7 @@ def _record(layer: LayerState) -> dict[str, Any]:
     return record_in(layer.attributes.get("metadata", {})) or {}
 
 
-def _array(content: SessionContent, layer: LayerState, name: str, notes: list[str]) -> NDArray[Any]:
+def _array(content: SessionContent, layer: LayerState, name: str, notes: list[str]) -> Array:
     told: list[str] = []
     values = content.array(layer.id, name, told)
     notes += (f"{name_of(layer)}: {note}" for note in told)

@@ -10,10 +10,11 @@ from typing import Any
 from napari.utils.notifications import show_info
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.viewer.recording import layer_data
 from napari_pseudolabel.workspace import SessionInfo, Workspace
 
-LayerDataTuple = tuple[Any, dict[str, Any], str]
+LayerDataTuple = tuple[Any, JsonObject, str]
 
 PLUGIN = "napari-pseudolabel"
 DOCK = "Labelling sessions"

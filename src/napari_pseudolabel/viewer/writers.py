@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from napari_pseudolabel.formats import Format, formats
+from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.viewer.contributed import telling_why_not_saved
 from napari_pseudolabel.viewer.exporting import content_from
 
@@ -19,14 +20,14 @@ def writer_name(format: Format) -> str:
     return f"write_{format.name.replace('-', '_')}"
 
 
-def __getattr__(name: str) -> Callable[[str, Any, dict[str, Any]], list[str]]:
+def __getattr__(name: str) -> Callable[[str, Any, JsonObject], list[str]]:
     for one in formats():
         if name == writer_name(one):
             return partial(_write, one)
     raise AttributeError(f"There is no format whose writer is {name}.")
 
 
-def _write(format: Format, path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+def _write(format: Format, path: str, data: Any, attributes: JsonObject) -> list[str]:
     """Write a Labels layer, with a provenance file beside it."""
     with telling_why_not_saved():
         return [str(one) for one in content_from(data, attributes).write(path, format)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -36,7 +36,9 @@ class Stored(Generic[Content]):
     path: Path
     schema: type[Content]
     # What was read last, and the state of the file then.
-    _read: tuple[Any, Content] | None = field(default=None, init=False, repr=False, compare=False)
+    _read: tuple[tuple[int, int, int], Content] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
 
     def read(self) -> Content:
         """The content now; do not change it.
@@ -92,7 +94,7 @@ class Stored(Generic[Content]):
             if content != before or not self.path.exists():
                 write_text(self.path, content.model_dump_json())
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Without what was read: another machine reads for itself."""
         return {"path": self.path, "schema": self.schema, "_read": None}
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.image import Image
+from napari_pseudolabel.types import Array
 
 _WIDEST = 8  # bytes
 
@@ -45,7 +45,7 @@ def as_labels(image: Image) -> Image:
     return replace(image, data=whole.astype(whole.dtype.newbyteorder("="), copy=False), axes=axes)
 
 
-def like(labels: Image, image: Image) -> NDArray[Any]:
+def like(labels: Image, image: Image) -> NDArray[np.integer]:
     """Values of labels in the shape of the image that they belong to; axes of length 1 do not count.
 
     Raises
@@ -60,7 +60,7 @@ def like(labels: Image, image: Image) -> NDArray[Any]:
     return np.asarray(labels.data).reshape(image.shape)
 
 
-def without_single_planes(labels: Image) -> NDArray[Any]:
+def without_single_planes(labels: Image) -> NDArray[np.integer]:
     """Values of labels without axes of length 1 before Y and X."""
     return np.asarray(labels.data).reshape(_several(labels.shape))
 
@@ -74,7 +74,7 @@ def size(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
 
 
-def _integers(values: NDArray[Any], where: str) -> NDArray[Any]:
+def _integers(values: Array, where: str) -> Array:
     if values.dtype.kind == "b":
         return values.astype(np.uint8)
     if values.dtype.kind == "f":
@@ -89,7 +89,7 @@ def _integers(values: NDArray[Any], where: str) -> NDArray[Any]:
     return values
 
 
-def _whole_numbers(values: NDArray[Any], where: str) -> NDArray[Any]:
+def _whole_numbers(values: Array, where: str) -> Array:
     with np.errstate(invalid="ignore"):
         if not np.isfinite(values).all() or not (values == np.rint(values)).all():
             raise InputError(
@@ -98,7 +98,7 @@ def _whole_numbers(values: NDArray[Any], where: str) -> NDArray[Any]:
             )
     if values.min() < 0:
         raise InputError(f"{where} holds negative values; labels are 0 (background) and above.")
-    exact = 2.0 ** min(np.finfo(values.dtype).nmant + 1, 53)
+    exact = 2.0 ** min(np.finfo(values.dtype.name).nmant + 1, 53)
     if values.max() > exact:
         raise InputError(
             f"{where} holds {values.dtype} values above {exact:.0f}, where neighbouring numbers are no longer told "

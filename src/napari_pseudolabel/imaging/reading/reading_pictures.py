@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import imagecodecs
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageOps
 
 from napari_pseudolabel.imaging.reading.claims import check_decoded, check_png
 from napari_pseudolabel.imaging.reading.source import Source
+from napari_pseudolabel.types import Array
 
 _BITS_AT, _KIND_AT = 24, 25  # in the header of a PNG
 _PNG_GREY, _PNG_PALETTE = 0, 3
@@ -25,7 +24,7 @@ def read_png(path: Path, *, labels: bool) -> Source:
     content = path.read_bytes()
     check_png(content[:64], len(content), path)
     bits, kind = content[_BITS_AT], content[_KIND_AT]
-    data: NDArray[Any]
+    data: Array
     if labels and kind == _PNG_PALETTE:
         with Pillow.open(BytesIO(content)) as picture:
             return Source(np.asarray(picture), "YX")
@@ -57,5 +56,5 @@ def read_jpeg(path: Path) -> Source:
     return Source(data, "YXS" if data.ndim == 3 else "YX", notes=notes)
 
 
-def _is_grey(data: NDArray[Any]) -> bool:
+def _is_grey(data: Array) -> bool:
     return bool((data[..., :1] == data).all())

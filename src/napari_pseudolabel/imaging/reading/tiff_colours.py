@@ -9,13 +9,14 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import tifffile
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from tifffile import PHOTOMETRIC
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.image import ArrayLike
+from napari_pseudolabel.types import Array
 
-Block = NDArray[Any]
+Block = Array
 
 _PHOTOMETRIC_TAG, _ORIENTATION_TAG, _INK_SET_TAG = 262, 274, 332
 _ALPHA = (1, 2)
@@ -159,12 +160,14 @@ def _name(kind: int) -> str:
         return f"photometric interpretation {kind}"
 
 
-def _equal(samples: Any) -> bool:
+def _equal(samples: Array | da.Array) -> bool:
     first = np.asarray(samples[..., 0])
     return all(np.array_equal(first, np.asarray(samples[..., n])) for n in range(1, samples.shape[-1]))
 
 
-def _mapped(data: ArrayLike, change: Callable[[Block], Block], dtype: Any = None, **axes: Any) -> ArrayLike:
+def _mapped(
+    data: ArrayLike, change: Callable[[Block], Block], dtype: DTypeLike | None = None, **axes: Any
+) -> ArrayLike:
     """Change the values of an array, at once in memory, else when a plane is asked for."""
     if isinstance(data, np.ndarray):
         return change(data)
@@ -180,12 +183,14 @@ def _inverter(page: tifffile.TiffPage) -> Callable[[Block], Block]:
             return (1 - values).astype(values.dtype)
         if values.dtype.kind == "u" and bits < values.dtype.itemsize * 8:
             return (2**bits - 1 - values).astype(values.dtype)
-        return ~values
+        return np.invert(values)
 
     return invert
 
 
-def _from_table(data: ArrayLike, axes: str, table: Block, for_display: bool, where: str) -> Pixels:
+def _from_table(
+    data: ArrayLike, axes: str, table: NDArray[np.uint16], for_display: bool, where: str
+) -> Pixels:
     # Some programs write 8-bit colours into the 16-bit table.
     colours = (table if table.max() < 256 else table >> 8).astype(np.uint8)
     if (colours == colours[0]).all():
@@ -280,10 +285,10 @@ def _blockwise(data: ArrayLike, samples: int, change: Callable[[Block], Block]) 
 
 
 def _full(values: Block) -> float:
-    return float(np.iinfo(values.dtype).max) if values.dtype.kind in "ui" else 1.0
+    return float(np.iinfo(values.dtype.name).max) if values.dtype.kind in "ui" else 1.0
 
 
-def _back(values: Block, dtype: np.dtype[Any], full: float) -> Block:
+def _back(values: Block, dtype: np.dtype[np.generic], full: float) -> Block:
     return (np.rint(values.clip(0, full)) if dtype.kind in "ui" else values).astype(dtype)
 
 

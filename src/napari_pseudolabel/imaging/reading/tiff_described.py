@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 from xml.etree import ElementTree
 
 import tifffile
 
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.imaging.reading.believing import NO_UNITS, Told, number, tell
-from napari_pseudolabel.imaging.reading.tiff_vendors import per_unit
+from napari_pseudolabel.imaging.reading.tiff_vendors import Metadata, per_unit
 from napari_pseudolabel.imaging.units import canonical_unit
 
 ANNOTATION_NAMESPACE = "napari-pseudolabel"
@@ -48,7 +47,7 @@ def own_annotation(xml: str | None) -> tuple[str | None, Placement | None]:
 
 def imagej_sizes(tif: tifffile.TiffFile) -> Told:
     """Pixel sizes of ImageJ, which keeps them in the resolution tags, in units that it names in its comment."""
-    metadata: dict[str, Any] = tif.imagej_metadata or {}
+    metadata: Metadata = tif.imagej_metadata or {}
     unit = metadata.get("unit", "")
     sizes: dict[str, tuple[object, object]] = {}
     if canonical_unit(unit) not in NO_UNITS:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import tifffile
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging.image import ArrayLike
 from napari_pseudolabel.imaging.reading.source import Position, chosen_position
 from napari_pseudolabel.wording import some
 
@@ -90,8 +90,8 @@ def chosen_series(
 
 
 def along_an_axis(
-    data: Any, axes: str, path: Path, position: Position | None
-) -> tuple[Any, str, tuple[str, ...]]:
+    data: ArrayLike, axes: str, path: Path, position: Position | None
+) -> tuple[ArrayLike, str, tuple[str, ...]]:
     """Take one of several positions that lie along an axis of a stack."""
     letter = next((one for one in _SIDE_BY_SIDE if one in axes), None)
     if letter is None:

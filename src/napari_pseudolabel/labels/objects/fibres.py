@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import reduce
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +12,11 @@ from skimage.segmentation import watershed
 from napari_pseudolabel.labels.objects.components import SQUARE
 from napari_pseudolabel.labels.objects.scheme import Fibre
 from napari_pseudolabel.labels.windows import Sides
+from napari_pseudolabel.types import Array
 
 
 def fibres(
-    labels: NDArray[Any], fibre: Fibre, sides: Sides = (False, False, False, False)
+    labels: Array, fibre: Fibre, sides: Sides = (False, False, False, False)
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
     """Number the fibres of a window.
 

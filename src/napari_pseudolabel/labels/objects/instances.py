@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from napari_pseudolabel.labels.objects.fibres import fibres
 from napari_pseudolabel.labels.objects.scheme import Scheme
 from napari_pseudolabel.labels.objects.touching import divided
 from napari_pseudolabel.labels.objects.values import Plane
+from napari_pseudolabel.types import Array
 
 # What a gap cuts off and is smaller than this share of the object goes with the gap.
 _CRUMB = 0.1
@@ -100,7 +100,7 @@ def to_classes(
     return classes
 
 
-def _crumbs(instances: NDArray[Any]) -> NDArray[np.bool_]:
+def _crumbs(instances: Array) -> NDArray[np.bool_]:
     """Pieces of objects that are small beside the largest piece of the same object."""
     pieces = label(instances, connectivity=2)
     sizes = np.bincount(pieces.ravel())
@@ -117,7 +117,7 @@ def _crumbs(instances: NDArray[Any]) -> NDArray[np.bool_]:
     return crumbs
 
 
-def _giving(instances: NDArray[Any], classes: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def _giving(instances: Array, classes: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Pixels that touch another object of the same class and belong to the larger of the two."""
     numbers, places, sizes = np.unique(instances, return_inverse=True, return_counts=True)
     order = np.empty(len(numbers), np.int32)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_pseudolabel.labels.windows import Window, common_part, holding, inside, moved, shape_of
+from napari_pseudolabel.types import Array
 
-Plane = NDArray[Any]
+Plane = Array
 """(H, W) integers: class values, 0 is background."""
 Place = tuple[int, int]
 """Row and column of a pixel."""
@@ -50,7 +50,7 @@ class Target:
         """The pixel of it that is farthest from its border, so that it stays inside while the object changes."""
         return self._highest(ndi.distance_transform_edt(np.pad(self.mask, 1))[1:-1, 1:-1])
 
-    def _highest(self, values: NDArray[Any]) -> Place:
+    def _highest(self, values: Array) -> Place:
         row, column = np.unravel_index(int(values.argmax()), values.shape)
         return int(row) + self.window[0].start, int(column) + self.window[1].start
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.objects.values import Place, Plane, Target
 from napari_pseudolabel.labels.windows import Window, padded
+from napari_pseudolabel.types import Array
 
 Locked = NDArray[np.bool_]
 """(H, W) bool of the plane: True where a label must stay as it is, because somebody confirmed it."""
@@ -36,7 +36,7 @@ class Change:
     """
 
     window: Window
-    labels: NDArray[Any]
+    labels: Array
     sentence: str = ""
 
 
@@ -53,7 +53,7 @@ class Part:
     """
 
     window: Window
-    before: NDArray[Any]
+    before: Array
     locked: NDArray[np.bool_]
 
     def open(self, over: tuple[int, ...] = ()) -> NDArray[np.bool_]:
@@ -69,7 +69,7 @@ class Part:
         classes = np.unique(self.before[mask])
         return np.isin(self.before, classes[classes != 0]) & ~mask
 
-    def change(self, after: NDArray[Any], nothing: str, sentence: str = "") -> Change:
+    def change(self, after: Array, nothing: str, sentence: str = "") -> Change:
         """The change to `after`, locked pixels left out.
 
         Raises

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,7 @@ from napari_pseudolabel.labels.tools.change import LOCKED, Change, Locked, Part,
 from napari_pseudolabel.labels.tools.shapes import near
 from napari_pseudolabel.labels.tools.splitting import drawn
 from napari_pseudolabel.labels.windows import Window, open_sides, padded, rims, shape_of, window_of
+from napari_pseudolabel.types import Array
 
 Method = Literal["random_walker", "watershed"]
 INSIDE, OUTSIDE = 1, 2
@@ -29,7 +30,7 @@ _BETA = 1000.0
 
 def smart_fill(
     plane: Plane,
-    image: NDArray[Any],
+    image: Array,
     scribble: ArrayLike,
     value: int,
     *,
@@ -138,7 +139,7 @@ def _rim(window: Window, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     return rim
 
 
-def _channels(image: NDArray[Any], probability: NDArray[np.floating] | None) -> NDArray[np.float32]:
+def _channels(image: Array, probability: NDArray[np.floating] | None) -> NDArray[np.float32]:
     """(h, w, C) float32: smoothed intensities in units of their spread, and the probability."""
     planes = np.asarray(image, np.float32)
     planes = planes[..., None] if planes.ndim == 2 else planes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -106,7 +106,7 @@ class Segmenter(Protocol):
         """Turn probabilities (K, H, W) into a label image (H, W) with the values of `classes`."""
 
 
-def load_segmenter_file(path: str | Path, card: Card | Mapping[str, Any] | None = None) -> Segmenter:
+def load_segmenter_file(path: str | Path, card: Card | Mapping[str, object] | None = None) -> Segmenter:
     """Load a segmenter of any family.
 
     Parameters

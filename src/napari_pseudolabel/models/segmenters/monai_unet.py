@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -180,7 +180,7 @@ def loads(offer: Offer) -> MonaiSegmenter:
     return load(offer.path, offer.card)
 
 
-def load(path: str | Path, card: Card | Mapping[str, Any] | None = None) -> MonaiSegmenter:
+def load(path: str | Path, card: Card | Mapping[str, object] | None = None) -> MonaiSegmenter:
     """Load a segmenter written by `save`.
 
     Parameters

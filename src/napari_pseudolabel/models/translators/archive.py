@@ -22,6 +22,7 @@ from napari_pseudolabel.errors import CheckpointError, FileError, InputError
 from napari_pseudolabel.models.safe_load import Inert, load_archive, load_weights, plain, strip_prefixes
 from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
 from napari_pseudolabel.models.translators.unwrapping import unwrap
+from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import some
 
 State = dict[str, torch.Tensor]
@@ -80,7 +81,7 @@ class Contents:
     state: State
     name: str = ""
     others: tuple[str, ...] = ()
-    card: dict[str, Any] = field(default_factory=dict)
+    card: JsonObject = field(default_factory=dict)
     origin: str = ""
     inferred: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -119,7 +120,7 @@ def read_contents(path: str | Path, which: int | None = None, value: Any = None)
     )
 
 
-def read_value(path: Path) -> Any:
+def read_value(path: Path) -> object:
     """Read what a file holds: weights strictly, a SynDiff training archive as inert records."""
     if path.suffix == ".safetensors":
         try:
@@ -147,11 +148,11 @@ def read_value(path: Path) -> Any:
     return value
 
 
-def _is_archive(value: Any) -> bool:
+def _is_archive(value: object) -> bool:
     return isinstance(value, Mapping) and any(_GENERATOR.fullmatch(str(k)) for k in value)
 
 
-def _refuse_calls(path: Path, value: Any) -> None:
+def _refuse_calls(path: Path, value: object) -> None:
     """Refuse an archive that wanted to call something; nothing was called, but nobody honest writes one."""
     for record in _records(value):
         root = record.module.partition(".")[0]
@@ -163,7 +164,7 @@ def _refuse_calls(path: Path, value: Any) -> None:
             )
 
 
-def _records(value: Any) -> list[Inert]:
+def _records(value: object) -> list[Inert]:
     """Find all inert records in an archive."""
     found: list[Inert] = []
     seen: set[int] = set()
@@ -183,7 +184,7 @@ def _records(value: Any) -> list[Inert]:
     return found
 
 
-def _as_state(value: Any) -> State | None:
+def _as_state(value: object) -> State | None:
     """Return the weights without prefixes if `value` is a non-empty dictionary of nothing but tensors."""
     if not isinstance(value, Mapping) or not value:
         return None
@@ -228,15 +229,15 @@ def _from_archive(path: Path, value: Mapping[Any, Any], which: int | None) -> Co
     return Contents(state, name, (*rest, *others), card, origin, warnings=tuple(warnings))
 
 
-def _from_settings(settings: list[Any], number: int) -> dict[str, Any]:
+def _from_settings(settings: list[Any], number: int) -> JsonObject:
     """Return what the arguments of the run say about generator `number`, shaped like a card."""
-    found: dict[str, Any] = {}
+    found: JsonObject = {}
     for item in settings:
         try:
             found |= dict(_leaves(plain(item)))
         except CheckpointError:
             continue
-    card: dict[str, Any] = {}
+    card: JsonObject = {}
     for name in sorted(_ARGUMENTS - set(_UNTRUE)):
         value = found.get(name)
         if value is None or isinstance(value, Mapping):
@@ -264,7 +265,7 @@ def _leaves(settings: Mapping[Any, Any]) -> list[tuple[str, Any]]:
     return result
 
 
-def _description(value: Any) -> str:
+def _description(value: object) -> str:
     if isinstance(value, Mapping):
         if not value:
             return "nothing"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 import torch
 from torch import nn
@@ -36,7 +36,7 @@ class Translator(TileTranslator, Protocol):
 
 
 def load_translator_file(
-    path: str | Path, card: Card | Mapping[str, Any] | None = None, which: int | None = None
+    path: str | Path, card: Card | Mapping[str, object] | None = None, which: int | None = None
 ) -> Translator:
     """Load a translator of any family from a file.
 

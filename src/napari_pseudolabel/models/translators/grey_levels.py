@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -81,7 +81,7 @@ class GreyLevelTranslator:
         return self
 
 
-def looks_like_curve(names: Mapping[str, Any]) -> bool:
+def looks_like_curve(names: Mapping[str, object]) -> bool:
     """Whether the names (without prefix) are those of a curve of grey levels."""
     return set(names) == {CURVE}
 
@@ -110,7 +110,7 @@ def as_file(levels: NDArray[np.float32], card: Card) -> bytes:
     return to_bytes({CURVE: np.ascontiguousarray(levels, dtype=np.float32)}, metadata=header)
 
 
-def load(path: str | Path, card: Card | Mapping[str, Any] | None = None) -> GreyLevelTranslator:
+def load(path: str | Path, card: Card | Mapping[str, object] | None = None) -> GreyLevelTranslator:
     """Load a curve of grey levels.
 
     Parameters
@@ -131,7 +131,9 @@ def load(path: str | Path, card: Card | Mapping[str, Any] | None = None) -> Grey
     return GreyLevelTranslator(full, sha256(path), GreyCurve(state[CURVE].float()))
 
 
-def read_card(path: Path, state: Mapping[str, Tensor], card: Card | Mapping[str, Any] | None = None) -> Card:
+def read_card(
+    path: Path, state: Mapping[str, Tensor], card: Card | Mapping[str, object] | None = None
+) -> Card:
     """Check a curve and combine it with what is known about it; raises as `load` does."""
     levels = state.get(CURVE)
     if levels is None or levels.ndim != 1 or len(levels) < 2:

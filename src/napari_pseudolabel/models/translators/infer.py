@@ -16,6 +16,7 @@ from napari_pseudolabel.models.sidecar import SCHEDULE_FIELDS
 from napari_pseudolabel.models.translators.layer_sequence import read_architecture
 from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig, NCSNpp
 from napari_pseudolabel.models.translators.weights import Shape, describe_mismatch
+from napari_pseudolabel.types import JsonObject
 
 PUBLISHED = GeneratorConfig()
 _LARGEST = {"image_size": LARGEST_TILE, "num_timesteps": 1000}
@@ -38,7 +39,7 @@ class Inference:
     assumed: tuple[str, ...]
 
 
-def infer(shapes: Mapping[str, Shape], given: Mapping[str, Any] | None = None) -> Inference:
+def infer(shapes: Mapping[str, Shape], given: Mapping[str, object] | None = None) -> Inference:
     """Infer the constructor arguments.
 
     Parameters
@@ -79,9 +80,9 @@ def _names() -> list[str]:
     return [f.name for f in fields(GeneratorConfig)]
 
 
-def _clean(given: Mapping[str, Any]) -> dict[str, Any]:
+def _clean(given: Mapping[str, Any]) -> JsonObject:
     """Check the names and bring the values to the types of the published defaults."""
-    result: dict[str, Any] = {}
+    result: JsonObject = {}
     for raw, value in given.items():
         name = _ALIASES.get(raw, raw)
         if name in _IRRELEVANT:
@@ -106,7 +107,7 @@ def _clean(given: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _each(value: Any) -> tuple[Any, ...]:
+def _each(value: object) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
@@ -133,7 +134,7 @@ def _as(default: Any, value: Any) -> Any:
 
 def _sizes(
     levels: int, attention: tuple[int, ...], known: Mapping[str, Any], revealed: Mapping[str, Any]
-) -> dict[str, Any]:
+) -> JsonObject:
     """Tile size and attention sizes that put attention on the levels where the weights have it."""
 
     def fits(size: int, resolutions: tuple[int, ...]) -> bool:
@@ -215,16 +216,16 @@ def fitting(state: Mapping[str, torch.Tensor], config: GeneratorConfig) -> dict[
     return {k: ours[k] for k in expected}
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return " ".join(str(v) for v in value) if isinstance(value, tuple) else str(value)
 
 
-def schedule_of(config: GeneratorConfig) -> dict[str, Any]:
+def schedule_of(config: GeneratorConfig) -> JsonObject:
     """Part of the configuration that belongs into ``card.schedule``."""
     return {name: getattr(config, name) for name in SCHEDULE_FIELDS}
 
 
-def architecture_of(config: GeneratorConfig) -> dict[str, Any]:
+def architecture_of(config: GeneratorConfig) -> JsonObject:
     """Part of the configuration that belongs into ``card.architecture``, with lists for JSON."""
     result = {n: getattr(config, n) for n in _names() if n not in SCHEDULE_FIELDS}
     return {n: list(v) if isinstance(v, tuple) else v for n, v in result.items()}

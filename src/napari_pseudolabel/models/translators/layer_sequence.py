@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from napari_pseudolabel.errors import CheckpointError
 from napari_pseudolabel.models.translators.weights import Shape, by
+from napari_pseudolabel.types import JsonObject
 
 _NAME = re.compile(r"all_modules\.(\d+)\.(.+)")
 _SHOWN = 4
@@ -36,7 +36,7 @@ class Token:
     channels_out: int = 0
 
 
-def looks_like_generator(names: Mapping[str, Any]) -> bool:
+def looks_like_generator(names: Mapping[str, object]) -> bool:
     """Whether the names (without prefix) are those of a SynDiff diffusive generator, intact or not."""
     return any(_NAME.fullmatch(name) for name in names) and any(n.startswith("z_transform.") for n in names)
 
@@ -95,10 +95,10 @@ def _sides(index: int, shape: Shape) -> tuple[int, int]:
     return shape[0], shape[1]
 
 
-def read_architecture(shapes: Mapping[str, Shape]) -> tuple[dict[str, Any], tuple[int, ...]]:
+def read_architecture(shapes: Mapping[str, Shape]) -> tuple[JsonObject, tuple[int, ...]]:
     """Read the layer sequence: revealed arguments, and the levels that carry attention."""
     tokens = read_tokens(shapes)
-    found: dict[str, Any] = {}
+    found: JsonObject = {}
     start = next((i for i, t in enumerate(tokens) if t.kind == "conv"), None)
     if start is None:
         raise CheckpointError("it has no first convolution")
@@ -129,7 +129,7 @@ def read_architecture(shapes: Mapping[str, Shape]) -> tuple[dict[str, Any], tupl
     return found, attention
 
 
-def _latent(shapes: Mapping[str, Shape]) -> dict[str, Any]:
+def _latent(shapes: Mapping[str, Shape]) -> JsonObject:
     layers = [s for n, s in shapes.items() if n.startswith("z_transform.") and len(s) == 2]
     if not layers:
         raise CheckpointError("it has no latent mapping called z_transform")
@@ -221,7 +221,7 @@ def _decoder_begins(tokens: list[Token], at: int) -> bool:
     )
 
 
-def _pyramid(tokens: list[Token], between: list[Token], shapes: Mapping[str, Shape]) -> dict[str, Any]:
+def _pyramid(tokens: list[Token], between: list[Token], shapes: Mapping[str, Shape]) -> JsonObject:
     kinds = [t.kind for t in between]
     if not any(t.kind == "down" for t in tokens):
         return {}  # one level: nothing is resampled

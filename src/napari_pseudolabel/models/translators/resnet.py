@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from napari_pseudolabel.models.translators.weights import (
     describe_weights,
     finite_float32,
 )
+from napari_pseudolabel.types import JsonObject
 
 _Array = TypeVar("_Array", np.ndarray, Tensor)
 _BLOCK = re.compile(r"model\.(\d+)\.conv_block\.1\.weight")
@@ -132,7 +133,7 @@ class ResnetTranslator:
         return y if isinstance(source, Tensor) else y.cpu().numpy()
 
 
-def looks_like_resnet(names: Mapping[str, Any]) -> bool:
+def looks_like_resnet(names: Mapping[str, object]) -> bool:
     """Whether the names (without prefix) are those of the one-pass generator."""
     return any(_BLOCK.fullmatch(name) for name in names)
 
@@ -158,7 +159,7 @@ def loads(offer: Offer) -> ResnetTranslator:
     return load(offer.path, offer.card)
 
 
-def infer_architecture(shapes: Mapping[str, Shape]) -> dict[str, Any]:
+def infer_architecture(shapes: Mapping[str, Shape]) -> JsonObject:
     """Find the constructor arguments, by their published names, and check every name and shape.
 
     Raises
@@ -183,7 +184,7 @@ def infer_architecture(shapes: Mapping[str, Shape]) -> dict[str, Any]:
     return {"input_nc": 1, "output_nc": 1, "ngf": first[0], "n_blocks": blocks}
 
 
-def load(path: str | Path, card: Card | Mapping[str, Any] | None = None) -> ResnetTranslator:
+def load(path: str | Path, card: Card | Mapping[str, object] | None = None) -> ResnetTranslator:
     """Load a ``gen_non_diffusive_*.pth`` of SynDiff.
 
     Parameters
@@ -208,7 +209,7 @@ def load(path: str | Path, card: Card | Mapping[str, Any] | None = None) -> Resn
     return ResnetTranslator(full, sha256(path), network, contents.warnings)
 
 
-def read_card(path: Path, contents: Contents, card: Card | Mapping[str, Any] | None = None) -> Card:
+def read_card(path: Path, contents: Contents, card: Card | Mapping[str, object] | None = None) -> Card:
     """Combine what the weights reveal with the card.
 
     Raises

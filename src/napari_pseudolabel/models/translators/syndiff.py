@@ -39,6 +39,7 @@ from napari_pseudolabel.models.translators.layer_sequence import looks_like_gene
 from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig, NCSNpp
 from napari_pseudolabel.models.translators.schedule import Schedule
 from napari_pseudolabel.models.translators.weights import describe_weights, finite_float32, is_discriminator
+from napari_pseudolabel.types import JsonObject
 
 _Array = TypeVar("_Array", np.ndarray, Tensor)
 
@@ -177,14 +178,14 @@ class SynDiffTranslator:
                 )
 
 
-def _tensor(values: Any, device: torch.device) -> Tensor:
+def _tensor(values: object, device: torch.device) -> Tensor:
     if not isinstance(values, Tensor):
         values = np.ascontiguousarray(values, dtype=np.float32)
     return torch.as_tensor(values, dtype=torch.float32, device=device)
 
 
 def load(
-    path: str | Path, card: Card | Mapping[str, Any] | None = None, which: int | None = None
+    path: str | Path, card: Card | Mapping[str, object] | None = None, which: int | None = None
 ) -> SynDiffTranslator:
     """Load a SynDiff or AxonDeepSynth generator.
 
@@ -268,7 +269,7 @@ class Meaning:
     warnings: tuple[str, ...]
 
 
-def read_meaning(path: Path, contents: Contents, card: Card | Mapping[str, Any] | None = None) -> Meaning:
+def read_meaning(path: Path, contents: Contents, card: Card | Mapping[str, object] | None = None) -> Meaning:
     """Combine the weights, what the file says, its sidecar and the caller's card.
 
     Raises
@@ -306,7 +307,7 @@ def read_meaning(path: Path, contents: Contents, card: Card | Mapping[str, Any] 
 
 def _believable(
     shapes: Mapping[str, tuple[int, ...]], said: Mapping[str, Any], given: Mapping[str, Any]
-) -> tuple[dict[str, Any], list[str]]:
+) -> tuple[JsonObject, list[str]]:
     """Drop what the settings of a training archive say against its weights; the runs change them."""
     if not said.get("architecture"):
         return dict(said), []
@@ -336,7 +337,7 @@ _TOGETHER = ("image_size", "attn_resolutions")
 
 def save(
     network: nn.Module | Mapping[str, Tensor],
-    card: Card | Mapping[str, Any],
+    card: Card | Mapping[str, object],
     path: str | Path,
     half: bool = False,
 ) -> Path:
@@ -388,5 +389,5 @@ def save(
     return path
 
 
-def _described_by(config: GeneratorConfig) -> dict[str, Any]:
+def _described_by(config: GeneratorConfig) -> JsonObject:
     return {"architecture": architecture_of(config), "schedule": schedule_of(config)}

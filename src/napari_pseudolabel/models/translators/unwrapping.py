@@ -42,7 +42,7 @@ class Unwrapped:
     warnings: tuple[str, ...] = ()
 
 
-def unwrap(value: Any) -> Unwrapped | None:
+def unwrap(value: object) -> Unwrapped | None:
     """Find the weights of one network; None if there are none.
 
     Of several, averaged weights (EMA) come first, and then the usual names of a generator in a fixed order. Running
@@ -67,7 +67,7 @@ def unwrap(value: Any) -> Unwrapped | None:
     return Unwrapped(kept, tuple(inferred), tuple(warnings))
 
 
-def _candidates(value: Any, where: tuple[str, ...], depth: int) -> Iterator[tuple[tuple[str, ...], State]]:
+def _candidates(value: object, where: tuple[str, ...], depth: int) -> Iterator[tuple[tuple[str, ...], State]]:
     if not isinstance(value, Mapping) or depth < 0:
         return
     tensors = {
@@ -109,7 +109,7 @@ def _has_wrapper(value: Mapping[Any, Any]) -> bool:
     return any(_is_wrapper(name) and isinstance(one, Mapping) for name, one in value.items())
 
 
-def _is_wrapper(name: Any) -> bool:
+def _is_wrapper(name: object) -> bool:
     if not isinstance(name, str) or _JUDGES.fullmatch(name):
         return False
     return name in _WRAPPERS or _AVERAGED.fullmatch(name) is not None

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from napari_pseudolabel.budget import read_json
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.workspace import write_text
 
 STATE, RECORD = "training.pt", "training.json"
 _WRITTEN = (STATE, "best.safetensors", "losses.csv", "measures.csv", "validation.csv")
 
 
-def check_record(out: Path, record: Mapping[str, Any], checkpoints: Iterable[str] = ()) -> None:
+def check_record(out: Path, record: Mapping[str, object], checkpoints: Iterable[str] = ()) -> None:
     """Make the output folder and note in it what is trained, so that only the same training goes on there.
 
     Parameters
@@ -57,12 +57,12 @@ def check_record(out: Path, record: Mapping[str, Any], checkpoints: Iterable[str
     write_text(path, json.dumps(plain, indent=1) + "\n")
 
 
-def _at(record: Mapping[str, Any], name: str, part: str) -> Any:
+def _at(record: Mapping[str, object], name: str, part: str) -> object:
     value = record.get(name)
     return value.get(part) if isinstance(value, dict) else value
 
 
-def _read_record(path: Path) -> dict[str, Any]:
+def _read_record(path: Path) -> JsonObject:
     try:
         found = read_json(path)
     except ValueError:

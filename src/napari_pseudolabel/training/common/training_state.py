@@ -13,13 +13,13 @@ from napari_pseudolabel.models.safe_load import load_weights
 from napari_pseudolabel.workspace import atomic_file
 
 
-def save_state(path: Path, state: Mapping[str, Any]) -> None:
+def save_state(path: Path, state: Mapping[str, object]) -> None:
     """Write `state` (tensors, numbers, strings, nested dicts and lists) so that it is whole or absent."""
     with atomic_file(path) as temporary:
         torch.save(dict(state), temporary)
 
 
-def load_state(path: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
+def load_state(path: Path, settings: Mapping[str, object]) -> dict[str, Any] | None:
     """Read a state back, or None when there is none yet.
 
     Raises

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -147,7 +146,7 @@ def check_raw_target(folder: Path, mark: str) -> bool:
     raise InputError(f"{folder} holds something else already; choose another name for the synthetic set.")
 
 
-def _mark_of(folder: Path) -> Any:
+def _mark_of(folder: Path) -> object:
     try:
         return read_json(folder / _DATASET).get(_MARK)
     except (OSError, ValueError, AttributeError):

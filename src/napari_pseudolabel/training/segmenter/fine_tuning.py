@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_pseudolabel.control import Control
@@ -33,6 +31,7 @@ from napari_pseudolabel.training.segmenter.segmenter_training import (
     SegmenterSettings,
     SegmenterTraining,
 )
+from napari_pseudolabel.types import Array
 
 _SHARE_OF_SETS = 0.5
 _WARM_UP = 10
@@ -221,7 +220,7 @@ def _training(job: FineTuneTask) -> Training:
     return Training(data=tuple(data), seed=job.settings.seed, date=datetime.now(UTC).date().isoformat())
 
 
-def _arrays(planes: Sequence[LabelledPlane]) -> Iterator[NDArray[Any]]:
+def _arrays(planes: Sequence[LabelledPlane]) -> Iterator[Array]:
     for plane in planes:
         yield plane.image
         yield plane.labels

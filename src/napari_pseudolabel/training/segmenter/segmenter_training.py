@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.data.labelled_patches import LabelledPatches
 from napari_pseudolabel.training.segmenter.validation import score, windows
 from napari_pseudolabel.training.segmenter.weighted_loss import dice_cross_entropy
+from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import some
 from napari_pseudolabel.workspace import write_text
 from napari_pseudolabel.workspace.atomic import csv_text
@@ -145,7 +146,7 @@ class SegmenterTraining:
         self.before: Score | None = None
         self.best: Score | None = None
         self.stopped: Stopped | None = None
-        self._epochs: list[dict[str, Any]] = []
+        self._epochs: list[JsonObject] = []
         self._losses: list[float] = []
 
     def _draw(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -382,5 +383,5 @@ def _ema(decay: float) -> Callable[[_Weights, _Weights, Tensor | int], None]:
     return update
 
 
-def _plain(found: Score | None) -> dict[str, Any] | None:
+def _plain(found: Score | None) -> JsonObject | None:
     return dataclasses.asdict(found) if found else None

@@ -11,7 +11,6 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -26,6 +25,7 @@ from napari_pseudolabel.training.common.ahead import Ahead
 from napari_pseudolabel.training.common.ranks import Ranks
 from napari_pseudolabel.training.data.patches import PatchPool
 from napari_pseudolabel.training.translator.discriminators import DiffusiveDiscriminator, PatchDiscriminator
+from napari_pseudolabel.types import JsonObject
 
 
 @dataclass(frozen=True)
@@ -365,10 +365,10 @@ class SynDiffSteps:
         return generators[k]  # type: ignore[return-value]
 
 
-def plain_settings(settings: SynDiffSettings) -> dict[str, Any]:
+def plain_settings(settings: SynDiffSettings) -> JsonObject:
     """Settings as types that survive ``weights_only`` loading (tuples come back as lists)."""
 
-    def plain(value: Any) -> Any:
+    def plain(value: object) -> object:
         if isinstance(value, Mapping):
             return {key: plain(item) for key, item in value.items()}
         return [plain(item) for item in value] if isinstance(value, (tuple, list)) else value

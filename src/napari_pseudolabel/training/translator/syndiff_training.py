@@ -38,7 +38,7 @@ class Watch(Protocol):
     def state(self) -> Mapping[str, Any]:
         """What it must remember, of types that survive ``weights_only`` loading."""
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: Mapping[str, object]) -> None:
         """Take a remembered state; an empty one begins anew."""
 
 
@@ -104,7 +104,7 @@ class SynDiffTraining(SynDiffSteps):
             **{f"optimiser_{name}": part for name, part in self.optimisers.items()},
         }
 
-    def save(self, path: Path, watched: Mapping[str, Any] | None = None) -> None:
+    def save(self, path: Path, watched: Mapping[str, object] | None = None) -> None:
         """Write everything that is needed to go on, atomically; `watched` comes along (see `Watch`)."""
         parts = {name: part.state_dict() for name, part in self._parts().items()}
         save_state(

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,6 +26,7 @@ from napari_pseudolabel.training.translator.syndiff_checkpoints import write_gen
 from napari_pseudolabel.training.translator.syndiff_steps import SynDiffSettings
 from napari_pseudolabel.training.translator.syndiff_training import Ended, SynDiffTraining
 from napari_pseudolabel.training.translator.translator_watch import Best, TranslatorWatch
+from napari_pseudolabel.types import JsonObject
 
 _SMALLEST_PATCH = 32
 _LONGEST_WARM_UP = 200
@@ -149,7 +149,7 @@ class TranslatorPlan:
         source, target = (slug(modality.name) for modality in self.modalities)
         return f"{target}-to-{source}", f"{source}-to-{target}"
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> JsonObject:
         """What must be the same for a training to go on in a folder; it may become longer."""
         settings = asdict(self.settings)
         del settings["steps"]

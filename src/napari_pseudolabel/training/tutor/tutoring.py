@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -39,6 +38,7 @@ from napari_pseudolabel.training.segmenter.segmenter_training import (
 from napari_pseudolabel.training.tutor.labelled_sources import LabelledImages, labelled_images
 from napari_pseudolabel.training.tutor.synthetic import SyntheticPlane, keep_as_nnunet, translated
 from napari_pseudolabel.training.tutor.tutor_task import Proxy, Tutored, TutorTask
+from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import some
 from napari_pseudolabel.workspace import write_text
 
@@ -178,9 +178,7 @@ def _card(job: TutorTask, labelled: LabelledImages, translator: Translator) -> C
     )
 
 
-def _record(
-    job: TutorTask, labelled: LabelledImages, translator: Translator, split: _Split
-) -> dict[str, Any]:
+def _record(job: TutorTask, labelled: LabelledImages, translator: Translator, split: _Split) -> JsonObject:
     settings = {name: value for name, value in asdict(job.settings).items() if name != "device"}
     content = (
         array

@@ -16,6 +16,7 @@ from napari.utils.colormaps import (
     DirectLabelColormap,
 )
 
+from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.viewer.recording.plain import plain, plain_table
 
 Kind = Literal["labels", "image", "shapes", "points"]
@@ -64,9 +65,9 @@ def kind_of(layer: Layer) -> Kind | None:
     return next((kind for kind, one in _CLASSES.items() if type(layer) is one), None)
 
 
-def attributes_of(layer: Layer, kind: Kind) -> dict[str, Any]:
+def attributes_of(layer: Layer, kind: Kind) -> JsonObject:
     """Everything about a layer that comes back, without features and metadata."""
-    found: dict[str, Any] = {}
+    found: JsonObject = {}
     for name in (*_COMMON, *_GIVEN[kind], *_SET[kind]):
         # What one version of napari has and another has not must not keep the rest from being saved.
         with suppress(AttributeError, TypeError):
@@ -81,13 +82,13 @@ def attributes_of(layer: Layer, kind: Kind) -> dict[str, Any]:
     return found
 
 
-def features_of(layer: Layer) -> dict[str, Any]:
+def features_of(layer: Layer) -> JsonObject:
     """Columns of the features of a layer; empty if it has none."""
     table = getattr(layer, "features", None)
     return plain_table(table) if isinstance(table, pd.DataFrame) else {}
 
 
-def given(kind: Kind, attributes: Mapping[str, Any]) -> dict[str, Any]:
+def given(kind: Kind, attributes: Mapping[str, Any]) -> JsonObject:
     """Arguments with which a layer is made."""
     names = [name for name in (*_COMMON, *_GIVEN[kind]) if attributes.get(name) is not None]
     if kind in ("shapes", "points") and not attributes.get("data"):
@@ -151,7 +152,7 @@ def adopt(layer: Layer, kind: Kind, attributes: Mapping[str, Any]) -> None:
     settle(layer, kind, attributes)
 
 
-def _colormap(colormap: Any) -> dict[str, Any]:
+def _colormap(colormap: Any) -> JsonObject:
     if isinstance(colormap, DirectLabelColormap):
         return {"direct": [[key, plain(colour)] for key, colour in colormap.color_dict.items()]}
     known = AVAILABLE_COLORMAPS.get(colormap.name)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pseudolabel.types import Array
 from napari_pseudolabel.viewer.corrections import CONFIRMED, CORRECTED, Index
 from napari_pseudolabel.viewer.recording.plain import REMOVED
 from napari_pseudolabel.viewer.recording.tiles import Place, all_places, window_of
@@ -49,7 +50,7 @@ class Look:
 
     id: str
     array: str
-    data: NDArray[Any]
+    data: Array
     stale: frozenset[tuple[Index, int]] = frozenset()
     write: bool = False
     rows: Iterator[tuple[Index, int]] = field(init=False)
@@ -193,9 +194,7 @@ class Journal:
             self._rows[row_key] = checksum
         return found
 
-    def _differing(
-        self, look: Look, place: tuple[Index, int], rows: NDArray[Any], state: ArrayState
-    ) -> list[Tile]:
+    def _differing(self, look: Look, place: tuple[Index, int], rows: Array, state: ArrayState) -> list[Tile]:
         starts = range(0, rows.shape[-1], TILE_PX)
         tiles = (
             Tile(TileKey(look.id, look.array, *place, number), rows[:, x : x + TILE_PX])
@@ -206,7 +205,7 @@ class Journal:
     def _digest(self, tile: Tile, arrays: Mapping[tuple[str, str], ArrayState]) -> bytes | None:
         return _digest(tile.values, arrays[tile.key.layer, tile.key.array].fill)
 
-    def _learn(self, key: TileKey, values: NDArray[Any]) -> None:
+    def _learn(self, key: TileKey, values: Array) -> None:
         digest = _digest(values, self._arrays[key.layer, key.array].fill)
         if digest is None:
             self._digests.pop(key, None)
@@ -272,7 +271,7 @@ class Journal:
         return None if summary == self._summary else summary
 
 
-def _digest(values: NDArray[Any], fill: float | None) -> bytes | None:
+def _digest(values: Array, fill: float | None) -> bytes | None:
     """Tells tiles apart; None for one that holds nothing but the fill."""
     filled = np.isnan(values) if fill is None else values == fill
     if filled.all():
@@ -280,9 +279,9 @@ def _digest(values: NDArray[Any], fill: float | None) -> bytes | None:
     return hashlib.blake2b(np.ascontiguousarray(values).data, digest_size=16).digest()
 
 
-def _counts(flags: NDArray[Any]) -> NDArray[np.int64]:
+def _counts(flags: Array) -> NDArray[np.int64]:
     """How many pixels of a tile are corrected, and how many confirmed."""
-    return np.array([np.count_nonzero(flags & bit) for bit in (CORRECTED, CONFIRMED)])
+    return np.array([np.count_nonzero(np.bitwise_and(flags, bit)) for bit in (CORRECTED, CONFIRMED)])
 
 
 def _size(tiles: list[Tile]) -> int:

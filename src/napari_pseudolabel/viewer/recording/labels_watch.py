@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_pseudolabel.types import Array, JsonObject
 from napari_pseudolabel.viewer.candidates import Candidates
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections, Index, Window
 from napari_pseudolabel.viewer.effort import EffortLog
@@ -136,7 +136,7 @@ class LabelsWatch(Watch):
             found.append(ArrayState(name=f"candidate-{number}", shape=self._shape, dtype="uint8", fill=255))
         return tuple(found)
 
-    def extra(self) -> dict[str, Any]:
+    def extra(self) -> JsonObject:
         whose = "" if self._corrections is None else "own" if self._corrections.own else "ours"
         return {NAMES: list(self._names()), **({STATES: whose} if whose else {})}
 
@@ -197,7 +197,7 @@ class LabelsWatch(Watch):
             for tile in self._tile(f"candidate-{number}", place, part, 255)
         ]
 
-    def _tile(self, array: str, place: Place, values: NDArray[Any], fill: int = 0) -> list[Tile]:
+    def _tile(self, array: str, place: Place, values: Array, fill: int = 0) -> list[Tile]:
         """A copy of `values` as a tile; nothing where there never was anything but the fill."""
         if self._written is not None and (array, place) not in self._written:
             if not (values != fill).any() if fill else not values.any():

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from napari_pseudolabel.types import JsonObject
+
 OURS = "napari_pseudolabel"
 """What the keys of our own metadata begin with."""
 SESSION_KEY = "napari_pseudolabel_session"
@@ -47,7 +49,7 @@ def plain(value: Any) -> Any:
     raise TypeError(type(value))
 
 
-def plain_metadata(metadata: Mapping[Any, Any], *, ours: bool) -> dict[str, Any]:
+def plain_metadata(metadata: Mapping[Any, Any], *, ours: bool) -> JsonObject:
     """The entries of the metadata of a layer that JSON can hold: those of the plugin, or else all others."""
     found = {}
     for key, value in metadata.items():

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.windows import whole
+from napari_pseudolabel.types import Array, JsonObject
 from napari_pseudolabel.viewer.candidates import CANDIDATES_KEY, Candidates
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
 from napari_pseudolabel.viewer.effort import EFFORT_KEY, EffortLog
@@ -42,7 +42,7 @@ class StoredLayer:
     """
 
     state: LayerState
-    arrays: dict[str, NDArray[Any]]
+    arrays: dict[str, Array]
     edits: tuple[Edit, ...] = ()
     opened: Layer | None = None
     waits: bool = False
@@ -176,7 +176,7 @@ def restore(viewer: ViewerModel, content: SessionContent, *, removed: bool = Fal
     return show(viewer, read(content, removed=removed))
 
 
-def layer_data(content: SessionContent) -> list[tuple[Any, dict[str, Any], str]]:
+def layer_data(content: SessionContent) -> list[tuple[Any, JsonObject, str]]:
     """The layers of a session as napari wants them of a reader.
 
     The first recording of a viewer that opens them goes on in the session. Images from files that are missing
@@ -187,7 +187,7 @@ def layer_data(content: SessionContent) -> list[tuple[Any, dict[str, Any], str]]
     InputError
         When the session cannot be read.
     """
-    found: list[tuple[Any, dict[str, Any], str]] = []
+    found: list[tuple[Any, JsonObject, str]] = []
     for stored_layer in read(content).layers:
         one = _opened(stored_layer, [])
         source = one.state.source and one.state.source.model_dump()
@@ -206,7 +206,7 @@ def layer_data(content: SessionContent) -> list[tuple[Any, dict[str, Any], str]]
 def _layer(
     content: SessionContent, state: LayerState, edits: tuple[Edit, ...], missing: list[str]
 ) -> StoredLayer:
-    arrays: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, Array] = {}
     name = str(state.attributes.get("name", "a layer"))
     for array in state.arrays:
         notes: list[str] = []
@@ -264,16 +264,16 @@ def _data(one: StoredLayer) -> Any:
     return np.moveaxis(data, 0, -1) if data is not None and one.state.attributes.get("rgb") else data
 
 
-def _metadata(one: StoredLayer) -> dict[str, Any]:
+def _metadata(one: StoredLayer) -> JsonObject:
     return dict(one.state.attributes.get("metadata", {}))
 
 
-def _companions(one: StoredLayer, labels: NDArray[Any], missing: list[str]) -> dict[str, Any]:
+def _companions(one: StoredLayer, labels: Array, missing: list[str]) -> JsonObject:
     """What lies beside labels in the metadata of their layer."""
     found: dict[str, Any] = {EFFORT_KEY: EffortLog(None, one.edits)}
     if "predicted" in one.arrays and "flags" in one.arrays:
         found[CORRECTIONS_KEY], note = recalled(
-            one.state.attributes, one.arrays["predicted"], one.arrays["flags"]
+            one.state.attributes, one.arrays["predicted"], one.arrays["flags"].astype(np.uint8, copy=False)
         )
         missing += [f"{one.name}: {note}"] if note else []
     names: Sequence[str] = one.state.attributes.get(NAMES, ())
@@ -282,7 +282,7 @@ def _companions(one: StoredLayer, labels: NDArray[Any], missing: list[str]) -> d
     for number, name in enumerate(names):
         array = one.arrays.get(f"candidate-{number}")
         if array is not None:
-            said = array.reshape(len(planes), 1, *labels.shape[-2:])
+            said = array.astype(np.uint8, copy=False).reshape(len(planes), 1, *labels.shape[-2:])
             candidates.add(planes, whole(labels.shape), said, [name])
     if candidates.names:
         found[CANDIDATES_KEY] = candidates

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pseudolabel.types import Array
 from napari_pseudolabel.viewer.corrections import CONFIRMED, CORRECTED, REACHED, Corrections
 from napari_pseudolabel.viewer.recording.plain import STATES
 from napari_pseudolabel.viewer.records import evidence, record_in
 
 
 def recalled(
-    attributes: Mapping[str, Any], predicted: NDArray[Any], flags: NDArray[np.uint8]
+    attributes: Mapping[str, Any], predicted: Array, flags: NDArray[np.uint8]
 ) -> tuple[Corrections, str]:
     """What was known about a Labels layer of a session.
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_pseudolabel.types import Array, JsonObject
 from napari_pseudolabel.viewer.recording.attributes import Kind, attributes_of, features_of
 from napari_pseudolabel.viewer.recording.plain import REMOVED, plain_metadata, renamed
 from napari_pseudolabel.viewer.recording.sources import Source
@@ -48,8 +48,8 @@ class Watch:
         self.removed = False
         self.looked_over = True
         self._changed = True
-        self._features: dict[str, Any] | None = None
-        self._foreign: dict[str, Any] | None = None
+        self._features: JsonObject | None = None
+        self._foreign: JsonObject | None = None
         self._ours = ""
         emitters = layer.events.emitters
         self._followed: list[tuple[Any, Any]] = [
@@ -117,7 +117,7 @@ class Watch:
         """The arrays of the layer."""
         return ()
 
-    def extra(self) -> dict[str, Any]:
+    def extra(self) -> JsonObject:
         """Attributes that are none of napari's."""
         return {}
 
@@ -152,7 +152,7 @@ class ImageWatch(Watch):
         self.source = Source.of(layer)
 
     @property
-    def data(self) -> NDArray[Any] | None:
+    def data(self) -> Array | None:
         """(..., Y, X) pixels that are to be stored; None if they are in a file, or nowhere at hand."""
         data: Any = self.layer.data
         if self.source is not None or not isinstance(data, np.ndarray) or data.dtype.kind not in "biuf":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_pseudolabel.labels.classes import with_colours
 from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.types import Array
 
 _GAP = 4
 _MOST_PX = 140
@@ -81,16 +81,14 @@ class Tiles(QWidget):
         painter.end()
 
 
-def grey(values: NDArray[Any], low: float = 0.0, high: float = 1.0) -> NDArray[np.uint8]:
+def grey(values: Array, low: float = 0.0, high: float = 1.0) -> NDArray[np.uint8]:
     """(H, W) values as an (H, W, 3) picture; `low` is black and `high` white."""
     span = high - low or 1.0
     shades = np.clip((np.nan_to_num(np.asarray(values, np.float32)) - low) / span, 0, 1) * 255
     return np.repeat(shades.astype(np.uint8)[..., None], 3, axis=-1)
 
 
-def overlaid(
-    picture: NDArray[np.uint8], labels: NDArray[Any], classes: Sequence[LabelClass]
-) -> NDArray[np.uint8]:
+def overlaid(picture: NDArray[np.uint8], labels: Array, classes: Sequence[LabelClass]) -> NDArray[np.uint8]:
     """A picture with (H, W) class values laid over it in their colours."""
     out = picture.astype(np.float32)
     for one in with_colours(classes):

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.labels.tools import Change
 from napari_pseudolabel.labels.tools.change import LOCKED
 from napari_pseudolabel.labels.windows import holding, moved
+from napari_pseudolabel.types import Array
 from napari_pseudolabel.viewer.corrections import Window, key_of
 from napari_pseudolabel.viewer.editing import apply
 from napari_pseudolabel.widgets.common.background import Failure
@@ -44,7 +43,7 @@ class Later:
     tool: str
     spot: Spot
     window: Window
-    make: Callable[[NDArray[Any]], Change]
+    make: Callable[[Array], Change]
 
     def run(self) -> Made | str:
         """The change, cut to what changes; a sentence if there is none."""
@@ -66,7 +65,7 @@ class Later:
 class Made:
     """A change that was computed, and the labels that it was computed from; both of the window of the change."""
 
-    before: NDArray[Any]
+    before: Array
     change: Change
 
 

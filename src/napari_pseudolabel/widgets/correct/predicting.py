@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.types import Array
 from napari_pseudolabel.viewer import Candidates, Stream, how_made
 from napari_pseudolabel.viewer.corrections import Corrections, Index, Window
 from napari_pseudolabel.viewer.effort import EffortLog
@@ -58,7 +58,7 @@ class _Running:
     image: Image
     plane: Index
     window: Window
-    before: NDArray[Any]
+    before: Array
     stream: Stream | None = None
     gone: str = ""
 

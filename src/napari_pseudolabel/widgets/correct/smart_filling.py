@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.labels.tools import Change, line_through, smart_fill
+from napari_pseudolabel.types import Array
 from napari_pseudolabel.viewer import find
 from napari_pseudolabel.viewer.corrections import Corrections, Index, Window, key_of
 from napari_pseudolabel.viewer.editing import require_no_stroke
@@ -112,7 +113,7 @@ class SmartFilling(QObject):
         over = self._toolbox.over(None, scribble.value)
         places = scribble.places - np.array([part.start for part in window])
 
-        def make(values: NDArray[Any]) -> Change:
+        def make(values: Array) -> Change:
             return smart_fill(
                 values,
                 image.plane(scribble.plane, channel, window=window),
@@ -167,7 +168,7 @@ def _around(places: NDArray[np.intp], shape: tuple[int, ...]) -> Window:
 
 
 def _probability(
-    predicted: NDArray[Any], sure: NDArray[np.float32] | None, places: NDArray[np.intp], value: int
+    predicted: Array, sure: NDArray[np.float32] | None, places: NDArray[np.intp], value: int
 ) -> NDArray[np.float32] | None:
     """How likely the models found a class at each pixel; None where that is no help.
 

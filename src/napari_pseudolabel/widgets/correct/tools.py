@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from napari_pseudolabel.labels.objects import Target, component_at, object_at
 from napari_pseudolabel.labels.objects.values import target_of
 from napari_pseudolabel.labels.tools import Change
 from napari_pseudolabel.labels.windows import around, inside, moved, padded
+from napari_pseudolabel.types import Array
 from napari_pseudolabel.viewer import Corrections
 from napari_pseudolabel.viewer.corrections import Window, key_of
 from napari_pseudolabel.viewer.editing import locked_plane, require_no_stroke
@@ -28,7 +28,7 @@ from napari_pseudolabel.widgets.correct.focus import Aim, Focus
 from napari_pseudolabel.widgets.correct.layers import Spot
 from napari_pseudolabel.widgets.correct.looking import Looking
 
-Plane = NDArray[Any]
+Plane = Array
 Locked = NDArray[np.bool_] | None
 
 NO_CLASS = "Choose a class in the palette first."

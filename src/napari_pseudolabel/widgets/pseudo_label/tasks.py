@@ -92,7 +92,7 @@ class Count:
         (..., Y, X); confidence is NaN where nothing was predicted.
     """
 
-    labels: NDArray[Any]
+    labels: NDArray[np.integer]
     confidence: NDArray[np.float32] | None
     classes: tuple[LabelClass, ...]
     title: str = "Counting"

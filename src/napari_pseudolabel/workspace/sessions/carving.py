@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Any
+from mmap import mmap
+
+# What SQLite stores.
+Value = str | int | float | bytes | None
 
 _LEAF = 0x0D
 _HEADER = 100
@@ -20,14 +23,8 @@ _SHARED = 8
 _MISSES = 3
 
 
-def rows_in(data: Any) -> Iterator[list[Any]]:
-    """The values of everything in a file that looks like a row of a table, also of rows that were deleted since.
-
-    Parameters
-    ----------
-    data
-        The file, as bytes or a memory map.
-    """
+def rows_in(data: bytes | mmap) -> Iterator[list[Value]]:
+    """The values of everything in a file that looks like a row of a table, also of rows that were deleted since."""
     # Our files have pages of this size; what the file says of it may be what is damaged.
     budget = _SHARED * len(data) + PAGE
     for start in range(0, len(data), PAGE):
@@ -53,7 +50,7 @@ def rows_in(data: Any) -> Iterator[list[Any]]:
                 yield row
 
 
-def _payload(data: Any, page: bytes, cell: int, budget: int) -> bytes | None:
+def _payload(data: bytes | mmap, page: bytes, cell: int, budget: int) -> bytes | None:
     size, at = _varint(page, cell)
     _, at = _varint(page, at)
     if not 0 < size <= min(budget, len(data)):
@@ -76,12 +73,12 @@ def _payload(data: Any, page: bytes, cell: int, budget: int) -> bytes | None:
     return payload if len(payload) == size else None
 
 
-def _values(payload: bytes) -> list[Any] | None:
+def _values(payload: bytes) -> list[Value] | None:
     """The values of a record; None if it is none."""
     head, at = _varint(payload, 0)
     if not at <= head <= len(payload):
         return None
-    values: list[Any] = []
+    values: list[Value] = []
     body = head
     while at < head:
         kind, at = _varint(payload, at)

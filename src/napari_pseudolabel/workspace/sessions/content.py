@@ -8,14 +8,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import psutil
-from numpy.typing import NDArray
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.types import Array
 from napari_pseudolabel.workspace.sessions import tables
 from napari_pseudolabel.workspace.sessions.mending import LOST
 from napari_pseudolabel.workspace.sessions.rows import TILES, Row, plane_from
@@ -107,7 +107,7 @@ class SessionContent:
             for at, layer, tool, plane, y0, x0, y1, x1, pixels, seconds in rows
         )
 
-    def array(self, layer: str, name: str, notes: list[str] | None = None) -> NDArray[Any]:
+    def array(self, layer: str, name: str, notes: list[str] | None = None) -> Array:
         """One array of a layer from its tiles.
 
         Parameters
@@ -144,9 +144,7 @@ class SessionContent:
             if connection is not None:
                 connection.close()
 
-    def _assembled(
-        self, layer: str, state: ArrayState, tiles: list[Row], notes: list[str] | None
-    ) -> NDArray[Any]:
+    def _assembled(self, layer: str, state: ArrayState, tiles: list[Row], notes: list[str] | None) -> Array:
         array = self._empty(state)
         # Those of a damaged file are known since it was opened.
         told = [sentence for of, name, sentence in self._lost() if (of, name) == (layer, state.name)]
@@ -175,7 +173,7 @@ class SessionContent:
             notes += told
         return array
 
-    def _empty(self, state: ArrayState) -> NDArray[Any]:
+    def _empty(self, state: ArrayState) -> Array:
         """An array that holds nothing but the fill."""
         try:
             dtype, fill = dtype_of(state), fill_of(state)

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -47,7 +47,7 @@ class Remains:
         Whatever may be rows, turn and sum included; those whose sum does not fit are no rows.
     """
 
-    def __init__(self, rows: Iterable[Any]) -> None:
+    def __init__(self, rows: Iterable[Sequence[object]]) -> None:
         self.tables: dict[str, dict[Key, tuple[int, Row, bytes]]] = {table.name: {} for table in TABLES}
         for values in rows:
             self._take(values)
@@ -56,7 +56,7 @@ class Remains:
         """Turn, values and sum of the rows of a table, by their keys."""
         return self.tables[table.name]
 
-    def _take(self, values: Any) -> None:
+    def _take(self, values: Sequence[object]) -> None:
         for table in TABLES:
             if len(values) != len(table.stored):
                 continue

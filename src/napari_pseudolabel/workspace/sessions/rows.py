@@ -55,7 +55,7 @@ class Table:
         """The first columns for a statement."""
         return ", ".join(f'"{name}"' for name, _ in self.columns[:count])
 
-    def holds(self, values: Sequence[Any]) -> bool:
+    def holds(self, values: Sequence[object]) -> bool:
         """Whether values, turn and sum included, have the types of a row."""
         kinds = self.stored.values()
         return len(values) == len(kinds) and all(map(isinstance, values, kinds))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import imagecodecs
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_pseudolabel.types import Array
 from napari_pseudolabel.workspace.sessions.values import TILE_PX, ArrayState, TileKey
 
 _KINDS = "biuf"
 
 
-def dtype_of(array: ArrayState) -> np.dtype[Any]:
+def dtype_of(array: ArrayState) -> np.dtype[np.generic]:
     """The dtype of an array.
 
     Raises
@@ -30,7 +28,7 @@ def dtype_of(array: ArrayState) -> np.dtype[Any]:
     return dtype
 
 
-def fill_of(array: ArrayState) -> Any:
+def fill_of(array: ArrayState) -> float:
     """What the pixels hold that were never written."""
     return np.nan if array.fill is None else array.fill
 
@@ -65,7 +63,7 @@ def band_width(array: ArrayState) -> int:
     return -(-array.shape[-1] // TILE_PX)
 
 
-def encode(values: NDArray[Any], array: ArrayState) -> bytes | None:
+def encode(values: Array, array: ArrayState) -> bytes | None:
     """A tile as bytes; None for one that holds nothing but the fill."""
     if np.array_equal(values, np.full_like(values, fill_of(array)), equal_nan=bool(values.dtype.kind == "f")):
         return None
@@ -80,7 +78,7 @@ def encode(values: NDArray[Any], array: ArrayState) -> bytes | None:
     return bytes(packed)
 
 
-def decode(packed: bytes, shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any] | None:
+def decode(packed: bytes, shape: tuple[int, int], dtype: np.dtype[np.generic]) -> Array | None:
     """A tile of bytes; None for one that is damaged."""
     size = shape[0] * shape[1] * dtype.itemsize
     # Its header says how much comes out of it, which a few bytes may exaggerate.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
+
+from napari_pseudolabel.types import Array, JsonObject
 
 TILE_PX = 128
 
@@ -50,7 +51,7 @@ class Tile:
     """
 
     key: TileKey
-    values: NDArray[Any]
+    values: Array
 
 
 class _State(BaseModel):
@@ -110,7 +111,7 @@ class LayerState(_State):
     id: str
     kind: Literal["labels", "image", "shapes", "points"]
     arrays: tuple[ArrayState, ...] = ()
-    attributes: dict[str, Any] = {}
+    attributes: JsonObject = {}
     source: SourceState | None = None
 
 
@@ -132,8 +133,8 @@ class ViewState(_State):
     order: tuple[str, ...] = ()
     active: str | None = None
     selected: tuple[str, ...] = ()
-    camera: dict[str, Any] = {}
-    dims: dict[str, Any] = {}
+    camera: JsonObject = {}
+    dims: JsonObject = {}
 
     def keeping(self, before: ViewState, removed: Collection[str]) -> ViewState:
         """The same with the places of layers that were there `before`, and are neither open nor `removed`.

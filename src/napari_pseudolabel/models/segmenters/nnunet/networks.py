@@ -8,13 +8,13 @@ learning-based biomedical image segmentation", Nature Methods 2021, and "nnU-Net
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from napari_pseudolabel.errors import CheckpointError
 from napari_pseudolabel.models.segmenters.nnunet.plans import Network, Pair
+from napari_pseudolabel.types import JsonObject
 
 # A name in a file selects an entry here; it is never imported.
 _NORMS = {"InstanceNorm2d": nn.InstanceNorm2d, "BatchNorm2d": nn.BatchNorm2d}
@@ -42,7 +42,7 @@ class _Parts:
         return nn.Identity() if self.nonlin is None else _made(self.nonlin, **self.nonlin_kwargs)
 
 
-def _chosen(table: dict[str, Any], dotted: str | None, what: str) -> Callable[..., nn.Module] | None:
+def _chosen(table: JsonObject, dotted: str | None, what: str) -> Callable[..., nn.Module] | None:
     if dotted is None:
         return None
     module, _, name = dotted.rpartition(".")
@@ -51,7 +51,7 @@ def _chosen(table: dict[str, Any], dotted: str | None, what: str) -> Callable[..
     return table[name]
 
 
-def _made(kind: Callable[..., nn.Module], *args: Any, **kwargs: Any) -> nn.Module:
+def _made(kind: Callable[..., nn.Module], *args: object, **kwargs: object) -> nn.Module:
     try:
         return kind(*args, **kwargs)
     except (TypeError, ValueError) as error:

@@ -7,13 +7,14 @@ by an ``architecture`` block; both become one `Network`.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from napari_pseudolabel.budget import read_json
 from napari_pseudolabel.errors import CheckpointError, FileError
 from napari_pseudolabel.models.cards import LARGEST_TILE, LARGEST_WIDTH, LabelClass
+from napari_pseudolabel.types import JsonObject
 
 Pair = tuple[int, int]
 _Width = Annotated[int, Field(ge=1, le=LARGEST_WIDTH)]
@@ -90,11 +91,11 @@ class Network(_Part):
     conv_op: str = "torch.nn.modules.conv.Conv2d"
     conv_bias: bool = False
     norm_op: str | None = None
-    norm_op_kwargs: dict[str, Any] | None = None
+    norm_op_kwargs: JsonObject | None = None
     dropout_op: str | None = None
-    dropout_op_kwargs: dict[str, Any] | None = None
+    dropout_op_kwargs: JsonObject | None = None
     nonlin: str | None = None
-    nonlin_kwargs: dict[str, Any] | None = None
+    nonlin_kwargs: JsonObject | None = None
     nonlin_first: bool = False
     block: str = "BasicBlockD"
     bottleneck_channels: tuple[_Width, ...] | None = None
@@ -108,7 +109,7 @@ class Network(_Part):
 
 class _Architecture(_Part):
     network_class_name: str
-    arch_kwargs: dict[str, Any]
+    arch_kwargs: JsonObject
 
 
 class Configuration(_Part):
@@ -119,9 +120,9 @@ class Configuration(_Part):
     normalization_schemes: tuple[str, ...]
     use_mask_for_norm: tuple[bool, ...]
     resampling_fn_data: str = "resample_data_or_seg_to_shape"
-    resampling_fn_data_kwargs: dict[str, Any] = Field(default_factory=lambda: {"order": 3})
+    resampling_fn_data_kwargs: JsonObject = Field(default_factory=lambda: {"order": 3})
     resampling_fn_probabilities: str = "resample_data_or_seg_to_shape"
-    resampling_fn_probabilities_kwargs: dict[str, Any] = Field(default_factory=lambda: {"order": 1})
+    resampling_fn_probabilities_kwargs: JsonObject = Field(default_factory=lambda: {"order": 1})
     previous_stage: str | None = None
     architecture: _Architecture | None = None
     UNet_class_name: str | None = None
@@ -158,7 +159,7 @@ class Configuration(_Part):
         blocks = "n_conv_per_stage" if kind == "plain" else "n_blocks_per_stage"
         return _network(kind, arguments, blocks)
 
-    def _old_arguments(self) -> dict[str, Any]:
+    def _old_arguments(self) -> JsonObject:
         needed = {
             "UNet_base_num_features": self.UNet_base_num_features,
             "unet_max_num_features": self.unet_max_num_features,
@@ -193,7 +194,7 @@ class Plans(_Part):
 
     dataset_name: str = ""
     transpose_forward: tuple[int, ...] = (0, 1, 2)
-    configurations: dict[str, dict[str, Any]]
+    configurations: dict[str, JsonObject]
     foreground_intensity_properties: dict[str, Intensities] = Field(
         default_factory=dict,
         validation_alias=AliasChoices(
@@ -209,7 +210,7 @@ class Plans(_Part):
         CheckpointError
             If it is not there, inherits from itself, is incomplete, or is not a 2D one.
         """
-        merged: dict[str, Any] = {}
+        merged: JsonObject = {}
         seen: list[str] = []
         parent: str | None = name
         while parent is not None:
@@ -247,7 +248,7 @@ def read_dataset(folder: Path) -> Dataset:
     return _checked(Dataset, content, "dataset.json")
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _json(path: Path) -> JsonObject:
     try:
         content = read_json(path)
     except FileNotFoundError:
@@ -261,7 +262,7 @@ def _json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _checked(kind: type[_Model], content: dict[str, Any], where: str) -> _Model:
+def _checked(kind: type[_Model], content: JsonObject, where: str) -> _Model:
     try:
         return kind.model_validate(content)
     except ValidationError as error:
@@ -270,7 +271,7 @@ def _checked(kind: type[_Model], content: dict[str, Any], where: str) -> _Model:
         raise CheckpointError(f"{where}: {field}: {first['msg'].lower()}.") from None
 
 
-def _network(kind: str, arguments: dict[str, Any], blocks: str) -> Network:
+def _network(kind: str, arguments: JsonObject, blocks: str) -> Network:
     stages = arguments.get("n_stages")
     if type(stages) is not int or not 2 <= stages <= 12:
         raise CheckpointError(f"plans.json describes a network with {stages} stages; 2 to 12 are possible.")

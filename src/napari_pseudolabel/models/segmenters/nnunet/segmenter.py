@@ -26,6 +26,7 @@ from napari_pseudolabel.models.segmenters.nnunet.preprocessing import Preprocess
 from napari_pseudolabel.models.segmenters.part import Part
 from napari_pseudolabel.models.sidecar import complete, given_card, unknown_modalities
 from napari_pseudolabel.tiling import Grid, Plan, Sliding, TileSettings, pick_device, with_back_off
+from napari_pseudolabel.types import JsonObject
 
 Fold = int | Literal["all"]
 _GPU_PATCHES = 8
@@ -260,7 +261,7 @@ def load(
     folder: str | Path,
     checkpoint: str = "final",
     folds: Sequence[Fold] | None = None,
-    card: Card | Mapping[str, Any] | None = None,
+    card: Card | Mapping[str, object] | None = None,
 ) -> NnunetSegmenter:
     """Load a model folder: ``dataset.json``, ``plans.json`` and ``fold_K/checkpoint_*.pth``.
 
@@ -372,21 +373,21 @@ def _example(network: Network, configuration: Configuration) -> tuple[int, ...]:
     return tuple(min(size, 2 * step) for size, step in zip(configuration.patch_size, steps, strict=True))
 
 
-def _content(path: Path) -> dict[str, Any]:
+def _content(path: Path) -> JsonObject:
     content = load_weights(path)
     if not isinstance(content, dict) or not isinstance(content.get("network_weights"), dict):
         raise CheckpointError(f"{path.name} in {path.parent} is not an nnU-Net v2 checkpoint.")
     return content
 
 
-def _configuration_name(content: dict[str, Any], folder: Path) -> str:
+def _configuration_name(content: JsonObject, folder: Path) -> str:
     arguments = content.get("init_args")
     if isinstance(arguments, dict) and isinstance(arguments.get("configuration"), str):
         return arguments["configuration"]
     return folder.resolve().name.rpartition("__")[2] if "__" in folder.resolve().name else "2d"
 
 
-def _mirror_axes(content: dict[str, Any]) -> tuple[int, ...]:
+def _mirror_axes(content: JsonObject) -> tuple[int, ...]:
     axes = content.get("inference_allowed_mirroring_axes")
     if axes is None:
         return ()
@@ -397,7 +398,7 @@ def _mirror_axes(content: dict[str, Any]) -> tuple[int, ...]:
     return tuple(axes)
 
 
-def _weights(content: dict[str, Any]) -> dict[str, object]:
+def _weights(content: JsonObject) -> dict[str, object]:
     """Names without aliases: modules that the original also lists under a second name are stored twice."""
     weights: dict[str, object] = strip_prefixes(content["network_weights"])
     return {

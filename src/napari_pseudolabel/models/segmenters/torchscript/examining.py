@@ -17,6 +17,7 @@ from napari_pseudolabel.models.segmenters.torchscript.layout import damaged, rea
 from napari_pseudolabel.models.segmenters.torchscript.operators import check_program
 from napari_pseudolabel.models.segmenters.torchscript.source import check_sources
 from napari_pseudolabel.models.segmenters.torchscript.weights import check_weights
+from napari_pseudolabel.types import JsonObject
 
 # What does not change the meaning of the values it is given.
 _HAND_ON = frozenset(
@@ -144,7 +145,7 @@ def opened(path: str) -> None:
     open_checked(Path(path))
 
 
-def examined(path: str, channels: int, side: int, layout: str | None) -> dict[str, Any]:
+def examined(path: str, channels: int, side: int, layout: str | None) -> JsonObject:
     """Runs in the other process; see `examine`."""
     torch.set_num_threads(1)
     network, sha256 = open_checked(Path(path))
@@ -182,7 +183,7 @@ def examined(path: str, channels: int, side: int, layout: str | None) -> dict[st
     return result.model_dump(mode="json")
 
 
-def _apart(function: str, path: Path, *arguments: Any) -> Any:
+def _apart(function: str, path: Path, *arguments: object) -> object:
     return call_apart(
         f"{__name__}:{function}", str(path.absolute()), *arguments, name=path.name, limits=Limits.of(path)
     )
@@ -193,7 +194,7 @@ def _other_dtype(tensor: Tensor) -> str | None:
     return str(tensor.dtype).removeprefix("torch.") if other else None
 
 
-def _values(feed: Feed, answer: Any) -> list[Tensor]:
+def _values(feed: Feed, answer: object) -> list[Tensor]:
     """What a network answers for the first of several images."""
     found = [value for _, value in feed.named(answer) if isinstance(value, Tensor) and value.ndim]
     return [value[0].double() for value in found]

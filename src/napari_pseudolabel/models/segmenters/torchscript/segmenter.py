@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from napari_pseudolabel.models.segmenters.torchscript.reading import (
     understand,
 )
 from napari_pseudolabel.models.sidecar import complete, given_card, sidecar_path, unknown_modalities
+from napari_pseudolabel.types import JsonObject
 
 FAMILY = "torchscript"
 NOT_RECOGNISED = "no TorchScript archive"
@@ -52,7 +53,7 @@ class TorchScriptSegmenter(TiledSegmenter):
         return np.where(chances.max(axis=0) > threshold, found, np.uint8(0))
 
 
-def load(path: str | Path, card: Card | Mapping[str, Any] | None = None) -> TorchScriptSegmenter:
+def load(path: str | Path, card: Card | Mapping[str, object] | None = None) -> TorchScriptSegmenter:
     """Load a TorchScript segmenter.
 
     Parameters
@@ -92,14 +93,16 @@ def load(path: str | Path, card: Card | Mapping[str, Any] | None = None) -> Torc
 
 def _filled(card: Card, said: Architecture, reading: Reading) -> Card:
     """The card with what was found out."""
-    layout: Any = "channels_last" if reading.feed.channels_last else "channels_first"
+    layout: Literal["channels_last", "channels_first"] = (
+        "channels_last" if reading.feed.channels_last else "channels_first"
+    )
     found = said.model_copy(update={"output": reading.output, "take": reading.take, "layout": layout})
     inferred = [
         f"architecture.{field}"
         for field in ("output", "take")
         if getattr(said, field) != getattr(found, field)
     ]
-    update: dict[str, Any] = {"architecture": found.model_dump(mode="json", exclude_none=True)}
+    update: JsonObject = {"architecture": found.model_dump(mode="json", exclude_none=True)}
     if reading.adds_background:
         background = next((one for one in card.classes if one.value == 0), BACKGROUND)
         others = tuple(one for one in card.classes if one.value != 0)

@@ -93,7 +93,7 @@ class _Reader(pickle.Unpickler):
         super().__init__(file)
         self._content, self._folder = content, folder
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> object:
         if module == "torch" and name in _ITEM_BYTES:
             return _Kind(_ITEM_BYTES[name])
         if (module, name) in _FUNCTIONS:
@@ -106,7 +106,7 @@ class _Reader(pickle.Unpickler):
             return _Object
         raise _Refused(f"asks for `{module}.{name}`"[:120])
 
-    def persistent_load(self, pid: Any) -> _Storage:
+    def persistent_load(self, pid: object) -> _Storage:
         match pid:
             case ("storage", _Kind() as kind, str() as key, str() as device, int() as count):
                 there = len(self._content.entries.get(f"{self._folder}/{key}", b""))
@@ -116,7 +116,7 @@ class _Reader(pickle.Unpickler):
         raise _Refused("holds weights of an unusual kind")
 
 
-def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *rest: Any) -> None:
+def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *rest: object) -> None:
     if not isinstance(storage, _Storage) or len(size) != len(stride) or len(size) > 16:
         raise _Refused("holds weights of an unusual kind")
     if not all(type(one) is int and 0 <= one < 2**48 for one in (offset, *size, *stride)):
@@ -128,11 +128,11 @@ def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *rest: Any) -> No
         raise _Refused("holds weights that lie outside of their file")
 
 
-def _as_it_is(value: Any, *_: Any) -> Any:
+def _as_it_is(value: object, *_: object) -> object:
     return value
 
 
-_FUNCTIONS: dict[tuple[str, str], Any] = {
+_FUNCTIONS: dict[tuple[str, str], object] = {
     ("torch._utils", "_rebuild_tensor_v2"): _tensor,
     ("torch._utils", "_rebuild_parameter"): _as_it_is,
     ("torch", "device"): _as_it_is,
