@@ -23,14 +23,13 @@ from napari_pseudolabel.tiling import TileSettings, make_grid
 from napari_pseudolabel.tiling.seams import seam_ratio
 from napari_pseudolabel.training.translator.grey_levels_fit import apply
 
-SHAPE = (384, 512)  # whole tiles, so that an overlap of nothing leaves real seams
 CLASSES = {"myelin": 1, "axon": 2}
 
 
 @pytest.fixture(scope="module")
 def field() -> tuple[np.ndarray, np.ndarray]:
     """A SEM-like image that no training saw, and its labels."""
-    labels = axon_field(SHAPE, seed=77)
+    labels = axon_field((256, 256), seed=77)
     return render_sem(labels, seed=77), labels
 
 
@@ -121,10 +120,11 @@ def test_nuclei_of_the_purple_sample_are_labelled_and_proxies_know_their_modalit
 
 
 def test_joint_mode_shows_no_seams() -> None:
+    shape = (384, 512)  # whole tiles, so that an overlap of nothing leaves real seams
     translator = load_translator("sample:sem-to-tem")
 
     def seams(seed: int, overlap: int | None) -> float:
-        plane = render_sem(axon_field(SHAPE, seed=seed), seed=seed).astype(np.float32) / 255
+        plane = render_sem(axon_field(shape, seed=seed), seed=seed).astype(np.float32) / 255
         settings = TileSettings(overlap=overlap, device="cpu")
         result = translate(translator, plane, mode="joint", settings=settings)
         grid = make_grid(*plane.shape, result.plan.tile, result.plan.overlap, translator.stride)
