@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 from skimage.draw import disk
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.labels.quality import region_dice
+from napari_pseudolabel.labels.confidence import mean_dice
 from napari_pseudolabel.labels.review import measure
 
 
@@ -38,7 +38,7 @@ def test_objects_are_scored_one_by_one():
         assert one.pixels == (instances == one.number).sum()
         assert (instances[y0:y1, x0:x1] == one.number).sum() == one.pixels
         around = slice(max(y0 - 10, 0), y1 + 10), slice(max(x0 - 10, 0), x1 + 10)
-        true.append(region_dice(labels[around], truth[around]))
+        true.append(mean_dice(labels[around], truth[around]))
     assert spearmanr([one.quality for one in scores], true).statistic > 0.7
 
 
