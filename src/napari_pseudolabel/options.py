@@ -1,24 +1,58 @@
-"""What an option is: a field of a frozen dataclass, with what a person is told about it."""
+"""What an option is: a field of a frozen dataclass, with everything that a person is told about it.
+
+Range checks, the forms of the docks, the options of the shell and their help, provenance and its way back, and
+``docs/options.md`` follow from it; nothing of that is written by hand.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, cast, get_type_hints
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from functools import cache
+from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
+
+from napari_pseudolabel.errors import InputError
+
+Seen = Literal["everywhere", "shell", "dock", "python"]
 
 
 @dataclass(frozen=True)
 class Option:
     """What stands in the ``Annotated`` of a field.
 
+    On a field that holds a dataclass of options, it is one question with several answers: the first of these that is
+    set counts. The shell has an option for each, a dock lists them.
+
     Attributes
     ----------
     sentence
         For the person.
-    least
-        The smallest value; None for any.
+    title
+        In docks and errors; by default from the name of the field.
+    unit
+        Of the value, such as ``px``; ``%`` shows a share of 1 as per cent.
+    least, most
+        Smallest and largest value.
+    above, below
+        The same, but excluded themselves.
+    step
+        Of one click in a dock for whole numbers; for others, what the last digit counts.
+    typical
+        What a dock begins with where one of several answers is chosen that has no value yet.
+    special
+        What None is called in a dock, or the smallest value where None is none.
+    names
+        What the values of a list are called in a dock.
+    listed
+        The values are only known when a dock runs, which offers them.
+    group
+        ``advanced`` options of a dock are folded away.
+    seen
+        Who offers it; from Python it can always be set.
+    widget
+        A type of magicgui where that of the field does not fit.
     flag
         Its name in the shell, where that is not the name of the field.
     form
@@ -26,28 +60,159 @@ class Option:
     """
 
     sentence: str
+    title: str = ""
+    unit: str = ""
     least: float | None = None
+    most: float | None = None
+    above: float | None = None
+    below: float | None = None
+    step: float | None = None
+    typical: float | None = None
+    special: str = ""
+    names: tuple[tuple[Any, str], ...] = ()
+    listed: bool = False
+    group: Literal["main", "advanced"] = "main"
+    seen: Seen = "everywhere"
+    widget: str = ""
     flag: str = ""
     form: str = ""
 
+    def allows(self, value: float) -> bool:
+        """Whether a number is in the range; what is no number is not."""
+        return (
+            (self.least is None or value >= self.least)
+            and (self.most is None or value <= self.most)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+        )
 
-def options_of(group: type[Any]) -> Iterator[tuple[str, Any, Option]]:
-    """Name, type and option of every field of a dataclass of options.
+    @property
+    def range(self) -> str:
+        """The values that are allowed, in words; empty for all."""
+        if self.least is not None and self.most is not None:
+            return f"from {self.least:.10g} to {self.most:.10g}"
+        bounds = (
+            "" if self.least is None else f"{self.least:.10g} or more",
+            "" if self.most is None else f"{self.most:.10g} or less",
+            "" if self.above is None else f"above {self.above:.10g}",
+            "" if self.below is None or self.below == float("inf") else f"below {self.below:.10g}",
+        )
+        return " and ".join(filter(None, bounds))
+
+
+@dataclass(frozen=True)
+class OptionField:
+    """An option, and where it stands.
+
+    Attributes
+    ----------
+    path
+        Names of the fields that lead to it, its own last.
+    kind
+        Its type, None among it or not.
+    default
+        Of the dataclass.
+    option
+        What the person is told.
+    within
+        Of the field that holds the dataclass, where that is one question with several answers.
+    """
+
+    path: tuple[str, ...]
+    kind: Any
+    default: Any
+    option: Option
+    within: Option | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the field itself."""
+        return self.path[-1]
+
+    @property
+    def flag(self) -> str:
+        """Its name in the shell."""
+        return self.option.flag or f"--{self.name.replace('_', '-')}"
+
+    @property
+    def title(self) -> str:
+        """Its name in docks and errors."""
+        return self.option.title or self.name.replace("_", " ").capitalize()
+
+    @property
+    def value_kind(self) -> Any:
+        """Its type where it is not None."""
+        kinds = [one for one in get_args(self.kind) if one is not type(None)]
+        return kinds[0] if len(kinds) == 1 and type(None) in get_args(self.kind) else self.kind
+
+    @property
+    def optional(self) -> bool:
+        """Whether it can be None."""
+        return type(None) in get_args(self.kind)
+
+    def of(self, options: Any) -> Any:
+        """Its value in a dataclass of options."""
+        for name in self.path:
+            options = getattr(options, name)
+        return options
+
+    def seen_in(self, place: Seen) -> bool:
+        """Whether the shell, or a dock, offers it."""
+        return self.option.seen in ("everywhere", place)
+
+    def read(self, text: str) -> Any:
+        """Its value from what was typed.
+
+        Raises
+        ------
+        InputError
+            If it is no value for it.
+        """
+        try:
+            return TypeAdapter(self.kind).validate_strings(text)
+        except ValidationError:
+            raise InputError(
+                f"“{text}” is no {self.title.lower()}; give {_words(self.value_kind)}."
+            ) from None
+
+
+class Checked:
+    """A dataclass of options that refuses values out of range."""
+
+    def __post_init__(self) -> None:
+        """Check every option.
+
+        Raises
+        ------
+        InputError
+            If one is out of range.
+        """
+        for one in options_of(type(self)):
+            value = getattr(self, one.path[0]) if len(one.path) == 1 else None
+            if isinstance(value, (int, float)) and not one.option.allows(value):
+                raise InputError(f"{one.title} must be {one.option.range}, not {value:.10g}.")
+
+
+def options_of(group: type[Any], without: frozenset[str] = frozenset()) -> tuple[OptionField, ...]:
+    """List all options of a dataclass, those of the dataclasses in its fields included.
 
     Parameters
     ----------
     group
-        A dataclass whose fields are ``Annotated[type, Option(...)]``, and have defaults.
+        Its fields are ``Annotated[type, Option(...)]``, or dataclasses of options; others are no options.
+    without
+        Names of fields to leave out.
     """
-    hints = get_type_hints(group, include_extras=True)
-    for one in fields(group):
-        hint = hints[one.name]
-        yield one.name, hint.__origin__, next(told for told in hint.__metadata__ if isinstance(told, Option))
+    return _all(cast(Hashable, group), without)
 
 
-def flag_of(name: str, option: Option) -> str:
-    """The name of an option in the shell."""
-    return option.flag or f"--{name.replace('_', '-')}"
+def changed(options: Any, values: Mapping[tuple[str, ...], Any]) -> Any:
+    """A dataclass of options with other values, by the paths of `OptionField`."""
+    own = {path[0]: value for path, value in values.items() if len(path) == 1}
+    for name in {path[0] for path in values if len(path) > 1}:
+        inner = {path[1:]: value for path, value in values.items() if path[0] == name and len(path) > 1}
+        own[name] = changed(getattr(options, name), inner)
+    return replace(options, **own)
 
 
 def written(options: object) -> dict[str, Any]:
@@ -63,12 +228,62 @@ def read(group: type[Any], found: Any) -> Any:
     ValueError
         If an option is unknown, or a value has another type.
     """
-    if not isinstance(found, Mapping):
-        raise ValueError("options are names with values")
-    if unknown := sorted(set(found) - {one.name for one in fields(group)}):
-        raise ValueError(f"there is no option {', '.join(unknown)}")
+    _check_names(group, found)
     try:
         return TypeAdapter(group).validate_python(dict(found))
     except ValidationError as error:
-        told = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise ValueError("; ".join(told)) from error
+        raise ValueError("; ".join(map(_reason, error.errors()))) from error
+
+
+@cache
+def _all(group: Hashable, without: frozenset[str]) -> tuple[OptionField, ...]:
+    return tuple(_options(cast(type[Any], group), without, ()))
+
+
+def _options(group: type[Any], without: frozenset[str], path: tuple[str, ...]) -> Iterator[OptionField]:
+    hints = get_type_hints(group, include_extras=True)
+    for one in fields(group):
+        if one.name in without:
+            continue
+        hint, place = hints[one.name], (*path, one.name)
+        option = next(
+            (found for found in getattr(hint, "__metadata__", ()) if isinstance(found, Option)), None
+        )
+        kind = hint.__origin__ if option is not None else hint
+        if is_dataclass(kind):
+            for inner in _options(cast(type[Any], kind), without, place):
+                yield replace(inner, within=option or inner.within)
+        elif option is not None:
+            default = one.default if one.default_factory is MISSING else one.default_factory()
+            yield OptionField(place, kind, default, option)
+
+
+def _check_names(group: type[Any], found: Any) -> None:
+    if not isinstance(found, Mapping):
+        raise ValueError("options are names with values")
+    hints = get_type_hints(group)
+    if unknown := sorted(set(found) - {one.name for one in fields(group)}):
+        raise ValueError(f"there is no option {', '.join(unknown)}")
+    for name, value in found.items():
+        if is_dataclass(hints[name]):
+            _check_names(cast(type[Any], hints[name]), value)
+
+
+def _reason(error: Mapping[str, Any]) -> str:
+    """Why pydantic declines a value; what is out of range has a sentence of ours."""
+    if own := error.get("ctx", {}).get("error"):
+        return str(own).rstrip(".")
+    return f"{'.'.join(map(str, error['loc']))}: {error['msg']}"
+
+
+def _words(kind: Any) -> str:
+    """What can be typed for a type."""
+    *most, last = _values(kind)
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def _values(kind: Any) -> list[str]:
+    if get_origin(kind) is Literal:
+        return [str(one) for one in get_args(kind)]
+    parts = [text for one in get_args(kind) if one is not type(None) for text in _values(one)]
+    return parts or [{int: "a whole number from 0", float: "a number"}.get(kind, "some text")]

@@ -114,7 +114,7 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(cli, image, tmp_path, tiny
         (("label", image, out, *models, "--samples", 0), "--samples"),
         (("label", image, out, *models, "--tile", "big"), "--tile"),
         (("label", image, out, *models, "--overlap", 500), "overlap"),
-        (("label", image, out, *models, "--scale", -1), "factor"),
+        (("label", image, out, *models, "--scale", -1), "magnification"),
         (("label", image, out, *models, "--channel", 3), "channel"),
         (("label", image, out, *models, "--channel", "blue"), "blue"),
         (("label", image, out, *models, "--strategy", "magic"), "magic"),

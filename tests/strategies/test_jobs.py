@@ -205,9 +205,9 @@ def test_what_cannot_work_is_one_sentence(stack, tiny_translator, tiny_segmenter
         run(LabelJob(stack), models)
     with pytest.raises(CheckpointError, match="no translator"):
         run(LabelJob(stack, segmenter), models)
-    with pytest.raises(InputError, match="samples"):
+    with pytest.raises(InputError, match="Samples must be 1 or more, not 0"):
         settings(samples=0)
-    with pytest.raises(InputError, match="seed"):
+    with pytest.raises(InputError, match="Seed must be from 0 to 4294967295"):
         settings(seed=-1)
     with pytest.raises(InputError, match="magnified"):
         run(LabelJob(stack, translator, settings=settings(scale=Scale(factor=100))), models)

@@ -153,9 +153,13 @@ def test_plans_follow_the_model_unless_told_otherwise():
     assert make_plan(TileSettings(device="cpu"), tile=256, overlap=128).overlap == 128
 
 
-@pytest.mark.parametrize("settings", [{"tile": 0}, {"overlap": -1}, {"overlap": 200}, {"batch": 0}])
-def test_impossible_settings_are_refused(settings):
-    with pytest.raises(InputError, match="use"):
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [({"tile": 0}, "Tile must be 1 or more"), ({"overlap": -1}, "Overlap must be 0 or more"),
+     ({"overlap": 200}, "use 0 to 128 pixels"), ({"batch": 0}, "Batch must be 1 or more")],
+)  # fmt: skip
+def test_impossible_settings_are_refused(settings, says):
+    with pytest.raises(InputError, match=says):
         make_plan(TileSettings(device="cpu", **settings), tile=256)
 
 

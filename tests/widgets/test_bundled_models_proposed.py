@@ -10,6 +10,7 @@ import pytest
 from recipes import axons, nuclei
 from safetensors.numpy import save_file
 
+from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.classes import AXON_CLASSES
 from napari_pseudolabel.models import registry
 from napari_pseudolabel.models.cards import Card
@@ -99,11 +100,7 @@ def test_models_and_scale_follow_the_sample(sample, translator, segmenter, dock,
     viewer.add_image(data, **attributes)
     assert chosen(dock) == (translator, segmenter)
     assert dock.view.run_button.isEnabled()
-    choice = dock.view.choice()
-    if sample.object_size_px is None:
-        assert choice.scale == "auto"
-    else:
-        assert (choice.scale, choice.scale_value) == ("object", sample.object_size_px)
+    assert dock.view.choice().settings.scale == Scale(object_size_px=sample.object_size_px)
 
 
 def test_going_from_one_image_to_another_changes_both_models_and_the_scale(dock, viewer):
@@ -111,19 +108,18 @@ def test_going_from_one_image_to_another_changes_both_models_and_the_scale(dock,
         data, attributes, _ = layers_of(small(sample))[0]
         viewer.add_image(data, **attributes)
     assert chosen(dock) == ("sample:sem-to-tem", "sample:tem-axons")
-    assert dock.view.choice().scale == "auto"
+    assert dock.view.choice().settings.scale == Scale()
     viewer.layers.selection.active = viewer.layers[PURPLE_LIKE.title]
     assert chosen(dock) == ("sample:purple-to-fluorescence", "sample:fluorescence-nuclei")
-    assert dock.view.choice().scale == "object"
+    assert dock.view.choice().settings.scale.object_size_px
 
 
 def test_a_scale_that_the_person_chose_stays_with_images_that_say_nothing(dock, viewer):
-    scale = dock.view.advanced.scale
-    scale.setCurrentIndex(scale.findData("factor"))
-    dock.view.advanced.scale_value.setValue(2.5)
+    scale = dock.view.settings.answers["scale"]
+    scale.which.setCurrentText("Magnification")
+    scale.edits[("scale", "factor")].native.setValue(2.5)
     viewer.add_image(np.zeros((8, 9)), name="another")
-    choice = dock.view.choice()
-    assert (choice.scale, choice.scale_value) == ("factor", 2.5)
+    assert dock.view.choice().settings.scale == Scale(factor=2.5)
 
 
 def test_what_was_used_last_is_proposed_only_where_it_fits(dock, viewer, remembered):

@@ -142,7 +142,7 @@ def test_two_viewers_work_independently(make_napari_viewer, script, qtbot):
     for number, viewer in enumerate(viewers):
         viewer.add_image(np.zeros((20, 30)), name="sem_12", metadata={"modality": "SEM"})
         widgets.append(opened(viewer, qtbot)[1])
-        widgets[-1].view.advanced.seed.setValue(number)
+        widgets[-1].view.settings.edits["seed"].native.setValue(number)
     for widget in widgets:
         widget.view.run_button.click()
     qtbot.waitUntil(lambda: not any(widget.controller.busy for widget in widgets), timeout=10000)

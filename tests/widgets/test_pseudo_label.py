@@ -86,14 +86,13 @@ def test_a_shape_has_to_be_drawn_first(dock, viewer, script, qtbot):
 
 
 def test_controls_go_into_the_job(dock, script, qtbot):
-    advanced = dock.view.advanced
-    advanced.samples.setValue(3)
-    advanced.seed.setValue(11)
-    advanced.tile.setValue(64)
-    advanced.overlap.setValue(0)
-    advanced.scale.setCurrentIndex(advanced.scale.findData("object"))
-    advanced.scale_value.setValue(22)
-    advanced.device.setCurrentIndex(advanced.device.findData("cpu"))
+    rows = dock.view.settings.edits
+    for name, value in (("samples", 3), ("seed", 11), ("tile", 64), ("overlap", 0)):
+        rows[name].native.setValue(value)
+    scale = dock.view.settings.answers["scale"]
+    scale.which.setCurrentText("Object size")
+    scale.edits[("scale", "object_size_px")].native.setValue(22)
+    rows["device"].native.setCurrentText("CPU")
     dock.view.run_button.click()
     finish(qtbot, dock)
     settings = script.jobs[-1].settings
@@ -217,12 +216,12 @@ def test_preview_acts_on_the_view_and_again_when_a_control_changes(dock, viewer,
     assert viewer.layers.selection.active is viewer.layers["sem_12"]
     script.label = 2
     for seed in range(1, 6):
-        dock.view.advanced.seed.setValue(seed)
+        dock.view.settings.edits["seed"].native.setValue(seed)
     qtbot.waitUntil(lambda: len(script.jobs) == 2 and not dock.busy, timeout=5000)
     assert script.jobs[1].settings.seed == 5
     assert labels(viewer).data.max() == 2
     dock.view.preview_button.click()
-    dock.view.advanced.seed.setValue(9)
+    dock.view.settings.edits["seed"].native.setValue(9)
     qtbot.wait(500)
     assert len(script.jobs) == 2
 
@@ -231,7 +230,7 @@ def test_results_that_were_overtaken_are_dropped(dock, viewer, script, qtbot):
     script.gate.clear()
     dock.view.preview_button.click()
     qtbot.waitUntil(lambda: len(script.jobs) == 1, timeout=5000)
-    dock.view.advanced.seed.setValue(7)
+    dock.view.settings.edits["seed"].native.setValue(7)
     qtbot.waitUntil(lambda: len(script.jobs) == 2, timeout=5000)
     script.gate.set()
     finish(qtbot, dock)
@@ -315,13 +314,13 @@ def test_a_stack_asks_for_planes_and_channels_only_where_there_are_any(dock, vie
 
 
 def test_the_first_axis_of_a_short_stack_may_hold_channels(dock, viewer, script, qtbot):
-    advanced = dock.view.advanced
     viewer.add_image(np.zeros((3, 40, 60)), name="unnamed")
-    assert advanced.first_axis_shown
-    advanced.first_axis.setCurrentIndex(1)
+    assert not dock.view.first_axis.isHidden()
+    dock.view.first_axis.setCurrentIndex(1)
     assert dock.view.planes.isHidden()
-    assert advanced.channel.count() == 4
-    advanced.channel.setCurrentIndex(2)
+    channel = dock.view.settings.edits["channel"].native
+    assert channel.count() == 4
+    channel.setCurrentIndex(2)
     dock.view.run_button.click()
     finish(qtbot, dock)
     assert script.jobs[-1].image.axes == "CYX"

@@ -32,7 +32,7 @@ def test_it_takes_the_segmenter_of_the_image_and_translates_nothing(dock, viewer
     (job,) = script.jobs
     assert job.strategy_name == "segmentation"
     assert job.segmenter == "sample:sem-proxy"
-    assert job.settings.flips == dock.view.choice().flips
+    assert job.settings.flips == dock.view.choice().settings.flips
     source = viewer.layers["sem_12"]
     assert (find(viewer, source, "labels").data[20:] == 1).all()
     assert find(viewer, source, "translation") is None

@@ -18,15 +18,15 @@ def run(dock, qtbot):
 
 def test_one_sample_in_four_mirrors_unless_the_person_says_otherwise(dock, script, qtbot):
     run(dock, qtbot)
-    dock.view.advanced.flips.setChecked(False)
+    dock.view.settings.edits["flips"].native.setValue(0)
     run(dock, qtbot)
     assert [(job.settings.samples, job.settings.flips) for job in script.jobs] == [(1, 3), (1, 0)]
 
 
 def test_specks_are_left_out_unless_the_person_says_otherwise(dock, script, qtbot):
     run(dock, qtbot)
-    dock.view.advanced.smallest.setValue(0)
-    assert dock.view.advanced.smallest.text() == "keep all"
+    dock.view.settings.edits["smallest_object"].native.setValue(0)
+    assert dock.view.settings.edits["smallest_object"].native.text() == "keep all"
     run(dock, qtbot)
     assert [job.settings.smallest_object for job in script.jobs] == [0.05, 0]
 

@@ -59,9 +59,9 @@ def test_an_added_strategy_is_in_the_list_with_sentences_and_picture(dock, viewe
     assert not view.models["segmenter"].isVisible()
     assert view.preview_button.isVisible()
     assert (view.hint, view.assumed) == ("", "")
-    level = view.own["threshold"].fields["level"]
+    level = view.own["threshold"].edits["level"]
     assert level.native.isVisible()
-    assert level.tooltip == "What is brighter is labelled, from 0 to 1."
+    assert level.native.toolTip() == "What is brighter is labelled, from 0 to 1."
     assert level.value == 0.5
     level.value = 0.75
     label(dock, "threshold", qtbot)

@@ -251,7 +251,7 @@ def test_train_and_run_trains_a_proxy_and_labels_with_it(dock, viewer, teacher, 
     choose(dock, qtbot, folders)
     dock.view.forms["tutorship"].pixel_size.setValue(0.01)
     dock.view.forms["tutorship"].steps.setValue(300)
-    dock.view.advanced.flips.setChecked(False)
+    dock.view.settings.edits["flips"].native.setValue(0)
     settle(dock, qtbot)
     teacher.gate.clear()
     dock.view.run_button.click()

@@ -5,42 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from napari_pseudolabel.cli import options as o
+from napari_pseudolabel.cli.declared import expanded
 from napari_pseudolabel.cli.shared import Shared, shared
 from napari_pseudolabel.cli.strategies import Chosen, prepared, refuse, strategic
-from napari_pseudolabel.labels.object_size import SMALLEST_OBJECT
+from napari_pseudolabel.strategies.settings import LabelSettings
 
 
 def label_command() -> Callable[..., None]:
-    """``label``, with the strategies that there are."""
-    return shared(strategic(label))
+    """Return ``label``, with the strategies that there are."""
+    return shared(expanded("settings", LabelSettings)(strategic(label)))
 
 
 def label(
     input: o.Input,
     output: o.Output,
     options: Shared,
+    settings: LabelSettings,
     chosen: Chosen,
     translator: o.OneTranslator = None,
     segmenter: o.OneSegmenter = None,
-    samples: o.Samples = 1,
-    flips: o.Flips = 0,
-    smallest_object: o.SmallestObject = SMALLEST_OBJECT,
     second_opinion: o.SecondOpinions = None,
     confidence: o.WithConfidence = False,
-    seed: o.Seed = 0,
-    mode: o.ModeOption = o.Mode.tiled,
 ) -> None:
     """Make pseudo labels, by one of several strategies."""
     from napari_pseudolabel.cli.working import Work
     from napari_pseudolabel.strategies.strategy import Asked
 
     strategy = chosen.strategy()
+    options.check_device(settings)
     asked = Asked(
         translator,
         segmenter,
         tuple(second_opinion or ()),
         options=chosen.options(strategy),
-        settings=options.settings(samples, seed, mode, flips, smallest_object),
+        settings=settings,
     )
     if strategy.preparation is None:
         refuse(strategy, asked)
@@ -51,40 +49,35 @@ def label(
 
 
 @shared
+@expanded("settings", LabelSettings, frozenset({"flips", "smallest_object"}))
 def translate(
-    input: o.Input,
-    output: o.Output,
-    translator: o.TranslatorRef,
-    options: Shared,
-    samples: o.Samples = 1,
-    seed: o.Seed = 0,
-    mode: o.ModeOption = o.Mode.tiled,
+    input: o.Input, output: o.Output, translator: o.TranslatorRef, options: Shared, settings: LabelSettings
 ) -> None:
     """Translate images into another modality; with several samples their mean is written."""
     from napari_pseudolabel.cli.working import Work
     from napari_pseudolabel.strategies import LabelJob
 
-    settings = options.settings(samples, seed, mode)
+    options.check_device(settings)
     _check_models(translator)
     work = Work(lambda image: LabelJob(image, translator, settings=settings), images=True)
     options.process(input, output, work)
 
 
 @shared
+@expanded("settings", LabelSettings, frozenset({"samples", "seed", "mode"}))
 def segment(
     input: o.Input,
     output: o.Output,
     segmenter: o.SegmenterRef,
     options: Shared,
-    flips: o.Flips = 0,
-    smallest_object: o.SmallestObject = SMALLEST_OBJECT,
+    settings: LabelSettings,
     confidence: o.WithConfidence = False,
 ) -> None:
     """Segment images as they are, without translation."""
     from napari_pseudolabel.cli.working import Work
     from napari_pseudolabel.strategies import LabelJob
 
-    settings = options.settings(flips=flips, smallest_object=smallest_object)
+    options.check_device(settings)
     _check_models(segmenter)
     work = Work(lambda image: LabelJob(image, None, segmenter, settings=settings), confidence=confidence)
     options.process(input, output, work)

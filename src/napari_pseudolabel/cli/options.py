@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.formats import all_suffixes, formats
-
-if TYPE_CHECKING:
-    from napari_pseudolabel.imaging import Channel
-
-
-class Mode(StrEnum):
-    """How tiles are joined."""
-
-    joint = "joint"
-    tiled = "tiled"
 
 
 def known_format(text: str) -> str:
@@ -71,24 +59,6 @@ OneSegmenter = Annotated[
         help="Name (see `pseudolabel models`) or path of a segmenter, where the strategy takes one.",
     ),
 ]
-Samples = Annotated[int, typer.Option(min=1, help="Translations drawn per plane.")]
-Flips = Annotated[
-    int,
-    typer.Option(
-        min=0,
-        max=3,
-        help="Mirrors in which each sample is segmented again: a better confidence without another translation.",
-    ),
-]
-SmallestObject = Annotated[
-    float,
-    typer.Option(
-        min=0,
-        max=1,
-        help="Islands of labels with less area than this share of a typical object of the segmenter are left out, and "
-        "such holes in nuclei and cells are filled.",
-    ),
-]
 SecondOpinions = Annotated[
     list[str] | None,
     typer.Option(
@@ -98,31 +68,7 @@ SecondOpinions = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same result.")]
-ModeOption = Annotated[
-    Mode,
-    typer.Option(
-        "--mode",
-        help="tiled blends the tiles at the end, joint after every diffusion step, which costs more.",
-    ),
-]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
-Tile = Annotated[int | None, typer.Option(min=1, help="Side of the tiles in pixels of the model's grid.")]
-Overlap = Annotated[int | None, typer.Option(min=0, help="Pixels that neighbouring tiles share.")]
-Batch = Annotated[int | None, typer.Option(min=1, help="Tiles computed at once.")]
-PixelSize = Annotated[
-    float | None, typer.Option(help="Pixel size of the image in micrometres, instead of the one in the file.")
-]
-ScaleFactor = Annotated[
-    float | None,
-    typer.Option("--scale", help="Pixels on the model's grid per pixel of the image; goes first."),
-]
-ObjectSize = Annotated[
-    float | None,
-    typer.Option(help="Median diameter of the objects in pixels of the image; goes before pixel sizes."),
-]
-ChannelOption = Annotated[
-    str | None, typer.Option("--channel", help="Which channel: a number from 0, mean, or luminance.")
-]
 Axes = Annotated[
     str | None,
     typer.Option(
@@ -179,22 +125,3 @@ Classes = Annotated[
     list[str] | None,
     typer.Option("--class", metavar="NAME=ID", help="A class and its label value; repeat it."),
 ]
-
-
-def channel_of(text: str | None) -> Channel | None:
-    """Read ``--channel``.
-
-    Raises
-    ------
-    InputError
-        When it is neither a number nor mean nor luminance.
-    """
-    if text is None:
-        return None
-    if text.isdecimal():
-        return int(text)
-    if text == "mean":
-        return "mean"
-    if text == "luminance":
-        return "luminance"
-    raise InputError(f"“{text}” is no channel; give a number from 0, mean or luminance.")

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
+from napari_pseudolabel.cli import declared
+from napari_pseudolabel.cli.declared import Command, parameter, replacing
 from napari_pseudolabel.cli.output import say
 from napari_pseudolabel.cli.shared import Shared
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.options import flag_of, options_of
+from napari_pseudolabel.options import OptionField
 from napari_pseudolabel.strategies import registry
 from napari_pseudolabel.strategies.strategy import Asked, ModelRole, Preparation, Strategy
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from napari_pseudolabel.engine import Connection
 
 _LOOK_AGAIN_S = 0.1
-Command = Callable[..., None]
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,12 @@ class Chosen:
             If there is none, or an option of another one was given.
         """
         strategy = registry.find(self.name)
-        own = _names(strategy)
+        own = {one.name for one in _options(strategy)}
         for one in registry.offered():
-            for name, _, option in options_of(one.options) if one.options else ():
-                if name in self.given and name not in own:
-                    flag = flag_of(name, option)
+            for option in _options(one):
+                if option.name in self.given and option.name not in own:
                     raise InputError(
-                        f"{flag} is for {one.name}; leave it out, or give --strategy {one.name}."
+                        f"{option.flag} is for {one.name}; leave it out, or give --strategy {one.name}."
                     )
         return strategy
 
@@ -62,35 +61,23 @@ def strategic(command: Command) -> Command:
     offered = registry.offered()
     does = "; ".join(f"{one.name} {one.does}" for one in offered)
     listed = f"[{'|'.join(one.name for one in offered)}]"
-    added = {
-        "strategy": _parameter(
-            "strategy", str, offered[0].name, typer.Option("--strategy", metavar=listed, help=f"{does}.")
-        )
+    choice = inspect.Parameter(
+        "strategy",
+        inspect.Parameter.KEYWORD_ONLY,
+        default=offered[0].name,
+        annotation=Annotated[str, typer.Option("--strategy", metavar=listed, help=f"{does}.")],
+    )
+    own = {
+        option.name: parameter(option, given=True, panel=one.title)
+        for one in reversed(offered)
+        for option in _options(one)
     }
-    for one in offered:
-        usual = None if one.options is None else one.options()
-        for name, kind, option in options_of(one.options) if one.options else ():
-            value = getattr(usual, name)
-            told = typer.Option(
-                flag_of(name, option),
-                help=option.sentence,
-                min=option.least,
-                metavar=option.form or None,
-                show_default=False if value is None else str(value),
-                rich_help_panel=one.title,
-            )
-            added.setdefault(name, _parameter(name, kind | None, None, told))
-    own = inspect.signature(command, eval_str=True)
 
-    @functools.wraps(command)
-    def called(**values: Any) -> None:
-        asked = {name: values.pop(name) for name in added}
-        given = {name: value for name, value in asked.items() if value is not None and name != "strategy"}
-        command(**values, chosen=Chosen(asked["strategy"], given))
+    def made(values: Mapping[str, Any]) -> Chosen:
+        given = {name: value for name, value in values.items() if value is not None and name != "strategy"}
+        return Chosen(values["strategy"], given)
 
-    parameters = [one for name, one in own.parameters.items() if name != "chosen"]
-    called.__signature__ = own.replace(parameters=[*parameters, *added.values()])  # type: ignore[attr-defined]
-    return called
+    return replacing("chosen", [choice, *own.values()], made)(command)
 
 
 def refuse(strategy: Strategy, asked: Asked) -> None:
@@ -143,14 +130,8 @@ def prepared(
     return preparation.made(asked, job, made)
 
 
-def _names(strategy: Strategy) -> set[str]:
-    return {name for name, _, _ in options_of(strategy.options)} if strategy.options else set()
-
-
-def _parameter(name: str, kind: object, value: object, option: object) -> inspect.Parameter:
-    return inspect.Parameter(
-        name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=value, annotation=Annotated[kind, option]
-    )
+def _options(strategy: Strategy) -> tuple[OptionField, ...]:
+    return declared.offered(strategy.options) if strategy.options else ()
 
 
 def _done(job: Any, control: Control, connection: Connection | None) -> Any:

@@ -3,33 +3,56 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
+from typing import Annotated
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.options import Checked, Option
 
 
 @dataclass(frozen=True)
-class Scale:
-    """What the person says about the size of things in an image; the first that is set wins.
+class Scale(Checked):
+    """What the person says about the size of things in an image; the first that is set wins."""
 
-    Attributes
-    ----------
-    factor
-        Pixels on the model's grid per pixel of the image.
-    object_size_px
-        Median diameter of the objects in pixels of the image.
-    pixel_size_um
-        Side of a pixel of the image in micrometres; replaces the one the image brings along.
-    """
-
-    factor: float | None = None
-    object_size_px: float | None = None
-    pixel_size_um: float | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("factor", "object_size_px", "pixel_size_um"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise InputError(f"{name} must be a positive number, not {value}.")
+    factor: Annotated[
+        float | None,
+        Option(
+            "Pixels on the model's grid per pixel of the image; goes first.",
+            title="Magnification",
+            unit="×",
+            step=0.001,
+            typical=1,
+            above=0,
+            below=inf,
+            flag="--scale",
+        ),
+    ] = None
+    object_size_px: Annotated[
+        float | None,
+        Option(
+            "Median diameter of the objects in pixels of the image; goes before pixel sizes.",
+            title="Object size",
+            unit="px",
+            step=0.1,
+            typical=30,
+            above=0,
+            below=inf,
+            flag="--object-size",
+        ),
+    ] = None
+    pixel_size_um: Annotated[
+        float | None,
+        Option(
+            "Pixel size of the image in micrometres, instead of the one in the file.",
+            title="Pixel size",
+            unit="µm",
+            step=0.00001,
+            typical=0.1,
+            above=0,
+            below=inf,
+            flag="--pixel-size",
+        ),
+    ] = None
 
     def to_model(
         self,

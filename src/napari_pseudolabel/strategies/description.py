@@ -59,21 +59,15 @@ class RunReport:
 
     def provenance(self) -> JsonObject:
         """The report as JSON-able fields of the provenance sidecar; `Record.from_provenance` is the way back."""
-        settings = self.settings
+        settings = written(self.settings)
         own = {} if self.options is None else {"options": written(self.options)}
         return {
             "source": {"name": self.source, "path": self.source_path, "modality": self.modality},
             "models": [dataclasses.asdict(model) for model in self.models],
             "strategy": self.strategy,
-            "seed": settings.seed,
+            "seed": settings.pop("seed"),
             "parameters": {
-                "samples": settings.samples,
-                "flips": settings.flips,
-                "smallest_object": settings.smallest_object,
-                "mode": settings.mode,
-                "scale": dataclasses.asdict(settings.scale),
-                "channel": settings.channel,
-                "tiles": dataclasses.asdict(settings.tiles),
+                **settings,
                 "factor": self.factor,
                 "tile": self.tile,
                 "overlap": self.overlap,

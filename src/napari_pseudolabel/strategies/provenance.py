@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, cast, get_args
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import Channel
-from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.options import read
 from napari_pseudolabel.strategies.description import RunReport
 from napari_pseudolabel.strategies.registry import known
 from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Role
 from napari_pseudolabel.strategies.strategy import Strategy
-from napari_pseudolabel.tiling import TileSettings
 
 _INSTEAD = "label the image in the Pseudo-label dock again"
+# Beside them stands the seed. Where one is missing, runs did at that time what stands in the second line.
+_SETTINGS = [one.name for one in fields(LabelSettings) if one.name != "seed"]
+_BEFORE = {"mode": "joint", "smallest_object": 0.0}
 
 
 @dataclass(frozen=True)
@@ -121,22 +121,13 @@ def _read(found: Mapping[str, Any]) -> Record:
             raise _Unknown(f"These labels do not say which {role} made them; {_INSTEAD}.")
     if "translator" in roles and "translator" not in strategy.recorded:
         raise ValueError(f"a translator has no part in {name}")
-    # Where a setting is missing, runs did at that time what stands behind it here.
     parameters = found.get("parameters") or {}
     source = found.get("source") or {}
-    mode = _given(parameters, "mode", "joint")
-    if mode not in ("joint", "tiled"):
-        raise ValueError(f"“{mode}” is no mode")
-    settings = LabelSettings(
-        samples=int(_given(parameters, "samples", 1)),
-        flips=int(_given(parameters, "flips", 0)),
-        smallest_object=float(_given(parameters, "smallest_object", 0.0)),
-        mode=mode,
-        seed=int(found.get("seed") or 0),
-        scale=Scale(**(parameters.get("scale") or {})),
-        tiles=_tiles(parameters),
-        channel=_channel(parameters.get("channel")),
-    )
+    given = {name: parameters[name] for name in _SETTINGS if parameters.get(name) is not None}
+    if "tiles" not in given:
+        # Those that were used make the same labels.
+        given["tiles"] = {name: parameters.get(name) for name in ("tile", "overlap")}
+    settings = read(LabelSettings, {**_BEFORE, **given, "seed": found.get("seed") or 0})
     return Record(
         name,
         models,
@@ -176,17 +167,3 @@ def _model(found: Mapping[str, object], strategy: Strategy) -> ModelUse:
     if not path:
         raise _Unknown(f"These labels do not say where their {role} is; {_INSTEAD}.")
     return ModelUse(cast(Role, role), str(found.get("name") or path), path, str(found.get("sha256") or ""))
-
-
-def _tiles(parameters: Mapping[str, Any]) -> TileSettings:
-    """Tiles as they were asked for; where that was not noted, those that were used, which make the same labels."""
-    asked = parameters.get("tiles")
-    if asked is not None:
-        return TileSettings(**asked)
-    return TileSettings(tile=parameters.get("tile"), overlap=parameters.get("overlap"))
-
-
-def _channel(channel: Any) -> Channel | None:
-    if channel is None or channel in ("mean", "luminance") or type(channel) is int:
-        return cast(Channel | None, channel)
-    raise ValueError(f"{channel!r} is no channel")

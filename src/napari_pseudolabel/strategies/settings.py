@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Channel
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.object_size import SMALLEST_OBJECT
+from napari_pseudolabel.options import Checked, Option
 from napari_pseudolabel.tiling import TileSettings
 
 Role = Literal["translator", "segmenter", "second opinion", "tutor"]
@@ -16,51 +17,64 @@ Role = Literal["translator", "segmenter", "second opinion", "tutor"]
 
 
 @dataclass(frozen=True)
-class LabelSettings:
-    """How a job is done.
+class LabelSettings(Checked):
+    """How a job is done."""
 
-    Attributes
-    ----------
-    samples
-        Translations drawn per plane; their disagreement enters the confidence.
-    seed
-        Of all noise, 0 .. 2**32 - 1.
-    mode
-        "tiled" blends the tiles at the end, "joint" after every diffusion step, which costs more for a part of an image.
-    scale
-        What the person says about the sizes in the image.
-    tiles
-        Tile, overlap, batch, device.
-    channel
-        Which channel of the image; None for the image's default.
-    flips
-        How often each translation is segmented again in a mirror, which costs no other translation:
-        1 left and right, 2 also up and down, 3 also both.
-    smallest_object
-        Islands of labels with less area than this share of a typical object of the segmenter are left out, 0 to 1, and
-        such holes in nuclei and cells are filled; 0 keeps all. So does a card that does not tell the size of the objects.
-    """
-
-    samples: int = 1
-    seed: int = 0
-    mode: Literal["joint", "tiled"] = "tiled"
-    scale: Scale = Scale()
+    samples: Annotated[
+        int,
+        Option(
+            "Translations drawn per plane. More take longer and average out what the noise invents; their disagreement "
+            "enters the confidence.",
+            least=1,
+        ),
+    ] = 1
+    flips: Annotated[
+        int,
+        Option(
+            "Mirrors in which each sample is segmented again, without another translation (1 left and right, 2 also "
+            "up and down, 3 also both): a better confidence and slightly better labels for about a quarter more time.",
+            least=0,
+            most=3,
+            special="none",
+        ),
+    ] = 0
+    smallest_object: Annotated[
+        float,
+        Option(
+            "Islands of labels with less area than this share of a typical object of the segmenter are left out, and "
+            "such holes in nuclei and cells are filled. Needs a segmenter that knows the size of its objects.",
+            title="Smallest",
+            unit="%",
+            least=0,
+            most=1,
+            special="keep all",
+        ),
+    ] = SMALLEST_OBJECT
+    seed: Annotated[
+        int,
+        Option("Number that fixes all noise: the same seed gives the same labels.", least=0, most=2**32 - 1),
+    ] = 0
+    mode: Annotated[
+        Literal["joint", "tiled"],
+        Option(
+            "tiled blends the tiles at the end, joint after every diffusion step, which costs more for a part of an "
+            "image.",
+            seen="shell",
+        ),
+    ] = "tiled"
+    scale: Annotated[
+        Scale,
+        Option(
+            "How the image is brought to the size the models were trained on. From the pixel size of the layer, unless "
+            "you know better.",
+            special="From pixel size",
+        ),
+    ] = Scale()
     tiles: TileSettings = TileSettings()
-    channel: Channel | None = None
-    flips: int = 0
-    smallest_object: float = SMALLEST_OBJECT
-
-    def __post_init__(self) -> None:
-        if self.samples < 1:
-            raise InputError(f"{self.samples} samples cannot be drawn; ask for 1 or more.")
-        if self.flips not in range(4):
-            raise InputError(f"There are 0 to 3 flips, not {self.flips}; ask for one of these.")
-        if not 0 <= self.smallest_object <= 1:
-            raise InputError(
-                f"The smallest object is a share of a typical one, from 0 to 1, not {self.smallest_object:g}."
-            )
-        if not 0 <= self.seed < 2**32:
-            raise InputError(f"The seed must be a whole number from 0 to 4294967295, not {self.seed}.")
+    channel: Annotated[
+        Channel | None,
+        Option("Which channel of the image is labelled, or how they are combined.", listed=True),
+    ] = None
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.options import Checked, Option
 
 if TYPE_CHECKING:
     import torch
@@ -15,25 +16,38 @@ _LARGEST_BATCH = 32
 
 
 @dataclass(frozen=True)
-class TileSettings:
-    """What the person asked for; None leaves the choice to the model and the device.
+class TileSettings(Checked):
+    """What the person asked for; None leaves the choice to the model and the device."""
 
-    Attributes
-    ----------
-    tile
-        Side of the square tiles in pixels of the model's grid.
-    overlap
-        Pixels that neighbouring tiles share at least.
-    batch
-        Tiles computed at once.
-    device
-        A name that `pick_device` understands.
-    """
-
-    tile: int | None = None
-    overlap: int | None = None
-    batch: int | None = None
-    device: str = "auto"
+    tile: Annotated[
+        int | None,
+        Option(
+            "Side of the tiles in pixels of the model's grid. Smaller tiles need less memory.",
+            unit="px",
+            least=1,
+            step=32,
+            special="automatic",
+        ),
+    ] = None
+    overlap: Annotated[
+        int | None,
+        Option(
+            "Pixels that neighbouring tiles share. More hides seams better and takes longer.",
+            unit="px",
+            least=0,
+            step=8,
+            special="automatic",
+        ),
+    ] = None
+    batch: Annotated[int | None, Option("Tiles computed at once.", least=1, seen="shell")] = None
+    device: Annotated[
+        str,
+        Option(
+            "Where the models run: auto, cpu, cuda, cuda:1 or mps. On a lack of memory they fall back to smaller tiles, "
+            "then to the CPU.",
+            listed=True,
+        ),
+    ] = "auto"
 
 
 @dataclass(frozen=True)
@@ -59,8 +73,6 @@ def sizes(
         If a number is out of range.
     """
     wanted = tile if settings.tile is None else settings.tile
-    if wanted < 1:
-        raise InputError(f"A tile of {wanted} pixels is too small; use {tile}, the model's own.")
     side = -(-wanted // stride) * stride
     notes = []
     if settings.tile is not None and side != wanted:
@@ -107,6 +119,4 @@ def make_plan(settings: TileSettings, *, tile: int, overlap: int | None = None, 
     batch = settings.batch
     if batch is None:
         batch = min(max(_BATCH_PIXELS[device.type] // side**2, 1), _LARGEST_BATCH)
-    if batch < 1:
-        raise InputError(f"A batch of {batch} tiles is too small; use 1 or more.")
     return Plan(side, shared, batch, device, notes)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import Channel, Image
+from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.imaging.scale import Scale
-from napari_pseudolabel.labels.object_size import SMALLEST_OBJECT
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.fitting import Link, same_modality, takes_colours
 from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region, registry
 from napari_pseudolabel.strategies.strategy import Asked
-from napari_pseudolabel.tiling import TileSettings
 
 Where = Literal["view", "shape", "all"]
-ScaleKind = Literal["auto", "factor", "object", "pixel"]
 Kind = Literal["translator", "segmenter"]
 
 ANOTHER = "something else"
@@ -103,12 +100,8 @@ class Choice:
         References of models.
     all_planes
         Of a stack; otherwise the plane on the screen.
-    tile, overlap
-        Pixels on the model's grid; None leaves them to the model.
-    scale_value
-        Means what `scale` says: magnification, pixels, or micrometres.
-    channel
-        None for the default of the image.
+    settings
+        How the job is done.
     first_axis_channels
         The first axis of an unnamed stack holds channels, not planes.
     options
@@ -121,17 +114,8 @@ class Choice:
     segmenter: str | None = None
     where: Where = "all"
     all_planes: bool = True
-    samples: int = 1
-    flips: int = 0
-    smallest_object: float = SMALLEST_OBJECT
-    seed: int = 0
-    tile: int | None = None
-    overlap: int | None = None
-    scale: ScaleKind = "auto"
-    scale_value: float = 1.0
-    channel: Channel | None = None
+    settings: LabelSettings = field(default_factory=LabelSettings)
     first_axis_channels: bool = False
-    device: str = "auto"
     options: Any = None
 
 
@@ -152,7 +136,7 @@ class Trained:
 
 
 def preview_side(
-    choice: Choice, image: Image, translator: ModelEntry | None, segmenter: ModelEntry | None, *, gpu: bool
+    scale: Scale, image: Image, translator: ModelEntry | None, segmenter: ModelEntry | None, *, gpu: bool
 ) -> int:
     """Side in pixels of the image of what a preview can label in about two seconds.
 
@@ -163,7 +147,7 @@ def preview_side(
     target = translator.card.target if translator and translator.card else None
     first, second = sources
     try:
-        factor, _ = Scale(**_scale(choice)).to_model(
+        factor, _ = scale.to_model(
             image.placement.pixel_size_um(),
             first.pixel_size_um if first else None,
             first.object_size_px if first else None,
@@ -175,11 +159,6 @@ def preview_side(
         between = target.pixel_size_um / second.pixel_size_um
     side = (_PREVIEW_GPU_PX if gpu else _PREVIEW_CPU_PX) / max(factor, factor * between)
     return int(min(max(side, _SMALLEST_PREVIEW_PX), PREVIEW_PX))
-
-
-def _scale(choice: Choice) -> dict[str, float]:
-    names = {"factor": "factor", "object": "object_size_px", "pixel": "pixel_size_um"}
-    return {names[choice.scale]: choice.scale_value} if choice.scale in names else {}
 
 
 def make_job(
@@ -194,17 +173,8 @@ def make_job(
     InputError
         When a number is out of range.
     """
-    settings = LabelSettings(
-        samples=choice.samples,
-        flips=choice.flips,
-        smallest_object=choice.smallest_object,
-        seed=choice.seed,
-        scale=Scale(**_scale(choice)),
-        tiles=TileSettings(tile=choice.tile, overlap=choice.overlap, device=choice.device),
-        channel=choice.channel,
-    )
     strategy = registry.find(choice.strategy)
-    asked = Asked(options=choice.options, settings=settings, region=region, planes=planes)
+    asked = Asked(options=choice.options, settings=choice.settings, region=region, planes=planes)
     if strategy.preparation is not None:
         return asked.job(image)
     models = {role: getattr(choice, role) for role in strategy.recorded}

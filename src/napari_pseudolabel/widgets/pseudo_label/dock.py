@@ -31,5 +31,5 @@ class PseudoLabelDock(Dock):
         )
         self.session.segmenter_changed.connect(self.controller.use_segmenter)
         self.session.models_added.connect(self.controller.list_models)
-        self.view.advanced.workers.follow(self.session)
+        self.view.workers.follow(self.session)
         self.begin(self.controller)

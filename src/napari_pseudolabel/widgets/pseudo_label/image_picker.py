@@ -69,8 +69,7 @@ class ImagePicker(QObject):
     def update(self) -> bool:
         """Offer channels and planes of the chosen image; True when it, or what its axes mean, is new."""
         layer = self.layer()
-        advanced = self._view.advanced
-        advanced.set_first_axis(layer is not None and possible_channel_axis(layer) is not None)
+        self._view.set_first_axis(layer is not None and possible_channel_axis(layer) is not None)
         choice = self._view.choice()
         asked = (choice.layer, choice.first_axis_channels)
         if asked == self._asked:
@@ -81,8 +80,8 @@ class ImagePicker(QObject):
         except PseudolabelError:
             image = None
         self._view.set_planes(prod(image.shape[:-2]) if image is not None else 1)
-        advanced.set_channels(_channels(image))
-        advanced.set_object_size(object_size_of(layer) if layer is not None else None)
+        self._view.set_channels(_channels(image))
+        self._view.set_object_size(object_size_of(layer) if layer is not None else None)
         self.show_layers()
         return True
 

@@ -175,7 +175,7 @@ class ModelPicker(QObject):
         if number == self._finding:
             self._on_found(result)
         elif number == self._finding_devices:
-            self._view.advanced.set_devices(result)
+            self._view.set_devices(result)
             self.has_gpu = any(name not in ("auto", "cpu") for name, _ in result)
         elif number in self._inspecting:
             kind, ref = self._inspecting.pop(number)

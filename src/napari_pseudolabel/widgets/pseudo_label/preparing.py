@@ -195,7 +195,7 @@ class PreparingPart(QObject):
             return
         number = self._asked
         try:
-            make = self.maker(choice.seed, choice.device)
+            make = self.maker(choice.settings.seed, choice.settings.tiles.device)
         except PseudolabelError as error:
             self._on_looked(number, None, str(error))
             return

@@ -112,11 +112,11 @@ def describe(
             raise InputError("Draw a shape around what shall be labelled first.")
         region = shape_region(shapes, layer, image)
     if preview and region is not None:
-        gpu = models.has_gpu and choice.device != "cpu"
+        gpu = models.has_gpu and choice.settings.tiles.device != "cpu"
         # In the order in which the image meets them.
         met = [models.chosen(role) for role in registry.find(choice.strategy).roles]
         first, second, *_ = *met, None, None
-        region = middle_of(region, preview_side(choice, image, first, second, gpu=gpu))
+        region = middle_of(region, preview_side(choice.settings.scale, image, first, second, gpu=gpu))
     one = preview or choice.where == "view" or not choice.all_planes
     return make_job(choice, image, region, (current_plane(viewer, layer, image),) if one else None)
 

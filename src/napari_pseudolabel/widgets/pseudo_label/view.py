@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
@@ -18,9 +20,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.families import folder_titles
-from napari_pseudolabel.strategies import registry
+from napari_pseudolabel.strategies import LabelSettings, registry
 from napari_pseudolabel.widgets.common import shortcuts
+from napari_pseudolabel.widgets.common.option_form import OptionForm
 from napari_pseudolabel.widgets.common.parts import (
     Elided,
     ErrorBox,
@@ -31,13 +35,14 @@ from napari_pseudolabel.widgets.common.parts import (
     show_progress,
 )
 from napari_pseudolabel.widgets.common.style import polish
-from napari_pseudolabel.widgets.pseudo_label.advanced import Advanced
 from napari_pseudolabel.widgets.pseudo_label.choice import ANOTHER, Choice, Kind, ModelEntry, Shown, Where
-from napari_pseudolabel.widgets.pseudo_label.own_options import OwnOptions
 from napari_pseudolabel.widgets.pseudo_label.picture import Picture
 from napari_pseudolabel.widgets.pseudo_label.sentences import how, summary, tooltip
 from napari_pseudolabel.widgets.pseudo_label.tutoring.view import TutoringView
+from napari_pseudolabel.widgets.pseudo_label.workers import WorkersRow
 
+# One sample in four mirrors tells wrong labels better than two samples, and takes less time (docs/benchmarks.md).
+_PROPOSED = LabelSettings(flips=3)
 # What strategies ask for that prepare something.
 FORMS = (TutoringView,)
 
@@ -73,6 +78,7 @@ class PseudoLabelView(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._size_of_image = False
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 4)
         layout.setSpacing(6)
@@ -83,20 +89,18 @@ class PseudoLabelView(QWidget):
         self._make_form(grid)
         self.forms = {one.strategy: one() for one in FORMS}
         self.own = {
-            one.name: OwnOptions(one.options)
+            one.name: OptionForm(one.options())
             for one in registry.offered()
             if one.options is not None and one.preparation is None
         }
-        asked: list[TutoringView | OwnOptions] = [*self.forms.values(), *self.own.values()]
+        asked: list[TutoringView | OptionForm] = [*self.forms.values(), *self.own.values()]
         for row, form in enumerate(asked, start=10):
             grid.addWidget(form, row, 0, 1, 3)
         for own in self.own.values():
             own.changed.connect(self.changed)
         self._make_region(grid, 10 + len(asked))
         layout.addLayout(grid)
-        self.advanced = Advanced()
-        self.advanced.changed.connect(self.changed)
-        self.fold = Fold("Advanced", self.advanced, "Samples, seed, scale, tiles, channel and device")
+        self.fold = Fold("Advanced", self._make_settings(), "Samples, seed, scale, tiles, channel and device")
         layout.addWidget(self.fold)
         layout.addLayout(self._make_buttons())
         self._make_messages(layout)
@@ -111,16 +115,16 @@ class PseudoLabelView(QWidget):
         """All controls as they are now."""
         own = self.own.get(self.strategy.currentData())
         where = next(w for w, button in self._regions.items() if button.isChecked())
-        return self.advanced.choice(
-            Choice(
-                layer=self.image.currentData(),
-                strategy=self.strategy.currentData(),
-                translator=self.models["translator"].currentData(),
-                segmenter=self.models["segmenter"].currentData(),
-                where=where,
-                all_planes=bool(self.planes.currentData()),
-                options=own.value() if own is not None else None,
-            )
+        return Choice(
+            layer=self.image.currentData(),
+            strategy=self.strategy.currentData(),
+            translator=self.models["translator"].currentData(),
+            segmenter=self.models["segmenter"].currentData(),
+            where=where,
+            all_planes=bool(self.planes.currentData()),
+            settings=self.settings.value(),
+            first_axis_channels=self._first_axis_shown and bool(self.first_axis.currentData()),
+            options=own.value() if own is not None else None,
         )
 
     @property
@@ -134,6 +138,28 @@ class PseudoLabelView(QWidget):
         return self._status.text()
 
     # What the controller says.
+
+    def set_object_size(self, size: float | None) -> None:
+        """Begin with the object size that an image brings along; without one, with the pixel size again."""
+        if size is None and not self._size_of_image:
+            return  # what the person has chosen stays
+        self._size_of_image = size is not None
+        self.settings.set_value(replace(self.settings.value(), scale=Scale(object_size_px=size)))
+
+    def set_channels(self, channels: Sequence[tuple[Any, str]]) -> None:
+        """Offer channels as (value, text) pairs; the row is hidden without any."""
+        channel = self.settings.edits["channel"]
+        channel.offer(channels)
+        self.settings.show_row(channel.native, bool(channels))
+
+    def set_first_axis(self, shown: bool) -> None:
+        """Show or hide the question what the first axis means."""
+        self._first_axis_shown = shown
+        self.settings.show_row(self.first_axis, shown)
+
+    def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
+        """Offer devices as (name, text) pairs; the chosen one stays where it is still there."""
+        self.settings.edits["device"].offer(devices)
 
     def set_images(self, images: Sequence[tuple[str, str]], chosen: str | None) -> None:
         """Offer image layers as (unique id, name) pairs."""
@@ -344,6 +370,20 @@ class PseudoLabelView(QWidget):
         fill(self.planes, [(False, "This plane"), (True, "All planes")], True)
         self.planes.hide()
         self._planes_label.hide()
+
+    def _make_settings(self) -> QWidget:
+        self.settings = OptionForm(_PROPOSED, indent=8)
+        self.settings.changed.connect(self.changed)
+        self.first_axis = combo("Whether the first axis of the layer counts planes or channels")
+        fill(self.first_axis, ((False, "Planes"), (True, "Channels")), False)
+        self.first_axis.currentIndexChanged.connect(lambda _: self.changed.emit())
+        self.settings.add_row("First axis", self.first_axis, before="channel")
+        self.workers = WorkersRow()
+        self.settings.add_row("Workers", self.workers)
+        self.set_first_axis(False)
+        self.set_channels(())
+        self.set_devices((("auto", "Automatic"),))
+        return self.settings
 
     def _make_buttons(self) -> QHBoxLayout:
         row = QHBoxLayout()

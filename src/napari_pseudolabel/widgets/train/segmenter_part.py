@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QFileDialog
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.classes import with_colours
 from napari_pseudolabel.models.fitting import misfit
 from napari_pseudolabel.strategies import Record
@@ -24,7 +25,7 @@ from napari_pseudolabel.viewer.known import KnownLayers
 from napari_pseudolabel.viewer.records import channel_of, classes_of
 from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.common.remembered import Remembered
-from napari_pseudolabel.widgets.pseudo_label.choice import Choice, ModelEntry, preview_side
+from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry, preview_side
 from napari_pseudolabel.widgets.train import sentences
 from napari_pseudolabel.widgets.train.choice import FolderPair, SegmenterChoice
 from napari_pseudolabel.widgets.train.comparison import Comparison
@@ -336,7 +337,7 @@ class SegmenterPart(QObject):
         if source is not None and labels is not None and image is not None:
             translator, segmenter = self._entry(job.translator), self._entry(job.segmenter)
             gpu = self._has_gpu and job.settings.device != "cpu"
-            side = preview_side(Choice(), image, translator, segmenter, gpu=gpu)
+            side = preview_side(Scale(), image, translator, segmenter, gpu=gpu)
             self.live.begin(Scene(source, labels, image, made, side))
 
     def told(self, event: object) -> None:

@@ -1,0 +1,262 @@
+"""The form of a dataclass of options, made from what it declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, get_args
+
+from magicgui.widgets import create_widget
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QCheckBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QWidget,
+)
+
+from napari_pseudolabel.options import Option, OptionField, changed, options_of
+from napari_pseudolabel.widgets.common.parts import combo
+
+# Where nothing is declared.
+_LARGEST = 2**31 - 1
+_DECIMALS = 3
+# As wide as the labels beside other controls of a dock.
+_LABEL_PX = 66
+_VALUE_PX = 84
+
+Path = tuple[str, ...]
+
+
+class OptionEdit:
+    """One option as a widget.
+
+    Parameters
+    ----------
+    field
+        The option.
+    start
+        Its value.
+    """
+
+    def __init__(self, field: OptionField, start: Any) -> None:
+        self.field = field
+        self._factor = 100 if field.option.unit == "%" else 1
+        self._number = field.value_kind in (int, float)
+        kind, options = field.value_kind, self._bounds() if self._number else {}
+        # A number that can be None is None one step below its smallest.
+        self._none = options.get("min") if field.optional and field.within is None else None
+        if field.option.listed or self._titles():
+            kind, options = (
+                None,
+                {"choices": self._titles() or [(str(start), start)], "widget_type": "ComboBox"},
+            )
+        if field.option.widget:
+            options["widget_type"] = field.option.widget
+        self._widget = create_widget(annotation=kind, name=field.name, options=options)
+        self.changed = self._widget.changed
+        self._widget.tooltip = field.option.sentence
+        self._polish()
+        self.value = start
+
+    @property
+    def native(self) -> QWidget:
+        """The Qt widget."""
+        return self._widget.native
+
+    @property
+    def value(self) -> Any:
+        """What it says."""
+        found = self._widget.value
+        if not self._number:
+            return found
+        if found == self._none:
+            return None
+        found /= self._factor
+        return round(found) if self.field.value_kind is int else found
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        if self._number:
+            value = self._none if value is None else value * self._factor
+        if not self.field.option.listed or value in self._widget.choices:
+            self._widget.value = value
+
+    def offer(self, entries: Sequence[tuple[Any, str]]) -> None:
+        """Offer values of a listed option as (value, title) pairs; the chosen one stays where it is still there."""
+        chosen, values = self._widget.value, [value for value, _ in entries]
+        with self._widget.changed.blocked():
+            self._widget.choices = [(title, value) for value, title in entries]
+            if entries:
+                self._widget.value = chosen if chosen in values else values[0]
+
+    def _bounds(self) -> dict[str, Any]:
+        option = self.field.option
+        last = self._last
+        low = option.least if option.least is not None else (option.above or 0) + last
+        high = option.most if option.most is not None else min(option.below or _LARGEST, _LARGEST)
+        if self.field.optional and self.field.within is None:
+            low -= last
+        bounds = {"min": low * self._factor, "max": high * self._factor}
+        return {**bounds, "step": self._click * self._factor, "widget_type": "FloatSpinBox"}
+
+    @property
+    def _last(self) -> float:
+        """What the last digit counts."""
+        if self.field.value_kind is int:
+            return 1
+        return self.field.option.step or (0.01 if self._factor != 1 else 10**-_DECIMALS)
+
+    @property
+    def _click(self) -> float:
+        return (self.field.option.step or 1) if self.field.value_kind is int else self._last
+
+    def _titles(self) -> list[tuple[str, Any]]:
+        told = dict(self.field.option.names)
+        values = told or dict.fromkeys(one for one in get_args(self.field.value_kind) if isinstance(one, str))
+        return [(told.get(one) or str(one).replace("_", " ").capitalize(), one) for one in values]
+
+    def _polish(self) -> None:
+        native, option = self.native, self.field.option
+        native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        if isinstance(native, QAbstractSpinBox):
+            native.setKeyboardTracking(False)
+        if isinstance(native, QDoubleSpinBox):
+            whole = self.field.value_kind is int or self._factor != 1
+            native.setDecimals(0 if whole else len(f"{self._last:.10f}".rstrip("0").partition(".")[2]))
+            if not whole:
+                native.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
+            native.setSpecialValueText(option.special)
+            native.setSuffix(f" {option.unit}" if option.unit else "")
+        if isinstance(native, QCheckBox):
+            native.setText(self.field.title)
+
+
+class AnswersEdit(QWidget):
+    """One question with several answers: which, and its value."""
+
+    changed = Signal()
+
+    def __init__(self, question: Option, answers: Iterable[OptionField], start: Any) -> None:
+        super().__init__()
+        self.which = combo(question.sentence)
+        self.which.addItem(question.special, None)
+        self.edits: dict[Path, OptionEdit] = {}
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.which, 1)
+        for one in answers:
+            edit = self.edits[one.path] = OptionEdit(one, one.option.typical)
+            edit.native.setMinimumWidth(_VALUE_PX)
+            edit.changed.connect(lambda _: self.changed.emit())
+            self.which.addItem(one.title, one.path)
+            layout.addWidget(edit.native, 1)
+        self.which.currentIndexChanged.connect(self._on_which)
+        self.set_values({path: edit.field.of(start) for path, edit in self.edits.items()})
+
+    def values(self) -> dict[Path, Any]:
+        """Return the value of every answer, None for all but one."""
+        chosen = self.which.currentData()
+        return {path: edit.value if path == chosen else None for path, edit in self.edits.items()}
+
+    def set_values(self, values: dict[Path, Any]) -> None:
+        """Show the first answer that is set."""
+        chosen = next((path for path, value in values.items() if value is not None), None)
+        with QSignalBlocker(self):
+            if chosen is not None:
+                self.edits[chosen].value = values[chosen]
+            self.which.setCurrentIndex(self.which.findData(chosen))
+            self._on_which()
+
+    def _on_which(self) -> None:
+        chosen = self.which.currentData()
+        for path, edit in self.edits.items():
+            edit.native.setVisible(path == chosen)
+        self.changed.emit()
+
+
+class OptionForm(QWidget):
+    """One row for each option that a dock offers.
+
+    Parameters
+    ----------
+    start
+        A dataclass of options with the values to begin with.
+    without
+        Names of fields that have no row here.
+    group
+        Only the options of this group; all by default.
+    indent
+        Left of the rows, in pixels.
+    """
+
+    changed = Signal()
+
+    def __init__(self, start: Any, *, without: Iterable[str] = (), group: str = "", indent: int = 0) -> None:
+        super().__init__()
+        self._start = start
+        self._form = QFormLayout(self)
+        self._form.setContentsMargins(indent, 0, 0, 4 if indent else 0)
+        self._form.setHorizontalSpacing(6)
+        self._form.setVerticalSpacing(4)
+        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        self.edits: dict[str, OptionEdit] = {}
+        self.answers: dict[str, AnswersEdit] = {}
+        for one in options_of(type(start), frozenset(without)):
+            if not one.seen_in("dock") or group not in ("", (one.within or one.option).group):
+                continue
+            if one.within is None:
+                self._add(one)
+            elif one.path[-2] not in self.answers:
+                self._add_answers(one)
+
+    def value(self) -> Any:
+        """Return the options with what the rows say."""
+        values = {edit.field.path: edit.value for edit in self.edits.values()}
+        for one in self.answers.values():
+            values |= one.values()
+        return changed(self._start, values)
+
+    def set_value(self, options: Any) -> None:
+        """Show other values, without telling anybody."""
+        self._start = options
+        with QSignalBlocker(self):
+            for edit in self.edits.values():
+                edit.value = edit.field.of(options)
+            for one in self.answers.values():
+                one.set_values({path: edit.field.of(options) for path, edit in one.edits.items()})
+
+    def add_row(self, title: str, widget: QWidget, before: str = "") -> None:
+        """Add a row that is no option, above that of an option or at the end."""
+        at = self._form.getWidgetPosition(self.edits[before].native)[0] if before else self._form.rowCount()
+        self._form.insertRow(at, self._label(title), widget)
+
+    def show_row(self, widget: QWidget, shown: bool) -> None:
+        """Show or hide a row by its widget."""
+        self._form.setRowVisible(widget, shown)
+
+    def _add(self, one: OptionField) -> None:
+        edit = self.edits[one.name] = OptionEdit(one, one.of(self._start))
+        edit.changed.connect(lambda _: self.changed.emit())
+        if isinstance(edit.native, QCheckBox):
+            self._form.addRow(edit.native)
+        else:
+            self._form.addRow(self._label(one.title, one.option.sentence), edit.native)
+
+    def _add_answers(self, one: OptionField) -> None:
+        assert one.within is not None
+        holder = one.path[-2]
+        fields = [other for other in options_of(type(self._start)) if other.path[:-1] == one.path[:-1]]
+        answers = self.answers[holder] = AnswersEdit(one.within, fields, self._start)
+        answers.changed.connect(self.changed)
+        self._form.addRow(self._label(one.within.title or holder.capitalize(), one.within.sentence), answers)
+
+    @staticmethod
+    def _label(title: str, tooltip: str = "") -> QLabel:
+        label = QLabel(title)
+        label.setMinimumWidth(_LABEL_PX)
+        label.setToolTip(tooltip)
+        return label

@@ -1,0 +1,124 @@
+"""The form of options shows what they declare, and says what the person has set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from qtpy.QtWidgets import QCheckBox, QLabel
+
+from napari_pseudolabel.options import Checked, Option
+from napari_pseudolabel.strategies import LabelSettings
+from napari_pseudolabel.widgets.common.option_form import OptionForm
+
+
+@dataclass(frozen=True)
+class Size(Checked):
+    factor: Annotated[float | None, Option("Times.", unit="×", step=0.01, typical=1.5, above=0)] = None
+    pixels: Annotated[float | None, Option("Pixels.", unit="px", step=0.1, typical=30, above=0)] = None
+
+
+@dataclass(frozen=True)
+class Toy(Checked):
+    steps: Annotated[int, Option("How many steps.", unit="px", least=1, most=2**32 - 1, step=10)] = 3
+    rate: Annotated[float, Option("How fast.", above=0, below=1, step=1e-5, group="advanced")] = 0.001
+    share: Annotated[float, Option("How much.", unit="%", least=0, most=1, special="nothing")] = 0.25
+    kind: Annotated[Literal["a_b", "c"], Option("Which.", names=(("a_b", "Both"), ("c", "One")))] = "c"
+    over: Annotated[bool, Option("Whether.", title="Take all")] = False
+    patience: Annotated[int | None, Option("How long.", least=1, special="for ever")] = None
+    device: Annotated[str, Option("Where.", listed=True)] = "auto"
+    size: Annotated[Size, Option("How large.", special="As it is")] = field(default_factory=Size)
+    hidden: Annotated[int, Option("Not here.", seen="shell")] = 5
+
+
+@pytest.fixture
+def form(qtbot):
+    made = OptionForm(Toy())
+    qtbot.addWidget(made)
+    return made
+
+
+def titles(form):
+    return [one.text() for one in form.findChildren(QLabel)]
+
+
+def test_a_form_begins_with_the_values_it_is_given(form):
+    assert form.value() == Toy()
+    form.set_value(Toy(7, 0.25, 0.5, "a_b", True, 9, size=Size(pixels=12.5)))
+    assert form.value() == Toy(7, 0.25, 0.5, "a_b", True, 9, size=Size(pixels=12.5))
+
+
+def test_rows_say_what_is_declared(form):
+    assert titles(form) == ["Steps", "Rate", "Share", "Kind", "Patience", "Device", "Size"]
+    rows = {name: one.native for name, one in form.edits.items()}
+    assert "hidden" not in rows
+    assert rows["steps"].toolTip() == "How many steps."
+    assert (rows["steps"].minimum(), rows["steps"].singleStep(), rows["steps"].text()) == (1, 10, "3 px")
+    assert rows["rate"].text() == "0.00100"
+    assert rows["share"].text() == "25 %"
+    assert [rows["kind"].itemText(number) for number in range(2)] == ["Both", "One"]
+    assert rows["patience"].text() == "for ever"
+    assert isinstance(rows["over"], QCheckBox)
+    assert rows["over"].text() == "Take all"
+    rows["share"].setValue(0)
+    assert rows["share"].text() == "nothing"
+
+
+def test_one_answer_of_several_counts(form):
+    size = form.answers["size"]
+    assert [size.which.itemText(number) for number in range(3)] == ["As it is", "Factor", "Pixels"]
+    size.which.setCurrentText("Pixels")
+    assert form.value().size == Size(pixels=30)
+    size.which.setCurrentText("Factor")
+    assert form.value().size == Size(factor=1.5)
+    assert size.edits["size", "pixels"].native.isHidden()
+    size.which.setCurrentText("As it is")
+    assert form.value().size == Size()
+
+
+def test_every_change_is_told_once(form, qtbot):
+    for change in (
+        lambda: form.edits["steps"].native.setValue(8),
+        lambda: form.edits["kind"].native.setCurrentIndex(0),
+        lambda: form.edits["over"].native.setChecked(True),
+        lambda: form.answers["size"].which.setCurrentText("Pixels"),
+        lambda: form.answers["size"].edits["size", "pixels"].native.setValue(4),
+    ):
+        with qtbot.waitSignal(form.changed, timeout=1000):
+            change()
+    with qtbot.assertNotEmitted(form.changed):
+        form.set_value(Toy())
+
+
+def test_what_is_offered_while_it_runs_keeps_the_choice(form, qtbot):
+    device = form.edits["device"]
+    with qtbot.assertNotEmitted(form.changed):
+        device.offer((("auto", "Automatic"), ("cpu", "CPU")))
+    device.native.setCurrentText("CPU")
+    device.offer((("auto", "Automatic"), ("cuda", "GPU"), ("cpu", "CPU")))
+    assert form.value().device == "cpu"
+    device.offer((("auto", "Automatic"),))
+    assert form.value().device == "auto"
+
+
+def test_a_form_of_one_group_keeps_the_rest(qtbot):
+    form = OptionForm(Toy(steps=9), group="advanced")
+    qtbot.addWidget(form)
+    assert list(form.edits) == ["rate"]
+    form.edits["rate"].native.setValue(0.5)
+    assert form.value() == Toy(steps=9, rate=0.5)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
+@given(
+    samples=st.integers(1, 64), flips=st.integers(0, 3), percent=st.integers(0, 100), seed=st.integers(0, 2**32 - 1)
+)  # fmt: skip
+def test_settings_of_a_job_go_through_a_form(qtbot, samples, flips, percent, seed):
+    form = OptionForm(LabelSettings())
+    qtbot.addWidget(form)
+    wanted = LabelSettings(samples, flips, percent / 100, seed)
+    form.set_value(wanted)
+    assert form.value() == wanted
