@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
-from magicgui.widgets import create_widget
+from magicgui.widgets import ComboBox, create_widget
+from magicgui.widgets.bases import ValueWidget
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
@@ -56,7 +57,9 @@ class OptionEdit:
             )
         if field.option.widget:
             options["widget_type"] = field.option.widget
-        self._widget = create_widget(annotation=kind, name=field.name, options=options)
+        self._widget = cast(
+            ValueWidget[Any], create_widget(annotation=kind, name=field.name, options=options)
+        )
         self.changed = self._widget.changed
         self._widget.tooltip = field.option.sentence
         self._polish()
@@ -82,11 +85,12 @@ class OptionEdit:
     def value(self, value: Any) -> None:
         if self._number:
             value = self._none if value is None else value * self._factor
-        if not self.field.option.listed or value in self._widget.choices:
+        if not isinstance(self._widget, ComboBox) or value in self._widget.choices:
             self._widget.value = value
 
     def offer(self, entries: Sequence[tuple[Any, str]]) -> None:
         """Offer values of a listed option as (value, title) pairs; the chosen one stays where it is still there."""
+        assert isinstance(self._widget, ComboBox)
         chosen, values = self._widget.value, [value for value, _ in entries]
         with self._widget.changed.blocked():
             self._widget.choices = [(title, value) for value, title in entries]
