@@ -69,8 +69,7 @@ from napari_pseudolabel.labels.review import measure
 from napari_pseudolabel.models import load_segmenter, load_translator
 from napari_pseudolabel.models.grids import magnification
 from napari_pseudolabel.models.loaded import LoadedModels
-from napari_pseudolabel.models.segmenters.base import Segmenter
-from napari_pseudolabel.models.segmenters.part import of_limits
+from napari_pseudolabel.models.segmenters.base import Segmenter, of_limits
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.strategies import LabelSettings
 from napari_pseudolabel.strategies.ensemble import Judge, members

@@ -56,11 +56,10 @@ from napari_pseudolabel.labels.confidence import class_confidence
 from napari_pseudolabel.models import load_segmenter, load_translator
 from napari_pseudolabel.models.grids import magnification
 from napari_pseudolabel.models.loaded import LoadedModels
-from napari_pseudolabel.models.segmenters.base import Segmenter
-from napari_pseudolabel.models.segmenters.part import of_limits
+from napari_pseudolabel.models.segmenters.base import Segmenter, of_limits
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.training.data.known_plane import KnownPlane
-from napari_pseudolabel.training.segmenter.fine_tune_job import FineTuneJob
+from napari_pseudolabel.training.jobs import FineTuneJob
 from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuned, FineTuneSettings
 
 TRANSLATOR, SEGMENTER = "sample:sem-to-tem", "sample:tem-axons"

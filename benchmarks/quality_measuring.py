@@ -32,8 +32,7 @@ from napari_pseudolabel.labels.metrics import evaluate
 from napari_pseudolabel.labels.object_size import least_area
 from napari_pseudolabel.labels.objects import scheme_for, to_instances
 from napari_pseudolabel.models import load_segmenter
-from napari_pseudolabel.models.segmenters.base import Segmenter
-from napari_pseudolabel.models.segmenters.part import of_limits
+from napari_pseudolabel.models.segmenters.base import Segmenter, of_limits
 from napari_pseudolabel.strategies import LabelSettings
 from napari_pseudolabel.strategies.ensemble import Judge, Segmentation, segment_looks
 from napari_pseudolabel.workspace import write_text

@@ -23,10 +23,9 @@ from napari_pseudolabel.labels.confidence import class_confidence
 from napari_pseudolabel.labels.review import Box, Place, RegionScore, measure, order
 from napari_pseudolabel.models import load_segmenter
 from napari_pseudolabel.models.loaded import LoadedModels
-from napari_pseudolabel.models.segmenters.base import Segmenter
-from napari_pseudolabel.models.segmenters.part import of_limits
+from napari_pseudolabel.models.segmenters.base import Segmenter, of_limits
 from napari_pseudolabel.training.data.known_plane import KnownPlane
-from napari_pseudolabel.training.segmenter.fine_tune_job import FineTuneJob
+from napari_pseudolabel.training.jobs import FineTuneJob
 from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuneSettings
 
 FLIPS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-2, -1))

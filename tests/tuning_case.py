@@ -10,7 +10,7 @@ from scipy.ndimage import binary_dilation
 
 from napari_pseudolabel.imaging import IntensityRange
 from napari_pseudolabel.training.data.known_plane import KnownPlane
-from napari_pseudolabel.training.segmenter.fine_tune_job import FineTuneJob
+from napari_pseudolabel.training.jobs import FineTuneJob
 from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuneSettings
 
 SETTINGS = FineTuneSettings(

@@ -20,14 +20,7 @@ import numpy as np
 import torch
 import typer
 from recipes.generated import mixed
-from recipes.pairs import (
-    FILTERS,
-    LABELLED_SETS,
-    PAIRS,
-    PROXIES,
-    TILE,
-    LabelledSet,
-)
+from recipes.pairs import FILTERS, LABELLED_SETS, PAIRS, PROXIES, TILE, LabelledSet
 
 from napari_pseudolabel.cli.progress import shown_progress
 from napari_pseudolabel.imaging.scale import Scale

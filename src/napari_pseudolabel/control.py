@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from napari_pseudolabel.errors import Cancelled
@@ -127,6 +127,14 @@ class Control:
         """Raise `Cancelled` if the job should stop."""
         if self.cancelled():
             raise Cancelled
+
+    def part(self, words: str) -> Control:
+        """Return the same control, whose stages say which part of the work they belong to: "Labelling, part 2 of 3"."""
+
+        def report(progress: Progress) -> None:
+            self.report(replace(progress, stage=f"{progress.stage}, {words}"))
+
+        return replace(self, report=report)
 
     def stage(self, name: str, total: int) -> Stage:
         """Start a counted stage and report that it begins."""

@@ -9,8 +9,8 @@ import torch
 from translator_files import CONFIG, Hostile, archive, generator, save_with_omegaconf, syndiff_arguments
 
 from napari_pseudolabel.errors import CheckpointError, InputError
+from napari_pseudolabel.models import load_translator
 from napari_pseudolabel.models.translators import syndiff
-from napari_pseudolabel.models.translators.base import load_translator_file
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_syndiff_archive_takes_the_first_generator_and_its_settings(path):
 
 def test_the_other_generator(path):
     torch.save(archive(syndiff_arguments()), path)
-    translator = load_translator_file(path, which=2)
+    translator = load_translator(path, which=2)
     assert loaded_equals(translator, 2)
     assert (translator.card.source.name, translator.card.target.name) == ("T1", "T2")
     with pytest.raises(InputError, match="no generator 3; it holds 1 and 2"):
@@ -125,7 +125,7 @@ def test_hostile_weights_are_refused_by_name_and_do_nothing(tmp_path):
     trace = tmp_path / "executed"
     torch.save({"module.all_modules.0.weight": Hostile(trace)}, tmp_path / "gen_diffusive_1_50.pth")
     with pytest.raises(CheckpointError, match="exec"):
-        load_translator_file(tmp_path / "gen_diffusive_1_50.pth")
+        load_translator(tmp_path / "gen_diffusive_1_50.pth")
     assert not trace.exists()
 
 

@@ -6,9 +6,10 @@ import torch
 from translator_files import prefixed, resnet
 
 from napari_pseudolabel.errors import CheckpointError, InputError
+from napari_pseudolabel.models import load_translator
 from napari_pseudolabel.models.translators import resnet as family
 from napari_pseudolabel.models.translators import syndiff
-from napari_pseudolabel.models.translators.base import Translator, load_translator_file
+from napari_pseudolabel.models.translators.base import Translator
 
 
 def test_published_size():
@@ -22,7 +23,7 @@ def test_width_and_blocks_are_found(tmp_path, width, blocks):
     torch.save(
         prefixed(resnet(0, width, blocks), "module.module."), tmp_path / "gen_non_diffusive_1to2_9.pth"
     )
-    translator = load_translator_file(
+    translator = load_translator(
         tmp_path / "gen_non_diffusive_1to2_9.pth", {"source": "SEM", "target": "TEM"}
     )
     assert isinstance(translator, Translator)
@@ -53,7 +54,7 @@ def test_own_format(tmp_path):
     path = syndiff.save(
         resnet(), {"family": "resnet", "source": {"name": "SEM"}}, tmp_path / "a.safetensors", half=True
     )
-    translator = load_translator_file(path)
+    translator = load_translator(path)
     assert translator.card.family == "resnet"
     assert translator.card.source.name == "SEM"
 
@@ -75,7 +76,7 @@ def test_mismatches_are_named(tmp_path, change, words):
     change(state)
     torch.save(state, tmp_path / "a.pth")
     with pytest.raises(CheckpointError) as caught:
-        load_translator_file(tmp_path / "a.pth")
+        load_translator(tmp_path / "a.pth")
     assert words in str(caught.value)
 
 

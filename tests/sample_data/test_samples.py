@@ -76,21 +76,21 @@ def test_a_real_sample_is_one_grey_plane_with_its_pixel_size(rgb, tmp_path, monk
     path = tmp_path / "a.png"
     Image.fromarray(np.stack([grey] * 3, -1) if rgb else grey).save(path)
     monkeypatch.setattr(contributions, "fetch", lambda sample: path)
-    ((data, attributes, kind),) = contributions.real_tem()
+    ((data, attributes, kind),) = contributions.opened("real_tem")
     assert kind == "image"
     assert data.dtype == np.uint8
     assert np.array_equal(data, grey)
     assert attributes["scale"] == (0.00493, 0.00493)
 
 
-@pytest.mark.parametrize("name", ["SEM", "TEM", "PURPLE", "FLUORESCENCE"])
+@pytest.mark.parametrize("name", ["sem", "tem", "purple", "fluorescence"])
 def test_generated_layers_open_in_napari_on_one_grid(name, monkeypatch):
     from napari.layers import Layer
 
     # Quick; the content does not matter here.
-    sample = replace(getattr(contributions, f"{name}_LIKE"), shape=(112, 128))
-    monkeypatch.setattr(contributions, f"{name}_LIKE", sample)
-    layers = getattr(contributions, f"{sample.key}_with_labels")()
+    sample = replace(next(one for one in GENERATED if one.key.startswith(name)), shape=(112, 128))
+    monkeypatch.setattr(contributions, "GENERATED", (sample,))
+    layers = contributions.opened(f"{sample.key}_with_labels")
     image, labels = (Layer.create(*entry) for entry in layers)
     assert image.data.shape == labels.data.shape == (112, 128)
     assert tuple(image.scale) == tuple(labels.scale) == (sample.pixel_size_um or 1.0,) * 2
@@ -102,7 +102,7 @@ def test_generated_layers_open_in_napari_on_one_grid(name, monkeypatch):
     colours = [labels.get_color(one.value) for one in sample.classes if one.value]
     assert all(colour[3] == 1 for colour in colours)
     assert len({tuple(colour) for colour in colours}) == len(colours)
-    ((plain, _, kind),) = getattr(contributions, sample.key)()
+    ((plain, _, kind),) = contributions.opened(sample.key)
     assert kind == "image"
     assert np.array_equal(plain, image.data)
 

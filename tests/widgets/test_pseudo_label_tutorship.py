@@ -16,7 +16,7 @@ from napari_pseudolabel.models.cards import Card, Modality
 from napari_pseudolabel.strategies import LabelJob
 from napari_pseudolabel.training.common.training_events import Began, Epoch, Fold, Score, SyntheticPair
 from napari_pseudolabel.training.data.labelled_sets import LabelledLayer
-from napari_pseudolabel.training.tutor.tutor_job import TutorJob
+from napari_pseudolabel.training.jobs import TutorJob
 from napari_pseudolabel.training.tutor.tutor_task import Proxy, Tutored
 from napari_pseudolabel.viewer import Candidates, find
 from napari_pseudolabel.widgets.common.session import Session

@@ -20,8 +20,8 @@ from napari_pseudolabel.imaging import intensity_range, labels_to, normalise, re
 from napari_pseudolabel.labels.classes import default_classes
 from napari_pseudolabel.labels.objects import to_classes
 from napari_pseudolabel.models.cards import Modality
-from napari_pseudolabel.sample_data.nuclei import NucleiParams, nuclei_field
-from napari_pseudolabel.sample_data.nuclei_looks import render_fluorescence, render_purple
+from napari_pseudolabel.sample_data.fields import NucleiParams, nuclei_field
+from napari_pseudolabel.sample_data.looks import render_fluorescence, render_purple
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from recipes.generated import Field, stretched
 

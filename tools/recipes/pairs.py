@@ -154,32 +154,26 @@ FILTERS = (16, 32, 64, 128, 256)
 # Instance normalisation makes much of nothing: in small tiles without objects it finds some. Larger ones seldom are empty.
 TILE = 512
 
-TEM_AXONS = LabelledSet(
-    name="tem-axons",
-    title="TEM axons and myelin",
-    description="Axons and myelin in transmission electron micrographs of nerve tissue.",
-    modality=axons.TEM,
-    classes=AXON_CLASSES,
-    pair=AXONS,
-    look=0,
-    data=(axons.DATA["TEM"], AXONS.data[-1]),
-    training=lambda data: axons.training(data, axons.TEM),
-    validation=lambda data: axons.held_out(data, axons.TEM),
-    settings=SEGMENTER,
-)
-SEM_AXONS = LabelledSet(
-    name="sem-axons",
-    title="SEM axons and myelin",
-    description="Axons and myelin in scanning electron micrographs of nerve tissue, myelin bright.",
-    modality=axons.SEM,
-    classes=AXON_CLASSES,
-    pair=AXONS,
-    look=1,
-    data=(axons.DATA["SEM"], AXONS.data[-1]),
-    training=lambda data: axons.training(data, axons.SEM),
-    validation=lambda data: axons.held_out(data, axons.SEM),
-    settings=SEGMENTER,
-)
+
+def _axons(modality: Modality, kind: str, more: str, look: int) -> LabelledSet:
+    name = modality.name
+    return LabelledSet(
+        name=f"{name.lower()}-axons",
+        title=f"{name} axons and myelin",
+        description=f"Axons and myelin in {kind} electron micrographs of nerve tissue{more}.",
+        modality=modality,
+        classes=AXON_CLASSES,
+        pair=AXONS,
+        look=look,
+        data=(axons.DATA[name], AXONS.data[-1]),
+        training=lambda data: axons.training(data, modality),
+        validation=lambda data: axons.held_out(data, modality),
+        settings=SEGMENTER,
+    )
+
+
+TEM_AXONS = _axons(axons.TEM, "transmission", "", look=0)
+SEM_AXONS = _axons(axons.SEM, "scanning", ", myelin bright", look=1)
 FLUORESCENCE_NUCLEI = LabelledSet(
     name="fluorescence-nuclei",
     title="Fluorescence nuclei",

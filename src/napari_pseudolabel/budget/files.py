@@ -1,4 +1,4 @@
-"""Open files that are files: no pipes, no devices, nothing larger than asked for."""
+"""Open files that are files: no pipes, no devices, nothing larger than asked for or than the machine can hold."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from io import BufferedReader
 from itertools import islice
 from pathlib import Path
 
+from psutil import virtual_memory
+
 from napari_pseudolabel.budget.limits import BUDGET
-from napari_pseudolabel.errors import FileError
+from napari_pseudolabel.errors import FileError, InputError
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -108,3 +110,30 @@ def listed(folder: Path, most: int = BUDGET.items) -> list[Path]:
     if len(found) > most:
         raise FileError(f"{folder.name} holds more than {most:,} files; choose a smaller folder.")
     return found
+
+
+def free_memory() -> int:
+    """Bytes of memory that can be had without swapping."""
+    return int(virtual_memory().available)
+
+
+def check_memory(size: int, what: str) -> None:
+    """Refuse to read what the memory cannot hold, before a byte of it is read.
+
+    Parameters
+    ----------
+    size
+        Bytes.
+    what
+        Beginning of the sentence: "A plane of cells.zarr".
+
+    Raises
+    ------
+    InputError
+        If there is less memory than that.
+    """
+    if size > 2**20 and size > (free := free_memory()):
+        raise InputError(
+            f"{what} takes {in_words(size)} of memory, but {in_words(free)} are free; choose a part of it, a "
+            "coarser level, or a larger machine."
+        )

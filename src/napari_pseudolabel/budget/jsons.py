@@ -1,14 +1,17 @@
-"""JSON and XML of limited size, depth and number of values."""
+"""JSON and XML of limited size, depth and number of values; JSON that is the header of a safetensors file."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import struct
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from napari_pseudolabel.budget.files import in_words, read_bytes
+from napari_pseudolabel.budget.files import in_words, open_regular, read_bytes
 from napari_pseudolabel.budget.limits import BUDGET, Budget
 from napari_pseudolabel.errors import FileError
 
@@ -51,9 +54,8 @@ def parse_json(text: str | bytes, name: str, budget: Budget = BUDGET) -> object:
             f"{name} holds {in_words(len(text))} of JSON; {in_words(budget.json_bytes)} are read."
         )
     try:
-        content = (
-            text.decode("utf-8-sig") if isinstance(text, bytes) else text
-        )  # Windows begins files with a mark
+        # Windows begins files with a mark
+        content = text.decode("utf-8-sig") if isinstance(text, bytes) else text
         # before anything is built: every value but the first follows one of these
         if sum(map(content.count, ",[{")) > budget.items:
             raise FileError(f"{name} holds more than {budget.items:,} values; it was not read.")
@@ -112,3 +114,36 @@ def check_markup(text: str, name: str, budget: Budget = BUDGET) -> None:
             depth += 1
         if depth > budget.depth:
             raise FileError(f"{name} holds XML that is nested more than {budget.depth} levels deep; refused.")
+
+
+def check_header(path: Path, budget: Budget = BUDGET) -> Mapping[str, object]:
+    """Check the header of a safetensors file before the library reads it; sizes are checked by the library.
+
+    Returns
+    -------
+    Mapping
+        The header.
+
+    Raises
+    ------
+    FileError
+        If it is no regular file, no safetensors file, or beyond the budget.
+    OSError
+        If it cannot be reached.
+    """
+    with open_regular(path, budget.file_bytes) as file:
+        size = os.fstat(file.fileno()).st_size
+        start = file.read(8)
+        (length,) = struct.unpack("<Q", start) if len(start) == 8 else (2**64,)
+        if length > size - 8:
+            raise FileError(
+                f"{path.name} is incomplete or damaged, or no safetensors file; copy or download it again."
+            )
+        if length > budget.json_bytes:
+            raise FileError(
+                f"{path.name} has a header of {in_words(length)}; {in_words(budget.json_bytes)} are read."
+            )
+        header = parse_json(file.read(length), f"the header of {path.name}", budget)
+    if not isinstance(header, dict) or len(header) > budget.entries:
+        raise FileError(f"The header of {path.name} is no list of weights; copy or download it again.")
+    return header

@@ -209,7 +209,7 @@ def warm_up() -> None:
 
     def load() -> None:
         import napari_pseudolabel.models.loaded
-        import napari_pseudolabel.models.segmenters.base
-        import napari_pseudolabel.models.translators.base  # noqa: F401
+        import napari_pseudolabel.models.safe_load
+        import napari_pseudolabel.models.translators.translate  # noqa: F401
 
     threading.Thread(target=load, name="pseudolabel-warm", daemon=True).start()

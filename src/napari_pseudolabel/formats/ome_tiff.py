@@ -30,7 +30,7 @@ def write(path: Path, content: FileContent) -> None:
     import numpy as np
     import tifffile
 
-    from napari_pseudolabel.imaging.reading.tiff_described import ANNOTATION_NAMESPACE
+    from napari_pseudolabel.imaging.reading.tiff_sizes import ANNOTATION_NAMESPACE
 
     axes = _axes(content.placement)
     annotation = {

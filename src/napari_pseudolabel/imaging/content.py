@@ -1,20 +1,24 @@
-"""Whether there is anything to see in a layer."""
+"""Whether there is anything to see in a layer, and where to look so that every pixel of it was seen."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 
-from napari_pseudolabel.imaging.image import Channel, Image
+from napari_pseudolabel.imaging.image import Channel, Image, Window
 from napari_pseudolabel.imaging.normalisation import IntensityRange
-from napari_pseudolabel.imaging.windows import windows
 
 # So many pixels need a value, and so many another one than the rest: fewer are hot, dead or stray ones.
 _LEAST_FINITE_PX = 16
 _LEAST_STRAY_PX = 4
 # Values that differ by less are the same: float32 itself is about ten times as fine.
 _TOLERANCE = 1e-6
+_BAND_PX = 2**20
+
+Place = tuple[tuple[int, ...], Window]
 
 
 def nothing_in(image: Image, channel: Channel | None = None) -> str | None:
@@ -45,7 +49,7 @@ def nothing_in(image: Image, channel: Channel | None = None) -> str | None:
     )
     seen = finite = stray = 0
     alike: dict[float, int] = {}  # values that most of a band has, and how many pixels have them
-    for index, window in windows(image):
+    for index, window in _windows(image):
         band = image.plane(index, channel, window)
         seen += band.size
         values = band[np.isfinite(band)]
@@ -67,7 +71,7 @@ def nothing_in(image: Image, channel: Channel | None = None) -> str | None:
 def extremes(image: Image, channel: Channel | None = None) -> IntensityRange:
     """Least and largest finite value of all pixels, for what is too sparse for a sample; parameters as above."""
     low, high = np.inf, -np.inf
-    for index, window in windows(image):
+    for index, window in _windows(image):
         values = image.plane(index, channel, window)
         values = values[np.isfinite(values)]
         low, high = min(low, values.min(initial=np.inf)), max(high, values.max(initial=-np.inf))
@@ -86,3 +90,62 @@ def _nothing(name: str, finite: int, total: int, value: float) -> str:
     else:
         why = f"its pixels have the value {value:g} everywhere"
     return f"There is nothing to see in {name}, and nothing was labelled: {why}; choose another image or channel."
+
+
+def _windows(image: Image) -> Iterator[Place]:
+    """Indices of planes and windows in them, which together are the whole layer.
+
+    Of a Zarr array most of whose chunks are not there, those that are, and one that is not: the others hold the
+    same value, and there may be millions of them.
+    """
+    sparse = None if isinstance(image.data, np.ndarray) else _stored(image)
+    yield from _bands(image) if sparse is None else sparse
+
+
+def _bands(image: Image) -> Iterator[Place]:
+    height, width = image.shape[-2:]
+    rows = max(1, _BAND_PX // width)
+    for index in image.planes():
+        for start in range(0, height, rows):
+            yield index, (slice(start, start + rows), slice(None))
+
+
+def _stored(image: Image) -> Iterator[Place] | None:
+    import zarr
+
+    from napari_pseudolabel.imaging.zarr_store import stored_chunks
+
+    if not isinstance(image.data, zarr.Array):
+        return None
+    found = stored_chunks(image.data)
+    if found is None:
+        return None
+    sides = image.data.shards or image.data.chunks
+    there = set(found)
+    grid = (range(-(-size // side)) for size, side in zip(image.data.shape, sides, strict=True))
+    absent = next(place for place in _product(*grid) if place not in there)
+    return _places(image, sides, [*found, absent])
+
+
+def _product(first: range, *rest: range) -> Iterator[tuple[int, ...]]:
+    """As `itertools.product`, which would make a list of every range."""
+    for one in first:
+        for others in _product(*rest) if rest else [()]:
+            yield (one, *others)
+
+
+def _places(image: Image, sides: tuple[int, ...], chunks: list[tuple[int, ...]]) -> Iterator[Place]:
+    seen: set[tuple[int, ...]] = set()
+    kept = [axis for axis, letter in enumerate(image.axes) if letter not in "CS"]
+    for chunk in chunks:
+        place = tuple(chunk[axis] for axis in kept)
+        if place in seen:  # another channel of the same pixels
+            continue
+        seen.add(place)
+        ranges = [
+            range(place[n] * sides[axis], min((place[n] + 1) * sides[axis], image.data.shape[axis]))
+            for n, axis in enumerate(kept)
+        ]
+        rows, columns = (slice(one.start, one.stop) for one in ranges[-2:])
+        for index in product(*ranges[:-2]):
+            yield index, (rows, columns)

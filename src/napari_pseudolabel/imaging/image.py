@@ -142,10 +142,7 @@ class Image:
         return np.ndindex(*self.shape[:-2])
 
     def plane(
-        self,
-        index: tuple[int, ...] = (),
-        channel: Channel | None = None,
-        window: Window | None = None,
+        self, index: tuple[int, ...] = (), channel: Channel | None = None, window: Window | None = None
     ) -> np.ndarray:
         """Read one plane.
 
@@ -200,14 +197,11 @@ class Image:
         if values.ndim == 2:
             return values
         # The channel axis may stand anywhere: count the slices before it.
-        position = sum(isinstance(part, slice) for part in key[: self._channel_axis])
+        channel_axis = next(at for at, letter in enumerate(self.axes) if letter in "CS")
+        position = sum(isinstance(part, slice) for part in key[:channel_axis])
         if chosen == "mean":
             return values.mean(axis=position, dtype=np.float32)
         return np.tensordot(values, _LUMINANCE, axes=(position, 0)).astype(np.float32)
-
-    @property
-    def _channel_axis(self) -> int:
-        return next(position for position, letter in enumerate(self.axes) if letter in "CS")
 
     def _checked(self, channel: Channel) -> Channel:
         """Return `channel`, which must exist; combinations of a single channel are that channel."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from napari_pseudolabel.imaging.units import canonical_unit, micrometres
 from napari_pseudolabel.types import JsonObject
 
 _SQUARE_WITHIN = 0.01
-_T = TypeVar("_T")
+_FIELDS = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,11 +67,7 @@ class Placement:
             value = getattr(self, name)
             if value is not None and len(value) != n:
                 raise InputError(f"{name} has {len(value)} entries, but scale has {n}; give one per axis.")
-        shapes = {
-            "rotate": ((n, n),),
-            "shear": ((n * (n - 1) // 2,), (n, n)),
-            "affine": ((n + 1, n + 1),),
-        }
+        shapes = {"rotate": ((n, n),), "shear": ((n * (n - 1) // 2,), (n, n)), "affine": ((n + 1, n + 1),)}
         for name, allowed in shapes.items():
             object.__setattr__(self, name, _matrix(name, getattr(self, name), allowed))
 
@@ -154,8 +150,7 @@ class Placement:
 
     def layer_kwargs(self) -> dict[str, Any]:
         """Keyword arguments for napari's ``add_*`` functions and layers."""
-        names = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        return {name: value for name in _FIELDS if (value := getattr(self, name)) is not None}
 
     def drop_axis(self, axis: int) -> Placement:
         """Return the placement without one axis, for example the channels.
@@ -170,35 +165,24 @@ class Placement:
         if not -n <= axis < n:
             raise InputError(f"There is no axis {axis} to drop: the placement has {n}.")
         axis %= n
-        keep = [index for index in range(n) if index != axis]
-
-        def without(values: tuple[_T, ...]) -> tuple[_T, ...]:
-            return tuple(values[index] for index in keep)
-
-        shear = None if self.shear is None else _drop("shear", _shear_matrix(self.shear, n), axis)
-        if shear is not None and self.shear is not None and self.shear.ndim == 1:
-            shear = shear[np.triu_indices(n - 1, 1)]
-        return Placement(
-            scale=without(self.scale),
-            translate=without(self.translate),
-            rotate=None if self.rotate is None else _drop("rotate", self.rotate, axis),
-            shear=shear,
-            affine=None if self.affine is None else _drop("affine", self.affine, axis),
-            units=None if self.units is None else without(self.units),
-            axis_labels=None if self.axis_labels is None else without(self.axis_labels),
-        )
+        changed: dict[str, Any] = {
+            name: (*value[:axis], *value[axis + 1 :])
+            for name in ("scale", "translate", "units", "axis_labels")
+            if (value := getattr(self, name)) is not None
+        }
+        if self.shear is not None:
+            shear = _drop("shear", _shear_matrix(self.shear, n), axis)
+            changed["shear"] = shear if self.shear.ndim == 2 else shear[np.triu_indices(n - 1, 1)]
+        for name in ("rotate", "affine"):
+            if (matrix := getattr(self, name)) is not None:
+                changed[name] = _drop(name, matrix, axis)
+        return replace(self, **changed)
 
     def to_dict(self) -> JsonObject:
         """All fields as plain lists, for JSON; `from_dict` is the way back."""
         return {
-            "scale": list(self.scale),
-            "translate": list(self.translate),
-            **{
-                name: None if (value := getattr(self, name)) is None else value.tolist()
-                for name in ("rotate", "shear", "affine")
-            },
-            "units": None if self.units is None else list(self.units),
-            "axis_labels": None if self.axis_labels is None else list(self.axis_labels),
+            name: None if (value := getattr(self, name)) is None else np.asarray(value).tolist()
+            for name in _FIELDS
         }
 
     @classmethod

@@ -43,12 +43,8 @@ def shift(source: NDArray[np.floating], translation: NDArray[np.floating]) -> tu
             f"A shift is measured between two planes of the same size, not {source.shape} and "
             f"{translation.shape}."
         )
-    centre = tuple(
-        slice((side - _LARGEST_SIDE) // 2, (side + _LARGEST_SIDE) // 2)
-        if side > _LARGEST_SIDE
-        else slice(None)
-        for side in source.shape
-    )
+    cut = [max(side - _LARGEST_SIDE, 0) // 2 for side in source.shape]
+    centre = tuple(slice(start, start + _LARGEST_SIDE) for start in cut)
     edges = []
     for plane in (source, translation):
         magnitude = gaussian_gradient_magnitude(np.asarray(plane[centre], np.float64), _SIGMA)

@@ -94,14 +94,9 @@ def resample_part(
     begin = tuple(start)
     if factors == (1.0, 1.0) and all(float(one).is_integer() for one in begin):
         y, x = (int(wanted - have) for wanted, have in zip(target_start, begin, strict=True))
-        inside = (
-            y >= 0
-            and x >= 0
-            and y + target_shape[0] <= known.shape[-2]
-            and x + target_shape[1] <= known.shape[-1]
-        )
-        if inside:
-            return known[..., y : y + target_shape[0], x : x + target_shape[1]]
+        found = known[..., y : y + target_shape[0], x : x + target_shape[1]]
+        if min(y, x) >= 0 and found.shape[-2:] == tuple(target_shape):
+            return found
     sigma = [max(0.0, (1 / factor - 1) / 2) for factor in factors]
     offset = [
         (wanted + 0.5) / factor - 0.5 - have

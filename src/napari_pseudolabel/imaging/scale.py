@@ -7,6 +7,7 @@ from math import inf
 from typing import Annotated
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.options import Checked, Option
 
 
@@ -54,11 +55,13 @@ class Scale(Checked):
         ),
     ] = None
 
+    def asked_of(self, placement: Placement) -> float | None:
+        """Return the pixel size that an image brings along, in um, where it decides: pixels that are not square are an error."""
+        decided = self.factor or self.object_size_px or self.pixel_size_um
+        return None if decided else placement.pixel_size_um()
+
     def to_model(
-        self,
-        image_pixel_um: float | None,
-        model_pixel_um: float | None,
-        model_object_px: float | None,
+        self, image_pixel_um: float | None, model_pixel_um: float | None, model_object_px: float | None
     ) -> tuple[float, str]:
         """Magnification from the image to the model's grid, and a sentence that says where it came from.
 

@@ -35,6 +35,8 @@ class Family:
         What is in such a folder, with its article: "an nnU-Net model".
     brightest
         What the white of a translation, 1, is for a segmenter whose card does not name the range of raw values.
+    trains
+        Whether its models can be trained further.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Family:
     marker: str = ""
     title: str = ""
     brightest: float = 1.0
+    trains: bool = False
 
     @property
     def code(self) -> Any:
@@ -52,9 +55,15 @@ class Family:
 
 
 FAMILIES: tuple[Family, ...] = (
-    Family("monai-unet", "segmenter", "napari_pseudolabel.models.segmenters.monai_unet", (".safetensors",)),
     Family(
-        "torchscript", "segmenter", "napari_pseudolabel.models.segmenters.torchscript.family", _WEIGHTS[1:]
+        "monai-unet",
+        "segmenter",
+        "napari_pseudolabel.models.segmenters.monai_unet",
+        (".safetensors",),
+        trains=True,
+    ),
+    Family(
+        "torchscript", "segmenter", "napari_pseudolabel.models.segmenters.torchscript.segmenter", _WEIGHTS[1:]
     ),
     # It takes all folders that nobody else takes, and says what they lack.
     Family(
@@ -65,7 +74,7 @@ FAMILIES: tuple[Family, ...] = (
         title="an nnU-Net model",
         brightest=255.0,  # its folders do not say the range; those of the method were trained on 8-bit images
     ),
-    Family("syndiff", "translator", "napari_pseudolabel.models.translators.syndiff", _WEIGHTS),
+    Family("syndiff", "translator", "napari_pseudolabel.models.translators.syndiff", _WEIGHTS, trains=True),
     Family("resnet", "translator", "napari_pseudolabel.models.translators.resnet", _WEIGHTS),
     Family(
         "grey-levels", "translator", "napari_pseudolabel.models.translators.grey_levels", (".safetensors",)
@@ -75,12 +84,8 @@ FAMILIES: tuple[Family, ...] = (
 
 def families(kind: str | None = None, first: object = None) -> tuple[Family, ...]:
     """All families, or those of a kind; the one called `first` before the others."""
-    return tuple(
-        sorted(
-            (one for one in FAMILIES if kind in (None, one.kind)),
-            key=lambda one: one.name != first,
-        )
-    )
+    of_kind = (one for one in FAMILIES if kind in (None, one.kind))
+    return tuple(sorted(of_kind, key=lambda one: one.name != first))
 
 
 def family_named(name: str) -> Family:

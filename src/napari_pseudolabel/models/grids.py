@@ -21,6 +21,11 @@ def magnification(made: Modality | None, wanted: Modality | None) -> float:
     return 1.0
 
 
+def sizes_of(modality: Modality | None) -> tuple[float | None, float | None]:
+    """Pixel size in um and object size in pixels on the grid of a modality, as `Scale.to_model` takes them."""
+    return (None, None) if modality is None else (modality.pixel_size_um, modality.object_size_px)
+
+
 def need_of(normalisation: Normalisation) -> Need:
     """What a model that asks for a normalisation must know of a layer."""
     return Need(normalisation.kind, normalisation.low, normalisation.high)

@@ -13,7 +13,7 @@ from napari_pseudolabel.models.apart import Apart, Limits
 from napari_pseudolabel.models.families import families, markers, suffixes
 from napari_pseudolabel.models.inspection import Inspection, useful, useless
 from napari_pseudolabel.models.offers import Offer, choose, home_of
-from napari_pseudolabel.models.registry import reading, resolve
+from napari_pseudolabel.models.registry import load_segmenter, reading, resolve
 from napari_pseudolabel.models.sidecar import CARD_ENDING
 from napari_pseudolabel.types import JsonObject
 
@@ -139,10 +139,8 @@ def _weights(offer: Offer) -> Inspection:
     CheckpointError
         If they cannot be read, or are not what their card says.
     """
-    from napari_pseudolabel.models.segmenters.base import load_segmenter_file
-
     if offer.given.get("kind") == "segmenter":
-        return useful(offer.path, "segmenter", load_segmenter_file(offer.path).card)
+        return useful(offer.path, "segmenter", load_segmenter(offer.path).card)
     try:
         return useful(offer.path, "translator", choose(offer, "translator").loads(offer).card)
     except CheckpointError as error:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from napari_pseudolabel.models.registry import load_segmenter, load_translator, resolve
 from napari_pseudolabel.models.segmenters.base import Segmenter
 from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.memo import TileMemo
 from napari_pseudolabel.tiling import KnownLimits
+
+Model = TypeVar("Model")
 
 _MOST = 6
 
@@ -33,7 +35,7 @@ class LoadedModels:
     shipped: Mapping[str, Path] = field(default_factory=dict)
     limits: KnownLimits = field(default_factory=KnownLimits)
     memo: TileMemo = field(default_factory=TileMemo)
-    _kept: dict[tuple[str, Path], tuple[int, object]] = field(default_factory=dict)
+    _kept: dict[tuple[str, Path], tuple[int, Any]] = field(default_factory=dict)
 
     def translator(self, ref: str) -> Translator:
         """Load a translator by path or name, or hand out the loaded one.
@@ -43,8 +45,7 @@ class LoadedModels:
         CheckpointError
             If it cannot be loaded; says why.
         """
-        model: Translator = self._get("translator", ref, load_translator)
-        return model
+        return self._get("translator", ref, load_translator)
 
     def segmenter(self, ref: str) -> Segmenter:
         """Load a segmenter by path or name, or hand out the loaded one.
@@ -54,15 +55,14 @@ class LoadedModels:
         CheckpointError
             If it cannot be loaded; says why.
         """
-        model: Segmenter = self._get("segmenter", ref, load_segmenter)
-        return model
+        return self._get("segmenter", ref, load_segmenter)
 
     def clear(self) -> None:
         """Forget all models, which frees their memory."""
         self._kept.clear()
         self.memo.clear()
 
-    def _get(self, kind: str, ref: str, load: Callable[[str], object]) -> Any:
+    def _get(self, kind: str, ref: str, load: Callable[[str], Model]) -> Model:
         path = self.shipped.get(ref) or resolve(ref)
         changed = path.stat().st_mtime_ns
         kept = self._kept.pop((kind, path), None)

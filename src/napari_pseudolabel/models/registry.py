@@ -15,6 +15,7 @@ from napari_pseudolabel.errors import CheckpointError, InputError, PseudolabelEr
 from napari_pseudolabel.imaging.reading.file_names import is_hidden
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.families import is_model
+from napari_pseudolabel.models.offers import Offer, choose
 from napari_pseudolabel.models.sidecar import complete, given_card
 
 if TYPE_CHECKING:
@@ -128,13 +129,13 @@ def load_translator(
     InputError
         If there is no such checkpoint.
     CheckpointError
-        If it is no translator or contradicts its card.
+        If no family of translators knows it, or it contradicts its card; says what it is instead.
     """
-    from napari_pseudolabel.models.translators.base import load_translator_file
-
     path = resolve(ref)
     with reading(path):
-        return load_translator_file(path, card, which)
+        offer = Offer(path, card, which)
+        found: Translator = choose(offer, "translator").loads(offer)
+        return found
 
 
 def load_segmenter(ref: str | Path, card: Card | Mapping[str, object] | None = None) -> Segmenter:
@@ -143,22 +144,30 @@ def load_segmenter(ref: str | Path, card: Card | Mapping[str, object] | None = N
     Parameters
     ----------
     ref
-        ``sample:NAME``, ``user:NAME`` or a path of a file or an nnU-Net model folder.
+        ``sample:NAME``, ``user:NAME`` or a path: an nnU-Net v2 model folder (final checkpoints, or the best if there
+        are no final ones), one of its checkpoints (that fold alone), our own ``.safetensors``, a TorchScript archive.
     card
-        What the weights do not reveal.
+        What the weights do not reveal; wins over the sidecar, the sidecar over the header.
 
     Raises
     ------
     InputError
         If there is no such checkpoint.
     CheckpointError
-        If it is no segmenter or contradicts its card.
+        If no family of segmenters can load it; gives the reason of each that was tried.
     """
-    from napari_pseudolabel.models.segmenters.base import load_segmenter_file
+    from napari_pseudolabel.models.safe_load import load_weights
 
     path = resolve(ref)
     with reading(path):
-        return load_segmenter_file(path, card)
+        offer = Offer(path, card)
+        try:
+            home = choose(offer, "segmenter")
+        except CheckpointError:
+            load_weights(path)  # raises the better sentence for a damaged, foreign or hostile file
+            raise
+        found: Segmenter = home.loads(offer)
+        return found
 
 
 @contextmanager

@@ -9,16 +9,18 @@ import glob
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
 
 from napari_pseudolabel.budget import check_header, parse_json, read_json
 from napari_pseudolabel.errors import CheckpointError, FileError
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.types import JsonObject
-from napari_pseudolabel.workspace import atomic_file
+from napari_pseudolabel.workspace import write_bytes
+
+Model = TypeVar("Model", bound=BaseModel)
 
 HEADER_KEY = "card"
 CARD_ENDING = ".card.json"
@@ -207,13 +209,17 @@ def complete(given: Mapping[str, object], path: str | Path, **known: object) -> 
                 f"The card of {path.name} says {field} {given[field]!r}, but its weights are of {field} "
                 f"{known[field]!r}; correct the card."
             )
-    fields = {"name": path.stem, **given, **known}
+    return validated(Card, {"name": path.stem, **given, **known}, f"The card of {path.name}")
+
+
+def validated(kind: type[Model], values: Mapping[str, Any], what: str) -> Model:
+    """Check values by the model of pydantic that describes them; raises a CheckpointError that begins with `what`."""
     try:
-        return Card(**fields)
+        return kind.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise CheckpointError(f"The card of {path.name} is wrong at {where}: {first['msg']}.") from None
+        where = ".".join(map(str, first["loc"]))
+        raise CheckpointError(f"{what} is wrong at {where}: {first['msg']}.") from None
 
 
 def unknown_modalities(given: Mapping[str, Any], names: tuple[str, ...] = ("source", "target")) -> list[str]:
@@ -232,5 +238,4 @@ def atomic_write(path: str | Path, data: bytes) -> None:
     """Write a file so that it is either the old or the new one, even if the machine stops."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_file(path) as temporary:
-        temporary.write_bytes(data)
+    write_bytes(path, data)

@@ -6,10 +6,7 @@ import numpy as np
 
 from napari_pseudolabel.sample_data.downloads import REAL_SEM, REAL_TEM, RealSample, fetch
 from napari_pseudolabel.sample_data.samples import (
-    FLUORESCENCE_LIKE,
-    PURPLE_LIKE,
-    SEM_LIKE,
-    TEM_LIKE,
+    GENERATED,
     GeneratedSample,
 )
 from napari_pseudolabel.types import Array, JsonObject
@@ -17,54 +14,28 @@ from napari_pseudolabel.types import Array, JsonObject
 LayerDataTuple = tuple[Array, JsonObject, str]
 
 
-def sem_like_axons() -> list[LayerDataTuple]:
-    """Generated axons that look like SEM: one image layer of (512, 512) uint8."""
-    return layers_of(SEM_LIKE)[:1]
+REAL = {"real_sem": REAL_SEM, "real_tem": REAL_TEM}
+_WITH_LABELS = "_with_labels"
 
 
-def tem_like_axons() -> list[LayerDataTuple]:
-    """Generated axons that look like TEM: one image layer of (512, 512) uint8."""
-    return layers_of(TEM_LIKE)[:1]
+def opened(key: str) -> list[LayerDataTuple]:
+    """Return the layers of a sample by its key in the manifest.
 
+    Parameters
+    ----------
+    key
+        Of a real sample, downloaded the first time, or of a generated one: an image (512, 512) uint8. With
+        ``_with_labels`` behind it the exact labels come along, uint8; `GeneratedSample.classes` says what they mean.
 
-def sem_like_axons_with_labels() -> list[LayerDataTuple]:
-    """`sem_like_axons` and the exact labels: 0 background, 1 myelin, 2 axon, uint8."""
-    return layers_of(SEM_LIKE)
-
-
-def tem_like_axons_with_labels() -> list[LayerDataTuple]:
-    """`tem_like_axons` and the exact labels: 0 background, 1 myelin, 2 axon, uint8."""
-    return layers_of(TEM_LIKE)
-
-
-def purple_like_nuclei() -> list[LayerDataTuple]:
-    """Generated nuclei that look like a purple stain on white, as luminance: one image layer of (512, 512) uint8."""
-    return layers_of(PURPLE_LIKE)[:1]
-
-
-def fluorescence_like_nuclei() -> list[LayerDataTuple]:
-    """Generated nuclei that look like fluorescence: one image layer of (512, 512) uint8."""
-    return layers_of(FLUORESCENCE_LIKE)[:1]
-
-
-def purple_like_nuclei_with_labels() -> list[LayerDataTuple]:
-    """`purple_like_nuclei` and the exact labels: 0 background, also between nuclei that touch, 1 nucleus, uint8."""
-    return layers_of(PURPLE_LIKE)
-
-
-def fluorescence_like_nuclei_with_labels() -> list[LayerDataTuple]:
-    """`fluorescence_like_nuclei` and the exact labels, as in `purple_like_nuclei_with_labels`."""
-    return layers_of(FLUORESCENCE_LIKE)
-
-
-def real_sem() -> list[LayerDataTuple]:
-    """A real SEM image of rat spinal cord, downloaded the first time; raises InputError when offline."""
-    return _real(REAL_SEM)
-
-
-def real_tem() -> list[LayerDataTuple]:
-    """A real TEM image of mouse corpus callosum, downloaded the first time; raises InputError when offline."""
-    return _real(REAL_TEM)
+    Raises
+    ------
+    InputError
+        If a real sample is not there and cannot be downloaded.
+    """
+    if key in REAL:
+        return _real(REAL[key])
+    sample = next(one for one in GENERATED if one.key == key.removesuffix(_WITH_LABELS))
+    return layers_of(sample)[: 2 if key.endswith(_WITH_LABELS) else 1]
 
 
 def layers_of(sample: GeneratedSample) -> list[LayerDataTuple]:

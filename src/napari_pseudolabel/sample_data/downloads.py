@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.types import JsonObject
-
-if TYPE_CHECKING:
-    from requests.exceptions import HTTPError
 
 HOST = "https://raw.githubusercontent.com"
 
@@ -99,7 +96,6 @@ def fetch(sample: RealSample, *, cache: Path | None = None, host: str = HOST) ->
         folder cannot be written to; no incomplete or wrong file is kept.
     """
     import pooch
-    from requests import exceptions
 
     folder = cache or Path(pooch.os_cache("napari-pseudolabel"))
     name = Path(sample.path).name
@@ -112,34 +108,27 @@ def fetch(sample: RealSample, *, cache: Path | None = None, host: str = HOST) ->
             path=folder,
             downloader=pooch.HTTPDownloader(timeout=30),
         )
-    except exceptions.HTTPError as error:
-        raise InputError(
-            f"{name} could not be downloaded because {host} refused it ({_answer(error)}); "
-            f"wait a while and {instead}."
-        ) from error
-    except exceptions.Timeout as error:
-        raise InputError(
-            f"{name} could not be downloaded because {host} did not answer in time; "
-            f"check the connection and {instead}."
-        ) from error
-    except exceptions.RequestException as error:
-        raise InputError(
-            f"{name} could not be downloaded because the connection to {host} failed; "
-            f"connect to the internet and {instead}."
-        ) from error
-    except OSError as error:
-        raise InputError(
-            f"{name} could not be stored in {folder} ({error.strerror or error}); "
-            f"make room or let this folder be written to and {instead}."
-        ) from error
-    except ValueError as error:  # pooch: the hash differs
-        raise InputError(
-            f"{name} was not kept because what {host} sent is not the expected file (its checksum differs); "
-            f"wait a while and {instead}."
-        ) from error
+    except (OSError, ValueError) as error:  # those of requests are OSErrors
+        raise InputError(f"{name} {_why(error, host, folder)} and {instead}.") from error
     return Path(path)
 
 
-def _answer(error: HTTPError) -> str:
-    """What the server said: ``404 Not Found``."""
-    return str(error) if error.response is None else f"{error.response.status_code} {error.response.reason}"
+def _why(error: Exception, host: str, folder: Path) -> str:
+    """What went wrong, and what to do before it is tried again."""
+    from requests import exceptions
+
+    if isinstance(error, exceptions.HTTPError):
+        said = error.response
+        answer = error if said is None else f"{said.status_code} {said.reason}"
+        return f"could not be downloaded because {host} refused it ({answer}); wait a while"
+    if isinstance(error, exceptions.Timeout):
+        return f"could not be downloaded because {host} did not answer in time; check the connection"
+    if isinstance(error, exceptions.RequestException):
+        return f"could not be downloaded because the connection to {host} failed; connect to the internet"
+    if isinstance(error, OSError):
+        why = error.strerror or error
+        return f"could not be stored in {folder} ({why}); make room or let this folder be written to"
+    # pooch: the hash differs
+    return (
+        f"was not kept because what {host} sent is not the expected file (its checksum differs); wait a while"
+    )

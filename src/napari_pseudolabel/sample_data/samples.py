@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -72,70 +73,45 @@ class GeneratedSample:
 # What draws is imported when a sample is opened, because napari imports this file for its menu.
 
 
-def _sem_axons(shape: tuple[int, int], seed: int) -> Drawn:
-    from napari_pseudolabel.sample_data.looks import render_sem
+def _axons(look: str, shape: tuple[int, int], seed: int) -> Drawn:
+    from napari_pseudolabel.sample_data import fields, looks
 
-    return _axons(render_sem, shape, seed)
-
-
-def _tem_axons(shape: tuple[int, int], seed: int) -> Drawn:
-    from napari_pseudolabel.sample_data.looks import render_tem
-
-    return _axons(render_tem, shape, seed)
+    labels = fields.axon_field(shape, seed=seed)
+    return getattr(looks, f"render_{look}")(labels, seed=seed), labels
 
 
-def _purple_nuclei(shape: tuple[int, int], seed: int) -> Drawn:
-    from napari_pseudolabel.sample_data.nuclei_looks import render_purple
-
-    return _nuclei(render_purple, shape, seed)
-
-
-def _fluorescence_nuclei(shape: tuple[int, int], seed: int) -> Drawn:
-    from napari_pseudolabel.sample_data.nuclei_looks import render_fluorescence
-
-    return _nuclei(render_fluorescence, shape, seed)
-
-
-def _axons(render: Callable[..., NDArray[np.uint8]], shape: tuple[int, int], seed: int) -> Drawn:
-    from napari_pseudolabel.sample_data.fields import axon_field
-
-    labels = axon_field(shape, seed=seed)
-    return render(labels, seed=seed), labels
-
-
-def _nuclei(render: Callable[..., NDArray[np.uint8]], shape: tuple[int, int], seed: int) -> Drawn:
+def _nuclei(look: str, shape: tuple[int, int], seed: int) -> Drawn:
     from napari_pseudolabel.labels.objects import to_classes
-    from napari_pseudolabel.sample_data.nuclei import nuclei_field
+    from napari_pseudolabel.sample_data import fields, looks
 
-    field = nuclei_field(shape, seed=seed)
+    field = fields.nuclei_field(shape, seed=seed)
     # A line of background lies where nuclei touch, by which the docks tell them apart.
     labels = to_classes(field.labels, (field.labels > 0).astype(np.uint8))
-    return render(field, seed=seed), labels
+    return getattr(looks, f"render_{look}")(field, seed=seed), labels
 
 
 SEM_LIKE = GeneratedSample(
-    "sem_like_axons", "SEM-like axons", "SEM", 8, _sem_axons, AXON_CLASSES, pixel_size_um=0.12
+    "sem_like_axons", "SEM-like axons", "SEM", 8, partial(_axons, "sem"), AXON_CLASSES, pixel_size_um=0.12
 )
 TEM_LIKE = GeneratedSample(
-    "tem_like_axons", "TEM-like axons", "TEM", 9, _tem_axons, AXON_CLASSES, pixel_size_um=0.01972
+    "tem_like_axons", "TEM-like axons", "TEM", 9, partial(_axons, "tem"), AXON_CLASSES, pixel_size_um=0.01972
 )
+_NUCLEI: JsonObject = {"classes": NUCLEUS_CLASSES, "object_size_px": 20}
 PURPLE_LIKE = GeneratedSample(
     "purple_like_nuclei",
     "Purple-stain-like nuclei",
     "purple stain",
     10,
-    _purple_nuclei,
-    NUCLEUS_CLASSES,
-    object_size_px=20,
+    partial(_nuclei, "purple"),
+    **_NUCLEI,
 )
 FLUORESCENCE_LIKE = GeneratedSample(
     "fluorescence_like_nuclei",
     "Fluorescence-like nuclei",
     "fluorescence",
     11,
-    _fluorescence_nuclei,
-    NUCLEUS_CLASSES,
-    object_size_px=20,
+    partial(_nuclei, "fluorescence"),
+    **_NUCLEI,
 )
 GENERATED = (SEM_LIKE, TEM_LIKE, PURPLE_LIKE, FLUORESCENCE_LIKE)
 

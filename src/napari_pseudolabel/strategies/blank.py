@@ -36,11 +36,7 @@ class Blank:
         chunk = job.chunk
         pixels = job.pixels.reshape(-1, *job.pixels.shape[-2:])
         empty = np.array([flat_parts(one, chunk.side) for one in pixels], bool)
-        region, read = chunk.region, chunk.read
-        inside = (
-            slice(region.y0 - read.y0, region.y1 - read.y0),
-            slice(region.x0 - read.x0, region.x1 - read.x0),
-        )
+        inside = chunk.region.within(chunk.read)
         void = np.asarray(np.isnan(pixels[:, *inside]).any(axis=0))
         return cls(void, np.asarray(empty[:, *inside].all(axis=0)) & ~void)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -135,30 +135,18 @@ def join(job: ImageTask, parts: Sequence[PseudoLabel], report: RunReport) -> Pse
     position = {index: number for number, index in enumerate(planes)}
 
     def joined(name: str) -> Any:
-        if getattr(parts[0], name) is None:
+        first = getattr(parts[0], name)
+        if first is None:
             return None
         # Candidates have an axis of their own between planes and Y.
-        first = getattr(parts[0], name)
         whole = np.empty((len(planes), *first.shape[1:-2], *region.shape), first.dtype)
         for part in parts:
-            inside = part.region
-            rows = slice(inside.y0 - region.y0, inside.y1 - region.y0)
-            columns = slice(inside.x0 - region.x0, inside.x1 - region.x0)
-            whole[position[part.planes[0]], ..., rows, columns] = getattr(part, name)[0]
+            inside = part.region.within(region)
+            whole[position[part.planes[0]], ..., *inside] = getattr(part, name)[0]
         return whole
 
-    return PseudoLabel(
-        joined("labels"),
-        joined("confidence"),
-        joined("translation"),
-        joined("spread"),
-        parts[0].classes,
-        region,
-        planes,
-        report,
-        joined("candidates"),
-        parts[0].members,
-    )
+    arrays = {name: joined(name) for name in ("labels", "confidence", "translation", "spread", "candidates")}
+    return replace(parts[0], **arrays, region=region, planes=planes, report=report)
 
 
 def whole_factors(shape: Sequence[int], factor: float) -> tuple[float, float]:

@@ -45,14 +45,14 @@ class RunReport:
     models: tuple[ModelUse, ...]
     settings: LabelSettings
     factor: float
-    tile: int | None
-    overlap: int | None
-    batch: int | None
-    device: str
-    shift_px: tuple[float, float] | None
-    agreement: float | None
-    notes: tuple[str, ...]
-    seconds: float
+    tile: int | None = None
+    overlap: int | None = None
+    batch: int | None = None
+    device: str = ""
+    shift_px: tuple[float, float] | None = None
+    agreement: float | None = None
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
     modality: str = ""
     options: Any = None
     date: datetime = dataclasses.field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))

@@ -12,8 +12,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.labels.confidence import agreement, background, class_confidence
 from napari_pseudolabel.labels.objects import scheme_for
 from napari_pseudolabel.labels.specks import holes, specks
-from napari_pseudolabel.models.segmenters.base import Segmenter
-from napari_pseudolabel.models.segmenters.part import Part
+from napari_pseudolabel.models.segmenters.base import Part, Segmenter
 from napari_pseudolabel.strategies.settings import LabelSettings
 
 # Axes along which a plane is flipped, in the order in which `LabelSettings.flips` adds them.
@@ -143,10 +142,7 @@ def _tidy(
 
 
 def members(
-    judge: Judge,
-    settings: LabelSettings,
-    *,
-    control: Control,
+    judge: Judge, settings: LabelSettings, *, control: Control
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Name and probabilities (C, h, w) of every member of one judge, on the pixels that are wanted."""
     for number, look in enumerate(judge.looks, start=1):

@@ -153,10 +153,7 @@ def _view(axis: Axis, span: Span, ring: int) -> View:
     if not cover:  # outside of the box of the layer: the nearest tile, which nobody will look at
         cover = [min(range(len(starts)), key=lambda i: abs(starts[i] + axis.tile / 2 - span[0]))]
     low, high = max(cover[0] - ring, 0), min(cover[-1] + ring, len(starts) - 1)
-    window = (
-        max(min(starts[low], span[0]), 0),
-        min(max(starts[high] + axis.tile, span[1]), axis.length),
-    )
+    window = (max(min(starts[low], span[0]), 0), min(max(starts[high] + axis.tile, span[1]), axis.length))
     own = Axis(
         window[1] - window[0],
         axis.tile,

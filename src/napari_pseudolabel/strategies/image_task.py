@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 from napari_pseudolabel.errors import InputError
@@ -11,7 +12,7 @@ from napari_pseudolabel.strategies.survey import Survey
 
 
 @dataclass(frozen=True, eq=False)
-class ImageTask:
+class ImageTask(ABC):
     """What all jobs on an image share.
 
     Attributes
@@ -32,9 +33,9 @@ class ImageTask:
     planes: tuple[tuple[int, ...], ...] | None = field(default=None, kw_only=True)
 
     @property
+    @abstractmethod
     def title(self) -> str:
         """What is being done, for the person."""
-        raise NotImplementedError
 
     @property
     def whole_region(self) -> Region:

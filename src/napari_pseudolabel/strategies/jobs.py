@@ -14,13 +14,13 @@ from napari_pseudolabel.imaging import measure
 from napari_pseudolabel.imaging.content import nothing_in
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.models.fitting import assumptions, refuse_misfit
+from napari_pseudolabel.models.grids import sizes_of
 from napari_pseudolabel.strategies.chunks import cut, join, whole_factors
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.image_task import ImageTask
 from napari_pseudolabel.strategies.label_plan import LabelPlan, TranslationsJob
 from napari_pseudolabel.strategies.settings import ModelUse
-from napari_pseudolabel.strategies.survey import Method, ModelFacts, Survey, SurveyJob
-from napari_pseudolabel.strategies.translations import of_translations
+from napari_pseudolabel.strategies.survey import Method, ModelFacts, Survey, SurveyJob, of_translations
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
@@ -177,12 +177,7 @@ class LabelJob(ImageTask):
             models=(*tutor, *(model.use for model in survey.models if isinstance(model.ref, str))),
             settings=self.settings,
             factor=factor,
-            tile=None,
-            overlap=None,
-            batch=None,
             device=self.settings.tiles.device,
-            shift_px=None,
-            agreement=None,
             notes=(
                 *self.image.assumed(self.settings.channel),
                 *((nothing,) if nothing else (why,) if factor == 1.0 and why.startswith("The ") else ()),
@@ -192,7 +187,6 @@ class LabelJob(ImageTask):
                 *(() if nothing else assumptions(survey.chain, self.image.modality, self.image.name)),
                 *self._learned(survey),
             ),
-            seconds=0.0,
             modality=self.image.modality,
             options=self.origin.options,
         )
@@ -238,8 +232,9 @@ class LabelJob(ImageTask):
         survey = self.survey.run(control, models)
         more = self.second_survey(survey, control)
         plan = self.plan(survey if more is None else more.run(control, models), control)
+        total = len(plan.chunks)
         parts = [
-            plan.load(chunk).run(_numbered(control, number, len(plan.chunks)), models)
+            plan.load(chunk).run(control.part(f"part {number} of {total}") if total > 1 else control, models)
             for number, chunk in enumerate(plan.chunks, start=1)
         ]
         report = plan.conclude([part.report for part in parts], time.monotonic() - started)
@@ -247,12 +242,7 @@ class LabelJob(ImageTask):
 
     def _factor(self, modality: Modality | None) -> tuple[float, str]:
         scale = self.settings.scale
-        # The image's own pixel size is asked for only when it decides: anisotropic pixels are an error.
-        decided = scale.factor or scale.object_size_px or scale.pixel_size_um
-        own = None if decided else self.image.placement.pixel_size_um()
-        return scale.to_model(
-            own, modality.pixel_size_um if modality else None, modality.object_size_px if modality else None
-        )
+        return scale.to_model(scale.asked_of(self.image.placement), *sizes_of(modality))
 
 
 def _seeing(survey: Survey) -> tuple[ModelFacts, ...]:
@@ -269,15 +259,3 @@ def _zoomed(model: ModelFacts) -> tuple[str, ...]:
         f"The plans of {model.card.name} ask for pixels of {height:g} x {width:g} in a unit that they do not name. A pixel "
         "of the image, at the scale of this run, was taken as 1 x 1 of it; give another scale where that is wrong.",
     )
-
-
-def _numbered(control: Control, number: int, total: int) -> Control:
-    """The same control, whose stages say which part they belong to."""
-    if total == 1:
-        return control
-
-    def report(progress: Progress) -> None:
-        name = f"{progress.stage}, part {number} of {total}"
-        control.report(Progress(name, progress.done, progress.total, progress.seconds_left))
-
-    return Control(report, control.cancelled)

@@ -82,11 +82,9 @@ class LabelPlan:
         InputError
             If the image cannot be read.
         """
-        read = chunk.read
-        planes = [
-            self.job.image.plane(chunk.plane, one, read.window) for one in self.job.channels(self.survey)
-        ]
-        height, width = self.job.image.shape[-2:]
+        image, slices = self.job.image, chunk.read.window
+        planes = [image.plane(chunk.plane, one, slices) for one in self.job.channels(self.survey)]
+        height, width = image.shape[-2:]
         return ChunkJob(
             planes[0] if len(planes) == 1 else np.stack(planes),
             chunk,

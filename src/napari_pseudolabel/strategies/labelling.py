@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +16,14 @@ from numpy.typing import NDArray
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import Box, normalise, resample_part
 from napari_pseudolabel.imaging.registration import shift
-from napari_pseudolabel.models.segmenters.base import Segmenter
-from napari_pseudolabel.models.segmenters.part import Part
+from napari_pseudolabel.models.segmenters.base import Part, Segmenter
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.strategies.blank import Blank, nothing_there
 from napari_pseudolabel.strategies.chunks import ChunkTask, scaled
 from napari_pseudolabel.strategies.description import PseudoLabel
 from napari_pseudolabel.strategies.ensemble import Judge, segment_looks
 from napari_pseudolabel.strategies.settings import Region
-from napari_pseudolabel.strategies.survey import least_px, segmenter_of
-from napari_pseudolabel.strategies.translations import as_raw
+from napari_pseudolabel.strategies.survey import as_raw, least_px, segmenter_of
 from napari_pseudolabel.tiling import pick_device
 
 if TYPE_CHECKING:
@@ -71,10 +69,7 @@ def label_chunk(job: ChunkTask, control: Control, models: LoadedModels) -> Pseud
         scale = job.whole[0] / grid[0], job.whole[1] / grid[1]
         return resample_part(values, scale, (of.y0, of.x0), (outer.y0, outer.x0), outer.shape)
 
-    inner = (
-        slice(region.y0 - outer.y0, region.y1 - outer.y0),
-        slice(region.x0 - outer.x0, region.x1 - outer.x0),
-    )
+    inner = region.within(outer)
     blank = Blank.of(job)
     report = replace(job.report, device=str(pick_device(settings.tiles.device)), notes=())
     labels = confidence = mean = spread = candidates = None
@@ -131,16 +126,15 @@ def label_chunk(job: ChunkTask, control: Control, models: LoadedModels) -> Pseud
             )
             report = replace(report, notes=(*report.notes, told))
     report = replace(report, notes=(*report.notes, *blank.notes(found.labels if segmenters else None)))
+    planes: dict[str, NDArray[Any] | None] = {
+        "labels": labels, "confidence": confidence, "translation": mean, "spread": spread, "candidates": candidates
+    }  # fmt: skip
     return PseudoLabel(
-        labels=None if labels is None else labels[None],
-        confidence=None if confidence is None else confidence[None],
-        translation=None if mean is None else mean[None],
-        spread=None if spread is None else spread[None],
+        **{name: None if plane is None else plane[None] for name, plane in planes.items()},
         classes=facts.classes,
         region=region,
         planes=(chunk.plane,),
         report=report,
-        candidates=None if candidates is None else candidates[None],
         members=members,
     )
 

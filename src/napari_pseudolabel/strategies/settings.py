@@ -96,6 +96,10 @@ class Region:
         """Its rows and columns."""
         return slice(self.y0, self.y1), slice(self.x0, self.x1)
 
+    def within(self, other: Region) -> tuple[slice, slice]:
+        """Return its rows and columns in an array that covers another region."""
+        return slice(self.y0 - other.y0, self.y1 - other.y0), slice(self.x0 - other.x0, self.x1 - other.x0)
+
     def clipped(self, height: int, width: int) -> Region:
         """The part inside of an image.
 

@@ -97,10 +97,7 @@ class Preparation:
 def by_models(image: Image, asked: Asked) -> LabelJob:
     """Translate and segment, or one of the two, as the models say that are there."""
     return asked.job(
-        image,
-        translator=asked.translator,
-        segmenter=asked.segmenter,
-        second_opinions=asked.second_opinions,
+        image, translator=asked.translator, segmenter=asked.segmenter, second_opinions=asked.second_opinions
     )
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +18,22 @@ from napari_pseudolabel.models.registry import load_translator
 from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.training.common.ranks import Ranks
 from napari_pseudolabel.training.common.training_events import Score
-from napari_pseudolabel.training.common.training_record import STATE, check_record
+from napari_pseudolabel.training.common.training_record import STATE, check_record, today
 from napari_pseudolabel.training.data.folder_names import slug
-from napari_pseudolabel.training.data.image_folders import Tell
+from napari_pseudolabel.training.data.image_folders import Notes, Tell
 from napari_pseudolabel.training.data.patches import PatchPool
 from napari_pseudolabel.training.data.training_inputs import (
     ModelGrid,
     Split,
     aligned,
+    check_values,
     fingerprint,
     labelled,
     split_by_file,
     split_given,
     unlabelled,
 )
+from napari_pseudolabel.training.segmenter.fine_tuning import check_patch
 from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterSettings, SegmenterTraining
 from napari_pseudolabel.training.translator.syndiff_steps import SynDiffSettings
 from napari_pseudolabel.training.translator.translator_training import (
@@ -41,8 +41,6 @@ from napari_pseudolabel.training.translator.translator_training import (
     TranslatorPlan,
     train_plan,
 )
-
-_SMALLEST_PATCH = 32
 
 
 @dataclass(frozen=True)
@@ -134,11 +132,8 @@ def train_translator(
     """
     paths = folders.source, folders.target
     modalities = grids[0].modality(paths[0]), grids[1].modality(paths[1])
-    notes: dict[str, None] = {}
-    planes = (
-        unlabelled(paths[0], grids[0], partial(_heard, notes)),
-        unlabelled(paths[1], grids[1], partial(_heard, notes)),
-    )
+    notes = Notes()
+    planes = [unlabelled(path, grid, notes.tell) for path, grid in zip(paths, grids, strict=True)]
     pairs = aligned(folders.pairs, grids) if folders.pairs else []
     data = [f"{path.resolve().name} ({len(part)} images)" for path, part in zip(paths, planes, strict=True)]
     if pairs:
@@ -203,16 +198,12 @@ def train_segmenter(
             f"“{name}” cannot be the name of the checkpoint; use letters, digits and -, but not best."
         )
     modality = grid.modality(folders.images)
-    notes: dict[str, None] = {}
-    split = _split(folders, grid, settings.seed, partial(_heard, notes))
+    notes = Notes()
+    split = _split(folders, grid, settings.seed, notes.tell)
     labels = label_classes(classes)
-    _heard(notes, _check_labels(split, classes))
+    found = {int(value) for plane in split.train for value in np.unique(plane.labels)}
+    notes.tell(check_values(found, classes, "training"))
     architecture = {"filters": tuple(width * factor for factor in (1, 2, 4, 8, 8))}
-    stride = 2 ** (len(architecture["filters"]) - 1)
-    if settings.patch < _SMALLEST_PATCH or settings.patch % stride:
-        raise InputError(
-            f"Patches of {settings.patch} pixels do not fit the network; use a multiple of {stride} from {_SMALLEST_PATCH}."
-        )
     files = {plane.name for plane in split.train}, {plane.name for plane in split.validation}
     card = Card(
         kind="segmenter",
@@ -227,10 +218,11 @@ def train_segmenter(
             data=(f"{folders.images.resolve().name} ({len(files[0])} images)",),
             steps=settings.steps,
             seed=settings.seed,
-            date=_today(),
+            date=today(),
             command="pseudolabel train segmenter IMAGES_DIR LABELS_DIR OUT_DIR",
         ),
     )
+    check_patch(settings.patch, card)
     record = {
         "kind": "segmenter",
         "settings": asdict(settings),
@@ -255,10 +247,6 @@ def train_segmenter(
     return Trained(
         (path,), run.step, resumed_at, score, (*notes, *run.notes, *left_out(folders.images, folders.labels))
     )
-
-
-def _heard(notes: dict[str, None], told: Iterable[str]) -> None:
-    notes |= dict.fromkeys(told)
 
 
 def _split(folders: LabelledFolders, grid: ModelGrid, seed: int, tell: Tell) -> Split:
@@ -291,27 +279,9 @@ def label_classes(classes: Mapping[str, int]) -> tuple[LabelClass, ...]:
     return tuple(LabelClass(name=name, value=value) for name, value in ordered)
 
 
-def _check_labels(split: Split, classes: Mapping[str, int]) -> tuple[str, ...]:
-    """Every class must occur; values without a class are reported."""
-    found = {int(value) for plane in split.train for value in np.unique(plane.labels)}
-    for name, value in classes.items():
-        if value and value not in found:
-            raise InputError(
-                f"No training image holds the class {name} ({value}); check the classes and the labels."
-            )
-    if rest := sorted(found - {0, *classes.values()}):
-        values = ", ".join(map(str, rest))
-        return (f"The label values {values} belong to no class, so they count as background.",)
-    return ()
-
-
 def _labelled_fingerprint(planes: list[Any]) -> str:
     return fingerprint(array for plane in planes for array in (plane.image, plane.labels))
 
 
 def _pool(planes: list[Any]) -> PatchPool:
     return PatchPool([plane[None] for plane in planes])
-
-
-def _today() -> str:
-    return datetime.now(UTC).date().isoformat()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_pseudolabel.sample_data import contributions
@@ -11,56 +12,6 @@ if TYPE_CHECKING:
 
 PLUGIN = "napari-pseudolabel"
 DOCK = "Pseudo-label"
-
-
-def sem_like_axons() -> list[LayerDataTuple]:
-    """Generated SEM-like axons."""
-    return _with_dock(contributions.sem_like_axons())
-
-
-def tem_like_axons() -> list[LayerDataTuple]:
-    """Generated TEM-like axons."""
-    return _with_dock(contributions.tem_like_axons())
-
-
-def sem_like_axons_with_labels() -> list[LayerDataTuple]:
-    """Generated SEM-like axons and their exact labels."""
-    return _with_dock(contributions.sem_like_axons_with_labels())
-
-
-def tem_like_axons_with_labels() -> list[LayerDataTuple]:
-    """Generated TEM-like axons and their exact labels."""
-    return _with_dock(contributions.tem_like_axons_with_labels())
-
-
-def purple_like_nuclei() -> list[LayerDataTuple]:
-    """Generated nuclei in a purple stain."""
-    return _with_dock(contributions.purple_like_nuclei())
-
-
-def fluorescence_like_nuclei() -> list[LayerDataTuple]:
-    """Generated nuclei in fluorescence."""
-    return _with_dock(contributions.fluorescence_like_nuclei())
-
-
-def purple_like_nuclei_with_labels() -> list[LayerDataTuple]:
-    """Generated nuclei in a purple stain and their exact labels."""
-    return _with_dock(contributions.purple_like_nuclei_with_labels())
-
-
-def fluorescence_like_nuclei_with_labels() -> list[LayerDataTuple]:
-    """Generated nuclei in fluorescence and their exact labels."""
-    return _with_dock(contributions.fluorescence_like_nuclei_with_labels())
-
-
-def real_sem() -> list[LayerDataTuple]:
-    """A real SEM image, downloaded the first time."""
-    return _with_dock(contributions.real_sem())
-
-
-def real_tem() -> list[LayerDataTuple]:
-    """A real TEM image, downloaded the first time."""
-    return _with_dock(contributions.real_tem())
 
 
 def open_dock(viewer: Any) -> Any:
@@ -75,13 +26,27 @@ def open_dock(viewer: Any) -> Any:
     return widget
 
 
-def _with_dock(layers: list[LayerDataTuple]) -> list[LayerDataTuple]:
-    """Hand on the layers; the dock opens once napari has added them."""
+def _opened(key: str) -> list[LayerDataTuple]:
+    """Hand on the layers of a sample; the dock opens once napari has added them."""
     from napari import current_viewer
     from qtpy.QtCore import QTimer
     from qtpy.QtWidgets import QApplication
 
     viewer = current_viewer()
+    layers = contributions.opened(key)
     if viewer is not None and QApplication.instance() is not None and hasattr(viewer, "window"):
         QTimer.singleShot(0, lambda: open_dock(viewer))
     return layers
+
+
+# Commands of the manifest.
+sem_like_axons = partial(_opened, "sem_like_axons")
+sem_like_axons_with_labels = partial(_opened, "sem_like_axons_with_labels")
+tem_like_axons = partial(_opened, "tem_like_axons")
+tem_like_axons_with_labels = partial(_opened, "tem_like_axons_with_labels")
+purple_like_nuclei = partial(_opened, "purple_like_nuclei")
+purple_like_nuclei_with_labels = partial(_opened, "purple_like_nuclei_with_labels")
+fluorescence_like_nuclei = partial(_opened, "fluorescence_like_nuclei")
+fluorescence_like_nuclei_with_labels = partial(_opened, "fluorescence_like_nuclei_with_labels")
+real_sem = partial(_opened, "real_sem")
+real_tem = partial(_opened, "real_tem")

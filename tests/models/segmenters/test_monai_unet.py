@@ -13,10 +13,10 @@ from safetensors.torch import save_file
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, CheckpointError, InputError
 from napari_pseudolabel.imaging import IntensityRange
+from napari_pseudolabel.models import load_segmenter
 from napari_pseudolabel.models.cards import Card, LabelClass, Normalisation
 from napari_pseudolabel.models.segmenters import monai_unet
-from napari_pseudolabel.models.segmenters.base import Segmenter, load_segmenter_file
-from napari_pseudolabel.models.segmenters.part import of_limits
+from napari_pseudolabel.models.segmenters.base import Segmenter, of_limits
 from napari_pseudolabel.tiling import TileSettings
 
 CLASSES = tuple(LabelClass(name=n, value=v) for n, v in [("background", 0), ("myelin", 1), ("axon", 5)])
@@ -38,7 +38,7 @@ def network() -> torch.nn.Module:
 
 @pytest.fixture
 def segmenter(network) -> monai_unet.MonaiSegmenter:
-    return monai_unet.MonaiSegmenter(network, CARD, sha256="none")
+    return monai_unet.MonaiSegmenter(CARD, "none", network)
 
 
 def picture(height=70, width=90) -> np.ndarray:
@@ -50,7 +50,7 @@ def picture(height=70, width=90) -> np.ndarray:
 def test_round_trip(tmp_path, network, half):
     path = tmp_path / "tiny.safetensors"
     monai_unet.save(network, CARD, path, half=half)
-    loaded = load_segmenter_file(path)
+    loaded = load_segmenter(path)
     assert isinstance(loaded, Segmenter)
     assert loaded.classes == CLASSES
     assert loaded.card.name == "tiny"
@@ -103,7 +103,7 @@ def test_limits_replace_those_of_the_image(segmenter):
     part = segmenter.probabilities(image[:, :40], settings=SMALL, part=of_limits(IntensityRange(600, 1400)))
     own = segmenter.probabilities(image[:, :40], settings=SMALL)
     ranged = Card(**{**CARD.model_dump(), "normalisation": Normalisation(kind="range", low=600, high=1400)})
-    fixed = monai_unet.MonaiSegmenter(segmenter.network, ranged, "x").probabilities(
+    fixed = monai_unet.MonaiSegmenter(ranged, "x", segmenter.network).probabilities(
         image[:, :40], settings=SMALL
     )
     np.testing.assert_array_equal(part, fixed)
@@ -147,20 +147,20 @@ def test_bad_files_and_cards(tmp_path, network):
     path = tmp_path / "w.safetensors"
     save_file({"a": torch.zeros(1)}, path)
     with pytest.raises(CheckpointError, match="no card"):
-        load_segmenter_file(path)
+        load_segmenter(path)
     save_file({"a": torch.zeros(1)}, path, {"card": CARD.model_dump_json()})
     with pytest.raises(CheckpointError, match=r"lacks input_block.* and \d+ more; it has a, which"):
-        load_segmenter_file(path)
+        load_segmenter(path)
     monai_unet.save(network, CARD, path)
     with pytest.raises(CheckpointError, match=r"weight is .* instead of"):
-        load_segmenter_file(path, {"architecture": {"filters": [4, 8, 12]}})
+        load_segmenter(path, {"architecture": {"filters": [4, 8, 12]}})
     with pytest.raises(CheckpointError, match="architecture is wrong at filters"):
-        load_segmenter_file(path, {"architecture": {"filters": "many"}})
+        load_segmenter(path, {"architecture": {"filters": "many"}})
     with pytest.raises(CheckpointError, match="kind"):
-        load_segmenter_file(path, {"kind": "translator"})
+        load_segmenter(path, {"kind": "translator"})
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(CheckpointError, match="incomplete or damaged"):
-        load_segmenter_file(path)
+        load_segmenter(path)
 
 
 def test_diverged_weights_are_not_saved(tmp_path):

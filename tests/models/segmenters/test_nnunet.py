@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, CheckpointError, InputError
 from napari_pseudolabel.imaging import from_array
+from napari_pseudolabel.models import load_segmenter
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.segmenters import nnunet
-from napari_pseudolabel.models.segmenters.base import Segmenter, load_segmenter_file
+from napari_pseudolabel.models.segmenters.base import Segmenter
 from napari_pseudolabel.models.segmenters.nnunet.prediction import Window, importance
 from napari_pseudolabel.models.segmenters.nnunet.preprocessing import nonzero_box
 from napari_pseudolabel.strategies import LabelJob
@@ -44,7 +45,7 @@ def old_plans(model, name: str) -> None:
 
 
 def test_is_a_segmenter(model):
-    segmenter = load_segmenter_file(model.write(), {"source": {"name": "TEM", "pixel_size_um": 0.1}})
+    segmenter = load_segmenter(model.write(), {"source": {"name": "TEM", "pixel_size_um": 0.1}})
     assert isinstance(segmenter, Segmenter)
     assert [(c.name, c.value) for c in segmenter.classes] == [("background", 0), ("myelin", 1), ("axon", 2)]
     assert segmenter.card.name == "Dataset001_Test"
@@ -112,8 +113,8 @@ def test_a_checkpoint_file_loads_its_fold(model):
     model.write(folds=(0, 1), name="best")
     for fold in (0, 1):
         (model.path / f"fold_{fold}" / "checkpoint_final.pth").unlink()
-    assert load_segmenter_file(model.path).folds == (0, 1), "the best ones, if there are no final ones"
-    segmenter = load_segmenter_file(model.path / "fold_1" / "checkpoint_best.pth")
+    assert load_segmenter(model.path).folds == (0, 1), "the best ones, if there are no final ones"
+    segmenter = load_segmenter(model.path / "fold_1" / "checkpoint_best.pth")
     assert segmenter.folds == (1,)
     assert segmenter.sha256 == nnunet.load(model.path, "best", [1]).sha256
 

@@ -12,8 +12,9 @@ from torch import nn
 from torchscript_files import CARD, Threshold, saved
 
 from napari_pseudolabel.errors import CheckpointError
+from napari_pseudolabel.models import load_segmenter
 from napari_pseudolabel.models.segmenters import torchscript
-from napari_pseudolabel.models.segmenters.base import Segmenter, load_segmenter_file
+from napari_pseudolabel.models.segmenters.base import Segmenter
 from napari_pseudolabel.tiling import TileSettings
 
 pytestmark = pytest.mark.usefixtures("one_process")
@@ -34,7 +35,7 @@ class WritesAFile(nn.Module):
 def test_logits_or_probabilities_are_told_apart(tmp_path, softmax):
     path = saved(Threshold(softmax), tmp_path / "t.pt")
     (tmp_path / "t.card.json").write_text(json.dumps(CARD))
-    segmenter = load_segmenter_file(path)
+    segmenter = load_segmenter(path)
     assert isinstance(segmenter, Segmenter)
     assert segmenter.card.architecture["output"] == ("probabilities" if softmax else "logits")
     image = np.zeros((100, 130), np.float32)
@@ -78,13 +79,13 @@ def test_other_files(tmp_path):
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     with pytest.raises(CheckpointError, match=r"t\.pt is incomplete or damaged"):
-        load_segmenter_file(path)
+        load_segmenter(path)
     path.with_name("x.png").write_bytes(b"\x89PNG")
     with pytest.raises(CheckpointError, match="not a PyTorch checkpoint"):
-        load_segmenter_file(path.with_name("x.png"))
+        load_segmenter(path.with_name("x.png"))
     torch.save({"a": torch.zeros(1)}, path)
     with pytest.raises(CheckpointError, match="no safetensors file, no TorchScript archive, and not in"):
-        load_segmenter_file(path)
+        load_segmenter(path)
     with pytest.raises(CheckpointError, match="no TorchScript archive"):
         torchscript.load(path, CARD)
     with zipfile.ZipFile(path, "w") as archive:

@@ -14,9 +14,8 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.translators import syndiff
-from napari_pseudolabel.models.translators.noise import DiffusionNoise
 from napari_pseudolabel.models.translators.schedule import Schedule
-from napari_pseudolabel.models.translators.translate import translate
+from napari_pseudolabel.models.translators.translate import DiffusionNoise, translate
 from napari_pseudolabel.tiling import KnownLimits, PositionNoise, TileSettings, make_grid, seam_ratio
 
 CARD = {"num_timesteps": 2, "image_size": 32, "attn_resolutions": (16,)}

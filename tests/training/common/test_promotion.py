@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_pseudolabel.training.common.promotion import promotion
 from napari_pseudolabel.training.common.training_events import Score
+from napari_pseudolabel.training.segmenter.fine_tune_task import promotion
 
 
 def scored(mean, step=10):

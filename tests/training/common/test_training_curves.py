@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_pseudolabel.training.common.training_curves import CurveFile
+from napari_pseudolabel.training.common.training_record import CurveFile
 
 
 def test_rows_after_a_step_and_half_rows_are_dropped(tmp_path):

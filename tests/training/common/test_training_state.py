@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_pseudolabel.errors import CheckpointError, InputError
-from napari_pseudolabel.training.common.training_state import load_state, save_state
+from napari_pseudolabel.training.common.training_record import load_state, save_state
 
 SETTINGS = {"steps": 5, "lr": 0.1, "ch_mult": [1, 2]}
 

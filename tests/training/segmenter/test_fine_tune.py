@@ -26,7 +26,7 @@ from napari_pseudolabel.tiling import KnownLimits
 from napari_pseudolabel.training.common.training_events import Began, Epoch
 from napari_pseudolabel.training.data.adapted_planes import Adapter
 from napari_pseudolabel.training.data.labelled_sets import LabelledSet
-from napari_pseudolabel.training.segmenter.fine_tune_job import FineTuneJob
+from napari_pseudolabel.training.jobs import FineTuneJob
 from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuneSettings, missing
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -316,7 +316,7 @@ def test_a_job_that_cannot_start_says_why(tiny_segmenter, tmp_path):
 
 def test_descriptions_do_not_import_torch():
     code = (
-        "import sys, napari_pseudolabel.training.segmenter.fine_tune_job, napari_pseudolabel.training.common.promotion\n"
+        "import sys, napari_pseudolabel.training.jobs, napari_pseudolabel.training.segmenter.fine_tune_task\n"
         "assert not {'torch', 'monai', 'napari', 'scipy'} & set(sys.modules), sorted(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from monai.losses import DiceCELoss
 
-from napari_pseudolabel.training.segmenter.weighted_loss import dice_cross_entropy
+from napari_pseudolabel.training.segmenter.segmenter_training import dice_cross_entropy
 
 
 def drawn(seed, classes=3):

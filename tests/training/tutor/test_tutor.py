@@ -27,8 +27,8 @@ from napari_pseudolabel.tiling import TileSettings
 from napari_pseudolabel.training.common.training_events import Began, Epoch, Fold, Loss, SyntheticPair
 from napari_pseudolabel.training.data.known_plane import KnownPlane
 from napari_pseudolabel.training.data.labelled_sets import LabelledLayer, LabelledSet
+from napari_pseudolabel.training.jobs import TutorJob
 from napari_pseudolabel.training.tutor import synthetic, tutoring
-from napari_pseudolabel.training.tutor.tutor_job import TutorJob
 from napari_pseudolabel.training.tutor.tutor_task import TutorSettings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -443,7 +443,7 @@ def test_impossible_settings_are_one_sentence(changes, part):
 
 def test_the_description_does_not_import_torch():
     code = (
-        "import sys, napari_pseudolabel.training.tutor.tutor_job, napari_pseudolabel.training.common.training_events\n"
+        "import sys, napari_pseudolabel.training.jobs, napari_pseudolabel.training.common.training_events\n"
         "import napari_pseudolabel.strategies.tutorship\n"
         "assert not {'torch', 'monai', 'napari', 'scipy'} & set(sys.modules), sorted(sys.modules)\n"
     )

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.training.data.fold_split import validation_files
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
+from napari_pseudolabel.training.data.training_inputs import validation_files
 
 
 def plane(name, value):

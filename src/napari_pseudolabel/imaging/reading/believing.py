@@ -17,8 +17,6 @@ _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 NO_UNITS = ("", "pixel", "none", "None", "reference frame")
 """What files write where they say that sizes are in no unit of length."""
 
-_NAMES = {"X": "x", "Y": "y", "Z": "z", "T": "t"}
-
 
 @dataclass(frozen=True)
 class Told:
@@ -77,13 +75,13 @@ def tell(who: str, sizes: Mapping[str, tuple[object, object]]) -> Told:
             steps[letter] = Step(size * 1e6, "micrometer") if name == "meter" else Step(size, name)
             continue
         told = f"{value} {unit}".strip()
-        notes.append(f"Its size along {_NAMES[letter]} in {who} ({told}) {problem}, and was left out.")
+        notes.append(f"Its size along {letter.lower()} in {who} ({told}) {problem}, and was left out.")
     known = [letter for letter in "YX" if letter in steps and steps[letter].unit != "pixel"]
     if len(known) == 1:
         there, missing = known[0], "YX".replace(known[0], "")
         steps[missing] = steps[there]
         notes.append(
-            f"It gives the size along {_NAMES[there]} only in {who}; the pixels were taken for square ones."
+            f"It gives the size along {there.lower()} only in {who}; the pixels were taken for square ones."
         )
     return Told(who, steps, tuple(notes))
 
@@ -109,15 +107,11 @@ def settle(told: Sequence[Told]) -> tuple[dict[str, Step], tuple[str, ...]]:
     if sizes:
         who, believed = sizes[0]
         for other, size in sizes[1:]:
-            if not _close(size, believed):
+            if not math.isclose(size, believed, rel_tol=_SAME_WITHIN):
                 notes.append(
                     f"Its pixels are {believed:g} um wide by {who} and {size:g} um by {other}; the first was believed."
                 )
     return steps, tuple(notes)
-
-
-def _close(one: float, other: float) -> bool:
-    return abs(one - other) <= _SAME_WITHIN * max(one, other)
 
 
 def _size_um(steps: Mapping[str, Step]) -> float | None:

@@ -6,7 +6,6 @@ import math
 import os
 import re
 import struct
-from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
@@ -17,44 +16,12 @@ from napari_pseudolabel.budget import BUDGET, check_markup, check_memory, in_wor
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.image import ArrayLike
 
-_TYPE_BYTES = {
-    1: 1,
-    2: 1,
-    3: 2,
-    4: 4,
-    5: 8,
-    6: 1,
-    7: 1,
-    8: 2,
-    9: 4,
-    10: 8,
-    11: 4,
-    12: 8,
-    13: 4,
-    16: 8,
-    17: 8,
-    18: 8,
-}
+_TYPE_BYTES = dict(
+    zip((*range(1, 14), 16, 17, 18), (1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 8, 8, 8), strict=True)
+)
 _WHOLE: dict[int, Any] = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
-_WIDTH, _HEIGHT, _BITS, _DESCRIPTION, _OFFSETS, _SAMPLES, _ROWS, _COUNTS = (
-    256,
-    257,
-    258,
-    270,
-    273,
-    277,
-    278,
-    279,
-)
-_PLANAR, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_COUNTS, _INNER, _DEPTH = (
-    284,
-    322,
-    323,
-    324,
-    325,
-    330,
-    32997,
-)
+_WIDTH, _HEIGHT, _BITS, _DESCRIPTION, _OFFSETS, _SAMPLES, _ROWS = 256, 257, 258, 270, 273, 277, 278
+_PLANAR, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _INNER, _DEPTH = 284, 322, 323, 324, 330, 32997
 _OME_COUNT = re.compile(r"\b(SizeX|SizeY|SizeZ|SizeC|SizeT|PlaneCount|IFD|First[ZCT])\s*=\s*[\"'](\d+)[\"']")
 _OME_PIXELS = re.compile(r"<(?:\w+:)?Pixels\b([^<>]*)")
 _OME_SIZE = re.compile(r"\b(Size[XYZCT])\s*=\s*[\"'](\d{1,12})[\"']")
@@ -62,14 +29,6 @@ _OME_FILE = re.compile(r"\b(?:FileName|MetadataFile)\s*=\s*[\"']([^\"'\0]{1,255}
 _IMAGEJ_COUNT = re.compile(r"^(images|slices|frames|channels)=(\d+)", re.MULTILINE)
 _LONGEST_SIDE = 2**31
 _FEW_TILES = 4096
-
-
-@dataclass
-class _Sum:
-    """Of all pages of a TIFF file."""
-
-    pages: int = 0
-    claimed: int = 0
 
 
 def check_pixels(claimed: int, size: int, path: Path) -> None:
@@ -111,7 +70,7 @@ def check_lazy(data: ArrayLike, path: Path) -> None:
     """
     if isinstance(data, np.ndarray):
         return
-    planes = int(np.prod([float(side) for side in data.shape[:-2]], initial=1.0))
+    planes = math.prod(data.shape[:-2])
     if planes > BUDGET.planes:
         raise InputError(
             f"{path.name} claims {planes:.3g} planes; up to {BUDGET.planes:,} can be handled. Choose a part of it."
@@ -119,16 +78,8 @@ def check_lazy(data: ArrayLike, path: Path) -> None:
     chunks = getattr(data, "chunks", None)
     if not chunks or len(chunks) != len(data.shape) or not all(isinstance(side, int) for side in chunks):
         return
-    pieces = int(
-        np.prod(
-            [
-                math.ceil(side / max(1, chunk))
-                for side, chunk in zip(data.shape[-3:], chunks[-3:], strict=True)
-            ],
-            dtype=float,
-        )
-    )
-    pixels = int(np.prod([float(chunk) for chunk in chunks]))
+    sides = zip(data.shape[-3:], chunks[-3:], strict=True)
+    pieces, pixels = math.prod(math.ceil(side / max(1, chunk)) for side, chunk in sides), math.prod(chunks)
     small = pieces > _FEW_TILES and pixels < 256
     if pieces > BUDGET.chunks or small:
         raise InputError(
@@ -170,7 +121,7 @@ class _Tiff:
         self.content, self.path, self.size = content, path, len(content)
         self.order = "<" if content[:2] == b"II" else ">"
         self.big = struct.unpack_from(f"{self.order}H", content, 2)[0] == 43
-        self.sum = _Sum()
+        self.pages = self.claimed = 0  # of all pages: how many, and bytes of pixels
 
     def check(self) -> None:
         first = self._number(8, "Q") if self.big else self._number(4, "I")
@@ -189,14 +140,14 @@ class _Tiff:
             if offset in known:
                 continue  # pages inside of a page are listed there, and often point to the next one as well
             known.add(offset)
-            self.sum.pages += 1
-            if self.sum.pages > BUDGET.planes:
+            self.pages += 1
+            if self.pages > BUDGET.planes:
                 raise InputError(
                     f"{self.path.name} claims more than {BUDGET.planes:,} pages; it cannot be handled."
                 )
             following, inside = self._page(offset)
             waiting += [(following, in_chain), *((one, False) for one in inside)]
-        check_pixels(self.sum.claimed, self.size, self.path)
+        check_pixels(self.claimed, self.size, self.path)
 
     def _number(self, offset: int, kind: str) -> int:
         try:
@@ -222,7 +173,7 @@ class _Tiff:
             if where + number * _TYPE_BYTES.get(kind, 1) <= self.size:
                 tags.setdefault(code, (kind, number, where))
         self._pixels(tags)
-        if self.sum.pages == 1:
+        if self.pages == 1:
             self._description(tags)
         following = self._number(at + count * step, "Q" if self.big else "I")
         return following, self._values(tags, _INNER)
@@ -246,7 +197,7 @@ class _Tiff:
         depth = max(1, self._value(tags, _DEPTH, 1))
         if max(width, height, depth) > _LONGEST_SIDE:
             raise InputError(f"{self.path.name} claims {width} x {height} pixels; it is damaged.")
-        self.sum.claimed += math.ceil(width * height * depth * max(1, samples) * max(1, bits) / 8)
+        self.claimed += math.ceil(width * height * depth * max(1, samples) * max(1, bits) / 8)
         tile = self._value(tags, _TILE_WIDTH, 0), self._value(tags, _TILE_HEIGHT, 0)
         if all(tile):
             pieces = math.ceil(width / tile[0]) * math.ceil(height / tile[1]) * depth

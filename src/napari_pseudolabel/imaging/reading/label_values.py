@@ -75,33 +75,26 @@ def size(shape: tuple[int, ...]) -> str:
 
 
 def _integers(values: Array, where: str) -> Array:
-    if values.dtype.kind == "b":
+    kind = values.dtype.kind
+    if kind == "b":
         return values.astype(np.uint8)
-    if values.dtype.kind == "f":
-        return _whole_numbers(values, where)
-    if values.dtype.kind == "i":
-        if values.size and values.min() < 0:
-            raise InputError(f"{where} holds negative values; labels are 0 (background) and above.")
-        values = values.astype(np.dtype(f"u{values.dtype.itemsize}"))
-    if values.dtype.itemsize == _WIDEST and values.size:
-        # What numpy makes of whole numbers by itself; hardly a file needs it.
-        return values.astype(np.min_scalar_type(int(values.max())))
-    return values
-
-
-def _whole_numbers(values: Array, where: str) -> Array:
-    with np.errstate(invalid="ignore"):
-        if not np.isfinite(values).all() or not (values == np.rint(values)).all():
-            raise InputError(
-                f"{where} holds {values.dtype} values that are no whole numbers; give a label image, whose values are "
-                "integers."
-            )
-    if values.min() < 0:
+    if kind == "f":
+        with np.errstate(invalid="ignore"):
+            if not np.isfinite(values).all() or not (values == np.rint(values)).all():
+                raise InputError(
+                    f"{where} holds {values.dtype} values that are no whole numbers; give a label image, whose values are "
+                    "integers."
+                )
+    if kind in "if" and values.size and values.min() < 0:
         raise InputError(f"{where} holds negative values; labels are 0 (background) and above.")
-    exact = 2.0 ** min(np.finfo(values.dtype.name).nmant + 1, 53)
-    if values.max() > exact:
+    if kind == "f" and values.max() > (exact := 2.0 ** min(np.finfo(values.dtype.name).nmant + 1, 53)):
         raise InputError(
             f"{where} holds {values.dtype} values above {exact:.0f}, where neighbouring numbers are no longer told "
             "apart; save the labels as integers."
         )
-    return values.astype(np.min_scalar_type(int(values.max())))
+    if kind == "i":
+        values = values.astype(np.dtype(f"u{values.dtype.itemsize}"))
+    if values.size and (kind == "f" or values.dtype.itemsize == _WIDEST):
+        # What numpy makes of whole numbers by itself; hardly a file needs it.
+        return values.astype(np.min_scalar_type(int(values.max())))
+    return values

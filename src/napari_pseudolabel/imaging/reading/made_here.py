@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_pseudolabel.budget import read_json
-from napari_pseudolabel.imaging.reading.tiff_described import ANNOTATION_NAMESPACE
+from napari_pseudolabel.imaging.reading.tiff_sizes import ANNOTATION_NAMESPACE
 
 SIDECAR = ".provenance.json"
 CONFIDENCE = ".confidence.ome.tif"

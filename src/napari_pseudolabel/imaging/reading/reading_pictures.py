@@ -36,7 +36,7 @@ def read_png(path: Path, *, labels: bool) -> Source:
         data = data[..., 0]
     if labels and kind == _PNG_GREY and bits < 8:
         data = data // (255 // (2**bits - 1))  # what the decoder spread over the range of eight bits
-    if kind == _PNG_PALETTE and data.ndim == 3 and _is_grey(data):
+    if kind == _PNG_PALETTE and data.ndim == 3 and (data == data[..., :1]).all():
         data = data[..., 0]
     return Source(data, "YXS" if data.ndim == 3 else "YX")
 
@@ -54,7 +54,3 @@ def read_jpeg(path: Path) -> Source:
         turned = ImageOps.exif_transpose(picture)
         data = np.asarray(turned if turned.mode == "L" else turned.convert("RGB"))
     return Source(data, "YXS" if data.ndim == 3 else "YX", notes=notes)
-
-
-def _is_grey(data: Array) -> bool:
-    return bool((data[..., :1] == data).all())

@@ -226,17 +226,14 @@ def _channels(data: ArrayLike, axes: str, page: tifffile.TiffPage) -> Pixels:
 def _joined(data: Any, axes: str) -> Pixels:
     """Make the samples of every channel channels of their own."""
     position = axes.index("C")
-    moved = (
-        np.moveaxis(data, -1, position + 1)
-        if isinstance(data, np.ndarray)
-        else da.moveaxis(data, -1, position + 1)
-    )
+    moved = np.moveaxis(data, -1, position + 1)
     shape = (*moved.shape[:position], -1, *moved.shape[position + 2 :])
     return Pixels(moved.reshape(shape), axes[:-1])
 
 
 def _colours(data: ArrayLike, axes: str, page: tifffile.TiffPage, kind: int) -> Pixels:
-    count = int(data.shape[-1])
+    count, extra = int(data.shape[-1]), [int(one) for one in page.extrasamples]
+    more_than_colours = count > 4 and any(one not in _ALPHA for one in extra)
     notes: tuple[str, ...] = ()
     if kind == PHOTOMETRIC.SEPARATED:
         if count < 4 or (_INK_SET_TAG in page.tags and page.tags[_INK_SET_TAG].value != 1):
@@ -248,13 +245,13 @@ def _colours(data: ArrayLike, axes: str, page: tifffile.TiffPage, kind: int) -> 
         raise InputError(
             f"{page.parent.filename} stores colours as {_name(kind)}, which cannot be handled; save it as RGB."
         )
-    elif count < 3 or count > 3 + max(len(page.extrasamples), 1) or _has_more_than_colours(page, count):
+    elif count < 3 or count > 3 + max(len(extra), 1) or more_than_colours:
         told = (
             f"It has {count} samples per pixel, of which only three are colours; all were taken for channels."
         )
         found = _channels(data, axes, page)
         return Pixels(found.data, found.axes, (told,))
-    elif count == 4 and int((page.extrasamples or (0,))[0]) not in _ALPHA:
+    elif count == 4 and (extra or [0])[0] not in _ALPHA:
         notes = ("What its fourth sample per pixel is it does not say; it was taken for transparency.",)
     # Of RGBA the image leaves out the last by itself.
     data = lazy(data)[..., : 4 if count == 4 and "C" not in axes else 3]
@@ -268,10 +265,6 @@ def _colours(data: ArrayLike, axes: str, page: tifffile.TiffPage, kind: int) -> 
     )
     found = _joined(data, axes)
     return Pixels(found.data, found.axes, (*notes, told))
-
-
-def _has_more_than_colours(page: tifffile.TiffPage, count: int) -> bool:
-    return count > 4 and any(int(one) not in _ALPHA for one in page.extrasamples)
 
 
 def _blockwise(data: ArrayLike, samples: int, change: Callable[[Block], Block]) -> ArrayLike:

@@ -70,7 +70,7 @@ def chosen_series(
     InputError
         If there is none.
     """
-    found = [one for one in tif.series if not _is_reduced(one)] or list(tif.series)
+    found = [one for one in tif.series if not getattr(one.keyframe, "is_reduced", False)] or list(tif.series)
     if not found:
         raise InputError(f"{path} is a TIFF file without an image; choose another file.")
     described = len(_root(tif.ome_metadata).findall("{*}Image")) if tif.is_ome else 0
@@ -188,10 +188,6 @@ def _missing_files(xml: str | None, path: Path) -> list[str]:
         if own is None or element.text != own
     }
     return [one for one in named if one and not (path.parent / one).is_file()]
-
-
-def _is_reduced(series: tifffile.TiffPageSeries) -> bool:
-    return bool(getattr(series.keyframe, "is_reduced", False))
 
 
 def _root(xml: str | None) -> ElementTree.Element:

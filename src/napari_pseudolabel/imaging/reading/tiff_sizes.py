@@ -1,16 +1,43 @@
-"""Pixel sizes in TIFF files: who says what, and whom to believe."""
+"""Pixel sizes in TIFF files: who says what, and whom to believe.
+
+OME-XML, our annotation in it, ImageJ, the resolution tags, and the headers of makers of microscopes and scanners, as
+far as tifffile reads those.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
+from xml.etree import ElementTree
 
 import tifffile
 
 from napari_pseudolabel.imaging.placement import Placement
-from napari_pseudolabel.imaging.reading.believing import Told, settle
+from napari_pseudolabel.imaging.reading.believing import NO_UNITS, Told, number, settle, tell
 from napari_pseudolabel.imaging.reading.source import Step
-from napari_pseudolabel.imaging.reading.tiff_described import imagej_sizes, ome_sizes, own_annotation
-from napari_pseudolabel.imaging.reading.tiff_vendors import VENDORS, resolution_tags
+from napari_pseudolabel.imaging.units import canonical_unit, micrometres
+
+ANNOTATION_NAMESPACE = "napari-pseudolabel"
+"""Namespace of the OME-XML map annotation whose entries ``axes`` and ``placement`` (JSON) hold what
+OME-XML has no place for: rotation, shear, affine, units other than length, axes of length 1."""
+
+Metadata = Mapping[str, Any]
+Reader = Callable[[tifffile.TiffFile], Told | None]
+
+_OME = {
+    "X": ("PhysicalSizeX", "µm"),
+    "Y": ("PhysicalSizeY", "µm"),
+    "Z": ("PhysicalSizeZ", "µm"),
+    "T": ("TimeIncrement", "s"),
+}
+_TAG_UNITS = {2: "inch", 3: "centimeter"}
+# The resolution at which a picture is to be printed, 72 to 1200 dots per inch, is written in the same place.
+_LARGEST_TAG_UM, _SMALLEST_TAG_UM = 15.0, 1e-5
+_MPP = re.compile(r"\bMPP\s*=\s*([0-9.,eE+-]+)")
+_UNREADABLE = "Its maker's header could not be read, so the pixel size in it is not known."
 
 
 @dataclass(frozen=True)
@@ -42,17 +69,17 @@ def tiff_sizes(tif: tifffile.TiffFile, number: int = 0) -> Sizes:
         Of the image in OME-XML.
     """
     xml = tif.ome_metadata if tif.is_ome else None
-    told: list[Told] = [] if xml is None else [ome_sizes(xml, number)]
-    vendors = [one for reader in VENDORS if (one := reader(tif)) is not None]
-    tags = resolution_tags(tif)
+    told: list[Told] = [] if xml is None else [_ome_sizes(xml, number)]
+    vendors = [one for reader in _VENDORS if (one := _careful(reader, tif)) is not None]
+    tags = _resolution_tags(tif)
     if tif.is_imagej:
         # ImageJ leaves the unit of the tags open, unless its own is cm or inch. Other programs that write a comment as
         # ImageJ does keep to the tags.
-        told += [tags, imagej_sizes(tif), *vendors]
+        told += [tags, _imagej_sizes(tif), *vendors]
     else:
         told += [*vendors, tags]
     steps, notes = settle(told)
-    axes, placement = own_annotation(xml)
+    axes, placement = _own_annotation(xml)
     return Sizes(steps, axes, placement, notes)
 
 
@@ -68,3 +95,148 @@ def coarser(
             step, scale=step.scale * ratio, translate=step.translate + step.scale * (ratio - 1) / 2
         )
     return coarse
+
+
+def _ome_sizes(xml: str, image: int) -> Told:
+    """Pixel sizes of one of the images of OME-XML."""
+    found = ElementTree.fromstring(xml).findall("{*}Image/{*}Pixels")
+    pixels = found[image].attrib if image < len(found) else {}
+    sizes = {
+        letter: (pixels[name], pixels.get(f"{name}Unit", unit))
+        for letter, (name, unit) in _OME.items()
+        if name in pixels
+    }
+    return tell("its OME-XML", sizes)
+
+
+def _own_annotation(xml: str | None) -> tuple[str | None, Placement | None]:
+    """Axes and placement that this package has written into OME-XML."""
+    values = f".//{{*}}MapAnnotation[@Namespace='{ANNOTATION_NAMESPACE}']/{{*}}Value/{{*}}M"
+    found = [] if xml is None else ElementTree.fromstring(xml).findall(values)
+    entries = {entry.get("K"): entry.text or "" for entry in found}
+    placement = Placement.from_dict(json.loads(entries["placement"])) if "placement" in entries else None
+    return entries.get("axes"), placement
+
+
+def _imagej_sizes(tif: tifffile.TiffFile) -> Told:
+    """Pixel sizes of ImageJ, which keeps them in the resolution tags, in units that it names in its comment."""
+    metadata: dict[str, Any] = tif.imagej_metadata or {}
+    unit = metadata.get("unit", "")
+    sizes: dict[str, tuple[object, object]] = {}
+    if canonical_unit(unit) not in NO_UNITS:
+        for letter, name in (("X", "unit"), ("Y", "yunit")):
+            size = _per_unit(tif, letter)
+            if size is not None:
+                sizes[letter] = size, metadata.get(name, unit)
+        if "spacing" in metadata:
+            spacing = number(metadata["spacing"])
+            sizes["Z"] = metadata["spacing"] if spacing is None else abs(spacing), metadata.get("zunit", unit)
+    if metadata.get("finterval"):
+        sizes["T"] = metadata["finterval"], metadata.get("tunit", "second")
+    elif rate := number(metadata.get("fps")):
+        sizes["T"] = 1 / rate, "second"
+    return tell("its ImageJ comment", sizes)
+
+
+def _per_unit(tif: tifffile.TiffFile, letter: str) -> float | None:
+    """Size of a pixel in whatever unit the resolution tags are meant; None if it is not there."""
+    tag = tif.pages.first.tags.get(f"{letter}Resolution")
+    try:
+        pixels, units = map(float, () if tag is None else tag.value)
+    except (TypeError, ValueError):
+        return None
+    return units / pixels if pixels > 0 and units > 0 else None
+
+
+def _resolution_tags(tif: tifffile.TiffFile) -> Told:
+    """Sizes by the resolution tags in the unit that stands beside them, where they are those of a microscope."""
+    unit = tif.pages.first.tags.get("ResolutionUnit")
+    length = micrometres(_TAG_UNITS.get(int(unit.value)) if unit is not None else None)
+    found = {}
+    for letter in "YX":
+        size = _per_unit(tif, letter)
+        if size is not None and length is not None and _SMALLEST_TAG_UM <= size * length <= _LARGEST_TAG_UM:
+            found[letter] = Step(size * length, "micrometer")
+    return Told("its resolution tags", found)
+
+
+def _fei(tif: tifffile.TiffFile) -> Told | None:
+    metadata = tif.fei_metadata
+    for part in ("Scan", "EScan", "IScan"):
+        scan = (metadata or {}).get(part)
+        if isinstance(scan, Mapping) and "PixelWidth" in scan:
+            sizes = {"X": (scan["PixelWidth"], "m"), "Y": (scan.get("PixelHeight", scan["PixelWidth"]), "m")}
+            return tell("its FEI header", sizes)
+    return None
+
+
+def _zeiss_sem(tif: tifffile.TiffFile) -> Told | None:
+    metadata: Metadata = tif.sem_metadata or {}
+    for name in ("ap_image_pixel_size", "ap_pixel_size"):
+        entry = metadata.get(name)
+        if isinstance(entry, tuple) and len(entry) == 3:
+            return tell("its Zeiss SEM header", dict.fromkeys("YX", (entry[1], entry[2])))
+    plain = metadata.get("")
+    if isinstance(plain, tuple) and len(plain) > 3:
+        return tell("its Zeiss SEM header", dict.fromkeys("YX", (plain[3], "m")))
+    return None
+
+
+def _zeiss_lsm(tif: tifffile.TiffFile) -> Told | None:
+    metadata: Metadata = tif.lsm_metadata or {}
+    sizes: dict[str, tuple[object, object]] = {
+        letter: (metadata[name], "m") for letter in "XYZ" if metadata.get(name := f"VoxelSize{letter}")
+    }
+    if metadata.get("TimeIntervall"):  # so it is called
+        sizes["T"] = metadata["TimeIntervall"], "s"
+    return tell("its Zeiss LSM header", sizes) if sizes else None
+
+
+def _olympus(tif: tifffile.TiffFile) -> Told | None:
+    metadata: Metadata = tif.sis_metadata or {}
+    x = metadata.get("pixelsizex")
+    return (
+        tell("its Olympus header", {"X": (x, "m"), "Y": (metadata.get("pixelsizey", x), "m")}) if x else None
+    )
+
+
+def _metamorph(tif: tifffile.TiffFile) -> Told | None:
+    metadata: Metadata = tif.stk_metadata or {}
+    if metadata.get("XCalibration"):
+        unit = metadata.get("CalibrationUnits", "")
+        sizes = {letter: (metadata[f"{letter}Calibration"], unit) for letter in "XY"}
+        return tell("its MetaMorph header", sizes)
+    plane = (tif.metaseries_metadata or {}).get("PlaneInfo", {})
+    if plane.get("spatial-calibration-x"):
+        unit = plane.get("spatial-calibration-units", "")
+        sizes = {letter: (plane.get(f"spatial-calibration-{letter.lower()}"), unit) for letter in "XY"}
+        return tell("its MetaSeries header", sizes)
+    return None
+
+
+def _micromanager(tif: tifffile.TiffFile) -> Told | None:
+    summary = (tif.micromanager_metadata or {}).get("Summary", {})
+    if not summary.get("PixelSize_um"):
+        return None
+    sizes: dict[str, tuple[object, object]] = dict.fromkeys("YX", (summary["PixelSize_um"], "um"))
+    if summary.get("z-step_um"):
+        sizes["Z"] = summary["z-step_um"], "um"
+    return tell("its Micro-Manager header", sizes)
+
+
+def _aperio(tif: tifffile.TiffFile) -> Told | None:
+    page = tif.pages.first
+    found = _MPP.search(page.description) if page.is_svs else None
+    return tell("its Aperio header", dict.fromkeys("YX", (found[1], "um"))) if found else None
+
+
+def _careful(reader: Reader, tif: tifffile.TiffFile) -> Told | None:
+    """A header that cannot be understood is no reason not to read the image."""
+    try:
+        return reader(tif)
+    except Exception:  # tifffile raises whatever it stumbles over
+        return Told(f"its {reader.__name__.strip('_')} header", {}, (_UNREADABLE,))
+
+
+# Each finds its own header; in the order in which they are believed.
+_VENDORS: tuple[Reader, ...] = (_fei, _zeiss_sem, _zeiss_lsm, _olympus, _metamorph, _micromanager, _aperio)

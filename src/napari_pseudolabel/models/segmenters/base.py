@@ -1,26 +1,70 @@
-"""What every segmenter can do, and the factory that finds the family of a file."""
+"""What every segmenter can do, and what it is told of the whole when it is given a part."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Protocol, runtime_checkable
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.errors import CheckpointError
-from napari_pseudolabel.imaging import Need
+from napari_pseudolabel.imaging import Box, IntensityRange, LayerStatistics, Need
 from napari_pseudolabel.models.cards import Card, LabelClass
-from napari_pseudolabel.models.offers import Offer, choose
-from napari_pseudolabel.models.safe_load import load_weights
-from napari_pseudolabel.models.segmenters.part import Part
-from napari_pseudolabel.tiling import Layout, TileSettings
+from napari_pseudolabel.models.segmenters.common import most_likely
+from napari_pseudolabel.tiling import Axis, Grid, Layout, TileSettings
 
 
-@runtime_checkable
-class Segmenter(Protocol):
+@dataclass(frozen=True)
+class Part:
+    """Pixels are a part of a layer, or one translation of many.
+
+    Attributes
+    ----------
+    whole
+        Statistics of the layer, in raw values of the segmenter's modality.
+    grid
+        The tiles of the whole plane that lie in the part, relative to it; None to lay them out for it alone.
+    inside
+        The part that lies in the box of `whole`, None if all of it does.
+    """
+
+    whole: LayerStatistics
+    grid: Grid | None = None
+    inside: Box | None = None
+
+    def flipped(self, axes: Collection[int], shape: tuple[int, int]) -> Part:
+        """What belongs to the same pixels (H, W) of `shape` after a flip along -2, -1 or both."""
+        grid, inside = self.grid, self.inside
+        if grid is not None:
+            rows, columns = (
+                _flipped(axis) if number in axes else axis
+                for number, axis in ((-2, grid.rows), (-1, grid.columns))
+            )
+            grid = Grid(rows, columns)
+        if inside is not None:
+            y0, y1, x0, x1 = inside.y0, inside.y1, inside.x0, inside.x1
+            if -2 in axes:
+                y0, y1 = shape[0] - y1, shape[0] - y0
+            if -1 in axes:
+                x0, x1 = shape[1] - x1, shape[1] - x0
+            inside = Box(y0, y1, x0, x1)
+        return Part(self.whole, grid, inside)
+
+
+def of_limits(limits: IntensityRange) -> Part:
+    """A picture of one channel of which only the raw values that become 0 and 1 matter."""
+    return Part(LayerStatistics.of_limits(limits))
+
+
+def _flipped(axis: Axis) -> Axis:
+    starts = tuple(axis.length - start - axis.tile for start in reversed(axis.starts))
+    return Axis(axis.length, axis.tile, starts, axis.blend)
+
+
+@dataclass(frozen=True, eq=False)
+class Segmenter(ABC):
     """A model that turns an image of its modality into class probabilities.
 
     Attributes
@@ -29,39 +73,37 @@ class Segmenter(Protocol):
         What the weights mean.
     sha256
         Of the file, or of the files of the folder, that the model was loaded from.
-    classes
-        In the order of the channels of `probabilities`.
-    channels
-        Of the images.
-    need
-        What it must know of a whole layer before it is given a part.
-    layout
-        Where its tiles lie in a whole plane.
-    zoom
-        Pixels on the network's grid per pixel of the grid of its modality, along Y and X.
     """
 
-    @property
-    def card(self) -> Card: ...
+    card: Card
+    sha256: str
 
     @property
-    def sha256(self) -> str: ...
+    def classes(self) -> tuple[LabelClass, ...]:
+        """Classes in the order of the channels of `probabilities`."""
+        return self.card.classes
 
     @property
-    def classes(self) -> tuple[LabelClass, ...]: ...
+    @abstractmethod
+    def channels(self) -> int:
+        """Channels of the images."""
 
     @property
-    def channels(self) -> int: ...
+    @abstractmethod
+    def need(self) -> Need:
+        """What it must know of a whole layer before it is given a part."""
 
     @property
-    def need(self) -> Need: ...
+    @abstractmethod
+    def layout(self) -> Layout:
+        """Where its tiles lie in a whole plane."""
 
     @property
-    def layout(self) -> Layout: ...
+    def zoom(self) -> tuple[float, float]:
+        """Pixels on the network's grid per pixel of the grid of its modality, along Y and X."""
+        return 1.0, 1.0
 
-    @property
-    def zoom(self) -> tuple[float, float]: ...
-
+    @abstractmethod
     def probabilities(
         self,
         image: ArrayLike,
@@ -103,30 +145,5 @@ class Segmenter(Protocol):
         """
 
     def labels(self, probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Turn probabilities (K, H, W) into a label image (H, W) with the values of `classes`."""
-
-
-def load_segmenter_file(path: str | Path, card: Card | Mapping[str, object] | None = None) -> Segmenter:
-    """Load a segmenter of any family.
-
-    Parameters
-    ----------
-    path
-        An nnU-Net v2 model folder (final checkpoints, or the best if there are no final ones) or one
-        of its checkpoints (that fold alone), our own ``.safetensors``, or a TorchScript archive.
-    card
-        What the weights do not reveal; wins over the sidecar, the sidecar over the header.
-
-    Raises
-    ------
-    CheckpointError
-        If no family can load it; gives the reason of each that was tried.
-    """
-    offer = Offer(Path(path), card)
-    try:
-        home = choose(offer, "segmenter")
-    except CheckpointError:
-        load_weights(path)  # raises the better sentence for a damaged, foreign or hostile file
-        raise
-    found: Segmenter = home.loads(offer)
-    return found
+        """Return the value of `classes` that is most probable at each pixel: (K, H, W) -> (H, W)."""
+        return most_likely(probabilities, self.classes)

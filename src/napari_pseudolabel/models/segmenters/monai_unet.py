@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import nn
@@ -28,6 +28,7 @@ from napari_pseudolabel.models.sidecar import (
     given_card,
     read_header_card,
     unknown_modalities,
+    validated,
 )
 
 FAMILY = "monai-unet"
@@ -96,12 +97,7 @@ def architecture_of(card: Card) -> Architecture:
     CheckpointError
         If it has an unknown or impossible entry.
     """
-    try:
-        return Architecture.model_validate(card.architecture)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise CheckpointError(f"The card's architecture is wrong at {where}: {first['msg']}.") from None
+    return validated(Architecture, card.architecture, "The card's architecture")
 
 
 def build(card: Card) -> nn.Module:
@@ -205,11 +201,7 @@ def load(path: str | Path, card: Card | Mapping[str, object] | None = None) -> M
     if "family" not in given or "classes" not in given:
         raise CheckpointError(f"The card of {path.name} does not name a family and classes; add them.")
     full = complete(
-        given,
-        path,
-        kind="segmenter",
-        family=FAMILY,
-        missing=tuple(unknown_modalities(given, ("source",))),
+        given, path, kind="segmenter", family=FAMILY, missing=tuple(unknown_modalities(given, ("source",)))
     )
     try:
         check_header(path)
@@ -224,4 +216,4 @@ def load(path: str | Path, card: Card | Mapping[str, object] | None = None) -> M
     network = fitted(lambda: build(full), weights, path.name, (1, described.in_channels, side, side))
     if not all(torch.isfinite(p).all() for p in network.parameters()):
         raise CheckpointError(f"{path.name} holds weights that are not finite.")
-    return MonaiSegmenter(network, full, hash_of(path))
+    return MonaiSegmenter(full, hash_of(path), network)

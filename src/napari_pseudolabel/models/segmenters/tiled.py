@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import IntensityRange, Need, from_array, intensity_range, normalise
-from napari_pseudolabel.models.cards import Card, LabelClass, Normalisation
+from napari_pseudolabel.models.cards import Normalisation
 from napari_pseudolabel.models.grids import need_of
-from napari_pseudolabel.models.segmenters.common import as_channels, mirrored, most_likely
-from napari_pseudolabel.models.segmenters.part import Part
+from napari_pseudolabel.models.segmenters.base import Part, Segmenter
+from napari_pseudolabel.models.segmenters.common import as_channels, mirrored
 from napari_pseudolabel.tiling import (
     Covering,
     Plan,
@@ -32,96 +32,8 @@ from napari_pseudolabel.tiling import (
 Output = Literal["logits", "probabilities"]
 
 
-@dataclass(frozen=True, eq=False)
-class TiledNetwork:
-    """A network and how to feed it.
-
-    Attributes
-    ----------
-    network
-        (B, C, h, w) float32 -> (B, K, h, w), in evaluation mode.
-    channels, classes
-        C and K.
-    tile, stride
-        Its own tile size; sides of tiles are multiples of the stride.
-    output
-        What it answers with.
-    key
-        What memory limits are remembered under.
-    """
-
-    network: nn.Module
-    channels: int
-    classes: int
-    tile: int
-    stride: int
-    output: Output
-    key: str
-
-    def probabilities(
-        self,
-        image: ArrayLike,
-        normalisation: Normalisation,
-        settings: TileSettings,
-        control: Control,
-        part: Part | None,
-        mirror: bool,
-    ) -> NDArray[np.float32]:
-        """Segment one plane; see `Segmenter.probabilities`.
-
-        `mirror` averages over the four flips of every tile.
-        """
-        raw = as_channels(image, self.channels)
-        known = [one.limits for one in part.whole.channels] if part is not None else None
-        limits = known or [_limits(channel, normalisation) for channel in raw]
-        data = np.stack([normalise(channel, own) for channel, own in zip(raw, limits, strict=True)])
-        _, height, width = data.shape
-        home = next((p.device for p in self.network.parameters()), torch.device("cpu"))
-
-        def attempt(plan: Plan) -> NDArray[np.float32]:
-            given = part.grid if part is not None else None
-            if given is not None and given.tile == (plan.tile, plan.tile):
-                grid = given
-            else:
-                grid = make_grid(height, width, plan.tile, plan.overlap, self.stride)
-            network = self.network.to(plan.device)
-
-            def answer(tiles: Tensor, _origins: Tensor) -> Tensor:
-                return mirrored(lambda x: self._chances(network(x)), tiles, (0, 1) if mirror else ())
-
-            return run_tiles(
-                data,
-                answer,
-                grid,
-                Window.of(grid),
-                batch=plan.batch,
-                device=plan.device,
-                control_stage=control.stage("Segmenting", len(grid)),
-            )
-
-        plan = make_plan(settings, tile=self.tile, stride=self.stride)
-        try:
-            result, _ = with_back_off(attempt, plan, self.key, stride=self.stride)
-        finally:
-            self.network.to(home)
-        return np.clip(result, 0, 1, out=result)
-
-    def _chances(self, answer: Tensor) -> Tensor:
-        if answer.shape[1] != self.classes:
-            raise InputError(
-                f"The network has {answer.shape[1]} outputs, but its card names {self.classes} classes."
-            )
-        return answer.float().softmax(1) if self.output == "logits" else answer.float()
-
-
-def _limits(channel: NDArray[np.float32], normalisation: Normalisation) -> IntensityRange:
-    return intensity_range(
-        from_array(channel), kind=normalisation.kind, low=normalisation.low, high=normalisation.high
-    )
-
-
 class Tiles(Protocol):
-    """What an architecture says about the network's input; see `TiledNetwork`."""
+    """What an architecture says about the network's input."""
 
     @property
     def in_channels(self) -> int: ...
@@ -134,7 +46,7 @@ class Tiles(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class TiledSegmenter(ABC):
+class TiledSegmenter(Segmenter):
     """A network that sees its own tiles, normalised as its card says; see `Segmenter`.
 
     Attributes
@@ -144,8 +56,6 @@ class TiledSegmenter(ABC):
     """
 
     network: nn.Module
-    card: Card
-    sha256: str
 
     OUTPUT: ClassVar[Output]
 
@@ -153,11 +63,6 @@ class TiledSegmenter(ABC):
     @abstractmethod
     def architecture(self) -> Tiles:
         """What the card says about the network."""
-
-    @property
-    def classes(self) -> tuple[LabelClass, ...]:
-        """Classes in the order of the channels."""
-        return self.card.classes
 
     @property
     def channels(self) -> int:
@@ -179,11 +84,6 @@ class TiledSegmenter(ABC):
         """Its own tiles over the whole plane."""
         return Covering(self.tile, stride=self.architecture.stride)
 
-    @property
-    def zoom(self) -> tuple[float, float]:
-        """None."""
-        return 1.0, 1.0
-
     def probabilities(
         self,
         image: ArrayLike,
@@ -195,18 +95,48 @@ class TiledSegmenter(ABC):
         mirror: bool = False,
     ) -> NDArray[np.float32]:
         """Segment one plane; see `Segmenter`. `mirror` averages over four flips, four times as slow."""
-        described = self.architecture
-        runner = TiledNetwork(
-            self.network,
-            channels=described.in_channels,
-            classes=len(self.classes),
-            tile=self.tile,
-            stride=described.stride,
-            output=self.OUTPUT,
-            key=self.sha256,
-        )
-        return runner.probabilities(image, self.card.normalisation, settings, control, part, mirror)
+        stride, raw = self.architecture.stride, as_channels(image, self.channels)
+        known = [one.limits for one in part.whole.channels] if part is not None else None
+        limits = known or [_limits(channel, self.card.normalisation) for channel in raw]
+        data = np.stack([normalise(channel, own) for channel, own in zip(raw, limits, strict=True)])
+        _, height, width = data.shape
+        home = next((p.device for p in self.network.parameters()), torch.device("cpu"))
 
-    def labels(self, probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Return the value of the most probable class: (K, H, W) -> (H, W)."""
-        return most_likely(probabilities, self.classes)
+        def attempt(plan: Plan) -> NDArray[np.float32]:
+            grid = part.grid if part is not None else None
+            if grid is None or grid.tile != (plan.tile, plan.tile):
+                grid = make_grid(height, width, plan.tile, plan.overlap, stride)
+            network = self.network.to(plan.device)
+
+            def answer(tiles: Tensor, _origins: Tensor) -> Tensor:
+                return mirrored(lambda x: self._chances(network(x)), tiles, (0, 1) if mirror else ())
+
+            return run_tiles(
+                data,
+                answer,
+                grid,
+                Window.of(grid),
+                batch=plan.batch,
+                device=plan.device,
+                control_stage=control.stage("Segmenting", len(grid)),
+            )
+
+        plan = make_plan(settings, tile=self.tile, stride=stride)
+        try:
+            result, _ = with_back_off(attempt, plan, self.sha256, stride=stride)
+        finally:
+            self.network.to(home)
+        return np.clip(result, 0, 1, out=result)
+
+    def _chances(self, answer: Tensor) -> Tensor:
+        if answer.shape[1] != len(self.classes):
+            raise InputError(
+                f"The network has {answer.shape[1]} outputs, but its card names {len(self.classes)} classes."
+            )
+        return answer.float().softmax(1) if self.OUTPUT == "logits" else answer.float()
+
+
+def _limits(channel: NDArray[np.float32], normalisation: Normalisation) -> IntensityRange:
+    return intensity_range(
+        from_array(channel), kind=normalisation.kind, low=normalisation.low, high=normalisation.high
+    )

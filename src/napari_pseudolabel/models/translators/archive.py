@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from napari_pseudolabel.budget import check_header
 from napari_pseudolabel.errors import CheckpointError, FileError, InputError
 from napari_pseudolabel.models.safe_load import Inert, load_archive, load_weights, plain, strip_prefixes
+from napari_pseudolabel.models.sidecar import SCHEDULE_FIELDS
 from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
 from napari_pseudolabel.models.translators.unwrapping import unwrap
 from napari_pseudolabel.types import JsonObject
@@ -34,7 +35,7 @@ _TRAINING_STATE = re.compile(r"(gen|disc|optimizer|scheduler|ema)_")
 _UNTRUE = ("num_channels",)
 # Parts of Python itself that honest settings are made of. Anything else from Python in an archive, such as
 # `exec` or `system`, was put there to be called; classes of the writer's own project are merely unknown.
-_HONEST_MODULES = (
+_HONEST_MODULES = [
     "argparse",
     "collections",
     "copyreg",
@@ -44,13 +45,8 @@ _HONEST_MODULES = (
     "pathlib",
     "types",
     "typing",
-)
-_HONEST_NAMES = {
-    ("builtins", "object"),
-    ("builtins", "slice"),
-    ("builtins", "range"),
-    ("builtins", "frozenset"),
-}
+]
+_HONEST_NAMES = {("builtins", name) for name in ("object", "slice", "range", "frozenset")}
 _HONEST_NAMES |= {("_operator", "getitem"), ("operator", "getitem")}  # how Python stores `Dict[str, Any]`
 _PYTHON = sys.stdlib_module_names | {"__builtin__"}
 _ARGUMENTS = {f.name for f in fields(GeneratorConfig)} | {"latent_dim"}
@@ -242,11 +238,7 @@ def _from_settings(settings: list[Any], number: int) -> JsonObject:
         value = found.get(name)
         if value is None or isinstance(value, Mapping):
             continue
-        part = (
-            "schedule"
-            if name in ("num_timesteps", "beta_min", "beta_max", "use_geometric")
-            else "architecture"
-        )
+        part = "schedule" if name in SCHEDULE_FIELDS else "architecture"
         card.setdefault(part, {})[name] = value
     target, source = found.get(f"contrast{number}"), found.get(f"contrast{3 - number}")
     for side, contrast in (("source", source), ("target", target)):

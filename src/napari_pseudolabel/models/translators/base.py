@@ -1,59 +1,49 @@
-"""What every translator offers, and the factory that finds the family of a file."""
+"""What every translator offers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Protocol, Self, runtime_checkable
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import torch
-from torch import nn
 
 from napari_pseudolabel.models.cards import Card
-from napari_pseudolabel.models.offers import Offer, choose
-from napari_pseudolabel.models.translators.translate import TileTranslator
 
 
-@runtime_checkable
-class Translator(TileTranslator, Protocol):
-    """A model that turns an image of a source modality into one of a target modality; see `TileTranslator`.
+@dataclass(frozen=True, eq=False)
+class Translator(ABC):
+    """A model that turns an image of a source modality into one of a target modality.
 
     Attributes
     ----------
     card
-        What the weights mean.
+        What the weights mean; lists what was inferred, assumed and is missing.
     sha256
         Of the file.
+    network
+        In evaluation mode, without gradients. Diffusive: ``network(x, step, latent)`` with x (B, 2, H, W), step (B,)
+        int64 and latent (B, nz); channel 0 of the output is the predicted clean target. One pass: ``network(x)``
+        with x (B, 1, H, W). Images in [-1, 1].
     warnings
         Sentences for the person.
+    diffusive
+        Which of the two.
     """
 
+    card: Card
+    sha256: str
+    network: Any
+    warnings: tuple[str, ...] = ()
+
+    diffusive: ClassVar[bool] = False
+
     @property
-    def network(self) -> nn.Module: ...
-    @property
-    def warnings(self) -> tuple[str, ...]: ...
-    def to(self, device: torch.device | str) -> Self: ...
+    @abstractmethod
+    def stride(self) -> int:
+        """Height and width of a tile must be multiples of this."""
 
-
-def load_translator_file(
-    path: str | Path, card: Card | Mapping[str, object] | None = None, which: int | None = None
-) -> Translator:
-    """Load a translator of any family from a file.
-
-    Parameters
-    ----------
-    path
-        A SynDiff or AxonDeepSynth generator, a ``content.pth``, or our own ``.safetensors``, a curve of grey levels among them.
-    card
-        What the weights do not reveal.
-    which
-        Which generator of a ``content.pth``.
-
-    Raises
-    ------
-    CheckpointError
-        If no family knows the file; says what it is instead.
-    """
-    offer = Offer(Path(path), card, which)
-    found: Translator = choose(offer, "translator").loads(offer)
-    return found
+    def to(self, device: torch.device | str) -> Self:
+        """Move the network to a device, in place, and return the translator."""
+        self.network.to(device)
+        return self

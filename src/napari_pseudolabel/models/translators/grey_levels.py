@@ -7,9 +7,7 @@ and invent nothing, but they cannot change a texture, nor tell two structures of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import torch
@@ -24,6 +22,7 @@ from napari_pseudolabel.models.offers import Offer
 from napari_pseudolabel.models.safe_load import sha256
 from napari_pseudolabel.models.sidecar import HEADER_KEY, complete, given_card, unknown_modalities
 from napari_pseudolabel.models.translators.archive import read_contents
+from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.weights import describe_weights
 
 FAMILY = "grey-levels"
@@ -54,31 +53,10 @@ class GreyCurve(nn.Module):
         return torch.lerp(self.levels[index], self.levels[index + 1], position - below) * 2 - 1
 
 
-@dataclass(frozen=True, eq=False)
-class GreyLevelTranslator:
-    """A curve of grey levels, ready to use.
+class GreyLevelTranslator(Translator):
+    """A curve of grey levels, ready to use."""
 
-    Attributes
-    ----------
-    card
-        What is known about it.
-    sha256
-        Of the file.
-    network
-        ``network(x)`` with x (B, 1, H, W) in [-1, 1].
-    """
-
-    card: Card
-    sha256: str
-    network: GreyCurve
-    warnings: tuple[str, ...] = ()
-    diffusive: bool = False
-    stride: int = 1
-
-    def to(self, device: torch.device | str) -> Self:
-        """Move the curve to a device, in place, and return the translator."""
-        self.network.to(device)
-        return self
+    stride = 1
 
 
 def looks_like_curve(names: Mapping[str, object]) -> bool:

@@ -22,7 +22,7 @@ PUBLISHED = GeneratorConfig()
 _LARGEST = {"image_size": LARGEST_TILE, "num_timesteps": 1000}
 _MOST_ENTRIES = 64
 _LONGEST_FILTER = 16
-_FIELDS = {f.name for f in fields(GeneratorConfig)}
+_NAMES = [f.name for f in fields(GeneratorConfig)]
 # Names of AxonDeepSynth, and arguments that belong to the discriminators or to nothing.
 _ALIASES = {"latent_dim": "nz"}
 _IRRELEVANT = ("t_emb_dim", "ngf")
@@ -71,23 +71,19 @@ def infer(shapes: Mapping[str, Shape], given: Mapping[str, object] | None = None
             )
     revealed |= _sizes(len(revealed["ch_mult"]), attention, known, revealed)
     config = replace(PUBLISHED, **{**known, **revealed})
-    inferred = tuple(name for name in _names() if name in revealed)
-    assumed = tuple(n for n in _names() if n not in revealed and n not in known and n not in _HARMLESS)
+    inferred = tuple(name for name in _NAMES if name in revealed)
+    assumed = tuple(n for n in _NAMES if n not in revealed and n not in known and n not in _HARMLESS)
     return Inference(config, inferred, assumed)
 
 
-def _names() -> list[str]:
-    return [f.name for f in fields(GeneratorConfig)]
-
-
-def _clean(given: Mapping[str, Any]) -> JsonObject:
+def _clean(given: Mapping[str, Any]) -> dict[str, Any]:
     """Check the names and bring the values to the types of the published defaults."""
     result: JsonObject = {}
     for raw, value in given.items():
         name = _ALIASES.get(raw, raw)
         if name in _IRRELEVANT:
             continue
-        if name not in _FIELDS:
+        if name not in _NAMES:
             raise CheckpointError(
                 f"The card names “{raw}”, which is no argument of a SynDiff generator; remove it."
             )
@@ -138,12 +134,8 @@ def _sizes(
     """Tile size and attention sizes that put attention on the levels where the weights have it."""
 
     def fits(size: int, resolutions: tuple[int, ...]) -> bool:
-        return (
-            replace(
-                PUBLISHED, image_size=size, attn_resolutions=resolutions, ch_mult=revealed["ch_mult"]
-            ).attn_levels
-            == attention
-        )
+        like = {"image_size": size, "attn_resolutions": resolutions, "ch_mult": revealed["ch_mult"]}
+        return replace(PUBLISHED, **like).attn_levels == attention
 
     size, resolutions = known.get("image_size"), known.get("attn_resolutions")
     if size is not None and resolutions is not None:
@@ -227,5 +219,5 @@ def schedule_of(config: GeneratorConfig) -> JsonObject:
 
 def architecture_of(config: GeneratorConfig) -> JsonObject:
     """Part of the configuration that belongs into ``card.architecture``, with lists for JSON."""
-    result = {n: getattr(config, n) for n in _names() if n not in SCHEDULE_FIELDS}
+    result = {n: getattr(config, n) for n in _NAMES if n not in SCHEDULE_FIELDS}
     return {n: list(v) if isinstance(v, tuple) else v for n, v in result.items()}

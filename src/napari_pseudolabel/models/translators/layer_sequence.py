@@ -17,10 +17,7 @@ from napari_pseudolabel.types import JsonObject
 _NAME = re.compile(r"all_modules\.(\d+)\.(.+)")
 _SHOWN = 4
 # A weight that only one type of layer has -> the weights by which that type is recognised.
-_PARTS = {
-    "GroupNorm_0.style.": ("Conv_0.weight", "Conv_1.weight"),
-    "NIN_": ("NIN_0.W", "NIN_3.W"),
-}
+_PARTS = {"GroupNorm_0.style.": ("Conv_0.weight", "Conv_1.weight"), "NIN_": ("NIN_0.W", "NIN_3.W")}
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,9 @@ class TileMemo:
         """
         content = tiles.detach().cpu().contiguous().numpy()
         keys = [hashlib.blake2b(one.data, key=hashlib.blake2b(about).digest()).digest() for one in content]
-        known = [self._get(key) for key in keys]
+        known = [self._kept.get(key) for key in keys]
+        for key in filter(self._kept.__contains__, keys):
+            self._kept.move_to_end(key)
         missing = [number for number, one in enumerate(known) if one is None]
         if missing:
             made = compute(tiles if len(missing) == len(keys) else tiles[missing])
@@ -58,12 +60,6 @@ class TileMemo:
         """Forget all, which frees the memory."""
         self._kept.clear()
         self._bytes = 0
-
-    def _get(self, key: bytes) -> Tensor | None:
-        found = self._kept.get(key)
-        if found is not None:
-            self._kept.move_to_end(key)
-        return found
 
     def _keep(self, keys: list[bytes], answers: Tensor) -> None:
         for key, answer in zip(keys, answers, strict=True):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from napari_pseudolabel.models.outline import outlined
 from napari_pseudolabel.models.safe_load import sha256
 from napari_pseudolabel.models.sidecar import complete, given_card, unknown_modalities
 from napari_pseudolabel.models.translators.archive import Contents, read_contents
+from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.weights import (
     Shape,
     describe_mismatch,
@@ -90,31 +90,10 @@ class ResnetGenerator(nn.Module):
         return self.model(x)
 
 
-@dataclass(frozen=True, eq=False)
-class ResnetTranslator:
-    """A one-pass translator, ready to use.
+class ResnetTranslator(Translator):
+    """A one-pass translator, ready to use."""
 
-    Attributes
-    ----------
-    card
-        What the weights mean.
-    sha256
-        Of the file.
-    network
-        ``network(x)`` with x (B, 1, H, W) in [-1, 1]; in evaluation mode, without gradients.
-    """
-
-    card: Card
-    sha256: str
-    network: ResnetGenerator
-    warnings: tuple[str, ...] = ()
-    diffusive: bool = False
-    stride: int = ResnetGenerator.stride
-
-    def to(self, device: torch.device | str) -> Self:
-        """Move the network to a device, in place, and return the translator."""
-        self.network.to(device)
-        return self
+    stride = ResnetGenerator.stride
 
     def sample(self, source: _Array) -> _Array:
         """Translate one batch of tiles: (B, 1, H, W) in [-1, 1] to the same, numpy or tensor.

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_pseudolabel.models.sidecar import SCHEDULE_FIELDS
+
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
@@ -94,5 +96,4 @@ class Schedule:
     @classmethod
     def from_card(cls, schedule: Mapping[str, Any]) -> Schedule:
         """Build the schedule from the ``schedule`` entry of a card."""
-        names = ("num_timesteps", "beta_min", "beta_max", "use_geometric")
-        return cls.create(**{name: schedule[name] for name in names if name in schedule})
+        return cls.create(**{name: schedule[name] for name in SCHEDULE_FIELDS if name in schedule})

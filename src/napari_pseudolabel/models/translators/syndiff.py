@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from napari_pseudolabel.models.sidecar import (
     unknown_modalities,
 )
 from napari_pseudolabel.models.translators.archive import Contents, read_contents
+from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.infer import (
     Inference,
     architecture_of,
@@ -36,7 +37,7 @@ from napari_pseudolabel.models.translators.infer import (
     schedule_of,
 )
 from napari_pseudolabel.models.translators.layer_sequence import looks_like_generator
-from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig, NCSNpp
+from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
 from napari_pseudolabel.models.translators.schedule import Schedule
 from napari_pseudolabel.models.translators.weights import describe_weights, finite_float32, is_discriminator
 from napari_pseudolabel.types import JsonObject
@@ -77,39 +78,18 @@ class Generator(NCSNpp):
 
 
 @dataclass(frozen=True, eq=False)
-class SynDiffTranslator:
-    """A diffusive translator, ready to use.
+class SynDiffTranslator(Translator):
+    """A diffusive translator, ready to use; `schedule` is on the CPU."""
 
-    Attributes
-    ----------
-    card
-        What the weights mean; lists what was inferred, assumed and is missing.
-    sha256
-        Of the file.
-    network
-        ``network(x, step, latent)``, see `NCSNpp.forward`; in evaluation mode, without gradients.
-    schedule
-        The diffusion schedule, on the CPU.
-    warnings
-        Sentences for the person.
-    """
-
-    card: Card
-    sha256: str
     network: Generator
-    schedule: Schedule
-    warnings: tuple[str, ...] = ()
-    diffusive: bool = True
+    schedule: Schedule = field(kw_only=True)
+
+    diffusive = True
 
     @property
     def stride(self) -> int:
         """Height and width of a tile must be multiples of this."""
         return self.network.config.stride
-
-    def to(self, device: torch.device | str) -> Self:
-        """Move the network to a device, in place, and return the translator."""
-        self.network.to(device)
-        return self
 
     def sample(self, source: _Array, noise: RecordedNoise) -> _Array:
         """Run the reverse diffusion on one batch of tiles.
@@ -212,7 +192,7 @@ def load(
     network = Generator(config)
     network.load_state_dict(weights)
     network.eval().requires_grad_(False)
-    return SynDiffTranslator(meaning.card, sha256(path), network, meaning.schedule, meaning.warnings)
+    return SynDiffTranslator(meaning.card, sha256(path), network, meaning.warnings, schedule=meaning.schedule)
 
 
 def declines(offer: Offer) -> str:
@@ -375,7 +355,9 @@ def save(
         given = card_shaped(card)
         card = complete(given, path, kind="translator", family=given.get("family", "syndiff"))
     if isinstance(network, NCSNpp):
-        card = card.model_copy(update=_described_by(network.config))
+        config = network.config
+        about = {"architecture": architecture_of(config), "schedule": schedule_of(config)}
+        card = card.model_copy(update=about)
     tensors = {}
     for name, weight in state.items():
         value = weight.detach().cpu()
@@ -387,7 +369,3 @@ def save(
     text = card.model_dump_json(exclude_defaults=True)
     atomic_write(path, to_safetensors(tensors, metadata={HEADER_KEY: text}))
     return path
-
-
-def _described_by(config: GeneratorConfig) -> JsonObject:
-    return {"architecture": architecture_of(config), "schedule": schedule_of(config)}

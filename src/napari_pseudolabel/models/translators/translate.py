@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, Protocol, Self, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -15,8 +15,8 @@ from torch import Tensor
 from napari_pseudolabel.control import Control, Stage
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.memo import TileMemo
-from napari_pseudolabel.models.translators.noise import DiffusionNoise
 from napari_pseudolabel.models.translators.schedule import Schedule
 from napari_pseudolabel.tiling import (
     Grid,
@@ -38,35 +38,8 @@ from napari_pseudolabel.tiling import (
 Mode = Literal["joint", "tiled"]
 Wanted = tuple[tuple[int, int], tuple[int, int]]
 
+_INITIAL, _POSTERIOR = 0, 1  # kinds of noise
 _DEFAULT_TILE = 256  # for networks without attention, which do not care
-
-
-class TileTranslator(Protocol):
-    """What `translate` needs of a translator.
-
-    Attributes
-    ----------
-    network
-        Diffusive: ``network(x, step, latent)`` with x (B, 2, H, W), step (B,) int64 and latent
-        (B, nz); channel 0 of the output is the predicted clean target. One pass: ``network(x)``
-        with x (B, 1, H, W). Images in [-1, 1].
-    diffusive
-        Which of the two.
-    stride
-        H and W must be multiples of this.
-    """
-
-    @property
-    def card(self) -> Card: ...
-    @property
-    def sha256(self) -> str: ...
-    @property
-    def stride(self) -> int: ...
-    @property
-    def diffusive(self) -> bool: ...
-    @property
-    def network(self) -> Callable[..., Any]: ...
-    def to(self, device: torch.device) -> Self: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +78,7 @@ def own_overlap(tile: int) -> int:
 
 
 def translate(
-    translator: TileTranslator,
+    translator: Translator,
     plane: NDArray[np.floating],
     *,
     samples: int = 1,
@@ -216,36 +189,61 @@ def _as_source(plane: NDArray[np.floating]) -> Tensor:
     return torch.from_numpy(array * 2 - 1)[None]
 
 
-class _Job:
-    """One plane with one translator on one plan."""
+@dataclass(frozen=True)
+class DiffusionNoise:
+    """All noise of one sample of one image.
 
-    def __init__(
-        self,
-        translator: TileTranslator,
-        source: Tensor,
-        plan: Plan,
-        seed: int,
-        origin: tuple[int, int],
-        grid: Grid | None,
-        wanted: Wanted | None,
-        memo: TileMemo | None,
-    ) -> None:
-        self.memo = memo
-        self.sha256 = translator.sha256
-        self.network = translator.network
-        self.source = source
-        self.plan = plan
-        self.seed = seed
-        self.origin = origin
-        height, width = source.shape[1:]
-        self.grid = grid or make_grid(height, width, plan.tile, plan.overlap, translator.stride)
-        self.wanted = wanted if grid is not None else None
+    Attributes
+    ----------
+    field
+        The generator; seed, sample and device.
+    origin
+        (y, x) of the image in a larger image, so that a crop gets the noise of the whole.
+    """
+
+    field: PositionNoise
+    origin: tuple[int, int] = (0, 0)
+
+    def initial(self, origins: Tensor, shape: tuple[int, int]) -> Tensor:
+        """Return the first state of tiles at `origins` (B, 2) int64 in image coordinates: (B, 1, h, w)."""
+        return self.field.normal(0, _INITIAL, self._absolute(origins), shape)
+
+    def posterior(self, step: int, origins: Tensor, shape: tuple[int, int]) -> Tensor:
+        """Return the noise that is added after `step`: (B, 1, h, w)."""
+        return self.field.normal(step, _POSTERIOR, self._absolute(origins), shape)
+
+    def latent(self, step: int, size: int) -> Tensor:
+        """Return the latent of `step`, one for all tiles: (size,)."""
+        return self.field.latent(step, size)
+
+    def _absolute(self, origins: Tensor) -> Tensor:
+        return origins + torch.tensor(self.origin, dtype=torch.int64, device=origins.device)
+
+
+@dataclass(eq=False)
+class _Job:
+    """One plane (1, H, W) with one translator on one plan."""
+
+    translator: Translator
+    source: Tensor
+    plan: Plan
+    seed: int
+    origin: tuple[int, int]
+    given: Grid | None
+    wanted: Wanted | None
+    memo: TileMemo | None
+
+    def __post_init__(self) -> None:
+        height, width = self.source.shape[1:]
+        plan, card = self.plan, self.translator.card
+        self.network = self.translator.network
+        self.grid = self.given or make_grid(height, width, plan.tile, plan.overlap, self.translator.stride)
         self.window = Window.of(self.grid)
         self.schedule: Schedule | None = None
         self.latent_size = 0
-        if translator.diffusive:
-            self.schedule = Schedule.from_card(translator.card.schedule)
-            self.latent_size = int(translator.card.architecture["nz"])
+        if self.translator.diffusive:
+            self.schedule = Schedule.from_card(card.schedule)
+            self.latent_size = int(card.architecture["nz"])
 
     @property
     def units(self) -> int:
@@ -254,7 +252,7 @@ class _Job:
 
     def _order(self, step: int) -> list[int] | None:
         """Tiles that are computed when so many steps are still to come; None for all."""
-        if self.wanted is None:
+        if self.wanted is None or self.given is None:
             return None
         counts = len(self.grid.rows.starts), len(self.grid.columns.starts)
         rows, columns = (
@@ -293,7 +291,9 @@ class _Job:
         """Return the predicted clean target of tiles (B, 2, h, w): (B, 1, h, w)."""
         if self.memo is None:
             return self._compute(step, latent, state)
-        about = repr((self.sha256, step, state.device.type)).encode() + latent.cpu().numpy().tobytes()
+        about = (
+            repr((self.translator.sha256, step, state.device.type)).encode() + latent.cpu().numpy().tobytes()
+        )
         return self.memo.answers(about, state, partial(self._compute, step, latent))
 
     def _compute(self, step: int, latent: Tensor, state: Tensor) -> Tensor:

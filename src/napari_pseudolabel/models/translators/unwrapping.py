@@ -80,8 +80,9 @@ def _candidates(value: object, where: tuple[str, ...], depth: int) -> Iterator[t
         groups = _groups(strip_prefixes(tensors))
         if groups is None:
             state = strip_prefixes(tensors)
+            wraps = any(_is_wrapper(name) and isinstance(one, Mapping) for name, one in value.items())
             # A counter or a learning rate beside other things is no network.
-            if any(weight.ndim for weight in state.values()) and not _has_wrapper(value):
+            if any(weight.ndim for weight in state.values()) and not wraps:
                 yield where, state
                 return
         else:
@@ -105,11 +106,7 @@ def _groups(state: State) -> dict[str, State] | None:
     return {first: groups[first] for first in wrapping} or None
 
 
-def _has_wrapper(value: Mapping[Any, Any]) -> bool:
-    return any(_is_wrapper(name) and isinstance(one, Mapping) for name, one in value.items())
-
-
-def _is_wrapper(name: object) -> bool:
+def _is_wrapper(name: Any) -> bool:
     if not isinstance(name, str) or _JUDGES.fullmatch(name):
         return False
     return name in _WRAPPERS or _AVERAGED.fullmatch(name) is not None

@@ -7,13 +7,7 @@ translation. It suits large differences between the modalities, and many images.
 
 from napari_pseudolabel.strategies.strategy import Needed, Preparation, Strategy
 from napari_pseudolabel.strategies.tutorship.asking import TutorshipOptions, sources, teaching, telling
-from napari_pseudolabel.strategies.tutorship.proxies import (
-    label,
-    proxy_job,
-    tutored,
-    tutorship,
-    with_proxies,
-)
+from napari_pseudolabel.strategies.tutorship.proxies import label, proxy_job, tutored, tutorship, with_proxies
 
 TUTORSHIP = Strategy(
     "tutorship",

@@ -15,7 +15,7 @@ from napari_pseudolabel.options import Option
 from napari_pseudolabel.strategies.strategy import Asked
 from napari_pseudolabel.training.common.training_events import Fold
 from napari_pseudolabel.training.data.labelled_sets import LabelledSet, NnunetSet, Source
-from napari_pseudolabel.training.tutor.tutor_job import TutorJob
+from napari_pseudolabel.training.jobs import TutorJob
 from napari_pseudolabel.training.tutor.tutor_task import TutorSettings
 
 

@@ -13,7 +13,7 @@ from napari_pseudolabel.strategies.description import PseudoLabel
 from napari_pseudolabel.strategies.jobs import LabelJob, Origin
 from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Region
 from napari_pseudolabel.strategies.strategy import Asked
-from napari_pseudolabel.training.tutor.tutor_job import TutorJob
+from napari_pseudolabel.training.jobs import TutorJob
 from napari_pseudolabel.training.tutor.tutor_task import Tutored
 from napari_pseudolabel.workspace import write_bytes
 
@@ -90,14 +90,8 @@ def tutored(asked: Asked, teaching: TutorJob, made: Tutored) -> Asked:
 def label(image: Image, asked: Asked) -> LabelJob:
     """The job that labels a real image with proxies."""
     proxies = () if asked.segmenter is None else (asked.segmenter, *asked.second_opinions)
-    return with_proxies(
-        image,
-        proxies,
-        asked.tutor,
-        settings=asked.settings,
-        region=asked.region,
-        planes=asked.planes,
-    )
+    where = {name: getattr(asked, name) for name in ("settings", "region", "planes")}
+    return with_proxies(image, proxies, asked.tutor, **where)
 
 
 def tutorship(

@@ -1,1 +1,1 @@
-"""What every training needs: its events, its state on disk, its place among several processes, its promotion."""
+"""What every training needs: its events, its state on disk, its place among several processes."""

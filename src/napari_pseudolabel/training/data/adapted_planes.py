@@ -15,11 +15,11 @@ from napari_pseudolabel.imaging.reading.file_names import left_out
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.windows import holding, padded
 from napari_pseudolabel.models.cards import Card
-from napari_pseudolabel.models.grids import limits_for, magnification, need_of
+from napari_pseudolabel.models.grids import limits_for, magnification, need_of, sizes_of
 from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.tiling import KnownLimits, TileSettings
-from napari_pseudolabel.training.data.image_folders import LabelledPlane, Preparation, labelled_planes
+from napari_pseudolabel.training.data.image_folders import LabelledPlane, Notes, Preparation, labelled_planes
 from napari_pseudolabel.training.data.known_plane import KnownPlane
 from napari_pseudolabel.training.data.labelled_sets import LabelledSet
 from napari_pseudolabel.workspace import atomic_file
@@ -74,9 +74,7 @@ class Adapter:
 
     def factor(self, pixel_um: float | None) -> tuple[float, str]:
         """Pixels on the first model's grid per pixel of an image, and why."""
-        source = self.entry.source
-        sizes = (source.pixel_size_um, source.object_size_px) if source else (None, None)
-        return self.scale.to_model(pixel_um, *sizes)
+        return self.scale.to_model(pixel_um, *sizes_of(self.entry.source))
 
     def known(self, plane: KnownPlane, trust: float, control: Control) -> Adapted:
         """Bring a plane from the layers; only the part with pixels that count, and what surrounds it."""
@@ -108,23 +106,14 @@ class Adapter:
 
     def labelled(self, source: LabelledSet, control: Control) -> tuple[list[LabelledPlane], tuple[str, ...]]:
         """Bring the planes of labelled folders, of which every pixel counts that is labelled."""
-        entry = self.entry.source
-        preparation = Preparation(
-            self.scale,
-            entry.pixel_size_um if entry else None,
-            entry.object_size_px if entry else None,
-            need_of(self.entry.normalisation),
-            source.reading,
-        )
+        need = need_of(self.entry.normalisation)
+        preparation = Preparation(self.scale, *sizes_of(self.entry.source), need, source.reading)
         planes: list[LabelledPlane] = []
-        told = dict.fromkeys(left_out(source.images, source.labels))
-
-        def tell(notes: tuple[str, ...]) -> None:
-            told.update(dict.fromkeys(notes))
-
-        for plane in labelled_planes(source.images, source.labels, preparation, tell):
+        told = Notes()
+        told.tell(left_out(source.images, source.labels))
+        for plane in labelled_planes(source.images, source.labels, preparation, told.tell):
             looks, notes = self.looks(plane.image, (0, 0), control)
-            told |= dict.fromkeys(notes)
+            told.tell(notes)
             labels = labels_to(plane.labels, looks.shape[1:])
             weight = None if plane.weight is None else labels_to(plane.weight, looks.shape[1:])
             planes += [replace(plane, image=look, labels=labels, weight=weight) for look in looks]

@@ -19,6 +19,14 @@ def slug(name: str) -> str:
     return re.sub(r"[^\w]+", "-", name.strip().lower()).strip("-")
 
 
+def slugs_apart(source: str, target: str) -> tuple[str, str]:
+    """Return the names of two modalities as parts of file names; raises InputError where they are the same."""
+    names = slug(source), slug(target)
+    if names[0] == names[1]:
+        raise InputError(f"Both modalities are called {source}; give them different names.")
+    return names
+
+
 def folder_name(folder: Path) -> str:
     """Name of the folder as it was typed, or of the one above it where that is only called "images"."""
     parts = _named_parts(folder)
@@ -45,7 +53,8 @@ def folder_names(*folders: Path) -> tuple[str, ...]:
     named = [_named_parts(one) for one in folders]
     whole = [_parts(one) for one in folders]
     # `images` beside `others` is the name of a folder; that above them both is not its own.
-    for parts in (whole,) if _nested(named) else (named, whole):
+    nested = any(a is not b and b[: len(a)] == a for a in named for b in named)
+    for parts in (whole,) if nested else (named, whole):
         if names := _apart(parts):
             return names
     return tuple("-".join(parts) for parts in whole)
@@ -59,24 +68,18 @@ def _apart(paths: Sequence[Sequence[str]]) -> tuple[str, ...] | None:
         if _distinct(column):
             return tuple(column)
     differing = [column for column in columns if len(set(column)) > 1]
-    for joined in accumulate(differing, _join):
+    for joined in accumulate(
+        differing, lambda below, above: [f"{a}-{b}" for a, b in zip(below, above, strict=True)]
+    ):
         if _distinct(joined):
             return tuple(part.strip("-") for part in joined)
     return None
-
-
-def _join(below: list[str], above: list[str]) -> list[str]:
-    return [f"{low}-{high}" for low, high in zip(below, above, strict=True)]
 
 
 def _distinct(names: Sequence[str]) -> bool:
     """Whether they stay apart, and are something, as parts of file names."""
     slugs = {slug(name) for name in names}
     return len(slugs) == len(names) and "" not in slugs
-
-
-def _nested(paths: Sequence[Sequence[str]]) -> bool:
-    return any(a is not b and list(b[: len(a)]) == list(a) for a in paths for b in paths)
 
 
 def _parts(folder: Path) -> list[str]:

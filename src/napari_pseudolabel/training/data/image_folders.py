@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +24,14 @@ _LARGEST_CLASS = 255
 
 def nobody(notes: tuple[str, ...]) -> None:
     """A `Tell` that lets sentences fall."""
+
+
+class Notes(dict[str, None]):
+    """Sentences for the person, each once, in the order in which they were told."""
+
+    def tell(self, notes: Iterable[str]) -> None:
+        """Add them; a `Tell`."""
+        self.update(dict.fromkeys(notes))
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,11 @@ class LabelledPlane:
     image: NDArray[np.float32]
     labels: NDArray[np.uint8]
     weight: NDArray[np.float32] | None = None
+
+    @property
+    def known_labels(self) -> NDArray[np.uint8]:
+        """Labels of the pixels that count."""
+        return self.labels if self.weight is None else self.labels[self.weight > 0]
 
 
 def image_planes(folder: Path, preparation: Preparation, tell: Tell = nobody) -> list[NDArray[np.float32]]:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from skimage.measure import block_reduce
 from torch import Tensor
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.training.data.augmentation import Geometry, cut
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
-from napari_pseudolabel.training.data.patches import SMALLEST_SIDE
+from napari_pseudolabel.training.data.patches import check_sizes
 
 # Centres are drawn by blocks of pixels: exact to a few pixels, and a sixty-fourth of the memory.
 _BLOCK = 8
@@ -45,13 +46,7 @@ class LabelledPatches:
     _chances: list[_Chances] = field(init=False)
 
     def __post_init__(self) -> None:
-        if not self.planes:
-            raise InputError("There are no images to draw training patches from; check the folder.")
-        smallest = min(min(plane.image.shape) for plane in self.planes)
-        if smallest < SMALLEST_SIDE:
-            raise InputError(
-                f"A training image has a side of only {smallest} pixels on the model's grid; check the pixel size."
-            )
+        check_sizes([plane.image for plane in self.planes])
         table = np.zeros(256, np.float32)
         table[list(self.classes)] = np.arange(len(self.classes))
         weights = [np.ones(p.image.shape, np.float32) if p.weight is None else p.weight for p in self.planes]
@@ -122,13 +117,11 @@ class _Chances:
 
     @classmethod
     def of(cls, weight: NDArray[np.float32]) -> _Chances:
+        sums, full = (
+            block_reduce(values.astype(np.float64), _BLOCK, np.sum) for values in (weight, weight >= 1)
+        )
         height, width = weight.shape
-        padded = np.pad(weight, ((0, -height % _BLOCK), (0, -width % _BLOCK)))
-        rows, columns = (side // _BLOCK for side in padded.shape)
-        blocks = padded.reshape(rows, _BLOCK, columns, _BLOCK)
-        every = np.cumsum(blocks.sum(axis=(1, 3), dtype=np.float64))
-        full = np.cumsum((blocks >= 1).sum(axis=(1, 3), dtype=np.float64))
-        return cls(columns, (height, width), every, full)
+        return cls(sums.shape[1], (height, width), np.cumsum(sums), np.cumsum(full))
 
     @property
     def total(self) -> float:

@@ -40,13 +40,7 @@ class PatchPool:
     zoom: tuple[float, float] = (0.8, 1.25)
 
     def __post_init__(self) -> None:
-        if not self.planes:
-            raise InputError("There are no images to draw training patches from; check the folder.")
-        smallest = min(min(plane.shape[-2:]) for plane in self.planes)
-        if smallest < SMALLEST_SIDE:
-            raise InputError(
-                f"A training image has a side of only {smallest} pixels on the model's grid; check the pixel size."
-            )
+        check_sizes(self.planes)
 
     def batch(self, size: int, count: int, *, seed: int, step: int) -> Tensor:
         """Draw `count` square patches.
@@ -78,3 +72,14 @@ class PatchPool:
         patch = torch.cat([images.clamp(0, 1), maps], dim=1)[0]
         patch = torch.rot90(patch, int(rng.integers(4)), (1, 2))
         return patch.flip(2) if rng.random() < 0.5 else patch
+
+
+def check_sizes(images: Sequence[NDArray[np.float32]]) -> None:
+    """Refuse to draw patches from nothing, or from an image (..., H, W) that holds nothing to learn from."""
+    if not images:
+        raise InputError("There are no images to draw training patches from; check the folder.")
+    smallest = min(min(image.shape[-2:]) for image in images)
+    if smallest < SMALLEST_SIDE:
+        raise InputError(
+            f"A training image has a side of only {smallest} pixels on the model's grid; check the pixel size."
+        )

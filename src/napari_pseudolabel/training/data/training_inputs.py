@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -189,6 +189,60 @@ def by_file(planes: Sequence[LabelledPlane]) -> list[list[LabelledPlane]]:
     return list(groups.values())
 
 
+def validation_files(
+    planes: Sequence[LabelledPlane], *, folds: int, share: float, seed: int, chosen: Sequence[str] = ()
+) -> tuple[frozenset[str], ...]:
+    """Names of the files that validate, one set for each fold.
+
+    Parameters
+    ----------
+    planes
+        All planes of a file carry its name.
+    folds
+        With more than one, every file validates in exactly one of them.
+    share
+        Of the files, in (0, 1), with one fold.
+    seed
+        Decides which.
+    chosen
+        Parts of names, instead of a share: the files whose names hold one validate.
+
+    Raises
+    ------
+    InputError
+        If there are fewer different files than the split needs, or `chosen` fits all files or none.
+    """
+    if chosen:
+        return (_chosen(planes, folds, chosen),)
+    if folds == 1:
+        return (frozenset(plane.name for plane in split_by_file(planes, share, seed).validation),)
+    groups = by_file(planes)
+    if len(groups) < folds:
+        raise InputError(
+            f"{folds} folds need at least {folds} different labelled images, but there are {len(groups)}; "
+            "ask for fewer folds."
+        )
+    order = np.random.default_rng(seed).permutation(len(groups))
+    return tuple(
+        frozenset(plane.name for position in order[fold::folds] for plane in groups[position])
+        for fold in range(folds)
+    )
+
+
+def _chosen(planes: Sequence[LabelledPlane], folds: int, chosen: Sequence[str]) -> frozenset[str]:
+    if folds > 1:
+        raise InputError("With several folds every file validates once; leave out the validation files.")
+    groups = [{plane.name for plane in group} for group in by_file(planes)]
+    for part in chosen:
+        if not any(part in name for group in groups for name in group):
+            raise InputError(f"No labelled image has “{part}” in its name; correct the validation files.")
+    # A copy of a validation image under another name is kept out as well.
+    found = [group for group in groups if any(part in name for name in group for part in chosen)]
+    if len(found) == len(groups):
+        raise InputError("All labelled images were chosen for validation; leave some for the training.")
+    return frozenset().union(*found)
+
+
 def split_given(train: list[LabelledPlane], validation: list[LabelledPlane]) -> Split:
     """Use a validation set as it is.
 
@@ -204,6 +258,25 @@ def split_given(train: list[LabelledPlane], validation: list[LabelledPlane]) -> 
                 f"The validation image {plane.name} is also a training image ({twin}); remove it from one of the two."
             )
     return Split(train, validation)
+
+
+def check_values(found: Set[int], classes: Mapping[str, int], what: str) -> tuple[str, ...]:
+    """Refuse classes that no label has, and tell of label values without a class; the background counts as one.
+
+    Parameters
+    ----------
+    found
+        Label values of all images.
+    what
+        Which images, in the sentence: "training".
+    """
+    for name, value in classes.items():
+        if value and value not in found:
+            raise InputError(
+                f"No {what} image holds the class {name} ({value}); check the classes and the labels."
+            )
+    rest = ", ".join(map(str, sorted(found - {0, *classes.values()})))
+    return (f"The label values {rest} belong to no class, so they count as background.",) if rest else ()
 
 
 def fingerprint(planes: Iterable[NDArray[np.generic]]) -> str:

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from typing import Any, cast
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.reading.file_names import images_in
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Card, Modality, Training
+from napari_pseudolabel.models.families import families, family_named
 from napari_pseudolabel.models.fitting import Link, assumptions, refuse_misfit
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.tiling import pick_device
-from napari_pseudolabel.training.common.promotion import promotion
-from napari_pseudolabel.training.common.training_record import check_record
+from napari_pseudolabel.training.common.training_record import check_record, today
 from napari_pseudolabel.training.data.adapted_planes import Adapter
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.data.known_plane import KnownPlane
 from napari_pseudolabel.training.data.labelled_sets import LabelledSet
 from napari_pseudolabel.training.data.training_inputs import fingerprint
-from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuned, FineTuneTask, missing
+from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuned, FineTuneTask, missing, promotion
 from napari_pseudolabel.training.segmenter.segmenter_training import (
     BEST,
     SegmenterSettings,
@@ -87,10 +87,11 @@ def _start(job: FineTuneTask, models: LoadedModels) -> _Start:
         return _Start(_new_card(job, models), None)
     parent = models.segmenter(job.segmenter)
     name = parent.card.name or job.segmenter
-    if not isinstance(parent, monai_unet.MonaiSegmenter):
+    if not family_named(parent.card.family).trains:
+        able = " and ".join(one.name for one in families("segmenter") if one.trains)
         raise InputError(
             f"The segmenter {name} ({parent.card.family}) cannot be trained further here, only the plugin's own "
-            f"({monai_unet.FAMILY}) can; choose one of those, or train a new one."
+            f"({able}) can; choose one of those, or train a new one."
         )
     if (channels := monai_unet.architecture_of(parent.card).in_channels) != 1:
         raise InputError(
@@ -98,8 +99,9 @@ def _start(job: FineTuneTask, models: LoadedModels) -> _Start:
         )
     tuned = name if name.endswith(", tuned") else f"{name}, tuned"
     card = parent.card.model_copy(update={"name": tuned, "parent": parent.sha256, "quality": ()})
+    network: nn.Module = cast(Any, parent).network  # a family that trains has one
     # A copy: the loaded model stays as it is for whoever labels with it.
-    return _Start(card, {key: value.detach().clone() for key, value in parent.network.state_dict().items()})
+    return _Start(card, {key: value.detach().clone() for key, value in network.state_dict().items()})
 
 
 def _new_card(job: FineTuneTask, models: LoadedModels) -> Card:
@@ -217,7 +219,7 @@ def _training(job: FineTuneTask) -> Training:
         data.append(
             one.images.resolve().name + (f", translated by {one.translator}" if one.translator else "")
         )
-    return Training(data=tuple(data), seed=job.settings.seed, date=datetime.now(UTC).date().isoformat())
+    return Training(data=tuple(data), seed=job.settings.seed, date=today())
 
 
 def _arrays(planes: Sequence[LabelledPlane]) -> Iterator[Array]:

@@ -24,7 +24,7 @@ from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.class_values import are_numbers, listed
 from napari_pseudolabel.labels.contrast import contrast, turned_around
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality
-from napari_pseudolabel.models.grids import need_of
+from napari_pseudolabel.models.grids import need_of, sizes_of
 from napari_pseudolabel.training.data.labelled_sets import LabelledSet
 
 if TYPE_CHECKING:
@@ -182,14 +182,8 @@ class ReverseAccuracyJob:
         classes = self.classes
         if not any(one.value == 0 for one in classes):
             classes = (LabelClass(name="background", value=0), *classes)
-        card = Card(
-            kind="segmenter",
-            family="monai-unet",
-            source=source,
-            classes=classes,
-            architecture=dict(_ARCHITECTURE),
-        )
-        return card, notes
+        about = {"source": source, "classes": classes, "architecture": dict(_ARCHITECTURE)}
+        return Card(kind="segmenter", family="monai-unet", **about), notes
 
     def _own_grid(self) -> tuple[Modality | None, tuple[str, ...]]:
         """The grid of the image, to which the known images are brought where both say their pixel size."""
@@ -216,7 +210,8 @@ class ReverseAccuracyJob:
         """
         names = {one.value: one.name for one in self.classes if one.value}
         sides = [
-            {int(value) for plane in part for value in np.unique(_counted(plane))} for part in (planes, known)
+            {int(value) for plane in part for value in np.unique(plane.known_labels)}
+            for part in (planes, known)
         ]
         if any(are_numbers(plane.labels) for plane in known):
             raise InputError(
@@ -283,13 +278,7 @@ class ReverseAccuracyJob:
         """The image with its pseudo labels on the grid of the segmenter."""
         from napari_pseudolabel.training.data.image_folders import LabelledPlane, Preparation, prepare
 
-        source = card.source
-        preparation = Preparation(
-            self.scale,
-            source.pixel_size_um if source else None,
-            source.object_size_px if source else None,
-            need_of(card.normalisation),
-        )
+        preparation = Preparation(self.scale, *sizes_of(card.source), need_of(card.normalisation))
         planes = prepare(self.image, preparation)
         values = [one.value for one in card.classes]
         found = []
@@ -321,10 +310,6 @@ class ReverseAccuracyJob:
             folder=self.folder,
         )
         return adapter.labelled(self.known, control)
-
-
-def _counted(plane: LabelledPlane) -> NDArray[np.uint8]:
-    return plane.labels if plane.weight is None else plane.labels[plane.weight > 0]
 
 
 def _of(names: dict[int, str], labels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
@@ -21,17 +22,15 @@ from napari_pseudolabel.errors import Cancelled, DeviceError, InputError
 from napari_pseudolabel.imaging import IntensityRange
 from napari_pseudolabel.models.cards import Card, Measure
 from napari_pseudolabel.models.segmenters import monai_unet
-from napari_pseudolabel.models.segmenters.part import of_limits
+from napari_pseudolabel.models.segmenters.base import of_limits
 from napari_pseudolabel.tiling import TileSettings, is_out_of_memory
 from napari_pseudolabel.training.common.ahead import Ahead
 from napari_pseudolabel.training.common.training_events import Began, Epoch, Loss, Score
-from napari_pseudolabel.training.common.training_record import STATE
-from napari_pseudolabel.training.common.training_state import load_state, save_state
+from napari_pseudolabel.training.common.training_record import STATE, load_state, save_state
 from napari_pseudolabel.training.data.augmentation import augment, shift_classes
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.data.labelled_patches import LabelledPatches
 from napari_pseudolabel.training.segmenter.validation import score, windows
-from napari_pseudolabel.training.segmenter.weighted_loss import dice_cross_entropy
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import some
 from napari_pseudolabel.workspace import write_text
@@ -39,6 +38,7 @@ from napari_pseudolabel.workspace.atomic import csv_text
 
 BEST = "best.safetensors"
 _TELL_EVERY = 10
+_SMOOTH = 1e-5  # of the losses
 _Weights = tuple[Tensor, ...] | list[Tensor]
 
 Stopped = Literal["steps", "early", "finish"]
@@ -226,7 +226,7 @@ class SegmenterTraining:
 
     def validate(self, control: Control = Control()) -> Score:
         """Dice over all validation pixels together; `control` may only cancel."""
-        segmenter = monai_unet.MonaiSegmenter(self.kept.eval(), self.card, sha256="in training")
+        segmenter = monai_unet.MonaiSegmenter(self.card, "in training", self.kept.eval())
         classes = {c.name: c.value for c in self.card.classes if c.value}
         settings = TileSettings(device=str(self.device))
 
@@ -246,8 +246,8 @@ class SegmenterTraining:
         state = {
             "settings": dataclasses.asdict(self.settings),
             "step": self.step,
-            "before": _plain(self.before),
-            "best": _plain(self.best),
+            "before": self.before and dataclasses.asdict(self.before),
+            "best": self.best and dataclasses.asdict(self.best),
             "epochs": self._epochs,
             "losses": self._losses,
             "network": self.network.state_dict(),
@@ -383,5 +383,36 @@ def _ema(decay: float) -> Callable[[_Weights, _Weights, Tensor | int], None]:
     return update
 
 
-def _plain(found: Score | None) -> JsonObject | None:
-    return dataclasses.asdict(found) if found else None
+def dice_cross_entropy(logits: Tensor, truth: Tensor, weight: Tensor) -> dict[str, Tensor]:
+    """The two losses over a whole batch.
+
+    Parameters
+    ----------
+    logits
+        (B, K, h, w) float.
+    truth
+        (B, h, w) int64, index of the class of each pixel; channel 0 is the background.
+    weight
+        (B, h, w) float32 in [0, 1]. A pixel of weight 0 has no part in either loss nor in any gradient.
+
+    Returns
+    -------
+    dict
+        ``dice``: 1 minus the mean Dice of the classes without the background, of the probabilities of
+        the whole batch. ``cross_entropy``: weighted mean over the pixels. Both are 0 where nothing weighs.
+
+    Notes
+    -----
+    With weights of 1 their sum is MONAI's ``DiceCELoss(include_background=False, softmax=True, batch=True)``.
+    """
+    logits = logits.float()
+    each = F.cross_entropy(logits, truth, reduction="none")
+    cross_entropy = (weight * each).sum() / weight.sum().clamp_min(_SMOOTH)
+    chances = logits.softmax(1)[:, 1:]
+    hot = F.one_hot(truth, logits.shape[1]).movedim(-1, 1)[:, 1:].to(chances.dtype)
+    w = weight[:, None]
+    axes = (0, 2, 3)
+    common = (w * chances * hot).sum(axes)
+    total = (w * chances).sum(axes) + (w * hot).sum(axes)
+    dice = 1 - ((2 * common + _SMOOTH) / (total + _SMOOTH)).mean()
+    return {"dice": dice, "cross_entropy": cross_entropy}

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from skimage.measure import block_reduce
 
 from napari_pseudolabel.training.common.training_events import Score
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
@@ -35,9 +36,7 @@ def windows(plane: LabelledPlane, least: int) -> list[LabelledPlane]:
     if plane.weight is None:
         return [plane]
     height, width = plane.weight.shape
-    padded = np.pad(plane.weight > 0, ((0, -height % _BLOCK), (0, -width % _BLOCK)))
-    rows, columns = (side // _BLOCK for side in padded.shape)
-    blocks = padded.reshape(rows, _BLOCK, columns, _BLOCK).any(axis=(1, 3))
+    blocks = block_reduce(plane.weight > 0, _BLOCK, np.any)
     groups, _ = ndimage.label(blocks, np.ones((3, 3)))
     parts = []
     for number, (row, column) in enumerate(ndimage.find_objects(groups), 1):

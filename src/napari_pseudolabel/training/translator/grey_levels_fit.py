@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,6 +13,8 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.reading.file_names import left_out
 from napari_pseudolabel.models.cards import Card, Modality, Training
+from napari_pseudolabel.training.common.training_record import today
+from napari_pseudolabel.training.data.image_folders import Notes
 from napari_pseudolabel.training.translator.tune_translator import ModalityImages
 
 if TYPE_CHECKING:
@@ -137,21 +138,15 @@ class GreyLevelsJob:
             If `control` says so.
         """
         from napari_pseudolabel.models.translators.grey_levels import as_file
-        from napari_pseudolabel.training.data.folder_names import slug
+        from napari_pseudolabel.training.data.folder_names import slugs_apart
 
-        names = slug(self.source.name), slug(self.target.name)
-        if names[0] == names[1]:
-            raise InputError(f"Both modalities are called {self.source.name}; give them different names.")
+        names = slugs_apart(self.source.name, self.target.name)
         sides = (self.source, self.target)
         stage = control.stage("Reading the images", len(sides))
         planes, modalities = [], []
-        read: dict[str, None] = {}
-
-        def tell(told: tuple[str, ...]) -> None:
-            read.update(dict.fromkeys(told))
-
+        read = Notes()
         for side in sides:
-            planes.append(side.as_they_are(tell))
+            planes.append(side.as_they_are(read.tell))
             modalities.append(side.modality())
             stage.advance()
         ways = ((0, 1), (1, 0))
@@ -160,7 +155,7 @@ class GreyLevelsJob:
         command = f"pseudolabel train grey-levels SOURCE_DIR TARGET_DIR OUT_DIR --method {self.method}"
         training = Training(
             data=tuple(side.described() for side in sides),
-            date=datetime.now(UTC).date().isoformat(),
+            date=today(),
             command=command if in_shell else "fitted in the viewer",
         )
         files = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,9 +9,8 @@ from torch import Tensor
 
 from napari_pseudolabel.models.cards import Card, Measure, Modality, Training
 from napari_pseudolabel.models.translators import syndiff
+from napari_pseudolabel.models.translators.infer import architecture_of, schedule_of
 from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
-
-_SCHEDULE = ("num_timesteps", "beta_min", "beta_max", "use_geometric")
 
 
 def write_generators(
@@ -50,7 +48,6 @@ def write_generators(
     tuple of Path
         One ``NAME.safetensors`` per direction.
     """
-    settings = dataclasses.asdict(generator)
     paths = []
     for k in (0, 1):
         source, target = modalities[1 - k], modalities[k]
@@ -59,8 +56,8 @@ def write_generators(
             family="syndiff",
             name=f"{source.name} to {target.name}",
             description=f"Turns {source.name} images into {target.name} images.",
-            architecture={key: value for key, value in settings.items() if key not in _SCHEDULE},
-            schedule={key: settings[key] for key in _SCHEDULE},
+            architecture=architecture_of(generator),
+            schedule=schedule_of(generator),
             source=source,
             target=target,
             training=training,

@@ -8,6 +8,7 @@ paper (L1 on the one-step prediction of the clean image).
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -367,10 +368,5 @@ class SynDiffSteps:
 
 def plain_settings(settings: SynDiffSettings) -> JsonObject:
     """Settings as types that survive ``weights_only`` loading (tuples come back as lists)."""
-
-    def plain(value: object) -> object:
-        if isinstance(value, Mapping):
-            return {key: plain(item) for key, item in value.items()}
-        return [plain(item) for item in value] if isinstance(value, (tuple, list)) else value
-
-    return {key: plain(value) for key, value in dataclasses.asdict(settings).items()}
+    found: JsonObject = json.loads(json.dumps(dataclasses.asdict(settings)))
+    return found

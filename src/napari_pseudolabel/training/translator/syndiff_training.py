@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 
 from napari_pseudolabel.control import Control, Stage
 from napari_pseudolabel.errors import Cancelled, InputError
-from napari_pseudolabel.training.common.training_curves import CurveFile
 from napari_pseudolabel.training.common.training_events import Loss
-from napari_pseudolabel.training.common.training_record import STATE
-from napari_pseudolabel.training.common.training_state import load_state, save_state
+from napari_pseudolabel.training.common.training_record import STATE, CurveFile, load_state, save_state
 from napari_pseudolabel.training.translator.syndiff_steps import SynDiffSteps, plain_settings
+from napari_pseudolabel.training.translator.translator_watch import TranslatorWatch
 
 Ended = Literal["steps", "finish"]
 
@@ -24,22 +23,6 @@ _COLUMNS = ("step", "critic", "adversarial", "cycle", "diffusive", "pair", "imit
 _REPORT_EVERY = 10
 
 _GO, _FINISH, _CANCEL = range(3)
-
-
-class Watch(Protocol):
-    """Looks at the training from time to time, without any influence on it."""
-
-    def due(self, run: SynDiffTraining, *, last: bool = False) -> bool:
-        """Whether it wants to look at this step; `last` says that no further one comes."""
-
-    def look(self, run: SynDiffTraining, control: Control) -> None:
-        """Measure, keep the best, tell."""
-
-    def state(self) -> Mapping[str, Any]:
-        """What it must remember, of types that survive ``weights_only`` loading."""
-
-    def restore(self, state: Mapping[str, object]) -> None:
-        """Take a remembered state; an empty one begins anew."""
 
 
 class SynDiffTraining(SynDiffSteps):
@@ -64,7 +47,9 @@ class SynDiffTraining(SynDiffSteps):
                 f"{path} holds no training of networks of this size; repeat the settings it was trained with."
             ) from error
 
-    def run(self, folder: Path, control: Control | None = None, watch: Watch | None = None) -> Ended:
+    def run(
+        self, folder: Path, control: Control | None = None, watch: TranslatorWatch | None = None
+    ) -> Ended:
         """Train until ``settings.steps`` or until the person wants to stop and keep what there is.
 
         Parameters
@@ -104,20 +89,13 @@ class SynDiffTraining(SynDiffSteps):
             **{f"optimiser_{name}": part for name, part in self.optimisers.items()},
         }
 
-    def save(self, path: Path, watched: Mapping[str, object] | None = None) -> None:
-        """Write everything that is needed to go on, atomically; `watched` comes along (see `Watch`)."""
+    def save(self, path: Path, watched: Mapping[str, Any] | None = None) -> None:
+        """Write everything that is needed to go on, atomically; `watched` comes along (see `TranslatorWatch.state`)."""
         parts = {name: part.state_dict() for name, part in self._parts().items()}
-        save_state(
-            path,
-            {
-                "settings": plain_settings(self.settings),
-                "step": self.step,
-                "watched": dict(watched or {}),
-                **parts,
-            },
-        )
+        about = {"settings": plain_settings(self.settings), "step": self.step, "watched": dict(watched or {})}
+        save_state(path, {**about, **parts})
 
-    def resume(self, path: Path, watch: Watch | None = None) -> bool:
+    def resume(self, path: Path, watch: TranslatorWatch | None = None) -> bool:
         """Go on from `path` if it is there; True if it was.
 
         Raises
@@ -140,7 +118,9 @@ class SynDiffTraining(SynDiffSteps):
 class _BetweenSteps:
     """What happens between two steps: all of it in rank 0, nothing in the others."""
 
-    def __init__(self, run: SynDiffTraining, folder: Path, control: Control, watch: Watch | None) -> None:
+    def __init__(
+        self, run: SynDiffTraining, folder: Path, control: Control, watch: TranslatorWatch | None
+    ) -> None:
         self.run, self.folder, self.control, self.watch = run, folder, control, watch
         self.curve = CurveFile(folder / LOSSES, _COLUMNS)
         self.losses: dict[str, list[float]] = defaultdict(list)

@@ -85,20 +85,15 @@ def edge_agreement(first: Images, second: Images) -> float:
     rose while labels got worse: it rewards translations that lose their texture.
     """
     one, two = (np.hypot(*np.gradient(images, axis=(-2, -1))) for images in (first, second))
-    return _correlation(one, two)
+    return contrast(one, two)
 
 
 def contrast(first: Images, second: Images) -> float:
-    """Correlation of the grey values, in [-1, 1], mean over images: 1 where bright stays bright, -1 where it becomes dark.
+    """Pearson's correlation of the grey values, in [-1, 1], mean over images: 1 where bright stays bright, -1 where it becomes dark.
 
     Which of the two is right depends on the modalities. The way back undoes an inversion and edges do not
-    see it, so no other measure tells that a training has taken the wrong one.
+    see it, so no other measure tells that a training has taken the wrong one. 0 for an image without any variation.
     """
-    return _correlation(first, second)
-
-
-def _correlation(first: Images, second: Images) -> float:
-    """Pearson's, mean over images; 0 for an image without any variation."""
     found = []
     for one, two in zip(first, second, strict=True):
         a, b = (image.ravel() - image.mean() for image in (one, two))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
@@ -18,8 +17,8 @@ from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
 from napari_pseudolabel.models.translators.syndiff import SynDiffTranslator
 from napari_pseudolabel.training.common.ranks import Ranks
 from napari_pseudolabel.training.common.training_events import Began
-from napari_pseudolabel.training.common.training_record import STATE, check_record
-from napari_pseudolabel.training.data.folder_names import slug
+from napari_pseudolabel.training.common.training_record import STATE, check_record, today
+from napari_pseudolabel.training.data.folder_names import slugs_apart
 from napari_pseudolabel.training.data.patches import PatchPool
 from napari_pseudolabel.training.data.training_inputs import fingerprint
 from napari_pseudolabel.training.translator.syndiff_checkpoints import write_generators
@@ -146,7 +145,7 @@ class TranslatorPlan:
     @property
     def names(self) -> tuple[str, str]:
         """File names of the checkpoints without suffix: that which makes the source, and the target."""
-        source, target = (slug(modality.name) for modality in self.modalities)
+        source, target = slugs_apart(*(modality.name for modality in self.modalities))
         return f"{target}-to-{source}", f"{source}-to-{target}"
 
     def record(self) -> JsonObject:
@@ -212,10 +211,9 @@ def train_plan(
     Cancelled
         If `control` says so; the same call goes on from there.
     """
-    _check(plan)
     if plan.start is not None:
         plan = replace(plan, settings=replace(plan.settings, generator=plan.start.generator))
-    _check_patch(plan.settings)
+    _check(plan)
     if ranks.first:
         check_record(folder, plan.record(), plan.names)
     run = _training(plan, device, ranks)
@@ -258,11 +256,7 @@ class _Keeper:
     def write(self, best: Best, names: tuple[str, str]) -> tuple[Path, Path]:
         plan = self.plan
         training = Training(
-            data=plan.data,
-            steps=best.step,
-            seed=plan.settings.seed,
-            date=datetime.now(UTC).date().isoformat(),
-            command=plan.command,
+            data=plan.data, steps=best.step, seed=plan.settings.seed, date=today(), command=plan.command
         )
         where = f"training images, without truth, step {best.step}"
         quality = tuple(
@@ -309,16 +303,10 @@ def _chosen(best: Best, steps: int) -> str:
 
 
 def _check(plan: TranslatorPlan) -> None:
-    source, target = plan.modalities
-    names = slug(source.name), slug(target.name)
-    if names[0] == names[1]:
-        raise InputError(f"Both modalities are called {source.name}; give them different names.")
+    slugs_apart(*(modality.name for modality in plan.modalities))
     if plan.preview_every < 0:
         raise InputError(f"Previews come every few steps, not every {plan.preview_every}; 0 is for none.")
-
-
-def _check_patch(settings: SynDiffSettings) -> None:
-    generator = settings.generator
+    generator = plan.settings.generator
     if generator.image_size < _SMALLEST_PATCH or generator.image_size % generator.stride:
         raise InputError(
             f"Patches of {generator.image_size} pixels do not fit the network; use a multiple of {generator.stride} "

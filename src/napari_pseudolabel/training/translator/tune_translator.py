@@ -14,6 +14,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import IntensityRange, Reading, normalise, resample
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Modality
+from napari_pseudolabel.models.grids import sizes_of
 from napari_pseudolabel.training.data.image_folders import Preparation, Tell, image_planes, nobody
 from napari_pseudolabel.training.data.training_inputs import ModelGrid
 
@@ -77,15 +78,13 @@ class ModalityImages:
         InputError
             If the folder cannot be used, a size contradicts, or an image is too small on the grid.
         """
-        pixel_um, object_px = (modality.pixel_size_um, modality.object_size_px) if modality else (None, None)
+        sizes = sizes_of(modality)
         note = ""
         if self.folder is not None:
-            planes = image_planes(
-                self.folder, Preparation(self.scale, pixel_um, object_px, reading=self.reading), tell
-            )
+            planes = image_planes(self.folder, Preparation(self.scale, *sizes, reading=self.reading), tell)
         else:
             assert self.limits is not None
-            factor, why = self.scale.to_model(self.pixel_size_um, pixel_um, object_px)
+            factor, why = self.scale.to_model(self.pixel_size_um, *sizes)
             note = why if modality is not None and why.startswith("The ") else ""
             # Normalised first: the limits are those of the untouched layer.
             planes = [resample(normalise(plane, self.limits), factor) for plane in self.planes]

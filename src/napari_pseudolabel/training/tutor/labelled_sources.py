@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import not_labelled
-from napari_pseudolabel.imaging import Image, Reading, labels_to, measure, normalise, resample
+from napari_pseudolabel.imaging import Reading, labels_to, measure, normalise, resample
 from napari_pseudolabel.imaging.reading.file_names import left_out
 from napari_pseudolabel.labels.classes import BACKGROUND
 from napari_pseudolabel.models.cards import LabelClass
@@ -19,6 +19,7 @@ from napari_pseudolabel.models.grids import limits_for, need_of
 from napari_pseudolabel.training.data.adapted_planes import Adapter
 from napari_pseudolabel.training.data.image_folders import (
     LabelledPlane,
+    Notes,
     class_planes,
     counted,
     labelled_files,
@@ -26,6 +27,7 @@ from napari_pseudolabel.training.data.image_folders import (
 from napari_pseudolabel.training.data.known_plane import KnownPlane
 from napari_pseudolabel.training.data.labelled_sets import LabelledLayer, LabelledSet, NnunetSet
 from napari_pseudolabel.training.data.nnunet_raw import read_raw
+from napari_pseudolabel.training.data.training_inputs import check_values
 from napari_pseudolabel.training.tutor.tutor_task import TutorTask
 
 
@@ -74,7 +76,7 @@ def labelled_images(job: TutorTask, adapter: Adapter) -> LabelledImages:
     """
     if not job.sources:
         raise InputError("No labelled images were given; choose a folder, a data set or open layers.")
-    notes: dict[str, None] = {}
+    notes = Notes()
     classes = {one.value: one for one in job.classes}
     planes: list[SourcePlane] = []
     for number, source in enumerate(job.sources, 1):
@@ -89,12 +91,13 @@ def labelled_images(job: TutorTask, adapter: Adapter) -> LabelledImages:
         if not job.classes:
             classes = _joined(classes, reader.classes)
         planes += found
-        notes |= dict.fromkeys(reader.notes)
+        notes |= reader.notes
     classes.setdefault(0, LabelClass(name=BACKGROUND, value=0))
     ordered = tuple(classes[value] for value in sorted(classes))
     if len(ordered) < 2:
         raise InputError("Name at least one class besides the background, which has the value 0.")
-    notes |= dict.fromkeys(_check_values(planes, ordered))
+    found_values = {int(value) for one in planes for value in np.unique(one.plane.known_labels)}
+    notes.tell(check_values(found_values, {one.name: one.value for one in ordered}, "labelled"))
     return LabelledImages(tuple(planes), ordered, tuple(notes))
 
 
@@ -114,7 +117,7 @@ class _Reader:
     def __init__(self, adapter: Adapter, prefix: str) -> None:
         self.adapter, self.prefix = adapter, prefix
         self.classes: dict[int, LabelClass] = {}
-        self.notes: dict[str, None] = {}
+        self.notes = Notes()
 
     def read(self, source: LabelledSet | NnunetSet | LabelledLayer) -> Iterator[SourcePlane]:
         """Every labelled plane."""
@@ -124,11 +127,11 @@ class _Reader:
         elif isinstance(source, NnunetSet):
             raw = read_raw(source.folder)
             self.classes = {one.value: one for one in raw.classes}
-            self.notes |= dict.fromkeys(raw.notes)
+            self.notes.tell(raw.notes)
             for case in raw.cases:
                 yield from self._pair(case.image, case.labels, case.name, raw.ignored, source.reading)
         else:
-            self.notes |= dict.fromkeys(left_out(source.images, source.labels))
+            self.notes.tell(left_out(source.images, source.labels))
             for image, labels in labelled_files(source.images, source.labels):
                 yield from self._pair(image, labels, image.name, not_labelled(labels), source.reading)
 
@@ -136,22 +139,19 @@ class _Reader:
         self, path: Path, labels: Path, name: str, ignored: int | None, reading: Reading
     ) -> Iterator[SourcePlane]:
         image = reading.image(path)
-        self._tell(image.assumed())
+        self.notes.tell(image.assumed())
         measured = measure(image, (None,), need_of(self.adapter.entry.normalisation))
-        self._tell(measured.notes)
+        self.notes.tell(measured.notes)
         limits = measured.channels[0].limits
-        factor = self._factor(self._pixel_um(image))
+        factor = self._factor(self.adapter.scale.asked_of(image.placement))
         for index, values in zip(
-            image.planes(), class_planes(labels, image, reading, self._tell), strict=True
+            image.planes(), class_planes(labels, image, reading, self.notes.tell), strict=True
         ):
             plane = resample(normalise(image.plane(index, None), limits), factor)
             truth = labels_to(values, plane.shape)
             weight = counted(truth, ignored)
             if weight is None or weight.any():
                 yield SourcePlane(LabelledPlane(self.prefix + name, plane, truth, weight))
-
-    def _tell(self, notes: tuple[str, ...]) -> None:
-        self.notes |= dict.fromkeys(notes)
 
     def _known(self, name: str, known: KnownPlane) -> Iterator[SourcePlane]:
         factor = self._factor(known.pixel_size_um)
@@ -169,31 +169,8 @@ class _Reader:
             LabelledPlane(self.prefix + name, plane, truth, weight), kept if kept.any() else None
         )
 
-    def _pixel_um(self, image: Image) -> float | None:
-        scale = self.adapter.scale
-        # Asked for only when it decides: pixels that are not square are an error.
-        decided = scale.factor or scale.object_size_px or scale.pixel_size_um
-        return None if decided else image.placement.pixel_size_um()
-
     def _factor(self, pixel_um: float | None) -> float:
         factor, why = self.adapter.factor(pixel_um)
         if why.startswith("The "):
             self.notes["The labelled images: " + why] = None
         return factor
-
-
-def _check_values(planes: Sequence[SourcePlane], classes: Sequence[LabelClass]) -> tuple[str, ...]:
-    """Every class must occur; values without a class are reported."""
-    found: set[int] = set()
-    for one in planes:
-        labels, weight = one.plane.labels, one.plane.weight
-        found |= {int(value) for value in np.unique(labels if weight is None else labels[weight > 0])}
-    for wanted in classes:
-        if wanted.value and wanted.value not in found:
-            raise InputError(
-                f"No labelled image holds the class {wanted.name} ({wanted.value}); check the classes and the labels."
-            )
-    if rest := sorted(found - {one.value for one in classes}):
-        values = ", ".join(map(str, rest))
-        return (f"The label values {values} belong to no class, so they count as background.",)
-    return ()

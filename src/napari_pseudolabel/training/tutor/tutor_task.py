@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.training.common.training_events import Score
 from napari_pseudolabel.training.data.labelled_sets import Source, name_of
-
-if TYPE_CHECKING:
-    pass
 
 MOST_FOLDS = 20
 

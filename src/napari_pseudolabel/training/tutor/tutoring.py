@@ -6,14 +6,13 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
 from napari_pseudolabel.budget import read_json
-from napari_pseudolabel.control import Control, Progress
+from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Card, Measure, Training
@@ -23,12 +22,11 @@ from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.tiling import pick_device
 from napari_pseudolabel.training.common.training_events import Fold, Score
-from napari_pseudolabel.training.common.training_record import check_record
+from napari_pseudolabel.training.common.training_record import check_record, today
 from napari_pseudolabel.training.data.adapted_planes import Adapter
-from napari_pseudolabel.training.data.fold_split import validation_files
 from napari_pseudolabel.training.data.labelled_sets import LabelledLayer
 from napari_pseudolabel.training.data.nnunet_raw import check_raw_target
-from napari_pseudolabel.training.data.training_inputs import fingerprint
+from napari_pseudolabel.training.data.training_inputs import fingerprint, validation_files
 from napari_pseudolabel.training.segmenter.fine_tuning import check_patch
 from napari_pseudolabel.training.segmenter.segmenter_training import (
     BEST,
@@ -88,7 +86,7 @@ def tutor(job: TutorTask, control: Control, models: LoadedModels) -> Tutored:
         )
     proxies: list[Proxy] = []
     for number, (folder, proxy) in enumerate(zip(folders, done, strict=True), 1):
-        inner = _named(control, number, len(folders))
+        inner = control.part(f"fold {number} of {len(folders)}") if len(folders) > 1 else control
         if proxy is None:
             inner.tell(Fold(number, len(folders)))
             proxy, told = _train(job, card, split, planes, number, folder, device, inner, tuple(notes))
@@ -172,7 +170,7 @@ def _card(job: TutorTask, labelled: LabelledImages, translator: Translator) -> C
             data=(f"{', '.join(job.names)} ({files} labelled images), translated by {made_by}",),
             licence=job.licence,
             seed=job.settings.seed,
-            date=datetime.now(UTC).date().isoformat(),
+            date=today(),
             command=_COMMAND,
         ),
     )
@@ -271,14 +269,3 @@ def _done(folder: Path) -> Proxy | None:
         return Proxy(path, path.read_bytes(), Score(**found["score"]), found["stopped"])
     except (ValueError, KeyError, TypeError):
         return None  # damaged: the fold is ended again from its state
-
-
-def _named(control: Control, number: int, total: int) -> Control:
-    """The same control, whose stages say which fold they belong to."""
-    if total == 1:
-        return control
-
-    def report(progress: Progress) -> None:
-        control.report(replace(progress, stage=f"{progress.stage}, fold {number} of {total}"))
-
-    return replace(control, report=report)

@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.training.data.known_plane import KnownPlane
-from napari_pseudolabel.training.segmenter.fine_tune_job import FineTuneJob
+from napari_pseudolabel.training.jobs import FineTuneJob
 from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.common.tiles import grey, overlaid
 from napari_pseudolabel.widgets.train.parts import Tools

@@ -17,7 +17,7 @@ from napari_pseudolabel.models.fitting import misfit
 from napari_pseudolabel.strategies import Record
 from napari_pseudolabel.training.common.training_events import Began, Epoch, Loss, Score
 from napari_pseudolabel.training.data.labelled_sets import LabelledSet
-from napari_pseudolabel.training.segmenter.fine_tune_job import FineTuneJob
+from napari_pseudolabel.training.jobs import FineTuneJob
 from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuned, FineTuneSettings
 from napari_pseudolabel.viewer import Corrections, how_made
 from napari_pseudolabel.viewer.images import unwrapped

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image, intensity_range
 from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.models.families import family_named
 from napari_pseudolabel.models.registry import models_folder
 from napari_pseudolabel.training.common.training_events import Began, Loss, TranslatorPreview
 from napari_pseudolabel.training.translator.grey_levels_fit import GreyLevelsJob, GreyLevelTranslators
@@ -230,11 +231,12 @@ class TranslatorPart(QObject):
 
 
 def pairs_of(translators: Sequence[ModelEntry]) -> list[TranslatorPair]:
-    """Translators that lead there and back, in both directions; only SynDiff can be trained further here."""
+    """Translators that lead there and back, in both directions, of families that can be trained further."""
     usable = [
         one
         for one in translators
-        if one.problem is None and one.source and one.target and one.card and one.card.family == "syndiff"
+        if one.problem is None and one.source and one.target
+        if one.card and family_named(one.card.family).trains
     ]
     return [
         TranslatorPair((there.ref, back.ref), (there.source, there.target))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
+import numpy as np
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from napari_pseudolabel.budget import read_json
@@ -63,7 +64,7 @@ class Dataset(_Part):
         if not self.has_regions:
             by_value = sorted((v[0] if isinstance(v, list) else v, name) for name, v in used.items())
             return tuple(LabelClass(name=name, value=value) for value, name in by_value)
-        names = [name for name, value in used.items() if value != 0 and set(_as_list(value)) != {0}]
+        names = [name for name, value in used.items() if set(np.atleast_1d(value).tolist()) != {0}]
         if self.regions_class_order is None or len(self.regions_class_order) != len(names):
             raise CheckpointError(
                 "dataset.json has regions, but regions_class_order does not give one label for each of them."
@@ -160,15 +161,11 @@ class Configuration(_Part):
         return _network(kind, arguments, blocks)
 
     def _old_arguments(self) -> JsonObject:
-        needed = {
-            "UNet_base_num_features": self.UNet_base_num_features,
-            "unet_max_num_features": self.unet_max_num_features,
-            "n_conv_per_stage_encoder": self.n_conv_per_stage_encoder,
-            "n_conv_per_stage_decoder": self.n_conv_per_stage_decoder,
-            "pool_op_kernel_sizes": self.pool_op_kernel_sizes,
-            "conv_kernel_sizes": self.conv_kernel_sizes,
-        }
-        absent = [name for name, value in needed.items() if value is None]
+        needed = (
+            "UNet_base_num_features unet_max_num_features n_conv_per_stage_encoder n_conv_per_stage_decoder"
+        )
+        names = f"{needed} pool_op_kernel_sizes conv_kernel_sizes".split()
+        absent = [name for name in names if getattr(self, name) is None]
         if absent:
             raise CheckpointError(f"plans.json lacks {', '.join(absent)}, which describe the network.")
         stages = len(self.n_conv_per_stage_encoder or ())
@@ -300,7 +297,3 @@ def _network(kind: str, arguments: JsonObject, blocks: str) -> Network:
     if len(network.n_conv_per_stage_decoder) != stages - 1:
         raise CheckpointError(f"plans.json: n_conv_per_stage_decoder does not have {stages - 1} entries.")
     return network
-
-
-def _as_list(value: int | list[int]) -> list[int]:
-    return value if isinstance(value, list) else [value]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from skimage.transform import resize
 
 from napari_pseudolabel.errors import CheckpointError, InputError
@@ -24,11 +25,9 @@ _RESAMPLING = "resample_data_or_seg_to_shape"
 
 def nonzero_box(image: NDArray[np.float32]) -> Box:
     """Bounding box of the pixels of (C, H, W) that are not zero in any channel; all if there are none."""
-    inside = (image != 0).any(axis=0)
-    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-    if rows.size == 0:
-        return Box(0, image.shape[1], 0, image.shape[2])
-    return Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
+    found = ndimage.find_objects((image != 0).any(axis=0).astype(np.uint8))
+    rows, columns = found[0] if found else (slice(0, side) for side in image.shape[1:])
+    return Box(rows.start, rows.stop, columns.start, columns.stop)
 
 
 @dataclass(frozen=True)
@@ -223,10 +222,6 @@ def _z_score(channel: _Plane, mask: _Mask, known: Intensities | None, whole: Mom
         channel[mask] = (values - mean) / max(std, _EPSILON)
 
 
-def _none(channel: _Plane, mask: _Mask, known: Intensities | None, whole: Moments | None) -> None:
-    return None
-
-
 def _to_one(channel: _Plane, mask: _Mask, known: Intensities | None, whole: Moments | None) -> None:
     channel -= channel.min() if whole is None else whole.low
     channel /= max(channel.max() if whole is None else whole.high - whole.low, _EPSILON)
@@ -244,7 +239,7 @@ def _rgb(channel: _Plane, mask: _Mask, known: Intensities | None, whole: Moments
 _SCHEMES = {
     "CTNormalization": _ct,
     "ZScoreNormalization": _z_score,
-    "NoNormalization": _none,
+    "NoNormalization": lambda *_: None,
     "RescaleTo01Normalization": _to_one,
     "RGBTo01Normalization": _rgb,
 }

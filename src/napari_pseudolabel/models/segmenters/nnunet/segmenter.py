@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,14 +17,14 @@ from torch import nn
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import CheckpointError, InputError
 from napari_pseudolabel.imaging import Need
-from napari_pseudolabel.models.cards import Card, LabelClass
+from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.safe_load import load_weights, sha256, strip_prefixes
-from napari_pseudolabel.models.segmenters.common import as_channels, fitted, most_likely
+from napari_pseudolabel.models.segmenters.base import Part, Segmenter
+from napari_pseudolabel.models.segmenters.common import as_channels, fitted
 from napari_pseudolabel.models.segmenters.nnunet.networks import UNet
 from napari_pseudolabel.models.segmenters.nnunet.plans import Configuration, Network, read_dataset, read_plans
 from napari_pseudolabel.models.segmenters.nnunet.prediction import Window, sliding_logits
 from napari_pseudolabel.models.segmenters.nnunet.preprocessing import Preprocessing
-from napari_pseudolabel.models.segmenters.part import Part
 from napari_pseudolabel.models.sidecar import complete, given_card, unknown_modalities
 from napari_pseudolabel.tiling import Grid, Plan, Sliding, TileSettings, pick_device, with_back_off
 from napari_pseudolabel.types import JsonObject
@@ -36,13 +37,11 @@ CHECKPOINTS = ("final", "best")
 
 
 @dataclass(frozen=True, eq=False)
-class NnunetSegmenter:
+class NnunetSegmenter(Segmenter):
     """An nnU-Net v2 model: one network per fold, whose logits are averaged.
 
     Attributes
     ----------
-    card, sha256, classes
-        As in `Segmenter`. The classes of a model with regions have no background and may overlap.
     networks
         By fold, on the CPU.
     patch
@@ -52,21 +51,14 @@ class NnunetSegmenter:
     mirror_axes
         Axes (0: rows, 1: columns) that the training flipped, so that prediction may.
     regions
-        Whether channels are overlapping regions.
+        Whether channels are overlapping regions; then the classes have no background.
     """
 
-    card: Card
-    sha256: str
     networks: dict[Fold, nn.Module]
     patch: tuple[int, int]
     preprocessing: Preprocessing
     mirror_axes: tuple[int, ...]
     regions: bool
-
-    @property
-    def classes(self) -> tuple[LabelClass, ...]:
-        """Classes in the order of the channels."""
-        return self.card.classes
 
     @property
     def channels(self) -> int:
@@ -193,33 +185,14 @@ class NnunetSegmenter:
         return chances.numpy()
 
     def _logits(
-        self,
-        data: NDArray[np.float32],
-        window: Window,
-        grid: Grid,
-        settings: TileSettings,
-        control: Control,
-    ) -> NDArray[np.float16]:
-        try:
-            return self._summed(data, window, grid, settings, control)
-        except OverflowError:
-            wide = replace(window, precision=torch.float32)
-            return self._summed(data, wide, grid, settings, control)
-
-    def _summed(
-        self,
-        data: NDArray[np.float32],
-        window: Window,
-        grid: Grid,
-        settings: TileSettings,
-        control: Control,
+        self, data: NDArray[np.float32], window: Window, grid: Grid, settings: TileSettings, control: Control
     ) -> NDArray[np.float16]:
         device = pick_device(settings.device)
         batch = settings.batch or (1 if device.type == "cpu" else _GPU_PATCHES)
         plan = Plan(max(self.patch), 0, batch, device)
         tensor = torch.from_numpy(data)
 
-        def attempt(plan: Plan) -> torch.Tensor:
+        def attempt(window: Window, plan: Plan) -> torch.Tensor:
             stage = control.stage("Segmenting", len(self.networks) * len(grid))
             total: torch.Tensor | None = None
             with torch.inference_mode():
@@ -240,7 +213,13 @@ class NnunetSegmenter:
                 assert total is not None  # a model has at least one fold
                 return total.div_(len(self.networks)) if len(self.networks) > 1 else total
 
-        logits, _ = with_back_off(attempt, plan, self.sha256, smallest_tile=plan.tile)
+        def summed(window: Window) -> torch.Tensor:
+            return with_back_off(partial(attempt, window), plan, self.sha256, smallest_tile=plan.tile)[0]
+
+        try:
+            logits = summed(window)
+        except OverflowError:
+            logits = summed(replace(window, precision=torch.float32))
         # kept in float16 whatever they were summed in: its ties decide labels in the original
         return logits.clamp(-_LARGEST, _LARGEST).half().numpy()
 
@@ -250,7 +229,7 @@ class NnunetSegmenter:
         Labels: the most probable. Regions: each paints where it is above 0.5, later ones over earlier ones.
         """
         if not self.regions:
-            return most_likely(probabilities, self.classes)
+            return super().labels(probabilities)
         painted = np.zeros(probabilities.shape[1:], np.uint8)
         for chance, region in zip(probabilities, self.classes, strict=True):
             painted[chance > 0.5] = region.value

@@ -38,11 +38,11 @@ _FAR = 0xFFFFFFFF
 _TEXT_BYTES = 2**26
 _BROKEN = (
     zipfile.BadZipFile,
-    EOFError,
     zlib.error,
+    struct.error,
+    EOFError,
     NotImplementedError,
     RuntimeError,
-    struct.error,
     ValueError,
 )
 
@@ -82,10 +82,15 @@ class Content:
 def recognises(path: Path) -> bool:
     """Whether a file is a TorchScript archive, by its table of contents."""
     try:
-        with open_zip(path) as archive:
-            return any(name.lower().endswith("/constants.pkl") for name in archive.namelist())
+        return has_constants(path)
     except (FileError, OSError):
         return False
+
+
+def has_constants(path: Path) -> bool:
+    """Whether a zip archive has the entry that tells TorchScript from other files; raises as `budget.open_zip` does."""
+    with open_zip(path) as archive:
+        return any(name.lower().endswith("/constants.pkl") for name in archive.namelist())
 
 
 def read(path: Path) -> Content:
@@ -172,15 +177,10 @@ def _check_headers(archive: zipfile.ZipFile, file: io.BytesIO, name: str, size: 
         sizes = [(info.CRC, info.compress_size, info.file_size)]
         if flags & _SIZES_FOLLOW:
             sizes.append((0, 0, 0))
-        if (
-            magic != b"PK\3\4"
-            or said != info.orig_filename
-            or method != info.compress_type
-            or flags != info.flag_bits
-        ):
-            raise foreign(name, f"says different things of “{_shown(info.filename)}”")
+        head = magic, said, method, flags
+        same = head == (b"PK\3\4", info.orig_filename, info.compress_type, info.flag_bits)
         # Files above 4 GB have their sizes elsewhere.
-        if (crc, packed, unpacked) not in sizes and (packed, unpacked) != (_FAR, _FAR):
+        if not same or ((crc, packed, unpacked) not in sizes and (packed, unpacked) != (_FAR, _FAR)):
             raise foreign(name, f"says different things of “{_shown(info.filename)}”")
         if info.compress_type == zipfile.ZIP_STORED and info.compress_size != info.file_size:
             raise damaged(name)

@@ -84,16 +84,16 @@ def _names() -> Iterator[str]:
 ALLOWED = frozenset(_names())
 """Names as in graphs: ``aten::conv2d``."""
 
-_SIMPLE = (
-    "TensorType",
-    "IntType",
-    "FloatType",
-    "BoolType",
-    "StringType",
-    "NumberType",
-    "DeviceObjType",
-    "NoneType",
-)
+_SIMPLE: dict[str, tuple[type, ...]] = {
+    "TensorType": (torch.Tensor,),
+    "IntType": (int,),
+    "FloatType": (float,),
+    "BoolType": (bool,),
+    "StringType": (str,),
+    "NumberType": (int, float),
+    "DeviceObjType": (torch.device,),
+    "NoneType": (type(None),),
+}
 
 
 _HINTS = {
@@ -244,14 +244,4 @@ def _conforms(value: Any, said: Any) -> bool:
         return isinstance(value, dict) and all(
             _conforms(k, said.getKeyType()) and _conforms(v, said.getValueType()) for k, v in value.items()
         )
-    wanted: dict[str, tuple[type, ...]] = {
-        "TensorType": (torch.Tensor,),
-        "IntType": (int,),
-        "FloatType": (float,),
-        "BoolType": (bool,),
-        "StringType": (str,),
-        "NumberType": (int, float),
-        "DeviceObjType": (torch.device,),
-        "NoneType": (type(None),),
-    }
-    return isinstance(value, wanted.get(kind, ()))
+    return isinstance(value, _SIMPLE.get(kind, ()))

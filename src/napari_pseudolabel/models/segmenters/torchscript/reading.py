@@ -14,8 +14,7 @@ from torch.nn import functional
 
 from napari_pseudolabel.errors import CheckpointError
 from napari_pseudolabel.models.cards import LabelClass
-from napari_pseudolabel.models.segmenters.torchscript.examining import Answer, Examined
-from napari_pseudolabel.models.segmenters.torchscript.feeding import Feed
+from napari_pseudolabel.models.segmenters.torchscript.examining import Answer, Examined, Feed
 from napari_pseudolabel.models.sidecar import sidecar_path
 from napari_pseudolabel.tiling import is_out_of_memory
 

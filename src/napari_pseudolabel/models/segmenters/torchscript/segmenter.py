@@ -1,4 +1,4 @@
-"""A TorchScript network as a segmenter."""
+"""A TorchScript network as a segmenter, and what the house asks of its files; none of it runs one but `load`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from napari_pseudolabel.errors import CheckpointError
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.inspection import Inspection, useful, useless
+from napari_pseudolabel.models.offers import Offer
 from napari_pseudolabel.models.segmenters.common import most_likely
 from napari_pseudolabel.models.segmenters.tiled import TiledSegmenter
-from napari_pseudolabel.models.segmenters.torchscript.examining import examine, open_checked
-from napari_pseudolabel.models.segmenters.torchscript.layout import recognises
+from napari_pseudolabel.models.segmenters.torchscript.examining import examine, look, open_checked
+from napari_pseudolabel.models.segmenters.torchscript.layout import has_constants, recognises
 from napari_pseudolabel.models.segmenters.torchscript.reading import (
     BACKGROUND,
     Architecture,
@@ -23,11 +24,17 @@ from napari_pseudolabel.models.segmenters.torchscript.reading import (
     Understood,
     understand,
 )
-from napari_pseudolabel.models.sidecar import complete, given_card, sidecar_path, unknown_modalities
+from napari_pseudolabel.models.sidecar import (
+    complete,
+    given_card,
+    sidecar_path,
+    unknown_modalities,
+    validated,
+)
 from napari_pseudolabel.types import JsonObject
 
 FAMILY = "torchscript"
-NOT_RECOGNISED = "no TorchScript archive"
+_NOT_RECOGNISED = "no TorchScript archive"
 
 _PROBE = 64  # pixels; at least one stride of any common network
 
@@ -53,6 +60,33 @@ class TorchScriptSegmenter(TiledSegmenter):
         return np.where(chances.max(axis=0) > threshold, found, np.uint8(0))
 
 
+def declines(offer: Offer) -> str:
+    """Why it is no TorchScript archive."""
+    return "" if recognises(offer.path) else _NOT_RECOGNISED
+
+
+def describes(offer: Offer) -> Inspection | None:
+    """Describe an archive by its card, after its program was looked at in a process of its own; it does not run."""
+    path, what = offer.path, "TorchScript segmenter"
+    if not offer.is_zip or not has_constants(path):
+        return None
+    given = offer.given
+    look(path)
+    card, problem = _described(path, given)
+    if problem:
+        return useless(path, what, problem, missing=card.missing, card=card)
+    note = (
+        "A TorchScript file is a program. Its operators were checked, and it runs only when you segment with it; "
+        "README.md says what that holds off. Use files that you trust.",
+    )
+    return useful(path, what, card, note=note)
+
+
+def loads(offer: Offer) -> TorchScriptSegmenter:
+    """See `load`."""
+    return load(offer.path, offer.card)
+
+
 def load(path: str | Path, card: Card | Mapping[str, object] | None = None) -> TorchScriptSegmenter:
     """Load a TorchScript segmenter.
 
@@ -71,24 +105,30 @@ def load(path: str | Path, card: Card | Mapping[str, object] | None = None) -> T
     """
     path = Path(path)
     if not recognises(path):
-        raise CheckpointError(f"{path.name} is {NOT_RECOGNISED}.")
-    given = given_card(path, card)
-    needed = [field for field in ("classes", "normalisation") if field not in given]
-    if needed:
-        raise CheckpointError(
-            f"{path.name} is a TorchScript network that does not say its {' and '.join(needed)}; "
-            f"write them into {sidecar_path(path).name} beside it."
-        )
-    missing = tuple(unknown_modalities(given, ("source",)))
-    full = complete(given, path, kind="segmenter", family=FAMILY, missing=missing)
-    said = _architecture(full, path)
+        raise CheckpointError(f"{path.name} is {_NOT_RECOGNISED}.")
+    full, problem = _described(path, given_card(path, card))
+    if problem:
+        raise CheckpointError(problem)
+    said = validated(Architecture, full.architecture, f"The card of {path.name}")
     side = -(-_PROBE // said.stride) * said.stride
     examined = examine(path, channels=said.in_channels, side=side, layout=said.layout)
     reading = understand(examined, full.classes, said, path, side)
     network, sha256 = open_checked(path)
     if sha256 != examined.sha256:
         raise CheckpointError(f"{path.name} was changed while it was read; try again.")
-    return TorchScriptSegmenter(Understood(network, reading, path.name), _filled(full, said, reading), sha256)
+    return TorchScriptSegmenter(_filled(full, said, reading), sha256, Understood(network, reading, path.name))
+
+
+def _described(path: Path, given: Mapping[str, object]) -> tuple[Card, str]:
+    """The card of an archive, and a sentence about what it must say and does not; empty if it says all."""
+    needed = [field for field in ("classes", "normalisation") if field not in given]
+    missing = (*needed, *unknown_modalities(given, ("source",)))
+    card = complete(given, path, kind="segmenter", family=FAMILY, missing=missing)
+    problem = (
+        f"{path.name} is a TorchScript network that does not say its {' and '.join(needed)}; "
+        f"write them into {sidecar_path(path).name} beside it."
+    )
+    return card, problem if needed else ""
 
 
 def _filled(card: Card, said: Architecture, reading: Reading) -> Card:
@@ -110,12 +150,3 @@ def _filled(card: Card, said: Architecture, reading: Reading) -> Card:
             inferred.append("classes.background")
         update["classes"] = (background, *others)
     return card.model_copy(update={**update, "inferred": (*card.inferred, *inferred)})
-
-
-def _architecture(card: Card, path: Path) -> Architecture:
-    try:
-        return Architecture.model_validate(card.architecture)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise CheckpointError(f"The card of {path.name} is wrong at {where}: {first['msg']}.") from None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from napari_pseudolabel.models.segmenters.torchscript.layout import Content, foreign
 from napari_pseudolabel.models.segmenters.torchscript.operators import ALLOWED, refused
@@ -164,16 +164,7 @@ def _method(node: ast.Call) -> str | None:
 def _chain(node: ast.expr) -> tuple[str, ...] | None:
     """The names of ``a.b.c``."""
     names: list[str] = []
-    for one in _unrolled(node):
-        if isinstance(one, ast.Attribute):
-            names.append(one.attr)
-        elif isinstance(one, ast.Name):
-            return (one.id, *reversed(names))
-    return None
-
-
-def _unrolled(node: ast.expr) -> Iterator[ast.expr]:
-    yield node
     while isinstance(node, ast.Attribute):
+        names.append(node.attr)
         node = node.value
-        yield node
+    return (node.id, *reversed(names)) if isinstance(node, ast.Name) else None

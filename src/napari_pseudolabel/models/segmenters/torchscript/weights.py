@@ -24,18 +24,13 @@ _PICKLES = {"data.pkl": "data", "constants.pkl": "constants"}
 _STEPS = """PROTO STOP MARK EMPTY_TUPLE EMPTY_LIST EMPTY_DICT NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 BINFLOAT
 BINUNICODE TUPLE TUPLE1 TUPLE2 TUPLE3 LIST DICT APPEND APPENDS SETITEM SETITEMS BINPUT LONG_BINPUT BINGET LONG_BINGET
 GLOBAL NEWOBJ BUILD REDUCE BINPERSID"""
-_ITEM_BYTES = {
-    "DoubleStorage": 8,
-    "FloatStorage": 4,
-    "HalfStorage": 2,
-    "BFloat16Storage": 2,
-    "LongStorage": 8,
-    "IntStorage": 4,
-    "ShortStorage": 2,
-    "CharStorage": 1,
-    "ByteStorage": 1,
-    "BoolStorage": 1,
+_SIZES = {
+    8: ("Double", "Long"),
+    4: ("Float", "Int"),
+    2: ("Half", "BFloat16", "Short"),
+    1: ("Char", "Byte", "Bool"),
 }
+_ITEM_BYTES = {f"{name}Storage": size for size, names in _SIZES.items() for name in names}
 _DEVICE = re.compile(r"(cpu|cuda|mps|xpu|privateuseone)(:\d{1,4})?", re.ASCII)
 _CLASS = re.compile(r"__torch__(\.\w+)*", re.ASCII)
 _REPEATED = 2**20  # values that an expanded tensor may show more than it has
@@ -137,14 +132,6 @@ _FUNCTIONS: dict[tuple[str, str], object] = {
     ("torch._utils", "_rebuild_parameter"): _as_it_is,
     ("torch", "device"): _as_it_is,
     ("collections", "OrderedDict"): OrderedDict,
-    **{
-        ("torch.jit._pickle", name): _as_it_is
-        for name in (
-            "build_intlist",
-            "build_doublelist",
-            "build_boollist",
-            "build_tensorlist",
-            "restore_type_tag",
-        )
-    },
+    ("torch.jit._pickle", "restore_type_tag"): _as_it_is,
+    **{("torch.jit._pickle", f"build_{kind}list"): _as_it_is for kind in ("int", "double", "bool", "tensor")},
 }

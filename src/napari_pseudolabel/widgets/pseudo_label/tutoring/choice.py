@@ -15,7 +15,7 @@ from napari_pseudolabel.labels.classes import BACKGROUND, with_colours
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.registry import resolve
 from napari_pseudolabel.training.data.labelled_sets import LabelledLayer, LabelledSet, NnunetSet, Source
-from napari_pseudolabel.training.tutor.tutor_job import TutorJob
+from napari_pseudolabel.training.jobs import TutorJob
 from napari_pseudolabel.training.tutor.tutor_task import TutorSettings
 from napari_pseudolabel.widgets.pseudo_label.choice import Trained
 

@@ -12,7 +12,7 @@ from napari_pseudolabel.models.fitting import same_modality
 from napari_pseudolabel.strategies.tutorship import TUTORSHIP
 from napari_pseudolabel.training.common.training_events import Began, Epoch, Fold, SyntheticPair
 from napari_pseudolabel.training.data.labelled_sets import Source
-from napari_pseudolabel.training.tutor.tutor_job import TutorJob
+from napari_pseudolabel.training.jobs import TutorJob
 from napari_pseudolabel.viewer.images import shown_by
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common.background import Background
