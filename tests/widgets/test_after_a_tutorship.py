@@ -102,14 +102,14 @@ def test_predicting_again_asks_all_proxies_as_before(correct, background):
 
 
 def test_magnifying_goes_on_from_what_was_used(correct, background):
-    correct.view.again.zoom.setValue(1.5)
+    correct.view.again.options.edits["zoom"].native.setValue(1.5)
     correct.use("predict_again")
     assert background.jobs[-1][1].settings.scale == Scale(factor=3.0)
 
 
 def test_another_segmenter_sees_the_image_as_it_is(correct, background):
-    box = correct.view.again.segmenter
-    box.setCurrentIndex(box.findData("sample:tem-axons"))
+    box = correct.view.again.options.edits["segmenter"].native
+    box.setCurrentIndex(1)
     correct.use("predict_again")
     job = background.jobs[-1][1]
     assert job.strategy_name == "segmentation"
@@ -117,9 +117,9 @@ def test_another_segmenter_sees_the_image_as_it_is(correct, background):
 
 
 def test_a_grid_of_another_segmenter_is_not_guessed(correct, background):
-    box = correct.view.again.segmenter
-    box.setCurrentIndex(box.findData("sample:tem-axons"))
-    correct.view.again.zoom.setValue(1.5)
+    box = correct.view.again.options.edits["segmenter"].native
+    box.setCurrentIndex(1)
+    correct.view.again.options.edits["zoom"].native.setValue(1.5)
     correct.use("predict_again")
     assert "leave Magnify at 1" in correct.view.hint
     assert not background.jobs

@@ -171,7 +171,7 @@ def test_the_view_is_predicted_again_with_the_models_of_the_last_run(case, backg
     viewer, labels, dock = case
     point_at(viewer, FIRST)
     dock.use("delete")
-    dock.view.again.zoom.setValue(1.5)
+    dock.view.again.options.edits["zoom"].native.setValue(1.5)
     dock.use("predict_again")
     ((number, job, lane),) = background.jobs
     assert isinstance(job, LabelJob)
@@ -202,10 +202,10 @@ def test_another_segmenter_can_be_chosen(case, background):
     _, _, dock = case
     dock.view.again_fold.set_open(True)
     background.answer()
-    box = dock.view.again.segmenter
-    assert [box.itemData(i) for i in range(box.count())] == [None, "sample:tem-axons"]
+    box = dock.view.again.options.edits["segmenter"].native
+    assert [box.itemText(i) for i in range(box.count())] == ["As before", MODELS[2].title]
     box.setCurrentIndex(1)
-    dock.view.again.new_seed.setChecked(False)
+    dock.view.again.options.edits["new_seed"].native.setChecked(False)
     dock.view.again.button.click()
     ((_, job, _),) = background.jobs
     assert (job.segmenter, job.settings.seed) == (MODELS[2].ref, 0)

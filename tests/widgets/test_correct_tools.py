@@ -90,7 +90,7 @@ def test_set_class_uses_the_chosen_one(case):
 
 def test_an_axon_grows_into_its_myelin_and_shrinks_back_to_it(case):
     _, labels, dock = case
-    dock.view.options.step.setValue(2)
+    dock.view.options.edits["step_px"].native.setValue(2)
     before = use(case, "grow")
     assert (labels.data[10:22, 15] == AXON).all()
     assert (labels.data == 0).sum() == (before == 0).sum()
@@ -111,7 +111,7 @@ def test_fill_holes_and_smooth(case):
     labels.data[8:24, 24] = 0
     labels.data[15, 24:27] = MYELIN
     labels.refresh()
-    dock.view.options.radius.setValue(3)
+    dock.view.options.edits["radius_px"].native.setValue(3)
     use(case, "smooth", (13, 13))
     assert labels.data[15, 26] == 0
 
@@ -122,7 +122,7 @@ def test_remove_small_looks_at_the_view_and_leaves_confirmed_ones(case, qtbot):
     labels.refresh()
     Corrections.of(labels).confirm((), (slice(56, 64), slice(32, 48)))
     labels.selected_label = AXON
-    dock.view.options.least.setValue(20)
+    dock.view.options.edits["least_px"].native.setValue(20)
     labels.data[10, 10] = AXON
     labels.refresh()
     use(case, "remove_small")
@@ -162,7 +162,7 @@ def test_the_object_in_focus_comes_before_the_one_under_the_cursor(case):
     point_at(viewer, SECOND)
     dock.view.focus.click()
     assert dock.view.focus.isChecked()
-    dock.view.options.step.setValue(1)
+    dock.view.options.edits["step_px"].native.setValue(1)
     before = use(case, "grow", FIRST)
     assert changed_box(before, labels) == (11, 43, 21, 53)
     point_at(viewer, SECOND)
@@ -194,7 +194,7 @@ def test_merge_needs_two_objects_and_joins_them(case):
     assert "other object" in dock.view.status
     use(case, "merge")
     assert "same object" in dock.view.hint
-    dock.view.options.over.setChecked(True)
+    dock.view.options.edits["over"].native.setChecked(True)
     use(case, "merge", SECOND)
     assert (labels.data[16, 16:49] == AXON).all()
     assert dock.focus.held is None

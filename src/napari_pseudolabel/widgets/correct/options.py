@@ -4,124 +4,99 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from napari_pseudolabel.options import Checked, Option
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.fields import advanced_form, decimal, number
-from napari_pseudolabel.widgets.common.parts import Sentence, combo, fill
+from napari_pseudolabel.widgets.common.option_form import OptionForm
+from napari_pseudolabel.widgets.common.parts import Sentence
 
 Method = Literal["random_walker", "watershed"]
-_METHODS: tuple[tuple[Method, str], ...] = (
-    ("random_walker", "Weak borders"),
-    ("watershed", "Strong borders, faster"),
-)
 _AS_BEFORE = "As before"
 
 
 @dataclass(frozen=True)
-class ToolOptions:
-    """How the tools work.
+class ToolOptions(Checked):
+    """How the tools work."""
 
-    Attributes
-    ----------
-    step_px
-        By how much an object grows or shrinks.
-    radius_px
-        Bumps smaller than this are smoothed away.
-    least_px
-        Smaller objects are removed.
-    method
-        How a scribble becomes an object.
-    over
-        Whether growing, filling and pasting may take other classes, too.
-    """
-
-    step_px: int = 1
-    radius_px: int = 3
-    least_px: int = 50
-    method: Method = "random_walker"
-    over: bool = False
+    step_px: Annotated[
+        int,
+        Option(
+            "By how many pixels Grow and Shrink move the border at a time",
+            title="Grow, Shrink by",
+            unit="px",
+            least=1,
+            most=50,
+        ),
+    ] = 1
+    radius_px: Annotated[
+        int,
+        Option(
+            "Smooth removes bumps and dents smaller than this, in pixels",
+            title="Smooth below",
+            unit="px",
+            least=1,
+            most=50,
+        ),
+    ] = 3
+    least_px: Annotated[
+        int,
+        Option(
+            "Remove small takes objects with fewer pixels than this",
+            title="Small is below",
+            unit="px",
+            least=1,
+            most=1_000_000,
+        ),
+    ] = 50
+    method: Annotated[
+        Method,
+        Option(
+            "How Smart fill finds the border: a random walk follows weak borders too, a watershed follows the strongest edge",
+            title="Smart fill",
+            names=(("random_walker", "Weak borders"), ("watershed", "Strong borders, faster")),
+        ),
+    ] = "random_walker"
+    over: Annotated[
+        bool,
+        Option(
+            "Grow, Smart fill and Paste take only background (an axon also its myelin); checked, they take every class. "
+            "What is confirmed is never taken",
+            title="Take other classes, too",
+        ),
+    ] = False
 
 
 @dataclass(frozen=True)
-class AgainOptions:
-    """How a part is predicted again.
+class AgainOptions(Checked):
+    """How a part is predicted again; without a segmenter by that of the run before."""
 
-    Attributes
-    ----------
-    zoom
-        On top of the magnification of the run before: above 1 the models see larger objects.
-    new_seed
-        Draw other translations than before.
-    segmenter
-        Reference of a model; None for the one of the run before.
-    """
-
-    zoom: float = 1.0
-    new_seed: bool = True
-    segmenter: str | None = None
-
-
-_PROPOSED = ToolOptions()
-
-
-class OptionsForm(QWidget):
-    """The fields of `ToolOptions`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        grid = QGridLayout(self)
-        grid.setContentsMargins(8, 0, 0, 4)
-        grid.setHorizontalSpacing(6)
-        grid.setVerticalSpacing(4)
-        grid.setColumnStretch(1, 1)
-        self.step = number(
-            1, 50, _PROPOSED.step_px, "By how many pixels Grow and Shrink move the border at a time"
-        )
-        self.radius = number(
-            1, 50, _PROPOSED.radius_px, "Smooth removes bumps and dents smaller than this, in pixels"
-        )
-        self.least = number(
-            1, 1_000_000, _PROPOSED.least_px, "Remove small takes objects with fewer pixels than this"
-        )
-        for box in (self.step, self.radius, self.least):
-            box.setSuffix(" px")
-        self.method = combo(
-            "How Smart fill finds the border: a random walk follows weak borders too, "
-            "a watershed follows the strongest edge"
-        )
-        fill(self.method, _METHODS, _PROPOSED.method)
-        self.over = QCheckBox("Take other classes, too")
-        self.over.setToolTip(
-            "Grow, Smart fill and Paste take only background (an axon also its myelin); "
-            "checked, they take every class. What is confirmed is never taken"
-        )
-        for row, (title, field) in enumerate(
-            (
-                ("Grow, Shrink by", self.step),
-                ("Smooth below", self.radius),
-                ("Small is below", self.least),
-                ("Smart fill", self.method),
-            )
-        ):
-            label = QLabel(title)
-            label.setToolTip(field.toolTip())
-            grid.addWidget(label, row, 0)
-            grid.addWidget(field, row, 1)
-        grid.addWidget(self.over, 4, 0, 1, 2)
-
-    def options(self) -> ToolOptions:
-        """All fields as they are now."""
-        return ToolOptions(
-            self.step.value(),
-            self.radius.value(),
-            self.least.value(),
-            self.method.currentData(),
-            self.over.isChecked(),
-        )
+    zoom: Annotated[
+        float,
+        Option(
+            "Magnify the image by this before the models see it, on top of what was used before: more than 1 where small "
+            "objects were missed, less than 1 where large ones fell to pieces",
+            title="Magnify",
+            unit="×",
+            least=0.1,
+            most=10,
+            step=0.01,
+        ),
+    ] = 1.0
+    segmenter: Annotated[
+        str | None,
+        Option("Which segmenter labels the view; as before is that of the last run", listed=True),
+    ] = None
+    new_seed: Annotated[
+        bool,
+        Option(
+            "Use another seed than before, so that the translator draws another image",
+            title="Draw other translations",
+        ),
+    ] = True
 
 
 class AgainForm(QWidget):
@@ -133,26 +108,8 @@ class AgainForm(QWidget):
         super().__init__()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        fields = QWidget()
-        form = advanced_form(fields)
-        self.zoom = decimal(
-            0.1,
-            10.0,
-            1.0,
-            "Magnify the image by this before the models see it, on top of what was used before: "
-            "more than 1 where small objects were missed, less than 1 where large ones fell to pieces",
-        )
-        self.zoom.setDecimals(2)
-        self.zoom.setSingleStep(0.1)
-        self.zoom.setPrefix("× ")
-        self.new_seed = QCheckBox("Draw other translations")
-        self.new_seed.setChecked(True)
-        self.new_seed.setToolTip("Use another seed than before, so that the translator draws another image")
-        self.segmenter = combo("Which segmenter labels the view; as before is that of the last run")
+        self.options = OptionForm(AgainOptions(), indent=8)
         self.set_segmenters(())
-        form.addRow("Magnify", self.zoom)
-        form.addRow("Segmenter", self.segmenter)
-        form.addRow(self.new_seed)
         self.button = QPushButton("Predict the view again")
         self.button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.button.setToolTip(
@@ -160,17 +117,12 @@ class AgainForm(QWidget):
             f"({shortcuts.shown(shortcuts.PREDICT_AGAIN)})"
         )
         self.button.clicked.connect(lambda: self.pressed.emit())
-        layout.addWidget(fields)
+        layout.addWidget(self.options)
         layout.addWidget(self.button)
-
-    def options(self) -> AgainOptions:
-        """All fields as they are now."""
-        return AgainOptions(self.zoom.value(), self.new_seed.isChecked(), self.segmenter.currentData())
 
     def set_segmenters(self, entries: Sequence[tuple[str, str]]) -> None:
         """Offer segmenters as (reference, title) pairs."""
-        chosen = self.segmenter.currentData()
-        fill(self.segmenter, [(None, _AS_BEFORE), *entries], chosen)
+        self.options.edits["segmenter"].offer([(None, _AS_BEFORE), *entries])
 
 
 class ShortcutList(QWidget):

@@ -137,7 +137,7 @@ class Predicting(QObject):
         source, image = layers.source, layers.image
         if source is None or image is None:
             raise InputError(NO_IMAGE)
-        job = _job(name, labels, image, plane, window, self._desk.view.again.options())
+        job = _job(name, labels, image, plane, window, self._desk.view.again.options.value())
         self._looking.end()  # so that what arrives is seen
         number = self._desk.background.submit(job)
         before = np.array(labels.data[(*plane, *window)])

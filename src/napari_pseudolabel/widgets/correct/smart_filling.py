@@ -109,7 +109,7 @@ class SmartFilling(QObject):
         predicted, locked = corrections.predicted_in(key), corrections.confirmed_in(key)
         layer = find(self._desk.viewer, source, "confidence", image.shape)
         sure = None if layer is None else np.array(layer.data[key])
-        channel, method = channel_of(labels), self._desk.view.options.options().method
+        channel, method = channel_of(labels), self._desk.view.options.value().method
         over = self._toolbox.over(None, scribble.value)
         places = scribble.places - np.array([part.start for part in window])
 

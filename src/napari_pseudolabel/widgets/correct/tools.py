@@ -117,16 +117,16 @@ class Toolbox(QObject):
         return tools.fill_holes(plane, target, locked=locked, over=self.over(target))
 
     def _smooth(self, plane: Plane, target: Target | None, locked: Locked) -> Change:
-        radius = self._desk.view.options.options().radius_px
+        radius = self._desk.view.options.value().radius_px
         over, under = self.over(target), self._under(plane, target)
         return tools.smooth(plane, target, radius, locked=locked, over=over, under=under)
 
     def _grow(self, plane: Plane, target: Target | None, locked: Locked) -> Change:
-        step = self._desk.view.options.options().step_px
+        step = self._desk.view.options.value().step_px
         return tools.grow(plane, target, step, locked=locked, over=self.over(target))
 
     def _shrink(self, plane: Plane, target: Target | None, locked: Locked) -> Change:
-        step = self._desk.view.options.options().step_px
+        step = self._desk.view.options.value().step_px
         return tools.shrink(plane, target, step, locked=locked, under=self._under(plane, target))
 
     # Tools for more, or for less.
@@ -139,7 +139,7 @@ class Toolbox(QObject):
         part = padded(window, 1, labels.data.shape)
         spot = Spot(labels, plane, (part[0].start, part[1].start))
         corrections = Corrections.of(labels)
-        least, outer = self._desk.view.options.options().least_px, self._desk.nesting.under(value)
+        least, outer = self._desk.view.options.value().least_px, self._desk.nesting.under(value)
 
         def make(values: Plane) -> Change:
             locked = corrections.confirmed_in(key_of(plane, part))
@@ -240,7 +240,7 @@ class Toolbox(QObject):
         own = value if target is None else target.value
         if own is None or labels is None:
             return ()
-        if self._desk.view.options.options().over:
+        if self._desk.view.options.value().over:
             return tuple(one.value for one in classes_of(labels) if one.value not in (0, own))
         return self._desk.nesting.over(own)
 

@@ -17,9 +17,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pseudolabel.widgets.common import shortcuts
+from napari_pseudolabel.widgets.common.option_form import OptionForm
 from napari_pseudolabel.widgets.common.parts import ErrorBox, Fold, Sentence, combo
 from napari_pseudolabel.widgets.correct.icons import icon
-from napari_pseudolabel.widgets.correct.options import AgainForm, OptionsForm, ShortcutList
+from napari_pseudolabel.widgets.correct.options import AgainForm, ShortcutList, ToolOptions
 from napari_pseudolabel.widgets.correct.palette import Palette
 from napari_pseudolabel.widgets.correct.tool_bar import ToolBar
 from napari_pseudolabel.widgets.correct.tool_table import CONFIRM, FOCUS, UNCONFIRM, Tool
@@ -89,7 +90,8 @@ class CorrectView(QWidget):
         self.review_layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.review)
         layout.addLayout(self._make_confirm())
-        self.options, self.again, self.shortcuts = OptionsForm(), AgainForm(), ShortcutList()
+        self.options = OptionForm(ToolOptions(), indent=8)
+        self.again, self.shortcuts = AgainForm(), ShortcutList()
         self.again_fold = Fold(
             "Predict again", self.again, "Label the view once more, with another seed, size or segmenter"
         )
