@@ -6,7 +6,8 @@ import importlib
 import json
 import os
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from napari_pseudolabel.export import ExportContent, Format, export, export_imag
 from napari_pseudolabel.formats import registry
 from napari_pseudolabel.imaging import Placement
 from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.options import Checked, Option
 from napari_pseudolabel.widgets.common.background import Background
 from napari_pseudolabel.widgets.export.controller import ExportController
 from napari_pseudolabel.widgets.export.view import ExportView
@@ -27,10 +29,20 @@ from napari_pseudolabel.widgets.export.view import ExportView
 NUCLEI = (LabelClass(name="background", value=0), LabelClass(name="nucleus", value=1))
 
 
+@dataclass(frozen=True)
+class ToyOptions(Checked):
+    indent: Annotated[int, Option("Spaces before every line.", least=0, most=4, flag="--toy-indent")] = 0
+
+
 def write(path, content):
     sure = None if content.confidence is None else float(content.confidence.mean())
-    told = {"name": content.name, "objects": content.instances.tolist(), "confidence": sure}
-    path.write_text(json.dumps(told))
+    told = {
+        "indent": content.options.indent,
+        "name": content.name,
+        "objects": content.instances.tolist(),
+        "confidence": sure,
+    }
+    path.write_text(json.dumps(told, indent=content.options.indent or None))
 
 
 TOY = Format(
@@ -45,6 +57,7 @@ TOY = Format(
     largest=9,
     pixel_size=False,
     marks=False,
+    options=ToyOptions(),
 )
 
 
@@ -154,7 +167,9 @@ def write_folder(path, content):
         (path / "masks" / f"{number}.json").write_text(json.dumps((content.instances == number).tolist()))
 
 
-FOLDER = replace(TOY, name="folder", title="Folder", suffixes=(), folder=True, write=write_folder)
+FOLDER = replace(
+    TOY, name="folder", title="Folder", suffixes=(), folder=True, write=write_folder, options=None
+)
 
 
 def test_a_folder_is_replaced_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
@@ -230,6 +245,10 @@ def test_in_the_shell(shell, tmp_path):
     assert told(tmp_path / "out.toy")["name"] == "out"
     assert shell("export", tmp_path / "in.tif", tmp_path / "other", "--format", "toy")[0] == 0
     assert told(tmp_path / "other")["objects"] == told(tmp_path / "out.toy")["objects"]
+    assert shell("export", tmp_path / "in.tif", tmp_path / "wide.toy", "--toy-indent", 2)[0] == 0
+    assert told(tmp_path / "wide.toy")["indent"] == 2
+    code, _, error = shell("export", tmp_path / "in.tif", tmp_path / "a.png", "--toy-indent", 2)
+    assert (code, error) == (2, "--toy-indent is for toy; leave it out, or give --format toy.\n")
     for words, sentence in [
         (
             ("in.tif", "out", "--format", "tyo"),
@@ -292,9 +311,14 @@ def test_in_the_dock(toy, qtbot, viewer, session, remembered, tmp_path):
     dock._refresh()
     for sentence in ("Toy cannot hold the pixel size", "Toy holds objects without their classes"):
         assert sentence in view._checks.text()
+    indent = view._options["toy"].edits["indent"].native
+    assert not indent.isHidden()
+    assert indent.toolTip() == "Spaces before every line."
+    indent.setValue(3)
     view.export_button.click()
     qtbot.waitUntil(lambda: "Wrote" in view._status.text(), timeout=20000)
     assert max(map(max, told(tmp_path / "a.objects.toy")["objects"])) == 2
+    assert told(tmp_path / "a.objects.toy")["indent"] == 3
     layer.data = np.stack([two_squares()] * 2)
     dock._refresh()
     assert view._hint.text() == "Toy holds one plane, but these labels are a stack; choose OME-TIFF."

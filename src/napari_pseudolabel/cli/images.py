@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from napari_pseudolabel.cli import options as o
 from napari_pseudolabel.cli.declared import expanded
+from napari_pseudolabel.cli.formats import Wanted, with_format
 from napari_pseudolabel.cli.shared import Shared, shared
 from napari_pseudolabel.cli.strategies import Chosen, prepared, refuse, strategic
 from napari_pseudolabel.strategies.settings import LabelSettings
@@ -13,7 +14,7 @@ from napari_pseudolabel.strategies.settings import LabelSettings
 
 def label_command() -> Callable[..., None]:
     """Return ``label``, with the strategies that there are."""
-    return shared(expanded("settings", LabelSettings)(strategic(label)))
+    return shared(with_format(expanded("settings", LabelSettings)(strategic(label))))
 
 
 def label(
@@ -21,6 +22,7 @@ def label(
     output: o.Output,
     options: Shared,
     settings: LabelSettings,
+    wanted: Wanted,
     chosen: Chosen,
     translator: o.OneTranslator = None,
     segmenter: o.OneSegmenter = None,
@@ -31,7 +33,7 @@ def label(
     from napari_pseudolabel.cli.working import Work
     from napari_pseudolabel.strategies.strategy import Asked
 
-    strategy = chosen.strategy()
+    strategy, format = chosen.strategy(), wanted.format(output)
     options.check_device(settings)
     asked = Asked(
         translator,
@@ -44,14 +46,21 @@ def label(
         refuse(strategy, asked)
     _check_models(*(ref for ref in (translator, segmenter) if ref is not None), *asked.second_opinions)
     if strategy.preparation is not None:
-        asked = prepared(strategy, asked, input, output, options, confidence=confidence)
-    options.process(input, output, Work(lambda image: strategy.job(image, asked), confidence=confidence))
+        asked = prepared(strategy, asked, input, output, options, format, confidence=confidence)
+    work = Work(lambda image: strategy.job(image, asked), confidence=confidence)
+    options.process(input, output, work, format)
 
 
 @shared
+@with_format
 @expanded("settings", LabelSettings, frozenset({"flips", "smallest_object"}))
 def translate(
-    input: o.Input, output: o.Output, translator: o.TranslatorRef, options: Shared, settings: LabelSettings
+    input: o.Input,
+    output: o.Output,
+    translator: o.TranslatorRef,
+    options: Shared,
+    settings: LabelSettings,
+    wanted: Wanted,
 ) -> None:
     """Translate images into another modality; with several samples their mean is written."""
     from napari_pseudolabel.cli.working import Work
@@ -60,10 +69,11 @@ def translate(
     options.check_device(settings)
     _check_models(translator)
     work = Work(lambda image: LabelJob(image, translator, settings=settings), images=True)
-    options.process(input, output, work)
+    options.process(input, output, work, wanted.format(output))
 
 
 @shared
+@with_format
 @expanded("settings", LabelSettings, frozenset({"samples", "seed", "mode"}))
 def segment(
     input: o.Input,
@@ -71,6 +81,7 @@ def segment(
     segmenter: o.SegmenterRef,
     options: Shared,
     settings: LabelSettings,
+    wanted: Wanted,
     confidence: o.WithConfidence = False,
 ) -> None:
     """Segment images as they are, without translation."""
@@ -80,7 +91,7 @@ def segment(
     options.check_device(settings)
     _check_models(segmenter)
     work = Work(lambda image: LabelJob(image, None, segmenter, settings=settings), confidence=confidence)
-    options.process(input, output, work)
+    options.process(input, output, work, wanted.format(output))
 
 
 def _check_models(*refs: str) -> None:

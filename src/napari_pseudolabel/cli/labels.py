@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_pseudolabel.cli.options import AsJson, Axes, Classes, FormatOption, PositionOption
+from napari_pseudolabel.cli.formats import Wanted, with_format
+from napari_pseudolabel.cli.options import AsJson, Axes, Classes, PositionOption
 from napari_pseudolabel.cli.output import show, table
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.formats import all_suffixes
@@ -53,10 +54,11 @@ def evaluate(
     show({**dataclasses.asdict(scores), **({"notes": notes} if notes else {})}, text, as_json=as_json)
 
 
+@with_format
 def export(
     labels: Annotated[Path, typer.Argument(metavar="INPUT_LABELS", help="Label image.")],
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help=f"File to write ({all_suffixes()}).")],
-    format: FormatOption = None,
+    wanted: Wanted,
     axes: Axes = None,
     position: PositionOption = None,
     as_json: AsJson = False,
@@ -69,6 +71,7 @@ def export(
     from napari_pseudolabel.export import read_sidecar, sidecar_path
     from napari_pseudolabel.imaging import read, read_labels
 
+    format = wanted.format(output)
     image = read_labels(labels, axes=axes, position=position)
     known = read_sidecar(labels) if sidecar_path(labels).exists() else None
     beside = labels.with_name(known.files["confidence"]) if known and "confidence" in known.files else None

@@ -7,24 +7,8 @@ from typing import Annotated
 
 import typer
 
-from napari_pseudolabel.formats import all_suffixes, formats
+from napari_pseudolabel.formats import all_suffixes
 
-
-def known_format(text: str) -> str:
-    """Name of one of `napari_pseudolabel.formats.formats`.
-
-    Raises
-    ------
-    typer.BadParameter
-        When it is none.
-    """
-    names = [one.name for one in formats()]
-    if text not in names:
-        raise typer.BadParameter(f"{text!r} is not one of {', '.join(map(repr, names))}.")
-    return text
-
-
-FORMAT_NAMES = "|".join(one.name for one in formats())
 Input = Annotated[
     Path,
     typer.Argument(metavar="INPUT", help="Image (TIFF, OME-TIFF, PNG, JPEG, Zarr) or a folder of images."),
@@ -101,12 +85,6 @@ ModalityOption = Annotated[
 WithConfidence = Annotated[
     bool,
     typer.Option("--confidence", help="Write the confidence beside the labels, NAME.confidence.ome.tif."),
-]
-FormatOption = Annotated[
-    str | None,
-    typer.Option(
-        "--format", parser=known_format, metavar=FORMAT_NAMES, help="By default the suffix of OUTPUT decides."
-    ),
 ]
 Scheduler = Annotated[
     str | None,

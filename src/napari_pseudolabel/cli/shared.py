@@ -13,6 +13,7 @@ from napari_pseudolabel.errors import InputError
 if TYPE_CHECKING:
     from napari_pseudolabel.cli.working import Work
     from napari_pseudolabel.engine import Connection
+    from napari_pseudolabel.formats import Format
     from napari_pseudolabel.strategies import LabelSettings
 
 
@@ -23,7 +24,6 @@ class Shared:
     axes: o.Axes = None
     position: o.PositionOption = None
     modality: o.ModalityOption = None
-    format: o.FormatOption = None
     scheduler: o.Scheduler = None
     tls_ca_file: o.TlsCaFile = None
     tls_cert: o.TlsCert = None
@@ -61,7 +61,7 @@ class Shared:
         if self.scheduler is None:
             pick_device(settings.tiles.device)
 
-    def process(self, input: Path, output: Path, work: Work) -> None:
+    def process(self, input: Path, output: Path, work: Work, format: str | Format | None) -> None:
         """Do the work on all images; see `working.process`."""
         from napari_pseudolabel.cli.working import process
         from napari_pseudolabel.imaging import Reading
@@ -72,7 +72,7 @@ class Shared:
             output,
             replace(work, job=lambda image: work.job(replace(image, modality=modality))),
             reading=Reading(self.axes, self.position),
-            format=self.format,
+            format=format,
             as_json=self.as_json,
             connection=self.connection,
         )

@@ -22,6 +22,7 @@ from napari_pseudolabel.strategies.strategy import Asked, ModelRole, Preparation
 if TYPE_CHECKING:
     from napari_pseudolabel.control import Control
     from napari_pseudolabel.engine import Connection
+    from napari_pseudolabel.formats import Format
 
 _LOOK_AGAIN_S = 0.1
 
@@ -101,7 +102,14 @@ def refuse(strategy: Strategy, asked: Asked) -> None:
 
 
 def prepared(
-    strategy: Strategy, asked: Asked, input: Path, output: Path, options: Shared, *, confidence: bool
+    strategy: Strategy,
+    asked: Asked,
+    input: Path,
+    output: Path,
+    options: Shared,
+    format: str | Format | None,
+    *,
+    confidence: bool,
 ) -> Asked:
     """Do what is done once before any image is labelled, or find it done.
 
@@ -121,7 +129,7 @@ def prepared(
     if output.resolve() in preparation.sources(job):
         raise InputError("The results cannot go into a folder of the labelled images; choose another folder.")
     # Now, and not when the training is over.
-    planned(input, output, options.format, confidence=confidence)
+    planned(input, output, format, confidence=confidence)
     with resumable(job.folder) as control:
         made = _done(job, _heard(preparation, control, options.as_json), options.connection)
     if not options.as_json:

@@ -10,7 +10,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import companions
 from napari_pseudolabel.export.companions import usual_names
 from napari_pseudolabel.export.writing import check_replaceable
-from napari_pseudolabel.formats import format_named, format_of, formats, takes_stacks
+from napari_pseudolabel.formats import Format, format_named, format_of, formats, takes_stacks
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.imaging.reading.file_names import images_in, is_image, stem
 
@@ -30,16 +30,16 @@ def sources(path: Path) -> list[Path]:
     return images_in(path)
 
 
-def output_name(path: Path, format: str | None) -> str:
+def output_name(path: Path, format: str | Format | None) -> str:
     """File name of the result of an image in an output folder."""
-    chosen = format_named(format) if format else formats()[0]
+    chosen = format_named(format) if isinstance(format, str) else format or formats()[0]
     return stem(path) + chosen.suffix
 
 
 def check_targets(
     inputs: Sequence[Path],
     outputs: Sequence[Path],
-    format: str | None,
+    format: str | Format | None,
     *,
     confidence: bool,
     new_folder: bool = False,
@@ -83,7 +83,7 @@ def check_targets(
         _check_folder(folder.resolve().parent if new_folder and not folder.exists() else folder)
 
 
-def check_shape(image: Image, path: Path, format: str | None) -> None:
+def check_shape(image: Image, path: Path, format: str | Format | None) -> None:
     """Refuse to write a stack in a format of one plane, such as PNG.
 
     Raises

@@ -17,7 +17,7 @@ from napari_pseudolabel.engine import Connection, Engine, Listener
 from napari_pseudolabel.errors import Cancelled, InputError, told
 from napari_pseudolabel.export import export, export_image
 from napari_pseudolabel.export.writing import check_holds_images
-from napari_pseudolabel.formats import format_of
+from napari_pseudolabel.formats import Format, format_of
 from napari_pseudolabel.imaging import Image, Reading
 from napari_pseudolabel.imaging.reading.file_names import is_image, left_out
 from napari_pseudolabel.strategies import LabelJob, PseudoLabel, join
@@ -55,7 +55,7 @@ def process(
     work: Work,
     *,
     reading: Reading,
-    format: str | None,
+    format: str | Format | None,
     as_json: bool,
     connection: Connection | None = None,
 ) -> None:
@@ -122,7 +122,7 @@ def process(
 
 
 def planned(
-    input: Path, output: Path, format: str | None, *, confidence: bool
+    input: Path, output: Path, format: str | Format | None, *, confidence: bool
 ) -> tuple[list[Path], list[Path]]:
     """Images, and the file that becomes of each; nothing is opened.
 
@@ -167,7 +167,7 @@ def _run_elsewhere(engine: Engine, job: LabelJob, control: Control) -> PseudoLab
 
 
 def _written(
-    found: PseudoLabel, image: Image, target: Path, format: str | None, confidence: bool
+    found: PseudoLabel, image: Image, target: Path, format: str | Format | None, confidence: bool
 ) -> JsonObject:
     provenance = found.report.provenance()
     placement = image.placement

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_pseudolabel.cli import output
-from napari_pseudolabel.cli.options import FORMAT_NAMES, AsJson, known_format
+from napari_pseudolabel.cli.formats import Wanted, with_format
+from napari_pseudolabel.cli.options import AsJson
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.formats import format_named, formats
 from napari_pseudolabel.types import JsonObject
@@ -110,15 +111,13 @@ def open_session(
     run_napari(workspace, id)
 
 
+@with_format
 def export(
     id: Annotated[str, typer.Argument(metavar="ID", help="A session of `pseudolabel workspace list`.")],
     folder: Annotated[
         Path, typer.Argument(metavar="DEST", help="Folder to write to; made if it is missing.")
     ],
-    format: Annotated[
-        str,
-        typer.Option("--format", parser=known_format, metavar=FORMAT_NAMES, help="Of the label files."),
-    ] = formats()[0].name,
+    wanted: Wanted,
     workspace: InWorkspace = None,
     as_json: AsJson = False,
 ) -> None:
@@ -134,7 +133,8 @@ def export(
         names = {layer.id: name_of(layer) for layer in content.layers()}
     if not found:
         raise InputError(f"The session {id} holds no labels; choose another of `pseudolabel workspace list`.")
-    suffix = format_named(format).suffix
+    format = wanted.format(folder) or formats()[0]
+    suffix = (format_named(format) if isinstance(format, str) else format).suffix
     targets = [folder / f"{stem}{suffix}" for stem in _file_names([name for name, _ in found])]
     log = folder / "effort.csv"
     known = [_noted(target, SESSION_KEY) == id for target in targets]

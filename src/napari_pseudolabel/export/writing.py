@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -168,7 +169,7 @@ def _write(
     )
     check_replaceable(path, chosen)
     with atomic_files(*targets, folders=targets[: chosen.folder]) as temporaries:
-        chosen.write(temporaries[0], content)
+        chosen.write(temporaries[0], replace(content, options=chosen.options))
         for companion, temporary in zip(beside.paths, temporaries[1:], strict=True):
             if companion == "confidence":
                 sure = FileContent(f"{content.name} confidence", content.placement, image=content.confidence)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_pseudolabel.types import Array
 
@@ -50,6 +50,8 @@ class FileContent:
         The table of what every object has cost; None if nobody wants it.
     known_instances
         Objects that came with the labels; see `instances`.
+    options
+        Of the class of `Format.options`; None for a format without.
     """
 
     name: str
@@ -62,6 +64,7 @@ class FileContent:
     confidence: Array | None = None
     effort: str | None = None
     known_instances: Array | None = None
+    options: Any = None
 
     @cached_property
     def instances(self) -> NDArray[np.uint32]:
@@ -127,6 +130,9 @@ class Format:
     marks
         Whether pixels that are not labelled get a value of their own; else they are written as 0, and only the
         provenance tells how many they are.
+    options
+        A dataclass of options (`napari_pseudolabel.options`) with the values to be used; None without. `dataclasses.replace`
+        gives a format with others.
     """
 
     name: str
@@ -141,6 +147,7 @@ class Format:
     largest: int = 2**32 - 1
     pixel_size: bool = True
     marks: bool = True
+    options: Any = None
 
     @property
     def about(self) -> str:

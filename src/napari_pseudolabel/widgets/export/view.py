@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QLineEdit
@@ -12,6 +13,7 @@ from napari_pseudolabel.formats import Format, format_named, formats
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.dock_view import DockView
 from napari_pseudolabel.widgets.common.layer_box import LayerBox
+from napari_pseudolabel.widgets.common.option_form import OptionForm
 from napari_pseudolabel.widgets.common.parts import Sentence, browse_button, button, combo, form, row
 
 
@@ -34,7 +36,9 @@ class ExportView(DockView):
     @property
     def format(self) -> Format:
         """The chosen format."""
-        return format_named(str(self._format.currentData()))
+        chosen = format_named(str(self._format.currentData()))
+        own = self._options.get(chosen.name)
+        return chosen if own is None else replace(chosen, options=own.value())
 
     def set_path(self, path: str) -> None:
         """Propose a file."""
@@ -54,6 +58,9 @@ class ExportView(DockView):
         self._format = combo("File format")
         for one in formats():
             self._format.addItem(one.title, one.name)
+        self._options = {one.name: OptionForm(one.options) for one in formats() if one.options is not None}
+        for own in self._options.values():
+            own.changed.connect(self.changed)
         self._about = Sentence()
         self.path = QLineEdit()
         self.path.setPlaceholderText("File to write")
@@ -75,6 +82,7 @@ class ExportView(DockView):
             ("Labels", self.layer),
             ("Format", self._format),
             ("", self._about),
+            *((own,) for own in self._options.values()),
             ("File", row((self.path, 1), self.browse)),
             ("Contents", always),
             ("", self.confidence),
@@ -84,6 +92,8 @@ class ExportView(DockView):
     def _on_format(self) -> None:
         chosen = self.format
         self._about.setText(chosen.about)
+        for name, own in self._options.items():
+            own.setVisible(name == chosen.name)
         for part, box, what in (
             ("confidence", self.confidence, "how sure the models were, 0 to 1"),
             ("effort", self.effort, "who made each object, and the edits and seconds it took"),
