@@ -1,18 +1,23 @@
-"""A strategy that nobody trains: what is brighter than a level is labelled. One object; no other file knows it."""
+"""A strategy that nobody trains: what is brighter than a level is labelled. One object; no other file knows it.
+
+And one that prepares something: it learns the level once, and keeps it in its folder.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import pytest
 
+from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import Image, Need
 from napari_pseudolabel.models.cards import Card, LabelClass
 from napari_pseudolabel.options import Option
 from napari_pseudolabel.strategies import LabelJob, registry
-from napari_pseudolabel.strategies.strategy import Asked, Strategy
+from napari_pseudolabel.strategies.strategy import Asked, Preparation, Strategy
 from napari_pseudolabel.tiling import Covering
 
 CLASSES = (LabelClass(name="background", value=0), LabelClass(name="bright", value=1))
@@ -65,6 +70,56 @@ TOY = Strategy(
 )
 
 
+@dataclass(frozen=True)
+class LearnOptions:
+    share: Annotated[float, Option("Share of the pixels that is bright, from 0 to 1.", least=0, most=1)] = (
+        0.25
+    )
+
+
+@dataclass(frozen=True)
+class LearnJob:
+    """The first job: it finds the level, or finds it found."""
+
+    folder: Path
+    share: float
+    title: str = "Learning a level"
+    lane: str = "train"
+    checkpoints: tuple[str, ...] = ()
+
+    @property
+    def done(self) -> bool:
+        return (self.folder / "level.txt").is_file()
+
+    def run(self, control: Control, models: Any) -> float:
+        if not self.done:
+            self.folder.mkdir(parents=True)
+            (self.folder / "level.txt").write_text(str(1 - self.share))
+            control.tell("learned")
+        return float((self.folder / "level.txt").read_text())
+
+
+def learn(asked: Asked, modality: str) -> LearnJob:
+    assert asked.folder is not None
+    return LearnJob(asked.folder, asked.options.share)
+
+
+def learned(asked: Asked, job: LearnJob, level: float) -> Asked:
+    return replace(asked, segmenter=Brighter(level))
+
+
+PREPARING = Strategy(
+    "learned",
+    "Learned threshold",
+    "learns a level once and labels what is brighter",
+    "Learns a level once. Choose it for many images.",
+    options=LearnOptions,
+    preparation=Preparation(
+        learn, learned, telling=lambda event: "A level is learned." if event == "learned" else ""
+    ),
+)
+
+
 def add(monkeypatch: pytest.MonkeyPatch) -> None:
     """What its line in the registry does."""
-    monkeypatch.setattr(registry, "STRATEGIES", (*registry.STRATEGIES, TOY))
+    monkeypatch.setattr(registry, "STRATEGIES", (*registry.STRATEGIES, TOY, PREPARING))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import MODELS, Script, segmenter
-from toy_strategy import TOY, LevelOptions, add
+from toy_strategy import TOY, LearnOptions, LevelOptions, add
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.models.loaded import LoadedModels
@@ -90,10 +91,32 @@ def test_any_number_of_strategies_is_compared_on_a_view(dock, viewer, qtbot):
         assert (kept[:first] == 0).all()
 
 
-def test_a_strategy_that_the_dock_cannot_prepare_says_where_it_can_be(dock, monkeypatch):
-    prepared = replace(registry.known("tutorship"), name="rendered", title="Rendered")
-    monkeypatch.setattr(registry, "STRATEGIES", (*registry.STRATEGIES, prepared))
-    dock.view.strategy.addItem(prepared.title, prepared.name)
-    choose(dock, "rendered")
-    assert "pseudolabel label --strategy rendered" in dock.view.hint
-    assert not dock.view.run_button.isEnabled()
+def test_an_added_strategy_that_prepares_asks_for_its_options_learns_once_and_labels(
+    dock, viewer, script, qtbot
+):
+    view = dock.view
+    view.show()
+    choose(dock, "learned")
+    share = view.own["learned"].edits["share"]
+    assert share.native.isVisible()
+    assert view.run_button.text() == "Train and run"
+    assert not view.preview_button.isVisible()
+    share.value = 0.5
+    label(dock, "learned", qtbot)
+    (job,) = script.jobs
+    assert (job.segmenter.level, job.strategy_name, job.origin.options) == (0.5, "learned", LearnOptions(0.5))
+    assert "learned" in {Path(one).parent.name.partition("-")[0] for one in folders(dock)}
+    # The same again finds it; another level is learned anew.
+    qtbot.waitUntil(lambda: view.hint == "This is prepared already.", timeout=5000)
+    assert view.run_button.text() == "Run"
+    label(dock, "learned", qtbot)
+    assert len(folders(dock)) == 1
+    share.value = 0.25
+    label(dock, "learned", qtbot)
+    assert [one.segmenter.level for one in script.jobs] == [0.5, 0.5, 0.75]
+    assert len(folders(dock)) == 2
+
+
+def folders(dock):
+    """Where something is kept that was prepared."""
+    return sorted((dock.preparing.of("learned")._workspace().folder / "runs").glob("learned-*/level.txt"))

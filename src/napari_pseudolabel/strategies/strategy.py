@@ -27,6 +27,8 @@ class Asked:
         What made the images that the segmenters learned from.
     options
         Of the class that the strategy names; None for one without.
+    folder
+        Gets what is prepared once; None where nobody said.
     settings, region, planes
         As of `LabelJob`.
     """
@@ -36,6 +38,7 @@ class Asked:
     second_opinions: tuple[str, ...] = ()
     tutor: ModelUse | None = None
     options: Any = None
+    folder: Path | None = None
     settings: LabelSettings = field(default_factory=LabelSettings)
     region: Region | None = None
     planes: tuple[tuple[int, ...], ...] | None = None
@@ -70,6 +73,10 @@ class PreparingJob(Job, Protocol):
     @property
     def folder(self) -> Path:
         """Where it keeps what it makes."""
+
+    @property
+    def done(self) -> bool:
+        """Whether all that it makes is there."""
 
 
 @dataclass(frozen=True)

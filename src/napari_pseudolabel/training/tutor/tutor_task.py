@@ -168,6 +168,15 @@ class TutorTask:
         return (self.translator,)
 
     @property
+    def done(self) -> bool:
+        """Whether all that it makes is there."""
+        folds = [self.folder / f"fold-{number}" for number in range(1, self.settings.folds + 1)]
+        # A set that was to be kept may have been deleted.
+        kept = self.nnunet is None or self.nnunet.is_dir()
+        files = ("proxy.safetensors", "result.json")
+        return kept and all((one / name).is_file() for one in folds for name in files)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """What the labelled sets are called, for cards and reports."""
         return tuple(name_of(one) for one in self.sources)

@@ -25,6 +25,7 @@ from napari_pseudolabel.widgets.pseudo_label.modality import ModalityPicker
 from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
 from napari_pseudolabel.widgets.pseudo_label.outcome import Outcome
 from napari_pseudolabel.widgets.pseudo_label.preparing import RUN, STOPPED, Preparations, PreparingPart
+from napari_pseudolabel.widgets.pseudo_label.preparing_options import OptionsPart
 from napari_pseudolabel.widgets.pseudo_label.running import (
     Running,
     describe,
@@ -35,7 +36,6 @@ from napari_pseudolabel.widgets.pseudo_label.running import (
 from napari_pseudolabel.widgets.pseudo_label.sentences import (
     NOTHING,
     gone_text,
-    no_form,
     not_known,
     progress_text,
     why_not,
@@ -95,8 +95,12 @@ class PseudoLabelController(QObject):
         self.images = ImagePicker(viewer, view)
         self.models = ModelPicker(view, self._background, remembered)
         self.modality = ModalityPicker(view, self.images, self.models)
+        own = [one(viewer, view, self.models, self._background, remembered, workspace) for one in PARTS]
         self.preparing = Preparations(
-            one(viewer, view, self.models, self._background, remembered, workspace) for one in PARTS
+            [
+                *own,
+                *(OptionsPart(one, view, self.models, self._background, workspace) for one in view.prepared),
+            ]
         )
         self.outcome = Outcome(view, self._background)
         self.comparing = comparison.Comparing(viewer, canvas_px)
@@ -474,7 +478,7 @@ class PseudoLabelController(QObject):
             translator=self.models.chosen("translator"),
             segmenter=self.models.chosen("segmenter"),
             has_shape=drawn_shapes(self.viewer) is not None,
-            preparing=self._part.why_not if self._part else lambda: no_form(registry.find(choice.strategy)),
+            preparing=self._part.why_not if self._part else lambda: None,
             modality=shown.modality,
             name=layer.name if layer is not None else "",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
@@ -45,13 +45,13 @@ class PreparingPart(QObject):
     failed = Signal(object)
     said = Signal(str, object)
 
-    strategy: ClassVar[Strategy]
-    doing: ClassVar[str]
+    strategy: Strategy
+    doing: str
     """What would be lost if the window were closed now."""
-    gone: ClassVar[str]
+    gone: str
     """It is prepared, but the image was removed meanwhile."""
-    reading: ClassVar[str]
-    keeping: ClassVar[str]
+    reading: str
+    keeping: str
 
     def __init__(self, dock: PseudoLabelView, background: Background) -> None:
         super().__init__()
@@ -61,6 +61,7 @@ class PreparingPart(QObject):
         self._problem: str | None = None
         self._asked = 0
         self._template: LabelJob | None = None
+        self._options: Any = None
         self._job: Any = None
         self._number: int | None = None
         self._looking = QTimer(self)
@@ -152,7 +153,7 @@ class PreparingPart(QObject):
         except PseudolabelError as error:
             self.failed.emit(Failure.of(error))
             return
-        self._template = template
+        self._template, self._options = template, self._dock.choice().options
         self._dock.set_progress(self.reading, 0, 0)
         self.beginning()
 
@@ -234,13 +235,16 @@ class PreparingPart(QObject):
 
     def _on_finished(self, number: int, made: Any) -> None:
         template, job, preparation = self._template, self._job, self.strategy.preparation
+        options = self._options
         if number != self._number or template is None or job is None or preparation is None:
             return
         self._number = None
         self._dock.set_progress(self.keeping, 0, 0)
 
         def label() -> LabelJob:
-            asked = Asked(settings=template.settings, region=template.region, planes=template.planes)
+            asked = Asked(
+                options=options, settings=template.settings, region=template.region, planes=template.planes
+            )
             return self.strategy.job(template.image, preparation.made(asked, job, made))
 
         self._aside.run(

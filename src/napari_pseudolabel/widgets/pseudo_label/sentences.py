@@ -229,11 +229,6 @@ def agreed(strategy: str, dice: float) -> str:
     )
 
 
-def no_form(strategy: Strategy) -> str:
-    """A strategy prepares something that the dock cannot ask for."""
-    return f"{strategy.title} cannot be prepared here; use “pseudolabel label --strategy {strategy.name}”."
-
-
 def how(strategies: Sequence[Strategy]) -> str:
     """What the list of strategies offers."""
     return f"How the labels are made: {'; '.join(f'{one.title} {one.does}' for one in strategies)}"

@@ -88,11 +88,9 @@ class PseudoLabelView(QWidget):
         grid.setColumnStretch(1, 1)
         self._make_form(grid)
         self.forms = {one.strategy: one() for one in FORMS}
-        self.own = {
-            one.name: OptionForm(one.options())
-            for one in registry.offered()
-            if one.options is not None and one.preparation is None
-        }
+        others = [one for one in registry.offered() if one.name not in self.forms]
+        self.prepared = [one for one in others if one.preparation is not None]
+        self.own = {one.name: OptionForm(one.options()) for one in others if one.options is not None}
         asked: list[TutoringView | OptionForm] = [*self.forms.values(), *self.own.values()]
         for row, form in enumerate(asked, start=10):
             grid.addWidget(form, row, 0, 1, 3)
@@ -313,7 +311,6 @@ class PseudoLabelView(QWidget):
     def _show_strategy(self) -> None:
         """Show what the chosen strategy asks for."""
         strategy = registry.find(self.strategy.currentData())
-        at_once = strategy.preparation is None
         self._explanation.setText(strategy.sentences)
         self.picture.setVisible(strategy.captions is not None)
         if strategy.captions is not None:
@@ -321,7 +318,7 @@ class PseudoLabelView(QWidget):
             self.picture.setToolTip(f"{strategy.title} {strategy.does}.")
         for role, widgets in self._of_kind.items():
             for widget in widgets:
-                widget.setVisible(at_once and role in strategy.roles)
+                widget.setVisible(strategy.name not in self.forms and role in strategy.roles)
         self.preview_button.setVisible(strategy.previews)
         for name, own in self.own.items():
             own.setVisible(name == strategy.name)

@@ -141,11 +141,7 @@ def make_job(
 
 def trained(job: TutorJob) -> Trained:
     """What is known of a tutorship from its folder."""
-    folds = [job.folder / f"fold-{number}" for number in range(1, job.settings.folds + 1)]
-    done = all((one / "proxy.safetensors").is_file() and (one / "result.json").is_file() for one in folds)
-    # A set that was to be kept may have been deleted.
-    kept = job.nnunet is None or job.nnunet.is_dir()
-    return Trained(done and kept, any(one.is_dir() for one in folds))
+    return Trained(job.done, any(job.folder.glob("fold-*")))
 
 
 def _add_source(digest: Any, source: Source) -> None:
