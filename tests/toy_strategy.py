@@ -78,6 +78,12 @@ class LearnOptions:
 
 
 @dataclass(frozen=True)
+class Learned:
+    level: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class LearnJob:
     """The first job: it finds the level, or finds it found."""
 
@@ -91,12 +97,12 @@ class LearnJob:
     def done(self) -> bool:
         return (self.folder / "level.txt").is_file()
 
-    def run(self, control: Control, models: Any) -> float:
+    def run(self, control: Control, models: Any) -> Learned:
         if not self.done:
             self.folder.mkdir(parents=True)
             (self.folder / "level.txt").write_text(str(1 - self.share))
             control.tell("learned")
-        return float((self.folder / "level.txt").read_text())
+        return Learned(float((self.folder / "level.txt").read_text()))
 
 
 def learn(asked: Asked, modality: str) -> LearnJob:
@@ -104,8 +110,8 @@ def learn(asked: Asked, modality: str) -> LearnJob:
     return LearnJob(asked.folder, asked.options.share)
 
 
-def learned(asked: Asked, job: LearnJob, level: float) -> Asked:
-    return replace(asked, segmenter=Brighter(level))
+def learned(asked: Asked, job: LearnJob, made: Learned) -> Asked:
+    return replace(asked, segmenter=Brighter(made.level))
 
 
 PREPARING = Strategy(

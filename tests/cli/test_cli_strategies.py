@@ -25,6 +25,21 @@ def test_an_added_strategy_has_its_option_and_its_help(toy, cli, image, tmp_path
     assert "0.5" in helped.out
 
 
+def test_an_added_strategy_prepares_once(toy, cli, image, tmp_path):
+    out, work = tmp_path / "out.ome.tif", tmp_path / "work"
+    words = ("label", image, out, "--strategy", "learned", "--share", 0.5)
+    ran = cli(*words)
+    assert (ran.code, ran.sentence) == (2, "Learned threshold keeps what it prepares; give --work-dir.")
+    for told in ("A level is learned.", ""):
+        ran = cli(*words, "--work-dir", work)
+        assert ran.code == 0, ran.err
+        assert told in ran.out + ran.err
+        assert (tifffile.imread(out) == (tifffile.imread(image) > 0.5)).all()
+    assert ("A level is learned." in ran.out + ran.err) is False
+    ran = cli(*words[:5], "--work-dir", work, "--json")
+    assert ran.json["results"][0]["parameters"]["options"] == {"share": 0.25}
+
+
 def test_what_a_strategy_does_not_take_is_refused(toy, cli, image, tmp_path, tiny_translator, tiny_segmenter):
     out = tmp_path / "out.ome.tif"
     for words, part in [
@@ -33,6 +48,7 @@ def test_what_a_strategy_does_not_take_is_refused(toy, cli, image, tmp_path, tin
         (("--strategy", "threshold", "--samples", 2), "does not translate the images"),
         (("--strategy", "threshold", "--steps", 2), "--steps is for tutorship"),
         (("--level", 0.5), "--level is for threshold"),
+        (("--strategy", "threshold", "--work-dir", tmp_path), "Threshold prepares nothing"),
         (("--strategy", "segmentation"), "give --segmenter"),
         (
             ("--strategy", "segmentation", "--segmenter", tiny_segmenter, "--translator", tiny_translator),
@@ -43,7 +59,7 @@ def test_what_a_strategy_does_not_take_is_refused(toy, cli, image, tmp_path, tin
         (("--strategy", "translation", "--translator", tiny_translator), "no strategy “translation”"),
         (
             ("--strategy", "magic"),
-            "There is no strategy “magic”; use adaptation, tutorship, segmentation or threshold.",
+            "There is no strategy “magic”; use adaptation, tutorship, segmentation, threshold or learned.",
         ),
     ]:
         ran = cli("label", image, out, *words)

@@ -28,6 +28,7 @@ def label(
     segmenter: o.OneSegmenter = None,
     second_opinion: o.SecondOpinions = None,
     confidence: o.WithConfidence = False,
+    work_dir: o.WorkDir = None,
 ) -> None:
     """Make pseudo labels, by one of several strategies."""
     from napari_pseudolabel.cli.working import Work
@@ -40,10 +41,10 @@ def label(
         segmenter,
         tuple(second_opinion or ()),
         options=chosen.options(strategy),
+        folder=work_dir,
         settings=settings,
     )
-    if strategy.preparation is None:
-        refuse(strategy, asked)
+    refuse(strategy, asked)
     _check_models(*(ref for ref in (translator, segmenter) if ref is not None), *asked.second_opinions)
     if strategy.preparation is not None:
         asked = prepared(strategy, asked, input, output, options, format, confidence=confidence)

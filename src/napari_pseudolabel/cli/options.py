@@ -86,6 +86,12 @@ WithConfidence = Annotated[
     bool,
     typer.Option("--confidence", help="Write the confidence beside the labels, NAME.confidence.ome.tif."),
 ]
+WorkDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Gets what a strategy translates and trains before it labels; the same command goes on there."
+    ),
+]
 Scheduler = Annotated[
     str | None,
     typer.Option(

@@ -97,6 +97,10 @@ def refuse(strategy: Strategy, asked: Asked) -> None:
             raise InputError(f"{strategy.title} takes no {role}; leave out --{role}.")
     if asked.second_opinions and not strategy.takes("segmenter"):
         raise InputError(f"{strategy.title} takes no segmenters; leave out --second-opinion.")
+    if asked.folder is not None and strategy.preparation is None:
+        raise InputError(f"{strategy.title} prepares nothing; leave out --work-dir.")
+    if asked.folder is None and strategy.preparation is not None:
+        raise InputError(f"{strategy.title} keeps what it prepares; give --work-dir.")
     if asked.settings.samples != 1 and not strategy.takes("translator"):
         raise InputError(f"{strategy.title} does not translate the images; leave out --samples.")
 

@@ -143,6 +143,9 @@ def _options(found: object, strategy: Strategy) -> Any:
         return None
     if strategy.options is None:
         raise ValueError(f"{strategy.name} has no options")
+    # Older versions had the folder of what is prepared among the options.
+    if isinstance(found, Mapping):
+        found = {name: value for name, value in found.items() if name != "work_dir"}
     return read(strategy.options, found)
 
 

@@ -32,9 +32,6 @@ class TutorshipOptions:
         list[str] | None,
         Option("A class and its label value; repeat it.", flag="--class", form="NAME=ID"),
     ] = None
-    work_dir: Annotated[
-        Path | None, Option("Gets what is translated and trained; the same command goes on there.")
-    ] = None
     folds: Annotated[
         int | None, Option("Proxy segmenters, each validated on other files; they are averaged (1).", least=1)
     ] = None
@@ -151,12 +148,12 @@ def teaching(asked: Asked, target: str) -> TutorJob:
         raise InputError("Tutorship does not translate the images; give --train-samples, not --samples.")
     if asked.translator is None:
         raise InputError("Tutorship needs a translator from the labelled modality; give --translator.")
-    if options.work_dir is None:
-        raise InputError("Tutorship keeps what it trains; give --work-dir.")
+    if asked.folder is None:
+        raise InputError("Tutorship keeps what it trains; name a folder for it.")
     return TutorJob(
         (options.source,),
         asked.translator,
-        options.work_dir.resolve(),
+        asked.folder.resolve(),
         options.named,
         options.settings(asked.settings.seed, asked.settings.tiles.device),
         options.licence or "",
