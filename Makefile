@@ -40,6 +40,7 @@ gpu: setup
 
 docs: setup
 	$(BIN)/python tools/write_format_lists.py
+	$(BIN)/python tools/write_option_page.py
 	$(BIN)/python docs/make_screenshots.py
 	$(BIN)/python docs/make_loop_pictures.py
 	$(BIN)/python docs/make_correct_pictures.py

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from write_option_page import PAGE, groups, page
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Channel
@@ -114,3 +115,9 @@ def test_what_cannot_be_read_says_what_can():
         options["channel"].read("blue")
     with pytest.raises(InputError, match="“soft” is no kind; give smooth or sharp"):
         options["kind"].read("soft")
+
+
+def test_the_page_says_what_the_code_declares():
+    assert PAGE.read_text(encoding="utf-8") == page(), "run: python tools/write_option_page.py"
+    listed = {one.__name__ for one in groups()}
+    assert {"LabelSettings", "Scale", "TileSettings", "ToolOptions"} <= listed

@@ -27,6 +27,7 @@ class ToolOptions(Checked):
         Option(
             "By how many pixels Grow and Shrink move the border at a time",
             title="Grow, Shrink by",
+            seen="dock",
             unit="px",
             least=1,
             most=50,
@@ -37,6 +38,7 @@ class ToolOptions(Checked):
         Option(
             "Smooth removes bumps and dents smaller than this, in pixels",
             title="Smooth below",
+            seen="dock",
             unit="px",
             least=1,
             most=50,
@@ -47,6 +49,7 @@ class ToolOptions(Checked):
         Option(
             "Remove small takes objects with fewer pixels than this",
             title="Small is below",
+            seen="dock",
             unit="px",
             least=1,
             most=1_000_000,
@@ -57,6 +60,7 @@ class ToolOptions(Checked):
         Option(
             "How Smart fill finds the border: a random walk follows weak borders too, a watershed follows the strongest edge",
             title="Smart fill",
+            seen="dock",
             names=(("random_walker", "Weak borders"), ("watershed", "Strong borders, faster")),
         ),
     ] = "random_walker"
@@ -66,6 +70,7 @@ class ToolOptions(Checked):
             "Grow, Smart fill and Paste take only background (an axon also its myelin); checked, they take every class. "
             "What is confirmed is never taken",
             title="Take other classes, too",
+            seen="dock",
         ),
     ] = False
 
@@ -80,6 +85,7 @@ class AgainOptions(Checked):
             "Magnify the image by this before the models see it, on top of what was used before: more than 1 where small "
             "objects were missed, less than 1 where large ones fell to pieces",
             title="Magnify",
+            seen="dock",
             unit="×",
             least=0.1,
             most=10,
@@ -88,13 +94,18 @@ class AgainOptions(Checked):
     ] = 1.0
     segmenter: Annotated[
         str | None,
-        Option("Which segmenter labels the view; as before is that of the last run", listed=True),
+        Option(
+            "Which segmenter labels the view; as before is that of the last run",
+            seen="dock",
+            listed=True,
+        ),
     ] = None
     new_seed: Annotated[
         bool,
         Option(
             "Use another seed than before, so that the translator draws another image",
             title="Draw other translations",
+            seen="dock",
         ),
     ] = True
 
