@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, Signal, SignalInstance
 
 from napari_pseudolabel.errors import Cancelled, told
 from napari_pseudolabel.wording import shown
 
 if TYPE_CHECKING:
     from napari_pseudolabel.engine import Connection
+    from napari_pseudolabel.strategies import Focus, Job
 
 LaneName = Literal["label", "train", "local"]
 
@@ -35,7 +36,7 @@ class HandleLike(Protocol):
 
     def finish(self) -> None: ...
 
-    def look_at(self, focus: Any) -> None: ...
+    def look_at(self, focus: Focus) -> None: ...
 
 
 class EngineLike(Protocol):
@@ -43,7 +44,7 @@ class EngineLike(Protocol):
 
     connection: Connection
 
-    def submit(self, job: Any, lane: LaneName = ..., listener: Any = ...) -> HandleLike: ...
+    def submit(self, job: Job, lane: LaneName = ..., listener: Any = ...) -> HandleLike: ...
 
     def warm(self) -> None: ...
 
@@ -124,7 +125,7 @@ class Background(QObject):
             self._starter = threading.Thread(target=self._load, name="pseudolabel-start", daemon=True)
             self._starter.start()
 
-    def submit(self, job: Any, lane: LaneName = "label") -> int:
+    def submit(self, job: Job, lane: LaneName = "label") -> int:
         """Queue a job; the number returned comes with its signals."""
         self._last += 1
         number = self._last
@@ -159,7 +160,7 @@ class Background(QObject):
         """Let a training stop after this step and keep its best."""
         self._with(number, lambda handle: handle.finish())
 
-    def look_at(self, number: int, focus: Any) -> None:
+    def look_at(self, number: int, focus: Focus) -> None:
         """Say where the person looks, so that this part comes first."""
         self._with(number, lambda handle: handle.look_at(focus))
 
@@ -210,7 +211,7 @@ class Background(QObject):
         for entry in waiting:
             self._hand_over(*entry)
 
-    def _hand_over(self, number: int, job: Any, lane: LaneName) -> None:
+    def _hand_over(self, number: int, job: Job, lane: LaneName) -> None:
         from napari_pseudolabel.engine import Listener
 
         with self._lock:
@@ -236,7 +237,7 @@ class Background(QObject):
         if handle is not None:
             action(handle)
 
-    def _tell(self, signal: Any, number: int, value: object) -> None:
+    def _tell(self, signal: SignalInstance, number: int, value: object) -> None:
         if self._closed:
             return
         try:

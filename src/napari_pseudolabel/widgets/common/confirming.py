@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from napari_pseudolabel.viewer.effort import EffortLog
 from napari_pseudolabel.widgets.common.background import Failure
 
 if TYPE_CHECKING:
+    from napari.layers import Labels
+
     from napari_pseudolabel.widgets.common.aside import Aside
     from napari_pseudolabel.workspace import Workspace
 
@@ -32,7 +34,7 @@ class Confirmed:
         Share of the part that is not confirmed, because it was never predicted, in [0, 1).
     """
 
-    labels: Any
+    labels: Labels
     plane: Index
     window: Window
     left_out: float = 0.0
@@ -43,7 +45,7 @@ class Confirmed:
 
 
 def confirm(
-    labels: Any,
+    labels: Labels,
     image: Image | None,
     plane: Index,
     window: Window,
@@ -110,7 +112,7 @@ def confirm(
     return Confirmed(labels, plane, window, 1 - np.count_nonzero(taken) / taken.size)
 
 
-def unconfirm(labels: Any, plane: Index, window: Window) -> None:
+def unconfirm(labels: Labels, plane: Index, window: Window) -> None:
     """Take a confirmation back; corrections stay corrections."""
     Corrections.of(labels).unconfirm(plane, window)
     EffortLog.of(labels).note("unconfirm", plane, window)

@@ -13,6 +13,7 @@ from napari_pseudolabel.widgets.common.aside import Aside
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Layer
 
     from napari_pseudolabel.widgets.common.background import Background, Failure
 
@@ -62,7 +63,7 @@ class DockController(QObject):
     def closed(self) -> None:
         """The dock is closed: give back what was taken from the viewer, and forget what is under way."""
 
-    def activated(self, layer: Any) -> None:
+    def activated(self, layer: Layer | None) -> None:
         """The person has made another layer the active one; None for none."""
 
     # What the dock does.
@@ -106,6 +107,6 @@ class DockController(QObject):
         if self._active:
             self.view.error.show_error(failure.sentence, failure.details)
 
-    def _on_active(self, event: Any = None) -> None:
+    def _on_active(self, event: object = None) -> None:
         if self._active:  # else the dock is closed, and its widgets may be gone
             self.activated(self.viewer.layers.selection.active)

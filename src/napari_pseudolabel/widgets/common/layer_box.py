@@ -32,7 +32,7 @@ class LayerBox(QComboBox):
         super().__init__()
         make_narrow(self, tooltip)
         self.setPlaceholderText(placeholder)
-        self._layers: list[Any] = []
+        self._layers: list[Layer] = []
         self._viewer: ViewerModel | None = None
         self._offered: Callable[[], Iterable[Any]] = tuple
         self._proposed: Callable[[Sequence[Any]], Iterable[Any]] = reversed
@@ -98,7 +98,7 @@ class LayerBox(QComboBox):
         events = self._viewer.layers.events
         return events.inserted, events.removed, events.reordered, events.renamed
 
-    def _on_layers(self, event: Any = None) -> None:
+    def _on_layers(self, event: object = None) -> None:
         self.refill()
         self.refilled.emit()
 
@@ -108,6 +108,6 @@ def uid_of(layer: Layer | None) -> str | None:
     return None if layer is None else str(layer.unique_id)
 
 
-def ours_first(layers: Sequence[Any]) -> list[Any]:
+def ours_first(layers: Sequence[Layer]) -> list[Layer]:
     """The topmost layer that the plugin made, and so on, then the topmost of all."""
     return [*(one for one in reversed(layers) if is_ours(one)), *reversed(layers)]

@@ -9,6 +9,7 @@ from napari_pseudolabel.viewer.images import unwrapped
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Layer
 
 
 class Removals:
@@ -20,12 +21,12 @@ class Removals:
         Called with the layer.
     """
 
-    def __init__(self, viewer: ViewerModel, gone: Callable[[Any], None]) -> None:
+    def __init__(self, viewer: ViewerModel, gone: Callable[[Layer], None]) -> None:
         self._viewer = viewer
         self._gone = gone
-        self._watched: tuple[Any, ...] = ()
+        self._watched: tuple[Layer, ...] = ()
 
-    def watch(self, *layers: Any) -> None:
+    def watch(self, *layers: Layer | None) -> None:
         """Watch these instead of those before; None stands for no layer."""
         if not self._watched:
             self._viewer.layers.events.removed.connect(self._on_removed)

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
 
 PREVIEW = "Shift-Q"
 RUN = "Shift-R"
@@ -122,7 +125,7 @@ def shown(key: str) -> str:
     return key.replace("-", "+")
 
 
-def bind(viewer: Any, key: str, action: Callable[[], None]) -> Callable[[], None]:
+def bind(viewer: ViewerModel, key: str, action: Callable[[], None]) -> Callable[[], None]:
     """Bind a key on a viewer; the function returned takes it away again.
 
     Where several docks bind the same key, the one that came last has it until it takes it away. A key that
@@ -140,7 +143,7 @@ def bind(viewer: Any, key: str, action: Callable[[], None]) -> Callable[[], None
 
 
 def bind_held(
-    viewer: Any, key: str, press: Callable[[], None], release: Callable[[], None]
+    viewer: ViewerModel, key: str, press: Callable[[], None], release: Callable[[], None]
 ) -> Callable[[], None]:
     """As `bind`, with one function for the moment in which the key goes down and one for when it goes up."""
 
@@ -171,7 +174,7 @@ def _released() -> None:
 
 
 def _claim(
-    viewer: Any, key: str, claim: _Claim, made: Callable[[list[_Claim]], Callable[[Any], Any]]
+    viewer: ViewerModel, key: str, claim: _Claim, made: Callable[[list[_Claim]], Callable[[Any], Any]]
 ) -> Callable[[], None]:
     bound = _found(viewer, key)
     run: Any = viewer.keymap[bound] if bound is not None else None
@@ -194,7 +197,7 @@ def _claim(
     return let_go
 
 
-def _found(viewer: Any, key: str) -> Any:
+def _found(viewer: ViewerModel, key: str) -> Any:
     return next((bound for bound in viewer.keymap if _same(str(bound), key)), None)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QObject
@@ -14,6 +14,9 @@ from napari_pseudolabel.viewer.layers import show_classes
 from napari_pseudolabel.viewer.records import classes_of, write_classes
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.correct.desk import Desk
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
 
 _BACKGROUND = LabelClass(name="background", value=0)
 # Labels with more values than this hold objects, not classes.
@@ -26,14 +29,14 @@ class Classes(QObject):
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self._desk = desk
-        self._labels: Any = None
+        self._labels: Labels | None = None
         self._palette = desk.view.palette_
         self._palette.chosen.connect(self.choose)
         self._palette.renamed.connect(lambda value, name: self._edit(value, name=name))
         self._palette.recoloured.connect(lambda value, colour: self._edit(value, color=colour))
         self._palette.add_pressed.connect(self.add)
 
-    def follow(self, labels: Any) -> None:
+    def follow(self, labels: Labels | None) -> None:
         """Other labels are corrected now."""
         if self._labels is not None:
             self._labels.events.selected_label.disconnect(self._on_chosen)
@@ -72,39 +75,38 @@ class Classes(QObject):
         """Add a class with the next free value, and let the person name it."""
         if self._labels is None:
             return
-        classes = self._known()
+        classes = _known(self._labels)
         taken = {one.value for one in classes}
         largest = min(LARGEST_VALUE, int(np.iinfo(self._labels.data.dtype).max))
         value = next((free for free in range(1, largest) if free not in taken), None)
         if value is None:
             self._desk.refuse("There is no value left for another class.")
             return
-        self._write((*classes, *nameless((value,))))
+        self._write(self._labels, (*classes, *nameless((value,))))
         self.choose(value)
         self._palette.begin_naming(value)
 
     def _edit(self, value: int, **changes: str) -> None:
-        classes = self._known()
+        if self._labels is None:
+            return
+        classes = _known(self._labels)
         name = changes.get("name")
         if name is not None and any(one.name == name and one.value != value for one in classes):
             self._desk.refuse(f"There is a class “{name}” already; give this one another name.")
             self._show(anew=True)
             return
-        self._write([one.model_copy(update=changes) if one.value == value else one for one in classes])
+        self._write(
+            self._labels,
+            [one.model_copy(update=changes) if one.value == value else one for one in classes],
+        )
 
-    def _known(self) -> tuple[LabelClass, ...]:
-        """The classes as they are, with their colours, background first."""
-        classes = classes_of(self._labels)
-        background = [one for one in classes if one.value == 0] or [_BACKGROUND]
-        return with_colours((*background, *(one for one in classes if one.value != 0)))
-
-    def _write(self, classes: Sequence[LabelClass]) -> None:
+    def _write(self, labels: Labels, classes: Sequence[LabelClass]) -> None:
         coloured = with_colours(classes)
-        write_classes(self._labels, coloured)
-        show_classes(self._labels, coloured)
+        write_classes(labels, coloured)
+        show_classes(labels, coloured)
         self._show()
 
-    def _find(self, labels: Any) -> None:
+    def _find(self, labels: Labels) -> None:
         """Of labels that nobody has named classes for: what values there are."""
         corner = labels.data.reshape(-1, *labels.data.shape[-2:])[0]
 
@@ -113,7 +115,7 @@ class Classes(QObject):
 
         self._desk.aside.run(values, lambda found: self._on_found(labels, found), self._desk.failed)
 
-    def _on_found(self, labels: Any, found: list[int]) -> None:
+    def _on_found(self, labels: Labels, found: list[int]) -> None:
         if labels is not self._labels or classes_of(labels) or not 0 < len(found) <= _MOST:
             return
         if max(found) > LARGEST_VALUE:
@@ -123,11 +125,11 @@ class Classes(QObject):
         write_classes(labels, coloured)
         self._show()
 
-    def _on_chosen(self, event: Any = None) -> None:
+    def _on_chosen(self, event: object = None) -> None:
         if self._labels is not None:
             self._palette.set_chosen(int(self._labels.selected_label))
 
-    def _on_colours(self, event: Any = None) -> None:
+    def _on_colours(self, event: object = None) -> None:
         """A run may have brought other classes."""
         self._show()
 
@@ -135,13 +137,20 @@ class Classes(QObject):
         if anew:
             self._palette.set_classes(())
         self._palette.set_classes(
-            () if self._labels is None or not classes_of(self._labels) else self._known()
+            () if self._labels is None or not classes_of(self._labels) else _known(self._labels)
         )
         self._palette.add.setEnabled(self._labels is not None)
         self._on_chosen()
 
 
-def _seen(labels: Any, one: LabelClass) -> LabelClass:
+def _known(labels: Labels) -> tuple[LabelClass, ...]:
+    """The classes as they are, with their colours, background first."""
+    classes = classes_of(labels)
+    background = [one for one in classes if one.value == 0] or [_BACKGROUND]
+    return with_colours((*background, *(one for one in classes if one.value != 0)))
+
+
+def _seen(labels: Labels, one: LabelClass) -> LabelClass:
     """A class in the colour that the layer has for it."""
     red, green, blue = (round(255 * float(part)) for part in labels.get_color(one.value)[:3])
     return one.model_copy(update={"color": f"#{red:02x}{green:02x}{blue:02x}"})

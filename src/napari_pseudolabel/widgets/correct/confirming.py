@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -16,6 +16,9 @@ from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.common.confirming import Confirmed, confirm, unconfirm
 from napari_pseudolabel.widgets.common.labelled import labelled, left_out, share_of
 from napari_pseudolabel.widgets.correct.desk import Desk
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
 
 _PAUSE_MS = 500
 
@@ -108,7 +111,7 @@ class ConfirmingView(QObject):
         self._desk.say("Nothing in the view is confirmed any more; what you corrected stays corrected.")
         self.refresh()
 
-    def follow(self, labels: Any) -> None:
+    def follow(self, labels: Labels | None) -> None:
         """Other labels are corrected now."""
         if self._corrections is not None and self._on_known in self._corrections.listeners:
             self._corrections.listeners.remove(self._on_known)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from qtpy.QtCore import QObject
 
@@ -31,12 +31,13 @@ from napari_pseudolabel.widgets.correct.view import CorrectView, Held
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Labels
 
 
 class Part(Protocol):
     """A part of the dock that follows the labels."""
 
-    def follow(self, labels: Any) -> None:
+    def follow(self, labels: Labels | None) -> None:
         """Other labels are corrected now, or none."""
 
     def stop(self) -> None:
@@ -257,11 +258,11 @@ class CorrectController(QObject):
 
     # What the viewer tells.
 
-    def _on_layers(self, event: Any = None) -> None:
+    def _on_layers(self, event: object = None) -> None:
         if self._active:  # else the dock is closed, and its widgets may be gone
             self.layers.fill()
 
-    def _on_active(self, event: Any = None) -> None:
+    def _on_active(self, event: object = None) -> None:
         active = self.viewer.layers.selection.active
         if self._active and active is not None:
             self.layers.fill(active)
@@ -283,7 +284,7 @@ class CorrectController(QObject):
         self.view.set_hint(NO_LABELS if labels is None else "")
         self.view.set_editable(labels is not None)
 
-    def _on_plane(self, event: Any = None) -> None:
+    def _on_plane(self, event: object = None) -> None:
         if self._active:
             self.looking.refresh()
             self.focus.draw()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.objects import Scheme, scheme_for
@@ -15,6 +15,11 @@ from napari_pseudolabel.widgets.correct.layers import LabelsPicker
 from napari_pseudolabel.widgets.correct.overlay import Overlay
 from napari_pseudolabel.widgets.correct.view import CorrectView
 
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+    from napari_pseudolabel.workspace import Workspace
+
 NOT_SHOWN = "A candidate was shown, not the labels. Here they are again; press once more."
 
 
@@ -22,7 +27,7 @@ class SessionLike(Protocol):
     """What the dock needs of the session of its viewer."""
 
     @property
-    def workspace(self) -> Any: ...
+    def workspace(self) -> Workspace: ...
 
 
 @dataclass(eq=False)
@@ -43,7 +48,7 @@ class Desk:
         Shows the labels instead of a candidate; False if they are shown already.
     """
 
-    viewer: Any
+    viewer: ViewerModel
     view: CorrectView
     session: SessionLike
     background: Background

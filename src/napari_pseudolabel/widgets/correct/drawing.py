@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_pseudolabel.errors import PseudolabelError
 from napari_pseudolabel.widgets.correct.desk import Desk
 from napari_pseudolabel.widgets.correct.overlay import Mark
+
+if TYPE_CHECKING:
+    from napari.layers import Labels, Layer
 
 Path = list[tuple[float, float]]
 """Corners of a line: row and column in pixels of the labels."""
@@ -34,7 +37,7 @@ class Drawing(QObject):
         super().__init__()
         self._desk = desk
         self._tool = ""
-        self._labels: Any = None
+        self._labels: Labels | None = None
         self._mode = ""
         self._done: Callable[[Path], None] = lambda path: None
         self._escape_before: Any = None
@@ -92,6 +95,8 @@ class Drawing(QObject):
     def _leave(self, *, restore: bool = True) -> None:
         """Give mouse and keys back."""
         labels, self._labels, self._tool = self._labels, None, ""
+        if labels is None:
+            return
         self._desk.viewer.layers.selection.events.active.disconnect(self._on_active)
         labels.events.mode.disconnect(self._on_mode)
         if self._drag in labels.mouse_drag_callbacks:
@@ -106,14 +111,14 @@ class Drawing(QObject):
             self._desk.overlay.mark("line", None)
         self.changed.emit("")
 
-    def _drag(self, layer: Any, event: Any) -> Iterator[None]:
+    def _drag(self, layer: Layer, event: Any) -> Iterator[None]:
         if event.button != _LEFT:
             return
         done = self._done
-        path, seen = [self._place(event.position)], [self._seen(event.position)]
+        path, seen = [self._place(layer, event.position)], [self._seen(event.position)]
         yield
         while event.type == "mouse_move" and self._tool and done is self._done:
-            path.append(self._place(event.position))
+            path.append(self._place(layer, event.position))
             seen.append(self._seen(event.position))
             if self._desk.overlay is not None:
                 self._desk.overlay.mark("line", Mark((tuple(seen),)))
@@ -121,25 +126,25 @@ class Drawing(QObject):
         if not self._tool or done is not self._done:
             return  # given up with the button down
         # Moves are thinned out on their way here, so the last one may lie behind the place of the release.
-        path.append(self._place(event.position))
+        path.append(self._place(layer, event.position))
         self._leave()
         try:
             done(path)
         except PseudolabelError as error:
             self._desk.refuse(str(error))
 
-    def _place(self, position: Any) -> tuple[float, float]:
-        row, column = self._labels.world_to_data(position)[-2:]
+    def _place(self, layer: Layer, position: Sequence[float]) -> tuple[float, float]:
+        row, column = layer.world_to_data(position)[-2:]
         return float(row), float(column)
 
-    def _seen(self, position: Any) -> tuple[float, float]:
+    def _seen(self, position: Sequence[float]) -> tuple[float, float]:
         y, x = (position[axis] for axis in self._desk.viewer.dims.displayed)
         return float(y), float(x)
 
-    def _on_mode(self, event: Any = None) -> None:
+    def _on_mode(self, event: object = None) -> None:
         self._leave(restore=False)  # the person has chosen another mode
 
-    def _on_active(self, event: Any = None) -> None:
+    def _on_active(self, event: object = None) -> None:
         # A new layer of ours is the active one for a moment, until the selection is as it was.
         QTimer.singleShot(0, self._check_active)
 

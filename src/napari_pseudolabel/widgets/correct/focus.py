@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -15,6 +15,9 @@ from napari_pseudolabel.viewer.corrections import Index
 from napari_pseudolabel.widgets.correct.desk import Desk
 from napari_pseudolabel.widgets.correct.layers import Spot
 from napari_pseudolabel.widgets.correct.overlay import Mark
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
 
 _PAUSE_MS = 60
 NO_OBJECT = "There is no object under the cursor; move it over one."
@@ -52,7 +55,7 @@ class Focus(QObject):
         super().__init__()
         self._desk = desk
         self._held: Spot | None = None
-        self._followed: Any = None
+        self._followed: Labels | None = None
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_PAUSE_MS)
@@ -68,9 +71,8 @@ class Focus(QObject):
     def put(self, plane: Index, at: tuple[int, int]) -> Target | None:
         """Focus the object of the labels at a pixel; None if there is none, which leaves nothing in focus."""
         labels = self._desk.layers.labels
-        spot = None if labels is None else Spot(labels, plane, at)
-        target = None if spot is None else self.target_at(spot)
-        self._hold(None if spot is None or target is None else Spot(labels, plane, target.middle))
+        target = None if labels is None else self.target_at(Spot(labels, plane, at))
+        self._hold(None if labels is None or target is None else Spot(labels, plane, target.middle))
         return target
 
     def clear(self) -> None:
@@ -140,7 +142,7 @@ class Focus(QObject):
 
     # How it is shown.
 
-    def follow(self, labels: Any) -> None:
+    def follow(self, labels: Labels | None) -> None:
         """Other labels are corrected now."""
         if self._followed is not None:
             self._followed.events.set_data.disconnect(self._on_changed)
@@ -177,12 +179,12 @@ class Focus(QObject):
         self.draw()
         self.changed.emit()
 
-    def _on_changed(self, event: Any = None) -> None:
+    def _on_changed(self, event: object = None) -> None:
         if self._held is not None:
             self._pause.start()
 
 
-def outline(labels: Any, plane: Index, target: Target) -> list[list[tuple[float, float]]]:
+def outline(labels: Labels, plane: Index, target: Target) -> list[list[tuple[float, float]]]:
     """The borders of an object in world coordinates of the two displayed axes."""
     # Layers lie in the world by an affine map, so three places tell where all others are.
     origin, down, right = (

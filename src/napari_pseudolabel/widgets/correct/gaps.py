@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -12,6 +12,9 @@ from napari_pseudolabel.viewer import Corrections
 from napari_pseudolabel.viewer.corrections import Index, Window
 from napari_pseudolabel.widgets.correct.desk import Desk
 from napari_pseudolabel.widgets.correct.overlay import Hatched
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
 
 _PAUSE_MS = 100
 # Nobody sees more of a hatching than this along a side.
@@ -26,7 +29,7 @@ class Gaps(QObject):
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self._desk = desk
-        self._labels: Any = None
+        self._labels: Labels | None = None
         self._corrections: Corrections | None = None
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
@@ -35,7 +38,7 @@ class Gaps(QObject):
         self._known.connect(self._pause.start)
         desk.view.gaps.toggled.connect(lambda _: self.refresh())
 
-    def follow(self, labels: Any) -> None:
+    def follow(self, labels: Labels | None) -> None:
         """Other labels are corrected now."""
         if self._corrections is not None and self._on_known in self._corrections.listeners:
             self._corrections.listeners.remove(self._on_known)
@@ -65,7 +68,7 @@ class Gaps(QObject):
     def _found(self) -> Hatched | None:
         """What is not labelled; None where everything is, or the canvas shows no plane of the labels."""
         corrections, labels = self._corrections, self._labels
-        if corrections is None or corrections.own or corrections.layer is None:
+        if corrections is None or labels is None or corrections.own or corrections.layer is None:
             return None
         try:
             plane = self._desk.layers.plane()

@@ -30,6 +30,7 @@ from napari_pseudolabel.widgets.common.parts import fill
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Layer
 
 NO_LABELS = "There are no labels to correct: make some in the Pseudo-label dock, or add a Labels layer."
 RESHAPED = (
@@ -54,7 +55,7 @@ class Spot:
         Row and column.
     """
 
-    labels: Any
+    labels: Labels
     plane: Index
     at: tuple[int, int]
 
@@ -96,14 +97,14 @@ class LabelsPicker(QObject):
         self._chosen: tuple[str | None, str | None] = (None, None)
         # Of each layer of labels, so that an image that comes later takes none over.
         self._image_of: dict[str | None, str] = {}
-        self._followed: Any = None
+        self._followed: Labels | None = None
         self._shape: tuple[int, ...] = ()
         box.currentIndexChanged.connect(lambda _: self._on_labels())
         images.currentIndexChanged.connect(lambda _: self._tell())
 
     # Which layers.
 
-    def fill(self, active: Any = None) -> None:
+    def fill(self, active: Layer | None = None) -> None:
         """Offer what is open.
 
         Parameters
@@ -231,9 +232,11 @@ class LabelsPicker(QObject):
             self._shape = labels.data.shape
             labels.events.data.connect(self._on_data)
 
-    def _on_data(self, event: Any = None) -> None:
+    def _on_data(self, event: object = None) -> None:
         """All parts begin anew: what they know is about the labels before."""
         labels, before = self._followed, self._shape
+        if labels is None:
+            return
         self._shape = labels.data.shape
         self._chosen = (None, None)
         self.fill()
@@ -257,7 +260,7 @@ class LabelsPicker(QObject):
             self.changed.emit()
 
 
-def offers(layer: Any) -> bool:
+def offers(layer: Layer) -> bool:
     """Whether labels of a layer can be corrected: held in memory, not a preview or another view of labels."""
     return (
         isinstance(layer, Labels)
@@ -276,5 +279,5 @@ def _fits(layer: ImageLayer, labels: Labels) -> bool:
     return not is_ours(layer) and image_fitting(layer, labels) is not None
 
 
-def _uid(layer: Any) -> str | None:
+def _uid(layer: Layer | None) -> str | None:
     return None if layer is None else str(layer.unique_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
@@ -14,6 +14,9 @@ from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.correct.desk import Desk
 from napari_pseudolabel.widgets.correct.view import Held
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
 
 # Tells whoever opens the labels again that it was the plugin that hid them.
 HIDDEN_KEY = "napari_pseudolabel_hidden"
@@ -40,7 +43,7 @@ class Looking(QObject):
         self._desk = desk
         self._before: list[tuple[Any, bool]] = []
         self._number: int | None = None
-        self._labels: Any = None
+        self._labels: Labels | None = None
         desk.end_candidate = self.end
 
     # While a key is held.
@@ -160,12 +163,12 @@ class Looking(QObject):
         self.release()
         self.end()
 
-    def _draw(self, found: Candidates, plane: Index, labels: Any, number: int) -> None:
+    def _draw(self, found: Candidates, plane: Index, labels: Labels, number: int) -> None:
         layer = show_candidate(self._desk.viewer, labels, plane, found, number, classes_of(labels))
         layer.visible = True
 
 
-def reveal(labels: Any) -> None:
+def reveal(labels: Labels) -> None:
     """Show labels that the plugin has hidden, be it before a restart."""
     if labels.metadata.pop(HIDDEN_KEY, False):
         labels.visible = True

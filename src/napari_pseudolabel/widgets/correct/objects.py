@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -19,6 +19,9 @@ from napari_pseudolabel.viewer.objects import Objects, objects_layer, redraw
 from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.correct.desk import Desk
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
 
 _PAUSE_MS = 60
 # Looked at in one go. Telling larger parts apart would hold up the window: Python runs one thread at a time.
@@ -37,7 +40,7 @@ class _Shown:
         Parts whose labels have changed since; they come first.
     """
 
-    labels: Any
+    labels: Labels
     plane: Index
     scheme: Scheme
     objects: Objects
@@ -56,7 +59,7 @@ class ObjectsView(QObject):
         # Of its own, so that nobody waits for it.
         self._aside = Aside()
         self._on = False
-        self._labels: Any = None
+        self._labels: Labels | None = None
         self._history: History | None = None
         self._shown: _Shown | None = None
         self._pause = QTimer(self)
@@ -80,7 +83,7 @@ class ObjectsView(QObject):
             self._set_visible(False)
             self._desk.view.set_busy("")
 
-    def follow(self, labels: Any) -> None:
+    def follow(self, labels: Labels | None) -> None:
         """Other labels are corrected now."""
         if self._labels is not None:
             self._set_visible(False)
@@ -120,7 +123,7 @@ class ObjectsView(QObject):
             return
         try:
             plane = self._desk.layers.plane()
-            shown = self._shown_at(plane)
+            shown = self._shown_at(self._labels, plane)
         except PseudolabelError as error:
             self._desk.refuse(str(error))
             return
@@ -138,16 +141,16 @@ class ObjectsView(QObject):
             self._on_failed,
         )
 
-    def _shown_at(self, plane: Index) -> _Shown:
+    def _shown_at(self, labels: Labels, plane: Index) -> _Shown:
         """What is known about a plane; begun anew if another one was shown."""
         shown, scheme = self._shown, self._desk.scheme
         if shown is None or shown.plane != plane or shown.scheme != scheme or self._layer() is None:
-            layer = objects_layer(self._desk.viewer, self._labels)
+            layer = objects_layer(self._desk.viewer, labels)
             numbers = layer.data[plane]
             numbers[...] = 0
             layer.refresh(extent=False)
             todo = list(_blocks(numbers.shape))
-            shown = self._shown = _Shown(self._labels, plane, scheme, Objects(numbers), todo)
+            shown = self._shown = _Shown(labels, plane, scheme, Objects(numbers), todo)
         return shown
 
     def _next(self, shown: _Shown) -> Window | None:
@@ -187,13 +190,13 @@ class ObjectsView(QObject):
             self._history.painted(event.value)
         self._changed(changes_of(event.value))
 
-    def _on_set_data(self, event: Any = None) -> None:
+    def _on_set_data(self, event: object = None) -> None:
         """Undo and redo are only told from the history."""
         if self._history is not None:
             for replay in self._history.news():
                 self._changed(replay.changes)
 
-    def _on_classes(self, event: Any = None) -> None:
+    def _on_classes(self, event: object = None) -> None:
         """Another name may make another object of a class."""
         self.refresh()
 
@@ -226,7 +229,7 @@ class ObjectsView(QObject):
         if layer is not None and layer.visible != on:
             layer.visible = on
 
-    def _layer(self) -> Any:
+    def _layer(self) -> Labels | None:
         if self._labels is None:
             return None
         return find(self._desk.viewer, self._labels, "objects", self._labels.data.shape)

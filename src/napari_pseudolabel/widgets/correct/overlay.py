@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -217,6 +217,6 @@ class Overlay(QWidget):
         found: np.ndarray = away * signs + np.array([self.height(), self.width()]) / 2
         return found
 
-    def _on_camera(self, event: Any = None) -> None:
+    def _on_camera(self, event: object = None) -> None:
         if self._marks or self._hatched is not None:
             self.update()

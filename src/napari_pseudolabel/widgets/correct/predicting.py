@@ -25,6 +25,8 @@ from napari_pseudolabel.widgets.pseudo_label.sentences import gone_text, progres
 from napari_pseudolabel.widgets.pseudo_label.tasks import FindModels
 
 if TYPE_CHECKING:
+    from napari.layers import Labels, Layer
+
     from napari_pseudolabel.strategies import PseudoLabel
 
 NO_IMAGE = "The image of these labels is not open; open it to label a part of it again."
@@ -53,7 +55,7 @@ class _Running:
 
     number: int
     tool: str
-    labels: Any
+    labels: Labels
     source: Any
     image: Image
     plane: Index
@@ -208,7 +210,7 @@ class Predicting(QObject):
             else:
                 self._desk.failed(failure)
 
-    def _on_removed(self, layer: Any) -> None:
+    def _on_removed(self, layer: Layer) -> None:
         if self._running is not None:
             self._running.gone = gone_text(layer.name, labels=layer is unwrapped(self._running.labels))
             self._desk.background.cancel(self._running.number)
@@ -224,7 +226,7 @@ class Predicting(QObject):
         return self._running is not None and number == self._running.number
 
 
-def _job(name: str, labels: Any, image: Image, plane: Index, window: Window, options: AgainOptions) -> Any:
+def _job(name: str, labels: Labels, image: Image, plane: Index, window: Window, options: AgainOptions) -> Any:
     """What labels a view like the run before it, but for what the person asks for."""
     from napari_pseudolabel.imaging.scale import Scale
     from napari_pseudolabel.strategies import Record, Region

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from napari_pseudolabel.widgets.correct.desk import Desk
 from napari_pseudolabel.widgets.correct.drawing import Drawing, Path
 from napari_pseudolabel.widgets.correct.layers import Spot
 from napari_pseudolabel.widgets.correct.tools import Toolbox
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
 
 NAME = "smart_fill"
 SCRIBBLE = "Drag a scribble inside of the object, from one end to the other. Escape cancels."
@@ -58,10 +61,10 @@ class SmartFilling(QObject):
         self._applying = applying
         self._toolbox = toolbox
         self._drawing = drawing
-        self._labels: Any = None
+        self._labels: Labels | None = None
         self._atoms: list[Any] = []
 
-    def follow(self, labels: Any) -> None:
+    def follow(self, labels: Labels | None) -> None:
         """Other labels are corrected now."""
         if self._labels is not None:
             self._labels.events.paint.disconnect(self._on_paint)
@@ -76,8 +79,9 @@ class SmartFilling(QObject):
             self._desk.require_labels()
             if self._applying.tool:
                 raise InputError(BUSY)
-            plane, stroke = self._desk.layers.plane(), self._last_stroke()
-            if stroke is not None and stroke.plane == plane and self._stands(stroke):
+            plane, labels = self._desk.layers.plane(), self._desk.layers.require()
+            stroke = self._last_stroke(labels)
+            if stroke is not None and stroke.plane == plane and _stands(labels, stroke):
                 self._begin(stroke)
             else:
                 self._toolbox.chosen()
@@ -130,15 +134,15 @@ class SmartFilling(QObject):
 
     def _on_paint(self, event: Any) -> None:
         """Remember what was painted; what tools write is no scribble."""
-        if str(self._labels.mode) in _PAINTING and is_stroke(event.value):
+        if self._labels is not None and str(self._labels.mode) in _PAINTING and is_stroke(event.value):
             self._atoms = list(event.value)
 
-    def _last_stroke(self) -> Scribble | None:
+    def _last_stroke(self, labels: Labels) -> Scribble | None:
         """The last stroke, if it put one class on one plane."""
         atoms, self._atoms = self._atoms, []
         places, values, planes = [], set(), set()
         for change in filter(None, changes_of(atoms)):
-            box = change.box(self._labels.data.shape)
+            box = change.box(labels.data.shape)
             inside = np.zeros([side.stop - side.start for side in box], bool)
             inside[change.where] = True
             found = np.argwhere(inside) + np.array([side.start for side in box])
@@ -150,10 +154,11 @@ class SmartFilling(QObject):
         (plane,), (value,) = planes, values
         return Scribble(plane, np.unique(np.concatenate(places), axis=0), int(value))
 
-    def _stands(self, stroke: Scribble) -> bool:
-        """Whether the stroke is still there: it may have been undone or painted over."""
-        values = np.asarray(self._labels.data[stroke.plane])[tuple(stroke.places.T)]
-        return bool((values == stroke.value).all())
+
+def _stands(labels: Labels, stroke: Scribble) -> bool:
+    """Whether a stroke is still there: it may have been undone or painted over."""
+    values = np.asarray(labels.data[stroke.plane])[tuple(stroke.places.T)]
+    return bool((values == stroke.value).all())
 
 
 def _around(places: NDArray[np.intp], shape: tuple[int, ...]) -> Window:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.layers import Labels
 from qtpy.QtWidgets import QFileDialog
@@ -26,6 +26,7 @@ from napari_pseudolabel.widgets.export.view import ExportView
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Layer
 
 _DEBOUNCE_MS = 300
 
@@ -65,7 +66,7 @@ class ExportController(DockController):
         self._refresh_later.cancel()
         self.view.layer.let_go()
 
-    def activated(self, layer: Any) -> None:
+    def activated(self, layer: Layer | None) -> None:
         self.view.layer.refill(layer)
         self._on_layers()
 
@@ -111,7 +112,7 @@ class ExportController(DockController):
             layer.events.paint.connect(self._on_paint)
         self._on_changed()
 
-    def _on_paint(self, event: Any = None) -> None:
+    def _on_paint(self, event: object = None) -> None:
         if self._active:
             self._refresh_later()
 

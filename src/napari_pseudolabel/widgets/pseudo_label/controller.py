@@ -45,6 +45,7 @@ from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Layer
 
     from napari_pseudolabel.strategies import PseudoLabel, RunReport
     from napari_pseudolabel.strategies.jobs import LabelJob
@@ -240,11 +241,11 @@ class PseudoLabelController(QObject):
 
     # What the viewer tells.
 
-    def _on_layers(self, event: Any = None) -> None:
+    def _on_layers(self, event: object = None) -> None:
         if self._active:  # else the dock is closed, and its widgets may be gone
             self._fill_images()
 
-    def _on_active(self, event: Any = None) -> None:
+    def _on_active(self, event: object = None) -> None:
         if not self._active:
             return
         active = self.viewer.layers.selection.active
@@ -270,7 +271,7 @@ class PseudoLabelController(QObject):
         self._on_image()
         self._on_changed()
 
-    def _on_plane(self, event: Any = None) -> None:
+    def _on_plane(self, event: object = None) -> None:
         if self._active:
             self._later()
 
@@ -299,7 +300,7 @@ class PseudoLabelController(QObject):
         self._removals.forget()
         self._looking.stop()
 
-    def _on_removed(self, layer: Any) -> None:
+    def _on_removed(self, layer: Layer) -> None:
         """The image, or the labels that it streams into, was removed in the middle of a run: there is no use in it."""
         if (running := self._running) is not None:
             running.gone = gone_text(layer.name, labels=isinstance(layer, Labels))

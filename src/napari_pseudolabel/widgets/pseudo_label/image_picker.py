@@ -17,6 +17,7 @@ from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Layer
 
 
 class ImagePicker(QObject):
@@ -62,7 +63,7 @@ class ImagePicker(QObject):
             unwrapped(layer).events.name.connect(self._on_name)
         return self.update()
 
-    def offers(self, layer: Any) -> bool:
+    def offers(self, layer: Layer) -> bool:
         """Whether a layer can be chosen."""
         return isinstance(layer, ImageLayer) and not is_ours(layer)
 
@@ -130,10 +131,10 @@ class ImagePicker(QObject):
         if layer is not None:
             layer.visible = on
 
-    def _on_name(self, event: Any = None) -> None:
+    def _on_name(self, event: object = None) -> None:
         self.renamed.emit()
 
-    def _on_visible(self, event: Any = None) -> None:
+    def _on_visible(self, event: object = None) -> None:
         try:
             self.show_layers()
         except RuntimeError:

@@ -29,6 +29,7 @@ from napari_pseudolabel.widgets.pseudo_label.tasks import Count
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image as ImageLayer
+    from napari.layers import Layer
 
     from napari_pseudolabel.strategies import Focus, PseudoLabel, Region, RunReport
     from napari_pseudolabel.strategies.jobs import LabelJob
@@ -139,7 +140,7 @@ def count_of(job: LabelJob, pushed: PushedLayers) -> Count | None:
         return None
     region = job.whole_region
 
-    def of(layer: Any) -> Any:
+    def of(layer: Layer) -> Any:
         return np.stack([np.asarray(layer.data[(*plane, *region.window)]) for plane in job.plane_indices])
 
     sure = of(pushed.confidence) if pushed.confidence is not None else None

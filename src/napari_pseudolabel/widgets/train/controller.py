@@ -27,6 +27,7 @@ from napari_pseudolabel.widgets.train.view import TrainView
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
+    from napari_pseudolabel.strategies import Job
     from napari_pseudolabel.widgets.common.background import Background
 
 _TICK_MS = 1000
@@ -230,7 +231,7 @@ class TrainController(QObject):
 
     # The training.
 
-    def _submit(self, preparing: _Preparing, job: Any) -> None:
+    def _submit(self, preparing: _Preparing, job: Job) -> None:
         if preparing is not self._preparing:
             return  # cancelled meanwhile
         self._preparing = None
@@ -303,12 +304,12 @@ class TrainController(QObject):
     def _is_running(self, number: int) -> bool:
         return self._running is not None and number == self._running.number
 
-    def _on_layers(self, event: Any = None) -> None:
+    def _on_layers(self, event: object = None) -> None:
         if self._active:  # else the dock is closed, and its widgets may be gone
             for part in self._parts.values():
                 part.fill()
 
-    def _on_active(self, event: Any = None) -> None:
+    def _on_active(self, event: object = None) -> None:
         active = self.viewer.layers.selection.active
         if self._active and active is not None:
             for part in self._parts.values():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Image as ImageLayer
@@ -25,6 +25,7 @@ from napari_pseudolabel.widgets.train.segmenter_page import SegmenterPage
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Layer
 
 
 class LayerPicker(QObject):
@@ -35,7 +36,7 @@ class LayerPicker(QObject):
         self._viewer = viewer
         self._page = page
 
-    def fill(self, active: Any = None) -> None:
+    def fill(self, active: Layer | None = None) -> None:
         """Offer what is open.
 
         Parameters
@@ -79,11 +80,13 @@ class LayerPicker(QObject):
 
     def image_layer(self) -> ImageLayer | None:
         """The chosen image layer, None if there is none."""
-        return self._by_uid(self._page.choice().image)
+        layer = self._by_uid(self._page.choice().image)
+        return layer if isinstance(layer, ImageLayer) else None
 
     def labels_layer(self) -> Labels | None:
         """The chosen Labels layer, None if there is none."""
-        return self._by_uid(self._page.choice().labels)
+        layer = self._by_uid(self._page.choice().labels)
+        return layer if isinstance(layer, Labels) else None
 
     def image(self) -> Image | None:
         """The chosen image, None if there is none or it cannot be understood.
@@ -96,11 +99,11 @@ class LayerPicker(QObject):
         fitting = [one for one in images if labels is not None and one.shape == labels.data.shape]
         return next(iter([*fitting, *images]), None)
 
-    def _by_uid(self, uid: str | None) -> Any:
+    def _by_uid(self, uid: str | None) -> Layer | None:
         return next((one for one in self._viewer.layers if str(one.unique_id) == uid), None)
 
 
-def is_offered(layer: Any) -> bool:
+def is_offered(layer: Layer) -> bool:
     """Whether a layer is an image that the plugin did not make."""
     return isinstance(layer, ImageLayer) and not is_ours(layer)
 
@@ -113,5 +116,5 @@ def made_of(layer: Labels | None) -> Record | None:
         return None
 
 
-def _uid(layer: Any) -> str:
+def _uid(layer: Layer | None) -> str:
     return "" if layer is None else str(layer.unique_id)

@@ -29,6 +29,7 @@ from napari_pseudolabel.widgets.train.outcome import PreviewBar
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Labels, Layer
 
     from napari_pseudolabel.strategies import PseudoLabel, Record, Region
 
@@ -50,7 +51,7 @@ class Scene:
     """
 
     source: Any
-    labels: Any
+    labels: Labels
     image: Image
     made: Record
     side: int
@@ -146,7 +147,7 @@ class LivePreview(QObject):
             self._number = None
         self._scene = self._model = None
 
-    def _on_removed(self, layer: Any) -> None:
+    def _on_removed(self, layer: Layer) -> None:
         self.end()
         self.discard()
         self._bar.set_preview(f"No preview any more: “{layer.name}” was removed.", acceptable=False)
@@ -181,7 +182,7 @@ class LivePreview(QObject):
         for events in followed:
             events.disconnect(self._on_moved)
 
-    def _on_moved(self, event: Any = None) -> None:
+    def _on_moved(self, event: object = None) -> None:
         if self._model is not None:
             self._wait()
 

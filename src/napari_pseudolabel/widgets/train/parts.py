@@ -4,25 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from qtpy.QtCore import SignalInstance
 
 from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Background, Failure
 from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
 from napari_pseudolabel.widgets.train.view import TrainView
 
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+    from napari_pseudolabel.workspace import Workspace
+
 
 class SessionLike(Protocol):
     """What the dock needs of the session of its viewer."""
 
     @property
-    def workspace(self) -> Any: ...
+    def workspace(self) -> Workspace: ...
 
     @property
-    def segmenter_changed(self) -> Any: ...
+    def segmenter_changed(self) -> SignalInstance: ...
 
     @property
-    def models_added(self) -> Any: ...
+    def models_added(self) -> SignalInstance: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +45,7 @@ class Tools:
         Says height and width of the canvas, None if unknown.
     """
 
-    viewer: Any
+    viewer: ViewerModel
     view: TrainView
     session: SessionLike
     background: Background
@@ -56,7 +64,7 @@ class Part(Protocol):
     def start(self) -> None:
         """Begin to follow the viewer."""
 
-    def fill(self, active: Any = None) -> None:
+    def fill(self, active: Layer | None = None) -> None:
         """Layers came, went, or `active` is the active one now."""
 
     def set_models(self, entries: Sequence[ModelEntry]) -> None:

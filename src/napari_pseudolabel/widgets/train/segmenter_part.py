@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QFileDialog
@@ -35,6 +35,11 @@ from napari_pseudolabel.widgets.train.live_preview import LivePreview, Scene
 from napari_pseudolabel.widgets.train.looking import Counts, Looked, gather, look
 from napari_pseudolabel.widgets.train.models import Models, start_of
 from napari_pseudolabel.widgets.train.parts import Tools
+
+if TYPE_CHECKING:
+    from napari.layers import Labels, Layer
+
+    from napari_pseudolabel.models.cards import LabelClass
 
 _DEBOUNCE_MS = 400
 
@@ -74,7 +79,7 @@ class SegmenterPart(QObject):
         self._best: Epoch | None = None
         self._looked: Looked | None = None
         self._looking = self._again = False
-        self._followed: Any = None
+        self._followed: Labels | None = None
         self.layers = LayerPicker(tools.viewer, self._page)
         self.models = Models(
             tools.view.models, tools.aside, lambda: tools.session.workspace.history, tools.failed
@@ -113,7 +118,7 @@ class SegmenterPart(QObject):
         self._follow(None)
         self.live.end()
 
-    def fill(self, active: Any = None) -> None:
+    def fill(self, active: Layer | None = None) -> None:
         """Layers came, went, or another one is active."""
         if self._training is None:
             self.layers.fill(active)
@@ -150,7 +155,7 @@ class SegmenterPart(QObject):
         self._debounce.start()
         self._say_known()
 
-    def _follow(self, labels: Any) -> None:
+    def _follow(self, labels: Labels | None) -> None:
         if self._followed is not None:
             unwrapped(self._followed).events.paint.disconnect(self._on_paint)
             unwrapped(self._followed).events.data.disconnect(self._on_data)
@@ -163,14 +168,14 @@ class SegmenterPart(QObject):
             unwrapped(labels).events.data.connect(self._on_data)
             Corrections.of(labels).listeners.append(self._on_known)
 
-    def _on_known(self, plane: Any, window: Any) -> None:
+    def _on_known(self, plane: object, window: object) -> None:
         """Another dock has confirmed something, or a run has come; from whatever thread."""
         self._known.emit()
 
-    def _on_paint(self, event: Any = None) -> None:
+    def _on_paint(self, event: object = None) -> None:
         self._debounce.start()
 
-    def _on_data(self, event: Any = None) -> None:
+    def _on_data(self, event: object = None) -> None:
         """A script has given the layer other labels: they may fit no more, and are counted anew."""
         labels = self._followed
         self._follow(None)
@@ -203,7 +208,7 @@ class SegmenterPart(QObject):
             self._on_not_looked,
         )
 
-    def _on_looked(self, labels: Any, looked: Looked | None) -> None:
+    def _on_looked(self, labels: Labels | None, looked: Looked | None) -> None:
         self._looking = False
         if labels is self._followed:
             self._looked = looked
@@ -255,10 +260,12 @@ class SegmenterPart(QObject):
     def _entry(self, ref: str | None) -> ModelEntry | None:
         return next((entry for entry in self._entries if entry.ref == ref), None)
 
-    def _classes(self, labels: Any) -> Any:
+    def _classes(self, labels: Labels | None) -> tuple[LabelClass, ...]:
         """Classes of the labels: as the layer knows them, else those of the model; empty if nobody does."""
         entry = self._entry(self._start())
-        return classes_of(labels) or (entry.card.classes if entry and entry.card else ())
+        return (classes_of(labels) if labels is not None else ()) or (
+            entry.card.classes if entry and entry.card else ()
+        )
 
     # Training.
 

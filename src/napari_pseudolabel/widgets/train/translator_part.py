@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,9 @@ from napari_pseudolabel.widgets.train.choice import TranslatorPair
 from napari_pseudolabel.widgets.train.layers import is_offered
 from napari_pseudolabel.widgets.train.parts import Tools
 from napari_pseudolabel.workspace import write_bytes
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
 
 # Of what is measured, what tells most; see `training.translator.translation_measures`.
 _MEASURES = {
@@ -77,7 +80,7 @@ class TranslatorPart(QObject):
     def stop(self) -> None:
         """Nothing is followed that would have to be let go."""
 
-    def fill(self, active: Any = None) -> None:
+    def fill(self, active: Layer | None = None) -> None:
         """Layers came, went, or another one is active."""
         if self._job is not None:
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from napari_pseudolabel.widgets.correct.review.state import Region
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Labels
 
 # Share of the canvas that a region fills, so that its surroundings can be seen as well.
 _FILLED = 0.7
@@ -20,7 +21,7 @@ _SEEN = 0.6
 _CANVAS_PX = (600, 800)
 
 
-def go_to(viewer: ViewerModel, labels: Any, region: Region, canvas_px: tuple[int, int] | None) -> None:
+def go_to(viewer: ViewerModel, labels: Labels, region: Region, canvas_px: tuple[int, int] | None) -> None:
     """Show a region in the middle of the canvas, at the zoom at which it can be judged."""
     corners = outline(labels, region)
     offset = viewer.dims.ndim - labels.ndim
@@ -34,7 +35,7 @@ def go_to(viewer: ViewerModel, labels: Any, region: Region, canvas_px: tuple[int
     viewer.camera.center = (*viewer.camera.center[:-2], row, column)
 
 
-def in_view(viewer: ViewerModel, labels: Any, region: Region, canvas_px: tuple[int, int] | None) -> bool:
+def in_view(viewer: ViewerModel, labels: Labels, region: Region, canvas_px: tuple[int, int] | None) -> bool:
     """Whether most of a region is on the canvas, or most of the canvas on it; the plane is not looked at."""
     if canvas_px is None:
         return True
@@ -46,7 +47,7 @@ def in_view(viewer: ViewerModel, labels: Any, region: Region, canvas_px: tuple[i
     return bool(common >= _SEEN * min(np.prod(high - low), np.prod(2 * half)))
 
 
-def outline(labels: Any, region: Region) -> NDArray[np.float64]:
+def outline(labels: Labels, region: Region) -> NDArray[np.float64]:
     """(4, 2) corners of a region in world coordinates of the two displayed axes, on the way around it."""
     top, left, bottom, right = (side - 0.5 for side in region.box)
     corners = ((top, left), (top, right), (bottom, right), (bottom, left))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,9 @@ from napari_pseudolabel.viewer import Candidates, Corrections
 from napari_pseudolabel.viewer.corrections import Index, Window, key_of
 from napari_pseudolabel.widgets.correct.review.state import ReviewState
 
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
 NO_CLASSES = "These labels hold one value per object; the review needs one value per class, from 0 to 255."
 # Every so many rows and columns tell one prediction from another.
 _STRIDE = 4
@@ -45,7 +48,7 @@ class Scene:
         Of the shape of the labels; None if there is none.
     """
 
-    labels: Any
+    labels: Labels
     corrections: Corrections
     classes: tuple[LabelClass, ...]
     confidence: Any = None

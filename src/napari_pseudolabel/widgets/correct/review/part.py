@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject
@@ -27,6 +27,9 @@ from napari_pseudolabel.widgets.correct.review.state import Region, Reviewed, Re
 from napari_pseudolabel.widgets.correct.review.suspects import Suspect, suspects
 from napari_pseudolabel.widgets.correct.review.thumbnail import thumbnail
 from napari_pseudolabel.widgets.correct.review.watching import Watching
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
 
 
 class ReviewPart(QObject):
@@ -90,7 +93,7 @@ class ReviewPart(QObject):
 
     # Life.
 
-    def follow(self, labels: Any) -> None:
+    def follow(self, labels: Labels | None) -> None:
         """Other labels are corrected now."""
         self._leave_region()
         self._visited, self._ahead = [], []

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_pseudolabel.labels.review import TARGET, Box, Place
 from napari_pseudolabel.labels.windows import window_of
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
 
 REVIEW_KEY = "napari_pseudolabel_review"
 
@@ -79,14 +82,14 @@ class ReviewState(_Frozen):
     skipped: tuple[Region, ...] = ()
 
     @classmethod
-    def of(cls, labels: Any) -> ReviewState:
+    def of(cls, labels: Labels) -> ReviewState:
         """The state of a Labels layer; a fresh one if it has none that can be read."""
         try:
             return cls.model_validate(labels.metadata.get(REVIEW_KEY, {}))
         except ValidationError:
             return cls()
 
-    def keep(self, labels: Any) -> None:
+    def keep(self, labels: Labels) -> None:
         """Put it into the metadata of a Labels layer."""
         labels.metadata[REVIEW_KEY] = self.model_dump(mode="json")
 

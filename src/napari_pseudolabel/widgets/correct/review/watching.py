@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
@@ -17,6 +17,9 @@ from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.correct.desk import Desk
 from napari_pseudolabel.widgets.correct.review.measuring import Arranged, Measured, Scene, look
 from napari_pseudolabel.widgets.correct.review.state import Region, ReviewState
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
 
 _PAUSE_MS = 1500
 
@@ -67,7 +70,7 @@ class Watching(QObject):
         """Whether nothing is being measured."""
         return not (self._aside.busy or self._pause.isActive())
 
-    def follow(self, labels: Any) -> None:
+    def follow(self, labels: Labels | None) -> None:
         """Other labels are corrected now, or none."""
         self._listen(None)
         self.measured = self.arranged = None
@@ -128,7 +131,7 @@ class Watching(QObject):
         if scene is not None and self._on_known not in scene.corrections.listeners:
             scene.corrections.listeners.append(self._on_known)
 
-    def _scene_of(self, labels: Any) -> Scene:
+    def _scene_of(self, labels: Labels) -> Scene:
         source = self._desk.layers.source
         shape = labels.data.shape
         confidence = None if source is None else find(self._desk.viewer, source, "confidence", shape)

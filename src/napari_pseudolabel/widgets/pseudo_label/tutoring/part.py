@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.classes import with_colours
@@ -31,10 +31,13 @@ from napari_pseudolabel.widgets.pseudo_label.tutoring.layers import images_in, l
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Layer
 
     from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
     from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
     from napari_pseudolabel.workspace import Workspace
+
+_Of = TypeVar("_Of", bound="Layer")
 
 
 def default_workspace() -> Workspace:
@@ -197,18 +200,18 @@ def _unnamed(pair: SyntheticPair) -> tuple[LabelClass, ...]:
     return with_colours([LabelClass(name=str(value), value=value) for value in values])
 
 
-def _by_uid(layers: list[Any], uid: str | None) -> Any:
+def _by_uid(layers: Sequence[_Of], uid: str | None) -> _Of | None:
     return next((layer for layer in layers if str(layer.unique_id) == uid), None)
 
 
-def _chosen(uid: str | None, layers: list[Any]) -> Any:
+def _chosen(uid: str | None, layers: Sequence[_Of]) -> _Of | None:
     """The layer that is chosen if it is still there, else the first."""
     return _by_uid(layers, uid) or next(iter(layers), None)
 
 
-def _uid(layer: Any) -> str | None:
+def _uid(layer: Layer | None) -> str | None:
     return None if layer is None else str(layer.unique_id)
 
 
-def _listed(layers: list[Any]) -> list[tuple[str, str]]:
+def _listed(layers: Sequence[Layer]) -> list[tuple[str, str]]:
     return [(str(layer.unique_id), layer.name) for layer in layers]
