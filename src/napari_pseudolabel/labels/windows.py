@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from napari_pseudolabel.types import ArrayKey
 
 _Kind = TypeVar("_Kind", bound=np.generic)
 
@@ -19,7 +21,7 @@ Sides = tuple[bool, bool, bool, bool]
 """Something about the top, the bottom, the left and the right of a window."""
 
 
-def key_of(index: Index, window: Window) -> Any:
+def key_of(index: Index, window: Window) -> ArrayKey:
     """Return what picks a part of a plane out of the labels."""
     return (*index, *window)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ class Candidates:
             found = layer.metadata[CANDIDATES_KEY] = cls(layer.data.shape)
         return found
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Candidates:
+    def __deepcopy__(self, memo: dict[int, object]) -> Candidates:
         copy = Candidates(self._shape)
         copy._arrays = {name: array.copy() for name, array in self._arrays.items()}
         return copy

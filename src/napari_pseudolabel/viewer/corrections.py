@@ -6,13 +6,13 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.labels.windows import Index, Window, key_of
-from napari_pseudolabel.types import Array
+from napari_pseudolabel.types import Array, ArrayKey
 from napari_pseudolabel.viewer.history import Change, Changes, History, Replay
 from napari_pseudolabel.viewer.images import unwrapped
 from napari_pseudolabel.viewer.records import evidence, own_record
@@ -83,7 +83,7 @@ class Corrections:
 
     def __init__(self, layer: Labels) -> None:
         plain = unwrapped(layer)
-        self._layer: Callable[[], Any] = weakref.ref(plain)
+        self._layer: Callable[[], Labels | None] = weakref.ref(plain)
         self._known: Array = np.array(plain.data)
         self._predicted = self._known.copy()
         self.mask: NDArray[np.bool_] = np.zeros(self._known.shape, bool)
@@ -97,7 +97,7 @@ class Corrections:
         self._claimed: NDArray[np.bool_] = np.zeros(self._known.shape, bool)
         self.renewed = False
         # Undo steps of predictions, with the atoms by which napari knows them.
-        self._steps: list[tuple[Any, tuple[Step, ...]]] = []
+        self._steps: list[tuple[object, tuple[Step, ...]]] = []
         self._history = History(plain)
         self.writing = False
         self.listeners: list[Callable[[Index, Window], None]] = []
@@ -112,8 +112,12 @@ class Corrections:
         """The corrections of a layer; started now if the layer has none, or other data than before."""
         plain = unwrapped(layer)
         found = plain.metadata.get(CORRECTIONS_KEY)
-        same = isinstance(found, cls) and found._layer() is plain and found.mask.shape == plain.data.shape
-        if same and found._known.dtype == plain.data.dtype:
+        if (
+            isinstance(found, cls)
+            and found._layer() is plain
+            and found.mask.shape == plain.data.shape
+            and found._known.dtype == plain.data.dtype
+        ):
             return found
         fresh = cls(layer)
         if isinstance(found, cls) and found.mask.shape == fresh.mask.shape:
@@ -153,7 +157,7 @@ class Corrections:
         made.listeners = []
         return made
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Corrections:
+    def __deepcopy__(self, memo: dict[int, object]) -> Corrections:
         self.sync()
         return self.detached(self._predicted.copy(), self.flags_in((...,)), own=self.own)
 
@@ -185,23 +189,23 @@ class Corrections:
         self.sync()
         return self.touched_in((...,))
 
-    def touched_in(self, key: tuple[Any, ...]) -> NDArray[np.bool_]:
+    def touched_in(self, key: ArrayKey) -> NDArray[np.bool_]:
         """`touched` of a part, as it was last known there."""
         return self.mask[key] | (self._confirmed[key] & self._seen_in(key))
 
-    def confirmed_in(self, key: tuple[Any, ...]) -> NDArray[np.bool_]:
+    def confirmed_in(self, key: ArrayKey) -> NDArray[np.bool_]:
         """`confirmed` of a part, as it was last known there."""
         return self._confirmed[key] & (self.mask[key] | self._seen_in(key))
 
-    def _seen_in(self, key: tuple[Any, ...]) -> NDArray[np.bool_]:
+    def _seen_in(self, key: ArrayKey) -> NDArray[np.bool_]:
         """Where the label stands as it was when it was last confirmed."""
         return (self._known[key] == self._confirmed_as[key]) & (self._reached[key] | self._claimed[key])
 
-    def reached_in(self, key: tuple[Any, ...]) -> NDArray[np.bool_]:
+    def reached_in(self, key: ArrayKey) -> NDArray[np.bool_]:
         """bool: where a part was predicted, or was the person's own from the beginning; a copy."""
         return np.array(self._reached[key])
 
-    def labelled_in(self, key: tuple[Any, ...]) -> NDArray[np.bool_]:
+    def labelled_in(self, key: ArrayKey) -> NDArray[np.bool_]:
         """`labelled` of a part, as it was last known there."""
         return self._reached[key] | self.touched_in(key)
 
@@ -211,11 +215,11 @@ class Corrections:
         self.sync()
         return self.labelled_in((...,))
 
-    def predicted_in(self, key: tuple[Any, ...]) -> Array:
+    def predicted_in(self, key: ArrayKey) -> Array:
         """Labels of a part as the predictions have left them, dtype of the layer; a copy."""
         return np.array(self._predicted[key])
 
-    def flags_in(self, key: tuple[Any, ...]) -> NDArray[np.uint8]:
+    def flags_in(self, key: ArrayKey) -> NDArray[np.uint8]:
         """uint8: `CORRECTED`, `CONFIRMED` and `REACHED` of a part, as it was last known there.
 
         Layers that the person brought along are `REACHED` nowhere, because that would say nothing; see `own`.
@@ -288,7 +292,7 @@ class Corrections:
         layer = self.layer
         if layer is None:
             return
-        self._catch_up()
+        self._catch_up(layer)
         key = key_of(index, window)
         labels = np.asarray(layer.data[key])
         known, mask = self._known[key], self.mask[key]
@@ -302,7 +306,8 @@ class Corrections:
 
     def note_prediction(
         self,
-        key: tuple[Any, ...],
+        index: Index,
+        window: Window,
         changed: NDArray[np.bool_],
         labels: Array,
         fresh: NDArray[np.bool_],
@@ -318,13 +323,14 @@ class Corrections:
         undone
             The prediction was taken back, and these are the labels from before.
         """
+        key = key_of(index, window)
         for array in (self._known, self._predicted):
             np.copyto(array[key], labels, where=changed, casting="unsafe")
         if not self.own:
             self._reached[key] = self._reached[key] & ~fresh if undone else self._reached[key] | fresh
-        self._tell(key[:-2], key[-2:])
+        self._tell(index, window)
 
-    def note_steps(self, atoms: Sequence[Any], steps: Sequence[Step]) -> None:
+    def note_steps(self, atoms: Sequence[object], steps: Sequence[Step]) -> None:
         """Remember an undo step of a prediction, so that undoing it does not count as a correction.
 
         Parameters
@@ -356,14 +362,14 @@ class Corrections:
             self.sync()
 
     def _on_drawn(self, event: Event) -> None:
-        if self.layer is not None:
-            self._catch_up()
+        if (layer := self.layer) is not None:
+            self._catch_up(layer)
 
-    def _catch_up(self) -> None:
+    def _catch_up(self, layer: Labels) -> None:
         """Note what napari does not announce: undo, redo, and the stroke that is under way."""
         understood = True
         for replay in self._history.news():
-            understood &= self._replay(replay)
+            understood &= self._replay(layer, replay)
         # It is in the labels already, but is announced when the button goes up.
         understood &= self._note(self._history.begun())
         if not understood:
@@ -377,28 +383,28 @@ class Corrections:
             _put(self._known, change, change.label)
         return None not in changes
 
-    def _replay(self, replay: Replay) -> bool:
+    def _replay(self, layer: Labels, replay: Replay) -> bool:
         """Note an undone or redone step; False if some of it could not be understood."""
         ours = {id(atom): steps for atom, steps in self._steps}
         for change in filter(None, replay.changes):
             steps = ours.get(id(change.atom))
             if steps is not None:
                 for step in steps:
-                    self._replay_prediction(step, undone=replay.undone)
+                    self._replay_prediction(layer, step, undone=replay.undone)
             elif not replay.undone:
                 self._note((change,))
             else:
-                labels = np.asarray(self._layer().data[change.key])[change.where]
+                labels = np.asarray(layer.data[change.key])[change.where]
                 _put(self.mask, change, labels != self._predicted[change.key][change.where])
                 _put(self._known, change, labels)
         return None not in replay.changes
 
-    def _replay_prediction(self, step: Step, *, undone: bool) -> None:
+    def _replay_prediction(self, layer: Labels, step: Step, *, undone: bool) -> None:
         """Undone or redone, a prediction leaves labels that no person has touched."""
         key = key_of(step.index, step.window)
-        labels = np.asarray(self._layer().data[key])
+        labels = np.asarray(layer.data[key])
         np.copyto(self.mask[key], False, where=step.changed)
-        self.note_prediction(key, step.changed, labels, step.fresh, undone=undone)
+        self.note_prediction(step.index, step.window, step.changed, labels, step.fresh, undone=undone)
 
     def _tell(self, index: Index, window: Window) -> None:
         for listener in tuple(self.listeners):
@@ -410,7 +416,7 @@ def _everywhere(shape: tuple[int, ...]) -> NDArray[np.bool_]:
     return np.broadcast_to(np.bool_(True), shape)
 
 
-def _put(array: Array, change: Change, value: Any) -> None:
+def _put(array: Array, change: Change, value: Array | int) -> None:
     part = array[change.key]
     part[change.where] = value
     array[change.key] = part

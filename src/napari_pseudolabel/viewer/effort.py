@@ -37,13 +37,14 @@ class EffortLog:
     """
 
     def __init__(self, layer: Labels | None, edits: Sequence[Edit] = ()) -> None:
-        plain = unwrapped(layer)
-        self._layer: Callable[[], Any] = (lambda: None) if layer is None else weakref.ref(plain)
+        self._layer: Callable[[], Labels | None] = lambda: None
         self._edits = list(edits)
         self._taken = len(self._edits)
         self._tools: list[str] = []
         self._last = time.monotonic()
         if layer is not None:
+            plain = unwrapped(layer)
+            self._layer = weakref.ref(plain)
             plain.events.paint.connect(self._on_paint)
             plain.metadata[EFFORT_KEY] = self
 
@@ -56,7 +57,7 @@ class EffortLog:
             return found if found._layer() is plain else cls(plain, found.edits())
         return cls(plain)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> EffortLog:
+    def __deepcopy__(self, memo: dict[int, object]) -> EffortLog:
         return EffortLog(None, self._edits)
 
     @contextmanager

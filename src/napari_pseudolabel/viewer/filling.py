@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from napari_pseudolabel.labels.windows import Index, Window, around, key_of
 from napari_pseudolabel.types import Array
 from napari_pseudolabel.viewer.corrections import Corrections, Step
-from napari_pseudolabel.viewer.history import put_on
+from napari_pseudolabel.viewer.history import Atom, put_on
 
 
 class Filling:
@@ -74,7 +73,7 @@ class Filling:
             self._planes[index].note(window, changed, now, wanted, fresh)
             if count:
                 layer.data[key] = np.where(changed, wanted, now).astype(now.dtype)
-            self.corrections.note_prediction(key, changed, wanted, fresh)
+            self.corrections.note_prediction(index, window, changed, wanted, fresh)
         if total:
             layer.refresh(extent=False)
         return total
@@ -94,7 +93,7 @@ class Filling:
         planes, self._planes = self._planes, {}
         if layer is None:
             return 0
-        atoms: list[tuple[Any, Any, Any]] = []
+        atoms: list[Atom] = []
         steps: list[Step] = []
         for index, plane in planes.items():
             window = plane.window
@@ -120,7 +119,7 @@ class _Plane:
     The arrays have the size of the plane, but memory is taken only where something is written.
     """
 
-    def __init__(self, shape: tuple[int, ...], dtype: Any, window: Window) -> None:
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[np.generic], window: Window) -> None:
         self.mask: NDArray[np.bool_] = np.zeros(shape, bool)
         self.before: Array = np.zeros(shape, dtype)
         self.after: Array = np.zeros(shape, dtype)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.layers import Image as ImageLayer
 
@@ -13,6 +13,8 @@ from napari_pseudolabel.viewer.records import own_record
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Layer
+    from napari.utils.events import Event
 
 _EVENTS = ("scale", "translate", "rotate", "shear", "affine", "units")
 
@@ -29,14 +31,14 @@ class Following:
             self._watch(layer)
         self._viewer.layers.events.inserted.connect(self._on_inserted)
 
-    def _on_inserted(self, event: Any) -> None:
+    def _on_inserted(self, event: Event) -> None:
         self._watch(event.value)
 
-    def _watch(self, layer: Any) -> None:
+    def _watch(self, layer: Layer) -> None:
         for name in _EVENTS:
             layer.events[name].connect(self._on_moved)
 
-    def _on_moved(self, event: Any) -> None:
+    def _on_moved(self, event: Event) -> None:
         source = event.source
         for layer in tuple(self._viewer.layers):
             record = own_record(layer)
@@ -47,7 +49,7 @@ class Following:
                 put_in_place(layer, place)
 
 
-def _place(source: Any, layer: Any) -> Placement | None:
+def _place(source: Layer, layer: Layer) -> Placement | None:
     """Where a layer lies that was made of `source`; None where their pixels are not the same."""
     if isinstance(source, ImageLayer):
         image = image_fitting(source, layer)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,14 +38,14 @@ class Change:
         How many pixels changed.
     """
 
-    atom: Any
+    atom: object
     key: tuple[Any, ...]
     inside: NDArray[np.bool_] | None
-    label: Any
+    label: Array | int
     pixels: int
 
     @property
-    def where(self) -> Any:
+    def where(self) -> EllipsisType | NDArray[np.bool_]:
         """`inside` as an index."""
         return ... if self.inside is None else self.inside
 
@@ -63,6 +64,8 @@ class Change:
         return (*found, *(slice(0, size) for size in shape[len(found) :]))
 
 
+Atom = tuple[tuple[Any, ...], Array, Array]
+"""Indices, old and new values, as the undo history of napari takes them."""
 Changes = Sequence[Change | None]
 """None stands for an atom that cannot be understood."""
 
@@ -83,15 +86,15 @@ class History:
     """
 
     def __init__(self, layer: Labels) -> None:
-        self._layer: Callable[[], Any] = weakref.ref(layer)
+        self._layer: Callable[[], Labels | None] = weakref.ref(layer)
         # Kept, so that a step is known by its identity.
-        self._undo: list[Any] = []
-        self._redo: list[Any] = []
-        self._stroke: Any = None
+        self._undo: list[Sequence[object]] = []
+        self._redo: list[Sequence[object]] = []
+        self._stroke: Sequence[object] | None = None
         self._begun = 0
         self._read()
 
-    def painted(self, step: Any) -> Changes:
+    def painted(self, step: Sequence[object]) -> Changes:
         """Take note of a step that is announced by the layer, which makes it no news.
 
         Returns
@@ -123,7 +126,7 @@ class History:
         """Return steps undone and redone, and strokes given up."""
         found: list[Replay] = []
         if self._begun and getattr(self._layer(), "_staged_history", None) is not self._stroke:
-            found.append(Replay(changes_of(self._stroke), undone=True))
+            found.append(Replay(changes_of(self._stroke or ()), undone=True))
             self._stroke, self._begun = None, 0
         undo_before, redo_before = self._undo, self._redo
         self._read()
@@ -142,7 +145,7 @@ class History:
         )
 
 
-def changes_of(step: Iterable[Any]) -> Changes:
+def changes_of(step: Iterable[object]) -> Changes:
     """Return what the atoms of an undo step of napari changed.
 
     Atoms are ``(indices, old, new)``, or since napari 0.7 for strokes objects with a `slice_key`, a
@@ -151,7 +154,7 @@ def changes_of(step: Iterable[Any]) -> Changes:
     return [_change(atom) for atom in step]
 
 
-def is_stroke(step: Iterable[Any]) -> bool:
+def is_stroke(step: Iterable[object]) -> bool:
     """Return whether an undo step was painted, and not written by a program."""
     return all(hasattr(atom, "slice_key") for atom in step)
 
@@ -161,7 +164,7 @@ def is_under_way(layer: Labels) -> bool:
     return bool(getattr(layer, "_staged_history", ()))
 
 
-def put_on(layer: Labels, atoms: list[tuple[Any, Any, Any]]) -> None:
+def put_on(layer: Labels, atoms: list[Atom]) -> None:
     """Put a change that is in the data already on the undo history of a layer, as one step.
 
     There is no public way. `block_history` would take in a stroke that the person is drawing right
@@ -179,7 +182,7 @@ def _change(atom: Any) -> Change | None:
     return None
 
 
-def _new(steps: list[Any], known: list[Any]) -> list[Any]:
+def _new(steps: list[Sequence[object]], known: list[Sequence[object]]) -> list[Sequence[object]]:
     old = {id(step) for step in known}
     return [step for step in steps if id(step) not in old]
 

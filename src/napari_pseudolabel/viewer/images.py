@@ -5,20 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import Image, Placement
 from napari_pseudolabel.models.fitting import same_modality
+from napari_pseudolabel.types import JsonObject
 
 if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
-    from napari.layers import Labels, Layer
+    from napari.layers import Layer
 
 MODALITY_KEY = "modality"
 _MOST_CHANNELS = 8
+_Of = TypeVar("_Of")
 _WORDS = {
     "t": "T",
     "time": "T",
@@ -109,7 +111,7 @@ def readings_of(layer: ImageLayer) -> list[Image]:
     return found
 
 
-def image_fitting(layer: ImageLayer, labels: Labels) -> Image | None:
+def image_fitting(layer: ImageLayer, labels: Layer) -> Image | None:
     """Return the image of a layer if its planes have the shape of the labels, if need be without its first axis."""
     return next((one for one in readings_of(layer) if one.shape == tuple(labels.data.shape)), None)
 
@@ -124,7 +126,7 @@ def placement_of(layer: Layer) -> Placement:
     return placement_from({**found, "affine": layer.affine.affine_matrix})
 
 
-def placement_from(attributes: dict[str, Any]) -> Placement:
+def placement_from(attributes: JsonObject) -> Placement:
     """Placement out of the attributes of a layer as napari hands them to writers."""
     scale = tuple(float(value) for value in attributes["scale"])
     n = len(scale)
@@ -186,7 +188,7 @@ def object_size_of(layer: Layer) -> float | None:
     return float(size) if isinstance(size, int | float) and size > 0 else None
 
 
-def unwrapped(item: Any) -> Any:
+def unwrapped(item: _Of) -> _Of:
     """The object behind the proxy that napari hands to plugins; a proxy lives too short to be remembered."""
     return getattr(item, "__wrapped__", item)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Image as ImageLayer
@@ -90,7 +90,7 @@ class KnownLayers:
     image: Image
     labels: Labels
     corrections: Corrections
-    confidence: Any = None
+    confidence: ImageLayer | None = None
     channel: Channel | None = None
 
     @classmethod

@@ -56,7 +56,7 @@ def classes_of(layer: Layer) -> tuple[LabelClass, ...]:
     return tuple(LabelClass.model_validate(one) for one in found)
 
 
-def own_record(layer: Layer) -> dict[str, Any] | None:
+def own_record(layer: Layer) -> JsonObject | None:
     """Return the record of a layer that the plugin made, None for others and for their duplicates."""
     record = record_of(layer)
     return record if record is not None and record.get("uid") == str(layer.unique_id) else None
@@ -256,7 +256,7 @@ def evidence(record: Mapping[str, Any] | None, labels: Array) -> NDArray[np.bool
     return found
 
 
-def _covers(new: dict[str, Any], old: dict[str, Any]) -> bool:
+def _covers(new: JsonObject, old: JsonObject) -> bool:
     (y0, x0, y1, x1), (b0, a0, b1, a1) = new["region"], old["region"]
     inside = y0 <= b0 and x0 <= a0 and b1 <= y1 and a1 <= x1
     planes = {tuple(index) for index in new["planes"]}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from napari_pseudolabel.export import ExportContent
-from napari_pseudolabel.types import Array
+from napari_pseudolabel.types import Array, JsonObject
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY
 from napari_pseudolabel.viewer.effort import EFFORT_KEY, EffortLog
 from napari_pseudolabel.viewer.exporting import content_from
@@ -89,7 +88,7 @@ def _confidence_of(layer: LayerState, layers: Sequence[LayerState]) -> LayerStat
     return None
 
 
-def _record(layer: LayerState) -> dict[str, Any]:
+def _record(layer: LayerState) -> JsonObject:
     return record_in(layer.attributes.get("metadata", {})) or {}
 
 

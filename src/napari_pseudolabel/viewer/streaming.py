@@ -77,7 +77,7 @@ class Stream:
                 "choose labels that were drawn on this image."
             )
         self._target = labels
-        self._layers: dict[Role, Any] = {}
+        self._layers: dict[Role, Layer] = {}
         self._filling: Filling | None = None
         self._late: dict[Role, list[PseudoLabel]] = {}
         self._last: PseudoLabel | None = None
@@ -157,7 +157,7 @@ class Stream:
                 layer.data[key_of(index, part.region.window)] = plane
         layer.refresh(extent=False)
 
-    def _image_layer(self, role: Role) -> Any:
+    def _image_layer(self, role: Role) -> Layer | None:
         """The layer that takes the images of a role, None if it is still to be made."""
         return self._present(role) or find(self._viewer, self._source, role, self._image.shape)
 

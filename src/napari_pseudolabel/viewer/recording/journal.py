@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pseudolabel.types import Array
+from napari_pseudolabel.types import Array, ArrayKey
 from napari_pseudolabel.viewer.corrections import CONFIRMED, CORRECTED, Index
 from napari_pseudolabel.viewer.recording.plain import REMOVED
 from napari_pseudolabel.viewer.recording.tiles import Place, all_places, window_of
@@ -103,7 +103,7 @@ class Journal:
         id, name = self._unlearned[0]
         values = self.file.array(id, name, [])
         for place in all_places(values.shape):
-            part: Any = (*place[0], *window_of(place, values.shape))
+            part: ArrayKey = (*place[0], *window_of(place, values.shape))
             self._learn(TileKey(id, name, *place), values[part])
         self._unlearned.remove((id, name))
         return True

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_pseudolabel.types import Array, JsonObject
+from napari_pseudolabel.types import Array, ArrayKey, JsonObject
 from napari_pseudolabel.viewer.candidates import Candidates
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections, Index, Window
 from napari_pseudolabel.viewer.effort import EffortLog
@@ -140,8 +140,8 @@ class LabelsWatch(Watch):
         whose = "" if self._corrections is None else "own" if self._corrections.own else "ours"
         return {NAMES: list(self._names()), **({STATES: whose} if whose else {})}
 
-    def _form(self) -> tuple[tuple[int, ...], np.dtype[Any]]:
-        data: Any = self.layer.data
+    def _form(self) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
+        data = self.layer.data
         return tuple(data.shape), np.dtype(data.dtype)
 
     def _names(self) -> tuple[str, ...]:
@@ -157,7 +157,7 @@ class LabelsWatch(Watch):
 
     def _find_companions(self) -> None:
         """Corrections and candidates come into the metadata when the first prediction does."""
-        layer: Any = self.layer
+        layer = self.layer
         if isinstance(layer.metadata.get(CORRECTIONS_KEY), Corrections):
             corrections = Corrections.of(layer)
             if corrections is not self._corrections:
@@ -174,7 +174,7 @@ class LabelsWatch(Watch):
 
     def _copy_labels(self, place: Place) -> list[Tile]:
         window = window_of(place, self._shape)
-        key: Any = (*place[0], *window)
+        key: ArrayKey = (*place[0], *window)
         if self._corrections is not None:
             self._corrections.sync_part(place[0], window)
         labels = np.asarray(self.layer.data[key])

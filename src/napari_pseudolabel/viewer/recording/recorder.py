@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Image, Labels
@@ -19,7 +19,16 @@ from napari_pseudolabel.viewer.recording.tiles import Place
 from napari_pseudolabel.viewer.recording.views import view_of
 from napari_pseudolabel.viewer.recording.watching import ImageWatch, Watch
 from napari_pseudolabel.viewer.records import is_helper, is_ours
-from napari_pseudolabel.workspace.sessions import Batch, Edit, LayerState, Summary, Tile, TileKey, ViewState
+from napari_pseudolabel.workspace.sessions import (
+    Batch,
+    Edit,
+    LayerState,
+    SourceState,
+    Summary,
+    Tile,
+    TileKey,
+    ViewState,
+)
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -252,7 +261,7 @@ class Recorder:
         every = (*self._watches.values(), *self._leaving.values())
         return [watch for watch in every if isinstance(watch, LabelsWatch)]
 
-    def _source(self, watch: Watch) -> Any:
+    def _source(self, watch: Watch) -> SourceState | None:
         if not isinstance(watch, ImageWatch) or watch.source is None:
             return None
         return watch.source.state(self._positions[watch.id], self._prints.get(watch.id, ""))

@@ -24,7 +24,7 @@ from napari_pseudolabel.workspace.sessions import Edit, LayerState, SessionConte
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Layer
+    from napari.layers import Labels, Layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,8 +252,8 @@ def _shown(one: StoredLayer, missing: list[str]) -> Any:
     if kind == "labels":
         layer.metadata.update(_companions(one, data, missing))
         if CORRECTIONS_KEY in layer.metadata:
-            Corrections.of(cast(Any, layer))
-        EffortLog.of(cast(Any, layer))
+            Corrections.of(cast(Labels, layer))
+        EffortLog.of(cast(Labels, layer))
     return layer
 
 

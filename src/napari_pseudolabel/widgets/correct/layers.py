@@ -125,7 +125,8 @@ class LabelsPicker(QObject):
     def labels(self) -> Labels | None:
         """The layer that is corrected, None if there is none."""
         wanted = self._box.currentData()
-        return next((unwrapped(one) for one in self._viewer.layers if _uid(one) == wanted), None)
+        layers = (one for one in self._viewer.layers if isinstance(one, Labels) and _uid(one) == wanted)
+        return next(map(unwrapped, layers), None)
 
     @property
     def source(self) -> ImageLayer | None:
