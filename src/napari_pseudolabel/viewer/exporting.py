@@ -60,7 +60,7 @@ def content_from(data: Any, attributes: Mapping[str, Any]) -> ExportContent:
     )
 
 
-def _provenance(record: JsonObject | None, corrections: Any) -> JsonObject:
+def _provenance(record: JsonObject | None, corrections: object) -> JsonObject:
     runs = list((record or {}).get("runs", ()))
     fields: JsonObject = {}
     if isinstance(corrections, Corrections):

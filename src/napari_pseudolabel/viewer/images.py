@@ -204,7 +204,7 @@ def _is_time(layer: Layer, axis: int) -> bool:
     return is_time(layer.units[axis])
 
 
-def _unless(matrix: Any, neutral: np.ndarray) -> np.ndarray | None:
+def _unless(matrix: object, neutral: np.ndarray) -> np.ndarray | None:
     if matrix is None:
         return None
     values = np.asarray(matrix, dtype=float)

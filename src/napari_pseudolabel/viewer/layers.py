@@ -85,7 +85,7 @@ def show_classes(layer: Labels, classes: Sequence[LabelClass]) -> None:
 
     The background is transparent, values without a class are grey.
     """
-    colours: dict[int | None, Any] = {None: "#999999", 0: "transparent"}
+    colours: dict[int | None, object] = {None: "#999999", 0: "transparent"}
     colours |= {one.value: one.color for one in with_colours(classes) if one.value != 0}
     layer.colormap = DirectLabelColormap(color_dict=colours)
     named = sorted((one.value, one.name) for one in classes)

@@ -44,7 +44,7 @@ def record_of(layer: Layer) -> JsonObject | None:
     return record_in(layer.metadata)
 
 
-def record_in(metadata: Mapping[str, Any]) -> JsonObject | None:
+def record_in(metadata: Mapping[str, object]) -> JsonObject | None:
     """The plugin's record in metadata, None if there is none."""
     record = metadata.get(KEY)
     return record if isinstance(record, dict) and "role" in record else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -125,7 +125,7 @@ def _to_data(viewer: ViewerModel, layer: Layer, seen: list[np.ndarray]) -> np.nd
     return np.array(points)
 
 
-def _region(low: Any, high: Any, image: Image) -> Region:
+def _region(low: object, high: object, image: Image) -> Region:
     # Transforms leave rounding errors, which must not add a row of pixels.
     (y0, x0) = np.floor(np.asarray(low) + _ROUNDING).astype(int)
     (y1, x1) = np.ceil(np.asarray(high) - _ROUNDING).astype(int)

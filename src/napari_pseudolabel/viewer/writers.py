@@ -27,7 +27,7 @@ def __getattr__(name: str) -> Callable[[str, Any, JsonObject], list[str]]:
     raise AttributeError(f"There is no format whose writer is {name}.")
 
 
-def _write(format: Format, path: str, data: Any, attributes: JsonObject) -> list[str]:
+def _write(format: Format, path: str, data: object, attributes: JsonObject) -> list[str]:
     """Write a Labels layer, with a provenance file beside it."""
     with telling_why_not_saved():
         return [str(one) for one in content_from(data, attributes).write(path, format)]

@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_pseudolabel.sample_data import contributions
 
 if TYPE_CHECKING:
-    from napari.viewer import Viewer
-
     from napari_pseudolabel.sample_data.contributions import LayerDataTuple
-    from napari_pseudolabel.widgets.pseudo_label.dock import PseudoLabelDock
 
 PLUGIN = "napari-pseudolabel"
 DOCK = "Pseudo-label"

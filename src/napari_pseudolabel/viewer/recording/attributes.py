@@ -132,7 +132,7 @@ def bare(kind: Kind, data: Any, attributes: Mapping[str, Any], metadata: Mapping
     return _CLASSES[kind](data, metadata=dict(metadata), name=attributes.get("name"))
 
 
-def settle(layer: Layer, kind: Kind, attributes: Mapping[str, Any]) -> None:
+def settle(layer: Layer, kind: Kind, attributes: Mapping[str, object]) -> None:
     """Set what a layer can be told only after it was made."""
     for name in _SET[kind]:
         value = attributes.get(name)
@@ -142,7 +142,7 @@ def settle(layer: Layer, kind: Kind, attributes: Mapping[str, Any]) -> None:
         layer.editable = False
 
 
-def adopt(layer: Layer, kind: Kind, attributes: Mapping[str, Any]) -> None:
+def adopt(layer: Layer, kind: Kind, attributes: Mapping[str, object]) -> None:
     """Give a layer that was read from its file what it had."""
     found = given(kind, attributes)
     for name in ("rgb", "ndim", "features"):
@@ -164,7 +164,7 @@ def _colormap(colormap: Any) -> JsonObject:
     return {"continuous": found}
 
 
-def _colormap_from(stored: Mapping[str, Any]) -> Any:
+def _colormap_from(stored: Mapping[str, Any]) -> object:
     if "direct" in stored:
         return DirectLabelColormap(
             color_dict={key: np.array(colour, np.float32) for key, colour in stored["direct"]}
@@ -174,7 +174,7 @@ def _colormap_from(stored: Mapping[str, Any]) -> Any:
     return Colormap(**stored["continuous"]) if "continuous" in stored else stored["name"]
 
 
-def _same(value: Any) -> Any:
+def _same(value: Any) -> object:
     return value
 
 
@@ -188,6 +188,6 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "symbol": lambda symbols: [str(one.value) for one in np.atleast_1d(symbols)],
     "affine": lambda affine: plain(affine.affine_matrix),
 }
-_WRITE: dict[str, Callable[[Any], Any]] = dict.fromkeys(
+_WRITE: dict[str, Callable[[object], object]] = dict.fromkeys(
     ("rotate", "affine", "edge_color", "face_color", "border_color"), np.array
 )

@@ -123,7 +123,7 @@ def _image_layers(data: Any) -> list[Layer]:
 
     if isinstance(data, Layer):
         return [data] if isinstance(data, Image) else []
-    rest: list[Any] = [{}, "image"]
+    rest: list[object] = [{}, "image"]
     pixels, meta, kind = list(data) + rest[len(data) - 1 :]
     if kind != "image":
         return []

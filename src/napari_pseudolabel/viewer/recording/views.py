@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_pseudolabel.viewer.recording.plain import plain
 from napari_pseudolabel.workspace.sessions import ViewState
@@ -48,7 +48,7 @@ def look_at(viewer: ViewerModel, view: ViewState) -> None:
         _set(viewer.scene.camera, name, view.camera)
 
 
-def _set(model: Any, name: str, values: Mapping[str, Any]) -> None:
+def _set(model: object, name: str, values: Mapping[str, object]) -> None:
     if name in values:
         value = values[name]
         setattr(model, name, tuple(value) if isinstance(value, list) else value)

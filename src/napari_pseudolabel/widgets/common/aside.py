@@ -68,7 +68,7 @@ class Aside(QObject):
         if pool is not None:
             pool.shutdown(wait=True)
 
-    def _tell(self, what: Any) -> None:
+    def _tell(self, what: object) -> None:
         try:
             self._ended.emit(what)
         except RuntimeError:

@@ -15,6 +15,7 @@ from napari_pseudolabel.wording import shown
 
 if TYPE_CHECKING:
     from napari_pseudolabel.engine import Connection
+    from napari_pseudolabel.engine.handle import Listener
     from napari_pseudolabel.strategies import Focus, Job
 
 LaneName = Literal["label", "train", "local"]
@@ -44,7 +45,7 @@ class EngineLike(Protocol):
 
     connection: Connection
 
-    def submit(self, job: Job, lane: LaneName = ..., listener: Any = ...) -> HandleLike: ...
+    def submit(self, job: Job, lane: LaneName = ..., listener: Listener = ...) -> HandleLike: ...
 
     def warm(self) -> None: ...
 

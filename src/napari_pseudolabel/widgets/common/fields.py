@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QSizePolicy, QSpinBox, QWidget
 
@@ -58,7 +57,7 @@ def device_box() -> QComboBox:
     return box
 
 
-def refill(box: QComboBox, entries: Sequence[tuple[Any, str]]) -> None:
+def refill(box: QComboBox, entries: Sequence[tuple[object, str]]) -> None:
     """Replace the entries of a list; the value chosen stays chosen where it still exists."""
     chosen, values = box.currentData(), [value for value, _ in entries]
     fill(box, entries, chosen if chosen in values else values[0] if values else None)

@@ -15,6 +15,7 @@ from napari_pseudolabel.widgets.common.parts import fill, make_narrow
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
+    from napari.utils.events import EventEmitter
 
 
 class LayerBox(QComboBox):
@@ -34,12 +35,12 @@ class LayerBox(QComboBox):
         self.setPlaceholderText(placeholder)
         self._layers: list[Layer] = []
         self._viewer: ViewerModel | None = None
-        self._offered: Callable[[], Iterable[Any]] = tuple
-        self._proposed: Callable[[Sequence[Any]], Iterable[Any]] = reversed
+        self._offered: Callable[[], Iterable[Layer]] = tuple
+        self._proposed: Callable[[Sequence[Layer]], Iterable[Layer]] = reversed
         self._other = ""
 
     @property
-    def layers(self) -> tuple[Any, ...]:
+    def layers(self) -> tuple[Layer, ...]:
         """The layers to choose from."""
         return tuple(self._layers)
 
@@ -52,8 +53,8 @@ class LayerBox(QComboBox):
     def follow(
         self,
         viewer: ViewerModel,
-        offered: Callable[[], Iterable[Any]],
-        proposed: Callable[[Sequence[Any]], Iterable[Any]] = reversed,
+        offered: Callable[[], Iterable[Layer]],
+        proposed: Callable[[Sequence[Layer]], Iterable[Layer]] = reversed,
     ) -> None:
         """Keep itself up to date until `let_go`; may be called any number of times.
 
@@ -92,7 +93,7 @@ class LayerBox(QComboBox):
         other = [("", self._other)] if self._other else []
         fill(self, [*entries, *other], chosen or "")
 
-    def _events(self) -> tuple[Any, ...]:
+    def _events(self) -> tuple[EventEmitter, ...]:
         if self._viewer is None:
             return ()
         events = self._viewer.layers.events

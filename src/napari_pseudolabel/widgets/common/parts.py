@@ -48,7 +48,7 @@ def make_narrow(box: QComboBox, tooltip: str) -> None:
     box.setToolTip(tooltip)
 
 
-def fill(box: QComboBox, entries: Sequence[tuple[Any, str]], chosen: Any) -> None:
+def fill(box: QComboBox, entries: Sequence[tuple[object, str]], chosen: object) -> None:
     """Replace the (value, text) entries of a combo box and choose one, without telling anybody."""
     box.blockSignals(True)
     box.clear()

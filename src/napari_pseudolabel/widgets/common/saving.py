@@ -173,7 +173,7 @@ class Saving(QObject):
         self._busy = True
 
         def then(call: Callable[[Any], None]) -> Callable[[Any], None]:
-            def ended(result: Any) -> None:
+            def ended(result: object) -> None:
                 if not self._ended:
                     self._busy = False
                     call(result)

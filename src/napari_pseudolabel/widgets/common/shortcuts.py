@@ -132,8 +132,8 @@ def bind(viewer: ViewerModel, key: str, action: Callable[[], None]) -> Callable[
     somebody else has bound on this viewer is left alone.
     """
 
-    def made(claims: list[_Claim]) -> Callable[[Any], Any]:
-        def run(_: Any) -> Callable[[], None]:
+    def made(claims: list[_Claim]) -> Callable[[object], object]:
+        def run(_: object) -> Callable[[], None]:
             claims[-1].press()
             return _released
 
@@ -147,8 +147,8 @@ def bind_held(
 ) -> Callable[[], None]:
     """As `bind`, with one function for the moment in which the key goes down and one for when it goes up."""
 
-    def made(claims: list[_Claim]) -> Callable[[Any], Any]:
-        def run(_: Any) -> Iterator[None]:
+    def made(claims: list[_Claim]) -> Callable[[object], object]:
+        def run(_: object) -> Iterator[None]:
             claim = claims[-1]
             claim.press()
             yield  # napari goes on here when the key goes up
@@ -174,7 +174,7 @@ def _released() -> None:
 
 
 def _claim(
-    viewer: ViewerModel, key: str, claim: _Claim, made: Callable[[list[_Claim]], Callable[[Any], Any]]
+    viewer: ViewerModel, key: str, claim: _Claim, made: Callable[[list[_Claim]], Callable[[object], object]]
 ) -> Callable[[], None]:
     bound = _found(viewer, key)
     run: Any = viewer.keymap[bound] if bound is not None else None
@@ -197,7 +197,7 @@ def _claim(
     return let_go
 
 
-def _found(viewer: ViewerModel, key: str) -> Any:
+def _found(viewer: ViewerModel, key: str) -> object:
     return next((bound for bound in viewer.keymap if _same(str(bound), key)), None)
 
 

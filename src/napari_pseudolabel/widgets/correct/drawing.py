@@ -40,7 +40,7 @@ class Drawing(QObject):
         self._labels: Labels | None = None
         self._mode = ""
         self._done: Callable[[Path], None] = lambda path: None
-        self._escape_before: Any = None
+        self._escape_before: object = None
 
     @property
     def tool(self) -> str:

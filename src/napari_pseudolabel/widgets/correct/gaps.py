@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -15,6 +15,7 @@ from napari_pseudolabel.widgets.correct.overlay import Hatched
 
 if TYPE_CHECKING:
     from napari.layers import Labels
+    from napari.utils.events import EventEmitter
 
 _PAUSE_MS = 100
 # Nobody sees more of a hatching than this along a side.
@@ -82,12 +83,12 @@ class Gaps(QObject):
         corners = [labels.data_to_world((*plane, *end))[-2:] for end in ends]
         return Hatched(mask, tuple((float(y), float(x)) for y, x in corners))
 
-    def _events(self) -> list[Any]:
+    def _events(self) -> list[EventEmitter]:
         if self._labels is None:
             return []
         return [self._labels.events.paint, self._labels.events.set_data, self._labels.events.visible]
 
-    def _on_drawn(self, event: Any) -> None:
+    def _on_drawn(self, event: object) -> None:
         self._pause.start()
 
     def _on_known(self, plane: Index, window: Window) -> None:

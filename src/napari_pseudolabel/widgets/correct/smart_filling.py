@@ -62,7 +62,7 @@ class SmartFilling(QObject):
         self._toolbox = toolbox
         self._drawing = drawing
         self._labels: Labels | None = None
-        self._atoms: list[Any] = []
+        self._atoms: list[object] = []
 
     def follow(self, labels: Labels | None) -> None:
         """Other labels are corrected now."""

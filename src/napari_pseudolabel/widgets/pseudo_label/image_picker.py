@@ -146,7 +146,7 @@ def _channels(image: Image | None) -> list[tuple[Any, str]]:
     """Channels to choose from; none where there is but one."""
     if image is None or image.channels == 1:
         return []
-    mean: tuple[Any, str] = ("mean", "Mean of all")
+    mean: tuple[object, str] = ("mean", "Mean of all")
     if "S" in image.axes:
         return [("luminance", "Luminance"), (0, "Red"), (1, "Green"), (2, "Blue"), mean]
     return [*((index, f"Channel {index}") for index in range(image.channels)), mean]

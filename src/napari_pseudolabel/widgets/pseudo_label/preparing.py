@@ -98,7 +98,7 @@ class PreparingPart(QObject):
         """What the workspace has of this, a sentence or nothing."""
         raise NotImplementedError
 
-    def maker(self, seed: int, device: str) -> Callable[[], Any]:
+    def maker(self, seed: int, device: str) -> Callable[[], object]:
         """What makes the job; called beside the window.
 
         Raises
@@ -233,7 +233,7 @@ class PreparingPart(QObject):
         if number == self._number and self._job is not None:
             self.told(self._job, event)
 
-    def _on_finished(self, number: int, made: Any) -> None:
+    def _on_finished(self, number: int, made: object) -> None:
         template, job, preparation = self._template, self._job, self.strategy.preparation
         options = self._options
         if number != self._number or template is None or job is None or preparation is None:

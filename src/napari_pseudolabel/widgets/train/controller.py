@@ -261,7 +261,7 @@ class TrainController(QObject):
             self._notices.append(sentence)
             self.view.set_notices(self._notices)
 
-    def _on_finished(self, number: int, result: Any) -> None:
+    def _on_finished(self, number: int, result: object) -> None:
         if number in self._finding:
             hand_over = self._finding.pop(number)
             for one in self._parts.values():

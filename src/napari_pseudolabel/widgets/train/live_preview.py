@@ -80,7 +80,7 @@ class LivePreview(QObject):
         self._canvas_px = canvas_px
         self._scene: Scene | None = None
         self._model: tuple[int, Path] | None = None
-        self._asked: Any = None
+        self._asked: object = None
         self._number: int | None = None
         self._parts: list[PseudoLabel] = []
         self._shown: Scene | None = None
@@ -118,7 +118,7 @@ class LivePreview(QObject):
         """A model is the best so far; `number` tells it from those before."""
         from napari_pseudolabel.workspace import write_bytes
 
-        def written(_: Any) -> None:
+        def written(_: object) -> None:
             self._writing -= 1
             self._model = (number, path)
             self._wait()
@@ -225,7 +225,7 @@ class LivePreview(QObject):
         if number == self._number:
             self._parts.append(part)
 
-    def _on_finished(self, number: int, result: Any) -> None:
+    def _on_finished(self, number: int, result: object) -> None:
         if number != self._number:
             return
         self._number = None

@@ -50,7 +50,7 @@ class Models(QObject):
         self,
         view: ModelList,
         aside: Aside,
-        history: Callable[[], Any],
+        history: Callable[[], History],
         failed: Callable[[Failure], None],
     ) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class Models(QObject):
         """Read the history."""
         self._aside.run(lambda: HistoryRead.of(self._history()), self._on_read, self._failed)
 
-    def add(self, checkpoint: bytes, then: Callable[[Any], None], **fields: Any) -> None:
+    def add(self, checkpoint: bytes, then: Callable[[ModelEntry], None], **fields: Any) -> None:
         """Put a model into the history, then hand its entry to `then`; a promoted one is used from now on."""
 
         def work() -> HistoryRead:
@@ -103,7 +103,7 @@ class Models(QObject):
         self.changed.emit()
 
 
-def first_of(entries: Sequence[Any]) -> str:
+def first_of(entries: Sequence[ModelEntry]) -> str:
     """Reference of the model that the workspace began with; empty if it began with none."""
     return str(entries[0].parent or "") if entries else ""
 
@@ -140,7 +140,7 @@ def rows_of(read: HistoryRead, now: datetime) -> tuple[list[ModelRow], str | Non
     return rows, current
 
 
-def _tooltip(entry: Any) -> str:
+def _tooltip(entry: ModelEntry) -> str:
     lines = [
         entry.name,
         f"File: {entry.path}",

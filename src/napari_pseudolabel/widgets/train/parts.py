@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
+    from napari_pseudolabel.strategies import Job
     from napari_pseudolabel.workspace import Workspace
 
 
@@ -76,7 +77,7 @@ class Part(Protocol):
     def why_not(self) -> str | None:
         """Why the training cannot start and what to do; None if it can. Cheap."""
 
-    def prepare(self) -> Callable[[], Any]:
+    def prepare(self) -> Callable[[], Job]:
         """What makes the job, away from the window, from what the widgets and the viewer say at this moment.
 
         Raises

@@ -70,7 +70,7 @@ class Curves(QWidget):
         self.setToolTip(tooltip)
         self._lines: dict[str, _Line] = {}
         self._plot: Any = None
-        self._items: dict[tuple[str, str], Any] = {}
+        self._items: dict[tuple[str, str], object] = {}
         self._headline = Sentence()
         self._headline.setTextFormat(Qt.TextFormat.RichText)
         self._layout = layout = QVBoxLayout(self)
