@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -26,6 +26,9 @@ from napari_pseudolabel.budget import BUDGET
 from napari_pseudolabel.errors import CheckpointError, InputError, WorkerError
 from napari_pseudolabel.models import apart_child
 from napari_pseudolabel.types import JsonObject
+
+if TYPE_CHECKING:
+    from typing import IO
 
 _GIB = 2**30
 _LOOK_S = 0.05
@@ -85,7 +88,7 @@ class Apart:
     def __exit__(self, *_: object) -> None:
         self.end()
 
-    def call(self, function: str, *arguments: object, name: str, limits: Limits = Limits()) -> Any:
+    def call(self, function: str, *arguments: object, name: str, limits: Limits = Limits()) -> object:
         """Call a function in the process.
 
         Parameters
@@ -202,7 +205,7 @@ def call_apart(function: str, *arguments: object, name: str, limits: Limits = Li
         return apart.call(function, *arguments, name=name, limits=limits)
 
 
-def _listen(stream: Any, answers: queue.SimpleQueue[bytes]) -> None:
+def _listen(stream: IO[bytes], answers: queue.SimpleQueue[bytes]) -> None:
     line = b"\n"
     while line.endswith(b"\n"):
         try:

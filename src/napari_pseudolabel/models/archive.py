@@ -27,6 +27,7 @@ import torch
 from napari_pseudolabel.budget import BUDGET, open_regular, scan
 from napari_pseudolabel.budget.pickles import Costly
 from napari_pseudolabel.errors import CheckpointError, FileError
+from napari_pseudolabel.types import JsonObject
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
@@ -70,9 +71,9 @@ class Inert:
 
     module: ClassVar[str] = ""
     name: ClassVar[str] = ""
-    args: tuple[Any, ...]
+    args: tuple[object, ...]
     kwargs: dict[str, object]
-    state: Any
+    state: object
     entries: list[Any]
 
     __slots__ = ("args", "entries", "kwargs", "state")
@@ -102,7 +103,7 @@ class Inert:
         """Remember an element (a pickle appends to subclasses of list)."""
         self.entries.append(value)
 
-    def extend(self, values: list[Any]) -> None:
+    def extend(self, values: list[object]) -> None:
         """Remember several elements."""
         self.entries.extend(values)
 
@@ -219,7 +220,7 @@ def _tensor_v3(
     return _strided(storage, offset, size, stride, dtype)
 
 
-def _parameter(data: object, *_rest: object) -> Any:
+def _parameter(data: object, *_rest: object) -> object:
     return data
 
 
@@ -265,7 +266,7 @@ class _Unpickler(pickle.Unpickler):
     """Unpickler whose every name resolves to something of ours; if `strict`, an unknown one is `Asked`."""
 
     def __init__(
-        self, file: BinaryIO, storage: Callable[[tuple[Any, ...]], Any], *, strict: bool = False
+        self, file: BinaryIO, storage: Callable[[tuple[object, ...]], _Storage], *, strict: bool = False
     ) -> None:
         super().__init__(file, encoding="latin1")
         self._storage = storage
@@ -301,7 +302,7 @@ class _Unpickler(pickle.Unpickler):
         return self._storage(pid[1:])
 
 
-def read_zip(path: Path, archive: zipfile.ZipFile, *, strict: bool) -> Any:
+def read_zip(path: Path, archive: zipfile.ZipFile, *, strict: bool) -> object:
     """Read a zip archive written by ``torch.save``.
 
     Unless `strict`, tensors are views into the file, mapped copy on write: an archive of several gigabytes costs
@@ -377,7 +378,7 @@ def _aligned(block: np.ndarray) -> np.ndarray:
     return block if block.ctypes.data % 16 == 0 else block.copy()
 
 
-def read_legacy(path: Path, *, strict: bool) -> Any:
+def read_legacy(path: Path, *, strict: bool) -> object:
     """Read a file of ``torch.save`` from before PyTorch 1.6: pickles one after the other, then raw data.
 
     Raises
@@ -387,8 +388,8 @@ def read_legacy(path: Path, *, strict: bool) -> Any:
     Costly, Asked
         If it is beyond the budget, or names an unknown class (`strict`).
     """
-    memory: dict[Any, torch.Tensor] = {}
-    item_size: dict[Any, int] = {}
+    memory: dict[object, torch.Tensor] = {}
+    item_size: dict[object, int] = {}
 
     def storage(pid: tuple[Any, ...]) -> _Storage:
         kind, key, _location, count = pid[:4]
@@ -432,7 +433,7 @@ def read_legacy(path: Path, *, strict: bool) -> Any:
         return result
 
 
-def plain(value: object) -> dict[str, Any]:
+def plain(value: object) -> JsonObject:
     """Recover the attributes of an `Inert` as a plain dictionary.
 
     Understands ``argparse.Namespace`` (and any object with a ``__dict__``), omegaconf's ``DictConfig``,

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from safetensors import SafetensorError
@@ -83,7 +83,7 @@ class Contents:
     warnings: tuple[str, ...] = ()
 
 
-def read_contents(path: str | Path, which: int | None = None, value: Any = None) -> Contents:
+def read_contents(path: str | Path, which: int | None = None, value: object = None) -> Contents:
     """Read a file that holds a translator.
 
     Parameters
@@ -144,7 +144,7 @@ def read_value(path: Path) -> object:
     return value
 
 
-def _is_archive(value: object) -> bool:
+def _is_archive(value: object) -> TypeGuard[Mapping[Any, object]]:
     return isinstance(value, Mapping) and any(_GENERATOR.fullmatch(str(k)) for k in value)
 
 
@@ -189,7 +189,7 @@ def _as_state(value: object) -> State | None:
     return strip_prefixes(value)
 
 
-def _from_archive(path: Path, value: Mapping[Any, Any], which: int | None) -> Contents:
+def _from_archive(path: Path, value: Mapping[Any, object], which: int | None) -> Contents:
     generators: dict[int, tuple[str, State]] = {}
     others: list[str] = []
     for key, item in value.items():
@@ -225,7 +225,7 @@ def _from_archive(path: Path, value: Mapping[Any, Any], which: int | None) -> Co
     return Contents(state, name, (*rest, *others), card, origin, warnings=tuple(warnings))
 
 
-def _from_settings(settings: list[Any], number: int) -> JsonObject:
+def _from_settings(settings: Sequence[object], number: int) -> JsonObject:
     """Return what the arguments of the run say about generator `number`, shaped like a card."""
     found: JsonObject = {}
     for item in settings:
@@ -247,9 +247,9 @@ def _from_settings(settings: list[Any], number: int) -> JsonObject:
     return card
 
 
-def _leaves(settings: Mapping[Any, Any]) -> list[tuple[str, Any]]:
+def _leaves(settings: Mapping[Any, object]) -> list[tuple[str, object]]:
     """Flatten nested settings to (last name, value); an outer name comes after an inner one and wins."""
-    result: list[tuple[str, Any]] = []
+    result: list[tuple[str, object]] = []
     for value in settings.values():
         if isinstance(value, Mapping):
             result = _leaves(value) + result

@@ -128,9 +128,7 @@ def _as(default: Any, value: Any) -> Any:
     return type(default)(value)
 
 
-def _sizes(
-    levels: int, attention: tuple[int, ...], known: Mapping[str, Any], revealed: Mapping[str, Any]
-) -> JsonObject:
+def _sizes(levels: int, attention: tuple[int, ...], known: JsonObject, revealed: JsonObject) -> JsonObject:
     """Tile size and attention sizes that put attention on the levels where the weights have it."""
 
     def fits(size: int, resolutions: tuple[int, ...]) -> bool:

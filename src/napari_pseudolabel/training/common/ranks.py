@@ -8,13 +8,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import torch
 from torch import nn
 
 from napari_pseudolabel.control import Control, Progress, Wish
 from napari_pseudolabel.errors import Cancelled, InputError, PseudolabelError
+
+if TYPE_CHECKING:
+    from multiprocessing.queues import Queue
+    from multiprocessing.sharedctypes import Synchronized
+    from multiprocessing.synchronize import Event
+
+    from lightning_fabric import Fabric
 
 Result = TypeVar("Result", covariant=True)
 
@@ -33,7 +40,7 @@ class Ranks:
 
     rank: int = 0
     size: int = 1
-    fabric: Any = None
+    fabric: Fabric | None = None
 
     @property
     def first(self) -> bool:
@@ -42,17 +49,17 @@ class Ranks:
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replace the gradients by their mean over all processes."""
-        if self.size == 1:
+        if self.fabric is None:
             return
         gradients = [p.grad for p in parameters if p.grad is not None]
         # One message instead of hundreds of small ones.
-        flat = self.fabric.all_reduce(torch.cat([gradient.flatten() for gradient in gradients]))
+        flat: Any = self.fabric.all_reduce(torch.cat([gradient.flatten() for gradient in gradients]))
         for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(mean.view_as(gradient))
 
     def agreed(self, decision: int) -> int:
         """What rank 0 decided, in every process."""
-        return decision if self.size == 1 else int(self.fabric.broadcast(decision))
+        return decision if self.fabric is None else int(self.fabric.broadcast(decision))
 
 
 class Task(Protocol[Result]):
@@ -123,9 +130,9 @@ def train_on(task: Task[Result], device: torch.device, devices: int, control: Co
 class _Wires:
     """Between the process of the person and the first training process."""
 
-    events: Any
-    cancel: Any
-    wish: Any
+    events: Queue[tuple[str, Any]]
+    cancel: Event
+    wish: Synchronized[int]
 
 
 _WISHES: tuple[Wish, ...] = ("run", "pause", "finish")
@@ -152,7 +159,7 @@ def _relay(wires: _Wires, control: Control, outcome: list[tuple[str, Any]], done
             outcome.append((kind, value))
 
 
-def _process(wires: _Wires, task: Task[Any], fabric: Any) -> None:
+def _process(wires: _Wires, task: Task[Any], fabric: Fabric) -> None:
     """One training process; only the first is heard."""
     # The shell sends Ctrl-C to all processes; the one of the person decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QGuiApplication, QIcon
 from qtpy.QtWidgets import (
     QWIDGETSIZE_MAX,
+    QBoxLayout,
     QButtonGroup,
     QComboBox,
     QFormLayout,
@@ -29,6 +30,7 @@ from superqt import QCollapsible, QElidingLabel
 from napari_pseudolabel.wording import shown
 
 Item: TypeAlias = QWidget | QLayout | tuple[QWidget | QLayout | None, int] | None
+_Box = TypeVar("_Box", bound=QBoxLayout)
 
 _BROWSE_PX = 30
 
@@ -106,7 +108,9 @@ def column(
 ) -> QVBoxLayout:
     """Things one below the other, as in `row`; a parent that has a layout keeps it."""
     layout = parent.layout() if parent is not None else None
-    return _filled(layout if layout is not None else QVBoxLayout(parent), items, spacing, margins)
+    return _filled(
+        layout if isinstance(layout, QVBoxLayout) else QVBoxLayout(parent), items, spacing, margins
+    )
 
 
 def form(
@@ -126,8 +130,8 @@ def form(
 
 
 def _filled(
-    layout: Any, items: Sequence[Item], spacing: int, margins: tuple[int, int, int, int] = (0, 0, 0, 0)
-) -> Any:
+    layout: _Box, items: Sequence[Item], spacing: int, margins: tuple[int, int, int, int] = (0, 0, 0, 0)
+) -> _Box:
     layout.setContentsMargins(*margins)
     layout.setSpacing(spacing)
     for item in items:

@@ -25,9 +25,10 @@ from napari_pseudolabel.widgets.pseudo_label.sentences import gone_text, progres
 from napari_pseudolabel.widgets.pseudo_label.tasks import FindModels
 
 if TYPE_CHECKING:
+    from napari.layers import Image as ImageLayer
     from napari.layers import Labels, Layer
 
-    from napari_pseudolabel.strategies import PseudoLabel
+    from napari_pseudolabel.strategies import LabelJob, PseudoLabel
 
 NO_IMAGE = "The image of these labels is not open; open it to label a part of it again."
 NO_MODELS = (
@@ -56,7 +57,7 @@ class _Running:
     number: int
     tool: str
     labels: Labels
-    source: Any
+    source: ImageLayer
     image: Image
     plane: Index
     window: Window
@@ -226,7 +227,9 @@ class Predicting(QObject):
         return self._running is not None and number == self._running.number
 
 
-def _job(name: str, labels: Labels, image: Image, plane: Index, window: Window, options: AgainOptions) -> Any:
+def _job(
+    name: str, labels: Labels, image: Image, plane: Index, window: Window, options: AgainOptions
+) -> LabelJob:
     """What labels a view like the run before it, but for what the person asks for."""
     from napari_pseudolabel.imaging.scale import Scale
     from napari_pseudolabel.strategies import Record, Region

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.layers import Image as ImageLayer
 from qtpy.QtCore import QObject, Signal
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
-from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.imaging import Channel, Image
 from napari_pseudolabel.viewer import find, image_of, is_ours, possible_channel_axis
 from napari_pseudolabel.viewer.images import object_size_of, unwrapped
 from napari_pseudolabel.viewer.records import ROLES, Role
@@ -17,7 +17,7 @@ from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Layer
+    from napari.layers import Labels, Layer
 
 
 class ImagePicker(QObject):
@@ -122,7 +122,7 @@ class ImagePicker(QObject):
             unwrapped(one).events.visible.connect(self._on_visible)
         self._view.set_shown({role: one.visible for role, one in found.items()})
 
-    def _made(self, role: Role) -> Any:
+    def _made(self, role: Role) -> ImageLayer | Labels | None:
         layer = self.layer()
         return find(self._viewer, layer, role) if layer is not None else None
 
@@ -142,11 +142,11 @@ class ImagePicker(QObject):
             return
 
 
-def _channels(image: Image | None) -> list[tuple[Any, str]]:
+def _channels(image: Image | None) -> list[tuple[Channel | None, str]]:
     """Channels to choose from; none where there is but one."""
     if image is None or image.channels == 1:
         return []
-    mean: tuple[object, str] = ("mean", "Mean of all")
+    mean: tuple[Channel | None, str] = ("mean", "Mean of all")
     if "S" in image.axes:
         return [("luminance", "Luminance"), (0, "Red"), (1, "Green"), (2, "Blue"), mean]
     return [*((index, f"Channel {index}") for index in range(image.channels)), mean]

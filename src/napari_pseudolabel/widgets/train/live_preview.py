@@ -29,9 +29,11 @@ from napari_pseudolabel.widgets.train.outcome import PreviewBar
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Image as ImageLayer
     from napari.layers import Labels, Layer
+    from napari.utils.events import EventEmitter
 
-    from napari_pseudolabel.strategies import PseudoLabel, Record, Region
+    from napari_pseudolabel.strategies import LabelJob, PseudoLabel, Record, Region
 
 PAUSE_MS = 1000
 
@@ -50,7 +52,7 @@ class Scene:
         Pixels of the image that are predicted at once, at most.
     """
 
-    source: Any
+    source: ImageLayer
     labels: Labels
     image: Image
     made: Record
@@ -84,7 +86,7 @@ class LivePreview(QObject):
         self._number: int | None = None
         self._parts: list[PseudoLabel] = []
         self._shown: Scene | None = None
-        self._followed: tuple[Any, ...] = ()
+        self._followed: tuple[EventEmitter, ...] = ()
         self._concluding = False
         self._writing = 0
         self._removals = Removals(viewer, self._on_removed)
@@ -250,7 +252,7 @@ class LivePreview(QObject):
             self._bar.set_preview(f"No preview: {failure.sentence}", acceptable=False)
 
 
-def _job(scene: Scene, segmenter: Path, region: Region, plane: tuple[int, ...]) -> Any:
+def _job(scene: Scene, segmenter: Path, region: Region, plane: tuple[int, ...]) -> LabelJob:
     from napari_pseudolabel.strategies.again import Where, again
 
     # One look at it has to be enough: it is to come soon.

@@ -111,7 +111,7 @@ def refused(name: str, operator: str) -> CheckpointError:
     )
 
 
-def check_program(network: Any, name: str) -> None:
+def check_program(network: torch.jit.ScriptModule, name: str) -> None:
     """Check everything that a loaded network could run: all methods and hooks of all its parts.
 
     Functions and methods that are called are checked where they are called. Nothing runs.
@@ -149,20 +149,20 @@ class _Walk:
         self.name = name
         self.parts: dict[int, Any] = {}
 
-    def run(self, graph: Any, part: Any) -> None:
+    def run(self, graph: torch._C.Graph, part: Any) -> None:
         inputs = list(graph.inputs())
         if not inputs or str(inputs[0].type()) != str(part._type()):
             raise refused(self.name, "a program without its network")
         self.parts[inputs[0].unique()] = part
         self._block(graph)
 
-    def _block(self, block: Any) -> None:
+    def _block(self, block: torch._C.Graph | torch._C.Block) -> None:
         for node in block.nodes():
             self._node(node)
             for inner in node.blocks():
                 self._block(inner)
 
-    def _node(self, node: Any) -> None:
+    def _node(self, node: torch._C.Node) -> None:
         kind = node.kind()
         if kind not in ALLOWED:
             raise refused(self.name, kind)
@@ -182,7 +182,7 @@ class _Walk:
             if node.kindOf(attribute) in ("g", "gs"):
                 raise refused(self.name, f"{kind} with a program inside")
 
-    def _constant(self, node: Any) -> None:
+    def _constant(self, node: torch._C.Node) -> None:
         if not node.hasAttribute("value"):
             return  # None, or the name of a function, whose content stands where it is called
         if node.kindOf("value") == "s" and any(
@@ -192,7 +192,7 @@ class _Walk:
         if node.kindOf("value") == "ival" and not _conforms(node.ival("value"), node.output().type()):
             raise refused(self.name, f"prim::Constant of {node.output().type()}")
 
-    def _attribute(self, node: Any) -> None:
+    def _attribute(self, node: torch._C.Node) -> None:
         attribute, said = node.s("name"), node.output().type()
         value = self._part(node.input(), attribute).getattr(attribute)
         if isinstance(value, torch._C.ScriptModule):
@@ -202,7 +202,7 @@ class _Walk:
         elif not _conforms(value, said):
             raise refused(self.name, f"prim::GetAttr of {attribute} as another type")
 
-    def _part(self, value: Any, attribute: str) -> Any:
+    def _part(self, value: torch._C.Value, attribute: str) -> Any:
         # Which object a branch or a loop hands on cannot be told; reading a wrong one would read foreign memory.
         part = self.parts.get(value.unique())
         if part is None:
@@ -230,7 +230,7 @@ def _simple(said: Any) -> bool:
     )
 
 
-def _conforms(value: Any, said: Any) -> bool:
+def _conforms(value: object, said: Any) -> bool:
     """Whether a value is of the type that a graph takes it for: PyTorch does not ask when it loads it."""
     kind = said.kind()
     if kind == "OptionalType":
