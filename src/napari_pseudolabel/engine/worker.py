@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from distributed import WorkerPlugin, get_worker
 from distributed.protocol import serialize_bytes
@@ -148,7 +148,7 @@ def set_wish(job: str, wish: str, dask_worker: Worker) -> None:
         del wishes[next(iter(wishes))]
 
 
-def work(packed: bytes, ticket: Ticket) -> Any:
+def work(packed: bytes, ticket: Ticket) -> object:
     """Run one job; see `strategies.Job`.
 
     Parameters

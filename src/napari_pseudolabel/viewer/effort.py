@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_pseudolabel.labels.windows import Index, Window, around, box_of
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
@@ -111,7 +111,7 @@ class EffortLog:
         if not changes:
             return
         boxes = [change.box(shape) for change in changes]
-        windows: list[Any] = [box[-2:] for box in boxes]
+        windows = [(box[-2], box[-1]) for box in boxes]
         plane = tuple(part.start for part in boxes[0][:-2])
         tool = self._tools[-1] if self._tools else str(layer.mode)
         self.note(tool, plane, reduce(around, windows), sum(change.pixels for change in changes))

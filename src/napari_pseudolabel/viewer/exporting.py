@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +45,7 @@ def content_of(viewer: ViewerModel, layer: Labels, *, effort: bool = False) -> E
     )
 
 
-def content_from(data: Any, attributes: Mapping[str, Any]) -> ExportContent:
+def content_from(data: Any, attributes: JsonObject) -> ExportContent:
     """What is to be written of a layer that napari hands to a writer as data and attributes."""
     metadata = attributes.get("metadata", {})
     record, corrections = record_in(metadata), metadata.get(CORRECTIONS_KEY)

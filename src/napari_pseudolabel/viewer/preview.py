@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Image as ImageLayer
@@ -104,7 +104,7 @@ def drop_preview(viewer: ViewerModel, source: ImageLayer) -> None:
 
 def _layer(viewer: ViewerModel, source: ImageLayer, image: Image, classes: tuple[LabelClass, ...]) -> Labels:
     """An empty preview."""
-    found: Any = find(viewer, source, "preview", image.shape)
+    found = find(viewer, source, "preview", image.shape)
     if found is None:
         drop_preview(viewer, source)  # of another shape
         return new_labels(viewer, source, image.shape, image.placement, classes, "preview")
@@ -114,4 +114,4 @@ def _layer(viewer: ViewerModel, source: ImageLayer, image: Image, classes: tuple
     if classes_of(found) != classes:
         show_classes(found, classes)
         write_record(found, "preview", source, classes)
-    return cast(Labels, found)
+    return found

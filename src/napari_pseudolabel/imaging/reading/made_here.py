@@ -9,7 +9,6 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from napari_pseudolabel.budget import read_json
 from napari_pseudolabel.imaging.reading.tiff_sizes import ANNOTATION_NAMESPACE
@@ -56,7 +55,7 @@ def described(side: Path) -> Described:
     try:
         if not side.is_file() or side.stat().st_size > _LARGEST_BYTES:
             return Described()
-        found: Any = read_json(side)
+        found = read_json(side)
         files = {str(role): str(name) for role, name in found["files"].items()}
         return Described(files, tuple(map(str, found.get("earlier_files") or ())))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -94,6 +92,6 @@ class Schedule:
         )
 
     @classmethod
-    def from_card(cls, schedule: Mapping[str, Any]) -> Schedule:
+    def from_card(cls, schedule: JsonObject) -> Schedule:
         """Build the schedule from the ``schedule`` entry of a card."""
         return cls.create(**{name: schedule[name] for name in SCHEDULE_FIELDS if name in schedule})

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -319,7 +319,7 @@ def _of(names: dict[int, str], labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _object_size(planes: Sequence[LabelledPlane], names: dict[int, str]) -> float:
     """Median diameter of the pieces of a class, 0 if there are none; of specks nobody speaks."""
-    diameters: list[Any] = []
+    diameters: list[float] = []
     for plane in planes:
         pieces = label(_of(names, plane.labels), connectivity=2)
         diameters += [one.equivalent_diameter_area for one in regionprops(pieces) if one.area >= _SPECK_PX]

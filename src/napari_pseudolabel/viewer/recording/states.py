@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pseudolabel.types import Array
+from napari_pseudolabel.types import Array, JsonObject
 from napari_pseudolabel.viewer.corrections import CONFIRMED, CORRECTED, REACHED, Corrections
 from napari_pseudolabel.viewer.recording.plain import STATES
 from napari_pseudolabel.viewer.records import evidence, record_in
 
 
-def recalled(
-    attributes: Mapping[str, Any], predicted: Array, flags: NDArray[np.uint8]
-) -> tuple[Corrections, str]:
+def recalled(attributes: JsonObject, predicted: Array, flags: NDArray[np.uint8]) -> tuple[Corrections, str]:
     """What was known about a Labels layer of a session.
 
     Sessions that were written before predictions were noted tell it by their labels and runs. What was confirmed

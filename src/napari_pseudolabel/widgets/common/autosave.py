@@ -5,11 +5,12 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.viewer.images import unwrapped
 from napari_pseudolabel.viewer.recording import SESSION_KEY, Restored, Stored, Writer, read, show
 from napari_pseudolabel.widgets.common.background import Failure
@@ -239,7 +240,7 @@ def _not_closed(sessions: Sessions) -> SessionInfo | None:
 
 def _marked(viewer: ViewerModel) -> Path | None:
     """File of the session that layers of a viewer were read from by napari itself."""
-    marks: list[Any] = [layer.metadata.get(SESSION_KEY) for layer in viewer.layers]
+    marks: list[JsonObject | None] = [layer.metadata.get(SESSION_KEY) for layer in viewer.layers]
     return next((Path(mark["path"]) for mark in marks if mark), None)
 
 

@@ -6,7 +6,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from qtpy.QtCore import QObject, Signal, SignalInstance
 
@@ -48,6 +48,12 @@ class EngineLike(Protocol):
     def submit(self, job: Job, lane: LaneName = ..., listener: Listener = ...) -> HandleLike: ...
 
     def warm(self) -> None: ...
+
+    def memory_bytes(self) -> int: ...
+
+    def release(self) -> None: ...
+
+    def shutdown(self, timeout: float = ...) -> bool: ...
 
 
 class EngineHolder(Protocol):
@@ -106,7 +112,7 @@ class Background(QObject):
         self._lock = threading.RLock()
         self._engine: EngineLike | None = None
         self._starter: threading.Thread | None = None
-        self._waiting: list[tuple[int, Any, LaneName]] = []
+        self._waiting: list[tuple[int, Job, LaneName]] = []
         self._handles: dict[int, HandleLike] = {}
         self._closed = True
         self._last = 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_pseudolabel.viewer.images import unwrapped
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
+    from napari.utils.events import Event
 
 
 class Removals:
@@ -39,7 +40,7 @@ class Removals:
         if self._watched:
             self.watch()
 
-    def _on_removed(self, event: Any) -> None:
+    def _on_removed(self, event: Event) -> None:
         removed = unwrapped(event.value)
         if any(removed is one for one in self._watched):
             self.forget()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Signal
@@ -61,7 +61,7 @@ class Session(QObject):
         self._following = Following(viewer) if viewer is not None else None
         self._autosave: Autosave | None = None
         self._workspace: Workspace | None = None
-        self._engine: Any = None
+        self._engine: EngineLike | None = None
         self._borrowed = 0
         self._lock = threading.Lock()
         self._warning = ""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Image as ImageLayer
@@ -202,7 +202,7 @@ class LabelsPicker(QObject):
             raise InputError(OUTSIDE)
         return Spot(labels, plane, (row, column))
 
-    def place(self, position: Any) -> tuple[float, float]:
+    def place(self, position: Sequence[float]) -> tuple[float, float]:
         """Row and column of a world position, in pixels of the labels."""
         row, column = self.require().world_to_data(position)[-2:]
         return float(row), float(column)

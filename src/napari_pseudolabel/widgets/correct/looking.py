@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
@@ -16,7 +16,7 @@ from napari_pseudolabel.widgets.correct.desk import Desk
 from napari_pseudolabel.widgets.correct.view import Held
 
 if TYPE_CHECKING:
-    from napari.layers import Labels
+    from napari.layers import Labels, Layer
 
 # Tells whoever opens the labels again that it was the plugin that hid them.
 HIDDEN_KEY = "napari_pseudolabel_hidden"
@@ -41,7 +41,7 @@ class Looking(QObject):
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self._desk = desk
-        self._before: list[tuple[Any, bool]] = []
+        self._before: list[tuple[Layer, bool]] = []
         self._number: int | None = None
         self._labels: Labels | None = None
         desk.end_candidate = self.end

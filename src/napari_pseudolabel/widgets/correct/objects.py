@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -22,6 +22,7 @@ from napari_pseudolabel.widgets.correct.desk import Desk
 
 if TYPE_CHECKING:
     from napari.layers import Labels
+    from napari.utils.events import Event
 
 _PAUSE_MS = 60
 # Looked at in one go. Telling larger parts apart would hold up the window: Python runs one thread at a time.
@@ -185,7 +186,7 @@ class ObjectsView(QObject):
 
     # What has changed.
 
-    def _on_paint(self, event: Any) -> None:
+    def _on_paint(self, event: Event) -> None:
         if self._history is not None:
             self._history.painted(event.value)
         self._changed(changes_of(event.value))

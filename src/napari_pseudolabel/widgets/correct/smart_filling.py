@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from napari_pseudolabel.widgets.correct.tools import Toolbox
 
 if TYPE_CHECKING:
     from napari.layers import Labels
+    from napari.utils.events import Event
 
 NAME = "smart_fill"
 SCRIBBLE = "Drag a scribble inside of the object, from one end to the other. Escape cancels."
@@ -132,7 +133,7 @@ class SmartFilling(QObject):
         spot = Spot(labels, scribble.plane, (window[0].start, window[1].start))
         self._applying.later(Later(NAME, spot, window, make), "Finding the border of the object")
 
-    def _on_paint(self, event: Any) -> None:
+    def _on_paint(self, event: Event) -> None:
         """Remember what was painted; what tools write is no scribble."""
         if self._labels is not None and str(self._labels.mode) in _PAINTING and is_stroke(event.value):
             self._atoms = list(event.value)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
 from napari_pseudolabel.errors import PseudolabelError
@@ -66,7 +67,7 @@ def _keep(layer: Labels, index: Index, window: Window, strategy: str) -> None:
         candidates.add((index,), window, nothing[None, None], (strategy,))
 
 
-def _said(layer: Labels, index: Index, window: Window, other: str) -> Any:
+def _said(layer: Labels, index: Index, window: Window, other: str) -> NDArray[np.uint8]:
     """(h, w) uint8: the labels of another strategy where it was the last to write, 255 elsewhere.
 
     Records keep runs that were undone; nothing is said where no prediction is left.
@@ -124,7 +125,7 @@ class Comparing(QObject):
         layer = _labels(self._viewer, source, image)
         candidates = Candidates.of(layer) if layer is not None else None
         others = _others(candidates.names, strategy) if candidates is not None else []
-        if not others:
+        if layer is None or not others:
             return
         try:
             seen = visible_region(self._viewer, source, image, self._canvas_px())
@@ -155,5 +156,5 @@ def _agreement(layer: Labels, other: str, plane: Index, window: Window) -> float
     return mean_dice(now[where], said[where])
 
 
-def _labels(viewer: ViewerModel, source: ImageLayer, image: Image) -> Any:
+def _labels(viewer: ViewerModel, source: ImageLayer, image: Image) -> Labels | None:
     return find(viewer, source, "labels", image.shape)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from napari.layers import Image as ImageLayer
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog
@@ -220,8 +221,9 @@ class TranslatorPart(QObject):
         if fitting:
             self._page.choose_pair(fitting[0])
 
-    def _layer(self, uid: str | None) -> Any:
-        return next((one for one in self._tools.viewer.layers if str(one.unique_id) == uid), None)
+    def _layer(self, uid: str | None) -> ImageLayer | None:
+        images = (one for one in self._tools.viewer.layers if isinstance(one, ImageLayer))
+        return next((one for one in images if str(one.unique_id) == uid), None)
 
     def _browse(self) -> None:
         first = self._remembered.last("folder of the other modality") or str(Path.home())

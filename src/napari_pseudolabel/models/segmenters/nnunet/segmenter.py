@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -387,5 +387,5 @@ def _weights(content: JsonObject) -> dict[str, object]:
     }
 
 
-def _names(folds: Any) -> str:
+def _names(folds: Iterable[object]) -> str:
     return ", ".join(f"fold_{fold}" for fold in folds) or "no folds"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,7 @@ class Scene:
     labels: Labels
     corrections: Corrections
     classes: tuple[LabelClass, ...]
-    confidence: Any = None
+    confidence: NDArray[np.floating] | None = None
 
     def touched(self, plane: Index) -> NDArray[np.bool_]:
         """(H, W) bool: what a person decided."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QObject
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
@@ -313,7 +314,7 @@ class ReviewPart(QObject):
         self.card.set_picture(None)
         self._draw()
 
-    def _on_drawn(self, region: Region, picture: Any) -> None:
+    def _on_drawn(self, region: Region, picture: NDArray[np.uint8] | None) -> None:
         if region == self._current:
             self.card.set_picture(picture)
 
