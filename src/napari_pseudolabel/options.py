@@ -14,6 +14,7 @@ from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.types import JsonObject
 
 Seen = Literal["everywhere", "shell", "dock", "python"]
 
@@ -140,7 +141,7 @@ class OptionField:
         return self.option.title or self.name.replace("_", " ").capitalize()
 
     @property
-    def value_kind(self) -> Any:
+    def value_kind(self) -> object:
         """Its type where it is not None."""
         kinds = [one for one in get_args(self.kind) if one is not type(None)]
         return kinds[0] if len(kinds) == 1 and type(None) in get_args(self.kind) else self.kind
@@ -206,7 +207,7 @@ def options_of(group: type[Any], without: frozenset[str] = frozenset()) -> tuple
     return _all(cast(Hashable, group), without)
 
 
-def changed(options: Any, values: Mapping[tuple[str, ...], Any]) -> Any:
+def changed(options: Any, values: Mapping[tuple[str, ...], object]) -> Any:
     """A dataclass of options with other values, by the paths of `OptionField`."""
     own = {path[0]: value for path, value in values.items() if len(path) == 1}
     for name in {path[0] for path in values if len(path) > 1}:
@@ -215,9 +216,9 @@ def changed(options: Any, values: Mapping[tuple[str, ...], Any]) -> Any:
     return replace(options, **own)
 
 
-def written(options: object) -> dict[str, Any]:
+def written(options: object) -> JsonObject:
     """A dataclass of options as plain values for JSON; `read` is the way back."""
-    return cast(dict[str, Any], TypeAdapter(type(options)).dump_python(options, mode="json"))
+    return cast(JsonObject, TypeAdapter(type(options)).dump_python(options, mode="json"))
 
 
 def read(group: type[Any], found: Any) -> Any:
@@ -237,7 +238,7 @@ def read(group: type[Any], found: Any) -> Any:
 
 @cache
 def _all(group: Hashable, without: frozenset[str]) -> tuple[OptionField, ...]:
-    return tuple(_options(cast(type[Any], group), without, ()))
+    return tuple(_options(cast(type[object], group), without, ()))
 
 
 def _options(group: type[Any], without: frozenset[str], path: tuple[str, ...]) -> Iterator[OptionField]:
@@ -251,7 +252,7 @@ def _options(group: type[Any], without: frozenset[str], path: tuple[str, ...]) -
         )
         kind = hint.__origin__ if option is not None else hint
         if is_dataclass(kind):
-            for inner in _options(cast(type[Any], kind), without, place):
+            for inner in _options(cast(type[object], kind), without, place):
                 yield replace(inner, within=option or inner.within)
         elif option is not None:
             default = one.default if one.default_factory is MISSING else one.default_factory()
@@ -266,7 +267,7 @@ def _check_names(group: type[Any], found: Any) -> None:
         raise ValueError(f"there is no option {', '.join(unknown)}")
     for name, value in found.items():
         if is_dataclass(hints[name]):
-            _check_names(cast(type[Any], hints[name]), value)
+            _check_names(cast(type[object], hints[name]), value)
 
 
 def _reason(error: Mapping[str, Any]) -> str:
@@ -276,7 +277,7 @@ def _reason(error: Mapping[str, Any]) -> str:
     return f"{'.'.join(map(str, error['loc']))}: {error['msg']}"
 
 
-def _words(kind: Any) -> str:
+def _words(kind: object) -> str:
     """What can be typed for a type."""
     *most, last = _values(kind)
     return f"{', '.join(most)} or {last}" if most else last

@@ -18,7 +18,7 @@ Command = Callable[..., None]
 _KINDS = (int, float, str, bool, Path)
 
 
-def offered(group: type[Any], without: frozenset[str] = frozenset()) -> tuple[OptionField, ...]:
+def offered(group: type[object], without: frozenset[str] = frozenset()) -> tuple[OptionField, ...]:
     """List the options of a dataclass that the shell has."""
     return tuple(one for one in options_of(group, without) if one.seen_in("shell"))
 
@@ -73,7 +73,7 @@ def expanded(
         if any(isinstance(one, typer.models.OptionInfo) for one in getattr(hint, "__metadata__", ()))
     ]
 
-    def made(values: Mapping[str, Any]) -> Any:
+    def made(values: Mapping[str, object]) -> Any:
         start = group(**{one.name: values[one.name] for one in own})
         return changed(start, {one.path: values[one.name] for one in declared})
 
@@ -89,7 +89,7 @@ def replacing(
         own = inspect.signature(command, eval_str=True)
 
         @functools.wraps(command)
-        def called(**values: Any) -> None:
+        def called(**values: object) -> None:
             given = {one.name: values.pop(one.name) for one in added}
             command(**values, **{name: made(given)})
 
@@ -102,13 +102,13 @@ def replacing(
     return decorate
 
 
-def _parameter(name: str, kind: Any, default: Any, *told: Any) -> inspect.Parameter:
+def _parameter(name: str, kind: object, default: object, *told: Any) -> inspect.Parameter:
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, *told]
     )
 
 
-def _read(one: OptionField, text: str) -> Any:
+def _read(one: OptionField, text: str) -> object:
     try:
         return one.read(text)
     except InputError as error:

@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
@@ -19,6 +19,7 @@ from napari_pseudolabel.engine.overall import Overall
 from napari_pseudolabel.engine.parts import run_parts
 from napari_pseudolabel.engine.work import KILLED_TWICE, Work
 from napari_pseudolabel.errors import Cancelled, PseudolabelError, WorkerError
+from napari_pseudolabel.types import JsonObject
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -286,11 +287,11 @@ class Engine:
 
                 logging.getLogger(__name__).exception("a listener failed")
 
-    def _heard(self, event: tuple[float, Mapping[str, object]]) -> None:
+    def _heard(self, event: tuple[float, JsonObject]) -> None:
         """In the thread of the network: hand over."""
         self._calls.put(lambda: self._dispatch(event[1]))
 
-    def _dispatch(self, message: Mapping[str, Any]) -> None:
+    def _dispatch(self, message: JsonObject) -> None:
         from distributed.protocol import deserialize_bytes
 
         from napari_pseudolabel.engine.worker import Started
@@ -315,7 +316,7 @@ class Engine:
         if isinstance(message, dict) and message.get("action") == "remove-worker":
             self._calls.put(lambda: self._removed(message))
 
-    def _removed(self, message: Mapping[str, Any]) -> None:
+    def _removed(self, message: JsonObject) -> None:
         for name, part in filter(None, map(Work.told_by, message.get("processing-tasks", ()))):
             work = self._work.get(name)
             if work is None:

@@ -50,7 +50,7 @@ class Offer:
     """
 
     path: Path
-    card: Card | Mapping[str, Any] | None = None
+    card: Card | Mapping[str, object] | None = None
     which: int | None = None
 
     @cached_property

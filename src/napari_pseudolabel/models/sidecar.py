@@ -212,7 +212,7 @@ def complete(given: Mapping[str, object], path: str | Path, **known: object) -> 
     return validated(Card, {"name": path.stem, **given, **known}, f"The card of {path.name}")
 
 
-def validated(kind: type[Model], values: Mapping[str, Any], what: str) -> Model:
+def validated(kind: type[Model], values: Mapping[str, object], what: str) -> Model:
     """Check values by the model of pydantic that describes them; raises a CheckpointError that begins with `what`."""
     try:
         return kind.model_validate(values)

@@ -126,7 +126,7 @@ def label_chunk(job: ChunkTask, control: Control, models: LoadedModels) -> Pseud
             )
             report = replace(report, notes=(*report.notes, told))
     report = replace(report, notes=(*report.notes, *blank.notes(found.labels if segmenters else None)))
-    planes: dict[str, NDArray[Any] | None] = {
+    planes: dict[str, Any] = {
         "labels": labels, "confidence": confidence, "translation": mean, "spread": spread, "candidates": candidates
     }  # fmt: skip
     return PseudoLabel(

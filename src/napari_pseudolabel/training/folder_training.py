@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
@@ -20,7 +20,7 @@ from napari_pseudolabel.training.common.ranks import Ranks
 from napari_pseudolabel.training.common.training_events import Score
 from napari_pseudolabel.training.common.training_record import STATE, check_record, today
 from napari_pseudolabel.training.data.folder_names import slug
-from napari_pseudolabel.training.data.image_folders import Notes, Tell
+from napari_pseudolabel.training.data.image_folders import LabelledPlane, Notes, Tell
 from napari_pseudolabel.training.data.patches import PatchPool
 from napari_pseudolabel.training.data.training_inputs import (
     ModelGrid,
@@ -279,9 +279,9 @@ def label_classes(classes: Mapping[str, int]) -> tuple[LabelClass, ...]:
     return tuple(LabelClass(name=name, value=value) for name, value in ordered)
 
 
-def _labelled_fingerprint(planes: list[Any]) -> str:
+def _labelled_fingerprint(planes: Sequence[LabelledPlane]) -> str:
     return fingerprint(array for plane in planes for array in (plane.image, plane.labels))
 
 
-def _pool(planes: list[Any]) -> PatchPool:
+def _pool(planes: Sequence[NDArray[np.float32]]) -> PatchPool:
     return PatchPool([plane[None] for plane in planes])

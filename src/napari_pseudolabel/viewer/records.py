@@ -188,7 +188,7 @@ def channel_of(layer: Layer | None) -> Channel | None:
     return made.settings.channel if made is not None else None
 
 
-def _wrote(run: Mapping[str, Any], plane: tuple[int, ...], window: tuple[slice, slice]) -> bool:
+def _wrote(run: JsonObject, plane: tuple[int, ...], window: tuple[slice, slice]) -> bool:
     here = common_part(window_of(run["region"]), window) is not None
     return here and tuple(plane) in {tuple(index) for index in run["planes"]}
 
@@ -222,7 +222,7 @@ def add_run(
     layer.metadata[KEY] = {**record, "runs": [*kept, run]}
 
 
-def evidence(record: Mapping[str, Any] | None, labels: Array) -> NDArray[np.bool_]:
+def evidence(record: JsonObject | None, labels: Array) -> NDArray[np.bool_]:
     """Where predictions must have been, as far as the labels and the record of their layer tell.
 
     A label is evidence, and so is a run that reached all of its region, unless none of its labels is left

@@ -120,7 +120,7 @@ def _own_annotation(xml: str | None) -> tuple[str | None, Placement | None]:
 
 def _imagej_sizes(tif: tifffile.TiffFile) -> Told:
     """Pixel sizes of ImageJ, which keeps them in the resolution tags, in units that it names in its comment."""
-    metadata: dict[str, Any] = tif.imagej_metadata or {}
+    metadata: Metadata = tif.imagej_metadata or {}
     unit = metadata.get("unit", "")
     sizes: dict[str, tuple[object, object]] = {}
     if canonical_unit(unit) not in NO_UNITS:

@@ -76,7 +76,7 @@ def infer(shapes: Mapping[str, Shape], given: Mapping[str, object] | None = None
     return Inference(config, inferred, assumed)
 
 
-def _clean(given: Mapping[str, Any]) -> dict[str, Any]:
+def _clean(given: Mapping[str, Any]) -> JsonObject:
     """Check the names and bring the values to the types of the published defaults."""
     result: JsonObject = {}
     for raw, value in given.items():

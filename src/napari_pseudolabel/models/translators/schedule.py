@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from napari_pseudolabel.models.sidecar import SCHEDULE_FIELDS
+from napari_pseudolabel.types import JsonObject
 
 
 @dataclass(frozen=True, eq=False)

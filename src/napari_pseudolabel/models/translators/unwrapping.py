@@ -106,7 +106,7 @@ def _groups(state: State) -> dict[str, State] | None:
     return {first: groups[first] for first in wrapping} or None
 
 
-def _is_wrapper(name: Any) -> bool:
+def _is_wrapper(name: object) -> bool:
     if not isinstance(name, str) or _JUDGES.fullmatch(name):
         return False
     return name in _WRAPPERS or _AVERAGED.fullmatch(name) is not None

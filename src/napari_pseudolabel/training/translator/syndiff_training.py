@@ -89,7 +89,7 @@ class SynDiffTraining(SynDiffSteps):
             **{f"optimiser_{name}": part for name, part in self.optimisers.items()},
         }
 
-    def save(self, path: Path, watched: Mapping[str, Any] | None = None) -> None:
+    def save(self, path: Path, watched: Mapping[str, object] | None = None) -> None:
         """Write everything that is needed to go on, atomically; `watched` comes along (see `TranslatorWatch.state`)."""
         parts = {name: part.state_dict() for name, part in self._parts().items()}
         about = {"settings": plain_settings(self.settings), "step": self.step, "watched": dict(watched or {})}

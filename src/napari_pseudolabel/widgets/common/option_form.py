@@ -43,7 +43,7 @@ class OptionEdit:
         Its value.
     """
 
-    def __init__(self, field: OptionField, start: Any) -> None:
+    def __init__(self, field: OptionField, start: object) -> None:
         self.field = field
         self._factor = 100 if field.option.unit == "%" else 1
         self._number = field.value_kind in (int, float)
@@ -88,7 +88,7 @@ class OptionEdit:
         if not isinstance(self._widget, ComboBox) or value in self._widget.choices:
             self._widget.value = value
 
-    def offer(self, entries: Sequence[tuple[Any, str]]) -> None:
+    def offer(self, entries: Sequence[tuple[object, str]]) -> None:
         """Offer values of a listed option as (value, title) pairs; the chosen one stays where it is still there."""
         assert isinstance(self._widget, ComboBox)
         chosen, values = self._widget.value, [value for value, _ in entries]
@@ -144,7 +144,7 @@ class AnswersEdit(QWidget):
 
     changed = Signal()
 
-    def __init__(self, question: Option, answers: Iterable[OptionField], start: Any) -> None:
+    def __init__(self, question: Option, answers: Iterable[OptionField], start: object) -> None:
         super().__init__()
         self.which = combo(question.sentence)
         self.which.addItem(question.special, None)
@@ -199,7 +199,9 @@ class OptionForm(QWidget):
 
     changed = Signal()
 
-    def __init__(self, start: Any, *, without: Iterable[str] = (), group: str = "", indent: int = 0) -> None:
+    def __init__(
+        self, start: object, *, without: Iterable[str] = (), group: str = "", indent: int = 0
+    ) -> None:
         super().__init__()
         self._start = start
         self._form = QFormLayout(self)
@@ -224,7 +226,7 @@ class OptionForm(QWidget):
             values |= one.values()
         return changed(self._start, values)
 
-    def set_value(self, options: Any) -> None:
+    def set_value(self, options: object) -> None:
         """Show other values, without telling anybody."""
         self._start = options
         with QSignalBlocker(self):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject
 
@@ -56,7 +56,7 @@ class Outcome(QObject):
             self._view.error.show_error(failure.sentence, failure.details)
             self._view.set_status("")
 
-    def _on_finished(self, number: int, result: Any) -> None:
+    def _on_finished(self, number: int, result: Counts) -> None:
         if self._counting is not None and number == self._counting.number:
             counting, self._counting = self._counting, None
             self._say(counting.report, result, preview=counting.preview, share=counting.share)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
@@ -144,7 +143,7 @@ class PseudoLabelView(QWidget):
         self._size_of_image = size is not None
         self.settings.set_value(replace(self.settings.value(), scale=Scale(object_size_px=size)))
 
-    def set_channels(self, channels: Sequence[tuple[Any, str]]) -> None:
+    def set_channels(self, channels: Sequence[tuple[object, str]]) -> None:
         """Offer channels as (value, text) pairs; the row is hidden without any."""
         channel = self.settings.edits["channel"]
         channel.offer(channels)
