@@ -46,7 +46,7 @@ def make(folder: Path) -> None:
 
     try:
         wait_for(lambda: not dock.controller.models.loading)
-        train.view.subjects["translator"].click()
+        train.view.subjects.buttons["translator"].click()
         page = train.view.translator
         wait_for(lambda: page.choice().pair is not None, patience_s=30)
         page.start.setCurrentIndex(page.start.findData("invert-match"))

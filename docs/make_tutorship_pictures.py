@@ -132,7 +132,7 @@ def resume(args: argparse.Namespace) -> None:
     print(f"After the kill: {dock.view.hint!r}", flush=True)
     _picture(args, viewer, "tutorship-4-back")
     said: list[str] = []
-    dock.controller.preparing.of("tutorship").said.connect(lambda sentence, _: said.append(sentence))
+    dock.controller.preparing["tutorship"].said.connect(lambda sentence, _: said.append(sentence))
     began = time.monotonic()
     dock.view.run_button.click()
     _finish(dock)
@@ -205,7 +205,7 @@ def _finish(dock: Any) -> None:
 
 def _settle(dock: Any) -> None:
     wait_for(lambda: False, patience_s=0.5)  # the dock looks a moment after the last change
-    _until(lambda: dock.controller.preparing.of("tutorship").settled, "the labelled set", dock)
+    _until(lambda: dock.controller.preparing["tutorship"].settled, "the labelled set", dock)
 
 
 def _until(done: Callable[[], bool], what: str, dock: Any) -> None:

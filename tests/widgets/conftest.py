@@ -18,6 +18,7 @@ from napari_pseudolabel.engine import Connection, Handle, Listener
 from napari_pseudolabel.errors import Cancelled
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality
 from napari_pseudolabel.strategies import LabelJob, PseudoLabel, Region, RunReport
+from napari_pseudolabel.widgets.common.background import Background
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.pseudo_label import tasks
@@ -245,7 +246,7 @@ def dock(
     """A dock on a viewer without a window, ready to run."""
     view = PseudoLabelView()
     qtbot.addWidget(view)
-    controller = PseudoLabelController(viewer, view, holder=session, remembered=remembered)
+    controller = PseudoLabelController(viewer, view, background=Background(session), remembered=remembered)
     controller.start()
     qtbot.waitUntil(lambda: not controller.models.loading, timeout=20000)
     yield controller

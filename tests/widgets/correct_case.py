@@ -47,8 +47,8 @@ def make_dock(
     view = CorrectView()
     qtbot.addWidget(view)
     dock = CorrectController(viewer, view, session=session, background=background)  # type: ignore[arg-type]
-    dock.objects._pause.setInterval(1)
-    dock.confirming._pause.setInterval(1)
+    dock.objects._look_later.setTimeout(1)
+    dock.confirming._count_later.setTimeout(1)
     dock.start()
     return dock
 

@@ -70,10 +70,10 @@ def make_dock(
         background=background,  # type: ignore[arg-type]
         canvas_px=lambda: CANVAS_PX,
     )
-    dock.objects._pause.setInterval(1)
-    dock.confirming._pause.setInterval(1)
+    dock.objects._look_later.setTimeout(1)
+    dock.confirming._count_later.setTimeout(1)
     review = ReviewPart(dock.desk, dock.focus)
-    review.watching._pause.setInterval(1)
+    review.watching._look_later.setTimeout(1)
     dock.add(review, review.keys())
     dock.start()
     return dock, review

@@ -183,7 +183,7 @@ def test_the_view_is_predicted_again_with_the_models_of_the_last_run(case, backg
     dock.use("predict_again")
     assert len(background.jobs) == 1
     background.progressed.emit(number, Progress("Translating", 1, 4))
-    assert "Translating" in dock.view.busy
+    assert "Translating" in dock.view.stage
     assert dock.doing
 
     before = labels.data.copy()
@@ -234,7 +234,7 @@ def test_a_prediction_that_fails_or_is_cancelled_leaves_the_dock_alive(case, bac
     before = labels.data.copy()
     dock.use("predict_again")
     number = background.jobs[-1][0]
-    dock.view.cancel.click()
+    dock.view.cancel_button.click()
     assert background.wishes == [("cancel", number)]
     background.failed.emit(number, Failure("Cancelled.", "", cancelled=True))
     assert "Cancelled" in dock.view.status

@@ -317,9 +317,9 @@ def test_a_painted_stroke_grows_to_the_border_of_the_object(case, qtbot):
             labels.paint((16, x), AXON)
     before = labels.data.copy()
     dock.use("smart_fill")
-    assert dock.view.busy
+    assert dock.view.stage
     settle(dock, qtbot)
-    assert not dock.view.busy
+    assert not dock.view.stage
     found = labels.data == AXON
     truth = fibres()[:32, :32] == AXON
     common = (found[:32, :32] & truth).sum()

@@ -72,7 +72,7 @@ def test_the_direction_follows_the_modality_of_the_image(dock, viewer):
 
 
 def test_a_shape_has_to_be_drawn_first(dock, viewer, script, qtbot):
-    dock.view._regions["shape"].setChecked(True)
+    dock.view._regions.buttons["shape"].setChecked(True)
     assert "draw a shape" in hint(dock)
     viewer.add_shapes([[[9.5, 19.5], [9.5, 29.5], [19.5, 29.5], [19.5, 19.5]]])
     assert hint(dock) == ""
@@ -440,7 +440,6 @@ def test_the_workers_can_be_released(qtbot):
     assert not row.button.isEnabled()
     row.follow(Workers())
     assert row.memory.text() == "1.5 GB of main memory"
-    with qtbot.waitSignal(row.released, timeout=5000):
-        row.button.click()
-    assert row.memory.text() == "not running"
+    row.button.click()
+    qtbot.waitUntil(lambda: row.memory.text() == "not running", timeout=5000)
     assert not row.button.isEnabled()

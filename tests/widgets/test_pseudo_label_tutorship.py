@@ -19,6 +19,7 @@ from napari_pseudolabel.training.data.labelled_sets import LabelledLayer
 from napari_pseudolabel.training.jobs import TutorJob
 from napari_pseudolabel.training.tutor.tutor_task import Proxy, Tutored
 from napari_pseudolabel.viewer import Candidates, find
+from napari_pseudolabel.widgets.common.background import Background
 from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.pseudo_label import tasks
 from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
@@ -115,8 +116,10 @@ def make_dock(qtbot, viewer, script, teacher, labelled, remembered):
         view = PseudoLabelView()
         qtbot.addWidget(view)
         session = Session(lambda: Engine(script, labelled))
-        controller = PseudoLabelController(viewer, view, holder=session, remembered=remembered)
-        controller.preparing.of("tutorship")._looking.setInterval(1)
+        controller = PseudoLabelController(
+            viewer, view, background=Background(session), remembered=remembered
+        )
+        controller.preparing["tutorship"]._look_later.setTimeout(1)
         controller.start()
         qtbot.waitUntil(lambda: not controller.models.loading, timeout=20000)
         made.append(controller)
@@ -154,7 +157,7 @@ def choose(dock, qtbot, folders=None):
 
 
 def settle(dock, qtbot):
-    qtbot.waitUntil(lambda: dock.preparing.of("tutorship").settled and dock.comparing.settled, timeout=10000)
+    qtbot.waitUntil(lambda: dock.preparing["tutorship"].settled and dock.comparing.settled, timeout=10000)
 
 
 def finish(dock, qtbot):
@@ -426,7 +429,7 @@ def test_an_open_labelled_layer_is_learned_from(dock, viewer, teacher, qtbot):
     assert dock.view.run_button.text() == "Run"
     truth[25:, 30:] = 1
     own.refresh()
-    dock.preparing.of("tutorship")._ask()
+    dock.preparing["tutorship"]._ask()
     settle(dock, qtbot)
     assert dock.view.run_button.text() == "Train and run"
 

@@ -17,4 +17,4 @@ def test_every_key_stands_in_the_tutorial_with_its_dock():
         if one.name.startswith("Class "):
             assert "Ctrl+1 … Ctrl+9" in table
         else:
-            assert table[shown(one.key)] == (one.name, one.dock)
+            assert table[shown(one)] == (one.name, one.dock)

@@ -9,19 +9,18 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from train_fakes import CLASSES, pseudo_label, score, tuned
+from train_fakes import CLASSES, score, tuned
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import IntensityRange
 from napari_pseudolabel.models.loaded import LoadedModels
-from napari_pseudolabel.strategies import Record, Region
+from napari_pseudolabel.strategies import Record
 from napari_pseudolabel.training.data.known_plane import KnownPlane
 from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.tiles import grey, overlaid
 from napari_pseudolabel.widgets.train import sentences
 from napari_pseudolabel.widgets.train.comparison import Compare, crop_of
-from napari_pseudolabel.widgets.train.live_preview import joined
 from napari_pseudolabel.widgets.train.looking import Counts
 from napari_pseudolabel.widgets.train.models import HistoryRead, rows_of, start_of
 from napari_pseudolabel.widgets.train.plots import Curves
@@ -68,20 +67,6 @@ def test_without_a_model_before_there_is_no_picture_of_it(tiny_segmenter):
         Control(), LoadedModels()
     )
     assert found.before is None
-
-
-def test_parts_of_a_plane_are_put_together():
-    labels = np.arange(48, dtype=np.uint8).reshape(6, 8)
-    parts = [
-        pseudo_label(Region(12, 20, 15, 24), labels[:3, :4]),
-        pseudo_label(Region(15, 20, 18, 24), labels[3:, :4]),
-        pseudo_label(Region(12, 24, 18, 28), labels[:, 4:]),
-    ]
-    whole = joined(parts)
-    assert whole.region == Region(12, 20, 18, 28)
-    np.testing.assert_array_equal(whole.labels, labels[None])
-    assert whole.confidence.shape == (1, 6, 8)
-    assert whole.translation is None
 
 
 def test_labels_are_laid_over_the_picture():

@@ -105,7 +105,7 @@ def test_a_preview_is_discarded(running, dock, labels, viewer, background, qtbot
 
 def test_nothing_is_predicted_while_the_person_paints_or_twice(running, dock, labels, background, qtbot):
     live: LivePreview = dock.segmenter.live
-    live._pause.setInterval(150)
+    live._predict_later.setTimeout(150)
     qtbot.waitUntil(lambda: live._model is not None, timeout=5000)
     for column in range(50, 62):
         labels.paint((40, column), 2)

@@ -79,7 +79,7 @@ def test_a_class_that_occurs_nowhere_is_named(dock, labels, viewer, qtbot):
 
 def test_a_confirmation_can_be_taken_back(dock, labels, viewer, qtbot):
     confirm(dock, qtbot)
-    dock.view.segmenter.take_back_pressed.emit()
+    dock.view.segmenter.take_back.click()
     settle(dock, qtbot)
     assert not Corrections.of(labels).confirmed.any()
     assert "Nothing is corrected or confirmed yet" in dock.view.hint
@@ -227,7 +227,7 @@ def test_buttons_say_and_do_what_is_possible(dock, labels, viewer, background, q
     view = dock.view
     assert view.start_button.isHidden()
     assert not view.segmenter.labels.isEnabled()
-    assert not view.subjects["translator"].isEnabled()
+    assert not view.subjects.buttons["translator"].isEnabled()
     background.progressed.emit(number, Progress("Training", 10, 240, 100))
     view.pause_button.click()
     assert view.pause_button.text() == "Resume"

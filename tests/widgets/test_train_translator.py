@@ -41,7 +41,7 @@ def dock(qtbot, viewer, tmp_path, background, remembered, monkeypatch):
     controller = TrainController(viewer, view, session=session, background=background, remembered=remembered)
     controller.start()
     background.answer()
-    view.subjects["translator"].click()
+    view.subjects.buttons["translator"].click()
     yield controller
     assert controller.shutdown()
 
@@ -195,7 +195,7 @@ def test_a_failure_leaves_no_dead_button(dock, background, qtbot):
 def test_browsing_takes_the_folder(dock, monkeypatch, tmp_path):
     dialog = SimpleNamespace(getExistingDirectory=lambda *_: str(tmp_path))
     monkeypatch.setattr(translator_part, "QFileDialog", dialog)
-    dock.view.translator.browse_pressed.emit()
+    dock.view.translator.browse.click()
     assert dock.view.translator.choice().source_folder == str(tmp_path)
     assert dock.view.translator.source.currentText() == f"Folder: {tmp_path.name}"
 

@@ -48,7 +48,7 @@ def opened(make_napari_viewer_proxy, background, tmp_path, monkeypatch, remember
 def settle(widget, qtbot):
     part = widget.controller.segmenter
     qtbot.waitUntil(
-        lambda: widget.controller.settled and not part._debounce.isActive() and not part._looking,
+        lambda: widget.controller.settled and not part._look_later.pending and not part._looking,
         timeout=5000,
     )
 
@@ -99,7 +99,7 @@ def test_keys_confirm_start_and_accept(opened, background, qtbot):
     press(viewer, "Shift+T")
     qtbot.waitUntil(lambda: bool(background.of("FineTuneJob")), timeout=5000)
     accepted = []
-    widget.view.preview.accept_pressed.connect(lambda: accepted.append(1))
+    widget.view.preview.accept.clicked.connect(lambda: accepted.append(1))
     press(viewer, "Shift+Y")
     assert accepted
 

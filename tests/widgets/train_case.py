@@ -42,8 +42,8 @@ def make_dock(
     view = TrainView()
     qtbot.addWidget(view)
     dock = TrainController(viewer, view, session=session, background=background, remembered=remembered)
-    dock.segmenter._debounce.setInterval(1)
-    dock.segmenter.live._pause.setInterval(30)
+    dock.segmenter._look_later.setTimeout(1)
+    dock.segmenter.live._predict_later.setTimeout(30)
     dock.start()
     background.answer()
     return dock
@@ -61,9 +61,7 @@ def make_labels(viewer: ViewerModel, dock: TrainController, qtbot: Any) -> Any:
 def settle(dock: TrainController, qtbot: Any) -> None:
     """Wait until nothing is looked at any more."""
     part = dock.segmenter
-    qtbot.waitUntil(
-        lambda: dock.settled and not part._debounce.isActive() and not part._looking, timeout=5000
-    )
+    qtbot.waitUntil(lambda: dock.settled and not part._look_later.pending and not part._looking, timeout=5000)
 
 
 def confirm(dock: TrainController, qtbot: Any, corners: Any = LEFT_HALF) -> None:

@@ -13,6 +13,7 @@ from napari_pseudolabel.models.cards import Card, LabelClass, Modality
 from napari_pseudolabel.strategies import LabelSettings, ModelUse, PseudoLabel, Region, RunReport
 from napari_pseudolabel.training.common.training_events import Began, Epoch, Loss, Score
 from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuned
+from napari_pseudolabel.widgets.common.background import JobSignals
 from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
 from napari_pseudolabel.workspace import Workspace
 
@@ -57,7 +58,7 @@ class Used(QObject):
         self.segmenter_changed.connect(self.used.append)
 
 
-class ScriptedBackground(QObject):
+class ScriptedBackground(JobSignals):
     """Takes jobs and says what a test wants it to say; models and devices are found at once.
 
     Attributes
@@ -67,13 +68,6 @@ class ScriptedBackground(QObject):
     wishes
         (wish, number) in order: pause, resume, finish, cancel.
     """
-
-    progressed = Signal(int, object)
-    told = Signal(int, object)
-    parted = Signal(int, object)
-    noticed = Signal(int, str)
-    finished = Signal(int, object)
-    failed = Signal(int, object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,8 +80,9 @@ class ScriptedBackground(QObject):
     def start(self) -> None:
         self.started += 1
 
-    def submit(self, job: Any, lane: str = "label") -> int:
+    def submit(self, job: Any, lane: str = "label", **listeners: Any) -> int:
         self._last += 1
+        self.listen(self._last, **listeners)
         name = type(job).__name__
         if name in ("FindModels", "FindDevices"):
             self._answers.append((self._last, MODELS if name == "FindModels" else DEVICES))

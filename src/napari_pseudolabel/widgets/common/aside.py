@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from qtpy.QtCore import QObject, Signal
@@ -22,8 +22,9 @@ class Aside(QObject):
 
     _ended = Signal(object)
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "pseudolabel-aside") -> None:
         super().__init__()
+        self._name = name
         self._pool: ThreadPoolExecutor | None = None
         self._pending = 0
         self._ended.connect(self._on_ended)
@@ -36,37 +37,46 @@ class Aside(QObject):
     def run(
         self,
         work: Callable[[], T],
-        done: Callable[[T], None],
+        done: Callable[[T], None] = lambda _: None,
         failed: Callable[[Failure], None] = lambda _: None,
-    ) -> None:
-        """Call `work` in the thread, then `done` with its result, or `failed`, in the window."""
+    ) -> Future[None]:
+        """Call `work` in the thread, then `done` with its result, or `failed`, in the window.
+
+        Returns
+        -------
+        Future
+            Of the work; has its error.
+        """
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(1, "pseudolabel-aside")
+            self._pool = ThreadPoolExecutor(1, self._name)
         self._pending += 1
         pool = self._pool
 
         def call() -> None:
-            then: Callable[[], None]
             try:
                 result = work()
             except Exception as error:
                 failure = Failure.of(error)
-                then = lambda: failed(failure)  # noqa: E731
-            else:
-                then = lambda: done(result)  # noqa: E731
-            self._tell((pool, then))
+                self._tell((pool, lambda: failed(failure)))
+                raise
+            self._tell((pool, lambda: done(result)))
 
-        pool.submit(call)
+        return pool.submit(call)
 
-    def shutdown(self) -> None:
+    def shutdown(self, *, wait: bool = True) -> None:
         """Finish what was begun, drop its results, and end the thread; may be called any number of times.
 
         What was begun are files of the workspace, which must not be left out because a dock closes.
+
+        Parameters
+        ----------
+        wait
+            Until it is finished; the thread ends in any case.
         """
         pool, self._pool = self._pool, None
         self._pending = 0
         if pool is not None:
-            pool.shutdown(wait=True)
+            pool.shutdown(wait=wait)
 
     def _tell(self, what: object) -> None:
         try:

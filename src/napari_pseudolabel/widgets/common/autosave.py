@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +13,9 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.viewer.images import unwrapped
 from napari_pseudolabel.viewer.recording import SESSION_KEY, Restored, Stored, Writer, read, show
+from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Failure
-from napari_pseudolabel.widgets.common.saving import Beside, Saving, State
+from napari_pseudolabel.widgets.common.saving import Saving, State
 from napari_pseudolabel.workspace.sessions import GoneError, SessionFile, SessionInfo, Sessions
 
 if TYPE_CHECKING:
@@ -61,8 +62,7 @@ class Autosave(QObject):
         super().__init__()
         self._viewer = unwrapped(viewer)
         self._workspace = workspace
-        self._pool: ThreadPoolExecutor | None = None
-        self._beside: Beside | None = None
+        self._aside: Aside | None = None
         self._saving: Saving | None = None
         # Must not be deleted in the thread, which may hold the last reference to one that has ended.
         self._past: dict[int, Saving] = {}
@@ -94,9 +94,9 @@ class Autosave(QObject):
             return
         workspace = self._workspace
         self._begin(Writer(workspace.sessions, wanted=_marked(self._viewer)))
-        assert self._beside is not None
-        self._beside.run(workspace.clear)
-        self._beside.run(lambda: _not_closed(workspace.sessions), self._set_offer)
+        assert self._aside is not None
+        self._aside.run(workspace.clear)
+        self._aside.run(lambda: _not_closed(workspace.sessions), self._set_offer)
 
     def use(self, workspace: Workspace) -> None:
         """Go on in another workspace, with everything that is in the viewer."""
@@ -137,7 +137,7 @@ class Autosave(QObject):
 
     def bring_back(self, info: SessionInfo) -> None:
         """Open a session beside the window, and `resume` it."""
-        if self._beside is None:
+        if self._aside is None:
             return
         sessions = Sessions(info.path.parent)
 
@@ -149,10 +149,10 @@ class Autosave(QObject):
                 file.close(finished=False)
                 raise
 
-        self._beside.run(
+        self._aside.run(
             opened,
             lambda found: self._on_opened(*found),
-            lambda error: self.not_resumed.emit(Failure.of(error).sentence),
+            lambda failure: self.not_resumed.emit(failure.sentence),
         )
 
     def offer(self) -> SessionInfo | None:
@@ -163,9 +163,9 @@ class Autosave(QObject):
         """The session that is offered is not offered again; it stays in the list of sessions."""
         info = self._offer
         self._set_offer(None)
-        if info is not None and self._beside is not None:
+        if info is not None and self._aside is not None:
             sessions = Sessions(info.path.parent)
-            self._beside.run(lambda: sessions.open(info.id).close())
+            self._aside.run(lambda: sessions.open(info.id).close())
 
     def flush(self) -> None:
         """Begin to save what there is, without waiting for it."""
@@ -180,23 +180,22 @@ class Autosave(QObject):
         bool
             Whether everything is on disk. It is written beside the window, which waits `timeout` seconds for it.
         """
-        saving, pool = self._saving, self._pool
-        self._saving = self._pool = self._beside = None
-        if saving is None or pool is None:
+        saving, aside = self._saving, self._aside
+        self._saving = self._aside = None
+        if saving is None or aside is None:
             return True
         self._past[id(saving)] = saving
         last = saving.finish()
         if isinstance(_outcome(last, timeout), GoneError):
             last = saving.finish()
         error = _outcome(last, timeout)
-        pool.shutdown(wait=False)
+        aside.shutdown(wait=False)
         return last.done() and error is None
 
     def _begin(self, writer: Writer, stored: Mapping[str, str] | None = None) -> None:
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(1, "pseudolabel-autosave")
-            self._beside = Beside(self._pool, self)
-        self._saving = Saving(self._viewer, writer, self._pool, stored)
+        if self._aside is None:
+            self._aside = Aside("pseudolabel-autosave")
+        self._saving = Saving(self._viewer, writer, self._aside, stored)
         self._saving.told.connect(self.state_changed)
         self.state_changed.emit(self.state, self.sentence)
         self._saving.flush()
@@ -204,11 +203,11 @@ class Autosave(QObject):
     def _end(self) -> None:
         """End the recording into a session, without waiting for it."""
         saving = self._saving
-        if saving is not None and self._beside is not None:
+        if saving is not None and self._aside is not None:
             number = id(saving)
             self._past[number] = saving
             saving.finish()
-            self._beside.run(lambda: None, lambda _: self._forget(number))
+            self._aside.run(lambda: None, lambda _: self._forget(number))
 
     def _forget(self, number: int) -> None:
         self._past.pop(number, None)

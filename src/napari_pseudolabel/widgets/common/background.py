@@ -6,7 +6,8 @@ import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from qtpy.QtCore import QObject, Signal, SignalInstance
 
@@ -14,52 +15,19 @@ from napari_pseudolabel.errors import Cancelled, told
 from napari_pseudolabel.wording import shown
 
 if TYPE_CHECKING:
-    from napari_pseudolabel.engine import Connection
-    from napari_pseudolabel.engine.handle import Listener
+    from napari_pseudolabel.engine import Engine, Handle
     from napari_pseudolabel.strategies import Focus, Job
 
+Listening = Callable[[Any], None]
 LaneName = Literal["label", "train", "local"]
 
 _PATIENCE_S = 10.0
 
 
-class HandleLike(Protocol):
-    """What docks need of a submitted job."""
-
-    @property
-    def running(self) -> bool: ...
-
-    def cancel(self) -> None: ...
-
-    def pause(self) -> None: ...
-
-    def resume(self) -> None: ...
-
-    def finish(self) -> None: ...
-
-    def look_at(self, focus: Focus) -> None: ...
-
-
-class EngineLike(Protocol):
-    """What docks need of an engine; see `engine.Engine`."""
-
-    connection: Connection
-
-    def submit(self, job: Job, lane: LaneName = ..., listener: Listener = ...) -> HandleLike: ...
-
-    def warm(self) -> None: ...
-
-    def memory_bytes(self) -> int: ...
-
-    def release(self) -> None: ...
-
-    def shutdown(self, timeout: float = ...) -> bool: ...
-
-
 class EngineHolder(Protocol):
     """Lends an engine to docks; see `session.Session`."""
 
-    def borrow(self) -> EngineLike: ...
+    def borrow(self) -> Engine: ...
 
     def give_back(self, timeout: float) -> bool: ...
 
@@ -71,24 +39,58 @@ class Failure:
     sentence: str
     details: str
     cancelled: bool = False
+    error: BaseException | None = None
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:
         """Sentences of our own errors as they are; anything else is announced as our mistake."""
         details = "".join(traceback.format_exception(error)).rstrip()
         if isinstance(error, Cancelled):
-            return cls(shown(error), "", cancelled=True)
+            return cls(shown(error), "", cancelled=True, error=error)
         if (known := told(error)) is not None:
-            return cls(shown(known, keep="\n"), details)
+            return cls(shown(known, keep="\n"), details, error=error)
         return cls(
             f"Something unexpected went wrong ({type(error).__name__}: {error}). "
             "Please copy the details into a report.",
             details,
+            error=error,
         )
 
 
-class Background(QObject):
-    """Runs jobs for one dock; its signals arrive in the thread of the window.
+class JobSignals(QObject):
+    """What jobs tell, with their numbers, and who of a dock wants to hear it."""
+
+    progressed = Signal(int, object)
+    told = Signal(int, object)
+    parted = Signal(int, object)
+    noticed = Signal(int, object)
+    finished = Signal(int, object)
+    failed = Signal(int, object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._listeners: dict[int, dict[str, Listening]] = {}
+        for name in ("progressed", "told", "parted", "noticed", "finished", "failed"):
+            getattr(self, name).connect(partial(self._hear, name))
+
+    def listen(self, number: int, **listeners: Listening) -> None:
+        """Call functions with what a job tells, by the names of the signals, until it has ended."""
+        self._listeners[number] = listeners
+
+    def forget(self, number: int | None) -> None:
+        """Whatever a job still tells is stale."""
+        self._listeners.pop(number or 0, None)
+
+    def _hear(self, name: str, number: int, value: Any) -> None:
+        heard = self._listeners.get(number, {})
+        if name in ("finished", "failed"):
+            self.forget(number)
+        if name in heard:
+            heard[name](value)
+
+
+class Background(JobSignals):
+    """Runs jobs for one dock; what they tell arrives in the thread of the window.
 
     The engine is fetched in a thread, because importing it takes a while the first time. Jobs
     submitted before it is there wait for it.
@@ -99,21 +101,14 @@ class Background(QObject):
         Lends the engine that all docks of the viewer share.
     """
 
-    progressed = Signal(int, object)
-    told = Signal(int, object)
-    parted = Signal(int, object)
-    noticed = Signal(int, str)
-    finished = Signal(int, object)
-    failed = Signal(int, object)
-
     def __init__(self, holder: EngineHolder) -> None:
         super().__init__()
         self._holder = holder
         self._lock = threading.RLock()
-        self._engine: EngineLike | None = None
+        self._engine: Engine | None = None
         self._starter: threading.Thread | None = None
-        self._waiting: list[tuple[int, Job, LaneName]] = []
-        self._handles: dict[int, HandleLike] = {}
+        self._waiting: list[tuple[int, Any, LaneName]] = []
+        self._handles: dict[int, Handle] = {}
         self._closed = True
         self._last = 0
 
@@ -132,10 +127,11 @@ class Background(QObject):
             self._starter = threading.Thread(target=self._load, name="pseudolabel-start", daemon=True)
             self._starter.start()
 
-    def submit(self, job: Job, lane: LaneName = "label") -> int:
-        """Queue a job; the number returned comes with its signals."""
+    def submit(self, job: Any, lane: LaneName = "label", **listeners: Listening) -> int:
+        """Queue a job, and `listen` to it; the number returned comes with its signals."""
         self._last += 1
         number = self._last
+        self.listen(number, **listeners)
         self.start()
         with self._lock:
             if self._engine is None:
@@ -181,6 +177,7 @@ class Background(QObject):
         """
         with self._lock:
             self._closed = True
+            self._listeners.clear()
             self._waiting.clear()
             starter = self._starter
         ended = True
@@ -238,7 +235,7 @@ class Background(QObject):
                 ),
             )
 
-    def _with(self, number: int, action: Callable[[HandleLike], None]) -> None:
+    def _with(self, number: int, action: Callable[[Handle], None]) -> None:
         with self._lock:
             handle = self._handles.get(number)
         if handle is not None:

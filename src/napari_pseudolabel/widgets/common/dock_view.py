@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QProgressBar, QPushButton, QWidget
 
 from napari_pseudolabel.widgets.common.parts import (
@@ -16,6 +17,7 @@ from napari_pseudolabel.widgets.common.parts import (
     row,
     show_progress,
 )
+from napari_pseudolabel.widgets.common.style import polish
 
 _BAR_PX = 14
 _SPACING = 5
@@ -48,16 +50,15 @@ class DockView(QWidget):
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
         self.progress.setFixedHeight(_BAR_PX)
-        self.cancel_button = button("Cancel", cancel)
+        self.cancel_button = button("Cancel", cancel, focus=Qt.FocusPolicy.TabFocus)
         self.error = ErrorBox()
-        self.messages = column(
+        self.messages: tuple[Item, ...] = (
             self._hint,
             row((self.progress, 1), self.cancel_button),
             self._stage,
             self.error,
             self._status,
             self._notes,
-            spacing=_SPACING,
         )
         for widget in (self.progress, self.cancel_button, self._stage):
             policy = widget.sizePolicy()
@@ -91,11 +92,15 @@ class DockView(QWidget):
         """What is being done; empty if nothing."""
         return self._stage.said
 
-    def set_hint(self, sentence: str) -> None:
-        """Say why the main button cannot be pressed and what to do; empty if it can."""
+    def set_hint(self, sentence: str, *, blocks: bool = True) -> None:
+        """Say why the main button cannot be pressed and what to do; where it can, in another colour."""
         self._hint.say(sentence)
+        name = "warning" if blocks else "muted"
+        if name != self._hint.objectName():
+            self._hint.setObjectName(name)
+            polish(self._hint)
         if self.main_button is not None:
-            self.main_button.setEnabled(not sentence)
+            self.main_button.setEnabled(not (sentence and blocks))
 
     def set_working(self, on: bool, *, cancel: bool = True) -> None:
         """Show or hide what is being done; the bar and Cancel only where it can be cancelled."""

@@ -15,7 +15,6 @@ from napari_pseudolabel.widgets.common.parts import fill, make_narrow
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
-    from napari.utils.events import EventEmitter
 
 
 class LayerBox(QComboBox):
@@ -34,9 +33,9 @@ class LayerBox(QComboBox):
         make_narrow(self, tooltip)
         self.setPlaceholderText(placeholder)
         self._layers: list[Layer] = []
-        self._viewer: ViewerModel | None = None
+        self._followed: tuple[Any, ...] = ()
         self._offered: Callable[[], Iterable[Layer]] = tuple
-        self._proposed: Callable[[Sequence[Layer]], Iterable[Layer]] = reversed
+        self._proposed: Callable[[Sequence[Layer]], Iterable[Layer | None]] = reversed
         self._other = ""
 
     @property
@@ -47,16 +46,21 @@ class LayerBox(QComboBox):
     @property
     def layer(self) -> Any:
         """The layer that is chosen, None if none is."""
-        wanted = self.currentData()
-        return next((one for one in self._layers if uid_of(one) == wanted), None)
+        return self.layer_of(self.currentData())
+
+    def layer_of(self, uid: str | None) -> Any:
+        """A layer that is offered, by its unique id; None if it is gone."""
+        return next((one for one in self._layers if uid_of(one) == uid), None)
 
     def follow(
         self,
         viewer: ViewerModel,
         offered: Callable[[], Iterable[Layer]],
-        proposed: Callable[[Sequence[Layer]], Iterable[Layer]] = reversed,
+        proposed: Callable[[Sequence[Layer]], Iterable[Layer | None]] = reversed,
+        *,
+        after: LayerBox | None = None,
     ) -> None:
-        """Keep itself up to date until `let_go`; may be called any number of times.
+        """Keep itself up to date until `let_go`.
 
         Parameters
         ----------
@@ -64,21 +68,30 @@ class LayerBox(QComboBox):
             The layers to choose from.
         proposed
             Given those: what is chosen where nothing is, or it is gone, the best first; by default the topmost.
+        after
+            The list on whose choice it depends; it is up to date before this one.
         """
-        self._viewer, self._offered, self._proposed = unwrapped(viewer), offered, proposed
-        for event in self._events():
+        self._offered, self._proposed = offered, proposed
+        events = unwrapped(viewer).layers.events
+        self._followed = (
+            (events.inserted, events.removed, events.reordered, events.renamed)
+            if after is None
+            else (after.refilled,)
+        )
+        for event in self._followed:
             event.connect(self._on_layers)
 
     def let_go(self) -> None:
         """Follow nothing any more: the dock is closed, and its widgets may be gone."""
-        for event in self._events():
+        followed, self._followed = self._followed, ()
+        for event in followed:
             event.disconnect(self._on_layers)
         self._layers = []
 
-    def set_other(self, title: str) -> None:
-        """Offer one thing that is no layer, below them; its data are an empty text."""
+    def set_other(self, title: str, *, chosen: bool = False) -> None:
+        """Offer one thing that is no layer, below them, and choose it if wanted; its data are an empty text."""
         self._other = title
-        self._fill(self.currentData())
+        self._fill("" if chosen else self.currentData())
 
     def refill(self, *wishes: Layer | None) -> None:
         """Offer what there is now, without telling anybody; wishes go before what is chosen."""
@@ -92,12 +105,6 @@ class LayerBox(QComboBox):
         entries = [(uid_of(one), str(one.name)) for one in self._layers]
         other = [("", self._other)] if self._other else []
         fill(self, [*entries, *other], chosen or "")
-
-    def _events(self) -> tuple[EventEmitter, ...]:
-        if self._viewer is None:
-            return ()
-        events = self._viewer.layers.events
-        return events.inserted, events.removed, events.reordered, events.renamed
 
     def _on_layers(self, event: object = None) -> None:
         self.refill()

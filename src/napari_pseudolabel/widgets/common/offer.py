@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QFrame
 
 from napari_pseudolabel.viewer.recording import Restored
 from napari_pseudolabel.widgets.common.autosave import Autosave
-from napari_pseudolabel.widgets.common.parts import Sentence
+from napari_pseudolabel.widgets.common.parts import Sentence, button, column, row
 from napari_pseudolabel.workspace.sessions import SessionInfo
 
 
@@ -20,25 +20,17 @@ class Offer(QFrame):
         self.setObjectName("notice")
         self._autosave = autosave
         self._line = Sentence(name="warning")
-        self._accept = QPushButton("Bring it back")
-        self._accept.setToolTip(
-            "Add the layers of that session to this viewer, as they were saved last, and go on in it"
+        self._accept = button(
+            "Bring it back",
+            "Add the layers of that session to this viewer, as they were saved last, and go on in it",
         )
         self._accept.clicked.connect(self._bring_back)
-        dismiss = QPushButton("Dismiss")
-        dismiss.setToolTip(
-            "Do not show this again; the session stays in Layers > Project > Labelling sessions"
+        dismiss = button(
+            "Dismiss",
+            "Do not show this again; the session stays in Layers > Project > Labelling sessions",
         )
         dismiss.clicked.connect(self._dismiss)
-        buttons = QHBoxLayout()
-        buttons.addStretch()
-        buttons.addWidget(self._accept)
-        buttons.addWidget(dismiss)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 4, 6, 4)
-        layout.setSpacing(4)
-        layout.addWidget(self._line)
-        layout.addLayout(buttons)
+        column(self._line, row(None, self._accept, dismiss), parent=self, margins=(6, 4, 6, 4))
         self._told = False
         autosave.offered.connect(self._show_offer)
         autosave.resumed.connect(self._on_resumed)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any, TypeAlias, TypeVar
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QGuiApplication, QIcon
 from qtpy.QtWidgets import (
     QWIDGETSIZE_MAX,
@@ -32,7 +32,12 @@ from napari_pseudolabel.wording import shown
 Item: TypeAlias = QWidget | QLayout | tuple[QWidget | QLayout | None, int] | None
 _Box = TypeVar("_Box", bound=QBoxLayout)
 
+LABEL_PX = 66
+"""As wide as the titles of forms that stand below each other."""
 _BROWSE_PX = 30
+_SEGMENT_PX = 48
+# What napari's style sheet leaves beside the text of a label, and Qt's measure of it does not know.
+_INDENT_PX = 8
 
 
 def combo(tooltip: str) -> QComboBox:
@@ -117,8 +122,9 @@ def form(
     *rows: tuple[str | QWidget, QWidget | QLayout] | tuple[QWidget | QLayout],
     parent: QWidget | None = None,
     margins: tuple[int, int, int, int] = (0, 0, 0, 0),
+    label_px: int = 0,
 ) -> QFormLayout:
-    """Rows of a title and a field, or of one thing that takes all of the width."""
+    """Rows of a title and a field, or of one thing that takes all of the width; titles as wide as `label_px` at least."""
     layout = QFormLayout(parent)
     layout.setContentsMargins(*margins)
     layout.setHorizontalSpacing(6)
@@ -126,6 +132,8 @@ def form(
     layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     for one in rows:
         layout.addRow(*one)
+        if label_px and (label := layout.labelForField(one[-1])) is not None:
+            label.setMinimumWidth(label_px)
     return layout
 
 
@@ -190,6 +198,10 @@ class Sentence(PlainLabel):
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
 
+    def sizeHint(self) -> QSize:
+        # What it needs follows from its width; Qt would guess one, and forms leave room for that.
+        return QSize(0, self.fontMetrics().height())
+
     def say(self, sentence: str) -> None:
         """Say something else; nothing if it is empty."""
         self.setText(sentence)
@@ -202,6 +214,7 @@ class Elided(PlainLabel, QElidingLabel):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("muted")
+        self.setEllipsesWidth(_INDENT_PX)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
     def setText(self, content: str | None) -> None:
@@ -272,7 +285,9 @@ class Segments(QWidget):
 
 def segment(title: str, tooltip: str) -> QPushButton:
     """A button that stays pressed, and leaves the keys to the canvas."""
-    return button(title, tooltip, name="segment", checkable=True, focus=Qt.FocusPolicy.TabFocus)
+    made = button(title, tooltip, name="segment", checkable=True, focus=Qt.FocusPolicy.TabFocus)
+    made.setMinimumWidth(_SEGMENT_PX)  # three beside a title fit a narrow dock
+    return made
 
 
 class ErrorBox(QFrame):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -13,7 +13,9 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_pseudolabel.viewer.recording import Look, Recorder, Writer, fingerprint
 from napari_pseudolabel.viewer.recording.tiles import Place
+from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Failure
+from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.wording import shown
 from napari_pseudolabel.workspace.sessions import GoneError
 
@@ -38,52 +40,6 @@ _LOOK_EVERY_S, _REST = 1.0, 20.0
 _QUIET_S, _PATIENCE_S = 1.0, 10.0
 
 
-class Beside(QObject):
-    """Runs one thing after the other beside the window; results arrive in the thread of the window."""
-
-    _ended = Signal(object)
-
-    def __init__(self, pool: Executor, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._pool = pool
-        self._ended.connect(self._on_ended)
-
-    def run(
-        self,
-        work: Callable[[], T],
-        done: Callable[[T], None] = lambda _: None,
-        failed: Callable[[Exception], None] = lambda _: None,
-    ) -> Future[None]:
-        """Call `work` in the thread, then `done` with its result, or `failed`, in the window.
-
-        Returns
-        -------
-        Future
-            Of the work; has its error.
-        """
-
-        def call() -> None:
-            try:
-                result = work()
-            except Exception as error:
-                told = error
-                self._tell(lambda: failed(told))
-                raise
-            self._tell(lambda: done(result))
-
-        return self._pool.submit(call)
-
-    def _tell(self, then: Callable[[], None]) -> None:
-        try:
-            self._ended.emit(then)
-        except RuntimeError:
-            # Qt has deleted this object together with the window; nobody is there to hear.
-            return
-
-    def _on_ended(self, then: Callable[[], None]) -> None:
-        then()
-
-
 class Saving(QObject):
     """Saves a viewer into one session, from now until `finish`.
 
@@ -97,8 +53,8 @@ class Saving(QObject):
         Whose layers are recorded.
     writer
         The session.
-    pool
-        One thread.
+    aside
+        Writes, one thing after the other.
     stored
         See `Recorder`.
 
@@ -114,13 +70,13 @@ class Saving(QObject):
         self,
         viewer: ViewerModel,
         writer: Writer,
-        pool: Executor,
+        aside: Aside,
         stored: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         self.writer = writer
         self._recorder = Recorder(viewer, stored)
-        self._beside = Beside(pool, self)
+        self._aside = aside
         self._busy = self._due = self._gone = self._learned = self._sweeping = self._ended = False
         self._looks: list[Look] = []
         self._look_spent = self._look_at = self._saved_at = self._retry_at = 0.0
@@ -131,10 +87,7 @@ class Saving(QObject):
         self._clock.setInterval(TICK_MS)
         self._clock.timeout.connect(self.flush)
         self._clock.start()
-        self._slice = QTimer(self)
-        self._slice.setSingleShot(True)
-        self._slice.setInterval(_SLICE_MS)
-        self._slice.timeout.connect(self._next)
+        self._next_slice = Debouncer(self._next, _SLICE_MS, self)
 
     def flush(self) -> None:
         """Begin to save what there is, without waiting for it."""
@@ -148,7 +101,7 @@ class Saving(QObject):
         """
         first, self._ended = not self._ended, True
         self._clock.stop()
-        self._slice.stop()
+        self._next_slice.cancel()
         anew = self._gone or not first
         if anew:
             self._recorder.start_anew()
@@ -156,7 +109,7 @@ class Saving(QObject):
         if first:
             self._recorder.close()
         writer = self.writer
-        return self._beside.run(lambda: writer.finish(last, anew=anew))
+        return self._aside.run(lambda: writer.finish(last, anew=anew))
 
     @property
     def _wanted(self) -> bool:
@@ -167,7 +120,7 @@ class Saving(QObject):
         self,
         work: Callable[[], T],
         done: Callable[[T], None],
-        failed: Callable[[Exception], None] | None = None,
+        failed: Callable[[Failure], None] | None = None,
     ) -> None:
         """Do something beside the window, and then what comes next."""
         self._busy = True
@@ -181,7 +134,7 @@ class Saving(QObject):
 
             return ended
 
-        self._beside.run(work, then(done), then(failed or self._on_failed))
+        self._aside.run(work, then(done), then(failed or self._on_failed))
 
     def _next(self) -> None:
         """Begin what is to be done next, if nothing is under way."""
@@ -202,11 +155,11 @@ class Saving(QObject):
         try:
             batch = recorder.gather(budget)
         except Exception as error:  # a layer of some plugin that is like no other
-            self._on_failed(error)
+            self._on_failed(Failure.of(error))
             return
         if batch is None and recorder.dirty:
             self._begun_at = now - passed
-            self._slice.start()
+            self._next_slice()
             return
         self._due, self._begun_at = False, None
         if batch is None:
@@ -220,10 +173,10 @@ class Saving(QObject):
             recorder.written()
             self._on_saved()
 
-        def failed(error: Exception) -> None:
+        def failed(failure: Failure) -> None:
             writer.unwritten = None
             recorder.put_back(batch)
-            self._on_failed(error)
+            self._on_failed(failure)
 
         self._run(lambda: writer.write(batch), written, failed)
 
@@ -241,10 +194,10 @@ class Saving(QObject):
         if self._looks:
             look = self._looks[0]
 
-            def failed(error: Exception) -> None:
+            def failed(failure: Failure) -> None:
                 self._looks = []
                 recorder.look_again(look.id)
-                self._on_failed(error)
+                self._on_failed(failure)
 
             self._run(lambda: writer.look(look, _LOOK_S), lambda found: self._on_looked(look, found), failed)
         elif (image := recorder.unprinted()) is not None:
@@ -278,14 +231,14 @@ class Saving(QObject):
             f"Everything is saved: session {path.stem}, {datetime.now():%H:%M:%S}. Folder: {path.parent}",
         )
 
-    def _on_failed(self, error: Exception) -> None:
+    def _on_failed(self, failure: Failure) -> None:
         # A session that is gone can be made anew at once, unless that was just tried.
         again = self._gone
-        self._gone = self._gone or isinstance(error, GoneError)
+        self._gone = self._gone or isinstance(failure.error, GoneError)
         self._due = True
         if again or not self._gone:
             self._retry_at = time.monotonic() + _RETRY_S
-        sentence = Failure.of(error).sentence
+        sentence = failure.sentence
         if self.state != "problem":
             show_warning(shown(f"Your work is not being saved. {sentence}"))
         self._tell(

@@ -11,17 +11,17 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Signal
 
 from napari_pseudolabel.viewer.following import Following
-from napari_pseudolabel.widgets.common.background import EngineLike
 from napari_pseudolabel.wording import shown
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
+    from napari_pseudolabel.engine import Engine
     from napari_pseudolabel.widgets.common.autosave import Autosave
     from napari_pseudolabel.workspace import Workspace
 
 
-def make_engine() -> EngineLike:
+def make_engine() -> Engine:
     """The engine with the person's settings; importing it takes a while."""
     from napari_pseudolabel.engine import Engine
     from napari_pseudolabel.widgets.common.preferences import connection
@@ -54,14 +54,14 @@ class Session(QObject):
     # Viewers cannot be hashed, so they are told apart by identity; an entry goes with its last dock.
     _of: ClassVar[weakref.WeakValueDictionary[int, Session]] = weakref.WeakValueDictionary()
 
-    def __init__(self, make_engine: Callable[[], EngineLike], viewer: ViewerModel | None = None) -> None:
+    def __init__(self, make_engine: Callable[[], Engine], viewer: ViewerModel | None = None) -> None:
         super().__init__()
         self._make_engine = make_engine
         self._viewer = viewer
         self._following = Following(viewer) if viewer is not None else None
         self._autosave: Autosave | None = None
         self._workspace: Workspace | None = None
-        self._engine: EngineLike | None = None
+        self._engine: Engine | None = None
         self._borrowed = 0
         self._lock = threading.Lock()
         self._warning = ""
@@ -115,14 +115,14 @@ class Session(QObject):
         if engine is not None:
             engine.release()
 
-    def borrow(self) -> EngineLike:
+    def borrow(self) -> Engine:
         """The engine, for one dock; takes a while the first time."""
         with self._lock:
             if self._engine is None:
                 self._engine = self._make_engine()
                 self._warned.emit(self._engine.connection.warning)
             self._borrowed += 1
-            engine: EngineLike = self._engine
+            engine: Engine = self._engine
             return engine
 
     def give_back(self, timeout: float) -> bool:

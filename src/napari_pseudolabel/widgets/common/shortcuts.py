@@ -13,55 +13,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-PREVIEW = "Shift-Q"
-RUN = "Shift-R"
-CANCEL = "Shift-X"
-EXPORT = "Shift-E"
-CONFIRM = "Shift-C"
-UNCONFIRM = "Shift-Z"
-TRAIN = "Shift-T"
-ACCEPT = "Shift-Y"
-
-# Correct: tools.
-DELETE = "Shift-D"
-REASSIGN = "Shift-S"
-FILL_HOLES = "Shift-F"
-REMOVE_SMALL = "Shift-B"
-SMOOTH = "Shift-U"
-GROW = "Shift-G"
-SHRINK = "Shift-H"
-MERGE = "Shift-M"
-SPLIT = "Shift-K"
-PASTE = "Shift-I"
-SMART_FILL = "Shift-W"
-PREDICT_AGAIN = "Shift-N"
-SOURCE_ONLY = "Shift-O"
-INTERPOLATE = "Shift-J"
-# Correct: looking.
-FOCUS = "Ctrl-F"
-OBJECTS = "Ctrl-I"
-HOLD_IMAGE = "Q"
-HOLD_TRANSLATION = "K"
-NEXT_CANDIDATE = "U"
-CLASSES = tuple(f"Ctrl-{number}" for number in range(1, 10))
-# Correct: review queue.
-REVIEW_ACCEPT = "G"
-REVIEW_FIX = "J"
-REVIEW_SKIP = "N"
-REVIEW_PREVIOUS = "H"
-REVIEW_SUSPECT = "W"
+TABLE: list[Shortcut] = []
+"""All keys, for the list that the person reads."""
 
 
-@dataclass(frozen=True)
-class Shortcut:
-    """One key, for the list that the person reads.
+class Shortcut(str):
+    """A key as it is bound; in `TABLE` from the moment it is made.
 
     Attributes
     ----------
     name
         What it is called on its button.
-    key
-        As it is bound.
     does
         What it does.
     dock
@@ -69,55 +31,66 @@ class Shortcut:
     """
 
     name: str
-    key: str
     does: str
     dock: str
 
+    def __new__(cls, key: str, name: str, does: str, dock: str) -> Shortcut:
+        made = super().__new__(cls, key)
+        made.name, made.does, made.dock = name, does, dock
+        TABLE.append(made)
+        return made
 
-TABLE: tuple[Shortcut, ...] = (
-    Shortcut("Preview", PREVIEW, "Label the view and keep it up to date", "Pseudo-label"),
-    Shortcut("Run", RUN, "Label the region", "Pseudo-label"),
-    Shortcut("Cancel", CANCEL, "Stop the labelling under way", "Pseudo-label"),
-    Shortcut("Accept region", REVIEW_ACCEPT, "The region is right: confirm it and go to the next", "Correct"),
-    Shortcut("Fix region", REVIEW_FIX, "Stay in the region and correct it", "Correct"),
-    Shortcut("Skip region", REVIEW_SKIP, "Leave the region for later", "Correct"),
-    Shortcut("Previous region", REVIEW_PREVIOUS, "Go back to the region before", "Correct"),
-    Shortcut("Next suspect", REVIEW_SUSPECT, "Go to the next doubtful object of the region", "Correct"),
-    Shortcut("Confirm view", CONFIRM, "Everything in the view is right", "Correct, Train"),
-    Shortcut("Take back", UNCONFIRM, "What the view shows is not confirmed any more", "Correct"),
-    Shortcut("Delete", DELETE, "Remove the object", "Correct"),
-    Shortcut("Set class", REASSIGN, "Give the object the chosen class", "Correct"),
-    Shortcut("Fill holes", FILL_HOLES, "Fill the holes of the object", "Correct"),
-    Shortcut(
-        "Remove small", REMOVE_SMALL, "Remove small objects of the chosen class from the view", "Correct"
-    ),
-    Shortcut("Smooth", SMOOTH, "Smooth the border of the object", "Correct"),
-    Shortcut("Grow", GROW, "Make the object larger", "Correct"),
-    Shortcut("Shrink", SHRINK, "Make the object smaller", "Correct"),
-    Shortcut("Merge", MERGE, "Join the object in focus with the one under the cursor", "Correct"),
-    Shortcut("Split", SPLIT, "Cut an object along a line that you draw", "Correct"),
-    Shortcut("Paste", PASTE, "Take the object under the cursor from the candidate that is shown", "Correct"),
-    Shortcut("Smart fill", SMART_FILL, "Grow the last stroke to the border of the object", "Correct"),
-    Shortcut("Predict again", PREDICT_AGAIN, "Label the view once more with other settings", "Correct"),
-    Shortcut(
-        "Without translator", SOURCE_ONLY, "Segment the view untranslated, as one more candidate", "Correct"
-    ),
-    Shortcut(
-        "Interpolate", INTERPOLATE, "Fill the slices between two with what lies between them", "Correct"
-    ),
-    Shortcut("Focus", FOCUS, "Tools work on this object, wherever the cursor is", "Correct"),
-    Shortcut("Objects", OBJECTS, "Show each object in a colour of its own", "Correct"),
-    Shortcut("Image alone", HOLD_IMAGE, "While held: the image without labels", "Correct"),
-    Shortcut("Translation", HOLD_TRANSLATION, "While held: what the translator made of the image", "Correct"),
-    Shortcut("Next candidate", NEXT_CANDIDATE, "Show what another sample or segmenter said", "Correct"),
-    *(
-        Shortcut(f"Class {number}", key, f"Choose class {number} of the palette", "Correct")
-        for number, key in enumerate(CLASSES, start=1)
-    ),
-    Shortcut("Train", TRAIN, "Start the training", "Train"),
-    Shortcut("Accept preview", ACCEPT, "Take the preview of the new model over", "Train"),
-    Shortcut("Export", EXPORT, "Write the labels", "Export"),
+
+PREVIEW = Shortcut("Shift-Q", "Preview", "Label the view and keep it up to date", "Pseudo-label")
+RUN = Shortcut("Shift-R", "Run", "Label the region", "Pseudo-label")
+CANCEL = Shortcut("Shift-X", "Cancel", "Stop the labelling under way", "Pseudo-label")
+REVIEW_ACCEPT = Shortcut(
+    "G", "Accept region", "The region is right: confirm it and go to the next", "Correct"
 )
+REVIEW_FIX = Shortcut("J", "Fix region", "Stay in the region and correct it", "Correct")
+REVIEW_SKIP = Shortcut("N", "Skip region", "Leave the region for later", "Correct")
+REVIEW_PREVIOUS = Shortcut("H", "Previous region", "Go back to the region before", "Correct")
+REVIEW_SUSPECT = Shortcut("W", "Next suspect", "Go to the next doubtful object of the region", "Correct")
+CONFIRM = Shortcut("Shift-C", "Confirm view", "Everything in the view is right", "Correct, Train")
+UNCONFIRM = Shortcut("Shift-Z", "Take back", "What the view shows is not confirmed any more", "Correct")
+DELETE = Shortcut("Shift-D", "Delete", "Remove the object", "Correct")
+REASSIGN = Shortcut("Shift-S", "Set class", "Give the object the chosen class", "Correct")
+FILL_HOLES = Shortcut("Shift-F", "Fill holes", "Fill the holes of the object", "Correct")
+REMOVE_SMALL = Shortcut(
+    "Shift-B", "Remove small", "Remove small objects of the chosen class from the view", "Correct"
+)
+SMOOTH = Shortcut("Shift-U", "Smooth", "Smooth the border of the object", "Correct")
+GROW = Shortcut("Shift-G", "Grow", "Make the object larger", "Correct")
+SHRINK = Shortcut("Shift-H", "Shrink", "Make the object smaller", "Correct")
+MERGE = Shortcut("Shift-M", "Merge", "Join the object in focus with the one under the cursor", "Correct")
+SPLIT = Shortcut("Shift-K", "Split", "Cut an object along a line that you draw", "Correct")
+PASTE = Shortcut(
+    "Shift-I", "Paste", "Take the object under the cursor from the candidate that is shown", "Correct"
+)
+SMART_FILL = Shortcut("Shift-W", "Smart fill", "Grow the last stroke to the border of the object", "Correct")
+PREDICT_AGAIN = Shortcut(
+    "Shift-N", "Predict again", "Label the view once more with other settings", "Correct"
+)
+SOURCE_ONLY = Shortcut(
+    "Shift-O", "Without translator", "Segment the view untranslated, as one more candidate", "Correct"
+)
+INTERPOLATE = Shortcut(
+    "Shift-J", "Interpolate", "Fill the slices between two with what lies between them", "Correct"
+)
+FOCUS = Shortcut("Ctrl-F", "Focus", "Tools work on this object, wherever the cursor is", "Correct")
+OBJECTS = Shortcut("Ctrl-I", "Objects", "Show each object in a colour of its own", "Correct")
+HOLD_IMAGE = Shortcut("Q", "Image alone", "While held: the image without labels", "Correct")
+HOLD_TRANSLATION = Shortcut(
+    "K", "Translation", "While held: what the translator made of the image", "Correct"
+)
+NEXT_CANDIDATE = Shortcut("U", "Next candidate", "Show what another sample or segmenter said", "Correct")
+CLASSES = tuple(
+    Shortcut(f"Ctrl-{number}", f"Class {number}", f"Choose class {number} of the palette", "Correct")
+    for number in range(1, 10)
+)
+TRAIN = Shortcut("Shift-T", "Train", "Start the training", "Train")
+ACCEPT = Shortcut("Shift-Y", "Accept preview", "Take the preview of the new model over", "Train")
+EXPORT = Shortcut("Shift-E", "Export", "Write the labels", "Export")
 
 
 def shown(key: str) -> str:

@@ -39,7 +39,7 @@ class Tiles(QWidget):
 
     def set_pictures(self, rows: Sequence[Sequence[NDArray[np.uint8]]], captions: Sequence[str]) -> None:
         """Show (H, W, 3) uint8 pictures, one list per row, with one caption per column."""
-        self._rows = [[_image(picture) for picture in row] for row in rows]
+        self._rows = [[image_of(picture) for picture in row] for row in rows]
         self._captions = tuple(captions)
         self.setVisible(bool(rows))
         self.updateGeometry()
@@ -99,7 +99,8 @@ def overlaid(picture: NDArray[np.uint8], labels: Array, classes: Sequence[LabelC
     return out.astype(np.uint8)
 
 
-def _image(picture: NDArray[np.uint8]) -> QImage:
+def image_of(picture: NDArray[np.uint8]) -> QImage:
+    """An (H, W, 3) RGB picture as Qt draws it."""
     height, width = picture.shape[:2]
     pixels = np.ascontiguousarray(picture)
     # The copy owns its bytes; the array may go.

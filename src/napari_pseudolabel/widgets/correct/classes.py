@@ -34,19 +34,15 @@ class Classes(QObject):
         self._palette.chosen.connect(self.choose)
         self._palette.renamed.connect(lambda value, name: self._edit(value, name=name))
         self._palette.recoloured.connect(lambda value, colour: self._edit(value, color=colour))
-        self._palette.add_pressed.connect(self.add)
+        self._palette.add.clicked.connect(self.add)
+        desk.events.chosen.connect(self._on_chosen)
+        desk.events.recoloured.connect(self._show)  # a run may have brought other classes
 
     def follow(self, labels: Labels | None) -> None:
         """Other labels are corrected now."""
-        if self._labels is not None:
-            self._labels.events.selected_label.disconnect(self._on_chosen)
-            self._labels.events.colormap.disconnect(self._on_colours)
         self._labels = labels
-        if labels is not None:
-            labels.events.selected_label.connect(self._on_chosen)
-            labels.events.colormap.connect(self._on_colours)
-            if not classes_of(labels):
-                self._find(labels)
+        if labels is not None and not classes_of(labels):
+            self._find(labels)
         self._show()
 
     def actions(self) -> Sequence[tuple[str, Callable[[], None]]]:
@@ -125,13 +121,9 @@ class Classes(QObject):
         write_classes(labels, coloured)
         self._show()
 
-    def _on_chosen(self, event: object = None) -> None:
+    def _on_chosen(self) -> None:
         if self._labels is not None:
             self._palette.set_chosen(int(self._labels.selected_label))
-
-    def _on_colours(self, event: object = None) -> None:
-        """A run may have brought other classes."""
-        self._show()
 
     def _show(self, *, anew: bool = False) -> None:
         if anew:

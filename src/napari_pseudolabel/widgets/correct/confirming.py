@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.viewer import Corrections
 from napari_pseudolabel.viewer.corrections import Index, Window
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.aside import Aside
-from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.common.confirming import Confirmed, confirm, unconfirm
+from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.widgets.common.labelled import labelled, left_out, share_of
-from napari_pseudolabel.widgets.correct.desk import Desk
+from napari_pseudolabel.widgets.correct.desk import Desk, Part
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -23,29 +22,23 @@ if TYPE_CHECKING:
 _PAUSE_MS = 500
 
 
-class ConfirmingView(QObject):
+class ConfirmingView(Part):
     """Confirms what the canvas shows, takes it back, and counts."""
 
-    _known = Signal()
-
     def __init__(self, desk: Desk) -> None:
-        super().__init__()
-        self._desk = desk
+        super().__init__(desk)
         # Of its own: counting large labels must not hold up what the person does.
         self._aside = Aside()
         self._corrections: Corrections | None = None
         self._asked: Confirmed | None = None
         self._again = False
-        self._pause = QTimer(self)
-        self._pause.setSingleShot(True)
-        self._pause.setInterval(_PAUSE_MS)
-        self._pause.timeout.connect(self._count)
-        self._known.connect(self.refresh)
+        self._count_later = Debouncer(self._count, _PAUSE_MS, self)
+        desk.events.known.connect(lambda plane, window: self.refresh())
 
     @property
     def settled(self) -> bool:
         """Whether nothing is being counted."""
-        return not (self._aside.busy or self._pause.isActive())
+        return not (self._aside.busy or self._count_later.pending)
 
     def confirm(self) -> None:
         """Everything in the view that is labelled is right; the person is asked about the rest."""
@@ -94,7 +87,7 @@ class ConfirmingView(QObject):
     def _ask(self, about: Confirmed | None) -> None:
         """Offer to confirm what was left out, or offer nothing any more."""
         self._asked = about
-        self._desk.view.set_rest(about is not None)
+        self._desk.view.rest.setVisible(about is not None)
 
     def take_back(self) -> None:
         """Nothing in the view is confirmed any more."""
@@ -112,12 +105,7 @@ class ConfirmingView(QObject):
         self.refresh()
 
     def follow(self, labels: Labels | None) -> None:
-        """Other labels are corrected now."""
-        if self._corrections is not None and self._on_known in self._corrections.listeners:
-            self._corrections.listeners.remove(self._on_known)
         self._corrections = None if labels is None else Corrections.of(labels)
-        if self._corrections is not None:
-            self._corrections.listeners.append(self._on_known)
         self._desk.view.set_share("")
         self._ask(None)
         self.refresh()
@@ -125,17 +113,12 @@ class ConfirmingView(QObject):
     def refresh(self) -> None:
         """Count anew."""
         if self._corrections is not None:
-            self._pause.start()
+            self._count_later()
 
     def stop(self) -> None:
-        """The dock is closed."""
-        self._pause.stop()
-        self.follow(None)
-        self._pause.stop()
+        super().stop()
+        self._count_later.cancel()
         self._aside.shutdown()
-
-    def _on_known(self, plane: Index, window: Window) -> None:
-        self._known.emit()  # from whatever thread
 
     def _count(self) -> None:
         corrections = self._corrections
@@ -147,7 +130,7 @@ class ConfirmingView(QObject):
         self._aside.run(
             lambda: (float(np.mean(corrections.confirmed_in((...,)))), share_of(corrections)),
             lambda shares: self._say(corrections, *shares),
-            self._on_failed,
+            self._desk.failed,
         )
 
     def _say(self, corrections: Corrections, confirmed: float, there: float) -> None:
@@ -156,7 +139,4 @@ class ConfirmingView(QObject):
             self._desk.view.set_share("; ".join(filter(None, (sure, labelled(there).removesuffix(".")))))
         if self._again:
             self._again = False
-            self._pause.start()
-
-    def _on_failed(self, failure: Failure) -> None:
-        self._desk.failed(failure)
+            self._count_later()

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
-
-from qtpy.QtCore import QObject
+from functools import partial
+from typing import TYPE_CHECKING
 
 from napari_pseudolabel.errors import PseudolabelError
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.aside import Aside
-from napari_pseudolabel.widgets.common.background import Background, Failure
+from napari_pseudolabel.widgets.common.background import Background
+from napari_pseudolabel.widgets.common.dock_controller import DockController, Key
+from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.correct.applying import Applying
 from napari_pseudolabel.widgets.correct.classes import Classes
 from napari_pseudolabel.widgets.correct.confirming import ConfirmingView
-from napari_pseudolabel.widgets.correct.desk import Desk, SessionLike
+from napari_pseudolabel.widgets.correct.desk import Desk, Part
 from napari_pseudolabel.widgets.correct.drawing import Drawing
 from napari_pseudolabel.widgets.correct.focus import Focus
 from napari_pseudolabel.widgets.correct.gaps import Gaps
@@ -31,20 +31,10 @@ from napari_pseudolabel.widgets.correct.view import CorrectView, Held
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Labels
+    from napari.layers import Layer
 
 
-class Part(Protocol):
-    """A part of the dock that follows the labels."""
-
-    def follow(self, labels: Labels | None) -> None:
-        """Other labels are corrected now, or none."""
-
-    def stop(self) -> None:
-        """The dock is closed; it may be opened again."""
-
-
-class CorrectController(QObject):
+class CorrectController(DockController):
     """Connects a viewer, the view of the dock, and the engine.
 
     Parameters
@@ -68,25 +58,23 @@ class CorrectController(QObject):
         What the parts work with; for parts that are added, see `add`.
     """
 
+    view: CorrectView
+
     def __init__(
         self,
         viewer: ViewerModel,
         view: CorrectView,
         *,
-        session: SessionLike,
+        session: Session,
         background: Background,
         canvas_px: Callable[[], tuple[int, int] | None] = lambda: None,
         make_overlay: Callable[[], Overlay | None] = lambda: None,
     ) -> None:
-        super().__init__()
-        self.viewer = viewer
-        self.view = view
-        self._background = background
-        self._aside = Aside()
+        super().__init__(viewer, view, background)
         self._make_overlay = make_overlay
         self.layers = LabelsPicker(viewer, view.labels, view.image, canvas_px)
         self.desk = Desk(
-            viewer, view, session, background, self._aside, self.layers, self._show_failure, canvas_px
+            viewer, view, session, background, self._aside, self.layers, self.show_failure, canvas_px
         )
         self.classes = Classes(self.desk)
         self.focus = Focus(self.desk)
@@ -100,44 +88,34 @@ class CorrectController(QObject):
         self.predicting = Predicting(self.desk, self.looking)
         self.gaps = Gaps(self.desk)
         self._parts: list[Part] = [self.focus, self.objects, self.confirming, self.smart, self.gaps]
-        self._keys: list[tuple[str, Callable[[], None]]] = []
-        self._active = False
-        self._release: list[Callable[[], None]] = []
+        self._added: list[Key] = []
         self._connect()
 
     @property
     def doing(self) -> str:
-        """What would be lost if the window were closed now; empty if nothing."""
         return self.predicting.doing
 
     @property
     def settled(self) -> bool:
         """Whether nothing is being computed beside the window."""
-        return not self._aside.busy and self.objects.settled and self.confirming.settled
+        return super().settled and self.objects.settled and self.confirming.settled
 
-    def add(self, part: Part, keys: Sequence[tuple[str, Callable[[], None]]] = ()) -> None:
+    def add(self, part: Part, keys: Sequence[Key] = ()) -> None:
         """Add a part that follows the labels, such as the review queue, and its keys; before `start`."""
         self._parts.append(part)
-        self._keys += keys
+        self._added += keys
 
     # Life.
 
-    def start(self) -> None:
-        """Look at the layers, take the keys; does nothing the second time."""
-        if self._active:
-            return
-        self._active = True
-        self._release = [shortcuts.bind(self.viewer, key, action) for key, action in self._actions()]
-        for key, held in ((shortcuts.HOLD_IMAGE, "image"), (shortcuts.HOLD_TRANSLATION, "translation")):
-            self._release.append(
-                shortcuts.bind_held(
-                    self.viewer,
-                    key,
-                    lambda held=held: self._hold(held, True),  # type: ignore[misc]
-                    lambda held=held: self._hold(held, False),  # type: ignore[misc]
-                )
-            )
-        self._background.start()
+    def opened(self) -> None:
+        held: tuple[tuple[str, Held], ...] = (
+            (shortcuts.HOLD_IMAGE, "image"),
+            (shortcuts.HOLD_TRANSLATION, "translation"),
+        )
+        for key, what in held:
+            press, release = partial(self._hold, what, True), partial(self._hold, what, False)
+            self._keys.callback(shortcuts.bind_held(self.viewer, key, press, release))
+        self.layers.start()
         self.layers.fill(self.viewer.layers.selection.active)
         self._on_labels()
 
@@ -148,33 +126,13 @@ class CorrectController(QObject):
             self.focus.draw()
             self.gaps.refresh()
 
-    def shutdown(self, timeout: float = 10.0) -> bool:
-        """Stop all work and end all threads; may be called any number of times.
-
-        Returns
-        -------
-        bool
-            True once no thread is left.
-        """
-        try:
-            if self._active:
-                self._active = False
-                self._leave()
-        finally:  # also where the widgets are gone already
-            self._aside.shutdown()
-            ended = self._background.shutdown(timeout)
-        return ended
-
-    def _leave(self) -> None:
-        """Give back what was taken from the viewer."""
-        release, self._release = self._release, []
-        for one in release:
-            one()
+    def closed(self) -> None:
         self.drawing.stop()
         self.applying.stop()
         self.looking.stop()
         self.predicting.stop()
         self.layers.stop()
+        self.desk.events.follow(None)
         self.classes.follow(None)
         for part in self._parts:
             part.stop()
@@ -187,30 +145,25 @@ class CorrectController(QObject):
         view.tools.pressed.connect(self.use)
         view.mode_toggled.connect(self._on_mode)
         view.held.connect(self._hold)
-        view.candidate_pressed.connect(lambda: self._try(self.looking.next))
-        view.focus_pressed.connect(self._toggle_focus)
-        view.confirm_pressed.connect(self.confirming.confirm)
-        view.take_back_pressed.connect(self.confirming.take_back)
-        view.rest_pressed.connect(self.confirming.confirm_rest)
-        view.cancel_pressed.connect(self.predicting.cancel)
+        view.candidate.clicked.connect(lambda: self._try(self.looking.next))
+        view.focus.clicked.connect(self._toggle_focus)
+        view.confirm.clicked.connect(self.confirming.confirm)
+        view.take_back.clicked.connect(self.confirming.take_back)
+        view.rest.clicked.connect(self.confirming.confirm_rest)
+        view.cancel_button.clicked.connect(self.predicting.cancel)
         view.again.pressed.connect(lambda: self.predicting.run("predict_again"))
         view.again_fold.toggled.connect(lambda _: self.predicting.find_models())
         self.layers.changed.connect(self._on_labels)
-        self.layers.ambiguous.connect(view.set_ambiguous)
+        self.layers.ambiguous.connect(view.image_row.setVisible)
         self.layers.replaced.connect(lambda reshaped: view.set_hint(RESHAPED) if reshaped else None)
         self.drawing.changed.connect(self._on_under_way)
         self.applying.changed.connect(self._on_under_way)
         self.looking.changed.connect(self._on_mode)
         self.predicting.changed.connect(self._on_predicting)
-        layers = self.viewer.layers.events
-        for event in (layers.inserted, layers.removed, layers.reordered):
-            event.connect(self._on_layers)
-        self.viewer.layers.selection.events.active.connect(self._on_active)
         self.viewer.dims.events.current_step.connect(self._on_plane)
         self.viewer.dims.events.ndisplay.connect(self._on_plane)
 
-    def _actions(self) -> list[tuple[str, Callable[[], None]]]:
-        """Every key of the dock and what it does."""
+    def keys(self) -> list[Key]:
         tools = [(tool.key, lambda name=tool.name: self.use(name)) for tool in TOOLS]
         return [
             *tools,
@@ -220,7 +173,7 @@ class CorrectController(QObject):
             (shortcuts.NEXT_CANDIDATE, lambda: self._try(self.looking.next)),
             (shortcuts.CONFIRM, self.confirming.confirm),
             (shortcuts.UNCONFIRM, self.confirming.take_back),
-            *self._keys,
+            *self._added,
         ]
 
     # What the person does.
@@ -242,7 +195,7 @@ class CorrectController(QObject):
     def _toggle_focus(self) -> None:
         self._try(self.focus.toggle)
         # The button shows whether there is a focus, which a click alone does not tell.
-        self.view.set_focus(self.focus.held is not None)
+        self.view.focus.setChecked(self.focus.held is not None)
 
     def _hold(self, held: Held, on: bool) -> None:
         if on:
@@ -258,14 +211,9 @@ class CorrectController(QObject):
 
     # What the viewer tells.
 
-    def _on_layers(self, event: object = None) -> None:
-        if self._active:  # else the dock is closed, and its widgets may be gone
-            self.layers.fill()
-
-    def _on_active(self, event: object = None) -> None:
-        active = self.viewer.layers.selection.active
-        if self._active and active is not None:
-            self.layers.fill(active)
+    def activated(self, layer: Layer | None) -> None:
+        if layer is not None:
+            self.layers.fill(layer)
 
     def _on_labels(self) -> None:
         if not self._active:
@@ -276,6 +224,7 @@ class CorrectController(QObject):
         self.looking.end()
         if labels is not None:
             reveal(labels)
+        self.desk.events.follow(labels)
         self.classes.follow(labels)
         for part in self._parts:
             part.follow(labels)
@@ -305,7 +254,3 @@ class CorrectController(QObject):
         for name in ("predict_again", "source_only"):
             self.view.tools.buttons[name].setEnabled(not self.predicting.busy)
         self.view.again.button.setEnabled(not self.predicting.busy)
-
-    def _show_failure(self, failure: Failure) -> None:
-        if self._active:
-            self.view.error.show_error(failure.sentence, failure.details)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.objects import Scheme, scheme_for
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Background, Failure
+from napari_pseudolabel.widgets.common.labels_events import LabelsEvents
+from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.correct.layers import LabelsPicker
 from napari_pseudolabel.widgets.correct.overlay import Overlay
 from napari_pseudolabel.widgets.correct.view import CorrectView
@@ -18,16 +22,8 @@ from napari_pseudolabel.widgets.correct.view import CorrectView
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from napari_pseudolabel.workspace import Workspace
 
 NOT_SHOWN = "A candidate was shown, not the labels. Here they are again; press once more."
-
-
-class SessionLike(Protocol):
-    """What the dock needs of the session of its viewer."""
-
-    @property
-    def workspace(self) -> Workspace: ...
 
 
 @dataclass(eq=False)
@@ -44,19 +40,22 @@ class Desk:
         Says height and width of the canvas, None if unknown.
     overlay
         What is drawn over the canvas; None as long as the dock is not in a window.
+    events
+        What happens to the labels that are corrected.
     end_candidate
         Shows the labels instead of a candidate; False if they are shown already.
     """
 
     viewer: ViewerModel
     view: CorrectView
-    session: SessionLike
+    session: Session
     background: Background
     aside: Aside
     layers: LabelsPicker
     failed: Callable[[Failure], None]
     canvas_px: Callable[[], tuple[int, int] | None]
     overlay: Overlay | None = None
+    events: LabelsEvents = field(default_factory=LabelsEvents)
     end_candidate: Callable[[], bool] = lambda: False
 
     def require_labels(self) -> None:
@@ -100,3 +99,18 @@ class Desk:
         if labels is None or self.view.mode == "objects":
             return Scheme()
         return scheme_for(classes_of(labels))
+
+
+class Part(QObject):
+    """A part of the dock that follows the labels."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+
+    def follow(self, labels: Any) -> None:
+        """Other labels are corrected now, or none."""
+
+    def stop(self) -> None:
+        """The dock is closed; it may be opened again."""
+        self.follow(None)

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import Signal
 from skimage.measure import find_contours
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.labels.objects import Target, object_at
 from napari_pseudolabel.viewer.corrections import Index
-from napari_pseudolabel.widgets.correct.desk import Desk
+from napari_pseudolabel.widgets.common.debouncer import Debouncer
+from napari_pseudolabel.widgets.correct.desk import Desk, Part
 from napari_pseudolabel.widgets.correct.layers import Spot
 from napari_pseudolabel.widgets.correct.overlay import Mark
 
@@ -40,7 +41,7 @@ class Aim:
     focused: bool = False
 
 
-class Focus(QObject):
+class Focus(Part):
     """Holds on to one object of one plane by a pixel deep inside of it, and draws its outline.
 
     Attributes
@@ -52,14 +53,11 @@ class Focus(QObject):
     changed = Signal()
 
     def __init__(self, desk: Desk) -> None:
-        super().__init__()
-        self._desk = desk
+        super().__init__(desk)
         self._held: Spot | None = None
-        self._followed: Labels | None = None
-        self._pause = QTimer(self)
-        self._pause.setSingleShot(True)
-        self._pause.setInterval(_PAUSE_MS)
-        self._pause.timeout.connect(self.draw)
+        self._draw_later = Debouncer(self.draw, _PAUSE_MS, self)
+        desk.events.drawn.connect(self._on_changed)
+        desk.events.painted.connect(self._on_changed)
 
     # What is in focus.
 
@@ -143,14 +141,6 @@ class Focus(QObject):
     # How it is shown.
 
     def follow(self, labels: Labels | None) -> None:
-        """Other labels are corrected now."""
-        if self._followed is not None:
-            self._followed.events.set_data.disconnect(self._on_changed)
-            self._followed.events.paint.disconnect(self._on_changed)
-        self._followed = labels
-        if labels is not None:
-            labels.events.set_data.connect(self._on_changed)
-            labels.events.paint.connect(self._on_changed)
         self.clear()
 
     def draw(self) -> None:
@@ -169,19 +159,18 @@ class Focus(QObject):
             overlay.mark("focus", mark)
 
     def stop(self) -> None:
-        """The dock is closed."""
-        self._pause.stop()
-        self.follow(None)
+        self._draw_later.cancel()
+        super().stop()
 
     def _hold(self, spot: Spot | None) -> None:
         self._held = spot
-        self._desk.view.set_focus(spot is not None)
+        self._desk.view.focus.setChecked(spot is not None)
         self.draw()
         self.changed.emit()
 
-    def _on_changed(self, event: object = None) -> None:
+    def _on_changed(self, atoms: object = None) -> None:
         if self._held is not None:
-            self._pause.start()
+            self._draw_later()
 
 
 def outline(labels: Labels, plane: Index, target: Target) -> list[list[tuple[float, float]]]:

@@ -5,58 +5,42 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.viewer import Corrections
-from napari_pseudolabel.viewer.corrections import Index, Window
-from napari_pseudolabel.widgets.correct.desk import Desk
+from napari_pseudolabel.widgets.common.debouncer import Debouncer
+from napari_pseudolabel.widgets.correct.desk import Desk, Part
 from napari_pseudolabel.widgets.correct.overlay import Hatched
 
 if TYPE_CHECKING:
     from napari.layers import Labels
-    from napari.utils.events import EventEmitter
 
 _PAUSE_MS = 100
 # Nobody sees more of a hatching than this along a side.
 _MOST_PX = 1024
 
 
-class Gaps(QObject):
+class Gaps(Part):
     """Keeps the hatching on the canvas up to date, as long as the person wants to see it."""
 
-    _known = Signal()
-
     def __init__(self, desk: Desk) -> None:
-        super().__init__()
-        self._desk = desk
+        super().__init__(desk)
         self._labels: Labels | None = None
         self._corrections: Corrections | None = None
-        self._pause = QTimer(self)
-        self._pause.setSingleShot(True)
-        self._pause.setInterval(_PAUSE_MS)
-        self._pause.timeout.connect(self.refresh)
-        self._known.connect(self._pause.start)
+        self._refresh_later = Debouncer(self.refresh, _PAUSE_MS, self)
+        events = desk.events
+        for event in (events.painted, events.drawn, events.shown, events.known):
+            event.connect(self._refresh_later)
         desk.view.gaps.toggled.connect(lambda _: self.refresh())
 
     def follow(self, labels: Labels | None) -> None:
-        """Other labels are corrected now."""
-        if self._corrections is not None and self._on_known in self._corrections.listeners:
-            self._corrections.listeners.remove(self._on_known)
-        for event in self._events():
-            event.disconnect(self._on_drawn)
         self._labels = labels
         self._corrections = None if labels is None else Corrections.of(labels)
-        if self._corrections is not None:
-            self._corrections.listeners.append(self._on_known)
-        for event in self._events():
-            event.connect(self._on_drawn)
         self.refresh()
 
     def stop(self) -> None:
-        """The dock is closed."""
-        self.follow(None)
-        self._pause.stop()
+        super().stop()
+        self._refresh_later.cancel()
 
     def refresh(self) -> None:
         """Hatch what is not labelled on the plane that is shown."""
@@ -82,14 +66,3 @@ class Gaps(QObject):
         ends = np.array([[0, 0], [0, mask.shape[1]], [mask.shape[0], 0]]) * step - 0.5
         corners = [labels.data_to_world((*plane, *end))[-2:] for end in ends]
         return Hatched(mask, tuple((float(y), float(x)) for y, x in corners))
-
-    def _events(self) -> list[EventEmitter]:
-        if self._labels is None:
-            return []
-        return [self._labels.events.paint, self._labels.events.set_data, self._labels.events.visible]
-
-    def _on_drawn(self, event: object) -> None:
-        self._pause.start()
-
-    def _on_known(self, plane: Index, window: Window) -> None:
-        self._known.emit()  # from whatever thread

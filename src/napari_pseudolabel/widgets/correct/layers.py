@@ -10,7 +10,6 @@ import numpy as np
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QComboBox
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
@@ -24,9 +23,9 @@ from napari_pseudolabel.viewer import (
     visible_region,
 )
 from napari_pseudolabel.viewer.corrections import Index, Window
-from napari_pseudolabel.viewer.images import image_fitting, unwrapped
+from napari_pseudolabel.viewer.images import image_fitting
 from napari_pseudolabel.viewer.records import is_helper
-from napari_pseudolabel.widgets.common.parts import fill
+from napari_pseudolabel.widgets.common.layer_box import LayerBox, ours_first, uid_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -85,8 +84,8 @@ class LabelsPicker(QObject):
     def __init__(
         self,
         viewer: ViewerModel,
-        box: QComboBox,
-        images: QComboBox,
+        box: LayerBox,
+        images: LayerBox,
         canvas_px: Callable[[], tuple[int, int] | None],
     ) -> None:
         super().__init__()
@@ -100,9 +99,15 @@ class LabelsPicker(QObject):
         self._followed: Labels | None = None
         self._shape: tuple[int, ...] = ()
         box.currentIndexChanged.connect(lambda _: self._on_labels())
+        box.refilled.connect(self._on_labels)
         images.currentIndexChanged.connect(lambda _: self._tell())
 
     # Which layers.
+
+    def start(self) -> None:
+        """Offer what is open, from now on."""
+        self._box.follow(self._viewer, lambda: filter(offers, self._viewer.layers), ours_first)
+        self._images.follow(self._viewer, self._offered, iter, after=self._box)
 
     def fill(self, active: Layer | None = None) -> None:
         """Offer what is open.
@@ -112,27 +117,21 @@ class LabelsPicker(QObject):
         active
             A layer that the person has just made the active one: it is chosen, or the labels of it.
         """
-        offered = [layer for layer in self._viewer.layers if offers(layer)]
         ours = find(self._viewer, active, "labels") if isinstance(active, ImageLayer) else None
-        made = [layer for layer in offered if is_ours(layer)]
-        wishes = (active, ours, self.labels, *reversed(made), *reversed(offered))
-        chosen = next((one for one in wishes if one is not None and one in offered), None)
-        fill(self._box, [(_uid(layer), layer.name) for layer in offered], _uid(chosen))
-        self._box.setEnabled(len(offered) > 0)
+        self._box.refill(active, ours)
         self._on_labels()
 
     @property
     def labels(self) -> Labels | None:
         """The layer that is corrected, None if there is none."""
-        wanted = self._box.currentData()
-        layers = (one for one in self._viewer.layers if isinstance(one, Labels) and _uid(one) == wanted)
-        return next(map(unwrapped, layers), None)
+        found: Labels | None = self._box.layer
+        return found
 
     @property
     def source(self) -> ImageLayer | None:
         """The image layer behind the labels: the one that is known, else the chosen one of those that fit."""
         offered, wanted = self._offered(), self._images.currentData()
-        return next((one for one in offered if _uid(one) == wanted), next(iter(offered), None))
+        return next((one for one in offered if uid_of(one) == wanted), next(iter(offered), None))
 
     def _offered(self) -> list[ImageLayer]:
         """The images that the labels may belong to, the topmost first; one where something says which."""
@@ -222,6 +221,8 @@ class LabelsPicker(QObject):
     def stop(self) -> None:
         """The dock is closed: hear nothing of the labels any more."""
         self._follow(None)
+        self._box.let_go()
+        self._images.let_go()
 
     def _follow(self, labels: Labels | None) -> None:
         if labels is self._followed:
@@ -244,11 +245,11 @@ class LabelsPicker(QObject):
         self.replaced.emit(labels.data.shape != before)
 
     def _on_labels(self) -> None:
+        self._box.setEnabled(bool(self._box.layers))
         self._follow(self.labels)
         offered = self._offered()
         wanted = self._image_of.get(self._box.currentData())
-        chosen = next((one for one in offered if _uid(one) == wanted), next(iter(offered), None))
-        fill(self._images, [(_uid(layer), layer.name) for layer in offered], _uid(chosen))
+        self._images.refill(*(one for one in offered if uid_of(one) == wanted), *offered)
         self.ambiguous.emit(len(offered) > 1)
         self._tell()
 
@@ -278,7 +279,3 @@ def _as_image(labels: Labels) -> Image:
 
 def _fits(layer: ImageLayer, labels: Labels) -> bool:
     return not is_ours(layer) and image_fitting(layer, labels) is not None
-
-
-def _uid(layer: Layer | None) -> str | None:
-    return None if layer is None else str(layer.unique_id)

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_pseudolabel.errors import PseudolabelError
 from napari_pseudolabel.labels.objects import Scheme
 from napari_pseudolabel.labels.windows import around
-from napari_pseudolabel.viewer import Corrections, find
+from napari_pseudolabel.viewer import find
 from napari_pseudolabel.viewer.corrections import Index, Window
 from napari_pseudolabel.viewer.history import Changes, History, changes_of
 from napari_pseudolabel.viewer.objects import Objects, objects_layer, redraw
 from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Failure
-from napari_pseudolabel.widgets.correct.desk import Desk
+from napari_pseudolabel.widgets.common.debouncer import Debouncer
+from napari_pseudolabel.widgets.correct.desk import Desk, Part
 
 if TYPE_CHECKING:
     from napari.layers import Labels
-    from napari.utils.events import Event
 
 _PAUSE_MS = 60
 # Looked at in one go. Telling larger parts apart would hold up the window: Python runs one thread at a time.
@@ -49,30 +48,27 @@ class _Shown:
     dirty: list[Window] = field(default_factory=list)
 
 
-class ObjectsView(QObject):
+class ObjectsView(Part):
     """A layer that shows each object of the plane on the screen in a colour of its own."""
 
-    _known = Signal(object, object)
-
     def __init__(self, desk: Desk) -> None:
-        super().__init__()
-        self._desk = desk
+        super().__init__(desk)
         # Of its own, so that nobody waits for it.
         self._aside = Aside()
         self._on = False
         self._labels: Labels | None = None
         self._history: History | None = None
         self._shown: _Shown | None = None
-        self._pause = QTimer(self)
-        self._pause.setSingleShot(True)
-        self._pause.setInterval(_PAUSE_MS)
-        self._pause.timeout.connect(self._look)
-        self._known.connect(self._on_window)
+        self._look_later = Debouncer(self._look, _PAUSE_MS, self)
+        desk.events.painted.connect(self._on_paint)
+        desk.events.drawn.connect(self._on_drawn)
+        desk.events.recoloured.connect(self.refresh)  # another name may make another object of a class
+        desk.events.known.connect(self._on_known)
 
     @property
     def settled(self) -> bool:
         """Whether what is shown is up to date."""
-        return not (self._aside.busy or self._pause.isActive())
+        return not (self._aside.busy or self._look_later.pending)
 
     def set_on(self, on: bool) -> None:
         """Show the objects, or the classes only."""
@@ -80,40 +76,25 @@ class ObjectsView(QObject):
         if on:
             self.refresh()
         else:
-            self._pause.stop()
+            self._look_later.cancel()
             self._set_visible(False)
             self._desk.view.set_busy("")
 
     def follow(self, labels: Labels | None) -> None:
-        """Other labels are corrected now."""
-        if self._labels is not None:
-            self._set_visible(False)
-            self._labels.events.paint.disconnect(self._on_paint)
-            self._labels.events.set_data.disconnect(self._on_set_data)
-            self._labels.events.colormap.disconnect(self._on_classes)
-            listeners = Corrections.of(self._labels).listeners
-            if self._on_known in listeners:
-                listeners.remove(self._on_known)
-        self._labels = labels
-        self._history = self._shown = None
-        if labels is not None:
-            self._history = History(labels)
-            labels.events.paint.connect(self._on_paint)
-            labels.events.set_data.connect(self._on_set_data)
-            labels.events.colormap.connect(self._on_classes)
-            Corrections.of(labels).listeners.append(self._on_known)
+        self._set_visible(False)
+        self._labels, self._shown = labels, None
+        self._history = None if labels is None else History(labels)
         self.refresh()
 
     def refresh(self) -> None:
         """Another plane may be shown, or the classes mean something else."""
         if self._on and self._labels is not None:
-            self._pause.start()
+            self._look_later()
 
     def stop(self) -> None:
-        """The dock is closed."""
         self._on = False
-        self.follow(None)
-        self._pause.stop()
+        super().stop()
+        self._look_later.cancel()
         self._aside.shutdown()
 
     # Looking.
@@ -186,25 +167,18 @@ class ObjectsView(QObject):
 
     # What has changed.
 
-    def _on_paint(self, event: Event) -> None:
+    def _on_paint(self, atoms: Sequence[object]) -> None:
         if self._history is not None:
-            self._history.painted(event.value)
-        self._changed(changes_of(event.value))
+            self._history.painted(atoms)
+        self._changed(changes_of(atoms))
 
-    def _on_set_data(self, event: object = None) -> None:
+    def _on_drawn(self) -> None:
         """Undo and redo are only told from the history."""
         if self._history is not None:
             for replay in self._history.news():
                 self._changed(replay.changes)
 
-    def _on_classes(self, event: object = None) -> None:
-        """Another name may make another object of a class."""
-        self.refresh()
-
     def _on_known(self, plane: Index, window: Window) -> None:
-        self._known.emit(plane, window)  # from whatever thread
-
-    def _on_window(self, plane: Index, window: Window) -> None:
         if self._shown is not None and plane == self._shown.plane:
             self._shown.dirty.append(window)
             self.refresh()

@@ -146,9 +146,9 @@ class ShortcutList(QWidget):
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(1)
         grid.setColumnStretch(1, 1)
-        shown = [one for one in shortcuts.TABLE if "Correct" in one.dock and one.key not in shortcuts.CLASSES]
+        shown = [one for one in shortcuts.TABLE if "Correct" in one.dock and one not in shortcuts.CLASSES]
         for row, one in enumerate(shown):
-            key = QLabel(shortcuts.shown(one.key))
+            key = QLabel(shortcuts.shown(one))
             does = Sentence(one.name)
             does.setToolTip(one.does)
             key.setToolTip(one.does)

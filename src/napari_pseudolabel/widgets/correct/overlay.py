@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, QObject, QPointF, QRectF, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, QPointF, QRectF, Qt
 from qtpy.QtGui import (
     QBrush,
     QColor,
@@ -21,6 +21,8 @@ from qtpy.QtGui import (
     QTransform,
 )
 from qtpy.QtWidgets import QWidget
+
+from napari_pseudolabel.widgets.common.debouncer import Debouncer
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -91,10 +93,7 @@ class Overlay(QWidget):
         self._toast, self._warns = "", False
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_TOAST_MS)
-        self._timer.timeout.connect(lambda: self.say(""))
+        self._fall_silent = Debouncer(lambda: self.say(""), _TOAST_MS, self)
         canvas.installEventFilter(self)
         viewer.camera.events.connect(self._on_camera)
         self.setGeometry(canvas.rect())
@@ -133,7 +132,7 @@ class Overlay(QWidget):
         """Show a sentence for a moment."""
         self._toast, self._warns = sentence, warns
         if sentence:
-            self._timer.start()
+            self._fall_silent()
         self.update()
 
     def end(self) -> None:

@@ -9,21 +9,18 @@ from qtpy.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import (
     QButtonGroup,
     QColorDialog,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
-    QPushButton,
     QRadioButton,
     QScrollArea,
     QSizePolicy,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.parts import Sentence
+from napari_pseudolabel.widgets.common.parts import Sentence, button, column, row
 from napari_pseudolabel.widgets.correct.icons import swatch
 
 _MOST_ROWS = 6
@@ -97,7 +94,6 @@ class Palette(QWidget):
     chosen = Signal(int)
     renamed = Signal(int, str)
     recoloured = Signal(int, str)
-    add_pressed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -111,17 +107,13 @@ class Palette(QWidget):
         self._area.setFrameShape(QScrollArea.Shape.NoFrame)
         self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._none = Sentence(_NO_CLASSES)
-        self.add = QPushButton("+ class")
-        self.add.setObjectName("small")
-        self.add.setToolTip("One more class, with the next free value; type its name")
-        self.add.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.add.clicked.connect(lambda: self.add_pressed.emit())
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addWidget(self._none)
-        layout.addWidget(self._area)
-        layout.addWidget(self.add, 0, Qt.AlignmentFlag.AlignRight)
+        self.add = button(
+            "+ class",
+            "One more class, with the next free value; type its name",
+            name="small",
+            focus=Qt.FocusPolicy.TabFocus,
+        )
+        column(self._none, self._area, row(None, self.add), parent=self, spacing=2)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.set_classes(())
 
@@ -139,11 +131,7 @@ class Palette(QWidget):
         self.names, self.marks, self.colours = {}, {}, {}
         self._group = QButtonGroup(self)
         content = QWidget()
-        rows = QVBoxLayout(content)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setSpacing(0)
-        for number, one in enumerate(shown):
-            rows.addWidget(self._row(number, one))
+        column(*(self._row(number, one) for number, one in enumerate(shown)), parent=content, spacing=0)
         # The row that the person has just renamed must live until it has told so.
         before = self._area.takeWidget()
         if before is not None:
@@ -169,11 +157,6 @@ class Palette(QWidget):
         self.names[value].begin()
 
     def _row(self, number: int, one: LabelClass) -> QWidget:
-        row = QWidget()
-        row.setFixedHeight(_ROW_PX)
-        layout = QHBoxLayout(row)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
         mark = QRadioButton()
         mark.setToolTip("Paint and set this class")
         mark.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -196,12 +179,13 @@ class Palette(QWidget):
         value = QLabel(str(one.value))
         value.setObjectName("muted")
         value.setToolTip("The value of this class in the labels")
-        for widget, stretch in ((mark, 0), (colour, 0), (name, 1), (value, 0), (key, 0)):
-            layout.addWidget(widget, stretch)
+        line = QWidget()
+        line.setFixedHeight(_ROW_PX)
+        row(mark, colour, (name, 1), value, key, parent=line, spacing=4)
         key.setFixedWidth(key.fontMetrics().horizontalAdvance("Ctrl+9") + 8)
         key.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.marks[one.value], self.names[one.value], self.colours[one.value] = mark, name, colour
-        return row
+        return line
 
     def _recolour(self, one: LabelClass) -> None:
         found = QColorDialog.getColor(QColor(one.color or "#999999"), self, f"Colour of {one.name}")

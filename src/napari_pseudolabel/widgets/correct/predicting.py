@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels, Layer
 
     from napari_pseudolabel.strategies import LabelJob, PseudoLabel
+    from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
 
 NO_IMAGE = "The image of these labels is not open; open it to label a part of it again."
 NO_MODELS = (
@@ -83,13 +85,7 @@ class Predicting(QObject):
         self._looking = looking
         self._running: _Running | None = None
         self._removals = Removals(desk.viewer, self._on_removed)
-        self._finding: int | None = None
-        self._found = False
-        background = desk.background
-        background.progressed.connect(self._on_progress)
-        background.parted.connect(self._on_part)
-        background.finished.connect(self._on_finished)
-        background.failed.connect(self._on_failed)
+        self._asked = False
 
     @property
     def busy(self) -> bool:
@@ -123,16 +119,20 @@ class Predicting(QObject):
 
     def find_models(self) -> None:
         """List the segmenters, once."""
-        if not self._found and self._finding is None:
-            self._finding = self._desk.background.submit(FindModels(), "local")
+        if not self._asked:
+            self._asked = True
+            self._desk.background.submit(
+                FindModels(), "local", finished=self._on_found, failed=self._on_not_found
+            )
 
     def stop(self) -> None:
         """The dock is closed; what has arrived is one undo step."""
         running, self._running = self._running, None
         self._removals.forget()
-        self._finding = None
-        if running is not None and running.stream is not None:
-            running.stream.finish()
+        if running is not None:
+            self._desk.background.forget(running.number)
+            if running.stream is not None:
+                running.stream.finish()
 
     def _submit(self, name: str) -> None:
         layers = self._desk.layers
@@ -142,7 +142,13 @@ class Predicting(QObject):
             raise InputError(NO_IMAGE)
         job = _job(name, labels, image, plane, window, self._desk.view.again.options.value())
         self._looking.end()  # so that what arrives is seen
-        number = self._desk.background.submit(job)
+        number = self._desk.background.submit(
+            job,
+            progressed=self._on_progress,
+            parted=self._on_part,
+            finished=self._on_finished,
+            failed=self._on_failed,
+        )
         before = np.array(labels.data[(*plane, *window)])
         self._running = _Running(number, name, labels, source, image, plane, window, before)
         self._removals.watch(source, labels)
@@ -154,13 +160,13 @@ class Predicting(QObject):
 
     # What the job tells.
 
-    def _on_progress(self, number: int, progress: Progress) -> None:
-        if self._is_running(number):
-            self._desk.view.set_busy(progress_text(progress), can_cancel=True)
+    def _on_progress(self, progress: Progress) -> None:
+        text = progress_text(progress)
+        self._desk.view.set_busy(text, progress.done, progress.total, can_cancel=True)
 
-    def _on_part(self, number: int, part: PseudoLabel) -> None:
+    def _on_part(self, part: PseudoLabel) -> None:
         running = self._running
-        if running is None or number != running.number or part.labels is None or running.gone:
+        if running is None or part.labels is None or running.gone:
             return
         if running.labels not in self._desk.viewer.layers:
             return
@@ -172,14 +178,16 @@ class Predicting(QObject):
             running.stream = Stream(self._desk.viewer, running.source, running.image, running.labels)
         running.stream.add(part)
 
-    def _on_finished(self, number: int, result: Any) -> None:
-        if number == self._finding:
-            self._finding, self._found = None, True
-            segmenters = [(one.ref, one.title) for one in result if one.kind == "segmenter"]
-            self._desk.view.again.set_segmenters(segmenters)
-            return
+    def _on_found(self, found: Sequence[ModelEntry]) -> None:
+        segmenters = [(one.ref, one.title) for one in found if one.kind == "segmenter"]
+        self._desk.view.again.set_segmenters(segmenters)
+
+    def _on_not_found(self, failure: Failure) -> None:
+        self._asked = False
+
+    def _on_finished(self, result: Any) -> None:
         running = self._running
-        if running is None or number != running.number:
+        if running is None:
             return
         self._leave()
         if running.gone:
@@ -196,20 +204,19 @@ class Predicting(QObject):
                 running.stream.finish(result)
             self._desk.say(_outcome(running))
 
-    def _on_failed(self, number: int, failure: Failure) -> None:
-        if number == self._finding:
-            self._finding = None
-        elif self._is_running(number):
-            running = self._running
-            self._leave()
-            if running is not None and running.stream is not None:
-                running.stream.finish()
-            if running is not None and running.gone:
-                self._desk.refuse(running.gone)
-            elif failure.cancelled:
-                self._desk.say("Cancelled; what had arrived is one undo step.")
-            else:
-                self._desk.failed(failure)
+    def _on_failed(self, failure: Failure) -> None:
+        running = self._running
+        if running is None:
+            return
+        self._leave()
+        if running.stream is not None:
+            running.stream.finish()
+        if running.gone:
+            self._desk.refuse(running.gone)
+        elif failure.cancelled:
+            self._desk.say("Cancelled; what had arrived is one undo step.")
+        else:
+            self._desk.failed(failure)
 
     def _on_removed(self, layer: Layer) -> None:
         if self._running is not None:
@@ -222,9 +229,6 @@ class Predicting(QObject):
         self._removals.forget()
         self._desk.view.set_busy("")
         self.changed.emit()
-
-    def _is_running(self, number: int) -> bool:
-        return self._running is not None and number == self._running.number
 
 
 def _job(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.labels.tools import Change, line_through, smart_fill
@@ -18,14 +18,13 @@ from napari_pseudolabel.viewer.editing import require_no_stroke
 from napari_pseudolabel.viewer.history import changes_of, is_stroke
 from napari_pseudolabel.viewer.records import channel_of
 from napari_pseudolabel.widgets.correct.applying import BUSY, Applying, Later
-from napari_pseudolabel.widgets.correct.desk import Desk
+from napari_pseudolabel.widgets.correct.desk import Desk, Part
 from napari_pseudolabel.widgets.correct.drawing import Drawing, Path
 from napari_pseudolabel.widgets.correct.layers import Spot
 from napari_pseudolabel.widgets.correct.tools import Toolbox
 
 if TYPE_CHECKING:
     from napari.layers import Labels
-    from napari.utils.events import Event
 
 NAME = "smart_fill"
 SCRIBBLE = "Drag a scribble inside of the object, from one end to the other. Escape cancels."
@@ -53,26 +52,21 @@ class Scribble:
     value: int
 
 
-class SmartFilling(QObject):
+class SmartFilling(Part):
     """Remembers the last stroke, or lets the person draw one, and fills the object around it."""
 
     def __init__(self, desk: Desk, applying: Applying, toolbox: Toolbox, drawing: Drawing) -> None:
-        super().__init__()
-        self._desk = desk
+        super().__init__(desk)
         self._applying = applying
         self._toolbox = toolbox
         self._drawing = drawing
         self._labels: Labels | None = None
         self._atoms: list[object] = []
+        desk.events.painted.connect(self._on_paint)
 
     def follow(self, labels: Labels | None) -> None:
-        """Other labels are corrected now."""
-        if self._labels is not None:
-            self._labels.events.paint.disconnect(self._on_paint)
         self._labels = labels
         self._atoms = []
-        if labels is not None:
-            labels.events.paint.connect(self._on_paint)
 
     def run(self) -> None:
         """Fill around the last stroke; if there is none, let the person draw a scribble."""
@@ -89,10 +83,6 @@ class SmartFilling(QObject):
                 self._drawing.begin(NAME, SCRIBBLE, self._on_drawn)
         except PseudolabelError as error:
             self._desk.refuse(str(error))
-
-    def stop(self) -> None:
-        """The dock is closed."""
-        self.follow(None)
 
     def _on_drawn(self, path: Path) -> None:
         layers = self._desk.layers
@@ -133,10 +123,10 @@ class SmartFilling(QObject):
         spot = Spot(labels, scribble.plane, (window[0].start, window[1].start))
         self._applying.later(Later(NAME, spot, window, make), "Finding the border of the object")
 
-    def _on_paint(self, event: Event) -> None:
+    def _on_paint(self, atoms: Sequence[object]) -> None:
         """Remember what was painted; what tools write is no scribble."""
-        if self._labels is not None and str(self._labels.mode) in _PAINTING and is_stroke(event.value):
-            self._atoms = list(event.value)
+        if self._labels is not None and str(self._labels.mode) in _PAINTING and is_stroke(atoms):
+            self._atoms = list(atoms)
 
     def _last_stroke(self, labels: Labels) -> Scribble | None:
         """The last stroke, if it put one class on one plane."""

@@ -15,18 +15,20 @@ class Tool:
     ----------
     name
         Of the tool in the code and in the effort log; also of its icon.
-    title
-        What it is called for the person.
     key
-        As it is bound.
+        As it is bound, and with what it is called for the person.
     does
         One or two sentences for the tooltip.
     """
 
     name: str
-    title: str
-    key: str
+    key: shortcuts.Shortcut
     does: str
+
+    @property
+    def title(self) -> str:
+        """What it is called for the person."""
+        return self.key.name
 
     @property
     def tooltip(self) -> str:
@@ -38,81 +40,67 @@ OBJECT = "The object is that in focus, else the one under the cursor."
 
 # In two rows of the same length.
 TOOLS: tuple[Tool, ...] = (
-    Tool("delete", "Delete", shortcuts.DELETE, f"Remove the object. {OBJECT}"),
-    Tool("reassign", "Set class", shortcuts.REASSIGN, f"Give the object the chosen class. {OBJECT}"),
+    Tool("delete", shortcuts.DELETE, f"Remove the object. {OBJECT}"),
+    Tool("reassign", shortcuts.REASSIGN, f"Give the object the chosen class. {OBJECT}"),
     Tool(
         "merge",
-        "Merge",
         shortcuts.MERGE,
         "Join two objects: focus one, move the cursor over the other, press the key. "
         "Without a focus the first press sets it.",
     ),
     Tool(
         "split",
-        "Split",
         shortcuts.SPLIT,
         "Cut an object in two: press, then drag a line across it on the canvas. Escape cancels.",
     ),
-    Tool("fill_holes", "Fill holes", shortcuts.FILL_HOLES, f"Fill what the object encloses. {OBJECT}"),
-    Tool("smooth", "Smooth", shortcuts.SMOOTH, f"Round the border of the object, see Options. {OBJECT}"),
-    Tool("grow", "Grow", shortcuts.GROW, f"Move the border of the object outward, see Options. {OBJECT}"),
-    Tool(
-        "shrink", "Shrink", shortcuts.SHRINK, f"Move the border of the object inward, see Options. {OBJECT}"
-    ),
+    Tool("fill_holes", shortcuts.FILL_HOLES, f"Fill what the object encloses. {OBJECT}"),
+    Tool("smooth", shortcuts.SMOOTH, f"Round the border of the object, see Options. {OBJECT}"),
+    Tool("grow", shortcuts.GROW, f"Move the border of the object outward, see Options. {OBJECT}"),
+    Tool("shrink", shortcuts.SHRINK, f"Move the border of the object inward, see Options. {OBJECT}"),
     Tool(
         "remove_small",
-        "Remove small",
         shortcuts.REMOVE_SMALL,
         "Remove objects of the chosen class from the view that are smaller than set in Options. "
         "What is confirmed stays.",
     ),
     Tool(
         "paste",
-        "Paste",
         shortcuts.PASTE,
         "Take the object under the cursor over from the candidate that is shown.",
     ),
     Tool(
         "smart_fill",
-        "Smart fill",
         shortcuts.SMART_FILL,
         "Grow the last brush stroke to the border that the image shows. "
         "Without a stroke: press, then drag a scribble inside of the object.",
     ),
     Tool(
         "interpolate",
-        "Interpolate",
         shortcuts.INTERPOLATE,
         "Stacks: focus an object in one slice, point at it in another slice, press: "
         "the slices between them are filled.",
     ),
     Tool(
         "predict_again",
-        "Predict again",
         shortcuts.PREDICT_AGAIN,
         "Label the view once more with the settings under Predict again. "
         "What you changed or confirmed stays as it is.",
     ),
     Tool(
         "source_only",
-        "Without translator",
         shortcuts.SOURCE_ONLY,
         "Segment the view without translating it first, as one more candidate to paste from.",
     ),
 )
 FOCUS = Tool(
     "focus",
-    "Focus",
     shortcuts.FOCUS,
     "Tools work on the object under the cursor until you focus another one; again on the same: no focus.",
 )
 CONFIRM = Tool(
     "confirm",
-    "Confirm view",
     shortcuts.CONFIRM,
     "Everything in the view is labelled rightly now, the background too; you are asked about what was never predicted. "
     "No tool and no prediction changes it any more, and the Train dock learns from it.",
 )
-UNCONFIRM = Tool(
-    "unconfirm", "Take back", shortcuts.UNCONFIRM, "What the view shows is not confirmed any more."
-)
+UNCONFIRM = Tool("unconfirm", shortcuts.UNCONFIRM, "What the view shows is not confirmed any more.")

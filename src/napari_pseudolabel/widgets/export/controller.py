@@ -48,8 +48,6 @@ class ExportController(DockController):
         view.browse.clicked.connect(self._browse)
         view.export_button.clicked.connect(self.export)
         view.layer.refilled.connect(self._on_layers)
-        background.finished.connect(self._on_finished)
-        background.failed.connect(self._on_failed)
 
     @property
     def doing(self) -> str:
@@ -81,23 +79,23 @@ class ExportController(DockController):
         if effort:
             content = content_of(self.viewer, self.view.layer.layer, effort=True)
         job = ExportJob(content, path, self.view.format, self.view.confidence.isChecked(), effort)
-        self._writing = self._background.submit(job, "local")
+        self._writing = self._background.submit(
+            job, "local", finished=self._on_finished, failed=self._on_failed
+        )
         self._remembered.remember("export folder", str(Path(path).expanduser().parent))
         self._refresh()
 
-    def _on_finished(self, number: int, written: tuple[Path, ...]) -> None:
-        if number == self._writing:
-            self._writing = None
-            names = ", ".join(one.name for one in written)
-            self.view.set_status(f"Wrote {names} to {written[0].parent}.")
-            self._refresh()
+    def _on_finished(self, written: tuple[Path, ...]) -> None:
+        self._writing = None
+        names = ", ".join(one.name for one in written)
+        self.view.set_status(f"Wrote {names} to {written[0].parent}.")
+        self._refresh()
 
-    def _on_failed(self, number: int, failure: Failure) -> None:
-        if number == self._writing:
-            self._writing = None
-            self.view.set_status("")
-            self.show_failure(failure)
-            self._refresh()
+    def _on_failed(self, failure: Failure) -> None:
+        self._writing = None
+        self.view.set_status("")
+        self.show_failure(failure)
+        self._refresh()
 
     def _on_changed(self) -> None:
         if self._active:

@@ -31,7 +31,7 @@ class ExportView(DockView):
             f"Write all files, or none if something goes wrong ({shortcuts.shown(shortcuts.EXPORT)})",
             name="main",
         )
-        self.place(self._make_form(), self._checks, self.export_button, self.messages)
+        self.place(self._make_form(), self._checks, self.export_button, *self.messages)
 
     @property
     def format(self) -> Format:

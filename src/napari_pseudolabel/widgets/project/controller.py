@@ -4,41 +4,25 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 from qtpy.QtCore import QTimer, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.viewer.recording import Restored, Stored, read
+from napari_pseudolabel.viewer.recording import Stored, read
+from napari_pseudolabel.widgets.common.autosave import Autosave
 from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.common.dock_controller import DockController
 from napari_pseudolabel.widgets.common.parts import tip
 from napari_pseudolabel.widgets.common.remembered import Remembered
+from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.project import sentences
 from napari_pseudolabel.widgets.project.view import ProjectView, SessionRow
 from napari_pseudolabel.workspace import SessionFile, SessionInfo, Workspace
 
 _REFRESH_MS = 10_000
 _RECENT = "workspace"
-
-
-class AutosaveLike(Protocol):
-    """What this dock needs of the autosave of a viewer."""
-
-    @property
-    def path(self) -> Path | None:
-        """File of the session that is recorded now."""
-
-    def resume(self, file: SessionFile, stored: Stored | None = None) -> Restored:
-        """Bring a session back, and go on recording in it."""
-
-
-class SessionLike(Protocol):
-    """What this dock needs of the things that docks share; see `session.Session`."""
-
-    workspace: Workspace
 
 
 class ProjectController(DockController):
@@ -59,7 +43,7 @@ class ProjectController(DockController):
     view: ProjectView
 
     def __init__(
-        self, view: ProjectView, *, session: SessionLike, autosave: AutosaveLike, remembered: Remembered
+        self, view: ProjectView, *, session: Session, autosave: Autosave, remembered: Remembered
     ) -> None:
         super().__init__(None, view)
         self._session = session
@@ -232,7 +216,7 @@ class ProjectController(DockController):
         here = info is not None and self._is_here(info)
         hint = "Opening …" if self._opening else sentences.hint(info, here, len(self._found))
         self.view.set_hint(hint)
-        self.view.set_removable(info is not None and not info.in_use and not self._opening)
+        self.view.remove_button.setEnabled(info is not None and not info.in_use and not self._opening)
 
     def _chosen(self) -> SessionInfo | None:
         return next((one for one in self._found if one.id == self.view.selected), None)

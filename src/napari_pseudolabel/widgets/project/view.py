@@ -59,7 +59,7 @@ class ProjectView(DockView):
             self._make_workspace(),
             self.sessions,
             self.open_button,
-            self.messages,
+            *self.messages,
             row(self.remove_button, self.reveal_button, None),
         )
 
@@ -108,10 +108,6 @@ class ProjectView(DockView):
             item = self.sessions.item(number)
             if item is not None and item.data(Qt.ItemDataRole.UserRole) == id:
                 self.sessions.setCurrentRow(number)
-
-    def set_removable(self, removable: bool) -> None:
-        """Whether the chosen session can be removed."""
-        self.remove_button.setEnabled(removable)
 
     def _make_workspace(self) -> QGridLayout:
         grid = QGridLayout()

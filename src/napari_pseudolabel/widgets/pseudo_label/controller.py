@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QTimer
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import PseudolabelError
 from napari_pseudolabel.strategies import registry
 from napari_pseudolabel.viewer import PushedLayers, Stream, drawn_shapes, drop_preview
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.background import Background, EngineHolder, Failure
+from napari_pseudolabel.widgets.common.background import Background, Failure
+from napari_pseudolabel.widgets.common.debouncer import Debouncer
+from napari_pseudolabel.widgets.common.dock_controller import DockController, Key
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.common.removals import Removals
 from napari_pseudolabel.widgets.pseudo_label import comparison
@@ -24,7 +26,7 @@ from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
 from napari_pseudolabel.widgets.pseudo_label.modality import ModalityPicker
 from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
 from napari_pseudolabel.widgets.pseudo_label.outcome import Outcome
-from napari_pseudolabel.widgets.pseudo_label.preparing import RUN, STOPPED, Preparations, PreparingPart
+from napari_pseudolabel.widgets.pseudo_label.preparing import RUN, STOPPED, PreparingPart
 from napari_pseudolabel.widgets.pseudo_label.preparing_options import OptionsPart
 from napari_pseudolabel.widgets.pseudo_label.running import (
     Running,
@@ -58,7 +60,7 @@ _LOOK_MS = 200
 _BETWEEN_LAYERS_MS = 30
 
 
-class PseudoLabelController(QObject):
+class PseudoLabelController(DockController):
     """Connects a viewer, the view of the dock, and the engine.
 
     Parameters
@@ -67,8 +69,8 @@ class PseudoLabelController(QObject):
         The viewer whose layers are labelled.
     view
         The widgets.
-    holder
-        Lends the engine.
+    background
+        Runs the jobs of this dock.
     remembered
         Where the last choices are kept.
     canvas_px
@@ -77,33 +79,30 @@ class PseudoLabelController(QObject):
         Says where trained proxies are kept.
     """
 
+    view: PseudoLabelView
+
     def __init__(
         self,
         viewer: ViewerModel,
         view: PseudoLabelView,
         *,
-        holder: EngineHolder,
+        background: Background,
         remembered: Remembered,
         canvas_px: Callable[[], tuple[int, int] | None] = lambda: None,
         workspace: Callable[[], Workspace] = default_workspace,
     ) -> None:
-        super().__init__()
-        self.viewer = viewer
-        self.view = view
+        super().__init__(viewer, view, background)
         self._remembered = remembered
         self._canvas_px = canvas_px
-        self._background = Background(holder)
         self.images = ImagePicker(viewer, view)
-        self.models = ModelPicker(view, self._background, remembered)
+        self.models = ModelPicker(view, background, remembered)
         self.modality = ModalityPicker(view, self.images, self.models)
-        own = [one(viewer, view, self.models, self._background, remembered, workspace) for one in PARTS]
-        self.preparing = Preparations(
-            [
-                *own,
-                *(OptionsPart(one, view, self.models, self._background, workspace) for one in view.prepared),
-            ]
-        )
-        self.outcome = Outcome(view, self._background)
+        parts = [
+            *(one(viewer, view, self.models, background, remembered, workspace) for one in PARTS),
+            *(OptionsPart(one, view, self.models, background, workspace) for one in view.prepared),
+        ]
+        self.preparing: dict[str, PreparingPart] = {one.strategy.name: one for one in parts}
+        self.outcome = Outcome(view, background)
         self.comparing = comparison.Comparing(viewer, canvas_px)
         self._prepared_for: Choice | None = None
         self._running: Running | None = None
@@ -111,82 +110,68 @@ class PseudoLabelController(QObject):
         self._looking = QTimer(self)
         self._looking.setInterval(_LOOK_MS)
         self._looking.timeout.connect(self._look)
-        self._debounce = QTimer(self)
-        self._debounce.setSingleShot(True)
-        self._debounce.setInterval(DEBOUNCE_MS)
-        self._debounce.timeout.connect(self._preview)
-        self._active = False
-        self._keys = ExitStack()
+        self._preview_later = Debouncer(self._preview, DEBOUNCE_MS, self)
         self._connect()
 
     @property
     def busy(self) -> bool:
         """Whether a labelling job is under way."""
-        return self._running is not None or self.preparing.busy is not None
+        return self._running is not None or self._busy_part is not None
 
     @property
     def doing(self) -> str:
-        """What would be lost if the window were closed now; empty if nothing."""
-        if self.preparing.busy is not None:
-            return self.preparing.busy.doing
+        if (part := self._busy_part) is not None:
+            return part.doing
         running = self._running
         return f"Labelling {running.image.name}" if running is not None and not running.preview else ""
 
     # Life.
 
-    def start(self) -> None:
-        """Load the engine and list the models; does nothing the second time."""
-        if self._active:
-            return
-        self._active = True
-        self._keys.callback(shortcuts.bind(self.viewer, shortcuts.RUN, self.view.run_button.click))
-        self._keys.callback(shortcuts.bind(self.viewer, shortcuts.PREVIEW, self.view.preview_button.click))
-        self._keys.callback(shortcuts.bind(self.viewer, shortcuts.CANCEL, self.cancel))
-        self._fill_images()
-        self.preparing.start()
+    def keys(self) -> list[Key]:
+        view = self.view
+        return [
+            (shortcuts.RUN, view.run_button.click),
+            (shortcuts.PREVIEW, view.preview_button.click),
+            (shortcuts.CANCEL, self.cancel),
+        ]
+
+    def opened(self) -> None:
+        self.images.start()
+        self._on_layers()
+        for part in self.preparing.values():
+            part.start()
         self.models.find(self.modality.shown)
 
-    def shutdown(self, timeout: float = 10.0) -> bool:
-        """Stop all work and end all threads; may be called any number of times.
-
-        Returns
-        -------
-        bool
-            True once no thread is left.
-        """
-        self._active = False
-        self._debounce.stop()
+    def closed(self) -> None:
+        self._preview_later.cancel()
         self._looking.stop()
-        self.preparing.stop()
+        for part in self.preparing.values():
+            part.stop()
         self.comparing.stop()
         self._drop()
-        self._keys.close()
-        return self._background.shutdown(timeout)
+        self.view.image.let_go()
+
+    def activated(self, layer: Any) -> None:
+        if layer is not None and self.images.offers(layer) and not self.busy:
+            self.view.image.refill(layer)
+        self._on_layers()
 
     def _connect(self) -> None:
-        view, background = self.view, self._background
+        view = self.view
         view.changed.connect(self._on_changed)
-        view.run_pressed.connect(self.run)
-        view.cancel_pressed.connect(self.cancel)
+        view.run_button.clicked.connect(self.run)
+        view.cancel_button.clicked.connect(self.cancel)
+        view.image.refilled.connect(self._on_layers)
         view.preview_toggled.connect(self._on_preview_toggled)
         view.browse_pressed.connect(self.models.browse)
         self.modality.changed.connect(self._on_modality)
         self.models.changed.connect(self._on_models)
-        self.preparing.changed.connect(self._refresh)
-        self.preparing.ready.connect(self._on_prepared)
-        self.preparing.failed.connect(self._on_not_prepared)
-        self.preparing.said.connect(view.set_status)
+        for part in self.preparing.values():
+            part.changed.connect(self._refresh)
+            part.ready.connect(partial(self._on_prepared, part))
+            part.failed.connect(self._on_not_prepared)
+            part.said.connect(view.set_status)
         self.comparing.compared.connect(self._on_compared)
-        self.images.renamed.connect(self._on_layers)
-        background.progressed.connect(self._on_progress)
-        background.parted.connect(self._on_part)
-        background.noticed.connect(self._on_notice)
-        background.finished.connect(self._on_finished)
-        background.failed.connect(self._on_failed)
-        layers = self.viewer.layers.events
-        for event in (layers.inserted, layers.removed, layers.reordered):
-            event.connect(self._on_layers)
-        self.viewer.layers.selection.events.active.connect(self._on_active)
         self.viewer.dims.events.current_step.connect(self._on_plane)
 
     # What the person does.
@@ -216,10 +201,10 @@ class PseudoLabelController(QObject):
     def cancel(self) -> None:
         """Stop the job under way."""
         self.view.preview_button.setChecked(False)
-        if self.preparing.busy is not None:
-            self.preparing.busy.cancel()
+        if (part := self._busy_part) is not None:
+            part.cancel()
         elif self._running is not None:
-            self.view.set_progress("Stopping after this batch of tiles", 0, 0)
+            self.view.set_progress("Stopping after this batch of tiles")
             self._background.cancel(self._running.number)
 
     def _on_changed(self) -> None:
@@ -234,26 +219,16 @@ class PseudoLabelController(QObject):
         if on:
             self._preview()
         else:
-            self._debounce.stop()
+            self._preview_later.cancel()
             if self._running is not None and self._running.preview:
                 self._background.cancel(self._running.number)
         self._refresh()
 
     # What the viewer tells.
 
-    def _on_layers(self, event: object = None) -> None:
-        if self._active:  # else the dock is closed, and its widgets may be gone
-            self._fill_images()
-
-    def _on_active(self, event: object = None) -> None:
-        if not self._active:
-            return
-        active = self.viewer.layers.selection.active
-        offered = active is not None and self.images.offers(active) and not self.busy
-        self._fill_images(str(active.unique_id) if active is not None and offered else None)
-
-    def _fill_images(self, chosen: str | None = None) -> None:
-        if self.images.fill(chosen) or self.modality.outdated:
+    def _on_layers(self) -> None:
+        """Other layers are offered, or they have other names."""
+        if self.images.update() or self.modality.outdated:
             self._on_image()
         self._follow()
         self._refresh()
@@ -279,7 +254,7 @@ class PseudoLabelController(QObject):
 
     def _later(self) -> None:
         if self.view.preview_button.isChecked():
-            self._debounce.start()
+            self._preview_later()
 
     def _preview(self) -> None:
         if not self.view.preview_button.isChecked():
@@ -296,6 +271,8 @@ class PseudoLabelController(QObject):
             self._ended()
 
     def _ended(self) -> None:
+        if self._running is not None:
+            self._background.forget(self._running.number)
         self._running = None
         self._removals.forget()
         self._looking.stop()
@@ -306,7 +283,7 @@ class PseudoLabelController(QObject):
             running.gone = gone_text(layer.name, labels=isinstance(layer, Labels))
             self._background.cancel(running.number)
             self.view.preview_button.setChecked(False)
-            self.view.set_progress("Stopping after this batch of tiles", 0, 0)
+            self.view.set_progress("Stopping after this batch of tiles")
             self.view.set_status(running.gone)
 
     def _settle(self, running: Running, report: RunReport | None = None) -> PushedLayers | None:
@@ -331,7 +308,14 @@ class PseudoLabelController(QObject):
             return None
 
     def _begin(self, choice: Choice, job: LabelJob, *, preview: bool) -> None:
-        number = self._background.submit(job)
+        number = self._background.submit(
+            job,
+            progressed=self._on_progress,
+            parted=self._on_part,
+            noticed=self.view.set_status,
+            finished=self._on_finished,
+            failed=self._on_failed,
+        )
         self._removals.watch(self.images.layer(choice.layer))
         self._running = Running(number, choice.layer or "", job.image, preview, choice, job)
         self.outcome.forget()
@@ -347,11 +331,17 @@ class PseudoLabelController(QObject):
     @property
     def _part(self) -> PreparingPart | None:
         """What prepares the chosen strategy; None where nothing is prepared."""
-        return self.preparing.of(self.view.choice().strategy)
+        return self.preparing.get(self.view.choice().strategy)
+
+    @property
+    def _busy_part(self) -> PreparingPart | None:
+        """What is preparing now."""
+        return next((one for one in self.preparing.values() if one.busy), None)
 
     def _follow(self) -> None:
         """Tell all parts what is to be labelled."""
-        self.preparing.follow(self.view.choice().layer, self.modality.shown().modality)
+        for part in self.preparing.values():
+            part.follow(self.view.choice().layer, self.modality.shown().modality)
 
     def _on_models(self) -> None:
         self.modality.show()
@@ -386,9 +376,8 @@ class PseudoLabelController(QObject):
         """Several strategies have labelled the view: say how well they agree."""
         self.outcome.agreed(sentence, now=not self.busy)
 
-    def _on_progress(self, number: int, progress: Progress) -> None:
-        if self._running is not None and number == self._running.number:
-            self.view.set_progress(progress_text(progress), progress.done, progress.total)
+    def _on_progress(self, progress: Progress) -> None:
+        self.view.set_progress(progress_text(progress), progress.done, progress.total)
 
     def _look(self) -> None:
         """Tell the engine where the person looks: this part is labelled first."""
@@ -400,9 +389,9 @@ class PseudoLabelController(QObject):
         if focus is not None:
             self._background.look_at(running.number, focus)
 
-    def _on_part(self, number: int, part: PseudoLabel) -> None:
+    def _on_part(self, part: PseudoLabel) -> None:
         running = self._running
-        if running is None or number != running.number:
+        if running is None:
             return
         layer = self.images.layer(running.layer)
         if layer is None or running.gone or (running.stream is None and nothing_predicted(part)):
@@ -416,35 +405,33 @@ class PseudoLabelController(QObject):
             self._removals.watch(layer, running.stream.labels)
             self.images.show_layers()
 
-    def _on_notice(self, number: int, sentence: str) -> None:
-        if self._running is not None and number == self._running.number:
-            self.view.set_status(sentence)
-
-    def _on_finished(self, number: int, result: Any) -> None:
-        if self._running is not None and number == self._running.number:
-            if self._running.stream is not None and self._running.stream.late:
-                QTimer.singleShot(_BETWEEN_LAYERS_MS, lambda: self._show_late(number, result))
-            else:
-                self._on_labelled(self._running, result)
-
-    def _show_late(self, number: int, report: RunReport) -> None:
+    def _on_finished(self, report: RunReport) -> None:
         """After a run of few parts: one new layer at a time, so that the window does not stand still for all."""
         running = self._running
-        if running is not None and number == running.number and running.stream is not None:
-            running.stream.show_late()
-            self._on_finished(number, report)
+        if running is None:
+            return
+        if running.stream is None or not running.stream.late:
+            self._on_labelled(running, report)
+            return
+        QTimer.singleShot(_BETWEEN_LAYERS_MS, lambda: self._show_late(running, report))
 
-    def _on_failed(self, number: int, failure: Failure) -> None:
+    def _show_late(self, running: Running, report: RunReport) -> None:
+        if running is self._running and running.stream is not None:
+            running.stream.show_late()
+            self._on_finished(report)
+
+    def _on_failed(self, failure: Failure) -> None:
         running = self._running
-        if running is not None and number == running.number:
-            self._ended()
-            share = labelled_by(self._settle(running))
-            self.view.set_busy(False)
-            if running.gone:
-                self.view.set_status(running.gone)
-            else:
-                self.outcome.failed(failure, running.parts, share)
-            self._refresh()
+        if running is None:
+            return
+        self._ended()
+        share = labelled_by(self._settle(running))
+        self.view.set_busy(False)
+        if running.gone:
+            self.view.set_status(running.gone)
+        else:
+            self.outcome.failed(failure, running.parts, share)
+        self._refresh()
 
     def _on_labelled(self, running: Running, report: RunReport) -> None:
         self._ended()
@@ -487,12 +474,12 @@ class PseudoLabelController(QObject):
     def _refresh(self) -> None:
         reason = self._why_not()
         # A preview may be cut short by the real thing.
-        free = self.preparing.busy is None and (self._running is None or self._running.preview)
+        free = self._busy_part is None and (self._running is None or self._running.preview)
         part = self._part
-        self.view.set_main(part.main_title if part else RUN)
+        self.view.run_button.setText(part.main_title if part else RUN)
         roles = registry.find(self.view.choice().strategy).roles
         seen = self.models.chosen(roles[0]) if roles and part is None else None
         asked = self.view.choice().layer is not None and not self.models.loading
         self.view.set_assumed(not_known(self.modality.shown(), seen) if asked else "")
         hint = reason or (part.known if part else "")
-        self.view.set_hint(hint if free else "", can_run=reason is None and free)
+        self.view.set_runnable(hint if free else "", can_run=reason is None and free)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QWidget
 
+from napari_pseudolabel.widgets.common.background import Background
 from napari_pseudolabel.widgets.common.dock import Dock
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.pseudo_label.controller import PseudoLabelController
@@ -19,17 +20,16 @@ class PseudoLabelDock(Dock):
     """Label an unlabelled image: translate and segment it, or train a segmenter on translated labelled images."""
 
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
-        self.view = PseudoLabelView()
-        super().__init__(napari_viewer, self.view, parent)
-        self.controller = PseudoLabelController(
+        super().__init__(napari_viewer, PseudoLabelView(), parent)
+        controller = PseudoLabelController(
             napari_viewer,
             self.view,
-            holder=self.session,
+            background=Background(self.session),
             remembered=Remembered(),
             canvas_px=self.canvas_px,
             workspace=lambda: self.session.workspace,
         )
-        self.session.segmenter_changed.connect(self.controller.use_segmenter)
-        self.session.models_added.connect(self.controller.list_models)
+        self.session.segmenter_changed.connect(controller.use_segmenter)
+        self.session.models_added.connect(controller.list_models)
         self.view.workers.follow(self.session)
-        self.begin(self.controller)
+        self.begin(controller)

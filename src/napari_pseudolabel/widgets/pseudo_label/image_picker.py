@@ -6,7 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from napari.layers import Image as ImageLayer
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import Channel, Image
@@ -21,15 +21,7 @@ if TYPE_CHECKING:
 
 
 class ImagePicker(QObject):
-    """Keeps the image list of the view, and what depends on the image that is chosen.
-
-    Attributes
-    ----------
-    renamed
-        A layer that is offered has another name.
-    """
-
-    renamed = Signal()
+    """Keeps what depends on the image that is chosen."""
 
     def __init__(self, viewer: ViewerModel, view: PseudoLabelView) -> None:
         super().__init__()
@@ -38,30 +30,14 @@ class ImagePicker(QObject):
         self._asked: tuple[str | None, bool] | None = None
         view.show_toggled.connect(self._on_show_toggled)
 
-    def fill(self, chosen: str | None = None) -> bool:
-        """Offer the image layers that the plugin did not make.
-
-        Parameters
-        ----------
-        chosen
-            Unique id of the layer to choose; by default the one chosen now, or the active one.
-
-        Returns
-        -------
-        bool
-            True when another image is chosen than before.
-        """
-        offered = [layer for layer in self._viewer.layers if self.offers(layer)]
-        uids = [str(layer.unique_id) for layer in offered]
-        active = self._viewer.layers.selection.active
-        wishes = (chosen, self._view.image.currentData(), active and str(active.unique_id), *uids[-1:])
-        self._view.set_images(
-            [(str(layer.unique_id), layer.name) for layer in offered],
-            next((wish for wish in wishes if wish in uids), None),
+    def start(self) -> None:
+        """Offer the image layers that the plugin did not make, from now on."""
+        self._view.image.follow(
+            self._viewer,
+            lambda: filter(self.offers, self._viewer.layers),
+            lambda images: (self._viewer.layers.selection.active, *reversed(images)),
         )
-        for layer in offered:
-            unwrapped(layer).events.name.connect(self._on_name)
-        return self.update()
+        self._view.image.refill()
 
     def offers(self, layer: Layer) -> bool:
         """Whether a layer can be chosen."""
@@ -88,9 +64,9 @@ class ImagePicker(QObject):
 
     def layer(self, uid: str | None = None) -> ImageLayer | None:
         """The chosen layer, or one by its unique id; None if it is gone."""
-        wanted = uid or self._view.image.currentData()
-        images = (one for one in self._viewer.layers if isinstance(one, ImageLayer))
-        return next((one for one in images if str(one.unique_id) == wanted), None)
+        box = self._view.image
+        found: ImageLayer | None = box.layer_of(uid) if uid else box.layer
+        return found
 
     def image(self) -> Image:
         """The chosen layer as an image.
@@ -130,9 +106,6 @@ class ImagePicker(QObject):
         layer = self._made(role)
         if layer is not None:
             layer.visible = on
-
-    def _on_name(self, event: object = None) -> None:
-        self.renamed.emit()
 
     def _on_visible(self, event: object = None) -> None:
         try:

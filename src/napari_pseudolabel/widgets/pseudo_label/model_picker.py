@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog
@@ -48,11 +48,7 @@ class ModelPicker(QObject):
         self._refs: dict[Kind, str | None] = {"translator": None, "segmenter": None}
         self._shown: Callable[[], Shown] = Shown
         self._alone = False
-        self._finding: int | None = None
-        self._finding_devices: int | None = None
-        self._inspecting: dict[int, tuple[Kind, str]] = {}
-        background.finished.connect(self._on_finished)
-        background.failed.connect(self._on_failed)
+        self._inspecting: set[tuple[Kind, str]] = set()
 
     def chosen(self, kind: Kind) -> ModelEntry | None:
         """What is known about the model that is chosen."""
@@ -72,8 +68,8 @@ class ModelPicker(QObject):
         self.loading = True
         self._shown = shown
         # The files are here, the devices where the workers are.
-        self._finding = self._background.submit(FindModels(), "local")
-        self._finding_devices = self._background.submit(FindDevices())
+        self._background.submit(FindModels(), "local", finished=self._on_found, failed=self._on_not_found)
+        self._background.submit(FindDevices(), finished=self._on_devices)
 
     def on_choice(self, choice: Choice) -> None:
         """The person may have chosen other models."""
@@ -159,7 +155,7 @@ class ModelPicker(QObject):
         entry = self.chosen(kind)
         self._view.show_model(kind, entry)
         if kind == "translator":
-            self._view.set_modalities(entry.source if entry else "", entry.target if entry else "")
+            self._view.picture.set_modalities(entry.source if entry else "", entry.target if entry else "")
         self.look_into(kind, self._refs[kind])
 
     def look_into(self, kind: Kind, ref: str | None) -> None:
@@ -167,36 +163,39 @@ class ModelPicker(QObject):
         entry = self._catalogue.get(kind, ref)
         if entry is None or entry.card is not None or entry.problem is not None:
             return
-        if (kind, entry.ref) not in self._inspecting.values():
-            number = self._background.submit(InspectModel(entry.ref, kind), "local")
-            self._inspecting[number] = (kind, entry.ref)
+        if (kind, entry.ref) not in self._inspecting:
+            self._inspecting.add((kind, entry.ref))
+            self._background.submit(
+                InspectModel(entry.ref, kind),
+                "local",
+                finished=partial(self._on_inspected, kind, entry.ref),
+                failed=partial(self._on_not_inspected, kind, entry.ref),
+            )
 
-    def _on_finished(self, number: int, result: Any) -> None:
-        if number == self._finding:
-            self._on_found(result)
-        elif number == self._finding_devices:
-            self._view.set_devices(result)
-            self.has_gpu = any(name not in ("auto", "cpu") for name, _ in result)
-        elif number in self._inspecting:
-            kind, ref = self._inspecting.pop(number)
-            self._catalogue.add(result)
-            if result.problem is None:
-                self._remembered.add_recent(kind, ref)
-            self._choose(kind, self._refs[kind])
-            if kind == "translator":
-                self._match_segmenter()
-            self.changed.emit()
+    def _on_devices(self, devices: Sequence[tuple[str, str]]) -> None:
+        self._view.set_devices(devices)
+        self.has_gpu = any(name not in ("auto", "cpu") for name, _ in devices)
 
-    def _on_failed(self, number: int, failure: Failure) -> None:
-        if number == self._finding:
-            self.loading = False
-            self._view.error.show_error(failure.sentence, failure.details)
-            self.changed.emit()
-        elif number in self._inspecting:
-            kind, ref = self._inspecting.pop(number)
-            self._catalogue.add(ModelEntry(ref, Path(ref).name, kind, problem=failure.sentence))
-            self._look_into(kind)
-            self.changed.emit()
+    def _on_inspected(self, kind: Kind, ref: str, found: ModelEntry) -> None:
+        self._inspecting.discard((kind, ref))
+        self._catalogue.add(found)
+        if found.problem is None:
+            self._remembered.add_recent(kind, ref)
+        self._choose(kind, self._refs[kind])
+        if kind == "translator":
+            self._match_segmenter()
+        self.changed.emit()
+
+    def _on_not_inspected(self, kind: Kind, ref: str, failure: Failure) -> None:
+        self._inspecting.discard((kind, ref))
+        self._catalogue.add(ModelEntry(ref, Path(ref).name, kind, problem=failure.sentence))
+        self._look_into(kind)
+        self.changed.emit()
+
+    def _on_not_found(self, failure: Failure) -> None:
+        self.loading = False
+        self._view.error.show_error(failure.sentence, failure.details)
+        self.changed.emit()
 
     def _on_found(self, found: Sequence[ModelEntry]) -> None:
         self.loading = False

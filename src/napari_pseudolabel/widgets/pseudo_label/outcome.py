@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject
-
 from napari_pseudolabel.viewer import PushedLayers
 from napari_pseudolabel.widgets.common.background import Background, Failure
-from napari_pseudolabel.widgets.pseudo_label.running import Counting, Running, count_of, labelled_by
+from napari_pseudolabel.widgets.pseudo_label.running import Running, count_of, labelled_by
 from napari_pseudolabel.widgets.pseudo_label.sentences import outcome_text, stopped_text
 from napari_pseudolabel.widgets.pseudo_label.tasks import Counts
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
@@ -17,19 +15,17 @@ if TYPE_CHECKING:
     from napari_pseudolabel.strategies import RunReport
 
 
-class Outcome(QObject):
+class Outcome:
     """Tells what came out at once, and again when the objects are counted."""
 
     def __init__(self, view: PseudoLabelView, background: Background) -> None:
-        super().__init__()
         self._view, self._background = view, background
-        self._counting: Counting | None = None
+        self._counting: int | None = None
         self._agreed = ""
-        background.finished.connect(self._on_finished)
 
     def forget(self) -> None:
         """Another run begins."""
-        self._counting = None
+        self._background.forget(self._counting)
         self._agreed = ""
 
     def tell(self, running: Running, report: RunReport, pushed: PushedLayers) -> None:
@@ -37,8 +33,10 @@ class Outcome(QObject):
         share = labelled_by(pushed)
         self._say(report, None, preview=running.preview, share=share)
         if (count := count_of(running.job, pushed)) is not None:
-            number = self._background.submit(count)
-            self._counting = Counting(number, report, running.preview, share)
+            self._counting = self._background.submit(
+                count,
+                finished=lambda counts: self._say(report, counts, preview=running.preview, share=share),
+            )
 
     def agreed(self, sentence: str, *, now: bool) -> None:
         """Both strategies have labelled the view; `now` if the run is over."""
@@ -55,11 +53,6 @@ class Outcome(QObject):
             self._view.preview_button.setChecked(False)
             self._view.error.show_error(failure.sentence, failure.details)
             self._view.set_status("")
-
-    def _on_finished(self, number: int, result: Counts) -> None:
-        if self._counting is not None and number == self._counting.number:
-            counting, self._counting = self._counting, None
-            self._say(counting.report, result, preview=counting.preview, share=counting.share)
 
     def _say(self, report: RunReport, counts: Counts | None, *, preview: bool, share: float) -> None:
         self._view.set_status(outcome_text(report, counts, preview=preview, share=share), report.notes)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import Cancelled, PseudolabelError
@@ -14,6 +14,7 @@ from napari_pseudolabel.strategies import LabelJob
 from napari_pseudolabel.strategies.strategy import Asked, Strategy
 from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Background, Failure
+from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.widgets.pseudo_label.choice import Trained
 from napari_pseudolabel.widgets.pseudo_label.sentences import duration
 
@@ -61,18 +62,8 @@ class PreparingPart(QObject):
         self._problem: str | None = None
         self._asked = 0
         self._template: LabelJob | None = None
-        self._options: Any = None
-        self._job: Any = None
         self._number: int | None = None
-        self._looking = QTimer(self)
-        self._looking.setSingleShot(True)
-        self._looking.setInterval(LOOK_MS)
-        self._looking.timeout.connect(self._look)
-        background.progressed.connect(self._on_progress)
-        background.told.connect(self._on_told)
-        background.noticed.connect(self._on_notice)
-        background.finished.connect(self._on_finished)
-        background.failed.connect(self._on_failed)
+        self._look_later = Debouncer(self._look, LOOK_MS, self)
 
     # What a strategy knows.
 
@@ -128,7 +119,7 @@ class PreparingPart(QObject):
     @property
     def settled(self) -> bool:
         """Whether nothing is being read."""
-        return not self._aside.busy and not self._looking.isActive()
+        return not self._aside.busy and not self._look_later.pending
 
     @property
     def main_title(self) -> str:
@@ -153,8 +144,8 @@ class PreparingPart(QObject):
         except PseudolabelError as error:
             self.failed.emit(Failure.of(error))
             return
-        self._template, self._options = template, self._dock.choice().options
-        self._dock.set_progress(self.reading, 0, 0)
+        self._template, options = template, self._dock.choice().options
+        self._dock.set_progress(self.reading)
         self.beginning()
 
         def made() -> tuple[Any, Trained]:
@@ -163,7 +154,7 @@ class PreparingPart(QObject):
 
         self._aside.run(
             made,
-            lambda found: self._on_made(template, *found),
+            lambda found: self._on_made(template, options, *found),
             lambda failure: self._end(template, failure),
         )
         self.changed.emit()
@@ -171,14 +162,14 @@ class PreparingPart(QObject):
     def cancel(self) -> None:
         """Stop; the same one goes on later."""
         if self._number is not None:
-            self._dock.set_progress("Stopping after this step", 0, 0)
+            self._dock.set_progress("Stopping after this step")
             self._background.cancel(self._number)
         elif self._template is not None:
             self._end(self._template, Failure.of(Cancelled()))
 
     def stop(self) -> None:
         """Forget what is under way; it goes on from its folder the next time."""
-        self._looking.stop()
+        self._look_later.cancel()
         self._forget()
         self._aside.shutdown()
 
@@ -188,7 +179,7 @@ class PreparingPart(QObject):
         """Look, soon, whether this was prepared before."""
         self._asked += 1
         self._known = self._problem = None
-        self._looking.start()
+        self._look_later()
 
     def _look(self) -> None:
         choice = self._dock.choice()
@@ -213,33 +204,29 @@ class PreparingPart(QObject):
 
     # The job.
 
-    def _on_made(self, template: LabelJob, job: Any, known: Trained) -> None:
+    def _on_made(self, template: LabelJob, options: Any, job: Any, known: Trained) -> None:
         if template is not self._template:
             return
-        self._job = job
-        # What is trained already only has to be found, and must not wait behind another training.
-        self._number = self._background.submit(job, "local" if known.done else "train")
+        self._number = self._background.submit(
+            job,
+            # What is trained already only has to be found, and must not wait behind another training.
+            "local" if known.done else "train",
+            progressed=self._on_progress,
+            told=partial(self.told, job),
+            noticed=lambda sentence: self.said.emit(sentence, ()),
+            finished=partial(self._on_finished, template, options, job),
+            failed=partial(self._end, template),
+        )
         self.changed.emit()
 
-    def _on_progress(self, number: int, progress: Progress) -> None:
-        if number == self._number:
-            self._dock.set_progress(progress_text(progress), progress.done, progress.total)
+    def _on_progress(self, progress: Progress) -> None:
+        self._dock.set_progress(progress_text(progress), progress.done, progress.total)
 
-    def _on_notice(self, number: int, sentence: str) -> None:
-        if number == self._number:
-            self.said.emit(sentence, ())
-
-    def _on_told(self, number: int, event: object) -> None:
-        if number == self._number and self._job is not None:
-            self.told(self._job, event)
-
-    def _on_finished(self, number: int, made: object) -> None:
-        template, job, preparation = self._template, self._job, self.strategy.preparation
-        options = self._options
-        if number != self._number or template is None or job is None or preparation is None:
-            return
+    def _on_finished(self, template: LabelJob, options: Any, job: Any, made: Any) -> None:
+        preparation = self.strategy.preparation
+        assert preparation is not None, "it was prepared"
         self._number = None
-        self._dock.set_progress(self.keeping, 0, 0)
+        self._dock.set_progress(self.keeping)
 
         def label() -> LabelJob:
             asked = Asked(
@@ -259,10 +246,6 @@ class PreparingPart(QObject):
             self._ask()
             self.ready.emit(labelling)
 
-    def _on_failed(self, number: int, failure: Failure) -> None:
-        if number == self._number and self._template is not None:
-            self._end(self._template, failure)
-
     def _end(self, template: LabelJob, failure: Failure) -> None:
         if template is self._template:
             self._forget()
@@ -272,7 +255,8 @@ class PreparingPart(QObject):
     def _forget(self) -> None:
         if self._number is not None:
             self._background.cancel(self._number)
-        self._template = self._job = self._number = None
+            self._background.forget(self._number)
+        self._template = self._number = None
 
 
 def progress_text(progress: Progress) -> str:
@@ -283,51 +267,3 @@ def progress_text(progress: Progress) -> str:
         if progress.seconds_left is not None:
             parts.append(f"{duration(progress.seconds_left)} left")
     return ": ".join(filter(None, (", ".join(parts), progress.stage)))
-
-
-class Preparations(QObject):
-    """The parts of all strategies that prepare something; the signals of every part are its own.
-
-    Attributes
-    ----------
-    ready
-        A part has prepared; with it, and with the `LabelJob`.
-    """
-
-    changed = Signal()
-    ready = Signal(object, object)
-    failed = Signal(object)
-    said = Signal(str, object)
-
-    def __init__(self, parts: Iterable[PreparingPart]) -> None:
-        super().__init__()
-        self._parts = {one.strategy.name: one for one in parts}
-        for part in self._parts.values():
-            part.changed.connect(self.changed)
-            part.ready.connect(partial(self.ready.emit, part))
-            part.failed.connect(self.failed)
-            part.said.connect(self.said)
-
-    def of(self, strategy: str) -> PreparingPart | None:
-        """What prepares a strategy; None where nothing is prepared."""
-        return self._parts.get(strategy)
-
-    @property
-    def busy(self) -> PreparingPart | None:
-        """The part that is preparing."""
-        return next((one for one in self._parts.values() if one.busy), None)
-
-    def start(self) -> None:
-        """Offer what was chosen last."""
-        for part in self._parts.values():
-            part.start()
-
-    def stop(self) -> None:
-        """Forget what is under way."""
-        for part in self._parts.values():
-            part.stop()
-
-    def follow(self, image: str | None, modality: str) -> None:
-        """See `PreparingPart.follow`."""
-        for part in self._parts.values():
-            part.follow(image, modality)

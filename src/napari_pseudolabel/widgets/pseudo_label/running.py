@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
     from napari.layers import Layer
 
-    from napari_pseudolabel.strategies import Focus, PseudoLabel, Region, RunReport
+    from napari_pseudolabel.strategies import Focus, PseudoLabel, Region
     from napari_pseudolabel.strategies.jobs import LabelJob
     from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
 
@@ -61,16 +61,6 @@ class Running:
     stream: Stream | None = None
     parts: int = 0
     gone: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Counting:
-    """A finished run whose objects are being counted."""
-
-    number: int
-    report: RunReport
-    preview: bool
-    share: float
 
 
 def nothing_predicted(part: PseudoLabel) -> bool:

@@ -5,33 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import (
-    QButtonGroup,
-    QComboBox,
-    QGridLayout,
-    QHBoxLayout,
-    QLabel,
-    QMenu,
-    QProgressBar,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QLayout, QMenu, QPushButton, QWidget
 
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.families import folder_titles
 from napari_pseudolabel.strategies import LabelSettings, registry
 from napari_pseudolabel.widgets.common import shortcuts
+from napari_pseudolabel.widgets.common.dock_view import DockView
+from napari_pseudolabel.widgets.common.layer_box import LayerBox
 from napari_pseudolabel.widgets.common.option_form import OptionForm
 from napari_pseudolabel.widgets.common.parts import (
+    LABEL_PX,
     Elided,
-    ErrorBox,
     Fold,
+    Segments,
     Sentence,
+    browse_button,
+    button,
     combo,
     fill,
-    show_progress,
+    form,
+    row,
+    segment,
 )
 from napari_pseudolabel.widgets.common.style import polish
 from napari_pseudolabel.widgets.pseudo_label.choice import ANOTHER, Choice, Kind, ModelEntry, Shown, Where
@@ -64,46 +60,38 @@ _SHOWN = (
 )
 
 
-class PseudoLabelView(QWidget):
+class PseudoLabelView(DockView):
     """Controls from top to bottom in the order of the work."""
 
     changed = Signal()
     preview_toggled = Signal(bool)
-    run_pressed = Signal()
-    cancel_pressed = Signal()
     browse_pressed = Signal(str, bool)
     show_toggled = Signal(str, bool)
     modality_chosen = Signal(str)
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(
+            cancel="Stop within one batch of tiles or one training step; what was done so far is kept "
+            f"({shortcuts.shown(shortcuts.CANCEL)})",
+            keeps_room=True,  # otherwise everything below would jump with every job
+        )
         self._size_of_image = False
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 4, 8, 4)
-        layout.setSpacing(6)
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(6)
-        grid.setVerticalSpacing(3)
-        grid.setColumnStretch(1, 1)
-        self._make_form(grid)
         self.forms = {one.strategy: one() for one in FORMS}
         others = [one for one in registry.offered() if one.name not in self.forms]
         self.prepared = [one for one in others if one.preparation is not None]
         self.own = {one.name: OptionForm(one.options()) for one in others if one.options is not None}
-        asked: list[TutoringView | OptionForm] = [*self.forms.values(), *self.own.values()]
-        for row, form in enumerate(asked, start=10):
-            grid.addWidget(form, row, 0, 1, 3)
         for own in self.own.values():
             own.changed.connect(self.changed)
-        self._make_region(grid, 10 + len(asked))
-        layout.addLayout(grid)
         self.fold = Fold("Advanced", self._make_settings(), "Samples, seed, scale, tiles, channel and device")
-        layout.addWidget(self.fold)
-        layout.addLayout(self._make_buttons())
-        self._make_messages(layout)
-        for page in self.forms.values():
-            layout.addWidget(page.seen)
-        layout.addStretch()
+        self.place(
+            self._make_form(),
+            self.fold,
+            self._make_buttons(),
+            *self.messages,
+            self._make_shown(),
+            *(page.seen for page in self.forms.values()),
+        )
+        self.set_planes(1)
         self._show_strategy()
 
     # What the controller asks.
@@ -111,28 +99,17 @@ class PseudoLabelView(QWidget):
     def choice(self) -> Choice:
         """All controls as they are now."""
         own = self.own.get(self.strategy.currentData())
-        where = next(w for w, button in self._regions.items() if button.isChecked())
         return Choice(
             layer=self.image.currentData(),
             strategy=self.strategy.currentData(),
             translator=self.models["translator"].currentData(),
             segmenter=self.models["segmenter"].currentData(),
-            where=where,
+            where=self._regions.value,
             all_planes=bool(self.planes.currentData()),
             settings=self.settings.value(),
             first_axis_channels=self._first_axis_shown and bool(self.first_axis.currentData()),
             options=own.value() if own is not None else None,
         )
-
-    @property
-    def hint(self) -> str:
-        """The line under the buttons, empty if there is none."""
-        return self._hint.said
-
-    @property
-    def status(self) -> str:
-        """What is said about the last job."""
-        return self._status.text()
 
     # What the controller says.
 
@@ -157,10 +134,6 @@ class PseudoLabelView(QWidget):
     def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
         """Offer devices as (name, text) pairs; the chosen one stays where it is still there."""
         self.settings.edits["device"].offer(devices)
-
-    def set_images(self, images: Sequence[tuple[str, str]], chosen: str | None) -> None:
-        """Offer image layers as (unique id, name) pairs."""
-        fill(self.image, images, chosen)
 
     def set_shown_modality(self, names: Sequence[str], shown: Shown) -> None:
         """Offer what an image may show, and say what is known about this one; amber if nothing is."""
@@ -196,76 +169,47 @@ class PseudoLabelView(QWidget):
         for widget in (self.models[kind], self._summaries[kind]):
             widget.setToolTip(tooltip(entry, _ROLES[kind]))
 
-    def set_modalities(self, source: str, target: str) -> None:
-        """Name the modalities in the picture."""
-        self.picture.set_modalities(source, target)
-
     def set_planes(self, count: int) -> None:
         """Number of planes of the image; with one there is nothing to ask."""
-        everything = self.planes.currentData()
+        everything = self.planes.currentData() is not False
         fill(self.planes, [(False, "This plane"), (True, f"All {count} planes")], everything)
-        self.planes.setVisible(count > 1)
-        self._planes_label.setVisible(count > 1)
+        self._form.setRowVisible(self.planes, count > 1)
 
-    def set_hint(self, sentence: str, *, can_run: bool) -> None:
+    def set_runnable(self, sentence: str, *, can_run: bool) -> None:
         """The line under the buttons, and whether they can be pressed."""
-        self._hint.say(sentence)
-        # The colour of a warning only where something is in the way.
-        self._hint.setObjectName("muted" if can_run else "warning")
-        polish(self._hint)
+        self.set_hint(sentence, blocks=not can_run)
         self.run_button.setEnabled(can_run)
         previews = registry.find(self.strategy.currentData()).previews
         self.preview_button.setEnabled(previews and (can_run or self.preview_button.isChecked()))
 
-    def set_main(self, title: str) -> None:
-        """What the main button does."""
-        if title != self.run_button.text():
-            self.run_button.setText(title)
-
     def set_busy(self, busy: bool) -> None:
         """Show or hide progress and Cancel."""
-        self.progress.setVisible(busy)
-        self.cancel_button.setVisible(busy)
-        self._stage.setVisible(busy)
+        self.set_working(busy)
         if busy:
-            self.set_progress("Starting", 0, 0)
-
-    def set_progress(self, stage: str, done: int, total: int) -> None:
-        """What is being done and how far it is; a moving bar where that is not known."""
-        show_progress(self.progress, done, total)
-        self._stage.setText(stage)
-
-    def set_status(self, sentence: str, notes: Sequence[str] = ()) -> None:
-        """What came out of the last job, and what the person should know about it."""
-        self._status.say(sentence)
-        self._notes.setText("\n".join(f"⚠ {note}" for note in notes))
-        self._notes.setVisible(bool(notes))
+            self.set_progress("Starting")
 
     def add_status(self, sentence: str) -> None:
         """Say one more thing about the last job."""
-        self._status.setText(f"{self._status.text()} {sentence}".strip())
-        self._status.show()
+        self._status.say(f"{self._status.text()} {sentence}".strip())
 
     def set_shown(self, layers: dict[str, bool]) -> None:
         """Offer to show and hide layers, by role; nothing is offered for an empty dictionary."""
-        for role, button in self._shown.items():
-            button.blockSignals(True)
-            button.setVisible(role in layers)
-            button.setChecked(layers.get(role, False))
-            button.blockSignals(False)
+        for role, one in self._shown.items():
+            one.blockSignals(True)
+            one.setVisible(role in layers)
+            one.setChecked(layers.get(role, False))
+            one.blockSignals(False)
         self._shown_label.setVisible(bool(layers))
 
     # How it looks.
 
-    def _make_form(self, grid: QGridLayout) -> None:
-        self.image = combo("Image layer to be labelled; proposed is the active one")
+    def _make_form(self) -> QFormLayout:
+        self.image = LayerBox("Image layer to be labelled; proposed is the active one")
         self.strategy = combo(how(registry.offered()))
         for one in registry.offered():
             self.strategy.addItem(one.title, one.name)
         self._explanation = Sentence(registry.offered()[0].sentences)
         self.picture = Picture()
-        grid.addWidget(QLabel("Image"), 0, 0)
-        grid.addWidget(self.image, 0, 1, 1, 2)
         self.modality = combo(
             "What the image shows, so that the models fit it; remembered with the image. Proposed is what its metadata "
             "or its name say"
@@ -274,33 +218,41 @@ class PseudoLabelView(QWidget):
         self.modality.activated.connect(lambda _: self.modality_chosen.emit(self.modality.currentData()))
         self._modality_label = QLabel("Shows")
         self._modality_label.setToolTip(self.modality.toolTip())
-        grid.addWidget(self._modality_label, 1, 0)
-        grid.addWidget(self.modality, 1, 1, 1, 2)
         self._assumed = Sentence(name="warning")
         self._assumed.hide()
-        grid.addWidget(self._assumed, 2, 1, 1, 2)
-        grid.addWidget(QLabel("Strategy"), 3, 0)
-        grid.addWidget(self.strategy, 3, 1, 1, 2)
-        grid.addWidget(self._explanation, 4, 0, 1, 3)
-        grid.addWidget(self.picture, 5, 0, 1, 3)
-        # What is shown with which strategy.
-        self._of_kind: dict[str, list[QWidget]] = {}
         self.models: dict[str, QComboBox] = {}
         self._summaries: dict[str, Elided] = {}
-        rows: tuple[tuple[int, Kind], ...] = ((6, "translator"), (8, "segmenter"))
-        for row, kind in rows:
-            box, line, browse = combo(_ROLES[kind]), Elided(), self._make_browse(kind)
+        # What is shown with which strategy.
+        self._of_kind: dict[str, tuple[QLayout, QWidget]] = {}
+        models: list[tuple[str, QWidget | QLayout]] = []
+        kinds: tuple[Kind, ...] = ("translator", "segmenter")
+        for kind in kinds:
+            box, line = combo(_ROLES[kind]), Elided()
             box.setPlaceholderText(_NOT_YET)
             box.currentIndexChanged.connect(lambda _: self.changed.emit())
-            label = QLabel(kind.capitalize())
-            self._of_kind[kind] = [label, box, browse, line]
-            grid.addWidget(label, row, 0)
-            grid.addWidget(box, row, 1)
-            grid.addWidget(browse, row, 2)
-            grid.addWidget(line, row + 1, 1, 1, 2)
             self.models[kind], self._summaries[kind] = box, line
-        self.image.currentIndexChanged.connect(lambda _: self.changed.emit())
+            self._of_kind[kind] = field, _ = row((box, 1), self._make_browse(kind)), line
+            models += [(kind.capitalize(), field), ("", line)]
+        self._regions = Segments(_REGIONS, "all")
+        self._regions.changed.connect(self.changed)
+        self.planes = combo("Of a stack or time series: only the plane on the screen, or all of them")
+        for chosen in (self.planes, self.image):
+            chosen.currentIndexChanged.connect(lambda _: self.changed.emit())
         self.strategy.currentIndexChanged.connect(self._on_strategy)
+        self._form = form(
+            ("Image", self.image),
+            (self._modality_label, self.modality),
+            ("", self._assumed),
+            ("Strategy", self.strategy),
+            (self._explanation,),
+            (self.picture,),
+            *models,
+            *((page,) for page in (*self.forms.values(), *self.own.values())),
+            ("Region", self._regions),
+            ("Planes", self.planes),
+            label_px=LABEL_PX,
+        )
+        return self._form
 
     def _on_strategy(self) -> None:
         self.preview_button.setChecked(False)
@@ -315,9 +267,9 @@ class PseudoLabelView(QWidget):
         if strategy.captions is not None:
             self.picture.set_captions(strategy.captions, translates=strategy.takes("translator"))
             self.picture.setToolTip(f"{strategy.title} {strategy.does}.")
-        for role, widgets in self._of_kind.items():
-            for widget in widgets:
-                widget.setVisible(strategy.name not in self.forms and role in strategy.roles)
+        for role, fields in self._of_kind.items():
+            for field in fields:
+                self._form.setRowVisible(field, strategy.name not in self.forms and role in strategy.roles)
         self.preview_button.setVisible(strategy.previews)
         for name, own in self.own.items():
             own.setVisible(name == strategy.name)
@@ -326,46 +278,21 @@ class PseudoLabelView(QWidget):
             page.seen.set_wanted(name == strategy.name)
 
     def _make_browse(self, kind: Kind) -> QPushButton:
-        button = QPushButton("…")
-        button.setFixedWidth(30)
         titles = folder_titles(kind)
         if not titles:
-            button.setToolTip(f"Browse for the checkpoint file of a {kind}")
-            button.clicked.connect(lambda: self.browse_pressed.emit(kind, False))
-            return button
-        button.setToolTip(
+            browse = browse_button(f"Browse for the checkpoint file of a {kind}")
+            browse.clicked.connect(lambda: self.browse_pressed.emit(kind, False))
+            return browse
+        browse = browse_button(
             f"Browse for the checkpoint of a {kind}: a file, or the folder of {' or '.join(titles)}"
         )
-        menu = QMenu(button)
+        menu = QMenu(browse)
         menu.addAction("Checkpoint file …", lambda: self.browse_pressed.emit(kind, False))
         for title in titles:
             name = title.partition(" ")[2]
             menu.addAction(f"{name} folder …", lambda: self.browse_pressed.emit(kind, True))
-        button.clicked.connect(lambda: menu.exec(button.mapToGlobal(button.rect().bottomLeft())))
-        return button
-
-    def _make_region(self, grid: QGridLayout, first: int) -> None:
-        row = QHBoxLayout()
-        row.setSpacing(2)
-        self._regions: dict[Where, QPushButton] = {}
-        self._group = QButtonGroup(self)
-        for where, title, hint in _REGIONS:
-            button = _segment(title, hint)
-            button.setChecked(where == "all")
-            button.toggled.connect(lambda on: self.changed.emit() if on else None)
-            self._group.addButton(button)
-            self._regions[where] = button
-            row.addWidget(button, 1)
-        grid.addWidget(QLabel("Region"), first, 0)
-        grid.addLayout(row, first, 1, 1, 2)
-        self.planes = combo("Of a stack or time series: only the plane on the screen, or all of them")
-        self.planes.currentIndexChanged.connect(lambda _: self.changed.emit())
-        self._planes_label = QLabel("Planes")
-        grid.addWidget(self._planes_label, first + 1, 0)
-        grid.addWidget(self.planes, first + 1, 1, 1, 2)
-        fill(self.planes, [(False, "This plane"), (True, "All planes")], True)
-        self.planes.hide()
-        self._planes_label.hide()
+        browse.clicked.connect(lambda: menu.exec(browse.mapToGlobal(browse.rect().bottomLeft())))
+        return browse
 
     def _make_settings(self) -> QWidget:
         self.settings = OptionForm(_PROPOSED, indent=8)
@@ -382,75 +309,21 @@ class PseudoLabelView(QWidget):
         return self.settings
 
     def _make_buttons(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(6)
-        self.preview_button = QPushButton("Preview")
-        self.preview_button.setObjectName("segment")
-        self.preview_button.setCheckable(True)
-        self.preview_button.setToolTip(
+        self.preview_button = button(
+            "Preview",
             "Label the middle of the view, as much as takes about two seconds, and again whenever a "
-            f"setting changes, until pressed again ({shortcuts.shown(shortcuts.PREVIEW)})"
+            f"setting changes, until pressed again ({shortcuts.shown(shortcuts.PREVIEW)})",
+            name="segment",
+            checkable=True,
         )
         self.preview_button.toggled.connect(self.preview_toggled)
-        self.run_button = QPushButton("Run")
-        self.run_button.setObjectName("main")
-        self.run_button.setToolTip(f"Label the region ({shortcuts.shown(shortcuts.RUN)})")
-        self.run_button.clicked.connect(lambda: self.run_pressed.emit())
-        row.addWidget(self.preview_button, 1)
-        row.addWidget(self.run_button, 2)
-        return row
+        self.run_button = button("Run", f"Label the region ({shortcuts.shown(shortcuts.RUN)})", name="main")
+        return row((self.preview_button, 1), (self.run_button, 2))
 
-    def _make_messages(self, layout: QVBoxLayout) -> None:
-        self._hint, self._status, self._notes = (
-            Sentence(name="warning"),
-            Sentence(name="done"),
-            Sentence(name="warning"),
-        )
-        self._stage = Elided()
-        self.progress = QProgressBar()
-        self.progress.setTextVisible(False)
-        self.progress.setFixedHeight(14)
-        self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.setToolTip(
-            f"Stop within one batch of tiles or one training step; what was done so far is kept ({shortcuts.shown(shortcuts.CANCEL)})"
-        )
-        self.cancel_button.clicked.connect(lambda: self.cancel_pressed.emit())
-        bar = QHBoxLayout()
-        bar.addWidget(self.progress, 1)
-        bar.addWidget(self.cancel_button)
-        self.error = ErrorBox()
-        shown = QHBoxLayout()
-        shown.setSpacing(2)
+    def _make_shown(self) -> QHBoxLayout:
         self._shown_label = QLabel("Show")
-        shown.addWidget(self._shown_label)
-        self._shown: dict[str, QPushButton] = {}
-        for role, title, hint in _SHOWN:
-            button = _segment(title, hint)
-            button.toggled.connect(lambda on, role=role: self.show_toggled.emit(role, on))
-            self._shown[role] = button
-            shown.addWidget(button, 1)
-        layout.addWidget(self._hint)
-        layout.addLayout(bar)
-        layout.addWidget(self._stage)
-        layout.addWidget(self.error)
-        layout.addWidget(self._status)
-        layout.addWidget(self._notes)
-        layout.addLayout(shown)
-        # Otherwise everything below would jump with every job.
-        for widget in (self.progress, self.cancel_button, self._stage):
-            policy = widget.sizePolicy()
-            policy.setRetainSizeWhenHidden(True)
-            widget.setSizePolicy(policy)
-        self.set_busy(False)
-        self.set_status("")
+        self._shown = {role: segment(title, hint) for role, title, hint in _SHOWN}
+        for role, one in self._shown.items():
+            one.toggled.connect(lambda on, role=role: self.show_toggled.emit(role, on))
         self.set_shown({})
-        self._hint.hide()
-
-
-def _segment(title: str, hint: str) -> QPushButton:
-    button = QPushButton(title)
-    button.setObjectName("segment")
-    button.setCheckable(True)
-    button.setToolTip(hint)
-    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-    return button
+        return row(self._shown_label, *((one, 1) for one in self._shown.values()), spacing=2)

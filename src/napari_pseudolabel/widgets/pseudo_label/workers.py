@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Protocol
 
-from qtpy.QtCore import QTimer, Signal
+from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QWidget
 
-from napari_pseudolabel.widgets.common.parts import Elided
+from napari_pseudolabel.widgets.common.aside import Aside
+from napari_pseudolabel.widgets.common.parts import Elided, button, row
 
 _EVERY_MS = 2000
 
@@ -25,26 +25,21 @@ class Workers(Protocol):
 class WorkersRow(QWidget):
     """A line with the memory in use and a Release button; asks only while it is seen."""
 
-    released = Signal()
-
     def __init__(self) -> None:
         super().__init__()
         self._workers: Workers | None = None
         self.memory = Elided()
-        self.button = QPushButton("Release")
-        self.button.setToolTip(
+        self.button = button(
+            "Release",
             "Stop everything and close the worker processes: all their memory, that of the GPU included, is free "
-            "for other programs. The next job starts them again, which takes some seconds."
+            "for other programs. The next job starts them again, which takes some seconds.",
         )
         self.button.clicked.connect(self.release)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.memory, 1)
-        layout.addWidget(self.button)
+        self._aside = Aside()
+        row((self.memory, 1), self.button, parent=self)
         self._timer = QTimer(self)
         self._timer.setInterval(_EVERY_MS)
         self._timer.timeout.connect(self.refresh)
-        self.released.connect(self.refresh)
         self.refresh()
 
     def follow(self, workers: Workers) -> None:
@@ -58,13 +53,11 @@ class WorkersRow(QWidget):
             return
         self.button.setEnabled(False)
         self.memory.setText("closing …")
-        workers = self._workers
+        self._aside.run(self._workers.release, self._on_released)
 
-        def close() -> None:
-            workers.release()
-            self.released.emit()
-
-        threading.Thread(target=close, name="pseudolabel-release", daemon=True).start()
+    def _on_released(self, _: None) -> None:
+        self._aside.shutdown()
+        self.refresh()
 
     def refresh(self) -> None:
         """Read the memory again."""

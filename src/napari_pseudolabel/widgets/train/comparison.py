@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.training.data.known_plane import KnownPlane
 from napari_pseudolabel.training.jobs import FineTuneJob
-from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.common.tiles import grey, overlaid
 from napari_pseudolabel.widgets.train.parts import Tools
 
@@ -101,15 +99,12 @@ def crop_of(plane: KnownPlane, side: int = _CROP_PX) -> Region:
     return Region(y0, x0, min(y0 + side, height), min(x0 + side, width))
 
 
-class Comparison(QObject):
+class Comparison:
     """Shows what a training changed, at the place where most validation pixels are."""
 
     def __init__(self, tools: Tools) -> None:
-        super().__init__()
         self._tools = tools
         self._number: int | None = None
-        tools.background.finished.connect(self._on_finished)
-        tools.background.failed.connect(self._on_failed)
 
     def begin(self, job: FineTuneJob, made: Record, after: str) -> None:
         """Compare the model that a training began with and the one it made.
@@ -124,18 +119,13 @@ class Comparison(QObject):
         plane = max(job.planes, key=lambda one: int(np.count_nonzero(one.held_out)), default=None)
         if plane is not None:
             compare = Compare(plane, made, job.segmenter, after)
-            self._number = self._tools.background.submit(compare, lane="label")
+            self._tools.background.forget(self._number)
+            # That it fails is not worth an error: the numbers were told.
+            self._number = self._tools.background.submit(compare, lane="label", finished=self._show)
 
-    def _on_finished(self, number: int, result: Compared) -> None:
-        if number != self._number:
-            return
-        self._number = None
+    def _show(self, result: Compared) -> None:
         picture = grey(result.image)
         columns = [("before", result.before), ("after", result.after), ("your labels", result.truth)]
         shown = [(name, labels) for name, labels in columns if labels is not None]
         pictures = [overlaid(picture, labels, result.classes) for _, labels in shown]
         self._tools.view.tiles.set_pictures([pictures], [name for name, _ in shown])
-
-    def _on_failed(self, number: int, failure: Failure) -> None:
-        if number == self._number:
-            self._number = None  # the numbers were told; pictures are not worth an error

@@ -20,14 +20,14 @@ class TrainDock(LongDock):
     """Make a segmenter better from corrected labels, or a translator from unlabelled images."""
 
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
-        self.view = TrainView()
-        super().__init__(napari_viewer, self.view, parent)
-        self.controller = TrainController(
-            napari_viewer,
-            self.view,
-            session=self.session,
-            background=Background(self.session),
-            remembered=Remembered(),
-            canvas_px=self.canvas_px,
+        super().__init__(napari_viewer, TrainView(), parent)
+        self.begin(
+            TrainController(
+                napari_viewer,
+                self.view,
+                session=self.session,
+                background=Background(self.session),
+                remembered=Remembered(),
+                canvas_px=self.canvas_px,
+            )
         )
-        self.begin(self.controller)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QWidget
 
-from napari_pseudolabel.widgets.common.parts import Elided, Sentence, combo, fill
+from napari_pseudolabel.widgets.common.parts import Elided, Sentence, button, column, combo, fill, row
 from napari_pseudolabel.widgets.train.choice import FolderPair
 
 _AS_THEY_ARE = ("", "as they are")
@@ -18,26 +18,23 @@ class FolderPairs(QWidget):
     """One row per pair, each with the translator that its images go through."""
 
     changed = Signal()
-    add_pressed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self._translators: list[tuple[str, str]] = [_AS_THEY_ARE]
         self._rows: list[tuple[FolderPair, QComboBox, QWidget]] = []
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(8, 0, 0, 4)
-        self._layout.setSpacing(4)
-        self._layout.addWidget(
+        self.add_button = button(
+            "Add images and labels …",
+            "Choose a folder of images, then the folder of their labels with the same names",
+        )
+        self._layout = column(
             Sentence(
                 "Folders of labelled images are learned from as well; images of another modality are translated."
-            )
+            ),
+            self.add_button,
+            parent=self,
+            margins=(8, 0, 0, 4),
         )
-        self.add_button = QPushButton("Add images and labels …")
-        self.add_button.setToolTip(
-            "Choose a folder of images, then the folder of their labels with the same names"
-        )
-        self.add_button.clicked.connect(lambda: self.add_pressed.emit())
-        self._layout.addWidget(self.add_button)
 
     def pairs(self) -> tuple[FolderPair, ...]:
         """What is listed."""
@@ -53,10 +50,6 @@ class FolderPairs(QWidget):
 
     def add(self, pair: FolderPair) -> None:
         """List a pair."""
-        row = QWidget()
-        layout = QHBoxLayout(row)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
         name = Elided()
         images, labels = Path(pair.images), Path(pair.labels)
         name.setText(f"{images.parent.name}: {images.name} + {labels.name}")
@@ -64,16 +57,13 @@ class FolderPairs(QWidget):
         box = combo("Translator that brings these images into the modality of the segmenter")
         fill(box, self._translators, pair.translator or "")
         box.currentIndexChanged.connect(lambda _: self.changed.emit())
-        remove = QPushButton("✕")
-        remove.setFixedWidth(26)
-        remove.setToolTip("Do not learn from these")
-        entry = (pair, box, row)
+        remove = button("✕", "Do not learn from these", width=26)
+        line = QWidget()
+        row((name, 1), (box, 1), remove, parent=line, spacing=4)
+        entry = (pair, box, line)
         remove.clicked.connect(lambda: self._remove(entry))
-        layout.addWidget(name, 1)
-        layout.addWidget(box, 1)
-        layout.addWidget(remove)
         self._rows.append(entry)
-        self._layout.insertWidget(self._layout.count() - 1, row)
+        self._layout.insertWidget(self._layout.count() - 1, line)
         self.changed.emit()
 
     def _remove(self, entry: tuple[FolderPair, QComboBox, QWidget]) -> None:

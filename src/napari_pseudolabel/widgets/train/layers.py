@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels
-from qtpy.QtCore import QObject
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
@@ -28,15 +27,24 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 
-class LayerPicker(QObject):
-    """Keeps the lists of images and Labels layers in the page."""
+class LayerPicker:
+    """Says what the lists of images and Labels layers in the page offer, and what is chosen."""
 
     def __init__(self, viewer: ViewerModel, page: SegmenterPage) -> None:
-        super().__init__()
         self._viewer = viewer
         self._page = page
 
-    def fill(self, active: Layer | None = None) -> None:
+    def start(self) -> None:
+        """Offer what is open, from now on."""
+        self._page.image.follow(self._viewer, lambda: filter(is_offered, self._viewer.layers))
+        self._page.labels.follow(self._viewer, self._fitting, iter, after=self._page.image)
+
+    def stop(self) -> None:
+        """Offer nothing new any more."""
+        self._page.image.let_go()
+        self._page.labels.let_go()
+
+    def refill(self, active: Layer | None = None) -> None:
         """Offer what is open.
 
         Parameters
@@ -44,21 +52,16 @@ class LayerPicker(QObject):
         active
             A layer that the person has just made the active one: its image, or its labels, are chosen.
         """
-        images = [layer for layer in self._viewer.layers if is_offered(layer)]
-        choice = self._page.choice()
-        asked = source_layer(self._viewer, active) if isinstance(active, Labels) else active
-        wishes = (_uid(asked), choice.image, *(_uid(layer) for layer in images[-1:]))
-        uids = [_uid(layer) for layer in images]
-        self._page.set_images(
-            [(_uid(layer), layer.name) for layer in images],
-            next((one for one in wishes if one in uids), None),
-        )
-        self.fill_labels(_uid(active) if isinstance(active, Labels) else choice.labels)
+        labels = active if isinstance(active, Labels) else None
+        self._page.image.refill(active if labels is None else source_layer(self._viewer, labels))
+        self._page.labels.refill(labels)
 
-    def fill_labels(self, wished: str | None) -> None:
-        """Offer the Labels layers that fit the image; ours first, those that were made on another one not."""
+    def _fitting(self) -> list[Labels]:
+        """The Labels layers that fit the image; ours first, those that were made on another one not."""
         source = self.image_layer()
-        shapes = [image.shape for image in readings_of(source)] if source is not None else []
+        if source is None:
+            return []
+        shapes = [image.shape for image in readings_of(source)]
         fitting = [
             layer
             for layer in self._viewer.layers
@@ -66,27 +69,20 @@ class LayerPicker(QObject):
             and isinstance(layer.data, np.ndarray)
             and layer.data.shape in shapes
             and (own_record(layer) or {}).get("role", "labels") == "labels"
-            and source is not None
             and may_belong(self._viewer, layer, source)
         ]
-        ours = find(self._viewer, source, "labels") if source is not None else None
-        fitting.sort(key=lambda layer: layer is not ours)
-        uids = [_uid(layer) for layer in fitting]
-        wishes = (wished, self._page.choice().labels, *uids)
-        self._page.set_labels(
-            [(_uid(layer), layer.name) for layer in fitting],
-            next((one for one in wishes if one in uids), None),
-        )
+        ours = find(self._viewer, source, "labels")
+        return sorted(fitting, key=lambda layer: layer is not ours)
 
     def image_layer(self) -> ImageLayer | None:
         """The chosen image layer, None if there is none."""
-        layer = self._by_uid(self._page.choice().image)
-        return layer if isinstance(layer, ImageLayer) else None
+        found: ImageLayer | None = self._page.image.layer
+        return found
 
     def labels_layer(self) -> Labels | None:
         """The chosen Labels layer, None if there is none."""
-        layer = self._by_uid(self._page.choice().labels)
-        return layer if isinstance(layer, Labels) else None
+        found: Labels | None = self._page.labels.layer
+        return found
 
     def image(self) -> Image | None:
         """The chosen image, None if there is none or it cannot be understood.
@@ -98,9 +94,6 @@ class LayerPicker(QObject):
         labels = self.labels_layer()
         fitting = [one for one in images if labels is not None and one.shape == labels.data.shape]
         return next(iter([*fitting, *images]), None)
-
-    def _by_uid(self, uid: str | None) -> Layer | None:
-        return next((one for one in self._viewer.layers if str(one.unique_id) == uid), None)
 
 
 def is_offered(layer: Layer) -> bool:
@@ -114,7 +107,3 @@ def made_of(layer: Labels | None) -> Record | None:
         return how_made(layer) if layer is not None else None
     except InputError:
         return None
-
-
-def _uid(layer: Layer | None) -> str:
-    return "" if layer is None else str(layer.unique_id)

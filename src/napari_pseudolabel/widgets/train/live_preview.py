@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
 from napari_pseudolabel.errors import PseudolabelError
 from napari_pseudolabel.imaging import Image
@@ -23,6 +23,7 @@ from napari_pseudolabel.viewer import (
 from napari_pseudolabel.viewer.images import unwrapped
 from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Background, Failure
+from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.widgets.common.removals import Removals
 from napari_pseudolabel.widgets.train import sentences
 from napari_pseudolabel.widgets.train.outcome import PreviewBar
@@ -84,22 +85,15 @@ class LivePreview(QObject):
         self._model: tuple[int, Path] | None = None
         self._asked: object = None
         self._number: int | None = None
-        self._parts: list[PseudoLabel] = []
         self._shown: Scene | None = None
         self._followed: tuple[EventEmitter, ...] = ()
         self._concluding = False
         self._writing = 0
         self._removals = Removals(viewer, self._on_removed)
-        self._pause = QTimer(self)
-        self._pause.setSingleShot(True)
-        self._pause.setInterval(PAUSE_MS)
-        self._pause.timeout.connect(self._on_pause)
-        background.parted.connect(self._on_part)
-        background.finished.connect(self._on_finished)
-        background.failed.connect(self._on_failed)
-        bar.toggled.connect(self._on_toggled)
-        bar.accept_pressed.connect(self.accept)
-        bar.discard_pressed.connect(self.discard)
+        self._predict_later = Debouncer(self._on_pause, PAUSE_MS, self)
+        bar.show_newest.toggled.connect(self._on_toggled)
+        bar.accept.clicked.connect(self.accept)
+        bar.discard.clicked.connect(self.discard)
 
     def begin(self, scene: Scene) -> None:
         """A training starts; there is no model to show yet."""
@@ -140,12 +134,13 @@ class LivePreview(QObject):
 
     def end(self) -> None:
         """Nothing more is predicted; what is shown may still be accepted."""
-        self._pause.stop()
+        self._predict_later.cancel()
         self._unfollow()
         self._concluding = False
         self._removals.forget()
         if self._number is not None:
             self._background.cancel(self._number)
+            self._background.forget(self._number)
             self._number = None
         self._scene = self._model = None
 
@@ -174,7 +169,7 @@ class LivePreview(QObject):
             self._asked = None
             self._wait()
         else:
-            self._pause.stop()
+            self._predict_later.cancel()
             if self._number is not None:
                 self._background.cancel(self._number)
             self.discard()
@@ -190,7 +185,7 @@ class LivePreview(QObject):
 
     def _wait(self) -> None:
         if self._scene is not None and self._bar.show_newest.isChecked():
-            self._pause.start()
+            self._predict_later()
 
     def _on_pause(self) -> None:
         scene, model = self._scene, self._model
@@ -215,38 +210,36 @@ class LivePreview(QObject):
             self._rest()
             return
         self._asked = asked
-        self._parts = []
-        self._number = self._background.submit(_job(scene, model[1], region, plane), lane="label")
+        parts: list[PseudoLabel] = []
+        job = _job(scene, model[1], region, plane)
+        self._number = self._background.submit(
+            job,
+            parted=parts.append,
+            finished=lambda _: self._on_finished(scene, job, parts),
+            failed=self._on_failed,
+        )
 
     def _rest(self) -> None:
         """There is nothing to predict at the moment; after the training, there never will be."""
         if self._concluding and not self._writing:
             self.end()
 
-    def _on_part(self, number: int, part: PseudoLabel) -> None:
-        if number == self._number:
-            self._parts.append(part)
+    def _on_finished(self, scene: Scene, job: LabelJob, parts: list[PseudoLabel]) -> None:
+        from napari_pseudolabel.strategies import join
 
-    def _on_finished(self, number: int, result: object) -> None:
-        if number != self._number:
-            return
         self._number = None
-        scene, parts = self._scene, self._parts
-        self._parts = []
         self._rest()
-        if scene is None or not parts or scene.labels not in self._viewer.layers:
+        if not parts or scene.labels not in self._viewer.layers:
             return
-        whole = joined(parts)
+        whole = join(job, parts, parts[-1].report)
         layer = show_preview(self._viewer, scene.source, scene.labels, whole, image=scene.image)
         self._shown = scene
         region = whole.region
         changed = sum(int(np.count_nonzero(layer.data[(*index, *region.window)])) for index in whole.planes)
         self._bar.set_preview(sentences.would_change(changed, region.shape), acceptable=changed > 0)
 
-    def _on_failed(self, number: int, failure: Failure) -> None:
-        if number != self._number:
-            return
-        self._number, self._parts = None, []
+    def _on_failed(self, failure: Failure) -> None:
+        self._number = None
         self._rest()
         if not failure.cancelled:
             self._bar.set_preview(f"No preview: {failure.sentence}", acceptable=False)
@@ -259,30 +252,3 @@ def _job(scene: Scene, segmenter: Path, region: Region, plane: tuple[int, ...]) 
     settings = replace(scene.made.settings, samples=1, flips=0)
     where = Where(region, (plane,))
     return again(scene.made, scene.image, where, segmenter=str(segmenter), settings=settings)
-
-
-def joined(parts: list[PseudoLabel]) -> PseudoLabel:
-    """The parts of one plane as one result."""
-    from napari_pseudolabel.strategies import Region
-
-    regions = [part.region for part in parts]
-    y0, x0 = min(one.y0 for one in regions), min(one.x0 for one in regions)
-    region = Region(y0, x0, max(one.y1 for one in regions), max(one.x1 for one in regions))
-
-    def laid(name: str, empty: float) -> Any:
-        arrays = [getattr(part, name) for part in parts]
-        if any(array is None for array in arrays):
-            return None
-        whole = np.full((1, *region.shape), empty, arrays[0].dtype)
-        for one, array in zip(regions, arrays, strict=True):
-            whole[:, one.y0 - y0 : one.y1 - y0, one.x0 - x0 : one.x1 - x0] = array
-        return whole
-
-    return replace(
-        parts[-1],
-        labels=laid("labels", 0),
-        confidence=laid("confidence", np.nan),
-        translation=laid("translation", np.nan),
-        spread=laid("spread", np.nan),
-        region=region,
-    )

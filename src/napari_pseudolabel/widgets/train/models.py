@@ -63,37 +63,43 @@ class Models(QObject):
 
     def refresh(self) -> None:
         """Read the history."""
-        self._aside.run(lambda: HistoryRead.of(self._history()), self._on_read, self._failed)
+        self._run(lambda history: None)
 
     def add(self, checkpoint: bytes, then: Callable[[ModelEntry], None], **fields: Any) -> None:
         """Put a model into the history, then hand its entry to `then`; a promoted one is used from now on."""
 
-        def work() -> HistoryRead:
-            history = self._history()
-            return HistoryRead.of(history, history.add(checkpoint, **fields))
-
         def done(read: HistoryRead) -> None:
-            self._on_read(read)
             if read.added is not None:
                 if read.added.promoted:
                     self.used.emit(str(read.added.path))
                 then(read.added)
 
-        self._aside.run(work, done, self._failed)
+        self._run(lambda history: history.add(checkpoint, **fields), done)
 
     def choose(self, id: str | None) -> None:
         """Use a model of the history; None for the one the workspace began with."""
 
-        def work() -> HistoryRead:
-            history = self._history()
-            history.choose(id)
-            return HistoryRead.of(history)
-
         def done(read: HistoryRead) -> None:
-            self._on_read(read)
             ref = read.current or first_of(read.entries)
             if ref:
                 self.used.emit(ref)
+
+        self._run(lambda history: history.choose(id), done)
+
+    def _run(
+        self,
+        change: Callable[[History], ModelEntry | None],
+        then: Callable[[HistoryRead], None] = lambda read: None,
+    ) -> None:
+        """Change the history beside the window, show what it says now, and go on."""
+
+        def work() -> HistoryRead:
+            history = self._history()
+            return HistoryRead.of(history, change(history))
+
+        def done(read: HistoryRead) -> None:
+            self._on_read(read)
+            then(read)
 
         self._aside.run(work, done, self._failed)
 

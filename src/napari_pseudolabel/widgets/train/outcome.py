@@ -8,17 +8,14 @@ from dataclasses import dataclass
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
-    QHBoxLayout,
     QListWidget,
     QListWidgetItem,
-    QPushButton,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.parts import Fold, Sentence, tip
+from napari_pseudolabel.widgets.common.parts import Fold, Sentence, button, column, row, tip
 
 _MOST_ROWS = 5
 
@@ -26,37 +23,22 @@ _MOST_ROWS = 5
 class PreviewBar(QWidget):
     """Whether the newest model is shown while it trains, and what to do with what it shows."""
 
-    toggled = Signal(bool)
-    accept_pressed = Signal()
-    discard_pressed = Signal()
-
     def __init__(self) -> None:
         super().__init__()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
         self.show_newest = QCheckBox("Preview the new model in the view")
         self.show_newest.setChecked(True)
         self.show_newest.setToolTip(
             "Whenever you pause and a better model has arrived, the middle of the view is predicted again, as a "
             "layer of its own; your labels stay as they are until you accept"
         )
-        self.show_newest.toggled.connect(self.toggled)
         self._sentence = Sentence(name="done")
-        self.accept, self.discard = QPushButton("Accept"), QPushButton("Discard")
-        self.accept.setToolTip(
+        self.accept = button(
+            "Accept",
             "Take the prediction over into the labels, as one undo step; what you touched stays "
-            f"({shortcuts.shown(shortcuts.ACCEPT)})"
+            f"({shortcuts.shown(shortcuts.ACCEPT)})",
         )
-        self.discard.setToolTip("Remove the preview; the labels stay as they are")
-        self.accept.clicked.connect(lambda: self.accept_pressed.emit())
-        self.discard.clicked.connect(lambda: self.discard_pressed.emit())
-        row = QHBoxLayout()
-        row.addWidget(self._sentence, 1)
-        row.addWidget(self.accept)
-        row.addWidget(self.discard)
-        layout.addWidget(self.show_newest)
-        layout.addLayout(row)
+        self.discard = button("Discard", "Remove the preview; the labels stay as they are")
+        column(self.show_newest, row((self._sentence, 1), self.accept, self.discard), parent=self, spacing=2)
         self.set_preview("", acceptable=False)
 
     @property
@@ -67,8 +49,8 @@ class PreviewBar(QWidget):
     def set_preview(self, sentence: str, *, acceptable: bool) -> None:
         """Say what the preview shows, and whether there is one to accept or discard."""
         self._sentence.say(sentence)
-        for button in (self.accept, self.discard):
-            button.setVisible(acceptable)
+        for one in (self.accept, self.discard):
+            one.setVisible(acceptable)
 
 
 @dataclass(frozen=True)
@@ -105,9 +87,7 @@ class ModelList(QWidget):
         self._fold = Fold(
             "Models", self._list, "Models of this workspace with their scores; one click back to any"
         )
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._fold)
+        column(self._fold, parent=self)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self._list.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._known = False
@@ -122,14 +102,14 @@ class ModelList(QWidget):
     def set_models(self, rows: Sequence[ModelRow], current: str | None) -> None:
         """List models; the `current` one, by its id, is marked."""
         self._list.clear()
-        self._ids = [row.id for row in rows]
-        for row in rows:
-            used = row.id == current
-            item = QListWidgetItem(f"{'●' if used else '○'}  {row.title}")
-            item.setToolTip(tip(row.tooltip))
+        self._ids = [one.id for one in rows]
+        for one in rows:
+            used = one.id == current
+            item = QListWidgetItem(f"{'●' if used else '○'}  {one.title}")
+            item.setToolTip(tip(one.tooltip))
             font = item.font()
             font.setBold(used)
-            font.setItalic(not row.promoted)
+            font.setItalic(not one.promoted)
             item.setFont(font)
             self._list.addItem(item)
             if used:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import SignalInstance
+from qtpy.QtCore import QObject, Signal
 
 from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Background, Failure
+from napari_pseudolabel.widgets.common.remembered import Remembered
+from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
 from napari_pseudolabel.widgets.train.view import TrainView
 
@@ -18,20 +20,6 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_pseudolabel.strategies import Job
-    from napari_pseudolabel.workspace import Workspace
-
-
-class SessionLike(Protocol):
-    """What the dock needs of the session of its viewer."""
-
-    @property
-    def workspace(self) -> Workspace: ...
-
-    @property
-    def segmenter_changed(self) -> SignalInstance: ...
-
-    @property
-    def models_added(self) -> SignalInstance: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,19 +36,32 @@ class Tools:
 
     viewer: ViewerModel
     view: TrainView
-    session: SessionLike
+    session: Session
     background: Background
     aside: Aside
     failed: Callable[[Failure], None]
     canvas_px: Callable[[], tuple[int, int] | None]
 
 
-class Part(Protocol):
-    """One of the two."""
+class Part(QObject):
+    """One of the two.
+
+    Attributes
+    ----------
+    changed
+        What is known about the layers, or why the training cannot start, is another than before.
+    """
+
+    changed = Signal()
+
+    def __init__(self, tools: Tools, remembered: Remembered) -> None:
+        super().__init__()
+        self._tools, self._remembered = tools, remembered
 
     @property
     def minutes(self) -> int:
         """Time limit of the training; 0 for none."""
+        return 0
 
     def start(self) -> None:
         """Begin to follow the viewer."""
@@ -76,6 +77,7 @@ class Part(Protocol):
 
     def why_not(self) -> str | None:
         """Why the training cannot start and what to do; None if it can. Cheap."""
+        raise NotImplementedError
 
     def prepare(self) -> Callable[[], Job]:
         """What makes the job, away from the window, from what the widgets and the viewer say at this moment.
@@ -85,6 +87,7 @@ class Part(Protocol):
         PseudolabelError
             When they say nothing that can be trained.
         """
+        raise NotImplementedError
 
     def begun(self, job: Any) -> None:
         """The job was submitted."""

@@ -8,11 +8,12 @@ from html import escape
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QWidget
+from superqt.utils import qthrottled
 
 from napari_pseudolabel.labels.classes import OKABE_ITO
-from napari_pseudolabel.widgets.common.parts import Sentence
+from napari_pseudolabel.widgets.common.parts import Sentence, column
 
 _HEIGHT = 96
 # Fast trainings tell more often than anybody can look.
@@ -73,14 +74,8 @@ class Curves(QWidget):
         self._items: dict[tuple[str, str], object] = {}
         self._headline = Sentence()
         self._headline.setTextFormat(Qt.TextFormat.RichText)
-        self._layout = layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self._headline)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_REDRAW_MS)
-        self._timer.timeout.connect(self.draw)
+        self._layout = column(self._headline, parent=self, spacing=0)
+        self._draw_later = qthrottled(self.draw, timeout=_REDRAW_MS, leading=False, parent=self)
         self.hide()
 
     @property
@@ -188,8 +183,7 @@ class Curves(QWidget):
 
     def _later(self) -> None:
         self.show()
-        if not self._timer.isActive():
-            self._timer.start()
+        self._draw_later()
 
     def _item(self, name: str, what: str, pen: Any) -> Any:
         if (name, what) not in self._items:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QFileDialog
 
 from napari_pseudolabel.errors import InputError
@@ -19,11 +18,13 @@ from napari_pseudolabel.training.common.training_events import Began, Epoch, Los
 from napari_pseudolabel.training.data.labelled_sets import LabelledSet
 from napari_pseudolabel.training.jobs import FineTuneJob
 from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuned, FineTuneSettings
-from napari_pseudolabel.viewer import Corrections, how_made
-from napari_pseudolabel.viewer.images import unwrapped
+from napari_pseudolabel.viewer import how_made
 from napari_pseudolabel.viewer.known import KnownLayers
 from napari_pseudolabel.viewer.records import channel_of, classes_of
 from napari_pseudolabel.widgets.common.background import Failure
+from napari_pseudolabel.widgets.common.debouncer import Debouncer
+from napari_pseudolabel.widgets.common.fields import refill
+from napari_pseudolabel.widgets.common.labels_events import LabelsEvents
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry, preview_side
 from napari_pseudolabel.widgets.train import sentences
@@ -34,7 +35,7 @@ from napari_pseudolabel.widgets.train.layers import LayerPicker, made_of
 from napari_pseudolabel.widgets.train.live_preview import LivePreview, Scene
 from napari_pseudolabel.widgets.train.looking import Counts, Looked, gather, look
 from napari_pseudolabel.widgets.train.models import Models, start_of
-from napari_pseudolabel.widgets.train.parts import Tools
+from napari_pseudolabel.widgets.train.parts import Part, Tools
 
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer
@@ -54,22 +55,11 @@ class _Training:
     name: str
 
 
-class SegmenterPart(QObject):
-    """Connects the page of the segmenter, the open layers, and what a fine-tuning tells.
-
-    Attributes
-    ----------
-    changed
-        What is known about the layers, or why the training cannot start, is another than before.
-    """
-
-    changed = Signal()
-    _known = Signal()
+class SegmenterPart(Part):
+    """Connects the page of the segmenter, the open layers, and what a fine-tuning tells."""
 
     def __init__(self, tools: Tools, remembered: Remembered) -> None:
-        super().__init__()
-        self._tools = tools
-        self._remembered = remembered
+        super().__init__(tools, remembered)
         self._page = tools.view.segmenter
         self._entries: Sequence[ModelEntry] = ()
         self._has_gpu = False
@@ -89,39 +79,41 @@ class SegmenterPart(QObject):
         )
         self._confirming = Confirming(tools, self.layers)
         self._comparison = Comparison(tools)
-        self._debounce = QTimer(self)
-        self._debounce.setSingleShot(True)
-        self._debounce.setInterval(_DEBOUNCE_MS)
-        self._debounce.timeout.connect(self._look)
-        self._known.connect(self._on_paint)
+        self._look_later = Debouncer(self._look, _DEBOUNCE_MS, self)
+        self._events = LabelsEvents()
+        # Another dock may confirm something, or a run come.
+        self._events.painted.connect(lambda _: self._look_later())
+        self._events.known.connect(lambda plane, window: self._look_later())
+        self._events.replaced.connect(self._on_replaced)
         self.models.changed.connect(self._on_start_changed)
         self.models.used.connect(lambda ref: tools.session.segmenter_changed.emit(ref))
         self._confirming.changed.connect(self._look)
         self._page.confirm_pressed.connect(self._confirming.confirm)
-        self._page.take_back_pressed.connect(self._confirming.take_back)
-        self._page.pairs.add_pressed.connect(self._browse)
+        self._page.labels.refilled.connect(self.fill)
+        self._page.take_back.clicked.connect(self._confirming.take_back)
+        self._page.pairs.add_button.clicked.connect(self._browse)
         self._page.changed.connect(self._on_page)
 
     # Following the viewer.
 
     def start(self) -> None:
-        """Offer the layers, read the history."""
+        self.layers.start()
         self.fill(self._tools.viewer.layers.selection.active)
         self.models.refresh()
 
     def stop(self) -> None:
-        """Follow nothing any more; of a training under way, keep the best model so far."""
-        self._debounce.stop()
+        self._look_later.cancel()
         self._looking = self._again = False
         self._looked = None
         self._keep_unfinished()
-        self._follow(None)
+        self._followed = None
+        self._events.follow(None)
         self.live.end()
+        self.layers.stop()
 
     def fill(self, active: Layer | None = None) -> None:
-        """Layers came, went, or another one is active."""
         if self._training is None:
-            self.layers.fill(active)
+            self.layers.refill(active)
             self._on_layers()
 
     def confirm(self) -> None:
@@ -130,62 +122,40 @@ class SegmenterPart(QObject):
             self._confirming.confirm("view")
 
     def set_models(self, entries: Sequence[ModelEntry]) -> None:
-        """The named models are known."""
         self._entries = entries
         translators = [(entry.ref, entry.title) for entry in entries if entry.kind == "translator"]
         self._page.pairs.set_translators(translators)
         self._on_start_changed()
 
     def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
-        """The devices of the worker are known."""
         self._has_gpu = any(name not in ("auto", "cpu") for name, _ in devices)
-        self._page.set_devices(devices)
+        refill(self._page.device, devices)
 
     def _on_page(self) -> None:
-        self.layers.fill_labels(self._page.choice().labels)
+        self._page.labels.refill()
         self._on_layers()
 
     def _on_layers(self) -> None:
         labels = self.layers.labels_layer()
         if labels is not self._followed:
-            self._follow(labels)
+            self._followed = labels
+            self._events.follow(labels)
             self._looked = None
             self._confirming.forget()
-        self._page.set_confirmable(labels is not None)
-        self._debounce.start()
+        for one in self._page.confirm.values():
+            one.setEnabled(labels is not None)
+        self._look_later()
         self._say_known()
 
-    def _follow(self, labels: Labels | None) -> None:
-        if self._followed is not None:
-            unwrapped(self._followed).events.paint.disconnect(self._on_paint)
-            unwrapped(self._followed).events.data.disconnect(self._on_data)
-            listeners = Corrections.of(self._followed).listeners
-            if self._on_known in listeners:
-                listeners.remove(self._on_known)
-        self._followed = labels
-        if labels is not None:
-            unwrapped(labels).events.paint.connect(self._on_paint)
-            unwrapped(labels).events.data.connect(self._on_data)
-            Corrections.of(labels).listeners.append(self._on_known)
-
-    def _on_known(self, plane: object, window: object) -> None:
-        """Another dock has confirmed something, or a run has come; from whatever thread."""
-        self._known.emit()
-
-    def _on_paint(self, event: object = None) -> None:
-        self._debounce.start()
-
-    def _on_data(self, event: object = None) -> None:
+    def _on_replaced(self) -> None:
         """A script has given the layer other labels: they may fit no more, and are counted anew."""
-        labels = self._followed
-        self._follow(None)
-        self._follow(labels)
+        self._events.follow(self._followed)
         self._looked = None
         self.fill()
 
     def _on_start_changed(self) -> None:
         self._say_known()
-        self._debounce.start()
+        self._look_later()
 
     # What is known.
 
@@ -270,7 +240,6 @@ class SegmenterPart(QObject):
     # Training.
 
     def why_not(self) -> str | None:
-        """Why the training cannot start and what to do; None if it can."""
         if self.layers.image_layer() is None:
             return sentences.NO_IMAGE
         if self.layers.labels_layer() is None:
@@ -291,7 +260,6 @@ class SegmenterPart(QObject):
         return misfit(chain, image.modality or made.modality, image.name)
 
     def prepare(self) -> Callable[[], FineTuneJob]:
-        """What makes the job; the pixels are read away from the window."""
         labels, layers = self.layers.labels_layer(), self._layers()
         if layers is None or labels is None:
             raise InputError(sentences.NO_LABELS)
@@ -325,11 +293,9 @@ class SegmenterPart(QObject):
 
     @property
     def minutes(self) -> int:
-        """Time limit of the training; 0 for none."""
         return self._page.choice().minutes
 
     def begun(self, job: FineTuneJob) -> None:
-        """The job was submitted."""
         regions = self._looked.counts.regions if self._looked else 0
         made = self._made or Record("segmentation", ())
         self._training = _Training(job, made, regions, self._next_name(job.segmenter))
@@ -348,7 +314,6 @@ class SegmenterPart(QObject):
             self.live.begin(Scene(source, labels, image, made, side))
 
     def told(self, event: object) -> None:
-        """The training tells something."""
         view, training = self._tools.view, self._training
         if training is None:
             return
@@ -367,7 +332,6 @@ class SegmenterPart(QObject):
                 self.live.arrived(event.number, event.checkpoint, path)
 
     def finished(self, result: FineTuned) -> None:
-        """The training has ended well: keep its model, and say what became of it."""
         training, view = self._training, self._tools.view
         if training is None:
             return
@@ -393,7 +357,6 @@ class SegmenterPart(QObject):
         )
 
     def dropped(self) -> None:
-        """The training was cancelled or has failed: what it has learned is gone."""
         self._training = None
         self.live.end()
         self.fill()

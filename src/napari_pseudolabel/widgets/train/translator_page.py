@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QDoubleSpinBox,
-    QGridLayout,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QLineEdit, QWidget
 
 from napari_pseudolabel.training.translator.grey_levels_fit import METHODS, Method
-from napari_pseudolabel.widgets.common.fields import advanced_form, decimal, device_box, number, refill
-from napari_pseudolabel.widgets.common.parts import Fold, Sentence, combo, fill, tip
+from napari_pseudolabel.widgets.common.fields import advanced_form, decimal, device_box, number
+from napari_pseudolabel.widgets.common.layer_box import LayerBox
+from napari_pseudolabel.widgets.common.parts import (
+    Fold,
+    Sentence,
+    browse_button,
+    column,
+    combo,
+    fill,
+    form,
+    row,
+    tip,
+)
 from napari_pseudolabel.widgets.train.choice import TranslatorChoice, TranslatorPair
 
 _PROPOSED = TranslatorChoice()
@@ -36,19 +38,14 @@ class TranslatorPage(QWidget):
     """The images of the two modalities, and where the training starts."""
 
     changed = Signal()
-    browse_pressed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self._pairs: list[TranslatorPair] = []
         self._folder = ""
         self._proposed_name = ""
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
         self._advanced = Fold("Advanced", self._make_advanced(), "Previews, learning rate and device")
-        layout.addLayout(self._make_form())
-        layout.addWidget(self._advanced)
+        column(self._make_form(), self._advanced, parent=self)
 
     def choice(self) -> TranslatorChoice:
         """All controls as they are now."""
@@ -67,21 +64,10 @@ class TranslatorPage(QWidget):
             device=self.device.currentData() or "auto",
         )
 
-    def set_layers(
-        self, layers: Sequence[tuple[str, str]], *, target: str | None, source: str | None
-    ) -> None:
-        """Offer image layers as (unique id, name) pairs, and the folder, for the two modalities."""
-        fill(self.target, layers, target)
-        # An image cannot be both; what is left of the list is the folder.
-        others = [(uid, name) for uid, name in layers if uid != target]
-        folder = self._folder.rpartition("/")[2] or "none chosen yet"
-        fill(self.source, [*others, ("", f"Folder: {folder}")], source or "")
-
     def set_folder(self, folder: str) -> None:
         """Take the source images from a folder."""
         self._folder = folder
-        layers = [(self.source.itemData(i), self.source.itemText(i)) for i in range(self.source.count() - 1)]
-        fill(self.source, [*layers, ("", f"Folder: {folder.rpartition('/')[2] or folder}")], "")
+        self.source.set_other(f"Folder: {folder.rpartition('/')[2] or folder}", chosen=True)
         self.source.setToolTip(tip(f"Images of the other modality: {folder}"))
         self.changed.emit()
 
@@ -108,10 +94,6 @@ class TranslatorPage(QWidget):
             self.target_name.setText(name)
             self._proposed_name = name
 
-    def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
-        """Offer devices as (name, text) pairs."""
-        refill(self.device, devices)
-
     def set_editable(self, on: bool) -> None:
         """While it trains its settings cannot be changed, and the room is for the pictures."""
         self.setEnabled(on)
@@ -126,25 +108,16 @@ class TranslatorPage(QWidget):
         chosen = self.start.currentData()
         return chosen if chosen in METHODS else None
 
-    def _make_form(self) -> QGridLayout:
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(6)
-        grid.setVerticalSpacing(4)
-        grid.setColumnStretch(1, 1)
-        self.target = combo(
+    def _make_form(self) -> QFormLayout:
+        self.target = LayerBox(
             "Image layer whose modality the translator shall know better; proposed is the active one"
         )
-        self.source = combo("Images of the other modality: a layer, or a folder")
+        self.source = LayerBox("Images of the other modality: a layer, or a folder")
+        self.source.set_other("Folder: none chosen yet", chosen=True)
         self.start = combo(
             "The two translators, one per direction, that the training begins with; or translators that only change grey levels"
         )
-        browse = QPushButton("…")
-        browse.setFixedWidth(30)
-        browse.setToolTip("Browse for a folder of images of the other modality")
-        browse.clicked.connect(lambda: self.browse_pressed.emit())
-        source = QHBoxLayout()
-        source.addWidget(self.source, 1)
-        source.addWidget(browse)
+        self.browse = browse_button("Browse for a folder of images of the other modality")
         self.steps = number(
             10, 10_000_000, _PROPOSED.steps, "Steps of the training; the best one is kept, not the last"
         )
@@ -158,30 +131,23 @@ class TranslatorPage(QWidget):
         self.source_objects, self.target_objects = _object_size(), _object_size()
         self._names = _both(self.source_name, self.target_name)
         self._objects = _both(self.source_objects, self.target_objects)
-        self._labels = {title: QLabel(title) for title in ("Names", "Objects", "Steps")}
-        rows: tuple[tuple[QLabel, QWidget | QHBoxLayout], ...] = (
-            (QLabel("Image"), self.target),
-            (QLabel("Other"), source),
-            (QLabel("Start from"), self.start),
-            (self._labels["Names"], self._names),
-            (self._labels["Objects"], self._objects),
-            (self._labels["Steps"], self.steps),
-        )
-        for row, (label, asked) in enumerate(rows):
-            grid.addWidget(label, row, 0)
-            if isinstance(asked, QWidget):
-                grid.addWidget(asked, row, 1)
-            else:
-                grid.addLayout(asked, row, 1)
         for box in (self.target, self.source):
             box.currentIndexChanged.connect(lambda _: self.changed.emit())
         self.start.currentIndexChanged.connect(lambda _: self._show_start())
         self.start.currentIndexChanged.connect(lambda _: self.changed.emit())
         self.steps.valueChanged.connect(lambda _: self.changed.emit())
         self._about = Sentence(_ABOUT)
-        grid.addWidget(self._about, len(rows), 0, 1, 2)
+        self._form = form(
+            ("Image", self.target),
+            ("Other", row((self.source, 1), self.browse)),
+            ("Start from", self.start),
+            ("Names", self._names),
+            ("Objects", self._objects),
+            ("Steps", self.steps),
+            (self._about,),
+        )
         self.set_pairs(())
-        return grid
+        return self._form
 
     def _make_advanced(self) -> QWidget:
         content = QWidget()
@@ -204,27 +170,16 @@ class TranslatorPage(QWidget):
     def _show_start(self) -> None:
         """Ask for what the start does not say, and only for what it needs."""
         asked, trained = self._pair() is None, self._grey_levels() is None
-        for widget, shown in (
-            (self._names, asked),
-            (self._labels["Names"], asked),
-            (self._objects, not trained),
-            (self._labels["Objects"], not trained),
-            (self.steps, trained),
-            (self._labels["Steps"], trained),
-            (self._advanced, trained),
-        ):
-            widget.setVisible(shown)
+        for field, shown in ((self._names, asked), (self._objects, not trained), (self.steps, trained)):
+            self._form.setRowVisible(field, shown)
+        self._advanced.setVisible(trained)
         self._about.setText(_ABOUT if trained else _ABOUT_GREY)
 
 
 def _both(source: QWidget, target: QWidget) -> QWidget:
     """Two fields, for the one modality and for the other."""
     pair = QWidget()
-    row = QHBoxLayout(pair)
-    row.setContentsMargins(0, 0, 0, 0)
-    row.addWidget(source, 1)
-    row.addWidget(QLabel("⇄"))
-    row.addWidget(target, 1)
+    row((source, 1), QLabel("⇄"), (target, 1), parent=pair)
     return pair
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.layers import Image as ImageLayer
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog
 
 from napari_pseudolabel.errors import InputError
@@ -27,18 +25,22 @@ from napari_pseudolabel.training.translator.tune_translator import (
     TuneTranslatorJob,
 )
 from napari_pseudolabel.viewer import image_of
-from napari_pseudolabel.viewer.images import modality_of
+from napari_pseudolabel.viewer.images import modality_of, unwrapped
+from napari_pseudolabel.widgets.common.fields import refill
+from napari_pseudolabel.widgets.common.layer_box import LayerBox, uid_of
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.common.tiles import grey
 from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
 from napari_pseudolabel.widgets.train import sentences
 from napari_pseudolabel.widgets.train.choice import TranslatorPair
 from napari_pseudolabel.widgets.train.layers import is_offered
-from napari_pseudolabel.widgets.train.parts import Tools
+from napari_pseudolabel.widgets.train.parts import Part, Tools
 from napari_pseudolabel.workspace import write_bytes
 
 if TYPE_CHECKING:
     from napari.layers import Layer
+
+    pass
 
 # Of what is measured, what tells most; see `training.translator.translation_measures`.
 _MEASURES = {
@@ -52,72 +54,63 @@ _Job = TuneTranslatorJob | GreyLevelsJob
 _MOST_PLANES = 32
 
 
-class TranslatorPart(QObject):
-    """Connects the page of the translator, the open layers, and what a training tells.
-
-    Attributes
-    ----------
-    changed
-        Why the training cannot start may be another reason than before.
-    """
-
-    changed = Signal()
+class TranslatorPart(Part):
+    """Connects the page of the translator, the open layers, and what a training tells."""
 
     def __init__(self, tools: Tools, remembered: Remembered) -> None:
-        super().__init__()
-        self._tools = tools
-        self._remembered = remembered
+        super().__init__(tools, remembered)
         self._page = tools.view.translator
         self._job: _Job | None = None
         self._pairs: list[TranslatorPair] = []
         self._proposed_for: str | None = None
         self._page.changed.connect(self._on_page)
-        self._page.browse_pressed.connect(self._browse)
+        self._page.browse.clicked.connect(self._browse)
+        self._page.source.refilled.connect(self.fill)
 
     def start(self) -> None:
-        """Offer the layers."""
+        target, source = self._page.target, self._page.source
+        target.follow(self._tools.viewer, self._images)
+        # An image cannot be both; what is left of the list is the folder.
+        source.follow(
+            self._tools.viewer,
+            lambda: (layer for layer in self._images() if layer is not target.layer),
+            lambda _: (),
+            after=target,
+        )
         self.fill(self._tools.viewer.layers.selection.active)
 
     def stop(self) -> None:
-        """Nothing is followed that would have to be let go."""
+        self._page.target.let_go()
+        self._page.source.let_go()
 
     def fill(self, active: Layer | None = None) -> None:
-        """Layers came, went, or another one is active."""
         if self._job is not None:
             return
-        layers = [layer for layer in self._tools.viewer.layers if is_offered(layer)]
-        uids = [str(layer.unique_id) for layer in layers]
-        choice = self._page.choice()
-        asked = str(active.unique_id) if active is not None and is_offered(active) else None
-        target = next((one for one in (asked, choice.target, *uids[-1:]) if one in uids), None)
-        source = choice.source_layer if choice.source_layer in uids else None
-        self._page.set_layers(
-            [(str(layer.unique_id), layer.name) for layer in layers], target=target, source=source
-        )
+        self._page.target.refill(active)
+        self._page.source.refill()
         self._propose_pair()
         self.changed.emit()
 
+    def _images(self) -> Iterable[Layer]:
+        return map(unwrapped, filter(is_offered, self._tools.viewer.layers))
+
     def set_models(self, entries: Sequence[ModelEntry]) -> None:
-        """The named models are known."""
         self._pairs = pairs_of([entry for entry in entries if entry.kind == "translator"])
         self._page.set_pairs(self._pairs)
         self._propose_pair()
         self.changed.emit()
 
     def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
-        """The devices of the worker are known."""
-        self._page.set_devices(devices)
+        refill(self._page.device, devices)
 
     def why_not(self) -> str | None:
-        """Why the training cannot start and what to do; None if it can."""
         return sentences.why_no_translator(self._page.choice())
 
     def prepare(self) -> Callable[[], _Job]:
-        """What makes the job; the pixels are read away from the window."""
         choice, workspace = self._page.choice(), self._tools.session.workspace
         names = choice.pair.names if choice.pair is not None else choice.names
-        target = self._image(choice.target)
-        source = self._image(choice.source_layer) if choice.source_layer else Path(choice.source_folder)
+        target = _image(self._page.target)
+        source = _image(self._page.source) if choice.source_layer else Path(choice.source_folder)
 
         def make() -> _Job:
             images = _images_of(names[0], source), _images_of(names[1], target)
@@ -141,17 +134,10 @@ class TranslatorPart(QObject):
 
         return make
 
-    @property
-    def minutes(self) -> int:
-        """There is no time limit."""
-        return 0
-
     def begun(self, job: _Job) -> None:
-        """The job was submitted."""
         self._job = job
 
     def told(self, event: object) -> None:
-        """The training tells something."""
         view = self._tools.view
         if isinstance(event, Began):
             view.set_status("", event.notes)
@@ -169,7 +155,6 @@ class TranslatorPart(QObject):
             )
 
     def finished(self, result: TunedTranslator | GreyLevelTranslators) -> None:
-        """The training has ended well: keep both translators if they got better."""
         view = self._tools.view
         self.dropped()
         if isinstance(result, GreyLevelTranslators):
@@ -191,7 +176,6 @@ class TranslatorPart(QObject):
         self._tools.aside.run(write, kept, self._tools.failed)
 
     def dropped(self) -> None:
-        """The training is over."""
         self._job = None
         self.fill()
 
@@ -199,31 +183,20 @@ class TranslatorPart(QObject):
         rows = [[grey(crop) for crop in row] for row in crops]
         self._tools.view.tiles.set_pictures(rows, ("real", "translated", "and back"))
 
-    def _image(self, uid: str | None) -> Image:
-        layer = self._layer(uid)
-        if layer is None:
-            raise InputError("The image was removed; choose another one.")
-        return image_of(layer)
-
     def _on_page(self) -> None:
         self.fill()  # an image that is the one is not offered as the other
 
     def _propose_pair(self) -> None:
         """Once for every image: a pair whose target is the modality of the image, as far as that is known."""
-        uid = self._page.choice().target
-        layer = self._layer(uid)
-        if layer is None or not self._pairs or uid == self._proposed_for:
+        layer = self._page.target.layer
+        if layer is None or not self._pairs or uid_of(layer) == self._proposed_for:
             return
-        self._proposed_for = uid
+        self._proposed_for = uid_of(layer)
         modality = modality_of(layer, {pair.names[1] for pair in self._pairs})
         self._page.propose_target_name(modality)
         fitting = [pair for pair in self._pairs if pair.names[1] == modality]
         if fitting:
             self._page.choose_pair(fitting[0])
-
-    def _layer(self, uid: str | None) -> ImageLayer | None:
-        images = (one for one in self._tools.viewer.layers if isinstance(one, ImageLayer))
-        return next((one for one in images if str(one.unique_id) == uid), None)
 
     def _browse(self) -> None:
         first = self._remembered.last("folder of the other modality") or str(Path.home())
@@ -233,6 +206,12 @@ class TranslatorPart(QObject):
         if folder:
             self._remembered.remember("folder of the other modality", folder)
             self._page.set_folder(folder)
+
+
+def _image(box: LayerBox) -> Image:
+    if box.layer is None:
+        raise InputError("The image was removed; choose another one.")
+    return image_of(box.layer)
 
 
 def pairs_of(translators: Sequence[ModelEntry]) -> list[TranslatorPair]:

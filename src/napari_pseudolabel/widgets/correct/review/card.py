@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtGui import QPixmap
 from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QGridLayout,
@@ -15,12 +15,12 @@ from qtpy.QtWidgets import (
     QLabel,
     QProgressBar,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.parts import Sentence
+from napari_pseudolabel.widgets.common.parts import Sentence, button, column, row
+from napari_pseudolabel.widgets.common.tiles import image_of
 
 Action = Literal["accept", "fix", "skip", "previous", "suspect"]
 THUMBNAIL_PX = 84
@@ -67,18 +67,20 @@ class ReviewCard(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 2, 0, 2)
-        layout.setSpacing(3)
-        layout.addLayout(self._make_top())
-        layout.addLayout(self._make_buttons())
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setFixedHeight(_BAR_PX)
-        layout.addWidget(self._bar)
-        layout.addLayout(self._make_quality())
         self._stop = Sentence(name="done")
-        layout.addWidget(self._stop)
+        column(
+            self._make_top(),
+            self._make_buttons(),
+            self._bar,
+            self._make_quality(),
+            self._stop,
+            parent=self,
+            spacing=3,
+            margins=(0, 2, 0, 2),
+        )
         self.set_region("", "")
         self.set_progress("", 0, 0)
         self.set_stop("")
@@ -121,21 +123,13 @@ class ReviewCard(QWidget):
         """(h, w, 3) uint8 RGB, None for no picture."""
         self._picture.setVisible(picture is not None)
         if picture is not None:
-            self._picture.setPixmap(_pixmap(picture))
+            self._picture.setPixmap(QPixmap.fromImage(image_of(picture)))
 
     def set_under_way(self, on: bool) -> None:
         """Whether a region is shown that can be judged."""
         self.buttons["accept"].setText("Accept" if on else "Start")
         for name in ("fix", "skip", "suspect"):
             self.buttons[name].setEnabled(on)
-
-    def set_startable(self, on: bool) -> None:
-        """Whether there is a region to be judged or to begin with."""
-        self.buttons["accept"].setEnabled(on)
-
-    def set_previous(self, on: bool) -> None:
-        """Whether there was a region before."""
-        self.buttons["previous"].setEnabled(on)
 
     def set_fixing(self, on: bool) -> None:
         """Whether the person corrects the region."""
@@ -166,8 +160,6 @@ class ReviewCard(QWidget):
     # How it looks.
 
     def _make_top(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(6)
         self._picture = QLabel()
         self._picture.setFixedSize(THUMBNAIL_PX, THUMBNAIL_PX)
         self._picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -175,38 +167,26 @@ class ReviewCard(QWidget):
             "The region: the image, and the borders of the labels in the colours of the classes"
         )
         self._picture.hide()
-        words = QVBoxLayout()
-        words.setSpacing(2)
         self._title, self._reason, self._progress = Sentence(name="done"), Sentence(), Sentence()
-        words.addWidget(self._title)
-        words.addWidget(self._reason)
-        words.addStretch()
-        words.addWidget(self._progress)
-        row.addWidget(self._picture)
-        row.addLayout(words, 1)
-        return row
+        return row(self._picture, (column(self._title, self._reason, None, self._progress, spacing=2), 1))
 
     def _make_buttons(self) -> QGridLayout:
         grid = QGridLayout()
         grid.setSpacing(2)
         self.buttons: dict[str, QPushButton] = {}
         for number, (name, title, key, does) in enumerate(_BUTTONS):
-            button = QPushButton(title)
-            button.setToolTip(f"{does} ({shortcuts.shown(key)})")
-            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            button.clicked.connect(lambda _, name=name: self.pressed.emit(name))
-            self.buttons[name] = button
+            tooltip = f"{does} ({shortcuts.shown(key)})"
+            made = self.buttons[name] = button(title, tooltip, focus=Qt.FocusPolicy.TabFocus)
+            made.clicked.connect(lambda _, name=name: self.pressed.emit(name))
             # Three for judging, and below them two for looking around.
-            row, column, width = (0, 2 * number, 2) if number < 3 else (1, 3 * (number - 3), 3)
-            grid.addWidget(button, row, column, 1, width)
+            line, left, width = (0, 2 * number, 2) if number < 3 else (1, 3 * (number - 3), 3)
+            grid.addWidget(made, line, left, 1, width)
         self.buttons["accept"].setObjectName("main")
         self.buttons["fix"].setObjectName("segment")
         self.buttons["fix"].setCheckable(True)
         return grid
 
     def _make_quality(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(4)
         self._quality = Sentence()
         self._quality.setToolTip(
             "Mean Dice of the classes that the labels probably have; what you reviewed counts as right. "
@@ -221,15 +201,4 @@ class ReviewCard(QWidget):
             "Quality that is enough for you, as mean Dice from 0.5 to 1; the dock says when it is reached"
         )
         self.target.valueChanged.connect(self.target_changed.emit)
-        row.addWidget(self._quality, 1)
-        row.addWidget(QLabel("Target"))
-        row.addWidget(self.target)
-        return row
-
-
-def _pixmap(picture: NDArray[np.uint8]) -> QPixmap:
-    height, width = picture.shape[:2]
-    # Rows of Qt begin at multiples of four bytes unless it is told their length.
-    return QPixmap.fromImage(
-        QImage(picture.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888).copy()
-    )
+        return row((self._quality, 1), QLabel("Target"), self.target, spacing=4)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.labels.confidence import mean_dice
@@ -18,8 +17,9 @@ from napari_pseudolabel.viewer.effort import EffortLog
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.confirming import confirm, unconfirm
+from napari_pseudolabel.widgets.common.dock_controller import Key
 from napari_pseudolabel.widgets.common.labelled import left_out
-from napari_pseudolabel.widgets.correct.desk import Desk
+from napari_pseudolabel.widgets.correct.desk import Desk, Part
 from napari_pseudolabel.widgets.correct.focus import Focus, outline
 from napari_pseudolabel.widgets.correct.overlay import Mark
 from napari_pseudolabel.widgets.correct.review import camera, sentences
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
 
-class ReviewPart(QObject):
+class ReviewPart(Part):
     """Leads a person through the regions of the labels, the most worthwhile first.
 
     Parameters
@@ -45,8 +45,7 @@ class ReviewPart(QObject):
     """
 
     def __init__(self, desk: Desk, focus: Focus) -> None:
-        super().__init__()
-        self._desk = desk
+        super().__init__(desk)
         self._focus = focus
         self.card = ReviewCard()
         desk.view.review_layout.addWidget(self.card)
@@ -82,7 +81,7 @@ class ReviewPart(QObject):
         """Whether nothing is being measured or drawn."""
         return self.watching.settled and not self._aside.busy
 
-    def keys(self) -> list[tuple[str, Callable[[], None]]]:
+    def keys(self) -> list[Key]:
         """The keys of the queue, and what they do."""
         return [
             (shortcuts.REVIEW_ACCEPT, self.accept),
@@ -95,7 +94,6 @@ class ReviewPart(QObject):
     # Life.
 
     def follow(self, labels: Labels | None) -> None:
-        """Other labels are corrected now."""
         self._leave_region()
         self._visited, self._ahead = [], []
         self._state = ReviewState() if labels is None else ReviewState.of(labels)
@@ -104,8 +102,7 @@ class ReviewPart(QObject):
         self._show()
 
     def stop(self) -> None:
-        """The dock is closed."""
-        self.follow(None)
+        super().stop()
         self.watching.stop()
         self._aside.shutdown()
 
@@ -347,8 +344,8 @@ class ReviewPart(QObject):
         card.set_region(*self._words())
         card.set_fixing(self._fixing)
         card.set_under_way(region is not None)
-        card.set_startable(region is not None or bool(arranged is not None and arranged.queue))
-        card.set_previous(bool(self._visited))
+        card.buttons["accept"].setEnabled(region is not None or bool(arranged is not None and arranged.queue))
+        card.buttons["previous"].setEnabled(bool(self._visited))
         card.setVisible(self.watching.scene is not None)
         if ahead is None:
             card.set_progress("", 0, 0)

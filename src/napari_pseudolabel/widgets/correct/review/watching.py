@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_pseudolabel.labels.review import RegionScore
 from napari_pseudolabel.viewer import Corrections, find
@@ -14,6 +14,7 @@ from napari_pseudolabel.viewer.corrections import Index, Window
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Failure
+from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.widgets.correct.desk import Desk
 from napari_pseudolabel.widgets.correct.review.measuring import Arranged, Measured, Scene, look
 from napari_pseudolabel.widgets.correct.review.state import Region, ReviewState
@@ -45,7 +46,6 @@ class Watching(QObject):
     """
 
     changed = Signal()
-    _known = Signal()
 
     def __init__(self, desk: Desk, state: Callable[[], ReviewState]) -> None:
         super().__init__()
@@ -59,25 +59,20 @@ class Watching(QObject):
         self.problem = ""
         self._quiet = False
         self._looking = self._again = False
-        self._pause = QTimer(self)
-        self._pause.setSingleShot(True)
-        self._pause.setInterval(_PAUSE_MS)
-        self._pause.timeout.connect(self.look)
-        self._known.connect(self.look_soon)
+        self._look_later = Debouncer(self.look, _PAUSE_MS, self)
+        desk.events.known.connect(self._on_known)
 
     @property
     def settled(self) -> bool:
         """Whether nothing is being measured."""
-        return not (self._aside.busy or self._pause.isActive())
+        return not (self._aside.busy or self._look_later.pending)
 
     def follow(self, labels: Labels | None) -> None:
         """Other labels are corrected now, or none."""
-        self._listen(None)
         self.measured = self.arranged = None
         self.problem = ""
         self.scene = None if labels is None else self._scene_of(labels)
-        self._listen(self.scene)
-        self._pause.stop()
+        self._look_later.cancel()
         self.look()
 
     def look(self) -> None:
@@ -89,10 +84,7 @@ class Watching(QObject):
             return
         self._looking = True
         # Layers come and go and classes get names, so the scene is what it is now.
-        before = self.scene
-        scene = self.scene = self._scene_of(before.labels)
-        if scene.corrections is not before.corrections:
-            self._listen(scene)
+        scene = self.scene = self._scene_of(self.scene.labels)
         state, measured = self._state(), self.measured
         self._aside.run(
             lambda: look(scene, state, measured, lambda: self.scene is not scene),
@@ -103,7 +95,7 @@ class Watching(QObject):
     def look_soon(self) -> None:
         """As `look`, once nothing has changed for a moment."""
         if self.scene is not None:
-            self._pause.start()
+            self._look_later()
 
     @contextmanager
     def quietly(self) -> Iterator[None]:
@@ -124,13 +116,6 @@ class Watching(QObject):
         self._aside.shutdown()
         self._looking = self._again = False
 
-    def _listen(self, scene: Scene | None) -> None:
-        before = self.scene
-        if before is not None and self._on_known in before.corrections.listeners:
-            before.corrections.listeners.remove(self._on_known)
-        if scene is not None and self._on_known not in scene.corrections.listeners:
-            scene.corrections.listeners.append(self._on_known)
-
     def _scene_of(self, labels: Labels) -> Scene:
         source = self._desk.layers.source
         shape = labels.data.shape
@@ -144,7 +129,7 @@ class Watching(QObject):
 
     def _on_known(self, plane: Index, window: Window) -> None:
         if not self._quiet:
-            self._known.emit()  # from whatever thread
+            self.look_soon()
 
     def _on_looked(self, scene: Scene, measured: Measured, arranged: Arranged) -> None:
         self._looking = False

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
+
+from napari.layers import Image as ImageLayer
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.classes import with_colours
@@ -16,6 +18,7 @@ from napari_pseudolabel.training.jobs import TutorJob
 from napari_pseudolabel.viewer.images import shown_by
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common.background import Background
+from napari_pseudolabel.widgets.common.layer_box import uid_of
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.pseudo_label.choice import Trained
 from napari_pseudolabel.widgets.pseudo_label.preparing import PreparingPart
@@ -77,15 +80,23 @@ class TutoringPart(PreparingPart):
         self._named: str | None = None  # the labels layer whose classes were filled in
         self._fold: Fold | None = None
         self._view.changed.connect(self._on_changed)
-        self._view.browse_translator_pressed.connect(self._browse_translator)
-        self._view.browse_set_pressed.connect(lambda: browsing.browse_set(self._view, remembered))
-        self._view.browse_keep_pressed.connect(self._browse_keep)
+        self._view.browse_translator.clicked.connect(self._browse_translator)
+        self._view.browse_set.clicked.connect(lambda: browsing.browse_set(self._view, remembered))
+        self._view.browse_keep.clicked.connect(self._browse_keep)
 
     def known_text(self, known: Trained | None) -> str:
         return sentences.known_text(known)
 
     def start(self) -> None:
+        image, viewer = self._view.image, self._viewer
+        image.follow(viewer, lambda: (one for one in images_in(viewer) if uid_of(one) != self._image), iter)
+        self._view.labels.follow(viewer, lambda: labels_for(viewer, image.layer), iter, after=image)
         browsing.restore(self._view, self._remembered)
+
+    def stop(self) -> None:
+        super().stop()
+        self._view.image.let_go()
+        self._view.labels.let_go()
 
     def follow(self, image: str | None, modality: str) -> None:
         self._image, self._modality = image, modality
@@ -95,7 +106,7 @@ class TutoringPart(PreparingPart):
     def why_not(self) -> str | None:
         choice = self._view.choice()
         entry = self._models.entry("translator", choice.translator)
-        learned = _by_uid(images_in(self._viewer), choice.image_layer)
+        learned = self._view.image.layer
         known = ("", "") if learned is None else (shown_by(learned, self._models.modalities()), learned.name)
         return (
             sentences.why_not(choice, modality=self._modality, translator=entry, learned=known)
@@ -140,15 +151,16 @@ class TutoringPart(PreparingPart):
         self._fill_layers()
 
     def _fill_layers(self) -> None:
-        choice = self._view.choice()
-        images = [one for one in images_in(self._viewer) if str(one.unique_id) != self._image]
-        labelled = [one for one in images if labels_for(self._viewer, one)]
-        image = _chosen(choice.image_layer, labelled) or _chosen(choice.image_layer, images)
-        labels = labels_for(self._viewer, image)
-        chosen = _chosen(choice.labels_layer, labels)
-        self._view.set_layers(_listed(images), _uid(image), _listed(labels), _uid(chosen))
-        if self._kind == "layer" and chosen is not None and _uid(chosen) != self._named:
-            self._named = _uid(chosen)
+        image, labels = self._view.image, self._view.labels
+        image.refill()
+        labelled = [
+            one for one in image.layers if isinstance(one, ImageLayer) and labels_for(self._viewer, one)
+        ]
+        image.refill(*(one for one in labelled if one is image.layer), *labelled)
+        labels.refill()
+        chosen = labels.layer
+        if self._kind == "layer" and chosen is not None and uid_of(chosen) != self._named:
+            self._named = uid_of(chosen)
             if classes := written(classes_of(chosen)):
                 self._view.set_classes(classes)
 
@@ -168,8 +180,7 @@ class TutoringPart(PreparingPart):
         choice, workspace = self._view.choice(), self._workspace()
         read: Callable[[], Source]
         if choice.kind == "layer":
-            image = _by_uid(images_in(self._viewer), choice.image_layer)
-            labels = _by_uid(labels_for(self._viewer, image), choice.labels_layer)
+            image, labels = self._view.image.layer, self._view.labels.layer
             if image is None or labels is None:
                 raise InputError("The labelled layer was removed; choose another one.")
             read = labelled_layer(image, labels, workspace.split, choice.scale)
@@ -198,20 +209,3 @@ def _unnamed(pair: SyntheticPair) -> tuple[LabelClass, ...]:
     """Classes for the eye, where only the data set knows their names."""
     values = sorted({0, *pair.labels.ravel().tolist()})
     return with_colours([LabelClass(name=str(value), value=value) for value in values])
-
-
-def _by_uid(layers: Sequence[_Of], uid: str | None) -> _Of | None:
-    return next((layer for layer in layers if str(layer.unique_id) == uid), None)
-
-
-def _chosen(uid: str | None, layers: Sequence[_Of]) -> _Of | None:
-    """The layer that is chosen if it is still there, else the first."""
-    return _by_uid(layers, uid) or next(iter(layers), None)
-
-
-def _uid(layer: Layer | None) -> str | None:
-    return None if layer is None else str(layer.unique_id)
-
-
-def _listed(layers: Sequence[Layer]) -> list[tuple[str, str]]:
-    return [(str(layer.unique_id), layer.name) for layer in layers]

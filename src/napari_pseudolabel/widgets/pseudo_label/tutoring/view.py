@@ -7,11 +7,8 @@ from collections.abc import Sequence
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QFormLayout,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
-    QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -20,7 +17,18 @@ from napari_pseudolabel.strategies.tutorship import TUTORSHIP
 from napari_pseudolabel.training.common.training_events import SyntheticPair
 from napari_pseudolabel.training.tutor.tutor_task import TutorSettings
 from napari_pseudolabel.widgets.common.fields import advanced_form, decimal, number
-from napari_pseudolabel.widgets.common.parts import Elided, Fold, Sentence, combo, fill
+from napari_pseudolabel.widgets.common.layer_box import LayerBox
+from napari_pseudolabel.widgets.common.parts import (
+    LABEL_PX,
+    Elided,
+    Fold,
+    Sentence,
+    browse_button,
+    column,
+    combo,
+    fill,
+    row,
+)
 from napari_pseudolabel.widgets.common.tiles import Tiles, grey, overlaid
 from napari_pseudolabel.widgets.pseudo_label.tutoring.choice import SetKind, TutorChoice
 from napari_pseudolabel.widgets.pseudo_label.tutoring.sentences import folder_text
@@ -32,7 +40,6 @@ _KINDS: tuple[tuple[SetKind, str], ...] = (
 )
 _MOST_PAIRS = 3
 _PICTURES_PX = 250
-_LABEL_PX = 66
 _FIELD_PX = 90
 
 
@@ -41,9 +48,6 @@ class TutoringView(QWidget):
 
     strategy = TUTORSHIP.name
     changed = Signal()
-    browse_translator_pressed = Signal()
-    browse_set_pressed = Signal()
-    browse_keep_pressed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,16 +67,14 @@ class TutoringView(QWidget):
         self.kind = combo("Where the labelled images are that the proxy learns from")
         for value, title in _KINDS:
             self.kind.addItem(title, value)
-        self.browse_set = QPushButton("…")
-        self.browse_set.setFixedWidth(30)
-        self.browse_set.clicked.connect(lambda: self.browse_set_pressed.emit())
+        self.browse_set = browse_button("")
+        self.browse_translator = browse_button("Browse for the checkpoint file of a translator")
         self.set_name = Elided()
-        self.image = combo("The open labelled image")
-        self.labels = combo(
-            "Its labels. Those that the plugin made count where you have corrected or confirmed them."
+        self.image = LayerBox("The open labelled image", "none open")
+        self.labels = LayerBox(
+            "Its labels. Those that the plugin made count where you have corrected or confirmed them.",
+            "none open",
         )
-        self.image.setPlaceholderText("none open")
-        self.labels.setPlaceholderText("none open")
         self.classes = QLineEdit()
         self.classes.setToolTip(
             "Name and label value of each class, such as axon=1, myelin=2; 0 is background"
@@ -96,9 +98,9 @@ class TutoringView(QWidget):
             wide.setMinimumWidth(_FIELD_PX)  # else the longest number would make the dock wider
         self.fold = Fold("Training", self._make_training(), "Steps, folds, samples, and what is kept")
         self.summary = Elided()
-        form.addRow(_label("Translator"), _row(self.translator, self._make_browse()))
+        form.addRow(_label("Translator"), row((self.translator, 1), self.browse_translator))
         form.addRow("", self.summary)
-        form.addRow(_label("Learn from"), _row(self.kind, self.browse_set))
+        form.addRow(_label("Learn from"), row((self.kind, 1), self.browse_set))
         form.addRow("", self.set_name)
         form.addRow(_label("Image"), self.image)
         form.addRow(_label("Labels"), self.labels)
@@ -148,17 +150,6 @@ class TutoringView(QWidget):
         """Offer translators as (reference, title) pairs."""
         fill(self.translator, entries, chosen)
 
-    def set_layers(
-        self,
-        images: Sequence[tuple[str, str]],
-        image: str | None,
-        labels: Sequence[tuple[str, str]],
-        chosen: str | None,
-    ) -> None:
-        """Offer open layers as (unique id, name) pairs."""
-        fill(self.image, images, image)
-        fill(self.labels, labels, chosen)
-
     def ask_object_size(self, wanted: bool) -> None:
         """Ask for the size of the objects instead of that of the pixels."""
         self._by_objects = wanted
@@ -191,24 +182,14 @@ class TutoringView(QWidget):
             1, 16, TutorSettings.samples, "Translations drawn of each labelled image; more are more variety"
         )
         self.keep_name = Elided()
-        keep = QPushButton("…")
-        keep.setFixedWidth(30)
-        keep.setToolTip(
+        self.browse_keep = browse_button(
             "Keep the translated images with their labels as a raw data set of nnU-Net; press again for none"
         )
-        keep.clicked.connect(lambda: self.browse_keep_pressed.emit())
         form.addRow("Steps", self.steps)
         form.addRow("Split", self.folds)
         form.addRow("Samples", self.samples)
-        form.addRow("Keep set", _row(self.keep_name, keep))
+        form.addRow("Keep set", row((self.keep_name, 1), self.browse_keep))
         return content
-
-    def _make_browse(self) -> QPushButton:
-        button = QPushButton("…")
-        button.setFixedWidth(30)
-        button.setToolTip("Browse for the checkpoint file of a translator")
-        button.clicked.connect(lambda: self.browse_translator_pressed.emit())
-        return button
 
     def _on_kind(self) -> None:
         kind = self.kind.currentData()
@@ -242,9 +223,6 @@ class TutoringSeen(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(3)
         self.score = Sentence()
         self.pictures = Tiles("Labelled image, its translation, and the labels on the translation")
         self.pictures.setFixedWidth(_PICTURES_PX)
@@ -253,8 +231,7 @@ class TutoringSeen(QWidget):
         self.pictures.setSizePolicy(policy)
         self._wanted = False
         self._pairs: list[SyntheticPair] = []
-        layout.addWidget(self.score)
-        layout.addWidget(self.pictures)
+        column(self.score, self.pictures, parent=self, spacing=3)
         self.clear()
 
     @property
@@ -292,16 +269,7 @@ class TutoringSeen(QWidget):
         self.setVisible(self._wanted and bool(self._pairs or self.score.text()))
 
 
-def _row(first: QWidget, second: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setContentsMargins(0, 0, 0, 0)
-    row.setSpacing(6)
-    row.addWidget(first, 1)
-    row.addWidget(second)
-    return row
-
-
 def _label(title: str) -> QLabel:
     label = QLabel(title)
-    label.setMinimumWidth(_LABEL_PX)
+    label.setMinimumWidth(LABEL_PX)
     return label
