@@ -119,4 +119,4 @@ def test_an_added_strategy_that_prepares_asks_for_its_options_learns_once_and_la
 
 def folders(dock):
     """Where something is kept that was prepared."""
-    return sorted((dock.preparing.of("learned")._workspace().folder / "runs").glob("learned-*/level.txt"))
+    return sorted((dock.preparing["learned"]._workspace().folder / "runs").glob("learned-*/level.txt"))
