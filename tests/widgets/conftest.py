@@ -190,6 +190,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
     one = Script()
     one.gate.set()
     monkeypatch.setattr("napari_pseudolabel.widgets.common.session.make_engine", lambda: ThreadEngine(one))
+    monkeypatch.setattr(tasks, "bundled", tuple)
     monkeypatch.setattr(tasks.FindModels, "run", lambda self, control, models: MODELS)
     monkeypatch.setattr(
         tasks.FindDevices,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -149,3 +150,35 @@ def test_nothing_is_called_missing_while_models_are_looked_for(qtbot):
     for kind in ("translator", "segmenter"):
         view.set_models(kind, [ModelEntry("sample:one", "one", kind)], None)
     assert [box.placeholderText() for box in boxes] == ["none", "none fits"]
+
+
+@pytest.fixture
+def slow_worker(monkeypatch):
+    """A worker that finds the person's own models when it may; what comes with the package needs none."""
+    may, found = threading.Event(), tuple(map(entry, registry.named_checkpoints()))
+    own = replace(next(one for one in found if one.kind == "translator"), ref="user:mine", title="mine")
+
+    def run(self, control, models):
+        may.wait(20)
+        return (*found, own)
+
+    monkeypatch.setattr(tasks, "bundled", lambda: found)
+    monkeypatch.setattr(tasks.FindModels, "run", run)
+    yield may
+    may.set()
+
+
+def entry(checkpoint):
+    return tasks.entry_of(checkpoint, None)
+
+
+def test_what_comes_with_the_package_is_listed_before_any_worker_is_there(slow_worker, dock, viewer, qtbot):
+    data, attributes, _ = layers_of(small(SEM_LIKE))[0]
+    viewer.add_image(data, **attributes)
+    assert not slow_worker.is_set()
+    assert chosen(dock) == ("sample:sem-to-tem", "sample:tem-axons")
+    box = dock.view.models["translator"]
+    box.setCurrentIndex(box.findData("sample:tem-to-sem"))
+    slow_worker.set()
+    qtbot.waitUntil(lambda: "mine" in [box.itemText(number) for number in range(box.count())], timeout=10000)
+    assert chosen(dock)[0] == "sample:tem-to-sem"

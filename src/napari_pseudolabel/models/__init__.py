@@ -5,6 +5,7 @@ from napari_pseudolabel.models.inspect import inspect, inspect_apart
 from napari_pseudolabel.models.inspection import Inspection
 from napari_pseudolabel.models.registry import (
     NamedCheckpoint,
+    bundled_checkpoints,
     load_segmenter,
     load_translator,
     models_folder,
@@ -22,6 +23,7 @@ __all__ = [
     "NamedCheckpoint",
     "Normalisation",
     "Training",
+    "bundled_checkpoints",
     "inspect",
     "inspect_apart",
     "load_segmenter",

@@ -145,6 +145,7 @@ class PseudoLabelController(DockController):
     def closed(self) -> None:
         self._preview_later.cancel()
         self._looking.stop()
+        self.models.stop()
         for part in self.preparing.values():
             part.stop()
         self.comparing.stop()

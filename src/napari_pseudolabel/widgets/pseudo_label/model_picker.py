@@ -12,8 +12,10 @@ from qtpy.QtWidgets import QFileDialog
 from napari_pseudolabel.models.families import suffixes
 from napari_pseudolabel.models.fitting import same_modality
 from napari_pseudolabel.strategies import registry
+from napari_pseudolabel.widgets.common.aside import Aside
 from napari_pseudolabel.widgets.common.background import Background, Failure
 from napari_pseudolabel.widgets.common.remembered import Remembered
+from napari_pseudolabel.widgets.pseudo_label import tasks
 from napari_pseudolabel.widgets.pseudo_label.catalogue import Catalogue
 from napari_pseudolabel.widgets.pseudo_label.choice import Choice, Kind, ModelEntry, Shown
 from napari_pseudolabel.widgets.pseudo_label.tasks import FindDevices, FindModels, InspectModel
@@ -28,7 +30,7 @@ class ModelPicker(QObject):
     Attributes
     ----------
     loading
-        True until the named models are listed.
+        True until any named models are listed.
     has_gpu
         Whether this machine has more than its CPU.
     changed
@@ -48,6 +50,8 @@ class ModelPicker(QObject):
         self._refs: dict[Kind, str | None] = {"translator": None, "segmenter": None}
         self._shown: Callable[[], Shown] = Shown
         self._alone = False
+        self._aside = Aside()
+        self._proposed: str | None = None
         self._inspecting: set[tuple[Kind, str]] = set()
 
     def chosen(self, kind: Kind) -> ModelEntry | None:
@@ -64,12 +68,20 @@ class ModelPicker(QObject):
         return sorted(found, key=str.lower)
 
     def find(self, shown: Callable[[], Shown]) -> None:
-        """List the named models and propose some for what an image shows, asked for then."""
+        """List the named models and propose some for what an image shows, asked for then.
+
+        Those that come with the package are listed at once, those of the person when a worker has looked at them.
+        """
         self.loading = True
         self._shown = shown
+        self._aside.run(tasks.bundled, self._on_bundled)
         # The files are here, the devices where the workers are.
         self._background.submit(FindModels(), "local", finished=self._on_found, failed=self._on_not_found)
         self._background.submit(FindDevices(), finished=self._on_devices)
+
+    def stop(self) -> None:
+        """Drop what is being listed."""
+        self._aside.shutdown()
 
     def on_choice(self, choice: Choice) -> None:
         """The person may have chosen other models."""
@@ -197,11 +209,18 @@ class ModelPicker(QObject):
         self._view.error.show_error(failure.sentence, failure.details)
         self.changed.emit()
 
+    def _on_bundled(self, found: Sequence[ModelEntry]) -> None:
+        if found and self.loading:
+            self._on_found(found)
+
     def _on_found(self, found: Sequence[ModelEntry]) -> None:
         self.loading = False
         self._catalogue.put_first(found)
-        translator = self._refs["translator"] or self._catalogue.propose("translator", shown=self._shown())
-        self._choose("translator", translator)
+        # What the person has chosen meanwhile stays.
+        if self._refs["translator"] in (None, self._proposed):
+            self._proposed = self._catalogue.propose("translator", shown=self._shown())
+            self._refs["translator"] = self._proposed
+        self._choose("translator", self._refs["translator"])
         self._choose("segmenter", self._refs["segmenter"])
         self._match_segmenter()
         self.changed.emit()
