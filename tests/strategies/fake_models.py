@@ -68,7 +68,7 @@ class Threshold:
             classes=self.classes,
         )
 
-    def probabilities(self, image, *, spacing=(1.0, 1.0), settings=CPU, control=None, part=None):
+    def probabilities(self, image, *, settings=CPU, control=None, part=None):
         control.check()
         n = self.normalisation
         own = intensity_range(from_array(image), kind=n.kind, low=n.low, high=n.high)

@@ -98,17 +98,17 @@ def read_text(path: str | Path, most: int = BUDGET.json_bytes) -> str:
         raise FileError(f"{Path(path).name} is not a text in UTF-8; correct or replace it.") from None
 
 
-def listed(folder: Path, most: int = BUDGET.items) -> list[Path]:
+def listed(folder: Path) -> list[Path]:
     """Entries of a folder, unsorted.
 
     Raises
     ------
     FileError
-        If there are more than `most`.
+        If there are more than the budget allows.
     """
-    found = list(islice(folder.iterdir(), most + 1))
-    if len(found) > most:
-        raise FileError(f"{folder.name} holds more than {most:,} files; choose a smaller folder.")
+    found = list(islice(folder.iterdir(), BUDGET.items + 1))
+    if len(found) > BUDGET.items:
+        raise FileError(f"{folder.name} holds more than {BUDGET.items:,} files; choose a smaller folder.")
     return found
 
 

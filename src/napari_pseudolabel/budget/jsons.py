@@ -12,27 +12,27 @@ from pathlib import Path
 from typing import Any
 
 from napari_pseudolabel.budget.files import in_words, open_regular, read_bytes
-from napari_pseudolabel.budget.limits import BUDGET, Budget
+from napari_pseudolabel.budget.limits import BUDGET
 from napari_pseudolabel.errors import FileError
 
 _ENTITIES = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)(?=[A-Za-z_:])[^<>]*?(/?)>")
 
 
-def read_json(path: Path, budget: Budget = BUDGET) -> Any:
+def read_json(path: Path) -> Any:
     """Read a JSON file.
 
     Raises
     ------
     FileError
-        If it is no regular file, no JSON, or beyond the budget.
+        If it is no regular file, no JSON, or beyond the BUDGET.
     OSError
         If it cannot be reached.
     """
-    return parse_json(read_bytes(path, budget.json_bytes), path.name, budget)
+    return parse_json(read_bytes(path, BUDGET.json_bytes), path.name)
 
 
-def parse_json(text: str | bytes, name: str, budget: Budget = BUDGET) -> object:
+def parse_json(text: str | bytes, name: str) -> object:
     """Parse a JSON text.
 
     Parameters
@@ -41,36 +41,34 @@ def parse_json(text: str | bytes, name: str, budget: Budget = BUDGET) -> object:
         The text, UTF-8 if bytes.
     name
         What it is called in the error.
-    budget
-        Its limits.
 
     Raises
     ------
     FileError
         If it is no JSON, beyond the budget, or says two things under one name.
     """
-    if len(text) > budget.json_bytes:
+    if len(text) > BUDGET.json_bytes:
         raise FileError(
-            f"{name} holds {in_words(len(text))} of JSON; {in_words(budget.json_bytes)} are read."
+            f"{name} holds {in_words(len(text))} of JSON; {in_words(BUDGET.json_bytes)} are read."
         )
     try:
         # Windows begins files with a mark
         content = text.decode("utf-8-sig") if isinstance(text, bytes) else text
         # before anything is built: every value but the first follows one of these
-        if sum(map(content.count, ",[{")) > budget.items:
-            raise FileError(f"{name} holds more than {budget.items:,} values; it was not read.")
+        if sum(map(content.count, ",[{")) > BUDGET.items:
+            raise FileError(f"{name} holds more than {BUDGET.items:,} values; it was not read.")
         value = json.loads(content, object_pairs_hook=lambda pairs: _object(pairs, name))
     except FileError:
         raise
     except RecursionError:
-        raise _too_deep(name, budget) from None
+        raise _too_deep(name) from None
     except ValueError:  # also: not UTF-8, and numbers of thousands of digits
         raise FileError(f"{name} is no valid JSON; correct or replace it.") from None
     level, depth = [value], 0
     while level := [child for item in level for child in _children(item)]:
         depth += 1
-        if depth > budget.depth:
-            raise _too_deep(name, budget)
+        if depth > BUDGET.depth:
+            raise _too_deep(name)
     return value
 
 
@@ -88,11 +86,11 @@ def _children(item: object) -> list[object]:
     return item if isinstance(item, list) else []
 
 
-def _too_deep(name: str, budget: Budget) -> FileError:
-    return FileError(f"{name} is nested more than {budget.depth} levels deep; it was not read.")
+def _too_deep(name: str) -> FileError:
+    return FileError(f"{name} is nested more than {BUDGET.depth} levels deep; it was not read.")
 
 
-def check_markup(text: str, name: str, budget: Budget = BUDGET) -> None:
+def check_markup(text: str, name: str) -> None:
     """Refuse XML that is too large or too deep, or that defines entities.
 
     Raises
@@ -100,9 +98,9 @@ def check_markup(text: str, name: str, budget: Budget = BUDGET) -> None:
     FileError
         Saying which.
     """
-    if len(text) > budget.markup_bytes:
+    if len(text) > BUDGET.markup_bytes:
         raise FileError(
-            f"{name} holds {in_words(len(text))} of XML; {in_words(budget.markup_bytes)} are read."
+            f"{name} holds {in_words(len(text))} of XML; {in_words(BUDGET.markup_bytes)} are read."
         )
     if _ENTITIES.search(text):
         raise FileError(f"{name} holds XML that defines its own entities, which an image needs not; refused.")
@@ -112,11 +110,11 @@ def check_markup(text: str, name: str, budget: Budget = BUDGET) -> None:
             depth -= 1
         elif not tag[2]:
             depth += 1
-        if depth > budget.depth:
-            raise FileError(f"{name} holds XML that is nested more than {budget.depth} levels deep; refused.")
+        if depth > BUDGET.depth:
+            raise FileError(f"{name} holds XML that is nested more than {BUDGET.depth} levels deep; refused.")
 
 
-def check_header(path: Path, budget: Budget = BUDGET) -> Mapping[str, object]:
+def check_header(path: Path) -> Mapping[str, object]:
     """Check the header of a safetensors file before the library reads it; sizes are checked by the library.
 
     Returns
@@ -127,11 +125,11 @@ def check_header(path: Path, budget: Budget = BUDGET) -> Mapping[str, object]:
     Raises
     ------
     FileError
-        If it is no regular file, no safetensors file, or beyond the budget.
+        If it is no regular file, no safetensors file, or beyond the BUDGET.
     OSError
         If it cannot be reached.
     """
-    with open_regular(path, budget.file_bytes) as file:
+    with open_regular(path, BUDGET.file_bytes) as file:
         size = os.fstat(file.fileno()).st_size
         start = file.read(8)
         (length,) = struct.unpack("<Q", start) if len(start) == 8 else (2**64,)
@@ -139,11 +137,11 @@ def check_header(path: Path, budget: Budget = BUDGET) -> Mapping[str, object]:
             raise FileError(
                 f"{path.name} is incomplete or damaged, or no safetensors file; copy or download it again."
             )
-        if length > budget.json_bytes:
+        if length > BUDGET.json_bytes:
             raise FileError(
-                f"{path.name} has a header of {in_words(length)}; {in_words(budget.json_bytes)} are read."
+                f"{path.name} has a header of {in_words(length)}; {in_words(BUDGET.json_bytes)} are read."
             )
-        header = parse_json(file.read(length), f"the header of {path.name}", budget)
-    if not isinstance(header, dict) or len(header) > budget.entries:
+        header = parse_json(file.read(length), f"the header of {path.name}")
+    if not isinstance(header, dict) or len(header) > BUDGET.entries:
         raise FileError(f"The header of {path.name} is no list of weights; copy or download it again.")
     return header

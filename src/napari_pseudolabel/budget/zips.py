@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 from napari_pseudolabel.budget.files import in_words, open_regular
-from napari_pseudolabel.budget.limits import BUDGET, Budget
+from napari_pseudolabel.budget.limits import BUDGET
 from napari_pseudolabel.errors import FileError
 
 _END = struct.Struct("<4s4H2IH")
@@ -19,15 +19,8 @@ _TAIL_BYTES = 128
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
-def open_zip(path: Path, budget: Budget = BUDGET) -> zipfile.ZipFile:
+def open_zip(path: Path) -> zipfile.ZipFile:
     """Open a zip archive of a checkpoint, after its size, number of entries and contents were checked.
-
-    Parameters
-    ----------
-    path
-        The file.
-    budget
-        Its limits.
 
     Returns
     -------
@@ -38,24 +31,24 @@ def open_zip(path: Path, budget: Budget = BUDGET) -> zipfile.ZipFile:
     Raises
     ------
     FileError
-        If it is no regular file, damaged, or beyond the budget.
+        If it is no regular file, damaged, or beyond the BUDGET.
     OSError
         If it cannot be reached.
     """
-    with open_regular(path, budget.file_bytes) as file:
+    with open_regular(path, BUDGET.file_bytes) as file:
         size = os.fstat(file.fileno()).st_size
         file.seek(max(0, size - _TAIL_BYTES))
         table = _table_bytes(file.read(_TAIL_BYTES), path)
-        if table > min(size, budget.entries * _ENTRY_BYTES):
+        if table > min(size, BUDGET.entries * _ENTRY_BYTES):
             raise FileError(
-                f"{path.name} is an archive of more than {budget.entries:,} files; it was not read."
+                f"{path.name} is an archive of more than {BUDGET.entries:,} files; it was not read."
             )
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, IndexError, EOFError):
         raise _damaged(path) from None
     try:
-        _check_entries(archive, path, size, budget)
+        _check_entries(archive, path, size)
     except BaseException:
         archive.close()
         raise
@@ -76,10 +69,10 @@ def _table_bytes(tail: bytes, path: Path) -> int:
     return int(table)
 
 
-def _check_entries(archive: zipfile.ZipFile, path: Path, size: int, budget: Budget) -> None:
+def _check_entries(archive: zipfile.ZipFile, path: Path, size: int) -> None:
     entries = archive.infolist()
-    if len(entries) > budget.entries:
-        raise FileError(f"{path.name} is an archive of more than {budget.entries:,} files; it was not read.")
+    if len(entries) > BUDGET.entries:
+        raise FileError(f"{path.name} is an archive of more than {BUDGET.entries:,} files; it was not read.")
     if len({entry.filename.lower() for entry in entries}) != len(entries):
         raise FileError(f"{path.name} is an archive that holds two files of one name; it was not read.")
     if any(entry.flag_bits & 1 or entry.compress_type not in _METHODS for entry in entries):
@@ -89,7 +82,7 @@ def _check_entries(archive: zipfile.ZipFile, path: Path, size: int, budget: Budg
     ):
         raise _damaged(path)
     total = sum(entry.file_size for entry in entries)
-    if total > budget.growth * size:
+    if total > BUDGET.growth * size:
         raise FileError(
             f"{path.name} has {in_words(size)} but would unpack to {in_words(total)}; it was not read."
         )

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pseudolabel.imaging import Box, LayerStatistics
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging import Box, Channel, Image, LayerStatistics
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.geometry import Block, Line, Span, View
-from napari_pseudolabel.strategies.image_task import ImageTask
 from napari_pseudolabel.strategies.settings import LabelSettings, Region
 from napari_pseudolabel.strategies.survey import Survey, least_px
 from napari_pseudolabel.tiling import Grid
@@ -25,6 +26,68 @@ TILES_PER_CHUNK = 8
 _MOST_RINGS = 7
 # So many times as long as a square of their area islands may be, to be told from objects as in the whole plane.
 _LONGEST = 3
+
+
+@dataclass(frozen=True, eq=False)
+class ImageTask(ABC):
+    """What all jobs on an image share.
+
+    Attributes
+    ----------
+    image
+        The image, lazily.
+    settings
+        How it is done.
+    region
+        Part of the last two axes; the whole plane when None. Statistics always come from the whole layer.
+    planes
+        Which planes of a stack; all when None.
+    """
+
+    image: Image
+    settings: LabelSettings = field(default_factory=LabelSettings, kw_only=True)
+    region: Region | None = field(default=None, kw_only=True)
+    planes: tuple[tuple[int, ...], ...] | None = field(default=None, kw_only=True)
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What is being done, for the person."""
+
+    @property
+    def whole_region(self) -> Region:
+        """The region, inside of the image."""
+        height, width = self.image.shape[-2:]
+        return self.region.clipped(height, width) if self.region else Region(0, 0, height, width)
+
+    @property
+    def plane_indices(self) -> tuple[tuple[int, ...], ...]:
+        """Every plane that is worked on."""
+        return tuple(self.image.planes()) if self.planes is None else self.planes
+
+    def channels(self, survey: Survey) -> tuple[Channel | None, ...]:
+        """Which channels of the image are read: the chosen one, or all where the segmenter takes several.
+
+        Raises
+        ------
+        InputError
+            If the image has another number of channels, or several models do not agree.
+        """
+        wanted = survey.models[0].channels
+        for model in survey.models:
+            if model.channels != wanted:
+                raise InputError(
+                    f"{model.use.name} takes {model.channels} channels, but {survey.models[0].use.name} "
+                    f"{'makes' if survey.translator else 'takes'} {wanted}; choose models that fit each other."
+                )
+        if wanted == 1:
+            return (self.settings.channel,)
+        if self.image.channels != wanted:
+            raise InputError(
+                f"{self.image.name} has {self.image.channels} channel{'s'[: self.image.channels > 1]}, but "
+                f"{survey.models[0].use.name} takes {wanted}; choose another image, or another segmenter."
+            )
+        return tuple(range(wanted))
 
 
 @dataclass(frozen=True)

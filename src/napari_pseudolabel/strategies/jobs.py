@@ -15,9 +15,8 @@ from napari_pseudolabel.imaging.content import nothing_in
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.models.fitting import assumptions, refuse_misfit
 from napari_pseudolabel.models.grids import sizes_of
-from napari_pseudolabel.strategies.chunks import cut, join, whole_factors
+from napari_pseudolabel.strategies.chunks import ImageTask, cut, join, whole_factors
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
-from napari_pseudolabel.strategies.image_task import ImageTask
 from napari_pseudolabel.strategies.label_plan import LabelPlan, TranslationsJob
 from napari_pseudolabel.strategies.settings import ModelUse
 from napari_pseudolabel.strategies.survey import Method, ModelFacts, Survey, SurveyJob, of_translations

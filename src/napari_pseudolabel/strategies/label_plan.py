@@ -12,9 +12,8 @@ import numpy as np
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import LayerStatistics
 from napari_pseudolabel.imaging.statistics import moments_of
-from napari_pseudolabel.strategies.chunks import Chunk, ChunkTask, Focus
+from napari_pseudolabel.strategies.chunks import Chunk, ChunkTask, Focus, ImageTask
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
-from napari_pseudolabel.strategies.image_task import ImageTask
 from napari_pseudolabel.strategies.survey import Survey
 
 if TYPE_CHECKING:

@@ -108,7 +108,6 @@ class Segmenter(ABC):
         self,
         image: ArrayLike,
         *,
-        spacing: tuple[float, float] = (1.0, 1.0),
         settings: TileSettings = TileSettings(),
         control: Control = Control(),
         part: Part | None = None,
@@ -119,8 +118,6 @@ class Segmenter(ABC):
         ----------
         image
             (C, H, W) or (H, W) raw values of the segmenter's modality, on its pixel grid. NaN becomes 0.
-        spacing
-            Pixel size (y, x) in the unit that the model was trained with; only nnU-Net uses it.
         settings
             Tile, overlap, batch, device; None leaves the choice to the model.
         control

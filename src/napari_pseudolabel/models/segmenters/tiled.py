@@ -88,7 +88,6 @@ class TiledSegmenter(Segmenter):
         self,
         image: ArrayLike,
         *,
-        spacing: tuple[float, float] = (1.0, 1.0),
         settings: TileSettings = TileSettings(),
         control: Control = Control(),
         part: Part | None = None,
