@@ -13,6 +13,7 @@ from gpu_report import Options, Outcome
 from PIL import Image
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.models import load_translator
 from napari_pseudolabel.models.segmenters import nnunet
 from napari_pseudolabel.models.translators import syndiff
 from napari_pseudolabel.tiling import TileSettings
@@ -85,7 +86,7 @@ class _Syndiff:
         config = json.loads((folder / "config.json").read_text())
         self.steps = config["generator_config"]["num_timesteps"]
         card = {"num_timesteps": self.steps}
-        self.translator = syndiff.load(folder / config["checkpoint"], card=card).to(device)
+        self.translator = load_translator(folder / config["checkpoint"], card=card).to(device)
 
     def __call__(self) -> dict[str, float]:
         noise = syndiff.RecordedNoise(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_pseudolabel.models import load_segmenter
+from napari_pseudolabel.models import load_segmenter, load_translator
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality
 from napari_pseudolabel.models.segmenters import nnunet
 from napari_pseudolabel.models.translators import syndiff
@@ -35,8 +35,12 @@ def plane(height: int = 80, width: int = 70) -> np.ndarray:
 
 @pytest.mark.parametrize("mode", ["joint", "tiled"])
 def test_a_translation_is_that_of_the_cpu(device, tiny_translator, mode):
-    here = translate(syndiff.load(tiny_translator), plane(), mode=mode, settings=TileSettings(device="cpu"))
-    there = translate(syndiff.load(tiny_translator), plane(), mode=mode, settings=TileSettings(device=device))
+    here = translate(
+        load_translator(tiny_translator), plane(), mode=mode, settings=TileSettings(device="cpu")
+    )
+    there = translate(
+        load_translator(tiny_translator), plane(), mode=mode, settings=TileSettings(device=device)
+    )
     assert there.plan.device == pick_device(device)
     assert here.mean.std() > 0.01
     np.testing.assert_allclose(there.mean, here.mean, atol=ROUNDING)
@@ -61,7 +65,7 @@ def test_recorded_runs_are_repeated(device, folder):
     noise = syndiff.RecordedNoise(
         np.load(folder / "x_init_noise.npy"), recorded("latent_z"), recorded("posterior_noise")
     )
-    translator = syndiff.load(folder / config["checkpoint"], card={"num_timesteps": steps}).to(device)
+    translator = load_translator(folder / config["checkpoint"], card={"num_timesteps": steps}).to(device)
     output = translator.sample(np.load(folder / "source.npy"), noise=noise)
     np.testing.assert_allclose(output, np.load(folder / "output.npy"), atol=1e-3, rtol=0)
 
@@ -84,14 +88,14 @@ def test_a_translation_that_does_not_fit_goes_to_the_cpu_and_says_so(device, tin
     torch.cuda.set_per_process_memory_fraction(1e-7, there)  # not even the weights
     try:
         found = translate(
-            syndiff.load(tiny_translator), plane(), settings=TileSettings(device=device, tile=64)
+            load_translator(tiny_translator), plane(), settings=TileSettings(device=device, tile=64)
         )
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0, there)
     assert found.plan.device == torch.device("cpu")
     assert any("Out of memory" in note and "the CPU" in note for note in found.notes)
     here = translate(
-        syndiff.load(tiny_translator), plane(), settings=TileSettings(device="cpu", tile=64, batch=1)
+        load_translator(tiny_translator), plane(), settings=TileSettings(device="cpu", tile=64, batch=1)
     )
     np.testing.assert_allclose(found.mean, here.mean, atol=ROUNDING)
 

@@ -10,7 +10,6 @@ from translator_files import CONFIG, Hostile, archive, generator, save_with_omeg
 
 from napari_pseudolabel.errors import CheckpointError, InputError
 from napari_pseudolabel.models import load_translator
-from napari_pseudolabel.models.translators import syndiff
 
 
 @pytest.fixture
@@ -25,7 +24,7 @@ def loaded_equals(translator, seed: int) -> bool:
 
 def test_syndiff_archive_takes_the_first_generator_and_its_settings(path):
     torch.save(archive(syndiff_arguments()), path)
-    translator = syndiff.load(path)
+    translator = load_translator(path)
     assert loaded_equals(translator, 1)
     assert translator.network.config.num_channels == 2
     assert translator.network.config.not_use_tanh
@@ -48,7 +47,7 @@ def test_the_other_generator(path):
     assert loaded_equals(translator, 2)
     assert (translator.card.source.name, translator.card.target.name) == ("T1", "T2")
     with pytest.raises(InputError, match="no generator 3; it holds 1 and 2"):
-        syndiff.load(path, which=3)
+        load_translator(path, which=3)
 
 
 def test_axondeepsynth_archive_without_omegaconf(path):
@@ -60,7 +59,7 @@ def test_axondeepsynth_archive_without_omegaconf(path):
     }
     save_with_omegaconf(path, settings)
     assert "omegaconf" not in sys.modules
-    translator = syndiff.load(path)
+    translator = load_translator(path)
     assert "omegaconf" not in sys.modules
     assert loaded_equals(translator, 1)
     assert translator.card.schedule["num_timesteps"] == 8
@@ -70,28 +69,28 @@ def test_axondeepsynth_archive_without_omegaconf(path):
 
 def test_the_caller_wins_over_the_archive(path):
     torch.save(archive(syndiff_arguments()), path)
-    translator = syndiff.load(path, card={"num_timesteps": 2, "source": "SEM"})
+    translator = load_translator(path, card={"num_timesteps": 2, "source": "SEM"})
     assert translator.schedule.steps == 2
     assert translator.card.source.name == "SEM"
 
 
 def test_settings_that_contradict_the_weights_lose(path):
     torch.save(archive(syndiff_arguments(num_channels_dae=64, image_size=256, fir="no", nz=100)), path)
-    translator = syndiff.load(path)
+    translator = load_translator(path)
     assert translator.network.config.num_channels_dae == CONFIG.num_channels_dae
     assert translator.network.config.image_size == 32
     assert translator.network.config.nz == 5
     warning = next(w for w in translator.warnings if "contradict" in w)
     assert all(name in warning for name in ("num_channels_dae", "image_size", "nz", "fir"))
     with pytest.raises(CheckpointError, match="num_channels_dae 64"):
-        syndiff.load(path, card={"num_channels_dae": 64})
+        load_translator(path, card={"num_channels_dae": 64})
 
 
 def test_an_archive_without_settings_uses_the_published_ones(path):
     content = archive(None)
     del content["args"]
     torch.save(content, path)
-    translator = syndiff.load(path)
+    translator = load_translator(path)
     assert "num_timesteps" in translator.card.assumed
     assert translator.schedule.steps == 4
     assert any("does not say" in warning for warning in translator.warnings)
@@ -107,7 +106,7 @@ def test_hostile_archives_are_refused_by_name_and_do_nothing(path, tmp_path, pla
         content[place] = Hostile(trace)
     torch.save(content, path)
     with pytest.raises(CheckpointError, match=r"exec.*must not do"):
-        syndiff.load(path)
+        load_translator(path)
     assert not trace.exists()
 
 
@@ -118,7 +117,7 @@ class ProjectClass:
 def test_unknown_classes_of_the_writers_project_are_only_records(path):
     arguments = syndiff_arguments(helper=ProjectClass(), when=datetime(2024, 1, 1), kind=dict[str, int])
     torch.save(archive(arguments), path)
-    assert syndiff.load(path).schedule.steps == 6
+    assert load_translator(path).schedule.steps == 6
 
 
 def test_hostile_weights_are_refused_by_name_and_do_nothing(tmp_path):
@@ -132,4 +131,4 @@ def test_hostile_weights_are_refused_by_name_and_do_nothing(tmp_path):
 def test_file_with_the_other_generator_by_name(tmp_path):
     torch.save(generator(), tmp_path / "gen_diffusive_2_50.pth")
     with pytest.raises(InputError, match="holds generator 2"):
-        syndiff.load(tmp_path / "gen_diffusive_2_50.pth", which=1)
+        load_translator(tmp_path / "gen_diffusive_2_50.pth", which=1)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from napari_pseudolabel.errors import CheckpointError, InputError
+from napari_pseudolabel.models import load_translator
 from napari_pseudolabel.models.cards import Card, Modality
 from napari_pseudolabel.models.sidecar import read_header_card, write_sidecar
 from napari_pseudolabel.models.translators import syndiff
@@ -30,7 +31,7 @@ class Case:
         self.path = folder / self.config["checkpoint"]
 
     def load(self):
-        return syndiff.load(self.path, card={"num_timesteps": self.steps})
+        return load_translator(self.path, card={"num_timesteps": self.steps})
 
     def array(self, name: str) -> np.ndarray:
         return np.load(self.folder / f"{name}.npy")
@@ -114,7 +115,7 @@ def test_network_repeats_every_recorded_call(case):
 
 @needs_golden
 def test_everything_but_the_steps_is_found_without_a_card(case):
-    card = syndiff.load(case.path).card
+    card = load_translator(case.path).card
     for name, value in case.generator.items():
         if name == "num_timesteps":
             assert name in card.assumed
@@ -126,7 +127,7 @@ def test_everything_but_the_steps_is_found_without_a_card(case):
 
 @needs_golden
 def test_the_whole_published_configuration_is_accepted_as_a_card(case):
-    card = syndiff.load(case.path, card=case.generator).card
+    card = load_translator(case.path, card=case.generator).card
     assert {**card.architecture, **card.schedule} == case.generator
     assert set(card.assumed) == {"normalisation"}
 
@@ -170,7 +171,7 @@ def inputs(batch: int = 2, size: int = 32) -> tuple[torch.Tensor, torch.Tensor, 
 
 def test_own_checkpoint_comes_back_whole(network, tmp_path):
     path = syndiff.save(network, CARD, tmp_path / "a.safetensors")
-    translator = syndiff.load(path)
+    translator = load_translator(path)
     assert translator.network.config == CONFIG
     assert translator.card.source == CARD.source
     assert translator.card.missing == ()
@@ -186,7 +187,7 @@ def test_half_precision_halves_the_file_and_comes_back_as_float32(network, tmp_p
     whole = syndiff.save(network, CARD, tmp_path / "whole.safetensors")
     half = syndiff.save(network.state_dict(), CARD, tmp_path / "half.safetensors", half=True)
     assert half.stat().st_size < 0.75 * whole.stat().st_size
-    translator = syndiff.load(half, card={"num_timesteps": 3, "image_size": 32})
+    translator = load_translator(half, card={"num_timesteps": 3, "image_size": 32})
     assert {p.dtype for p in translator.network.parameters()} == {torch.float32}
     with torch.no_grad():
         assert torch.allclose(translator.network(*inputs()), network(*inputs()), atol=0.02)
@@ -206,13 +207,13 @@ def test_a_failed_save_leaves_the_old_file(network, tmp_path):
 def test_prefixes(network, tmp_path, prefix):
     path = tmp_path / "gen_diffusive_2_10.pth"
     torch.save({prefix + k: v for k, v in network.state_dict().items()}, path)
-    assert syndiff.load(path).network.config.ch_mult == (1, 2)
+    assert load_translator(path).network.config.ch_mult == (1, 2)
 
 
 def test_caller_beats_sidecar_beats_header(network, tmp_path):
     path = syndiff.save(network, CARD, tmp_path / "a.safetensors")
     write_sidecar(path, {"num_timesteps": 5, "beta_max": 10.0, "source": {"name": "light"}})
-    card = syndiff.load(path, card={"beta_max": 7}).card
+    card = load_translator(path, card={"beta_max": 7}).card
     assert card.schedule["num_timesteps"] == 5
     assert card.schedule["beta_max"] == 7
     # The sidecar renames the modality and keeps the pixel size of the header.
@@ -221,9 +222,9 @@ def test_caller_beats_sidecar_beats_header(network, tmp_path):
 
 def test_assumptions_stay_assumptions_when_saved_again(network, tmp_path):
     torch.save(network.state_dict(), tmp_path / "a.pth")
-    first = syndiff.load(tmp_path / "a.pth")
+    first = load_translator(tmp_path / "a.pth")
     assert "num_timesteps" in first.card.assumed
-    again = syndiff.load(syndiff.save(first.network.state_dict(), first.card, tmp_path / "b.safetensors"))
+    again = load_translator(syndiff.save(first.network.state_dict(), first.card, tmp_path / "b.safetensors"))
     assert set(again.card.assumed) >= set(first.card.assumed) - {"normalisation", "attn_resolutions"}
 
 
@@ -246,7 +247,7 @@ def test_assumptions_stay_assumptions_when_saved_again(network, tmp_path):
 def test_contradictions_are_one_sentence(network, tmp_path, card, words):
     torch.save(network.state_dict(), tmp_path / "a.pth")
     with pytest.raises(CheckpointError) as caught:
-        syndiff.load(tmp_path / "a.pth", card=card)
+        load_translator(tmp_path / "a.pth", card=card)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -265,12 +266,12 @@ def test_broken_weights_are_named(network, tmp_path):
         change(broken)
         torch.save(broken, tmp_path / "a.pth")
         with pytest.raises(CheckpointError) as caught:
-            syndiff.load(tmp_path / "a.pth")
+            load_translator(tmp_path / "a.pth")
         assert words in str(caught.value)
 
 
 def test_noise_that_does_not_fit_is_refused(network, tmp_path):
-    translator = syndiff.load(syndiff.save(network, CARD, tmp_path / "a.safetensors"))
+    translator = load_translator(syndiff.save(network, CARD, tmp_path / "a.safetensors"))
     source = np.zeros((1, 1, 32, 32), np.float32)
     good = syndiff.RecordedNoise(source, [np.zeros((1, 5))] * 3, [source] * 3)
     assert translator.sample(source, good).shape == source.shape
@@ -283,7 +284,7 @@ def test_noise_that_does_not_fit_is_refused(network, tmp_path):
 
 
 def test_any_tile_that_is_a_multiple_of_the_stride_runs(network, tmp_path):
-    translator = syndiff.load(syndiff.save(network, CARD, tmp_path / "a.safetensors"))
+    translator = load_translator(syndiff.save(network, CARD, tmp_path / "a.safetensors"))
     for height, width in ((16, 16), (48, 20), (64, 32)):
         x, step, latent = torch.zeros(1, 2, height, width), torch.tensor([1]), torch.zeros(1, 5)
         assert translator.network(x, step, latent).shape == (1, 2, height, width)

@@ -14,6 +14,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.reading.file_names import left_out
 from napari_pseudolabel.models.cards import Card, LabelClass, Measure, Training
+from napari_pseudolabel.models.offers import Offer
 from napari_pseudolabel.models.registry import load_translator
 from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.training.common.ranks import Ranks
@@ -241,7 +242,7 @@ def train_segmenter(
         Measure(metric=f"Dice {class_name}", value=value, data=where, command=card.training.command)
         for class_name, value in score.per_class.items()
     )
-    best = monai_unet.load(out / "best.safetensors")
+    best = monai_unet.loads(Offer(out / "best.safetensors"))
     path = out / f"{name}.safetensors"
     monai_unet.save(best.network, best.card.model_copy(update={"quality": quality}), path, half=True)
     return Trained(

@@ -69,7 +69,7 @@ def test_the_given_card_wins_over_the_header(tmp_path, network):
     path = tmp_path / "tiny.safetensors"
     monai_unet.save(network, CARD, path)
     card = {"name": "mine", "source": {"name": "TEM", "pixel_size_um": 0.02}}
-    loaded = monai_unet.load(path, card)
+    loaded = load_segmenter(path, card)
     assert (loaded.card.name, loaded.card.source.name, loaded.card.missing) == ("mine", "TEM", ())
 
 

@@ -13,7 +13,6 @@ from torchscript_files import CARD, Threshold, saved
 
 from napari_pseudolabel.errors import CheckpointError
 from napari_pseudolabel.models import load_segmenter
-from napari_pseudolabel.models.segmenters import torchscript
 from napari_pseudolabel.models.segmenters.base import Segmenter
 from napari_pseudolabel.tiling import TileSettings
 
@@ -48,24 +47,22 @@ def test_logits_or_probabilities_are_told_apart(tmp_path, softmax):
 def test_asks_for_what_is_missing(tmp_path):
     path = saved(Threshold(), tmp_path / "t.pt")
     with pytest.raises(CheckpointError, match=r"classes and normalisation; write them into t\.card\.json"):
-        torchscript.load(path)
+        load_segmenter(path)
     with pytest.raises(CheckpointError, match="does not say its normalisation;"):
-        torchscript.load(path, {"classes": CARD["classes"]})
+        load_segmenter(path, {"classes": CARD["classes"]})
 
 
 def test_card_that_does_not_fit(tmp_path):
     path = saved(Threshold(), tmp_path / "t.pt")
     three = {**CARD, "classes": [*CARD["classes"], {"name": "other", "value": 2}]}
     with pytest.raises(CheckpointError, match="2 outputs, but its card names 3 classes"):
-        torchscript.load(path, three)
+        load_segmenter(path, three)
     with pytest.raises(CheckpointError, match="wrong at stride"):
-        torchscript.load(path, {**CARD, "architecture": {"stride": "large"}})
+        load_segmenter(path, {**CARD, "architecture": {"stride": "large"}})
     convolution = saved(nn.Conv2d(3, 2, 1), tmp_path / "c.pt")
     with pytest.raises(CheckpointError, match=r"fails on a 64 x 64 image with 1 channel"):
-        torchscript.load(convolution, CARD)
-    assert (
-        torchscript.load(convolution, {**CARD, "architecture": {"in_channels": 3}}).card.kind == "segmenter"
-    )
+        load_segmenter(convolution, CARD)
+    assert load_segmenter(convolution, {**CARD, "architecture": {"in_channels": 3}}).card.kind == "segmenter"
 
 
 def test_the_refused_code_would_have_made_a_file(tmp_path, monkeypatch):
@@ -87,8 +84,8 @@ def test_other_files(tmp_path):
     with pytest.raises(CheckpointError, match="no safetensors file, no TorchScript archive, and not in"):
         load_segmenter(path)
     with pytest.raises(CheckpointError, match="no TorchScript archive"):
-        torchscript.load(path, CARD)
+        load_segmenter(path, CARD)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a/constants.pkl", b"x")
     with pytest.raises(CheckpointError, match="incomplete or damaged"):
-        torchscript.load(path, CARD)
+        load_segmenter(path, CARD)

@@ -16,8 +16,7 @@ from torchscript_files import CARD, Threshold, edited, saved, with_line, with_so
 
 from napari_pseudolabel.cli.running import run
 from napari_pseudolabel.errors import CheckpointError
-from napari_pseudolabel.models import apart, write_sidecar
-from napari_pseudolabel.models.segmenters import torchscript
+from napari_pseudolabel.models import apart, load_segmenter, write_sidecar
 from napari_pseudolabel.models.segmenters.torchscript import examining
 from napari_pseudolabel.models.segmenters.torchscript.examining import open_checked
 from napari_pseudolabel.models.segmenters.torchscript.operators import ALLOWED
@@ -378,14 +377,14 @@ def test_a_loop_that_never_ends_is_ended(good, monkeypatch):
     with_line(good, "for i in range(9223372036854775807):\n      x = torch.add(x, 1)")
     limited(monkeypatch, cpu_s=3)
     with pytest.raises(CheckpointError, match=r"t\.pt was still not done after 3 s of computing"):
-        torchscript.load(good, CARD)
+        load_segmenter(good, CARD)
 
 
 def test_memory_without_bounds_is_refused(good, monkeypatch):
     with_line(good, "x = torch.zeros([9999999999])")
     limited(monkeypatch, memory_bytes=2**30)
     with pytest.raises(CheckpointError, match=r"t\.pt asks for more than 1 GiB of memory"):
-        torchscript.load(good, CARD)
+        load_segmenter(good, CARD)
 
 
 def test_nothing_is_loaded_here_before_it_was_loaded_apart(good, monkeypatch):
@@ -396,7 +395,7 @@ def test_nothing_is_loaded_here_before_it_was_loaded_apart(good, monkeypatch):
 
     monkeypatch.setattr(examining, "call_apart", ended)
     with pytest.raises(CheckpointError, match="It crashed"):
-        torchscript.load(good, CARD)
+        load_segmenter(good, CARD)
 
 
 def test_a_file_that_changes_meanwhile_is_refused(good, monkeypatch):
@@ -407,7 +406,7 @@ def test_a_file_that_changes_meanwhile_is_refused(good, monkeypatch):
 
     monkeypatch.setattr(examining, "call_apart", changing)
     with pytest.raises(CheckpointError, match="was changed while it was read"):
-        torchscript.load(good, CARD)
+        load_segmenter(good, CARD)
 
 
 @pytest.mark.parametrize("command", ["segment", "inspect"])

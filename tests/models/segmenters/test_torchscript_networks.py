@@ -10,7 +10,7 @@ from torch import nn
 from torchscript_files import CARD, saved
 
 from napari_pseudolabel.errors import CheckpointError
-from napari_pseudolabel.models.segmenters import torchscript
+from napari_pseudolabel.models import load_segmenter
 from napari_pseudolabel.models.segmenters.torchscript.examining import open_checked
 
 
@@ -148,5 +148,5 @@ def test_hooks_that_only_compute_pass(tmp_path):
 
 @pytest.mark.usefixtures("one_process")
 def test_a_network_that_ends_with_a_convolution_answers_with_logits(tmp_path):
-    segmenter = torchscript.load(saved(PlainUNet(), tmp_path / "t.pt"), CARD)
+    segmenter = load_segmenter(saved(PlainUNet(), tmp_path / "t.pt"), CARD)
     assert segmenter.card.architecture["output"] == "logits"

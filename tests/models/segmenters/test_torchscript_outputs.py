@@ -14,7 +14,7 @@ from torchscript_files import CARD, saved
 
 from napari_pseudolabel.errors import CheckpointError
 from napari_pseudolabel.imaging import read
-from napari_pseudolabel.models.segmenters import torchscript
+from napari_pseudolabel.models import load_segmenter
 from napari_pseudolabel.tiling import TileSettings
 
 FIELD = Path(__file__).parents[2] / "field" / "c19_torchscript"
@@ -123,7 +123,7 @@ class Float16(nn.Module):
 def segment(network: nn.Module, folder: Path, classes: list[dict], **architecture: object):
     """Load a network with a card, and segment a bright square: labels, the square and the segmenter."""
     card = {**CARD, "classes": classes, "architecture": architecture}
-    segmenter = torchscript.load(saved(network, folder / "t.pt"), card)
+    segmenter = load_segmenter(saved(network, folder / "t.pt"), card)
     image = np.zeros((80, 100), np.float32)
     image[20:50, 30:70] = 255
     found = segmenter.probabilities(image, settings=SETTINGS)
@@ -167,7 +167,7 @@ def test_a_smaller_answer_is_enlarged(tmp_path):
 
 @pytest.mark.parametrize("network", [Overlapping(), OverlappingParts()])
 def test_independent_classes_overlap_and_leave_background(tmp_path, network):
-    segmenter = torchscript.load(saved(network, tmp_path / "t.pt"), {**CARD, "classes": [A, B]})
+    segmenter = load_segmenter(saved(network, tmp_path / "t.pt"), {**CARD, "classes": [A, B]})
     assert segmenter.card.architecture["output"] == "sigmoid"
     assert "classes.background" in segmenter.card.inferred
     image = np.repeat(np.array([0, 128, 255], np.float32), 40)[None].repeat(64, 0)
@@ -183,7 +183,7 @@ def test_the_threshold_of_the_card_decides(tmp_path):
     image = np.full((64, 64), 255 * 0.55, np.float32)  # p = .73
     for threshold, expected in ((0.5, 1), (0.8, 0), (None, 1)):
         card = {**CARD, "classes": [A], "architecture": {"threshold": threshold}}
-        segmenter = torchscript.load(saved(Sigmoid(), tmp_path / "t.pt"), card)
+        segmenter = load_segmenter(saved(Sigmoid(), tmp_path / "t.pt"), card)
         assert set(segmenter.labels(segmenter.probabilities(image, settings=SETTINGS)).flat) == {expected}
 
 
@@ -248,7 +248,7 @@ class OfTheBatch(nn.Module):
 
 
 def test_images_that_are_normalised_by_each_other_are_handed_over_one_by_one(tmp_path):
-    segmenter = torchscript.load(saved(OfTheBatch(), tmp_path / "t.pt"), CARD)
+    segmenter = load_segmenter(saved(OfTheBatch(), tmp_path / "t.pt"), CARD)
     image = np.concatenate([np.tile([[0, 100]], (64, 32)), np.tile([[200, 250]], (64, 32))], 1)
     alone, together = (
         segmenter.labels(
@@ -267,7 +267,7 @@ def test_double_precision_is_taken(tmp_path):
     with torch.no_grad():
         network.weight.copy_(torch.tensor([-20.0, 20.0]).reshape(2, 1, 1, 1))
         network.bias.copy_(torch.tensor([10.0, -10.0]))
-    segmenter = torchscript.load(saved(network, tmp_path / "t.pt"), CARD)
+    segmenter = load_segmenter(saved(network, tmp_path / "t.pt"), CARD)
     image = np.tile(np.float32([0, 255]), (64, 32))
     np.testing.assert_array_equal(
         segmenter.labels(segmenter.probabilities(image, settings=SETTINGS)), image > 0
@@ -278,7 +278,7 @@ def test_double_precision_is_taken(tmp_path):
 def test_the_disc_of_the_field_is_found(tmp_path, name):
     for file in FIELD.glob(f"{name}.*"):
         shutil.copy(file, tmp_path)
-    segmenter = torchscript.load(tmp_path / f"{name}.pt")
+    segmenter = load_segmenter(tmp_path / f"{name}.pt")
     image = np.asarray(read(FIELD / "disc.tif").data)
     labels = segmenter.labels(segmenter.probabilities(image, settings=SETTINGS))
     assert int((labels == 1).sum()) == 621
@@ -288,7 +288,7 @@ def test_the_disc_of_the_field_is_found(tmp_path, name):
 def test_three_channels_are_taken_as_the_card_says(tmp_path):
     for file in FIELD.glob("rgb.*"):
         shutil.copy(file, tmp_path)
-    segmenter = torchscript.load(tmp_path / "rgb.pt")
+    segmenter = load_segmenter(tmp_path / "rgb.pt")
     assert json.loads((tmp_path / "rgb.card.json").read_text())["architecture"] == {"in_channels": 3}
     disc = np.asarray(read(FIELD / "disc.tif").data, np.float32)
     labels = segmenter.labels(

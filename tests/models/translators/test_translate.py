@@ -12,6 +12,7 @@ from torch import nn
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, InputError
+from napari_pseudolabel.models import load_translator
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.translators import syndiff
 from napari_pseudolabel.models.translators.schedule import Schedule
@@ -234,7 +235,7 @@ GOLDEN = Path(__file__).parents[3].parent / "shared" / "golden"
 @pytest.mark.skipif(not GOLDEN.is_dir(), reason="the conformance cases in ../shared/golden are not here")
 @pytest.mark.parametrize("mode", ["joint", "tiled"])
 def test_a_real_checkpoint_on_one_tile_is_its_own_sampler(mode):
-    translator = syndiff.load(next((GOLDEN / "tiny_32_dae16_ch124_rb1").glob("gen_*.pth")), card=CARD)
+    translator = load_translator(next((GOLDEN / "tiny_32_dae16_ch124_rb1").glob("gen_*.pth")), card=CARD)
     plane = plane_of(32, 32)
     noise = DiffusionNoise(PositionNoise(5, 0, torch.device("cpu")))
     corner, shape, steps = torch.zeros(1, 2, dtype=torch.int64), (32, 32), range(1, -1, -1)

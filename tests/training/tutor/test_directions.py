@@ -10,6 +10,7 @@ from tutor_case import labelled_folders, tutor_job
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.models import load_segmenter
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.training.data.labelled_sets import LabelledLayer, LabelledSet
@@ -45,11 +46,10 @@ def test_what_is_not_known_is_noted(tiny_segmenter, tmp_path):
 
 
 def test_a_new_segmenter_is_of_the_modality_of_its_images(tmp_path):
-    from napari_pseudolabel.models.segmenters import monai_unet
 
     made = run(small_job(tmp_path, "", plane=shown("SEM"), classes=CLASSES, steps=2))
     (tmp_path / "new.safetensors").write_bytes(made.checkpoint)
-    assert monai_unet.load(tmp_path / "new.safetensors").card.source.name == "SEM"
+    assert load_segmenter(tmp_path / "new.safetensors").card.source.name == "SEM"
 
 
 def test_a_folder_is_assumed_to_be_what_the_segmenter_takes_and_its_translator_is_checked(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -25,7 +24,6 @@ from napari_pseudolabel.models.sidecar import (
     HEADER_KEY,
     atomic_write,
     complete,
-    given_card,
     read_header_card,
     unknown_modalities,
     validated,
@@ -172,29 +170,15 @@ def describes(offer: Offer) -> Inspection | None:
 
 
 def loads(offer: Offer) -> MonaiSegmenter:
-    """See `load`."""
-    return load(offer.path, offer.card)
-
-
-def load(path: str | Path, card: Card | Mapping[str, object] | None = None) -> MonaiSegmenter:
     """Load a segmenter written by `save`.
-
-    Parameters
-    ----------
-    path
-        A ``.safetensors`` file with a card in its header.
-    card
-        Fields that win over those in the header and the sidecar.
 
     Raises
     ------
     CheckpointError
         If the file is damaged, has no card, or is no segmenter of this family.
     """
-    path = Path(path)
-    header = read_header_card(path)
-    given = given_card(path, card)
-    if header is None and "architecture" not in given:
+    path, given = offer.path, offer.given
+    if read_header_card(path) is None and "architecture" not in given:
         raise CheckpointError(
             f"{path.name} has no card in its header, so nobody knows which network it holds."
         )

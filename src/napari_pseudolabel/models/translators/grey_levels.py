@@ -7,7 +7,6 @@ and invent nothing, but they cannot change a texture, nor tell two structures of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,8 +19,7 @@ from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.inspection import Inspection, useful
 from napari_pseudolabel.models.offers import Offer
 from napari_pseudolabel.models.safe_load import sha256
-from napari_pseudolabel.models.sidecar import HEADER_KEY, complete, given_card, unknown_modalities
-from napari_pseudolabel.models.translators.archive import read_contents
+from napari_pseudolabel.models.sidecar import HEADER_KEY, complete, unknown_modalities
 from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.weights import describe_weights
 
@@ -74,12 +72,7 @@ def describes(offer: Offer) -> Inspection | None:
     """Describe a curve."""
     if not looks_like_curve(offer.state):
         return None
-    return useful(offer.path, "curve of grey levels", read_card(offer.path, offer.state))
-
-
-def loads(offer: Offer) -> GreyLevelTranslator:
-    """See `load`."""
-    return load(offer.path, offer.card)
+    return useful(offer.path, "curve of grey levels", read_card(offer))
 
 
 def as_file(levels: NDArray[np.float32], card: Card) -> bytes:
@@ -88,37 +81,25 @@ def as_file(levels: NDArray[np.float32], card: Card) -> bytes:
     return to_bytes({CURVE: np.ascontiguousarray(levels, dtype=np.float32)}, metadata=header)
 
 
-def load(path: str | Path, card: Card | Mapping[str, object] | None = None) -> GreyLevelTranslator:
-    """Load a curve of grey levels.
+def loads(offer: Offer) -> GreyLevelTranslator:
+    """Load a curve of grey levels, a file with the content of `as_file`."""
+    card = read_card(offer)
+    return GreyLevelTranslator(card, sha256(offer.path), GreyCurve(offer.contents.state[CURVE].float()))
 
-    Parameters
-    ----------
-    path
-        A file with the content of `as_file`.
-    card
-        Fields that win over those of the file, see `sidecar.given_card`.
+
+def read_card(offer: Offer) -> Card:
+    """Check a curve and combine it with what is known about it.
 
     Raises
     ------
     CheckpointError
         If the file holds no such curve, or contradicts its card.
     """
-    path = Path(path)
-    state = read_contents(path).state
-    full = read_card(path, state, card)
-    return GreyLevelTranslator(full, sha256(path), GreyCurve(state[CURVE].float()))
-
-
-def read_card(
-    path: Path, state: Mapping[str, Tensor], card: Card | Mapping[str, object] | None = None
-) -> Card:
-    """Check a curve and combine it with what is known about it; raises as `load` does."""
-    levels = state.get(CURVE)
+    path, given, levels = offer.path, offer.given, offer.contents.state.get(CURVE)
     if levels is None or levels.ndim != 1 or len(levels) < 2:
         raise CheckpointError(f"{path.name} holds no curve of two or more grey levels.")
     if not (levels.min() >= 0 and levels.max() <= 1):  # False for NaN too
         raise CheckpointError(f"The grey levels in {path.name} are not all from 0 to 1.")
-    given = given_card(path, card)
     return complete(
         given,
         path,

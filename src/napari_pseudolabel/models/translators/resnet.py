@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -17,8 +16,7 @@ from napari_pseudolabel.models.inspection import Inspection, useful
 from napari_pseudolabel.models.offers import Offer
 from napari_pseudolabel.models.outline import outlined
 from napari_pseudolabel.models.safe_load import sha256
-from napari_pseudolabel.models.sidecar import complete, given_card, unknown_modalities
-from napari_pseudolabel.models.translators.archive import Contents, read_contents
+from napari_pseudolabel.models.sidecar import complete, unknown_modalities
 from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.weights import (
     Shape,
@@ -128,14 +126,9 @@ def describes(offer: Offer) -> Inspection | None:
     if not looks_like_resnet(offer.state):
         return None
     path, contents = offer.path, offer.contents
-    card, count = read_card(path, contents), sum(weight.numel() for weight in contents.state.values())
+    card, count = read_card(offer), sum(weight.numel() for weight in contents.state.values())
     what = "one-pass ResNet generator of SynDiff"
     return useful(path, what, card, note=contents.warnings, parameters=count)
-
-
-def loads(offer: Offer) -> ResnetTranslator:
-    """See `load`."""
-    return load(offer.path, offer.card)
 
 
 def infer_architecture(shapes: Mapping[str, Shape]) -> JsonObject:
@@ -163,32 +156,18 @@ def infer_architecture(shapes: Mapping[str, Shape]) -> JsonObject:
     return {"input_nc": 1, "output_nc": 1, "ngf": first[0], "n_blocks": blocks}
 
 
-def load(path: str | Path, card: Card | Mapping[str, object] | None = None) -> ResnetTranslator:
-    """Load a ``gen_non_diffusive_*.pth`` of SynDiff.
-
-    Parameters
-    ----------
-    path
-        The file.
-    card
-        Modalities and pixel sizes, see `sidecar.given_card`.
-
-    Raises
-    ------
-    CheckpointError
-        If the file is no such checkpoint or contradicts its card.
-    """
-    path = Path(path)
-    contents = read_contents(path)
+def loads(offer: Offer) -> ResnetTranslator:
+    """Load a ``gen_non_diffusive_*.pth`` of SynDiff."""
+    path, contents = offer.path, offer.contents
     state = finite_float32(path, contents.state)
-    full = read_card(path, contents, card)
-    network = ResnetGenerator(full.architecture["ngf"], full.architecture["n_blocks"])
+    card = read_card(offer)
+    network = ResnetGenerator(card.architecture["ngf"], card.architecture["n_blocks"])
     network.load_state_dict(state)
     network.eval().requires_grad_(False)
-    return ResnetTranslator(full, sha256(path), network, contents.warnings)
+    return ResnetTranslator(card, sha256(path), network, contents.warnings)
 
 
-def read_card(path: Path, contents: Contents, card: Card | Mapping[str, object] | None = None) -> Card:
+def read_card(offer: Offer) -> Card:
     """Combine what the weights reveal with the card.
 
     Raises
@@ -196,8 +175,8 @@ def read_card(path: Path, contents: Contents, card: Card | Mapping[str, object] 
     CheckpointError
         If the weights are of another network or contradict the card.
     """
+    contents, given = offer.contents, offer.given
     architecture = infer_architecture({name: tuple(weight.shape) for name, weight in contents.state.items()})
-    given = given_card(path, card)
     for name, value in given.get("architecture", {}).items():
         if name not in architecture:
             raise CheckpointError(
@@ -209,7 +188,7 @@ def read_card(path: Path, contents: Contents, card: Card | Mapping[str, object] 
             )
     return complete(
         given,
-        path,
+        offer.path,
         kind="translator",
         family="resnet",
         architecture=architecture,

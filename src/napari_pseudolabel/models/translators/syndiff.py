@@ -23,11 +23,9 @@ from napari_pseudolabel.models.sidecar import (
     atomic_write,
     card_shaped,
     complete,
-    given_card,
     overlay,
     unknown_modalities,
 )
-from napari_pseudolabel.models.translators.archive import Contents, read_contents
 from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.infer import (
     Inference,
@@ -164,37 +162,6 @@ def _tensor(values: object, device: torch.device) -> Tensor:
     return torch.as_tensor(values, dtype=torch.float32, device=device)
 
 
-def load(
-    path: str | Path, card: Card | Mapping[str, object] | None = None, which: int | None = None
-) -> SynDiffTranslator:
-    """Load a SynDiff or AxonDeepSynth generator.
-
-    Parameters
-    ----------
-    path
-        ``gen_diffusive_*.pth``, ``content.pth``, or our own ``.safetensors``.
-    card
-        What the weights do not reveal, see `sidecar.given_card`. It wins over the sidecar, the sidecar
-        over what the file says.
-    which
-        Which generator of a ``content.pth``: 1 (default) makes contrast 1 from contrast 2, 2 the reverse.
-
-    Raises
-    ------
-    CheckpointError
-        If the file is no such checkpoint or contradicts its card.
-    """
-    path = Path(path)
-    contents = read_contents(path, which)
-    meaning = read_meaning(path, contents, card)
-    config = meaning.inference.config
-    weights = finite_float32(path, fitting(contents.state, config))
-    network = Generator(config)
-    network.load_state_dict(weights)
-    network.eval().requires_grad_(False)
-    return SynDiffTranslator(meaning.card, sha256(path), network, meaning.warnings, schedule=meaning.schedule)
-
-
 def declines(offer: Offer) -> str:
     """Why it is no diffusive generator: what its weights are instead."""
     state = offer.contents.state
@@ -212,8 +179,7 @@ def describes(offer: Offer) -> Inspection | None:
         return useless(path, "SynDiff discriminator", problem, parameters=count)
     if not looks_like_generator(state):
         return None
-    contents = offer.contents
-    meaning = read_meaning(path, contents)
+    contents, meaning = offer.contents, read_meaning(offer)
     config = meaning.inference.config
     if contents.origin:
         what = f"{contents.origin} training archive, {contents.name}"
@@ -235,8 +201,13 @@ def describes(offer: Offer) -> Inspection | None:
 
 
 def loads(offer: Offer) -> SynDiffTranslator:
-    """See `load`."""
-    return load(offer.path, offer.card, offer.which)
+    """Load a generator of SynDiff or AxonDeepSynth: ``gen_diffusive_*.pth``, ``content.pth``, our own ``.safetensors``."""
+    path, meaning = offer.path, read_meaning(offer)
+    config = meaning.inference.config
+    network = Generator(config)
+    network.load_state_dict(finite_float32(path, fitting(offer.contents.state, config)))
+    network.eval().requires_grad_(False)
+    return SynDiffTranslator(meaning.card, sha256(path), network, meaning.warnings, schedule=meaning.schedule)
 
 
 @dataclass(frozen=True)
@@ -249,7 +220,7 @@ class Meaning:
     warnings: tuple[str, ...]
 
 
-def read_meaning(path: Path, contents: Contents, card: Card | Mapping[str, object] | None = None) -> Meaning:
+def read_meaning(offer: Offer) -> Meaning:
     """Combine the weights, what the file says, its sidecar and the caller's card.
 
     Raises
@@ -257,11 +228,8 @@ def read_meaning(path: Path, contents: Contents, card: Card | Mapping[str, objec
     CheckpointError
         If the weights are of another network or contradict the card.
     """
-    if not looks_like_generator(contents.state):
-        names = ", ".join(sorted(contents.state)[:3])
-        raise CheckpointError(f"{path.name} holds no SynDiff generator; its weights are called {names} ...")
+    path, contents, given = offer.path, offer.contents, offer.given
     shapes = {name: tuple(weight.shape) for name, weight in contents.state.items()}
-    given = given_card(path, card)
     said, doubts = _believable(shapes, contents.card, given)
     known = dict(said)
     overlay(known, given)
@@ -328,12 +296,12 @@ def save(
     network
         The network or its weights.
     card
-        Its card, or a dictionary as `load` takes it. The architecture and the schedule come from `network` if
+        Its card, or a dictionary as `load_translator` takes it. The architecture and the schedule come from `network` if
         that is an `NCSNpp`.
     path
         Ends in ``.safetensors``.
     half
-        Store real numbers as float16: half the size; `load` restores float32.
+        Store real numbers as float16: half the size; `loads` restores float32.
 
     Returns
     -------

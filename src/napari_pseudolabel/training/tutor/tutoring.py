@@ -18,6 +18,7 @@ from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Card, Measure, Training
 from napari_pseudolabel.models.fitting import Link, assumptions, refuse_misfit, same_modality
 from napari_pseudolabel.models.loaded import LoadedModels
+from napari_pseudolabel.models.offers import Offer
 from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.tiling import pick_device
@@ -246,7 +247,7 @@ def _train(
 
 def _write_proxy(folder: Path, best: Score, where: str) -> None:
     """Give the best step a card that cannot be taken for one of real images."""
-    segmenter = monai_unet.load(folder / BEST)
+    segmenter = monai_unet.loads(Offer(folder / BEST))
     quality = tuple(
         Measure(
             metric=f"Dice {name} on synthetic images",

@@ -5,11 +5,3 @@ inside of their files (`weights`); its source text holds nothing that would run 
 loaded program calls nothing but operators on a list (`operators`); and it is loaded and called for the first time
 in a process of its own, with limits of memory and time (`examining`).
 """
-
-from napari_pseudolabel.models.segmenters.torchscript.segmenter import (
-    Architecture,
-    TorchScriptSegmenter,
-    load,
-)
-
-__all__ = ["Architecture", "TorchScriptSegmenter", "load"]

@@ -1,4 +1,4 @@
-"""A TorchScript network as a segmenter, and what the house asks of its files; none of it runs one but `load`."""
+"""A TorchScript network as a segmenter, and what the house asks of its files; none of it runs one but `loads`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ from napari_pseudolabel.models.segmenters.torchscript.reading import (
 )
 from napari_pseudolabel.models.sidecar import (
     complete,
-    given_card,
     sidecar_path,
     unknown_modalities,
     validated,
@@ -34,7 +33,6 @@ from napari_pseudolabel.models.sidecar import (
 from napari_pseudolabel.types import JsonObject
 
 FAMILY = "torchscript"
-_NOT_RECOGNISED = "no TorchScript archive"
 
 _PROBE = 64  # pixels; at least one stride of any common network
 
@@ -62,7 +60,7 @@ class TorchScriptSegmenter(TiledSegmenter):
 
 def declines(offer: Offer) -> str:
     """Why it is no TorchScript archive."""
-    return "" if recognises(offer.path) else _NOT_RECOGNISED
+    return "" if recognises(offer.path) else "no TorchScript archive"
 
 
 def describes(offer: Offer) -> Inspection | None:
@@ -70,9 +68,8 @@ def describes(offer: Offer) -> Inspection | None:
     path, what = offer.path, "TorchScript segmenter"
     if not offer.is_zip or not has_constants(path):
         return None
-    given = offer.given
     look(path)
-    card, problem = _described(path, given)
+    card, problem = _described(path, offer.given)
     if problem:
         return useless(path, what, problem, missing=card.missing, card=card)
     note = (
@@ -83,30 +80,15 @@ def describes(offer: Offer) -> Inspection | None:
 
 
 def loads(offer: Offer) -> TorchScriptSegmenter:
-    """See `load`."""
-    return load(offer.path, offer.card)
-
-
-def load(path: str | Path, card: Card | Mapping[str, object] | None = None) -> TorchScriptSegmenter:
-    """Load a TorchScript segmenter.
-
-    Parameters
-    ----------
-    path
-        Written by ``torch.jit.save``.
-    card
-        At least ``classes`` and ``normalisation``; wins over the sidecar ``NAME.card.json``.
+    """Load an archive written by ``torch.jit.save``, whose card says at least ``classes`` and ``normalisation``.
 
     Raises
     ------
     CheckpointError
-        If the file is no TorchScript archive, is damaged or refused, or the card is incomplete or does
-        not fit the network.
+        If the file is damaged or refused, or the card is incomplete or does not fit the network.
     """
-    path = Path(path)
-    if not recognises(path):
-        raise CheckpointError(f"{path.name} is {_NOT_RECOGNISED}.")
-    full, problem = _described(path, given_card(path, card))
+    path = offer.path
+    full, problem = _described(path, offer.given)
     if problem:
         raise CheckpointError(problem)
     said = validated(Architecture, full.architecture, f"The card of {path.name}")
