@@ -287,7 +287,7 @@ def change(model, where: str, **values) -> None:
         ("configuration", {"normalization_schemes": ["MagicNormalization"]}, "MagicNormalization .* not"),
         ("configuration", {"normalization_schemes": ["NoNormalization"] * 2}, "2 channels, dataset.json"),
         ("configuration", {"resampling_fn_data": "resample_torch"}, "resample_torch .* not supported"),
-        ("configuration", {"patch_size": "big"}, "configuration 2d: patch_size"),
+        ("configuration", {"patch_size": "big"}, "configuration 2d is wrong at patch_size"),
         ("configuration", {"architecture": None}, "names no network"),
         ("network", {"nonlin": "os.system"}, "os.system .* not supported"),
         ("network", {"norm_op": "torch.nn.modules.instancenorm.InstanceNorm3d"}, "InstanceNorm3d .* not"),

@@ -7,14 +7,15 @@ by an ``architecture`` block; both become one `Network`.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from napari_pseudolabel.budget import read_json
 from napari_pseudolabel.errors import CheckpointError, FileError
 from napari_pseudolabel.models.cards import LARGEST_TILE, LARGEST_WIDTH, LabelClass
+from napari_pseudolabel.models.sidecar import validated
 from napari_pseudolabel.types import JsonObject
 
 Pair = tuple[int, int]
@@ -23,7 +24,6 @@ _Finite = Annotated[float, Field(allow_inf_nan=False)]
 _Label = Annotated[int, Field(ge=0, le=255)]
 _Count = Annotated[int, Field(ge=1)]
 _Step = Annotated[int, Field(ge=1, le=64)]
-_Model = TypeVar("_Model", bound=BaseModel)
 
 NETWORKS = {"PlainConvUNet": "plain", "ResidualEncoderUNet": "residual"}
 
@@ -219,7 +219,7 @@ class Plans(_Part):
             seen.append(parent)
             merged = {**self.configurations[parent], **merged}
             parent = self.configurations[parent].get("inherits_from")
-        configuration = _checked(Configuration, merged, f"plans.json, configuration {name}")
+        configuration = validated(Configuration, merged, f"plans.json, configuration {name}")
         if configuration.previous_stage:
             raise CheckpointError(f"The nnU-Net configuration {name} is a cascade; only 2d is supported.")
         if len(configuration.patch_size) != 2 or len(configuration.spacing) not in (2, 3):
@@ -233,7 +233,7 @@ class Plans(_Part):
 
 def read_plans(folder: Path) -> Plans:
     """Read ``plans.json`` of a model folder."""
-    return _checked(Plans, _json(folder / "plans.json"), "plans.json")
+    return validated(Plans, _json(folder / "plans.json"), "plans.json")
 
 
 def read_dataset(folder: Path) -> Dataset:
@@ -242,7 +242,7 @@ def read_dataset(folder: Path) -> Dataset:
     labels = content.get("labels")
     if isinstance(labels, dict) and labels and all(str(key).isdigit() for key in labels):
         raise CheckpointError("dataset.json is in the format of nnU-Net v1; only nnU-Net v2 is supported.")
-    return _checked(Dataset, content, "dataset.json")
+    return validated(Dataset, content, "dataset.json")
 
 
 def _json(path: Path) -> JsonObject:
@@ -257,15 +257,6 @@ def _json(path: Path) -> JsonObject:
     if not isinstance(content, dict):
         raise CheckpointError(f"{path.name} in {path.parent} does not hold a JSON object.")
     return content
-
-
-def _checked(kind: type[_Model], content: JsonObject, where: str) -> _Model:
-    try:
-        return kind.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise CheckpointError(f"{where}: {field}: {first['msg'].lower()}.") from None
 
 
 def _network(kind: str, arguments: JsonObject, blocks: str) -> Network:
@@ -290,7 +281,7 @@ def _network(kind: str, arguments: JsonObject, blocks: str) -> Network:
         given[name] = [(s, s) if isinstance(s, int) else s for s in sizes or ()]
     if isinstance(given.get("bottleneck_channels"), int):
         given["bottleneck_channels"] = [given["bottleneck_channels"]] * stages
-    network = _checked(Network, {**given, "kind": kind}, "plans.json, architecture")
+    network = validated(Network, {**given, "kind": kind}, "plans.json, architecture")
     for name in ("features_per_stage", "blocks_per_stage", "kernel_sizes", "strides"):
         if len(getattr(network, name)) != stages:
             raise CheckpointError(f"plans.json: {name} does not have one entry for each of {stages} stages.")
