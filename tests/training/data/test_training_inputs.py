@@ -114,6 +114,15 @@ def test_tiny_images_are_refused(tmp_path):
         unlabelled(tmp_path, ModelGrid("x"))
 
 
+def test_pixels_that_are_not_square_are_taken_where_the_person_says_their_size(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.ones((16, 16), np.uint8), resolution=(10_000, 5_000), resolutionunit=3)
+    with pytest.raises(InputError, match="not square"):
+        unlabelled(tmp_path, ModelGrid("SEM", pixel_um=1))
+    (found,) = unlabelled(tmp_path, ModelGrid("SEM", image_pixel_um=2, pixel_um=1))
+    assert found.shape == (32, 32)
+
+
 def test_only_the_same_training_goes_on_in_a_folder(tmp_path):
     out = tmp_path / "deep" / "out"
     record = {"kind": "segmenter", "settings": {"lr": 0.1, "filters": (1, 2)}, "data": ["abc"]}

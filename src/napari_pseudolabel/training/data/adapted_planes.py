@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.imaging import labels_to, normalise, resample, resample_to
+from napari_pseudolabel.imaging import Reading, labels_to, normalise, resample, resample_to
 from napari_pseudolabel.imaging.reading.file_names import left_out
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.windows import holding, padded
@@ -76,6 +76,11 @@ class Adapter:
         """Pixels on the first model's grid per pixel of an image, and why."""
         return self.scale.to_model(pixel_um, *sizes_of(self.entry.source))
 
+    def preparation(self, reading: Reading) -> Preparation:
+        """How image files are brought to the first model's grid."""
+        entry = self.entry
+        return Preparation(self.scale, *sizes_of(entry.source), need_of(entry.normalisation), reading)
+
     def known(self, plane: KnownPlane, trust: float, control: Control) -> Adapted:
         """Bring a plane from the layers; only the part with pixels that count, and what surrounds it."""
         weights, held_out = plane.weights(trust), plane.held_out
@@ -106,8 +111,7 @@ class Adapter:
 
     def labelled(self, source: LabelledSet, control: Control) -> tuple[list[LabelledPlane], tuple[str, ...]]:
         """Bring the planes of labelled folders, of which every pixel counts that is labelled."""
-        need = need_of(self.entry.normalisation)
-        preparation = Preparation(self.scale, *sizes_of(self.entry.source), need, source.reading)
+        preparation = self.preparation(source.reading)
         planes: list[LabelledPlane] = []
         told = Notes()
         told.tell(left_out(source.images, source.labels))

@@ -58,7 +58,7 @@ class Preparation:
 
     def factor(self, image: Image) -> float:
         """Pixels on the model's grid per pixel of `image`."""
-        pixel = image.placement.pixel_size_um()
+        pixel = self.scale.asked_of(image.placement)
         return self.scale.to_model(pixel, self.model_pixel_um, self.model_object_px)[0]
 
 
@@ -106,26 +106,28 @@ def labelled_planes(
     InputError
         If a label file is missing or has another shape than its image, or nothing is labelled.
     """
-    found = []
+    found: list[LabelledPlane] = []
     for path, label_path in labelled_files(images, labels):
         image = preparation.reading.image(path)
         tell(image.assumed())
-        classes = class_planes(label_path, image, preparation.reading, tell)
-        for plane, values in zip(prepare(image, preparation, tell), classes, strict=True):
-            truth = labels_to(values, plane.shape)
-            weight = counted(truth, not_labelled(label_path))
-            if weight is None or weight.any():
-                found.append(LabelledPlane(path.name, plane, truth, weight))
+        found += planes_of(path.name, image, label_path, not_labelled(label_path), preparation, tell)
     if not found:
         raise InputError(f"Nothing is labelled in the files of {labels}; label at least a part of one image.")
     return found
 
 
-def counted(labels: NDArray[np.uint8], ignored: int | None) -> NDArray[np.float32] | None:
-    """How much each pixel counts: 0 where it has the value of pixels that are not labelled; None if all count fully."""
-    if ignored is None or not (labels == ignored).any():
-        return None
-    return (labels != ignored).astype(np.float32)
+def planes_of(
+    name: str, image: Image, labels: Path, ignored: int | None, preparation: Preparation, tell: Tell
+) -> Iterator[LabelledPlane]:
+    """The planes of an image with those of its label file; pixels of the value `ignored` count nothing."""
+    classes = class_planes(labels, image, preparation.reading, tell)
+    for plane, values in zip(prepare(image, preparation, tell), classes, strict=True):
+        truth = labels_to(values, plane.shape)
+        counts = None if ignored is None else truth != ignored
+        if counts is None or counts.all():
+            yield LabelledPlane(name, plane, truth)
+        elif counts.any():
+            yield LabelledPlane(name, plane, truth, counts.astype(np.float32))
 
 
 def labelled_files(images: Path, labels: Path) -> list[tuple[Path, Path]]:

@@ -11,18 +11,17 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import not_labelled
-from napari_pseudolabel.imaging import Reading, labels_to, measure, normalise, resample
+from napari_pseudolabel.imaging import Reading, labels_to, normalise, resample
 from napari_pseudolabel.imaging.reading.file_names import left_out
 from napari_pseudolabel.labels.classes import BACKGROUND
 from napari_pseudolabel.models.cards import LabelClass
-from napari_pseudolabel.models.grids import limits_for, need_of
+from napari_pseudolabel.models.grids import limits_for
 from napari_pseudolabel.training.data.adapted_planes import Adapter
 from napari_pseudolabel.training.data.image_folders import (
     LabelledPlane,
     Notes,
-    class_planes,
-    counted,
     labelled_files,
+    planes_of,
 )
 from napari_pseudolabel.training.data.known_plane import KnownPlane
 from napari_pseudolabel.training.data.labelled_sets import LabelledLayer, LabelledSet, NnunetSet
@@ -140,18 +139,10 @@ class _Reader:
     ) -> Iterator[SourcePlane]:
         image = reading.image(path)
         self.notes.tell(image.assumed())
-        measured = measure(image, (None,), need_of(self.adapter.entry.normalisation))
-        self.notes.tell(measured.notes)
-        limits = measured.channels[0].limits
-        factor = self._factor(self.adapter.scale.asked_of(image.placement))
-        for index, values in zip(
-            image.planes(), class_planes(labels, image, reading, self.notes.tell), strict=True
-        ):
-            plane = resample(normalise(image.plane(index, None), limits), factor)
-            truth = labels_to(values, plane.shape)
-            weight = counted(truth, ignored)
-            if weight is None or weight.any():
-                yield SourcePlane(LabelledPlane(self.prefix + name, plane, truth, weight))
+        self._factor(self.adapter.scale.asked_of(image.placement))  # tells of an unknown size
+        preparation = self.adapter.preparation(reading)
+        found = planes_of(self.prefix + name, image, labels, ignored, preparation, self.notes.tell)
+        yield from map(SourcePlane, found)
 
     def _known(self, name: str, known: KnownPlane) -> Iterator[SourcePlane]:
         factor = self._factor(known.pixel_size_um)
