@@ -37,7 +37,7 @@ def test_width_and_blocks_are_found(tmp_path, width, blocks):
 def test_network_gives_what_its_weights_say(tmp_path):
     state = resnet(3)
     torch.save(prefixed(state, "module.module."), tmp_path / "a.pth")
-    translator = family.load(tmp_path / "a.pth")
+    translator = load_translator(tmp_path / "a.pth")
     original = family.ResnetGenerator(4, 3)
     original.load_state_dict(state)
     source = torch.linspace(-1, 1, 2 * 20 * 16).reshape(2, 1, 20, 16)
@@ -83,6 +83,6 @@ def test_mismatches_are_named(tmp_path, change, words):
 def test_contradicting_card(tmp_path):
     torch.save(resnet(), tmp_path / "a.pth")
     with pytest.raises(CheckpointError, match="ngf 64, but the weights have 4"):
-        family.load(tmp_path / "a.pth", {"ngf": 64})
+        load_translator(tmp_path / "a.pth", {"ngf": 64})
     with pytest.raises(CheckpointError, match="no argument of a ResNet"):
-        family.load(tmp_path / "a.pth", {"nz": 100})
+        load_translator(tmp_path / "a.pth", {"nz": 100})

@@ -165,7 +165,7 @@ def test_second_opinions_with_other_classes_are_refused(image):
 
 @pytest.mark.parametrize("flips", [-1, 4])
 def test_flips_are_none_to_three(flips):
-    with pytest.raises(InputError, match="flips"):
+    with pytest.raises(InputError, match="Flips must be from 0 to 3"):
         settings(flips=flips)
 
 
