@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.layers import Labels
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.windows import whole
@@ -24,7 +25,7 @@ from napari_pseudolabel.workspace.sessions import Edit, LayerState, SessionConte
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Labels, Layer
+    from napari.layers import Layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,11 +250,11 @@ def _shown(one: StoredLayer, missing: list[str]) -> Any:
     except Exception as error:  # as above
         missing.append(f"{one.name} looks other than before ({error}); set it by hand.")
         layer = layers.bare(kind, data, stored, _metadata(one))
-    if kind == "labels":
+    if isinstance(layer, Labels):
         layer.metadata.update(_companions(one, data, missing))
         if CORRECTIONS_KEY in layer.metadata:
-            Corrections.of(cast(Labels, layer))
-        EffortLog.of(cast(Labels, layer))
+            Corrections.of(layer)
+        EffortLog.of(layer)
     return layer
 
 

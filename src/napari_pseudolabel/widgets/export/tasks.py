@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.export import ExportContent
 from napari_pseudolabel.formats import Format
 from napari_pseudolabel.workspace.stored import make_folder
-
-if TYPE_CHECKING:
-    from napari_pseudolabel.models.loaded import LoadedModels
 
 LABELS_FOLDER = "labels"
 """Proposed beside images, and made where it is missing."""
@@ -29,7 +25,7 @@ class ExportJob:
     effort: bool = False
     title: str = "Exporting"
 
-    def run(self, control: Control, models: LoadedModels) -> tuple[Path, ...]:
+    def run(self, control: Control, models: object) -> tuple[Path, ...]:
         control.check()
         path = Path(self.path).expanduser()
         if path.parent.name == LABELS_FOLDER and path.parent.parent.is_dir():

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +22,6 @@ from napari_pseudolabel.models import (
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.widgets.pseudo_label.choice import Kind, ModelEntry
 
-if TYPE_CHECKING:
-    from napari_pseudolabel.models.loaded import LoadedModels
-
 
 @dataclass(frozen=True)
 class FindModels:
@@ -33,7 +29,7 @@ class FindModels:
 
     title: str = "Looking for models"
 
-    def run(self, control: Control, models: LoadedModels) -> tuple[ModelEntry, ...]:
+    def run(self, control: Control, models: object) -> tuple[ModelEntry, ...]:
         named = named_checkpoints()
         looked_at = inspect_apart([one.path for one in named if one.card is None], check=control.check)
         entries = []
@@ -50,7 +46,7 @@ class FindDevices:
 
     title: str = "Looking for devices"
 
-    def run(self, control: Control, models: LoadedModels) -> tuple[tuple[str, str], ...]:
+    def run(self, control: Control, models: object) -> tuple[tuple[str, str], ...]:
         return _devices()
 
 
@@ -62,7 +58,7 @@ class InspectModel:
     kind: Kind
     title: str = "Looking into the file"
 
-    def run(self, control: Control, models: LoadedModels) -> ModelEntry:
+    def run(self, control: Control, models: object) -> ModelEntry:
         (found,) = inspect_apart([self.path], check=control.check)
         title = (found.card.name if found.card else "") or Path(self.path).name
         problem = found.problem
@@ -106,7 +102,7 @@ class Count:
     classes: tuple[LabelClass, ...]
     title: str = "Counting"
 
-    def run(self, control: Control, models: LoadedModels) -> Counts:
+    def run(self, control: Control, models: object) -> Counts:
         from napari_pseudolabel.labels.objects import Scheme, scheme_for, to_instances
         from napari_pseudolabel.labels.review import TARGET, RegionScore, measure
 

@@ -16,7 +16,6 @@ from napari_pseudolabel.widgets.common.tiles import grey, overlaid
 from napari_pseudolabel.widgets.train.parts import Tools
 
 if TYPE_CHECKING:
-    from napari_pseudolabel.models.loaded import LoadedModels
     from napari_pseudolabel.strategies import Record, Region
 
 _CROP_PX = 128
@@ -57,7 +56,7 @@ class Compare:
         translator = self.made.translator.path if self.made.translator is not None else None
         return tuple(ref for ref in (translator, self.before, self.after) if ref)
 
-    def run(self, control: Control, models: LoadedModels) -> Compared:
+    def run(self, control: Control, models: Any) -> Compared:
         from napari_pseudolabel.imaging import normalise
 
         region = crop_of(self.plane)
@@ -71,7 +70,7 @@ class Compare:
             after.classes,
         )
 
-    def _label(self, segmenter: str, region: Region, control: Control, models: LoadedModels) -> Any:
+    def _label(self, segmenter: str, region: Region, control: Control, models: Any) -> Any:
         from napari_pseudolabel.imaging import Image, Placement
         from napari_pseudolabel.strategies.again import Where, again
 
