@@ -141,10 +141,8 @@ class Applying(QObject):
         if not np.array_equal(now, made.before):
             self._desk.refuse(MOVED_ON)
             return
-        try:
+        with self._desk.refusing():
             self.apply(later.tool, spot, made.change)
-        except PseudolabelError as error:
-            self._desk.refuse(str(error))
 
     def _on_failed(self, later: Later, failure: Failure) -> None:
         if later is self._later:

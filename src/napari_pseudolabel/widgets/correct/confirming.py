@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.viewer import Corrections
 from napari_pseudolabel.viewer.corrections import Index, Window
 from napari_pseudolabel.widgets.common import shortcuts
@@ -43,12 +43,10 @@ class ConfirmingView(Part):
     def confirm(self) -> None:
         """Everything in the view that is labelled is right; the person is asked about the rest."""
         self._ask(None)
-        try:
+        with self._desk.refusing():
             self._desk.require_labels()
             plane, window = self._desk.layers.plane(), self._desk.layers.window()
             self._confirm(plane, window)
-        except PseudolabelError as error:
-            self._desk.refuse(str(error))
 
     def confirm_rest(self) -> None:
         """What was asked about is right as it stands, too: nothing was missed there."""
@@ -91,18 +89,15 @@ class ConfirmingView(Part):
 
     def take_back(self) -> None:
         """Nothing in the view is confirmed any more."""
-        try:
+        with self._desk.refusing():
             plane, window = self._desk.layers.plane(), self._desk.layers.window()
             labels = self._desk.layers.require()
             if not Corrections.of(labels).confirmed_in((*plane, *window)).any():
                 raise InputError("Nothing in the view is confirmed.")
-        except PseudolabelError as error:
-            self._desk.refuse(str(error))
-            return
-        self._ask(None)
-        unconfirm(labels, plane, window)
-        self._desk.say("Nothing in the view is confirmed any more; what you corrected stays corrected.")
-        self.refresh()
+            self._ask(None)
+            unconfirm(labels, plane, window)
+            self._desk.say("Nothing in the view is confirmed any more; what you corrected stays corrected.")
+            self.refresh()
 
     def follow(self, labels: Labels | None) -> None:
         self._corrections = None if labels is None else Corrections.of(labels)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from napari_pseudolabel.errors import PseudolabelError
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.background import Background
 from napari_pseudolabel.widgets.common.dock_controller import DockController, Key
@@ -204,10 +203,8 @@ class CorrectController(DockController):
             self.looking.release()
 
     def _try(self, action: Callable[[], None]) -> None:
-        try:
+        with self.desk.refusing():
             action()
-        except PseudolabelError as error:
-            self.desk.refuse(str(error))
 
     # What the viewer tells.
 

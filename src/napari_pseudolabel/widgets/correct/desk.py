@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject
 
-from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.labels.objects import Scheme, scheme_for
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common.aside import Aside
@@ -83,6 +84,14 @@ class Desk:
         self.view.set_hint(sentence)
         if self.overlay is not None:
             self.overlay.say(sentence, warns=True)
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Tell the person what could not be done inside of the block, and why."""
+        try:
+            yield
+        except PseudolabelError as error:
+            self.refuse(str(error))
 
     @property
     def scheme(self) -> Scheme:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_pseudolabel.errors import PseudolabelError
 from napari_pseudolabel.widgets.correct.desk import Desk
 from napari_pseudolabel.widgets.correct.overlay import Mark
 
@@ -128,10 +127,8 @@ class Drawing(QObject):
         # Moves are thinned out on their way here, so the last one may lie behind the place of the release.
         path.append(self._place(layer, event.position))
         self._leave()
-        try:
+        with self._desk.refusing():
             done(path)
-        except PseudolabelError as error:
-            self._desk.refuse(str(error))
 
     def _place(self, layer: Layer, position: Sequence[float]) -> tuple[float, float]:
         row, column = layer.world_to_data(position)[-2:]

@@ -10,7 +10,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_pseudolabel.control import Progress
-from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.types import Array
 from napari_pseudolabel.viewer import Candidates, Stream, how_made
@@ -106,10 +106,8 @@ class Predicting(QObject):
         if self._running is not None:
             self._desk.refuse("A part is being labelled already; wait for it, or cancel it.")
             return
-        try:
+        with self._desk.refusing():
             self._submit(name)
-        except PseudolabelError as error:
-            self._desk.refuse(str(error))
 
     def cancel(self) -> None:
         """Stop the job under way."""

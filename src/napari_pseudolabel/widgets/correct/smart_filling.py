@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.tools import Change, line_through, smart_fill
 from napari_pseudolabel.types import Array
 from napari_pseudolabel.viewer import find
@@ -70,7 +70,7 @@ class SmartFilling(Part):
 
     def run(self) -> None:
         """Fill around the last stroke; if there is none, let the person draw a scribble."""
-        try:
+        with self._desk.refusing():
             self._desk.require_labels()
             if self._applying.tool:
                 raise InputError(BUSY)
@@ -81,8 +81,6 @@ class SmartFilling(Part):
             else:
                 self._toolbox.chosen()
                 self._drawing.begin(NAME, SCRIBBLE, self._on_drawn)
-        except PseudolabelError as error:
-            self._desk.refuse(str(error))
 
     def _on_drawn(self, path: Path) -> None:
         layers = self._desk.layers

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject
 from scipy import ndimage as ndi
 
-from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels import tools
 from napari_pseudolabel.labels.objects import Target, component_at, object_at
 from napari_pseudolabel.labels.objects.values import target_of
@@ -72,12 +72,10 @@ class Toolbox(QObject):
 
     def run(self, name: str) -> None:
         """Use a tool; what cannot be done is said to the person."""
-        try:
+        with self._desk.refusing():
             if name != "paste":
                 self._desk.require_labels()
             self._tools[name]()
-        except PseudolabelError as error:
-            self._desk.refuse(str(error))
 
     def split(self, path: Path) -> None:
         """Cut the object in focus, else the one that a line crosses for longest.

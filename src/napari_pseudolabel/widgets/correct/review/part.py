@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.confidence import mean_dice
 from napari_pseudolabel.viewer.corrections import key_of
 from napari_pseudolabel.viewer.editing import require_no_stroke
@@ -31,6 +32,19 @@ from napari_pseudolabel.widgets.correct.review.watching import Watching
 
 if TYPE_CHECKING:
     from napari.layers import Labels
+
+
+def _as_told(act: Callable[[ReviewPart], None]) -> Callable[[ReviewPart], None]:
+    """What the person does; what cannot be done is said, and the card shows how it stands."""
+
+    @wraps(act)
+    def acted(part: ReviewPart) -> None:
+        with part._desk.refusing():
+            act(part)
+        # A click on a button must not leave it pressed where nothing came of it.
+        part._show()
+
+    return acted
 
 
 class ReviewPart(Part):
@@ -108,25 +122,18 @@ class ReviewPart(Part):
 
     # What the person does.
 
+    @_as_told
     def accept(self) -> None:
         """All labels in the region are right; without a region: begin."""
-        self._try(lambda: self._judge("fix" if self._fixing else "accept"))
+        self._judge("fix" if self._fixing else "accept")
 
+    @_as_told
     def fix(self) -> None:
         """Stay in the region until it is right; the second time, it is."""
-        self._try(lambda: self._judge("fix") if self._fixing else self._begin_fixing())
-
-    def skip(self) -> None:
-        """Leave the region for later."""
-        self._try(self._skip)
-
-    def previous(self) -> None:
-        """Back to the region before."""
-        self._try(self._previous)
-
-    def next_suspect(self) -> None:
-        """To the next doubtful place of the region."""
-        self._try(self._next_suspect)
+        if self._fixing:
+            self._judge("fix")
+        else:
+            self._begin_fixing()
 
     def _judge(self, tool: str) -> None:
         region, scene = self._current, self.watching.scene
@@ -189,7 +196,9 @@ class ReviewPart(Part):
         self._show()
         self._desk.say(sentences.fixing())
 
-    def _skip(self) -> None:
+    @_as_told
+    def skip(self) -> None:
+        """Leave the region for later."""
         region = self._current
         if region is None:
             raise InputError(sentences.NOT_STARTED)
@@ -199,7 +208,9 @@ class ReviewPart(Part):
             self._keep(self._state.skip(region))
         self._go_on()
 
-    def _previous(self) -> None:
+    @_as_told
+    def previous(self) -> None:
+        """Back to the region before."""
         if not self._visited:
             raise InputError(sentences.FIRST)
         before = self._visited.pop()
@@ -207,7 +218,9 @@ class ReviewPart(Part):
             self._ahead.append(self._current)
         self._go(before)
 
-    def _next_suspect(self) -> None:
+    @_as_told
+    def next_suspect(self) -> None:
+        """To the next doubtful place of the region."""
         region, scene = self._current, self.watching.scene
         if region is None or scene is None:
             raise InputError(sentences.NOT_STARTED)
@@ -228,14 +241,6 @@ class ReviewPart(Part):
             self._focus.put(region.plane, chosen.at)
         self._desk.say(sentences.suspect(len(found), focused=chosen.at is not None))
         self._draw()
-
-    def _try(self, action: Callable[[], None]) -> None:
-        try:
-            action()
-        except PseudolabelError as error:
-            self._desk.refuse(str(error))
-        # A click on a button must not leave it pressed where nothing came of it.
-        self._show()
 
     # From region to region.
 
