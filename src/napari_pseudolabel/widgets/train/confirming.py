@@ -38,13 +38,9 @@ class Confirming(QObject):
     def confirm(self, where: str) -> None:
         """Confirm the view, or the shape that is drawn."""
         tools = self._tools
-        source, labels, image = (
-            self._layers.image_layer(),
-            self._layers.labels_layer(),
-            self._layers.image(),
-        )
-        if source is None or labels is None or image is None:
+        if (chosen := self._layers.chosen()) is None:
             return
+        source, labels, image = chosen
         try:
             if where == "view":
                 region = visible_region(tools.viewer, source, image, tools.canvas_px())

@@ -84,6 +84,13 @@ class LayerPicker:
         found: Labels | None = self._page.labels.layer
         return found
 
+    def chosen(self) -> tuple[ImageLayer, Labels, Image] | None:
+        """The image layer, its labels, and the image as the labels tell what it is; None while one is missing."""
+        source, labels, image = self.image_layer(), self.labels_layer(), self.image()
+        if source is None or labels is None or image is None:
+            return None
+        return source, labels, image
+
     def image(self) -> Image | None:
         """The chosen image, None if there is none or it cannot be understood.
 

@@ -194,13 +194,9 @@ class SegmenterPart(Part):
         self._say_known()
 
     def _layers(self) -> KnownLayers | None:
-        source, labels, image = (
-            self.layers.image_layer(),
-            self.layers.labels_layer(),
-            self.layers.image(),
-        )
-        if source is None or labels is None or image is None:
+        if (chosen := self.layers.chosen()) is None:
             return None
+        source, labels, image = chosen
         made = made_of(labels)
         if made is not None and not image.modality:
             image = replace(image, modality=made.modality)
@@ -302,12 +298,8 @@ class SegmenterPart(Part):
         self._before = self._best = None
         colours = {one.name: one.color for one in with_colours(job.classes) if one.value and one.color}
         self._tools.view.scores.set_colours(colours)
-        source, labels, image = (
-            self.layers.image_layer(),
-            self.layers.labels_layer(),
-            self.layers.image(),
-        )
-        if source is not None and labels is not None and image is not None:
+        if (chosen := self.layers.chosen()) is not None:
+            source, labels, image = chosen
             translator, segmenter = self._entry(job.translator), self._entry(job.segmenter)
             gpu = self._has_gpu and job.settings.device != "cpu"
             side = preview_side(Scale(), image, translator, segmenter, gpu=gpu)
