@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
@@ -85,7 +86,8 @@ class LayerBox(QComboBox):
         """Follow nothing any more: the dock is closed, and its widgets may be gone."""
         followed, self._followed = self._followed, ()
         for event in followed:
-            event.disconnect(self._on_layers)
+            with suppress(RuntimeError):  # Qt has deleted the list that this one came after
+                event.disconnect(self._on_layers)
         self._layers = []
 
     def set_other(self, title: str, *, chosen: bool = False) -> None:
