@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import Signal
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.labels.tools import Change
@@ -16,8 +17,11 @@ from napari_pseudolabel.types import Array
 from napari_pseudolabel.viewer.corrections import Window, key_of
 from napari_pseudolabel.viewer.editing import apply
 from napari_pseudolabel.widgets.common.background import Failure
-from napari_pseudolabel.widgets.correct.desk import Desk
+from napari_pseudolabel.widgets.correct.desk import Desk, Part
 from napari_pseudolabel.widgets.correct.layers import Spot
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
 
 MOVED_ON = "The labels changed there meanwhile, so nothing was done; press the key again."
 BUSY = "Another tool is still at work; wait for it."
@@ -69,7 +73,7 @@ class Made:
     change: Change
 
 
-class Applying(QObject):
+class Applying(Part):
     """Writes changes, each as one undo step, and tells the person.
 
     Attributes
@@ -81,8 +85,7 @@ class Applying(QObject):
     changed = Signal()
 
     def __init__(self, desk: Desk) -> None:
-        super().__init__()
-        self._desk = desk
+        super().__init__(desk)
         self._later: Later | None = None
 
     @property
@@ -125,8 +128,7 @@ class Applying(QObject):
             later.run, lambda made: self._on_made(later, made), lambda f: self._on_failed(later, f)
         )
 
-    def stop(self) -> None:
-        """The dock is closed, or other labels are corrected now."""
+    def follow(self, labels: Labels | None) -> None:
         self._leave()
 
     def _on_made(self, later: Later, made: Made | str) -> None:

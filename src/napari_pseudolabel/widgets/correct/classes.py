@@ -6,14 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import QObject
 
 from napari_pseudolabel.labels.classes import LARGEST_VALUE, nameless, with_colours
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.viewer.layers import show_classes
 from napari_pseudolabel.viewer.records import classes_of, write_classes
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.correct.desk import Desk
+from napari_pseudolabel.widgets.correct.desk import Desk, Part
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -23,12 +22,11 @@ _BACKGROUND = LabelClass(name="background", value=0)
 _MOST = 12
 
 
-class Classes(QObject):
+class Classes(Part):
     """Keeps the palette, the colours of the layer, and what is noted about its classes, alike."""
 
     def __init__(self, desk: Desk) -> None:
-        super().__init__()
-        self._desk = desk
+        super().__init__(desk)
         self._labels: Labels | None = None
         self._palette = desk.view.palette_
         self._palette.chosen.connect(self.choose)
@@ -39,7 +37,6 @@ class Classes(QObject):
         desk.events.recoloured.connect(self._show)  # a run may have brought other classes
 
     def follow(self, labels: Labels | None) -> None:
-        """Other labels are corrected now."""
         self._labels = labels
         if labels is not None and not classes_of(labels):
             self._find(labels)

@@ -18,7 +18,7 @@ from napari_pseudolabel.widgets.correct.drawing import Drawing
 from napari_pseudolabel.widgets.correct.focus import Focus
 from napari_pseudolabel.widgets.correct.gaps import Gaps
 from napari_pseudolabel.widgets.correct.layers import NO_LABELS, RESHAPED, LabelsPicker
-from napari_pseudolabel.widgets.correct.looking import Looking, reveal
+from napari_pseudolabel.widgets.correct.looking import Looking
 from napari_pseudolabel.widgets.correct.objects import ObjectsView
 from napari_pseudolabel.widgets.correct.overlay import Overlay
 from napari_pseudolabel.widgets.correct.predicting import Predicting
@@ -86,7 +86,18 @@ class CorrectController(DockController):
         self.smart = SmartFilling(self.desk, self.applying, self.toolbox, self.drawing)
         self.predicting = Predicting(self.desk, self.looking)
         self.gaps = Gaps(self.desk)
-        self._parts: list[Part] = [self.focus, self.objects, self.confirming, self.smart, self.gaps]
+        self._parts: list[Part] = [
+            self.drawing,
+            self.applying,
+            self.looking,
+            self.predicting,
+            self.classes,
+            self.focus,
+            self.objects,
+            self.confirming,
+            self.smart,
+            self.gaps,
+        ]
         self._added: list[Key] = []
         self._connect()
 
@@ -126,15 +137,10 @@ class CorrectController(DockController):
             self.gaps.refresh()
 
     def closed(self) -> None:
-        self.drawing.stop()
-        self.applying.stop()
-        self.looking.stop()
-        self.predicting.stop()
-        self.layers.stop()
-        self.desk.events.follow(None)
-        self.classes.follow(None)
         for part in self._parts:
             part.stop()
+        self.desk.events.follow(None)
+        self.layers.stop()
         overlay, self.desk.overlay = self.desk.overlay, None
         if overlay is not None:
             overlay.end()
@@ -216,13 +222,7 @@ class CorrectController(DockController):
         if not self._active:
             return
         labels = self.layers.labels
-        self.drawing.stop()
-        self.applying.stop()
-        self.looking.end()
-        if labels is not None:
-            reveal(labels)
         self.desk.events.follow(labels)
-        self.classes.follow(labels)
         for part in self._parts:
             part.follow(labels)
         self.view.error.clear()

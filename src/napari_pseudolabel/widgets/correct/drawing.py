@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QTimer, Signal
 
-from napari_pseudolabel.widgets.correct.desk import Desk
+from napari_pseudolabel.widgets.correct.desk import Desk, Part
 from napari_pseudolabel.widgets.correct.overlay import Mark
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _LEFT = 1
 _NO_MODE = "pan_zoom"
 
 
-class Drawing(QObject):
+class Drawing(Part):
     """Waits for one drag on the labels; meanwhile the canvas neither paints nor moves.
 
     Attributes
@@ -33,8 +33,7 @@ class Drawing(QObject):
     changed = Signal(str)
 
     def __init__(self, desk: Desk) -> None:
-        super().__init__()
-        self._desk = desk
+        super().__init__(desk)
         self._tool = ""
         self._labels: Labels | None = None
         self._mode = ""
@@ -86,8 +85,7 @@ class Drawing(QObject):
             self._leave()
             self._desk.say("Nothing was drawn.")
 
-    def stop(self) -> None:
-        """The dock is closed."""
+    def follow(self, labels: Labels | None) -> None:
         if self._tool:
             self._leave()
 

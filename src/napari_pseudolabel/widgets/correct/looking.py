@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import Signal
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.viewer import Candidates, find
@@ -12,7 +12,7 @@ from napari_pseudolabel.viewer.corrections import Index
 from napari_pseudolabel.viewer.objects import show_candidate
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.correct.desk import Desk
+from napari_pseudolabel.widgets.correct.desk import Desk, Part
 from napari_pseudolabel.widgets.correct.view import Held
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ NO_CANDIDATES = (
 NO_TRANSLATION = "There is no translation of this image; label it in the Pseudo-label dock first."
 
 
-class Looking(QObject):
+class Looking(Part):
     """Shows and hides layers for as long as the person wants to compare.
 
     Attributes
@@ -39,8 +39,7 @@ class Looking(QObject):
     changed = Signal()
 
     def __init__(self, desk: Desk) -> None:
-        super().__init__()
-        self._desk = desk
+        super().__init__(desk)
         self._before: list[tuple[Layer, bool]] = []
         self._number: int | None = None
         self._labels: Labels | None = None
@@ -158,10 +157,14 @@ class Looking(QObject):
         except PseudolabelError:
             self.end()
 
-    def stop(self) -> None:
-        """The dock is closed."""
-        self.release()
+    def follow(self, labels: Labels | None) -> None:
         self.end()
+        if labels is not None:
+            reveal(labels)
+
+    def stop(self) -> None:
+        self.release()
+        super().stop()
 
     def _draw(self, found: Candidates, plane: Index, labels: Labels, number: int) -> None:
         layer = show_candidate(self._desk.viewer, labels, plane, found, number, classes_of(labels))

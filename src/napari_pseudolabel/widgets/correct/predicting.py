@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import Signal
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import InputError
@@ -19,7 +19,7 @@ from napari_pseudolabel.viewer.effort import EffortLog
 from napari_pseudolabel.viewer.images import unwrapped
 from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.common.removals import Removals
-from napari_pseudolabel.widgets.correct.desk import Desk
+from napari_pseudolabel.widgets.correct.desk import Desk, Part
 from napari_pseudolabel.widgets.correct.looking import Looking
 from napari_pseudolabel.widgets.correct.options import AgainOptions
 from napari_pseudolabel.widgets.pseudo_label.sentences import gone_text, progress_text
@@ -68,7 +68,7 @@ class _Running:
     gone: str = ""
 
 
-class Predicting(QObject):
+class Predicting(Part):
     """Runs jobs on the view; one after the other.
 
     Attributes
@@ -80,8 +80,7 @@ class Predicting(QObject):
     changed = Signal()
 
     def __init__(self, desk: Desk, looking: Looking) -> None:
-        super().__init__()
-        self._desk = desk
+        super().__init__(desk)
         self._looking = looking
         self._running: _Running | None = None
         self._removals = Removals(desk.viewer, self._on_removed)
