@@ -34,7 +34,6 @@ from napari_pseudolabel.training.segmenter.segmenter_training import (
     SegmenterSettings,
     SegmenterTraining,
 )
-from napari_pseudolabel.training.tutor.labelled_sources import SourcePlane
 from napari_pseudolabel.training.tutor.synthetic import translated
 
 FOLDS = 4
@@ -156,7 +155,7 @@ def tutored_segmenter(
     recipe = direction.source.recipe
     drawn = adapter(bench, path, 1 if grey_levels else TUTOR_SAMPLES)
     train, validation = (
-        translated([SourcePlane(plane) for plane in planes], drawn, Control())[0]
+        translated(planes, drawn, Control())[0]
         for planes in (recipe.training(bench.data), recipe.validation(bench.data))
     )
     return segmenter(

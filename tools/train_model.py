@@ -37,7 +37,6 @@ from napari_pseudolabel.training.translator.grey_levels_fit import fit
 from napari_pseudolabel.training.translator.syndiff_checkpoints import write_generators
 from napari_pseudolabel.training.translator.syndiff_training import SynDiffTraining
 from napari_pseudolabel.training.translator.translator_watch import TranslatorWatch
-from napari_pseudolabel.training.tutor.labelled_sources import SourcePlane
 from napari_pseudolabel.training.tutor.synthetic import SyntheticPlane, translated
 from napari_pseudolabel.workspace import write_bytes
 
@@ -130,9 +129,7 @@ def proxy(name: ProxyName, data: Path, out: Path, device: str = "cpu") -> None:
             # What has only one answer gives it as often as the others give theirs.
             times = 1 if one.diffusive else PROXY_SAMPLES
             for made, planes in zip(looks, sets, strict=True):
-                made += times * list(
-                    translated([SourcePlane(plane) for plane in planes], adapter, control)[0]
-                )
+                made += times * list(translated(planes, adapter, control)[0])
         train, validation = looks
         planes, weights = with_generated(target, [sample for plane in train for sample in plane.train()])
         chosen_on = [first for plane in validation if (first := plane.validate()) is not None]

@@ -66,13 +66,15 @@ class Preparation:
 class LabelledPlane:
     """One training image: (H, W) float32 in [0, 1] and (H, W) uint8 labels, on the model's grid.
 
-    `weight`, (H, W) float32 in [0, 1], says how much each pixel counts, None that all count fully.
+    `weight`, (H, W) float32 in [0, 1], says how much each pixel counts, None that all count fully. A proxy never trains
+    on pixels where `kept`, (H, W), is True.
     """
 
     name: str
     image: NDArray[np.float32]
     labels: NDArray[np.uint8]
     weight: NDArray[np.float32] | None = None
+    kept: NDArray[np.bool_] | None = None
 
     @property
     def known_labels(self) -> NDArray[np.uint8]:

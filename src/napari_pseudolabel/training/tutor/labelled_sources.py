@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import not_labelled
@@ -31,36 +30,20 @@ from napari_pseudolabel.training.tutor.tutor_task import TutorTask
 
 
 @dataclass(frozen=True, eq=False)
-class SourcePlane:
-    """A labelled plane of the modality that the translator starts from.
-
-    Attributes
-    ----------
-    plane
-        On the grid of the translator. Its name is that of the file or layer; its weight is 0 where nothing is known.
-    kept
-        (H, W), True where pixels never train; None if all may.
-    """
-
-    plane: LabelledPlane
-    kept: NDArray[np.bool_] | None = None
-
-
-@dataclass(frozen=True, eq=False)
 class LabelledImages:
     """Everything labelled that a job names.
 
     Attributes
     ----------
     planes
-        All planes of a file or layer carry its name.
+        On the grid of the translator; all planes of a file or layer carry its name.
     classes
         Background included, by value.
     notes
         Sentences for the person.
     """
 
-    planes: tuple[SourcePlane, ...]
+    planes: tuple[LabelledPlane, ...]
     classes: tuple[LabelClass, ...]
     notes: tuple[str, ...]
 
@@ -77,7 +60,7 @@ def labelled_images(job: TutorTask, adapter: Adapter) -> LabelledImages:
         raise InputError("No labelled images were given; choose a folder, a data set or open layers.")
     notes = Notes()
     classes = {one.value: one for one in job.classes}
-    planes: list[SourcePlane] = []
+    planes: list[LabelledPlane] = []
     for number, source in enumerate(job.sources, 1):
         if isinstance(source, LabelledSet) and source.translator not in (None, job.translator):
             raise InputError(
@@ -95,7 +78,7 @@ def labelled_images(job: TutorTask, adapter: Adapter) -> LabelledImages:
     ordered = tuple(classes[value] for value in sorted(classes))
     if len(ordered) < 2:
         raise InputError("Name at least one class besides the background, which has the value 0.")
-    found_values = {int(value) for one in planes for value in np.unique(one.plane.known_labels)}
+    found_values = {int(value) for one in planes for value in np.unique(one.known_labels)}
     notes.tell(check_values(found_values, {one.name: one.value for one in ordered}, "labelled"))
     return LabelledImages(tuple(planes), ordered, tuple(notes))
 
@@ -118,7 +101,7 @@ class _Reader:
         self.classes: dict[int, LabelClass] = {}
         self.notes = Notes()
 
-    def read(self, source: LabelledSet | NnunetSet | LabelledLayer) -> Iterator[SourcePlane]:
+    def read(self, source: LabelledSet | NnunetSet | LabelledLayer) -> Iterator[LabelledPlane]:
         """Every labelled plane."""
         if isinstance(source, LabelledLayer):
             for known in source.planes:
@@ -136,15 +119,14 @@ class _Reader:
 
     def _pair(
         self, path: Path, labels: Path, name: str, ignored: int | None, reading: Reading
-    ) -> Iterator[SourcePlane]:
+    ) -> Iterator[LabelledPlane]:
         image = reading.image(path)
         self.notes.tell(image.assumed())
         self._factor(self.adapter.scale.asked_of(image.placement))  # tells of an unknown size
         preparation = self.adapter.preparation(reading)
-        found = planes_of(self.prefix + name, image, labels, ignored, preparation, self.notes.tell)
-        yield from map(SourcePlane, found)
+        yield from planes_of(self.prefix + name, image, labels, ignored, preparation, self.notes.tell)
 
-    def _known(self, name: str, known: KnownPlane) -> Iterator[SourcePlane]:
+    def _known(self, name: str, known: KnownPlane) -> Iterator[LabelledPlane]:
         factor = self._factor(known.pixel_size_um)
         # Only what counts, and what surrounds it.
         box = self.adapter.box(known.touched, factor)
@@ -156,9 +138,7 @@ class _Reader:
             labels_to(values[box], plane.shape) for values in (known.labels, known.touched, known.held_out)
         )
         weight = None if touched.all() else touched.astype(np.float32)
-        yield SourcePlane(
-            LabelledPlane(self.prefix + name, plane, truth, weight), kept if kept.any() else None
-        )
+        yield LabelledPlane(self.prefix + name, plane, truth, weight, kept if kept.any() else None)
 
     def _factor(self, pixel_um: float | None) -> float:
         factor, why = self.adapter.factor(pixel_um)

@@ -19,7 +19,6 @@ from napari_pseudolabel.training.data.adapted_planes import Adapter
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.data.nnunet_raw import case_name, grey, write_raw
 from napari_pseudolabel.training.data.training_inputs import fingerprint
-from napari_pseudolabel.training.tutor.labelled_sources import SourcePlane
 
 THUMBNAIL_PX = 192
 # So many pictures tell how the translations look; more would only travel.
@@ -84,7 +83,7 @@ class SyntheticPlane:
 
 
 def translated(
-    planes: Sequence[SourcePlane], adapter: Adapter, control: Control
+    planes: Sequence[LabelledPlane], adapter: Adapter, control: Control
 ) -> tuple[list[SyntheticPlane], tuple[str, ...]]:
     """Translate labelled planes, or read what was translated before; tells `SyntheticPair`.
 
@@ -96,11 +95,11 @@ def translated(
     list of SyntheticPlane, tuple of str
         In the order of `planes`, and sentences for the person.
     """
-    count = _Count(control, sum(one.plane.image.size for one in planes))
+    count = _Count(control, sum(one.image.size for one in planes))
     made: list[SyntheticPlane] = []
     notes: dict[str, None] = {}
     for one in planes:
-        image = one.plane.image
+        image = one.image
         content = int(fingerprint([image])[:8], 16)
         own = replace(adapter, seed=(adapter.seed + content) % 2**32)
         with count.image(image.size) as inner:
@@ -108,14 +107,14 @@ def translated(
         notes |= dict.fromkeys(told)
         shape = looks.shape[1:]
         plane = SyntheticPlane(
-            one.plane.name,
+            one.name,
             looks,
-            labels_to(one.plane.labels, shape),
-            None if one.plane.weight is None else labels_to(one.plane.weight, shape),
+            labels_to(one.labels, shape),
+            None if one.weight is None else labels_to(one.weight, shape),
             None if one.kept is None else labels_to(one.kept, shape),
         )
         if len(made) < _SHOWN:
-            control.tell(_pair(one.plane, plane))
+            control.tell(_pair(one, plane))
         made.append(plane)
     return made, tuple(notes)
 

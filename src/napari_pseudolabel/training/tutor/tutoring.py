@@ -129,9 +129,9 @@ class _Split:
     @classmethod
     def of(cls, job: TutorTask, labelled: LabelledImages) -> _Split:
         s = job.settings
-        planes = [one.plane for one in labelled.planes]
+        planes = labelled.planes
         files = {plane.name for plane in planes}
-        if len(files) == 1 and any(one.kept is not None for one in labelled.planes):
+        if len(files) == 1 and any(plane.kept is not None for plane in planes):
             if s.folds > 1:
                 raise InputError("Several folds need several labelled images; ask for one fold.")
             return cls((frozenset(files),), by_pixel=True)
@@ -157,7 +157,7 @@ def _card(job: TutorTask, labelled: LabelledImages, translator: Translator) -> C
     where = target.name if target else "target"
     names = ", ".join(one.name for one in labelled.classes if one.value)
     made_by = f"{translator.card.name or job.translator} ({job.translator}, sha256 {translator.sha256[:12]})"
-    files = len({one.plane.name for one in labelled.planes})
+    files = len({one.name for one in labelled.planes})
     return Card(
         kind="segmenter",
         family=monai_unet.FAMILY,
@@ -182,7 +182,7 @@ def _record(job: TutorTask, labelled: LabelledImages, translator: Translator, sp
     content = (
         array
         for one in labelled.planes
-        for array in (one.plane.image, one.plane.labels, one.plane.weight, one.kept)
+        for array in (one.image, one.labels, one.weight, one.kept)
         if array is not None
     )
     return {
