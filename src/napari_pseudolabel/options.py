@@ -131,6 +131,11 @@ class OptionField:
         return self.path[-1]
 
     @property
+    def key(self) -> str:
+        """A name that no other option of the dataclass has."""
+        return "_".join(self.path)
+
+    @property
     def flag(self) -> str:
         """Its name in the shell."""
         return self.option.flag or f"--{self.name.replace('_', '-')}"

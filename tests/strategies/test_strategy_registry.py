@@ -20,6 +20,7 @@ from napari_pseudolabel.strategies import Record, Region, registry
 from napari_pseudolabel.strategies.again import Where, again
 from napari_pseudolabel.strategies.strategy import Asked
 from napari_pseudolabel.strategies.tutorship import TutorshipOptions
+from napari_pseudolabel.training.tutor.tutor_task import TutorSettings
 
 DATA = np.random.default_rng(3).random((70, 90)).astype(np.float32)
 IMAGE = from_array(DATA, name="field")
@@ -90,7 +91,7 @@ def test_options_that_cannot_be_read_are_said_and_not_guessed(monkeypatch, optio
 
 
 def test_options_of_any_type_come_back():
-    asked = TutorshipOptions(labelled_images=Path("a"), classes=["axon=1"], steps=3, validation_share=0.5)
+    asked = TutorshipOptions(labelled_images=Path("a"), classes=["axon=1"], training=TutorSettings(steps=3))
     assert read(TutorshipOptions, json.loads(json.dumps(written(asked)))) == asked
 
 

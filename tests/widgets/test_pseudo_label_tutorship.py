@@ -253,7 +253,7 @@ def test_the_line_says_what_is_missing(dock, folders, qtbot):
 def test_train_and_run_trains_a_proxy_and_labels_with_it(dock, viewer, teacher, labelled, folders, qtbot):
     choose(dock, qtbot, folders)
     dock.view.forms["tutorship"].pixel_size.setValue(0.01)
-    dock.view.forms["tutorship"].steps.setValue(300)
+    dock.view.forms["tutorship"].training.edits["steps"].native.setValue(300)
     dock.view.settings.edits["flips"].native.setValue(0)
     settle(dock, qtbot)
     teacher.gate.clear()
@@ -289,10 +289,10 @@ def test_what_was_trained_once_is_found_again(dock, make_dock, teacher, folders,
     assert "trained already" in dock.view.hint
     assert dock.view._hint.objectName() == "muted"  # no warning: nothing is in the way
     assert teacher.jobs[0].folder.parent == own_workspace / "runs"
-    dock.view.forms["tutorship"].steps.setValue(500)
+    dock.view.forms["tutorship"].training.edits["steps"].native.setValue(500)
     settle(dock, qtbot)
     assert dock.view.run_button.text() == "Train and run"
-    dock.view.forms["tutorship"].steps.setValue(1000)
+    dock.view.forms["tutorship"].training.edits["steps"].native.setValue(1000)
     settle(dock, qtbot)
     assert dock.view.run_button.text() == "Run"
     # The files have changed.
@@ -325,10 +325,12 @@ def test_the_numbers_of_the_last_training_are_proposed_so_that_it_is_found_again
 ):
     choose(dock, qtbot, folders)
     view = dock.view.forms["tutorship"]
-    view.steps.setValue(300)
-    view.samples.setValue(3)
+    numbers = {name: edit.native for name, edit in view.training.edits.items()}
+    assert list(numbers) == ["steps", "folds", "samples"]
+    numbers["steps"].setValue(300)
+    numbers["samples"].setValue(3)
     view.pixel_size.setValue(0.01972)
-    view.folds.setCurrentIndex(view.folds.findData(5))
+    numbers["folds"].setCurrentText("5 folds")
     asked = view.choice()
     dock.view.run_button.click()
     finish(dock, qtbot)

@@ -49,7 +49,7 @@ def parameter(one: OptionField, *, given: bool = False, panel: str | None = None
     if given:
         told["show_default"] = False if default is None else str(default)
         kind, default = kind | None, None
-    return _parameter(one.name, kind, default, typer.Option(one.flag, **told))
+    return _parameter(one.key, kind, default, typer.Option(one.flag, **told))
 
 
 def expanded(
@@ -75,7 +75,7 @@ def expanded(
 
     def made(values: Mapping[str, object]) -> Any:
         start = group(**{one.name: values[one.name] for one in own})
-        return changed(start, {one.path: values[one.name] for one in declared})
+        return changed(start, {one.path: values[one.key] for one in declared})
 
     return replacing(name, [*map(parameter, declared), *own], made)
 

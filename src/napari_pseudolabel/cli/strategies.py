@@ -15,7 +15,7 @@ from napari_pseudolabel.cli.declared import Command, parameter, replacing
 from napari_pseudolabel.cli.output import say
 from napari_pseudolabel.cli.shared import Shared
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.options import OptionField
+from napari_pseudolabel.options import OptionField, changed
 from napari_pseudolabel.strategies import registry
 from napari_pseudolabel.strategies.strategy import Asked, ModelRole, Preparation, Strategy
 
@@ -43,10 +43,10 @@ class Chosen:
             If there is none, or an option of another one was given.
         """
         strategy = registry.find(self.name)
-        own = {one.name for one in _options(strategy)}
+        own = {one.key for one in _options(strategy)}
         for one in registry.offered():
             for option in _options(one):
-                if option.name in self.given and option.name not in own:
+                if option.key in self.given and option.key not in own:
                     raise InputError(
                         f"{option.flag} is for {one.name}; leave it out, or give --strategy {one.name}."
                     )
@@ -54,7 +54,10 @@ class Chosen:
 
     def options(self, strategy: Strategy) -> Any:
         """Those of a strategy; None if it has none."""
-        return None if strategy.options is None else strategy.options(**self.given)
+        if strategy.options is None:
+            return None
+        given = {one.path: self.given[one.key] for one in _options(strategy) if one.key in self.given}
+        return changed(strategy.options(), given)
 
 
 def strategic(command: Command) -> Command:
@@ -69,7 +72,7 @@ def strategic(command: Command) -> Command:
         annotation=Annotated[str, typer.Option("--strategy", metavar=listed, help=f"{does}.")],
     )
     own = {
-        option.name: parameter(option, given=True, panel=one.title)
+        option.key: parameter(option, given=True, panel=one.title)
         for one in reversed(offered)
         for option in _options(one)
     }

@@ -427,13 +427,13 @@ def test_a_folder_with_another_tutorship_is_refused(tiny_translator, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "part"),
     [
-        ({"steps": 0}, "steps"),
-        ({"folds": 99}, "99 folds"),
-        ({"validation_share": 1.0}, "share"),
-        ({"lr": 0.0}, "rate"),
-        ({"patience": 0}, "patience"),
-        ({"class_shift": -0.1}, "class_shift"),
-        ({"ema": 1.0}, "ema"),
+        ({"steps": 0}, "Steps must be 1 or more, not 0."),
+        ({"folds": 99}, "Folds must be from 1 to 20, not 99."),
+        ({"validation_share": 1.0}, "Validation share must be above 0 and below 1, not 1."),
+        ({"lr": 0.0}, "Learning rate must be above 0 and below 1, not 0."),
+        ({"patience": 0}, "Patience must be 1 or more, not 0."),
+        ({"class_shift": -0.1}, "Class shift must be 0 or more and below 1, not -0.1."),
+        ({"ema": 1.0}, "EMA must be 0 or more and below 1, not 1."),
     ],
 )
 def test_impossible_settings_are_one_sentence(changes, part):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Reading
@@ -32,22 +32,7 @@ class TutorshipOptions:
         list[str] | None,
         Option("A class and its label value; repeat it.", flag="--class", form="NAME=ID"),
     ] = None
-    folds: Annotated[
-        int | None, Option("Proxy segmenters, each validated on other files; they are averaged (1).", least=1)
-    ] = None
-    steps: Annotated[int | None, Option("Optimiser steps of each fold (1000).", least=1)] = None
-    patch: Annotated[int | None, Option("Side of a training patch in pixels (128).", least=1)] = None
-    train_batch: Annotated[int | None, Option("Patches per step (8).", least=1)] = None
-    width: Annotated[int | None, Option("Channels of the first level of the network (16).", least=1)] = None
-    validate_every: Annotated[int | None, Option("Steps between validations and saves (100).", least=1)] = (
-        None
-    )
-    train_samples: Annotated[
-        int | None, Option("Translations drawn per labelled image, which is augmentation (2).", least=1)
-    ] = None
-    validation_share: Annotated[
-        float | None, Option("Share of the labelled files that one fold keeps for validation (0.2).")
-    ] = None
+    training: TutorSettings = field(default_factory=TutorSettings)
     validation_files: Annotated[
         list[str] | None,
         Option("Instead, part of the names of these files, such as an animal; repeat it.", form="TEXT"),
@@ -111,27 +96,6 @@ class TutorshipOptions:
 
         return with_colours(label_classes(named_values(self.classes)))
 
-    def settings(self, seed: int, device: str) -> TutorSettings:
-        """How the proxies are trained.
-
-        Raises
-        ------
-        InputError
-            If a number cannot be used.
-        """
-        given: dict[str, Any] = {
-            "steps": self.steps,
-            "patch": self.patch,
-            "batch": self.train_batch,
-            "width": self.width,
-            "epoch_steps": self.validate_every,
-            "folds": self.folds,
-            "samples": self.train_samples,
-            "validation_share": self.validation_share,
-        }
-        told = {name: value for name, value in given.items() if value is not None}
-        return replace(TutorSettings(seed=seed, device=device), **told)
-
 
 def teaching(asked: Asked, target: str) -> TutorJob:
     """What to learn from, and how; `target` is what the images to be labelled show, empty if unknown.
@@ -155,7 +119,7 @@ def teaching(asked: Asked, target: str) -> TutorJob:
         asked.translator,
         asked.folder.resolve(),
         options.named,
-        options.settings(asked.settings.seed, asked.settings.tiles.device),
+        replace(options.training, seed=asked.settings.seed, device=asked.settings.tiles.device),
         options.licence or "",
         tuple(options.validation_files or ()),
         options.keep_nnunet.resolve() if options.keep_nnunet else None,

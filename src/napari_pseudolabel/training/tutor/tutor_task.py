@@ -4,78 +4,84 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.options import Checked, Option
 from napari_pseudolabel.training.common.training_events import Score
 from napari_pseudolabel.training.data.labelled_sets import Source, name_of
 
-MOST_FOLDS = 20
-
 
 @dataclass(frozen=True)
-class TutorSettings:
-    """How a proxy segmenter is trained.
+class TutorSettings(Checked):
+    """How a proxy segmenter is trained."""
 
-    Attributes
-    ----------
-    steps, batch, patch
-        Optimiser steps of each fold, patches per step, and side of a patch in pixels of the target's grid.
-    lr
-        Highest learning rate.
-    width
-        Channels of the first level of the network.
-    epoch_steps
-        Steps between two validations.
-    patience
-        Epochs without a better validation after which a fold ends; None never ends early.
-    folds
-        1: one proxy, and a `validation_share` of the files is kept out of its training. More: so many proxies,
-        each of which validates on other files; they are averaged later.
-    validation_share
-        Of the files, in (0, 1); at least one file.
-    samples
-        Translations drawn per image. All are trained on, which is augmentation; the first is validated.
-    class_shift, ema
-        See `SegmenterSettings`; both help a proxy to read real images after synthetic ones (docs/tutorship.md).
-    seed
-        Of the split, translations, patches and augmentation.
-    device
-        A name such as "auto", "cpu" or "cuda".
-    """
-
-    steps: int = 1000
-    batch: int = 8
-    patch: int = 128
-    lr: float = 1e-3
-    width: int = 16
-    epoch_steps: int = 100
-    patience: int | None = None
-    folds: int = 1
-    validation_share: float = 0.2
-    samples: int = 2
-    class_shift: float = 0.2
-    ema: float = 0.99
-    seed: int = 0
-    device: str = "auto"
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "batch", "patch", "width", "epoch_steps", "patience", "folds", "samples"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"{name} must be 1 or more, not {value}.")
-        if self.folds > MOST_FOLDS:
-            raise InputError(f"{self.folds} folds are too many; ask for {MOST_FOLDS} or fewer.")
-        if not 0 < self.validation_share < 1:
-            raise InputError(
-                f"The share kept for validation lies between 0 and 1, not at {self.validation_share:g}."
-            )
-        if not 0 < self.lr < 1:
-            raise InputError(f"The learning rate lies between 0 and 1, not at {self.lr:g}.")
-        for name in ("class_shift", "ema"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"{name} is 0 or more and below 1, not {getattr(self, name):g}.")
+    steps: Annotated[
+        int,
+        Option("Optimiser steps of each proxy; more take longer and learn more.", least=1, step=100),
+    ] = 1000
+    batch: Annotated[int, Option("Patches per step.", least=1, seen="shell", flag="--train-batch")] = 8
+    patch: Annotated[
+        int, Option("Side of a training patch in pixels of the target's grid.", least=1, seen="shell")
+    ] = 128
+    lr: Annotated[
+        float,
+        Option("Highest learning rate.", title="Learning rate", above=0, below=1, seen="python"),
+    ] = 1e-3
+    width: Annotated[int, Option("Channels of the first level of the network.", least=1, seen="shell")] = 16
+    epoch_steps: Annotated[
+        int,
+        Option("Steps between validations and saves.", least=1, seen="shell", flag="--validate-every"),
+    ] = 100
+    patience: Annotated[
+        int | None,
+        Option(
+            "Validations without a better one after which a fold ends; None never ends early.",
+            least=1,
+            seen="python",
+        ),
+    ] = None
+    folds: Annotated[
+        int,
+        Option(
+            "One proxy, with a share of the labelled images kept for its validation, or several, each validated on "
+            "other images, which are averaged: five take five times the time and label somewhat better.",
+            least=1,
+            most=20,
+            names=((1, "One split"), (5, "5 folds")),
+        ),
+    ] = 1
+    validation_share: Annotated[
+        float,
+        Option(
+            "Share of the labelled files that one fold keeps for validation, at least one file.",
+            above=0,
+            below=1,
+            seen="shell",
+        ),
+    ] = 0.2
+    samples: Annotated[
+        int,
+        Option(
+            "Translations drawn of each labelled image; more are more variety.",
+            least=1,
+            flag="--train-samples",
+        ),
+    ] = 2
+    class_shift: Annotated[
+        float,
+        Option(
+            "See `SegmenterSettings`; helps a proxy to read real images after synthetic ones.",
+            least=0,
+            below=1,
+            seen="python",
+        ),
+    ] = 0.2
+    ema: Annotated[float, Option("The same.", title="EMA", least=0, below=1, seen="python")] = 0.99
+    seed: Annotated[
+        int, Option("Of the split, translations, patches and augmentation.", least=0, seen="python")
+    ] = 0
+    device: Annotated[str, Option("A name such as auto, cpu or cuda.", seen="python")] = "auto"
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog
 
+from napari_pseudolabel.options import changed
+from napari_pseudolabel.training.tutor.tutor_task import TutorSettings
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
 from napari_pseudolabel.widgets.pseudo_label.sentences import tooltip
@@ -15,6 +17,7 @@ from napari_pseudolabel.widgets.pseudo_label.tutoring.choice import TutorChoice
 from napari_pseudolabel.widgets.pseudo_label.tutoring.view import TutoringView
 
 _FOLDERS = ("images", "labels", "nnunet")
+_NUMBERS = ("steps", "folds", "samples")
 _FIRST_NUMBER = 501
 
 
@@ -61,8 +64,8 @@ def remember(choice: TutorChoice, remembered: Remembered) -> None:
     for name in (*_FOLDERS, "translator", "kind"):
         remembered.remember(f"tutorship {name}", getattr(choice, name))
     # A training that was begun is only found again with the same numbers.
-    for name in ("steps", "folds", "samples"):
-        remembered.remember(f"tutorship {name}", str(getattr(choice, name)))
+    for name in _NUMBERS:
+        remembered.remember(f"tutorship {name}", str(getattr(choice.settings, name)))
     if choice.kind != "layer":  # the set that is offered the next time
         remembered.remember("tutorship pixel size", str(choice.pixel_size_um or 0))
         remembered.remember("tutorship object size", str(choice.object_size_px or 0))
@@ -77,11 +80,10 @@ def restore(view: TutoringView, remembered: Remembered) -> None:
     if kind in ("folders", "nnunet"):
         view.kind.setCurrentIndex(view.kind.findData(kind))
     view.set_folders(**{name: path for name, path in found.items() if path and Path(path).is_dir()})
-    for name, field in (("steps", view.steps), ("samples", view.samples)):
-        field.setValue(int(remembered.last(f"tutorship {name}") or field.value()))
+    numbers = {(name,): int(last) for name in _NUMBERS if (last := remembered.last(f"tutorship {name}"))}
+    view.training.set_value(changed(TutorSettings(), numbers))
     for name, size in (("pixel", view.pixel_size), ("object", view.object_size)):
         size.setValue(float(remembered.last(f"tutorship {name} size") or 0))
-    view.folds.setCurrentIndex(max(view.folds.findData(int(remembered.last("tutorship folds") or 1)), 0))
     if kind != "nnunet" and not view.choice().classes:
         view.set_classes(remembered.last("tutorship classes") or "")
 

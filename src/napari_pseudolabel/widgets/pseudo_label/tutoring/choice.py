@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -44,8 +44,8 @@ class TutorChoice:
         Of the labelled images; None for what they say themselves.
     object_size_px
         Median diameter of their objects, where the translator goes by that; None if it is not given.
-    steps, folds, samples
-        As in `TutorSettings`.
+    settings
+        How the proxies are trained.
     keep
         Folder of the nnU-Net data set that is kept, empty for none.
     """
@@ -60,9 +60,7 @@ class TutorChoice:
     classes: str = ""
     pixel_size_um: float | None = None
     object_size_px: float | None = None
-    steps: int = TutorSettings.steps
-    folds: int = 1
-    samples: int = TutorSettings.samples
+    settings: TutorSettings = field(default_factory=TutorSettings)
     keep: str = ""
 
     @property
@@ -120,9 +118,7 @@ def make_job(
     InputError
         When a file is missing, or the classes cannot be read.
     """
-    settings = TutorSettings(
-        steps=choice.steps, folds=choice.folds, samples=choice.samples, seed=seed, device=device
-    )
+    settings = replace(choice.settings, seed=seed, device=device)
     translator, classes = choice.translator or "", parse_classes(choice.classes)
     told = {name: value for name, value in asdict(settings).items() if name != "device"}
     digest = hashlib.sha256()

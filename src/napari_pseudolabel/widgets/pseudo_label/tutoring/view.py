@@ -16,8 +16,9 @@ from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.strategies.tutorship import TUTORSHIP
 from napari_pseudolabel.training.common.training_events import SyntheticPair
 from napari_pseudolabel.training.tutor.tutor_task import TutorSettings
-from napari_pseudolabel.widgets.common.fields import advanced_form, decimal, number
+from napari_pseudolabel.widgets.common.fields import decimal
 from napari_pseudolabel.widgets.common.layer_box import LayerBox
+from napari_pseudolabel.widgets.common.option_form import OptionForm
 from napari_pseudolabel.widgets.common.parts import (
     LABEL_PX,
     Elided,
@@ -109,9 +110,9 @@ class TutoringView(QWidget):
         form.addRow(_label("Object size"), self.object_size)
         form.addRow(self.fold)
         self.kind.currentIndexChanged.connect(self._on_kind)
-        for box in (self.translator, self.kind, self.image, self.labels, self.folds):
+        for box in (self.translator, self.kind, self.image, self.labels):
             box.currentIndexChanged.connect(lambda _: self.changed.emit())
-        for field in (self.steps, self.samples, self.pixel_size, self.object_size):
+        for field in (self.pixel_size, self.object_size):
             field.valueChanged.connect(lambda _: self.changed.emit())
         self.classes.textChanged.connect(lambda _: self.changed.emit())
         self.ask_object_size(False)
@@ -132,9 +133,7 @@ class TutoringView(QWidget):
             classes=self.classes.text(),
             pixel_size_um=None if self._by_objects else self.pixel_size.value() or None,
             object_size_px=(self.object_size.value() or None) if self._by_objects else None,
-            steps=self.steps.value(),
-            folds=self.folds.currentData(),
-            samples=self.samples.value(),
+            settings=self.training.value(),
             keep=self._folders["keep"],
         )
 
@@ -163,33 +162,16 @@ class TutoringView(QWidget):
     # How it looks.
 
     def _make_training(self) -> QWidget:
-        content = QWidget()
-        form = advanced_form(content)
-        self.steps = number(
-            10,
-            1_000_000,
-            TutorSettings.steps,
-            "Optimiser steps of each proxy; more take longer and learn more",
-        )
-        self.steps.setSingleStep(100)
-        self.folds = combo(
-            "One proxy, with a fifth of the labelled images kept for its validation, or five with a fifth each, "
-            "which are averaged: five times the time, somewhat better labels"
-        )
-        self.folds.addItem("One split", 1)
-        self.folds.addItem("5 folds", 5)
-        self.samples = number(
-            1, 16, TutorSettings.samples, "Translations drawn of each labelled image; more are more variety"
-        )
+        self.training = OptionForm(TutorSettings(), indent=8)
+        self.training.changed.connect(self.changed)
         self.keep_name = Elided()
         self.browse_keep = browse_button(
             "Keep the translated images with their labels as a raw data set of nnU-Net; press again for none"
         )
-        form.addRow("Steps", self.steps)
-        form.addRow("Split", self.folds)
-        form.addRow("Samples", self.samples)
-        form.addRow("Keep set", row((self.keep_name, 1), self.browse_keep))
-        return content
+        kept = QWidget()
+        kept.setLayout(row((self.keep_name, 1), self.browse_keep))
+        self.training.add_row("Keep set", kept)
+        return self.training
 
     def _on_kind(self) -> None:
         kind = self.kind.currentData()
