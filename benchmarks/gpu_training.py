@@ -13,8 +13,7 @@ from gpu_report import Options, Outcome
 
 from napari_pseudolabel.tiling import is_out_of_memory
 from napari_pseudolabel.training.data.patches import PatchPool
-from napari_pseudolabel.training.translator.syndiff_presets import PUBLISHED, SMALL
-from napari_pseudolabel.training.translator.syndiff_steps import SynDiffSettings
+from napari_pseudolabel.training.translator.syndiff_settings import PUBLISHED, SMALL, SynDiffSettings
 from napari_pseudolabel.training.translator.syndiff_training import SynDiffTraining
 
 MIB = 2**20

@@ -20,7 +20,7 @@ from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.classes import default_classes
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.training.data.image_folders import LabelledPlane, Preparation, prepare
-from napari_pseudolabel.training.translator import syndiff_presets as presets
+from napari_pseudolabel.training.translator import syndiff_settings as presets
 
 SSTEM = Modality(name="ssTEM", pixel_size_um=0.01)
 FIBSEM = Modality(name="FIB-SEM", pixel_size_um=0.01)

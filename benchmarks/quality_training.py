@@ -29,11 +29,8 @@ from napari_pseudolabel.models.translators.syndiff import SynDiffTranslator
 from napari_pseudolabel.tiling import KnownLimits
 from napari_pseudolabel.training.data.adapted_planes import Adapter
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
-from napari_pseudolabel.training.segmenter.segmenter_training import (
-    BEST,
-    SegmenterSettings,
-    SegmenterTraining,
-)
+from napari_pseudolabel.training.segmenter.segmenter_training import BEST, SegmenterTraining
+from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
 from napari_pseudolabel.training.tutor.synthetic import translated
 
 FOLDS = 4

@@ -37,7 +37,7 @@ from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.tiling import TileSettings
 from napari_pseudolabel.training.data.patches import PatchPool
 from napari_pseudolabel.training.translator.syndiff_checkpoints import write_generators
-from napari_pseudolabel.training.translator.syndiff_steps import SynDiffSettings
+from napari_pseudolabel.training.translator.syndiff_settings import SynDiffSettings
 from napari_pseudolabel.training.translator.syndiff_training import SynDiffTraining
 
 ZOOM = (0.8, 1.25)  # the default of the recipe

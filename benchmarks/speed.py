@@ -31,7 +31,8 @@ from rich.console import Console
 from rich.table import Table
 
 from napari_pseudolabel.models.cards import Card
-from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig, NCSNpp
+from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
+from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
 from napari_pseudolabel.models.translators.schedule import Schedule
 from napari_pseudolabel.models.translators.translate import Translation, translate
 from napari_pseudolabel.tiling import Grid, TileSettings, make_grid, pad

@@ -37,7 +37,8 @@ def tiny_translator(tmp_path_factory: pytest.TempPathFactory, one_thread: None) 
 
     from napari_pseudolabel.models.cards import Card, Modality
     from napari_pseudolabel.models.translators import syndiff
-    from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig, NCSNpp
+    from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
+    from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
 
     torch.manual_seed(0)
     config = GeneratorConfig(

@@ -16,7 +16,8 @@ from napari_pseudolabel.models.segmenters.nnunet.networks import UNet
 from napari_pseudolabel.models.segmenters.nnunet.plans import Plans
 from napari_pseudolabel.models.sidecar import write_sidecar
 from napari_pseudolabel.models.translators import grey_levels, syndiff
-from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig, NCSNpp
+from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
+from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
 from napari_pseudolabel.models.translators.resnet import ResnetGenerator
 
 SEM = Modality(name="SEM", pixel_size_um=0.2, object_size_px=10)

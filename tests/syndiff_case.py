@@ -1,7 +1,7 @@
 """Settings of a SynDiff training that takes a second."""
 
-from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
-from napari_pseudolabel.training.translator.syndiff_steps import SynDiffSettings
+from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
+from napari_pseudolabel.training.translator.syndiff_settings import SynDiffSettings
 
 SYNDIFF = SynDiffSettings(
     steps=6,

@@ -164,7 +164,8 @@ class OptionField:
 
     def seen_in(self, place: Seen) -> bool:
         """Whether the shell, or a dock, offers it."""
-        return self.option.seen in ("everywhere", place)
+        told = (self.option, self.within or self.option)
+        return all(one.seen in ("everywhere", place) for one in told)
 
     def read(self, text: str) -> Any:
         """Its value from what was typed.

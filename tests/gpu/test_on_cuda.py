@@ -14,13 +14,14 @@ from napari_pseudolabel.models import load_segmenter, load_translator
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality
 from napari_pseudolabel.models.segmenters import nnunet
 from napari_pseudolabel.models.translators import syndiff
-from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
+from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.tiling import TileSettings, pick_device
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.data.patches import PatchPool
-from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterSettings, SegmenterTraining
-from napari_pseudolabel.training.translator.syndiff_presets import SMALL
+from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterTraining
+from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
+from napari_pseudolabel.training.translator.syndiff_settings import SMALL
 from napari_pseudolabel.training.translator.syndiff_training import SynDiffTraining
 
 ROUNDING = 1e-3

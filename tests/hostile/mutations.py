@@ -19,7 +19,8 @@ from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.models.segmenters.nnunet.networks import UNet
 from napari_pseudolabel.models.segmenters.nnunet.plans import Plans, read_dataset
 from napari_pseudolabel.models.translators import grey_levels, syndiff
-from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig, NCSNpp
+from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
+from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
 from napari_pseudolabel.models.translators.resnet import ResnetGenerator
 
 CONFIG = GeneratorConfig(

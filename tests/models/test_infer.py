@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_pseudolabel.errors import CheckpointError
+from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
 from napari_pseudolabel.models.translators.infer import PUBLISHED, fitting, infer
 from napari_pseudolabel.models.translators.layer_sequence import read_tokens
-from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig, NCSNpp
+from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
 
 SMALL = {"num_channels_dae": 8, "nz": 7, "z_emb_dim": 12}
 

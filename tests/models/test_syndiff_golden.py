@@ -12,7 +12,8 @@ from napari_pseudolabel.models import load_translator
 from napari_pseudolabel.models.cards import Card, Modality
 from napari_pseudolabel.models.sidecar import read_header_card, write_sidecar
 from napari_pseudolabel.models.translators import syndiff
-from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig, NCSNpp
+from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
+from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"
 CASES = sorted(p.parent for p in GOLDEN.glob("*/config.json"))

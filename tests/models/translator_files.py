@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig, NCSNpp
+from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
+from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
 from napari_pseudolabel.models.translators.resnet import ResnetGenerator
 
 CONFIG = GeneratorConfig(

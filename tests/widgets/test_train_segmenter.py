@@ -141,9 +141,11 @@ def test_labels_that_were_made_on_another_image_are_not_offered(dock, labels, vi
 
 def test_start_hands_over_what_is_known(dock, labels, viewer, background, session, qtbot):
     confirm(dock, qtbot)
-    dock.view.segmenter.trust.setValue(30)
-    dock.view.segmenter.steps.setValue(77)
-    dock.view.segmenter.learning_rate.setValue(0.002)
+    page = dock.view.segmenter
+    for form, name, value in (
+        (page.settings, "trust", 0.3), (page.advanced, "steps", 77), (page.advanced, "lr", 0.002)
+    ):  # fmt: skip
+        form.edits[name].value = value
     _, job = begin(dock, qtbot, background)
     assert (job.segmenter, job.translator) == ("sample:tem-axons", "sample:sem-to-tem")
     assert (job.settings.trust, job.settings.steps, job.settings.lr) == (0.3, 77, 0.002)
@@ -273,7 +275,7 @@ def test_another_layer_of_ours_does_not_change_what_is_chosen(dock, labels, view
 
 
 def test_a_time_limit_stops_and_keeps(dock, labels, viewer, background, qtbot):
-    dock.view.segmenter.minutes.setValue(1)
+    dock.view.segmenter.advanced.edits["minutes"].value = 1
     confirm(dock, qtbot)
     number, _ = begin(dock, qtbot, background)
     for _ in range(59):

@@ -118,8 +118,8 @@ def test_the_name_follows_the_image_until_a_person_gives_one(dock, viewer):
 def test_a_folder_and_the_open_layer_go_into_the_job(dock, viewer, background, qtbot, tmp_path):
     page = dock.view.translator
     page.set_folder(str(tmp_path / "tem"))
-    page.steps.setValue(300)
-    page.preview_every.setValue(20)
+    page.settings.edits["steps"].value = 300
+    page.advanced.edits["preview_every"].value = 20
     _, job = begin(dock, qtbot, background)
     assert job.source.folder == tmp_path / "tem"
     assert (job.source.name, job.target.name) == ("TEM", "SEM")
@@ -203,15 +203,15 @@ def test_browsing_takes_the_folder(dock, monkeypatch, tmp_path):
 def test_grey_levels_ask_for_nothing_that_they_do_not_need(dock):
     page = dock.view.translator
     dock.view.show()
-    assert page.steps.isVisible()
+    assert page.settings.isVisible()
     assert not page.source_objects.isVisible()
     page.start.setCurrentIndex(page.start.findData("invert-match"))
-    assert not page.steps.isVisible()
+    assert not page.settings.isVisible()
     assert page.source_objects.isVisible()
     assert page.source_name.isVisible()
     page.set_editable(False)
     page.set_editable(True)
-    assert not page.steps.isVisible()
+    assert not page.settings.isVisible()
     page.set_pairs(())  # models were added meanwhile
     assert page.choice().grey_levels == "invert-match"
 

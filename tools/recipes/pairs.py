@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from napari_pseudolabel.labels.classes import AXON_CLASSES
 from napari_pseudolabel.models.cards import LabelClass, Modality
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
-from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterSettings
-from napari_pseudolabel.training.translator import syndiff_presets as presets
+from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
+from napari_pseudolabel.training.translator import syndiff_settings as presets
 from napari_pseudolabel.training.translator.grey_levels_fit import Method
-from napari_pseudolabel.training.translator.syndiff_steps import SynDiffSettings
+from napari_pseudolabel.training.translator.syndiff_settings import SynDiffSettings
 from recipes import axons, nuclei
 from recipes.generated import Field
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_pseudolabel.cli.declared import expanded
 from napari_pseudolabel.cli.options import (
     AsJson,
     Axes,
@@ -25,6 +26,7 @@ from napari_pseudolabel.cli.output import say, show
 from napari_pseudolabel.cli.progress import Stopped, interruptible
 from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.labels.classes import named_values
+from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
 from napari_pseudolabel.wording import sentence, shown
 
 if TYPE_CHECKING:
@@ -130,7 +132,7 @@ def translator(
     from napari_pseudolabel.tiling import pick_device
     from napari_pseudolabel.training.common.ranks import train_on
     from napari_pseudolabel.training.folder_training import TranslatorFolders, train_translator
-    from napari_pseudolabel.training.translator import syndiff_presets as presets
+    from napari_pseudolabel.training.translator import syndiff_settings as presets
     from napari_pseudolabel.training.translator.translator_training import warm_up_steps
 
     if devices > 1 and ":" in device:
@@ -191,10 +193,12 @@ def translator(
     _show(made, as_json)
 
 
+@expanded("settings", SegmenterSettings)
 def segmenter(
     images_dir: Annotated[Path, typer.Argument(metavar="IMAGES_DIR", help="Images.")],
     labels_dir: Annotated[Path, typer.Argument(metavar="LABELS_DIR", help="Label images of the same names.")],
     out_dir: OutDir,
+    settings: SegmenterSettings,
     classes: Classes = None,
     name: Annotated[str, typer.Option(help="File name of the checkpoint without suffix.")] = "segmenter",
     modality: Annotated[
@@ -208,12 +212,7 @@ def segmenter(
     validation_dir: Annotated[
         Path | None, typer.Option(help="Folder with images/ and labels/ for validation, instead of a share.")
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 1500,
-    batch: Annotated[int, typer.Option(min=1, help="Patches per step.")] = 8,
-    patch: Annotated[int, typer.Option(min=1, help="Side of a patch in pixels.")] = 128,
-    lr: Annotated[float, typer.Option(min=0.0, help="First learning rate.")] = 1e-3,
     width: Annotated[int, typer.Option(min=1, help="Channels of the first level of the network.")] = 16,
-    validate_every: Annotated[int, typer.Option(min=1, help="Steps between validations and saves.")] = 100,
     pixel_size: Annotated[Size, typer.Option(help=f"{_SIZES} of the images.")] = None,
     model_pixel_size: Annotated[
         Size, typer.Option(help=f"{_SIZES} on the model's grid; by default the images are used as they are.")
@@ -224,7 +223,6 @@ def segmenter(
     axes: Axes = None,
     position: PositionOption = None,
     licence: Licence = "",
-    seed: Seed = 42,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -234,7 +232,6 @@ def segmenter(
     from napari_pseudolabel.training.data.folder_names import folder_name
     from napari_pseudolabel.training.data.training_inputs import ModelGrid
     from napari_pseudolabel.training.folder_training import LabelledFolders, train_segmenter
-    from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterSettings
 
     where = pick_device(device)
     with resumable(out_dir) as control:
@@ -249,7 +246,7 @@ def segmenter(
                 object_size,
                 Reading(axes, position),
             ),
-            settings=SegmenterSettings(steps, batch, patch, lr, seed, validate_every),
+            settings=settings,
             device=where,
             name=name,
             width=width,
@@ -277,7 +274,7 @@ def _modalities(start: tuple[str, str], values: dict[str, str]) -> tuple[Modalit
     import dataclasses
 
     from napari_pseudolabel.models import load_translator
-    from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
+    from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
     from napari_pseudolabel.training.translator.translator_training import StartingPoint
 
     if fixed := [field.name for field in dataclasses.fields(GeneratorConfig) if field.name in values]:

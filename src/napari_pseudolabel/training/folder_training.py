@@ -35,8 +35,9 @@ from napari_pseudolabel.training.data.training_inputs import (
     unlabelled,
 )
 from napari_pseudolabel.training.segmenter.fine_tuning import check_patch
-from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterSettings, SegmenterTraining
-from napari_pseudolabel.training.translator.syndiff_steps import SynDiffSettings
+from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterTraining
+from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
+from napari_pseudolabel.training.translator.syndiff_settings import SynDiffSettings
 from napari_pseudolabel.training.translator.translator_training import (
     StartingPoint,
     TranslatorPlan,

@@ -14,7 +14,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.training.common.ranks import Ranks
 from napari_pseudolabel.training.data.patches import PatchPool
-from napari_pseudolabel.training.translator.syndiff_steps import SynDiffSettings
+from napari_pseudolabel.training.translator.syndiff_settings import SynDiffSettings
 from napari_pseudolabel.training.translator.syndiff_training import SynDiffTraining
 
 WAIT_S = 60

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterSettings
-from napari_pseudolabel.training.translator.syndiff_presets import PUBLISHED, SMALL
+from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
+from napari_pseudolabel.training.translator.syndiff_settings import PUBLISHED, SMALL
 from napari_pseudolabel.training.tutor.tutor_task import TutorSettings
 from napari_pseudolabel.widgets.pseudo_label.tutoring import choice as asking
 

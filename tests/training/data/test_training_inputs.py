@@ -19,7 +19,7 @@ from napari_pseudolabel.training.data.training_inputs import (
     split_by_file,
     unlabelled,
 )
-from napari_pseudolabel.training.translator.syndiff_presets import PUBLISHED, SMALL, changed
+from napari_pseudolabel.training.translator.syndiff_settings import PUBLISHED, SMALL, changed
 
 
 def plane(name, value):

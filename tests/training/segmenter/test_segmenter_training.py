@@ -15,7 +15,8 @@ from napari_pseudolabel.models import load_segmenter
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality
 from napari_pseudolabel.training.common.training_events import Began, Epoch, Loss, Score
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
-from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterSettings, SegmenterTraining
+from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterTraining
+from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -18,7 +18,7 @@ from napari_pseudolabel.training.translator.tune_translator import (
 )
 
 SETTINGS = TuneSettings(
-    steps=6, batch=1, preview_every=2, save_every=1, warm_up=1, learning_rate=2e-3, ema=0.5
+    steps=6, batch=1, preview_every=2, save_every=1, warm_up=1, learning_rate=2e-3, ema=0.5, device="cpu"
 )
 
 # Of a job that is killed: states are written before and after a look.
@@ -30,10 +30,10 @@ def write_pair(folder: Path, width: int = 8) -> tuple[str, str]:
     import torch
 
     from napari_pseudolabel.models.cards import Modality, Training
-    from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
+    from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
     from napari_pseudolabel.training.data.patches import PatchPool
     from napari_pseudolabel.training.translator.syndiff_checkpoints import write_generators
-    from napari_pseudolabel.training.translator.syndiff_steps import SynDiffSettings
+    from napari_pseudolabel.training.translator.syndiff_settings import SynDiffSettings
     from napari_pseudolabel.training.translator.syndiff_training import SynDiffTraining
 
     config = GeneratorConfig(
@@ -92,7 +92,6 @@ def job(folder: Path, pair: tuple[str, str] | None, **changes: Any) -> TuneTrans
         folder=folder,
         checkpoints=pair,
         settings=dataclasses.replace(SETTINGS, **changes),
-        device="cpu",
     )
 
 

@@ -21,7 +21,7 @@ from napari_pseudolabel.budget import check_header
 from napari_pseudolabel.errors import CheckpointError, FileError, InputError
 from napari_pseudolabel.models.safe_load import Inert, load_archive, load_weights, plain, strip_prefixes
 from napari_pseudolabel.models.sidecar import SCHEDULE_FIELDS
-from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
+from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
 from napari_pseudolabel.models.translators.unwrapping import unwrap
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import some

@@ -13,8 +13,9 @@ from napari_pseudolabel.errors import CheckpointError
 from napari_pseudolabel.models.cards import LARGEST_TILE, LARGEST_WIDTH
 from napari_pseudolabel.models.outline import outlined
 from napari_pseudolabel.models.sidecar import SCHEDULE_FIELDS
+from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
 from napari_pseudolabel.models.translators.layer_sequence import read_architecture
-from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig, NCSNpp
+from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
 from napari_pseudolabel.models.translators.weights import Shape, describe_mismatch
 from napari_pseudolabel.types import JsonObject
 

@@ -5,64 +5,82 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
-from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.options import Checked, Option
 from napari_pseudolabel.training.common.training_events import Score
 from napari_pseudolabel.training.data.known_plane import KnownPlane
 from napari_pseudolabel.training.data.labelled_sets import LabelledSet
 
 
 @dataclass(frozen=True)
-class FineTuneSettings:
-    """How a segmenter is fine-tuned; the defaults were chosen with ``benchmarks/effort_fine_tuning.py``.
+class FineTuneSettings(Checked):
+    """How a segmenter is fine-tuned; the defaults were chosen with ``benchmarks/effort_fine_tuning.py``."""
 
-    Attributes
-    ----------
-    steps, batch, patch
-        Optimiser steps at most, patches per step, and side of a patch in pixels of the segmenter's grid.
-    lr
-        Highest learning rate.
-    trust
-        In [0, 1]: a pixel that no person has looked at counts this much times its confidence.
-    epoch_steps
-        Steps between two validations.
-    patience
-        Epochs without a better validation after which the training stops.
-    seed
-        Of patches, augmentation and translation.
-    scale
-        What the person says about the sizes in the images, as in the pseudo labels.
-    samples
-        Translations drawn per plane; all are trained on, the first is validated.
-    device
-        A name such as "auto", "cpu" or "cuda".
-    """
-
-    steps: int = 200
-    batch: int = 3
-    patch: int = 128
-    lr: float = 1e-3
-    trust: float = 0.1
-    epoch_steps: int = 20
-    patience: int = 6
-    seed: int = 0
-    scale: Scale = Scale()
-    samples: int = 1
-    device: str = "auto"
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "batch", "epoch_steps", "patience", "samples"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be 1 or more, not {getattr(self, name)}.")
-        if not 0 <= self.trust <= 1:
-            raise InputError(f"The trust in untouched labels lies between 0 and 1, not at {self.trust:g}.")
-        if not 0 < self.lr < 1:
-            raise InputError(f"The learning rate lies between 0 and 1, not at {self.lr:g}.")
+    steps: Annotated[
+        int,
+        Option(
+            "Steps of the training at most; the best one is kept, not the last.",
+            least=1,
+            step=60,
+            group="advanced",
+        ),
+    ] = 200
+    batch: Annotated[int, Option("Patches per step.", least=1, seen="python")] = 3
+    patch: Annotated[
+        int, Option("Side of a patch in pixels of the segmenter's grid.", least=1, seen="python")
+    ] = 128
+    lr: Annotated[
+        float,
+        Option(
+            "Size of the steps of the optimiser; less forgets less, more learns faster.",
+            title="Learning rate",
+            above=0,
+            below=1,
+            step=1e-6,
+            group="advanced",
+        ),
+    ] = 1e-3
+    trust: Annotated[
+        float,
+        Option(
+            "How much labels that nobody has touched count, times the confidence of the model in them. At 0 % only what "
+            "you painted or confirmed is learned; at 100 % a sure prediction counts like your work.",
+            title="Trust in untouched",
+            unit="%",
+            least=0,
+            most=1,
+            step=0.05,
+            widget="FloatSlider",
+        ),
+    ] = 0.1
+    epoch_steps: Annotated[int, Option("Steps between two validations.", least=1, seen="python")] = 20
+    patience: Annotated[
+        int,
+        Option(
+            "The training ends early after so many validations without a better one.",
+            least=1,
+            group="advanced",
+        ),
+    ] = 6
+    seed: Annotated[int, Option("Of patches, augmentation and translation.", least=0, seen="python")] = 0
+    scale: Annotated[Scale, Option("Sizes in the images, as in the pseudo labels.", seen="python")] = Scale()
+    samples: Annotated[
+        int,
+        Option(
+            "Translations drawn per plane; all are trained on, the first is validated.",
+            least=1,
+            seen="python",
+        ),
+    ] = 1
+    device: Annotated[
+        str,
+        Option("Where the training runs.", names=(("auto", "Automatic"),), listed=True, group="advanced"),
+    ] = "auto"
 
 
 @dataclass(frozen=True, eq=False)

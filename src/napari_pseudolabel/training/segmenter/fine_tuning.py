@@ -26,11 +26,8 @@ from napari_pseudolabel.training.data.known_plane import KnownPlane
 from napari_pseudolabel.training.data.labelled_sets import LabelledSet
 from napari_pseudolabel.training.data.training_inputs import fingerprint
 from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuned, FineTuneTask, missing, promotion
-from napari_pseudolabel.training.segmenter.segmenter_training import (
-    BEST,
-    SegmenterSettings,
-    SegmenterTraining,
-)
+from napari_pseudolabel.training.segmenter.segmenter_training import BEST, SegmenterTraining
+from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
 from napari_pseudolabel.types import Array
 
 _SHARE_OF_SETS = 0.5

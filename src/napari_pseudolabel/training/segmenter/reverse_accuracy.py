@@ -135,10 +135,8 @@ class ReverseAccuracyJob:
             If `control` said so.
         """
         from napari_pseudolabel.tiling import pick_device
-        from napari_pseudolabel.training.segmenter.segmenter_training import (
-            SegmenterSettings,
-            SegmenterTraining,
-        )
+        from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterTraining
+        from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
 
         if self.image.shape != self.labels.shape:
             raise InputError(

@@ -6,7 +6,6 @@ import dataclasses
 import gc
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +29,7 @@ from napari_pseudolabel.training.common.training_record import STATE, load_state
 from napari_pseudolabel.training.data.augmentation import augment, shift_classes
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.data.labelled_patches import LabelledPatches
+from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
 from napari_pseudolabel.training.segmenter.validation import score, windows
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import some
@@ -43,49 +43,6 @@ _Weights = tuple[Tensor, ...] | list[Tensor]
 
 Stopped = Literal["steps", "early", "finish"]
 """Why a training ended: all steps done, no longer getting better, or the person said so."""
-
-
-@dataclass(frozen=True)
-class SegmenterSettings:
-    """Everything that decides the result of a training.
-
-    Attributes
-    ----------
-    steps, batch, patch
-        Optimiser steps, patches per step and side of a patch in pixels.
-    lr
-        Highest learning rate of AdamW; it falls to a hundredth along a cosine.
-    validate_every
-        Steps between two validations (an epoch); the state is saved then too.
-    warm_up
-        Steps in which the learning rate rises to `lr`; Adam knows the size of the gradients only after some.
-    patience
-        Epochs without a better validation after which the training stops; None never stops early.
-    class_shift
-        Largest random change of the grey level of each class; 0 leaves the levels as they are. For segmenters that
-        shall read translated images; see `shift_classes`.
-    ema
-        Decay of the running average of the weights, which is then what is validated and kept; 0 keeps the weights
-        themselves. Averaged weights lie in flatter minima and bear other modalities better (SWAD, Cha et al., 2021).
-    """
-
-    steps: int = 1500
-    batch: int = 8
-    patch: int = 128
-    lr: float = 1e-3
-    seed: int = 42
-    validate_every: int = 100
-    warm_up: int = 0
-    patience: int | None = None
-    class_shift: float = 0.0
-    ema: float = 0.0
-
-    def rate(self, step: int) -> float:
-        """Share of `lr` that is used in a step, the first being 0."""
-        if step < self.warm_up:
-            return (step + 1) / (self.warm_up + 1)
-        part = (step - self.warm_up) / max(self.steps - self.warm_up, 1)
-        return 0.01 + 0.99 * (1 + math.cos(math.pi * min(part, 1.0))) / 2
 
 
 class SegmenterTraining:

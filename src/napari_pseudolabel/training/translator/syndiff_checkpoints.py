@@ -9,8 +9,8 @@ from torch import Tensor
 
 from napari_pseudolabel.models.cards import Card, Measure, Modality, Training
 from napari_pseudolabel.models.translators import syndiff
+from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
 from napari_pseudolabel.models.translators.infer import architecture_of, schedule_of
-from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
 
 
 def write_generators(

@@ -19,64 +19,15 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig, NCSNpp
+from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
 from napari_pseudolabel.models.translators.resnet import ResnetGenerator
 from napari_pseudolabel.models.translators.schedule import Schedule
 from napari_pseudolabel.training.common.ahead import Ahead
 from napari_pseudolabel.training.common.ranks import Ranks
 from napari_pseudolabel.training.data.patches import PatchPool
 from napari_pseudolabel.training.translator.discriminators import DiffusiveDiscriminator, PatchDiscriminator
+from napari_pseudolabel.training.translator.syndiff_settings import SynDiffSettings
 from napari_pseudolabel.types import JsonObject
-
-
-@dataclass(frozen=True)
-class SynDiffSettings:
-    """Everything that decides the result of a training; the defaults are the published recipe.
-
-    Attributes
-    ----------
-    steps
-        Optimiser steps of each side; the learning rates follow a cosine over them.
-    batch
-        Patches per modality and step.
-    lr_generator, lr_discriminator, lr_final
-        Learning rates of Adam (0.5, 0.9) and where the cosine ends.
-    ema
-        Decay of the running average of the generators' weights, which is what is shipped.
-    r1_gamma, r1_every
-        Weight and interval in steps of the gradient penalty on real images.
-    l1_weight
-        Weight of the cycle and of the diffusive L1 losses.
-    pair_weight
-        Weight of the L1 losses on aligned pairs; used only when pairs are given.
-    adversarial_weight
-        Weight of what the generators gain by deceiving the critics. Where the two sets do not hold the same things (few
-        objects here, many there) a low weight keeps critics from making objects vanish.
-    one_pass_width, critic_width
-        Channels of the first layer of the one-pass generators and of the critics.
-    warm_up
-        First steps in which the diffusive generators stay as they are, the one-pass generators learn to imitate them,
-        and the critics learn to tell. For diffusive generators that come from a checkpoint while the others
-        start from nothing: what untrained one-pass generators make would teach them to ignore their source.
-    """
-
-    steps: int = 50_000
-    batch: int = 1
-    seed: int = 42
-    lr_generator: float = 1.6e-4
-    lr_discriminator: float = 1e-4
-    lr_final: float = 1e-5
-    ema: float = 0.999
-    r1_gamma: float = 1.0
-    r1_every: int = 10
-    l1_weight: float = 0.5
-    pair_weight: float = 1.0
-    adversarial_weight: float = 1.0
-    one_pass_width: int = 64
-    critic_width: int = 64
-    save_every: int = 500
-    warm_up: int = 0
-    generator: GeneratorConfig = GeneratorConfig()
 
 
 @dataclass(frozen=True, eq=False)

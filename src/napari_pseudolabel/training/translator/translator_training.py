@@ -13,7 +13,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models.cards import Measure, Modality, Training
 from napari_pseudolabel.models.translators.base import Translator
-from napari_pseudolabel.models.translators.ncsnpp import GeneratorConfig
+from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
 from napari_pseudolabel.models.translators.syndiff import SynDiffTranslator
 from napari_pseudolabel.training.common.ranks import Ranks
 from napari_pseudolabel.training.common.training_events import Began
@@ -22,7 +22,7 @@ from napari_pseudolabel.training.data.folder_names import slugs_apart
 from napari_pseudolabel.training.data.patches import PatchPool
 from napari_pseudolabel.training.data.training_inputs import fingerprint
 from napari_pseudolabel.training.translator.syndiff_checkpoints import write_generators
-from napari_pseudolabel.training.translator.syndiff_steps import SynDiffSettings
+from napari_pseudolabel.training.translator.syndiff_settings import SynDiffSettings
 from napari_pseudolabel.training.translator.syndiff_training import Ended, SynDiffTraining
 from napari_pseudolabel.training.translator.translator_watch import Best, TranslatorWatch
 from napari_pseudolabel.types import JsonObject

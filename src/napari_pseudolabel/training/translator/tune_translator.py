@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +15,14 @@ from napari_pseudolabel.imaging import IntensityRange, Reading, normalise, resam
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.models.grids import sizes_of
+from napari_pseudolabel.options import Checked, Option
 from napari_pseudolabel.training.data.image_folders import Preparation, Tell, image_planes, nobody
 from napari_pseudolabel.training.data.training_inputs import ModelGrid
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
     from napari_pseudolabel.training.data.patches import PatchPool
-    from napari_pseudolabel.training.translator.syndiff_steps import SynDiffSettings
+    from napari_pseudolabel.training.translator.syndiff_settings import SynDiffSettings
     from napari_pseudolabel.training.translator.translator_training import StartingPoint, TranslatorOutcome
 
 _SMALLEST_SIDE = 8
@@ -118,44 +119,71 @@ class ModalityImages:
 
 
 @dataclass(frozen=True)
-class TuneSettings:
+class TuneSettings(Checked):
     """How a translator is trained further.
 
     The defaults are for few images: labels made with real translators tuned on one image were best within the first
     hundred steps and got worse afterwards, so previews come often and the training is short.
-
-    Attributes
-    ----------
-    steps
-        Optimiser steps; the learning rates fall to a tenth along a cosine over them.
-    batch
-        Patches per modality and step, drawn uniformly over the pixels of the modality.
-    learning_rate
-        Of generators and critics.
-    ema
-        Decay of the average of the weights; it must fit the few steps.
-    preview_every
-        Steps between two previews.
-    warm_up
-        Steps in which what starts new learns from what is trained; None for the default of `warm_up_steps`.
-    patch
-        Side of a patch in pixels without checkpoints; with them, it is that of their training.
     """
 
-    steps: int = 400
-    batch: int = 4
-    learning_rate: float = 1e-4
-    ema: float = 0.99
-    preview_every: int = 25
-    warm_up: int | None = None
-    patch: int = 64
-    save_every: int = 50
-    seed: int = 42
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "batch", "preview_every", "save_every", "learning_rate"):
-            if getattr(self, name) <= 0:
-                raise InputError(f"{name} must be above 0, not {getattr(self, name)}.")
+    steps: Annotated[
+        int,
+        Option("Steps of the training; the best one is kept, not the last.", least=1, step=100),
+    ] = 400
+    batch: Annotated[
+        int,
+        Option("Patches per modality and step, drawn uniformly over its pixels.", least=1, seen="python"),
+    ] = 4
+    learning_rate: Annotated[
+        float,
+        Option(
+            "Size of the steps of the optimisers; it falls to a tenth along a cosine.",
+            above=0,
+            below=1,
+            step=1e-7,
+            group="advanced",
+        ),
+    ] = 1e-4
+    ema: Annotated[
+        float,
+        Option(
+            "Decay of the average of the weights; it must fit the few steps.",
+            title="EMA",
+            least=0,
+            below=1,
+            seen="python",
+        ),
+    ] = 0.99
+    preview_every: Annotated[
+        int,
+        Option(
+            "Steps between two previews of the same crops, and two measurements.",
+            least=1,
+            group="advanced",
+        ),
+    ] = 25
+    warm_up: Annotated[
+        int | None,
+        Option(
+            "Steps in which what starts new learns from what is trained; None for the default of `warm_up_steps`.",
+            least=0,
+            seen="python",
+        ),
+    ] = None
+    patch: Annotated[
+        int,
+        Option(
+            "Side of a patch in pixels without checkpoints; with them, it is that of their training.",
+            least=1,
+            seen="python",
+        ),
+    ] = 64
+    save_every: Annotated[int, Option("Steps between two saves.", least=1, seen="python")] = 50
+    seed: Annotated[int, Option("Of patches and noise.", least=0, seen="python")] = 42
+    device: Annotated[
+        str,
+        Option("Where the training runs.", names=(("auto", "Automatic"),), listed=True, group="advanced"),
+    ] = "auto"
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,8 +238,6 @@ class TuneTranslatorJob:
         Names or paths of the translators to start from, source to target and target to source; None starts from nothing.
     settings
         How it is trained.
-    device
-        ``auto``, ``cpu``, ``cuda`` ...
     licence
         Of the checkpoints.
     """
@@ -221,7 +247,6 @@ class TuneTranslatorJob:
     folder: Path
     checkpoints: tuple[str, str] | None = None
     settings: TuneSettings = field(default_factory=TuneSettings)
-    device: str = "auto"
     licence: str = ""
     lane: Literal["train"] = "train"
 
@@ -265,7 +290,9 @@ class TuneTranslatorJob:
             start=start,
             preview_every=self.settings.preview_every,
         )
-        made = train_plan(plan, self.folder, device=pick_device(self.device), ranks=Ranks(), control=control)
+        made = train_plan(
+            plan, self.folder, device=pick_device(self.settings.device), ranks=Ranks(), control=control
+        )
         return _result(made, plan.names, notes)
 
     def _images(
@@ -285,7 +312,7 @@ class TuneTranslatorJob:
         return (pools[0], pools[1]), (modalities[0], modalities[1]), tuple(notes)
 
     def _syndiff(self, start: StartingPoint | None) -> SynDiffSettings:
-        from napari_pseudolabel.training.translator.syndiff_presets import SMALL
+        from napari_pseudolabel.training.translator.syndiff_settings import SMALL
         from napari_pseudolabel.training.translator.translator_training import warm_up_steps
 
         s = self.settings

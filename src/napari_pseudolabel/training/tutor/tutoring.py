@@ -29,11 +29,8 @@ from napari_pseudolabel.training.data.labelled_sets import LabelledLayer
 from napari_pseudolabel.training.data.nnunet_raw import check_raw_target
 from napari_pseudolabel.training.data.training_inputs import fingerprint, validation_files
 from napari_pseudolabel.training.segmenter.fine_tuning import check_patch
-from napari_pseudolabel.training.segmenter.segmenter_training import (
-    BEST,
-    SegmenterSettings,
-    SegmenterTraining,
-)
+from napari_pseudolabel.training.segmenter.segmenter_training import BEST, SegmenterTraining
+from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
 from napari_pseudolabel.training.tutor.labelled_sources import LabelledImages, labelled_images
 from napari_pseudolabel.training.tutor.synthetic import SyntheticPlane, keep_as_nnunet, translated
 from napari_pseudolabel.training.tutor.tutor_task import Proxy, Tutored, TutorTask

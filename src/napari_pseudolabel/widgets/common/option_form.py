@@ -126,15 +126,16 @@ class OptionEdit:
     def _polish(self) -> None:
         native, option = self.native, self.field.option
         native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        if isinstance(native, QAbstractSpinBox):
-            native.setKeyboardTracking(False)
-        if isinstance(native, QDoubleSpinBox):
+        # A slider has one beside it.
+        box = native if isinstance(native, QDoubleSpinBox) else native.findChild(QDoubleSpinBox)
+        if box is not None:
+            box.setKeyboardTracking(False)
             whole = self.field.value_kind is int or self._factor != 1
-            native.setDecimals(0 if whole else len(f"{self._last:.10f}".rstrip("0").partition(".")[2]))
+            box.setDecimals(0 if whole else len(f"{self._last:.10f}".rstrip("0").partition(".")[2]))
             if not whole:
-                native.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
-            native.setSpecialValueText(option.special)
-            native.setSuffix(f" {option.unit}" if option.unit else "")
+                box.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
+            box.setSpecialValueText(option.special)
+            box.setSuffix(f" {option.unit}" if option.unit else "")
         if isinstance(native, QCheckBox):
             native.setText(self.field.title)
 
@@ -219,12 +220,12 @@ class OptionForm(QWidget):
             elif one.path[-2] not in self.answers:
                 self._add_answers(one)
 
-    def value(self) -> Any:
-        """Return the options with what the rows say."""
+    def value(self, start: Any = None) -> Any:
+        """Return the options, or others of their class, with what the rows say."""
         values = {edit.field.path: edit.value for edit in self.edits.values()}
         for one in self.answers.values():
             values |= one.values()
-        return changed(self._start, values)
+        return changed(start or self._start, values)
 
     def set_value(self, options: object) -> None:
         """Show other values, without telling anybody."""

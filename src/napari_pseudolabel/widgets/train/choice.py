@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
+from napari_pseudolabel.options import Checked, Option
 from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuneSettings
 from napari_pseudolabel.training.translator.grey_levels_fit import Method
 from napari_pseudolabel.training.translator.tune_translator import TuneSettings
 
 Subject = Literal["segmenter", "translator"]
 Where = Literal["view", "shape"]
-
-_SETTINGS = FineTuneSettings()
-_TUNING = TuneSettings()
 
 
 @dataclass(frozen=True)
@@ -33,32 +31,32 @@ class FolderPair:
 
 
 @dataclass(frozen=True)
-class SegmenterChoice:
+class SegmenterChoice(Checked):
     """How a segmenter is trained.
 
     Attributes
     ----------
     image, labels
         Unique ids of layers.
-    trust
-        How much an untouched pseudo label of full confidence counts against a corrected one, 0..1.
     pairs
         Further labelled images.
-    steps, minutes
-        When the training ends, the first of the two; 0 minutes for no such end.
-    patience
-        Validations without a better one after which it ends.
     """
 
     image: str | None = None
     labels: str | None = None
-    trust: float = _SETTINGS.trust
     pairs: tuple[FolderPair, ...] = ()
-    steps: int = _SETTINGS.steps
-    minutes: int = 0
-    learning_rate: float = _SETTINGS.lr
-    patience: int = _SETTINGS.patience
-    device: str = _SETTINGS.device
+    settings: FineTuneSettings = field(default_factory=FineTuneSettings)
+    minutes: Annotated[
+        int,
+        Option(
+            "Stop and keep after so many minutes of work; pauses do not count.",
+            title="Time limit",
+            unit="min",
+            least=0,
+            special="no limit",
+            group="advanced",
+        ),
+    ] = 0
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,4 @@ class TranslatorChoice:
     names: tuple[str, str] = ("", "")
     grey_levels: Method | None = None
     object_sizes: tuple[float | None, float | None] = (None, None)
-    steps: int = _TUNING.steps
-    preview_every: int = _TUNING.preview_every
-    learning_rate: float = _TUNING.learning_rate
-    device: str = "auto"
+    settings: TuneSettings = field(default_factory=TuneSettings)

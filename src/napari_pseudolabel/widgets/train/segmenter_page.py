@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFormLayout, QLabel, QSlider, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.fields import advanced_form, decimal, device_box, number
 from napari_pseudolabel.widgets.common.layer_box import LayerBox
+from napari_pseudolabel.widgets.common.option_form import OptionForm
 from napari_pseudolabel.widgets.common.parts import Fold, Sentence, button, column, form, row
 from napari_pseudolabel.widgets.train.choice import SegmenterChoice
 from napari_pseudolabel.widgets.train.folder_pairs import FolderPairs
-
-_PROPOSED = SegmenterChoice()
 
 
 class SegmenterPage(QWidget):
@@ -27,23 +27,17 @@ class SegmenterPage(QWidget):
         self.pairs = FolderPairs()
         self.pairs.changed.connect(self.changed)
         self._more = Fold("More data", self.pairs, "Labelled images beside those that are open")
-        self._advanced = Fold(
-            "Advanced", self._make_advanced(), "When it ends, how fast it learns, where it runs"
-        )
+        self.advanced = OptionForm(SegmenterChoice(), group="advanced", indent=8)
+        self._advanced = Fold("Advanced", self.advanced, "When it ends, how fast it learns, where it runs")
         column(self._make_form(), self._more, self._advanced, parent=self)
 
     def choice(self) -> SegmenterChoice:
         """All controls as they are now."""
-        return SegmenterChoice(
+        return replace(
+            self.advanced.value(self.settings.value()),
             image=self.image.currentData(),
             labels=self.labels.currentData(),
-            trust=self.trust.value() / 100,
             pairs=self.pairs.pairs(),
-            steps=self.steps.value(),
-            minutes=self.minutes.value(),
-            learning_rate=self.learning_rate.value(),
-            patience=self.patience.value(),
-            device=self.device.currentData() or "auto",
         )
 
     @property
@@ -66,7 +60,7 @@ class SegmenterPage(QWidget):
         for box in (self.image, self.labels):
             box.setEnabled(on)
         # The room is for the curves then.
-        for widget in (self._settings, self._more, self._advanced):
+        for widget in (self.settings, self._more, self._advanced):
             widget.setVisible(on)
         self._known.setVisible(on and bool(self.known))
         self._editable = on
@@ -100,7 +94,8 @@ class SegmenterPage(QWidget):
         self.take_back = button(
             "Take back", "What was confirmed last counts as a prediction again", name="link"
         )
-        self._settings = self._make_trust()
+        self.settings = OptionForm(SegmenterChoice(), group="main")
+        self.settings.changed.connect(self.changed)
         self.set_confirmed("")
         self.set_known("")
         return form(
@@ -109,65 +104,5 @@ class SegmenterPage(QWidget):
             (title, row(*((one, 1) for one in self.confirm.values()), spacing=2)),
             (row((self._confirmed, 1), self.take_back),),
             (self._known,),
-            (self._settings,),
+            (self.settings,),
         )
-
-    def _make_trust(self) -> QWidget:
-        content = QWidget()
-        tooltip = (
-            "How much labels that nobody has touched count, times the confidence of the model in them. "
-            "At 0 % only what you painted or confirmed is learned; at 100 % a sure prediction counts like your work."
-        )
-        title = QLabel("Trust in untouched")
-        title.setToolTip(tooltip)
-        self.trust = QSlider(Qt.Orientation.Horizontal)
-        self.trust.setRange(0, 100)
-        self.trust.setSingleStep(5)
-        self.trust.setPageStep(10)
-        self.trust.setToolTip(tooltip)
-        self._trust_value = QLabel()
-        self._trust_value.setMinimumWidth(38)
-        self._trust_value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.trust.valueChanged.connect(lambda value: self._trust_value.setText(f"{value} %"))
-        self.trust.setValue(round(_PROPOSED.trust * 100))
-        self.trust.valueChanged.connect(lambda _: self.changed.emit())
-        row(title, (self.trust, 1), self._trust_value, parent=content)
-        return content
-
-    def _make_advanced(self) -> QWidget:
-        content = QWidget()
-        form = advanced_form(content)
-        self.steps = number(
-            1, 1_000_000, _PROPOSED.steps, "Steps of the training at most; the best one is kept, not the last"
-        )
-        self.steps.setSingleStep(60)
-        self.minutes = number(
-            0,
-            10_000,
-            _PROPOSED.minutes,
-            "Stop and keep after so many minutes of work; pauses do not count",
-            "no limit",
-        )
-        self.minutes.setSuffix(" min")
-        self.learning_rate = decimal(
-            1e-6,
-            1.0,
-            _PROPOSED.learning_rate,
-            "Size of the steps of the optimiser; less forgets less, more learns faster",
-        )
-        self.patience = number(
-            1,
-            1000,
-            _PROPOSED.patience,
-            "The training ends early after so many validations without a better one",
-        )
-        self.device = device_box()
-        for title, field in (
-            ("Steps", self.steps),
-            ("Time limit", self.minutes),
-            ("Learning rate", self.learning_rate),
-            ("Patience", self.patience),
-            ("Device", self.device),
-        ):
-            form.addRow(title, field)
-        return content

@@ -17,13 +17,12 @@ from napari_pseudolabel.strategies import Record
 from napari_pseudolabel.training.common.training_events import Began, Epoch, Loss, Score
 from napari_pseudolabel.training.data.labelled_sets import LabelledSet
 from napari_pseudolabel.training.jobs import FineTuneJob
-from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuned, FineTuneSettings
+from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuned
 from napari_pseudolabel.viewer import how_made
 from napari_pseudolabel.viewer.known import KnownLayers
 from napari_pseudolabel.viewer.records import channel_of, classes_of
 from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
-from napari_pseudolabel.widgets.common.fields import refill
 from napari_pseudolabel.widgets.common.labels_events import LabelsEvents
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry, preview_side
@@ -129,7 +128,7 @@ class SegmenterPart(Part):
 
     def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
         self._has_gpu = any(name not in ("auto", "cpu") for name, _ in devices)
-        refill(self._page.device, devices)
+        self._page.advanced.edits["device"].offer(devices)
 
     def _on_page(self) -> None:
         self._page.labels.refill()
@@ -263,14 +262,7 @@ class SegmenterPart(Part):
         choice, start, classes = self._page.choice(), self._start(), self._classes(labels)
         self._made = made = how_made(labels) or Record("segmentation", ())
         translator = made.translator
-        settings = FineTuneSettings(
-            steps=choice.steps,
-            lr=choice.learning_rate,
-            trust=choice.trust,
-            patience=choice.patience,
-            scale=made.settings.scale,
-            device=choice.device,
-        )
+        settings = replace(choice.settings, scale=made.settings.scale)
 
         def make() -> FineTuneJob:
             planes, found = gather(layers, workspace.split, classes, _sets(choice))

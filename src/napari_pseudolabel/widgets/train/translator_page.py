@@ -8,8 +8,10 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QLineEdit, QWidget
 
 from napari_pseudolabel.training.translator.grey_levels_fit import METHODS, Method
-from napari_pseudolabel.widgets.common.fields import advanced_form, decimal, device_box, number
+from napari_pseudolabel.training.translator.tune_translator import TuneSettings
+from napari_pseudolabel.widgets.common.fields import decimal
 from napari_pseudolabel.widgets.common.layer_box import LayerBox
+from napari_pseudolabel.widgets.common.option_form import OptionForm
 from napari_pseudolabel.widgets.common.parts import (
     Fold,
     Sentence,
@@ -23,7 +25,6 @@ from napari_pseudolabel.widgets.common.parts import (
 )
 from napari_pseudolabel.widgets.train.choice import TranslatorChoice, TranslatorPair
 
-_PROPOSED = TranslatorChoice()
 _NOTHING = "Nothing (takes many hours)"
 _ABOUT = (
     "Learns from unpaired patches of both. The step that keeps most of the structures is kept, not the last."
@@ -44,7 +45,10 @@ class TranslatorPage(QWidget):
         self._pairs: list[TranslatorPair] = []
         self._folder = ""
         self._proposed_name = ""
-        self._advanced = Fold("Advanced", self._make_advanced(), "Previews, learning rate and device")
+        self.settings = OptionForm(TuneSettings(), group="main")
+        self.settings.changed.connect(self.changed)
+        self.advanced = OptionForm(TuneSettings(), group="advanced", indent=8)
+        self._advanced = Fold("Advanced", self.advanced, "Previews, learning rate and device")
         column(self._make_form(), self._advanced, parent=self)
 
     def choice(self) -> TranslatorChoice:
@@ -58,10 +62,7 @@ class TranslatorPage(QWidget):
             names=(self.source_name.text().strip(), self.target_name.text().strip()),
             grey_levels=self._grey_levels(),
             object_sizes=(self.source_objects.value() or None, self.target_objects.value() or None),
-            steps=self.steps.value(),
-            preview_every=self.preview_every.value(),
-            learning_rate=self.learning_rate.value(),
-            device=self.device.currentData() or "auto",
+            settings=self.advanced.value(self.settings.value()),
         )
 
     def set_folder(self, folder: str) -> None:
@@ -118,10 +119,6 @@ class TranslatorPage(QWidget):
             "The two translators, one per direction, that the training begins with; or translators that only change grey levels"
         )
         self.browse = browse_button("Browse for a folder of images of the other modality")
-        self.steps = number(
-            10, 10_000_000, _PROPOSED.steps, "Steps of the training; the best one is kept, not the last"
-        )
-        self.steps.setSingleStep(100)
         self.source_name, self.target_name = QLineEdit(), QLineEdit()
         for field, hint in ((self.source_name, "other modality"), (self.target_name, "this image")):
             field.setPlaceholderText(hint)
@@ -135,7 +132,6 @@ class TranslatorPage(QWidget):
             box.currentIndexChanged.connect(lambda _: self.changed.emit())
         self.start.currentIndexChanged.connect(lambda _: self._show_start())
         self.start.currentIndexChanged.connect(lambda _: self.changed.emit())
-        self.steps.valueChanged.connect(lambda _: self.changed.emit())
         self._about = Sentence(_ABOUT)
         self._form = form(
             ("Image", self.target),
@@ -143,34 +139,16 @@ class TranslatorPage(QWidget):
             ("Start from", self.start),
             ("Names", self._names),
             ("Objects", self._objects),
-            ("Steps", self.steps),
+            (self.settings,),
             (self._about,),
         )
         self.set_pairs(())
         return self._form
 
-    def _make_advanced(self) -> QWidget:
-        content = QWidget()
-        form = advanced_form(content)
-        self.preview_every = number(
-            1,
-            100_000,
-            _PROPOSED.preview_every,
-            "Steps between two previews of the same crops, and two measurements",
-        )
-        self.learning_rate = decimal(
-            1e-7, 0.1, _PROPOSED.learning_rate, "Size of the steps of the optimisers"
-        )
-        self.device = device_box()
-        form.addRow("Preview every", self.preview_every)
-        form.addRow("Learning rate", self.learning_rate)
-        form.addRow("Device", self.device)
-        return content
-
     def _show_start(self) -> None:
         """Ask for what the start does not say, and only for what it needs."""
         asked, trained = self._pair() is None, self._grey_levels() is None
-        for field, shown in ((self._names, asked), (self._objects, not trained), (self.steps, trained)):
+        for field, shown in ((self._names, asked), (self._objects, not trained), (self.settings, trained)):
             self._form.setRowVisible(field, shown)
         self._advanced.setVisible(trained)
         self._about.setText(_ABOUT if trained else _ABOUT_GREY)

@@ -21,12 +21,10 @@ from napari_pseudolabel.training.translator.grey_levels_fit import GreyLevelsJob
 from napari_pseudolabel.training.translator.tune_translator import (
     ModalityImages,
     TunedTranslator,
-    TuneSettings,
     TuneTranslatorJob,
 )
 from napari_pseudolabel.viewer import image_of
 from napari_pseudolabel.viewer.images import modality_of, unwrapped
-from napari_pseudolabel.widgets.common.fields import refill
 from napari_pseudolabel.widgets.common.layer_box import LayerBox, uid_of
 from napari_pseudolabel.widgets.common.remembered import Remembered
 from napari_pseudolabel.widgets.common.tiles import grey
@@ -101,7 +99,7 @@ class TranslatorPart(Part):
         self.changed.emit()
 
     def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
-        refill(self._page.device, devices)
+        self._page.advanced.edits["device"].offer(devices)
 
     def why_not(self) -> str | None:
         return sentences.why_no_translator(self._page.choice())
@@ -124,12 +122,7 @@ class TranslatorPart(Part):
                 *images,
                 folder=workspace.new_run("translator"),
                 checkpoints=choice.pair.refs if choice.pair is not None else None,
-                settings=TuneSettings(
-                    steps=choice.steps,
-                    learning_rate=choice.learning_rate,
-                    preview_every=choice.preview_every,
-                ),
-                device=choice.device,
+                settings=choice.settings,
             )
 
         return make

@@ -80,8 +80,8 @@ def restore(view: TutoringView, remembered: Remembered) -> None:
     if kind in ("folders", "nnunet"):
         view.kind.setCurrentIndex(view.kind.findData(kind))
     view.set_folders(**{name: path for name, path in found.items() if path and Path(path).is_dir()})
-    numbers = {(name,): int(last) for name in _NUMBERS if (last := remembered.last(f"tutorship {name}"))}
-    view.training.set_value(changed(TutorSettings(), numbers))
+    numbers = {name: int(last) for name in _NUMBERS if (last := remembered.last(f"tutorship {name}"))}
+    view.training.set_value(changed(TutorSettings(), {(name,): value for name, value in numbers.items()}))
     for name, size in (("pixel", view.pixel_size), ("object", view.object_size)):
         size.setValue(float(remembered.last(f"tutorship {name} size") or 0))
     if kind != "nnunet" and not view.choice().classes:
