@@ -16,7 +16,6 @@ from napari_pseudolabel.cli.options import (
     Device,
     PositionOption,
     Seed,
-    axes_of,
 )
 from napari_pseudolabel.cli.output import show, table
 from napari_pseudolabel.cli.progress import interruptible
@@ -47,7 +46,10 @@ def check(
     known_pixel_size: Annotated[float | None, typer.Option(help=_SIZE.format("KNOWN_IMAGES"))] = None,
     axes: Axes = None,
     position: PositionOption = None,
-    known_axes: Annotated[str | None, axes_of("KNOWN_IMAGES")] = None,
+    known_axes: Annotated[
+        str | None,
+        typer.Option(help="Axes of KNOWN_IMAGES, such as TYX or CYX; they go before what the files say."),
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps of the quick training.")] = 250,
     seed: Seed = 0,
     device: Device = "auto",

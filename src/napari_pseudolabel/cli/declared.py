@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
@@ -23,7 +25,13 @@ def offered(group: type[object], without: frozenset[str] = frozenset()) -> tuple
     return tuple(one for one in options_of(group, without) if one.seen_in("shell"))
 
 
-def parameter(one: OptionField, *, given: bool = False, panel: str | None = None) -> inspect.Parameter:
+def parameter(
+    one: OptionField,
+    *,
+    given: bool = False,
+    panel: str | None = None,
+    presets: Mapping[str, Any] = MappingProxyType({}),
+) -> inspect.Parameter:
     """Describe an option as typer reads it.
 
     Parameters
@@ -34,6 +42,8 @@ def parameter(one: OptionField, *, given: bool = False, panel: str | None = None
         Without a value it is None, so that one can see whether it was given.
     panel
         Of the help in which it stands.
+    presets
+        Other options by name, whose value the help says where it is another.
     """
     told: dict[str, Any] = {"help": one.option.sentence, "rich_help_panel": panel}
     kind = one.kind
@@ -47,13 +57,19 @@ def parameter(one: OptionField, *, given: bool = False, panel: str | None = None
         told["metavar"] = one.option.form
     default = one.default
     if given:
-        told["show_default"] = False if default is None else str(default)
+        others = [f"{name}: {one.of(it)}" for name, it in presets.items() if one.of(it) != default]
+        told["show_default"] = False if default is None else "; ".join([str(default), *others])
         kind, default = kind | None, None
     return _parameter(one.key, kind, default, typer.Option(one.flag, **told))
 
 
 def expanded(
-    name: str, group: type[Any], without: frozenset[str] = frozenset()
+    name: str,
+    group: type[Any],
+    without: frozenset[str] = frozenset(),
+    *,
+    of: str = "",
+    presets: Mapping[str, Any] | None = None,
 ) -> Callable[[Command], Command]:
     """Replace a parameter of a command by the options of a dataclass, of which it is handed one.
 
@@ -65,8 +81,17 @@ def expanded(
         The dataclass; fields that typer describes, and not `napari_pseudolabel.options`, are options as well.
     without
         Names of fields that the command does not need; they keep their defaults.
+    of
+        What they are about, in the place of the braces in flags and sentences, where a command asks twice.
+    presets
+        Where the person chooses what to start from: these by name, or the defaults. The command is handed what was
+        given, by the paths of `OptionField`.
     """
-    declared = offered(group, without)
+    declared = {f"{of}_{one.key}" if of else one.key: _about(one, of) for one in offered(group, without)}
+    added = [
+        parameter(one, given=presets is not None, presets=presets or {}).replace(name=key)
+        for key, one in declared.items()
+    ]
     own = [
         _parameter(field, hint.__origin__, group.__dataclass_fields__[field].default, *hint.__metadata__)
         for field, hint in get_type_hints(group, include_extras=True).items()
@@ -74,10 +99,12 @@ def expanded(
     ]
 
     def made(values: Mapping[str, object]) -> Any:
-        start = group(**{one.name: values[one.name] for one in own})
-        return changed(start, {one.path: values[one.key] for one in declared})
+        found = {one.path: values[key] for key, one in declared.items()}
+        if presets is not None:
+            return {path: value for path, value in found.items() if value is not None}
+        return changed(group(**{one.name: values[one.name] for one in own}), found)
 
-    return replacing(name, [*map(parameter, declared), *own], made)
+    return replacing(name, [*added, *own], made)
 
 
 def replacing(
@@ -100,6 +127,13 @@ def replacing(
         return called
 
     return decorate
+
+
+def _about(one: OptionField, what: str) -> OptionField:
+    if not what:
+        return one
+    option = replace(one.option, sentence=one.option.sentence.format(what), flag=one.flag.format(what))
+    return replace(one, option=option)
 
 
 def _parameter(name: str, kind: object, default: object, *told: Any) -> inspect.Parameter:

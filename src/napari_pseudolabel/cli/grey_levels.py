@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_pseudolabel.cli.options import AsJson, axes_of
+from napari_pseudolabel.cli.declared import expanded
+from napari_pseudolabel.cli.options import AsJson
 from napari_pseudolabel.cli.output import show
 from napari_pseudolabel.cli.progress import interruptible
-from napari_pseudolabel.cli.train import Licence, Size, modality_names
+from napari_pseudolabel.cli.train import Licence, Side, modality_names
 from napari_pseudolabel.errors import CheckpointError, InputError
+from napari_pseudolabel.options import Option
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import sentence, shown
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.training.translator.tune_translator import ModalityImages
 
 
 class Method(StrEnum):
@@ -26,12 +32,30 @@ class Method(StrEnum):
     invert_match = "invert-match"
 
 
-_PIXEL = "Pixel size in micrometres of the {} images, instead of the one in the files."
-_OBJECT = (
-    "Median diameter of the objects in pixels of the {} images; if both are given, they decide about sizes."
-)
+@dataclass(frozen=True)
+class GreySide(Side):
+    """What is said about the images of one of two modalities."""
+
+    object_size: Annotated[
+        float | None,
+        Option(
+            "Median diameter of the objects in pixels of the {} images; if both are given, they decide about sizes.",
+            flag="--{}-object-size",
+        ),
+    ] = None
+
+    def images(self, folder: Path, name: str) -> ModalityImages:
+        """Return the images of a folder."""
+        from napari_pseudolabel.imaging import Reading
+        from napari_pseudolabel.imaging.scale import Scale
+        from napari_pseudolabel.training.translator.tune_translator import ModalityImages
+
+        scale = Scale(pixel_size_um=self.pixel_size, object_size_px=self.object_size)
+        return ModalityImages(name, folder=folder, scale=scale, reading=Reading(self.axes))
 
 
+@expanded("target", GreySide, of="target")
+@expanded("source", GreySide, of="source")
 def grey_levels(
     source_dir: Annotated[Path, typer.Argument(metavar="SOURCE_DIR", help="Images of one modality.")],
     target_dir: Annotated[Path, typer.Argument(metavar="TARGET_DIR", help="Images of the other modality.")],
@@ -40,39 +64,20 @@ def grey_levels(
         Method,
         typer.Option(help="Give each modality the histogram of the other, turn grey levels around, or both."),
     ],
-    source_name: Annotated[
-        str | None, typer.Option(help="Name of the source modality (what tells its folder apart).")
-    ] = None,
-    target_name: Annotated[
-        str | None, typer.Option(help="Name of the target modality (what tells its folder apart).")
-    ] = None,
-    source_pixel_size: Annotated[Size, typer.Option(help=_PIXEL.format("source"))] = None,
-    target_pixel_size: Annotated[Size, typer.Option(help=_PIXEL.format("target"))] = None,
-    source_object_size: Annotated[Size, typer.Option(help=_OBJECT.format("source"))] = None,
-    target_object_size: Annotated[Size, typer.Option(help=_OBJECT.format("target"))] = None,
-    source_axes: Annotated[str | None, axes_of("the source images")] = None,
-    target_axes: Annotated[str | None, axes_of("the target images")] = None,
+    source: GreySide,
+    target: GreySide,
     licence: Licence = "",
     as_json: AsJson = False,
 ) -> None:
     """Make translators of both directions that only change grey levels: takes seconds, needs no GPU, invents nothing."""
-    from napari_pseudolabel.imaging import Reading
-    from napari_pseudolabel.imaging.scale import Scale
     from napari_pseudolabel.models.loaded import LoadedModels
     from napari_pseudolabel.training.translator.grey_levels_fit import GreyLevelsJob
-    from napari_pseudolabel.training.translator.tune_translator import ModalityImages
     from napari_pseudolabel.workspace import atomic_files
 
-    def images(
-        folder: Path, name: str, pixel_um: float | None, object_px: float | None, axes: str | None
-    ) -> ModalityImages:
-        scale = Scale(pixel_size_um=pixel_um, object_size_px=object_px)
-        return ModalityImages(name, folder=folder, scale=scale, reading=Reading(axes))
-
-    names = modality_names((source_dir, target_dir), (source_name, target_name))
+    names = modality_names((source_dir, target_dir), (source.name, target.name))
     job = GreyLevelsJob(
-        images(source_dir, names[0], source_pixel_size, source_object_size, source_axes),
-        images(target_dir, names[1], target_pixel_size, target_object_size, target_axes),
+        source.images(source_dir, names[0]),
+        target.images(target_dir, names[1]),
         method.value,
         licence,
     )

@@ -59,13 +59,6 @@ Axes = Annotated[
         help="Axes of the file, such as TYX or CYX; they go before what the file says and all guesses."
     ),
 ]
-
-
-def axes_of(what: str) -> object:
-    """Option for the axes of one of several sets of images."""
-    return typer.Option(help=f"Axes of {what}, such as TYX or CYX; they go before what the files say.")
-
-
 PositionOption = Annotated[
     str | None,
     typer.Option(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -19,14 +19,15 @@ from napari_pseudolabel.cli.options import (
     Classes,
     Device,
     PositionOption,
-    Seed,
-    axes_of,
 )
 from napari_pseudolabel.cli.output import say, show
 from napari_pseudolabel.cli.progress import Stopped, interruptible
 from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.labels.classes import named_values
+from napari_pseudolabel.options import Option, changed
 from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
+from napari_pseudolabel.training.translator.syndiff_settings import PUBLISHED, SMALL, SynDiffSettings
+from napari_pseudolabel.training.translator.syndiff_settings import changed as changed_by_name
 from napari_pseudolabel.wording import sentence, shown
 
 if TYPE_CHECKING:
@@ -46,20 +47,71 @@ class Preset(StrEnum):
 _SIZES = "Pixel size in micrometres"
 OutDir = Annotated[Path, typer.Argument(metavar="OUT_DIR", help="Gets the state and the checkpoints.")]
 Licence = Annotated[str, typer.Option(help="Licence of the checkpoints, for their cards.")]
-Optional = int | None
 Size = float | None
 
 
+@dataclass(frozen=True)
+class Side:
+    """What is said about the images of one of two modalities."""
+
+    name: Annotated[
+        str | None,
+        Option("Name of the {} modality (what tells its folder apart).", flag="--{}-name"),
+    ] = None
+    pixel_size: Annotated[
+        Size,
+        Option(
+            "Pixel size in micrometres of the {} images, instead of the one in the files.",
+            flag="--{}-pixel-size",
+        ),
+    ] = None
+    axes: Annotated[
+        str | None,
+        Option(
+            "Axes of the {} images, such as TYX or CYX; they go before what the files say.", flag="--{}-axes"
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class TrainedSide(Side):
+    """The same for a training, with the grid of the model."""
+
+    model_pixel_size: Annotated[
+        Size,
+        Option(
+            "Pixel size in micrometres on the model's grid for the {}; by default the images are used as they are.",
+            flag="--model-{}-pixel-size",
+        ),
+    ] = None
+    object_size: Annotated[
+        Size,
+        Option(
+            "Median diameter of the objects in pixels of the model's grid for the {}, for the card.",
+            flag="--{}-object-size",
+        ),
+    ] = None
+
+    def grid(self, name: str, known: Modality | None) -> ModelGrid:
+        """Return the grid of a modality; what is not given is that of the model to go on from."""
+        from napari_pseudolabel.imaging import Reading
+        from napari_pseudolabel.training.data.training_inputs import ModelGrid
+
+        um, px = (known.pixel_size_um, known.object_size_px) if known else (None, None)
+        sizes = self.pixel_size, self.model_pixel_size or um, self.object_size or px
+        return ModelGrid(name, *sizes, Reading(self.axes))
+
+
+@expanded("target", TrainedSide, of="target")
+@expanded("source", TrainedSide, of="source")
+@expanded("given", SynDiffSettings, presets={"small": SMALL})
 def translator(
     source_dir: Annotated[Path, typer.Argument(metavar="SOURCE_DIR", help="Images of one modality.")],
     target_dir: Annotated[Path, typer.Argument(metavar="TARGET_DIR", help="Images of the other modality.")],
     out_dir: OutDir,
-    source_name: Annotated[
-        str | None, typer.Option(help="Name of the source modality (what tells its folder apart).")
-    ] = None,
-    target_name: Annotated[
-        str | None, typer.Option(help="Name of the target modality (what tells its folder apart).")
-    ] = None,
+    source: TrainedSide,
+    target: TrainedSide,
+    given: Mapping[tuple[str, ...], object],
     pairs_source: Annotated[Path | None, typer.Option(help="Source images of aligned pairs.")] = None,
     pairs_target: Annotated[
         Path | None, typer.Option(help="Target images of them, of the same names.")
@@ -67,40 +119,12 @@ def translator(
     preset: Annotated[
         Preset, typer.Option(help="published (needs a GPU) or small (a CPU).")
     ] = Preset.published,
-    steps: Annotated[Optional, typer.Option(min=1, help="Optimiser steps (50000; small: 3600).")] = None,
-    batch: Annotated[
-        Optional, typer.Option(min=1, help="Patches per modality and step (1; small: 4).")
-    ] = None,
-    image_size: Annotated[
-        Optional, typer.Option(min=1, help="Side of a patch in pixels (256; small: 64).")
-    ] = None,
-    width: Annotated[
-        Optional, typer.Option(min=1, help="num_channels_dae, channels of the first level (64; small: 16).")
-    ] = None,
-    lr_generator: Annotated[
-        Size, typer.Option(min=0.0, help="Learning rate of the generators (1.6e-4).")
-    ] = None,
-    lr_discriminator: Annotated[
-        Size, typer.Option(min=0.0, help="Learning rate of the critics (1e-4).")
-    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(
             "--set", metavar="NAME=VALUE", help="Any other setting by its published name; repeat it."
         ),
     ] = None,
-    source_pixel_size: Annotated[Size, typer.Option(help=f"{_SIZES} of the source images.")] = None,
-    target_pixel_size: Annotated[Size, typer.Option(help=f"{_SIZES} of the target images.")] = None,
-    model_source_pixel_size: Annotated[
-        Size, typer.Option(help=f"{_SIZES} on the model's grid; by default the images are used as they are.")
-    ] = None,
-    model_target_pixel_size: Annotated[Size, typer.Option(help="The same for the target.")] = None,
-    source_object_size: Annotated[
-        Size, typer.Option(help="Median diameter of the objects in pixels of the model's grid, for the card.")
-    ] = None,
-    target_object_size: Annotated[Size, typer.Option(help="The same for the target.")] = None,
-    source_axes: Annotated[str | None, axes_of("the source images")] = None,
-    target_axes: Annotated[str | None, axes_of("the target images")] = None,
     start_source_to_target: Annotated[
         str | None,
         typer.Option(
@@ -124,7 +148,6 @@ def translator(
         int, typer.Option(min=1, help="GPUs (or processes on the CPU) that train together.")
     ] = 1,
     licence: Licence = "",
-    seed: Seed = 42,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -132,7 +155,6 @@ def translator(
     from napari_pseudolabel.tiling import pick_device
     from napari_pseudolabel.training.common.ranks import train_on
     from napari_pseudolabel.training.folder_training import TranslatorFolders, train_translator
-    from napari_pseudolabel.training.translator import syndiff_settings as presets
     from napari_pseudolabel.training.translator.translator_training import warm_up_steps
 
     if devices > 1 and ":" in device:
@@ -146,36 +168,20 @@ def translator(
         raise InputError(
             "A start needs both directions; give --start-source-to-target and --start-target-to-source."
         )
-    numbers = {
-        "steps": steps,
-        "batch": batch,
-        "image_size": image_size,
-        "num_channels_dae": width,
-        "lr_generator": lr_generator,
-        "lr_discriminator": lr_discriminator,
-        "seed": seed,
-    }
-    values = {**_settings(set_), **{name: str(value) for name, value in numbers.items() if value is not None}}
-    base = presets.SMALL if preset is Preset.small else presets.PUBLISHED
+    texts = _settings(set_)
+    names = {*texts, *(path[-1] for path in given)}
     start = (
         (start_source_to_target, start_target_to_source)
         if start_source_to_target and start_target_to_source
         else None
     )
-    known = _modalities(start, values) if start else (None, None)
-    settings = presets.changed(base, values)
-    if start and "warm_up" not in values:
+    known = _modalities(start, names) if start else (None, None)
+    settings = changed(changed_by_name(SMALL if preset is Preset.small else PUBLISHED, texts), given)
+    if start and "warm_up" not in names:
         settings = replace(settings, warm_up=0 if start_state else warm_up_steps(settings.steps))
     told = [one.name if one else None for one in known]
-    names = modality_names((source_dir, target_dir), (source_name or told[0], target_name or told[1]))
-    grids = (
-        _grid(
-            names[0], source_pixel_size, model_source_pixel_size, source_object_size, source_axes, known[0]
-        ),
-        _grid(
-            names[1], target_pixel_size, model_target_pixel_size, target_object_size, target_axes, known[1]
-        ),
-    )
+    called = modality_names((source_dir, target_dir), (source.name or told[0], target.name or told[1]))
+    grids = source.grid(called[0], known[0]), target.grid(called[1], known[1])
     pairs = (pairs_source, pairs_target) if pairs_source and pairs_target else None
     task = partial(
         train_translator,
@@ -269,7 +275,7 @@ def resumable(out: Path) -> Iterator[Control]:
         ) from error
 
 
-def _modalities(start: tuple[str, str], values: dict[str, str]) -> tuple[Modality | None, Modality | None]:
+def _modalities(start: tuple[str, str], names: Container[str]) -> tuple[Modality | None, Modality | None]:
     """Source and target of the translators to go on from, which decide the network."""
     import dataclasses
 
@@ -277,7 +283,7 @@ def _modalities(start: tuple[str, str], values: dict[str, str]) -> tuple[Modalit
     from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
     from napari_pseudolabel.training.translator.translator_training import StartingPoint
 
-    if fixed := [field.name for field in dataclasses.fields(GeneratorConfig) if field.name in values]:
+    if fixed := [field.name for field in dataclasses.fields(GeneratorConfig) if field.name in names]:
         raise InputError(
             f"The network comes from the translators to go on from; leave out {', '.join(fixed)}."
         )
@@ -298,22 +304,6 @@ def modality_names(folders: tuple[Path, Path], given: tuple[str | None, str | No
         return given[0], given[1]
     found = folder_names(*folders)
     return given[0] or found[0], given[1] or found[1]
-
-
-def _grid(
-    name: str,
-    image_um: float | None,
-    model_um: float | None,
-    object_px: float | None,
-    axes: str | None,
-    known: Modality | None,
-) -> ModelGrid:
-    from napari_pseudolabel.imaging import Reading
-    from napari_pseudolabel.training.data.training_inputs import ModelGrid
-
-    if known is not None:
-        model_um, object_px = model_um or known.pixel_size_um, object_px or known.object_size_px
-    return ModelGrid(name, image_um, model_um, object_px, Reading(axes))
 
 
 def _heard(control: Control, out: Path, as_json: bool) -> Control:

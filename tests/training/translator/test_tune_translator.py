@@ -265,7 +265,7 @@ def test_what_cannot_be_trained_further_is_one_sentence(pair, tmp_path):
     assert "must go the other way round" in sentence(checkpoints=(pair[0], pair[0]))
     with pytest.raises(InputError, match="either planes or a folder"):
         ModalityImages("SEM")
-    with pytest.raises(InputError, match="steps must be above 0"):
+    with pytest.raises(InputError, match="Steps must be 1 or more"):
         TuneSettings(steps=0)
     (tmp_path / "wide").mkdir()
     wide = case.write_pair(tmp_path / "wide", width=16)
