@@ -28,6 +28,7 @@ class FineTuneSettings(Checked):
             least=1,
             step=60,
             group="advanced",
+            seen="dock",
         ),
     ] = 200
     batch: Annotated[int, Option("Patches per step.", least=1, seen="python")] = 3
@@ -43,6 +44,7 @@ class FineTuneSettings(Checked):
             below=1,
             step=1e-6,
             group="advanced",
+            seen="dock",
         ),
     ] = 1e-3
     trust: Annotated[
@@ -56,6 +58,7 @@ class FineTuneSettings(Checked):
             most=1,
             step=0.05,
             widget="FloatSlider",
+            seen="dock",
         ),
     ] = 0.1
     epoch_steps: Annotated[int, Option("Steps between two validations.", least=1, seen="python")] = 20
@@ -65,6 +68,7 @@ class FineTuneSettings(Checked):
             "The training ends early after so many validations without a better one.",
             least=1,
             group="advanced",
+            seen="dock",
         ),
     ] = 6
     seed: Annotated[int, Option("Of patches, augmentation and translation.", least=0, seen="python")] = 0
@@ -79,7 +83,13 @@ class FineTuneSettings(Checked):
     ] = 1
     device: Annotated[
         str,
-        Option("Where the training runs.", names=(("auto", "Automatic"),), listed=True, group="advanced"),
+        Option(
+            "Where the training runs.",
+            names=(("auto", "Automatic"),),
+            listed=True,
+            group="advanced",
+            seen="dock",
+        ),
     ] = "auto"
 
 

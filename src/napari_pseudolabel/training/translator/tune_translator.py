@@ -128,7 +128,7 @@ class TuneSettings(Checked):
 
     steps: Annotated[
         int,
-        Option("Steps of the training; the best one is kept, not the last.", least=1, step=100),
+        Option("Steps of the training; the best one is kept, not the last.", least=1, step=100, seen="dock"),
     ] = 400
     batch: Annotated[
         int,
@@ -142,6 +142,7 @@ class TuneSettings(Checked):
             below=1,
             step=1e-7,
             group="advanced",
+            seen="dock",
         ),
     ] = 1e-4
     ema: Annotated[
@@ -160,6 +161,7 @@ class TuneSettings(Checked):
             "Steps between two previews of the same crops, and two measurements.",
             least=1,
             group="advanced",
+            seen="dock",
         ),
     ] = 25
     warm_up: Annotated[
@@ -182,7 +184,13 @@ class TuneSettings(Checked):
     seed: Annotated[int, Option("Of patches and noise.", least=0, seen="python")] = 42
     device: Annotated[
         str,
-        Option("Where the training runs.", names=(("auto", "Automatic"),), listed=True, group="advanced"),
+        Option(
+            "Where the training runs.",
+            names=(("auto", "Automatic"),),
+            listed=True,
+            group="advanced",
+            seen="dock",
+        ),
     ] = "auto"
 
 

@@ -71,13 +71,18 @@ class TutorSettings(Checked):
     class_shift: Annotated[
         float,
         Option(
-            "See `SegmenterSettings`; helps a proxy to read real images after synthetic ones.",
+            "As of `SegmenterSettings`; helps a proxy to read real images after synthetic ones.",
             least=0,
             below=1,
             seen="python",
         ),
     ] = 0.2
-    ema: Annotated[float, Option("The same.", title="EMA", least=0, below=1, seen="python")] = 0.99
+    ema: Annotated[
+        float,
+        Option(
+            "As of `SegmenterSettings`; helps like the shift.", title="EMA", least=0, below=1, seen="python"
+        ),
+    ] = 0.99
     seed: Annotated[
         int, Option("Of the split, translations, patches and augmentation.", least=0, seen="python")
     ] = 0

@@ -55,6 +55,7 @@ class SegmenterChoice(Checked):
             least=0,
             special="no limit",
             group="advanced",
+            seen="dock",
         ),
     ] = 0
 
