@@ -1,39 +1,18 @@
 """Smart fill follows the image and stays one piece; interpolation stays between the slices it starts from."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage as ndi
 from skimage.draw import disk
+from tool_cases import SQUARE, applied, counted, seeds, tried
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels import tools
 from napari_pseudolabel.labels.tools import component_at
 
-SQUARE = np.ones((3, 3), bool)
 METHODS = ("random_walker", "watershed")
-seeds = st.integers(0, 10_000)
-
-
-def applied(plane, change):
-    after = plane.copy()
-    after[change.window] = change.labels
-    return after
-
-
-def tried(tool: Callable[[], tools.Change]) -> tools.Change | InputError:
-    """The change, or why there is none."""
-    try:
-        return tool()
-    except InputError as error:
-        return error
-
-
-def counted(mask):
-    return int(ndi.label(mask, SQUARE)[1])
 
 
 def dice(one, other):
@@ -214,7 +193,9 @@ def test_equal_slices_give_the_same_between():
 def test_a_cone_is_interpolated_linearly():
     stack = np.zeros((9, 60, 60), np.uint8)
     stack[0][disk((30, 30), 24)] = stack[8][disk((30, 30), 8)] = 1
-    for z, change in tools.interpolate(stack, 1, 0, 8).items():
+    changes = tools.interpolate(stack, 1, 0, 8)
+    assert sorted(changes) == list(range(1, 8))
+    for z, change in changes.items():
         radius = 24 - 2 * z
         assert change.labels.sum() == pytest.approx(np.pi * radius**2, rel=0.12)
 

@@ -1,25 +1,21 @@
 """Split, merge and paste: how many objects there are afterwards, and that no third one is drawn in."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage as ndi
 from skimage.draw import disk
+from tool_cases import FIBRES, SQUARE, applied, components, counted, full, seeds, tried
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels import tools
-from napari_pseudolabel.labels.objects import Fibre, Scheme, object_at, to_instances
+from napari_pseudolabel.labels.objects import Scheme, object_at, to_instances
 from napari_pseudolabel.labels.tools import component_at
 from napari_pseudolabel.labels.tools.splitting import stairs
 
-SQUARE = np.ones((3, 3), bool)
 CROSS = ndi.generate_binary_structure(2, 1)
-FIBRES = Scheme((Fibre(2, 1),))
 SHAPE = (40, 50)
-seeds = st.integers(0, 10_000)
 places = st.tuples(st.integers(0, SHAPE[0] - 1), st.integers(0, SHAPE[1] - 1))
 paths = st.lists(st.tuples(st.floats(-5, 45), st.floats(-5, 55)), min_size=1, max_size=5)
 
@@ -28,33 +24,6 @@ def blobs(seed: int, size: float = 3.0, classes: int = 2) -> np.ndarray:
     rng = np.random.default_rng(seed)
     fields = ndi.gaussian_filter(rng.normal(size=(classes + 1, *SHAPE)), (0, size, size))
     return fields.argmax(axis=0).astype(np.uint8)
-
-
-def applied(plane, change):
-    after = plane.copy()
-    after[change.window] = change.labels
-    return after
-
-
-def tried(tool: Callable[[], tools.Change]) -> tools.Change | InputError:
-    """The change, or why there is none."""
-    try:
-        return tool()
-    except InputError as error:
-        return error
-
-
-def full(target):
-    return target.within((slice(0, SHAPE[0]), slice(0, SHAPE[1])))
-
-
-def counted(mask):
-    return int(ndi.label(mask, SQUARE)[1])
-
-
-def components(mask):
-    parts, count = ndi.label(mask, SQUARE)
-    return {np.argwhere(parts == part).tobytes() for part in range(1, count + 1)}
 
 
 def fibre(plane, centre, outer, inner):
@@ -77,7 +46,7 @@ def test_split_loses_pixels_of_the_line_only_and_makes_more_objects(seed, at, pa
     line = np.zeros((60, 70), bool)
     line[tuple((stairs(path) + 10).T)] = True
     line = line[10:-10, 10:-10]
-    crosses = counted(full(target) & ~line) > 1
+    crosses = counted(full(target, SHAPE) & ~line) > 1
     change = tried(lambda: tools.split(plane, target, path, under=7))
     if isinstance(change, InputError):
         assert not crosses
@@ -85,9 +54,9 @@ def test_split_loses_pixels_of_the_line_only_and_makes_more_objects(seed, at, pa
         return
     assert crosses
     after = applied(plane, change)
-    assert (after[full(target) & line] == 7).all()
-    assert (after[~(full(target) & line)] == plane[~(full(target) & line)]).all()
-    assert counted((after == target.value) & full(target)) >= 2
+    assert (after[full(target, SHAPE) & line] == 7).all()
+    assert (after[~(full(target, SHAPE) & line)] == plane[~(full(target, SHAPE) & line)]).all()
+    assert counted((after == target.value) & full(target, SHAPE)) >= 2
 
 
 @given(paths)
@@ -159,7 +128,7 @@ def test_merge_makes_one_of_two_and_touches_no_third(seed, at, to, some_locked):
     joined = component_at(after, at)
     assert joined.holds(to)
     assert counted(after == target.value) == counted(own) - 1
-    third = components(own & ~full(target) & ~full(other))
+    third = components(own & ~full(target, SHAPE) & ~full(other, SHAPE))
     assert components(after == target.value) >= third
 
 
@@ -247,9 +216,9 @@ def test_paste_takes_the_object_over_and_nothing_else(seed, other_seed, at, repl
     after = applied(plane, change)
     different = after != plane
     assert locked is None or not (different & locked).any()
-    allowed = full(source) & (plane == 0)
+    allowed = full(source, SHAPE) & (plane == 0)
     if replace and own is not None:
-        allowed |= full(own)
+        allowed |= full(own, SHAPE)
     assert not (different & ~allowed).any()
     added = different & (after != 0)
     assert (after[added] == candidate[added]).all()

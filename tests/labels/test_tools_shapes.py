@@ -4,23 +4,21 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage as ndi
 from skimage.draw import disk
+from tool_cases import FIBRES, SQUARE, applied, components, counted, full, seeds, tried
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels import tools
-from napari_pseudolabel.labels.objects import Fibre, Scheme, Target, object_at
+from napari_pseudolabel.labels.objects import Scheme, object_at
 from napari_pseudolabel.labels.tools import component_at
 
-SQUARE = np.ones((3, 3), bool)
-FIBRES = Scheme((Fibre(2, 1),))
 SCHEMES = st.sampled_from([Scheme(), FIBRES, Scheme((), (1, 2))])
 SHAPE = (26, 31)
 
-seeds = st.integers(0, 10_000)
 dtypes = st.sampled_from([np.uint8, np.int32, np.int64])
 
 
@@ -57,34 +55,6 @@ TOOLS: dict[str, Callable[..., tools.Change]] = {
 }
 
 
-def applied(plane: np.ndarray, change: tools.Change) -> np.ndarray:
-    after = plane.copy()
-    after[change.window] = change.labels
-    return after
-
-
-def tried(tool: Callable[[], tools.Change]) -> tools.Change | InputError:
-    """The change, or why there is none."""
-    try:
-        return tool()
-    except InputError as error:
-        return error
-
-
-def full(target: Target, shape=SHAPE) -> np.ndarray:
-    return target.within((slice(0, shape[0]), slice(0, shape[1])))
-
-
-def components(mask: np.ndarray) -> set[bytes]:
-    """The components of a mask, each as its pixels."""
-    parts, count = ndi.label(mask, SQUARE)
-    return {np.argwhere(parts == part).tobytes() for part in range(1, count + 1)}
-
-
-def counted(mask: np.ndarray) -> int:
-    return int(ndi.label(mask, SQUARE)[1])
-
-
 @settings(deadline=None, max_examples=300)
 @given(st.sampled_from(sorted(TOOLS)), planes(), locks(), places, SCHEMES, st.integers(1, 3))
 def test_every_tool_changes_its_object_or_background_only(name, plane, locked, at, scheme, number):
@@ -102,7 +72,7 @@ def test_every_tool_changes_its_object_or_background_only(name, plane, locked, a
     different = after != before
     assert different.any()
     assert not (different & locked).any()
-    assert not (different & (before != 0) & ~full(target)).any()
+    assert not (different & (before != 0) & ~full(target, SHAPE)).any()
 
 
 @pytest.mark.parametrize("name", sorted(TOOLS))
@@ -123,12 +93,11 @@ def test_a_confirmed_object_says_so(name):
 @given(planes(), places, SCHEMES)
 def test_delete_and_reassign_take_the_whole_object(plane, at, scheme):
     target = object_at(plane, at, scheme)
-    if target is None:
-        return
+    assume(target is not None)
     gone = applied(plane, tools.delete(plane, target))
-    assert (gone == np.where(full(target), 0, plane)).all()
+    assert (gone == np.where(full(target, SHAPE), 0, plane)).all()
     changed = applied(plane, tools.reassign(plane, target, 9))
-    assert (changed == np.where(full(target), 9, plane)).all()
+    assert (changed == np.where(full(target, SHAPE), 9, plane)).all()
 
 
 def test_an_object_that_has_the_class_already_says_so():
@@ -144,19 +113,18 @@ def test_an_object_that_has_the_class_already_says_so():
 @given(planes(), places, st.integers(1, 4), locks())
 def test_grow_never_swallows_another_object(plane, at, pixels, locked):
     target = component_at(plane, at)
-    if target is None:
-        return
+    assume(target is not None)
     own = plane == target.value
-    others = components(own & ~full(target))
+    others = components(own & ~full(target, SHAPE))
     try:
         after = applied(plane, tools.grow(plane, target, pixels, locked=locked))
     except InputError:
-        return
+        reject()
     grown = after == target.value
     assert components(grown) >= others
     assert counted(grown) == counted(own)
     assert grown[own].all()
-    distance = ndi.distance_transform_cdt(~full(target), "chessboard")
+    distance = ndi.distance_transform_cdt(~full(target, SHAPE), "chessboard")
     assert distance[grown & ~own].max() <= pixels
 
 
@@ -203,13 +171,12 @@ def test_a_fibre_grows_by_its_myelin():
 @given(planes(), places, st.integers(1, 4), locks())
 def test_shrink_takes_from_the_border_and_leaves_something(plane, at, pixels, locked):
     target = component_at(plane, at)
-    if target is None:
-        return
-    inside = full(target)
+    assume(target is not None)
+    inside = full(target, SHAPE)
     try:
         after = applied(plane, tools.shrink(plane, target, pixels, locked=locked))
     except InputError:
-        return
+        reject()
     left = (after == target.value) & inside
     assert left.any()
     distance = ndi.distance_transform_cdt(np.pad(inside, 1, mode="edge"), "chessboard")[1:-1, 1:-1]
@@ -273,14 +240,13 @@ def test_smooth_brings_a_rough_disc_nearer_to_the_disc(seed):
 @given(planes(), places, st.floats(0.5, 4))
 def test_smooth_neither_deletes_nor_breaks_nor_joins(plane, at, radius):
     target = component_at(plane, at)
-    if target is None:
-        return
+    assume(target is not None)
     own = plane == target.value
-    others = components(own & ~full(target))
+    others = components(own & ~full(target, SHAPE))
     try:
         after = applied(plane, tools.smooth(plane, target, radius))
     except InputError:
-        return
+        reject()
     assert counted(after == target.value) == counted(own)
     assert components(after == target.value) >= others
 
@@ -314,9 +280,8 @@ def test_smooth_says_when_the_object_would_break():
 @given(planes(), places, SCHEMES)
 def test_filled_objects_have_no_hole_of_background(plane, at, scheme):
     target = object_at(plane, at, scheme)
-    if target is None:
-        return
-    holes = ndi.binary_fill_holes(full(target)) & ~full(target)
+    assume(target is not None)
+    holes = ndi.binary_fill_holes(full(target, SHAPE)) & ~full(target, SHAPE)
     try:
         after = applied(plane, tools.fill_holes(plane, target))
     except InputError:
@@ -324,7 +289,7 @@ def test_filled_objects_have_no_hole_of_background(plane, at, scheme):
         return
     assert (after[holes] != 0).all()
     assert (after[~holes] == plane[~holes]).all()
-    assert set(np.unique(after[holes & (plane == 0)])) <= set(np.unique(plane[full(target)]))
+    assert set(np.unique(after[holes & (plane == 0)])) <= set(np.unique(plane[full(target, SHAPE)]))
 
 
 def test_holes_of_other_classes_are_filled_when_told():

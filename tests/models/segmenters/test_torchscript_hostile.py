@@ -118,7 +118,9 @@ def test_what_torch_adds_to_a_network_is_no_reason_to_refuse_it(tmp_path):
     path = tmp_path / "t.pt"
     traced = torch.jit.trace(Threshold(), torch.zeros(1, 1, 8, 8))
     torch.jit.save(traced, path, _extra_files={"notes.txt": "made by us"})
-    open_checked(path)
+    opened, _ = open_checked(path)
+    image = torch.rand(1, 1, 8, 8)
+    torch.testing.assert_close(opened(image), traced(image))
 
 
 def test_a_bomb_is_not_unpacked(good):

@@ -123,7 +123,8 @@ def test_it_passes_and_answers_as_before(tmp_path, name, how):
 
 @pytest.mark.parametrize("name", ["batch norm", "monai UNet"])
 def test_half_precision_passes(tmp_path, name):
-    open_checked(saved(NETWORKS[name]().half(), tmp_path / "t.pt"))
+    opened, _ = open_checked(saved(NETWORKS[name]().half(), tmp_path / "t.pt"))
+    assert {weight.dtype for weight in opened.parameters()} == {torch.float16}
 
 
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this PyTorch has no oneDNN")
@@ -143,7 +144,9 @@ def test_hooks_that_only_compute_pass(tmp_path):
 
     network = nn.Sequential(nn.Conv2d(1, 2, 1))
     network[0].register_forward_hook(double)
-    open_checked(saved(network, tmp_path / "t.pt"))
+    opened, _ = open_checked(saved(network, tmp_path / "t.pt"))
+    image = torch.rand(1, 1, 8, 8)
+    torch.testing.assert_close(opened(image), network(image))
 
 
 @pytest.mark.usefixtures("one_process")
