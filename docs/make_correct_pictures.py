@@ -24,11 +24,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from keyboard_person import KeyboardPerson
 from numpy.typing import NDArray
+from photographs import IMAGES, on_a_screen, photograph, say
 
-from napari_pseudolabel.demo import has_screen, virtual_screen, wait_for
+from napari_pseudolabel.demo import wait_for
 from napari_pseudolabel.imaging import read
-from napari_pseudolabel.labels.classes import AXON_CLASSES
-from napari_pseudolabel.labels.metrics import evaluate
 from napari_pseudolabel.sample_data.samples import SEM_LIKE
 from napari_pseudolabel.viewer import Corrections, find
 from napari_pseudolabel.widgets.common import shortcuts
@@ -37,8 +36,6 @@ from napari_pseudolabel.workspace import Workspace
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-IMAGES = Path(__file__).parent / "images"
-CLASSES = {one.name: one.value for one in AXON_CLASSES if one.value}
 _PATIENCE_S = 600.0
 # What is on disk may be this much older than what was on the screen.
 _SAVED_WITHIN_S = 2.0
@@ -76,9 +73,9 @@ def work(args: argparse.Namespace) -> None:
     if dock.view.error.sentence:
         raise SystemExit(dock.view.error.sentence)
     labels = find(viewer, viewer.layers[0], "labels")
-    _say("pseudo labels", labels.data, truth)
+    say("pseudo labels", labels.data, truth)
     correct = _open_correct(viewer, labels)
-    _picture(args, viewer, "correct-1-start")
+    photograph(viewer, args.output, "correct-1-start")
     _review(args, viewer, correct, labels, truth, most=10**6)
 
 
@@ -88,7 +85,7 @@ def resume(args: argparse.Namespace) -> None:
     _, truth, _ = _image(args)
     _, dock = viewer.window.add_plugin_dock_widget("napari-pseudolabel", "Correct")
     wait_for(lambda: dock.session.autosave.offer() is not None, patience_s=30)
-    _picture(args, viewer, "correct-4-offer")
+    photograph(viewer, args.output, "correct-4-offer")
     dock.session.autosave.bring_back(dock.session.autosave.offer())
     wait_for(lambda: len(viewer.layers) > 1, patience_s=60)
     wait_for(lambda: dock.controller.settled and dock.review.settled, patience_s=60)
@@ -97,13 +94,13 @@ def resume(args: argparse.Namespace) -> None:
     viewer.layers.selection.active = labels
     dock.controller.layers.fill(labels)
     wait_for(lambda: dock.controller.settled and dock.review.settled, patience_s=60)
-    _picture(args, viewer, "correct-5-back")
+    photograph(viewer, args.output, "correct-5-back")
     before = _last(Path(args.folder) / "log.jsonl")["reviewed"]
     _review(args, viewer, dock, labels, truth, most=args.regions - before)
-    _say("finished", labels.data, truth)
+    say("finished", labels.data, truth)
     done = Corrections.of(labels).confirmed
-    _say("inside of the confirmed regions", np.where(done, labels.data, 0), np.where(done, truth, 0))
-    _picture(args, viewer, "correct-6-finished")
+    say("inside of the confirmed regions", np.where(done, labels.data, 0), np.where(done, truth, 0))
+    photograph(viewer, args.output, "correct-6-finished")
     print(dock.review.card.progress, "|", dock.review.card.quality, "|", dock.review.card.stop, flush=True)
     dock.controller.shutdown()
     viewer.close()
@@ -127,11 +124,11 @@ def _review(
         if np.mean(labels.data[part] != truth[part]) > 0.01:
             person.press(shortcuts.REVIEW_SUSPECT)
             if number == 1 and args.part == "work":
-                _picture(args, viewer, "correct-2-suspect")
+                photograph(viewer, args.output, "correct-2-suspect")
             person.press(shortcuts.REVIEW_FIX)
             person.mend(region.box)
             if number == 1 and args.part == "work":
-                _picture(args, viewer, "correct-3-fixed")
+                photograph(viewer, args.output, "correct-3-fixed")
         person.press(shortcuts.REVIEW_ACCEPT)
         if dock.review.current == region:
             raise SystemExit(f"The region was not accepted: {dock.view.status}")
@@ -210,16 +207,6 @@ def _last(log: Path) -> dict[str, Any]:
     return json.loads(lines[-1]) if lines else {}
 
 
-def _picture(args: argparse.Namespace, viewer: Viewer, name: str) -> None:
-    wait_for(lambda: False, patience_s=1.0)
-    viewer.screenshot(str(args.output / f"{name}.png"), canvas_only=False, flash=False)
-
-
-def _say(what: str, labels: NDArray[Any], truth: NDArray[np.uint8]) -> None:
-    dice = evaluate(labels, truth, CLASSES).dice
-    print(f"{what}: " + ", ".join(f"Dice {name} {value:.3f}" for name, value in dice.items()), flush=True)
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output", nargs="?", type=Path, default=IMAGES)
@@ -236,9 +223,5 @@ if __name__ == "__main__":
     arguments = _arguments()
     if arguments.part:
         {"work": work, "resume": resume}[arguments.part](arguments)
-    elif has_screen():
-        play(arguments)
     else:
-        with virtual_screen(for_children=True):
-            play(arguments)
-    sys.exit(0)
+        on_a_screen(lambda: play(arguments), for_children=True)

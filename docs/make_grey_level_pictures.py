@@ -10,16 +10,18 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
-from napari_pseudolabel.demo import has_screen, virtual_screen, wait_for
+from photographs import IMAGES, on_a_screen, photograph
+
+from napari_pseudolabel.demo import wait_for
 from napari_pseudolabel.labels.metrics import evaluate
 from napari_pseudolabel.sample_data.contributions import layers_of
 from napari_pseudolabel.sample_data.samples import SEM_LIKE, TEM_LIKE
 from napari_pseudolabel.viewer import find
 from napari_pseudolabel.workspace import Workspace
 
-IMAGES = Path(__file__).parent / "images"
 CLASSES = {one.name: one.value for one in SEM_LIKE.classes if one.value}
 
 
@@ -40,9 +42,7 @@ def make(folder: Path) -> None:
     _, train = viewer.window.add_plugin_dock_widget("napari-pseudolabel", "Train")
     dock.session.workspace = Workspace.open(Path(tempfile.mkdtemp()) / "workspace")
 
-    def picture(name: str) -> None:
-        wait_for(lambda: False, patience_s=1.0)
-        viewer.screenshot(str(folder / f"{name}.png"), canvas_only=False, flash=False)
+    picture = partial(photograph, viewer, folder)
 
     try:
         wait_for(lambda: not dock.controller.models.loading)
@@ -81,9 +81,4 @@ def make(folder: Path) -> None:
 if __name__ == "__main__":
     os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp()
     where = Path(sys.argv[1]) if len(sys.argv) > 1 else IMAGES
-    if has_screen():
-        make(where)
-    else:
-        with virtual_screen():
-            make(where)
-    sys.exit(0)
+    on_a_screen(lambda: make(where))

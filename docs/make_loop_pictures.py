@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from photographs import IMAGES, on_a_screen, photograph, say
 from scipy.ndimage import gaussian_filter
 
-from napari_pseudolabel.demo import has_screen, virtual_screen, wait_for
-from napari_pseudolabel.labels.classes import AXON_CLASSES
-from napari_pseudolabel.labels.metrics import evaluate
+from napari_pseudolabel.demo import wait_for
 from napari_pseudolabel.sample_data.samples import SEM_LIKE
 from napari_pseudolabel.viewer import find
 from napari_pseudolabel.workspace import Workspace
@@ -28,9 +28,7 @@ from napari_pseudolabel.workspace import Workspace
 if TYPE_CHECKING:
     from napari.layers import Labels
 
-IMAGES = Path(__file__).parent / "images"
 CORRECTED = (slice(128, 320), slice(128, 320))
-CLASSES = {one.name: one.value for one in AXON_CLASSES if one.value}
 
 
 def make(folder: Path) -> None:
@@ -47,15 +45,13 @@ def make(folder: Path) -> None:
     # What is learned here shall not stay among the models of whoever makes the pictures.
     dock.session.workspace = Workspace.open(Path(tempfile.mkdtemp()) / "workspace")
 
-    def picture(name: str) -> None:
-        wait_for(lambda: False, patience_s=1.0)
-        viewer.screenshot(str(folder / f"{name}.png"), canvas_only=False, flash=False)
+    picture = partial(photograph, viewer, folder)
 
     try:
         wait_for(lambda: not dock.controller.models.loading)
         run(dock)
         layer = find(viewer, viewer.layers[0], "labels")
-        say("shipped model", layer.data, truth)
+        say_outside("shipped model", layer.data, truth)
         picture("loop-1-predicted")
 
         correct(layer, truth)
@@ -91,7 +87,7 @@ def make(folder: Path) -> None:
         dock.parentWidget().raise_()
         wait_for(lambda: not dock.controller.models.loading)
         run(dock)
-        say("after one region", layer.data, truth)
+        say_outside("after one region", layer.data, truth)
         picture("loop-5-improved")
         train.controller.shutdown()
     finally:
@@ -125,19 +121,13 @@ def correct(layer: Labels, truth: NDArray[np.uint8]) -> None:
         layer.data_setitem(np.nonzero(wrong), truth[wrong])
 
 
-def say(what: str, labels: NDArray[Any], truth: NDArray[np.uint8]) -> None:
+def say_outside(what: str, labels: NDArray[Any], truth: NDArray[np.uint8]) -> None:
     """Print the Dice outside of the corrected region."""
     outside = np.ones(truth.shape, bool)
     outside[CORRECTED] = False
-    dice = evaluate(np.where(outside, labels, 0), np.where(outside, truth, 0), CLASSES).dice
-    print(f"{what}: " + ", ".join(f"Dice {name} {value:.3f}" for name, value in dice.items()), flush=True)
+    say(what, np.where(outside, labels, 0), np.where(outside, truth, 0))
 
 
 if __name__ == "__main__":
     where = Path(sys.argv[1]) if len(sys.argv) > 1 else IMAGES
-    if has_screen():
-        make(where)
-    else:
-        with virtual_screen():
-            make(where)
-    sys.exit(0)
+    on_a_screen(lambda: make(where))

@@ -6,23 +6,22 @@ after a run, and after a correction with the Export dock open.
 
 from __future__ import annotations
 
-import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from photographs import IMAGES, on_a_screen, photograph
 from skimage.measure import label, regionprops
 
-from napari_pseudolabel.demo import has_screen, open_demo, virtual_screen, wait_for
+from napari_pseudolabel.demo import open_demo, wait_for
 from napari_pseudolabel.sample_data.samples import SEM_LIKE
 from napari_pseudolabel.viewer import find
 from napari_pseudolabel.workspace import Workspace
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-
-IMAGES = Path(__file__).parent / "images"
 
 
 def make(folder: Path) -> None:
@@ -32,9 +31,7 @@ def make(folder: Path) -> None:
     # What is done here shall not stay among the sessions of whoever makes the pictures.
     dock.session.workspace = Workspace.open(Path(tempfile.mkdtemp()) / "workspace")
 
-    def picture(name: str) -> None:
-        wait_for(lambda: False, patience_s=0.7)
-        viewer.screenshot(str(folder / f"{name}.png"), canvas_only=False, flash=False)
+    picture = partial(photograph, viewer, folder, pause_s=0.7)
 
     controller = dock.controller
     try:
@@ -74,11 +71,11 @@ def correct(viewer: Viewer) -> None:
     viewer.camera.center = tuple(labels.data_to_world(centre))
 
 
-if __name__ == "__main__":
-    if has_screen():
-        make(IMAGES)
-    else:
-        with virtual_screen():
-            make(IMAGES)
+def print_all() -> None:
+    """Make them, and name them."""
+    make(IMAGES)
     print("\n".join(str(path) for path in sorted(IMAGES.glob("*.png"))))
-    sys.exit(0)
+
+
+if __name__ == "__main__":
+    on_a_screen(print_all)

@@ -26,11 +26,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from keyboard_person import KeyboardPerson
 from numpy.typing import NDArray
+from photographs import CLASSES, IMAGES, on_a_screen, photograph, say
 
-from napari_pseudolabel.demo import has_screen, virtual_screen, wait_for
+from napari_pseudolabel.demo import wait_for
 from napari_pseudolabel.imaging import read
-from napari_pseudolabel.labels.classes import AXON_CLASSES
-from napari_pseudolabel.labels.metrics import evaluate
 from napari_pseudolabel.sample_data.samples import SEM_LIKE, TEM_LIKE
 from napari_pseudolabel.viewer import Candidates, find
 from napari_pseudolabel.widgets.common import shortcuts
@@ -39,8 +38,6 @@ from napari_pseudolabel.workspace import Workspace
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-IMAGES = Path(__file__).parent / "images"
-CLASSES = {one.name: one.value for one in AXON_CLASSES if one.value}
 # Other fields than those that the shipped models learned from.
 FIELDS, FIELD_SHAPE, FIELD_SEED = 6, (192, 192), 90_000
 _PATIENCE_S = 1800.0
@@ -96,23 +93,23 @@ def work(args: argparse.Namespace) -> None:
     dock.view.run_button.click()
     _finish(dock)
     labels: Any = find(viewer, viewer.layers[0], "labels")
-    _say(f"adaptation, {time.monotonic() - began:.0f} s", labels.data, truth)
+    say(f"adaptation, {time.monotonic() - began:.0f} s", labels.data, truth)
     _choose(dock.view.strategy, "tutorship")
     _set_labelled(args, dock)
     _settle(dock)
     if not dock.view.run_button.isEnabled():
         raise SystemExit(f"It cannot be trained: {dock.view.hint}")
-    _picture(args, viewer, "tutorship-1-before")
+    photograph(viewer, args.output, "tutorship-1-before")
     dock.view.forms["tutorship"].fold.set_open(False)  # room for the pictures
     began = time.monotonic()
     dock.view.run_button.click()
     seen = dock.view.forms["tutorship"].seen
     _until(lambda: len(seen.pairs) > 2 or seen.score.text() != "", "synthetic pairs", dock)
-    _picture(args, viewer, "tutorship-2-translating")
+    photograph(viewer, args.output, "tutorship-2-translating")
     _until(lambda: dock.view._stage.text().startswith("Training"), "the training", dock)
     print(f"translated after {time.monotonic() - began:.0f} s", flush=True)
     _until(lambda: seen.score.text() != "", "the first validation", dock)
-    _picture(args, viewer, "tutorship-3-training")
+    photograph(viewer, args.output, "tutorship-3-training")
     print(f"first validation after {time.monotonic() - began:.0f} s: {seen.score.text()}", flush=True)
     _sign(args.folder).touch()
     _until(lambda: False, "the end", dock)
@@ -130,7 +127,7 @@ def resume(args: argparse.Namespace) -> None:
     _choose(dock.view.strategy, "tutorship")
     _settle(dock)
     print(f"After the kill: {dock.view.hint!r}", flush=True)
-    _picture(args, viewer, "tutorship-4-back")
+    photograph(viewer, args.output, "tutorship-4-back")
     said: list[str] = []
     dock.controller.preparing["tutorship"].said.connect(lambda sentence, _: said.append(sentence))
     began = time.monotonic()
@@ -139,11 +136,11 @@ def resume(args: argparse.Namespace) -> None:
     _until(lambda: "objects" in dock.view.status and "Agreement with" in dock.view.status, "agreement", dock)
     print(f"{' '.join(said)} Then {time.monotonic() - began:.0f} s.\n{dock.view.status}", flush=True)
     labels: Any = find(viewer, viewer.layers[0], "labels")
-    _say("tutorship", labels.data, truth)
+    say("tutorship", labels.data, truth)
     other = Candidates.made_for(labels)
     number = other.names.index("adaptation")
-    _say("adaptation, kept as a candidate", other.labels(number), truth)
-    _picture(args, viewer, "tutorship-5-result")
+    say("adaptation, kept as a candidate", other.labels(number), truth)
+    photograph(viewer, args.output, "tutorship-5-result")
     correct = _open(viewer, "Correct")
     viewer.layers.selection.active = labels
     wait_for(lambda: correct.controller.settled and correct.review.settled, patience_s=60)
@@ -152,7 +149,7 @@ def resume(args: argparse.Namespace) -> None:
         person.press(shortcuts.NEXT_CANDIDATE)
         if correct.controller.looking.shown == number:
             break
-    _picture(args, viewer, "tutorship-6-candidate")
+    photograph(viewer, args.output, "tutorship-6-candidate")
     correct.controller.shutdown()
     dock.controller.shutdown()
     viewer.close()
@@ -244,18 +241,6 @@ def _sign(folder: str) -> Path:
     return Path(folder) / "kill-me"
 
 
-def _picture(args: argparse.Namespace, viewer: Viewer, name: str) -> None:
-    wait_for(lambda: False, patience_s=1.0)
-    viewer.screenshot(str(args.output / f"{name}.png"), canvas_only=False, flash=False)
-
-
-def _say(what: str, labels: NDArray[Any], truth: NDArray[np.uint8] | None) -> None:
-    if truth is None:
-        return
-    dice = evaluate(labels, truth, CLASSES).dice
-    print(f"{what}: " + ", ".join(f"Dice {name} {value:.3f}" for name, value in dice.items()), flush=True)
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("output", nargs="?", type=Path, default=IMAGES)
@@ -277,9 +262,5 @@ if __name__ == "__main__":
     arguments = _arguments()
     if arguments.part:
         {"work": work, "resume": resume}[arguments.part](arguments)
-    elif has_screen():
-        play(arguments)
     else:
-        with virtual_screen(for_children=True):
-            play(arguments)
-    sys.exit(0)
+        on_a_screen(lambda: play(arguments), for_children=True)
