@@ -34,24 +34,13 @@ def one_thread() -> None:
 def tiny_translator(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Path:
     """A SynDiff generator of two steps and random weights: SEM at 0.2 um to TEM at 0.1 um."""
     import torch
+    from syndiff_case import GENERATOR
 
     from napari_pseudolabel.models.cards import Card, Modality
     from napari_pseudolabel.models.translators import syndiff
-    from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
     from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
 
     torch.manual_seed(0)
-    config = GeneratorConfig(
-        image_size=TILE,
-        num_channels_dae=8,
-        ch_mult=(1, 1),
-        num_res_blocks=1,
-        n_mlp=1,
-        nz=4,
-        z_emb_dim=8,
-        attn_resolutions=(),
-        num_timesteps=2,
-    )
     card = Card(
         kind="translator",
         family="syndiff",
@@ -59,7 +48,7 @@ def tiny_translator(tmp_path_factory: pytest.TempPathFactory, one_thread: None) 
         source=Modality(name="SEM", pixel_size_um=0.2, object_size_px=10),
         target=Modality(name="TEM", pixel_size_um=0.1, object_size_px=20),
     )
-    network = NCSNpp(config)
+    network = NCSNpp(GENERATOR)
     # The last layer begins near zero, where neither image nor noise would show.
     torch.nn.init.normal_(network.all_modules[-1].weight, std=0.3)
     return syndiff.save(network, card, tmp_path_factory.mktemp("models") / "tiny.safetensors")

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from nnunet_files import INTENSITIES, ModelFolder
+from syndiff_case import GENERATOR
 from torch import nn
 
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality
 from napari_pseudolabel.models.segmenters import monai_unet
-from napari_pseudolabel.models.segmenters.nnunet.networks import UNet
-from napari_pseudolabel.models.segmenters.nnunet.plans import Plans
 from napari_pseudolabel.models.sidecar import write_sidecar
 from napari_pseudolabel.models.translators import grey_levels, syndiff
-from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
 from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
 from napari_pseudolabel.models.translators.resnet import ResnetGenerator
 
@@ -84,72 +82,23 @@ def nnunet_folder(
     transpose: tuple[int, int, int] = (0, 1, 2),
 ) -> Path:
     """An nnU-Net model folder with random weights for as many channels as there are schemes."""
-    path = folder / "nnUNetTrainer__nnUNetPlans__2d"
-    (path / "fold_0").mkdir(parents=True)
-    intensities = {"mean": 100.0, "std": 50.0, "percentile_00_5": 10.0, "percentile_99_5": 240.0}
-    plans = {
-        "dataset_name": "Dataset001_Test",
-        "transpose_forward": list(transpose),
-        "foreground_intensity_properties_per_channel": {str(i): intensities for i in range(len(schemes))},
-        "configurations": {
-            "2d": {
-                "patch_size": [TILE, TILE - 8],
-                "spacing": [1.0, 1.0],
-                "normalization_schemes": list(schemes),
-                "use_mask_for_norm": [masked] * len(schemes),
-                "architecture": {
-                    "network_class_name": "x.PlainConvUNet",
-                    "arch_kwargs": {
-                        "n_stages": 3,
-                        "features_per_stage": [4, 8, 8],
-                        "conv_op": "torch.nn.modules.conv.Conv2d",
-                        "kernel_sizes": [[3, 3]] * 3,
-                        "strides": [[1, 1], [2, 2], [2, 2]],
-                        "n_conv_per_stage": [1, 1, 1],
-                        "n_conv_per_stage_decoder": [1, 1],
-                        "conv_bias": True,
-                        "norm_op": "torch.nn.modules.instancenorm.InstanceNorm2d",
-                        "norm_op_kwargs": {"eps": 1e-5, "affine": True},
-                        "nonlin": "torch.nn.LeakyReLU",
-                    },
-                },
-            }
-        },
+    model = ModelFolder(folder / "nnUNetTrainer__nnUNetPlans__2d")
+    model.configuration |= {
+        "patch_size": [TILE, TILE - 8],
+        "normalization_schemes": list(schemes),
+        "use_mask_for_norm": [masked] * len(schemes),
     }
-    dataset = {
-        "channel_names": {str(i): f"channel {i}" for i in range(len(schemes))},
-        "labels": {one.name: number for number, one in enumerate(CLASSES)},
-        "file_ending": ".png",
-    }
-    (path / "plans.json").write_text(json.dumps(plans))
-    (path / "dataset.json").write_text(json.dumps(dataset))
-    torch.manual_seed(5)
-    network = UNet(Plans.model_validate(plans).configuration("2d").network(), len(schemes), len(CLASSES))
-    torch.save(
-        {
-            "network_weights": {name: 3 * weight for name, weight in network.state_dict().items()},
-            "init_args": {"configuration": "2d"},
-            "inference_allowed_mirroring_axes": (0, 1),
-        },
-        path / "fold_0" / "checkpoint_final.pth",
-    )
-    return path
+    channels = [str(number) for number in range(len(schemes))]
+    model.plans["transpose_forward"] = list(transpose)
+    model.plans["foreground_intensity_properties_per_channel"] = dict.fromkeys(channels, INTENSITIES)
+    model.dataset["channel_names"] = {number: f"channel {number}" for number in channels}
+    model.dataset["labels"] = {one.name: number for number, one in enumerate(CLASSES)}
+    return model.write(seed=5)
 
 
 def _syndiff(folder: Path) -> Path:
     torch.manual_seed(6)
-    config = GeneratorConfig(
-        image_size=TILE,
-        num_channels_dae=8,
-        ch_mult=(1, 1),
-        num_res_blocks=1,
-        n_mlp=1,
-        nz=4,
-        z_emb_dim=8,
-        attn_resolutions=(),
-        num_timesteps=2,
-    )
-    network = NCSNpp(config)
+    network = NCSNpp(GENERATOR)
     nn.init.normal_(network.all_modules[-1].weight, std=0.3)
     card = Card(kind="translator", family="syndiff", source=SEM, target=TEM)
     return syndiff.save(network, card, folder / "syndiff.safetensors")

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from disc_case import CARD, DISC
+from syndiff_case import WITH_ATTENTION
 
 from napari_pseudolabel.models import load_segmenter, load_translator
-from napari_pseudolabel.models.cards import Card, LabelClass, Modality
 from napari_pseudolabel.models.segmenters import nnunet
 from napari_pseudolabel.models.translators import syndiff
-from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.tiling import TileSettings, pick_device
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
@@ -102,10 +102,7 @@ def test_a_translation_that_does_not_fit_goes_to_the_cpu_and_says_so(device, tin
 
 
 def test_a_translator_training_goes_on_where_it_was_saved(device, tmp_path):
-    generator = GeneratorConfig(
-        image_size=32, num_channels_dae=8, ch_mult=(1, 2), num_res_blocks=1, n_mlp=1, nz=4, z_emb_dim=8
-    )
-    settings = replace(SMALL, batch=1, one_pass_width=4, critic_width=4, generator=generator)
+    settings = replace(SMALL, batch=1, one_pass_width=4, critic_width=4, generator=WITH_ATTENTION)
     pools = PatchPool([plane()[None]]), PatchPool([1 - plane()[None]])
     run = SynDiffTraining(pools, settings, device=pick_device(device))
     before = [weight.detach().clone() for weight in run.averaged(1).parameters()]
@@ -123,16 +120,9 @@ def test_a_translator_training_goes_on_where_it_was_saved(device, tmp_path):
 
 
 def test_a_segmenter_learns(device, disc_image, tmp_path):
-    card = Card(
-        kind="segmenter",
-        family="monai-unet",
-        architecture={"filters": (4, 8, 8), "tile": 48},
-        source=Modality(name="discs"),
-        classes=(LabelClass(name="background", value=0), LabelClass(name="disc", value=1)),
-    )
     image, labels = disc_image((64, 64), 0)
-    known = LabelledPlane("discs", image.astype(np.float32) / 255, labels.astype(np.uint8))
+    known = LabelledPlane("discs", image.astype(np.float32) / 255, labels * DISC)
     settings = SegmenterSettings(steps=30, batch=4, patch=32, lr=1e-2, validate_every=30)
-    run = SegmenterTraining([known], [known], card, settings, device=pick_device(device))
+    run = SegmenterTraining([known], [known], CARD, settings, device=pick_device(device))
     untrained = run.validate().mean
     assert run.run(tmp_path).mean > max(0.5, untrained)

@@ -12,20 +12,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from families import SEGMENTERS, TRANSLATORS
+from nnunet_files import ARGUMENTS, INTENSITIES
 from safetensors.torch import save as to_safetensors
+from syndiff_case import WITH_ATTENTION
 
-from napari_pseudolabel.models.cards import Card, LabelClass, Modality
-from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.models.segmenters.nnunet.networks import UNet
 from napari_pseudolabel.models.segmenters.nnunet.plans import Plans, read_dataset
-from napari_pseudolabel.models.translators import grey_levels, syndiff
-from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
 from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
-from napari_pseudolabel.models.translators.resnet import ResnetGenerator
 
-CONFIG = GeneratorConfig(
-    image_size=32, num_channels_dae=8, ch_mult=(1, 2), num_res_blocks=1, n_mlp=1, nz=5, z_emb_dim=8
-)
 PLANS: dict[str, Any] = {
     "dataset_name": "Dataset001_Test",
     "transpose_forward": [0, 1, 2],
@@ -44,29 +39,12 @@ PLANS: dict[str, Any] = {
             },
             "architecture": {
                 "network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
-                "arch_kwargs": {
-                    "n_stages": 3,
-                    "features_per_stage": [4, 8, 8],
-                    "conv_op": "torch.nn.modules.conv.Conv2d",
-                    "kernel_sizes": [[3, 3]] * 3,
-                    "strides": [[1, 1], [2, 2], [2, 2]],
-                    "n_conv_per_stage": [1, 1, 1],
-                    "n_conv_per_stage_decoder": [1, 1],
-                    "conv_bias": True,
-                    "norm_op": "torch.nn.modules.instancenorm.InstanceNorm2d",
-                    "norm_op_kwargs": {"eps": 1e-5, "affine": True},
-                    "dropout_op": None,
-                    "dropout_op_kwargs": None,
-                    "nonlin": "torch.nn.LeakyReLU",
-                    "nonlin_kwargs": {"inplace": True},
-                },
+                "arch_kwargs": ARGUMENTS,
                 "_kw_requires_import": ["conv_op", "norm_op", "dropout_op", "nonlin"],
             },
         },
     },
-    "foreground_intensity_properties_per_channel": {
-        "0": {"mean": 100.0, "std": 50.0, "percentile_00_5": 10.0, "percentile_99_5": 240.0, "median": 99}
-    },
+    "foreground_intensity_properties_per_channel": {"0": INTENSITIES},
 }
 DATASET: dict[str, Any] = {
     "channel_names": {"0": "grey"},
@@ -121,7 +99,7 @@ HOSTILE_VALUES: tuple[Any, ...] = (
 def families(folder: Path) -> dict[str, Path]:
     """One small valid checkpoint of every kind; for a folder its path."""
     torch.manual_seed(0)
-    state = NCSNpp(CONFIG).state_dict()
+    state = NCSNpp(WITH_ATTENTION).state_dict()
     found = {}
 
     def saved(name: str, value: Any, **options: Any) -> None:
@@ -134,23 +112,11 @@ def families(folder: Path) -> dict[str, Path]:
     saved(
         "content", {"epoch": 3, "args": settings, "gen_diffusive_1_dict": state, "optimizer_1": {"lr": 0.1}}
     )
-    saved("resnet", ResnetGenerator(4, 2).state_dict())
     (folder / "generator.card.json").write_text(json.dumps(CARD))
-    card = Card(**{**CARD, "architecture": {}})
-    found["own"] = syndiff.save(NCSNpp(CONFIG), card, folder / "own.safetensors")
-    grey = Card(kind="translator", family="grey-levels", name="curve")
-    found["curve"] = folder / "curve.safetensors"
-    found["curve"].write_bytes(grey_levels.as_file(np.linspace(1, 0, 9, dtype=np.float32), grey))
-    classes = tuple(LabelClass(name=n, value=v) for n, v in (("background", 0), ("axon", 7)))
-    described = Card(
-        kind="segmenter",
-        family="monai-unet",
-        architecture={"filters": (4, 8, 8), "tile": 32},
-        source=Modality(name="TEM", pixel_size_um=0.1),
-        classes=classes,
-    )
-    found["segmenter"] = folder / "segmenter.safetensors"
-    monai_unet.save(monai_unet.build(described), described, found["segmenter"])
+    found["resnet"] = TRANSLATORS["resnet"](folder)
+    found["own"] = TRANSLATORS["syndiff"](folder)
+    found["curve"] = TRANSLATORS["grey-levels"](folder)
+    found["segmenter"] = SEGMENTERS["monai-unet"](folder)
     found["nnunet"] = nnunet(folder / "nnUNetTrainer__nnUNetPlans__2d")
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import pickle
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from no_files import NO_FILES
 
 MAGIC = pickle.dumps(0x1950A86A20F9469CFC6C, 2)
 STORAGE = b"ctorch\nFloatStorage\nq\x01"
@@ -336,16 +338,6 @@ def pipe_as_weights(path: Path) -> Path:
     return folder
 
 
-def pipe(path: Path) -> Path:
-    os.mkfifo(path)
-    return path
-
-
-def device(path: Path) -> Path:
-    path.symlink_to("/dev/zero")
-    return path
-
-
 def folder_of_devices(path: Path) -> Path:
     path.mkdir()
     for name in ("a.pth", "b.safetensors", "plans.json"):
@@ -360,47 +352,5 @@ def folder_in_itself(path: Path) -> Path:
     return path
 
 
-HOSTILE: tuple[Callable[[Path], Path], ...] = (
-    deep_lists,
-    deep_lists_in_an_old_file,
-    deep_pickle_of_somebody,
-    shared_keys,
-    shared_settings,
-    doubling_texts,
-    memo_of_billions,
-    bytes_by_number,
-    storage_of_terabytes,
-    strides_of_zero,
-    overlapping,
-    behind_its_data,
-    storages_of_an_old_file,
-    bomb,
-    bomb_of_data,
-    lying_sizes,
-    two_of_a_name,
-    many_entries,
-    tar,
-    header_of_exabytes,
-    deep_header,
-    header_of_a_million,
-    absurd_filters,
-    more_absurd_filters,
-    absurd_tile,
-    many_classes,
-    deep_card,
-    endless_card,
-    pipe_as_card,
-    large_json,
-    many_blocks,
-    absurd_features,
-    wide_features,
-    absurd_patch,
-    strides_of_nothing,
-    inherited_in_a_circle,
-    pipe_as_plans,
-    pipe_as_weights,
-    pipe,
-    device,
-    folder_of_devices,
-    folder_in_itself,
-)
+_MADE_HERE = [one for name, one in vars().items() if inspect.isfunction(one) and not name.startswith("_")]
+HOSTILE: tuple[Callable[[Path], Path], ...] = (*_MADE_HERE, *NO_FILES)

@@ -6,7 +6,8 @@ from datetime import datetime
 
 import pytest
 import torch
-from translator_files import CONFIG, Hostile, archive, generator, save_with_omegaconf, syndiff_arguments
+from syndiff_case import WITH_ATTENTION
+from translator_files import Hostile, archive, generator, save_with_omegaconf, syndiff_arguments
 
 from napari_pseudolabel.errors import CheckpointError, InputError
 from napari_pseudolabel.models import load_translator
@@ -77,7 +78,7 @@ def test_the_caller_wins_over_the_archive(path):
 def test_settings_that_contradict_the_weights_lose(path):
     torch.save(archive(syndiff_arguments(num_channels_dae=64, image_size=256, fir="no", nz=100)), path)
     translator = load_translator(path)
-    assert translator.network.config.num_channels_dae == CONFIG.num_channels_dae
+    assert translator.network.config.num_channels_dae == WITH_ATTENTION.num_channels_dae
     assert translator.network.config.image_size == 32
     assert translator.network.config.nz == 5
     warning = next(w for w in translator.warnings if "contradict" in w)

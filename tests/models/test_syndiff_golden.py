@@ -1,18 +1,19 @@
 """The recorded runs of the original networks, repeated, and checkpoints of our own."""
 
+import dataclasses
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from syndiff_case import WITH_ATTENTION
 
 from napari_pseudolabel.errors import CheckpointError, InputError
 from napari_pseudolabel.models import load_translator
 from napari_pseudolabel.models.cards import Card, Modality
 from napari_pseudolabel.models.sidecar import read_header_card, write_sidecar
 from napari_pseudolabel.models.translators import syndiff
-from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
 from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"
@@ -133,16 +134,7 @@ def test_the_whole_published_configuration_is_accepted_as_a_card(case):
     assert set(card.assumed) == {"normalisation"}
 
 
-CONFIG = GeneratorConfig(
-    image_size=32,
-    num_channels_dae=8,
-    ch_mult=(1, 2),
-    num_res_blocks=1,
-    n_mlp=1,
-    nz=5,
-    z_emb_dim=8,
-    num_timesteps=3,
-)
+CONFIG = dataclasses.replace(WITH_ATTENTION, num_timesteps=3)
 CARD = Card(
     kind="translator",
     family="syndiff",

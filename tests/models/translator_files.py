@@ -10,17 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from syndiff_case import WITH_ATTENTION
 
 from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
 from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
 from napari_pseudolabel.models.translators.resnet import ResnetGenerator
 
-CONFIG = GeneratorConfig(
-    image_size=32, num_channels_dae=8, ch_mult=(1, 2), num_res_blocks=1, n_mlp=1, nz=5, z_emb_dim=8
-)
 
-
-def generator(seed: int = 0, config: GeneratorConfig = CONFIG) -> dict[str, torch.Tensor]:
+def generator(seed: int = 0, config: GeneratorConfig = WITH_ATTENTION) -> dict[str, torch.Tensor]:
     torch.manual_seed(seed)
     return NCSNpp(config).state_dict()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import struct
@@ -11,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
+from no_files import NO_FILES
 
 
-def tiff(
+def _tiff(
     path: Path, tags: dict[int, tuple[int, int, int]], data: bytes = b"\0" * 64, next_page: int = 0
 ) -> Path:
     """A TIFF file of one page: code -> (type, count, value or offset)."""
@@ -23,7 +25,7 @@ def tiff(
     return path
 
 
-def page(width: int, height: int, **more: tuple[int, int, int]) -> dict[int, tuple[int, int, int]]:
+def _page(width: int, height: int, **more: tuple[int, int, int]) -> dict[int, tuple[int, int, int]]:
     """Tags of an uncompressed grey page of bytes."""
     codes = {"compression": 259, "offsets": 273, "counts": 279, "rows": 278, "tile": 322, "tile_length": 323}
     codes |= {
@@ -40,15 +42,15 @@ def page(width: int, height: int, **more: tuple[int, int, int]) -> dict[int, tup
 
 
 def huge(path: Path) -> Path:
-    return tiff(path, page(2_000_000, 2_000_000))
+    return _tiff(path, _page(2_000_000, 2_000_000))
 
 
 def huge_deflated(path: Path) -> Path:
-    return tiff(path, page(1_000_000, 1_000_000, compression=(3, 1, 8)))
+    return _tiff(path, _page(1_000_000, 1_000_000, compression=(3, 1, 8)))
 
 
 def many_tiles(path: Path) -> Path:
-    tags = page(
+    tags = _page(
         16_000_000,
         16,
         tile=(3, 1, 16),
@@ -56,38 +58,38 @@ def many_tiles(path: Path) -> Path:
         tile_offsets=(4, 1, 200),
         tile_counts=(4, 1, 64),
     )
-    return tiff(path, tags)
+    return _tiff(path, tags)
 
 
 def many_strips(path: Path) -> Path:
-    return tiff(path, page(16, 200_000_000, rows=(4, 1, 1)))
+    return _tiff(path, _page(16, 200_000_000, rows=(4, 1, 1)))
 
 
 def loop(path: Path) -> Path:
-    return tiff(path, page(8, 8), next_page=8)
+    return _tiff(path, _page(8, 8), next_page=8)
 
 
 def inner_loop(path: Path) -> Path:
-    return tiff(path, page(8, 8, inner=(13, 1, 8)))
+    return _tiff(path, _page(8, 8, inner=(13, 1, 8)))
 
 
 def behind_the_end(path: Path) -> Path:
-    return tiff(path, page(8, 8, offsets=(4, 1, 2**31)))
+    return _tiff(path, _page(8, 8, offsets=(4, 1, 2**31)))
 
 
 def a_million_values_of_a_tag(path: Path) -> Path:
-    return tiff(path, page(8, 8, offsets=(4, 2**30, 200), counts=(4, 2**30, 200)))
+    return _tiff(path, _page(8, 8, offsets=(4, 2**30, 200), counts=(4, 2**30, 200)))
 
 
 def imagej(path: Path) -> Path:
     text = b"ImageJ=1.53t\nimages=100000000\nslices=100000000\n\0"
-    return tiff(path, page(8, 8, description=(2, len(text), 8 + 2 + 10 * 12 + 4)), data=text + b"\0" * 256)
+    return _tiff(path, _page(8, 8, description=(2, len(text), 8 + 2 + 10 * 12 + 4)), data=text + b"\0" * 256)
 
 
 def imagej_of_large_planes(path: Path) -> Path:
     text = b"ImageJ=1.53t\nimages=900000\nslices=900000\n\0"
-    return tiff(
-        path, page(8000, 8000, description=(2, len(text), 8 + 2 + 10 * 12 + 4)), data=text + b"\0" * 256
+    return _tiff(
+        path, _page(8000, 8000, description=(2, len(text), 8 + 2 + 10 * 12 + 4)), data=text + b"\0" * 256
     )
 
 
@@ -158,7 +160,7 @@ def jpeg(path: Path) -> Path:
     return path
 
 
-def zarr_array(path: Path, shape: list[int], chunks: list[int], **more: object) -> Path:
+def _zarr_array(path: Path, shape: list[int], chunks: list[int], **more: object) -> Path:
     """A Zarr array of which not one chunk is there."""
     path.mkdir()
     said = {
@@ -174,15 +176,15 @@ def zarr_array(path: Path, shape: list[int], chunks: list[int], **more: object) 
 
 
 def zarr_planes(path: Path) -> Path:
-    return zarr_array(path, [10**12, 8, 8], [1, 8, 8])
+    return _zarr_array(path, [10**12, 8, 8], [1, 8, 8])
 
 
 def zarr_tiny_chunks(path: Path) -> Path:
-    return zarr_array(path, [1_000_000, 1_000_000], [1, 1])
+    return _zarr_array(path, [1_000_000, 1_000_000], [1, 1])
 
 
 def zarr_huge_chunk(path: Path) -> Path:
-    return zarr_array(path, [2**40, 2**10], [2**40, 2**10])
+    return _zarr_array(path, [2**40, 2**10], [2**40, 2**10])
 
 
 def zarr_pipe(path: Path) -> Path:
@@ -192,7 +194,7 @@ def zarr_pipe(path: Path) -> Path:
 
 
 def zarr_pipe_for_a_chunk(path: Path) -> Path:
-    zarr_array(path, [8, 8], [8, 8])
+    _zarr_array(path, [8, 8], [8, 8])
     os.mkfifo(path / "0.0")
     return path
 
@@ -209,46 +211,6 @@ def zarr_link_to_itself(path: Path) -> Path:
     return path
 
 
-def pipe(path: Path) -> Path:
-    os.mkfifo(path)
-    return path
-
-
-def device(path: Path) -> Path:
-    path.symlink_to("/dev/zero")
-    return path
-
-
-def link_to_itself(path: Path) -> Path:
-    path.symlink_to(path)
-    return path
-
-
-REFUSED: tuple[Callable[[Path], Path], ...] = (
-    huge,
-    huge_deflated,
-    many_tiles,
-    many_strips,
-    loop,
-    behind_the_end,
-    imagej,
-    imagej_of_large_planes,
-    a_billion_planes,
-    planes_by_multiplying,
-    entities,
-    deep_xml,
-    many_images,
-    png,
-    jpeg,
-    zarr_planes,
-    zarr_tiny_chunks,
-    zarr_huge_chunk,
-    zarr_pipe,
-    zarr_pipe_for_a_chunk,
-    zarr_deep,
-    zarr_link_to_itself,
-    pipe,
-    device,
-    link_to_itself,
-)
 ANSWERED: tuple[Callable[[Path], Path], ...] = (inner_loop, a_million_values_of_a_tag, a_million_rows)
+_MADE_HERE = [one for name, one in vars().items() if inspect.isfunction(one) and not name.startswith("_")]
+REFUSED: tuple[Callable[[Path], Path], ...] = (*(one for one in _MADE_HERE if one not in ANSWERED), *NO_FILES)

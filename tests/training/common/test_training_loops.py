@@ -7,21 +7,22 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from disc_case import CARD, DISC, SETTINGS
 from syndiff_case import SYNDIFF
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, InputError
-from napari_pseudolabel.models.cards import Card, LabelClass, Modality
+from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.training.common.ahead import STEPS_AHEAD, Ahead
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.data.patches import PatchPool
-from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterTraining, augment
-from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
+from napari_pseudolabel.training.segmenter.segmenter_training import (
+    SegmenterTraining,
+    augment,
+)
 from napari_pseudolabel.training.translator.syndiff_training import SynDiffTraining
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-SEGMENTER = SegmenterSettings(steps=6, batch=2, patch=32, lr=1e-2, validate_every=2)
 
 
 @pytest.fixture
@@ -30,16 +31,9 @@ def segmenter(disc_image):
     planes = []
     for seed in range(3):
         image, labels = disc_image((48, 48), seed)
-        planes.append(LabelledPlane(f"{seed}", image.astype(np.float32) / 255, labels * 5))
-    card = Card(
-        kind="segmenter",
-        family="monai-unet",
-        architecture={"filters": (4, 8, 8), "tile": 48},
-        source=Modality(name="discs"),
-        classes=(LabelClass(name="background", value=0), LabelClass(name="disc", value=5)),
-    )
+        planes.append(LabelledPlane(f"{seed}", image.astype(np.float32) / 255, labels * DISC))
     return lambda **changes: SegmenterTraining(
-        planes[:2], planes[2:], card, dataclasses.replace(SEGMENTER, **changes)
+        planes[:2], planes[2:], CARD, dataclasses.replace(SETTINGS, **changes)
     )
 
 
@@ -122,7 +116,7 @@ def test_validation_keeps_the_best_step(segmenter, tmp_path, monkeypatch):
 def test_a_training_needs_a_validation_image(segmenter):
     run = segmenter()
     with pytest.raises(InputError, match="no validation image"):
-        SegmenterTraining([], [], run.card, SEGMENTER)
+        SegmenterTraining([], [], run.card, SETTINGS)
 
 
 def test_augmentation_stays_in_range_and_changes_every_image_on_its_own():

@@ -8,26 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from disc_case import CARD, DISC, SETTINGS
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, DeviceError, InputError
 from napari_pseudolabel.models import load_segmenter
-from napari_pseudolabel.models.cards import Card, LabelClass, Modality
 from napari_pseudolabel.training.common.training_events import Began, Epoch, Loss, Score
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterTraining
 from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-SETTINGS = SegmenterSettings(steps=6, batch=2, patch=32, lr=1e-2, validate_every=2)
-CARD = Card(
-    kind="segmenter",
-    family="monai-unet",
-    architecture={"filters": (4, 8, 8), "tile": 48},
-    source=Modality(name="discs"),
-    classes=(LabelClass(name="background", value=0), LabelClass(name="disc", value=5)),
-)
 
 
 @pytest.fixture
@@ -36,7 +27,7 @@ def plane(disc_image):
     image, labels = disc_image((64, 64), 0)
     weight = np.zeros((64, 64), np.float32)
     weight[:, :32] = 1
-    return LabelledPlane("discs", image.astype(np.float32) / 255, labels * 5, weight)
+    return LabelledPlane("discs", image.astype(np.float32) / 255, labels * DISC, weight)
 
 
 @pytest.fixture
