@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 
 import imagecodecs
 import numpy as np
@@ -71,12 +69,3 @@ def test_png_of_an_image(tmp_path):
     export_image(tmp_path / "a.png", SURE, placement=PLACEMENT, provenance={})
     grey = np.rint(SURE * 255).astype(np.uint8)
     assert (tmp_path / "a.png").read_bytes() == imagecodecs.png_encode(grey)
-
-
-def test_the_list_of_formats_is_light_enough_for_the_help_of_the_shell():
-    code = (
-        "import sys, napari_pseudolabel.cli.options; from napari_pseudolabel.formats import formats; formats();"
-        "print({'numpy', 'tifffile', 'imagecodecs', 'pydantic'} & set(sys.modules))"
-    )
-    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert ran.stdout == "set()\n"

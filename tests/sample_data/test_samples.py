@@ -1,8 +1,6 @@
 """Open Sample: layers with physical pixel sizes, and downloads that are checked or explained."""
 
 import hashlib
-import subprocess
-import sys
 import threading
 from dataclasses import replace
 from functools import partial
@@ -112,15 +110,6 @@ def test_every_generated_sample_is_in_the_menu():
     for sample in GENERATED:
         for key, title in (("", ""), ("_with_labels", " with true labels")):
             assert f"- key: {sample.key}{key}\n      display_name: {sample.title}{title}\n" in text
-
-
-def test_the_contributions_load_without_napari_and_torch():
-    code = (
-        "import sys, napari_pseudolabel.sample_data.contributions as c; "
-        "print([m for m in ('napari', 'torch', 'skimage', 'pooch') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
 
 
 def test_samples_are_apart_from_the_training_recipe_and_on_its_grids():

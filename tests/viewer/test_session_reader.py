@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -105,12 +102,3 @@ def test_other_folders_and_files_are_refused(tmp_path, workspace):
     for path in (tmp_path / "images", tmp_path / "image.tif", tmp_path / "workspace.json", tmp_path / "none"):
         assert session_reader(str(path)) is None
     assert session_reader([str(workspace.folder), str(workspace.folder)]) is None
-
-
-def test_asking_about_a_folder_imports_nothing_heavy(tmp_path):
-    code = (
-        "import sys; from napari_pseudolabel.widgets.project.reader import session_reader\n"
-        "assert session_reader(sys.argv[1]) is None\n"
-        "assert not {'torch', 'napari', 'qtpy', 'imagecodecs._zstd'} & set(sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)]).returncode == 0

@@ -1,0 +1,90 @@
+"""What is described, listed or opened without the libraries that take seconds to import."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+# What runs, and what is not imported by then. One process does it all, so the lightest comes first.
+ROWS = {
+    "formats, for the help of the shell": (
+        "import napari_pseudolabel.cli.options; from napari_pseudolabel.formats import formats; formats()",
+        "numpy tifffile imagecodecs pydantic",
+    ),
+    "samples in the menu": (
+        "import napari_pseudolabel.sample_data.contributions",
+        "napari torch skimage pooch",
+    ),
+    "the manifest": (
+        "from npe2 import PluginManager; m = PluginManager.instance(); m.discover();"
+        "assert 'napari-pseudolabel' in [one.name for one in m.iter_manifests()]",
+        "napari torch",
+    ),
+    "asking whether a folder is a workspace": (
+        "from napari_pseudolabel.widgets.project.reader import session_reader;"
+        "assert session_reader('.') is None",
+        "torch napari qtpy imagecodecs._zstd",
+    ),
+    "the workspace": ("import napari_pseudolabel.workspace", "torch napari"),
+    "a fine-tuning": (
+        "import napari_pseudolabel.training.segmenter.fine_tune_job, napari_pseudolabel.training.common.promotion",
+        "torch monai napari scipy",
+    ),
+    "a tutorship": (
+        "import napari_pseudolabel.training.tutor.tutor_job, napari_pseudolabel.training.common.training_events,"
+        "napari_pseudolabel.strategies.tutorship",
+        "torch monai napari scipy",
+    ),
+    "strategies": (
+        "from napari_pseudolabel.strategies import registry; assert registry.offered()",
+        "torch monai napari scipy",
+    ),
+    "a training of translators": (
+        "import napari_pseudolabel.training.translator.tune_translator,"
+        "napari_pseudolabel.training.translator.grey_levels_fit",
+        "torch monai",
+    ),
+    "named checkpoints": (
+        "from napari_pseudolabel.models import named_checkpoints; named_checkpoints()",
+        "torch",
+    ),
+    "jobs of docks, which workers import": (
+        "import importlib, pathlib, napari_pseudolabel.widgets as w\n"
+        "names = [path.parent.name for path in pathlib.Path(w.__path__[0]).glob('*/tasks.py')]\n"
+        "assert 'export' in names\n"
+        "for name in names: importlib.import_module(f'napari_pseudolabel.widgets.{name}.tasks')",
+        "napari qtpy",
+    ),
+    "docks": (
+        "import napari_pseudolabel.widgets.pseudo_label.dock, napari_pseudolabel.widgets.export.dock,"
+        "napari_pseudolabel.widgets.correct.dock, napari_pseudolabel.widgets.train.dock",
+        "torch pyqtgraph",
+    ),
+}
+SCRIPT = """
+import json, sys
+for code, heavy in json.loads(sys.argv[1]):
+    exec(code)
+    print(json.dumps(sorted(set(heavy.split()) & set(sys.modules))))
+"""
+
+
+@pytest.fixture(scope="module")
+def imported() -> dict[str, list[str]]:
+    """What each row imported although it must not."""
+    ran = subprocess.run(
+        [sys.executable, "-c", SCRIPT, json.dumps(list(ROWS.values()))],
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return dict(zip(ROWS, map(json.loads, ran.stdout.splitlines()), strict=True))
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_nothing_heavy_is_imported(imported: dict[str, list[str]], row: str) -> None:
+    assert imported[row] == []
