@@ -72,40 +72,18 @@ def tutor_job(folder: Path, translator: Path | str, *sources: object, **changes:
     )
 
 
-def main(folder: str, translator: str, kill_at: str) -> None:
-    """Run a tutorship of two folds and be killed while a file is written for the n-th time, when it is half there.
+def main(translator: str, *kills: str) -> None:
+    """Run tutorships of two folds that are killed: for each its folder, and at which write.
 
     Files are translations and states of trainings.
     """
-    import os
-    import signal
+    from killed_process import killed
 
-    import torch
-
-    torch.set_num_threads(1)
-    calls: list[object] = []
-
-    def count(path: object) -> None:
-        calls.append(path)
-        if len(calls) == int(kill_at):
-            os.truncate(path, os.stat(path).st_size // 2)  # type: ignore[arg-type]
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    saved, kept = torch.save, np.savez
-
-    def save(value: object, path: Path) -> None:
-        saved(value, path)
-        count(path)
-
-    def savez(file: object, **arrays: object) -> None:
-        kept(file, **arrays)  # type: ignore[arg-type]
-        file.flush()  # type: ignore[attr-defined]
-        count(file.name)  # type: ignore[attr-defined]
-
-    torch.save, np.savez = save, savez  # type: ignore[assignment]
     from napari_pseudolabel.models.loaded import LoadedModels
 
-    killed_job(Path(folder), translator).run(Control(), LoadedModels())
+    for folder, at in zip(kills[::2], kills[1::2], strict=True):
+        job = killed_job(Path(folder), translator)
+        killed(lambda job=job: job.run(Control(), LoadedModels()), int(at), arrays=True)  # type: ignore[misc]
 
 
 def killed_job(folder: Path, translator: Path | str) -> TutorJob:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 TRANSLATOR = [
@@ -21,6 +22,15 @@ SEGMENTER = [
 ]  # fmt: skip
 
 SHELL = "from napari_pseudolabel.cli import main; main()"
+KILLED = f"""
+import json, sys
+sys.path.append({str(Path(__file__).parents[1])!r})
+from killed_process import killed
+from napari_pseudolabel.cli import main
+for words in json.loads(sys.argv[1]):
+    sys.argv[1:] = words
+    killed(main, 3)
+"""
 
 
 @dataclass(frozen=True)
@@ -53,3 +63,11 @@ def start(arguments: Sequence[object], code: str = SHELL, **options: Any) -> sub
         text=True,
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
     )
+
+
+def kill(*commands: Sequence[object]) -> None:
+    """Run commands that are killed while they write their third state, which is half there."""
+    words = json.dumps([[str(word) for word in command] for command in commands])
+    running = start([words], code=KILLED)
+    _, errors = running.communicate(timeout=280)
+    assert running.returncode == 0, errors

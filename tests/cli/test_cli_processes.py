@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 from safetensors.numpy import load_file
-from shell import SEGMENTER, TRANSLATOR, start
+from shell import SEGMENTER, TRANSLATOR, kill, start
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has neither SIGKILL nor pseudo terminals")
 
@@ -38,23 +38,6 @@ def test_bad_input_of_a_process_is_one_sentence_and_exit_code_2(process, tmp_pat
     assert "none.tif does not exist" in ran.sentence
 
 
-# The command, killed while it writes its third state: the file is half there.
-KILLED = """
-import os, signal, sys, torch
-from pathlib import Path
-real, calls = torch.save, []
-def save(value, path):
-    real(value, path)
-    calls.append(path)
-    if len(calls) == 3:
-        os.truncate(path, Path(path).stat().st_size // 2)
-        os.kill(os.getpid(), signal.SIGKILL)
-torch.save = save
-from napari_pseudolabel.cli import main
-main()
-"""
-
-
 @posix
 def test_a_killed_training_goes_on_as_if_nothing_had_happened(cli, training_set, tmp_path):
     def command(kind, out):
@@ -73,9 +56,7 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(cli, training_set,
         ]
 
     kinds = {"segmenter": "segmenter.safetensors", "translator": "a-to-b.safetensors"}
-    for killed in [start(command(kind, "killed"), code=KILLED) for kind in kinds]:
-        killed.communicate(timeout=300)
-        assert killed.returncode == -signal.SIGKILL
+    kill(*(command(kind, "killed") for kind in kinds))
     for kind, made in kinds.items():
         killed, whole = tmp_path / kind / "killed", tmp_path / kind / "whole"
         assert not (killed / made).exists()

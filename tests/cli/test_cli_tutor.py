@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 
 import numpy as np
 import pytest
 import tifffile
 from dask_cluster import cluster
-from shell import start
+from shell import kill
 
 from napari_pseudolabel.models import load_segmenter, load_translator
 
@@ -132,23 +131,6 @@ def test_bad_input_is_one_sentence_before_anything_is_trained(
     assert not (tmp_path / "out").exists()
 
 
-# The command, killed while it writes its third state, which is the first of the second fold.
-KILLED = """
-import os, signal, torch
-from pathlib import Path
-real, calls = torch.save, []
-def save(value, path):
-    real(value, path)
-    calls.append(path)
-    if len(calls) == 3:
-        os.truncate(path, Path(path).stat().st_size // 2)
-        os.kill(os.getpid(), signal.SIGKILL)
-torch.save = save
-from napari_pseudolabel.cli import main
-main()
-"""
-
-
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_killed_command_goes_on_where_it_was(cli, command, tmp_path):
     whole = (*command, "--folds", 2, "--work-dir", tmp_path / "whole")
@@ -156,9 +138,7 @@ def test_a_killed_command_goes_on_where_it_was(cli, command, tmp_path):
     labels = [tifffile.imread(tmp_path / "out" / f"field_{seed}.ome.tif") for seed in range(4)]
     proxies = [(tmp_path / "whole" / f"fold-{k}" / "proxy.safetensors").read_bytes() for k in (1, 2)]
     (tmp_path / "out" / "field_0.ome.tif").unlink()
-    killed = start((*command, "--folds", 2), code=KILLED)
-    killed.communicate(timeout=300)
-    assert killed.returncode == -signal.SIGKILL
+    kill((*command, "--folds", 2))  # the third state is the first of the second fold
     assert not (tmp_path / "out" / "field_0.ome.tif").exists()
     first = tmp_path / "work" / "fold-1" / "proxy.safetensors"
     assert first.read_bytes() == proxies[0]

@@ -6,7 +6,6 @@ import csv
 import dataclasses
 import os
 import pickle
-import signal
 import subprocess
 import sys
 import threading
@@ -54,12 +53,7 @@ def steps_of(path: Path) -> list[int]:
         return [int(row["step"]) for row in csv.DictReader(file)]
 
 
-def test_describing_a_job_needs_no_torch_and_a_job_can_travel(pair, tmp_path):
-    code = (
-        "import sys, napari_pseudolabel.training.translator.tune_translator\n"
-        "assert not {'torch', 'monai'} & set(sys.modules)\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+def test_a_job_can_travel(pair, tmp_path):
     job = case.job(tmp_path / "run", pair)
     again = pickle.loads(pickle.dumps(job))
     assert again.title == job.title == "Training the translator SEM to TEM"
@@ -164,14 +158,11 @@ def test_a_cancelled_job_goes_on_as_if_nothing_had_happened(pair, tmp_path):
 def test_a_killed_job_goes_on_without_repeated_rows(pair, tmp_path):
     # States are written at steps 0, 4, 8 and 12, before and after a look. Killed while the one of step 12 is half
     # there before the look (the 6th), and after it (the 7th): rows of steps 10 and 12 are already in the curves.
-    children = {
-        8: subprocess.Popen([sys.executable, case.__file__, str(tmp_path / "8"), *pair, "6"]),
-        12: subprocess.Popen([sys.executable, case.__file__, str(tmp_path / "12"), *pair, "7"]),
-    }
+    kills = (tmp_path / "8", "6", tmp_path / "12", "7")
+    subprocess.run([sys.executable, case.__file__, *pair, *kills], check=True, timeout=280)
     once = run(case.job(tmp_path / "whole", pair, **case.KILLED))
-    for resumed_at, child in children.items():
+    for resumed_at in (8, 12):
         folder = tmp_path / str(resumed_at)
-        assert child.wait(timeout=300) == -signal.SIGKILL
         assert not (folder / "sem-to-tem.safetensors").exists()
         assert steps_of(folder / "losses.csv") == [10]
         assert steps_of(folder / "measures.csv") == list(range(0, resumed_at + 1, 4))

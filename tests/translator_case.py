@@ -28,27 +28,19 @@ KILLED = {"steps": 12, "save_every": 4, "preview_every": 4}
 def write_pair(folder: Path, width: int = 8) -> tuple[str, str]:
     """Random translators SEM to TEM and TEM to SEM, 0.2 and 0.1 um."""
     import torch
+    from syndiff_case import GENERATOR
 
     from napari_pseudolabel.models.cards import Modality, Training
-    from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
     from napari_pseudolabel.training.data.patches import PatchPool
     from napari_pseudolabel.training.translator.syndiff_checkpoints import write_generators
     from napari_pseudolabel.training.translator.syndiff_settings import SynDiffSettings
     from napari_pseudolabel.training.translator.syndiff_training import SynDiffTraining
 
-    config = GeneratorConfig(
-        image_size=32,
-        num_channels_dae=width,
-        ch_mult=(1, 1),
-        num_res_blocks=1,
-        n_mlp=1,
-        nz=4,
-        z_emb_dim=8,
-        attn_resolutions=(),
-        num_timesteps=2,
-    )
+    generator = dataclasses.replace(GENERATOR, num_channels_dae=width)
     pool = PatchPool([np.zeros((1, 32, 32), np.float32)])
-    run = SynDiffTraining((pool, pool), SynDiffSettings(one_pass_width=4, critic_width=4, generator=config))
+    run = SynDiffTraining(
+        (pool, pool), SynDiffSettings(one_pass_width=4, critic_width=4, generator=generator)
+    )
     for k in (0, 1):
         # The last layer begins near zero, where translations would be constant.
         torch.nn.init.normal_(run.averaged(k).all_modules[-1].weight, std=0.3)
@@ -95,27 +87,15 @@ def job(folder: Path, pair: tuple[str, str] | None, **changes: Any) -> TuneTrans
     )
 
 
-def main(folder: str, first: str, second: str, kill_at: str) -> None:
-    """Run the job and be killed while the state is written for the n-th time, when it is half there."""
-    import os
-    import signal
-
-    import torch
+def main(first: str, second: str, *kills: str) -> None:
+    """Run jobs that are killed: for each its folder, and at which write of its state."""
+    from killed_process import killed
 
     from napari_pseudolabel.models.loaded import LoadedModels
 
-    torch.set_num_threads(1)
-    save, calls = torch.save, []
-
-    def killed(value: Any, path: Path) -> None:
-        save(value, path)
-        calls.append(path)
-        if len(calls) == int(kill_at):
-            os.truncate(path, Path(path).stat().st_size // 2)
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    torch.save = killed
-    job(Path(folder), (first, second), **KILLED).run(Control(), LoadedModels())
+    for folder, at in zip(kills[::2], kills[1::2], strict=True):
+        one = job(Path(folder), (first, second), **KILLED)
+        killed(lambda one=one: one.run(Control(), LoadedModels()), int(at))  # type: ignore[misc]
 
 
 if __name__ == "__main__":
