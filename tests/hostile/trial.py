@@ -40,8 +40,9 @@ def attempt(seed: int, valid: Mapping[str, Path], work: Path) -> str | None:
         if not found.usable and not (found.problem or "").strip().endswith((".", "?")):
             return f"{seed}: {name}, {what}: no sentence ({found.problem!r})"
         _use(name, path)
-    except PseudolabelError:
-        return None
+    except PseudolabelError as error:
+        if not str(error).strip().endswith((".", "?")):
+            return f"{seed}: {name}, {what}: no sentence ({error})"
     except Exception as error:
         return f"{seed}: {name}, {what}: {type(error).__name__}: {error}"
     return None

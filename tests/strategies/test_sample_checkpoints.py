@@ -120,17 +120,17 @@ def test_nuclei_of_the_purple_sample_are_labelled_and_proxies_know_their_modalit
 
 
 def test_joint_mode_shows_no_seams() -> None:
-    shape = (384, 512)  # whole tiles, so that an overlap of nothing leaves real seams
     translator = load_translator("sample:sem-to-tem")
 
-    def seams(seed: int, overlap: int | None) -> float:
+    def seams(seed: int, overlap: int | None, shape: tuple[int, int]) -> float:
         plane = render_sem(axon_field(shape, seed=seed), seed=seed).astype(np.float32) / 255
         settings = TileSettings(overlap=overlap, device="cpu")
         result = translate(translator, plane, mode="joint", settings=settings)
         grid = make_grid(*plane.shape, result.plan.tile, result.plan.overlap, translator.stride)
         return seam_ratio(result.mean, grid)
 
+    # Large planes: what lies under few borders may be brighter or darker by chance.
     for seed in (77, 79, 82):
-        assert seams(seed, None) == pytest.approx(1, abs=0.05)
-    # Without an overlap the seams are plain to see, so the measure can tell.
-    assert seams(77, 0) > 1.5
+        assert seams(seed, None, (384, 512)) == pytest.approx(1, abs=0.05)
+    # Without an overlap the seams of whole tiles are plain to see, so the measure can tell.
+    assert seams(77, 0, (256, 256)) > 1.5
