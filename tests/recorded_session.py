@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from napari.components import ViewerModel
+from run_reports import SEGMENTER, run_report
 
 from napari_pseudolabel.models.cards import LabelClass
-from napari_pseudolabel.strategies import LabelSettings, ModelUse, PseudoLabel, Region, RunReport
+from napari_pseudolabel.strategies import LabelSettings, PseudoLabel, Region
 from napari_pseudolabel.viewer import push
 from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.viewer.effort import EffortLog
@@ -24,21 +25,14 @@ def corrected_viewer(name: str = "sem_12") -> ViewerModel:
     image = viewer.add_image(pixels, name=name, scale=(0.2, 0.2), units=("um", "um"))
     predicted = np.zeros((1, *SHAPE), np.uint8)
     predicted[0, 20:60, 20:60] = 1
-    report = RunReport(
-        strategy="adaptation",
+    report = run_report(
         source=name,
-        source_path=None,
-        models=(ModelUse("segmenter", "tem-axons", "sample:tem-axons", "ab" * 32),),
+        models=(SEGMENTER,),
         settings=LabelSettings(seed=3),
-        factor=1.0,
         tile=64,
         overlap=16,
         batch=1,
-        device="cpu",
         shift_px=(0.0, 0.0),
-        agreement=None,
-        notes=(),
-        seconds=1.0,
     )
     confidence = np.full(predicted.shape, 0.75, np.float32)
     result = PseudoLabel(

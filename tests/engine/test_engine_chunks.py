@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import psutil
 import pytest
-from conftest import Heard
 from engine_jobs import Says, Trap, Watched
 from families import nnunet_folder
+from heard import Heard
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, CheckpointError, InputError, WorkerError

@@ -6,8 +6,8 @@ import time
 from dataclasses import replace
 
 import pytest
-from conftest import Heard
 from engine_jobs import Fails, Holds, Says, Trains, Waits
+from heard import Heard
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.engine import Handle, Listener

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import Heard
 from engine_jobs import Says, Waits
+from heard import Heard
 
 from napari_pseudolabel.engine import Engine
 from napari_pseudolabel.errors import Cancelled, WorkerError

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from conftest import Heard
 from engine_jobs import Says
+from heard import Heard
 
 from napari_pseudolabel.engine import Connection, Engine, lane, patience, scratch
 from napari_pseudolabel.engine.patience import Patience

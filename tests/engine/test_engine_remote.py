@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import numpy as np
 import psutil
 import pytest
-from conftest import Heard
 from dask_cluster import cluster
 from engine_jobs import Dies, Says, Shipped, Trap, Waits, Watched
+from heard import Heard
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.engine import Connection, Engine, lane, reaching

@@ -39,7 +39,7 @@ def test_killed_at_any_moment(tmp_path, monkeypatch, kind, rounds):
         else:
             viewer.add_labels(np.zeros((400, 300), np.uint8), name="mine")
         log = tmp_path / f"edits-{number}"
-        done = kill_in_the_middle(workspace.folder, log, number, kind, moments.uniform(2.5, 6.0))
+        done = kill_in_the_middle(workspace.folder, log, number, kind, moments.uniform(2.5, 4.5))
         (info,) = workspace.sessions.list()
         assert not info.clean
         assert not info.in_use

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from run_reports import TRANSLATOR, run_report
 
 from napari_pseudolabel.models.cards import LabelClass
-from napari_pseudolabel.strategies import LabelSettings, ModelUse, PseudoLabel, Region, RunReport
+from napari_pseudolabel.strategies import LabelSettings, PseudoLabel, Region
 from napari_pseudolabel.viewer.filling import Filling
 
 CLASSES = (
@@ -23,21 +24,14 @@ def make_result(
 ) -> PseudoLabel:
     """A result with (P, H, W) labels, and confidence and translation that follow from them."""
     labels = np.asarray(labels, np.uint8)
-    report = RunReport(
-        strategy="adaptation",
+    report = run_report(
         source="sem",
-        source_path=None,
-        models=(ModelUse("translator", "sem-to-tem", "sample:sem-to-tem", "ab" * 32),),
+        models=(TRANSLATOR,),
         settings=LabelSettings(seed=seed),
-        factor=1.0,
         tile=64,
         overlap=16,
         batch=1,
-        device="cpu",
         shift_px=(0.0, 0.0),
-        agreement=None,
-        notes=(),
-        seconds=1.0,
     )
     return PseudoLabel(
         labels=labels,

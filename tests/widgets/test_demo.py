@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import MODELS, segmenter, translator
+from scripted_engine import MODELS, segmenter, translator
 
 from napari_pseudolabel import demo
 from napari_pseudolabel.export import read_sidecar

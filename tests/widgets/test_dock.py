@@ -175,18 +175,6 @@ def test_open_sample_opens_the_dock_with_models_chosen(make_napari_viewer, scrip
     widget.controller.shutdown()
 
 
-def test_the_window_stays_responsive_while_the_engine_loads(make_napari_viewer, qtbot):
-    """Opening the dock does not wait for torch or the models."""
-    import subprocess
-    import sys
-
-    code = (
-        "import sys, napari_pseudolabel.widgets.pseudo_label.dock, napari_pseudolabel.widgets.export.dock;"
-        "sys.exit('torch' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
 def test_docks_become_tabs_instead_of_growing_the_window(window, qtbot):
     opened(window, qtbot)
     height = window.window.geometry()[3]

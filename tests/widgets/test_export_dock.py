@@ -153,19 +153,6 @@ def test_an_error_leaves_the_button_alive(labels, dock, tmp_path, qtbot, monkeyp
     assert list(tmp_path.glob("d.*")) == []
 
 
-def test_workers_import_the_jobs_of_docks_without_napari_or_qt():
-    import subprocess
-    import sys
-
-    code = (
-        "import sys, importlib, pathlib, napari_pseudolabel.widgets as w\n"
-        "for path in pathlib.Path(w.__path__[0]).glob('*/tasks.py'):\n"
-        "    importlib.import_module(f'napari_pseudolabel.widgets.{path.parent.name}.tasks')\n"
-        "sys.exit(bool({'napari', 'qtpy'} & set(sys.modules)) or 'napari_pseudolabel.widgets.export.tasks' not in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
 def test_previews_of_new_models_are_not_offered(labels, dock, viewer):
     from napari_pseudolabel.viewer import placement_of
     from napari_pseudolabel.viewer.layers import new_labels

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from conftest import ThreadEngine
+from scripted_engine import ThreadEngine
 
 from napari_pseudolabel.engine import Connection
 from napari_pseudolabel.errors import InputError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import MODELS, segmenter
+from scripted_engine import MODELS, segmenter
 
 from napari_pseudolabel.viewer import find
 from napari_pseudolabel.widgets.pseudo_label import tasks

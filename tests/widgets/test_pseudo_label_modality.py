@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import MODELS, segmenter, translator
+from scripted_engine import MODELS, segmenter, translator
 
 from napari_pseudolabel.viewer.images import image_of
 from napari_pseudolabel.widgets.pseudo_label import tasks

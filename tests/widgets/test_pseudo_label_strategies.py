@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import MODELS, Script, segmenter
+from scripted_engine import MODELS, Script, segmenter
 from toy_strategy import TOY, LearnOptions, LevelOptions, add
 
 from napari_pseudolabel.control import Control

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CLASSES, MODELS, ThreadEngine
+from scripted_engine import CLASSES, MODELS, ThreadEngine
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.models.cards import Card, Modality

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from correct_case import make_dock as correct_dock
 from correct_case import make_viewer
-from train_fakes import ScriptedBackground, Used, pseudo_label
+from train_fakes import Used, pseudo_label
 
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.viewer import find
@@ -71,11 +71,6 @@ def test_without_its_image_a_preview_is_cancelled(dock, viewer, script, qtbot):
     ended(dock, qtbot)
     assert "“sem_12” was removed" in dock.view.status
     assert not dock.view.preview_button.isChecked()
-
-
-@pytest.fixture
-def background():
-    return ScriptedBackground()
 
 
 @pytest.mark.parametrize("removed", ["image", "labels"])

@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
+from run_reports import run_report
+from scripted_engine import DEVICES, TRANSLATORS, segmenter
 
 from napari_pseudolabel.control import Progress
-from napari_pseudolabel.models.cards import Card, LabelClass, Modality
-from napari_pseudolabel.strategies import LabelSettings, ModelUse, PseudoLabel, Region, RunReport
+from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.strategies import PseudoLabel, Region
 from napari_pseudolabel.training.common.training_events import Began, Epoch, Loss, Score
 from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuned
 from napari_pseudolabel.widgets.common.background import JobSignals
-from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
 from napari_pseudolabel.workspace import Workspace
 
 CLASSES = (
@@ -24,24 +25,7 @@ CLASSES = (
 )
 
 
-def translator(ref: str, source: str, target: str) -> ModelEntry:
-    card = Card(
-        kind="translator", family="syndiff", source=Modality(name=source), target=Modality(name=target)
-    )
-    return ModelEntry(ref, ref.partition(":")[2], "translator", card)
-
-
-MODELS = (
-    translator("sample:tem-to-sem", "TEM", "SEM"),
-    translator("sample:sem-to-tem", "SEM", "TEM"),
-    ModelEntry(
-        "sample:tem-axons",
-        "tem-axons",
-        "segmenter",
-        Card(kind="segmenter", family="monai-unet", source=Modality(name="TEM"), classes=CLASSES),
-    ),
-)
-DEVICES = (("auto", "Automatic (CPU)"), ("cpu", "CPU"))
+MODELS = (*TRANSLATORS, segmenter("sample:tem-axons", "TEM", CLASSES))
 
 
 class Used(QObject):
@@ -152,24 +136,5 @@ def play(background: ScriptedBackground, number: int, steps: Sequence[int] = ran
 
 def pseudo_label(region: Region, labels: np.ndarray) -> PseudoLabel:
     """A result of one plane, made by the sample models."""
-    report = RunReport(
-        strategy="adaptation",
-        source="sem_12",
-        source_path=None,
-        models=(
-            ModelUse("translator", "sem-to-tem", "sample:sem-to-tem", "0" * 64),
-            ModelUse("segmenter", "tem-axons", "sample:tem-axons", "1" * 64),
-        ),
-        settings=LabelSettings(),
-        factor=1.0,
-        tile=None,
-        overlap=None,
-        batch=None,
-        device="cpu",
-        shift_px=None,
-        agreement=None,
-        notes=(),
-        seconds=1.0,
-    )
     sure = np.full((1, *region.shape), 0.75, np.float32)
-    return PseudoLabel(labels[None].astype(np.uint8), sure, None, None, CLASSES, region, ((),), report)
+    return PseudoLabel(labels[None].astype(np.uint8), sure, None, None, CLASSES, region, ((),), run_report())

@@ -10,7 +10,7 @@ from correct_case import make_dock as correct_dock
 from train_case import SHAPE, begin, confirm, settle, truth
 from train_case import make_dock as train_dock
 from train_case import make_viewer as image_viewer
-from train_fakes import ScriptedBackground, Used, pseudo_label, score
+from train_fakes import pseudo_label, score
 
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.strategies import LabelJob, LabelSettings, ModelUse, Region
@@ -18,7 +18,6 @@ from napari_pseudolabel.tiling import TileSettings
 from napari_pseudolabel.training.common.training_events import Epoch
 from napari_pseudolabel.viewer import Candidates, how_made, push
 from napari_pseudolabel.viewer.records import KEY
-from napari_pseudolabel.workspace import Workspace
 
 PROXIES = (
     "/runs/fold-1/proxy.safetensors",
@@ -62,16 +61,6 @@ def labels(viewer, tutored):
     layer = push(viewer, viewer.layers["sem_12"], tutored).labels
     viewer.layers.selection.active = layer
     return layer
-
-
-@pytest.fixture
-def background():
-    return ScriptedBackground()
-
-
-@pytest.fixture
-def session(tmp_path):
-    return Used(Workspace(tmp_path / "workspace"))
 
 
 @pytest.fixture

@@ -6,17 +6,16 @@ import numpy as np
 import pytest
 from correct_case import make_dock, point_at, settle
 from napari.components import ViewerModel
-from train_fakes import CLASSES, ScriptedBackground, Used
+from train_fakes import CLASSES
 
 from napari_pseudolabel.viewer import Corrections, find
 from napari_pseudolabel.viewer.records import write_record
-from napari_pseudolabel.workspace import Workspace
 
 AXON = 2
 
 
 @pytest.fixture
-def case(qtbot, tmp_path):
+def case(qtbot, session, background):
     """A stack of 7 slices at half scale in Y and X, with a disc in slices 1 and 5."""
     viewer = ViewerModel()
     image = viewer.add_image(np.zeros((7, 40, 50)), name="stack", scale=(1, 0.5, 0.5))
@@ -26,7 +25,7 @@ def case(qtbot, tmp_path):
     values[5][(y - 20) ** 2 + (x - 25) ** 2 < 64] = AXON
     labels = viewer.add_labels(values, name="mine", scale=(1, 0.5, 0.5))
     write_record(labels, "labels", image, CLASSES)
-    dock = make_dock(qtbot, viewer, Used(Workspace(tmp_path)), ScriptedBackground())
+    dock = make_dock(qtbot, viewer, session, background)
     yield viewer, labels, dock
     assert dock.shutdown()
 
@@ -77,10 +76,10 @@ def test_confirmed_slices_are_not_filled(case):
     assert labels.data[4].any()
 
 
-def test_a_plane_has_no_slices_between(qtbot, tmp_path):
+def test_a_plane_has_no_slices_between(qtbot, session, background):
     viewer = ViewerModel()
     viewer.add_labels(np.ones((8, 9), np.uint8))
-    dock = make_dock(qtbot, viewer, Used(Workspace(tmp_path)), ScriptedBackground())
+    dock = make_dock(qtbot, viewer, session, background)
     point_at(viewer, (2, 2))
     dock.use("interpolate")
     assert "no slices" in dock.view.hint

@@ -8,7 +8,7 @@ import train_case
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from review_case import SHAPE, WRONG, make_dock, make_viewer, predicted, result, settle, truth
-from train_fakes import ScriptedBackground, Used
+from train_fakes import ScriptedBackground
 
 from napari_pseudolabel.viewer import Corrections, push
 from napari_pseudolabel.viewer.recording import Journal, Recorder, restore
@@ -18,20 +18,9 @@ from napari_pseudolabel.widgets.correct import dock as module
 from napari_pseudolabel.widgets.correct.review import camera
 from napari_pseudolabel.widgets.correct.review.measuring import learned
 from napari_pseudolabel.widgets.correct.review.state import REVIEW_KEY, Region, Reviewed, ReviewState
-from napari_pseudolabel.workspace import Workspace
 from napari_pseudolabel.workspace.sessions import Sessions
 
 WORST = (96, 100, 192, 200)
-
-
-@pytest.fixture
-def background():
-    return ScriptedBackground()
-
-
-@pytest.fixture
-def session(tmp_path):
-    return Used(Workspace(tmp_path / "workspace"))
 
 
 def test_quality_and_time_are_learned_from_what_was_reviewed():

@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from correct_case import AXON, FIRST, MYELIN, SHAPE, fibres, make_dock, make_viewer, point_at, settle
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
-from train_fakes import CLASSES, MODELS, ScriptedBackground, Used, pseudo_label
+from train_fakes import CLASSES, MODELS, pseudo_label
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.strategies import LabelJob, Region
 from napari_pseudolabel.viewer import Candidates, Corrections, image_of, plane_key, push
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common.background import Failure
-from napari_pseudolabel.workspace import Workspace
-
-
-@pytest.fixture
-def background():
-    return ScriptedBackground()
-
-
-@pytest.fixture
-def session(tmp_path):
-    return Used(Workspace(tmp_path))
-
-
-@pytest.fixture
-def case(qtbot, background, session):
-    """The viewer, the labels, the dock."""
-    viewer, labels = make_viewer()
-    dock = make_dock(qtbot, viewer, session, background)
-    yield viewer, labels, dock
-    assert dock.shutdown()
-
 
 # Which labels.
 
@@ -293,11 +271,14 @@ def test_a_closed_dock_hears_nothing(case, background):
     dock.use("predict_again")
     number, job, _ = background.jobs[-1]
     dock.shutdown()
+    said = dock.view.hint, dock.view.status
     background.parted.emit(number, answer(job, fibres()))
     background.finished.emit(number, None)
+    assert Candidates.of(labels) is None
     viewer.add_labels(np.zeros((4, 4), np.uint8))
     viewer.layers.remove(labels)
     viewer.dims.ndisplay = 3
+    assert (dock.view.hint, dock.view.status) == said
 
 
 def test_a_part_that_is_added_follows_the_labels_and_has_its_keys(qtbot, session, background):

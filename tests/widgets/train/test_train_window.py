@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint
-from train_fakes import ScriptedBackground, Used, play, pseudo_label, tuned
+from train_fakes import play, pseudo_label, tuned
 
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.viewer import push
 from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.train import dock as module
-from napari_pseudolabel.workspace import Workspace
 
 SHAPE = (80, 90)
 
 
 @pytest.fixture
-def background():
-    return ScriptedBackground()
-
-
-@pytest.fixture
-def opened(make_napari_viewer_proxy, background, tmp_path, monkeypatch, remembered, qtbot):
+def opened(make_napari_viewer_proxy, background, session, monkeypatch, remembered, qtbot):
     """The viewer, the dock widget around the dock, and the dock."""
-    session = Used(Workspace(tmp_path / "workspace"))
     monkeypatch.setattr(module, "Background", lambda holder: background)
     monkeypatch.setattr(module, "Remembered", lambda: remembered)
     monkeypatch.setattr(Session, "of", lambda viewer: session)
@@ -119,11 +110,3 @@ def test_closing_the_dock_while_it_trains_leaves_no_thread(opened, background, q
     qtbot.wait(50)
     viewer.add_image(np.zeros((8, 9)), name="later")
     viewer.layers.selection.active = viewer.layers["sem_12"]
-
-
-def test_opening_the_dock_does_not_wait_for_torch_or_the_plots():
-    code = (
-        "import sys, napari_pseudolabel.widgets.train.dock;"
-        "sys.exit(bool({'torch', 'pyqtgraph'} & set(sys.modules)))"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

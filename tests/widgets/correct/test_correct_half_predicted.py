@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from review_case import SHAPE, make_dock, result, settle, truth
-from train_fakes import ScriptedBackground, Used, pseudo_label
+from train_fakes import ScriptedBackground, pseudo_label
 
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.viewer import Corrections, Stream, known_planes, plane_key
@@ -14,17 +14,11 @@ from napari_pseudolabel.viewer.images import image_of
 from napari_pseudolabel.widgets.common import labelled
 from napari_pseudolabel.widgets.common.confirming import NOTHING
 from napari_pseudolabel.widgets.correct.overlay import Hatched, Overlay
-from napari_pseudolabel.workspace import Workspace
 
 HEIGHT, WIDTH = SHAPE
 # A run of a view that is not aligned with any region.
 SEEN = Region(20, 30, 150, 170)
 PART = (slice(SEEN.y0, SEEN.y1), slice(SEEN.x0, SEEN.x1))
-
-
-@pytest.fixture
-def session(tmp_path):
-    return Used(Workspace(tmp_path / "workspace"))
 
 
 def run(viewer, source, region, labels=None):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from review_case import CANVAS_PX, SHAPE, make_dock, make_viewer, result, settle, truth
-from train_fakes import CLASSES, ScriptedBackground, Used, pseudo_label
+from train_fakes import CLASSES, pseudo_label
 
 from napari_pseudolabel.sample_data.fields import AXON, MYELIN
 from napari_pseudolabel.strategies import Region as LabelRegion
@@ -19,19 +19,8 @@ from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.correct.review.state import REVIEW_KEY, Region, Reviewed, ReviewState
 from napari_pseudolabel.widgets.correct.review.suspects import suspects
 from napari_pseudolabel.widgets.correct.review.thumbnail import thumbnail
-from napari_pseudolabel.workspace import Workspace
 
 WORST = (96, 100, 192, 200)
-
-
-@pytest.fixture
-def background():
-    return ScriptedBackground()
-
-
-@pytest.fixture
-def session(tmp_path):
-    return Used(Workspace(tmp_path / "workspace"))
 
 
 @pytest.fixture

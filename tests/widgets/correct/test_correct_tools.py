@@ -6,8 +6,7 @@ import threading
 
 import numpy as np
 import pytest
-from correct_case import AXON, FIRST, MYELIN, SECOND, SHAPE, fibres, make_dock, make_viewer, point_at, settle
-from train_fakes import ScriptedBackground, Used
+from correct_case import AXON, FIRST, MYELIN, SECOND, SHAPE, fibres, point_at, settle
 
 from napari_pseudolabel.labels.tools import Change
 from napari_pseudolabel.viewer import Candidates, Corrections
@@ -15,23 +14,8 @@ from napari_pseudolabel.viewer.effort import EffortLog
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.correct import smart_filling
 from napari_pseudolabel.widgets.correct.tool_table import TOOLS
-from napari_pseudolabel.workspace import Workspace
 
 WHOLE = (slice(0, SHAPE[0]), slice(0, SHAPE[1]))
-
-
-@pytest.fixture
-def background():
-    return ScriptedBackground()
-
-
-@pytest.fixture
-def case(qtbot, background, tmp_path):
-    """The viewer, the labels, the dock."""
-    viewer, labels = make_viewer()
-    dock = make_dock(qtbot, viewer, Used(Workspace(tmp_path)), background)
-    yield viewer, labels, dock
-    assert dock.shutdown()
 
 
 def use(case, tool, at=FIRST):

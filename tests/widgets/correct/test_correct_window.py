@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from correct_case import AXON, FIRST, MYELIN, SECOND, SHAPE, fibres
@@ -12,14 +9,13 @@ from napari.settings import get_settings
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QApplication, QComboBox
-from train_fakes import ScriptedBackground, Used, pseudo_label
+from train_fakes import pseudo_label
 
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.viewer import Candidates, Corrections, push
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.correct import dock as module
-from napari_pseudolabel.workspace import Workspace
 
 # The canvas drops moves that come faster than a hundred per second.
 _BETWEEN_MOVES_MS = 15
@@ -27,14 +23,8 @@ MODIFIERS = {"Shift": Qt.KeyboardModifier.ShiftModifier, "Ctrl": Qt.KeyboardModi
 
 
 @pytest.fixture
-def background():
-    return ScriptedBackground()
-
-
-@pytest.fixture
-def opened(make_napari_viewer_proxy, background, tmp_path, monkeypatch, qtbot):
+def opened(make_napari_viewer_proxy, background, session, monkeypatch, qtbot):
     """The viewer, its labels, the dock."""
-    session = Used(Workspace(tmp_path / "workspace"))
     monkeypatch.setattr(module, "Background", lambda holder: background)
     monkeypatch.setattr(Session, "of", lambda viewer: session)
     viewer = make_napari_viewer_proxy(show=True)
@@ -307,8 +297,3 @@ def test_closing_the_dock_gives_everything_back(opened, qtbot):
     np.testing.assert_array_equal(labels.data, fibres())
     viewer.add_labels(np.zeros((8, 9), np.uint8))
     viewer.camera.zoom = 3
-
-
-def test_opening_the_dock_does_not_wait_for_torch():
-    code = "import sys, napari_pseudolabel.widgets.correct.dock; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

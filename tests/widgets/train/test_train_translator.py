@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from train_fakes import ScriptedBackground, Used
 
 from napari_pseudolabel.training.common.training_events import Began, Loss, TranslatorPreview
 from napari_pseudolabel.training.translator.grey_levels_fit import GreyLevelTranslators
@@ -16,7 +15,6 @@ from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.train import translator_part
 from napari_pseudolabel.widgets.train.controller import TrainController
 from napari_pseudolabel.widgets.train.view import TrainView
-from napari_pseudolabel.workspace import Workspace
 
 
 @pytest.fixture
@@ -28,16 +26,10 @@ def viewer():
 
 
 @pytest.fixture
-def background():
-    return ScriptedBackground()
-
-
-@pytest.fixture
-def dock(qtbot, viewer, tmp_path, background, remembered, monkeypatch):
+def dock(qtbot, viewer, session, tmp_path, background, remembered, monkeypatch):
     monkeypatch.setattr(translator_part, "models_folder", lambda: tmp_path / "models")
     view = TrainView()
     qtbot.addWidget(view)
-    session = Used(Workspace(tmp_path / "workspace"))
     controller = TrainController(viewer, view, session=session, background=background, remembered=remembered)
     controller.start()
     background.answer()

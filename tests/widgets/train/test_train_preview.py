@@ -4,42 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from train_case import begin, confirm, finish, make_dock, make_labels, make_viewer, settle, truth
-from train_fakes import ScriptedBackground, Used, pseudo_label, score, tuned
+from train_case import begin, confirm, finish, settle, truth
+from train_fakes import pseudo_label, score, tuned
 
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.training.common.training_events import Epoch
 from napari_pseudolabel.viewer import find
 from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.train.live_preview import LivePreview
-from napari_pseudolabel.workspace import Workspace
-
-
-@pytest.fixture
-def viewer():
-    return make_viewer()
-
-
-@pytest.fixture
-def background():
-    return ScriptedBackground()
-
-
-@pytest.fixture
-def session(tmp_path):
-    return Used(Workspace(tmp_path / "workspace"))
-
-
-@pytest.fixture
-def dock(qtbot, viewer, session, background, remembered):
-    controller = make_dock(qtbot, viewer, session, background, remembered)
-    yield controller
-    assert controller.shutdown()
-
-
-@pytest.fixture
-def labels(viewer, dock, qtbot):
-    return make_labels(viewer, dock, qtbot)
 
 
 def previewed(dock, qtbot, background, number=None):

@@ -11,11 +11,10 @@ from toy_strategy import LevelOptions, add
 from train_case import SHAPE, begin, confirm, settle, truth
 from train_case import make_dock as train_dock
 from train_case import make_viewer as image_viewer
-from train_fakes import ScriptedBackground, Used, pseudo_label
+from train_fakes import pseudo_label
 
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.viewer import push
-from napari_pseudolabel.workspace import Workspace
 
 
 @pytest.fixture
@@ -27,16 +26,6 @@ def viewer(monkeypatch):
     layer = push(viewer, viewer.layers["sem_12"], replace(made, report=report)).labels
     viewer.layers.selection.active = layer
     return viewer
-
-
-@pytest.fixture
-def background():
-    return ScriptedBackground()
-
-
-@pytest.fixture
-def session(tmp_path):
-    return Used(Workspace(tmp_path / "workspace"))
 
 
 def test_it_is_predicted_again_with_its_options(viewer, session, background, qtbot):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
-from train_case import SHAPE, begin, confirm, finish, make_dock, make_labels, make_viewer, settle, truth
-from train_fakes import CLASSES, ScriptedBackground, Used, play, pseudo_label, score, tuned
+from train_case import SHAPE, begin, confirm, finish, settle, truth
+from train_fakes import CLASSES, play, pseudo_label, score, tuned
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.strategies import Region
@@ -14,35 +13,6 @@ from napari_pseudolabel.viewer import Corrections, Stream, find, plane_key, sour
 from napari_pseudolabel.viewer.images import image_of
 from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.train.choice import FolderPair
-from napari_pseudolabel.workspace import Workspace
-
-
-@pytest.fixture
-def viewer():
-    return make_viewer()
-
-
-@pytest.fixture
-def background():
-    return ScriptedBackground()
-
-
-@pytest.fixture
-def session(tmp_path):
-    return Used(Workspace(tmp_path / "workspace"))
-
-
-@pytest.fixture
-def dock(qtbot, viewer, session, background, remembered):
-    controller = make_dock(qtbot, viewer, session, background, remembered)
-    yield controller
-    assert controller.shutdown()
-
-
-@pytest.fixture
-def labels(viewer, dock, qtbot):
-    return make_labels(viewer, dock, qtbot)
-
 
 # What is missing.
 
