@@ -30,12 +30,11 @@ ROWS = {
     ),
     "the workspace": ("import napari_pseudolabel.workspace", "torch napari"),
     "a fine-tuning": (
-        "import napari_pseudolabel.training.segmenter.fine_tune_job, napari_pseudolabel.training.common.promotion",
+        "import napari_pseudolabel.training.jobs, napari_pseudolabel.training.segmenter.fine_tune_task",
         "torch monai napari scipy",
     ),
     "a tutorship": (
-        "import napari_pseudolabel.training.tutor.tutor_job, napari_pseudolabel.training.common.training_events,"
-        "napari_pseudolabel.strategies.tutorship",
+        "import napari_pseudolabel.training.common.training_events,napari_pseudolabel.strategies.tutorship",
         "torch monai napari scipy",
     ),
     "strategies": (
