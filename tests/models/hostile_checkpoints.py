@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from no_files import NO_FILES
+from no_files import device, pipe  # noqa: F401
 
 MAGIC = pickle.dumps(0x1950A86A20F9469CFC6C, 2)
 STORAGE = b"ctorch\nFloatStorage\nq\x01"
@@ -352,5 +352,7 @@ def folder_in_itself(path: Path) -> Path:
     return path
 
 
-_MADE_HERE = [one for name, one in vars().items() if inspect.isfunction(one) and not name.startswith("_")]
-HOSTILE: tuple[Callable[[Path], Path], ...] = (*_MADE_HERE, *NO_FILES)
+# Every function above and what is imported from `no_files`.
+HOSTILE: tuple[Callable[[Path], Path], ...] = tuple(
+    one for name, one in vars().items() if inspect.isfunction(one) and not name.startswith("_")
+)
