@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import napari
 
     from napari_pseudolabel.widgets.common.dock_controller import DockController
+    from napari_pseudolabel.widgets.common.dock_view import DockView
 
 _LEAST_HEIGHT = 160
 _LONG_WIDTH = 304
@@ -40,11 +41,11 @@ class Dock(QWidget):
         How it looks, and what it does.
     """
 
-    def __init__(self, viewer: napari.viewer.Viewer, view: QWidget, parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, view: DockView, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.viewer = viewer
         self.session = Session.of(viewer)
-        self.controller: Any = None
+        self.controller: DockController | None = None
         self._placed = False
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -55,7 +56,7 @@ class Dock(QWidget):
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(view)
-        self.view: Any = view
+        self.view = view
         self._column.addWidget(area)
         self._restyle()
         viewer.events.theme.connect(self._restyle)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_pseudolabel.widgets.common.background import Background, Failure
+    from napari_pseudolabel.widgets.common.dock_view import DockView
 
 Key = tuple[str, Callable[[], None]]
 
@@ -35,10 +36,12 @@ class DockController(QObject):
 
     viewer: ViewerModel
 
-    def __init__(self, viewer: ViewerModel | None, view: Any, background: Background | None = None) -> None:
+    def __init__(
+        self, viewer: ViewerModel | None, view: DockView, background: Background | None = None
+    ) -> None:
         super().__init__()
         self.view = view
-        self._background: Any = background
+        self._background = background
         self._aside = Aside()
         self._active = False
         self._keys = ExitStack()

@@ -68,6 +68,9 @@ class DockView(QWidget):
         for line in (self._hint, self._status, self._notes):
             line.say("")
 
+    def set_ink(self, ink: str) -> None:
+        """Take the colour of the text, which follows the theme; a view that draws in it says how."""
+
     def place(self, *items: Item) -> None:
         """Show everything, from top to bottom."""
         column(*items, None, parent=self, spacing=_SPACING, margins=(8, 4, 8, 4))

@@ -58,6 +58,7 @@ class CorrectController(DockController):
     """
 
     view: CorrectView
+    _background: Background
 
     def __init__(
         self,

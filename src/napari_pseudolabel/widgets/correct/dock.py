@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 class CorrectDock(LongDock):
     """Turn pseudo labels into finished ones with little time."""
 
+    view: CorrectView
+    controller: CorrectController
+
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         self.view = CorrectView()
         super().__init__(napari_viewer, self.view, parent)

@@ -35,6 +35,7 @@ class ExportController(DockController):
     """Connects a viewer, the view of the dock, and the engine."""
 
     view: ExportView
+    _background: Background
 
     def __init__(
         self, viewer: ViewerModel, view: ExportView, *, background: Background, remembered: Remembered

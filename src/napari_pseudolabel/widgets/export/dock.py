@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 class ExportDock(Dock):
     """Write labels with their provenance to a file that other programs read."""
 
+    view: ExportView
+    controller: ExportController
+
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, ExportView(), parent)
         background = Background(self.session)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 class ProjectDock(Dock):
     """Open, list and remove labelling sessions, and change the workspace."""
 
+    view: ProjectView
+    controller: ProjectController
+
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, ProjectView(), parent)
         autosave = self.session.autosave

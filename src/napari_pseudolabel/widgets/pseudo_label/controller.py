@@ -80,6 +80,7 @@ class PseudoLabelController(DockController):
     """
 
     view: PseudoLabelView
+    _background: Background
 
     def __init__(
         self,

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 class PseudoLabelDock(Dock):
     """Label an unlabelled image: translate and segment it, or train a segmenter on translated labelled images."""
 
+    view: PseudoLabelView
+    controller: PseudoLabelController
+
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, PseudoLabelView(), parent)
         controller = PseudoLabelController(

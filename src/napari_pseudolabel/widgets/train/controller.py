@@ -70,6 +70,7 @@ class TrainController(DockController):
     """
 
     view: TrainView
+    _background: Background
 
     def __init__(
         self,

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 class TrainDock(LongDock):
     """Make a segmenter better from corrected labels, or a translator from unlabelled images."""
 
+    view: TrainView
+    controller: TrainController
+
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, TrainView(), parent)
         self.begin(
