@@ -96,7 +96,6 @@ class LabelsPicker(QObject):
         self._chosen: tuple[str | None, str | None] = (None, None)
         # Of each layer of labels, so that an image that comes later takes none over.
         self._image_of: dict[str | None, str] = {}
-        self._followed: Labels | None = None
         self._shape: tuple[int, ...] = ()
         box.currentIndexChanged.connect(lambda _: self._on_labels())
         box.refilled.connect(self._on_labels)
@@ -219,34 +218,20 @@ class LabelsPicker(QObject):
         return visible_region(self._viewer, labels, _as_image(labels), self._canvas_px()).window
 
     def stop(self) -> None:
-        """The dock is closed: hear nothing of the labels any more."""
-        self._follow(None)
+        """The dock is closed: hear nothing of the layers any more."""
         self._box.let_go()
         self._images.let_go()
 
-    def _follow(self, labels: Labels | None) -> None:
-        if labels is self._followed:
-            return
-        if self._followed is not None:
-            self._followed.events.data.disconnect(self._on_data)
-        self._followed = labels
-        if labels is not None:
-            self._shape = labels.data.shape
-            labels.events.data.connect(self._on_data)
-
-    def _on_data(self, event: object = None) -> None:
+    def on_replaced(self) -> None:
         """All parts begin anew: what they know is about the labels before."""
-        labels, before = self._followed, self._shape
-        if labels is None:
-            return
-        self._shape = labels.data.shape
+        before = self._shape
         self._chosen = (None, None)
         self.fill()
-        self.replaced.emit(labels.data.shape != before)
+        self.replaced.emit(self._shape != before)
 
     def _on_labels(self) -> None:
         self._box.setEnabled(bool(self._box.layers))
-        self._follow(self.labels)
+        self._shape = () if self.labels is None else self.labels.data.shape
         offered = self._offered()
         wanted = self._image_of.get(self._box.currentData())
         self._images.refill(*(one for one in offered if uid_of(one) == wanted), *offered)
