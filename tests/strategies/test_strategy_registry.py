@@ -96,3 +96,21 @@ def test_options_of_any_type_come_back():
 def test_names_are_given_once():
     names = [one.name for one in registry.STRATEGIES]
     assert len(set(names)) == len(names)
+
+
+def test_tutorships_of_older_versions_are_read_whatever_their_options_were_called():
+    flat = {
+        "classes": ["axon=2"],
+        "work_dir": "/somewhere",
+        "folds": None,
+        "steps": 300,
+        "train_samples": None,
+    }
+    model = {"role": "segmenter", "name": "proxy", "path": "/somewhere/proxy.safetensors", "sha256": "0" * 64}
+    found = {"strategy": "tutorship", "models": [model], "parameters": {"options": flat}}
+    record = Record.from_provenance(found)
+    assert record.options == TutorshipOptions(classes=["axon=2"])
+    assert record.segmenter.name == "proxy"
+    found["strategy"], found["models"] = "segmentation", [model]
+    with pytest.raises(InputError, match="has no options"):
+        Record.from_provenance(found)

@@ -143,9 +143,10 @@ def _options(found: object, strategy: Strategy) -> Any:
         return None
     if strategy.options is None:
         raise ValueError(f"{strategy.name} has no options")
-    # Older versions had the folder of what is prepared among the options.
-    if isinstance(found, Mapping):
-        found = {name: value for name, value in found.items() if name != "work_dir"}
+    if strategy.preparation is not None and isinstance(found, Mapping):
+        # What was prepared is named itself; how older versions called its options does not matter any more.
+        names = {one.name for one in fields(strategy.options)}
+        found = {name: value for name, value in found.items() if name in names}
     return read(strategy.options, found)
 
 
