@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from qtpy.QtWidgets import QCheckBox, QLabel
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QLabel, QSlider
 
 from napari_pseudolabel.options import Checked, Option
 from napari_pseudolabel.strategies import LabelSettings
@@ -110,6 +110,30 @@ def test_a_form_of_one_group_keeps_the_rest(qtbot):
     assert list(form.edits) == ["rate"]
     form.edits["rate"].native.setValue(0.5)
     assert form.value() == Toy(steps=9, rate=0.5)
+    # Two forms share one dataclass.
+    rest = OptionForm(Toy(), group="main")
+    qtbot.addWidget(rest)
+    rest.edits["steps"].native.setValue(4)
+    assert form.value(rest.value()) == Toy(steps=4, rate=0.5)
+
+
+@dataclass(frozen=True)
+class Held(Checked):
+    trust: Annotated[
+        float, Option("How much.", unit="%", least=0, most=1, step=0.05, widget="FloatSlider")
+    ] = 0.1
+    size: Annotated[Size, Option("Not here.", seen="python")] = field(default_factory=Size)
+
+
+def test_a_slider_says_its_value_and_what_a_dock_does_not_offer_keeps_its_own(qtbot):
+    form = OptionForm(Held(size=Size(factor=2)))
+    qtbot.addWidget(form)
+    assert not form.answers
+    slider, number = (form.edits["trust"].native.findChild(kind) for kind in (QSlider, QDoubleSpinBox))
+    assert number.text() == "10 %"
+    slider.setValue(slider.value() * 3 + 1)
+    assert number.text() == "30 %"
+    assert form.value() == Held(0.3, Size(factor=2))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)

@@ -78,7 +78,9 @@ class OptionEdit:
             return found
         if found == self._none:
             return None
-        found /= self._factor
+        if self._factor != 1:
+            # As it is shown, where a slider has more digits.
+            found = round(found) / self._factor
         return round(found) if self.field.value_kind is int else found
 
     @value.setter
