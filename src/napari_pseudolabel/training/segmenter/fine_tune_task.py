@@ -13,6 +13,7 @@ from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.options import Checked, Option
 from napari_pseudolabel.training.common.training_events import Score
+from napari_pseudolabel.training.common.training_options import Device, OwnSeed
 from napari_pseudolabel.training.data.known_plane import KnownPlane
 from napari_pseudolabel.training.data.labelled_sets import LabelledSet
 
@@ -71,7 +72,7 @@ class FineTuneSettings(Checked):
             seen="dock",
         ),
     ] = 6
-    seed: Annotated[int, Option("Of patches, augmentation and translation.", least=0, seen="python")] = 0
+    seed: OwnSeed = 0
     scale: Annotated[Scale, Option("Sizes in the images, as in the pseudo labels.", seen="python")] = Scale()
     samples: Annotated[
         int,
@@ -81,16 +82,7 @@ class FineTuneSettings(Checked):
             seen="python",
         ),
     ] = 1
-    device: Annotated[
-        str,
-        Option(
-            "Where the training runs.",
-            names=(("auto", "Automatic"),),
-            listed=True,
-            group="advanced",
-            seen="dock",
-        ),
-    ] = "auto"
+    device: Device = "auto"
 
 
 @dataclass(frozen=True, eq=False)

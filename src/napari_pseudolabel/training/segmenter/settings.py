@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from napari_pseudolabel.options import Checked, Option
+from napari_pseudolabel.training.common.training_options import ClassShift, Ema, Patience, Seed
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class SegmenterSettings(Checked):
             below=1,
         ),
     ] = 1e-3
-    seed: Annotated[int, Option("The same seed gives the same result.", least=0, most=2**32 - 1)] = 42
+    seed: Seed = 42
     validate_every: Annotated[int, Option("Steps between validations and saves.", least=1)] = 100
     warm_up: Annotated[
         int,
@@ -35,36 +36,9 @@ class SegmenterSettings(Checked):
             seen="python",
         ),
     ] = 0
-    patience: Annotated[
-        int | None,
-        Option(
-            "Validations without a better one after which the training stops; None never stops early.",
-            least=1,
-            seen="python",
-        ),
-    ] = None
-    class_shift: Annotated[
-        float,
-        Option(
-            "Largest random change of the grey level of each class, for segmenters that shall read translated images; "
-            "see `shift_classes`.",
-            least=0,
-            below=1,
-            seen="python",
-        ),
-    ] = 0.0
-    ema: Annotated[
-        float,
-        Option(
-            "Decay of the running average of the weights, which is then what is validated and kept; 0 keeps the weights "
-            "themselves. Averaged weights lie in flatter minima and bear other modalities better (SWAD, Cha et al., "
-            "2021).",
-            title="EMA",
-            least=0,
-            below=1,
-            seen="python",
-        ),
-    ] = 0.0
+    patience: Patience = None
+    class_shift: ClassShift = 0.0
+    ema: Ema = 0.0
 
     def rate(self, step: int) -> float:
         """Share of `lr` that is used in a step, the first being 0."""

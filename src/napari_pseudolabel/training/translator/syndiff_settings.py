@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
 from napari_pseudolabel.options import Checked, Option
+from napari_pseudolabel.training.common.training_options import Seed
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class SynDiffSettings(Checked):
         int, Option("Optimiser steps; the learning rates follow a cosine over them.", least=1)
     ] = 50_000
     batch: Annotated[int, Option("Patches per modality and step.", least=1)] = 1
-    seed: Annotated[int, Option("The same seed gives the same result.", least=0, most=2**32 - 1)] = 42
+    seed: Seed = 42
     lr_generator: Annotated[float, Option("Learning rate of the generators.", least=0)] = 1.6e-4
     lr_discriminator: Annotated[float, Option("Learning rate of the critics.", least=0)] = 1e-4
     lr_final: Annotated[float, Option("Where the cosine ends.", least=0, seen="python")] = 1e-5

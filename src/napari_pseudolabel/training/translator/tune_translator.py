@@ -16,6 +16,7 @@ from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.models.grids import sizes_of
 from napari_pseudolabel.options import Checked, Option
+from napari_pseudolabel.training.common.training_options import Device, OwnSeed
 from napari_pseudolabel.training.data.image_folders import Preparation, Tell, image_planes, nobody
 from napari_pseudolabel.training.data.training_inputs import ModelGrid
 
@@ -181,17 +182,8 @@ class TuneSettings(Checked):
         ),
     ] = 64
     save_every: Annotated[int, Option("Steps between two saves.", least=1, seen="python")] = 50
-    seed: Annotated[int, Option("Of patches and noise.", least=0, seen="python")] = 42
-    device: Annotated[
-        str,
-        Option(
-            "Where the training runs.",
-            names=(("auto", "Automatic"),),
-            listed=True,
-            group="advanced",
-            seen="dock",
-        ),
-    ] = "auto"
+    seed: OwnSeed = 42
+    device: Device = "auto"
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.options import Checked, Option
 from napari_pseudolabel.training.common.training_events import Score
+from napari_pseudolabel.training.common.training_options import ClassShift, Ema, OwnSeed, Patience
 from napari_pseudolabel.training.data.labelled_sets import Source, name_of
 
 
@@ -33,14 +34,7 @@ class TutorSettings(Checked):
         int,
         Option("Steps between validations and saves.", least=1, seen="shell", flag="--validate-every"),
     ] = 100
-    patience: Annotated[
-        int | None,
-        Option(
-            "Validations without a better one after which a fold ends; None never ends early.",
-            least=1,
-            seen="python",
-        ),
-    ] = None
+    patience: Patience = None
     folds: Annotated[
         int,
         Option(
@@ -68,24 +62,9 @@ class TutorSettings(Checked):
             flag="--train-samples",
         ),
     ] = 2
-    class_shift: Annotated[
-        float,
-        Option(
-            "As of `SegmenterSettings`; helps a proxy to read real images after synthetic ones.",
-            least=0,
-            below=1,
-            seen="python",
-        ),
-    ] = 0.2
-    ema: Annotated[
-        float,
-        Option(
-            "As of `SegmenterSettings`; helps like the shift.", title="EMA", least=0, below=1, seen="python"
-        ),
-    ] = 0.99
-    seed: Annotated[
-        int, Option("Of the split, translations, patches and augmentation.", least=0, seen="python")
-    ] = 0
+    class_shift: ClassShift = 0.2
+    ema: Ema = 0.99
+    seed: OwnSeed = 0
     device: Annotated[str, Option("A name such as auto, cpu or cuda.", seen="python")] = "auto"
 
 
