@@ -112,7 +112,7 @@ def test_bad_input_is_one_sentence_before_anything_is_trained(
         ((*command, "--labelled-axes", "ZYX"), "do not fit"),
         ((*command, "--labelled-position", "B"), "position B does not exist"),
         ((*command, "--folds", 9), "9 folds need at least 9"),
-        ((*command, "--validation-share", 2), "between 0 and 1"),
+        ((*command, "--validation-share", 2), "Validation share must be above 0 and below 1"),
         ((*command, "--validation-files", "nobody"), "“nobody”"),
         ((*command, "--patch", 40), "multiple of 16"),
         ((*command, "--keep-nnunet", tmp_path / "kept"), "Dataset501_SEM"),
