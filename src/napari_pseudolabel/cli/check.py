@@ -9,14 +9,7 @@ from typing import Annotated
 
 import typer
 
-from napari_pseudolabel.cli.options import (
-    AsJson,
-    Axes,
-    Classes,
-    Device,
-    PositionOption,
-    Seed,
-)
+from napari_pseudolabel.cli.options import AsJson, Axes, Classes, Device, PositionOption, Seed
 from napari_pseudolabel.cli.output import show, table
 from napari_pseudolabel.cli.progress import interruptible
 from napari_pseudolabel.labels.classes import named_values

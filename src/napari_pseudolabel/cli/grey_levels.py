@@ -76,10 +76,7 @@ def grey_levels(
 
     names = modality_names((source_dir, target_dir), (source.name, target.name))
     job = GreyLevelsJob(
-        source.images(source_dir, names[0]),
-        target.images(target_dir, names[1]),
-        method.value,
-        licence,
+        source.images(source_dir, names[0]), target.images(target_dir, names[1]), method.value, licence
     )
     with interruptible() as control:
         made = job.run(control, LoadedModels())

@@ -72,7 +72,7 @@ ModalityOption = Annotated[
     str | None,
     typer.Option(
         help="What the images show, such as SEM, as the models name it (see `pseudolabel models`): models for other "
-        "images are refused. Without it the images are taken to fit, which the notes say.",
+        "images are refused. Without it the images are taken to fit, which the notes say."
     ),
 ]
 WithConfidence = Annotated[

@@ -13,13 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_pseudolabel.cli.declared import expanded
-from napari_pseudolabel.cli.options import (
-    AsJson,
-    Axes,
-    Classes,
-    Device,
-    PositionOption,
-)
+from napari_pseudolabel.cli.options import AsJson, Axes, Classes, Device, PositionOption
 from napari_pseudolabel.cli.output import say, show
 from napari_pseudolabel.cli.progress import Stopped, interruptible
 from napari_pseudolabel.errors import Cancelled, InputError
@@ -55,8 +49,7 @@ class Side:
     """What is said about the images of one of two modalities."""
 
     name: Annotated[
-        str | None,
-        Option("Name of the {} modality (what tells its folder apart).", flag="--{}-name"),
+        str | None, Option("Name of the {} modality (what tells its folder apart).", flag="--{}-name")
     ] = None
     pixel_size: Annotated[
         Size,

@@ -29,8 +29,7 @@ class TutorshipOptions:
         Path | None, Option("Raw data set of nnU-Net instead, which names its classes.")
     ] = None
     classes: Annotated[
-        list[str] | None,
-        Option("A class and its label value; repeat it.", flag="--class", form="NAME=ID"),
+        list[str] | None, Option("A class and its label value; repeat it.", flag="--class", form="NAME=ID")
     ] = None
     training: TutorSettings = field(default_factory=TutorSettings)
     validation_files: Annotated[

@@ -132,8 +132,7 @@ class TuneSettings(Checked):
         Option("Steps of the training; the best one is kept, not the last.", least=1, step=100, seen="dock"),
     ] = 400
     batch: Annotated[
-        int,
-        Option("Patches per modality and step, drawn uniformly over its pixels.", least=1, seen="python"),
+        int, Option("Patches per modality and step, drawn uniformly over its pixels.", least=1, seen="python")
     ] = 4
     learning_rate: Annotated[
         float,

@@ -16,12 +16,7 @@ from napari_pseudolabel.labels.classes import BACKGROUND
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.grids import limits_for
 from napari_pseudolabel.training.data.adapted_planes import Adapter
-from napari_pseudolabel.training.data.image_folders import (
-    LabelledPlane,
-    Notes,
-    labelled_files,
-    planes_of,
-)
+from napari_pseudolabel.training.data.image_folders import LabelledPlane, Notes, labelled_files, planes_of
 from napari_pseudolabel.training.data.known_plane import KnownPlane
 from napari_pseudolabel.training.data.labelled_sets import LabelledLayer, LabelledSet, NnunetSet
 from napari_pseudolabel.training.data.nnunet_raw import read_raw

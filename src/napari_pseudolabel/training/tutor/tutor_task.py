@@ -18,21 +18,18 @@ class TutorSettings(Checked):
     """How a proxy segmenter is trained."""
 
     steps: Annotated[
-        int,
-        Option("Optimiser steps of each proxy; more take longer and learn more.", least=1, step=100),
+        int, Option("Optimiser steps of each proxy; more take longer and learn more.", least=1, step=100)
     ] = 1000
     batch: Annotated[int, Option("Patches per step.", least=1, seen="shell", flag="--train-batch")] = 8
     patch: Annotated[
         int, Option("Side of a training patch in pixels of the target's grid.", least=1, seen="shell")
     ] = 128
     lr: Annotated[
-        float,
-        Option("Highest learning rate.", title="Learning rate", above=0, below=1, seen="python"),
+        float, Option("Highest learning rate.", title="Learning rate", above=0, below=1, seen="python")
     ] = 1e-3
     width: Annotated[int, Option("Channels of the first level of the network.", least=1, seen="shell")] = 16
     epoch_steps: Annotated[
-        int,
-        Option("Steps between validations and saves.", least=1, seen="shell", flag="--validate-every"),
+        int, Option("Steps between validations and saves.", least=1, seen="shell", flag="--validate-every")
     ] = 100
     patience: Patience = None
     folds: Annotated[

@@ -5,12 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import QObject, Signal
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
-from napari_pseudolabel.viewer import (
-    current_plane,
-    drawn_shapes,
-    shape_region,
-    visible_region,
-)
+from napari_pseudolabel.viewer import current_plane, drawn_shapes, shape_region, visible_region
 from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.common.confirming import Confirmed, confirm
 from napari_pseudolabel.widgets.train import sentences

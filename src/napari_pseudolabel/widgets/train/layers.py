@@ -11,13 +11,7 @@ from napari.layers import Labels
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.strategies import Record
-from napari_pseudolabel.viewer import (
-    find,
-    how_made,
-    is_ours,
-    may_belong,
-    source_layer,
-)
+from napari_pseudolabel.viewer import find, how_made, is_ours, may_belong, source_layer
 from napari_pseudolabel.viewer.images import readings_of
 from napari_pseudolabel.viewer.records import own_record
 from napari_pseudolabel.widgets.train.segmenter_page import SegmenterPage

@@ -47,11 +47,7 @@ class Models(QObject):
     used = Signal(str)
 
     def __init__(
-        self,
-        view: ModelList,
-        aside: Aside,
-        history: Callable[[], History],
-        failed: Callable[[Failure], None],
+        self, view: ModelList, aside: Aside, history: Callable[[], History], failed: Callable[[Failure], None]
     ) -> None:
         super().__init__()
         self.read = HistoryRead()

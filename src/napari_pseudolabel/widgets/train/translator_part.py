@@ -41,12 +41,7 @@ if TYPE_CHECKING:
     pass
 
 # Of what is measured, what tells most; see `training.translator.translation_measures`.
-_MEASURES = {
-    "content": "structures",
-    "sharpness": "sharpness",
-    "cycle": "way back",
-    "hidden": "hidden",
-}
+_MEASURES = {"content": "structures", "sharpness": "sharpness", "cycle": "way back", "hidden": "hidden"}
 _Job = TuneTranslatorJob | GreyLevelsJob
 # More planes of a stack say little more about a modality, and all of them travel to the worker.
 _MOST_PLANES = 32

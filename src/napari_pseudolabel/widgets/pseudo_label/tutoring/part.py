@@ -24,12 +24,7 @@ from napari_pseudolabel.widgets.pseudo_label.choice import Trained
 from napari_pseudolabel.widgets.pseudo_label.preparing import PreparingPart
 from napari_pseudolabel.widgets.pseudo_label.sentences import summary
 from napari_pseudolabel.widgets.pseudo_label.tutoring import browsing, sentences
-from napari_pseudolabel.widgets.pseudo_label.tutoring.choice import (
-    make_job,
-    source_of,
-    trained,
-    written,
-)
+from napari_pseudolabel.widgets.pseudo_label.tutoring.choice import make_job, source_of, trained, written
 from napari_pseudolabel.widgets.pseudo_label.tutoring.layers import images_in, labelled_layer, labels_for
 
 if TYPE_CHECKING:

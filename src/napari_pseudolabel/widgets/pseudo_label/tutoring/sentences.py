@@ -14,11 +14,7 @@ GONE = "The image was removed meanwhile. The proxy is trained; choose an image t
 
 
 def why_not(
-    choice: TutorChoice,
-    *,
-    modality: str,
-    translator: ModelEntry | None,
-    learned: tuple[str, str] = ("", ""),
+    choice: TutorChoice, *, modality: str, translator: ModelEntry | None, learned: tuple[str, str] = ("", "")
 ) -> str | None:
     """Why a proxy cannot be trained and what to do; None if it can.
 

@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QFormLayout,
-    QLabel,
-    QLineEdit,
-    QWidget,
-)
+from qtpy.QtWidgets import QFormLayout, QLabel, QLineEdit, QWidget
 
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.strategies.tutorship import TUTORSHIP
