@@ -116,9 +116,7 @@ def audited(bench: Bench, way: Way, limit: int) -> dict[str, list[Finding]]:
     for case in cases:
         image = case.plane.image
         before = _objects(way.own(case), image)
-        looks: dict[str, tuple[Path, Plane]] = {
-            INVERSION: (way.other(case), matched(1 - image, levels)),
-        }
+        looks: dict[str, tuple[Path, Plane]] = {INVERSION: (way.other(case), matched(1 - image, levels))}
         if made is not None:
             looks = {TRANSLATION: (way.other(case), made.looks(image, (0, 0), Control())[0][0])} | looks
         if way.second is not None:

@@ -53,14 +53,7 @@ from scipy.stats import spearmanr
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import (
-    IntensityRange,
-    intensity_range,
-    normalise,
-    read,
-    resample,
-    resample_to,
-)
+from napari_pseudolabel.imaging import IntensityRange, intensity_range, normalise, read, resample, resample_to
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.classes import AXON_CLASSES
 from napari_pseudolabel.labels.confidence import mean_dice

@@ -73,11 +73,7 @@ SCRATCH, PLAIN, RANDOM, QUEUE, LEARNING, PERFECT = (
     "perfect order",
 )
 SHARES = (0.05, 0.1, 0.2, 0.3)  # of the boundary pixels of everything drawn from scratch
-IMAGES = [
-    "sub-rat1_sample-data1",
-    "sub-rat3_sample-data9",
-    "sub-rat4_sample-data12",
-]
+IMAGES = ["sub-rat1_sample-data1", "sub-rat3_sample-data9", "sub-rat4_sample-data12"]
 NUCLEI = "nuclei"
 
 Loaded = tuple[list[Scene], list[Guess], int]
@@ -184,9 +180,7 @@ def show_curves(done: Sequence[Run]) -> Table:
     return table
 
 
-def groups(
-    done: Sequence[Run],
-) -> Iterator[tuple[str, str, list[Run], dict[int, dict[str, float]]]]:
+def groups(done: Sequence[Run]) -> Iterator[tuple[str, str, list[Run], dict[int, dict[str, float]]]]:
     """Runs by image and order, with what each seed needs from scratch, and for everything ("all")."""
     for image in dict.fromkeys(one.image for one in done):
         scratch = {

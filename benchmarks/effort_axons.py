@@ -6,11 +6,7 @@ import csv
 from pathlib import Path
 
 import numpy as np
-from effort_measures import (
-    added_path_length,
-    false_negative_path_length,
-    instance_edits,
-)
+from effort_measures import added_path_length, false_negative_path_length, instance_edits
 from numpy.typing import NDArray
 from scipy import ndimage
 from simulated_person import Effort, Guess, Scene, Work, guess

@@ -42,14 +42,7 @@ from rich.console import Console
 from rich.table import Table
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.imaging import (
-    IntensityRange,
-    intensity_range,
-    normalise,
-    read,
-    resample,
-    resample_to,
-)
+from napari_pseudolabel.imaging import IntensityRange, intensity_range, normalise, read, resample, resample_to
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.classes import AXON_CLASSES
 from napari_pseudolabel.labels.confidence import class_confidence

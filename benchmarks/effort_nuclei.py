@@ -121,9 +121,7 @@ class NucleiWork(Work):
         after = wanted if self.careful else _left(removed, wanted)
         path = _outlines(removed), _outlines(after)
         effort = Effort(
-            added_path_length(*path, 1),
-            false_negative_path_length(*path, 1),
-            instance_edits(removed, after),
+            added_path_length(*path, 1), false_negative_path_length(*path, 1), instance_edits(removed, after)
         )
         y0, x0, y1, x1 = box
         others = (truth > 0) & ~drawn

@@ -11,12 +11,7 @@ import numpy as np
 import tools_path  # noqa: F401
 from numpy.typing import NDArray
 from recipes import axons, nuclei
-from recipes.pairs import (
-    FLUORESCENCE_NUCLEI,
-    SEM_AXONS,
-    TEM_AXONS,
-    LabelledSet,
-)
+from recipes.pairs import FLUORESCENCE_NUCLEI, SEM_AXONS, TEM_AXONS, LabelledSet
 
 from napari_pseudolabel.imaging import labels_to, read
 from napari_pseudolabel.imaging.scale import Scale

@@ -134,12 +134,7 @@ def source_segmenter(bench: Bench, direction: Direction, seed: int) -> Path:
     """A segmenter that learned from the labels of the source."""
     recipe = direction.source.recipe
     return segmenter(
-        bench,
-        direction.source,
-        "source",
-        seed,
-        recipe.training(bench.data),
-        recipe.validation(bench.data),
+        bench, direction.source, "source", seed, recipe.training(bench.data), recipe.validation(bench.data)
     )
 
 

@@ -41,12 +41,7 @@ def test_the_image_lies_within_what_the_tiles_cover(grid):
         assert list(axis.starts) == sorted(set(axis.starts))
 
 
-@given(
-    st.integers(1, 500),
-    st.integers(1, 8),
-    st.integers(1, 16),
-    st.integers(0, 64),
-)
+@given(st.integers(1, 500), st.integers(1, 8), st.integers(1, 16), st.integers(0, 64))
 @settings(max_examples=300, deadline=None)
 def test_neighbours_share_the_overlap_and_keep_the_sampling_phase(length, stride, strides, overlap):
     tile = stride * strides

@@ -61,10 +61,7 @@ def test_tiled_equals_untiled_where_tiles_know_all_that_a_pixel_depends_on(half_
     reach = network.reach
     grid = make_grid(*image.shape[1:], tile, 2 * reach, 2)
     # Count each tile only where the zero padding at its own border does not reach.
-    inner = (
-        torch.zeros(len(grid.rows.starts), tile),
-        torch.zeros(len(grid.columns.starts), tile),
-    )
+    inner = (torch.zeros(len(grid.rows.starts), tile), torch.zeros(len(grid.columns.starts), tile))
     for profiles, axis in zip(inner, (grid.rows, grid.columns), strict=True):
         ends = [*((a + tile + b) // 2 for a, b in zip(axis.starts, axis.starts[1:], strict=False))]
         bounds = [axis.first, *ends, axis.first + axis.padded]

@@ -38,10 +38,7 @@ def segmenter(ref: str, source: str, classes: tuple[LabelClass, ...] = CLASSES) 
     return ModelEntry(ref, ref.partition(":")[2], "segmenter", card)
 
 
-TRANSLATORS = (
-    translator("sample:tem-to-sem", "TEM", "SEM"),
-    translator("sample:sem-to-tem", "SEM", "TEM"),
-)
+TRANSLATORS = (translator("sample:tem-to-sem", "TEM", "SEM"), translator("sample:sem-to-tem", "SEM", "TEM"))
 MODELS = (*TRANSLATORS, segmenter("sample:tem-axons", "TEM"))
 DEVICES = (("auto", "Automatic (CPU)"), ("cpu", "CPU"))
 

@@ -51,10 +51,7 @@ def test_an_address_with_tls_files(chosen, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
-    [
-        ("scheduler", "node:8786", "no address of a scheduler"),
-        ("tls_cert", "cert.pem", "three files"),
-    ],
+    [("scheduler", "node:8786", "no address of a scheduler"), ("tls_cert", "cert.pem", "three files")],
 )
 def test_settings_that_cannot_work_are_one_sentence(chosen, name, value, sentence):
     setattr(chosen, name, value)

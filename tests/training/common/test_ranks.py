@@ -66,8 +66,7 @@ def test_a_cancel_reaches_all_processes():
 
 
 @pytest.mark.parametrize(
-    ("task", "sentence"),
-    [(case.failing, "The folder is empty."), (case.dying, "ended unexpectedly")],
+    ("task", "sentence"), [(case.failing, "The folder is empty."), (case.dying, "ended unexpectedly")]
 )
 def test_a_process_that_fails_or_dies_ends_all(task, sentence):
     with pytest.raises(InputError, match=sentence):

@@ -16,10 +16,7 @@ from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.training.common.ahead import STEPS_AHEAD, Ahead
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.data.patches import PatchPool
-from napari_pseudolabel.training.segmenter.segmenter_training import (
-    SegmenterTraining,
-    augment,
-)
+from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterTraining, augment
 from napari_pseudolabel.training.translator.syndiff_training import SynDiffTraining
 
 pytestmark = pytest.mark.usefixtures("one_thread")

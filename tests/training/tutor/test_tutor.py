@@ -169,11 +169,7 @@ def test_folds_validate_every_file_once_and_can_be_averaged(tiny_translator, tmp
         np.testing.assert_array_equal(found.candidates[0, number], alone.labels[0])
     provenance = found.report.provenance()
     assert provenance["strategy"] == "tutorship"
-    assert [one["role"] for one in provenance["models"]] == [
-        "tutor",
-        "segmenter",
-        *["second opinion"] * 2,
-    ]
+    assert [one["role"] for one in provenance["models"]] == ["tutor", "segmenter", *["second opinion"] * 2]
     assert provenance["models"][0]["sha256"] == load_translator(tiny_translator).sha256
     assert any(
         "set/images (3 labelled images), translated by tiny SEM to TEM" in one for one in found.report.notes

@@ -39,8 +39,7 @@ def opened(make_napari_viewer_proxy, background, session, monkeypatch, remembere
 def settle(widget, qtbot):
     part = widget.controller.segmenter
     qtbot.waitUntil(
-        lambda: widget.controller.settled and not part._look_later.pending and not part._looking,
-        timeout=5000,
+        lambda: widget.controller.settled and not part._look_later.pending and not part._looking, timeout=5000
     )
 
 
