@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from qtpy.QtCore import QObject, Signal, SignalInstance
+from qtpy.QtCore import QObject, Signal
 
 from napari_pseudolabel.errors import Cancelled, told
 from napari_pseudolabel.wording import shown
 
 if TYPE_CHECKING:
+    from qtpy.QtCore import SignalInstance
+
     from napari_pseudolabel.engine import Engine, Handle
     from napari_pseudolabel.strategies import Focus, Job
 
