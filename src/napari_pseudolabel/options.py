@@ -200,7 +200,7 @@ class Checked:
                 raise InputError(f"{one.title} must be {one.option.range}, not {value:.10g}.")
 
 
-def options_of(group: type[Any], without: frozenset[str] = frozenset()) -> tuple[OptionField, ...]:
+def options_of(group: type[object], without: frozenset[str] = frozenset()) -> tuple[OptionField, ...]:
     """List all options of a dataclass, those of the dataclasses in its fields included.
 
     Parameters

@@ -30,7 +30,7 @@ def parameter(
     *,
     given: bool = False,
     panel: str | None = None,
-    presets: Mapping[str, Any] = MappingProxyType({}),
+    presets: Mapping[str, object] = MappingProxyType({}),
 ) -> inspect.Parameter:
     """Describe an option as typer reads it.
 
@@ -69,7 +69,7 @@ def expanded(
     without: frozenset[str] = frozenset(),
     *,
     of: str = "",
-    presets: Mapping[str, Any] | None = None,
+    presets: Mapping[str, object] | None = None,
 ) -> Callable[[Command], Command]:
     """Replace a parameter of a command by the options of a dataclass, of which it is handed one.
 

@@ -174,7 +174,7 @@ def _colormap_from(stored: Mapping[str, Any]) -> object:
     return Colormap(**stored["continuous"]) if "continuous" in stored else stored["name"]
 
 
-def _same(value: Any) -> object:
+def _same(value: object) -> object:
     return value
 
 

@@ -26,7 +26,7 @@ STATES = "states"
 _LONGEST_FOREIGN = 1_000_000
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """A value of JSON for numbers, strings, arrays, enumerations, lists and dictionaries.
 
     Raises
@@ -64,7 +64,7 @@ def plain_metadata(metadata: Mapping[Any, Any], *, ours: bool) -> JsonObject:
     return found
 
 
-def renamed(value: Any, names: Mapping[str, str]) -> Any:
+def renamed(value: object, names: Mapping[str, str]) -> Any:
     """A value of JSON in which the strings that are keys of `names` are replaced."""
     if isinstance(value, str):
         return names.get(value, value)

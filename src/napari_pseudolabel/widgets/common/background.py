@@ -83,7 +83,7 @@ class JobSignals(QObject):
         """Whatever a job still tells is stale."""
         self._listeners.pop(number or 0, None)
 
-    def _hear(self, name: str, number: int, value: Any) -> None:
+    def _hear(self, name: str, number: int, value: object) -> None:
         heard = self._listeners.get(number, {})
         if name in ("finished", "failed"):
             self.forget(number)

@@ -222,7 +222,7 @@ class OptionForm(QWidget):
             elif one.path[-2] not in self.answers:
                 self._add_answers(one)
 
-    def value(self, start: Any = None) -> Any:
+    def value(self, start: object = None) -> Any:
         """Return the options, or others of their class, with what the rows say."""
         values = {edit.field.path: edit.value for edit in self.edits.values()}
         for one in self.answers.values():

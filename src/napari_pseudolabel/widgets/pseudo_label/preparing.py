@@ -204,7 +204,7 @@ class PreparingPart(QObject):
 
     # The job.
 
-    def _on_made(self, template: LabelJob, options: Any, job: Any, known: Trained) -> None:
+    def _on_made(self, template: LabelJob, options: object, job: object, known: Trained) -> None:
         if template is not self._template:
             return
         self._number = self._background.submit(
@@ -222,7 +222,7 @@ class PreparingPart(QObject):
     def _on_progress(self, progress: Progress) -> None:
         self._dock.set_progress(progress_text(progress), progress.done, progress.total)
 
-    def _on_finished(self, template: LabelJob, options: Any, job: Any, made: Any) -> None:
+    def _on_finished(self, template: LabelJob, options: object, job: object, made: object) -> None:
         preparation = self.strategy.preparation
         assert preparation is not None, "it was prepared"
         self._number = None

@@ -242,7 +242,7 @@ class TrainController(DockController):
         self._notices.append(sentence)
         self.view.set_notices(self._notices)
 
-    def _on_finished(self, part: Part, result: Any) -> None:
+    def _on_finished(self, part: Part, result: object) -> None:
         self._leave("")
         part.finished(result)
 
