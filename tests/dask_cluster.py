@@ -74,6 +74,18 @@ class Cluster:
             )
 
 
+def certificates(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
+    """PEM files for TLS (authority, certificate, key), and the options of commands that name them."""
+    from distributed import Security
+
+    security, files = Security.temporary(), []
+    for name in ("tls_ca_file", "tls_client_cert", "tls_client_key"):
+        files.append(folder / f"{name}.pem")
+        files[-1].write_text(getattr(security, name))
+    named = zip(("--tls-ca-file", "--tls-cert", "--tls-key"), files, strict=True)
+    return files, tuple(str(word) for pair in named for word in pair)
+
+
 @contextmanager
 def cluster(folder: Path, workers: int, tls: tuple[str, ...] = ()) -> Iterator[Cluster]:
     """Run a cluster; its workers may still be starting.

@@ -8,12 +8,27 @@ import sys
 
 import pytest
 
+SHELL = """
+import contextlib, io, sys
+sys.argv[1:] = {}
+from napari_pseudolabel.cli import main
+with contextlib.redirect_stdout(io.StringIO()) as shown:
+    try:
+        main()
+    except SystemExit as end:
+        assert end.code == 0, end.code
+assert "pseudolabel" in shown.getvalue()
+"""
+HEAVY = "torch monai napari qtpy skimage dask zarr"
 # What runs, and what is not imported by then. One process does it all, so the lightest comes first.
 ROWS = {
     "formats, for the help of the shell": (
         "import napari_pseudolabel.cli.options; from napari_pseudolabel.formats import formats; formats()",
         "numpy tifffile imagecodecs pydantic",
     ),
+    "the version": (SHELL.format(["--version"]), HEAVY),
+    "the help of the shell": (SHELL.format(["--help"]), HEAVY),
+    "the help of a command": (SHELL.format(["segment", "--help"]), HEAVY),
     "samples in the menu": (
         "import napari_pseudolabel.sample_data.contributions",
         "napari torch skimage pooch",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -71,3 +72,23 @@ def kill(*commands: Sequence[object]) -> None:
     running = start([words], code=KILLED)
     _, errors = running.communicate(timeout=280)
     assert running.returncode == 0, errors
+
+
+def interrupted(words: Sequence[object]) -> Ran:
+    """Run the command at a terminal, with Ctrl+C as soon as it translates; `err` is what the terminal showed."""
+    import pty
+
+    terminal, end = pty.openpty()
+    running = start(words, stderr=end)
+    os.close(end)
+    shown = b""
+    try:
+        while b"Translating" not in shown:  # the progress bar, because there is a terminal
+            shown += os.read(terminal, 4096)
+        running.send_signal(signal.SIGINT)
+        while part := os.read(terminal, 4096):
+            shown += part
+    except OSError:  # the other end is closed
+        pass
+    out, _ = running.communicate(timeout=60)
+    return Ran(running.returncode, out, shown.decode())

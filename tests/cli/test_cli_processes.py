@@ -3,33 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import tifffile
 from safetensors.numpy import load_file
-from shell import SEGMENTER, TRANSLATOR, kill, start
+from shell import SEGMENTER, TRANSLATOR, interrupted, kill
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has neither SIGKILL nor pseudo terminals")
-
-
-@pytest.mark.parametrize("option", ["--help", "--version"])
-def test_help_and_version_do_not_import_torch(option):
-    code = (
-        "import sys\n"
-        f"sys.argv = ['pseudolabel', '{option}']\n"
-        "from napari_pseudolabel.cli import main\n"
-        "try:\n    main()\n"
-        "except SystemExit as end:\n    assert end.code == 0, end.code\n"
-        "heavy = {'torch', 'monai', 'napari', 'qtpy', 'skimage', 'dask', 'zarr'} & set(sys.modules)\n"
-        "assert not heavy, heavy\n"
-    )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert ran.returncode == 0, ran.stderr
-    assert "pseudolabel" in ran.stdout
 
 
 def test_bad_input_of_a_process_is_one_sentence_and_exit_code_2(process, tmp_path):
@@ -72,27 +53,12 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(cli, training_set,
 
 @posix
 def test_an_interrupted_label_leaves_no_output_and_says_one_line(tmp_path, tiny_translator, tiny_segmenter):
-    import pty
-
     large = tmp_path / "large.tif"
     tifffile.imwrite(large, np.random.default_rng(0).integers(0, 255, (500, 500), np.uint8))
     before = sorted(tmp_path.iterdir())
-    terminal, end = pty.openpty()
     models = ("--translator", tiny_translator, "--segmenter", tiny_segmenter, "--samples", 100)
-    running = start(["label", large, tmp_path / "out.tif", *models, "--device", "cpu"], stderr=end)
-    os.close(end)
-    shown = b""
-    while b"Translating" not in shown:  # the progress bar, because there is a terminal
-        shown += os.read(terminal, 4096)
-    running.send_signal(signal.SIGINT)
-    try:
-        while part := os.read(terminal, 4096):
-            shown += part
-    except OSError:  # the other end is closed
-        pass
-    out, _ = running.communicate(timeout=60)
-    assert running.returncode == 130
-    assert out == ""
-    assert shown.decode().rstrip().endswith("Cancelled; nothing was changed.")
-    assert "Traceback" not in shown.decode()
+    ran = interrupted(["label", large, tmp_path / "out.tif", *models, "--device", "cpu"])
+    assert (ran.code, ran.out) == (130, ""), ran.err
+    assert ran.err.rstrip().endswith("Cancelled; nothing was changed.")
+    assert "Traceback" not in ran.err
     assert sorted(tmp_path.iterdir()) == before

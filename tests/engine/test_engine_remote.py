@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import psutil
 import pytest
-from dask_cluster import cluster
+from dask_cluster import certificates, cluster
 from engine_jobs import Dies, Says, Shipped, Trap, Waits, Watched
 from heard import Heard
 
@@ -163,16 +163,8 @@ def test_a_worker_with_many_threads_does_one_thing_at_a_time(tmp_path, tmp_path_
 
 
 def test_tls(tmp_path_factory, heard):
-    from distributed import Security
-
     folder = tmp_path_factory.mktemp("tls")
-    security = Security.temporary()
-    files = {}
-    for name in ("tls_ca_file", "tls_client_cert", "tls_client_key"):
-        files[name] = folder / f"{name}.pem"
-        files[name].write_text(getattr(security, name))
-    ca, certificate, key = files.values()
-    options = ("--tls-ca-file", str(ca), "--tls-cert", str(certificate), "--tls-key", str(key))
+    (ca, certificate, key), options = certificates(folder)
     with cluster(folder, workers=1, tls=options) as found:
         assert found.address.startswith("tls://")
         connection = Connection(found.address, ca, certificate, key)
