@@ -26,12 +26,14 @@ names = ("Pseudo-label", "Correct", "Train", "Export labels", "Labelling session
 docks = {name: viewer.window.add_plugin_dock_widget("napari-pseudolabel", name)[1] for name in names}
 picker = docks["Pseudo-label"].controller.models
 deadline = time.monotonic() + 240
-while picker.loading and time.monotonic() < deadline:
+own = []
+while not own and time.monotonic() < deadline:
     QApplication.processEvents()
     time.sleep(0.01)
+    refs = {entry.ref for kind in ("translator", "segmenter") for entry in picker.offered(kind)}
+    own = sorted(ref for ref in refs if ref.startswith("user:"))
 assert not picker.loading
-refs = {entry.ref for kind in ("translator", "segmenter") for entry in picker.offered(kind)}
-print(*sorted(ref for ref in refs if ref.startswith("user:")))
+print(*own)
 print("torch" in sys.modules)
 for dock in docks.values():
     dock.close()
