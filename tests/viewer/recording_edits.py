@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from viewer_results import fill
+from filled import fill
 
 from napari_pseudolabel.viewer import Corrections
 from napari_pseudolabel.viewer.filling import Filling

@@ -7,10 +7,10 @@ import json
 
 import numpy as np
 import pytest
+from filled import fill
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from napari.layers import Labels
-from viewer_results import fill
 
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from filled import fill
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from napari.layers import Labels
-from viewer_results import fill, make_result
+from viewer_results import make_result
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.tools import Change, component_at, delete

@@ -6,8 +6,8 @@ import copy
 
 import numpy as np
 import pytest
+from filled import fill
 from napari.layers import Labels
-from viewer_results import fill
 
 from napari_pseudolabel.viewer import Corrections, effort
 from napari_pseudolabel.viewer.effort import EffortLog

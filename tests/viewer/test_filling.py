@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from filled import fill
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from napari.layers import Labels
-from viewer_results import fill
 
 from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.viewer.filling import Filling

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from filled import fill
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from napari.components import ViewerModel
@@ -15,7 +16,7 @@ from napari.plugins import _initialize_plugins
 from napari.utils.colormaps import Colormap, DirectLabelColormap
 from recording_case import Recording, back
 from recording_edits import Edits, everything, same
-from viewer_results import CLASSES, fill
+from viewer_results import CLASSES
 
 from napari_pseudolabel.viewer import Candidates, Corrections, find, push, record_of, show_preview
 from napari_pseudolabel.viewer.effort import EffortLog

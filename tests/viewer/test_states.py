@@ -6,11 +6,11 @@ import copy
 
 import numpy as np
 import pytest
+from filled import fill as fill_planes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from napari.layers import Image, Labels
 from viewer_results import CLASSES
-from viewer_results import fill as fill_planes
 
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.viewer import Stream, known_planes

@@ -7,7 +7,6 @@ from run_reports import TRANSLATOR, run_report
 
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.strategies import LabelSettings, PseudoLabel, Region
-from napari_pseudolabel.viewer.filling import Filling
 
 CLASSES = (
     LabelClass(name="background", value=0),
@@ -43,10 +42,3 @@ def make_result(
         planes=planes,
         report=report,
     )
-
-
-def fill(corrections, planes, window, labels):
-    """Write a prediction wherever no person has touched a label, as one undo step; how many pixels changed."""
-    filling = Filling(corrections)
-    filling.add(planes, window, labels)
-    return filling.finish()
