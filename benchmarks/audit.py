@@ -118,7 +118,9 @@ def audited(bench: Bench, way: Way, limit: int) -> dict[str, list[Finding]]:
         before = _objects(way.own(case), image)
         looks: dict[str, tuple[Path, Plane]] = {INVERSION: (way.other(case), matched(1 - image, levels))}
         if made is not None:
-            looks = {TRANSLATION: (way.other(case), made.looks(image, (0, 0), Control())[0][0])} | looks
+            looks = {
+                TRANSLATION: (way.other(case), made.segmenter_images(image, (0, 0), Control())[0][0])
+            } | looks
         if way.second is not None:
             looks[TWO] = (way.second(case), image)
         for method, (model, look) in looks.items():
@@ -148,10 +150,10 @@ def _finding(
 
 def summarised(findings: Sequence[Finding]) -> dict[str, Any]:
     """All images together."""
-    drifts = [one.drift for one in findings if not math.isnan(one.drift)]
+    drifts = [finding.drift for finding in findings if not math.isnan(finding.drift)]
     return {
-        **counts([one.objects for one in findings]),
-        "shift_px": float(np.median([one.shift for one in findings])),
+        **counts([finding.objects for finding in findings]),
+        "shift_px": float(np.median([finding.shift for finding in findings])),
         "drift": float(np.mean(drifts)) if drifts else math.nan,
         "images": len(findings),
     }

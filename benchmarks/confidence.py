@@ -65,7 +65,7 @@ from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.segmenters.base import Segmenter, of_limits
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.strategies import LabelSettings
-from napari_pseudolabel.strategies.ensemble import Judge, members
+from napari_pseudolabel.strategies.ensemble import SegmenterInput, members
 from napari_pseudolabel.training.data.labelled_sets import LabelledSet
 from napari_pseudolabel.training.segmenter.reverse_accuracy import ReverseAccuracyJob
 
@@ -175,9 +175,9 @@ def ensemble_of(data: Path, row: dict[str, str], seed: int) -> dict[str, NDArray
     translated = time.process_time()
     step = magnification(translator.card.target, segmenter.card.source)
     onto = partial(resample_to, shape=image.shape[-2:])
-    judge = Judge(segmenter, resample(samples, step), of_limits(IntensityRange(0.0, 1.0)), onto)
+    given = SegmenterInput(segmenter, resample(samples, step), of_limits(IntensityRange(0.0, 1.0)), onto)
     settings = LabelSettings(samples=MOST_SAMPLES, flips=MOST_FLIPS)
-    made = [found for _, found in members(judge, settings, control=Control())]
+    made = [found for _, found in members(given, settings, control=Control())]
     ended = time.process_time()
     typer.echo(f"{row['id']}, seed {seed}: {ended - began:.0f} s", err=True)
     kept: dict[str, NDArray[np.floating]] = {
@@ -200,7 +200,7 @@ class Labelled:
     def by(cls, case: Case, samples: int, flips: int) -> Labelled:
         used = [case.probabilities[s, f] for s in range(samples) for f in range(flips + 1)]
         mean = np.mean(used, axis=0)
-        values = np.array([one.value for one in AXON_CLASSES], np.uint8)
+        values = np.array([label_class.value for label_class in AXON_CLASSES], np.uint8)
         candidates = np.stack([values[one.argmax(axis=0)] for one in used])
         return cls(values[mean.argmax(axis=0)], mean.max(axis=0), candidates)
 
@@ -212,7 +212,7 @@ def _agreement(members: np.ndarray) -> float:
         for value in np.unique(members).tolist()
         if value not in (0, 255)
     }
-    scores = [(one * (one - 1)).sum() / ((len(members) - 1) * one.sum()) for one in votes.values()]
+    scores = [(vote * (vote - 1)).sum() / ((len(members) - 1) * vote.sum()) for vote in votes.values()]
     return float(np.mean(scores)) if scores else 1.0
 
 
@@ -220,8 +220,8 @@ def regions(case: Case, made: Labelled) -> tuple[Array, dict[str, Array]]:
     """True Dice and scores of every region with foreground."""
     true: list[float] = []
     scores: dict[str, list[float]] = {"confidence": [], "agreement": [], "quality": []}
-    for one in measure(made.labels, confidence=made.confidence, candidates=made.candidates):
-        y0, x0, y1, x1 = one.box
+    for score in measure(made.labels, confidence=made.confidence, candidates=made.candidates):
+        y0, x0, y1, x1 = score.box
         here = np.s_[y0:y1, x0:x1]
         foreground = made.labels[here] > 0
         if not (foreground.any() or case.truth[here].any()):
@@ -232,7 +232,7 @@ def regions(case: Case, made: Labelled) -> tuple[Array, dict[str, Array]]:
         scores["agreement"].append(
             _agreement(made.candidates[:, *here]) if len(made.candidates) > 1 else np.nan
         )
-        scores["quality"].append(one.quality)
+        scores["quality"].append(score.quality)
     return np.array(true), {name: np.array(values) for name, values in scores.items()}
 
 
@@ -241,14 +241,14 @@ def objects(case: Case, made: Labelled) -> tuple[Array, dict[str, Array]]:
     instances = to_instances(made.labels, scheme_for(AXON_CLASSES))
     found = object_scores(made.labels, instances, confidence=made.confidence, candidates=made.candidates)
     true, quality, confidence = [], [], []
-    for one in found:
-        y0, x0, y1, x1 = one.box
+    for score in found:
+        y0, x0, y1, x1 = score.box
         here = np.s_[max(y0 - MARGIN_PX, 0) : y1 + MARGIN_PX, max(x0 - MARGIN_PX, 0) : x1 + MARGIN_PX]
         # Other objects in the box are not judged here.
-        own = (instances[here] == one.number) | (instances[here] == 0)
-        mask = instances[here] == one.number
+        own = (instances[here] == score.number) | (instances[here] == 0)
+        mask = instances[here] == score.number
         true.append(mean_dice(made.labels[here][own], case.truth[here][own]))
-        quality.append(one.quality)
+        quality.append(score.quality)
         confidence.append(float(made.confidence[here][mask].mean()))
     return np.array(true), {"confidence": np.array(confidence), "quality": np.array(quality)}
 

@@ -123,11 +123,11 @@ def runs_of(
     for name, (start, following, after) in ways.items():
         steps: list[Step] = []
         learned: list[Lesson] = []
-        for one in correct_all(make(start), following, seed, target, after):
-            if isinstance(one, Lesson):
-                learned.append(one)
+        for step in correct_all(make(start), following, seed, target, after):
+            if isinstance(step, Lesson):
+                learned.append(step)
             else:
-                steps.append(one)
+                steps.append(step)
         yield Run(image, name, seed, target, needed(steps, target), steps, learned)
 
 
@@ -138,21 +138,21 @@ def show(done: Sequence[Run]) -> Table:
         "promoted", "CPU s",
     )  # fmt: skip
     for image, order, own, scratch in groups(done):
-        if any(one.needed is None for one in own):
+        if any(run.needed is None for run in own):
             table.add_row(image, order, f"{own[0].steps[0].quality:.3f}", "never")
             continue
         numbers = {
-            name: [one.needed[name] for one in own if one.needed] for name in ("path_px", "edits", "regions")
+            name: [run.needed[name] for run in own if run.needed] for name in ("path_px", "edits", "regions")
         }
         shares = {
-            name: [one.needed[name] / scratch[one.seed][name] for one in own if one.needed]
+            name: [run.needed[name] / scratch[run.seed][name] for run in own if run.needed]
             for name in ("path_px", "edits")
         }
-        lessons = [lesson for one in own for lesson in one.lessons]
+        lessons = [lesson for run in own for lesson in run.lessons]
         table.add_row(
             image,
             order,
-            f"{np.mean([one.steps[0].quality for one in own]):.3f}",
+            f"{np.mean([run.steps[0].quality for run in own]):.3f}",
             f"{np.mean(numbers['path_px']):.0f}",
             f"{np.mean(shares['path_px']):.2f}",
             f"{min(shares['path_px']):.2f} to {max(shares['path_px']):.2f}",
@@ -171,10 +171,10 @@ def show_curves(done: Sequence[Run]) -> Table:
     for image, order, own, scratch in groups(done):
         rows = [
             [
-                one.steps[0].quality,
-                *(reached(one.steps, share * scratch[one.seed]["all"]) for share in SHARES),
+                run.steps[0].quality,
+                *(reached(run.steps, share * scratch[run.seed]["all"]) for share in SHARES),
             ]
-            for one in own
+            for run in own
         ]
         table.add_row(image, order, *(f"{value:.3f}" for value in np.mean(rows, axis=0)))
     return table
@@ -182,27 +182,27 @@ def show_curves(done: Sequence[Run]) -> Table:
 
 def groups(done: Sequence[Run]) -> Iterator[tuple[str, str, list[Run], dict[int, dict[str, float]]]]:
     """Runs by image and order, with what each seed needs from scratch, and for everything ("all")."""
-    for image in dict.fromkeys(one.image for one in done):
+    for image in dict.fromkeys(run.image for run in done):
         scratch = {
-            one.seed: {**(one.needed or {}), "all": float(one.steps[-1].path_px)}
-            for one in done
-            if one.image == image and one.order == SCRATCH
+            run.seed: {**(run.needed or {}), "all": float(run.steps[-1].path_px)}
+            for run in done
+            if run.image == image and run.order == SCRATCH
         }
         for order in (SCRATCH, PLAIN, RANDOM, QUEUE, PERFECT, LEARNING):
-            own = [one for one in done if (one.image, one.order) == (image, order)]
+            own = [run for run in done if (run.image, run.order) == (image, order)]
             if own:
                 yield image, order, own, scratch
 
 
 def verdict(done: Sequence[Run]) -> Iterator[str]:
     """The two goals, image by image."""
-    for image in dict.fromkeys(one.image for one in done):
+    for image in dict.fromkeys(run.image for run in done):
         path = {
-            (order, one.seed): one.needed["path_px"]
+            (order, run.seed): run.needed["path_px"]
             for one_image, order, own, _ in groups(done)
             if one_image == image
-            for one in own
-            if one.needed
+            for run in own
+            if run.needed
         }
         seeds = sorted({seed for order, seed in path if order == LEARNING})
         shares = [path[LEARNING, seed] / path[SCRATCH, seed] for seed in seeds]

@@ -17,7 +17,7 @@ from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.classes import AXON_CLASSES
 from napari_pseudolabel.labels.review import Box, object_diameter, side_for
 from napari_pseudolabel.models import load_segmenter, load_translator
-from napari_pseudolabel.tiling import KnownLimits
+from napari_pseudolabel.tiling import MemoryLimits
 from napari_pseudolabel.training.data.adapted_planes import Adapter
 
 TRANSLATOR, SEGMENTER = "sample:sem-to-tem", "sample:tem-axons"
@@ -86,7 +86,7 @@ def load(data: Path, name: str, seed: int, inputs: Path) -> tuple[list[Scene], l
         samples=1,
         seed=seed,
         device="cpu",
-        limits=KnownLimits(),
+        limits=MemoryLimits(),
         folder=inputs,
     )
     factor, _ = adapter.factor(pixel_um)
@@ -95,7 +95,7 @@ def load(data: Path, name: str, seed: int, inputs: Path) -> tuple[list[Scene], l
     window = slice(y, y + height), slice(x, x + width)
     raw = np.ascontiguousarray(image.plane((), None, window))
     truth = read(data / "axon_sem" / "labels" / f"{name}.png").plane((), None, window).astype(np.uint8)
-    (look,), _ = adapter.looks(resample(normalise(raw, limits), factor), (0, 0), Control())
+    (look,), _ = adapter.segmenter_images(resample(normalise(raw, limits), factor), (0, 0), Control())
     scene = Scene(name, raw, limits, pixel_um, look, truth)
     first = guess(scene, segmenter)
     return [scene], [first], side_for(object_diameter(first.labels))

@@ -51,9 +51,9 @@ from napari_pseudolabel.models.grids import magnification
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.segmenters.base import Segmenter, of_limits
 from napari_pseudolabel.models.translators.translate import translate
-from napari_pseudolabel.training.data.known_plane import KnownPlane
-from napari_pseudolabel.training.jobs import FineTuneJob
-from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuned, FineTuneSettings
+from napari_pseudolabel.training.data.annotated_plane import AnnotatedPlane
+from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuneResult, FineTuneSettings
+from napari_pseudolabel.training.training_jobs import FineTuneJob
 
 TRANSLATOR, SEGMENTER = "sample:sem-to-tem", "sample:tem-axons"
 SIDE = 256
@@ -155,7 +155,7 @@ def corrected(case: Case, seed: int) -> list[Region]:
     return [found[i] for i in order]
 
 
-def known(case: Case, regions: list[Region], seed: int) -> KnownPlane:
+def known(case: Case, regions: list[Region], seed: int) -> AnnotatedPlane:
     """What the layers hold after these regions were corrected and confirmed."""
     labels, touched = case.pseudo.labels.copy(), np.zeros(case.truth.shape, bool)
     validation = np.zeros(case.truth.shape, bool)
@@ -165,7 +165,7 @@ def known(case: Case, regions: list[Region], seed: int) -> KnownPlane:
         down, right = np.random.default_rng((seed, number)).integers(0, 2, 2)
         y, x = y0 + down * (y1 - y0) // 2, x0 + right * (x1 - x0) // 2
         validation[y : y + (y1 - y0) // 2, x : x + (x1 - x0) // 2] = True
-    return KnownPlane(
+    return AnnotatedPlane(
         name=case.name,
         key=case.name,
         image=case.image,
@@ -210,7 +210,7 @@ def trial(
         if fine:
             translate_once(job, models)
         began = time.process_time()
-        made: FineTuned = job.run(Control(), models)
+        made: FineTuneResult = job.run(Control(), models)
         seconds = time.process_time() - began
         assert made.checkpoint is not None
         assert made.best is not None

@@ -23,8 +23,8 @@ from napari_pseudolabel.models import load_segmenter
 from napari_pseudolabel.models.cards import Card, Modality
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuneSettings
+from napari_pseudolabel.training.segmenter.segmenter_settings import SegmenterSettings
 from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterTraining
-from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
 
 SOURCE, TARGET = "fluorescence", "stain_purple_on_white"
 CLASSES = default_classes(("nucleus",))

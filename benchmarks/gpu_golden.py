@@ -119,7 +119,7 @@ class _Nnunet:
         with torch.inference_mode():
             logits = network(x).float().cpu().numpy()
         off = np.abs(logits - np.load(expected / "forward_logits_fold_0.npy")).max()
-        both = [self._prediction(one) for one in self.predictions]
+        both = [self._prediction(prediction) for prediction in self.predictions]
         return {
             "logits": float(off),
             "probabilities": max(probabilities for probabilities, _ in both),

@@ -22,7 +22,7 @@ from napari_pseudolabel.imaging import Image, Placement, from_array
 from napari_pseudolabel.models.translators.translate import Translation, translate
 from napari_pseudolabel.sample_data.samples import SEM_LIKE
 from napari_pseudolabel.strategies import LabelJob, LabelSettings
-from napari_pseudolabel.tiling import KnownLimits, TileSettings
+from napari_pseudolabel.tiling import MemoryLimits, TileSettings
 
 MIB = 2**20
 SAME = 1e-3
@@ -75,7 +75,7 @@ def back_off(options: Options) -> Outcome:
         for one in found
     ]
     says = [f"{name} {value:.0f} MiB" for name, value in peaks.items()]
-    numbers = {"peaks_mib": peaks, "cases": [asdict(one) for one in found]}
+    numbers = {"peaks_mib": peaks, "cases": [asdict(limited) for limited in found]}
     return Outcome(numbers, rows, _backed_off(*found), [", ".join(says) + "."])
 
 
@@ -86,13 +86,13 @@ def _under_limits(
     torch.nn.init.normal_(translator.network.all_modules[-1].weight, std=0.3)
     side = translator.config.image_size
     image = np.random.default_rng(0).random((4 * side, 4 * side), dtype=np.float32)
-    limits = KnownLimits()
+    limits = MemoryLimits()
 
     def run(
         image: NDArray[np.float32],
         limit: float | None = None,
         batch: int | None = None,
-        known: KnownLimits | None = None,
+        known: MemoryLimits | None = None,
     ) -> Translation:
         translator.to(torch.device("cpu"))
         settings = TileSettings(device=str(device), batch=batch)
@@ -129,14 +129,14 @@ def _under_limits(
 def _backed_off(free: Limited, batch: Limited, again: Limited, tile: Limited, weights: Limited) -> bool:
     """Whether every limit was met by the least that was needed, and said, and nothing changed but rounding."""
     return (
-        all((one.difference or 0.0) <= SAME for one in (batch, again, tile, weights))
+        all((limited.difference or 0.0) <= SAME for limited in (batch, again, tile, weights))
         and (batch.tile, batch.device) == (free.tile, free.device)
         and batch.batch < free.batch
         and (again.tile, again.batch, again.device) == (batch.tile, batch.batch, batch.device)
         and tile.tile < free.tile
         and tile.device == free.device
         and (weights.tile, weights.device) == (free.tile, "cpu")
-        and all(one.notes for one in (batch, again, tile, weights))
+        and all(limited.notes for limited in (batch, again, tile, weights))
     )
 
 

@@ -48,7 +48,7 @@ def _outcome(cases: list[ElementTree.Element], options: Options) -> Outcome:
             failed.append(name)
         if (skip := case.find("skipped")) is not None:
             skipped[skip.get("message", "")] += 1
-        if any(one.get("name") == PROPERTY for one in case.iter("property")):
+        if any(element.get("name") == PROPERTY for element in case.iter("property")):
             on_gpu.append(name)
     numbers: dict[str, Any] = {
         **{state: states[state] for state in ("passed", "failed", "skipped")},

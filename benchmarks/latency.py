@@ -55,7 +55,7 @@ class Desk:
     def __init__(self, pixels: NDArray[Any], pixel_um: float, window: tuple[int, int]) -> None:
         import napari
 
-        from napari_pseudolabel.widgets.samples import PLUGIN, open_dock
+        from napari_pseudolabel.widgets.open_samples import PLUGIN, open_dock
 
         self.viewer = napari.Viewer()
         self.viewer.window.resize(*window)
@@ -71,12 +71,12 @@ class Desk:
         self.train: Any = None
         self.came: Counter[str] = Counter()
         self.first_part: float | None = None
-        self.label.controller._background.parted.connect(self._on_part)
+        self.label.controller._runner.parted.connect(self._on_part)
 
     def open_train(self) -> None:
         """Open the Train dock, too."""
         self.train = self._open("Train")
-        self.train.controller._background.told.connect(self._on_told)
+        self.train.controller._runner.event_sent.connect(self._on_told)
 
     def until(self, done: Callable[[], bool], what: str) -> None:
         """Wait, but not for ever."""
@@ -230,10 +230,10 @@ def labelling_in_a_thread(desk: Desk) -> Iterator[None]:
     from napari_pseudolabel.control import Control
     from napari_pseudolabel.errors import Cancelled
     from napari_pseudolabel.models.loaded import LoadedModels
-    from napari_pseudolabel.viewer.images import image_of
-    from napari_pseudolabel.widgets.pseudo_label.choice import make_job
+    from napari_pseudolabel.viewer.image_layers import image_of
+    from napari_pseudolabel.widgets.pseudo_label.label_choice import make_label_job
 
-    job, models = make_job(desk.label.view.choice(), image_of(desk.image), None, None), LoadedModels()
+    job, models = make_label_job(desk.label.view.choice(), image_of(desk.image), None, None), LoadedModels()
     ended, working = threading.Event(), threading.Event()
 
     def work() -> None:
@@ -286,10 +286,10 @@ def goals(found: list[Lags]) -> list[str]:
 
 def offenders(phase: str, stalls: list[Stall]) -> Iterator[str]:
     """The longest stalls, and what the window was doing in them."""
-    for one in sorted(stalls, key=lambda one: -one.lag)[:10]:
-        garbage = f", {one.garbage:.0f} ms garbage collection" if one.garbage > 1 else ""
-        yield f"{phase}: {one.lag:.0f} ms, {one.own:.0f} ms on the CPU{garbage}"
-        yield from (f"    {count} x {name}" for name, count in one.places.most_common(3))
+    for stall in sorted(stalls, key=lambda stall: -stall.lag)[:10]:
+        garbage = f", {stall.garbage:.0f} ms garbage collection" if stall.garbage > 1 else ""
+        yield f"{phase}: {stall.lag:.0f} ms, {stall.own:.0f} ms on the CPU{garbage}"
+        yield from (f"    {count} x {name}" for name, count in stall.places.most_common(3))
 
 
 def machine() -> str:
@@ -342,7 +342,7 @@ def main(
             facts["first chunk, seconds"] = waits = first_chunks(same, repeats)
             table = Table("seconds", "median", "each")
             for name in waits[0] if waits else ():
-                each = [one[name] for one in waits]
+                each = [wait[name] for wait in waits]
                 table.add_row(name, f"{median(each):.1f}", ", ".join(f"{one:.1f}" for one in each))
             console.print(table)
         if only_first_chunk and repeats == 0:  # a repetition

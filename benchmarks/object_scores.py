@@ -10,7 +10,7 @@ from scipy import ndimage
 from skimage.segmentation import expand_labels
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.labels.review.doubt import doubt_of
+from napari_pseudolabel.labels.review.uncertainty import uncertainty_of
 
 # An object that was drawn too small has more of itself within this part of its diameter.
 _REACH = 0.25
@@ -77,7 +77,7 @@ def object_scores(
     if not boxes:
         return ()
     diameter = 2 * np.sqrt(np.median(areas[1:][areas[1:] > 0]) / np.pi)
-    doubt = doubt_of(labels, confidence, candidates, touched)
+    doubt = uncertainty_of(labels, confidence, candidates, touched)
     around = expand_labels(instances, max(_LEAST_REACH_PX, _REACH * diameter))
     quality = doubt.quality(_Territories(around, len(boxes) + 1))
     return tuple(

@@ -12,7 +12,7 @@ from qtpy.QtCore import QEvent, QPoint, QPointF, Qt, QTimer
 from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import QApplication
 
-from napari_pseudolabel.viewer import find
+from napari_pseudolabel.viewer import find_layer
 
 MOVE_MS = 33
 
@@ -67,7 +67,7 @@ class Person:
         self.did["strokes"] += 1
 
     def _labels(self) -> Any:
-        return find(self._viewer, self._viewer.layers[0], "labels")
+        return find_layer(self._viewer, self._viewer.layers[0], "labels")
 
     def _drag(self, start: NDArray[np.float64], step: NDArray[np.float64], moves: int) -> Iterator[None]:
         left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton

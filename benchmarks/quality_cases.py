@@ -16,7 +16,7 @@ from recipes.pairs import FLUORESCENCE_NUCLEI, SEM_AXONS, TEM_AXONS, LabelledSet
 from napari_pseudolabel.imaging import labels_to, read
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Modality
-from napari_pseudolabel.training.data.image_folders import LabelledPlane, Preparation, prepare
+from napari_pseudolabel.training.data.image_folders import FolderPreprocessing, LabelledPlane, prepare
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ def axon_cases(data: Path, modality: Modality) -> list[Case]:
     for row in rows:
         (path,) = (folder / "images").glob(row["id"] + "*")
         truth = read(folder / "labels" / path.name).plane((), None).astype(np.uint8)
-        preparation = Preparation(Scale(pixel_size_um=float(row["pixel_um"])), modality.pixel_size_um)
+        preparation = FolderPreprocessing(Scale(pixel_size_um=float(row["pixel_um"])), modality.pixel_size_um)
         (image,) = prepare(read(path), preparation)
         plane = LabelledPlane(row["id"], image, labels_to(truth, image.shape))
         held_out = row["subject"] in axons.HELD_OUT[modality.name]

@@ -34,7 +34,7 @@ from napari_pseudolabel.labels.objects import scheme_for, to_instances
 from napari_pseudolabel.models import load_segmenter
 from napari_pseudolabel.models.segmenters.base import Segmenter, of_limits
 from napari_pseudolabel.strategies import LabelSettings
-from napari_pseudolabel.strategies.ensemble import Judge, Segmentation, segment_looks
+from napari_pseudolabel.strategies.ensemble import Segmentation, SegmenterInput, segment_ensemble
 from napari_pseudolabel.workspace import write_text
 
 BOUND = "supervised bound"
@@ -135,7 +135,7 @@ def _looks(bench: Bench, direction: Direction) -> dict[str, Look]:
 
 def _translated(bench: Bench, path: Path) -> Look:
     made = adapter(bench, path)
-    return lambda case: made.looks(case.plane.image, (0, 0), Control())[0][0]
+    return lambda case: made.segmenter_images(case.plane.image, (0, 0), Control())[0][0]
 
 
 def _score(
@@ -178,9 +178,9 @@ def segmented(model: Segmenter, look: Plane, shape: tuple[int, ...]) -> Segmenta
     """Labels on the pixels of an image of this shape."""
     wanted = model.card.source
     on_grid = least_area(INFERENCE.smallest_object, wanted.object_size_px if wanted else None)
-    return segment_looks(
+    return segment_ensemble(
         [
-            Judge(
+            SegmenterInput(
                 model,
                 look[None],
                 of_limits(IntensityRange(0.0, 1.0)),
@@ -195,7 +195,7 @@ def segmented(model: Segmenter, look: Plane, shape: tuple[int, ...]) -> Segmenta
 
 def scored(made: Segmentation, case: Case, model: Segmenter) -> dict[str, float]:
     """Dice of every class, and F1 of objects where the truth tells them apart."""
-    classes = {one.name: one.value for one in model.classes if one.value}
+    classes = {label_class.name: label_class.value for label_class in model.classes if label_class.value}
     dice = evaluate(made.labels, case.truth, classes).dice
     scores = {f"Dice {name}": value for name, value in dice.items()}
     if case.instances is not None:

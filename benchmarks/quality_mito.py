@@ -19,7 +19,7 @@ from napari_pseudolabel.imaging import labels_to, read
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.classes import default_classes
 from napari_pseudolabel.models.cards import Modality
-from napari_pseudolabel.training.data.image_folders import LabelledPlane, Preparation, prepare
+from napari_pseudolabel.training.data.image_folders import FolderPreprocessing, LabelledPlane, prepare
 from napari_pseudolabel.training.translator import syndiff_settings as presets
 
 SSTEM = Modality(name="ssTEM", pixel_size_um=0.01)
@@ -43,7 +43,7 @@ def cases(data: Path, modality: Modality) -> list[Case]:
 
 def _cases(data: Path, modality: Modality) -> Iterator[Case]:
     folder, name = data / FOLDERS[modality.name], modality.name
-    preparation = Preparation(Scale(pixel_size_um=OWN_PIXEL_UM[name]), modality.pixel_size_um)
+    preparation = FolderPreprocessing(Scale(pixel_size_um=OWN_PIXEL_UM[name]), modality.pixel_size_um)
     paths = sorted((folder / "images").glob("*.png"))
     for half, held_out in ((SEEN[name], False), (HELD_OUT[name], True)):
         for number in half:

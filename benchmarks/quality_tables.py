@@ -33,8 +33,8 @@ from rich.table import Table
 from safetensors.numpy import load_file
 from safetensors.numpy import save as to_bytes
 
+from napari_pseudolabel.models.card_files import HEADER_KEY, atomic_write, read_header_card
 from napari_pseudolabel.models.cards import Card, Measure
-from napari_pseudolabel.models.sidecar import HEADER_KEY, atomic_write, read_header_card
 from napari_pseudolabel.workspace import write_text
 
 COMMAND = "python benchmarks/quality.py --cards"
@@ -221,7 +221,7 @@ def _write_card(path: Path, direction: Direction, method: str, results: Results)
     ]
     card = Card.model_validate(read_header_card(path))
     # Those of the other direction stay, and so do those of the training.
-    old = [one for one in card.quality if not one.data.startswith(carried)]
+    old = [measure for measure in card.quality if not measure.data.startswith(carried)]
     card = card.model_copy(update={"quality": (*new, *old)})
     header = {HEADER_KEY: json.dumps(card.model_dump(mode="json", exclude_none=True), ensure_ascii=False)}
     atomic_write(path, to_bytes(load_file(path), header))

@@ -26,11 +26,11 @@ from napari_pseudolabel.models import load_translator
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.translators.grey_levels import GreyLevelTranslator
 from napari_pseudolabel.models.translators.syndiff import SynDiffTranslator
-from napari_pseudolabel.tiling import KnownLimits
+from napari_pseudolabel.tiling import MemoryLimits
 from napari_pseudolabel.training.data.adapted_planes import Adapter
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
+from napari_pseudolabel.training.segmenter.segmenter_settings import SegmenterSettings
 from napari_pseudolabel.training.segmenter.segmenter_training import BEST, SegmenterTraining
-from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
 from napari_pseudolabel.training.tutor.synthetic import translated
 
 FOLDS = 4
@@ -180,7 +180,7 @@ def adapter(bench: Bench, translator: Path, samples: int = 1) -> Adapter:
     loaded = replace(loaded, sha256=digest(translator))
     made = Card(kind="segmenter", family="monai-unet", source=loaded.card.target)
     folder = bench.runs / "translations"
-    return Adapter(made, loaded, Scale(), samples, 0, "cpu", KnownLimits(), folder)
+    return Adapter(made, loaded, Scale(), samples, 0, "cpu", MemoryLimits(), folder)
 
 
 def folds(groups: Sequence[str]) -> Iterator[tuple[set[str], set[str], set[str]]]:

@@ -101,9 +101,9 @@ def shapes(labels: NDArray[np.uint8]) -> dict[str, float]:
     border = {int(value) for edge in (fibres[0], fibres[-1], fibres[:, 0], fibres[:, -1]) for value in edge}
     sizes = np.bincount(fibres.ravel())
     whole = [
-        (one.area, sizes[one.label])
-        for one in regionprops(axons)
-        if one.label not in border and one.equivalent_diameter_area >= SMALLEST_AXON_PX
+        (regionprop.area, sizes[regionprop.label])
+        for regionprop in regionprops(axons)
+        if regionprop.label not in border and regionprop.equivalent_diameter_area >= SMALLEST_AXON_PX
     ]
     if not whole:
         return {}

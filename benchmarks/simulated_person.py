@@ -24,9 +24,9 @@ from napari_pseudolabel.labels.review import Box, Place, RegionScore, measure, o
 from napari_pseudolabel.models import load_segmenter
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.segmenters.base import Segmenter, of_limits
-from napari_pseudolabel.training.data.known_plane import KnownPlane
-from napari_pseudolabel.training.jobs import FineTuneJob
+from napari_pseudolabel.training.data.annotated_plane import AnnotatedPlane
 from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuneSettings
+from napari_pseudolabel.training.training_jobs import FineTuneJob
 
 FLIPS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-2, -1))
 
@@ -222,9 +222,9 @@ class Work:
             regions, made.promoted, made.before.mean, made.best.mean, quality, self.quality(), seconds
         )
 
-    def _known(self, number: int) -> KnownPlane:
+    def _known(self, number: int) -> AnnotatedPlane:
         scene, sheet = self.scenes[number], self.sheets[number]
-        return KnownPlane(
+        return AnnotatedPlane(
             name=scene.name,
             key=scene.name,
             image=scene.image,

@@ -46,7 +46,7 @@ from napari_pseudolabel.tiling import make_grid
 from napari_pseudolabel.tiling.seams import seam_ratio
 
 Mode = Literal["tiled", "joint"]
-_CLASSES = {one.name: one.value for one in AXON_CLASSES if one.value}
+_CLASSES = {label_class.name: label_class.value for label_class in AXON_CLASSES if label_class.value}
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.data.patches import PatchPool
 from napari_pseudolabel.training.translator.syndiff_checkpoints import write_generators
 from napari_pseudolabel.training.translator.syndiff_training import SynDiffTraining
-from napari_pseudolabel.training.translator.translator_watch import TranslatorWatch
+from napari_pseudolabel.training.translator.translator_monitor import TranslatorMonitor
 
 
 def main(data: Path, out: Path, steps: int = MITO.settings.steps, device: str = "cpu") -> None:
@@ -44,7 +44,7 @@ def main(data: Path, out: Path, steps: int = MITO.settings.steps, device: str = 
         device=torch.device(device),
     )
     with shown_progress() as control:
-        run.run(out, control, TranslatorWatch(out, run.pools, PREVIEW_SIDE, PREVIEW_EVERY))
+        run.run(out, control, TranslatorMonitor(out, run.pools, PREVIEW_SIDE, PREVIEW_EVERY))
     training = Training(
         data=MITO.data,
         licence=MITO.licence,

@@ -29,7 +29,7 @@ from photographs import IMAGES, on_a_screen, photograph, say
 from napari_pseudolabel.demo import wait_for
 from napari_pseudolabel.imaging import read
 from napari_pseudolabel.sample_data.samples import SEM_LIKE
-from napari_pseudolabel.viewer import Corrections, find
+from napari_pseudolabel.viewer import Corrections, find_layer
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.workspace import Workspace
 
@@ -72,7 +72,7 @@ def work(args: argparse.Namespace) -> None:
     wait_for(lambda: not dock.controller.busy, patience_s=_PATIENCE_S)
     if dock.view.error.sentence:
         raise SystemExit(dock.view.error.sentence)
-    labels = find(viewer, viewer.layers[0], "labels")
+    labels = find_layer(viewer, viewer.layers[0], "labels")
     say("pseudo labels", labels.data, truth)
     correct = _open_correct(viewer, labels)
     photograph(viewer, args.output, "correct-1-start")

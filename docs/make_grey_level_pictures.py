@@ -19,7 +19,7 @@ from napari_pseudolabel.demo import wait_for
 from napari_pseudolabel.labels.metrics import evaluate
 from napari_pseudolabel.sample_data.contributions import layers_of
 from napari_pseudolabel.sample_data.samples import SEM_LIKE, TEM_LIKE
-from napari_pseudolabel.viewer import find
+from napari_pseudolabel.viewer import find_layer
 from napari_pseudolabel.workspace import Workspace
 
 CLASSES = {one.name: one.value for one in SEM_LIKE.classes if one.value}
@@ -70,7 +70,7 @@ def make(folder: Path) -> None:
         wait_for(lambda: not dock.controller.busy)
         wait_for(lambda: "objects" in dock.view.status, patience_s=30)
         picture("grey-levels-2-labels")
-        labels, (_, truth) = find(viewer, sem, "labels"), SEM_LIKE.draw()
+        labels, (_, truth) = find_layer(viewer, sem, "labels"), SEM_LIKE.draw()
         print(dock.view.status, evaluate(labels.data, truth, CLASSES).dice)
     finally:
         train.controller.shutdown()

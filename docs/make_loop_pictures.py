@@ -22,7 +22,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_pseudolabel.demo import wait_for
 from napari_pseudolabel.sample_data.samples import SEM_LIKE
-from napari_pseudolabel.viewer import find
+from napari_pseudolabel.viewer import find_layer
 from napari_pseudolabel.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def make(folder: Path) -> None:
     try:
         wait_for(lambda: not dock.controller.models.loading)
         run(dock)
-        layer = find(viewer, viewer.layers[0], "labels")
+        layer = find_layer(viewer, viewer.layers[0], "labels")
         say_outside("shipped model", layer.data, truth)
         picture("loop-1-predicted")
 

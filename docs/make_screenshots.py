@@ -17,7 +17,7 @@ from skimage.measure import label, regionprops
 
 from napari_pseudolabel.demo import open_demo, wait_for
 from napari_pseudolabel.sample_data.samples import SEM_LIKE
-from napari_pseudolabel.viewer import find
+from napari_pseudolabel.viewer import find_layer
 from napari_pseudolabel.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def make(folder: Path) -> None:
 
 def correct(viewer: Viewer) -> None:
     """Paint the largest axon that the models missed, as a person would."""
-    labels = find(viewer, viewer.layers[0], "labels")
+    labels = find_layer(viewer, viewer.layers[0], "labels")
     _, truth = SEM_LIKE.draw()
     missed = max(regionprops(label((truth == 2) & (labels.data != 2))), key=lambda one: one.area)
     row, column = missed.centroid

@@ -31,7 +31,7 @@ from photographs import CLASSES, IMAGES, on_a_screen, photograph, say
 from napari_pseudolabel.demo import wait_for
 from napari_pseudolabel.imaging import read
 from napari_pseudolabel.sample_data.samples import SEM_LIKE, TEM_LIKE
-from napari_pseudolabel.viewer import Candidates, find
+from napari_pseudolabel.viewer import Candidates, find_layer
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.workspace import Workspace
 
@@ -92,7 +92,7 @@ def work(args: argparse.Namespace) -> None:
     began = time.monotonic()
     dock.view.run_button.click()
     _finish(dock)
-    labels: Any = find(viewer, viewer.layers[0], "labels")
+    labels: Any = find_layer(viewer, viewer.layers[0], "labels")
     say(f"adaptation, {time.monotonic() - began:.0f} s", labels.data, truth)
     _choose(dock.view.strategy, "tutorship")
     _set_labelled(args, dock)
@@ -129,13 +129,13 @@ def resume(args: argparse.Namespace) -> None:
     print(f"After the kill: {dock.view.hint!r}", flush=True)
     photograph(viewer, args.output, "tutorship-4-back")
     said: list[str] = []
-    dock.controller.preparing["tutorship"].said.connect(lambda sentence, _: said.append(sentence))
+    dock.controller.preparing["tutorship"].message.connect(lambda sentence, _: said.append(sentence))
     began = time.monotonic()
     dock.view.run_button.click()
     _finish(dock)
     _until(lambda: "objects" in dock.view.status and "Agreement with" in dock.view.status, "agreement", dock)
     print(f"{' '.join(said)} Then {time.monotonic() - began:.0f} s.\n{dock.view.status}", flush=True)
-    labels: Any = find(viewer, viewer.layers[0], "labels")
+    labels: Any = find_layer(viewer, viewer.layers[0], "labels")
     say("tutorship", labels.data, truth)
     other = Candidates.made_for(labels)
     number = other.names.index("adaptation")
@@ -147,7 +147,7 @@ def resume(args: argparse.Namespace) -> None:
     person = KeyboardPerson(viewer, labels, np.zeros((1, 1), np.uint8))
     for _ in other.names:
         person.press(shortcuts.NEXT_CANDIDATE)
-        if correct.controller.looking.shown == number:
+        if correct.controller.visibility.shown == number:
             break
     photograph(viewer, args.output, "tutorship-6-candidate")
     correct.controller.shutdown()

@@ -1,7 +1,7 @@
 """What a segmenter of discs is, and settings of a training that takes a second."""
 
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality
-from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
+from napari_pseudolabel.training.segmenter.segmenter_settings import SegmenterSettings
 
 DISC = 5
 CARD = Card(

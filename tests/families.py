@@ -11,9 +11,9 @@ from nnunet_files import INTENSITIES, ModelFolder
 from syndiff_case import GENERATOR
 from torch import nn
 
+from napari_pseudolabel.models.card_files import write_sidecar
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality
 from napari_pseudolabel.models.segmenters import monai_unet
-from napari_pseudolabel.models.sidecar import write_sidecar
 from napari_pseudolabel.models.translators import grey_levels, syndiff
 from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
 from napari_pseudolabel.models.translators.resnet import ResnetGenerator

@@ -139,6 +139,30 @@ def test_a_circle_is_found_and_shown():
     assert circle({"a": ("b",), "b": ("c", "d"), "d": ("b",)}) == ("b", "d", "b")
 
 
+# What says the same in every folder; all other files can be found by their name.
+RECURRING = {"__init__", "base", "controller", "dock", "registry", "segmenter", "view"}
+
+
+def test_classes_can_be_told_apart_by_their_names():
+    places: dict[str, list[str]] = {}
+    for path in FILES:
+        for node in parsed(path).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(relative(path))
+    assert len(places) > len(FILES) / 2
+    twice = {name: found for name, found in places.items() if len(found) > 1}
+    assert not twice, f"classes of one name: {twice}"
+
+
+def test_files_can_be_told_apart_by_their_names():
+    places: dict[str, list[str]] = {}
+    for path in FILES:
+        places.setdefault(path.stem, []).append(relative(path))
+    twice = {name for name, found in places.items() if len(found) > 1}
+    assert twice
+    assert twice <= RECURRING, f"files of one name: {[places[name] for name in sorted(twice - RECURRING)]}"
+
+
 def test_qt_stays_upstairs():
     used = [
         f"{relative(path)} imports {name}"

@@ -23,7 +23,7 @@ HEAVY = "torch monai napari qtpy skimage dask zarr"
 # What runs, and what is not imported by then. One process does it all, so the lightest comes first.
 ROWS = {
     "formats, for the help of the shell": (
-        "import napari_pseudolabel.cli.options; from napari_pseudolabel.formats import formats; formats()",
+        "import napari_pseudolabel.cli.option_types; from napari_pseudolabel.formats import formats; formats()",
         "numpy tifffile imagecodecs pydantic",
     ),
     "the version": (SHELL.format(["--version"]), HEAVY),
@@ -45,7 +45,7 @@ ROWS = {
     ),
     "the workspace": ("import napari_pseudolabel.workspace", "torch napari"),
     "a fine-tuning": (
-        "import napari_pseudolabel.training.jobs, napari_pseudolabel.training.segmenter.fine_tune_task",
+        "import napari_pseudolabel.training.training_jobs, napari_pseudolabel.training.segmenter.fine_tune_task",
         "torch monai napari scipy",
     ),
     "a tutorship": (
@@ -67,9 +67,9 @@ ROWS = {
     ),
     "jobs of docks, which workers import": (
         "import importlib, pathlib, napari_pseudolabel.widgets as w\n"
-        "names = [path.parent.name for path in pathlib.Path(w.__path__[0]).glob('*/tasks.py')]\n"
-        "assert 'export' in names\n"
-        "for name in names: importlib.import_module(f'napari_pseudolabel.widgets.{name}.tasks')",
+        "names = [f'{path.parent.name}.{path.stem}' for path in pathlib.Path(w.__path__[0]).glob('*/*_jobs.py')]\n"
+        "assert 'export.export_jobs' in names\n"
+        "for name in names: importlib.import_module(f'napari_pseudolabel.widgets.{name}')",
         "napari qtpy",
     ),
     "docks": (

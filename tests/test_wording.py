@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_pseudolabel.errors import CheckpointError, FileError, InputError, told
+from napari_pseudolabel.errors import CheckpointError, FileError, InputError, message_for
 from napari_pseudolabel.wording import json_shown, sentence, shown
 
 ANY_TEXT = st.text(st.characters(codec=None))  # halves of characters among them
@@ -58,14 +58,14 @@ def test_a_sentence_is_one_line_and_ends():
 
 
 def test_what_a_person_is_told():
-    assert told(InputError("Choose another file.")) == "Choose another file."
-    assert "not enough memory" in str(told(MemoryError()))
+    assert message_for(InputError("Choose another file.")) == "Choose another file."
+    assert "not enough memory" in str(message_for(MemoryError()))
     assert "not enough memory" in str(
-        told(RuntimeError("[enforce] DefaultCPUAllocator: can't allocate memory"))
+        message_for(RuntimeError("[enforce] DefaultCPUAllocator: can't allocate memory"))
     )
-    assert told(FileNotFoundError(2, "No such file", "a.tif")) == (
+    assert message_for(FileNotFoundError(2, "No such file", "a.tif")) == (
         "a.tif: No such file; check the path and its permissions."
     )
-    assert told(KeyError("x")) is None
+    assert message_for(KeyError("x")) is None
     assert issubclass(FileError, InputError)
     assert issubclass(FileError, CheckpointError)

@@ -12,10 +12,10 @@ from toy_strategy import CLASSES, Brighter
 
 from napari_pseudolabel.errors import CheckpointError
 from napari_pseudolabel.models import families
+from napari_pseudolabel.models.card_files import complete
 from napari_pseudolabel.models.families import Family
 from napari_pseudolabel.models.inspection import Inspection, useful
 from napari_pseudolabel.models.offers import Offer
-from napari_pseudolabel.models.sidecar import complete
 
 
 def _declines(offer: Offer) -> str:

@@ -17,7 +17,7 @@ from napari_pseudolabel.imaging import Image, Need
 from napari_pseudolabel.models.cards import Card, LabelClass
 from napari_pseudolabel.options import Option
 from napari_pseudolabel.strategies import LabelJob, registry
-from napari_pseudolabel.strategies.strategy import Asked, Preparation, Strategy
+from napari_pseudolabel.strategies.strategy import LabelRequest, Preparation, Strategy
 from napari_pseudolabel.tiling import Covering
 
 CLASSES = (LabelClass(name="background", value=0), LabelClass(name="bright", value=1))
@@ -55,7 +55,7 @@ class Brighter:
         return probabilities.argmax(axis=0).astype(np.uint8)
 
 
-def label(image: Image, asked: Asked) -> LabelJob:
+def label(image: Image, asked: LabelRequest) -> LabelJob:
     return asked.job(image, segmenter=Brighter((asked.options or LevelOptions()).level))
 
 
@@ -101,16 +101,16 @@ class LearnJob:
         if not self.done:
             self.folder.mkdir(parents=True)
             (self.folder / "level.txt").write_text(str(1 - self.share))
-            control.tell("learned")
+            control.emit("learned")
         return Learned(float((self.folder / "level.txt").read_text()))
 
 
-def learn(asked: Asked, modality: str) -> LearnJob:
+def learn(asked: LabelRequest, modality: str) -> LearnJob:
     assert asked.folder is not None
     return LearnJob(asked.folder, asked.options.share)
 
 
-def learned(asked: Asked, job: LearnJob, made: Learned) -> Asked:
+def learned(asked: LabelRequest, job: LearnJob, made: Learned) -> LabelRequest:
     return replace(asked, segmenter=Brighter(made.level))
 
 
@@ -121,7 +121,7 @@ PREPARING = Strategy(
     "Learns a level once. Choose it for many images.",
     options=LearnOptions,
     preparation=Preparation(
-        learn, learned, telling=lambda event: "A level is learned." if event == "learned" else ""
+        learn, learned, event_text=lambda event: "A level is learned." if event == "learned" else ""
     ),
 )
 

@@ -9,16 +9,16 @@ import numpy as np
 from scipy.ndimage import binary_dilation
 
 from napari_pseudolabel.imaging import IntensityRange
-from napari_pseudolabel.training.data.known_plane import KnownPlane
-from napari_pseudolabel.training.jobs import FineTuneJob
+from napari_pseudolabel.training.data.annotated_plane import AnnotatedPlane
 from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuneSettings
+from napari_pseudolabel.training.training_jobs import FineTuneJob
 
 SETTINGS = FineTuneSettings(
     steps=8, batch=2, patch=32, lr=1e-2, trust=0.5, epoch_steps=2, patience=100, device="cpu"
 )
 
 
-def corrected_plane(pixel_um: float | None = 0.1, seed: int = 0, name: str = "field") -> KnownPlane:
+def corrected_plane(pixel_um: float | None = 0.1, seed: int = 0, name: str = "field") -> AnnotatedPlane:
     """Discs (7) in rings (1); the upper left 64 x 64 are confirmed, the right lower quarter of them kept back."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:96, :80]
@@ -33,7 +33,7 @@ def corrected_plane(pixel_um: float | None = 0.1, seed: int = 0, name: str = "fi
     validation[32:64, 32:64] = True
     confidence = np.full(y.shape, np.nan, np.float32)
     confidence[:, :72] = rng.uniform(0.3, 1, (96, 72))
-    return KnownPlane(
+    return AnnotatedPlane(
         name=name,
         key=f"{name} {seed}",
         image=image.astype(np.float32),

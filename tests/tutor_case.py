@@ -16,7 +16,7 @@ from napari_pseudolabel.labels.classes import AXON_CLASSES
 from napari_pseudolabel.sample_data.fields import FieldParams, axon_field
 from napari_pseudolabel.sample_data.looks import render_sem
 from napari_pseudolabel.training.data.labelled_sets import LabelledSet, NnunetSet
-from napari_pseudolabel.training.jobs import TutorJob
+from napari_pseudolabel.training.training_jobs import TutorJob
 from napari_pseudolabel.training.tutor.tutor_task import TutorSettings
 
 SETTINGS = TutorSettings(steps=6, batch=2, patch=32, width=2, epoch_steps=2, samples=2, lr=1e-2, device="cpu")

@@ -27,7 +27,7 @@ from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models import load_translator
 from napari_pseudolabel.models.cards import Card, Training
 from napari_pseudolabel.models.translators.grey_levels import as_file
-from napari_pseudolabel.tiling import KnownLimits
+from napari_pseudolabel.tiling import MemoryLimits
 from napari_pseudolabel.training.data.adapted_planes import Adapter
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.data.patches import PatchPool
@@ -36,7 +36,7 @@ from napari_pseudolabel.training.translator.grey_levels_fit import card as curve
 from napari_pseudolabel.training.translator.grey_levels_fit import fit
 from napari_pseudolabel.training.translator.syndiff_checkpoints import write_generators
 from napari_pseudolabel.training.translator.syndiff_training import SynDiffTraining
-from napari_pseudolabel.training.translator.translator_watch import TranslatorWatch
+from napari_pseudolabel.training.translator.translator_monitor import TranslatorMonitor
 from napari_pseudolabel.training.tutor.synthetic import SyntheticPlane, translated
 from napari_pseudolabel.workspace import write_bytes
 
@@ -63,7 +63,7 @@ def translator(pair: PairName, data: Path, out: Path, device: str = "cpu") -> No
     pairs = PatchPool([np.stack(field.looks) for field in fields], n_images=2)
     run = SynDiffTraining((pools[0], pools[1]), recipe.settings, pairs=pairs, device=torch.device(device))
     with shown_progress() as control:
-        run.run(out, control, TranslatorWatch(out, run.pools, PREVIEW_SIDE, PREVIEW_EVERY))
+        run.run(out, control, TranslatorMonitor(out, run.pools, PREVIEW_SIDE, PREVIEW_EVERY))
     training = _training(recipe.data, recipe.licence, run.step, recipe.settings.seed, f"translator {pair}")
     write_generators(
         (run.averaged(0).state_dict(), run.averaged(1).state_dict()),
@@ -125,7 +125,7 @@ def proxy(name: ProxyName, data: Path, out: Path, device: str = "cpu") -> None:
     with shown_progress() as control:
         looks: tuple[list[SyntheticPlane], list[SyntheticPlane]] = ([], [])
         for one in translators:
-            adapter = Adapter(card, one, Scale(), PROXY_SAMPLES, settings.seed, device, KnownLimits(), out)
+            adapter = Adapter(card, one, Scale(), PROXY_SAMPLES, settings.seed, device, MemoryLimits(), out)
             # What has only one answer gives it as often as the others give theirs.
             times = 1 if one.diffusive else PROXY_SAMPLES
             for made, planes in zip(looks, sets, strict=True):

@@ -24,15 +24,15 @@ def main() -> None:
 def manifest() -> dict[str, str]:
     """Lines of the manifest by the name of their section."""
     return {
-        "commands": "".join(_command(one) for one in formats()),
-        "writers": "".join(_writer(one) for one in formats()),
+        "commands": "".join(_command(file_format) for file_format in formats()),
+        "writers": "".join(_writer(file_format) for file_format in formats()),
     }
 
 
 def page() -> dict[str, str]:
     """The table of the formats."""
     head = "| format | name | ends of names | holds | besides labels | largest value | not labelled | read by |\n"
-    return {"table": head + "|---" * 8 + "|\n" + "".join(_row(one) for one in formats())}
+    return {"table": head + "|---" * 8 + "|\n" + "".join(_row(file_format) for file_format in formats())}
 
 
 def filled(text: str, sections: dict[str, str]) -> str:

@@ -43,21 +43,21 @@ def groups() -> list[type[Any]]:
                 ".".join((package.name, *path.relative_to(package).with_suffix("").parts))
             )
     found = {one for one in _below(Checked) if one.__module__.startswith(package.name)}
-    found |= {type(one.options) for one in formats() if one.options is not None}
+    found |= {type(file_format.options) for file_format in formats() if file_format.options is not None}
     return sorted(found, key=lambda one: (one.__module__, one.__qualname__))
 
 
 def _below(base: type[Any]) -> Iterator[type[Any]]:
-    for one in base.__subclasses__():
-        yield one
-        yield from _below(one)
+    for subclass in base.__subclasses__():
+        yield subclass
+        yield from _below(subclass)
 
 
 def _section(group: type[Any]) -> str:
     summary = (group.__doc__ or "").strip().partition("\n")[0]
     lines = [f"\n## {group.__name__}\n", f"`{group.__module__}`: {summary}\n"]
-    own = [one for one in options_of(group) if len(one.path) == 1]
-    inner = sorted({one.path[0] for one in options_of(group)} - {one.name for one in own})
+    own = [option for option in options_of(group) if len(option.path) == 1]
+    inner = sorted({option.path[0] for option in options_of(group)} - {field.name for field in own})
     if own:
         lines += ["| option | in the shell | values | usual | |", "|---|---|---|---|---|", *map(_row, own)]
     if inner:
@@ -81,11 +81,11 @@ def _values(one: OptionField) -> str:
 
 def _kind(kind: Any) -> str:
     if get_origin(kind) is Literal:
-        return " or ".join(f"`{one}`" for one in get_args(kind))
+        return " or ".join(f"`{argument}`" for argument in get_args(kind))
     if get_origin(kind) is list:
         return f"several: {_kind(get_args(kind)[0])}"
     if isinstance(kind, UnionType) or get_args(kind):
-        return " or ".join(_kind(one) for one in get_args(kind) if one is not type(None))
+        return " or ".join(_kind(argument) for argument in get_args(kind) if argument is not type(None))
     return {int: "whole number", float: "number", bool: "yes or no", str: "text", Path: "path"}.get(
         kind, kind.__name__
     )

@@ -48,7 +48,7 @@ Wish = Literal["run", "pause", "finish"]
 _LOOK_AGAIN_S = 0.1
 
 
-def _hear(event: object) -> None:
+def _drop(event: object) -> None:
     return None
 
 
@@ -111,7 +111,7 @@ class Control:
         Called with every `Progress`, in the thread of the job.
     cancelled
         Asked often and cheaply; True once the job should stop.
-    tell
+    emit
         Called with everything else that is worth hearing while the job runs: small frozen values that
         can be pickled, such as the score of an epoch.
     wish
@@ -120,7 +120,7 @@ class Control:
 
     report: Callable[[Progress], None] = _ignore
     cancelled: Callable[[], bool] = _never
-    tell: Callable[[object], None] = _hear
+    emit: Callable[[object], None] = _drop
     wish: Callable[[], Wish] = _run
 
     def check(self) -> None:

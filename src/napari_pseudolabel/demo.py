@@ -162,7 +162,7 @@ def open_demo(sample: GeneratedSample = SEM_LIKE) -> tuple[Viewer, PseudoLabelDo
     import napari
 
     from napari_pseudolabel.sample_data.contributions import layers_of
-    from napari_pseudolabel.widgets.samples import open_dock
+    from napari_pseudolabel.widgets.open_samples import open_dock
 
     viewer = napari.Viewer(title="napari-pseudolabel demo")
     viewer.window.resize(*_WINDOW)
@@ -183,12 +183,12 @@ def wait_for(done: Callable[[], bool], patience_s: float = _PATIENCE_S) -> None:
 
 def leave_behind(viewer: Viewer, output: Path) -> tuple[Path, ...]:
     """Write a picture of the window, the labels as OME-TIFF and their provenance."""
-    from napari_pseudolabel.viewer import content_of, find
+    from napari_pseudolabel.viewer import content_of, find_layer
 
     output.mkdir(parents=True, exist_ok=True)
     picture = output / "window.png"
     viewer.screenshot(str(picture), canvas_only=False, flash=False)
-    labels = find(viewer, viewer.layers[0], "labels")
+    labels = find_layer(viewer, viewer.layers[0], "labels")
     assert labels is not None  # they were just made
     files = content_of(viewer, labels).write(output / "labels.ome.tif", "ome-tiff", confidence=False)
     return (picture, *files)
@@ -197,13 +197,13 @@ def leave_behind(viewer: Viewer, output: Path) -> tuple[Path, ...]:
 def dice_per_class(viewer: Viewer, sample: GeneratedSample = SEM_LIKE) -> dict[str, float]:
     """How well the labels agree with the truth that the sample was drawn from."""
     from napari_pseudolabel.labels.metrics import evaluate
-    from napari_pseudolabel.viewer import find
+    from napari_pseudolabel.viewer import find_layer
 
-    labels = find(viewer, viewer.layers[0], "labels")
+    labels = find_layer(viewer, viewer.layers[0], "labels")
     if labels is None:
         return {}
     _, truth = sample.draw()
-    classes = {one.name: one.value for one in sample.classes if one.value}
+    classes = {label_class.name: label_class.value for label_class in sample.classes if label_class.value}
     return evaluate(labels.data, truth, classes).dice
 
 

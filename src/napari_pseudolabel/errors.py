@@ -40,7 +40,7 @@ _NO_PATH = ("Symlink loop", "Could not determine home directory")
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
 
 
-def told(error: BaseException) -> str | None:
+def message_for(error: BaseException) -> str | None:
     """What a person is told about an error of any kind.
 
     Returns

@@ -148,7 +148,7 @@ class OptionField:
     @property
     def value_kind(self) -> object:
         """Its type where it is not None."""
-        kinds = [one for one in get_args(self.kind) if one is not type(None)]
+        kinds = [argument for argument in get_args(self.kind) if argument is not type(None)]
         return kinds[0] if len(kinds) == 1 and type(None) in get_args(self.kind) else self.kind
 
     @property
@@ -165,7 +165,7 @@ class OptionField:
     def seen_in(self, place: Seen) -> bool:
         """Whether the shell, or a dock, offers it."""
         told = (self.option, self.within or self.option)
-        return all(one.seen in ("everywhere", place) for one in told)
+        return all(option.seen in ("everywhere", place) for option in told)
 
     def read(self, text: str) -> Any:
         """Its value from what was typed.
@@ -194,10 +194,10 @@ class Checked:
         InputError
             If one is out of range.
         """
-        for one in options_of(type(self)):
-            value = getattr(self, one.path[0]) if len(one.path) == 1 else None
-            if isinstance(value, (int, float)) and not one.option.allows(value):
-                raise InputError(f"{one.title} must be {one.option.range}, not {value:.10g}.")
+        for option in options_of(type(self)):
+            value = getattr(self, option.path[0]) if len(option.path) == 1 else None
+            if isinstance(value, (int, float)) and not option.option.allows(value):
+                raise InputError(f"{option.title} must be {option.option.range}, not {value:.10g}.")
 
 
 def options_of(group: type[object], without: frozenset[str] = frozenset()) -> tuple[OptionField, ...]:
@@ -249,10 +249,10 @@ def _all(group: Hashable, without: frozenset[str]) -> tuple[OptionField, ...]:
 
 def _options(group: type[Any], without: frozenset[str], path: tuple[str, ...]) -> Iterator[OptionField]:
     hints = get_type_hints(group, include_extras=True)
-    for one in fields(group):
-        if one.name in without:
+    for field in fields(group):
+        if field.name in without:
             continue
-        hint, place = hints[one.name], (*path, one.name)
+        hint, place = hints[field.name], (*path, field.name)
         option = next(
             (found for found in getattr(hint, "__metadata__", ()) if isinstance(found, Option)), None
         )
@@ -261,7 +261,7 @@ def _options(group: type[Any], without: frozenset[str], path: tuple[str, ...]) -
             for inner in _options(cast(type[object], kind), without, place):
                 yield replace(inner, within=option or inner.within)
         elif option is not None:
-            default = one.default if one.default_factory is MISSING else one.default_factory()
+            default = field.default if field.default_factory is MISSING else field.default_factory()
             yield OptionField(place, kind, default, option)
 
 
@@ -269,7 +269,7 @@ def _check_names(group: type[Any], found: Any) -> None:
     if not isinstance(found, Mapping):
         raise ValueError("options are names with values")
     hints = get_type_hints(group)
-    if unknown := sorted(set(found) - {one.name for one in fields(group)}):
+    if unknown := sorted(set(found) - {field.name for field in fields(group)}):
         raise ValueError(f"there is no option {', '.join(unknown)}")
     for name, value in found.items():
         if is_dataclass(hints[name]):
@@ -291,6 +291,6 @@ def _words(kind: object) -> str:
 
 def _values(kind: Any) -> list[str]:
     if get_origin(kind) is Literal:
-        return [str(one) for one in get_args(kind)]
-    parts = [text for one in get_args(kind) if one is not type(None) for text in _values(one)]
+        return [str(argument) for argument in get_args(kind)]
+    parts = [text for argument in get_args(kind) if argument is not type(None) for text in _values(argument)]
     return parts or [{int: "a whole number from 0", float: "a number"}.get(kind, "some text")]

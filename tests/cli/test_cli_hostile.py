@@ -46,7 +46,7 @@ def one_sentence(ran, code: int = 2) -> None:
 def looked_at_here(monkeypatch):
     """Files are looked at in this process: starting another one for each of these would take minutes."""
     monkeypatch.setattr(
-        models, "inspect_apart", lambda refs, which=None: (models.inspect(ref, which) for ref in refs)
+        models, "inspect_in_process", lambda refs, which=None: (models.inspect(ref, which) for ref in refs)
     )
 
 
@@ -89,7 +89,7 @@ def test_progress_takes_names_as_they_are(monkeypatch):
     monkeypatch.setattr(sys, "stderr", stream)
     with shown_progress() as control:
         control.report(Progress("Reading [blink]a[/blink] \x1b]0;title\x07 [/no]", 1, 4))
-        control.tell("note \x1b]0;title\x07")
+        control.emit("note \x1b]0;title\x07")
     assert "\x1b]0;" not in stream.getvalue()
     assert r"\x1b]0;title\x07" in stream.getvalue()
 

@@ -51,7 +51,7 @@ class Says:
         print("x" * 200_000)  # more than a pipe holds
         stage = control.stage("Saying", len(self.values))
         for value in self.values:
-            control.tell(value)
+            control.emit(value)
             stage.advance()
         return self.values[-1]
 
@@ -64,7 +64,7 @@ class Fails:
     title: str = "failing"
 
     def run(self, control: Control, models: object) -> None:
-        control.tell("begun")
+        control.emit("begun")
         raise self.error
 
 
@@ -77,7 +77,7 @@ class Waits:
     title: str = "waiting"
 
     def run(self, control: Control, models: object) -> int:
-        control.tell(os.getpid())
+        control.emit(os.getpid())
         wait_for(self.gate, Control() if self.deaf else control)
         return os.getpid()
 
@@ -90,7 +90,7 @@ class Trains:
 
     def run(self, control: Control, models: object) -> int:
         for step in range(LONG_S * 20):
-            control.tell(step)
+            control.emit(step)
             if control.stage("Training", 1).hold():
                 return step
             time.sleep(0.05)
@@ -197,7 +197,7 @@ class WatchedChunk:
         return self.job.checkpoints
 
     def run(self, control: Control, models: Any) -> Any:
-        control.tell((self.number, os.getpid()))
+        control.emit((self.number, os.getpid()))
         trap = self.trap
         if trap.gate is not None:
             wait_for(trap.gate, control)

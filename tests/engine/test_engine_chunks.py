@@ -14,7 +14,7 @@ from heard import Heard
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, CheckpointError, InputError, WorkerError
 from napari_pseudolabel.models.loaded import LoadedModels
-from napari_pseudolabel.strategies import Focus, LabelJob, Region, join
+from napari_pseudolabel.strategies import LabelJob, Region, ViewCentre, join
 
 NO_TRAP = Trap()
 ARRAYS = ("labels", "confidence", "translation")
@@ -102,9 +102,9 @@ def test_all_processes_killed_at_once_change_nothing_in_the_labels(engine, heard
 def test_what_the_person_looks_at_comes_first(engine, heard, watched, tmp_path):
     gate = tmp_path / "gate"
     handle = engine.submit(watched(Trap(gate=gate)), listener=heard.listener)
-    handle.look_at(Focus((), 0, 0))
+    handle.look_at(ViewCentre((), 0, 0))
     heard.first("told")
-    handle.look_at(Focus((), 72, 36))  # while the first chunk is computed
+    handle.look_at(ViewCentre((), 72, 36))  # while the first chunk is computed
     gate.touch()
     handle.result()
     first, second, *rest = heard.of("part")

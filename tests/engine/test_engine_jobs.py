@@ -76,7 +76,7 @@ def test_a_listener_that_fails_makes_nobody_deaf(engine, heard):
     def fail(_value):
         raise RuntimeError("a slip of the listener")
 
-    broken = type(heard.listener)(told=fail, done=fail)
+    broken = type(heard.listener)(event=fail, done=fail)
     assert engine.submit(Says((1, 2)), listener=broken).result() == 2
     assert engine.submit(Says((3,)), listener=heard.listener).result() == 3
     assert heard.of("told") == [3]
@@ -112,7 +112,7 @@ def test_a_crowd_of_jobs_is_cancelled(engine, tmp_path):
     """More jobs than the engine has threads: the ones that wait for a thread end as well."""
     ears, any_ear = [Heard() for _ in range(40)], Heard()
     handles = [
-        engine.submit(Waits(tmp_path / "never"), listener=replace(ear.listener, told=any_ear.listener.told))
+        engine.submit(Waits(tmp_path / "never"), listener=replace(ear.listener, event=any_ear.listener.event))
         for ear in ears
     ]
     any_ear.first("told")
@@ -135,7 +135,7 @@ def test_a_result_that_comes_after_the_cancel_is_dropped(engine, heard, tmp_path
 
 def test_a_cancel_counts_although_the_result_is_on_its_way(engine, heard):
     handles = []
-    listener = replace(heard.listener, told=lambda _: handles[0].cancel())
+    listener = replace(heard.listener, event=lambda _: handles[0].cancel())
     handles.append(engine.submit(Says((1,)), listener=listener))
     assert isinstance(heard.end[1], Cancelled)
     with pytest.raises(Cancelled):

@@ -152,7 +152,7 @@ from napari_pseudolabel.engine import Engine, Listener
 
 engine = Engine()
 begun = lambda pid: print(json.dumps([pid, *engine.pids()]), flush=True)
-engine.submit(engine_jobs.Waits(Path("never"), deaf=True), listener=Listener(told=begun))
+engine.submit(engine_jobs.Waits(Path("never"), deaf=True), listener=Listener(event=begun))
 time.sleep(100)
 """
 

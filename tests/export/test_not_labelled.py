@@ -10,7 +10,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import ExportContent, export, not_labelled, read_sidecar
 from napari_pseudolabel.imaging import Placement, read
 from napari_pseudolabel.models.cards import LabelClass
-from napari_pseudolabel.training.data.image_folders import Preparation, labelled_planes
+from napari_pseudolabel.training.data.image_folders import FolderPreprocessing, labelled_planes
 
 CLASSES = (LabelClass(name="background", value=0), LabelClass(name="axon", value=1))
 PLACEMENT = Placement(scale=(1.0, 1.0), translate=(0.0, 0.0))
@@ -91,14 +91,14 @@ def test_a_training_on_such_a_file_leaves_it_out(tmp_path):
         (tmp_path / folder).mkdir()
     tifffile.imwrite(tmp_path / "images" / "a.tif", LABELS)
     write(tmp_path / "labels" / "a.tif")
-    (plane,) = labelled_planes(tmp_path / "images", tmp_path / "labels", Preparation())
+    (plane,) = labelled_planes(tmp_path / "images", tmp_path / "labels", FolderPreprocessing())
     assert plane.weight is not None
     np.testing.assert_array_equal(plane.weight > 0, LABELLED)
     write(tmp_path / "labels" / "a.tif", labelled=np.zeros((12, 12), bool))
     with pytest.raises(InputError, match="Nothing is labelled"):
-        labelled_planes(tmp_path / "images", tmp_path / "labels", Preparation())
+        labelled_planes(tmp_path / "images", tmp_path / "labels", FolderPreprocessing())
     write(tmp_path / "labels" / "a.tif", labelled=None)
-    (plane,) = labelled_planes(tmp_path / "images", tmp_path / "labels", Preparation())
+    (plane,) = labelled_planes(tmp_path / "images", tmp_path / "labels", FolderPreprocessing())
     assert plane.weight is None
 
 

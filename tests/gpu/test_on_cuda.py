@@ -19,8 +19,8 @@ from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.tiling import TileSettings, pick_device
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.data.patches import PatchPool
+from napari_pseudolabel.training.segmenter.segmenter_settings import SegmenterSettings
 from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterTraining
-from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
 from napari_pseudolabel.training.translator.syndiff_settings import SMALL
 from napari_pseudolabel.training.translator.syndiff_training import SynDiffTraining
 

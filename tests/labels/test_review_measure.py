@@ -14,7 +14,7 @@ from skimage.draw import disk
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.classes import AXON_CLASSES
 from napari_pseudolabel.labels.review import measure, object_diameter, order, side_for
-from napari_pseudolabel.labels.review.regions import Regions
+from napari_pseudolabel.labels.review.region_grid import RegionGrid
 
 AXON = 2
 
@@ -33,7 +33,7 @@ def grid(n, step, start):
 @settings(deadline=None)
 @given(st.integers(1, 700), st.integers(1, 700), st.integers(10, 400))
 def test_regions_cover_a_plane_once(height, width, side):
-    regions = Regions.of((height, width), side)
+    regions = RegionGrid.of((height, width), side)
     seen = np.zeros((height, width), int)
     for y0, x0, y1, x1 in regions.boxes:
         assert y1 > y0

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from napari_pseudolabel.labels.review import Calibration, Pace, RegionScore, order, outlook
+from napari_pseudolabel.labels.review import Calibration, Pace, RegionScore, forecast, order
 
 
 def score(number, benefit=1.0, seconds=1.0, foreground=0.5, quality=0.5, plane=()):
@@ -139,7 +139,7 @@ def test_the_outlook_counts_regions_minutes_and_quality():
     regions = [score(i, seconds=30, quality=0.6) for i in range(10)] + [score(10, foreground=0)]
     done = [one.place for one in regions[:4]]
     queue = order(regions, reviewed=done)
-    found = outlook(regions, queue, reviewed=done, target=0.9)
+    found = forecast(regions, queue, reviewed=done, target=0.9)
     assert (found.reviewed, found.regions) == (4, 10)
     assert found.minutes_left == pytest.approx(3)
     assert found.quality == pytest.approx((4 * 1 + 6 * 0.6) / 10)
@@ -152,15 +152,15 @@ def test_the_outlook_suggests_to_stop_when_it_is_good_enough():
     regions = [score(i, quality=0.95) for i in range(10)]
     few = [one.place for one in regions[:4]]
     assert (
-        outlook(regions, order(regions, reviewed=few), reviewed=few).stop is None
+        forecast(regions, order(regions, reviewed=few), reviewed=few).stop is None
     )  # estimates are not facts
     done = [one.place for one in regions[:5]]
-    found = outlook(regions, order(regions, reviewed=done), reviewed=done, calibrated=True)
+    found = forecast(regions, order(regions, reviewed=done), reviewed=done, calibrated=True)
     assert "probably good enough: 0.97 of 0.90" in found.stop
     assert "learned from your corrections" in found.stop
     assert found.minutes_to_target == 0
     every = [one.place for one in regions]
-    last = outlook(regions, (), reviewed=every)
+    last = forecast(regions, (), reviewed=every)
     assert "Every region" in last.stop
     assert last.quality == 1
     assert last.minutes_left == 0
@@ -168,12 +168,12 @@ def test_the_outlook_suggests_to_stop_when_it_is_good_enough():
 
 def test_regions_count_by_what_is_in_them():
     regions = [score(0, foreground=0.9, quality=0.2), score(1, foreground=0.1, quality=1.0)]
-    assert outlook(regions, order(regions)).quality == pytest.approx(0.28)
-    assert outlook([replace(one, foreground=0) for one in regions], ()).quality == 1
+    assert forecast(regions, order(regions)).quality == pytest.approx(0.28)
+    assert forecast([replace(one, foreground=0) for one in regions], ()).quality == 1
 
 
 def test_a_target_may_be_out_of_reach():
     regions = [score(0, quality=0.5), score(1, quality=0.5)]
     skipped = order(regions)[:1]
-    found = outlook(regions, skipped, target=0.9)
+    found = forecast(regions, skipped, target=0.9)
     assert found.minutes_to_target is None

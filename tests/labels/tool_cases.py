@@ -10,7 +10,7 @@ from scipy import ndimage as ndi
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels import tools
-from napari_pseudolabel.labels.objects import Fibre, Scheme, Target
+from napari_pseudolabel.labels.objects import Fibre, ObjectMask, Scheme
 
 SQUARE = np.ones((3, 3), bool)
 FIBRES = Scheme((Fibre(2, 1),))
@@ -32,7 +32,7 @@ def tried(tool: Callable[[], tools.Change]) -> tools.Change | InputError:
         return error
 
 
-def full(target: Target, shape: tuple[int, int]) -> np.ndarray:
+def full(target: ObjectMask, shape: tuple[int, int]) -> np.ndarray:
     """The mask of an object in the whole plane."""
     return target.within((slice(0, shape[0]), slice(0, shape[1])))
 

@@ -30,7 +30,7 @@ from translator_files import (
 )
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.models import Card, Inspection, Modality, inspect, inspect_apart, write_sidecar
+from napari_pseudolabel.models import Card, Inspection, Modality, inspect, inspect_in_process, write_sidecar
 from napari_pseudolabel.models.translators import syndiff
 
 MODULE = importlib.import_module("napari_pseudolabel.models.inspect")  # the function hides it
@@ -225,7 +225,7 @@ def test_a_list_is_looked_at_in_one_other_process(tmp_path, monkeypatch):
     popen = subprocess.Popen
     monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: started.append(a) or popen(*a, **k))
     monkeypatch.setattr(MODULE, "_file", None)  # not in this one
-    found = list(inspect_apart(paths))
+    found = list(inspect_in_process(paths))
     assert [one.usable for one in found] == [False, True, False]
     assert [one.path for one in found] == [str(path) for path in paths]
     assert len(started) == 1
@@ -238,7 +238,7 @@ def test_a_file_that_takes_the_reader_down_is_named(tmp_path, monkeypatch):
     (tmp_path / "crashing.py").write_text("import os\ndef look(path, which): os.abort()\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setattr(MODULE, "INSPECTED", "crashing:look")
-    (found,) = inspect_apart([path])
+    (found,) = inspect_in_process([path])
     assert not found.usable
     assert found.problem.startswith("a.pth made the process that reads it crash")
 

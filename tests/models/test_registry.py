@@ -19,7 +19,7 @@ from napari_pseudolabel.models import (
     sidecar_path,
     write_sidecar,
 )
-from napari_pseudolabel.models.sidecar import complete
+from napari_pseudolabel.models.card_files import complete
 from napari_pseudolabel.models.translators import syndiff
 
 CARD = Card(kind="translator", family="syndiff", source=Modality(name="SEM"), target=Modality(name="TEM"))

@@ -11,8 +11,8 @@ from syndiff_case import WITH_ATTENTION
 
 from napari_pseudolabel.errors import CheckpointError, InputError
 from napari_pseudolabel.models import load_translator
+from napari_pseudolabel.models.card_files import read_header_card, write_sidecar
 from napari_pseudolabel.models.cards import Card, Modality
-from napari_pseudolabel.models.sidecar import read_header_card, write_sidecar
 from napari_pseudolabel.models.translators import syndiff
 from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
 

@@ -15,7 +15,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.sample_data import contributions
 from napari_pseudolabel.sample_data.downloads import REAL_SEM, REAL_TEM, fetch
 from napari_pseudolabel.sample_data.samples import GENERATED, NUCLEUS_CLASSES
-from napari_pseudolabel.viewer.images import object_size_of
+from napari_pseudolabel.viewer.image_layers import object_size_of
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import intensity_range, read, read_labels
-from napari_pseudolabel.imaging.content import nothing_in
+from napari_pseudolabel.imaging.blank_layer import nothing_in
 
 sys.path.append(str(Path(__file__).parents[1] / "hostile"))
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from napari_pseudolabel.errors import CheckpointError
-from napari_pseudolabel.models.apart import Apart, Limits
+from napari_pseudolabel.models.inspection_process import InspectionProcess, Limits
 
 pytestmark = pytest.mark.soak
 TRIES = 300
@@ -80,7 +80,7 @@ def test_changed_torchscript_files(tmp_path, monkeypatch, figures):
     torch.jit.save(torch.jit.script(Network().eval()), stream)
     draw, path = random.Random(7), tmp_path / "t.pt"
     failed = 0
-    with Apart() as apart:
+    with InspectionProcess() as apart:
         for _ in range(TRIES):
             path.write_bytes(changed(stream.getvalue(), draw))
             try:

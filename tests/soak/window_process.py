@@ -17,7 +17,7 @@ import tifffile
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
-from napari_pseudolabel.widgets.common.offer import Offer
+from napari_pseudolabel.widgets.common.restore_banner import RestoreBanner
 
 PATIENCE_S = 60
 
@@ -44,7 +44,7 @@ def main(image: Path, number: int) -> None:
         viewer.open(image, plugin="napari")
         viewer.add_labels(np.zeros(pixels.shape, np.uint8), name="mine")
     else:
-        offers: Callable[[], list[Offer]] = lambda: dock.window().findChildren(Offer)  # noqa: E731
+        offers: Callable[[], list[RestoreBanner]] = lambda: dock.window().findChildren(RestoreBanner)  # noqa: E731
         wait_until(lambda: any("was not closed" in one.sentence for one in offers()), "nothing is offered")
         (offer,) = offers()
         offer._accept.click()

@@ -11,7 +11,7 @@ from torch import nn
 from napari_pseudolabel.imaging import Need, from_array, intensity_range, normalise
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality, Normalisation
 from napari_pseudolabel.models.translators.memo import TileMemo
-from napari_pseudolabel.tiling import Covering, KnownLimits, TileSettings
+from napari_pseudolabel.tiling import Covering, MemoryLimits, TileSettings
 
 CLASSES = (LabelClass(name="background", value=0), LabelClass(name="bright", value=3))
 CPU = TileSettings(device="cpu")
@@ -86,7 +86,7 @@ class Models:
 
     one: Any = None
     other: Any = None
-    limits: KnownLimits = field(default_factory=KnownLimits)
+    limits: MemoryLimits = field(default_factory=MemoryLimits)
     memo: TileMemo = field(default_factory=TileMemo)
 
     def translator(self, ref):

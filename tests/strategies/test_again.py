@@ -21,9 +21,9 @@ from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.models.translators.memo import TileMemo
 from napari_pseudolabel.strategies import LabelJob, LabelSettings, ModelUse, Record, Region
-from napari_pseudolabel.strategies.again import Where, again, without_translator
+from napari_pseudolabel.strategies.again import Extent, again, without_translator
 from napari_pseudolabel.strategies.tutorship import with_proxies
-from napari_pseudolabel.tiling import KnownLimits, TileSettings
+from napari_pseudolabel.tiling import MemoryLimits, TileSettings
 
 IMAGE = replace(from_array(np.random.default_rng(0).random((40, 40)), name="a_1"), modality="A")
 REAL = replace(IMAGE, modality="B", name="b_1")
@@ -35,7 +35,7 @@ class ByName:
     """Stands for `LoadedModels`; every segmenter is another one of B."""
 
     seen: list = field(default_factory=list)
-    limits: KnownLimits = field(default_factory=KnownLimits)
+    limits: MemoryLimits = field(default_factory=MemoryLimits)
     memo: TileMemo = field(default_factory=TileMemo)
 
     def translator(self, ref):
@@ -92,7 +92,7 @@ def test_every_strategy_finds_its_way_back(strategy, settings):
     assert record == Record.of(report)
     assert record.settings == settings
     assert record.strategy == strategy
-    where = Where(Region(1, 2, 30, 31), ((),))
+    where = Extent(Region(1, 2, 30, 31), ((),))
     image = replace(job.image, modality="")  # as it comes out of a file
     once_more = again(record, image, where)
     assert once_more.strategy_name == strategy

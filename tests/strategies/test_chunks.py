@@ -14,7 +14,7 @@ from napari_pseudolabel.imaging import from_array
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.loaded import LoadedModels
-from napari_pseudolabel.strategies import Focus, LabelJob, LabelSettings, Region
+from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region, ViewCentre
 from napari_pseudolabel.strategies.chunks import cut, join, whole_factors
 from napari_pseudolabel.strategies.survey import ModelFacts, Survey
 from napari_pseudolabel.tiling import Covering, TileSettings
@@ -117,7 +117,7 @@ def test_the_nearest_chunk_comes_first():
     from napari_pseudolabel.strategies import LabelPlan
 
     plan = LabelPlan(job, survey, (1.0, 1.0), (), None, chunks)
-    first = min(chunks, key=lambda chunk: plan.distance(chunk, Focus((2,), 190, 5)))
+    first = min(chunks, key=lambda chunk: plan.distance(chunk, ViewCentre((2,), 190, 5)))
     assert first.plane == (2,)
     assert first.region.y1 == 200
     assert first.region.x0 == 0

@@ -49,10 +49,10 @@ class Sided(Threshold):
 class Several(Models):
     """Segmenters by reference."""
 
-    judges: dict[str, Any] = field(default_factory=dict)
+    segmenters: dict[str, Any] = field(default_factory=dict)
 
     def segmenter(self, ref):
-        return self.judges[ref]
+        return self.segmenters[ref]
 
 
 class Swapped(Threshold):
@@ -125,7 +125,7 @@ def test_members_of_real_models_are_samples_times_flips(image, tiny_translator, 
 
 def test_second_opinions_are_averaged_class_by_class(image):
     classes = tuple(reversed(CLASSES))
-    models = Several(OnePass(), judges={"a": Threshold(), "b": Swapped(classes=classes)})
+    models = Several(OnePass(), segmenters={"a": Threshold(), "b": Swapped(classes=classes)})
     job = LabelJob(image, "t", "a", settings=settings(), second_opinions=("b",))
     assert job.survey.checkpoints == ("t", "a", "b")
     found = run(job, models)
@@ -144,21 +144,21 @@ def test_second_opinions_are_averaged_class_by_class(image):
 
 def test_second_opinions_of_the_same_name_stay_apart(image):
     swapped = {ref: Swapped(classes=tuple(reversed(CLASSES))) for ref in ("b", "c")}
-    models = Several(OnePass(), judges={"a": Threshold(), **swapped})
+    models = Several(OnePass(), segmenters={"a": Threshold(), **swapped})
     found = run(LabelJob(image, "t", "a", settings=settings(), second_opinions=("b", "c")), models)
     assert found.members == ("sample 1", "b, sample 1", "c, sample 1")
 
 
 def test_a_second_opinion_sees_its_own_grid(image):
     coarse = Threshold(pixel_size_um=0.4)
-    models = Several(OnePass(), judges={"a": Threshold(), "b": coarse})
+    models = Several(OnePass(), segmenters={"a": Threshold(), "b": coarse})
     run(LabelJob(image, "t", "a", settings=settings(), second_opinions=("b",)), models)
     assert coarse.seen[0][0].shape == (20, 26)
 
 
 def test_second_opinions_with_other_classes_are_refused(image):
     other = (*CLASSES, LabelClass(name="dark", value=4))
-    models = Several(OnePass(), judges={"a": Threshold(), "b": Threshold(classes=other)})
+    models = Several(OnePass(), segmenters={"a": Threshold(), "b": Threshold(classes=other)})
     with pytest.raises(InputError, match="b knows background = 0, bright = 3, dark = 4, but the segmenter"):
         run(LabelJob(image, "t", "a", settings=settings(), second_opinions=("b",)), models)
 

@@ -10,7 +10,7 @@ from fake_models import A_TO_B, CPU, Models, OnePass, Threshold
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import from_array
-from napari_pseudolabel.imaging.content import nothing_in
+from napari_pseudolabel.imaging.blank_layer import nothing_in
 from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region
 from napari_pseudolabel.tiling import TileSettings
 
@@ -98,7 +98,7 @@ def test_only_the_channel_that_is_labelled_counts():
 
 
 def test_bands_of_one_value_each_are_content(monkeypatch):
-    monkeypatch.setattr("napari_pseudolabel.imaging.content._BAND_PX", 100)
+    monkeypatch.setattr("napari_pseudolabel.imaging.blank_layer._BAND_PX", 100)
     bands = np.repeat(np.arange(2, dtype=np.float32), 50)[:, None].repeat(40, axis=1)
     assert nothing_in(from_array(bands)) is None
     assert "the value 1 everywhere" in nothing_in(from_array(np.ones((100, 40), np.float32)))

@@ -69,7 +69,7 @@ class World:
 
     def run(self, job, tiles):
         plan = self.plan(job)
-        judged = plan.statistics[len(plan.statistics) - len(plan.survey.judges) :]
+        judged = plan.statistics[len(plan.statistics) - len(plan.survey.segmenters) :]
         chunks = cut(job, plan.survey, plan.factors, judged, tiles=tiles)
         own = replace(plan, chunks=chunks)
         parts = [own.load(chunk).run(Control(), self.models) for chunk in chunks]

@@ -15,8 +15,8 @@ from napari_pseudolabel.imaging import from_array
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.options import read, written
 from napari_pseudolabel.strategies import Record, Region, registry
-from napari_pseudolabel.strategies.again import Where, again
-from napari_pseudolabel.strategies.strategy import Asked
+from napari_pseudolabel.strategies.again import Extent, again
+from napari_pseudolabel.strategies.strategy import LabelRequest
 from napari_pseudolabel.strategies.tutorship import TutorshipOptions
 from napari_pseudolabel.training.tutor.tutor_task import TutorSettings
 
@@ -31,7 +31,7 @@ def run(job):
 def test_an_added_strategy_labels_and_finds_its_way_back(monkeypatch):
     add(monkeypatch)
     strategy = registry.find("threshold")
-    found = run(strategy.job(IMAGE, Asked(options=LevelOptions(0.8))))
+    found = run(strategy.job(IMAGE, LabelRequest(options=LevelOptions(0.8))))
     np.testing.assert_array_equal(found.labels[0], DATA > 0.8)
     told = json.loads(json.dumps(found.report.provenance()))
     assert (told["strategy"], told["parameters"]["options"]) == ("threshold", {"level": 0.8})
@@ -39,7 +39,7 @@ def test_an_added_strategy_labels_and_finds_its_way_back(monkeypatch):
     record = Record.from_provenance(told)
     assert record == Record.of(found.report)
     assert record.options == LevelOptions(0.8)
-    part = run(again(record, IMAGE, Where(Region(10, 20, 50, 60))))
+    part = run(again(record, IMAGE, Extent(Region(10, 20, 50, 60))))
     np.testing.assert_array_equal(part.labels[0], DATA[10:50, 20:60] > 0.8)
     assert part.report.provenance()["strategy"] == "threshold"
 
@@ -47,7 +47,7 @@ def test_an_added_strategy_labels_and_finds_its_way_back(monkeypatch):
 def test_without_its_line_it_is_not_known(monkeypatch):
     with monkeypatch.context() as there:
         add(there)
-        told = run(TOY.job(IMAGE, Asked(options=LevelOptions()))).report.provenance()
+        told = run(TOY.job(IMAGE, LabelRequest(options=LevelOptions()))).report.provenance()
     with pytest.raises(InputError, match="“threshold”, which this version does not know"):
         Record.from_provenance(told)
     with pytest.raises(
@@ -58,21 +58,21 @@ def test_without_its_line_it_is_not_known(monkeypatch):
 
 def test_another_segmenter_on_its_labels_is_segmentation(monkeypatch):
     add(monkeypatch)
-    record = Record.from_provenance(run(TOY.job(IMAGE, Asked())).report.provenance())
+    record = Record.from_provenance(run(TOY.job(IMAGE, LabelRequest())).report.provenance())
     job = again(record, IMAGE, segmenter="other")
     assert (job.strategy_name, job.segmenter, job.translator) == ("segmentation", "other", None)
 
 
 @pytest.mark.parametrize("strategy", registry.STRATEGIES, ids=lambda one: one.name)
 def test_every_strategy_says_all_of_itself(strategy):
-    assert registry.known(strategy.name) is strategy
+    assert registry.get(strategy.name) is strategy
     assert strategy.title[0].isupper()
     assert strategy.sentences.endswith(".")
     assert not strategy.does.endswith(".")
     if strategy.recorded:
         with pytest.raises(InputError, match=f"{strategy.title} needs a {strategy.recorded[0]}"):
-            strategy.job(IMAGE, Asked())
-    full = strategy.job(IMAGE, Asked(translator="t", segmenter="s"))
+            strategy.job(IMAGE, LabelRequest())
+    full = strategy.job(IMAGE, LabelRequest(translator="t", segmenter="s"))
     assert full.strategy_name == strategy.name
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_pseudolabel.errors import Cancelled, DeviceError, InputError
-from napari_pseudolabel.tiling import KnownLimits, Plan, TileSettings, make_plan, pick_device, with_back_off
+from napari_pseudolabel.tiling import MemoryLimits, Plan, TileSettings, make_plan, pick_device, with_back_off
 from napari_pseudolabel.tiling.back_off import is_out_of_memory
 
 CPU = torch.device("cpu")
@@ -69,7 +69,7 @@ def test_tiles_smaller_than_the_smallest_are_not_enlarged():
 
 
 def test_limits_are_remembered_per_model_and_device():
-    limits, tried = KnownLimits(), []
+    limits, tried = MemoryLimits(), []
     attempt = fitting(2 * 256**2, tried)
     with_back_off(attempt, PLAN, "model", limits=limits)
     tried.clear()
@@ -85,7 +85,7 @@ def test_limits_are_remembered_per_model_and_device():
 
 
 def test_success_at_once_is_no_limit():
-    limits = KnownLimits()
+    limits = MemoryLimits()
     with_back_off(fitting(10**9), replace(PLAN, batch=1), "model", limits=limits)
     assert with_back_off(fitting(10**9), PLAN, "model", limits=limits)[1] == PLAN
 

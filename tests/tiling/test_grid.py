@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.tiling import Window, make_grid
+from napari_pseudolabel.tiling import BlendWindow, make_grid
 from napari_pseudolabel.tiling.window import raised_cosine
 
 
@@ -21,7 +21,7 @@ def grids(draw):
 @given(grids())
 @settings(max_examples=200, deadline=None)
 def test_weights_are_positive_and_add_up_to_one_at_every_pixel(grid):
-    window = Window.of(grid)
+    window = BlendWindow.of(grid)
     total = np.zeros(grid.padded_shape)
     h, w = grid.tile
     for number, (y, x) in enumerate(grid.origins - (grid.rows.first, grid.columns.first)):

@@ -9,7 +9,7 @@ from torch import nn
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, InputError
-from napari_pseudolabel.tiling import Window, make_grid, run_tiles, seam_ratio
+from napari_pseudolabel.tiling import BlendWindow, make_grid, run_tiles, seam_ratio
 
 CPU = torch.device("cpu")
 
@@ -20,7 +20,7 @@ def image_of(height, width, channels=1, seed=0):
 
 def run(image, function, tile, overlap, *, stride=1, batch=3, **more):
     grid = make_grid(*image.shape[1:], tile, overlap, stride)
-    return run_tiles(image, function, grid, Window.of(grid), batch=batch, device=CPU, **more)
+    return run_tiles(image, function, grid, BlendWindow.of(grid), batch=batch, device=CPU, **more)
 
 
 @given(st.integers(1, 70), st.integers(1, 70), st.integers(1, 24), st.integers(0, 12), st.integers(1, 5))
@@ -67,7 +67,9 @@ def test_tiled_equals_untiled_where_tiles_know_all_that_a_pixel_depends_on(half_
         bounds = [axis.first, *ends, axis.first + axis.padded]
         for k, start in enumerate(axis.starts):
             profiles[k, bounds[k] - start : bounds[k + 1] - start] = 1
-    tiled = run_tiles(image, lambda tiles, origins: network(tiles), grid, Window(*inner), batch=4, device=CPU)
+    tiled = run_tiles(
+        image, lambda tiles, origins: network(tiles), grid, BlendWindow(*inner), batch=4, device=CPU
+    )
     # Untiled: one tile with wide padding; the phase of the stride must be that of the grid.
     pad_y, pad_x = (reach * 2 + (-axis.first) % 2 for axis in (grid.rows, grid.columns))
     padded = np.pad(image, ((0, 0), (pad_y, pad_y), (pad_x, pad_x)), mode="reflect")
@@ -133,7 +135,7 @@ def test_cancelling_stops_within_one_batch():
             image_of(64, 64),
             function,
             grid,
-            Window.of(grid),
+            BlendWindow.of(grid),
             batch=2,
             device=CPU,
             control_stage=control.stage("Working", len(grid)),
@@ -146,7 +148,7 @@ def test_progress_never_goes_back_and_ends_at_the_total():
     grid = make_grid(50, 70, 16, 4)
     stage = Control(report=reports.append).stage("Working", len(grid))
     run_tiles(
-        image_of(50, 70), lambda t, o: t, grid, Window.of(grid), batch=4, device=CPU, control_stage=stage
+        image_of(50, 70), lambda t, o: t, grid, BlendWindow.of(grid), batch=4, device=CPU, control_stage=stage
     )
     done = [report.done for report in reports]
     assert done == sorted(done)
@@ -157,7 +159,7 @@ def test_progress_never_goes_back_and_ends_at_the_total():
 def test_an_image_of_another_shape_is_refused():
     grid = make_grid(20, 20, 16, 4)
     with pytest.raises(InputError, match="shape"):
-        run_tiles(image_of(20, 21), lambda t, o: t, grid, Window.of(grid), batch=1, device=CPU)
+        run_tiles(image_of(20, 21), lambda t, o: t, grid, BlendWindow.of(grid), batch=1, device=CPU)
 
 
 def test_the_seam_ratio_sees_pasted_tiles_and_forgives_blended_ones():

@@ -14,7 +14,7 @@ from viewer_results import make_result
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.tools import Change, component_at, delete
-from napari_pseudolabel.viewer import Corrections, Stream, find
+from napari_pseudolabel.viewer import Corrections, Stream, find_layer
 from napari_pseudolabel.viewer.editing import apply, locked_plane, require_no_stroke
 from napari_pseudolabel.viewer.effort import EffortLog
 
@@ -192,7 +192,7 @@ def test_classes_of_the_person_survive_a_new_run(viewer):
     again.add(make_result(np.full((1, SIZE, SIZE), 2)))
     again.finish()
     assert classes_of(layer) == (background, renamed, myelin, mine)
-    assert find(viewer, source, "labels") is layer
+    assert find_layer(viewer, source, "labels") is layer
 
 
 def test_a_model_that_means_something_else_by_a_value_wins(viewer):

@@ -10,7 +10,7 @@ from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.viewer import image_of, placement_of, push
 from napari_pseudolabel.viewer.exporting import content_of
 from napari_pseudolabel.viewer.following import Following
-from napari_pseudolabel.viewer.objects import objects_layer
+from napari_pseudolabel.viewer.objects_layer import objects_layer
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["before the layers", "after the layers"])

@@ -13,7 +13,7 @@ from napari.layers import Image, Labels
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.viewer import image_of, placement_of, possible_channel_axis
-from napari_pseudolabel.viewer.images import modality_of, object_size_of
+from napari_pseudolabel.viewer.image_layers import modality_of, object_size_of
 
 numbers = st.floats(-50, 50).map(lambda x: round(x, 3))
 sizes = st.floats(0.01, 20).map(lambda x: round(x, 3))

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from viewer_results import CLASSES, make_result
 
 from napari_pseudolabel.labels.objects import Fibre, Scheme, to_instances
-from napari_pseudolabel.viewer import Candidates, find, push, record_of
-from napari_pseudolabel.viewer.objects import Objects, objects_layer, redraw, show_candidate
+from napari_pseudolabel.viewer import Candidates, find_layer, push, record_of
+from napari_pseudolabel.viewer.objects_layer import Objects, objects_layer, redraw, show_candidate
 from napari_pseudolabel.viewer.records import is_helper
 
 SIDE = 20
@@ -40,7 +40,7 @@ def blocks(side):
 def looked(plane, scheme, windows=(WHOLE,)):
     objects = Objects(np.zeros((SIDE, SIDE), np.uint16))
     for window in windows:
-        objects.look(plane, window, scheme)
+        objects.update(plane, window, scheme)
     return objects
 
 
@@ -66,7 +66,7 @@ def test_after_an_edit_looking_there_is_enough(plane, scheme, y, x, size, value)
     edited = plane.copy()
     window = slice(y, min(y + size, SIDE)), slice(x, min(x + size, SIDE))
     edited[window] = value
-    changed = objects.look(edited, window, scheme)
+    changed = objects.update(edited, window, scheme)
     assert_same_objects(objects.numbers, to_instances(edited, scheme))
     outside = np.ones((SIDE, SIDE), bool)
     outside[changed] = False
@@ -78,7 +78,7 @@ def test_after_an_edit_looking_there_is_enough(plane, scheme, y, x, size, value)
 def test_what_did_not_change_keeps_its_number(plane, scheme):
     objects = looked(plane, scheme)
     before = objects.numbers.copy()
-    objects.look(plane, (slice(4, 9), slice(2, 11)), scheme)
+    objects.update(plane, (slice(4, 9), slice(2, 11)), scheme)
     np.testing.assert_array_equal(objects.numbers, before)
 
 
@@ -88,7 +88,7 @@ def test_the_larger_half_keeps_the_number():
     objects = looked(plane, Scheme())
     number = objects.numbers[5, 2]
     plane[5, 6] = 0
-    objects.look(plane, (slice(5, 6), slice(6, 7)), Scheme())
+    objects.update(plane, (slice(5, 6), slice(6, 7)), Scheme())
     assert (objects.numbers[5, 7:15] == number).all()
     assert objects.numbers[5, 2] not in (0, number)
 
@@ -114,7 +114,7 @@ def test_objects_lie_on_their_labels_and_are_not_editable(viewer, labels):
     assert not is_helper(labels)
     assert viewer.layers.selection.active is labels
     assert objects_layer(viewer, labels) is layer
-    assert find(viewer, labels, "objects") is layer
+    assert find_layer(viewer, labels, "objects") is layer
     assert record_of(layer)["source"]["uid"] == str(labels.unique_id)
 
 

@@ -7,7 +7,7 @@ import pytest
 from viewer_results import make_result
 
 from napari_pseudolabel.strategies import Region
-from napari_pseudolabel.viewer import KEY, accept_preview, drop_preview, find, push, show_preview
+from napari_pseudolabel.viewer import KEY, accept_preview, drop_preview, find_layer, push, show_preview
 from napari_pseudolabel.viewer.corrections import Corrections
 
 WHOLE = Region(0, 0, 12, 12)
@@ -45,7 +45,7 @@ def test_only_what_would_change_is_shown(viewer, source, labels):
     np.testing.assert_array_equal(preview.scale, (0.5, 0.5))
     assert not preview.editable
     assert viewer.layers[-1] is preview
-    assert find(viewer, source, "labels") is labels
+    assert find_layer(viewer, source, "labels") is labels
 
 
 def test_what_would_become_background_can_be_seen(viewer, source, labels):
@@ -74,7 +74,7 @@ def test_accepting_is_one_undo_step_and_leaves_later_corrections_alone(viewer, s
     before = labels.data.copy()
     pushed = accept_preview(viewer, source, labels)
     assert pushed.labels is labels
-    assert find(viewer, source, "preview") is None
+    assert find_layer(viewer, source, "preview") is None
     assert labels.data[8, 8] == 1
     assert (labels.data == 2).sum() == 143
     assert labels.metadata[KEY]["runs"][-1]["seed"] == 5
@@ -89,7 +89,7 @@ def test_dropping_changes_nothing_and_the_selection_stays(viewer, source, labels
     assert viewer.layers.selection.active is labels
     drop_preview(viewer, source)
     drop_preview(viewer, source)
-    assert find(viewer, source, "preview") is None
+    assert find_layer(viewer, source, "preview") is None
     assert viewer.layers.selection.active is labels
     np.testing.assert_array_equal(labels.data, before)
     assert accept_preview(viewer, source, labels) is None
@@ -101,7 +101,7 @@ def test_labels_of_the_person_can_be_previewed_and_take_the_result(viewer, sourc
     assert (preview.data == 2).sum() == 16
     assert accept_preview(viewer, source, mine).labels is mine
     assert (mine.data == 2).sum() == 16
-    assert find(viewer, source, "labels") is None
+    assert find_layer(viewer, source, "labels") is None
 
 
 def test_planes_of_a_stack(viewer):

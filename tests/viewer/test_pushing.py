@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_pseudolabel.strategies import Region
-from napari_pseudolabel.viewer import KEY, Corrections, content_of, find, image_of, push
+from napari_pseudolabel.viewer import KEY, Corrections, content_of, find_layer, image_of, push
 
 AFFINE = np.array([[1.1, 0.1, 3], [-0.2, 0.9, 4], [0, 0, 1.0]])
 PLACEMENT = {
@@ -183,7 +183,7 @@ def test_the_selection_of_the_person_stays(viewer, source, result):
 def test_a_deleted_layer_is_made_again(viewer, source, result):
     first = push(viewer, source, result(np.ones((1, 12, 16))))
     viewer.layers.remove(first.labels)
-    assert find(viewer, source, "labels") is None
+    assert find_layer(viewer, source, "labels") is None
     assert push(viewer, source, result(np.ones((1, 12, 16)))).labels is not first.labels
 
 

@@ -18,10 +18,10 @@ from recording_case import Recording, back
 from recording_edits import Edits, everything, same
 from viewer_results import CLASSES
 
-from napari_pseudolabel.viewer import Candidates, Corrections, find, push, record_of, show_preview
+from napari_pseudolabel.viewer import Candidates, Corrections, find_layer, push, record_of, show_preview
 from napari_pseudolabel.viewer.effort import EffortLog
-from napari_pseudolabel.viewer.layers import show_classes
 from napari_pseudolabel.viewer.recording import fingerprint
+from napari_pseudolabel.viewer.result_layers import show_classes
 from napari_pseudolabel.workspace.sessions import Batch, Sessions, ViewState
 
 
@@ -194,16 +194,16 @@ def test_layers_that_a_run_made_know_their_source_again(viewer, sessions, result
     made = result(labels)
     candidates = np.stack([labels, 2 * labels], axis=1)
     push(viewer, source, replace(made, candidates=candidates, members=("sample 1", "sample 2")))
-    layer = find(viewer, source, "labels")
+    layer = find_layer(viewer, source, "labels")
     layer.paint((3, 4), 2)
     found, _ = back(sessions, saved(viewer, sessions))
     source = found.layers["sem"]
     for role in ("labels", "confidence", "translation"):
-        again = find(found, source, role)
+        again = find_layer(found, source, role)
         assert again is not None
-        assert record_of(again)["runs"] == record_of(find(viewer, viewer.layers["sem"], role))["runs"]
-        np.testing.assert_array_equal(again.data, find(viewer, viewer.layers["sem"], role).data)
-    again = find(found, source, "labels")
+        assert record_of(again)["runs"] == record_of(find_layer(viewer, viewer.layers["sem"], role))["runs"]
+        np.testing.assert_array_equal(again.data, find_layer(viewer, viewer.layers["sem"], role).data)
+    again = find_layer(found, source, "labels")
     assert Corrections.of(again).share() == Corrections.of(layer).share() > 0
     known = Candidates.of(again)
     assert known.names == ("sample 1", "sample 2")

@@ -10,8 +10,8 @@ from recording_case import Recording, back
 from recording_edits import everything, same
 
 from napari_pseudolabel.viewer import Corrections, push
+from napari_pseudolabel.viewer.recording.changed_tiles import all_places
 from napari_pseudolabel.viewer.recording.passes import most_rounds
-from napari_pseudolabel.viewer.recording.tiles import all_places
 
 
 def diagonal(layer, value):

@@ -13,7 +13,7 @@ from napari.layers import Image, Labels
 from viewer_results import CLASSES
 
 from napari_pseudolabel.strategies import Region
-from napari_pseudolabel.viewer import Stream, known_planes
+from napari_pseudolabel.viewer import Stream, annotated_planes
 from napari_pseudolabel.viewer.corrections import REACHED, Corrections
 from napari_pseudolabel.viewer.filling import Filling
 from napari_pseudolabel.viewer.records import evidence, write_record
@@ -171,7 +171,7 @@ def test_a_training_sees_nothing_that_was_not_predicted(viewer, result, tmp_path
     layer.undo()  # the confidence of the second run is still shown
     corrections = Corrections.of(layer)
     corrections.confirm((), (slice(0, 10), slice(0, 40)))
-    (plane,) = known_planes(viewer, layer, Workspace.open(tmp_path).split)
+    (plane,) = annotated_planes(viewer, layer, Workspace.open(tmp_path).split)
     assert not plane.touched[:, 10:].any()
     weights = plane.weights(trust=1.0)
     assert (weights[:, :10] > 0).all()

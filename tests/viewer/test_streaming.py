@@ -8,7 +8,7 @@ from viewer_results import make_result
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.strategies import Region
-from napari_pseudolabel.viewer import KEY, Stream, find, push
+from napari_pseudolabel.viewer import KEY, Stream, find_layer, push
 from napari_pseudolabel.viewer.corrections import Corrections
 
 SIZE = 12
@@ -224,7 +224,7 @@ def test_deleting_the_labels_in_between_is_no_error(viewer, source):
     assert second is not first
     assert (second.data == 2).sum() == (second.data != 0).sum() == 36
     viewer.layers.remove(second)
-    assert find(viewer, source, "labels") is None
+    assert find_layer(viewer, source, "labels") is None
 
 
 def test_deleting_the_image_in_between_is_no_error(viewer, source):
@@ -270,7 +270,7 @@ def test_labels_of_the_person_can_take_the_run(viewer, source):
     assert (mine.data == 1).sum() == 36
     assert KEY not in mine.metadata
     assert mine.colormap is colormap
-    assert find(viewer, source, "labels") is None
+    assert find_layer(viewer, source, "labels") is None
     small = viewer.add_labels(np.zeros((4, 4), np.uint8))
     with pytest.raises(InputError, match="has the shape"):
         push(viewer, source, part(1, QUARTERS[0]), labels=small)

@@ -13,12 +13,12 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QApplication
 from scripted_engine import DEVICES, MODELS, Script, ThreadEngine
-from train_fakes import ScriptedBackground
+from train_fakes import ScriptedRunner
 
-from napari_pseudolabel.widgets.common.background import Background
-from napari_pseudolabel.widgets.common.remembered import Remembered
+from napari_pseudolabel.widgets.common.job_runner import JobRunner
+from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.common.session import Session
-from napari_pseudolabel.widgets.pseudo_label import tasks
+from napari_pseudolabel.widgets.pseudo_label import label_jobs
 from napari_pseudolabel.widgets.pseudo_label.controller import PseudoLabelController
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
@@ -29,9 +29,9 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
     one = Script()
     one.gate.set()
     monkeypatch.setattr("napari_pseudolabel.widgets.common.session.make_engine", lambda: ThreadEngine(one))
-    monkeypatch.setattr(tasks, "bundled", tuple)
-    monkeypatch.setattr(tasks.FindModels, "run", lambda self, control, models: MODELS)
-    monkeypatch.setattr(tasks.FindDevices, "run", lambda self, control, models: DEVICES)
+    monkeypatch.setattr(label_jobs, "bundled", tuple)
+    monkeypatch.setattr(label_jobs.FindModels, "run", lambda self, control, models: MODELS)
+    monkeypatch.setattr(label_jobs.FindDevices, "run", lambda self, control, models: DEVICES)
     return one
 
 
@@ -42,14 +42,14 @@ def session(script: Script) -> Session:
 
 
 @pytest.fixture
-def background() -> ScriptedBackground:
+def runner() -> ScriptedRunner:
     """Takes the jobs of the Correct and the Train dock."""
-    return ScriptedBackground()
+    return ScriptedRunner()
 
 
 @pytest.fixture
-def remembered(tmp_path: Path) -> Remembered:
-    return Remembered(tmp_path / "docks.ini")
+def remembered(tmp_path: Path) -> RecentChoices:
+    return RecentChoices(tmp_path / "docks.ini")
 
 
 @pytest.fixture(autouse=True)
@@ -83,12 +83,12 @@ def viewer() -> ViewerModel:
 
 @pytest.fixture
 def dock(
-    qtbot: Any, viewer: ViewerModel, script: Script, session: Session, remembered: Remembered
+    qtbot: Any, viewer: ViewerModel, script: Script, session: Session, remembered: RecentChoices
 ) -> Iterator[PseudoLabelController]:
     """A dock on a viewer without a window, ready to run."""
     view = PseudoLabelView()
     qtbot.addWidget(view)
-    controller = PseudoLabelController(viewer, view, background=Background(session), remembered=remembered)
+    controller = PseudoLabelController(viewer, view, runner=JobRunner(session), recent=remembered)
     controller.start()
     qtbot.waitUntil(lambda: not controller.models.loading, timeout=20000)
     yield controller

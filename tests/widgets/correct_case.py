@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
-from train_fakes import ScriptedBackground, pseudo_label
+from train_fakes import ScriptedRunner, pseudo_label
 
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.viewer import push
@@ -40,13 +40,11 @@ def make_viewer(labels: np.ndarray | None = None) -> tuple[ViewerModel, Any]:
     return viewer, layer
 
 
-def make_dock(
-    qtbot: Any, viewer: ViewerModel, session: Any, background: ScriptedBackground
-) -> CorrectController:
+def make_dock(qtbot: Any, viewer: ViewerModel, session: Any, runner: ScriptedRunner) -> CorrectController:
     """A dock on a viewer without a window, quick where people need time."""
     view = CorrectView()
     qtbot.addWidget(view)
-    dock = CorrectController(viewer, view, session=session, background=background)  # type: ignore[arg-type]
+    dock = CorrectController(viewer, view, session=session, runner=runner)  # type: ignore[arg-type]
     dock.objects._look_later.setTimeout(1)
     dock.confirming._count_later.setTimeout(1)
     dock.start()

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
-from train_fakes import ScriptedBackground, pseudo_label
+from train_fakes import ScriptedRunner, pseudo_label
 
 from napari_pseudolabel.sample_data.fields import AXON, MYELIN, axon_field
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.viewer import push
 from napari_pseudolabel.widgets.correct.controller import CorrectController
-from napari_pseudolabel.widgets.correct.review import ReviewPart
+from napari_pseudolabel.widgets.correct.review import ReviewController
 from napari_pseudolabel.widgets.correct.view import CorrectView
 
 # Three by three regions.
@@ -58,8 +58,8 @@ def make_viewer() -> tuple[ViewerModel, Any]:
 
 
 def make_dock(
-    qtbot: Any, viewer: ViewerModel, session: Any, background: ScriptedBackground
-) -> tuple[CorrectController, ReviewPart]:
+    qtbot: Any, viewer: ViewerModel, session: Any, runner: ScriptedRunner
+) -> tuple[CorrectController, ReviewController]:
     """The dock and its queue, with a canvas that nobody sees."""
     view = CorrectView()
     qtbot.addWidget(view)
@@ -67,18 +67,18 @@ def make_dock(
         viewer,
         view,
         session=session,
-        background=background,  # type: ignore[arg-type]
+        runner=runner,  # type: ignore[arg-type]
         canvas_px=lambda: CANVAS_PX,
     )
     dock.objects._look_later.setTimeout(1)
     dock.confirming._count_later.setTimeout(1)
-    review = ReviewPart(dock.desk, dock.focus)
-    review.watching._look_later.setTimeout(1)
+    review = ReviewController(dock.context, dock.focus)
+    review.scoring._look_later.setTimeout(1)
     dock.add(review, review.keys())
     dock.start()
     return dock, review
 
 
-def settle(dock: CorrectController, review: ReviewPart, qtbot: Any) -> None:
+def settle(dock: CorrectController, review: ReviewController, qtbot: Any) -> None:
     """Wait until nothing is computed any more."""
     qtbot.waitUntil(lambda: dock.settled and review.settled, timeout=20000)

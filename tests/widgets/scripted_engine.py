@@ -17,7 +17,7 @@ from napari_pseudolabel.engine import Connection, Handle, Listener
 from napari_pseudolabel.errors import Cancelled
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality
 from napari_pseudolabel.strategies import LabelJob, PseudoLabel, Region
-from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
+from napari_pseudolabel.widgets.pseudo_label.label_choice import ModelEntry
 
 CLASSES = (
     LabelClass(name="background", value=0),
@@ -136,7 +136,7 @@ class ThreadEngine:
         control = Control(
             listener.progress,
             lambda: handle.cancelled,
-            listener.told,
+            listener.event,
             lambda: handle.wish if handle.wish in ("pause", "finish") else "run",  # type: ignore[return-value]
         )
         self._pool.submit(self._run, job, handle, control)

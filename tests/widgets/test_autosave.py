@@ -16,7 +16,7 @@ from napari_pseudolabel.viewer import Corrections
 from napari_pseudolabel.viewer.recording import layer_data, restore
 from napari_pseudolabel.widgets.common import quitting, saving
 from napari_pseudolabel.widgets.common.autosave import Autosave
-from napari_pseudolabel.widgets.common.offer import Offer
+from napari_pseudolabel.widgets.common.restore_banner import RestoreBanner
 from napari_pseudolabel.widgets.common.save_dot import SaveDot
 from napari_pseudolabel.workspace import Workspace
 
@@ -297,7 +297,7 @@ def test_a_session_that_was_not_closed_is_offered_and_gone_on_with(painted, star
     path = killed(painted, start, qtbot)
     viewer = ViewerModel()
     autosave = start(viewer)
-    offer = Offer(autosave)
+    offer = RestoreBanner(autosave)
     qtbot.addWidget(offer)
     qtbot.waitUntil(lambda: autosave.offer() is not None, timeout=PATIENCE_MS)
     assert "sem_12, saved" in offer.sentence
@@ -321,7 +321,7 @@ def test_a_session_that_does_not_fit_into_memory_is_a_sentence_and_the_window_go
     killed(painted, start, qtbot)
     viewer = ViewerModel()
     autosave = start(viewer)
-    offer = Offer(autosave)
+    offer = RestoreBanner(autosave)
     qtbot.addWidget(offer)
     qtbot.waitUntil(lambda: autosave.offer() is not None, timeout=PATIENCE_MS)
     place = "restoring.StoredLayer" if where == "reading" else "restoring.look_at"
@@ -338,7 +338,7 @@ def test_a_session_that_does_not_fit_into_memory_is_a_sentence_and_the_window_go
 def test_an_offer_that_was_declined_does_not_come_again(painted, start, qtbot, workspace):
     killed(painted, start, qtbot)
     autosave = start(ViewerModel())
-    offer = Offer(autosave)
+    offer = RestoreBanner(autosave)
     qtbot.addWidget(offer)
     qtbot.waitUntil(lambda: autosave.offer() is not None, timeout=PATIENCE_MS)
     offer._dismiss()
@@ -401,7 +401,7 @@ def test_the_dot_shows_the_state(painted, start, qtbot, workspace):
 def asked(monkeypatch):
     """What the person is asked when the window is to be closed; they always want to."""
     sentences: list[str] = []
-    monkeypatch.setattr(quitting, "ask", lambda _, sentence: sentences.append(sentence) or True)
+    monkeypatch.setattr(quitting, "confirm_quit", lambda _, sentence: sentences.append(sentence) or True)
     return sentences
 
 
@@ -439,7 +439,7 @@ def test_a_window_offers_what_was_killed_in_one_dock_only(
     ]
     window = docks[0].window()
     qtbot.waitUntil(lambda: all(dock._placed for dock in docks), timeout=PATIENCE_MS)
-    (offer,) = window.findChildren(Offer)
+    (offer,) = window.findChildren(RestoreBanner)
     qtbot.waitUntil(lambda: "was not closed: sem_12" in offer.sentence, timeout=PATIENCE_MS)
     offer._accept.click()
     qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=PATIENCE_MS)

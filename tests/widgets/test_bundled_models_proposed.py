@@ -14,13 +14,13 @@ from safetensors.numpy import save_file
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.classes import AXON_CLASSES
 from napari_pseudolabel.models import registry
+from napari_pseudolabel.models.card_files import HEADER_KEY
 from napari_pseudolabel.models.cards import Card
-from napari_pseudolabel.models.sidecar import HEADER_KEY
 from napari_pseudolabel.sample_data.contributions import layers_of
 from napari_pseudolabel.sample_data.samples import FLUORESCENCE_LIKE, PURPLE_LIKE, SEM_LIKE, TEM_LIKE
-from napari_pseudolabel.widgets.pseudo_label import tasks
+from napari_pseudolabel.widgets.pseudo_label import label_jobs
 from napari_pseudolabel.widgets.pseudo_label.catalogue import Catalogue
-from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry, Shown
+from napari_pseudolabel.widgets.pseudo_label.label_choice import ModelEntry, ShownModality
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
 TEM, SEM, PURPLE, FLUORESCENCE = axons.TEM, axons.SEM, nuclei.PURPLE, nuclei.FLUORESCENCE
@@ -68,8 +68,8 @@ def bundled(tmp_path, monkeypatch, script):
     monkeypatch.setattr(registry, "sample_folder", lambda: folder)
     monkeypatch.setattr(registry, "models_folder", lambda: tmp_path / "none")
     # The lists are those of the files here, not those of the script.
-    found = tuple(tasks.entry_of(one, None) for one in registry.named_checkpoints())
-    monkeypatch.setattr(tasks.FindModels, "run", lambda self, control, models: found)
+    found = tuple(label_jobs.entry_of(one, None) for one in registry.named_checkpoints())
+    monkeypatch.setattr(label_jobs.FindModels, "run", lambda self, control, models: found)
 
 
 def _write(folder, name, card):
@@ -134,10 +134,10 @@ def test_what_was_used_last_is_proposed_only_where_it_fits(dock, viewer, remembe
 
 def test_nobody_guesses_what_modality_an_image_is(remembered):
     catalogue = Catalogue(remembered)
-    catalogue.put_first(tasks.FindModels().run(None, None))
+    catalogue.put_first(label_jobs.FindModels().run(None, None))
     assert catalogue.propose("translator") is None
     assert catalogue.propose("segmenter") is None
-    assert catalogue.propose("translator", shown=Shown("TEM")) == "sample:tem-to-sem"
+    assert catalogue.propose("translator", shown=ShownModality("TEM")) == "sample:tem-to-sem"
     remembered.remember("translator", "sample:sem-to-tem")
     assert catalogue.propose("translator") == "sample:sem-to-tem"
 
@@ -162,14 +162,14 @@ def slow_worker(monkeypatch):
         may.wait(20)
         return (*found, own)
 
-    monkeypatch.setattr(tasks, "bundled", lambda: found)
-    monkeypatch.setattr(tasks.FindModels, "run", run)
+    monkeypatch.setattr(label_jobs, "bundled", lambda: found)
+    monkeypatch.setattr(label_jobs.FindModels, "run", run)
     yield may
     may.set()
 
 
 def entry(checkpoint):
-    return tasks.entry_of(checkpoint, None)
+    return label_jobs.entry_of(checkpoint, None)
 
 
 def test_what_comes_with_the_package_is_listed_before_any_worker_is_there(slow_worker, dock, viewer, qtbot):

@@ -15,7 +15,7 @@ from napari_pseudolabel import demo
 from napari_pseudolabel.export import read_sidecar
 from napari_pseudolabel.imaging import read
 from napari_pseudolabel.sample_data.samples import PURPLE_LIKE, SEM_LIKE
-from napari_pseudolabel.widgets.pseudo_label import tasks
+from napari_pseudolabel.widgets.pseudo_label import label_jobs
 
 
 def test_without_screen_and_without_xvfb_one_sentence_says_what_to_do(monkeypatch, capsys):
@@ -49,7 +49,7 @@ def test_the_whole_job_leaves_picture_labels_and_provenance(
 ):
     monkeypatch.setattr("napari.Viewer", lambda **kwargs: make_napari_viewer(show=True))
     purple = (translator("sample:purple-to-dapi", "purple stain", "DAPI"), segmenter("sample:nuclei", "DAPI"))
-    monkeypatch.setattr(tasks.FindModels, "run", lambda self, control, models: (*MODELS, *purple))
+    monkeypatch.setattr(label_jobs.FindModels, "run", lambda self, control, models: (*MODELS, *purple))
     assert demo._off_screen(tmp_path / "out", sample) == 0
     assert (tmp_path / "out" / "window.png").stat().st_size > 10_000
     assert read(tmp_path / "out" / "labels.ome.tif").shape == (512, 512)

@@ -9,7 +9,7 @@ import pytest
 from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QApplication
 
-from napari_pseudolabel.viewer import find
+from napari_pseudolabel.viewer import find_layer
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +17,7 @@ def own_settings(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setenv("APPDATA", str(tmp_path))
     monkeypatch.setattr(
-        "napari_pseudolabel.widgets.common.remembered.user_config_path", lambda *_, **__: tmp_path
+        "napari_pseudolabel.widgets.common.recent_choices.user_config_path", lambda *_, **__: tmp_path
     )
 
 
@@ -49,7 +49,7 @@ def test_run_in_a_window(window, script, qtbot):
     _, widget = opened(window, qtbot)
     widget.view.run_button.click()
     qtbot.waitUntil(lambda: not widget.controller.busy, timeout=10000)
-    assert find(window, window.layers["sem_12"], "labels").data.any()
+    assert find_layer(window, window.layers["sem_12"], "labels").data.any()
 
 
 def test_preview_of_the_part_in_view(window, script, qtbot):
@@ -97,7 +97,7 @@ def test_hiding_the_dock_lets_the_work_go_on(window, script, qtbot):
     QApplication.processEvents()
     script.gate.set()
     qtbot.waitUntil(lambda: not widget.controller.busy, timeout=5000)
-    assert find(window, window.layers["sem_12"], "labels") is not None
+    assert find_layer(window, window.layers["sem_12"], "labels") is not None
 
 
 def test_closing_the_viewer_in_the_middle_of_a_run_asks_and_leaves_no_thread(
@@ -109,7 +109,7 @@ def test_closing_the_viewer_in_the_middle_of_a_run_asks_and_leaves_no_thread(
         asked.append(sentence)
         return answers.pop(0)
 
-    monkeypatch.setattr("napari_pseudolabel.widgets.common.quitting.ask", ask)
+    monkeypatch.setattr("napari_pseudolabel.widgets.common.quitting.confirm_quit", ask)
     viewer = make_napari_viewer(show=True)
     viewer.add_image(np.zeros((80, 90)), name="sem_12", metadata={"modality": "SEM"})
     _, widget = opened(viewer, qtbot)
@@ -127,7 +127,7 @@ def test_closing_the_viewer_in_the_middle_of_a_run_asks_and_leaves_no_thread(
 
 
 def test_closing_an_idle_window_does_not_ask(make_napari_viewer, script, qtbot, monkeypatch):
-    monkeypatch.setattr("napari_pseudolabel.widgets.common.quitting.ask", lambda *_: 1 / 0)
+    monkeypatch.setattr("napari_pseudolabel.widgets.common.quitting.confirm_quit", lambda *_: 1 / 0)
     viewer = make_napari_viewer(show=True)
     viewer.add_image(np.zeros((80, 90)), name="sem_12", metadata={"modality": "SEM"})
     opened(viewer, qtbot)
@@ -147,7 +147,7 @@ def test_two_viewers_work_independently(make_napari_viewer, script, qtbot):
         widget.view.run_button.click()
     qtbot.waitUntil(lambda: not any(widget.controller.busy for widget in widgets), timeout=10000)
     for number, viewer in enumerate(viewers):
-        (run,) = find(viewer, viewer.layers["sem_12"], "labels").metadata["napari_pseudolabel"]["runs"]
+        (run,) = find_layer(viewer, viewer.layers["sem_12"], "labels").metadata["napari_pseudolabel"]["runs"]
         assert run["seed"] == number
     for widget in widgets:
         widget.controller.shutdown()

@@ -11,7 +11,7 @@ from napari_pseudolabel.export import read_sidecar
 from napari_pseudolabel.imaging import read
 from napari_pseudolabel.strategies import LabelJob, Region
 from napari_pseudolabel.viewer import Stream, push
-from napari_pseudolabel.widgets.common.background import Background
+from napari_pseudolabel.widgets.common.job_runner import JobRunner
 from napari_pseudolabel.widgets.export.controller import ExportController
 from napari_pseudolabel.widgets.export.view import ExportView
 
@@ -33,7 +33,7 @@ def labels(viewer, script):
 def dock(qtbot, viewer, session, remembered):
     view = ExportView()
     qtbot.addWidget(view)
-    controller = ExportController(viewer, view, background=Background(session), remembered=remembered)
+    controller = ExportController(viewer, view, runner=JobRunner(session), recent=remembered)
     controller.start()
     yield controller
     assert controller.shutdown()
@@ -140,12 +140,12 @@ def test_labels_made_elsewhere_are_exported_with_a_remark(viewer, dock, tmp_path
 
 def test_an_error_leaves_the_button_alive(labels, dock, tmp_path, qtbot, monkeypatch):
     from napari_pseudolabel.errors import InputError
-    from napari_pseudolabel.export import content
+    from napari_pseudolabel.export import export_content
 
     def full(*args, **kwargs):
         raise InputError("The disk is full; free some space.")
 
-    monkeypatch.setattr(content, "export", full)
+    monkeypatch.setattr(export_content, "export", full)
     dock.view.path.setText(str(tmp_path / "d.ome.tif"))
     dock.view.export_button.click()
     qtbot.waitUntil(lambda: "disk is full" in dock.view.error.sentence, timeout=20000)
@@ -155,7 +155,7 @@ def test_an_error_leaves_the_button_alive(labels, dock, tmp_path, qtbot, monkeyp
 
 def test_previews_of_new_models_are_not_offered(labels, dock, viewer):
     from napari_pseudolabel.viewer import placement_of
-    from napari_pseudolabel.viewer.layers import new_labels
+    from napari_pseudolabel.viewer.result_layers import new_labels
 
     source = viewer.layers["sem_12"]
     before = dock.view.layer.count()

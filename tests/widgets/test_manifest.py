@@ -76,7 +76,7 @@ def test_why_labels_are_not_saved_reaches_the_person(
                     with pytest.raises(PseudolabelError, match="must not be negative") as caught:
                         save.execute_command("napari.window.file.save_layers_dialog.selected").result()
                     assert not isinstance(caught.value, ValueError)
-    monkeypatch.setattr("napari_pseudolabel.export.content.export", _raise)
+    monkeypatch.setattr("napari_pseudolabel.export.export_content.export", _raise)
     with pytest.raises(PseudolabelError, match="too deep"):  # what nobody thought of
         layer.save(str(tmp_path / "labels.ome.tif"), plugin="napari-pseudolabel")
     assert list(tmp_path.iterdir()) == []

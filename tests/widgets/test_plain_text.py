@@ -5,24 +5,24 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 
 from napari_pseudolabel.models.cards import Card, Modality
-from napari_pseudolabel.widgets.common.background import Failure
-from napari_pseudolabel.widgets.common.parts import Elided, ErrorBox, Sentence, tip
+from napari_pseudolabel.widgets.common.job_runner import Failure
+from napari_pseudolabel.widgets.common.small_widgets import ElidedLabel, ErrorBox, MessageLabel, tip
+from napari_pseudolabel.widgets.pseudo_label.label_sentences import tooltip
 from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelEntry
-from napari_pseudolabel.widgets.pseudo_label.sentences import tooltip
 
 HOSTILE = "<b>x</b><img src='file:///a'>\u202e\x1b[0m"
 SHOWN = "<b>x</b><img src='file:///a'>\\u202e\\x1b[0m"
 
 
 def test_labels_show_text_as_it_is(qtbot):
-    for label in (Sentence(HOSTILE), Elided()):
+    for label in (MessageLabel(HOSTILE), ElidedLabel()):
         qtbot.addWidget(label)
         assert label.textFormat() == Qt.TextFormat.PlainText
         label.setText(HOSTILE)
         assert label.text() == SHOWN
         label.setToolTip(HOSTILE)
         assert "<img" not in label.toolTip()
-    assert Sentence("one\ntwo").text() == "one\ntwo"
+    assert MessageLabel("one\ntwo").text() == "one\ntwo"
     assert tip("one\ntwo") == "one\ntwo"
     assert tip("<b>\n") == "<qt>&lt;b&gt;<br></qt>"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import napari_pseudolabel
 
-# `inspect_apart` is what a dock may use, in a job.
+# `inspect_in_process` is what a dock may use, in a job.
 OPENS = {
     "inspect", "inspected", "load_segmenter", "load_translator", "LoadedModels", "load_weights", "load_archive", "torch",
     "napari_pseudolabel.models.safe_load", "napari_pseudolabel.models.archive", "napari_pseudolabel.models.loaded",

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 from recorded_session import corrected_viewer, record
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.viewer.recording import Restored, Stored, show
+from napari_pseudolabel.viewer.recording import Restored, StoredSession, show
 from napari_pseudolabel.widgets.project.controller import ProjectController
 from napari_pseudolabel.widgets.project.view import ProjectView
 from napari_pseudolabel.workspace import SessionFile, Workspace
@@ -33,7 +33,7 @@ class FakeAutosave:
     def path(self) -> Path | None:
         return None if self.file is None else self.file.path
 
-    def resume(self, file: SessionFile, stored: Stored | None = None) -> Restored:
+    def resume(self, file: SessionFile, stored: StoredSession | None = None) -> Restored:
         if self.error is not None:
             raise self.error
         assert stored is not None
@@ -72,7 +72,7 @@ def make(qtbot, shared, remembered):
     def call() -> ProjectController:
         view = ProjectView()
         qtbot.addWidget(view)
-        controller = ProjectController(view, session=shared, autosave=shared.autosave, remembered=remembered)
+        controller = ProjectController(view, session=shared, autosave=shared.autosave, recent=remembered)
         made.append(controller)
         controller.start()
         settle(qtbot, controller)
@@ -310,7 +310,7 @@ def test_it_is_narrow_and_every_button_says_what_it_does(make):
 def test_it_opens_from_the_menu_in_a_window(make_napari_viewer_proxy, script, monkeypatch, tmp_path, qtbot):
     """The dock as napari makes it, with the real autosave."""
     monkeypatch.setattr(
-        "napari_pseudolabel.widgets.common.remembered.user_config_path", lambda *_, **__: tmp_path
+        "napari_pseudolabel.widgets.common.recent_choices.user_config_path", lambda *_, **__: tmp_path
     )
     before = corrected_viewer()
     workspace = Workspace.create(tmp_path / "brain", "Brain")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from napari_pseudolabel.errors import CheckpointError
-from napari_pseudolabel.viewer import find, is_ours
-from napari_pseudolabel.widgets.pseudo_label import tasks
-from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
+from napari_pseudolabel.viewer import find_layer, is_ours
+from napari_pseudolabel.widgets.pseudo_label import label_jobs
+from napari_pseudolabel.widgets.pseudo_label.label_choice import ModelEntry
 
 
 def finish(qtbot, dock):
@@ -24,7 +24,7 @@ def status(dock):
 
 
 def labels(viewer):
-    return find(viewer, viewer.layers["sem_12"], "labels")
+    return find_layer(viewer, viewer.layers["sem_12"], "labels")
 
 
 def test_a_person_who_only_presses_the_main_button_gets_labels(dock, viewer, script, qtbot):
@@ -138,7 +138,7 @@ def test_parts_appear_as_they_come_and_a_cancel_keeps_them_as_one_undo_step(dock
     finish(qtbot, dock)
     assert "Stopped" in status(dock)
     assert "50 % of the image is labelled." in status(dock)
-    confidence = find(viewer, viewer.layers["sem_12"], "confidence").data
+    confidence = find_layer(viewer, viewer.layers["sem_12"], "confidence").data
     assert np.isfinite(confidence[:20]).all()
     assert np.isnan(confidence[20:]).all()
     assert dock.view.run_button.isEnabled()
@@ -164,7 +164,7 @@ def test_a_notice_of_the_engine_is_shown(dock, script, qtbot):
     script.gate.clear()
     dock.view.run_button.click()
     qtbot.waitUntil(lambda: bool(script.jobs), timeout=5000)
-    dock._background.noticed.emit(dock._running.number, "A worker process ended unexpectedly.")
+    dock._runner.noticed.emit(dock._running.number, "A worker process ended unexpectedly.")
     assert "ended unexpectedly" in status(dock)
     script.gate.set()
     finish(qtbot, dock)
@@ -175,7 +175,7 @@ def test_a_better_segmenter_of_another_dock_is_used(dock, tmp_path, monkeypatch,
     better = tmp_path / "better.safetensors"
     better.write_bytes(b"weights")
     found = ModelEntry(str(better), "better", "segmenter", entry.card)
-    monkeypatch.setattr(tasks.InspectModel, "run", lambda self, control, models: found)
+    monkeypatch.setattr(label_jobs.InspectModel, "run", lambda self, control, models: found)
     dock.use_segmenter(str(better))
     qtbot.waitUntil(lambda: dock.models.chosen("segmenter") == found, timeout=5000)
     assert dock.view.choice().segmenter == str(better)
@@ -264,14 +264,14 @@ def test_painting_survives_the_next_run(dock, viewer, script, qtbot):
 
 def test_a_run_takes_away_the_preview_of_a_new_model(dock, viewer, qtbot):
     from napari_pseudolabel.viewer import placement_of
-    from napari_pseudolabel.viewer.layers import new_labels
+    from napari_pseudolabel.viewer.result_layers import new_labels
 
     source = viewer.layers["sem_12"]
     new_labels(viewer, source, source.data.shape, placement_of(source), (), "preview")
-    assert find(viewer, source, "preview") is not None
+    assert find_layer(viewer, source, "preview") is not None
     dock.view.run_button.click()
     finish(qtbot, dock)
-    assert find(viewer, source, "preview") is None
+    assert find_layer(viewer, source, "preview") is None
 
 
 def test_our_own_layers_are_not_offered_and_the_image_stays_chosen(dock, viewer, qtbot):
@@ -279,7 +279,7 @@ def test_our_own_layers_are_not_offered_and_the_image_stays_chosen(dock, viewer,
     finish(qtbot, dock)
     box = dock.view.image
     assert [box.itemText(i) for i in range(box.count())] == ["sem_12"]
-    viewer.layers.selection.active = find(viewer, viewer.layers["sem_12"], "confidence")
+    viewer.layers.selection.active = find_layer(viewer, viewer.layers["sem_12"], "confidence")
     assert box.currentText() == "sem_12"
 
 
@@ -304,7 +304,7 @@ def test_a_stack_asks_for_planes_and_channels_only_where_there_are_any(dock, vie
     dock.view.run_button.click()
     finish(qtbot, dock)
     assert script.jobs[-1].planes == ((3,),)
-    layer = find(viewer, viewer.layers["stack"], "labels")
+    layer = find_layer(viewer, viewer.layers["stack"], "labels")
     assert [bool(plane.any()) for plane in layer.data] == [False, False, False, True, False]
     dock.view.planes.setCurrentIndex(1)
     dock.view.run_button.click()
@@ -325,7 +325,7 @@ def test_the_first_axis_of_a_short_stack_may_hold_channels(dock, viewer, script,
     finish(qtbot, dock)
     assert script.jobs[-1].image.axes == "CYX"
     assert script.jobs[-1].settings.channel == 2
-    assert find(viewer, viewer.layers["unnamed"], "labels").data.shape == (40, 60)
+    assert find_layer(viewer, viewer.layers["unnamed"], "labels").data.shape == (40, 60)
 
 
 def test_rgb_offers_luminance_first(dock, viewer, script, qtbot):
@@ -342,8 +342,8 @@ def test_layers_can_be_shown_and_hidden_from_the_dock(dock, viewer, qtbot):
     assert not button.isHidden()
     assert not button.isChecked()
     button.click()
-    assert find(viewer, viewer.layers["sem_12"], "confidence").visible
-    find(viewer, viewer.layers["sem_12"], "confidence").visible = False
+    assert find_layer(viewer, viewer.layers["sem_12"], "confidence").visible
+    find_layer(viewer, viewer.layers["sem_12"], "confidence").visible = False
     assert not button.isChecked()
 
 
@@ -352,7 +352,7 @@ def test_a_file_is_looked_into_and_chosen(dock, tmp_path, monkeypatch, qtbot):
     path.write_bytes(b"weights")
     entry = dock.models.chosen("translator")
     good = ModelEntry(str(path), "mine", "translator", entry.card)
-    monkeypatch.setattr(tasks.InspectModel, "run", lambda self, control, models: good)
+    monkeypatch.setattr(label_jobs.InspectModel, "run", lambda self, control, models: good)
     dock.models.open("translator", str(path))
     qtbot.waitUntil(lambda: dock.models.chosen("translator") == good, timeout=5000)
     assert dock.view.choice().translator == str(path)

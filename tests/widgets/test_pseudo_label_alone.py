@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from scripted_engine import MODELS, segmenter
 
-from napari_pseudolabel.viewer import find
-from napari_pseudolabel.widgets.pseudo_label import tasks
+from napari_pseudolabel.viewer import find_layer
+from napari_pseudolabel.widgets.pseudo_label import label_jobs
 
 PROXY = segmenter("sample:sem-proxy", "SEM")
 
 
 @pytest.fixture(autouse=True)
 def with_a_proxy(script, monkeypatch):
-    monkeypatch.setattr(tasks.FindModels, "run", lambda self, control, models: (*MODELS, PROXY))
+    monkeypatch.setattr(label_jobs.FindModels, "run", lambda self, control, models: (*MODELS, PROXY))
 
 
 def choose(dock, name):
@@ -34,8 +34,8 @@ def test_it_takes_the_segmenter_of_the_image_and_translates_nothing(dock, viewer
     assert job.segmenter == "sample:sem-proxy"
     assert job.settings.flips == dock.view.choice().settings.flips
     source = viewer.layers["sem_12"]
-    assert (find(viewer, source, "labels").data[20:] == 1).all()
-    assert find(viewer, source, "translation") is None
+    assert (find_layer(viewer, source, "labels").data[20:] == 1).all()
+    assert find_layer(viewer, source, "translation") is None
     choose(dock, "adaptation")
     assert dock.view.choice().segmenter == "sample:tem-axons"
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.models.cards import LabelClass
-from napari_pseudolabel.widgets.pseudo_label.tasks import Count
+from napari_pseudolabel.widgets.pseudo_label.label_jobs import CountObjects
 
 CLASSES = (LabelClass(name="background", value=0), LabelClass(name="axon", value=1))
 
@@ -42,11 +42,11 @@ def test_only_regions_with_objects_count():
     labels[:2, :90, :90] = 1
     confidence = np.ones(labels.shape, np.float32)
     confidence[0] = 0.6
-    found = Count(labels, confidence, CLASSES).run(Control(), None)
+    found = CountObjects(labels, confidence, CLASSES).run(Control(), None)
     assert found.counts == (("axon", 2),)
     assert (found.doubtful, found.regions) == (1, 2)
     # Nothing is known about labels without confidence.
-    assert Count(labels[1:], None, CLASSES).run(Control(), None).regions == 1
+    assert CountObjects(labels[1:], None, CLASSES).run(Control(), None).regions == 1
 
 
 def test_nuclei_that_touch_are_counted_each():
@@ -55,7 +55,7 @@ def test_nuclei_that_touch_are_counted_each():
     labels = (discs[0] | discs[1]).astype(np.uint8)[None]
     for name, count in (("nucleus", 2), ("axon", 1)):
         classes = (CLASSES[0], LabelClass(name=name, value=1))
-        assert Count(labels, None, classes).run(Control(), None).counts == ((name, count),)
+        assert CountObjects(labels, None, classes).run(Control(), None).counts == ((name, count),)
 
 
 def test_axons_and_their_myelin_are_counted_on_their_own():
@@ -64,4 +64,4 @@ def test_axons_and_their_myelin_are_counted_on_their_own():
         labels[0, 10:30, x - 10 : x + 10] = 2
     labels[0, 15:25, 15:25] = 1
     classes = (*CLASSES, LabelClass(name="myelin", value=2))
-    assert Count(labels, None, classes).run(Control(), None).counts == (("axon", 1), ("myelin", 2))
+    assert CountObjects(labels, None, classes).run(Control(), None).counts == (("axon", 1), ("myelin", 2))

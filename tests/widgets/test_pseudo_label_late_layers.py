@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtCore import QTimer
 
-from napari_pseudolabel.viewer import find
+from napari_pseudolabel.viewer import find_layer
 
 
 def test_every_new_layer_has_a_turn_of_the_event_loop_of_its_own(dock, viewer, qtbot):
@@ -25,6 +25,6 @@ def test_a_new_run_before_the_last_layer_is_there_loses_nothing(dock, viewer, sc
     dock.view.run_button.click()
     qtbot.waitUntil(lambda: not dock.busy, timeout=10000)
     source = viewer.layers["sem_12"]
-    assert (find(viewer, source, "labels").data[20:] == 2).all()
-    assert find(viewer, source, "confidence") is not None
-    assert find(viewer, source, "translation") is not None
+    assert (find_layer(viewer, source, "labels").data[20:] == 2).all()
+    assert find_layer(viewer, source, "confidence") is not None
+    assert find_layer(viewer, source, "translation") is not None

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scripted_engine import MODELS, segmenter, translator
 
-from napari_pseudolabel.viewer.images import image_of
-from napari_pseudolabel.widgets.pseudo_label import tasks
+from napari_pseudolabel.viewer.image_layers import image_of
+from napari_pseudolabel.widgets.pseudo_label import label_jobs
 
 PROXY = segmenter("sample:sem-proxy", "SEM")
 STAIN = (translator("sample:purple-to-dapi", "purple stain", "DAPI"), segmenter("sample:nuclei", "DAPI"))
@@ -18,7 +18,7 @@ NOTHING = "Nothing tells what this image shows"
 def models(script, monkeypatch):
     """Models that a test may take away."""
     found = [*MODELS, PROXY, *STAIN]
-    monkeypatch.setattr(tasks.FindModels, "run", lambda self, control, models: tuple(found))
+    monkeypatch.setattr(label_jobs.FindModels, "run", lambda self, control, models: tuple(found))
     return found
 
 

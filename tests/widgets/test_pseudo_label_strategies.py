@@ -13,8 +13,8 @@ from toy_strategy import TOY, LearnOptions, LevelOptions, add
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.strategies import registry
-from napari_pseudolabel.viewer import Candidates, find
-from napari_pseudolabel.widgets.pseudo_label import tasks
+from napari_pseudolabel.viewer import Candidates, find_layer
+from napari_pseudolabel.widgets.pseudo_label import label_jobs
 
 PROXY = segmenter("sample:sem-proxy", "SEM")
 
@@ -22,7 +22,7 @@ PROXY = segmenter("sample:sem-proxy", "SEM")
 @pytest.fixture(autouse=True)
 def toy(script, monkeypatch):
     add(monkeypatch)
-    monkeypatch.setattr(tasks.FindModels, "run", lambda self, control, models: (*MODELS, PROXY))
+    monkeypatch.setattr(label_jobs.FindModels, "run", lambda self, control, models: (*MODELS, PROXY))
     # What a run says it was made by, as real ones do.
     answer = Script.answer
 
@@ -71,7 +71,7 @@ def test_an_added_strategy_is_in_the_list_with_sentences_and_picture(dock, viewe
     assert job.strategy_name == "threshold"
     found = job.run(Control(), LoadedModels())
     np.testing.assert_array_equal(found.labels[0], viewer.layers["sem_12"].data > 0.75)
-    labels = find(viewer, viewer.layers["sem_12"], "labels")
+    labels = find_layer(viewer, viewer.layers["sem_12"], "labels")
     assert labels.metadata["napari_pseudolabel"]["runs"][-1]["strategy"] == "threshold"
 
 
@@ -84,7 +84,7 @@ def test_any_number_of_strategies_is_compared_on_a_view(dock, viewer, qtbot):
     # 20 and 25 rows of the others, 30 of this one.
     assert f"adaptation labels in this view: {2 * 20 / (20 + 30):.2f}" in dock.view.status
     assert f"threshold labels in this view: {2 * 25 / (25 + 30):.2f}" in dock.view.status
-    candidates = Candidates.of(find(viewer, viewer.layers["sem_12"], "labels"))
+    candidates = Candidates.of(find_layer(viewer, viewer.layers["sem_12"], "labels"))
     for name, first in (("adaptation", 20), ("threshold", 15)):
         kept = candidates.labels(candidates.names.index(name))
         assert (kept[first:] == 1).all()

@@ -14,17 +14,17 @@ from scripted_engine import CLASSES, MODELS, ThreadEngine
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.models.cards import Card, Modality
 from napari_pseudolabel.strategies import LabelJob
-from napari_pseudolabel.training.common.training_events import Began, Epoch, Fold, Score, SyntheticPair
+from napari_pseudolabel.training.common.training_events import Epoch, Fold, Score, SyntheticPair, TrainStart
 from napari_pseudolabel.training.data.labelled_sets import LabelledLayer
-from napari_pseudolabel.training.jobs import TutorJob
-from napari_pseudolabel.training.tutor.tutor_task import Proxy, Tutored
-from napari_pseudolabel.viewer import Candidates, find
-from napari_pseudolabel.widgets.common.background import Background
+from napari_pseudolabel.training.training_jobs import TutorJob
+from napari_pseudolabel.training.tutor.tutor_task import Proxy, TutorResult
+from napari_pseudolabel.viewer import Candidates, find_layer
+from napari_pseudolabel.widgets.common.job_runner import JobRunner
 from napari_pseudolabel.widgets.common.session import Session
-from napari_pseudolabel.widgets.pseudo_label import tasks
-from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
+from napari_pseudolabel.widgets.pseudo_label import label_jobs
 from napari_pseudolabel.widgets.pseudo_label.controller import PseudoLabelController
-from napari_pseudolabel.widgets.pseudo_label.tutoring import choice as choices
+from napari_pseudolabel.widgets.pseudo_label.label_choice import ModelEntry
+from napari_pseudolabel.widgets.pseudo_label.tutoring import tutor_choice as choices
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
 
@@ -45,16 +45,16 @@ class Teacher:
         self.gate.set()
         self.error: Exception | None = None
 
-    def run(self, job: TutorJob, control: Control, models: object) -> Tutored:
+    def run(self, job: TutorJob, control: Control, models: object) -> TutorResult:
         self.jobs.append(job)
         look = np.full((8, 9), 200, np.uint8)
         for number in range(5):
-            control.tell(SyntheticPair(f"tem_{number}", look, look, look // 200))
-        control.tell(Fold(1, 1))
-        control.tell(Began(0, None, ("The labelled images do not say their pixel size.",)))
+            control.emit(SyntheticPair(f"tem_{number}", look, look, look // 200))
+        control.emit(Fold(1, 1))
+        control.emit(TrainStart(0, None, ("The labelled images do not say their pixel size.",)))
         (job.folder / "fold-1").mkdir(parents=True, exist_ok=True)
         score = Score(100, 0.8, {"axon": 0.83, "myelin": 0.77})
-        control.tell(Epoch(1, score, True))
+        control.emit(Epoch(1, score, True))
         stage = control.stage("Training the segmenter", 1000)
         while not self.gate.is_set():
             time.sleep(0.002)
@@ -68,8 +68,8 @@ class Teacher:
             path.write_bytes(b"weights")
             path.with_name("result.json").write_text("{}")
             proxies.append(Proxy(path, b"weights", score, "steps"))
-        control.tell(Fold(1, 1, score))
-        return Tutored(tuple(proxies), "tem-to-sem", "0" * 64)
+        control.emit(Fold(1, 1, score))
+        return TutorResult(tuple(proxies), "tem-to-sem", "0" * 64)
 
 
 class Engine(ThreadEngine):
@@ -116,9 +116,7 @@ def make_dock(qtbot, viewer, script, teacher, labelled, remembered):
         view = PseudoLabelView()
         qtbot.addWidget(view)
         session = Session(lambda: Engine(script, labelled))
-        controller = PseudoLabelController(
-            viewer, view, background=Background(session), remembered=remembered
-        )
+        controller = PseudoLabelController(viewer, view, runner=JobRunner(session), recent=remembered)
         controller.preparing["tutorship"]._look_later.setTimeout(1)
         controller.start()
         qtbot.waitUntil(lambda: not controller.models.loading, timeout=20000)
@@ -172,7 +170,7 @@ def adapt(dock, qtbot):
 
 
 def labels(viewer):
-    return find(viewer, viewer.layers["sem_12"], "labels")
+    return find_layer(viewer, viewer.layers["sem_12"], "labels")
 
 
 def test_adaptation_is_the_default_and_shows_nothing_of_tutorship(dock):
@@ -209,7 +207,7 @@ def test_the_size_is_asked_for_by_which_the_translator_goes(
     stains = (Modality(name="fluorescence", object_size_px=20.0), Modality(name="SEM", object_size_px=24.0))
     card = Card(kind="translator", family="syndiff", source=stains[0], target=stains[1])
     models = (*MODELS, ModelEntry("sample:nuclei", "stained nuclei", "translator", card))
-    monkeypatch.setattr(tasks.FindModels, "run", lambda self, control, loaded: models)
+    monkeypatch.setattr(label_jobs.FindModels, "run", lambda self, control, loaded: models)
     dock = make_dock()
     choose(dock, qtbot, folders)
     view = dock.view.forms["tutorship"]
@@ -398,7 +396,7 @@ def test_a_finished_proxy_does_not_wait_behind_another_training(dock, folders, q
     finish(dock, qtbot)
     dock.view.run_button.click()
     finish(dock, qtbot)
-    lanes = dock._background._engine.lanes
+    lanes = dock._runner._engine.lanes
     assert lanes.count("train") == 1
     # The second time, and both searches for models.
     assert lanes[-3:].count("local") == 1
@@ -431,7 +429,7 @@ def test_an_open_labelled_layer_is_learned_from(dock, viewer, teacher, qtbot):
     assert dock.view.run_button.text() == "Run"
     truth[25:, 30:] = 1
     own.refresh()
-    dock.preparing["tutorship"]._ask()
+    dock.preparing["tutorship"]._check_soon()
     settle(dock, qtbot)
     assert dock.view.run_button.text() == "Train and run"
 

@@ -10,7 +10,7 @@ from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.widgets.pseudo_label.preparing import progress_text
 from napari_pseudolabel.widgets.pseudo_label.tutoring.browsing import free_name
-from napari_pseudolabel.widgets.pseudo_label.tutoring.choice import parse_classes, written
+from napari_pseudolabel.widgets.pseudo_label.tutoring.tutor_choice import parse_classes, written
 
 NAMES = st.text("abcdefghij -", min_size=1).map(str.strip).filter(bool)
 

@@ -9,8 +9,8 @@ from correct_case import make_viewer
 from train_fakes import Used, pseudo_label
 
 from napari_pseudolabel.strategies import Region
-from napari_pseudolabel.viewer import find
-from napari_pseudolabel.widgets.common.background import Failure
+from napari_pseudolabel.viewer import find_layer
+from napari_pseudolabel.widgets.common.job_runner import Failure
 from napari_pseudolabel.widgets.common.removals import Removals
 from napari_pseudolabel.workspace import Workspace
 
@@ -43,11 +43,11 @@ def test_without_its_image_a_run_is_cancelled(dock, viewer, script, qtbot, part)
 
 def test_without_its_labels_a_run_is_cancelled(dock, viewer, script, qtbot):
     under_way(dock, script, qtbot, part=True)
-    labels = find(viewer, viewer.layers["sem_12"], "labels")
+    labels = find_layer(viewer, viewer.layers["sem_12"], "labels")
     viewer.layers.remove(labels)
     ended(dock, qtbot)
     assert "Stopped, because the labels “sem_12: axon + myelin (pseudo)” were removed" in dock.view.status
-    assert find(viewer, viewer.layers["sem_12"], "labels") is None
+    assert find_layer(viewer, viewer.layers["sem_12"], "labels") is None
     assert dock.view.run_button.isEnabled()
 
 
@@ -57,7 +57,7 @@ def test_other_layers_may_go(dock, viewer, script, qtbot):
     under_way(dock, script, qtbot, part=True)
     viewer.layers.remove(other)
     viewer.layers.move(0, 2)
-    viewer.layers.remove(find(viewer, viewer.layers["sem_12"], "confidence") or viewer.add_points())
+    viewer.layers.remove(find_layer(viewer, viewer.layers["sem_12"], "confidence") or viewer.add_points())
     script.gate.set()
     ended(dock, qtbot)
     assert "Labels ready" in dock.view.status
@@ -74,19 +74,19 @@ def test_without_its_image_a_preview_is_cancelled(dock, viewer, script, qtbot):
 
 
 @pytest.mark.parametrize("removed", ["image", "labels"])
-def test_predicting_again_is_cancelled(qtbot, tmp_path, background, removed):
+def test_predicting_again_is_cancelled(qtbot, tmp_path, runner, removed):
     viewer, labels = make_viewer()
-    dock = correct_dock(qtbot, viewer, Used(Workspace(tmp_path / "workspace")), background)
-    background.answer()
+    dock = correct_dock(qtbot, viewer, Used(Workspace(tmp_path / "workspace")), runner)
+    runner.answer()
     dock.use("predict_again")
-    number, job, _ = background.jobs[-1]
-    background.parted.emit(number, pseudo_label(job.region, labels.data))
+    number, job, _ = runner.jobs[-1]
+    runner.parted.emit(number, pseudo_label(job.region, labels.data))
     viewer.layers.remove("sem_12" if removed == "image" else labels)
-    assert background.wishes == [("cancel", number)]
+    assert runner.wishes == [("cancel", number)]
     layers = len(viewer.layers)
-    background.parted.emit(number, pseudo_label(Region(0, 0, 64, 96), np.zeros((64, 96))))
+    runner.parted.emit(number, pseudo_label(Region(0, 0, 64, 96), np.zeros((64, 96))))
     assert len(viewer.layers) == layers
-    background.failed.emit(number, CANCELLED)
+    runner.failed.emit(number, CANCELLED)
     name = "sem_12" if removed == "image" else labels.name
     assert f"“{name}” w" in dock.view.hint
     assert dock.doing == ""

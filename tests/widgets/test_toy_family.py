@@ -22,7 +22,7 @@ from napari_pseudolabel.models import (
     Card,
     families,
     inspect,
-    inspect_apart,
+    inspect_in_process,
     load_segmenter,
     load_translator,
     named_checkpoints,
@@ -34,9 +34,9 @@ from napari_pseudolabel.models.offers import Offer, choose
 from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.strategies import LabelJob, LabelSettings
 from napari_pseudolabel.tiling import TileSettings
-from napari_pseudolabel.widgets.pseudo_label import tasks
+from napari_pseudolabel.widgets.pseudo_label import label_jobs
 
-FIND_MODELS = tasks.FindModels.run
+FIND_MODELS = label_jobs.FindModels.run
 SETTINGS = LabelSettings(scale=Scale(factor=1), tiles=TileSettings(device="cpu"), smallest_object=0)
 
 
@@ -62,7 +62,7 @@ def test_inspected_listed_and_loaded(home):
         found = inspect(ref)
         assert (found.what, found.kind, found.usable, found.card.family) == ("toy", "segmenter", True, "toy")
         assert load_segmenter(ref).level == level
-    assert [one.usable for one in inspect_apart(["user:level", "user:other"])] == [True, True]
+    assert [one.usable for one in inspect_in_process(["user:level", "user:other"])] == [True, True]
     write_sidecar(home / "level.toy", {"kind": "segmenter", "family": "toy", "name": "Ninety"})
     assert next(one.card.name for one in named_checkpoints() if one.card) == "Ninety"
 
@@ -117,7 +117,7 @@ def test_it_labels(home, tmp_path):
 @pytest.fixture
 def listed(script, home, monkeypatch):
     """The dock lists what is there, not what a script says."""
-    monkeypatch.setattr(tasks.FindModels, "run", FIND_MODELS)
+    monkeypatch.setattr(label_jobs.FindModels, "run", FIND_MODELS)
 
 
 def test_in_the_dock(listed, dock, home, tmp_path, monkeypatch, qtbot):

@@ -22,7 +22,7 @@ from napari_pseudolabel.formats import registry
 from napari_pseudolabel.imaging import Placement
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.options import Checked, Option
-from napari_pseudolabel.widgets.common.background import Background
+from napari_pseudolabel.widgets.common.job_runner import JobRunner
 from napari_pseudolabel.widgets.export.controller import ExportController
 from napari_pseudolabel.widgets.export.view import ExportView
 
@@ -296,7 +296,7 @@ def test_in_the_dock(toy, qtbot, viewer, session, remembered, tmp_path):
     layer = viewer.add_labels(two_squares(), name="mine")
     view = ExportView()
     qtbot.addWidget(view)
-    dock = ExportController(viewer, view, background=Background(session), remembered=remembered)
+    dock = ExportController(viewer, view, runner=JobRunner(session), recent=remembered)
     dock.start()
     listed = [view._format.itemText(index) for index in range(view._format.count())]
     assert listed == ["OME-TIFF", "PNG", "Toy", "Folder"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
-from train_fakes import ScriptedBackground, Used, pseudo_label
+from train_fakes import ScriptedRunner, Used, pseudo_label
 
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.viewer import push
@@ -36,16 +36,16 @@ def make_viewer() -> ViewerModel:
 
 
 def make_dock(
-    qtbot: Any, viewer: ViewerModel, session: Used, background: ScriptedBackground, remembered: Any
+    qtbot: Any, viewer: ViewerModel, session: Used, runner: ScriptedRunner, remembered: Any
 ) -> TrainController:
     """A dock that has found its models; quick, where people need time."""
     view = TrainView()
     qtbot.addWidget(view)
-    dock = TrainController(viewer, view, session=session, background=background, remembered=remembered)
+    dock = TrainController(viewer, view, session=session, runner=runner, recent=remembered)
     dock.segmenter._look_later.setTimeout(1)
     dock.segmenter.live._predict_later.setTimeout(30)
     dock.start()
-    background.answer()
+    runner.answer()
     return dock
 
 
@@ -61,7 +61,9 @@ def make_labels(viewer: ViewerModel, dock: TrainController, qtbot: Any) -> Any:
 def settle(dock: TrainController, qtbot: Any) -> None:
     """Wait until nothing is looked at any more."""
     part = dock.segmenter
-    qtbot.waitUntil(lambda: dock.settled and not part._look_later.pending and not part._looking, timeout=5000)
+    qtbot.waitUntil(
+        lambda: dock.settled and not part._look_later.pending and not part._checking, timeout=5000
+    )
 
 
 def confirm(dock: TrainController, qtbot: Any, corners: Any = LEFT_HALF) -> None:
@@ -72,19 +74,17 @@ def confirm(dock: TrainController, qtbot: Any, corners: Any = LEFT_HALF) -> None
     settle(dock, qtbot)
 
 
-def begin(dock: TrainController, qtbot: Any, background: ScriptedBackground) -> tuple[int, Any]:
+def begin(dock: TrainController, qtbot: Any, runner: ScriptedRunner) -> tuple[int, Any]:
     """Press Start and wait for the job; its number and the job."""
-    known = len(background.of("FineTuneJob"))
+    known = len(runner.of("FineTuneJob"))
     dock.view.start_button.click()
-    qtbot.waitUntil(lambda: len(background.of("FineTuneJob")) > known, timeout=5000)
-    number, job, lane = background.of("FineTuneJob")[-1]
+    qtbot.waitUntil(lambda: len(runner.of("FineTuneJob")) > known, timeout=5000)
+    number, job, lane = runner.of("FineTuneJob")[-1]
     assert lane == "train"
     return number, job
 
 
-def finish(
-    dock: TrainController, qtbot: Any, background: ScriptedBackground, number: int, result: Any
-) -> None:
+def finish(dock: TrainController, qtbot: Any, runner: ScriptedRunner, number: int, result: Any) -> None:
     """Let a training end well."""
-    background.finished.emit(number, result)
+    runner.finished.emit(number, result)
     settle(dock, qtbot)

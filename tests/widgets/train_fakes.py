@@ -13,9 +13,9 @@ from scripted_engine import DEVICES, TRANSLATORS, segmenter
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.strategies import PseudoLabel, Region
-from napari_pseudolabel.training.common.training_events import Began, Epoch, Loss, Score
-from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuned
-from napari_pseudolabel.widgets.common.background import JobSignals
+from napari_pseudolabel.training.common.training_events import Epoch, Loss, Score, TrainStart
+from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuneResult
+from napari_pseudolabel.widgets.common.job_runner import JobSignals
 from napari_pseudolabel.workspace import Workspace
 
 CLASSES = (
@@ -42,7 +42,7 @@ class Used(QObject):
         self.segmenter_changed.connect(self.used.append)
 
 
-class ScriptedBackground(JobSignals):
+class ScriptedRunner(JobSignals):
     """Takes jobs and says what a test wants it to say; models and devices are found at once.
 
     Attributes
@@ -105,8 +105,8 @@ def score(step: int, mean: float) -> Score:
     return Score(step, mean, {"myelin": mean + 0.05, "axon": mean - 0.05})
 
 
-def tuned(before: float | None, best: float, promoted: bool) -> FineTuned:
-    return FineTuned(
+def tuned(before: float | None, best: float, promoted: bool) -> FineTuneResult:
+    return FineTuneResult(
         before=None if before is None else score(0, before),
         best=score(40, best),
         promoted=promoted,
@@ -116,20 +116,22 @@ def tuned(before: float | None, best: float, promoted: bool) -> FineTuned:
     )
 
 
-def play(background: ScriptedBackground, number: int, steps: Sequence[int] = range(20, 241, 20)) -> None:
+def play(runner: ScriptedRunner, number: int, steps: Sequence[int] = range(20, 241, 20)) -> None:
     """What a training of the segmenter tells: it gets better until the middle."""
-    background.told.emit(number, Began(0, score(0, 0.62), ("The pixel size is taken from the layer.",)))
+    runner.event_sent.emit(
+        number, TrainStart(0, score(0, 0.62), ("The pixel size is taken from the layer.",))
+    )
     for epoch, step in enumerate(steps, start=1):
         for part in (step - 10, step):
             losses = {
                 "dice": 0.6 * np.exp(-part / 90) + 0.1,
                 "cross_entropy": 0.5 * np.exp(-part / 60) + 0.05,
             }
-            background.told.emit(number, Loss(part, losses))
+            runner.event_sent.emit(number, Loss(part, losses))
         mean = 0.62 + 0.14 * (1 - np.exp(-step / 60)) + 0.01 * np.sin(step)
         best = epoch <= len(steps) // 2
-        background.told.emit(number, Epoch(epoch, score(step, mean), best, b"weights" if best else None))
-        background.progressed.emit(
+        runner.event_sent.emit(number, Epoch(epoch, score(step, mean), best, b"weights" if best else None))
+        runner.progressed.emit(
             number, Progress("Training the segmenter", step, steps[-1], 0.25 * (steps[-1] - step))
         )
 

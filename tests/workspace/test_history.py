@@ -9,7 +9,7 @@ import pytest
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.training.common.training_events import Score
-from napari_pseudolabel.workspace import History
+from napari_pseudolabel.workspace import ModelHistory
 
 BEFORE = Score(0, 0.5, {"axon": 0.5})
 BETTER = Score(40, 0.75, {"axon": 0.75})
@@ -17,7 +17,7 @@ BETTER = Score(40, 0.75, {"axon": 0.75})
 
 @pytest.fixture
 def history(tmp_path):
-    return History(tmp_path / "workspace")
+    return ModelHistory(tmp_path / "workspace")
 
 
 def test_nothing_is_written_before_there_is_something(history, tmp_path):
@@ -54,7 +54,7 @@ def test_a_promoted_model_is_in_use_and_one_click_leads_back(history):
 def test_it_survives_a_restart_and_a_move_of_the_folder(history, tmp_path):
     history.add(b"one", name="a", parent="", promoted=True)
     (tmp_path / "workspace").rename(tmp_path / "elsewhere")
-    moved = pickle.loads(pickle.dumps(History(tmp_path / "elsewhere")))
+    moved = pickle.loads(pickle.dumps(ModelHistory(tmp_path / "elsewhere")))
     (entry,) = moved.entries()
     assert entry.path.read_bytes() == b"one"
     assert moved.current() == str(entry.path)
@@ -86,10 +86,10 @@ def test_a_damaged_list_is_told_and_left_alone(history, tmp_path):
 
 def test_models_that_come_at_once_are_all_kept(tmp_path):
     def add(number):
-        return History(tmp_path).add(bytes([number]), name=f"model {number}", parent="")
+        return ModelHistory(tmp_path).add(bytes([number]), name=f"model {number}", parent="")
 
     with ThreadPoolExecutor(4) as pool:
         added = list(pool.map(add, range(8)))
-    entries = History(tmp_path).entries()
+    entries = ModelHistory(tmp_path).entries()
     assert sorted(one.id for one in entries) == sorted(one.id for one in added)
     assert sorted(one.path.read_bytes() for one in entries) == [bytes([number]) for number in range(8)]

@@ -1,4 +1,4 @@
-"""What judges a model never teaches it, for the life of the workspace."""
+"""What validates a model never trains it, for the life of the workspace."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.workspace import Split
+from napari_pseudolabel.workspace import WorkspaceSplit
 
 SHAPE = (24, 32)
 
 
 @pytest.fixture
 def split(tmp_path):
-    return Split(tmp_path / "split.json")
+    return WorkspaceSplit(tmp_path / "split.json")
 
 
 def test_a_quarter_of_a_region_becomes_validation_and_it_is_a_corner(split):
@@ -38,7 +38,7 @@ def test_a_quarter_of_a_region_becomes_validation_and_it_is_a_corner(split):
 def test_all_corners_occur_and_the_seed_decides(tmp_path):
     corners = set()
     for number in range(40):
-        split = Split(tmp_path / f"{number}.json")
+        split = WorkspaceSplit(tmp_path / f"{number}.json")
         split.assign("k", (0, 0, 2, 2))
         corners.add(tuple(np.argwhere(split.validation("k", (2, 2)))[0]))
     assert corners == {(0, 0), (0, 1), (1, 0), (1, 1)}
@@ -48,7 +48,7 @@ def test_it_is_the_same_after_a_restart_and_in_another_process(split, tmp_path):
     split.assign("k", (0, 0, 10, 10))
     first = split.validation("k", SHAPE)
     split.assign("k", (0, 0, 10, 10))
-    np.testing.assert_array_equal(Split(tmp_path / "split.json").validation("k", SHAPE), first)
+    np.testing.assert_array_equal(WorkspaceSplit(tmp_path / "split.json").validation("k", SHAPE), first)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(split)).validation("k", SHAPE), first)
 
 
@@ -61,7 +61,7 @@ def test_what_a_training_has_used_never_becomes_validation(split):
     used = np.zeros(SHAPE, bool)
     used[3:9, 2:30] = True
     used[-1, -1] = True
-    split.teach("k", used)
+    split.assign_to_training("k", used)
     np.testing.assert_array_equal(split.assigned("k", SHAPE), used)
     for box in ((0, 0, 12, 16), (0, 16, 12, 32), (12, 0, 24, 16), (12, 16, 24, 32)):
         split.assign("k", box)
@@ -73,7 +73,7 @@ def test_what_a_training_has_used_never_becomes_validation(split):
 def test_validation_cannot_be_taught_away(split):
     split.assign("k", (0, 0, 10, 10))
     before = split.validation("k", SHAPE)
-    split.teach("k", np.ones(SHAPE, bool))
+    split.assign_to_training("k", np.ones(SHAPE, bool))
     np.testing.assert_array_equal(split.validation("k", SHAPE), before)
 
 
@@ -85,13 +85,13 @@ BOXES = st.tuples(st.integers(0, 20), st.integers(0, 28), st.integers(1, 12), st
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.one_of(BOXES, st.integers(0, 2**31)), min_size=1, max_size=8))
 def test_what_was_assigned_once_never_changes(tmp_path_factory, actions):
-    split = Split(tmp_path_factory.mktemp("workspace") / "split.json")
+    split = WorkspaceSplit(tmp_path_factory.mktemp("workspace") / "split.json")
     assigned, validation = np.zeros(SHAPE, bool), np.zeros(SHAPE, bool)
     for action in actions:
         if isinstance(action, tuple):
             split.assign("k", action)
         else:
-            split.teach("k", np.random.default_rng(action).random(SHAPE) < 0.2)
+            split.assign_to_training("k", np.random.default_rng(action).random(SHAPE) < 0.2)
         now, judges = split.assigned("k", SHAPE), split.validation("k", SHAPE)
         assert (now & assigned == assigned).all()
         np.testing.assert_array_equal(judges & assigned, validation)
@@ -114,7 +114,7 @@ def test_a_damaged_file_is_told_in_one_sentence_and_left_alone(split, tmp_path, 
     for action in (
         lambda: split.validation("k", SHAPE),
         lambda: split.assign("k", (0, 0, 4, 4)),
-        lambda: split.teach("k", np.ones(SHAPE, bool)),
+        lambda: split.assign_to_training("k", np.ones(SHAPE, bool)),
     ):
         with pytest.raises(InputError, match=r"split\.json is damaged") as caught:
             action()
@@ -123,7 +123,7 @@ def test_a_damaged_file_is_told_in_one_sentence_and_left_alone(split, tmp_path, 
 
 
 def assign_many(path, offset):
-    split = Split(path)
+    split = WorkspaceSplit(path)
     for number in range(12):
         split.assign(f"k{offset}", (number, 0, number + 1, 1))
         split.assign("both", (number, offset, number + 1, offset + 1))
@@ -140,4 +140,4 @@ def test_two_processes_lose_nothing(tmp_path):
     assert [worker.exitcode for worker in workers] == [0, 0]
     planes = json.loads(path.read_text())["planes"]
     assert {key: len(entries) for key, entries in planes.items()} == {"k0": 12, "k1": 12, "both": 24}
-    assert Split(path).assigned("both", (12, 2)).all()
+    assert WorkspaceSplit(path).assigned("both", (12, 2)).all()

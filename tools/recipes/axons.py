@@ -17,7 +17,7 @@ from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.sample_data.fields import FieldParams, axon_field
 from napari_pseudolabel.sample_data.looks import render_sem, render_tem
-from napari_pseudolabel.training.data.image_folders import LabelledPlane, Preparation, prepare
+from napari_pseudolabel.training.data.image_folders import FolderPreprocessing, LabelledPlane, prepare
 from recipes.generated import Field, stretched
 
 TEM = Modality(name="TEM", pixel_size_um=0.01972, object_size_px=25)
@@ -49,7 +49,7 @@ def planes(data: Path, modality: Modality) -> Iterator[tuple[str, LabelledPlane]
         rows = list(csv.DictReader(file))
     for row in rows:
         (path,) = (folder / "images").glob(row["id"] + "*")
-        preparation = Preparation(Scale(pixel_size_um=float(row["pixel_um"])), modality.pixel_size_um)
+        preparation = FolderPreprocessing(Scale(pixel_size_um=float(row["pixel_um"])), modality.pixel_size_um)
         (image,) = prepare(read(path), preparation)
         truth = np.asarray(read_labels(folder / "labels" / path.name).data)
         yield row["subject"], LabelledPlane(row["id"], image, labels_to(truth, image.shape))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_pseudolabel.labels.classes import AXON_CLASSES
 from napari_pseudolabel.models.cards import LabelClass, Modality
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
-from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
+from napari_pseudolabel.training.segmenter.segmenter_settings import SegmenterSettings
 from napari_pseudolabel.training.translator import syndiff_settings as presets
 from napari_pseudolabel.training.translator.grey_levels_fit import Method
 from napari_pseudolabel.training.translator.syndiff_settings import SynDiffSettings
@@ -215,5 +215,5 @@ PURPLE_PROXY = Proxy(
     source=FLUORESCENCE_NUCLEI,
     translators=("sample:fluorescence-to-purple",),
 )
-PROXIES = {one.target.name: one for one in (SEM_PROXY, PURPLE_PROXY)}
+PROXIES = {proxy.target.name: proxy for proxy in (SEM_PROXY, PURPLE_PROXY)}
 LABELLED_SETS = {one.name: one for one in (TEM_AXONS, SEM_AXONS, FLUORESCENCE_NUCLEI)}

@@ -13,7 +13,7 @@ from mmap import mmap
 
 from napari_pseudolabel.budget.limits import BUDGET, Budget
 
-_OPCODES = {ord(one.code): one for one in pickletools.opcodes}
+_OPCODES = {ord(opcode.code): opcode for opcode in pickletools.opcodes}
 # Where an argument says itself how long it is: bytes of that length.
 _LENGTH_BYTES = {
     pickletools.TAKEN_FROM_ARGUMENT1: 1,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from napari_pseudolabel import __version__
-from napari_pseudolabel.cli import check, checkpoints, grey_levels, images, labels, train, workspace
+from napari_pseudolabel.cli import check, checkpoints, images, labels, train, train_grey_levels, workspace
 
 
 def _print_version(wanted: bool) -> None:
@@ -48,7 +48,7 @@ def make_app() -> typer.Typer:
     training = typer.Typer(help="Train models on folders of images.")
     training.command()(train.translator)
     training.command()(train.segmenter)
-    training.command("grey-levels")(grey_levels.grey_levels)
+    training.command("grey-levels")(train_grey_levels.grey_levels)
     app.add_typer(training, name="train")
 
     workspaces = typer.Typer(help="List, look at, open and export labelling sessions.")

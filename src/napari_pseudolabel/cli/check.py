@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from napari_pseudolabel.cli.options import AsJson, Axes, Classes, Device, PositionOption, Seed
+from napari_pseudolabel.cli.option_types import AsJson, Axes, Classes, Device, PositionOption, Seed
 from napari_pseudolabel.cli.output import show, table
 from napari_pseudolabel.cli.progress import interruptible
 from napari_pseudolabel.labels.classes import named_values
@@ -54,7 +54,7 @@ def check(
     """
     from napari_pseudolabel.cli.labels import check_values
     from napari_pseudolabel.export import read_sidecar, sidecar_path
-    from napari_pseudolabel.imaging import Reading
+    from napari_pseudolabel.imaging import ReadOptions
     from napari_pseudolabel.imaging.reading.label_values import like
     from napari_pseudolabel.imaging.scale import Scale
     from napari_pseudolabel.models.cards import LabelClass
@@ -66,7 +66,7 @@ def check(
     if classes is not None:
         check_values(labels, named_values(classes))
     named = told or tuple(LabelClass(name=n, value=v) for n, v in named_values(classes).items())
-    reading = Reading(axes, position)
+    reading = ReadOptions(axes, position)
     seen, given = reading.image(image), reading.labels(labels)
     seen = dataclasses.replace(seen, notes=(*seen.notes, *given.notes))
     with tempfile.TemporaryDirectory() as folder, interruptible() as control:
@@ -79,7 +79,7 @@ def check(
                 known_labels,
                 translator,
                 Scale(pixel_size_um=known_pixel_size),
-                Reading(known_axes),
+                ReadOptions(known_axes),
             ),
             Path(folder),
             scale=Scale(pixel_size_um=pixel_size),

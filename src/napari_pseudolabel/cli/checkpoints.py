@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_pseudolabel.cli.options import AsJson
+from napari_pseudolabel.cli.option_types import AsJson
 from napari_pseudolabel.cli.output import show, table
 from napari_pseudolabel.errors import CheckpointError
 from napari_pseudolabel.wording import shown
@@ -24,9 +24,9 @@ def inspect(
     as_json: AsJson = False,
 ) -> None:
     """Say what a checkpoint is, what its weights reveal and what is missing; nothing in it is executed."""
-    from napari_pseudolabel.models import inspect_apart
+    from napari_pseudolabel.models import inspect_in_process
 
-    (found,) = inspect_apart([path], which)
+    (found,) = inspect_in_process([path], which)
     if found.usable or as_json:
         show(found.model_dump(mode="json"), "\n".join(map(shown, _lines(found))), as_json=as_json)
     if not found.usable:
@@ -62,23 +62,23 @@ def models(as_json: AsJson = False) -> None:
     data = {
         "models": [
             {
-                "name": one.name,
-                "path": str(one.path),
-                "card": one.card.model_dump(mode="json") if one.card else None,
+                "name": checkpoint.name,
+                "path": str(checkpoint.path),
+                "card": checkpoint.card.model_dump(mode="json") if checkpoint.card else None,
             }
-            for one in named
+            for checkpoint in named
         ],
         "folder": str(models_folder()),
     }
     rows = [
         (
-            one.name,
-            one.card.kind if one.card else "unknown",
-            _purpose(one.card) if one.card else "no card: see `pseudolabel inspect`",
-            _pixel_sizes(one.card) if one.card else "",
-            _quality(one.card) if one.card else "",
+            checkpoint.name,
+            checkpoint.card.kind if checkpoint.card else "unknown",
+            _purpose(checkpoint.card) if checkpoint.card else "no card: see `pseudolabel inspect`",
+            _pixel_sizes(checkpoint.card) if checkpoint.card else "",
+            _quality(checkpoint.card) if checkpoint.card else "",
         )
-        for one in named
+        for checkpoint in named
     ]
     text = (
         table(("name", "kind", "purpose", "pixel size", "quality"), rows)

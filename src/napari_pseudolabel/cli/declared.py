@@ -22,7 +22,7 @@ _KINDS = (int, float, str, bool, Path)
 
 def offered(group: type[object], without: frozenset[str] = frozenset()) -> tuple[OptionField, ...]:
     """List the options of a dataclass that the shell has."""
-    return tuple(one for one in options_of(group, without) if one.seen_in("shell"))
+    return tuple(option for option in options_of(group, without) if option.seen_in("shell"))
 
 
 def parameter(
@@ -89,8 +89,8 @@ def expanded(
     """
     declared = {f"{of}_{one.key}" if of else one.key: _about(one, of) for one in offered(group, without)}
     added = [
-        parameter(one, given=presets is not None, presets=presets or {}).replace(name=key)
-        for key, one in declared.items()
+        parameter(option_field, given=presets is not None, presets=presets or {}).replace(name=key)
+        for key, option_field in declared.items()
     ]
     own = [
         _parameter(field, hint.__origin__, group.__dataclass_fields__[field].default, *hint.__metadata__)
@@ -99,7 +99,7 @@ def expanded(
     ]
 
     def made(values: Mapping[str, object]) -> Any:
-        found = {one.path: values[key] for key, one in declared.items()}
+        found = {option_field.path: values[key] for key, option_field in declared.items()}
         if presets is not None:
             return {path: value for path, value in found.items() if value is not None}
         return changed(group(**{one.name: values[one.name] for one in own}), found)
@@ -152,6 +152,6 @@ def _read(one: OptionField, text: str) -> object:
 def _values(kind: Any) -> list[str]:
     """What can be typed for a type."""
     if get_origin(kind) is Literal:
-        return [str(one) for one in get_args(kind)]
-    inner = [text for one in get_args(kind) if one is not type(None) for text in _values(one)]
+        return [str(argument) for argument in get_args(kind)]
+    inner = [text for argument in get_args(kind) if argument is not type(None) for text in _values(argument)]
     return inner or [{int: "INTEGER", float: "FLOAT"}.get(kind, "TEXT")]

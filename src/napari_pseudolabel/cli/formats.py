@@ -46,12 +46,12 @@ class Wanted:
         chosen = (
             format_named(self.name) if self.name else format_of(output) if output.suffix else formats()[0]
         )
-        own = {one.name: one for one in _options(chosen)}
+        own = {option.name: option for option in _options(chosen)}
         for other in formats():
-            for one in _options(other):
-                if one.name in self.options and one.name not in own:
+            for option in _options(other):
+                if option.name in self.options and option.name not in own:
                     raise InputError(
-                        f"{one.flag} is for {other.name}; leave it out, or give --format {other.name}."
+                        f"{option.flag} is for {other.name}; leave it out, or give --format {other.name}."
                     )
         values = {own[name].path: value for name, value in self.options.items()}
         return replace(chosen, options=changed(chosen.options, values))
@@ -62,7 +62,7 @@ def _options(format: Format) -> tuple[OptionField, ...]:
 
 
 def _known(text: str) -> str:
-    names = [one.name for one in formats()]
+    names = [file_format.name for file_format in formats()]
     if text not in names:
         raise typer.BadParameter(f"{text!r} is not one of {', '.join(map(repr, names))}.")
     return text
@@ -72,7 +72,7 @@ def _parameters() -> list[inspect.Parameter]:
     told = typer.Option(
         "--format",
         parser=_known,
-        metavar="|".join(one.name for one in formats()),
+        metavar="|".join(file_format.name for file_format in formats()),
         help="By default the end of the name decides; for a folder the first.",
     )
     name = inspect.Parameter(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from napari_pseudolabel.cli import options as o
+from napari_pseudolabel.cli import option_types as o
 from napari_pseudolabel.cli.declared import expanded
 from napari_pseudolabel.cli.formats import Wanted, with_format
 from napari_pseudolabel.cli.shared import Shared, shared
 from napari_pseudolabel.cli.strategies import Chosen, prepared, refuse, strategic
-from napari_pseudolabel.strategies.settings import LabelSettings
+from napari_pseudolabel.strategies.label_settings import LabelSettings
 
 
 def label_command() -> Callable[..., None]:
@@ -31,12 +31,12 @@ def label(
     work_dir: o.WorkDir = None,
 ) -> None:
     """Make pseudo labels, by one of several strategies."""
-    from napari_pseudolabel.cli.working import Work
-    from napari_pseudolabel.strategies.strategy import Asked
+    from napari_pseudolabel.cli.working import ImageWork
+    from napari_pseudolabel.strategies.strategy import LabelRequest
 
     strategy, format = chosen.strategy(), wanted.format(output)
     options.check_device(settings)
-    asked = Asked(
+    asked = LabelRequest(
         translator,
         segmenter,
         tuple(second_opinion or ()),
@@ -48,7 +48,7 @@ def label(
     _check_models(*(ref for ref in (translator, segmenter) if ref is not None), *asked.second_opinions)
     if strategy.preparation is not None:
         asked = prepared(strategy, asked, input, output, options, format, confidence=confidence)
-    work = Work(lambda image: strategy.job(image, asked), confidence=confidence)
+    work = ImageWork(lambda image: strategy.job(image, asked), confidence=confidence)
     options.process(input, output, work, format)
 
 
@@ -64,12 +64,12 @@ def translate(
     wanted: Wanted,
 ) -> None:
     """Translate images into another modality; with several samples their mean is written."""
-    from napari_pseudolabel.cli.working import Work
+    from napari_pseudolabel.cli.working import ImageWork
     from napari_pseudolabel.strategies import LabelJob
 
     options.check_device(settings)
     _check_models(translator)
-    work = Work(lambda image: LabelJob(image, translator, settings=settings), images=True)
+    work = ImageWork(lambda image: LabelJob(image, translator, settings=settings), images=True)
     options.process(input, output, work, wanted.format(output))
 
 
@@ -86,12 +86,12 @@ def segment(
     confidence: o.WithConfidence = False,
 ) -> None:
     """Segment images as they are, without translation."""
-    from napari_pseudolabel.cli.working import Work
+    from napari_pseudolabel.cli.working import ImageWork
     from napari_pseudolabel.strategies import LabelJob
 
     options.check_device(settings)
     _check_models(segmenter)
-    work = Work(lambda image: LabelJob(image, None, segmenter, settings=settings), confidence=confidence)
+    work = ImageWork(lambda image: LabelJob(image, None, segmenter, settings=settings), confidence=confidence)
     options.process(input, output, work, wanted.format(output))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_pseudolabel.cli.formats import Wanted, with_format
-from napari_pseudolabel.cli.options import AsJson, Axes, Classes, PositionOption
+from napari_pseudolabel.cli.option_types import AsJson, Axes, Classes, PositionOption
 from napari_pseudolabel.cli.output import show, table
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.formats import all_suffixes
@@ -49,7 +49,7 @@ def evaluate(
         (name, *(f"{part[name]:.4f}" for part in (scores.dice, scores.iou, scores.instance_f1)))
         for name in values
     ]
-    notes = list(dict.fromkeys([*(note for one in images for note in one.notes), *told]))
+    notes = list(dict.fromkeys([*(note for image in images for note in image.notes), *told]))
     text = "\n".join([table(("class", "dice", "iou", "instance_f1"), rows), *map(sentence, notes)])
     show({**dataclasses.asdict(scores), **({"notes": notes} if notes else {})}, text, as_json=as_json)
 
@@ -108,7 +108,7 @@ def check_values(path: Path, named: Mapping[str, int]) -> None:
 
     if not path.exists() or not sidecar_path(path).exists():
         return
-    told = {one.name.casefold(): one.value for one in read_sidecar(path).classes}
+    told = {label_class.name.casefold(): label_class.value for label_class in read_sidecar(path).classes}
     for name, value in named.items():
         if (known := told.get(name.casefold(), value)) != value:
             raise InputError(

@@ -35,7 +35,7 @@ def shown_progress(cancelled: Callable[[], bool] = _never) -> Iterator[Control]:
             say(event, to=sys.stderr)
 
     if not sys.stderr.isatty():  # a log wants no bars
-        yield Control(cancelled=cancelled, tell=tell)
+        yield Control(cancelled=cancelled, emit=tell)
         return
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 
 from napari_pseudolabel.cli.progress import Stopped
-from napari_pseudolabel.errors import Cancelled, InputError, told
+from napari_pseudolabel.errors import Cancelled, InputError, message_for
 from napari_pseudolabel.wording import sentence, shown
 
 VERBOSE = "--verbose"
@@ -45,7 +45,7 @@ def run(arguments: Sequence[str]) -> int:
         except KeyboardInterrupt:
             return _told(str(Cancelled()), INTERRUPTED, verbose)
         except Exception as error:
-            known = told(error)
+            known = message_for(error)
             return _unexpected(error, verbose) if known is None else _told(known, BAD_INPUT, verbose)
         finally:
             logging.getLogger().removeHandler(quiet)

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_pseudolabel.cli import options as o
+from napari_pseudolabel.cli import option_types as o
 from napari_pseudolabel.cli.declared import expanded
 from napari_pseudolabel.errors import InputError
 
 if TYPE_CHECKING:
-    from napari_pseudolabel.cli.working import Work
+    from napari_pseudolabel.cli.working import ImageWork
     from napari_pseudolabel.engine import Connection
     from napari_pseudolabel.formats import Format
     from napari_pseudolabel.strategies import LabelSettings
@@ -61,17 +61,17 @@ class Shared:
         if self.scheduler is None:
             pick_device(settings.tiles.device)
 
-    def process(self, input: Path, output: Path, work: Work, format: str | Format | None) -> None:
+    def process(self, input: Path, output: Path, work: ImageWork, format: str | Format | None) -> None:
         """Do the work on all images; see `working.process`."""
         from napari_pseudolabel.cli.working import process
-        from napari_pseudolabel.imaging import Reading
+        from napari_pseudolabel.imaging import ReadOptions
 
         modality = (self.modality or "").strip()
         process(
             input,
             output,
             replace(work, job=lambda image: work.job(replace(image, modality=modality))),
-            reading=Reading(self.axes, self.position),
+            reading=ReadOptions(self.axes, self.position),
             format=format,
             as_json=self.as_json,
             connection=self.connection,

@@ -17,7 +17,7 @@ from napari_pseudolabel.cli.shared import Shared
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.options import OptionField, changed
 from napari_pseudolabel.strategies import registry
-from napari_pseudolabel.strategies.strategy import Asked, ModelRole, Preparation, Strategy
+from napari_pseudolabel.strategies.strategy import LabelRequest, ModelRole, Preparation, Strategy
 
 if TYPE_CHECKING:
     from napari_pseudolabel.control import Control
@@ -43,7 +43,7 @@ class Chosen:
             If there is none, or an option of another one was given.
         """
         strategy = registry.find(self.name)
-        own = {one.key for one in _options(strategy)}
+        own = {field.key for field in _options(strategy)}
         for one in registry.offered():
             for option in _options(one):
                 if option.key in self.given and option.key not in own:
@@ -63,8 +63,8 @@ class Chosen:
 def strategic(command: Command) -> Command:
     """Replace the parameter ``chosen`` of a command by ``--strategy`` and the options of all strategies."""
     offered = registry.offered()
-    does = "; ".join(f"{one.name} {one.does}" for one in offered)
-    listed = f"[{'|'.join(one.name for one in offered)}]"
+    does = "; ".join(f"{strategy.name} {strategy.does}" for strategy in offered)
+    listed = f"[{'|'.join(strategy.name for strategy in offered)}]"
     choice = inspect.Parameter(
         "strategy",
         inspect.Parameter.KEYWORD_ONLY,
@@ -72,9 +72,9 @@ def strategic(command: Command) -> Command:
         annotation=Annotated[str, typer.Option("--strategy", metavar=listed, help=f"{does}.")],
     )
     own = {
-        option.key: parameter(option, given=True, panel=one.title)
-        for one in reversed(offered)
-        for option in _options(one)
+        option.key: parameter(option, given=True, panel=strategy.title)
+        for strategy in reversed(offered)
+        for option in _options(strategy)
     }
 
     def made(values: Mapping[str, Any]) -> Chosen:
@@ -84,7 +84,7 @@ def strategic(command: Command) -> Command:
     return replacing("chosen", [choice, *own.values()], made)(command)
 
 
-def refuse(strategy: Strategy, asked: Asked) -> None:
+def refuse(strategy: Strategy, request: LabelRequest) -> None:
     """Say what is missing, and what would do nothing.
 
     Raises
@@ -92,32 +92,32 @@ def refuse(strategy: Strategy, asked: Asked) -> None:
     InputError
         If a model is missing, or something is given that the strategy does not take.
     """
-    for one in strategy.needs:
-        if getattr(asked, one.role) is None:
-            raise InputError(f"{strategy.title} needs {one.words}; give --{one.role}.")
+    for need in strategy.needs:
+        if getattr(request, need.role) is None:
+            raise InputError(f"{strategy.title} needs {need.words}; give --{need.role}.")
     for role in get_args(ModelRole):
-        if getattr(asked, role) is not None and not strategy.takes(role):
+        if getattr(request, role) is not None and not strategy.takes(role):
             raise InputError(f"{strategy.title} takes no {role}; leave out --{role}.")
-    if asked.second_opinions and not strategy.takes("segmenter"):
+    if request.second_opinions and not strategy.takes("segmenter"):
         raise InputError(f"{strategy.title} takes no segmenters; leave out --second-opinion.")
-    if asked.folder is not None and strategy.preparation is None:
+    if request.folder is not None and strategy.preparation is None:
         raise InputError(f"{strategy.title} prepares nothing; leave out --work-dir.")
-    if asked.folder is None and strategy.preparation is not None:
+    if request.folder is None and strategy.preparation is not None:
         raise InputError(f"{strategy.title} keeps what it prepares; give --work-dir.")
-    if asked.settings.samples != 1 and not strategy.takes("translator"):
+    if request.settings.samples != 1 and not strategy.takes("translator"):
         raise InputError(f"{strategy.title} does not translate the images; leave out --samples.")
 
 
 def prepared(
     strategy: Strategy,
-    asked: Asked,
+    request: LabelRequest,
     input: Path,
     output: Path,
     options: Shared,
     format: str | Format | None,
     *,
     confidence: bool,
-) -> Asked:
+) -> LabelRequest:
     """Do what is done once before any image is labelled, or find it done.
 
     Raises
@@ -132,17 +132,17 @@ def prepared(
 
     assert strategy.preparation is not None
     preparation = strategy.preparation
-    job = preparation.job(asked, (options.modality or "").strip())
+    job = preparation.job(request, (options.modality or "").strip())
     if output.resolve() in preparation.sources(job):
         raise InputError("The results cannot go into a folder of the labelled images; choose another folder.")
     # Now, and not when the training is over.
     planned(input, output, format, confidence=confidence)
     with resumable(job.folder) as control:
-        made = _done(job, _heard(preparation, control, options.as_json), options.connection)
+        made = _done(job, _printing(preparation, control, options.as_json), options.connection)
     if not options.as_json:
         for note in made.notes:
             say(note)
-    return preparation.made(asked, job, made)
+    return preparation.with_result(request, job, made)
 
 
 def _options(strategy: Strategy) -> tuple[OptionField, ...]:
@@ -159,7 +159,7 @@ def _done(job: Any, control: Control, connection: Connection | None) -> Any:
 
     engine = Engine(connection)
     try:
-        listener = Listener(progress=control.report, told=control.tell, notice=control.tell)
+        listener = Listener(progress=control.report, event=control.emit, notice=control.emit)
         handle = engine.submit(job, "train", listener)
         while not handle.wait(_LOOK_AGAIN_S):
             if control.cancelled():
@@ -169,17 +169,17 @@ def _done(job: Any, control: Control, connection: Connection | None) -> Any:
         engine.shutdown()
 
 
-def _heard(preparation: Preparation, control: Control, as_json: bool) -> Control:
+def _printing(preparation: Preparation, control: Control, as_json: bool) -> Control:
     """The same control, which prints what the job tells."""
-    from napari_pseudolabel.training.common.training_events import Began
+    from napari_pseudolabel.training.common.training_events import TrainStart
 
     def tell(event: object) -> None:
-        sentence = preparation.telling(event)
-        if isinstance(event, Began) and event.resumed_at:
+        sentence = preparation.event_text(event)
+        if isinstance(event, TrainStart) and event.resumed_at:
             sentence = f"Going on after step {event.resumed_at}."
         if sentence and not as_json:
             say(sentence)
         else:
-            control.tell(event)
+            control.emit(event)
 
-    return replace(control, tell=tell)
+    return replace(control, emit=tell)

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_pseudolabel.cli.declared import expanded
-from napari_pseudolabel.cli.options import AsJson, Axes, Classes, Device, PositionOption
+from napari_pseudolabel.cli.option_types import AsJson, Axes, Classes, Device, PositionOption
 from napari_pseudolabel.cli.output import say, show
 from napari_pseudolabel.cli.progress import Stopped, interruptible
 from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.labels.classes import named_values
 from napari_pseudolabel.options import Option, changed
-from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
+from napari_pseudolabel.training.segmenter.segmenter_settings import SegmenterSettings
 from napari_pseudolabel.training.translator.syndiff_settings import PUBLISHED, SMALL, SynDiffSettings
 from napari_pseudolabel.training.translator.syndiff_settings import changed as changed_by_name
 from napari_pseudolabel.wording import sentence, shown
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.control import Control
     from napari_pseudolabel.models.cards import Modality
     from napari_pseudolabel.training.data.training_inputs import ModelGrid
-    from napari_pseudolabel.training.folder_training import Trained
+    from napari_pseudolabel.training.folder_training import TrainingResult
 
 
 class Preset(StrEnum):
@@ -87,12 +87,12 @@ class TrainedSide(Side):
 
     def grid(self, name: str, known: Modality | None) -> ModelGrid:
         """Return the grid of a modality; what is not given is that of the model to go on from."""
-        from napari_pseudolabel.imaging import Reading
+        from napari_pseudolabel.imaging import ReadOptions
         from napari_pseudolabel.training.data.training_inputs import ModelGrid
 
         um, px = (known.pixel_size_um, known.object_size_px) if known else (None, None)
         sizes = self.pixel_size, self.model_pixel_size or um, self.object_size or px
-        return ModelGrid(name, *sizes, Reading(self.axes))
+        return ModelGrid(name, *sizes, ReadOptions(self.axes))
 
 
 @expanded("target", TrainedSide, of="target")
@@ -172,7 +172,7 @@ def translator(
     settings = changed(changed_by_name(SMALL if preset is Preset.small else PUBLISHED, texts), given)
     if start and "warm_up" not in names:
         settings = replace(settings, warm_up=0 if start_state else warm_up_steps(settings.steps))
-    told = [one.name if one else None for one in known]
+    told = [modality.name if modality else None for modality in known]
     called = modality_names((source_dir, target_dir), (source.name or told[0], target.name or told[1]))
     grids = source.grid(called[0], known[0]), target.grid(called[1], known[1])
     pairs = (pairs_source, pairs_target) if pairs_source and pairs_target else None
@@ -188,7 +188,7 @@ def translator(
         preview_every=preview_every,
     )
     with resumable(out_dir) as control:
-        made = train_on(task, where, devices, _heard(control, out_dir, as_json))
+        made = train_on(task, where, devices, _printing(control, out_dir, as_json))
     _show(made, as_json)
 
 
@@ -226,7 +226,7 @@ def segmenter(
     as_json: AsJson = False,
 ) -> None:
     """Train a segmenter on labelled images; the same command goes on where it was stopped."""
-    from napari_pseudolabel.imaging import Reading
+    from napari_pseudolabel.imaging import ReadOptions
     from napari_pseudolabel.tiling import pick_device
     from napari_pseudolabel.training.data.folder_names import folder_name
     from napari_pseudolabel.training.data.training_inputs import ModelGrid
@@ -243,7 +243,7 @@ def segmenter(
                 pixel_size,
                 model_pixel_size,
                 object_size,
-                Reading(axes, position),
+                ReadOptions(axes, position),
             ),
             settings=settings,
             device=where,
@@ -299,14 +299,14 @@ def modality_names(folders: tuple[Path, Path], given: tuple[str | None, str | No
     return given[0] or found[0], given[1] or found[1]
 
 
-def _heard(control: Control, out: Path, as_json: bool) -> Control:
+def _printing(control: Control, out: Path, as_json: bool) -> Control:
     """The same control, which prints what a translator training tells."""
-    from napari_pseudolabel.training.common.training_events import Began, TranslatorPreview
+    from napari_pseudolabel.training.common.training_events import TrainStart, TranslatorPreview
 
     announce = _announce(out, as_json)
 
     def tell(event: object) -> None:
-        if isinstance(event, Began):
+        if isinstance(event, TrainStart):
             announce(event.resumed_at)
         elif isinstance(event, TranslatorPreview) and not as_json:
             m = event.measures
@@ -318,7 +318,7 @@ def _heard(control: Control, out: Path, as_json: bool) -> Control:
             if event.warning:
                 say(event.warning)
 
-    return replace(control, tell=tell)
+    return replace(control, emit=tell)
 
 
 def _announce(out: Path, as_json: bool) -> Callable[[int], None]:
@@ -329,7 +329,7 @@ def _announce(out: Path, as_json: bool) -> Callable[[int], None]:
     return started
 
 
-def _show(made: Trained, as_json: bool) -> None:
+def _show(made: TrainingResult, as_json: bool) -> None:
     score = made.score
     data = {
         "checkpoints": [str(path) for path in made.paths],

@@ -14,11 +14,11 @@ from napari_pseudolabel.cli.progress import Stopped, duration, interruptible, pr
 from napari_pseudolabel.cli.targets import check_shape, check_targets, output_name, sources
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.engine import Connection, Engine, Listener
-from napari_pseudolabel.errors import Cancelled, InputError, told
+from napari_pseudolabel.errors import Cancelled, InputError, message_for
 from napari_pseudolabel.export import export, export_image
 from napari_pseudolabel.export.writing import check_holds_images
 from napari_pseudolabel.formats import Format, format_of
-from napari_pseudolabel.imaging import Image, Reading
+from napari_pseudolabel.imaging import Image, ReadOptions
 from napari_pseudolabel.imaging.reading.file_names import is_image, left_out
 from napari_pseudolabel.strategies import LabelJob, PseudoLabel, join
 from napari_pseudolabel.types import JsonObject
@@ -31,7 +31,7 @@ Run = Callable[[LabelJob, Control], PseudoLabel]
 
 
 @dataclass(frozen=True)
-class Work:
+class ImageWork:
     """What is done with each image.
 
     Attributes
@@ -52,9 +52,9 @@ class Work:
 def process(
     input: Path,
     output: Path,
-    work: Work,
+    work: ImageWork,
     *,
-    reading: Reading,
+    reading: ReadOptions,
     format: str | Format | None,
     as_json: bool,
     connection: Connection | None = None,
@@ -107,7 +107,7 @@ def process(
             except (InputError, MemoryError) as error:
                 if not folder:
                     raise
-                failed.append((path, told(error) or str(error)))
+                failed.append((path, message_for(error) or str(error)))
     data = {
         "results": results,
         "failed": [{"input": str(path), "problem": why} for path, why in failed],
@@ -158,7 +158,7 @@ def _runner(connection: Connection | None) -> Iterator[Run]:
 
 def _run_elsewhere(engine: Engine, job: LabelJob, control: Control) -> PseudoLabel:
     parts: list[PseudoLabel] = []
-    listener = Listener(progress=control.report, part=parts.append, notice=control.tell)
+    listener = Listener(progress=control.report, part=parts.append, notice=control.emit)
     handle = engine.submit(job, listener=listener)
     while not handle.wait(_LOOK_AGAIN_S):
         if control.cancelled():

@@ -14,7 +14,7 @@ import typer
 
 from napari_pseudolabel.cli import output
 from napari_pseudolabel.cli.formats import Wanted, with_format
-from napari_pseudolabel.cli.options import AsJson
+from napari_pseudolabel.cli.option_types import AsJson
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.formats import format_named, formats
 from napari_pseudolabel.types import JsonObject
@@ -39,7 +39,7 @@ def list_sessions(folder: Folder = None, as_json: AsJson = False) -> None:
     """List the labelling sessions of a workspace, the one that was saved last first."""
     found = _workspace(folder)
     sessions = found.sessions.list()
-    data = {"folder": str(found.folder), "sessions": [_described(one) for one in sessions]}
+    data = {"folder": str(found.folder), "sessions": [_described(session) for session in sessions]}
     output.show(data, "\n".join(_listed(found, sessions)), as_json=as_json)
 
 
@@ -65,7 +65,7 @@ def show(
         "created": about.created.isoformat() if about.created else None,
         "target_quality": about.target_quality,
         "models": len(models),
-        "sessions": [_described(one) for one in sessions],
+        "sessions": [_described(session) for session in sessions],
     }
     text = (
         f"{about.name}: {found.folder}",
@@ -124,8 +124,8 @@ def export(
     """Write all labels of a session with their provenance, and effort.csv with a line for every edit."""
     from napari_pseudolabel.viewer.session_labels import SESSION_KEY, labels_of, name_of
     from napari_pseudolabel.workspace import write_text
+    from napari_pseudolabel.workspace.json_file import make_folder
     from napari_pseudolabel.workspace.sessions import effort_csv
-    from napari_pseudolabel.workspace.stored import make_folder
 
     with closing(_workspace(workspace).sessions.read(id)) as content:
         found, notes = labels_of(content, id)
@@ -138,8 +138,8 @@ def export(
     targets = [folder / f"{stem}{suffix}" for stem in _file_names([name for name, _ in found])]
     log = folder / "effort.csv"
     known = [_noted(target, SESSION_KEY) == id for target in targets]
-    foreign = [one for one, own in zip((*targets, log), (*known, any(known)), strict=True) if not own]
-    if there := [one for one in foreign if one.exists()]:
+    foreign = [path for path, own in zip((*targets, log), (*known, any(known)), strict=True) if not own]
+    if there := [path for path in foreign if path.exists()]:
         raise InputError(
             f"{there[0]} is there and was not exported from the session {id}; choose another folder."
         )
@@ -189,19 +189,19 @@ def _listed(workspace: Workspace, sessions: Sequence[SessionInfo]) -> Iterator[s
     head = ("id", "images", "saved", "corrected", "confirmed", "edits", "size", "state")
     rows = [
         (
-            one.id,
-            one.title or "-",
-            _time(one.saved),
-            f"{one.share_corrected:.1%}",
-            f"{one.share_confirmed:.1%}",
-            str(one.edits),
-            _size(one.bytes),
-            one.state,
+            session.id,
+            session.title or "-",
+            _time(session.saved),
+            f"{session.share_corrected:.1%}",
+            f"{session.share_confirmed:.1%}",
+            str(session.edits),
+            _size(session.bytes),
+            session.state,
         )
-        for one in sessions
+        for session in sessions
     ]
     yield output.table(head, rows)
-    yield from (f"{one.id}: {one.note}" for one in sessions if one.note)
+    yield from (f"{session.id}: {session.note}" for session in sessions if session.note)
 
 
 def _described(one: SessionInfo) -> JsonObject:
@@ -223,7 +223,7 @@ def _described(one: SessionInfo) -> JsonObject:
 
 def _show_session(workspace: Workspace, id: str, as_json: bool) -> None:
     with closing(workspace.sessions.read(id)) as content:
-        info = next(one for one in workspace.sessions.list() if one.id == id)
+        info = next(session_info for session_info in workspace.sessions.list() if session_info.id == id)
         layers, edits = content.layers(), content.edits()
     effort = _effort(edits)
     data = {

@@ -308,7 +308,7 @@ class Engine:
             if work.handle.wish != "run":
                 self._say(work.handle)
         else:
-            listener.told(event)
+            listener.event(event)
 
     def _heard_of_all(self, event: tuple[float, object]) -> None:
         """In the thread of the network: what the scheduler says of workers."""

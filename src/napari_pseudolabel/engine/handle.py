@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_pseudolabel.control import Progress
 
 if TYPE_CHECKING:
-    from napari_pseudolabel.strategies import Focus, PseudoLabel
+    from napari_pseudolabel.strategies import PseudoLabel, ViewCentre
 
 
 def _ignore(_: object) -> None:
@@ -26,7 +26,7 @@ class Listener:
     ----------
     progress
         With every `Progress`.
-    told
+    event
         With what the job tells, such as the score of an epoch.
     part
         With every finished part of a job that is made of parts.
@@ -37,7 +37,7 @@ class Listener:
     """
 
     progress: Callable[[Progress], None] = _ignore
-    told: Callable[[object], None] = _ignore
+    event: Callable[[object], None] = _ignore
     part: Callable[[PseudoLabel], None] = _ignore
     notice: Callable[[str], None] = _ignore
     done: Callable[[Any], None] = _ignore
@@ -62,7 +62,7 @@ class Handle:
         self.listener = listener
         self.outcome: Future[Any] = Future()
         self.wish = "run"
-        self.focus: Focus | None = None
+        self.focus: ViewCentre | None = None
         self._say = say
         self._settled = False
         self._lock = threading.Lock()
@@ -93,7 +93,7 @@ class Handle:
         """Ask a training to stop after this step and to keep its best."""
         self._want("finish")
 
-    def look_at(self, focus: Focus | None) -> None:
+    def look_at(self, focus: ViewCentre | None) -> None:
         """Say which part of the image matters most now; parts near it are worked on first."""
         self.focus = focus
 

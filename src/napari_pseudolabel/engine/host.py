@@ -103,9 +103,9 @@ class _Host:
             loop.add_callback(loop.stop)
         # The tracker ends after all others, and gives semaphores back.
         tracker = getattr(resource_tracker._resource_tracker, "_pid", None)
-        workers = [one for one in psutil.Process().children(recursive=True) if one.pid != tracker]
-        for one in workers:
-            one.kill()
+        workers = [child for child in psutil.Process().children(recursive=True) if child.pid != tracker]
+        for worker in workers:
+            worker.kill()
         psutil.wait_procs(workers, timeout=_DIE_S)
         shutil.rmtree(self.folder, ignore_errors=True)
         os._exit(0)

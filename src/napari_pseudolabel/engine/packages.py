@@ -6,8 +6,8 @@ import hashlib
 from pathlib import Path
 
 from napari_pseudolabel.engine.worker import ModelPackage
+from napari_pseudolabel.models.card_files import sidecar_path
 from napari_pseudolabel.models.registry import resolve
-from napari_pseudolabel.models.sidecar import sidecar_path
 
 State = tuple[tuple[str, int, int], ...]
 
@@ -20,7 +20,7 @@ def state(ref: str) -> State:
     InputError
         If there is no such checkpoint.
     """
-    return tuple((str(one), one.stat().st_mtime_ns, one.stat().st_size) for one in _files(ref)[1])
+    return tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in _files(ref)[1])
 
 
 def pack(ref: str) -> ModelPackage:

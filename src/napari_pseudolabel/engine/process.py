@@ -80,7 +80,7 @@ class HostProcess:
         """The process and all its children."""
         if not self.alive:
             return ()
-        return tuple(one.pid for one in self._processes())
+        return tuple(process.pid for process in self._processes())
 
     def begin_to_end(self) -> None:
         """Close its standard input, which it takes as the sign to end; may be called twice, returns at once."""

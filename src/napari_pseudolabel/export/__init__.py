@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_pseudolabel.export.companions import companions, sidecar_path
-from napari_pseudolabel.export.content import ExportContent
+from napari_pseudolabel.export.export_content import ExportContent
 from napari_pseudolabel.export.sidecar import (
     ModelRecord,
     Provenance,

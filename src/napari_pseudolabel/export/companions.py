@@ -13,7 +13,7 @@ from pathlib import Path
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.formats import suffix_of
-from napari_pseudolabel.imaging.reading.made_here import CONFIDENCE, SIDECAR, described, same_name
+from napari_pseudolabel.imaging.reading.own_files import CONFIDENCE, SIDECAR, described, same_name
 
 PROVENANCE = "provenance"
 SUFFIXES = {

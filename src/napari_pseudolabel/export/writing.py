@@ -14,7 +14,7 @@ from napari_pseudolabel.export.sidecar import sidecar_text
 from napari_pseudolabel.formats import FileContent, Format, Part, format_of, formats, takes_stacks
 from napari_pseudolabel.formats.ome_tiff import OME_TIFF
 from napari_pseudolabel.imaging.placement import Placement
-from napari_pseudolabel.imaging.reading.made_here import described
+from napari_pseudolabel.imaging.reading.own_files import described
 from napari_pseudolabel.labels.classes import LARGEST_VALUE
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.workspace.atomic import atomic_files
@@ -141,7 +141,7 @@ def check_holds_images(chosen: Format) -> None:
         If it is one.
     """
     if "images" not in chosen.holds:
-        others = " or ".join(one.title for one in formats() if "images" in one.holds)
+        others = " or ".join(file_format.title for file_format in formats() if "images" in file_format.holds)
         raise InputError(f"{chosen.title} holds labels, but this is an image; export as {others}.")
 
 
@@ -208,7 +208,7 @@ def _check_fits(chosen: Format, content: FileContent) -> None:
     if "classes" not in chosen.holds:
         values = content.instances
     if (highest := values.max()) > chosen.largest:
-        roomy = next(one.title for one in formats() if one.largest >= highest)
+        roomy = next(file_format.title for file_format in formats() if file_format.largest >= highest)
         raise InputError(
             f"{chosen.title} holds labels up to {chosen.largest}, but these reach {highest}; export as {roomy}."
         )
@@ -216,7 +216,7 @@ def _check_fits(chosen: Format, content: FileContent) -> None:
 
 def _names(beside: Companions) -> dict[str, str]:
     """What the provenance says of the files beside it."""
-    return {role: one.name for role, one in beside.paths.items() if role != PROVENANCE}
+    return {role: path.name for role, path in beside.paths.items() if role != PROVENANCE}
 
 
 def _checked_labels(labels: np.ndarray) -> np.ndarray:
@@ -247,7 +247,7 @@ def _marked(
         return values, None
     if not marks:
         return np.where(labelled, values, values.dtype.type(0)), None
-    most = max(int(values.max()), *(one.value for one in classes), 0)
+    most = max(int(values.max()), *(label_class.value for label_class in classes), 0)
     fitting = [dtype for dtype in _UNSIGNED if np.iinfo(dtype).max > most]
     if not fitting:
         raise InputError(

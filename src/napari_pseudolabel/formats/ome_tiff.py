@@ -39,7 +39,7 @@ def write(path: Path, content: FileContent) -> None:
         "placement": json.dumps(content.placement.to_dict()),
     }
     if content.labels is not None:
-        annotation["classes"] = json.dumps([one.model_dump() for one in content.classes])
+        annotation["classes"] = json.dumps([label_class.model_dump() for label_class in content.classes])
     tifffile.imwrite(
         path,
         np.asarray(content.image, dtype=np.float32) if content.labels is None else content.labels,

@@ -28,7 +28,7 @@ def format_named(name: str) -> Format:
     InputError
         If there is none.
     """
-    chosen = next((one for one in formats() if one.name == name), None)
+    chosen = next((file_format for file_format in formats() if file_format.name == name), None)
     if chosen is None:
         raise InputError(f"There is no format {name!r}; choose {' or '.join(one.name for one in formats())}.")
     return chosen
@@ -42,11 +42,11 @@ def format_of(path: Path, wanted: str | Format | None = None) -> Format:
     InputError
         If there is none, or the suffix is that of another one.
     """
-    fitting = [one for one in formats() if one.named_by(path.name)]
+    fitting = [file_format for file_format in formats() if file_format.named_by(path.name)]
     if wanted is None:
         if not fitting:
             raise InputError(f"{path.name} has no suffix we can write; end it with one of {all_suffixes()}.")
-        return max(fitting, key=lambda one: len(suffix_of(path.name, one)))
+        return max(fitting, key=lambda file_format: len(suffix_of(path.name, file_format)))
     chosen = format_named(wanted) if isinstance(wanted, str) else wanted
     if fitting and not chosen.named_by(path.name):
         raise InputError(
@@ -64,9 +64,9 @@ def suffix_of(name: str, format: Format | None = None) -> str:
 
 def all_suffixes() -> str:
     """All of them in one line."""
-    return ", ".join(suffix for one in formats() for suffix in one.suffixes)
+    return ", ".join(suffix for file_format in formats() for suffix in file_format.suffixes)
 
 
 def takes_stacks() -> str:
     """Title of the recommended format for stacks."""
-    return next(one.title for one in formats() if one.stacks)
+    return next(file_format.title for file_format in formats() if file_format.stacks)

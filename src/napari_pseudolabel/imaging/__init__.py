@@ -15,7 +15,7 @@ from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.imaging.statistics import Box, Intensities, LayerStatistics, Need, measure
 
 if TYPE_CHECKING:
-    from napari_pseudolabel.imaging.reading.image_files import Reading, read, read_labels
+    from napari_pseudolabel.imaging.reading.image_files import ReadOptions, read, read_labels
     from napari_pseudolabel.imaging.resampling import labels_to, resample, resample_part, resample_to
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
     "LayerStatistics",
     "Need",
     "Placement",
-    "Reading",
+    "ReadOptions",
     "from_array",
     "intensity_range",
     "labels_to",
@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 _LATE = {
-    "Reading": "reading.image_files",
+    "ReadOptions": "reading.image_files",
     "read": "reading.image_files",
     "read_labels": "reading.image_files",
     "labels_to": "resampling",

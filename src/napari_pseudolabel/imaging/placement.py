@@ -109,7 +109,7 @@ class Placement:
         if lengths[-2] is None or lengths[-1] is None:
             return None
         # A step along an axis of another unit is no length; none goes there unless a rotation mixes them.
-        world = self._linear() * np.array([0.0 if one is None else one for one in lengths])[:, None]
+        world = self._linear() * np.array([0.0 if length is None else length for length in lengths])[:, None]
         down, right = world[:, -2], world[:, -1]
         height, width = float(np.linalg.norm(down)), float(np.linalg.norm(right))
         if abs(height - width) > _SQUARE_WITHIN * max(height, width):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.imaging.content import extremes
+from napari_pseudolabel.imaging.blank_layer import extremes
 from napari_pseudolabel.imaging.image import Channel, Image
 from napari_pseudolabel.imaging.normalisation import (
     IntensityRange,
@@ -277,8 +277,8 @@ class _Sums:
         # about the mean of the band: sums of large squares would lose what they differ by
         squares = np.array(
             [
-                np.square(one - middle, dtype=np.float64).sum()
-                for one, middle in zip(chosen, mean, strict=True)
+                np.square(array - middle, dtype=np.float64).sum()
+                for array, middle in zip(chosen, mean, strict=True)
             ]
         )
         self._mean, self._squares = _merged((self._inner, self._mean, self._squares), (count, mean, squares))

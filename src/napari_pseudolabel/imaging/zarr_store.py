@@ -78,7 +78,7 @@ def stored_chunks(array: zarr.Array) -> list[tuple[int, ...]] | None:
     found = []
     for name in islice(_names(folder), most + 1):
         numbers = _NUMBERS.search(name)
-        place = tuple(int(one) for one in re.split(r"[/.]", numbers[1])) if numbers else ()
+        place = tuple(int(word) for word in re.split(r"[/.]", numbers[1])) if numbers else ()
         if len(place) == len(grid) and all(one < size for one, size in zip(place, grid, strict=True)):
             found.append(place)
     return sorted(found) if len(found) < most else None

@@ -37,8 +37,8 @@ def class_confidence(
 
 def background(probabilities: NDArray[np.float32], classes: Sequence[LabelClass]) -> NDArray[np.float32]:
     """Probability that there is nothing: (K, H, W) as in `class_confidence` -> (H, W) float32 in [0, 1]."""
-    for channel, one in enumerate(classes):
-        if one.value == 0:
+    for channel, label_class in enumerate(classes):
+        if label_class.value == 0:
             return probabilities[channel]
     return 1 - probabilities.max(axis=0)
 

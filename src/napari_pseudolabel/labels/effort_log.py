@@ -72,7 +72,7 @@ class _Spent:
     tools: Counter[str] = field(default_factory=Counter)
 
     @property
-    def told(self) -> tuple[int, float, dict[str, int]]:
+    def totals(self) -> tuple[int, float, dict[str, int]]:
         return self.edits, self.seconds, dict(self.tools)
 
 
@@ -155,9 +155,9 @@ def _of_plane(
     found = []
     if 0 in spent and (spent[0].edits or spent[0].seconds):
         nowhere = float("nan")
-        found.append(ObjectEffort(plane, 0, 0, nowhere, nowhere, 0, "", *spent[0].told))
+        found.append(ObjectEffort(plane, 0, 0, nowhere, nowhere, 0, "", *spent[0].totals))
     for number, (y, x) in enumerate(middles, start=1):
-        told = spent.get(number, _Spent()).told
+        told = spent.get(number, _Spent()).totals
         about = int(values[number]), float(y), float(x), int(pixels[number]), origins[number]
         found.append(ObjectEffort(plane, number, *about, *told))
     return found

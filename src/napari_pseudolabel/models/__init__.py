@@ -1,7 +1,8 @@
 """Checkpoints: what they are, what they mean, and how to load them without running anything from them."""
 
+from napari_pseudolabel.models.card_files import read_sidecar, sidecar_path, write_sidecar
 from napari_pseudolabel.models.cards import Card, LabelClass, Measure, Modality, Normalisation, Training
-from napari_pseudolabel.models.inspect import inspect, inspect_apart
+from napari_pseudolabel.models.inspect import inspect, inspect_in_process
 from napari_pseudolabel.models.inspection import Inspection
 from napari_pseudolabel.models.registry import (
     NamedCheckpoint,
@@ -12,7 +13,6 @@ from napari_pseudolabel.models.registry import (
     named_checkpoints,
     resolve,
 )
-from napari_pseudolabel.models.sidecar import read_sidecar, sidecar_path, write_sidecar
 
 __all__ = [
     "Card",
@@ -25,7 +25,7 @@ __all__ = [
     "Training",
     "bundled_checkpoints",
     "inspect",
-    "inspect_apart",
+    "inspect_in_process",
     "load_segmenter",
     "load_translator",
     "models_folder",

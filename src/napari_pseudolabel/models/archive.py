@@ -258,12 +258,12 @@ _FUNCTIONS: dict[tuple[str, str], Callable[..., object]] = {
 }
 
 
-class Asked(Exception):
+class UnsupportedGlobalError(Exception):
     """A file of weights asks for a class or function that is none of ours; the text is its dotted name."""
 
 
 class _Unpickler(pickle.Unpickler):
-    """Unpickler whose every name resolves to something of ours; if `strict`, an unknown one is `Asked`."""
+    """Unpickler whose every name resolves to something of ours; if `strict`, an unknown one is `UnsupportedGlobalError`."""
 
     def __init__(
         self, file: BinaryIO, storage: Callable[[tuple[object, ...]], _Storage], *, strict: bool = False
@@ -285,7 +285,7 @@ class _Unpickler(pickle.Unpickler):
         if module in ("torch", "torch.storage", "torch.cuda") and name in _STORAGE_DTYPES:
             return _StorageType(name)
         if self._strict:
-            raise Asked(f"{module}.{name}")
+            raise UnsupportedGlobalError(f"{module}.{name}")
         if key not in self._inert:
             self._inert[key] = type("Inert", (Inert,), {"module": module, "name": name, "__slots__": ()})
         return self._inert[key]

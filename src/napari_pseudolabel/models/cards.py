@@ -21,7 +21,7 @@ LONGEST_NAME = 500
 
 
 def _known(name: object) -> object:
-    names = [one.name for one in families()]
+    names = [family.name for family in families()]
     if name not in names:
         expected = f"{', '.join(map(repr, names[:-1]))} or {names[-1]!r}"
         raise PydanticKnownError("literal_error", {"expected": expected})
@@ -137,7 +137,7 @@ class Card(_Frozen):
     @classmethod
     def _told_apart(cls, classes: tuple[LabelClass, ...]) -> tuple[LabelClass, ...]:
         for field in ("name", "value"):
-            found = [getattr(one, field) for one in classes]
+            found = [getattr(label_class, field) for label_class in classes]
             twice = next((one for one in found if found.count(one) > 1), None)
             if twice is not None:
                 raise ValueError(f"two classes have the {field} {twice!r}")

@@ -84,28 +84,28 @@ FAMILIES: tuple[Family, ...] = (
 
 def families(kind: str | None = None, first: object = None) -> tuple[Family, ...]:
     """All families, or those of a kind; the one called `first` before the others."""
-    of_kind = (one for one in FAMILIES if kind in (None, one.kind))
-    return tuple(sorted(of_kind, key=lambda one: one.name != first))
+    of_kind = (family for family in FAMILIES if kind in (None, family.kind))
+    return tuple(sorted(of_kind, key=lambda family: family.name != first))
 
 
 def family_named(name: str) -> Family:
     """The family of a card."""
-    return next(one for one in FAMILIES if one.name == name)
+    return next(family for family in FAMILIES if family.name == name)
 
 
 def suffixes(kind: Kind | None = None) -> tuple[str, ...]:
     """Ends of the names of files that may hold a model, each once."""
-    return _each(suffix for one in families(kind) for suffix in one.suffixes)
+    return _each(suffix for family in families(kind) for suffix in family.suffixes)
 
 
 def markers() -> tuple[str, ...]:
     """Files of which one is in every model folder, each once."""
-    return _each(one.marker for one in families() if one.marker)
+    return _each(family.marker for family in families() if family.marker)
 
 
 def folder_titles(kind: Kind) -> tuple[str, ...]:
     """What is in model folders of a kind; empty if its models are files."""
-    return _each(one.title for one in families(kind) if one.marker)
+    return _each(family.title for family in families(kind) if family.marker)
 
 
 def is_model(path: Path) -> bool:

@@ -9,12 +9,12 @@ from pydantic import ValidationError
 
 from napari_pseudolabel.budget import read_json
 from napari_pseudolabel.errors import CheckpointError, FileError, InputError
-from napari_pseudolabel.models.apart import Apart, Limits
+from napari_pseudolabel.models.card_files import CARD_ENDING
 from napari_pseudolabel.models.families import families, markers, suffixes
 from napari_pseudolabel.models.inspection import Inspection, useful, useless
+from napari_pseudolabel.models.inspection_process import InspectionProcess, Limits
 from napari_pseudolabel.models.offers import Offer, choose, home_of
 from napari_pseudolabel.models.registry import load_segmenter, reading, resolve
-from napari_pseudolabel.models.sidecar import CARD_ENDING
 from napari_pseudolabel.types import JsonObject
 
 INSPECTED = f"{__name__}:inspected"
@@ -48,7 +48,7 @@ def inspect(ref: str | Path, which: int | None = None) -> Inspection:
         return useless(path, "not a usable checkpoint", str(error))
 
 
-def inspect_apart(
+def inspect_in_process(
     refs: Sequence[str | Path], which: int | None = None, check: Callable[[], None] = lambda: None
 ) -> Iterator[Inspection]:
     """Say what files or folders are, looking at them in a process of its own; see `inspect`.
@@ -74,7 +74,7 @@ def inspect_apart(
     InputError
         If there is nothing at one of them.
     """
-    with Apart(check) as apart:
+    with InspectionProcess(check) as apart:
         for ref in refs:
             path = resolve(ref)
             try:
@@ -128,7 +128,7 @@ def _file(path: Path, which: int | None) -> Inspection:
 def _described(offer: Offer) -> Inspection | None:
     """What the first family says that knows it."""
     asked = families(first=offer.said_family)
-    return next(filter(None, (home_of(one).describes(offer) for one in asked)), None)
+    return next(filter(None, (home_of(family).describes(offer) for family in asked)), None)
 
 
 def _weights(offer: Offer) -> Inspection:

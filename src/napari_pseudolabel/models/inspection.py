@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from napari_pseudolabel.models.card_files import sidecar_path
 from napari_pseudolabel.models.cards import Card
-from napari_pseudolabel.models.sidecar import sidecar_path
 
 
 class Inspection(BaseModel):

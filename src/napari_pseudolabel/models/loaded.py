@@ -11,7 +11,7 @@ from napari_pseudolabel.models.registry import load_segmenter, load_translator, 
 from napari_pseudolabel.models.segmenters.base import Segmenter
 from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.memo import TileMemo
-from napari_pseudolabel.tiling import KnownLimits
+from napari_pseudolabel.tiling import MemoryLimits
 
 Model = TypeVar("Model")
 
@@ -33,9 +33,9 @@ class LoadedModels:
     """
 
     shipped: Mapping[str, Path] = field(default_factory=dict)
-    limits: KnownLimits = field(default_factory=KnownLimits)
+    limits: MemoryLimits = field(default_factory=MemoryLimits)
     memo: TileMemo = field(default_factory=TileMemo)
-    _kept: dict[tuple[str, Path], tuple[int, Any]] = field(default_factory=dict)
+    _cache: dict[tuple[str, Path], tuple[int, Any]] = field(default_factory=dict)
 
     def translator(self, ref: str) -> Translator:
         """Load a translator by path or name, or hand out the loaded one.
@@ -59,16 +59,16 @@ class LoadedModels:
 
     def clear(self) -> None:
         """Forget all models, which frees their memory."""
-        self._kept.clear()
+        self._cache.clear()
         self.memo.clear()
 
     def _get(self, kind: str, ref: str, load: Callable[[str], Model]) -> Model:
         path = self.shipped.get(ref) or resolve(ref)
         changed = path.stat().st_mtime_ns
-        kept = self._kept.pop((kind, path), None)
+        kept = self._cache.pop((kind, path), None)
         if kept is None or kept[0] != changed:
             kept = (changed, load(str(path)))
-        self._kept[(kind, path)] = kept
-        while len(self._kept) > _MOST:
-            del self._kept[next(iter(self._kept))]
+        self._cache[(kind, path)] = kept
+        while len(self._cache) > _MOST:
+            del self._cache[next(iter(self._cache))]
         return kept[1]

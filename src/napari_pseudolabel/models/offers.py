@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_pseudolabel.budget import listed, open_regular
 from napari_pseudolabel.errors import CheckpointError, PseudolabelError
+from napari_pseudolabel.models.card_files import given_card
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.families import Family, Kind, families
 from napari_pseudolabel.models.inspection import Inspection
-from napari_pseudolabel.models.sidecar import given_card
 from napari_pseudolabel.types import JsonObject
 
 if TYPE_CHECKING:
-    from napari_pseudolabel.models.translators.archive import Contents, State
+    from napari_pseudolabel.models.translators.translator_archive import Contents, State
 
 _IMAGES = {
     b"\x89PNG": "PNG image",
@@ -56,7 +56,7 @@ class Offer:
     @cached_property
     def names(self) -> frozenset[str]:
         """Names of what is in a folder; empty for a file."""
-        return frozenset(one.name for one in listed(self.path)) if self.path.is_dir() else frozenset()
+        return frozenset(path.name for path in listed(self.path)) if self.path.is_dir() else frozenset()
 
     @cached_property
     def head(self) -> bytes:
@@ -99,7 +99,7 @@ class Offer:
 
     @cached_property
     def given(self) -> JsonObject:
-        """Everything known besides the weights; see `sidecar.given_card`."""
+        """Everything known besides the weights; see `card_files.given_card`."""
         return given_card(self.path, self.card)
 
     @property
@@ -113,7 +113,7 @@ class Offer:
 
     @property
     def contents(self) -> Contents:
-        """The weights of a translator, and what else the file says; raises as `archive.read_contents` does."""
+        """The weights of a translator, and what else the file says; raises as `translator_archive.read_contents` does."""
         if isinstance(self._contents, PseudolabelError):
             raise self._contents
         return self._contents
@@ -132,7 +132,7 @@ class Offer:
     # What went wrong is kept too: a file that is refused is not read again for the next family.
     @cached_property
     def _value(self) -> object:
-        from napari_pseudolabel.models.translators.archive import read_value
+        from napari_pseudolabel.models.translators.translator_archive import read_value
 
         try:
             return read_value(self.path)
@@ -141,7 +141,7 @@ class Offer:
 
     @cached_property
     def _contents(self) -> Contents | PseudolabelError:
-        from napari_pseudolabel.models.translators.archive import read_contents
+        from napari_pseudolabel.models.translators.translator_archive import read_contents
 
         if isinstance(self._value, PseudolabelError):
             return self._value

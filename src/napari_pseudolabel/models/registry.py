@@ -13,10 +13,10 @@ from platformdirs import user_data_path
 
 from napari_pseudolabel.errors import CheckpointError, InputError, PseudolabelError
 from napari_pseudolabel.imaging.reading.file_names import is_hidden
+from napari_pseudolabel.models.card_files import complete, given_card
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.families import is_model
 from napari_pseudolabel.models.offers import Offer, choose
-from napari_pseudolabel.models.sidecar import complete, given_card
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.segmenters.base import Segmenter
@@ -71,7 +71,7 @@ def _named(prefixes: tuple[str, ...] = _PREFIXES) -> Iterator[tuple[str, Path]]:
         # By stem: a-variant comes after a, whatever the ending, and what comes first is proposed first.
         entries = sorted(folder.iterdir(), key=lambda path: path.stem) if folder.is_dir() else []
         found: dict[str, Path] = {}
-        for path in (one for one in entries if not is_hidden(one) and is_model(one)):
+        for path in (entry for entry in entries if not is_hidden(entry) and is_model(entry)):
             # Two files may differ in nothing but the ending; only the first can have the short name.
             whole = path.is_dir() or path.stem in found
             found.setdefault(path.name if whole else path.stem, path)

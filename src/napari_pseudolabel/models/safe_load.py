@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from napari_pseudolabel.budget import open_regular, open_zip
 from napari_pseudolabel.budget.pickles import Costly
 from napari_pseudolabel.errors import CheckpointError, FileError
-from napari_pseudolabel.models.archive import Asked, Inert, plain, read_legacy, read_zip
+from napari_pseudolabel.models.archive import Inert, UnsupportedGlobalError, plain, read_legacy, read_zip
 
 __all__ = ["Inert", "load_archive", "load_weights", "plain", "sha256", "strip_prefixes"]
 
@@ -73,7 +73,7 @@ def _load(path: Path, *, strict: bool) -> object:
             with open_zip(path) as archive:
                 return read_zip(path, archive, strict=strict)
         return read_legacy(path, strict=strict)
-    except Asked as error:
+    except UnsupportedGlobalError as error:
         raise CheckpointError(
             f"{path.name} asks to run `{error}`, which a checkpoint must not do; it was not loaded."
         ) from None

@@ -45,15 +45,15 @@ def layers_of(sample: GeneratedSample) -> list[LayerDataTuple]:
     # The classes stand where the plugin notes them on its own label layers, so an export names them.
     truth["metadata"]["napari_pseudolabel"] |= {
         "role": "truth",
-        "classes": [one.model_dump() for one in sample.classes],
+        "classes": [label_class.model_dump() for label_class in sample.classes],
     }
     colours: dict[int | None, str] = {None: "#999999", 0: "transparent"}
-    colours |= {one.value: one.color for one in sample.classes if one.color}
+    colours |= {label_class.value: label_class.color for label_class in sample.classes if label_class.color}
     look = {
         "colormap": colours,  # napari makes a colormap of it; so no napari is needed here
         "features": {
-            "index": [one.value for one in sample.classes],
-            "class": [one.name for one in sample.classes],
+            "index": [label_class.value for label_class in sample.classes],
+            "class": [label_class.name for label_class in sample.classes],
         },
         "opacity": 0.5,
     }

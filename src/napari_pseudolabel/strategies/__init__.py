@@ -1,15 +1,14 @@
 """Recipes that make pseudo labels, and the frozen descriptions of the jobs that run them."""
 
-from napari_pseudolabel.strategies.chunks import Focus, join
+from napari_pseudolabel.strategies.chunks import ViewCentre, join
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.jobs import ChunkedJob, Job, LabelJob, Origin
 from napari_pseudolabel.strategies.label_plan import LabelPlan
+from napari_pseudolabel.strategies.label_settings import LabelSettings, ModelUse, Region
 from napari_pseudolabel.strategies.provenance import Record
-from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Region
 
 __all__ = [
     "ChunkedJob",
-    "Focus",
     "Job",
     "LabelJob",
     "LabelPlan",
@@ -20,5 +19,6 @@ __all__ = [
     "Record",
     "Region",
     "RunReport",
+    "ViewCentre",
     "join",
 ]

@@ -4,7 +4,7 @@ Source: "Unpaired Modality Translation for Pseudo Labeling of Histology Images" 
 The labels belong to the original image, because a translation keeps every structure in its place.
 """
 
-from napari_pseudolabel.strategies.strategy import Needed, Strategy
+from napari_pseudolabel.strategies.strategy import RequiredModel, Strategy
 
 ADAPTATION = Strategy(
     "adaptation",
@@ -13,8 +13,8 @@ ADAPTATION = Strategy(
     "Translates your image into the modality the segmenter knows, and segments that. "
     "The labels belong to your original pixels.",
     needs=(
-        Needed("translator", "a translator that takes the images"),
-        Needed("segmenter", "a segmenter of the labelled modality"),
+        RequiredModel("translator", "a translator that takes the images"),
+        RequiredModel("segmenter", "a segmenter of the labelled modality"),
     ),
     captions=("your image", "translated", "labels"),
 )

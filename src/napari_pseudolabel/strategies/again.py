@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.strategies.jobs import LabelJob
+from napari_pseudolabel.strategies.label_settings import LabelSettings, ModelUse, Region
 from napari_pseudolabel.strategies.provenance import Record
-from napari_pseudolabel.strategies.registry import known
-from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Region
-from napari_pseudolabel.strategies.strategy import Asked, by_models
+from napari_pseudolabel.strategies.registry import get
+from napari_pseudolabel.strategies.strategy import LabelRequest, by_models
 
 
 @dataclass(frozen=True)
-class Where:
+class Extent:
     """A part of an image, as `LabelJob` takes it; everything by default."""
 
     region: Region | None = None
@@ -25,7 +25,7 @@ class Where:
 def again(
     made: Record | Mapping[str, object],
     image: Image,
-    where: Where = Where(),
+    where: Extent = Extent(),
     *,
     segmenter: str | None = None,
     settings: LabelSettings | None = None,
@@ -49,10 +49,10 @@ def again(
         If the labels do not say how they were made.
     """
     record = made if isinstance(made, Record) else Record.from_provenance(made)
-    strategy = known(record.strategy)
+    strategy = get(record.strategy)
     if strategy is None:
         raise InputError(f"This version knows no strategy “{record.strategy}”; label the image again.")
-    asked = _asked(record, where, segmenter, settings)
+    asked = _request(record, where, segmenter, settings)
     for role in strategy.recorded:
         if getattr(asked, role) is None:
             raise InputError(f"The labels do not say which {role} made them; label the image again.")
@@ -64,29 +64,31 @@ def again(
 def without_translator(
     record: Record,
     image: Image,
-    where: Where = Where(),
+    where: Extent = Extent(),
     *,
     segmenter: str | None = None,
     settings: LabelSettings | None = None,
 ) -> LabelJob:
     """The same segmenters on the image as it is, to see what the translation was worth; parameters as of `again`."""
-    asked = _asked(record, where, segmenter, settings)
+    asked = _request(record, where, segmenter, settings)
     if asked.segmenter is None:  # a method without a checkpoint sees the image as it is anyway
         return again(record, image, where, settings=settings)
     job = by_models(_seen(record, image), replace(asked, translator=None))
     return replace(job, across=record.translator is not None)
 
 
-def _asked(record: Record, where: Where, segmenter: str | None, settings: LabelSettings | None) -> Asked:
+def _request(
+    record: Record, where: Extent, segmenter: str | None, settings: LabelSettings | None
+) -> LabelRequest:
     """What was asked for, but for what is asked for now."""
 
     def path(use: ModelUse | None) -> str | None:
         return None if use is None else use.path
 
-    return Asked(
+    return LabelRequest(
         translator=path(record.translator),
         segmenter=segmenter or path(record.segmenter),
-        second_opinions=() if segmenter else tuple(one.path for one in record.second_opinions),
+        second_opinions=() if segmenter else tuple(opinion.path for opinion in record.second_opinions),
         tutor=record.tutor,
         options=record.options,
         settings=settings or record.settings,

@@ -16,7 +16,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Box, Channel, Image, LayerStatistics
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.geometry import Block, Line, Span, View
-from napari_pseudolabel.strategies.settings import LabelSettings, Region
+from napari_pseudolabel.strategies.label_settings import LabelSettings, Region
 from napari_pseudolabel.strategies.survey import Survey, least_px
 from napari_pseudolabel.tiling import Grid
 
@@ -91,7 +91,7 @@ class ImageTask(ABC):
 
 
 @dataclass(frozen=True)
-class Focus:
+class ViewCentre:
     """Where the person looks: a plane, and a place in it in pixels of the image."""
 
     plane: tuple[int, ...]
@@ -139,7 +139,7 @@ class Chunk:
         Of the squares in which there is nothing to see where they hold a single value, in pixels of the image.
     translating
         The tiles of the translator; None without one.
-    judging
+    segmenting
         The tiles of each segmenter.
     """
 
@@ -150,7 +150,7 @@ class Chunk:
     window: Region
     side: int
     translating: Tiling | None
-    judging: tuple[Tiling, ...]
+    segmenting: tuple[Tiling, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,15 +250,15 @@ def cut(
     first = round(shape[0] * factors[0]), round(shape[1] * factors[1])
     translator = survey.translator.layout.grid(first, settings.tiles, None) if survey.translator else None
     grids = []
-    for number, judge in enumerate(survey.judges):
-        own = survey.grid_of(judge, first)
+    for number, segmenter in enumerate(survey.segmenters):
+        own = survey.grid_of(segmenter, first)
         box = statistics[number].box if statistics is not None else None
         spans = None if box is None else scaled(box, shape, own)
-        grids.append(judge.layout.grid(own, settings.tiles, spans))
+        grids.append(segmenter.layout.grid(own, settings.tiles, spans))
     if ring is None:
         steps = survey.translator.steps if survey.translator and settings.mode == "joint" else 1
         ring = min(steps - 1, _MOST_RINGS)
-    least = least_px(settings, survey, survey.judges[0], factors) if survey.judges else 0.0
+    least = least_px(settings, survey, survey.segmenters[0], factors) if survey.segmenters else 0.0
     leading = translator or grids[0]
     side = max(3, round(leading.rows.tile / 2 / min(factors)))
     lines = [
@@ -316,7 +316,10 @@ def _chunk(plane: tuple[int, ...], row: Block, column: Block, side: int) -> Chun
         _region(row.window, column.window),
         side,
         None if row.view is None or column.view is None else _tiling(row.view, column.view),
-        tuple(_tiling(one, other) for one, other in zip(row.looks, column.looks, strict=True)),
+        tuple(
+            _tiling(view, other)
+            for view, other in zip(row.segmenter_views, column.segmenter_views, strict=True)
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.options import written
-from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Region
+from napari_pseudolabel.strategies.label_settings import LabelSettings, ModelUse, Region
 from napari_pseudolabel.types import JsonObject
 
 

@@ -12,8 +12,8 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.labels.confidence import agreement, background, class_confidence
 from napari_pseudolabel.labels.objects import scheme_for
 from napari_pseudolabel.labels.specks import holes, specks
-from napari_pseudolabel.models.segmenters.base import Part, Segmenter
-from napari_pseudolabel.strategies.settings import LabelSettings
+from napari_pseudolabel.models.segmenters.base import LayerPart, Segmenter
+from napari_pseudolabel.strategies.label_settings import LabelSettings
 
 # Axes along which a plane is flipped, in the order in which `LabelSettings.flips` adds them.
 _FLIPS: tuple[tuple[str, tuple[int, ...]], ...] = (
@@ -25,12 +25,12 @@ _FLIPS: tuple[tuple[str, tuple[int, ...]], ...] = (
 
 
 @dataclass(frozen=True, eq=False)
-class Judge:
+class SegmenterInput:
     """A segmenter, and what it is given.
 
     Attributes
     ----------
-    looks
+    images
         (K, H, W) or (K, C, H, W) float32 raw values on the segmenter's grid: translated samples, or one raw image.
     part
         What it knows of the whole layer.
@@ -41,8 +41,8 @@ class Judge:
     """
 
     segmenter: Segmenter
-    looks: NDArray[np.float32]
-    part: Part
+    images: NDArray[np.float32]
+    part: LayerPart
     onto: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     name: str = ""
 
@@ -75,19 +75,19 @@ class Segmentation:
     left_out: float
 
 
-def segment_looks(
-    judges: Sequence[Judge],
+def segment_ensemble(
+    inputs: Sequence[SegmenterInput],
     settings: LabelSettings,
     *,
     control: Control,
     least_px: float = 0.0,
     inner: tuple[slice, slice] = (slice(None), slice(None)),
 ) -> Segmentation:
-    """Let every judge segment each of its looks, flipped as the settings say, and average.
+    """Let every segmenter segment each of its images, flipped as the settings say, and average.
 
     Parameters
     ----------
-    judges
+    inputs
         Segmenters with the same classes; the first decides about the order of the channels, and how
         probabilities become labels.
     least_px
@@ -101,14 +101,14 @@ def segment_looks(
     Probabilities are interpolated, not labels: class borders come out smooth, and probabilities are
     what the confidence needs.
     """
-    first = judges[0].segmenter
+    first = inputs[0].segmenter
     solid = scheme_for(first.classes).touching  # nuclei and cells; gaps between fibres are no holes
     total = None
     candidates, names = [], []
-    for judge in judges:
-        order = _channels(first, judge.segmenter)
-        for name, probabilities in members(judge, settings, control=control):
-            labels = judge.segmenter.labels(probabilities)
+    for given in inputs:
+        order = _channels(first, given.segmenter)
+        for name, probabilities in members(given, settings, control=control):
+            labels = given.segmenter.labels(probabilities)
             candidates.append(_tidy(labels, least_px, solid)[0][inner])
             names.append(name)
             ordered = probabilities[order]
@@ -142,22 +142,22 @@ def _tidy(
 
 
 def members(
-    judge: Judge, settings: LabelSettings, *, control: Control
+    given: SegmenterInput, settings: LabelSettings, *, control: Control
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """Name and probabilities (C, h, w) of every member of one judge, on the pixels that are wanted."""
-    for number, look in enumerate(judge.looks, start=1):
+    """Name and probabilities (C, h, w) of every member of one segmenter, on the pixels that are wanted."""
+    for number, look in enumerate(given.images, start=1):
         height, width = look.shape[-2:]
         for flipped, axes in _FLIPS[: settings.flips + 1]:
-            found = judge.segmenter.probabilities(
+            found = given.segmenter.probabilities(
                 np.ascontiguousarray(np.flip(look, axes)),
                 settings=settings.tiles,
                 control=control,
-                part=judge.part.flipped(axes, (height, width)),
+                part=given.part.flipped(axes, (height, width)),
             )
-            yield f"{judge.name}sample {number}{flipped}", judge.onto(np.flip(found, axes))
+            yield f"{given.name}sample {number}{flipped}", given.onto(np.flip(found, axes))
 
 
 def _channels(first: Segmenter, other: Segmenter) -> list[int]:
     """For each channel of `first`, which channel of `other` means the same."""
-    places = {one.value: channel for channel, one in enumerate(other.classes)}
-    return [places[one.value] for one in first.classes]
+    places = {label_class.value: channel for channel, label_class in enumerate(other.classes)}
+    return [places[label_class.value] for label_class in first.classes]

@@ -51,7 +51,7 @@ class Block:
         What the first model is given, in pixels of its grid.
     view
         Of the translator; None without one.
-    looks
+    segmenter_views
         Of each segmenter.
     """
 
@@ -60,7 +60,7 @@ class Block:
     read: Span
     window: Span
     view: View | None
-    looks: tuple[View, ...]
+    segmenter_views: tuple[View, ...]
 
 
 @dataclass(frozen=True)

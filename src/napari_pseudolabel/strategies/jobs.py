@@ -11,15 +11,21 @@ import numpy as np
 from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import measure
-from napari_pseudolabel.imaging.content import nothing_in
+from napari_pseudolabel.imaging.blank_layer import nothing_in
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.models.fitting import assumptions, refuse_misfit
 from napari_pseudolabel.models.grids import sizes_of
 from napari_pseudolabel.strategies.chunks import ImageTask, cut, join, whole_factors
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.label_plan import LabelPlan, TranslationsJob
-from napari_pseudolabel.strategies.settings import ModelUse
-from napari_pseudolabel.strategies.survey import Method, ModelFacts, Survey, SurveyJob, of_translations
+from napari_pseudolabel.strategies.label_settings import ModelUse
+from napari_pseudolabel.strategies.survey import (
+    ModelFacts,
+    SegmenterFactory,
+    Survey,
+    SurveyJob,
+    of_translations,
+)
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
@@ -98,7 +104,7 @@ class LabelJob(ImageTask):
     Attributes
     ----------
     translator, segmenter
-        Paths or names such as ``sample:sem-to-tem``; a `Method` in place of a segmenter that is loaded.
+        Paths or names such as ``sample:sem-to-tem``; a `SegmenterFactory` in place of a segmenter that is loaded.
     second_opinions
         More segmenters with the same classes; probabilities are averaged over all.
     across
@@ -108,7 +114,7 @@ class LabelJob(ImageTask):
     """
 
     translator: str | None = None
-    segmenter: str | Method | None = None
+    segmenter: str | SegmenterFactory | None = None
     second_opinions: tuple[str, ...] = field(default=(), kw_only=True)
     across: bool = field(default=False, kw_only=True)
     origin: Origin = field(default=Origin(), kw_only=True)
@@ -190,7 +196,7 @@ class LabelJob(ImageTask):
             options=self.origin.options,
         )
         factors = whole_factors(self.image.shape, factor)
-        judged = statistics[len(statistics) - len(survey.judges) :]
+        judged = statistics[len(statistics) - len(survey.segmenters) :]
         chunks = cut(self, survey, factors, judged)
         return LabelPlan(self, survey, factors, statistics, report, chunks, nothing is not None)
 

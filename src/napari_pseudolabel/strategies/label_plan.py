@@ -12,7 +12,7 @@ import numpy as np
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import LayerStatistics
 from napari_pseudolabel.imaging.statistics import moments_of
-from napari_pseudolabel.strategies.chunks import Chunk, ChunkTask, Focus, ImageTask
+from napari_pseudolabel.strategies.chunks import Chunk, ChunkTask, ImageTask, ViewCentre
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.survey import Survey
 
@@ -63,7 +63,7 @@ class LabelPlan:
     chunks: tuple[Chunk, ...]
     empty: bool = False
 
-    def distance(self, chunk: Chunk, focus: Focus | None) -> tuple[int, float]:
+    def distance(self, chunk: Chunk, focus: ViewCentre | None) -> tuple[int, float]:
         """What comes first: the plane on the screen, and in it what is nearest to the middle of the view."""
         y, x = (chunk.region.y0 + chunk.region.y1) / 2, (chunk.region.x0 + chunk.region.x1) / 2
         if focus is None:
@@ -82,7 +82,7 @@ class LabelPlan:
             If the image cannot be read.
         """
         image, slices = self.job.image, chunk.read.window
-        planes = [image.plane(chunk.plane, one, slices) for one in self.job.channels(self.survey)]
+        planes = [image.plane(chunk.plane, channel, slices) for channel in self.job.channels(self.survey)]
         height, width = image.shape[-2:]
         return ChunkJob(
             planes[0] if len(planes) == 1 else np.stack(planes),
@@ -100,18 +100,18 @@ class LabelPlan:
     def conclude(self, reports: Sequence[RunReport], seconds: float) -> RunReport:
         """One report of all chunks."""
         # The median, because a chunk with little in it registers anywhere.
-        shifts = [one.shift_px for one in reports if one.shift_px is not None]
+        shifts = [report.shift_px for report in reports if report.shift_px is not None]
         middle = np.median(np.array(shifts), axis=0) if shifts else None
         shift = None if middle is None else (float(middle[0]), float(middle[1]))
-        agreements = [one.agreement for one in reports if one.agreement is not None]
-        notes = dict.fromkeys(note for one in (self.report, *reports) for note in one.notes)
+        agreements = [report.agreement for report in reports if report.agreement is not None]
+        notes = dict.fromkeys(note for report in (self.report, *reports) for note in report.notes)
         if shift is not None and max(map(abs, shift)) > _TOLERATED_SHIFT_PX:
             notes[
                 f"The translation is shifted by {shift[0]:+.1f} px (down) and {shift[1]:+.1f} px (right) against "
                 "the image, and so are the labels; try another translator or scale."
             ] = None
         # Of several plans the most modest one tells what memory allowed.
-        least = min(reports, key=lambda one: (one.tile or 0, one.batch or 0))
+        least = min(reports, key=lambda report: (report.tile or 0, report.batch or 0))
         return replace(
             least,
             shift_px=shift,

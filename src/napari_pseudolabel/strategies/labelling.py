@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import Box, normalise, resample_part
 from napari_pseudolabel.imaging.registration import shift
-from napari_pseudolabel.models.segmenters.base import Part, Segmenter
+from napari_pseudolabel.models.segmenters.base import LayerPart, Segmenter
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.strategies.blank import Blank, nothing_there
 from napari_pseudolabel.strategies.chunks import ChunkTask, scaled
 from napari_pseudolabel.strategies.description import PseudoLabel
-from napari_pseudolabel.strategies.ensemble import Judge, segment_looks
-from napari_pseudolabel.strategies.settings import Region
+from napari_pseudolabel.strategies.ensemble import SegmenterInput, segment_ensemble
+from napari_pseudolabel.strategies.label_settings import Region
 from napari_pseudolabel.strategies.survey import as_raw, least_px, segmenter_of
 from napari_pseudolabel.tiling import pick_device
 
@@ -56,7 +56,7 @@ def label_chunk(job: ChunkTask, control: Control, models: LoadedModels) -> Pseud
         return nothing_there(job)
     facts, chunk, settings = job.survey, job.chunk, job.settings
     translator = models.translator(facts.translator.name) if facts.translator else None
-    segmenters = [segmenter_of(one.ref, models) for one in facts.judges]
+    segmenters = [segmenter_of(segmenter.ref, models) for segmenter in facts.segmenters]
     control.check()
     window, region, outer = chunk.window, chunk.region, chunk.outer
     raw = resample_part(
@@ -107,9 +107,9 @@ def label_chunk(job: ChunkTask, control: Control, models: LoadedModels) -> Pseud
         )
         mean = blank.hidden(mean)
     if segmenters:
-        least = least_px(settings, facts, facts.judges[0], job.factors)
-        found = segment_looks(
-            [_judge(job, number, one, looks, first, onto) for number, one in enumerate(segmenters)],
+        least = least_px(settings, facts, facts.segmenters[0], job.factors)
+        found = segment_ensemble(
+            [_segmenter_input(job, number, one, looks, first, onto) for number, one in enumerate(segmenters)],
             settings,
             control=control,
             least_px=least,
@@ -139,24 +139,24 @@ def label_chunk(job: ChunkTask, control: Control, models: LoadedModels) -> Pseud
     )
 
 
-def _judge(
+def _segmenter_input(
     job: ChunkTask,
     number: int,
     segmenter: Segmenter,
-    looks: NDArray[np.float32],
+    images: NDArray[np.float32],
     first: tuple[int, int],
     onto: Callable[[NDArray[np.float32], Region, tuple[int, int]], NDArray[np.float32]],
-) -> Judge:
+) -> SegmenterInput:
     """A segmenter of a chunk with what the chunk lets it see, on its own grid."""
-    facts, window = job.survey.judges[number], job.chunk.window
-    tiling = job.chunk.judging[number]
+    facts, window = job.survey.segmenters[number], job.chunk.window
+    tiling = job.chunk.segmenting[number]
     grid = job.survey.grid_of(facts, first)
     step = grid[0] / first[0], grid[1] / first[1]
     seen = tiling.window
-    own = resample_part(looks, step, (window.y0, window.x0), (seen.y0, seen.x0), seen.shape)
+    own = resample_part(images, step, (window.y0, window.x0), (seen.y0, seen.x0), seen.shape)
     if job.survey.translator is not None:
         own = as_raw(own, facts.card)
-    statistics = job.statistics[len(job.statistics) - len(job.survey.judges) + number]
+    statistics = job.statistics[len(job.statistics) - len(job.survey.segmenters) + number]
     inside = None
     if statistics.box is not None:
         rows, columns = scaled(statistics.box, job.whole, grid)
@@ -165,9 +165,9 @@ def _judge(
             for span, start, size in ((rows, seen.y0, seen.shape[0]), (columns, seen.x0, seen.shape[1]))
         )
         inside = Box(y0, y1, x0, x1)
-    names = [one.use.name for one in job.survey.second_opinions]
+    names = [opinion.use.name for opinion in job.survey.second_opinions]
     name = ""
     if number:
         name = f"{facts.use.name if names.count(facts.use.name) < 2 else facts.name}, "
-    part = Part(statistics, tiling.grid, inside)
-    return Judge(segmenter, own, part, lambda values: onto(values, seen, grid), name)
+    part = LayerPart(statistics, tiling.grid, inside)
+    return SegmenterInput(segmenter, own, part, lambda values: onto(values, seen, grid), name)

@@ -9,8 +9,8 @@ from typing import Any, cast, get_args
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.options import read
 from napari_pseudolabel.strategies.description import RunReport
-from napari_pseudolabel.strategies.registry import known
-from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Role
+from napari_pseudolabel.strategies.label_settings import LabelSettings, ModelUse, Role
+from napari_pseudolabel.strategies.registry import get
 from napari_pseudolabel.strategies.strategy import Strategy
 
 _INSTEAD = "label the image in the Pseudo-label dock again"
@@ -64,7 +64,7 @@ class Record:
     @property
     def second_opinions(self) -> tuple[ModelUse, ...]:
         """Further segmenters."""
-        return tuple(one for one in self.models if one.role == "second opinion")
+        return tuple(model for model in self.models if model.role == "second opinion")
 
     @classmethod
     def of(cls, report: RunReport) -> Record:
@@ -92,7 +92,7 @@ class Record:
             raise InputError(f"How these labels were made cannot be read ({error}); {_INSTEAD}.") from error
 
     def _first(self, role: Role) -> ModelUse | None:
-        return next((one for one in self.models if one.role == role), None)
+        return next((model for model in self.models if model.role == role), None)
 
 
 class _Unknown(InputError):
@@ -109,13 +109,13 @@ def _read(found: Mapping[str, Any]) -> Record:
     name = strategy_of(found)
     if not name:
         raise _Unknown(f"These labels do not say by which strategy they were made; {_INSTEAD}.")
-    strategy = known(name)
+    strategy = get(name)
     if strategy is None:
         raise _Unknown(
             f"These labels were made by the strategy “{name}”, which this version does not know; {_INSTEAD}."
         )
     models = tuple(_model(one, strategy) for one in _listed(found.get("models") or ()))
-    roles = [one.role for one in models]
+    roles = [model.role for model in models]
     for role in strategy.recorded:
         if role not in roles:
             raise _Unknown(f"These labels do not say which {role} made them; {_INSTEAD}.")
@@ -158,7 +158,7 @@ def _given(parameters: Mapping[str, object], name: str, otherwise: object) -> An
 def _listed(models: object) -> Iterable[Mapping[str, object]]:
     """Models as a list, or by role as some sidecars have them."""
     if isinstance(models, Mapping):
-        return [{"role": role, **one} for role, one in models.items() if one is not None]
+        return [{"role": role, **model} for role, model in models.items() if model is not None]
     return cast(Iterable[Mapping[str, Any]], models)
 
 

@@ -17,14 +17,14 @@ STRATEGIES: tuple[Strategy, ...] = (
 )
 
 
-def known(name: str) -> Strategy | None:
+def get(name: str) -> Strategy | None:
     """The strategy of a name, None if there is none."""
-    return next((one for one in STRATEGIES if one.name == name), None)
+    return next((strategy for strategy in STRATEGIES if strategy.name == name), None)
 
 
 def offered() -> tuple[Strategy, ...]:
     """All strategies that make labels."""
-    return tuple(one for one in STRATEGIES if one.labels)
+    return tuple(strategy for strategy in STRATEGIES if strategy.labels)
 
 
 def find(name: str) -> Strategy:
@@ -35,8 +35,8 @@ def find(name: str) -> Strategy:
     InputError
         If there is none.
     """
-    found = known(name)
+    found = get(name)
     if found is None or not found.labels:
-        names = [one.name for one in offered()]
+        names = [strategy.name for strategy in offered()]
         raise InputError(f"There is no strategy “{name}”; use {', '.join(names[:-1])} or {names[-1]}.")
     return found

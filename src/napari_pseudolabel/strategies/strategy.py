@@ -10,13 +10,13 @@ from typing import Any, Literal, Protocol
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.strategies.jobs import Job, LabelJob
-from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Region
+from napari_pseudolabel.strategies.label_settings import LabelSettings, ModelUse, Region
 
 ModelRole = Literal["translator", "segmenter"]
 
 
 @dataclass(frozen=True)
-class Asked:
+class LabelRequest:
     """What a person asks of a strategy.
 
     Attributes
@@ -49,7 +49,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Needed:
+class RequiredModel:
     """A model that a strategy cannot do without.
 
     Attributes
@@ -87,24 +87,27 @@ class Preparation:
     ----------
     job
         Describes it, from what is asked for and what the images show, empty if unknown. Raises InputError.
-    made
+    with_result
         What is asked for, with what the job has made: the segmenters, and their tutor.
     sources
         Folders that it learns from, into which no result may go.
-    telling
+    event_text
         What the shell says about an event of the job; empty for nothing.
     """
 
-    job: Callable[[Asked, str], PreparingJob]
-    made: Callable[[Asked, Any, Any], Asked]
+    job: Callable[[LabelRequest, str], PreparingJob]
+    with_result: Callable[[LabelRequest, Any, Any], LabelRequest]
     sources: Callable[[Any], tuple[Path, ...]] = lambda job: ()
-    telling: Callable[[object], str] = lambda event: ""
+    event_text: Callable[[object], str] = lambda event: ""
 
 
-def by_models(image: Image, asked: Asked) -> LabelJob:
+def by_models(image: Image, request: LabelRequest) -> LabelJob:
     """Translate and segment, or one of the two, as the models say that are there."""
-    return asked.job(
-        image, translator=asked.translator, segmenter=asked.segmenter, second_opinions=asked.second_opinions
+    return request.job(
+        image,
+        translator=request.translator,
+        segmenter=request.segmenter,
+        second_opinions=request.second_opinions,
     )
 
 
@@ -140,11 +143,11 @@ class Strategy:
     title: str
     does: str
     sentences: str
-    needs: tuple[Needed, ...] = ()
+    needs: tuple[RequiredModel, ...] = ()
     captions: tuple[str, str, str] | None = None
     options: type[Any] | None = None
     preparation: Preparation | None = None
-    label: Callable[[Image, Asked], LabelJob] = by_models
+    label: Callable[[Image, LabelRequest], LabelJob] = by_models
     labels: bool = True
 
     @property
@@ -160,13 +163,13 @@ class Strategy:
     @property
     def roles(self) -> tuple[ModelRole, ...]:
         """The models that the person chooses, in the order in which an image meets them."""
-        return tuple(one.role for one in self.needs)
+        return tuple(need.role for need in self.needs)
 
     def takes(self, role: ModelRole) -> bool:
         """Whether the person chooses a model of this role."""
         return role in self.roles
 
-    def job(self, image: Image, asked: Asked) -> LabelJob:
+    def job(self, image: Image, request: LabelRequest) -> LabelJob:
         """The labelling job of an image, which names this strategy.
 
         Raises
@@ -175,9 +178,9 @@ class Strategy:
             If a model is missing.
         """
         for role in self.recorded:
-            if getattr(asked, role) is None:
+            if getattr(request, role) is None:
                 raise InputError(f"{self.title} needs a {role}; choose one.")
-        job = self.label(image, asked)
-        if job.strategy_name == self.name and job.origin.options == asked.options:
+        job = self.label(image, request)
+        if job.strategy_name == self.name and job.origin.options == request.options:
             return job
-        return replace(job, origin=replace(job.origin, strategy=self.name, options=asked.options))
+        return replace(job, origin=replace(job.origin, strategy=self.name, options=request.options))

@@ -17,7 +17,7 @@ from napari_pseudolabel.models.cards import Card, LabelClass
 from napari_pseudolabel.models.families import family_named
 from napari_pseudolabel.models.fitting import Link, refuse_misfit
 from napari_pseudolabel.models.grids import magnification, need_of
-from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Role
+from napari_pseudolabel.strategies.label_settings import LabelSettings, ModelUse, Role
 from napari_pseudolabel.tiling import Covering, Layout
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.models.segmenters.base import Segmenter
 
 
-class Method(Protocol):
+class SegmenterFactory(Protocol):
     """A segmenter that is made, not loaded; frozen, and small enough to travel. It stands where a reference would."""
 
     @property
@@ -55,7 +55,7 @@ class ModelFacts:
     """
 
     role: Role
-    ref: str | Method
+    ref: str | SegmenterFactory
     card: Card
     sha256: str
     layout: Layout
@@ -101,29 +101,29 @@ class Survey:
     translated: Moments | None = None
 
     @property
-    def judges(self) -> tuple[ModelFacts, ...]:
+    def segmenters(self) -> tuple[ModelFacts, ...]:
         """The segmenter and the second opinions."""
         return (() if self.segmenter is None else (self.segmenter,)) + self.second_opinions
 
     @property
     def wants_translations(self) -> bool:
         """Whether a segmenter has to know what the translations of the whole layer are like."""
-        seen = self.translator is not None and any(judge.need.moments for judge in self.judges)
+        seen = self.translator is not None and any(segmenter.need.moments for segmenter in self.segmenters)
         return seen and self.translated is None
 
-    def grid_of(self, judge: ModelFacts, first: tuple[int, int]) -> tuple[int, int]:
+    def grid_of(self, segmenter: ModelFacts, first: tuple[int, int]) -> tuple[int, int]:
         """(H, W) of a plane on the grid of a segmenter, from that on the grid of the first model."""
         assert self.segmenter is not None
         before = self.segmenter.card.source if self.translator is None else self.translator.card.target
-        step = magnification(before, judge.card.source)
-        for zoom in judge.zoom:
+        step = magnification(before, segmenter.card.source)
+        for zoom in segmenter.zoom:
             if not 1 / 64 <= step * zoom <= 64:
                 raise InputError(
-                    f"{judge.card.name} asks for pixels that differ {max(step * zoom, 1 / (step * zoom)):.3g} times in size "
+                    f"{segmenter.card.name} asks for pixels that differ {max(step * zoom, 1 / (step * zoom)):.3g} times in size "
                     "from those that it would be given; correct the spacing in its plans or the pixel sizes in the cards."
                 )
         height, width = (
-            max(1, round(size * step * zoom)) for size, zoom in zip(first, judge.zoom, strict=True)
+            max(1, round(size * step * zoom)) for size, zoom in zip(first, segmenter.zoom, strict=True)
         )
         return height, width
 
@@ -144,7 +144,7 @@ class SurveyJob:
     """Load the models and say what they are."""
 
     translator: str | None
-    segmenter: str | Method | None
+    segmenter: str | SegmenterFactory | None
     title: str = "Loading the models"
     second_opinions: tuple[str, ...] = ()
 
@@ -187,27 +187,34 @@ class SurveyJob:
         return found
 
 
-def segmenter_of(ref: str | Method, models: LoadedModels) -> Segmenter:
+def segmenter_of(ref: str | SegmenterFactory, models: LoadedModels) -> Segmenter:
     """A segmenter, loaded or made."""
     return models.segmenter(ref) if isinstance(ref, str) else ref.make()
 
 
 def _segmenter(
-    ref: str | Method, role: Role, models: LoadedModels
+    ref: str | SegmenterFactory, role: Role, models: LoadedModels
 ) -> tuple[ModelFacts, tuple[LabelClass, ...]]:
-    judge = segmenter_of(ref, models)
+    segmenter = segmenter_of(ref, models)
     facts = ModelFacts(
-        role, ref, judge.card, judge.sha256, judge.layout, judge.need, judge.channels, judge.zoom
+        role,
+        ref,
+        segmenter.card,
+        segmenter.sha256,
+        segmenter.layout,
+        segmenter.need,
+        segmenter.channels,
+        segmenter.zoom,
     )
-    return facts, judge.classes
+    return facts, segmenter.classes
 
 
 def least_px(
-    settings: LabelSettings, survey: Survey, judge: ModelFacts, factors: tuple[float, float]
+    settings: LabelSettings, survey: Survey, segmenter: ModelFacts, factors: tuple[float, float]
 ) -> float:
     """Area of the smallest object of a segmenter in pixels of the image, 0 where it does not say."""
-    wanted = judge.card.source
-    before = judge.card.source if survey.translator is None else survey.translator.card.target
+    wanted = segmenter.card.source
+    before = segmenter.card.source if survey.translator is None else survey.translator.card.target
     on_grid = least_area(settings.smallest_object, wanted.object_size_px if wanted else None)
     return on_grid / (factors[0] * factors[1] * magnification(before, wanted) ** 2)
 
@@ -234,9 +241,9 @@ def as_raw(translation: NDArray[np.float32], card: Card) -> NDArray[np.float32]:
     return translation * np.float32(family_named(card.family).brightest)
 
 
-def of_translations(judge: ModelFacts, survey: Survey) -> LayerStatistics:
+def of_translations(segmenter: ModelFacts, survey: Survey) -> LayerStatistics:
     """What a segmenter has to know of raw values as `as_raw` makes them."""
-    need = judge.need
+    need = segmenter.need
     limits = (
         IntensityRange(need.low, need.high)
         if need.kind == "range"
@@ -245,6 +252,6 @@ def of_translations(judge: ModelFacts, survey: Survey) -> LayerStatistics:
     moments = None
     if need.moments:
         assert survey.translated is not None  # the second survey
-        one, factor = survey.translated, float(as_raw(np.ones(1, np.float32), judge.card)[0])
+        one, factor = survey.translated, float(as_raw(np.ones(1, np.float32), segmenter.card)[0])
         moments = replace(one, **{name: value * factor for name, value in vars(one).items()})
     return LayerStatistics((ChannelStatistics(limits, moments),))

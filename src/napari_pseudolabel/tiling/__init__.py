@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_pseudolabel.tiling.back_off import KnownLimits, is_out_of_memory, with_back_off
+    from napari_pseudolabel.tiling.back_off import MemoryLimits, is_out_of_memory, with_back_off
     from napari_pseudolabel.tiling.devices import pick_device
     from napari_pseudolabel.tiling.grid import Axis, Grid, make_grid
     from napari_pseudolabel.tiling.layouts import Covering, Layout, Sliding
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from napari_pseudolabel.tiling.runner import blend_tiles, crop, home_of_planes, pad, run_tiles
     from napari_pseudolabel.tiling.seams import seam_ratio
     from napari_pseudolabel.tiling.settings import Plan, TileSettings, make_plan, sizes
-    from napari_pseudolabel.tiling.window import Window
+    from napari_pseudolabel.tiling.window import BlendWindow
 
 __all__ = [
     "Axis",
+    "BlendWindow",
     "Covering",
     "Grid",
-    "KnownLimits",
     "Layout",
+    "MemoryLimits",
     "Plan",
     "PositionNoise",
     "Sliding",
     "TileSettings",
-    "Window",
     "blend_tiles",
     "crop",
     "home_of_planes",
@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "back_off": ("KnownLimits", "is_out_of_memory", "with_back_off"),
+    "back_off": ("MemoryLimits", "is_out_of_memory", "with_back_off"),
     "devices": ("pick_device",),
     "grid": ("Axis", "Grid", "make_grid"),
     "layouts": ("Covering", "Layout", "Sliding"),
@@ -53,7 +53,7 @@ _MODULES = {
     "runner": ("blend_tiles", "crop", "home_of_planes", "pad", "run_tiles"),
     "seams": ("seam_ratio",),
     "settings": ("Plan", "TileSettings", "make_plan", "sizes"),
-    "window": ("Window",),
+    "window": ("BlendWindow",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -31,7 +31,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @dataclass
-class KnownLimits:
+class MemoryLimits:
     """What fitted after memory ran out, per model and device; made and kept by whoever runs jobs.
 
     Threads may share it: it only ever gets and sets single entries.
@@ -68,7 +68,7 @@ def with_back_off(
     plan: Plan,
     key: Hashable,
     *,
-    limits: KnownLimits | None = None,
+    limits: MemoryLimits | None = None,
     stride: int = 1,
     smallest_tile: int = 64,
 ) -> tuple[Result, Plan]:

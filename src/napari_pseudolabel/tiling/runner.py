@@ -12,7 +12,7 @@ from torch import Tensor
 from napari_pseudolabel.control import Stage
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.tiling.grid import Grid
-from napari_pseudolabel.tiling.window import Window
+from napari_pseudolabel.tiling.window import BlendWindow
 
 TileFunction = Callable[[Tensor, Tensor], Tensor]
 """(tiles (B, C, h, w) float32 on the device, origins (B, 2) int64 on the CPU) -> (B, K, h, w)"""
@@ -24,7 +24,7 @@ def run_tiles(
     image: ArrayLike | Tensor,
     function: TileFunction,
     grid: Grid,
-    window: Window,
+    window: BlendWindow,
     *,
     batch: int,
     device: torch.device,
@@ -110,7 +110,7 @@ def blend_tiles(
     padded: Tensor,
     function: TileFunction,
     grid: Grid,
-    window: Window,
+    window: BlendWindow,
     *,
     batch: int,
     device: torch.device,

@@ -13,7 +13,7 @@ from napari_pseudolabel.tiling.grid import Axis, Grid
 
 
 @dataclass(frozen=True, eq=False)
-class Window:
+class BlendWindow:
     """Weights of the tiles of one grid; at every pixel the weights of all tiles add up to 1.
 
     A tile's weight is the product of a row profile and a column profile, each a raised cosine
@@ -30,13 +30,13 @@ class Window:
     columns: Tensor
 
     @classmethod
-    def of(cls, grid: Grid) -> Window:
+    def of(cls, grid: Grid) -> BlendWindow:
         """Make the window of a grid."""
         return cls(torch.from_numpy(_profiles(grid.rows)), torch.from_numpy(_profiles(grid.columns)))
 
-    def to(self, device: torch.device) -> Window:
+    def to(self, device: torch.device) -> BlendWindow:
         """Return this window on a device."""
-        return Window(self.rows.to(device), self.columns.to(device))
+        return BlendWindow(self.rows.to(device), self.columns.to(device))
 
     def weight(self, tile: int) -> Tensor:
         """Return the weight of tile number `tile` of the grid: (h, w) float32."""

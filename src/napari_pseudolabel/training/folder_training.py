@@ -21,11 +21,11 @@ from napari_pseudolabel.training.common.ranks import Ranks
 from napari_pseudolabel.training.common.training_events import Score
 from napari_pseudolabel.training.common.training_record import STATE, check_record, today
 from napari_pseudolabel.training.data.folder_names import slug
-from napari_pseudolabel.training.data.image_folders import LabelledPlane, Notes, Tell
+from napari_pseudolabel.training.data.image_folders import LabelledPlane, Notes, Notify
 from napari_pseudolabel.training.data.patches import PatchPool
 from napari_pseudolabel.training.data.training_inputs import (
     ModelGrid,
-    Split,
+    PlaneSplit,
     aligned,
     check_values,
     fingerprint,
@@ -35,8 +35,8 @@ from napari_pseudolabel.training.data.training_inputs import (
     unlabelled,
 )
 from napari_pseudolabel.training.segmenter.fine_tuning import check_patch
+from napari_pseudolabel.training.segmenter.segmenter_settings import SegmenterSettings
 from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterTraining
-from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
 from napari_pseudolabel.training.translator.syndiff_settings import SynDiffSettings
 from napari_pseudolabel.training.translator.translator_training import (
     StartingPoint,
@@ -65,7 +65,7 @@ class LabelledFolders:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """What a training made.
 
     Attributes
@@ -100,7 +100,7 @@ def train_translator(
     preview_every: int = 0,
     ranks: Ranks | None = None,
     control: Control | None = None,
-) -> Trained:
+) -> TrainingResult:
     """Train SynDiff in both directions, or go on with it, and write the two checkpoints.
 
     Parameters
@@ -135,7 +135,7 @@ def train_translator(
     paths = folders.source, folders.target
     modalities = grids[0].modality(paths[0]), grids[1].modality(paths[1])
     notes = Notes()
-    planes = [unlabelled(path, grid, notes.tell) for path, grid in zip(paths, grids, strict=True)]
+    planes = [unlabelled(path, grid, notes.add) for path, grid in zip(paths, grids, strict=True)]
     pairs = aligned(folders.pairs, grids) if folders.pairs else []
     data = [f"{path.resolve().name} ({len(part)} images)" for path, part in zip(paths, planes, strict=True)]
     if pairs:
@@ -154,7 +154,7 @@ def train_translator(
     )
     made = train_plan(plan, out, device=device, ranks=ranks or Ranks(), control=control or Control())
     aside = [note for path in paths for note in left_out(path)]
-    return Trained(made.paths, made.steps, made.resumed_at, notes=(*notes, *made.notes, *aside))
+    return TrainingResult(made.paths, made.steps, made.resumed_at, notes=(*notes, *made.notes, *aside))
 
 
 def train_segmenter(
@@ -170,7 +170,7 @@ def train_segmenter(
     licence: str = "",
     control: Control | None = None,
     started: Callable[[int], None] = lambda step: None,
-) -> Trained:
+) -> TrainingResult:
     """Train a segmenter, or go on with it, and write the step that was best on the validation images.
 
     Parameters
@@ -201,10 +201,10 @@ def train_segmenter(
         )
     modality = grid.modality(folders.images)
     notes = Notes()
-    split = _split(folders, grid, settings.seed, notes.tell)
+    split = _split(folders, grid, settings.seed, notes.add)
     labels = label_classes(classes)
     found = {int(value) for plane in split.train for value in np.unique(plane.labels)}
-    notes.tell(check_values(found, classes, "training"))
+    notes.add(check_values(found, classes, "training"))
     architecture = {"filters": tuple(width * factor for factor in (1, 2, 4, 8, 8))}
     files = {plane.name for plane in split.train}, {plane.name for plane in split.validation}
     card = Card(
@@ -246,17 +246,17 @@ def train_segmenter(
     best = monai_unet.loads(Offer(out / "best.safetensors"))
     path = out / f"{name}.safetensors"
     monai_unet.save(best.network, best.card.model_copy(update={"quality": quality}), path, half=True)
-    return Trained(
+    return TrainingResult(
         (path,), run.step, resumed_at, score, (*notes, *run.notes, *left_out(folders.images, folders.labels))
     )
 
 
-def _split(folders: LabelledFolders, grid: ModelGrid, seed: int, tell: Tell) -> Split:
-    planes = labelled(folders.images, folders.labels, grid, tell)
+def _split(folders: LabelledFolders, grid: ModelGrid, seed: int, notify: Notify) -> PlaneSplit:
+    planes = labelled(folders.images, folders.labels, grid, notify)
     if folders.validation is None:
         return split_by_file(planes, folders.share, seed)
     return split_given(
-        planes, labelled(folders.validation / "images", folders.validation / "labels", grid, tell)
+        planes, labelled(folders.validation / "images", folders.validation / "labels", grid, notify)
     )
 
 

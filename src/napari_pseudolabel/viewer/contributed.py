@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from napari.utils.notifications import show_error
 
-from napari_pseudolabel.errors import PseudolabelError, told
+from napari_pseudolabel.errors import PseudolabelError, message_for
 from napari_pseudolabel.wording import shown
 
 
@@ -42,7 +42,7 @@ def telling_why_not_saved() -> Iterator[None]:
     except PseudolabelError as error:
         raise NotSavedError(shown(error)) from error
     except Exception as error:
-        if (known := told(error)) is not None:
+        if (known := message_for(error)) is not None:
             raise NotSavedError(shown(known)) from error
         what = shown(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
         raise NotSavedError(f"The labels could not be saved ({what}); nothing was written.") from error

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.labels.windows import Index, Window, key_of
 from napari_pseudolabel.types import Array, ArrayKey
-from napari_pseudolabel.viewer.history import Change, Changes, History, Replay
-from napari_pseudolabel.viewer.images import unwrapped
+from napari_pseudolabel.viewer.image_layers import unwrapped
 from napari_pseudolabel.viewer.records import evidence, own_record
+from napari_pseudolabel.viewer.undo_history import AtomChange, Changes, Replay, UndoHistory
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -32,7 +32,7 @@ REACHED = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class PredictionStep:
     """What one undo step of a prediction changed in one plane.
 
     Attributes
@@ -97,8 +97,8 @@ class Corrections:
         self._claimed: NDArray[np.bool_] = np.zeros(self._known.shape, bool)
         self.renewed = False
         # Undo steps of predictions, with the atoms by which napari knows them.
-        self._steps: list[tuple[object, tuple[Step, ...]]] = []
-        self._history = History(plain)
+        self._steps: list[tuple[object, tuple[PredictionStep, ...]]] = []
+        self._history = UndoHistory(plain)
         self.writing = False
         self.listeners: list[Callable[[Index, Window], None]] = []
         plain.events.paint.connect(self._on_paint)
@@ -264,14 +264,14 @@ class Corrections:
         taken = self.labelled_in(key) | self._claimed[key]
         self._confirmed[key] |= taken
         np.copyto(self._confirmed_as[key], self._known[key], where=taken)
-        self._tell(index, window)
+        self._notify(index, window)
         return taken
 
     def unconfirm(self, index: Index, window: Window) -> None:
         """Take a confirmation back; corrections stay corrections."""
         self._confirmed[key_of(index, window)] = False
         self._claimed[key_of(index, window)] = False
-        self._tell(index, window)
+        self._notify(index, window)
 
     def sync(self) -> None:
         """Take changes into account that came without a paint event."""
@@ -302,7 +302,7 @@ class Corrections:
         mask &= ~changed
         mask |= changed & (labels != self._predicted[key])
         known[...] = labels
-        self._tell(index, window)
+        self._notify(index, window)
 
     def note_prediction(
         self,
@@ -328,9 +328,9 @@ class Corrections:
             np.copyto(array[key], labels, where=changed, casting="unsafe")
         if not self.own:
             self._reached[key] = self._reached[key] & ~fresh if undone else self._reached[key] | fresh
-        self._tell(index, window)
+        self._notify(index, window)
 
-    def note_steps(self, atoms: Sequence[object], steps: Sequence[Step]) -> None:
+    def note_steps(self, atoms: Sequence[object], steps: Sequence[PredictionStep]) -> None:
         """Remember an undo step of a prediction, so that undoing it does not count as a correction.
 
         Parameters
@@ -342,7 +342,7 @@ class Corrections:
         """
         # napari forgets old steps.
         there = self._history.atoms()
-        self._steps = [one for one in self._steps if id(one[0]) in there]
+        self._steps = [step for step in self._steps if id(step[0]) in there]
         self._steps += [(atom, () if number else tuple(steps)) for number, atom in enumerate(atoms)]
 
     @contextmanager
@@ -399,14 +399,14 @@ class Corrections:
                 _put(self._known, change, labels)
         return None not in replay.changes
 
-    def _replay_prediction(self, layer: Labels, step: Step, *, undone: bool) -> None:
+    def _replay_prediction(self, layer: Labels, step: PredictionStep, *, undone: bool) -> None:
         """Undone or redone, a prediction leaves labels that no person has touched."""
         key = key_of(step.index, step.window)
         labels = np.asarray(layer.data[key])
         np.copyto(self.mask[key], False, where=step.changed)
         self.note_prediction(step.index, step.window, step.changed, labels, step.fresh, undone=undone)
 
-    def _tell(self, index: Index, window: Window) -> None:
+    def _notify(self, index: Index, window: Window) -> None:
         for listener in tuple(self.listeners):
             listener(index, window)
 
@@ -416,7 +416,7 @@ def _everywhere(shape: tuple[int, ...]) -> NDArray[np.bool_]:
     return np.broadcast_to(np.bool_(True), shape)
 
 
-def _put(array: Array, change: Change, value: Array | int) -> None:
+def _put(array: Array, change: AtomChange, value: Array | int) -> None:
     part = array[change.key]
     part[change.where] = value
     array[change.key] = part

@@ -12,8 +12,8 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.windows import Index, Window, key_of, padded
 from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.viewer.effort import EffortLog
-from napari_pseudolabel.viewer.history import is_under_way
-from napari_pseudolabel.viewer.images import unwrapped
+from napari_pseudolabel.viewer.image_layers import unwrapped
+from napari_pseudolabel.viewer.undo_history import is_under_way
 
 if TYPE_CHECKING:
     from napari.layers import Labels

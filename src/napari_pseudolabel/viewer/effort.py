@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from napari_pseudolabel.labels.windows import Index, Window, around, box_of
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
-from napari_pseudolabel.viewer.history import changes_of
-from napari_pseudolabel.viewer.images import unwrapped
+from napari_pseudolabel.viewer.image_layers import unwrapped
+from napari_pseudolabel.viewer.undo_history import changes_of
 from napari_pseudolabel.workspace.sessions import Edit
 
 if TYPE_CHECKING:

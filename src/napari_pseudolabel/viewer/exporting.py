@@ -12,8 +12,8 @@ from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
 from napari_pseudolabel.viewer.effort import EffortLog
-from napari_pseudolabel.viewer.images import placement_from
-from napari_pseudolabel.viewer.records import find, record_in, source_layer
+from napari_pseudolabel.viewer.image_layers import placement_from
+from napari_pseudolabel.viewer.records import find_layer, record_in, source_layer
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -34,7 +34,7 @@ def content_of(viewer: ViewerModel, layer: Labels, *, effort: bool = False) -> E
     # What is labelled is asked for there, so that nothing unannounced is left out of the flags.
     content, corrections = content_from(data, attributes), layer.metadata.get(CORRECTIONS_KEY)
     source = source_layer(viewer, layer)
-    confidence = find(viewer, source, "confidence") if source is not None else None
+    confidence = find_layer(viewer, source, "confidence") if source is not None else None
     fitting = confidence is not None and confidence.data.shape == content.labels.shape
     return replace(
         content,

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.labels.windows import Index, Window, around, key_of
 from napari_pseudolabel.types import Array
-from napari_pseudolabel.viewer.corrections import Corrections, Step
-from napari_pseudolabel.viewer.history import Atom, put_on
+from napari_pseudolabel.viewer.corrections import Corrections, PredictionStep
+from napari_pseudolabel.viewer.undo_history import Atom, put_on
 
 
 class Filling:
@@ -94,7 +94,7 @@ class Filling:
         if layer is None:
             return 0
         atoms: list[Atom] = []
-        steps: list[Step] = []
+        steps: list[PredictionStep] = []
         for index, plane in planes.items():
             window = plane.window
             key = key_of(index, window)
@@ -103,7 +103,7 @@ class Filling:
             ours &= (np.asarray(layer.data[key]) == after) & (before != after)
             free = ~self.corrections.touched_in(key)
             ours &= free
-            steps.append(Step(index, window, ours, plane.fresh[window] & free))
+            steps.append(PredictionStep(index, window, ours, plane.fresh[window] & free))
             if ours.any():
                 atoms.append(((*index, plane.mask), before[ours], after[ours]))
         if atoms:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from napari.layers import Image as ImageLayer
 
 from napari_pseudolabel.imaging import Placement
-from napari_pseudolabel.viewer.images import image_fitting, placement_of, unwrapped
-from napari_pseudolabel.viewer.layers import put_in_place
+from napari_pseudolabel.viewer.image_layers import image_fitting, placement_of, unwrapped
 from napari_pseudolabel.viewer.records import own_record
+from napari_pseudolabel.viewer.result_layers import put_in_place
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -12,9 +12,9 @@ from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.labels.windows import key_of
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.viewer.corrections import Corrections
-from napari_pseudolabel.viewer.images import image_of
-from napari_pseudolabel.viewer.layers import new_labels, selection_kept, show_classes
-from napari_pseudolabel.viewer.records import classes_of, find, write_record
+from napari_pseudolabel.viewer.image_layers import image_of
+from napari_pseudolabel.viewer.records import classes_of, find_layer, write_record
+from napari_pseudolabel.viewer.result_layers import new_labels, selection_kept, show_classes
 from napari_pseudolabel.viewer.streaming import PushedLayers, push
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def show_preview(
     assert result.labels is not None
     corrections = Corrections.of(labels)
     # The largest value that no class has.
-    cleared = max(set(range(1, 256)) - {one.value for one in result.classes})
+    cleared = max(set(range(1, 256)) - {label_class.value for label_class in result.classes})
     classes = (*result.classes, LabelClass(name="cleared", value=cleared, color=_CLEARED))
     layer = _layer(viewer, source, image, classes)
     window = result.region.window
@@ -86,7 +86,7 @@ def accept_preview(
     PushedLayers or None
         None if there is no preview.
     """
-    layer = find(viewer, source, "preview")
+    layer = find_layer(viewer, source, "preview")
     if layer is None:
         return None
     result = layer.metadata[_RESULT_KEY]
@@ -96,7 +96,7 @@ def accept_preview(
 
 def drop_preview(viewer: ViewerModel, source: ImageLayer) -> None:
     """Take the preview away, if there is one."""
-    layer = find(viewer, source, "preview")
+    layer = find_layer(viewer, source, "preview")
     if layer is not None:
         with selection_kept(viewer):
             viewer.layers.remove(layer)
@@ -104,7 +104,7 @@ def drop_preview(viewer: ViewerModel, source: ImageLayer) -> None:
 
 def _layer(viewer: ViewerModel, source: ImageLayer, image: Image, classes: tuple[LabelClass, ...]) -> Labels:
     """An empty preview."""
-    found = find(viewer, source, "preview", image.shape)
+    found = find_layer(viewer, source, "preview", image.shape)
     if found is None:
         drop_preview(viewer, source)  # of another shape
         return new_labels(viewer, source, image.shape, image.placement, classes, "preview")

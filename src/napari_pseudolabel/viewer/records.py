@@ -19,7 +19,7 @@ from napari_pseudolabel.labels.windows import common_part, key_of, window_of
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.strategies.provenance import Record
 from napari_pseudolabel.types import Array, JsonObject
-from napari_pseudolabel.viewer.images import source_path
+from napari_pseudolabel.viewer.image_layers import source_path
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -73,24 +73,24 @@ def is_helper(layer: Layer) -> bool:
 
 
 @overload
-def find(
+def find_layer(
     viewer: ViewerModel, source: Layer, role: ImageRole, shape: tuple[int, ...] | None = None
 ) -> Image | None: ...
 
 
 @overload
-def find(
+def find_layer(
     viewer: ViewerModel, source: Layer, role: LabelsRole, shape: tuple[int, ...] | None = None
 ) -> Labels | None: ...
 
 
 @overload
-def find(
+def find_layer(
     viewer: ViewerModel, source: Layer, role: Role, shape: tuple[int, ...] | None = None
 ) -> Image | Labels | None: ...
 
 
-def find(
+def find_layer(
     viewer: ViewerModel, source: Layer, role: Role, shape: tuple[int, ...] | None = None
 ) -> Image | Labels | None:
     """The layer of a role that the plugin made for a source layer, None if it is gone.
@@ -137,7 +137,7 @@ def write_record(layer: Layer, role: Role, source: Layer, classes: Sequence[Labe
     those that mean the same as before.
     """
     before = own_record(layer) or {}
-    given = [one.model_dump() for one in classes]
+    given = [label_class.model_dump() for label_class in classes]
     layer.metadata[KEY] = {
         "version": 1,
         "uid": str(layer.unique_id),
@@ -151,7 +151,7 @@ def write_record(layer: Layer, role: Role, source: Layer, classes: Sequence[Labe
 
 def write_classes(layer: Layer, classes: Sequence[LabelClass]) -> None:
     """Note the classes of a layer as the person wants them."""
-    dumped = [one.model_dump() for one in classes]
+    dumped = [label_class.model_dump() for label_class in classes]
     if record_of(layer) is None:
         layer.metadata[CLASSES_KEY] = dumped
     else:
@@ -175,7 +175,7 @@ def how_made(
     """
     runs = (record_of(layer) or {}).get("runs") or []
     if plane is not None and window is not None:
-        runs = [one for one in runs if _wrote(one, plane, window)] or runs
+        runs = [run for run in runs if _wrote(run, plane, window)] or runs
     return Record.from_provenance(runs[-1]) if runs else None
 
 

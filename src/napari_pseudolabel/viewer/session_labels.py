@@ -37,7 +37,7 @@ def labels_of(content: SessionContent, id: str) -> tuple[list[tuple[str, ExportC
     InputError
         When the session cannot be read.
     """
-    layers = [one for one in content.layers() if not one.attributes.get(REMOVED)]
+    layers = [state for state in content.layers() if not state.attributes.get(REMOVED)]
     edits = content.edits()
     notes = list(content.lost)
     found = []
@@ -63,7 +63,7 @@ def _content(
 ) -> ExportContent:
     labels = _array(content, layer, "labels", notes)
     metadata = {**layer.attributes.get("metadata", {}), EFFORT_KEY: effort}
-    if {"predicted", "flags"} <= {one.name for one in layer.arrays}:
+    if {"predicted", "flags"} <= {array.name for array in layer.arrays}:
         predicted, flags = (_array(content, layer, name, notes) for name in ("predicted", "flags"))
         metadata[CORRECTIONS_KEY], note = recalled(
             layer.attributes, predicted, flags.astype(np.uint8, copy=False)
@@ -80,11 +80,11 @@ def _content(
 def _confidence_of(layer: LayerState, layers: Sequence[LayerState]) -> LayerState | None:
     """The layer that shows how sure the models were of labels; None if there is none."""
     source = _record(layer).get("source")
-    for one in layers:
-        record, held = _record(one), {array.name for array in one.arrays}
+    for state in layers:
+        record, held = _record(state), {array.name for array in state.arrays}
         same = source and record.get("source", {}).get("uid") == source["uid"]
         if same and record["role"] == "confidence" and "data" in held:
-            return one
+            return state
     return None
 
 

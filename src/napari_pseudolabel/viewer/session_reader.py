@@ -56,10 +56,10 @@ def run_napari(workspace: Workspace, id: str) -> None:
 
 
 def _newest(workspace: Workspace, sessions: Sequence[SessionInfo]) -> SessionInfo:
-    for one in sessions:  # damaged ones come last
-        if not one.in_use and (one.layers or not one.note):
-            return one
-    if any(one.in_use for one in sessions):
+    for session in sessions:  # damaged ones come last
+        if not session.in_use and (session.layers or not session.note):
+            return session
+    if any(session.in_use for session in sessions):
         raise InputError(
             f"The sessions in {workspace.folder} are open in another napari; close it there, then open them here."
         )

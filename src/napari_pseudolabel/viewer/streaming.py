@@ -16,9 +16,15 @@ from napari_pseudolabel.labels.windows import key_of
 from napari_pseudolabel.viewer.candidates import Candidates
 from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.viewer.filling import Filling
-from napari_pseudolabel.viewer.images import image_of
-from napari_pseudolabel.viewer.layers import new_image, new_labels, put_in_place, selection_kept, show_classes
-from napari_pseudolabel.viewer.records import Role, add_run, classes_of, find, is_ours, write_record
+from napari_pseudolabel.viewer.image_layers import image_of
+from napari_pseudolabel.viewer.records import Role, add_run, classes_of, find_layer, is_ours, write_record
+from napari_pseudolabel.viewer.result_layers import (
+    new_image,
+    new_labels,
+    put_in_place,
+    selection_kept,
+    show_classes,
+)
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -159,7 +165,7 @@ class Stream:
 
     def _image_layer(self, role: Role) -> Layer | None:
         """The layer that takes the images of a role, None if it is still to be made."""
-        return self._present(role) or find(self._viewer, self._source, role, self._image.shape)
+        return self._present(role) or find_layer(self._viewer, self._source, role, self._image.shape)
 
     def _fill(self, part: PseudoLabel, labels: NDArray[np.uint8]) -> None:
         gone = self._target is None and self._present("labels") is None
@@ -174,7 +180,7 @@ class Stream:
 
     def _labels_layer(self, part: PseudoLabel) -> Labels:
         """The layer that takes the labels, with the classes of the run."""
-        layer = self._target or find(self._viewer, self._source, "labels", self._image.shape)
+        layer = self._target or find_layer(self._viewer, self._source, "labels", self._image.shape)
         if layer is None:
             image = self._image
             return new_labels(self._viewer, self._source, image.shape, image.placement, part.classes)

@@ -21,9 +21,9 @@ def writer_name(format: Format) -> str:
 
 
 def __getattr__(name: str) -> Callable[[str, Any, JsonObject], list[str]]:
-    for one in formats():
-        if name == writer_name(one):
-            return partial(_write, one)
+    for file_format in formats():
+        if name == writer_name(file_format):
+            return partial(_write, file_format)
     raise AttributeError(f"There is no format whose writer is {name}.")
 
 

@@ -10,20 +10,20 @@ from napari_pseudolabel.workspace.atomic import (
     write_text,
 )
 from napari_pseudolabel.workspace.folder import Workspace
-from napari_pseudolabel.workspace.history import History, ModelEntry, ModelScore
+from napari_pseudolabel.workspace.model_history import ModelHistory, ModelScore, WorkspaceModel
 from napari_pseudolabel.workspace.sessions import SessionContent, SessionFile, SessionInfo, Sessions
-from napari_pseudolabel.workspace.split import Split
+from napari_pseudolabel.workspace.split import WorkspaceSplit
 
 __all__ = [
-    "History",
-    "ModelEntry",
+    "ModelHistory",
     "ModelScore",
     "SessionContent",
     "SessionFile",
     "SessionInfo",
     "Sessions",
-    "Split",
     "Workspace",
+    "WorkspaceModel",
+    "WorkspaceSplit",
     "atomic_file",
     "atomic_files",
     "atomic_folder",

@@ -9,7 +9,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, Field
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.workspace.stored import Stored
+from napari_pseudolabel.workspace.json_file import JsonFile
 
 FILE = "workspace.json"
 _KIND: Final = "napari-pseudolabel workspace"
@@ -38,7 +38,7 @@ class About:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._stored = Stored(folder / FILE, _Content)
+        self._stored = JsonFile(folder / FILE, _Content)
 
     @property
     def exists(self) -> bool:

@@ -12,11 +12,11 @@ from platformdirs import user_data_path
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.workspace.about import FILE, About
-from napari_pseudolabel.workspace.history import History
+from napari_pseudolabel.workspace.json_file import make_folder
 from napari_pseudolabel.workspace.leftovers import clear
+from napari_pseudolabel.workspace.model_history import ModelHistory
 from napari_pseudolabel.workspace.sessions.listing import Sessions
-from napari_pseudolabel.workspace.split import Split
-from napari_pseudolabel.workspace.stored import make_folder
+from napari_pseudolabel.workspace.split import WorkspaceSplit
 
 
 class Workspace:
@@ -41,8 +41,8 @@ class Workspace:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self.split = Split(self.folder / "split.json")
-        self.history = History(self.folder)
+        self.split = WorkspaceSplit(self.folder / "split.json")
+        self.history = ModelHistory(self.folder)
         self.about = About(self.folder)
         self.sessions = Sessions(self.folder / "sessions")
 

@@ -1,4 +1,4 @@
-"""Which pixels judge the models and which teach them, fixed for the life of a workspace."""
+"""Which pixels validate models and which train them, fixed for the life of a workspace."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field, NonNegativeInt
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.workspace.stored import Stored
+from napari_pseudolabel.workspace.json_file import JsonFile
 
 Box = tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt, NonNegativeInt]
 
 
-class _Taught(BaseModel):
+class _TrainingPixels(BaseModel):
     """Pixels that a training has used: runs of pixels, as start and length in turn, in C order."""
 
     width: int = Field(gt=0)
@@ -35,10 +35,10 @@ class _Content(BaseModel):
     version: Literal[1] = 1
     seed: int = Field(default_factory=lambda: secrets.randbits(32))
     # In the order in which they came, because what was assigned first stays.
-    planes: dict[str, list[_Region | _Taught]] = {}
+    planes: dict[str, list[_Region | _TrainingPixels]] = {}
 
 
-class Split:
+class WorkspaceSplit:
     """The split of a workspace into training and validation, by regions.
 
     A quarter of every region that a person confirms becomes validation: one of its four corners,
@@ -52,7 +52,7 @@ class Split:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self._stored = Stored(Path(path), _Content)
+        self._stored = JsonFile(Path(path), _Content)
 
     def assign(self, key: str, region: tuple[int, int, int, int]) -> None:
         """Divide a newly confirmed region.
@@ -60,7 +60,7 @@ class Split:
         Parameters
         ----------
         key
-            Fingerprint of the plane, see `training.data.known_plane.KnownPlane`.
+            Fingerprint of the plane, see `training.data.annotated_plane.AnnotatedPlane`.
         region
             y0, x0, y1, x1 in pixels, half open.
 
@@ -79,7 +79,7 @@ class Split:
             digest = hashlib.sha256(f"{content.seed}|{key}|{','.join(map(str, box))}".encode()).digest()
             content.planes.setdefault(key, []).append(_Region(box=box, corner=digest[0] % 4))
 
-    def teach(self, key: str, mask: NDArray[np.bool_]) -> None:
+    def assign_to_training(self, key: str, mask: NDArray[np.bool_]) -> None:
         """Assign pixels to training because a training uses them; those that are assigned stay as they are.
 
         Without this, a pixel that was corrected and trained on could become validation when somebody
@@ -102,7 +102,7 @@ class Split:
         starts, stops = edges[::2], edges[1::2]
         runs = np.column_stack((starts, stops - starts)).ravel().tolist()
         with self._stored.changing() as content:
-            content.planes.setdefault(key, []).append(_Taught(width=mask.shape[1], runs=runs))
+            content.planes.setdefault(key, []).append(_TrainingPixels(width=mask.shape[1], runs=runs))
 
     def validation(self, key: str, shape: tuple[int, int]) -> NDArray[np.bool_]:
         """(H, W) bool: the pixels of a plane that no training may use.
@@ -128,7 +128,7 @@ class Split:
         """What is assigned and what is validation, by going through the assignments in their order."""
         assigned, validation = np.zeros(shape, bool), np.zeros(shape, bool)
         for entry in self._stored.read().planes.get(key, ()):
-            if isinstance(entry, _Taught):
+            if isinstance(entry, _TrainingPixels):
                 _mark(assigned, entry)
                 continue
             corner = _part(_corner_box(entry.box, entry.corner))
@@ -150,15 +150,15 @@ def _part(box: Box) -> tuple[slice, slice]:
     return slice(box[0], box[2]), slice(box[1], box[3])
 
 
-def _mark(assigned: NDArray[np.bool_], taught: _Taught) -> None:
-    starts, lengths = np.array(taught.runs, dtype=np.intp).reshape(-1, 2).T
+def _mark(assigned: NDArray[np.bool_], used: _TrainingPixels) -> None:
+    starts, lengths = np.array(used.runs, dtype=np.intp).reshape(-1, 2).T
     if not starts.size:
         return
-    height = int((starts + lengths).max() - 1) // taught.width + 1
+    height = int((starts + lengths).max() - 1) // used.width + 1
     # +1 where a run begins, -1 behind its end: the running sum is the mask.
-    steps = np.zeros(height * taught.width + 1, np.int8)
+    steps = np.zeros(height * used.width + 1, np.int8)
     steps[starts] += 1
     steps[starts + lengths] -= 1
-    mask = np.cumsum(steps[:-1], dtype=np.int8).astype(bool).reshape(height, taught.width)
+    mask = np.cumsum(steps[:-1], dtype=np.int8).astype(bool).reshape(height, used.width)
     rows, columns = (min(pair) for pair in zip(mask.shape, assigned.shape, strict=True))
     assigned[:rows, :columns] |= mask[:rows, :columns]

@@ -11,7 +11,11 @@ import tifffile
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import read
 from napari_pseudolabel.imaging.reading.file_names import images_in, partners, stem
-from napari_pseudolabel.training.data.image_folders import Preparation, labelled_files, labelled_planes
+from napari_pseudolabel.training.data.image_folders import (
+    FolderPreprocessing,
+    labelled_files,
+    labelled_planes,
+)
 from napari_pseudolabel.training.data.training_inputs import ModelGrid, aligned
 
 FIELD = Path(__file__).parents[2] / "field"
@@ -36,7 +40,7 @@ def test_a_stem_is_the_name_without_one_suffix(name, expected):
 
 def test_names_with_dots_find_their_own_labels():
     folder = FIELD / "c01_dots"
-    planes = labelled_planes(folder / "images", folder / "labels", Preparation())
+    planes = labelled_planes(folder / "images", folder / "labels", FolderPreprocessing())
     first_rows = {plane.name: int(np.flatnonzero(plane.labels.any(axis=1))[0]) for plane in planes}
     assert first_rows == {"cell.1.tif": 0, "cell.2.tif": 5, "cell.3.tif": 10}
 
@@ -97,7 +101,7 @@ def test_aligned_pairs_are_matched_by_whole_names(tmp_path):
 def test_hidden_files_are_no_images(tmp_path):
     folder = FIELD / "c18_appledouble"
     assert [path.name for path in images_in(folder / "images")] == ["a.tif", "b.tif"]
-    planes = labelled_planes(folder / "images", folder / "labels", Preparation())
+    planes = labelled_planes(folder / "images", folder / "labels", FolderPreprocessing())
     assert [plane.name for plane in planes] == ["a.tif", "b.tif"]
     for name in ("._b.png", ".DS_Store", "Thumbs.db", ".hidden.tif", "desktop.ini", "notes.txt"):
         (tmp_path / name).write_bytes(b"no image")

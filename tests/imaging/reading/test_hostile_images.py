@@ -13,7 +13,7 @@ import zarr
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import from_array, intensity_range, read, read_labels
-from napari_pseudolabel.imaging.content import extremes, nothing_in
+from napari_pseudolabel.imaging.blank_layer import extremes, nothing_in
 
 pytestmark = pytest.mark.timeout(60)
 

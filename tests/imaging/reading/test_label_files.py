@@ -11,7 +11,7 @@ import zarr
 from PIL import Image as Pillow
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import Placement, Reading, from_array, read, read_labels
+from napari_pseudolabel.imaging import Placement, ReadOptions, from_array, read, read_labels
 from napari_pseudolabel.imaging.reading.label_values import like
 from napari_pseudolabel.training.data.image_folders import class_planes
 
@@ -183,12 +183,12 @@ def test_labels_need_not_have_the_axes_of_length_one(tmp_path):
     stack = RNG.integers(0, 9, (3, 9, 8)).astype(np.uint8)
     tifffile.imwrite(tmp_path / "a.tif", stack)
     for axes, shape in (("TZYX", (3, 9, 8)), ("CZYX", (3, 9, 8)), ("TCYX", (3, 9, 8)), (None, (3, 9, 8))):
-        found = Reading(axes).labels(tmp_path / "a.tif")
+        found = ReadOptions(axes).labels(tmp_path / "a.tif")
         assert found.shape == shape
         np.testing.assert_array_equal(found.data, stack)
     (tmp_path / "a.tif").write_bytes(b"nothing")
     with pytest.raises(InputError, match="not an image"):
-        Reading("TZYX").labels(tmp_path / "a.tif")
+        ReadOptions("TZYX").labels(tmp_path / "a.tif")
 
 
 def test_classes_end_at_255(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from nnunet_files import ModelFolder
 
-from napari_pseudolabel.models.apart import Apart
+from napari_pseudolabel.models.inspection_process import InspectionProcess
 
 
 @pytest.fixture
@@ -18,15 +18,15 @@ def model(tmp_path: Path) -> ModelFolder:
 
 
 @pytest.fixture(scope="session")
-def process_apart() -> Iterator[Apart]:
+def process_apart() -> Iterator[InspectionProcess]:
     """One process in which files are looked at."""
-    with Apart() as apart:
+    with InspectionProcess() as apart:
         yield apart
 
 
 @pytest.fixture
-def one_process(process_apart: Apart, monkeypatch: pytest.MonkeyPatch) -> None:
+def one_process(process_apart: InspectionProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at TorchScript files in one process: starting one for each takes longer than all else in a test."""
     from napari_pseudolabel.models.segmenters.torchscript import examining
 
-    monkeypatch.setattr(examining, "call_apart", process_apart.call)
+    monkeypatch.setattr(examining, "call_in_process", process_apart.call)

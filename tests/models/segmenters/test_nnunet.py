@@ -15,7 +15,7 @@ from napari_pseudolabel.models import load_segmenter
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.segmenters import nnunet
 from napari_pseudolabel.models.segmenters.base import Segmenter
-from napari_pseudolabel.models.segmenters.nnunet.prediction import Window, importance
+from napari_pseudolabel.models.segmenters.nnunet.prediction import SlidingWindow, importance
 from napari_pseudolabel.models.segmenters.nnunet.preprocessing import nonzero_box
 from napari_pseudolabel.strategies import LabelJob
 from napari_pseudolabel.tiling import TileSettings
@@ -247,7 +247,7 @@ def test_images_without_content(model, image):
 
 @given(st.integers(1, 300), st.integers(1, 300), st.sampled_from([0.25, 0.5, 0.75, 1.0]), st.integers(8, 64))
 def test_windows_cover_everything(height, width, step, patch):
-    window = Window((patch, patch), step, True, (), torch.float32)
+    window = SlidingWindow((patch, patch), step, True, (), torch.float32)
     shape = (max(height, patch), max(width, patch))
     seen = np.zeros(shape, bool)
     for y, x in window.grid(shape).origins:

@@ -16,7 +16,7 @@ from torchscript_files import CARD, Threshold, edited, saved, with_line, with_so
 
 from napari_pseudolabel.cli.running import run
 from napari_pseudolabel.errors import CheckpointError
-from napari_pseudolabel.models import apart, load_segmenter, write_sidecar
+from napari_pseudolabel.models import inspection_process, load_segmenter, write_sidecar
 from napari_pseudolabel.models.segmenters.torchscript import examining
 from napari_pseudolabel.models.segmenters.torchscript.examining import open_checked
 from napari_pseudolabel.models.segmenters.torchscript.operators import ALLOWED
@@ -372,7 +372,7 @@ def test_a_cast_that_nobody_checks_is_refused(tmp_path):
 
 
 def limited(monkeypatch, **limits):
-    monkeypatch.setattr(apart.Limits, "of", classmethod(lambda cls, path: cls(**limits)))
+    monkeypatch.setattr(inspection_process.Limits, "of", classmethod(lambda cls, path: cls(**limits)))
 
 
 def test_a_loop_that_never_ends_is_ended(good, monkeypatch):
@@ -395,7 +395,7 @@ def test_nothing_is_loaded_here_before_it_was_loaded_apart(good, monkeypatch):
     def ended(*arguments, **options):
         raise CheckpointError("It crashed.")
 
-    monkeypatch.setattr(examining, "call_apart", ended)
+    monkeypatch.setattr(examining, "call_in_process", ended)
     with pytest.raises(CheckpointError, match="It crashed"):
         load_segmenter(good, CARD)
 
@@ -406,7 +406,7 @@ def test_a_file_that_changes_meanwhile_is_refused(good, monkeypatch):
         with_line(good, "x = torch.add(x, 1)")
         return found
 
-    monkeypatch.setattr(examining, "call_apart", changing)
+    monkeypatch.setattr(examining, "call_in_process", changing)
     with pytest.raises(CheckpointError, match="was changed while it was read"):
         load_segmenter(good, CARD)
 

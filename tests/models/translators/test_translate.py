@@ -17,7 +17,7 @@ from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.translators import syndiff
 from napari_pseudolabel.models.translators.schedule import Schedule
 from napari_pseudolabel.models.translators.translate import DiffusionNoise, translate
-from napari_pseudolabel.tiling import KnownLimits, PositionNoise, TileSettings, make_grid, seam_ratio
+from napari_pseudolabel.tiling import MemoryLimits, PositionNoise, TileSettings, make_grid, seam_ratio
 
 CARD = {"num_timesteps": 2, "image_size": 32, "attn_resolutions": (16,)}
 STEPS = 3
@@ -203,7 +203,7 @@ def test_a_batch_that_does_not_fit_is_halved_without_changing_the_result(mode):
                 raise torch.OutOfMemoryError("CUDA out of memory.")
             return super().forward(x, step, latent)
 
-    limits = KnownLimits()
+    limits = MemoryLimits()
     result = run(plane_of(), Hungry(), mode=mode, batch=8, limits=limits)
     assert result.plan.batch == 2
     assert result.notes == ("Out of memory at batch 8, tile 32 on the CPU: used batch 2, tile 32.",)

@@ -71,7 +71,7 @@ def stopping(*, ranks: Ranks, device: torch.device, control: Control) -> None:
     deadline = time.monotonic() + WAIT_S
     decision = 0
     while not decision and time.monotonic() < deadline:
-        control.tell("waiting")
+        control.emit("waiting")
         decision = ranks.agreed(int(control.cancelled()))
     if decision:
         raise Cancelled

@@ -42,7 +42,7 @@ def test_two_processes_have_the_same_weights_after_every_step(tmp_path):
     settings = dataclasses.replace(SYNDIFF, steps=10)
     events: list[object] = []
     reports = []
-    control = Control(reports.append, tell=events.append)
+    control = Control(reports.append, emit=events.append)
     made = train_on(partial(case.steps, settings, tmp_path), CPU, 2, control)
     assert made["step"] == 10
     assert made["moved"] > 1e-4
@@ -60,7 +60,7 @@ def test_two_processes_have_the_same_weights_after_every_step(tmp_path):
 
 def test_a_cancel_reaches_all_processes():
     cancel = threading.Event()
-    control = Control(cancelled=cancel.is_set, tell=lambda event: cancel.set())
+    control = Control(cancelled=cancel.is_set, emit=lambda event: cancel.set())
     with pytest.raises(Cancelled):
         train_on(case.stopping, CPU, 2, control)
 

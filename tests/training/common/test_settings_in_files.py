@@ -10,10 +10,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
+from napari_pseudolabel.training.segmenter.segmenter_settings import SegmenterSettings
 from napari_pseudolabel.training.translator.syndiff_settings import PUBLISHED, SMALL
 from napari_pseudolabel.training.tutor.tutor_task import TutorSettings
-from napari_pseudolabel.widgets.pseudo_label.tutoring import choice as asking
+from napari_pseudolabel.widgets.pseudo_label.tutoring import tutor_choice as asking
 
 
 @pytest.mark.parametrize(
@@ -34,5 +34,5 @@ def test_the_folder_of_a_tutorship(monkeypatch):
         translator="t.safetensors", images="i", labels="l", classes="axon=1", pixel_size_um=0.01, settings=settings
     )  # fmt: skip
     workspace = SimpleNamespace(folder=Path("w"))
-    job = asking.make_job(choice, asking.source_of(choice), workspace, seed=7, device="cpu")
+    job = asking.make_tutor_job(choice, asking.source_of(choice), workspace, seed=7, device="cpu")
     assert job.folder == Path("w/runs/tutorship-6cac9926fc5db0ff")

@@ -13,7 +13,7 @@ from syndiff_case import SYNDIFF
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.models.cards import Modality
-from napari_pseudolabel.training.common.ahead import STEPS_AHEAD, Ahead
+from napari_pseudolabel.training.common.prefetching import STEPS_AHEAD, Prefetcher
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.data.patches import PatchPool
 from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterTraining, augment
@@ -209,6 +209,6 @@ def test_batches_drawn_in_advance_change_nothing(request, kind, monkeypatch):
     """As on a GPU: other threads draw the patches of the next steps meanwhile."""
     make = request.getfixturevalue(kind)
     plain = make()
-    monkeypatch.setattr(Ahead, "on", lambda device, draw: Ahead(draw, STEPS_AHEAD))
+    monkeypatch.setattr(Prefetcher, "on", lambda device, draw: Prefetcher(draw, STEPS_AHEAD))
     ahead = make()
     assert [ahead.train_step() for _ in range(3)] == [plain.train_step() for _ in range(3)]

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from tuning_case import corrected_plane
 
 from napari_pseudolabel.imaging import IntensityRange
-from napari_pseudolabel.training.data.known_plane import KnownPlane
+from napari_pseudolabel.training.data.annotated_plane import AnnotatedPlane
 
 SHAPE = (5, 7)
 masks = arrays(bool, SHAPE)
@@ -21,7 +21,7 @@ confidences = arrays(np.float32, SHAPE, elements=st.sampled_from([0.0, 0.25, 1.0
 
 @given(masks, masks, st.none() | confidences, st.sampled_from([0.0, 0.5, 1.0]))
 def test_weights_follow_the_rules(touched, validation, confidence, trust):
-    plane = KnownPlane(
+    plane = AnnotatedPlane(
         name="p",
         key="p",
         image=np.zeros(SHAPE, np.float32),

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import Reading
+from napari_pseudolabel.imaging import ReadOptions
 from napari_pseudolabel.training.common.training_record import STATE, check_record
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.data.training_inputs import (
@@ -162,7 +162,7 @@ def test_axes_and_positions_that_a_person_says(tmp_path):
         tifffile.imwrite(tmp_path / folder / "a.tif", data, photometric="rgb", planarconfig="separate")
     folders = tmp_path / "images", tmp_path / "labels"
     told: list[str] = []
-    planes = labelled(*folders, ModelGrid("any", reading=Reading("ZYX")), told.extend)
+    planes = labelled(*folders, ModelGrid("any", reading=ReadOptions("ZYX")), told.extend)
     assert [plane.image.shape for plane in planes] == [(16, 18)] * 3
     for plane, truth in zip(planes, stack % 3, strict=True):
         np.testing.assert_array_equal(plane.labels, truth)
@@ -173,7 +173,7 @@ def test_axes_and_positions_that_a_person_says(tmp_path):
         for page in (stack[0], stack[1]):
             tif.write(page, metadata={"axes": "YX"}, contiguous=False)
     tifffile.imwrite(tmp_path / "labels" / "a.tif", stack[1] % 3)
-    (plane,) = labelled(*folders, ModelGrid("any", reading=Reading(position=1)), told.extend)
+    (plane,) = labelled(*folders, ModelGrid("any", reading=ReadOptions(position=1)), told.extend)
     assert np.corrcoef(plane.image.ravel(), stack[1].ravel())[0, 1] > 0.99
     assert told == []
     labelled(*folders, ModelGrid("any"), told.extend)

@@ -20,12 +20,12 @@ from napari_pseudolabel.models import load_segmenter
 from napari_pseudolabel.models.cards import LabelClass, Normalisation
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.safe_load import load_weights
-from napari_pseudolabel.tiling import KnownLimits
-from napari_pseudolabel.training.common.training_events import Began, Epoch
+from napari_pseudolabel.tiling import MemoryLimits
+from napari_pseudolabel.training.common.training_events import Epoch, TrainStart
 from napari_pseudolabel.training.data.adapted_planes import Adapter
 from napari_pseudolabel.training.data.labelled_sets import LabelledSet
-from napari_pseudolabel.training.jobs import FineTuneJob
 from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuneSettings, missing
+from napari_pseudolabel.training.training_jobs import FineTuneJob
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -45,14 +45,14 @@ def test_a_segmenter_gets_better_and_says_where_it_comes_from(tiny_segmenter, tm
     told = []
     job = small_job(tmp_path / "run", tiny_segmenter, steps=60, epoch_steps=20)
     before = tiny_segmenter.read_bytes()
-    made = pickle.loads(pickle.dumps(job)).run(Control(tell=told.append), LoadedModels())
+    made = pickle.loads(pickle.dumps(job)).run(Control(emit=told.append), LoadedModels())
     assert made.promoted
     assert made.best.mean > made.before.mean + 0.1
     assert set(made.best.per_class) == {"myelin", "axon"}
     assert f"{made.before.mean:.3f}" in made.sentence
     assert f"{made.best.mean:.3f}" in made.sentence
     assert made.stopped == "steps"
-    assert isinstance(told[0], Began)
+    assert isinstance(told[0], TrainStart)
     assert told[0].before == made.before
     assert sum(isinstance(event, Epoch) for event in told) == 3
     path = tmp_path / "new.safetensors"
@@ -160,13 +160,13 @@ def test_images_are_translated_once(tiny_segmenter, tiny_translator, tmp_path, m
 
 
 def test_planes_come_to_the_grid_of_the_segmenter(tiny_segmenter, tmp_path):
-    from napari_pseudolabel.tiling import KnownLimits
+    from napari_pseudolabel.tiling import MemoryLimits
     from napari_pseudolabel.training.data.adapted_planes import Adapter
 
     card, scale = load_segmenter(tiny_segmenter).card, FineTuneSettings().scale
-    adapter = Adapter(card, None, scale, 1, 0, "cpu", KnownLimits(), tmp_path)
+    adapter = Adapter(card, None, scale, 1, 0, "cpu", MemoryLimits(), tmp_path)
     plane = corrected_plane(0.2)
-    found = adapter.known(plane, 0.5, Control())
+    found = adapter.annotated(plane, 0.5, Control())
     (train,) = found.train
     assert train.image.shape == (192, 160)  # 0.2 um in pixels of 0.1 um
     assert 0 <= train.image.min() < train.image.max() <= 1
@@ -175,7 +175,7 @@ def test_planes_come_to_the_grid_of_the_segmenter(tiny_segmenter, tmp_path):
     np.testing.assert_array_equal(found.validation.weight[1::2, 1::2] > 0, plane.held_out)
     assert not ((train.weight > 0) & (found.validation.weight > 0)).any()
     # Without trust only the corrected region and what surrounds it is brought.
-    small = adapter.known(replace(corrected_plane(0.1), touched=plane.labels > 300), 0.0, Control())
+    small = adapter.annotated(replace(corrected_plane(0.1), touched=plane.labels > 300), 0.0, Control())
     assert small.train == ()
     assert small.validation is None
 
@@ -328,7 +328,7 @@ def test_folders_teach_what_the_model_sees_in_use(tiny_segmenter, tmp_path, norm
     plane = corrected_plane(seed=3, name="other")
     further = write_set(tmp_path, plane)
     card = load_segmenter(tiny_segmenter).card.model_copy(update={"normalisation": normalisation})
-    adapter = Adapter(card, None, Scale(factor=1), 1, 0, "cpu", KnownLimits(), tmp_path / "kept")
+    adapter = Adapter(card, None, Scale(factor=1), 1, 0, "cpu", MemoryLimits(), tmp_path / "kept")
     (found,), _ = adapter.labelled(replace(further, scale=Scale(factor=1)), Control())
     n = normalisation
     limits = intensity_range(from_array(plane.image), kind=n.kind, low=n.low, high=n.high)
@@ -337,6 +337,6 @@ def test_folders_teach_what_the_model_sees_in_use(tiny_segmenter, tmp_path, norm
     touched = np.zeros(plane.labels.shape, bool)
     touched[8:40, 8:40] = True
     layer = replace(plane, touched=touched, intensities=Intensities.of(from_array(plane.image)))
-    (part,) = adapter.known(layer, 0.0, Control()).train
+    (part,) = adapter.annotated(layer, 0.0, Control()).train
     box = adapter.box(touched & ~plane.validation, 1)
     np.testing.assert_allclose(part.image, normalise(plane.image, limits)[box], atol=1e-6)

@@ -14,7 +14,7 @@ from tuning_case import small_job
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.safe_load import load_weights
-from napari_pseudolabel.training.common.training_events import Began, Epoch
+from napari_pseudolabel.training.common.training_events import Epoch, TrainStart
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -30,7 +30,7 @@ def tell(event):
         print("epoch", event.number, flush=True)
 
 job = pickle.load(open(sys.argv[1], "rb"))
-job.run(Control(tell=tell), LoadedModels())
+job.run(Control(emit=tell), LoadedModels())
 """
 
 
@@ -60,8 +60,8 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint(
 
     monkeypatch.setattr("napari_pseudolabel.training.data.adapted_planes.translate", translated_again)
     told = []
-    made = job.run(Control(tell=told.append), LoadedModels())
-    assert isinstance(told[0], Began)
+    made = job.run(Control(emit=told.append), LoadedModels())
+    assert isinstance(told[0], TrainStart)
     assert told[0].resumed_at == kept
     assert told[0].before == whole.before
     assert [event.number for event in told if isinstance(event, Epoch)] == list(range(kept // 2 + 1, 7))

@@ -69,7 +69,7 @@ def test_good_labels_teach_better_than_bad_ones(job, disc_image):
 def test_known_images_are_translated_once(job, tiny_translator):
     job = replace(
         job,
-        known=replace(job.known, translator=str(tiny_translator), scale=Scale(pixel_size_um=0.2)),
+        reference=replace(job.reference, translator=str(tiny_translator), scale=Scale(pixel_size_um=0.2)),
         scale=Scale(pixel_size_um=0.1),
         steps=2,
     )
@@ -109,7 +109,7 @@ def test_what_cannot_be_checked_is_one_sentence(job, tmp_path):
     with pytest.raises(InputError, match="none of the classes"):
         replace(job, labels=np.zeros(SHAPE, np.uint8)).run(Control(), models)
     with pytest.raises(InputError, match="is not a folder"):
-        replace(job, known=LabelledSet(tmp_path / "nowhere", tmp_path)).run(Control(), models)
+        replace(job, reference=LabelledSet(tmp_path / "nowhere", tmp_path)).run(Control(), models)
 
 
 def test_labels_of_the_other_modality_get_no_number(job, disc_image, tmp_path):
@@ -131,12 +131,12 @@ def test_labels_of_the_other_modality_get_no_number(job, disc_image, tmp_path):
     made = GreyLevelsJob(*sides, "invert-match").run(Control(), models)
     (tmp_path / "fitting.safetensors").write_bytes(made.checkpoints[0])
     with pytest.raises(InputError, match=r"after the translation by .*useless.*not its opposite"):
-        replace(job, known=replace(job.known, translator=str(tmp_path / "useless.safetensors"))).run(
+        replace(job, reference=replace(job.reference, translator=str(tmp_path / "useless.safetensors"))).run(
             Control(), models
         )
-    found = replace(job, known=replace(job.known, translator=str(tmp_path / "fitting.safetensors"))).run(
-        Control(), models
-    )
+    found = replace(
+        job, reference=replace(job.reference, translator=str(tmp_path / "fitting.safetensors"))
+    ).run(Control(), models)
     assert found.mean > 0.7
     assert "so the labels fit their image" in found.meaning
 
@@ -169,8 +169,8 @@ def test_what_makes_a_number_meaningless_is_said(job, disc_image, tmp_path):
 
 def test_known_images_are_brought_to_the_pixels_of_the_image(job):
     scales = Scale(pixel_size_um=0.1), Scale(pixel_size_um=0.3)
-    known = replace(job.known, scale=scales[1])
-    found = replace(job, scale=scales[0], known=known, steps=1).run(Control(), LoadedModels())
+    known = replace(job.reference, scale=scales[1])
+    found = replace(job, scale=scales[0], reference=known, steps=1).run(Control(), LoadedModels())
     assert any("times as large in pixels" in note for note in found.notes)  # now they are: 3 times
     assert not any("taken to be of one size" in note for note in found.notes)
 

@@ -13,10 +13,10 @@ from disc_case import CARD, DISC, SETTINGS
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, DeviceError, InputError
 from napari_pseudolabel.models import load_segmenter
-from napari_pseudolabel.training.common.training_events import Began, Epoch, Loss, Score
+from napari_pseudolabel.training.common.training_events import Epoch, Loss, Score, TrainStart
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
+from napari_pseudolabel.training.segmenter.segmenter_settings import SegmenterSettings
 from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterTraining
-from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -84,9 +84,9 @@ def test_a_parent_is_measured_first_and_improved(make, tmp_path):
     parent.run(tmp_path / "parent")
     told = []
     child = make(start=parent.network.state_dict(), steps=4)
-    child.run(tmp_path / "child", Control(tell=told.append), notes=("A note.",))
+    child.run(tmp_path / "child", Control(emit=told.append), notes=("A note.",))
     began, epochs = told[0], [event for event in told if isinstance(event, Epoch)]
-    assert isinstance(began, Began)
+    assert isinstance(began, TrainStart)
     assert began.resumed_at == 0
     assert began.notes == ("A note.",)
     # The same weights on the same pixels, but for the step at which they were measured.
@@ -99,7 +99,7 @@ def test_a_parent_is_measured_first_and_improved(make, tmp_path):
 def test_losses_and_checkpoints_are_told(make, scored, tmp_path):
     told = []
     run = scored(make(steps=24, validate_every=12), 0.5, 0.4)
-    run.run(tmp_path, Control(tell=told.append))
+    run.run(tmp_path, Control(emit=told.append))
     assert [event.step for event in told if isinstance(event, Loss)] == [10, 20]
     assert all(0 < event.losses["loss"] < 5 for event in told if isinstance(event, Loss))
     first, second = (event for event in told if isinstance(event, Epoch))

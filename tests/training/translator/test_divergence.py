@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_pseudolabel.training.translator.translator_watch import divergence, quality
+from napari_pseudolabel.training.translator.translator_monitor import divergence, quality
 
 HEALTHY = {"content": 0.8, "look": 0.9, "sharpness": 0.8, "cycle": 0.06, "hidden": 0.001, "contrast": 0.7}
 WAYS = ("source_to_target", "target_to_source")

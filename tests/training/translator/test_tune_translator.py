@@ -22,8 +22,8 @@ from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models import load_translator
 from napari_pseudolabel.models.loaded import LoadedModels
-from napari_pseudolabel.training.common.training_events import Began, Loss, TranslatorPreview
-from napari_pseudolabel.training.translator import translator_watch
+from napari_pseudolabel.training.common.training_events import Loss, TrainStart, TranslatorPreview
+from napari_pseudolabel.training.translator import translator_monitor
 from napari_pseudolabel.training.translator.tune_translator import ModalityImages, TuneSettings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -36,7 +36,7 @@ def pair(tmp_path_factory, one_thread):
 
 def run(job, events=None, **wires):
     tell = (events if events is not None else []).append
-    return job.run(Control(tell=tell, **wires), LoadedModels())
+    return job.run(Control(emit=tell, **wires), LoadedModels())
 
 
 def cancelled_after(events, step):
@@ -64,7 +64,7 @@ def test_a_tuned_pair_has_cards_and_its_start_for_parents(pair, tmp_path, monkey
     events: list[object] = []
     made = run(case.job(tmp_path / "run", pair), events)
     began, previews = events[0], [event for event in events if isinstance(event, TranslatorPreview)]
-    assert isinstance(began, Began)
+    assert isinstance(began, TrainStart)
     assert began.resumed_at == 0
     assert [preview.step for preview in previews] == [0, 2, 4, 6]  # the start, then every second step
     for preview in previews:
@@ -99,14 +99,14 @@ def test_a_tuned_pair_has_cards_and_its_start_for_parents(pair, tmp_path, monkey
 def test_the_best_step_is_kept_and_not_the_last(pair, tmp_path, monkeypatch):
     scores = iter([0.1, 0.7, 0.3, 0.5])
     kept = {}
-    real = translator_watch.measure
+    real = translator_monitor.measure
 
     def measured(ways, keep):
         score = next(scores)
         kept[score] = ways[0].made.copy()
         return {**real(ways, keep), "content": score**3, "look": 1.0, "sharpness": 1.0}
 
-    monkeypatch.setattr(translator_watch, "measure", measured)
+    monkeypatch.setattr(translator_monitor, "measure", measured)
     events: list[object] = []
     made = run(case.job(tmp_path / "run", pair), events)
     previews = [event for event in events if isinstance(event, TranslatorPreview)]
@@ -151,7 +151,7 @@ def test_a_cancelled_job_goes_on_as_if_nothing_had_happened(pair, tmp_path):
     # A finished job that runs again only hands out what it made.
     events.clear()
     assert run(case.job(tmp_path / "stopped", pair), events).checkpoints == again.checkpoints
-    assert not [event for event in events if not isinstance(event, Began)]
+    assert not [event for event in events if not isinstance(event, TrainStart)]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")

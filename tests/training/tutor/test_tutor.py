@@ -22,10 +22,10 @@ from napari_pseudolabel.strategies import LabelJob
 from napari_pseudolabel.strategies.description import LabelSettings
 from napari_pseudolabel.strategies.tutorship import proxy_job, tutorship, with_proxies
 from napari_pseudolabel.tiling import TileSettings
-from napari_pseudolabel.training.common.training_events import Began, Epoch, Fold, Loss, SyntheticPair
-from napari_pseudolabel.training.data.known_plane import KnownPlane
+from napari_pseudolabel.training.common.training_events import Epoch, Fold, Loss, SyntheticPair, TrainStart
+from napari_pseudolabel.training.data.annotated_plane import AnnotatedPlane
 from napari_pseudolabel.training.data.labelled_sets import LabelledLayer, LabelledSet
-from napari_pseudolabel.training.jobs import TutorJob
+from napari_pseudolabel.training.training_jobs import TutorJob
 from napari_pseudolabel.training.tutor import synthetic, tutoring
 from napari_pseudolabel.training.tutor.tutor_task import TutorSettings
 
@@ -51,7 +51,7 @@ def seen(monkeypatch):
 def translations(monkeypatch):
     """Shapes of the images that were translated."""
     found = []
-    real = synthetic.Adapter.looks.__globals__["translate"]
+    real = synthetic.Adapter.segmenter_images.__globals__["translate"]
 
     def recorded(translator, image, **options):
         found.append(image.shape)
@@ -65,7 +65,7 @@ def test_a_proxy_learns_on_synthetic_images_and_says_so(tiny_translator, tmp_pat
     told, reports = [], []
     job = tutor_job(tmp_path / "run", tiny_translator, labelled_folders(tmp_path / "set"))
     made = pickle.loads(pickle.dumps(job)).run(
-        Control(report=reports.append, tell=told.append), LoadedModels()
+        Control(report=reports.append, emit=told.append), LoadedModels()
     )
     (proxy,) = made.proxies
     assert proxy.path == tmp_path / "run" / "fold-1" / "proxy.safetensors"
@@ -88,7 +88,7 @@ def test_a_proxy_learns_on_synthetic_images_and_says_so(tiny_translator, tmp_pat
     kept = load_segmenter(tmp_path / "run" / "fold-1" / "best.safetensors").card
     assert "synthetic field_" in kept.quality[0].data
     kinds = [type(event) for event in told]
-    assert kinds[:6] == [*[SyntheticPair] * 4, Fold, Began]
+    assert kinds[:6] == [*[SyntheticPair] * 4, Fold, TrainStart]
     assert kinds.count(Epoch) == 3
     assert Loss not in kinds  # told every ten steps
     assert told[-1] == Fold(1, 1, proxy.score)
@@ -152,7 +152,7 @@ def test_folds_validate_every_file_once_and_can_be_averaged(tiny_translator, tmp
     told = []
     source = labelled_folders(tmp_path / "set", count=3)
     job = tutor_job(tmp_path / "run", tiny_translator, source, folds=3, steps=2)
-    made = job.run(Control(tell=told.append), LoadedModels())
+    made = job.run(Control(emit=told.append), LoadedModels())
     assert len(made.proxies) == len(seen) == 3
     validated = [plane.name for _, validation in seen for plane in validation]
     assert sorted(validated) == [f"synthetic field_{seed}.png" for seed in range(3)]
@@ -202,7 +202,7 @@ def test_a_finished_job_translates_and_trains_nothing(tiny_translator, tmp_path,
     translations.clear()
     seen.clear()
     told = []
-    again = job.run(Control(tell=told.append), LoadedModels())
+    again = job.run(Control(emit=told.append), LoadedModels())
     assert again.proxies[0].checkpoint == first.proxies[0].checkpoint
     assert again.proxies[0].score == first.proxies[0].score
     assert (translations, seen, told) == ([], [], [Fold(1, 1, first.proxies[0].score)])
@@ -239,7 +239,7 @@ def test_finishing_keeps_the_folds_so_far(tiny_translator, tmp_path):
             wishes.append(event)
 
     job = tutor_job(tmp_path / "run", tiny_translator, source, folds=3)
-    control = Control(tell=tell, wish=lambda: "finish" if len(wishes) >= 4 else "run")
+    control = Control(emit=tell, wish=lambda: "finish" if len(wishes) >= 4 else "run")
     made = job.run(control, LoadedModels())
     assert [one.stopped for one in made.proxies] == ["steps", "finish"]
     again = job.run(Control(), LoadedModels())
@@ -260,7 +260,7 @@ def test_pictures_show_the_labelled_part_small(tiny_translator, tmp_path):
     source = LabelledSet(tmp_path / "set/images", tmp_path / "set/labels", scale=Scale(factor=1))
     told = []
     tutor_job(tmp_path / "run", tiny_translator, source, steps=1, samples=1).run(
-        Control(tell=told.append), LoadedModels()
+        Control(emit=told.append), LoadedModels()
     )
     first = next(one for one in told if isinstance(one, SyntheticPair))
     assert first.name == "a.png"
@@ -279,7 +279,7 @@ def layer(name, seeds, touched=None, validation=None):
         image, labels = field(seed)
         everywhere, nowhere = np.ones(labels.shape, bool), np.zeros(labels.shape, bool)
         planes.append(
-            KnownPlane(
+            AnnotatedPlane(
                 name=f"{name}, plane {seed}",
                 key=f"{name}-{seed}",
                 image=image.astype(np.float32),

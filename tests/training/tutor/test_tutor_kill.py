@@ -12,7 +12,7 @@ from tutor_case import killed_job, labelled_folders
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.models.loaded import LoadedModels
-from napari_pseudolabel.training.common.training_events import Began, Fold
+from napari_pseudolabel.training.common.training_events import Fold, TrainStart
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),
@@ -50,12 +50,12 @@ def test_a_killed_tutorship_goes_on_from_where_it_was(whole, tiny_translator, mo
     monkeypatch.setattr(adapted, "translate", counted)
     told, reports = [], []
     made = killed_job(run, tiny_translator).run(
-        Control(report=reports.append, tell=told.append), LoadedModels()
+        Control(report=reports.append, emit=told.append), LoadedModels()
     )
     assert len(translated) == 4 - kept
     assert [one.checkpoint for one in made.proxies] == [one.checkpoint for one in expected.proxies]
     assert [one.score for one in made.proxies] == [one.score for one in expected.proxies]
-    began = [one.resumed_at for one in told if isinstance(one, Began)]
+    began = [one.resumed_at for one in told if isinstance(one, TrainStart)]
     assert began == (resumed or [0, 0])
     # Every fold is told as done, whichever process has trained it.
     assert [one.number for one in told if isinstance(one, Fold) and one.score] == [1, 2]

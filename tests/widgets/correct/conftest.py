@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from correct_case import make_dock, make_viewer
 from napari.components import ViewerModel
-from train_fakes import ScriptedBackground, Used
+from train_fakes import ScriptedRunner, Used
 
 from napari_pseudolabel.widgets.correct.controller import CorrectController
 from napari_pseudolabel.workspace import Workspace
@@ -23,10 +23,10 @@ def session(tmp_path: Path) -> Used:
 
 @pytest.fixture
 def case(
-    qtbot: Any, background: ScriptedBackground, session: Used
+    qtbot: Any, runner: ScriptedRunner, session: Used
 ) -> Iterator[tuple[ViewerModel, Any, CorrectController]]:
     """The viewer, the labels, the dock."""
     viewer, labels = make_viewer()
-    dock = make_dock(qtbot, viewer, session, background)
+    dock = make_dock(qtbot, viewer, session, runner)
     yield viewer, labels, dock
     assert dock.shutdown()

@@ -12,13 +12,13 @@ from napari_pseudolabel.control import Progress
 from napari_pseudolabel.strategies import LabelJob, Region
 from napari_pseudolabel.viewer import Candidates, Corrections, image_of, plane_key, push
 from napari_pseudolabel.viewer.records import classes_of
-from napari_pseudolabel.widgets.common.background import Failure
+from napari_pseudolabel.widgets.common.job_runner import Failure
 
 # Which labels.
 
 
-def test_an_empty_viewer_says_what_to_do(qtbot, session, background):
-    dock = make_dock(qtbot, ViewerModel(), session, background)
+def test_an_empty_viewer_says_what_to_do(qtbot, session, runner):
+    dock = make_dock(qtbot, ViewerModel(), session, runner)
     assert "Pseudo-label dock" in dock.view.hint
     assert not dock.view.tools.isEnabled()
     dock.use("delete")
@@ -44,11 +44,11 @@ def test_the_labels_of_the_active_layer_are_proposed_and_helpers_never(case, qtb
     assert dock.layers.source.name == "sem_12"
 
 
-def test_labels_that_lie_elsewhere_in_the_world_are_hit_where_they_are(qtbot, session, background):
+def test_labels_that_lie_elsewhere_in_the_world_are_hit_where_they_are(qtbot, session, runner):
     viewer = ViewerModel()
     viewer.add_image(np.zeros(SHAPE), scale=(0.5, 0.5), translate=(100, 200))
     labels = viewer.add_labels(fibres(), scale=(0.5, 0.5), translate=(100, 200))
-    dock = make_dock(qtbot, viewer, session, background)
+    dock = make_dock(qtbot, viewer, session, runner)
     point_at(viewer, (100 + 0.5 * FIRST[0], 200 + 0.5 * FIRST[1]))
     dock.use("delete")
     assert labels.data[FIRST] == 0
@@ -109,13 +109,13 @@ def test_escape_leaves_the_name_as_it_was(case, qtbot):
     assert name.text() == "axon"
 
 
-def test_labels_of_others_get_classes_in_the_colours_they_have(qtbot, session, background):
+def test_labels_of_others_get_classes_in_the_colours_they_have(qtbot, session, runner):
     viewer = ViewerModel()
     values = np.zeros(SHAPE, np.uint8)
     values[:10], values[20:30] = 4, 9
     labels = viewer.add_labels(values)
     colour = labels.get_color(9)
-    dock = make_dock(qtbot, viewer, session, background)
+    dock = make_dock(qtbot, viewer, session, runner)
     settle(dock, qtbot)
     assert [one.value for one in dock.view.palette_.classes] == [4, 9]
     np.testing.assert_allclose(labels.get_color(9), colour)
@@ -125,10 +125,10 @@ def test_labels_of_others_get_classes_in_the_colours_they_have(qtbot, session, b
     assert dock.shutdown()
 
 
-def test_labels_with_many_numbers_have_no_classes(qtbot, session, background):
+def test_labels_with_many_numbers_have_no_classes(qtbot, session, runner):
     viewer = ViewerModel()
     viewer.add_labels(np.arange(64 * 96, dtype=np.int32).reshape(SHAPE))
-    dock = make_dock(qtbot, viewer, session, background)
+    dock = make_dock(qtbot, viewer, session, runner)
     settle(dock, qtbot)
     assert dock.view.palette_.classes == ()
     point_at(viewer, (3, 3))
@@ -145,13 +145,13 @@ def answer(job, labels):
     return pseudo_label(region, labels[region.y0 : region.y1, region.x0 : region.x1])
 
 
-def test_the_view_is_predicted_again_with_the_models_of_the_last_run(case, background):
+def test_the_view_is_predicted_again_with_the_models_of_the_last_run(case, runner):
     viewer, labels, dock = case
     point_at(viewer, FIRST)
     dock.use("delete")
     dock.view.again.options.edits["zoom"].native.setValue(1.5)
     dock.use("predict_again")
-    ((number, job, lane),) = background.jobs
+    ((number, job, lane),) = runner.jobs
     assert isinstance(job, LabelJob)
     assert lane == "label"
     assert (job.translator, job.segmenter) == ("sample:sem-to-tem", "sample:tem-axons")
@@ -159,15 +159,15 @@ def test_the_view_is_predicted_again_with_the_models_of_the_last_run(case, backg
     assert job.settings.smallest_object == 0.05  # as in the run before
     assert not dock.view.tools.buttons["predict_again"].isEnabled()
     dock.use("predict_again")
-    assert len(background.jobs) == 1
-    background.progressed.emit(number, Progress("Translating", 1, 4))
+    assert len(runner.jobs) == 1
+    runner.progressed.emit(number, Progress("Translating", 1, 4))
     assert "Translating" in dock.view.stage
     assert dock.doing
 
     before = labels.data.copy()
     wanted = np.full(SHAPE, AXON, np.uint8)
-    background.parted.emit(number, answer(job, wanted))
-    background.finished.emit(number, answer(job, wanted).report)
+    runner.parted.emit(number, answer(job, wanted))
+    runner.finished.emit(number, answer(job, wanted).report)
     assert (labels.data[12:20, 12:20] == 0).all()
     assert (labels.data == AXON).sum() == labels.data.size - 64
     assert "stayed as it was" in dock.view.status
@@ -176,71 +176,71 @@ def test_the_view_is_predicted_again_with_the_models_of_the_last_run(case, backg
     np.testing.assert_array_equal(labels.data, before)
 
 
-def test_another_segmenter_can_be_chosen(case, background):
+def test_another_segmenter_can_be_chosen(case, runner):
     _, _, dock = case
     dock.view.again_fold.set_open(True)
-    background.answer()
+    runner.answer()
     box = dock.view.again.options.edits["segmenter"].native
     assert [box.itemText(i) for i in range(box.count())] == ["As before", MODELS[2].title]
     box.setCurrentIndex(1)
     dock.view.again.options.edits["new_seed"].native.setChecked(False)
     dock.view.again.button.click()
-    ((_, job, _),) = background.jobs
+    ((_, job, _),) = runner.jobs
     assert (job.segmenter, job.settings.seed) == (MODELS[2].ref, 0)
 
 
-def test_without_the_translator_becomes_a_candidate_to_paste_from(case, background):
+def test_without_the_translator_becomes_a_candidate_to_paste_from(case, runner):
     viewer, labels, dock = case
     dock.use("source_only")
-    ((number, job, _),) = background.jobs
+    ((number, job, _),) = runner.jobs
     assert isinstance(job, LabelJob)
     assert job.translator is None
     before = labels.data.copy()
     moved = np.roll(fibres(), 40, axis=0)
-    background.parted.emit(number, answer(job, moved))
-    background.finished.emit(number, answer(job, moved).report)
+    runner.parted.emit(number, answer(job, moved))
+    runner.finished.emit(number, answer(job, moved).report)
     np.testing.assert_array_equal(labels.data, before)
     assert Candidates.of(labels).names == ("without translator",)
-    assert dock.looking.shown == 0
+    assert dock.visibility.shown == 0
     point_at(viewer, (0, 30))
     dock.use("paste")
     assert "no object" in dock.view.hint
 
 
-def test_a_prediction_that_fails_or_is_cancelled_leaves_the_dock_alive(case, background):
+def test_a_prediction_that_fails_or_is_cancelled_leaves_the_dock_alive(case, runner):
     _, labels, dock = case
     before = labels.data.copy()
     dock.use("predict_again")
-    number = background.jobs[-1][0]
+    number = runner.jobs[-1][0]
     dock.view.cancel_button.click()
-    assert background.wishes == [("cancel", number)]
-    background.failed.emit(number, Failure("Cancelled.", "", cancelled=True))
+    assert runner.wishes == [("cancel", number)]
+    runner.failed.emit(number, Failure("Cancelled.", "", cancelled=True))
     assert "Cancelled" in dock.view.status
     dock.use("predict_again")
-    background.failed.emit(background.jobs[-1][0], Failure("The disk is full.", "traceback"))
+    runner.failed.emit(runner.jobs[-1][0], Failure("The disk is full.", "traceback"))
     assert dock.view.error.sentence == "The disk is full."
-    dock.desk.say("Something went well.")
+    dock.context.say("Something went well.")
     assert dock.view.error.sentence == ""
     assert dock.view.tools.buttons["predict_again"].isEnabled()
     np.testing.assert_array_equal(labels.data, before)
 
 
-def test_a_run_that_left_nothing_out_is_not_repeated_with_a_limit(case, background):
+def test_a_run_that_left_nothing_out_is_not_repeated_with_a_limit(case, runner):
     """Older versions knew no smallest object."""
     _, labels, dock = case
     del labels.metadata["napari_pseudolabel"]["runs"][-1]["parameters"]["smallest_object"]
     dock.use("predict_again")
-    assert background.jobs[-1][1].settings.smallest_object == 0
+    assert runner.jobs[-1][1].settings.smallest_object == 0
 
 
-def test_labels_of_unknown_models_are_not_predicted_again(qtbot, session, background):
+def test_labels_of_unknown_models_are_not_predicted_again(qtbot, session, runner):
     viewer = ViewerModel()
     viewer.add_image(np.zeros(SHAPE))
     viewer.add_labels(fibres())
-    dock = make_dock(qtbot, viewer, session, background)
+    dock = make_dock(qtbot, viewer, session, runner)
     dock.use("predict_again")
     assert "not known which models" in dock.view.hint
-    assert not background.jobs
+    assert not runner.jobs
     assert dock.shutdown()
 
 
@@ -256,7 +256,7 @@ def test_confirming_feeds_the_split_of_the_workspace(case, session, qtbot):
     assert Corrections.of(labels).share_confirmed() == 1
 
 
-def test_keys_go_with_the_dock_and_come_back(case, background):
+def test_keys_go_with_the_dock_and_come_back(case, runner):
     viewer, _, dock = case
     count = len(viewer.keymap)
     assert count >= 30
@@ -266,14 +266,14 @@ def test_keys_go_with_the_dock_and_come_back(case, background):
     assert len(viewer.keymap) == count
 
 
-def test_a_closed_dock_hears_nothing(case, background):
+def test_a_closed_dock_hears_nothing(case, runner):
     viewer, labels, dock = case
     dock.use("predict_again")
-    number, job, _ = background.jobs[-1]
+    number, job, _ = runner.jobs[-1]
     dock.shutdown()
     said = dock.view.hint, dock.view.status
-    background.parted.emit(number, answer(job, fibres()))
-    background.finished.emit(number, None)
+    runner.parted.emit(number, answer(job, fibres()))
+    runner.finished.emit(number, None)
     assert Candidates.of(labels) is None
     viewer.add_labels(np.zeros((4, 4), np.uint8))
     viewer.layers.remove(labels)
@@ -281,7 +281,7 @@ def test_a_closed_dock_hears_nothing(case, background):
     assert (dock.view.hint, dock.view.status) == said
 
 
-def test_a_part_that_is_added_follows_the_labels_and_has_its_keys(qtbot, session, background):
+def test_a_part_that_is_added_follows_the_labels_and_has_its_keys(qtbot, session, runner):
     from napari_pseudolabel.widgets.common import shortcuts
     from napari_pseudolabel.widgets.correct.controller import CorrectController
     from napari_pseudolabel.widgets.correct.view import CorrectView
@@ -302,7 +302,7 @@ def test_a_part_that_is_added_follows_the_labels_and_has_its_keys(qtbot, session
     viewer, labels = make_viewer()
     view = CorrectView()
     qtbot.addWidget(view)
-    dock = CorrectController(viewer, view, session=session, background=background)
+    dock = CorrectController(viewer, view, session=session, runner=runner)
     part = Review()
     dock.add(part, [(shortcuts.REVIEW_ACCEPT, part.accept)])
     dock.start()
@@ -324,11 +324,11 @@ def test_a_run_that_brings_other_classes_is_seen_in_the_palette(case):
     assert [one.name for one in dock.view.palette_.classes] == ["myelin", "axon", "vessel"]
 
 
-def test_the_image_of_labels_that_fit_several_is_shown_and_can_be_chosen(qtbot, session, background):
+def test_the_image_of_labels_that_fit_several_is_shown_and_can_be_chosen(qtbot, session, runner):
     viewer = ViewerModel()
     lower = viewer.add_image(np.zeros(SHAPE, np.float32), name="lower")
     mine = viewer.add_labels(fibres(), name="mine")
-    dock = make_dock(qtbot, viewer, session, background)
+    dock = make_dock(qtbot, viewer, session, runner)
     assert (dock.view.image_row.isHidden(), dock.layers.source) == (True, lower)
 
     upper = viewer.add_image(np.ones(SHAPE, np.float32), name="upper")

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from review_case import SHAPE, make_dock, result, settle, truth
-from train_fakes import ScriptedBackground, pseudo_label
+from train_fakes import ScriptedRunner, pseudo_label
 
 from napari_pseudolabel.strategies import Region
-from napari_pseudolabel.viewer import Corrections, Stream, known_planes, plane_key
-from napari_pseudolabel.viewer.images import image_of
-from napari_pseudolabel.widgets.common import labelled
-from napari_pseudolabel.widgets.common.confirming import NOTHING
+from napari_pseudolabel.viewer import Corrections, Stream, annotated_planes, plane_key
+from napari_pseudolabel.viewer.image_layers import image_of
+from napari_pseudolabel.widgets.common import labelled_share
+from napari_pseudolabel.widgets.common.confirmation import NOTHING
 from napari_pseudolabel.widgets.correct.overlay import Hatched, Overlay
 
 HEIGHT, WIDTH = SHAPE
@@ -37,7 +37,7 @@ def case(qtbot, session):
     source = viewer.add_image(truth() * 60.0 + noise, name="sem_12", metadata={"modality": "SEM"})
     labels = run(viewer, source, SEEN)
     viewer.layers.selection.active = labels
-    dock, review = make_dock(qtbot, viewer, session, ScriptedBackground())
+    dock, review = make_dock(qtbot, viewer, session, ScriptedRunner())
     settle(dock, review, qtbot)
     yield viewer, source, labels, dock, review
     assert dock.shutdown()
@@ -60,7 +60,7 @@ def test_accepting_everything_confirms_exactly_what_was_predicted(case, qtbot, s
     expected = np.zeros(SHAPE, bool)
     expected[PART] = True
     np.testing.assert_array_equal(Corrections.of(labels).confirmed, expected)
-    (plane,) = known_planes(viewer, labels, session.workspace.split)
+    (plane,) = annotated_planes(viewer, labels, session.workspace.split)
     np.testing.assert_array_equal(plane.touched, expected)
     assert review.card.progress == f"{len(boxes)} of {len(boxes)} regions"
 
@@ -69,11 +69,11 @@ def test_what_is_predicted_later_is_asked_about_later(case, qtbot):
     viewer, source, _, dock, review = case
     dock.confirming.confirm()
     settle(dock, review, qtbot)
-    assert not review.watching.arranged.queue
+    assert not review.scoring.order.queue
     run(viewer, source, Region(0, 0, *SHAPE))
     settle(dock, review, qtbot)
-    assert review.watching.arranged.outlook.regions == 9
-    assert len(review.watching.arranged.queue) == 9
+    assert review.scoring.order.forecast.regions == 9
+    assert len(review.scoring.order.queue) == 9
 
 
 def test_a_region_with_a_notch_says_what_stays_out(qtbot, session):
@@ -82,7 +82,7 @@ def test_a_region_with_a_notch_says_what_stays_out(qtbot, session):
     run(viewer, source, Region(0, 0, 96, 50))
     labels = run(viewer, source, Region(0, 50, 48, 100))
     viewer.layers.selection.active = labels
-    dock, review = make_dock(qtbot, viewer, session, ScriptedBackground())
+    dock, review = make_dock(qtbot, viewer, session, ScriptedRunner())
     settle(dock, review, qtbot)
     review.accept()
     settle(dock, review, qtbot)
@@ -157,7 +157,7 @@ def test_the_hatching_covers_what_is_not_labelled(case, qtbot, monkeypatch):
 
         def end(self): ...
 
-    dock.desk.overlay = Sheet()
+    dock.context.overlay = Sheet()
     dock.gaps.refresh()
     expected = np.ones(SHAPE, bool)
     expected[PART] = False
@@ -187,7 +187,7 @@ def test_an_empty_queue_after_the_undo_of_the_only_run(case, qtbot):
     settle(dock, review, qtbot)
     dock.confirming.confirm()
     assert dock.view.hint == NOTHING
-    assert review.watching.arranged is None or not review.watching.arranged.queue
+    assert review.scoring.order is None or not review.scoring.order.queue
 
 
 def test_stale_candidates_put_no_region_into_the_queue(qtbot, session):
@@ -199,9 +199,9 @@ def test_stale_candidates_put_no_region_into_the_queue(qtbot, session):
     labels.undo()
     run(viewer, source, Region(0, 0, 96, 100))
     viewer.layers.selection.active = labels
-    dock, review = make_dock(qtbot, viewer, session, ScriptedBackground())
+    dock, review = make_dock(qtbot, viewer, session, ScriptedRunner())
     settle(dock, review, qtbot)
-    assert [one.box for one in review.watching.arranged.queue] == [(0, 0, 96, 100)]
+    assert [one.box for one in review.scoring.order.queue] == [(0, 0, 96, 100)]
     assert dock.shutdown()
 
 
@@ -209,8 +209,8 @@ def test_stale_candidates_put_no_region_into_the_queue(qtbot, session):
     ("share", "words"), [(0.06, "6 %"), (0.004, "Less than 1 %"), (0.997, "99 %"), (0.0, "0 %")]
 )
 def test_shares_are_never_rounded_to_nothing_or_all(share, words):
-    assert labelled.labelled(share) == f"{words} of the image is labelled."
-    assert labelled.labelled(1.0) == ""
+    assert labelled_share.labelled_text(share) == f"{words} of the image is labelled."
+    assert labelled_share.labelled_text(1.0) == ""
 
 
 def test_the_hatching_lies_where_the_image_lies(qtbot):

@@ -12,11 +12,11 @@ from train_fakes import CLASSES, pseudo_label
 
 from napari_pseudolabel.sample_data.fields import AXON, MYELIN
 from napari_pseudolabel.strategies import Region as LabelRegion
-from napari_pseudolabel.viewer import Candidates, Corrections, Stream, known_planes, plane_key, push
+from napari_pseudolabel.viewer import Candidates, Corrections, Stream, annotated_planes, plane_key, push
 from napari_pseudolabel.viewer.effort import EffortLog
-from napari_pseudolabel.viewer.images import image_of
+from napari_pseudolabel.viewer.image_layers import image_of
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.correct.review.state import REVIEW_KEY, Region, Reviewed, ReviewState
+from napari_pseudolabel.widgets.correct.review.state import REVIEW_KEY, Reviewed, ReviewRegion, ReviewState
 from napari_pseudolabel.widgets.correct.review.suspects import suspects
 from napari_pseudolabel.widgets.correct.review.thumbnail import thumbnail
 
@@ -24,10 +24,10 @@ WORST = (96, 100, 192, 200)
 
 
 @pytest.fixture
-def case(qtbot, background, session):
+def case(qtbot, runner, session):
     """The viewer, the labels, the dock, the queue; measured and with the first region on the canvas."""
     viewer, labels = make_viewer()
-    dock, review = make_dock(qtbot, viewer, session, background)
+    dock, review = make_dock(qtbot, viewer, session, runner)
     settle(dock, review, qtbot)
     review.accept()
     settle(dock, review, qtbot)
@@ -42,9 +42,9 @@ def window_of(box):
 # What is offered.
 
 
-def test_the_queue_says_what_lies_ahead_before_it_begins(qtbot, background, session):
+def test_the_queue_says_what_lies_ahead_before_it_begins(qtbot, runner, session):
     viewer, labels = make_viewer()
-    dock, review = make_dock(qtbot, viewer, session, background)
+    dock, review = make_dock(qtbot, viewer, session, runner)
     assert review.card.buttons["accept"].text() == "Start"
     settle(dock, review, qtbot)
     assert review.current is None
@@ -56,11 +56,11 @@ def test_the_queue_says_what_lies_ahead_before_it_begins(qtbot, background, sess
     assert dock.shutdown()
 
 
-def test_labels_that_no_model_has_judged_are_not_said_to_be_agreed_on(qtbot, background, session):
+def test_labels_that_no_model_has_judged_are_not_said_to_be_agreed_on(qtbot, runner, session):
     viewer = ViewerModel()
     labels = viewer.add_labels(np.pad(np.ones((30, 30), np.uint8), 10), name="mine")
     viewer.layers.selection.active = labels
-    dock, review = make_dock(qtbot, viewer, session, background)
+    dock, review = make_dock(qtbot, viewer, session, runner)
     settle(dock, review, qtbot)
     assert review.card.quality == "No model has judged these labels; quality known after 10 more regions"
     assert review.card.reason.startswith("One region to look at. Press ")
@@ -80,9 +80,9 @@ def test_the_region_with_most_wrong_pixels_comes_first_in_the_middle_of_the_canv
     assert review.card._picture.pixmap().width() == 84
 
 
-def test_without_labels_there_is_nothing_to_review(qtbot, background, session):
+def test_without_labels_there_is_nothing_to_review(qtbot, runner, session):
     viewer = ViewerModel()
-    dock, review = make_dock(qtbot, viewer, session, background)
+    dock, review = make_dock(qtbot, viewer, session, runner)
     assert review.card.isHidden()
     viewer.add_labels(np.zeros(SHAPE, np.uint8))
     settle(dock, review, qtbot)
@@ -94,10 +94,10 @@ def test_without_labels_there_is_nothing_to_review(qtbot, background, session):
     assert dock.shutdown()
 
 
-def test_labels_of_single_objects_can_be_corrected_but_not_reviewed(qtbot, background, session):
+def test_labels_of_single_objects_can_be_corrected_but_not_reviewed(qtbot, runner, session):
     viewer = ViewerModel()
     viewer.add_labels(np.arange(SHAPE[0] * SHAPE[1], dtype=np.int32).reshape(SHAPE))
-    dock, review = make_dock(qtbot, viewer, session, background)
+    dock, review = make_dock(qtbot, viewer, session, runner)
     settle(dock, review, qtbot)
     assert "one value per class" in review.card.reason
     assert not review.card.buttons["accept"].isEnabled()
@@ -129,10 +129,10 @@ def test_accept_confirms_the_region_and_goes_on(case, qtbot, session):
 
 def test_accepted_regions_are_what_a_training_learns_from(case, qtbot, session):
     viewer, labels, dock, review = case
-    assert known_planes(viewer, labels, session.workspace.split) == ()
+    assert annotated_planes(viewer, labels, session.workspace.split) == ()
     review.accept()
     settle(dock, review, qtbot)
-    (known,) = known_planes(viewer, labels, session.workspace.split)
+    (known,) = annotated_planes(viewer, labels, session.workspace.split)
     assert known.touched[window_of(WORST)].all()
     assert known.touched.sum() == 96 * 100
     validation = known.validation[window_of(WORST)]
@@ -280,8 +280,8 @@ def test_views_that_were_confirmed_need_no_review(case, qtbot):
 @pytest.mark.parametrize("mode", ["classes", "objects"])
 def test_suspects_are_the_places_where_samples_differ_one_after_the_other(case, mode):
     _, labels, dock, review = case
-    scene = review.watching.scene
-    found = suspects(scene, (), window_of(WORST), dock.desk.scheme)
+    scene = review.scoring.scene
+    found = suspects(scene, (), window_of(WORST), dock.context.scheme)
     wrong = np.zeros(SHAPE, bool)
     wrong[window_of(WORST)] = (labels.data != truth())[window_of(WORST)]
     assert len(found) >= 2
@@ -313,7 +313,7 @@ def test_what_was_mended_is_no_suspect(case):
     assert "Nothing in this region is in doubt" in dock.view.hint
 
 
-def test_a_missing_object_is_pointed_at_without_a_focus(qtbot, background, session):
+def test_a_missing_object_is_pointed_at_without_a_focus(qtbot, runner, session):
     viewer, labels = make_viewer()
     alone = np.zeros(SHAPE, np.uint8)
     alone[20:40, 20:40] = AXON
@@ -329,7 +329,7 @@ def test_a_missing_object_is_pointed_at_without_a_focus(qtbot, background, sessi
         np.stack([empty, alone])[None],
         ("sample 1", "sample 2"),
     )
-    dock, review = make_dock(qtbot, viewer, session, background)
+    dock, review = make_dock(qtbot, viewer, session, runner)
     settle(dock, review, qtbot)
     review.accept()
     review.next_suspect()
@@ -338,15 +338,13 @@ def test_a_missing_object_is_pointed_at_without_a_focus(qtbot, background, sessi
     assert dock.shutdown()
 
 
-def test_regions_where_nothing_was_found_come_last_because_something_may_be_missing(
-    qtbot, background, session
-):
+def test_regions_where_nothing_was_found_come_last_because_something_may_be_missing(qtbot, runner, session):
     viewer = ViewerModel()
     source = viewer.add_image(truth() * 60.0, name="sem_12")
     labels = np.zeros(SHAPE, np.uint8)
     labels[20:40, 20:40] = AXON
     push(viewer, source, pseudo_label(LabelRegion(0, 0, *SHAPE), labels))
-    dock, review = make_dock(qtbot, viewer, session, background)
+    dock, review = make_dock(qtbot, viewer, session, runner)
     settle(dock, review, qtbot)
     review.accept()
     side = review.current.box[2]
@@ -362,7 +360,7 @@ def test_regions_where_nothing_was_found_come_last_because_something_may_be_miss
 # What survives, and what is learned.
 
 
-def test_the_state_is_json_in_the_metadata_and_goes_on_after_a_restart(case, qtbot, background, session):
+def test_the_state_is_json_in_the_metadata_and_goes_on_after_a_restart(case, qtbot, runner, session):
     viewer, labels, dock, review = case
     review.accept()
     settle(dock, review, qtbot)
@@ -372,7 +370,7 @@ def test_the_state_is_json_in_the_metadata_and_goes_on_after_a_restart(case, qtb
     stored = json.loads(json.dumps(labels.metadata[REVIEW_KEY]))
     assert dock.shutdown()
     labels.metadata[REVIEW_KEY] = stored
-    again, fresh = make_dock(qtbot, viewer, session, background)
+    again, fresh = make_dock(qtbot, viewer, session, runner)
     settle(again, fresh, qtbot)
     assert fresh.card.progress.startswith("1 of 9")
     assert fresh.card.target.value() == 0.95
@@ -392,29 +390,29 @@ def test_regions_stay_regions_when_the_labels_change(case, qtbot):
     viewer, _labels, dock, review = case
     review.accept()
     settle(dock, review, qtbot)
-    boxes = set(review.watching.measured.scores)
+    boxes = set(review.scoring.scored.scores)
     stream = Stream(viewer, viewer.layers[0])
     huge = np.zeros(SHAPE, np.uint8)
     huge[:, :] = MYELIN
     stream.add(result(huge))
     stream.finish()
     settle(dock, review, qtbot)
-    assert set(review.watching.measured.scores) == boxes
+    assert set(review.scoring.scored.scores) == boxes
     assert review.card.progress.startswith("1 of 9")
 
 
 def test_a_new_prediction_is_measured_and_an_edit_is_not(case, qtbot):
     viewer, labels, dock, review = case
-    before = review.watching.measured
+    before = review.scoring.scored
     labels.data_setitem((np.array([5]), np.array([5])), AXON)
-    review.watching.look()
+    review.scoring.update()
     settle(dock, review, qtbot)
-    assert review.watching.measured is before
+    assert review.scoring.scored is before
     stream = Stream(viewer, viewer.layers[0])
     stream.add(result(truth()))
     stream.finish()
     settle(dock, review, qtbot)
-    assert review.watching.measured is not before
+    assert review.scoring.scored is not before
 
 
 def test_only_what_corrections_have_shown_says_that_it_is_enough(case, qtbot):
@@ -428,14 +426,14 @@ def test_only_what_corrections_have_shown_says_that_it_is_enough(case, qtbot):
     assert "Models agree" in review.card.quality
 
 
-def test_the_target_decides_when_it_is_enough(qtbot, background, session):
+def test_the_target_decides_when_it_is_enough(qtbot, runner, session):
     viewer, labels = make_viewer()
     earlier = [
         Reviewed(plane=(9,), box=(0, 0, 1, number + 1), estimate=0.5 + number / 25, truth=0.6 + number / 50)
         for number in range(12)
     ]
     ReviewState(done=tuple(earlier)).keep(labels)
-    dock, review = make_dock(qtbot, viewer, session, background)
+    dock, review = make_dock(qtbot, viewer, session, runner)
     settle(dock, review, qtbot)
     review.card.target.setValue(0.5)
     settle(dock, review, qtbot)
@@ -454,8 +452,8 @@ def test_the_target_decides_when_it_is_enough(qtbot, background, session):
 def test_the_picture_shows_the_image_and_the_borders_of_the_classes(case):
     _, labels, _, review = case
     image = image_of(case[0].layers[0])
-    region = Region(box=(0, 0, 96, 100))
-    picture = thumbnail(review.watching.scene, image, region, 200)
+    region = ReviewRegion(box=(0, 0, 96, 100))
+    picture = thumbnail(review.scoring.scene, image, region, 200)
     assert picture.shape == (192, 200, 3)
     grey = (picture[..., 0] == picture[..., 1]) & (picture[..., 1] == picture[..., 2])
     assert 0.5 < grey.mean() < 0.98
@@ -464,7 +462,7 @@ def test_the_picture_shows_the_image_and_the_borders_of_the_classes(case):
     bright = picture[..., 0][grey & (large == AXON)].mean()
     dark = picture[..., 0][grey & (large == 0)].mean()
     assert bright > dark + 100
-    bare = thumbnail(review.watching.scene, None, region, 50)
+    bare = thumbnail(review.scoring.scene, None, region, 50)
     assert bare.shape == (48, 50, 3)
 
 

@@ -8,14 +8,14 @@ from correct_case import make_dock, point_at, settle
 from napari.components import ViewerModel
 from train_fakes import CLASSES
 
-from napari_pseudolabel.viewer import Corrections, find
+from napari_pseudolabel.viewer import Corrections, find_layer
 from napari_pseudolabel.viewer.records import write_record
 
 AXON = 2
 
 
 @pytest.fixture
-def case(qtbot, session, background):
+def case(qtbot, session, runner):
     """A stack of 7 slices at half scale in Y and X, with a disc in slices 1 and 5."""
     viewer = ViewerModel()
     image = viewer.add_image(np.zeros((7, 40, 50)), name="stack", scale=(1, 0.5, 0.5))
@@ -25,7 +25,7 @@ def case(qtbot, session, background):
     values[5][(y - 20) ** 2 + (x - 25) ** 2 < 64] = AXON
     labels = viewer.add_labels(values, name="mine", scale=(1, 0.5, 0.5))
     write_record(labels, "labels", image, CLASSES)
-    dock = make_dock(qtbot, viewer, session, background)
+    dock = make_dock(qtbot, viewer, session, runner)
     yield viewer, labels, dock
     assert dock.shutdown()
 
@@ -76,10 +76,10 @@ def test_confirmed_slices_are_not_filled(case):
     assert labels.data[4].any()
 
 
-def test_a_plane_has_no_slices_between(qtbot, session, background):
+def test_a_plane_has_no_slices_between(qtbot, session, runner):
     viewer = ViewerModel()
     viewer.add_labels(np.ones((8, 9), np.uint8))
-    dock = make_dock(qtbot, viewer, session, background)
+    dock = make_dock(qtbot, viewer, session, runner)
     point_at(viewer, (2, 2))
     dock.use("interpolate")
     assert "no slices" in dock.view.hint
@@ -91,7 +91,7 @@ def test_objects_are_shown_for_the_slice_on_the_screen(case, qtbot):
     go(viewer, 1, 20, 15)
     dock.view.set_mode("objects")
     settle(dock, qtbot)
-    layer = find(viewer, labels, "objects")
+    layer = find_layer(viewer, labels, "objects")
     assert layer.visible
     assert not layer.editable
     np.testing.assert_array_equal(layer.data[1] > 0, labels.data[1] > 0)

@@ -221,7 +221,7 @@ def test_paste_takes_the_object_of_the_candidate_that_is_shown(case):
     Candidates.made_for(labels).add([()], WHOLE, moved[None, None], ("sample 2",))
     use(case, "paste")
     assert "No candidate is shown" in dock.view.hint
-    dock.looking.next()
+    dock.visibility.next()
     dock.view.set_mode("objects")
     before = use(case, "paste", (16, 20))
     np.testing.assert_array_equal(labels.data[8:24, 11:27], moved[8:24, 11:27])
@@ -235,7 +235,7 @@ def test_nobody_changes_or_confirms_labels_while_looking_at_a_candidate(case):
     _, labels, dock = case
     Candidates.made_for(labels).add([()], WHOLE, fibres()[None, None], ("sample 1",))
     for action in (lambda: use(case, "delete"), dock.confirming.confirm, lambda: dock.use("smart_fill")):
-        dock.looking.next()
+        dock.visibility.next()
         assert not labels.visible
         action()
         assert labels.visible
@@ -281,7 +281,7 @@ def test_holding_shows_the_image_alone_and_the_translation(case):
 def test_labels_that_a_candidate_hid_are_shown_again_after_a_restart(case):
     _, labels, dock = case
     Candidates.made_for(labels).add([()], WHOLE, fibres()[None, None], ("sample 1",))
-    dock.looking.next()
+    dock.visibility.next()
     assert not labels.visible
     dock.shutdown()
     assert labels.visible

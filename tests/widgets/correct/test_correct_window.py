@@ -23,9 +23,9 @@ MODIFIERS = {"Shift": Qt.KeyboardModifier.ShiftModifier, "Ctrl": Qt.KeyboardModi
 
 
 @pytest.fixture
-def opened(make_napari_viewer_proxy, background, session, monkeypatch, qtbot):
+def opened(make_napari_viewer_proxy, runner, session, monkeypatch, qtbot):
     """The viewer, its labels, the dock."""
-    monkeypatch.setattr(module, "Background", lambda holder: background)
+    monkeypatch.setattr(module, "JobRunner", lambda holder: runner)
     monkeypatch.setattr(Session, "of", lambda viewer: session)
     viewer = make_napari_viewer_proxy(show=True)
     viewer.window.resize(1366, 768)
@@ -35,8 +35,8 @@ def opened(make_napari_viewer_proxy, background, session, monkeypatch, qtbot):
     viewer.layers.selection.active = labels
     _, widget = viewer.window.add_plugin_dock_widget("napari-pseudolabel", "Correct")
     widget.controller.objects._look_later.setTimeout(1)
-    qtbot.waitUntil(lambda: widget.controller.desk.overlay is not None, timeout=5000)
-    canvas = widget.controller.desk.overlay.parentWidget()
+    qtbot.waitUntil(lambda: widget.controller.context.overlay is not None, timeout=5000)
+    canvas = widget.controller.context.overlay.parentWidget()
     qtbot.wait(50)
     yield viewer, labels, widget, canvas
     widget.controller.shutdown()
@@ -105,7 +105,7 @@ def test_keys_correct_without_the_dock(opened, qtbot):
     press(qtbot, canvas, shortcuts.DELETE)
     assert labels.data[SECOND] == MYELIN
     assert "confirmed" in widget.view.hint
-    assert "confirmed" in widget.controller.desk.overlay.toast
+    assert "confirmed" in widget.controller.context.overlay.toast
     press(qtbot, canvas, shortcuts.UNCONFIRM)
     assert Corrections.of(labels).share_confirmed() == 0
     qtbot.keyClick(canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
@@ -115,7 +115,7 @@ def test_keys_correct_without_the_dock(opened, qtbot):
 def test_a_line_dragged_on_the_canvas_splits_in_one_undo_step(opened, qtbot):
     viewer, labels, widget, canvas = opened
     labels.mode = "paint"
-    overlay = widget.controller.desk.overlay
+    overlay = widget.controller.context.overlay
     press(qtbot, canvas, shortcuts.OBJECTS)
     press(qtbot, canvas, shortcuts.SPLIT)
     assert widget.view.tools.buttons["split"].isChecked()
@@ -133,7 +133,7 @@ def test_a_line_dragged_on_the_canvas_splits_in_one_undo_step(opened, qtbot):
 
 def test_the_line_is_seen_while_it_is_drawn_and_escape_gives_it_up(opened, qtbot):
     viewer, labels, widget, canvas = opened
-    overlay = widget.controller.desk.overlay
+    overlay = widget.controller.context.overlay
     press(qtbot, canvas, shortcuts.SPLIT)
     assert not labels.mouse_pan
     path = ((16, 4), (16, 12), (16, 28))
@@ -191,7 +191,7 @@ def test_keys_that_are_held_show_the_image_until_they_go_up(opened, qtbot):
 
 def test_the_focus_is_outlined_where_the_object_is(opened, qtbot):
     viewer, _, widget, canvas = opened
-    overlay = widget.controller.desk.overlay
+    overlay = widget.controller.context.overlay
     point_at(qtbot, viewer, canvas, FIRST)
     press(qtbot, canvas, shortcuts.FOCUS)
     (line,) = overlay.marks["focus"].lines
@@ -285,7 +285,7 @@ def test_closing_the_dock_gives_everything_back(opened, qtbot):
     labels.mode = "paint"
     press(qtbot, canvas, shortcuts.OBJECTS)
     press(qtbot, canvas, shortcuts.SPLIT)
-    overlay = widget.controller.desk.overlay
+    overlay = widget.controller.context.overlay
     gone = []
     overlay.destroyed.connect(lambda: gone.append(1))
     around = widget.parentWidget()

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from napari.components import ViewerModel
 from train_case import make_dock, make_labels, make_viewer
-from train_fakes import ScriptedBackground, Used
+from train_fakes import ScriptedRunner, Used
 
-from napari_pseudolabel.widgets.common.remembered import Remembered
+from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.train.controller import TrainController
 from napari_pseudolabel.workspace import Workspace
 
@@ -29,9 +29,9 @@ def viewer() -> ViewerModel:
 
 @pytest.fixture
 def dock(
-    qtbot: Any, viewer: ViewerModel, session: Used, background: ScriptedBackground, remembered: Remembered
+    qtbot: Any, viewer: ViewerModel, session: Used, runner: ScriptedRunner, remembered: RecentChoices
 ) -> Iterator[TrainController]:
-    controller = make_dock(qtbot, viewer, session, background, remembered)
+    controller = make_dock(qtbot, viewer, session, runner, remembered)
     yield controller
     assert controller.shutdown()
 

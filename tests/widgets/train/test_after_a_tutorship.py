@@ -64,25 +64,25 @@ def labels(viewer, tutored):
 
 
 @pytest.fixture
-def correct(qtbot, viewer, labels, session, background):
-    dock = correct_dock(qtbot, viewer, session, background)
+def correct(qtbot, viewer, labels, session, runner):
+    dock = correct_dock(qtbot, viewer, session, runner)
     dock.view.again_fold.set_open(True)
-    background.answer()
+    runner.answer()
     yield dock
     assert dock.shutdown()
 
 
 @pytest.fixture
-def train(qtbot, viewer, labels, session, background, remembered):
-    dock = train_dock(qtbot, viewer, session, background, remembered)
+def train(qtbot, viewer, labels, session, runner, remembered):
+    dock = train_dock(qtbot, viewer, session, runner, remembered)
     settle(dock, qtbot)
     yield dock
     assert dock.shutdown()
 
 
-def test_predicting_again_asks_all_proxies_as_before(correct, background):
+def test_predicting_again_asks_all_proxies_as_before(correct, runner):
     correct.use("predict_again")
-    job = background.jobs[-1][1]
+    job = runner.jobs[-1][1]
     assert job.strategy_name == "tutorship"
     assert (job.translator, job.segmenter, *job.second_opinions) == (None, *PROXIES)
     assert job.settings == replace(SETTINGS, seed=6)
@@ -90,69 +90,69 @@ def test_predicting_again_asks_all_proxies_as_before(correct, background):
     assert job.image.modality == "SEM"
 
 
-def test_magnifying_goes_on_from_what_was_used(correct, background):
+def test_magnifying_goes_on_from_what_was_used(correct, runner):
     correct.view.again.options.edits["zoom"].native.setValue(1.5)
     correct.use("predict_again")
-    assert background.jobs[-1][1].settings.scale == Scale(factor=3.0)
+    assert runner.jobs[-1][1].settings.scale == Scale(factor=3.0)
 
 
-def test_another_segmenter_sees_the_image_as_it_is(correct, background):
+def test_another_segmenter_sees_the_image_as_it_is(correct, runner):
     box = correct.view.again.options.edits["segmenter"].native
     box.setCurrentIndex(1)
     correct.use("predict_again")
-    job = background.jobs[-1][1]
+    job = runner.jobs[-1][1]
     assert job.strategy_name == "segmentation"
     assert (job.segmenter, job.across) == ("sample:tem-axons", False)
 
 
-def test_a_grid_of_another_segmenter_is_not_guessed(correct, background):
+def test_a_grid_of_another_segmenter_is_not_guessed(correct, runner):
     box = correct.view.again.options.edits["segmenter"].native
     box.setCurrentIndex(1)
     correct.view.again.options.edits["zoom"].native.setValue(1.5)
     correct.use("predict_again")
     assert "leave Magnify at 1" in correct.view.hint
-    assert not background.jobs
+    assert not runner.jobs
 
 
-def test_there_was_no_translator_to_leave_out(correct, background, labels):
+def test_there_was_no_translator_to_leave_out(correct, runner, labels):
     correct.use("source_only")
-    number, job, _ = background.jobs[-1]
+    number, job, _ = runner.jobs[-1]
     assert (job.segmenter, job.second_opinions, job.across) == (PROXIES[0], PROXIES[1:], False)
-    background.parted.emit(number, pseudo_label(job.region, np.zeros(job.region.shape)))
-    background.finished.emit(number, None)
+    runner.parted.emit(number, pseudo_label(job.region, np.zeros(job.region.shape)))
+    runner.finished.emit(number, None)
     assert Candidates.of(labels).names == ("without translator",)
 
 
-def test_training_sees_the_image_as_it_is(train, qtbot, background):
+def test_training_sees_the_image_as_it_is(train, qtbot, runner):
     confirm(train, qtbot)
-    _, job = begin(train, qtbot, background)
+    _, job = begin(train, qtbot, runner)
     assert job.translator is None
     assert job.segmenter == PROXIES[0]
     assert job.settings.scale == SETTINGS.scale
     assert {plane.modality for plane in job.planes} == {"SEM"}
 
 
-def test_the_live_preview_does_so_too(train, qtbot, background):
+def test_the_live_preview_does_so_too(train, qtbot, runner):
     confirm(train, qtbot)
-    number, job = begin(train, qtbot, background)
-    background.told.emit(number, Epoch(1, score(20, 0.7), True, b"first"))
-    qtbot.waitUntil(lambda: bool(background.of("LabelJob")), timeout=5000)
-    shown = background.of("LabelJob")[-1][1]
+    number, job = begin(train, qtbot, runner)
+    runner.event_sent.emit(number, Epoch(1, score(20, 0.7), True, b"first"))
+    qtbot.waitUntil(lambda: bool(runner.of("LabelJob")), timeout=5000)
+    shown = runner.of("LabelJob")[-1][1]
     assert shown.segmenter == str(job.folder / "newest.safetensors")
     assert shown.second_opinions == ()
     # As before, but for what takes time.
     assert shown.settings == replace(SETTINGS, samples=1, flips=0)
-    assert all(one.translator is None for _, one, _ in background.of("LabelJob"))
+    assert all(one.translator is None for _, one, _ in runner.of("LabelJob"))
 
 
-def test_without_its_image_the_preview_ends_and_the_training_goes_on(train, viewer, qtbot, background):
+def test_without_its_image_the_preview_ends_and_the_training_goes_on(train, viewer, qtbot, runner):
     confirm(train, qtbot)
-    number, _ = begin(train, qtbot, background)
-    background.told.emit(number, Epoch(1, score(20, 0.7), True, b"first"))
-    qtbot.waitUntil(lambda: bool(background.of("LabelJob")), timeout=5000)
-    preview = background.of("LabelJob")[-1][0]
+    number, _ = begin(train, qtbot, runner)
+    runner.event_sent.emit(number, Epoch(1, score(20, 0.7), True, b"first"))
+    qtbot.waitUntil(lambda: bool(runner.of("LabelJob")), timeout=5000)
+    preview = runner.of("LabelJob")[-1][0]
     viewer.layers.remove("sem_12")
-    assert background.wishes == [("cancel", preview)]
+    assert runner.wishes == [("cancel", preview)]
     assert "“sem_12” was removed" in train.view.preview.sentence
 
 
@@ -164,18 +164,18 @@ def test_the_run_that_wrote_here_counts(viewer, labels, tutored):
     assert how_made(labels, (), (slice(30, 40), slice(5, 10))).strategy == "tutorship"
 
 
-def test_a_record_that_cannot_be_read_is_said_and_not_guessed(correct, labels, background):
+def test_a_record_that_cannot_be_read_is_said_and_not_guessed(correct, labels, runner):
     labels.metadata[KEY]["runs"][-1]["strategy"] = "cycled masks"
     correct.use("predict_again")
     assert "“cycled masks”, which this version does not know" in correct.view.hint
-    assert not background.jobs
+    assert not runner.jobs
 
 
-def test_after_an_adaptation_everything_goes_through_the_translator(qtbot, viewer, session, background):
+def test_after_an_adaptation_everything_goes_through_the_translator(qtbot, viewer, session, runner):
     push(viewer, viewer.layers["sem_12"], pseudo_label(Region(0, 0, *SHAPE), truth()))
-    dock = correct_dock(qtbot, viewer, session, background)
+    dock = correct_dock(qtbot, viewer, session, runner)
     dock.use("predict_again")
-    job = background.jobs[-1][1]
+    job = runner.jobs[-1][1]
     assert isinstance(job, LabelJob)
     assert (job.translator, job.segmenter) == ("sample:sem-to-tem", "sample:tem-axons")
     assert dock.shutdown()

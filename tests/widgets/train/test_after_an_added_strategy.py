@@ -28,22 +28,22 @@ def viewer(monkeypatch):
     return viewer
 
 
-def test_it_is_predicted_again_with_its_options(viewer, session, background, qtbot):
-    dock = correct_dock(qtbot, viewer, session, background)
+def test_it_is_predicted_again_with_its_options(viewer, session, runner, qtbot):
+    dock = correct_dock(qtbot, viewer, session, runner)
     for tool in ("source_only", "predict_again"):
         dock.use(tool)
-        number, job, _ = background.jobs[-1]
+        number, job, _ = runner.jobs[-1]
         assert (job.strategy_name, job.origin.options) == ("threshold", LevelOptions(0.7))
-        background.parted.emit(number, pseudo_label(job.region, np.zeros(job.region.shape)))
-        background.finished.emit(number, None)
+        runner.parted.emit(number, pseudo_label(job.region, np.zeros(job.region.shape)))
+        runner.finished.emit(number, None)
     assert dock.shutdown()
 
 
-def test_it_is_trained_on(viewer, session, background, remembered, qtbot):
-    dock = train_dock(qtbot, viewer, session, background, remembered)
+def test_it_is_trained_on(viewer, session, runner, remembered, qtbot):
+    dock = train_dock(qtbot, viewer, session, runner, remembered)
     settle(dock, qtbot)
     confirm(dock, qtbot)
-    _, job = begin(dock, qtbot, background)
+    _, job = begin(dock, qtbot, runner)
     assert job.translator is None
     assert job.segmenter == ""  # a new one, because there is none to go on from
     assert dock.shutdown()

@@ -16,20 +16,20 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import IntensityRange
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.strategies import Record
-from napari_pseudolabel.training.data.known_plane import KnownPlane
-from napari_pseudolabel.widgets.common.aside import Aside
-from napari_pseudolabel.widgets.common.tiles import grey, overlaid
-from napari_pseudolabel.widgets.train import sentences
-from napari_pseudolabel.widgets.train.comparison import Compare, crop_of
-from napari_pseudolabel.widgets.train.looking import Counts
-from napari_pseudolabel.widgets.train.models import HistoryRead, rows_of, start_of
+from napari_pseudolabel.training.data.annotated_plane import AnnotatedPlane
+from napari_pseudolabel.widgets.common.picture_rows import grey, overlaid
+from napari_pseudolabel.widgets.common.serial_executor import SerialExecutor
+from napari_pseudolabel.widgets.train import train_sentences
+from napari_pseudolabel.widgets.train.label_readiness import AnnotationCounts
+from napari_pseudolabel.widgets.train.model_comparison import Compare, crop_of
+from napari_pseudolabel.widgets.train.model_history_controller import HistoryRead, rows_of, start_of
 from napari_pseudolabel.widgets.train.plots import Curves
 
 
 def plane(height=80, width=120, image=None):
     validation = np.zeros((height, width), bool)
     validation[50:70, 90:110] = True
-    return KnownPlane(
+    return AnnotatedPlane(
         name="sem_12",
         key="k",
         image=np.random.default_rng(0).random((height, width)).astype(np.float32) if image is None else image,
@@ -143,20 +143,20 @@ def test_models_are_listed_newest_first_with_the_one_in_use():
     ],
 )
 def test_old_against_new_number(before, best, promoted, said):
-    assert said in sentences.outcome(tuned(before, best, promoted), regions=4)
+    assert said in train_sentences.outcome(tuned(before, best, promoted), regions=4)
 
 
 def test_shares_are_said_as_people_do():
-    assert sentences.percent(0.021) == "2.1 %"
-    assert sentences.percent(0.5) == "50 %"
-    assert sentences.percent(0.00001) == "less than 0.1 %"
-    known = sentences.learns_from(Counts(3, 0.021), "sem_12", "tem-axons", 2)
+    assert train_sentences.percent(0.021) == "2.1 %"
+    assert train_sentences.percent(0.5) == "50 %"
+    assert train_sentences.percent(0.00001) == "less than 0.1 %"
+    known = train_sentences.learns_from(AnnotationCounts(3, 0.021), "sem_12", "tem-axons", 2)
     assert "3 confirmed regions of sem_12, 2.1 % of its pixels" in known
     assert "2 folders are added" in known
 
 
 def test_aside_keeps_the_order_and_tells_in_the_window(qtbot):
-    aside = Aside()
+    aside = SerialExecutor()
     heard = []
 
     def fail():
@@ -174,7 +174,7 @@ def test_aside_keeps_the_order_and_tells_in_the_window(qtbot):
 
 
 def test_aside_finishes_what_it_began_and_drops_the_answers(qtbot):
-    aside = Aside()
+    aside = SerialExecutor()
     done, heard = [], []
     for number in range(3):
         aside.run(lambda n=number: done.append(n), heard.append)
@@ -195,4 +195,4 @@ def test_aside_finishes_what_it_began_and_drops_the_answers(qtbot):
     ],
 )
 def test_a_preview_says_which_way_round_the_contrast_is(step, best, contrast, said):
-    assert sentences.previewed(step, best, contrast) == said
+    assert train_sentences.previewed(step, best, contrast) == said

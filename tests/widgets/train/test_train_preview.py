@@ -9,27 +9,27 @@ from train_fakes import pseudo_label, score, tuned
 
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.training.common.training_events import Epoch
-from napari_pseudolabel.viewer import find
-from napari_pseudolabel.widgets.common.background import Failure
+from napari_pseudolabel.viewer import find_layer
+from napari_pseudolabel.widgets.common.job_runner import Failure
 from napari_pseudolabel.widgets.train.live_preview import LivePreview
 
 
-def previewed(dock, qtbot, background, number=None):
+def previewed(dock, qtbot, runner, number=None):
     """Wait for a preview to be asked for."""
-    known = len(background.of("LabelJob")) if number is None else number
-    qtbot.waitUntil(lambda: len(background.of("LabelJob")) > known, timeout=5000)
-    return background.of("LabelJob")[-1]
+    known = len(runner.of("LabelJob")) if number is None else number
+    qtbot.waitUntil(lambda: len(runner.of("LabelJob")) > known, timeout=5000)
+    return runner.of("LabelJob")[-1]
 
 
 @pytest.fixture
-def running(dock, labels, viewer, background, qtbot):
+def running(dock, labels, viewer, runner, qtbot):
     confirm(dock, qtbot)
-    number, job = begin(dock, qtbot, background)
-    background.told.emit(number, Epoch(1, score(20, 0.7), True, b"first"))
+    number, job = begin(dock, qtbot, runner)
+    runner.event_sent.emit(number, Epoch(1, score(20, 0.7), True, b"first"))
     return number, job
 
 
-def answer(background, entry):
+def answer(runner, entry):
     """The new model finds everything."""
     number, job, _ = entry
     region = job.region
@@ -37,22 +37,22 @@ def answer(background, entry):
     half = region.shape[0] // 2
     parts = ((region.y0, region.y0 + half, found[:half]), (region.y0 + half, region.y1, found[half:]))
     for y0, y1, labels in parts:
-        background.parted.emit(number, pseudo_label(Region(y0, region.x0, y1, region.x1), labels))
-    background.finished.emit(number, None)
+        runner.parted.emit(number, pseudo_label(Region(y0, region.x0, y1, region.x1), labels))
+    runner.finished.emit(number, None)
 
 
-def test_a_new_best_model_is_shown_and_accepted(running, dock, labels, viewer, background, qtbot):
+def test_a_new_best_model_is_shown_and_accepted(running, dock, labels, viewer, runner, qtbot):
     labels.brush_size = 1
     labels.paint((8, 72), 1)  # a person disagrees with the new model here
-    entry = previewed(dock, qtbot, background, 0)
+    entry = previewed(dock, qtbot, runner, 0)
     assert entry[2] == "label"
     assert entry[1].segmenter == str(running[1].folder / "newest.safetensors")
     assert (running[1].folder / "newest.safetensors").read_bytes() == b"first"
     assert entry[1].translator == "sample:sem-to-tem"
     before = labels.data.copy()
-    answer(background, entry)
+    answer(runner, entry)
     source = viewer.layers["sem_12"]
-    assert find(viewer, source, "preview") is not None
+    assert find_layer(viewer, source, "preview") is not None
     np.testing.assert_array_equal(labels.data, before)
     missed = int((truth()[:, 48:] > 0).sum()) - 1
     assert f"would change {missed:,}" in dock.view.preview.sentence
@@ -60,114 +60,114 @@ def test_a_new_best_model_is_shown_and_accepted(running, dock, labels, viewer, b
     wanted = truth()
     wanted[8, 72] = 1
     np.testing.assert_array_equal(labels.data, wanted)
-    assert find(viewer, source, "preview") is None
+    assert find_layer(viewer, source, "preview") is None
     labels.undo()
     np.testing.assert_array_equal(labels.data, before)
 
 
-def test_a_preview_is_discarded(running, dock, labels, viewer, background, qtbot):
-    entry = previewed(dock, qtbot, background, 0)
+def test_a_preview_is_discarded(running, dock, labels, viewer, runner, qtbot):
+    entry = previewed(dock, qtbot, runner, 0)
     before = labels.data.copy()
-    answer(background, entry)
+    answer(runner, entry)
     dock.view.preview.discard.click()
-    assert find(viewer, viewer.layers["sem_12"], "preview") is None
+    assert find_layer(viewer, viewer.layers["sem_12"], "preview") is None
     np.testing.assert_array_equal(labels.data, before)
     assert dock.view.preview.accept.isHidden()
 
 
-def test_nothing_is_predicted_while_the_person_paints_or_twice(running, dock, labels, background, qtbot):
+def test_nothing_is_predicted_while_the_person_paints_or_twice(running, dock, labels, runner, qtbot):
     live: LivePreview = dock.segmenter.live
     live._predict_later.setTimeout(150)
     qtbot.waitUntil(lambda: live._model is not None, timeout=5000)
     for column in range(50, 62):
         labels.paint((40, column), 2)
         qtbot.wait(20)
-    assert background.of("LabelJob") == []
-    answer(background, previewed(dock, qtbot, background))
+    assert runner.of("LabelJob") == []
+    answer(runner, previewed(dock, qtbot, runner))
     labels.paint((40, 64), 2)
     qtbot.wait(250)
-    assert len(background.of("LabelJob")) == 1
-    background.told.emit(running[0], Epoch(2, score(40, 0.75), True, b"second"))
-    previewed(dock, qtbot, background)
+    assert len(runner.of("LabelJob")) == 1
+    runner.event_sent.emit(running[0], Epoch(2, score(40, 0.75), True, b"second"))
+    previewed(dock, qtbot, runner)
 
 
-def test_the_preview_can_be_switched_off(running, dock, viewer, background, qtbot):
-    answer(background, previewed(dock, qtbot, background, 0))
+def test_the_preview_can_be_switched_off(running, dock, viewer, runner, qtbot):
+    answer(runner, previewed(dock, qtbot, runner, 0))
     dock.view.preview.show_newest.setChecked(False)
-    assert find(viewer, viewer.layers["sem_12"], "preview") is None
-    background.told.emit(running[0], Epoch(2, score(40, 0.75), True, b"second"))
+    assert find_layer(viewer, viewer.layers["sem_12"], "preview") is None
+    runner.event_sent.emit(running[0], Epoch(2, score(40, 0.75), True, b"second"))
     qtbot.wait(100)
-    assert len(background.of("LabelJob")) == 1
+    assert len(runner.of("LabelJob")) == 1
 
 
-def test_a_preview_outlives_its_training(running, dock, labels, viewer, background, qtbot):
-    answer(background, previewed(dock, qtbot, background, 0))
-    finish(dock, qtbot, background, running[0], tuned(0.6, 0.7, promoted=True))
+def test_a_preview_outlives_its_training(running, dock, labels, viewer, runner, qtbot):
+    answer(runner, previewed(dock, qtbot, runner, 0))
+    finish(dock, qtbot, runner, running[0], tuned(0.6, 0.7, promoted=True))
     dock.view.preview.accept.click()
     np.testing.assert_array_equal(labels.data, truth())
 
 
-def test_layers_may_be_removed_while_it_trains(running, dock, labels, viewer, background, qtbot):
-    entry = previewed(dock, qtbot, background, 0)
+def test_layers_may_be_removed_while_it_trains(running, dock, labels, viewer, runner, qtbot):
+    entry = previewed(dock, qtbot, runner, 0)
     viewer.layers.clear()
-    answer(background, entry)
-    finish(dock, qtbot, background, running[0], tuned(0.6, 0.7, promoted=True))
+    answer(runner, entry)
+    finish(dock, qtbot, runner, running[0], tuned(0.6, 0.7, promoted=True))
     assert not viewer.layers
     assert "old 0.60, new 0.70" in dock.view.status
     assert "Open an image" in dock.view.hint
 
 
-def test_the_last_best_model_is_shown_after_the_training(running, dock, labels, viewer, background, qtbot):
-    answer(background, previewed(dock, qtbot, background, 0))
-    background.told.emit(running[0], Epoch(2, score(40, 0.75), True, b"second"))
-    finish(dock, qtbot, background, running[0], tuned(0.6, 0.75, promoted=True))
-    entry = previewed(dock, qtbot, background, 1)
-    answer(background, entry)
-    assert find(viewer, viewer.layers["sem_12"], "preview") is not None
+def test_the_last_best_model_is_shown_after_the_training(running, dock, labels, viewer, runner, qtbot):
+    answer(runner, previewed(dock, qtbot, runner, 0))
+    runner.event_sent.emit(running[0], Epoch(2, score(40, 0.75), True, b"second"))
+    finish(dock, qtbot, runner, running[0], tuned(0.6, 0.75, promoted=True))
+    entry = previewed(dock, qtbot, runner, 1)
+    answer(runner, entry)
+    assert find_layer(viewer, viewer.layers["sem_12"], "preview") is not None
     labels.paint((40, 64), 2)
     qtbot.wait(100)
-    assert len(background.of("LabelJob")) == 2
+    assert len(runner.of("LabelJob")) == 2
     dock.view.preview.accept.click()
     assert (labels.data[:, 48:] > 0).any()
 
 
-def test_a_failed_preview_is_said_beside_it_and_the_training_goes_on(running, dock, background, qtbot):
-    number, _, _ = previewed(dock, qtbot, background, 0)
-    background.failed.emit(number, Failure("There is no memory left; close other programs.", ""))
+def test_a_failed_preview_is_said_beside_it_and_the_training_goes_on(running, dock, runner, qtbot):
+    number, _, _ = previewed(dock, qtbot, runner, 0)
+    runner.failed.emit(number, Failure("There is no memory left; close other programs.", ""))
     assert "no memory left" in dock.view.preview.sentence
     assert dock.view.error.sentence == ""
     assert dock.busy
-    background.told.emit(running[0], Epoch(2, score(40, 0.75), True, b"second"))
-    previewed(dock, qtbot, background, 1)
+    runner.event_sent.emit(running[0], Epoch(2, score(40, 0.75), True, b"second"))
+    previewed(dock, qtbot, runner, 1)
 
 
 # Closing.
 
 
-def test_closing_the_dock_keeps_the_best_model_so_far(running, dock, background, session, qtbot):
+def test_closing_the_dock_keeps_the_best_model_so_far(running, dock, runner, session, qtbot):
     number, _ = running
     assert dock.doing == "Training a segmenter"
-    background.told.emit(number, Epoch(2, score(40, 0.75), True, b"second"))
+    runner.event_sent.emit(number, Epoch(2, score(40, 0.75), True, b"second"))
     assert dock.shutdown()
-    assert background.ended == 1
+    assert runner.ended == 1
     (entry,) = session.workspace.history.entries()
     assert entry.path.read_bytes() == b"second"
     assert not entry.promoted
     assert session.used == []
     # Whatever still arrives is nobody's business.
-    background.told.emit(number, Epoch(3, score(60, 0.8), True, b"third"))
-    background.finished.emit(number, tuned(0.6, 0.8, promoted=True))
+    runner.event_sent.emit(number, Epoch(3, score(60, 0.8), True, b"third"))
+    runner.finished.emit(number, tuned(0.6, 0.8, promoted=True))
     assert len(session.workspace.history.entries()) == 1
     assert dock.doing == ""
 
 
-def test_a_dock_that_was_closed_can_be_opened_again(running, dock, background, session, qtbot):
-    dock.segmenter._look()
+def test_a_dock_that_was_closed_can_be_opened_again(running, dock, runner, session, qtbot):
+    dock.segmenter._check()
     assert dock.shutdown()
     dock.start()
-    background.answer()
+    runner.answer()
     settle(dock, qtbot)
     assert dock.view.start_button.isEnabled()
     assert not dock.view.start_button.isHidden()
     assert len(dock.view.models.titles) == 2
-    begin(dock, qtbot, background)
+    begin(dock, qtbot, runner)

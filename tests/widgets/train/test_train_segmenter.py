@@ -8,11 +8,11 @@ from train_fakes import CLASSES, play, pseudo_label, score, tuned
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.strategies import Region
-from napari_pseudolabel.training.common.training_events import Began, Epoch
-from napari_pseudolabel.viewer import Corrections, Stream, find, plane_key, source_of
-from napari_pseudolabel.viewer.images import image_of
-from napari_pseudolabel.widgets.common.background import Failure
-from napari_pseudolabel.widgets.train.choice import FolderPair
+from napari_pseudolabel.training.common.training_events import Epoch, TrainStart
+from napari_pseudolabel.viewer import Corrections, Stream, find_layer, plane_key, source_of
+from napari_pseudolabel.viewer.image_layers import image_of
+from napari_pseudolabel.widgets.common.job_runner import Failure
+from napari_pseudolabel.widgets.train.train_choice import FolderPair
 
 # What is missing.
 
@@ -29,14 +29,14 @@ def test_without_an_image_and_without_labels_the_line_says_what_to_do(dock, view
 def test_labels_nobody_has_looked_at_cannot_be_learned_from(dock, labels):
     assert "Nothing is corrected or confirmed yet" in dock.view.hint
     assert not dock.view.start_button.isEnabled()
-    assert "Starts from tem-axons" in dock.view.segmenter.known
+    assert "Starts from tem-axons" in dock.view.segmenter.learns_from
 
 
 def test_confirming_a_region_makes_it_possible(dock, labels, viewer, qtbot):
     confirm(dock, qtbot)
     assert dock.view.hint == ""
     assert dock.view.start_button.isEnabled()
-    assert "1 confirmed region of sem_12, 50 % of its pixels" in dock.view.segmenter.known
+    assert "1 confirmed region of sem_12, 50 % of its pixels" in dock.view.segmenter.learns_from
     assert Corrections.of(labels).confirmed[:, :48].all()
     assert not Corrections.of(labels).confirmed[:, 48:].any()
 
@@ -70,7 +70,7 @@ def test_painting_is_noticed(dock, labels, qtbot):
     labels.brush_size = 8
     labels.paint((20, 70), 2)
     settle(dock, qtbot)
-    assert "corrected; no region is confirmed yet" in dock.view.segmenter.known
+    assert "corrected; no region is confirmed yet" in dock.view.segmenter.learns_from
 
 
 def test_labels_of_another_shape_are_not_offered(dock, labels, viewer):
@@ -109,14 +109,14 @@ def test_labels_that_were_made_on_another_image_are_not_offered(dock, labels, vi
 # Starting.
 
 
-def test_start_hands_over_what_is_known(dock, labels, viewer, background, session, qtbot):
+def test_start_hands_over_what_is_known(dock, labels, viewer, runner, session, qtbot):
     confirm(dock, qtbot)
     page = dock.view.segmenter
     for form, name, value in (
         (page.settings, "trust", 0.3), (page.advanced, "steps", 77), (page.advanced, "lr", 0.002)
     ):  # fmt: skip
         form.edits[name].value = value
-    _, job = begin(dock, qtbot, background)
+    _, job = begin(dock, qtbot, runner)
     assert (job.segmenter, job.translator) == ("sample:tem-axons", "sample:sem-to-tem")
     assert (job.settings.trust, job.settings.steps, job.settings.lr) == (0.3, 77, 0.002)
     assert [one.name for one in job.classes] == [one.name for one in CLASSES]
@@ -131,11 +131,11 @@ def test_start_hands_over_what_is_known(dock, labels, viewer, background, sessio
     assert job.folder.is_relative_to(session.workspace.folder)
 
 
-def test_what_was_learned_from_never_becomes_validation(dock, labels, viewer, background, session, qtbot):
+def test_what_was_learned_from_never_becomes_validation(dock, labels, viewer, runner, session, qtbot):
     labels.brush_size = 6
     labels.paint((20, 70), 2)
     confirm(dock, qtbot)
-    _, job = begin(dock, qtbot, background)
+    _, job = begin(dock, qtbot, runner)
     painted = job.planes[0].touched.copy()
     painted[:, :48] = False
     assert painted.any()
@@ -144,22 +144,22 @@ def test_what_was_learned_from_never_becomes_validation(dock, labels, viewer, ba
     assert not (session.workspace.split.validation(key, SHAPE) & painted).any()
 
 
-def test_folders_go_into_the_job(dock, labels, viewer, background, qtbot):
+def test_folders_go_into_the_job(dock, labels, viewer, runner, qtbot):
     dock.view.segmenter.pairs.add(FolderPair("/data/tem/images", "/data/tem/labels", "sample:tem-to-sem"))
     confirm(dock, qtbot)
-    assert "1 folder is added" in dock.view.segmenter.known
-    _, job = begin(dock, qtbot, background)
+    assert "1 folder is added" in dock.view.segmenter.learns_from
+    _, job = begin(dock, qtbot, runner)
     (one,) = job.sets
     assert (str(one.images), str(one.labels)) == ("/data/tem/images", "/data/tem/labels")
     assert one.translator == "sample:tem-to-sem"
 
 
-def test_labels_drawn_by_hand_begin_from_nothing(dock, viewer, background, qtbot):
+def test_labels_drawn_by_hand_begin_from_nothing(dock, viewer, runner, qtbot):
     own = viewer.add_labels(np.zeros(SHAPE, np.uint8), name="mine")
     settle(dock, qtbot)
     own.data_setitem(np.nonzero(truth() == 1), 1)
     confirm(dock, qtbot)
-    _, job = begin(dock, qtbot, background)
+    _, job = begin(dock, qtbot, runner)
     assert (job.segmenter, job.translator) == ("", None)
     assert [one.value for one in job.classes] == [0, 1]
 
@@ -167,10 +167,10 @@ def test_labels_drawn_by_hand_begin_from_nothing(dock, viewer, background, qtbot
 # While it trains.
 
 
-def test_events_are_drawn(dock, labels, viewer, background, qtbot):
+def test_events_are_drawn(dock, labels, viewer, runner, qtbot):
     confirm(dock, qtbot)
-    number, _ = begin(dock, qtbot, background)
-    play(background, number)
+    number, _ = begin(dock, qtbot, runner)
+    play(runner, number)
     view = dock.view
     assert view.losses.names == ("dice", "cross_entropy")
     assert view.scores.names == ("myelin", "axon")
@@ -185,22 +185,22 @@ def test_events_are_drawn(dock, labels, viewer, background, qtbot):
     assert "Training the segmenter" in view.stage
 
 
-def test_a_resumed_training_draws_over_what_it_repeats(dock, labels, viewer, background, qtbot):
+def test_a_resumed_training_draws_over_what_it_repeats(dock, labels, viewer, runner, qtbot):
     confirm(dock, qtbot)
-    number, _ = begin(dock, qtbot, background)
+    number, _ = begin(dock, qtbot, runner)
     for step in (20, 40, 60, 40, 60):
-        background.told.emit(number, Epoch(1, score(step, 0.5 + step / 1000), False))
+        runner.event_sent.emit(number, Epoch(1, score(step, 0.5 + step / 1000), False))
     assert dock.view.scores.points("axon")[0] == [20, 40, 60]
 
 
-def test_buttons_say_and_do_what_is_possible(dock, labels, viewer, background, qtbot):
+def test_buttons_say_and_do_what_is_possible(dock, labels, viewer, runner, qtbot):
     confirm(dock, qtbot)
-    number, _ = begin(dock, qtbot, background)
+    number, _ = begin(dock, qtbot, runner)
     view = dock.view
     assert view.start_button.isHidden()
     assert not view.segmenter.labels.isEnabled()
     assert not view.subjects.buttons["translator"].isEnabled()
-    background.progressed.emit(number, Progress("Training", 10, 240, 100))
+    runner.progressed.emit(number, Progress("Training", 10, 240, 100))
     view.pause_button.click()
     assert view.pause_button.text() == "Resume"
     assert "Paused" in view.stage
@@ -209,24 +209,24 @@ def test_buttons_say_and_do_what_is_possible(dock, labels, viewer, background, q
     view.finish_button.click()
     assert not view.finish_button.isEnabled()
     assert not view.pause_button.isEnabled()
-    assert background.wishes == [("pause", number), ("resume", number), ("finish", number)]
-    background.progressed.emit(number, Progress("Training", 11, 240, 100))
+    assert runner.wishes == [("pause", number), ("resume", number), ("finish", number)]
+    runner.progressed.emit(number, Progress("Training", 11, 240, 100))
     assert "Stopping" in view.stage
 
 
-def test_what_is_not_begun_yet_can_be_cancelled(dock, labels, viewer, background, qtbot):
+def test_what_is_not_begun_yet_can_be_cancelled(dock, labels, viewer, runner, qtbot):
     confirm(dock, qtbot)
     dock.view.start_button.click()
     assert not dock.view.pause_button.isEnabled()
     dock.view.cancel_button.click()
     settle(dock, qtbot)
-    assert background.of("FineTuneJob") == []
+    assert runner.of("FineTuneJob") == []
     assert not dock.busy
-    begin(dock, qtbot, background)
+    begin(dock, qtbot, runner)
     assert dock.view.pause_button.isEnabled()
 
 
-def test_a_workspace_that_cannot_be_written_is_said(dock, labels, viewer, background, session, qtbot):
+def test_a_workspace_that_cannot_be_written_is_said(dock, labels, viewer, runner, session, qtbot):
     confirm(dock, qtbot)
     (session.workspace.folder / "runs").write_text("a file where a folder should be")
     dock.view.start_button.click()
@@ -238,30 +238,30 @@ def test_a_workspace_that_cannot_be_written_is_said(dock, labels, viewer, backgr
 def test_another_layer_of_ours_does_not_change_what_is_chosen(dock, labels, viewer):
     own = viewer.add_labels(np.zeros(SHAPE, np.uint8), name="mine")
     assert dock.view.segmenter.labels.currentText() == "mine"
-    viewer.layers.selection.active = find(viewer, viewer.layers["sem_12"], "confidence")
+    viewer.layers.selection.active = find_layer(viewer, viewer.layers["sem_12"], "confidence")
     assert dock.view.segmenter.labels.currentText() == "mine"
     viewer.layers.remove(own)
     assert dock.view.segmenter.labels.currentText() == labels.name
 
 
-def test_a_time_limit_stops_and_keeps(dock, labels, viewer, background, qtbot):
+def test_a_time_limit_stops_and_keeps(dock, labels, viewer, runner, qtbot):
     dock.view.segmenter.advanced.edits["minutes"].value = 1
     confirm(dock, qtbot)
-    number, _ = begin(dock, qtbot, background)
+    number, _ = begin(dock, qtbot, runner)
     for _ in range(59):
         dock._on_tick()
-    assert background.wishes == []
+    assert runner.wishes == []
     dock._on_tick()
-    assert background.wishes == [("finish", number)]
+    assert runner.wishes == [("finish", number)]
 
 
-def test_cancel_leaves_everything_as_it_was(dock, labels, viewer, background, session, qtbot):
+def test_cancel_leaves_everything_as_it_was(dock, labels, viewer, runner, session, qtbot):
     confirm(dock, qtbot)
-    number, _ = begin(dock, qtbot, background)
-    play(background, number)
+    number, _ = begin(dock, qtbot, runner)
+    play(runner, number)
     dock.view.cancel_button.click()
-    assert background.wishes[-1] == ("cancel", number)
-    background.failed.emit(number, Failure("The work was cancelled.", "", cancelled=True))
+    assert runner.wishes[-1] == ("cancel", number)
+    runner.failed.emit(number, Failure("The work was cancelled.", "", cancelled=True))
     settle(dock, qtbot)
     assert "cancelled" in dock.view.status
     assert dock.view.error.sentence == ""
@@ -270,38 +270,36 @@ def test_cancel_leaves_everything_as_it_was(dock, labels, viewer, background, se
     assert session.used == []
 
 
-def test_a_failure_is_a_sentence_and_start_works_again(dock, labels, viewer, background, qtbot):
+def test_a_failure_is_a_sentence_and_start_works_again(dock, labels, viewer, runner, qtbot):
     confirm(dock, qtbot)
-    number, _ = begin(dock, qtbot, background)
-    background.failed.emit(
-        number, Failure("The segmenter cannot be trained further; choose another.", "Trace")
-    )
+    number, _ = begin(dock, qtbot, runner)
+    runner.failed.emit(number, Failure("The segmenter cannot be trained further; choose another.", "Trace"))
     settle(dock, qtbot)
     assert "cannot be trained further" in dock.view.error.sentence
     assert not dock.view.start_button.isHidden()
     assert dock.view.start_button.isEnabled()
-    begin(dock, qtbot, background)
+    begin(dock, qtbot, runner)
     assert dock.view.error.sentence == ""
 
 
-def test_a_worker_that_died_is_told(dock, labels, viewer, background, qtbot):
+def test_a_worker_that_died_is_told(dock, labels, viewer, runner, qtbot):
     confirm(dock, qtbot)
-    number, _ = begin(dock, qtbot, background)
-    background.noticed.emit(
+    number, _ = begin(dock, qtbot, runner)
+    runner.noticed.emit(
         number, "The worker ended unexpectedly; the training goes on from its last checkpoint."
     )
     assert "goes on from its last checkpoint" in dock.view.notes
-    background.told.emit(number, Began(20, score(0, 0.6)))
+    runner.event_sent.emit(number, TrainStart(20, score(0, 0.6)))
     assert "goes on from its last checkpoint" in dock.view.notes
 
 
 # What came out.
 
 
-def test_a_better_model_is_used_and_both_numbers_are_shown(dock, labels, viewer, background, session, qtbot):
+def test_a_better_model_is_used_and_both_numbers_are_shown(dock, labels, viewer, runner, session, qtbot):
     confirm(dock, qtbot)
-    number, job = begin(dock, qtbot, background)
-    finish(dock, qtbot, background, number, tuned(0.71, 0.78, promoted=True))
+    number, job = begin(dock, qtbot, runner)
+    finish(dock, qtbot, runner, number, tuned(0.71, 0.78, promoted=True))
     assert "old 0.71, new 0.78 on 1 validation region" in dock.view.status
     (entry,) = session.workspace.history.entries()
     assert entry.path.read_bytes() == b"weights"
@@ -312,10 +310,10 @@ def test_a_better_model_is_used_and_both_numbers_are_shown(dock, labels, viewer,
     assert dock.view.models.titles[0].startswith("●")
 
 
-def test_a_model_that_is_no_better_is_kept_aside(dock, labels, viewer, background, session, qtbot):
+def test_a_model_that_is_no_better_is_kept_aside(dock, labels, viewer, runner, session, qtbot):
     confirm(dock, qtbot)
-    number, _ = begin(dock, qtbot, background)
-    finish(dock, qtbot, background, number, tuned(0.7812, 0.7809, promoted=False))
+    number, _ = begin(dock, qtbot, runner)
+    finish(dock, qtbot, runner, number, tuned(0.7812, 0.7809, promoted=False))
     assert "old 0.7812, new 0.7809" in dock.view.status
     assert "The old model stays in use" in dock.view.status
     assert session.used == []
@@ -324,23 +322,23 @@ def test_a_model_that_is_no_better_is_kept_aside(dock, labels, viewer, backgroun
     assert dock.view.models.titles[-1].startswith("●")
 
 
-def test_the_next_training_goes_on_from_the_promoted_model(dock, labels, viewer, background, session, qtbot):
+def test_the_next_training_goes_on_from_the_promoted_model(dock, labels, viewer, runner, session, qtbot):
     confirm(dock, qtbot)
-    number, _ = begin(dock, qtbot, background)
-    finish(dock, qtbot, background, number, tuned(0.7, 0.8, promoted=True))
+    number, _ = begin(dock, qtbot, runner)
+    finish(dock, qtbot, runner, number, tuned(0.7, 0.8, promoted=True))
     (entry,) = session.workspace.history.entries()
-    assert "Starts from tem-axons, round 1" in dock.view.segmenter.known
-    number, job = begin(dock, qtbot, background)
+    assert "Starts from tem-axons, round 1" in dock.view.segmenter.learns_from
+    number, job = begin(dock, qtbot, runner)
     assert job.segmenter == str(entry.path)
-    finish(dock, qtbot, background, number, tuned(0.8, 0.85, promoted=True))
+    finish(dock, qtbot, runner, number, tuned(0.8, 0.85, promoted=True))
     assert session.workspace.history.entries()[-1].name == "tem-axons, round 2"
 
 
-def test_one_click_leads_back_to_any_model(dock, labels, viewer, background, session, qtbot):
+def test_one_click_leads_back_to_any_model(dock, labels, viewer, runner, session, qtbot):
     confirm(dock, qtbot)
     for before, after in ((0.7, 0.8), (0.8, 0.85)):
-        number, _ = begin(dock, qtbot, background)
-        finish(dock, qtbot, background, number, tuned(before, after, promoted=True))
+        number, _ = begin(dock, qtbot, runner)
+        finish(dock, qtbot, runner, number, tuned(before, after, promoted=True))
     first, second = session.workspace.history.entries()
     assert session.workspace.history.current() == str(second.path)
     dock.view.models.click(1)
@@ -351,17 +349,17 @@ def test_one_click_leads_back_to_any_model(dock, labels, viewer, background, ses
     settle(dock, qtbot)
     assert session.workspace.history.current() is None
     assert session.used[-2:] == [str(first.path), "sample:tem-axons"]
-    assert begin(dock, qtbot, background)[1].segmenter == "sample:tem-axons"
+    assert begin(dock, qtbot, runner)[1].segmenter == "sample:tem-axons"
 
 
 def test_labels_of_another_model_do_not_go_on_from_this_workspace(
-    dock, labels, viewer, background, session, qtbot
+    dock, labels, viewer, runner, session, qtbot
 ):
     session.workspace.history.add(b"other", name="other", parent="sample:nuclei", promoted=True)
     dock.segmenter.models.refresh()
     settle(dock, qtbot)
     confirm(dock, qtbot)
-    assert begin(dock, qtbot, background)[1].segmenter == "sample:tem-axons"
+    assert begin(dock, qtbot, runner)[1].segmenter == "sample:tem-axons"
 
 
 def test_what_was_never_predicted_is_not_confirmed_here_either(dock, qtbot, viewer):
@@ -377,4 +375,4 @@ def test_what_was_never_predicted_is_not_confirmed_here_either(dock, qtbot, view
     said = dock.view.segmenter._confirmed.text()
     assert said.startswith("Confirmed what is labelled in ")
     assert "50 % of it was never predicted and stays out." in said
-    assert "25 % of its pixels" in dock.view.segmenter.known
+    assert "25 % of its pixels" in dock.view.segmenter.learns_from

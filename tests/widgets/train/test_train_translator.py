@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_pseudolabel.training.common.training_events import Began, Loss, TranslatorPreview
+from napari_pseudolabel.training.common.training_events import Loss, TrainStart, TranslatorPreview
 from napari_pseudolabel.training.translator.grey_levels_fit import GreyLevelTranslators
 from napari_pseudolabel.training.translator.tune_translator import TunedTranslator
-from napari_pseudolabel.widgets.common.background import Failure
-from napari_pseudolabel.widgets.train import translator_part
+from napari_pseudolabel.widgets.common.job_runner import Failure
+from napari_pseudolabel.widgets.train import translator_controller
 from napari_pseudolabel.widgets.train.controller import TrainController
 from napari_pseudolabel.widgets.train.view import TrainView
 
@@ -26,22 +26,22 @@ def viewer():
 
 
 @pytest.fixture
-def dock(qtbot, viewer, session, tmp_path, background, remembered, monkeypatch):
-    monkeypatch.setattr(translator_part, "models_folder", lambda: tmp_path / "models")
+def dock(qtbot, viewer, session, tmp_path, runner, remembered, monkeypatch):
+    monkeypatch.setattr(translator_controller, "models_folder", lambda: tmp_path / "models")
     view = TrainView()
     qtbot.addWidget(view)
-    controller = TrainController(viewer, view, session=session, background=background, remembered=remembered)
+    controller = TrainController(viewer, view, session=session, runner=runner, recent=remembered)
     controller.start()
-    background.answer()
+    runner.answer()
     view.subjects.buttons["translator"].click()
     yield controller
     assert controller.shutdown()
 
 
-def begin(dock, qtbot, background, kind="TuneTranslatorJob"):
+def begin(dock, qtbot, runner, kind="TuneTranslatorJob"):
     dock.view.start_button.click()
-    qtbot.waitUntil(lambda: bool(background.of(kind)), timeout=5000)
-    number, job, lane = background.of(kind)[-1]
+    qtbot.waitUntil(lambda: bool(runner.of(kind)), timeout=5000)
+    number, job, lane = runner.of(kind)[-1]
     assert lane == "train"
     return number, job
 
@@ -107,12 +107,12 @@ def test_the_name_follows_the_image_until_a_person_gives_one(dock, viewer):
     assert page.target_name.text() == "CARS"
 
 
-def test_a_folder_and_the_open_layer_go_into_the_job(dock, viewer, background, qtbot, tmp_path):
+def test_a_folder_and_the_open_layer_go_into_the_job(dock, viewer, runner, qtbot, tmp_path):
     page = dock.view.translator
     page.set_folder(str(tmp_path / "tem"))
     page.settings.edits["steps"].value = 300
     page.advanced.edits["preview_every"].value = 20
-    _, job = begin(dock, qtbot, background)
+    _, job = begin(dock, qtbot, runner)
     assert job.source.folder == tmp_path / "tem"
     assert (job.source.name, job.target.name) == ("TEM", "SEM")
     np.testing.assert_allclose(job.target.planes[0], viewer.layers["sem_12"].data, rtol=1e-6)
@@ -121,40 +121,40 @@ def test_a_folder_and_the_open_layer_go_into_the_job(dock, viewer, background, q
     assert job.folder.is_dir()
 
 
-def test_another_layer_can_be_the_other_modality_but_never_both(dock, viewer, background, qtbot):
+def test_another_layer_can_be_the_other_modality_but_never_both(dock, viewer, runner, qtbot):
     viewer.add_image(np.zeros((4, 20, 30)), name="tem", metadata={"modality": "TEM"})
     page = dock.view.translator
     page.target.setCurrentText("sem_12")
     assert [page.source.itemText(i) for i in range(page.source.count() - 1)] == ["tem"]
     page.source.setCurrentIndex(0)
-    _, job = begin(dock, qtbot, background)
+    _, job = begin(dock, qtbot, runner)
     assert [plane.shape for plane in job.source.planes] == [(20, 30)] * 4
     assert len(job.target.planes) == 1
 
 
-def test_previews_measures_and_warnings_are_shown(dock, background, qtbot):
+def test_previews_measures_and_warnings_are_shown(dock, runner, qtbot):
     dock.view.translator.set_folder("/data/tem")
-    number, _ = begin(dock, qtbot, background)
-    background.told.emit(number, Began(0, None, ("The pixel size is unknown.",)))
+    number, _ = begin(dock, qtbot, runner)
+    runner.event_sent.emit(number, TrainStart(0, None, ("The pixel size is unknown.",)))
     assert "pixel size is unknown" in dock.view.notes
-    background.told.emit(number, Loss(10, {"critic": 1.0, "cycle": 0.5}))
-    background.told.emit(number, preview(50))
+    runner.event_sent.emit(number, Loss(10, {"critic": 1.0, "cycle": 0.5}))
+    runner.event_sent.emit(number, preview(50))
     assert dock.view.tiles.count == 6
     assert dock.view.losses.names == ("critic", "cycle")
     assert dock.view.measures.points("structures") == ([50], [0.5])
     assert dock.view.status == "Step 50: the best so far. Bright becomes dark, is that right?"
-    background.told.emit(number, preview(100, best=False, warning="The way back hides the source."))
+    runner.event_sent.emit(number, preview(100, best=False, warning="The way back hides the source."))
     assert "hides the source" in dock.view.notes
     assert dock.view.measures.points("sharpness")[0] == [50, 100]
 
 
-def test_better_translators_are_kept_under_names_of_their_own(dock, background, qtbot, tmp_path):
+def test_better_translators_are_kept_under_names_of_their_own(dock, runner, qtbot, tmp_path):
     folder = tmp_path / "models"
     folder.mkdir()
     (folder / "SEM-to-TEM-tuned.safetensors").write_bytes(b"older")
     dock.view.translator.set_folder("/data/tem")
-    number, _ = begin(dock, qtbot, background)
-    background.finished.emit(number, tuned(120))
+    number, _ = begin(dock, qtbot, runner)
+    runner.finished.emit(number, tuned(120))
     qtbot.waitUntil(lambda: "Kept as" in dock.view.status, timeout=5000)
     assert (folder / "TEM-to-SEM-tuned-2.safetensors").read_bytes() == b"to target"
     assert (folder / "SEM-to-TEM-tuned-2.safetensors").read_bytes() == b"to source"
@@ -163,20 +163,20 @@ def test_better_translators_are_kept_under_names_of_their_own(dock, background, 
     assert dock.view.start_button.isEnabled()
 
 
-def test_translators_that_got_no_better_are_not_kept(dock, background, qtbot, tmp_path):
+def test_translators_that_got_no_better_are_not_kept(dock, runner, qtbot, tmp_path):
     dock.view.translator.set_folder("/data/tem")
-    number, _ = begin(dock, qtbot, background)
-    background.finished.emit(number, tuned(0))
+    number, _ = begin(dock, qtbot, runner)
+    runner.finished.emit(number, tuned(0))
     assert "Step 0 was the best" in dock.view.status
     assert dock.settled
     assert not (tmp_path / "models").exists()
 
 
-def test_a_failure_leaves_no_dead_button(dock, background, qtbot):
+def test_a_failure_leaves_no_dead_button(dock, runner, qtbot):
     dock.view.translator.set_folder("/data/tem")
-    number, _ = begin(dock, qtbot, background)
+    number, _ = begin(dock, qtbot, runner)
     assert not dock.view.translator.isEnabled()
-    background.failed.emit(
+    runner.failed.emit(
         number, Failure("/data/tem is not a folder; give the folder that holds the images.", "")
     )
     assert "is not a folder" in dock.view.error.sentence
@@ -186,7 +186,7 @@ def test_a_failure_leaves_no_dead_button(dock, background, qtbot):
 
 def test_browsing_takes_the_folder(dock, monkeypatch, tmp_path):
     dialog = SimpleNamespace(getExistingDirectory=lambda *_: str(tmp_path))
-    monkeypatch.setattr(translator_part, "QFileDialog", dialog)
+    monkeypatch.setattr(translator_controller, "QFileDialog", dialog)
     dock.view.translator.browse.click()
     assert dock.view.translator.choice().source_folder == str(tmp_path)
     assert dock.view.translator.source.currentText() == f"Folder: {tmp_path.name}"
@@ -208,23 +208,21 @@ def test_grey_levels_ask_for_nothing_that_they_do_not_need(dock):
     assert page.choice().grey_levels == "invert-match"
 
 
-def test_grey_levels_are_fitted_shown_and_kept(dock, viewer, background, qtbot, tmp_path):
+def test_grey_levels_are_fitted_shown_and_kept(dock, viewer, runner, qtbot, tmp_path):
     page = dock.view.translator
     page.set_folder(str(tmp_path / "tem"))
     page.start.setCurrentIndex(page.start.findData("invert"))
     page.source_name.setText("TEM")
     page.source_objects.setValue(25)
     page.target_objects.setValue(20)
-    number, job = begin(dock, qtbot, background, "GreyLevelsJob")
+    number, job = begin(dock, qtbot, runner, "GreyLevelsJob")
     assert job.method == "invert"
     assert (job.source.name, job.source.folder) == ("TEM", tmp_path / "tem")
     assert (job.source.scale.object_size_px, job.target.scale.object_size_px) == (25, 20)
     np.testing.assert_allclose(job.target.planes[0], viewer.layers["sem_12"].data, rtol=1e-6)
     crops = np.zeros((2, 3, 16, 16), np.float32)
     names = ("tem-to-sem-invert", "sem-to-tem-invert")
-    background.finished.emit(
-        number, GreyLevelTranslators((b"there", b"back"), names, crops, ("No pixel size.",))
-    )
+    runner.finished.emit(number, GreyLevelTranslators((b"there", b"back"), names, crops, ("No pixel size.",)))
     qtbot.waitUntil(lambda: "Kept as" in dock.view.status, timeout=5000)
     assert (tmp_path / "models" / "tem-to-sem-invert.safetensors").read_bytes() == b"there"
     assert (tmp_path / "models" / "sem-to-tem-invert.safetensors").read_bytes() == b"back"

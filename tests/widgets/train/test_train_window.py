@@ -18,10 +18,10 @@ SHAPE = (80, 90)
 
 
 @pytest.fixture
-def opened(make_napari_viewer_proxy, background, session, monkeypatch, remembered, qtbot):
+def opened(make_napari_viewer_proxy, runner, session, monkeypatch, remembered, qtbot):
     """The viewer, the dock widget around the dock, and the dock."""
-    monkeypatch.setattr(module, "Background", lambda holder: background)
-    monkeypatch.setattr(module, "Remembered", lambda: remembered)
+    monkeypatch.setattr(module, "JobRunner", lambda holder: runner)
+    monkeypatch.setattr(module, "RecentChoices", lambda: remembered)
     monkeypatch.setattr(Session, "of", lambda viewer: session)
     viewer = make_napari_viewer_proxy(show=True)
     viewer.window.resize(1366, 768)
@@ -30,7 +30,7 @@ def opened(make_napari_viewer_proxy, background, session, monkeypatch, remembere
     labels[::3], labels[1::3] = 1, 2
     push(viewer, image, pseudo_label(Region(0, 0, *SHAPE), labels))
     around, widget = viewer.window.add_plugin_dock_widget("napari-pseudolabel", "Train")
-    background.answer()
+    runner.answer()
     settle(widget, qtbot)
     yield viewer, around, widget
     widget.controller.shutdown()
@@ -39,7 +39,8 @@ def opened(make_napari_viewer_proxy, background, session, monkeypatch, remembere
 def settle(widget, qtbot):
     part = widget.controller.segmenter
     qtbot.waitUntil(
-        lambda: widget.controller.settled and not part._look_later.pending and not part._looking, timeout=5000
+        lambda: widget.controller.settled and not part._look_later.pending and not part._checking,
+        timeout=5000,
     )
 
 
@@ -59,7 +60,7 @@ def bottom(widget, inside):
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_it_fits_320_by_768(opened, background, qtbot, theme):
+def test_it_fits_320_by_768(opened, runner, qtbot, theme):
     viewer, _, widget = opened
     viewer.theme = theme
     view = widget.view
@@ -73,8 +74,8 @@ def test_it_fits_320_by_768(opened, background, qtbot, theme):
     assert widget.minimumSizeHint().width() <= 320
     assert bottom(widget, view.start_button) < 690
     press(viewer, "Shift+T")
-    qtbot.waitUntil(lambda: bool(background.of("FineTuneJob")), timeout=5000)
-    play(background, background.of("FineTuneJob")[0][0])
+    qtbot.waitUntil(lambda: bool(runner.of("FineTuneJob")), timeout=5000)
+    play(runner, runner.of("FineTuneJob")[0][0])
     qtbot.waitUntil(lambda: view.losses._plot is not None, timeout=5000)
     qtbot.wait(50)
     assert widget.minimumSizeHint().width() <= 320
@@ -82,30 +83,30 @@ def test_it_fits_320_by_768(opened, background, qtbot, theme):
     assert bottom(widget, view.losses) < 720
 
 
-def test_keys_confirm_start_and_accept(opened, background, qtbot):
+def test_keys_confirm_start_and_accept(opened, runner, qtbot):
     viewer, _, widget = opened
     press(viewer, "Shift+C")
     settle(widget, qtbot)
     press(viewer, "Shift+T")
-    qtbot.waitUntil(lambda: bool(background.of("FineTuneJob")), timeout=5000)
+    qtbot.waitUntil(lambda: bool(runner.of("FineTuneJob")), timeout=5000)
     accepted = []
     widget.view.preview.accept.clicked.connect(lambda: accepted.append(1))
     press(viewer, "Shift+Y")
     assert accepted
 
 
-def test_closing_the_dock_while_it_trains_leaves_no_thread(opened, background, qtbot):
+def test_closing_the_dock_while_it_trains_leaves_no_thread(opened, runner, qtbot):
     viewer, around, widget = opened
     press(viewer, "Shift+C")
     settle(widget, qtbot)
     widget.view.start_button.click()
-    qtbot.waitUntil(lambda: bool(background.of("FineTuneJob")), timeout=5000)
-    number = background.of("FineTuneJob")[0][0]
+    qtbot.waitUntil(lambda: bool(runner.of("FineTuneJob")), timeout=5000)
+    number = runner.of("FineTuneJob")[0][0]
     around.destroyOnClose()
     qtbot.waitUntil(lambda: not ours(), timeout=5000)
-    assert background.ended
-    play(background, number)
-    background.finished.emit(number, tuned(0.6, 0.7, promoted=True))
+    assert runner.ended
+    play(runner, number)
+    runner.finished.emit(number, tuned(0.6, 0.7, promoted=True))
     qtbot.wait(50)
     viewer.add_image(np.zeros((8, 9)), name="later")
     viewer.layers.selection.active = viewer.layers["sem_12"]

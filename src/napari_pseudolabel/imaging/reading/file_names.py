@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging.reading.made_here import IMAGE, LABELS, roles_of
+from napari_pseudolabel.imaging.reading.own_files import IMAGE, LABELS, roles_of
 from napari_pseudolabel.wording import some
 
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".zarr")
@@ -56,7 +56,7 @@ def left_out(images: Path, labels: Path | None = None) -> tuple[str, ...]:
     """Sentences about files that `images_in` and `label_files_in` leave out because they were made here."""
     sides = [(images, "images"), *([(labels, "label images")] if labels else [])]
     return tuple(
-        f"Left out of the {what} in {folder}, because they were made here: {some([one.name for one in rest], _LISTED)}."
+        f"Left out of the {what} in {folder}, because they were made here: {some([path.name for path in rest], _LISTED)}."
         for folder, what in sides
         if folder.is_dir() and (rest := _sorted_out(folder, what)[1])
     )
@@ -68,7 +68,7 @@ def _wanted(folder: Path, what: str) -> list[Path]:
     found, rest = _sorted_out(folder, what)
     if not found:
         made = (
-            f", only what was made here: {some([one.name for one in rest], _LISTED)}"
+            f", only what was made here: {some([path.name for path in rest], _LISTED)}"
             if rest
             else f" ({', '.join(SUFFIXES)})"
         )

@@ -14,7 +14,7 @@ from napari_pseudolabel.imaging.image import Image
 from napari_pseudolabel.imaging.reading.claims import check_lazy, check_tiff
 from napari_pseudolabel.imaging.reading.file_names import stem
 from napari_pseudolabel.imaging.reading.label_values import as_labels
-from napari_pseudolabel.imaging.reading.source import Position, Source, Wanted
+from napari_pseudolabel.imaging.reading.source import Position, ReadRequest, Source
 
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_START = b"\x89PNG\r\n\x1a\n"
@@ -58,7 +58,7 @@ def read(
         One sentence for a file that is missing, damaged, foreign or has no such level or position, and for a
         set of files that is not complete.
     """
-    return _image(Path(path), Wanted(level, axes, position))
+    return _image(Path(path), ReadRequest(level, axes, position))
 
 
 def read_labels(path: str | Path, *, axes: str | None = None, position: Position | None = None) -> Image:
@@ -83,7 +83,7 @@ def read_labels(path: str | Path, *, axes: str | None = None, position: Position
         As `read`, and for colours that differ, several channels, negative and broken numbers.
     """
     path = Path(path)
-    image = _image(path, Wanted(axes=axes, position=position, labels=True))
+    image = _image(path, ReadRequest(axes=axes, position=position, labels=True))
     try:
         size = math.prod(image.data.shape) * np.dtype(image.data.dtype).itemsize
         check_memory(0 if isinstance(image.data, np.ndarray) else size, f"The whole of {image.name}")
@@ -95,7 +95,7 @@ def read_labels(path: str | Path, *, axes: str | None = None, position: Position
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadOptions:
     """How the files of a folder are read.
 
     Attributes
@@ -129,9 +129,9 @@ class Reading:
                 raise first from None
 
 
-def _image(path: Path, wanted: Wanted) -> Image:
+def _image(path: Path, request: ReadRequest) -> Image:
     try:
-        source = _source(path, wanted)
+        source = _source(path, request)
         check_lazy(source.data, path)
         return source.image(path, stem(path))
     except PseudolabelError:
@@ -144,37 +144,37 @@ def _image(path: Path, wanted: Wanted) -> Image:
         raise InputError(f"{path} cannot be read; it may be damaged or cut short ({error}).") from error
 
 
-def _source(path: Path, wanted: Wanted) -> Source:
+def _source(path: Path, request: ReadRequest) -> Source:
     # tifffile and zarr take a quarter of a second to import, and each file needs one at most.
     if not path.exists():
         raise InputError(f"{path} does not exist; check the path.")
     if path.is_dir():
         from napari_pseudolabel.imaging.reading.reading_zarr import read_zarr
 
-        return read_zarr(path, wanted)
+        return read_zarr(path, request)
     with open_regular(path) as file:
         start = file.read(8)
     if start.startswith(_TIFF_STARTS):
         from napari_pseudolabel.imaging.reading.reading_tiff import read_tiff
 
         check_tiff(path)
-        return read_tiff(path, wanted)
+        return read_tiff(path, request)
     if start.startswith((_PNG_START, _JPEG_START)):
         from napari_pseudolabel.imaging.reading.reading_pictures import read_jpeg, read_png
 
-        if wanted.level != 0:
+        if request.level != 0:
             raise InputError(
-                f"{path} has a single level, so level {wanted.level} does not exist; use level 0."
+                f"{path} has a single level, so level {request.level} does not exist; use level 0."
             )
-        if wanted.position not in (None, 0, "0"):
-            raise InputError(f"{path} has a single position, so position {wanted.position} does not exist.")
-        if wanted.labels and start.startswith(_JPEG_START):
+        if request.position not in (None, 0, "0"):
+            raise InputError(f"{path} has a single position, so position {request.position} does not exist.")
+        if request.labels and start.startswith(_JPEG_START):
             raise InputError(f"{path} is a JPEG, which changes values; save labels as PNG or as TIFF.")
-        source = read_png(path, labels=wanted.labels) if start.startswith(_PNG_START) else read_jpeg(path)
-        if wanted.letters is None:
+        source = read_png(path, labels=request.labels) if start.startswith(_PNG_START) else read_jpeg(path)
+        if request.letters is None:
             return source
-        colours = "S" if source.axes == "YXS" and len(wanted.letters) == len("YX") else ""
-        return replace(source, axes=wanted.letters + colours)
+        colours = "S" if source.axes == "YXS" and len(request.letters) == len("YX") else ""
+        return replace(source, axes=request.letters + colours)
     if path.name.lower().endswith(".companion.ome"):
         raise InputError(f"{path} describes a set of images; give one of the TIFF files beside it.")
     raise InputError(

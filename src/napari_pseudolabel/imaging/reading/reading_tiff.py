@@ -14,7 +14,7 @@ import zarr
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.image import ArrayLike
 from napari_pseudolabel.imaging.reading.claims import check_pixels, check_set
-from napari_pseudolabel.imaging.reading.source import Source, Wanted
+from napari_pseudolabel.imaging.reading.source import ReadRequest, Source
 from napari_pseudolabel.imaging.reading.tiff_colours import (
     Pixels,
     as_indices,
@@ -38,7 +38,7 @@ _IN_MEMORY_BYTES = 2**28
 _DESCRIPTION = 270
 
 
-def read_tiff(path: Path, wanted: Wanted) -> Source:
+def read_tiff(path: Path, request: ReadRequest) -> Source:
     """Read one image of a TIFF file.
 
     Raises
@@ -48,16 +48,16 @@ def read_tiff(path: Path, wanted: Wanted) -> Source:
         on damaged files.
     """
     with _opened(path) as tif:
-        series, position, notes = chosen_series(tif, path, wanted.position)
+        series, position, notes = chosen_series(tif, path, request.position)
         _check_description(tif, path)
         levels = series.levels
-        if not 0 <= wanted.level < len(levels):
-            raise InputError(f"{path} has {len(levels)} level(s), so level {wanted.level} does not exist.")
-        full, level = levels[0], levels[wanted.level]
+        if not 0 <= request.level < len(levels):
+            raise InputError(f"{path} has {len(levels)} level(s), so level {request.level} does not exist.")
+        full, level = levels[0], levels[request.level]
         whole, told = whole_part(tif, full, path)
         sizes = tiff_sizes(tif, number_in_xml(tif, series) if tif.is_ome else 0)
         steps, placement = sizes.steps, sizes.placement
-        if wanted.level:
+        if request.level:
             placement = None
             steps = coarser(steps, dict(zip(full.axes, full.shape, strict=True)), level)
         if not tif.is_ome:  # whose planes may be in other files
@@ -68,27 +68,27 @@ def read_tiff(path: Path, wanted: Wanted) -> Source:
         else:
             number = tif.series.index(series)
             store = tifffile.imread(
-                path, aszarr=True, series=number, level=wanted.level, omexml=tif.ome_metadata
+                path, aszarr=True, series=number, level=request.level, omexml=tif.ome_metadata
             )
             data = zarr.open_array(store, mode="r")
         if whole is not None:
             data = lazy(data)[:whole]
-        pixels = _with_axes(data, level, replace(wanted, position=position), path)
-        if wanted.axes is None:
+        pixels = _with_axes(data, level, replace(request, position=position), path)
+        if request.axes is None:
             pixels = _with_single_axes(pixels, sizes.axes)
-        if wanted.labels:
-            pixels = as_indices(pixels, level.keyframe, told=wanted.axes is not None)
+        if request.labels:
+            pixels = as_indices(pixels, level.keyframe, told=request.axes is not None)
         else:
             check_tables(level)
             pixels = as_picture(
                 pixels,
                 level.keyframe,
                 table_is_for_display=tif.is_imagej or tif.is_ome,
-                told=wanted.axes is not None,
+                told=request.axes is not None,
             )
         told += turned(level.keyframe)
-    axes = pixels.axes if wanted.axes else _known_letters(pixels.axes)
-    if wanted.axes is not None or (placement is not None and placement.ndim != len(set(axes) - set("CS"))):
+    axes = pixels.axes if request.axes else _known_letters(pixels.axes)
+    if request.axes is not None or (placement is not None and placement.ndim != len(set(axes) - set("CS"))):
         placement = None
     return Source(pixels.data, axes, steps, placement, (*notes, *told, *pixels.notes, *sizes.notes))
 
@@ -108,12 +108,12 @@ def _opened(path: Path) -> Iterator[tifffile.TiffFile]:
         yield tif
 
 
-def _with_axes(data: ArrayLike, series: tifffile.TiffPageSeries, wanted: Wanted, path: Path) -> Pixels:
+def _with_axes(data: ArrayLike, series: tifffile.TiffPageSeries, request: ReadRequest, path: Path) -> Pixels:
     """Name the axes: as the person says, else as the file does. Samples of a pixel come last and are called S."""
-    axes, letters = series.axes, wanted.letters
+    axes, letters = series.axes, request.letters
     notes: tuple[str, ...] = ()
-    if letters is None or len(letters) == len(axes) - 1 or wanted.position is not None:
-        data, axes, notes = along_an_axis(data, axes, path, wanted.position)
+    if letters is None or len(letters) == len(axes) - 1 or request.position is not None:
+        data, axes, notes = along_an_axis(data, axes, path, request.position)
     if letters is None:
         return replace(samples_last(data, axes), notes=notes)
     if len(letters) > len(axes):
@@ -147,13 +147,13 @@ def _check_description(tif: tifffile.TiffFile, path: Path) -> None:
         raise InputError(f"{path} is cut short: its description is lost; copy or download it again.")
 
 
-def _with_single_axes(pixels: Pixels, wanted: str | None) -> Pixels:
+def _with_single_axes(pixels: Pixels, request: str | None) -> Pixels:
     """Bring back the axes of length 1 that reading has squeezed away."""
     data, axes = pixels.data, pixels.axes
-    if wanted is None or wanted == axes or [letter for letter in wanted if letter in axes] != list(axes):
+    if request is None or request == axes or [letter for letter in request if letter in axes] != list(axes):
         return pixels
-    data = lazy(data)[tuple(slice(None) if letter in axes else None for letter in wanted)]
-    return Pixels(data, wanted, pixels.notes)
+    data = lazy(data)[tuple(slice(None) if letter in axes else None for letter in request)]
+    return Pixels(data, request, pixels.notes)
 
 
 def _known_letters(axes: str) -> str:

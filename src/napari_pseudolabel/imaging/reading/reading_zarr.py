@@ -10,15 +10,15 @@ from pathlib import Path
 import zarr
 
 from napari_pseudolabel.errors import FileError, InputError
-from napari_pseudolabel.imaging.reading.believing import number, tell
-from napari_pseudolabel.imaging.reading.source import Source, Wanted, axes_by_shape, chosen_position
+from napari_pseudolabel.imaging.reading.source import ReadRequest, Source, axes_by_shape, chosen_position
+from napari_pseudolabel.imaging.reading.stated_sizes import number, stated_sizes
 from napari_pseudolabel.imaging.zarr_store import open_checked
 from napari_pseudolabel.types import JsonObject
 
 _LETTERS = {"time": "T", "channel": "C"}
 
 
-def read_zarr(path: Path, wanted: Wanted) -> Source:
+def read_zarr(path: Path, request: ReadRequest) -> Source:
     """Open a Zarr array, an OME-Zarr image, or a group that holds a single array.
 
     Raises
@@ -37,7 +37,7 @@ def read_zarr(path: Path, wanted: Wanted) -> Source:
             f"The folder {path} is not a Zarr array or group; choose an image file or a .zarr folder."
         ) from error
     notes: tuple[str, ...] = ()
-    position = wanted.position
+    position = request.position
     if isinstance(node, zarr.Group):
         inner = _inner_images(node)
         if inner:
@@ -46,17 +46,17 @@ def read_zarr(path: Path, wanted: Wanted) -> Source:
     if isinstance(node, zarr.Group):
         attributes = _ome_attributes(node)
         if attributes.get("multiscales"):
-            if wanted.labels:
+            if request.labels:
                 _refuse_image_with_labels(node, path)
             listed = attributes["multiscales"]
             number, told = chosen_position(path, [str(one.get("name", "")) for one in listed], position)
-            source = _multiscale(node, listed[number], path, wanted)
+            source = _multiscale(node, listed[number], path, request)
             return replace(source, notes=(*notes, *told, *source.notes))
         node = _only_array(node, path)
-    if wanted.level != 0:
-        raise InputError(f"{path} has a single level, so level {wanted.level} does not exist; use level 0.")
+    if request.level != 0:
+        raise InputError(f"{path} has a single level, so level {request.level} does not exist; use level 0.")
     chosen_position(path, [""], position)
-    return Source(node, wanted.letters or _array_axes(node), notes=notes)
+    return Source(node, request.letters or _array_axes(node), notes=notes)
 
 
 def _inner_images(group: zarr.Group) -> list[str]:
@@ -112,8 +112,8 @@ def _letters(names: Sequence[object]) -> str | None:
     return "".join(letters) if all(letter in "TZCYXS" and len(letter) == 1 for letter in letters) else None
 
 
-def _multiscale(group: zarr.Group, multiscale: JsonObject, path: Path, wanted: Wanted) -> Source:
-    datasets, level = multiscale["datasets"], wanted.level
+def _multiscale(group: zarr.Group, multiscale: JsonObject, path: Path, request: ReadRequest) -> Source:
+    datasets, level = multiscale["datasets"], request.level
     if not 0 <= level < len(datasets):
         raise InputError(f"{path} has {len(datasets)} level(s), so level {level} does not exist.")
     array = group[datasets[level]["path"]]
@@ -123,8 +123,8 @@ def _multiscale(group: zarr.Group, multiscale: JsonObject, path: Path, wanted: W
     listed = multiscale.get("axes", list("tczyx")[-array.ndim :])
     described = [axis if isinstance(axis, Mapping) else {"name": axis} for axis in listed]
     own = [_LETTERS.get(axis.get("type", ""), axis["name"]) for axis in described]
-    letters = wanted.letters or _letters(own)
-    if letters is None or (len(letters) != array.ndim and wanted.letters is None):
+    letters = request.letters or _letters(own)
+    if letters is None or (len(letters) != array.ndim and request.letters is None):
         names = ", ".join(str(axis["name"]) for axis in described)
         raise InputError(f"{path} has the axes {names}; only t, c, z, y and x can be handled.")
     if len(own) != array.ndim:
@@ -140,7 +140,7 @@ def _multiscale(group: zarr.Group, multiscale: JsonObject, path: Path, wanted: W
         untold = "Its axes have units but no scale, so its pixel size is not known."
         return Source(array, letters, notes=(untold,))
     sizes = zip(scale, units, strict=True)
-    told = tell("its OME-Zarr metadata", dict(zip(ours, sizes, strict=True)))
+    told = stated_sizes("its OME-Zarr metadata", dict(zip(ours, sizes, strict=True)))
     offsets = {
         name: offset / size for name, size, offset in zip(ours, scale, translate, strict=True) if size > 0
     }
@@ -173,4 +173,4 @@ def _scale_and_translation(
 
 
 def _numbers(values: Sequence[object]) -> list[float]:
-    return [math.nan if (found := number(one)) is None else found for one in values]
+    return [math.nan if (found := number(value)) is None else found for value in values]

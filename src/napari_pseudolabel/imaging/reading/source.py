@@ -12,7 +12,7 @@ from napari_pseudolabel.imaging.placement import Placement
 
 
 @dataclass(frozen=True)
-class Step:
+class AxisScale:
     """Size of a pixel along one axis, the position of the centre of pixel 0, and their unit."""
 
     scale: float = 1.0
@@ -27,7 +27,7 @@ _LISTED = 8
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ReadRequest:
     """What is asked of a file.
 
     Attributes
@@ -71,7 +71,7 @@ class Source:
 
     data: ArrayLike
     axes: str
-    steps: Mapping[str, Step] = field(default_factory=dict)
+    steps: Mapping[str, AxisScale] = field(default_factory=dict)
     placement: Placement | None = None
     notes: tuple[str, ...] = ()
 
@@ -80,7 +80,7 @@ class Source:
         placement = self.placement
         if placement is None:
             kept = [letter for letter in self.axes if letter not in "CS"]
-            steps = [self.steps.get(letter, Step()) for letter in kept]
+            steps = [self.steps.get(letter, AxisScale()) for letter in kept]
             placement = Placement(
                 scale=tuple(step.scale for step in steps),
                 translate=tuple(step.translate for step in steps),

@@ -211,7 +211,7 @@ def _channels(data: ArrayLike, axes: str, page: tifffile.TiffPage) -> Pixels:
     """Samples of a grey image are channels, but for transparency."""
     if not axes.endswith("S"):
         return Pixels(data, axes)
-    extra = [int(one) for one in page.extrasamples]
+    extra = [int(sample) for sample in page.extrasamples]
     count = int(data.shape[-1])
     while count > 1 and extra and extra.pop() in _ALPHA:
         count -= 1
@@ -232,7 +232,7 @@ def _joined(data: Any, axes: str) -> Pixels:
 
 
 def _colours(data: ArrayLike, axes: str, page: tifffile.TiffPage, kind: int) -> Pixels:
-    count, extra = int(data.shape[-1]), [int(one) for one in page.extrasamples]
+    count, extra = int(data.shape[-1]), [int(sample) for sample in page.extrasamples]
     more_than_colours = count > 4 and any(one not in _ALPHA for one in extra)
     notes: tuple[str, ...] = ()
     if kind == PHOTOMETRIC.SEPARATED:

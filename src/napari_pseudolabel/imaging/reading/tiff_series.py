@@ -81,7 +81,7 @@ def chosen_series(
             f"{path} describes {described} images, but {lost} cannot be found, so numbers of positions say nothing; "
             "complete the set, or give a name."
         )
-    names = [one.name for one in found]
+    names = [series.name for series in found]
     if len(found) == 1 and not incomplete and position not in names:
         # Positions may still lie along an axis.
         return found[0], position, ()
@@ -106,7 +106,7 @@ def along_an_axis(
 def number_in_xml(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> int:
     """Which image of the OME-XML a series is: tifffile leaves out those of which no plane is there."""
     number: int = tif.series.index(series)
-    names = [one.get("Name") or "" for one in _root(tif.ome_metadata).findall("{*}Image")]
+    names = [element.get("Name") or "" for element in _root(tif.ome_metadata).findall("{*}Image")]
     if len(names) != len(tif.series) and series.name in names:
         return names.index(series.name)
     return number

@@ -16,8 +16,14 @@ from xml.etree import ElementTree
 import tifffile
 
 from napari_pseudolabel.imaging.placement import Placement
-from napari_pseudolabel.imaging.reading.believing import NO_UNITS, Told, number, settle, tell
-from napari_pseudolabel.imaging.reading.source import Step
+from napari_pseudolabel.imaging.reading.source import AxisScale
+from napari_pseudolabel.imaging.reading.stated_sizes import (
+    NO_UNITS,
+    StatedSizes,
+    choose_sizes,
+    number,
+    stated_sizes,
+)
 from napari_pseudolabel.imaging.units import canonical_unit, micrometres
 
 ANNOTATION_NAMESPACE = "napari-pseudolabel"
@@ -25,7 +31,7 @@ ANNOTATION_NAMESPACE = "napari-pseudolabel"
 OME-XML has no place for: rotation, shear, affine, units other than length, axes of length 1."""
 
 Metadata = Mapping[str, Any]
-Reader = Callable[[tifffile.TiffFile], Told | None]
+Reader = Callable[[tifffile.TiffFile], StatedSizes | None]
 
 _OME = {
     "X": ("PhysicalSizeX", "µm"),
@@ -54,7 +60,7 @@ class Sizes:
         What had to be assumed, and which of two sources was believed; see `Source`.
     """
 
-    steps: dict[str, Step] = field(default_factory=dict)
+    steps: dict[str, AxisScale] = field(default_factory=dict)
     axes: str | None = None
     placement: Placement | None = None
     notes: tuple[str, ...] = ()
@@ -69,7 +75,7 @@ def tiff_sizes(tif: tifffile.TiffFile, number: int = 0) -> Sizes:
         Of the image in OME-XML.
     """
     xml = tif.ome_metadata if tif.is_ome else None
-    told: list[Told] = [] if xml is None else [_ome_sizes(xml, number)]
+    told: list[StatedSizes] = [] if xml is None else [_ome_sizes(xml, number)]
     vendors = [one for reader in _VENDORS if (one := _careful(reader, tif)) is not None]
     tags = _resolution_tags(tif)
     if tif.is_imagej:
@@ -78,18 +84,18 @@ def tiff_sizes(tif: tifffile.TiffFile, number: int = 0) -> Sizes:
         told += [tags, _imagej_sizes(tif), *vendors]
     else:
         told += [*vendors, tags]
-    steps, notes = settle(told)
+    steps, notes = choose_sizes(told)
     axes, placement = _own_annotation(xml)
     return Sizes(steps, axes, placement, notes)
 
 
 def coarser(
-    steps: dict[str, Step], full_sizes: dict[str, int], wanted: tifffile.TiffPageSeries
-) -> dict[str, Step]:
+    steps: dict[str, AxisScale], full_sizes: dict[str, int], request: tifffile.TiffPageSeries
+) -> dict[str, AxisScale]:
     """Steps of a coarser level, whose outer borders are those of the full image."""
     coarse = {}
-    for letter, size in zip(wanted.axes, wanted.shape, strict=True):
-        step = steps.get(letter, Step())
+    for letter, size in zip(request.axes, request.shape, strict=True):
+        step = steps.get(letter, AxisScale())
         ratio = full_sizes.get(letter, size) / size
         coarse[letter] = replace(
             step, scale=step.scale * ratio, translate=step.translate + step.scale * (ratio - 1) / 2
@@ -97,7 +103,7 @@ def coarser(
     return coarse
 
 
-def _ome_sizes(xml: str, image: int) -> Told:
+def _ome_sizes(xml: str, image: int) -> StatedSizes:
     """Pixel sizes of one of the images of OME-XML."""
     found = ElementTree.fromstring(xml).findall("{*}Image/{*}Pixels")
     pixels = found[image].attrib if image < len(found) else {}
@@ -106,7 +112,7 @@ def _ome_sizes(xml: str, image: int) -> Told:
         for letter, (name, unit) in _OME.items()
         if name in pixels
     }
-    return tell("its OME-XML", sizes)
+    return stated_sizes("its OME-XML", sizes)
 
 
 def _own_annotation(xml: str | None) -> tuple[str | None, Placement | None]:
@@ -118,7 +124,7 @@ def _own_annotation(xml: str | None) -> tuple[str | None, Placement | None]:
     return entries.get("axes"), placement
 
 
-def _imagej_sizes(tif: tifffile.TiffFile) -> Told:
+def _imagej_sizes(tif: tifffile.TiffFile) -> StatedSizes:
     """Pixel sizes of ImageJ, which keeps them in the resolution tags, in units that it names in its comment."""
     metadata: Metadata = tif.imagej_metadata or {}
     unit = metadata.get("unit", "")
@@ -135,7 +141,7 @@ def _imagej_sizes(tif: tifffile.TiffFile) -> Told:
         sizes["T"] = metadata["finterval"], metadata.get("tunit", "second")
     elif rate := number(metadata.get("fps")):
         sizes["T"] = 1 / rate, "second"
-    return tell("its ImageJ comment", sizes)
+    return stated_sizes("its ImageJ comment", sizes)
 
 
 def _per_unit(tif: tifffile.TiffFile, letter: str) -> float | None:
@@ -148,7 +154,7 @@ def _per_unit(tif: tifffile.TiffFile, letter: str) -> float | None:
     return units / pixels if pixels > 0 and units > 0 else None
 
 
-def _resolution_tags(tif: tifffile.TiffFile) -> Told:
+def _resolution_tags(tif: tifffile.TiffFile) -> StatedSizes:
     """Sizes by the resolution tags in the unit that stands beside them, where they are those of a microscope."""
     unit = tif.pages.first.tags.get("ResolutionUnit")
     length = micrometres(_TAG_UNITS.get(int(unit.value)) if unit is not None else None)
@@ -156,86 +162,88 @@ def _resolution_tags(tif: tifffile.TiffFile) -> Told:
     for letter in "YX":
         size = _per_unit(tif, letter)
         if size is not None and length is not None and _SMALLEST_TAG_UM <= size * length <= _LARGEST_TAG_UM:
-            found[letter] = Step(size * length, "micrometer")
-    return Told("its resolution tags", found)
+            found[letter] = AxisScale(size * length, "micrometer")
+    return StatedSizes("its resolution tags", found)
 
 
-def _fei(tif: tifffile.TiffFile) -> Told | None:
+def _fei(tif: tifffile.TiffFile) -> StatedSizes | None:
     metadata = tif.fei_metadata
     for part in ("Scan", "EScan", "IScan"):
         scan = (metadata or {}).get(part)
         if isinstance(scan, Mapping) and "PixelWidth" in scan:
             sizes = {"X": (scan["PixelWidth"], "m"), "Y": (scan.get("PixelHeight", scan["PixelWidth"]), "m")}
-            return tell("its FEI header", sizes)
+            return stated_sizes("its FEI header", sizes)
     return None
 
 
-def _zeiss_sem(tif: tifffile.TiffFile) -> Told | None:
+def _zeiss_sem(tif: tifffile.TiffFile) -> StatedSizes | None:
     metadata: Metadata = tif.sem_metadata or {}
     for name in ("ap_image_pixel_size", "ap_pixel_size"):
         entry = metadata.get(name)
         if isinstance(entry, tuple) and len(entry) == 3:
-            return tell("its Zeiss SEM header", dict.fromkeys("YX", (entry[1], entry[2])))
+            return stated_sizes("its Zeiss SEM header", dict.fromkeys("YX", (entry[1], entry[2])))
     plain = metadata.get("")
     if isinstance(plain, tuple) and len(plain) > 3:
-        return tell("its Zeiss SEM header", dict.fromkeys("YX", (plain[3], "m")))
+        return stated_sizes("its Zeiss SEM header", dict.fromkeys("YX", (plain[3], "m")))
     return None
 
 
-def _zeiss_lsm(tif: tifffile.TiffFile) -> Told | None:
+def _zeiss_lsm(tif: tifffile.TiffFile) -> StatedSizes | None:
     metadata: Metadata = tif.lsm_metadata or {}
     sizes: dict[str, tuple[object, object]] = {
         letter: (metadata[name], "m") for letter in "XYZ" if metadata.get(name := f"VoxelSize{letter}")
     }
     if metadata.get("TimeIntervall"):  # so it is called
         sizes["T"] = metadata["TimeIntervall"], "s"
-    return tell("its Zeiss LSM header", sizes) if sizes else None
+    return stated_sizes("its Zeiss LSM header", sizes) if sizes else None
 
 
-def _olympus(tif: tifffile.TiffFile) -> Told | None:
+def _olympus(tif: tifffile.TiffFile) -> StatedSizes | None:
     metadata: Metadata = tif.sis_metadata or {}
     x = metadata.get("pixelsizex")
     return (
-        tell("its Olympus header", {"X": (x, "m"), "Y": (metadata.get("pixelsizey", x), "m")}) if x else None
+        stated_sizes("its Olympus header", {"X": (x, "m"), "Y": (metadata.get("pixelsizey", x), "m")})
+        if x
+        else None
     )
 
 
-def _metamorph(tif: tifffile.TiffFile) -> Told | None:
+def _metamorph(tif: tifffile.TiffFile) -> StatedSizes | None:
     metadata: Metadata = tif.stk_metadata or {}
     if metadata.get("XCalibration"):
         unit = metadata.get("CalibrationUnits", "")
         sizes = {letter: (metadata[f"{letter}Calibration"], unit) for letter in "XY"}
-        return tell("its MetaMorph header", sizes)
+        return stated_sizes("its MetaMorph header", sizes)
     plane = (tif.metaseries_metadata or {}).get("PlaneInfo", {})
     if plane.get("spatial-calibration-x"):
         unit = plane.get("spatial-calibration-units", "")
         sizes = {letter: (plane.get(f"spatial-calibration-{letter.lower()}"), unit) for letter in "XY"}
-        return tell("its MetaSeries header", sizes)
+        return stated_sizes("its MetaSeries header", sizes)
     return None
 
 
-def _micromanager(tif: tifffile.TiffFile) -> Told | None:
+def _micromanager(tif: tifffile.TiffFile) -> StatedSizes | None:
     summary = (tif.micromanager_metadata or {}).get("Summary", {})
     if not summary.get("PixelSize_um"):
         return None
     sizes: dict[str, tuple[object, object]] = dict.fromkeys("YX", (summary["PixelSize_um"], "um"))
     if summary.get("z-step_um"):
         sizes["Z"] = summary["z-step_um"], "um"
-    return tell("its Micro-Manager header", sizes)
+    return stated_sizes("its Micro-Manager header", sizes)
 
 
-def _aperio(tif: tifffile.TiffFile) -> Told | None:
+def _aperio(tif: tifffile.TiffFile) -> StatedSizes | None:
     page = tif.pages.first
     found = _MPP.search(page.description) if page.is_svs else None
-    return tell("its Aperio header", dict.fromkeys("YX", (found[1], "um"))) if found else None
+    return stated_sizes("its Aperio header", dict.fromkeys("YX", (found[1], "um"))) if found else None
 
 
-def _careful(reader: Reader, tif: tifffile.TiffFile) -> Told | None:
+def _careful(reader: Reader, tif: tifffile.TiffFile) -> StatedSizes | None:
     """A header that cannot be understood is no reason not to read the image."""
     try:
         return reader(tif)
     except Exception:  # tifffile raises whatever it stumbles over
-        return Told(f"its {reader.__name__.strip('_')} header", {}, (_UNREADABLE,))
+        return StatedSizes(f"its {reader.__name__.strip('_')} header", {}, (_UNREADABLE,))
 
 
 # Each finds its own header; in the order in which they are believed.

@@ -3,14 +3,14 @@
 from napari_pseudolabel.labels.objects.components import component_at
 from napari_pseudolabel.labels.objects.instances import to_classes, to_instances
 from napari_pseudolabel.labels.objects.lookup import object_at, objects_in
+from napari_pseudolabel.labels.objects.object_mask import ObjectMask
 from napari_pseudolabel.labels.objects.scheme import Fibre, Scheme, scheme_for
-from napari_pseudolabel.labels.objects.values import Target
 from napari_pseudolabel.labels.windows import Window
 
 __all__ = [
     "Fibre",
+    "ObjectMask",
     "Scheme",
-    "Target",
     "Window",
     "component_at",
     "object_at",

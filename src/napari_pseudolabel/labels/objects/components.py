@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-from napari_pseudolabel.labels.objects.values import Place, Plane, Target, target_of
+from napari_pseudolabel.labels.objects.object_mask import ObjectMask, Place, Plane, object_mask
 from napari_pseudolabel.labels.windows import Window, box_of, open_sides, padded, rims, shape_of, window_of
 
 _FIRST_PX = 48
@@ -23,7 +23,7 @@ CROSS = ndi.generate_binary_structure(2, 1)
 T = TypeVar("T")
 
 
-def component_at(plane: Plane, at: Place) -> Target | None:
+def component_at(plane: Plane, at: Place) -> ObjectMask | None:
     """The component of equal labels that a pixel belongs to, over corners as well.
 
     Parameters
@@ -42,10 +42,10 @@ def component_at(plane: Plane, at: Place) -> Target | None:
     if not value:
         return None
 
-    def look(window: Window) -> tuple[NDArray[np.bool_], Target]:
+    def look(window: Window) -> tuple[NDArray[np.bool_], ObjectMask]:
         parts, _ = ndi.label(np.asarray(plane[window]) == value, SQUARE)
         mask = parts == parts[at[0] - window[0].start, at[1] - window[1].start]
-        return mask, target_of(value, window, mask)
+        return mask, object_mask(value, window, mask)
 
     return grown(plane.shape, at, look)
 

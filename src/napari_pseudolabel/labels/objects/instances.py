@@ -12,9 +12,9 @@ from skimage.measure import label
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.objects.components import SQUARE
 from napari_pseudolabel.labels.objects.fibres import fibres
+from napari_pseudolabel.labels.objects.object_mask import Plane
 from napari_pseudolabel.labels.objects.scheme import Scheme
 from napari_pseudolabel.labels.objects.touching import divided
-from napari_pseudolabel.labels.objects.values import Plane
 from napari_pseudolabel.types import Array
 
 # What a gap cuts off and is smaller than this share of the object goes with the gap.
@@ -87,10 +87,10 @@ def to_classes(
     instances = np.asarray(instances)
     if isinstance(values_of, Mapping):
         numbers, places = np.unique(instances, return_inverse=True)
-        missing = [int(one) for one in numbers if one and int(one) not in values_of]
+        missing = [int(number) for number in numbers if number and int(number) not in values_of]
         if missing:
             raise InputError(f"Object {missing[0]} has no class; give every object one.")
-        values = np.array([values_of[int(one)] if one else 0 for one in numbers], np.uint8)
+        values = np.array([values_of[int(number)] if number else 0 for number in numbers], np.uint8)
         classes = values[places.reshape(instances.shape)]
     else:
         classes = np.where(instances != 0, values_of, 0).astype(np.uint8)

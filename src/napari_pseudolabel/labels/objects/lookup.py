@@ -10,9 +10,9 @@ from scipy import ndimage as ndi
 
 from napari_pseudolabel.labels.objects.components import SQUARE, component_at, value_at
 from napari_pseudolabel.labels.objects.fibres import fibres
+from napari_pseudolabel.labels.objects.object_mask import ObjectMask, Place, Plane, object_mask
 from napari_pseudolabel.labels.objects.scheme import Fibre, Scheme
 from napari_pseudolabel.labels.objects.touching import divided
-from napari_pseudolabel.labels.objects.values import Place, Plane, Target, target_of
 from napari_pseudolabel.labels.windows import Window, inside, moved, open_sides, padded, rims
 
 _MARGIN_PX = 48
@@ -20,7 +20,7 @@ _MARGIN_PX = 48
 
 def object_at(
     plane: Plane, at: Place, scheme: Scheme, probability: NDArray[np.floating] | None = None
-) -> Target | None:
+) -> ObjectMask | None:
     """The object that a pixel belongs to: the same that `to_instances` makes of the whole plane.
 
     Parameters
@@ -50,12 +50,12 @@ def object_at(
         return found
     parts = divided(found.mask, None if probability is None else probability[found.window])
     own = parts == parts[at[0] - found.window[0].start, at[1] - found.window[1].start]
-    return target_of(value, found.window, own)
+    return object_mask(value, found.window, own)
 
 
 def objects_in(
     plane: Plane, window: Window, scheme: Scheme, probability: NDArray[np.floating] | None = None
-) -> tuple[Target, ...]:
+) -> tuple[ObjectMask, ...]:
     """The objects that have a pixel in a window, as a whole, in reading order of their first pixel there.
 
     Parameters
@@ -65,7 +65,7 @@ def objects_in(
     """
     labels = np.asarray(plane[window])
     todo = labels != 0
-    found: list[Target] = []
+    found: list[ObjectMask] = []
     for fibre in scheme.fibres:
         # All at once, because fibres touch: one after the other would look at the same pixels again and again.
         for target in _whole_fibres(plane, window, fibre):
@@ -79,10 +79,10 @@ def objects_in(
             break
         todo &= ~other.within(window)
         found.append(other)
-    return tuple(sorted(found, key=lambda one: int(one.within(window).argmax())))
+    return tuple(sorted(found, key=lambda mask: int(mask.within(window).argmax())))
 
 
-def _fibre_at(plane: Plane, at: Place, fibre: Fibre) -> Target:
+def _fibre_at(plane: Plane, at: Place, fibre: Fibre) -> ObjectMask:
     window = padded((slice(at[0], at[0] + 1), slice(at[1], at[1] + 1)), _MARGIN_PX, plane.shape)
     while True:
         labels = np.asarray(plane[window])
@@ -95,7 +95,7 @@ def _fibre_at(plane: Plane, at: Place, fibre: Fibre) -> Target:
         window = padded(window, max(own.shape), plane.shape)
 
 
-def _whole_fibres(plane: Plane, window: Window, fibre: Fibre) -> Iterator[Target]:
+def _whole_fibres(plane: Plane, window: Window, fibre: Fibre) -> Iterator[ObjectMask]:
     """The fibres with a pixel in a window, as far as it and a margin hold the whole of them."""
     wide = padded(window, _MARGIN_PX, plane.shape)
     labels, sides = np.asarray(plane[wide]), open_sides(wide, plane.shape)
@@ -112,9 +112,9 @@ def _whole_fibres(plane: Plane, window: Window, fibre: Fibre) -> Iterator[Target
             yield _fibre_target(labels[box], own, moved(box, wide), fibre)
 
 
-def _fibre_target(labels: Plane, own: NDArray[np.bool_], window: Window, fibre: Fibre) -> Target:
+def _fibre_target(labels: Plane, own: NDArray[np.bool_], window: Window, fibre: Fibre) -> ObjectMask:
     inner = bool((labels[own] == fibre.inner).any())
-    return target_of(fibre.inner if inner else fibre.outer, window, own)
+    return object_mask(fibre.inner if inner else fibre.outer, window, own)
 
 
 def _open(own: NDArray[np.bool_], unsure: NDArray[np.bool_], sides: Iterable[bool]) -> bool:

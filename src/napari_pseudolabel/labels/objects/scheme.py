@@ -38,15 +38,15 @@ class Scheme:
 
     def over(self, value: int) -> tuple[int, ...]:
         """Classes that objects of a class may grow over: an axon grows into its myelin."""
-        return tuple(one.outer for one in self.fibres if one.inner == value)
+        return tuple(fibre.outer for fibre in self.fibres if fibre.inner == value)
 
     def under(self, value: int) -> int:
         """What is left where an object of a class gives way: myelin under an axon, else background."""
-        return next((one.outer for one in self.fibres if one.inner == value), 0)
+        return next((fibre.outer for fibre in self.fibres if fibre.inner == value), 0)
 
     def fibre_of(self, value: int) -> Fibre | None:
         """The fibre that a class is part of."""
-        return next((one for one in self.fibres if value in (one.inner, one.outer)), None)
+        return next((fibre for fibre in self.fibres if value in (fibre.inner, fibre.outer)), None)
 
 
 def scheme_for(classes: Iterable[LabelClass]) -> Scheme:

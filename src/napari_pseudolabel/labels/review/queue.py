@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pseudolabel.labels.review.doubt import doubt_of
 from napari_pseudolabel.labels.review.pace import Pace
 from napari_pseudolabel.labels.review.reasons import reasons
-from napari_pseudolabel.labels.review.regions import Box, Regions, object_diameter, side_for
+from napari_pseudolabel.labels.review.region_grid import Box, RegionGrid, object_diameter, side_for
+from napari_pseudolabel.labels.review.uncertainty import uncertainty_of
 from napari_pseudolabel.labels.windows import Index, shape_of, window_of
 from napari_pseudolabel.models.cards import LabelClass
 
@@ -112,10 +112,10 @@ def measure(
     if predicted is not None:
         # Nobody can say yet whether what was not predicted is right, so it has no part in any number.
         settled = ~predicted if touched is None else touched | ~predicted
-    doubt = doubt_of(labels, confidence, candidates, settled)
+    doubt = uncertainty_of(labels, confidence, candidates, settled)
     diameter = object_diameter(doubt.labels)
     height, width = labels.shape
-    regions = Regions.of((height, width), side_for(diameter) if side is None else side)
+    regions = RegionGrid.of((height, width), side_for(diameter) if side is None else side)
     if predicted is not None:
         regions = regions.fitted(predicted)
     boxes, counts = regions.boxes_of(predicted)
@@ -167,10 +167,10 @@ def order(
     """
     done = set(reviewed)
     rest = sorted(
-        (one for one in scores if one.place not in done),
-        key=lambda one: (one.foreground == 0, -one.benefit / one.seconds, one.place),
+        (score for score in scores if score.place not in done),
+        key=lambda score: (score.foreground == 0, -score.benefit / score.seconds, score.place),
     )
-    empty = [one for one in rest if one.foreground == 0]
+    empty = [score for score in rest if score.foreground == 0]
     rest = rest[: len(rest) - len(empty)]
     ordered = []
     for position in range(len(done), min(len(done) + len(rest), _HALF_LIVES * _HALF_LIFE)):

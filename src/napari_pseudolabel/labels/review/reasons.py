@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_pseudolabel.labels.objects.components import SQUARE
-from napari_pseudolabel.labels.review.doubt import Doubt
-from napari_pseudolabel.labels.review.regions import Regions
+from napari_pseudolabel.labels.review.region_grid import RegionGrid
+from napari_pseudolabel.labels.review.uncertainty import Uncertainty
 from napari_pseudolabel.models.cards import LabelClass
 
 # A dispute that is no thicker than SQUARE is about where a border runs; a thicker one about what is there.
@@ -25,7 +25,7 @@ NO_DOUBT = "nothing in doubt"
 
 
 def reasons(
-    doubt: Doubt, regions: Regions, classes: Sequence[LabelClass], diameter: float | None
+    uncertainty: Uncertainty, regions: RegionGrid, classes: Sequence[LabelClass], diameter: float | None
 ) -> tuple[str, ...]:
     """A reason for each region, in the order of its boxes.
 
@@ -41,16 +41,16 @@ def reasons(
     tuple of str
         Such as "samples disagree: 3 × small axon, 1 × myelin; low confidence at 2 borders".
     """
-    names = {one.value: one.name for one in classes}
+    names = {label_class.value: label_class.name for label_class in classes}
     limit = _SMALL * np.pi / 4 * (diameter or 0) ** 2
     found: list[Counter[str]] = [Counter() for _ in regions.boxes]
-    places, values, areas = _disputes(doubt, regions)
+    places, values, areas = _disputes(uncertainty, regions)
     for place, value, area in zip(places.tolist(), values.tolist(), areas.tolist(), strict=True):
         name = names.get(value, f"class {value}")
         found[place][f"small {name}" if area < limit else name] += 1
-    verb = "samples disagree" if doubt.members else "low confidence"
-    stretches = _stretches(doubt, regions)
-    return tuple(_sentence(verb, one, int(many)) for one, many in zip(found, stretches, strict=True))
+    verb = "samples disagree" if uncertainty.members else "low confidence"
+    stretches = _stretches(uncertainty, regions)
+    return tuple(_sentence(verb, counter, int(many)) for counter, many in zip(found, stretches, strict=True))
 
 
 def _sentence(verb: str, disputes: Counter[str], stretches: int) -> str:
@@ -62,9 +62,11 @@ def _sentence(verb: str, disputes: Counter[str], stretches: int) -> str:
     return "; ".join(parts) or NO_DOUBT
 
 
-def _disputes(doubt: Doubt, regions: Regions) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+def _disputes(
+    uncertainty: Uncertainty, regions: RegionGrid
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
     """Region, class and pixels of every connected dispute that is thicker than a border."""
-    core = ndimage.binary_opening(doubt.disputed, SQUARE)
+    core = ndimage.binary_opening(uncertainty.disputed, SQUARE)
     which, ys, xs, count = _components(core)
     if not count:
         return (np.zeros(0, np.intp),) * 3
@@ -72,7 +74,10 @@ def _disputes(doubt: Doubt, regions: Regions) -> tuple[NDArray[np.intp], NDArray
     numbers = np.full(core.size, -1, np.int32)
     numbers[ys * core.shape[1] + xs] = which
     votes = np.zeros((count, 256), np.int32)
-    for where, said in ((which, doubt.labels[ys, xs]), *((numbers[doubt.places], one) for one in doubt.said)):
+    for where, said in (
+        (which, uncertainty.labels[ys, xs]),
+        *((numbers[uncertainty.places], label) for label in uncertainty.member_labels),
+    ):
         counted = (where >= 0) & (said > 0)
         np.add.at(votes, (where[counted], said[counted].astype(np.intp)), 1)
     areas, places = _middles(which, ys, xs, count, regions)
@@ -81,9 +86,9 @@ def _disputes(doubt: Doubt, regions: Regions) -> tuple[NDArray[np.intp], NDArray
     return places[counted], values[counted], areas[counted]
 
 
-def _stretches(doubt: Doubt, regions: Regions) -> NDArray[np.intp]:
+def _stretches(uncertainty: Uncertainty, regions: RegionGrid) -> NDArray[np.intp]:
     """(R,) stretches of doubtful border that nobody disputes."""
-    which, ys, xs, count = _components((doubt.wrong >= _UNSURE) & ~doubt.disputed)
+    which, ys, xs, count = _components((uncertainty.wrong >= _UNSURE) & ~uncertainty.disputed)
     areas, places = _middles(which, ys, xs, count, regions)
     return np.bincount(places[areas >= _LEAST_STRETCH_PX], minlength=regions.count)
 
@@ -99,7 +104,7 @@ def _components(
 
 
 def _middles(
-    which: NDArray[np.intp], ys: NDArray[np.intp], xs: NDArray[np.intp], count: int, regions: Regions
+    which: NDArray[np.intp], ys: NDArray[np.intp], xs: NDArray[np.intp], count: int, regions: RegionGrid
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Pixels of each component, and the region that its middle lies in."""
     areas = np.bincount(which, minlength=count)

@@ -1,12 +1,12 @@
 """Correction tools: each says how one part of a plane of labels should be afterwards, and changes nothing itself.
 
-Tools work on a plane (H, W) of class values, 0 is background, and mostly on one object of it (a `Target`, see
+Tools work on a plane (H, W) of class values, 0 is background, and mostly on one object of it (an `ObjectMask`, see
 `labels.objects`). All leave `locked` pixels as they are, and raise `InputError` with one sentence when there is
 nothing to do.
 """
 
 from napari_pseudolabel.labels.objects.components import component_at
-from napari_pseudolabel.labels.tools.change import Change, Target, Window
+from napari_pseudolabel.labels.tools.change import Change, ObjectMask, Window
 from napari_pseudolabel.labels.tools.interpolation import interpolate
 from napari_pseudolabel.labels.tools.merging import merge
 from napari_pseudolabel.labels.tools.pasting import paste
@@ -24,7 +24,7 @@ from napari_pseudolabel.labels.tools.splitting import line_through, split
 
 __all__ = [
     "Change",
-    "Target",
+    "ObjectMask",
     "Window",
     "component_at",
     "delete",

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.labels.objects.values import Place, Plane, Target
+from napari_pseudolabel.labels.objects.object_mask import ObjectMask, Place, Plane
 from napari_pseudolabel.labels.windows import Window, padded
 from napari_pseudolabel.types import Array
 
@@ -18,7 +18,7 @@ Locked = NDArray[np.bool_]
 NO_OBJECT = "There is no object under the cursor; move it over one."
 LOCKED = "What would change is confirmed; take the confirmation back first."
 
-__all__ = ["Change", "Locked", "Place", "Plane", "Target", "Window"]
+__all__ = ["Change", "Locked", "ObjectMask", "Place", "Plane", "Window"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class Change:
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class ToolWindow:
     """A window of a plane while a tool works on it.
 
     Attributes
@@ -85,15 +85,15 @@ class Part:
         return Change(self.window, np.where(self.locked, self.before, after), sentence)
 
 
-def part_of(plane: Plane, window: Window, locked: Locked | None, margin: int = 0) -> Part:
+def tool_window(plane: Plane, window: Window, locked: Locked | None, margin: int = 0) -> ToolWindow:
     """The part of a plane in a window and a margin around it."""
     window = padded(window, margin, plane.shape)
     before = np.asarray(plane[window])
     held = np.zeros(before.shape, bool) if locked is None else np.asarray(locked[window], bool)
-    return Part(window, before, held)
+    return ToolWindow(window, before, held)
 
 
-def given(target: Target | None) -> Target:
+def require_object(target: ObjectMask | None) -> ObjectMask:
     """The target; an InputError if there is none."""
     if target is None:
         raise InputError(NO_OBJECT)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.labels.objects.values import Target, target_of
-from napari_pseudolabel.labels.tools.change import LOCKED, Change, part_of
+from napari_pseudolabel.labels.objects.object_mask import ObjectMask, object_mask
+from napari_pseudolabel.labels.tools.change import LOCKED, Change, tool_window
 from napari_pseudolabel.labels.windows import around, padded, whole
 
 
@@ -21,7 +21,7 @@ def interpolate(
     first: int,
     last: int,
     *,
-    targets: Mapping[int, Target] | None = None,
+    targets: Mapping[int, ObjectMask] | None = None,
     locked: NDArray[np.bool_] | None = None,
 ) -> dict[int, Change]:
     """Label the empty slices between labelled ones by interpolating distances to the border.
@@ -68,7 +68,7 @@ def interpolate(
         follow = targets is not None
         for z, target in _between(keys[low], low, keys[high], high, stack.shape, follow=follow).items():
             held = None if locked is None else locked[z]
-            part = part_of(stack[z], target.window, held)
+            part = tool_window(stack[z], target.window, held)
             fresh = target.mask & part.open()
             blocked |= bool((fresh & part.locked).any())
             fresh &= part.free()
@@ -82,19 +82,19 @@ def interpolate(
     return changes
 
 
-def _of_class(stack: NDArray[np.integer], value: int, first: int, last: int) -> dict[int, Target]:
+def _of_class(stack: NDArray[np.integer], value: int, first: int, last: int) -> dict[int, ObjectMask]:
     """The labelled slices, as far as they have the class."""
     found = {}
     for z in range(first, last + 1):
         mask = np.asarray(stack[z]) == value
         if mask.any():
-            found[z] = target_of(value, whole(stack.shape), mask)
+            found[z] = object_mask(value, whole(stack.shape), mask)
     return found
 
 
 def _between(
-    low: Target, low_z: int, high: Target, high_z: int, shape: tuple[int, ...], *, follow: bool
-) -> dict[int, Target]:
+    low: ObjectMask, low_z: int, high: ObjectMask, high_z: int, shape: tuple[int, ...], *, follow: bool
+) -> dict[int, ObjectMask]:
     """The objects of the slices between two; slices where nothing is left are not among them."""
     window = padded(around(low.window, high.window), 1, shape)
     masks = [low.within(window), high.within(window)]
@@ -113,7 +113,7 @@ def _between(
             distances.append(shifted)
         mask = distances[0] * (1 - share) + distances[1] * share > 0
         if mask.any():
-            found[z] = target_of(low.value, window, mask)
+            found[z] = object_mask(low.value, window, mask)
     return found
 
 

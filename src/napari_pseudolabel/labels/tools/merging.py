@@ -9,7 +9,14 @@ from skimage.graph import MCP_Geometric
 from skimage.morphology import convex_hull_image
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.labels.tools.change import Change, Locked, Plane, Target, given, part_of
+from napari_pseudolabel.labels.tools.change import (
+    Change,
+    Locked,
+    ObjectMask,
+    Plane,
+    require_object,
+    tool_window,
+)
 from napari_pseudolabel.labels.tools.shapes import near
 from napari_pseudolabel.labels.windows import around
 
@@ -23,8 +30,8 @@ BETWEEN = "Something that must stay is between the two objects, so they cannot b
 
 def merge(
     plane: Plane,
-    target: Target | None,
-    other: Target | None,
+    target: ObjectMask | None,
+    other: ObjectMask | None,
     *,
     locked: Locked | None = None,
     over: tuple[int, ...] = (),
@@ -50,7 +57,7 @@ def merge(
         When an object is missing, both are the same or have no class in common, they are far apart, or
         something is between them.
     """
-    target, other = given(target), given(other)
+    target, other = require_object(target), require_object(other)
     if target.holds(other.place) or other.holds(target.place):
         raise InputError("Both are the same object; move the cursor over the other one.")
     gap = max(
@@ -58,7 +65,7 @@ def merge(
     )
     if gap > _LONGEST_PX:
         raise InputError(f"The two objects are more than {_LONGEST_PX} px apart; merge nearer ones.")
-    part = part_of(plane, around(target.window, other.window), locked, _MARGIN_PX)
+    part = tool_window(plane, around(target.window, other.window), locked, _MARGIN_PX)
     one, two = target.within(part.window), other.within(part.window)
     common = np.intersect1d(part.before[one], part.before[two])
     if not common.size:

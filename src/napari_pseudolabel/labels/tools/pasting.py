@@ -9,7 +9,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.objects.components import SQUARE, value_at
 from napari_pseudolabel.labels.objects.lookup import object_at
 from napari_pseudolabel.labels.objects.scheme import Scheme
-from napari_pseudolabel.labels.tools.change import Change, Locked, Place, Plane, Target, part_of
+from napari_pseudolabel.labels.tools.change import Change, Locked, ObjectMask, Place, Plane, tool_window
 from napari_pseudolabel.labels.tools.shapes import near
 from napari_pseudolabel.labels.windows import around
 
@@ -23,7 +23,7 @@ def paste(
     at: Place,
     scheme: Scheme,
     *,
-    replacing: Target | None = None,
+    replacing: ObjectMask | None = None,
     locked: Locked | None = None,
     over: tuple[int, ...] = (),
 ) -> Change:
@@ -63,7 +63,7 @@ def paste(
     if source is None:
         raise InputError("The other labels have no object under the cursor; move it over one.")
     window = source.window if replacing is None else around(source.window, replacing.window)
-    part = part_of(plane, window, locked, 1)
+    part = tool_window(plane, window, locked, 1)
     mask = source.within(part.window)
     after = part.before.copy()
     room = part.free(over)

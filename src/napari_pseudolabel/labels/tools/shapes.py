@@ -10,14 +10,21 @@ from scipy import ndimage as ndi
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.objects.components import CROSS, SQUARE
-from napari_pseudolabel.labels.tools.change import Change, Locked, Plane, Target, given, part_of
+from napari_pseudolabel.labels.tools.change import (
+    Change,
+    Locked,
+    ObjectMask,
+    Plane,
+    require_object,
+    tool_window,
+)
 from napari_pseudolabel.labels.windows import Window, open_sides, rims
 
 # Pieces that smoothing cuts off and that are smaller than this share of the object are its roughness.
 _CRUMB = 0.05
 
 
-def delete(plane: Plane, target: Target | None, *, locked: Locked | None = None) -> Change:
+def delete(plane: Plane, target: ObjectMask | None, *, locked: Locked | None = None) -> Change:
     """Make an object background.
 
     Parameters
@@ -34,13 +41,13 @@ def delete(plane: Plane, target: Target | None, *, locked: Locked | None = None)
     InputError
         When there is no object or all of it is locked.
     """
-    target = given(target)
-    part = part_of(plane, target.window, locked)
+    target = require_object(target)
+    part = tool_window(plane, target.window, locked)
     after = np.where(target.mask, part.before.dtype.type(0), part.before)
     return part.change(after, "There is nothing left to delete.", "Deleted the object.")
 
 
-def reassign(plane: Plane, target: Target | None, value: int, *, locked: Locked | None = None) -> Change:
+def reassign(plane: Plane, target: ObjectMask | None, value: int, *, locked: Locked | None = None) -> Change:
     """Give all of an object another class.
 
     Parameters
@@ -53,14 +60,14 @@ def reassign(plane: Plane, target: Target | None, value: int, *, locked: Locked 
     InputError
         When there is no object, all of it is locked, or it has the class already.
     """
-    target = given(target)
-    part = part_of(plane, target.window, locked)
+    target = require_object(target)
+    part = tool_window(plane, target.window, locked)
     after = np.where(target.mask, part.before.dtype.type(value), part.before)
     return part.change(after, "The object has this class already; choose another one.", "Changed the class.")
 
 
 def fill_holes(
-    plane: Plane, target: Target | None, *, locked: Locked | None = None, over: tuple[int, ...] = ()
+    plane: Plane, target: ObjectMask | None, *, locked: Locked | None = None, over: tuple[int, ...] = ()
 ) -> Change:
     """Fill what an object encloses; every pixel gets the class of the part of the object that is nearest.
 
@@ -74,8 +81,8 @@ def fill_holes(
     InputError
         When there is no object, it has no hole, or what would change is locked.
     """
-    target = given(target)
-    part = part_of(plane, target.window, locked)
+    target = require_object(target)
+    part = tool_window(plane, target.window, locked)
     holes = ndi.binary_fill_holes(target.mask) & ~target.mask
     after = _spread(part.before, target.mask, holes & part.open(over))
     return part.change(after, "The object has no holes.", "Filled the holes.")
@@ -83,7 +90,7 @@ def fill_holes(
 
 def grow(
     plane: Plane,
-    target: Target | None,
+    target: ObjectMask | None,
     pixels: int,
     *,
     locked: Locked | None = None,
@@ -106,8 +113,8 @@ def grow(
     InputError
         When there is no object, or no room for it to grow.
     """
-    target = given(target)
-    part = part_of(plane, target.window, locked, pixels + 1)
+    target = require_object(target)
+    part = tool_window(plane, target.window, locked, pixels + 1)
     mask = target.within(part.window)
     room = part.free(over) & ~near(part.others(mask))
     bigger = mask
@@ -123,7 +130,7 @@ def grow(
 
 
 def shrink(
-    plane: Plane, target: Target | None, pixels: int, *, locked: Locked | None = None, under: int = 0
+    plane: Plane, target: ObjectMask | None, pixels: int, *, locked: Locked | None = None, under: int = 0
 ) -> Change:
     """Move the border of an object inward.
 
@@ -139,8 +146,8 @@ def shrink(
     InputError
         When there is no object, all that would change is locked, or nothing of the object would be left.
     """
-    target = given(target)
-    part = part_of(plane, target.window, locked, 1)
+    target = require_object(target)
+    part = tool_window(plane, target.window, locked, 1)
     mask = smaller = target.within(part.window)
     for step in range(pixels):
         # What lies beyond the border of the image is unknown, so the object does not end there.
@@ -155,7 +162,7 @@ def shrink(
 
 def smooth(
     plane: Plane,
-    target: Target | None,
+    target: ObjectMask | None,
     radius: float,
     *,
     locked: Locked | None = None,
@@ -179,8 +186,8 @@ def smooth(
     InputError
         When there is no object, it would break in two, is smooth already, or what would change is locked.
     """
-    target = given(target)
-    part = part_of(plane, target.window, locked, math.ceil(2 * radius) + 1)
+    target = require_object(target)
+    part = tool_window(plane, target.window, locked, math.ceil(2 * radius) + 1)
     mask = target.within(part.window)
     room = part.free(over) & ~near(part.others(mask))
     rounded = _rounded(mask, radius, room | mask)
@@ -220,7 +227,7 @@ def remove_small(
     InputError
         When there is no such component.
     """
-    part = part_of(plane, window, locked)
+    part = tool_window(plane, window, locked)
     components, count = ndi.label(part.before == value, SQUARE)
     small = np.bincount(components.ravel(), minlength=count + 1) < least_px
     small[0] = False

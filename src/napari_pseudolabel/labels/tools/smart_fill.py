@@ -14,7 +14,7 @@ from skimage.transform import downscale_local_mean
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.objects.components import SQUARE
-from napari_pseudolabel.labels.tools.change import LOCKED, Change, Locked, Part, Plane, part_of
+from napari_pseudolabel.labels.tools.change import LOCKED, Change, Locked, Plane, ToolWindow, tool_window
 from napari_pseudolabel.labels.tools.shapes import near
 from napari_pseudolabel.labels.tools.splitting import drawn
 from napari_pseudolabel.labels.windows import Window, open_sides, padded, rims, shape_of, window_of
@@ -72,7 +72,7 @@ def smart_fill(
         When the scribble is empty, lies outside of the image or on other objects, or there is nothing to fill.
     """
     window = _window(scribble, plane.shape, reach_px)
-    part = part_of(plane, window, locked)
+    part = tool_window(plane, window, locked)
     marked = drawn(scribble, window)
     own, start = _own(part, marked, value, over)
     outside = ~(part.free(over) | own)
@@ -108,7 +108,7 @@ def _window(scribble: ArrayLike, shape: tuple[int, ...], reach_px: int | None) -
 
 
 def _own(
-    part: Part, marked: NDArray[np.bool_], value: int, over: tuple[int, ...]
+    part: ToolWindow, marked: NDArray[np.bool_], value: int, over: tuple[int, ...]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """What belongs to the object already, and the pixels that the scribble marks.
 

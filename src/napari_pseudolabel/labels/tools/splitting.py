@@ -11,7 +11,15 @@ from scipy import ndimage as ndi
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.objects.components import SQUARE
-from napari_pseudolabel.labels.tools.change import LOCKED, Change, Locked, Plane, Target, given, part_of
+from napari_pseudolabel.labels.tools.change import (
+    LOCKED,
+    Change,
+    Locked,
+    ObjectMask,
+    Plane,
+    require_object,
+    tool_window,
+)
 from napari_pseudolabel.labels.windows import Window, shape_of
 
 Path = Sequence[tuple[float, float]]
@@ -22,7 +30,7 @@ NOT_CROSSED = "The line does not cross the object; draw it from one side of the 
 
 def split(
     plane: Plane,
-    target: Target | None,
+    target: ObjectMask | None,
     path: Path,
     *,
     locked: Locked | None = None,
@@ -50,8 +58,8 @@ def split(
     InputError
         When there is no object, the line does not go through it, or runs over locked pixels.
     """
-    target = given(target)
-    part = part_of(plane, target.window, locked)
+    target = require_object(target)
+    part = tool_window(plane, target.window, locked)
     line = drawn(stairs(path), part.window) & target.mask
     _, before = ndi.label(target.mask, SQUARE)
     _, count = ndi.label(target.mask & ~line, SQUARE)

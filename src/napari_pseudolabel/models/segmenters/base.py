@@ -17,7 +17,7 @@ from napari_pseudolabel.tiling import Axis, Grid, Layout, TileSettings
 
 
 @dataclass(frozen=True)
-class Part:
+class LayerPart:
     """Pixels are a part of a layer, or one translation of many.
 
     Attributes
@@ -34,7 +34,7 @@ class Part:
     grid: Grid | None = None
     inside: Box | None = None
 
-    def flipped(self, axes: Collection[int], shape: tuple[int, int]) -> Part:
+    def flipped(self, axes: Collection[int], shape: tuple[int, int]) -> LayerPart:
         """What belongs to the same pixels (H, W) of `shape` after a flip along -2, -1 or both."""
         grid, inside = self.grid, self.inside
         if grid is not None:
@@ -50,12 +50,12 @@ class Part:
             if -1 in axes:
                 x0, x1 = shape[1] - x1, shape[1] - x0
             inside = Box(y0, y1, x0, x1)
-        return Part(self.whole, grid, inside)
+        return LayerPart(self.whole, grid, inside)
 
 
-def of_limits(limits: IntensityRange) -> Part:
+def of_limits(limits: IntensityRange) -> LayerPart:
     """A picture of one channel of which only the raw values that become 0 and 1 matter."""
-    return Part(LayerStatistics.of_limits(limits))
+    return LayerPart(LayerStatistics.of_limits(limits))
 
 
 def _flipped(axis: Axis) -> Axis:
@@ -110,7 +110,7 @@ class Segmenter(ABC):
         *,
         settings: TileSettings = TileSettings(),
         control: Control = Control(),
-        part: Part | None = None,
+        part: LayerPart | None = None,
     ) -> NDArray[np.float32]:
         """Segment one plane.
 

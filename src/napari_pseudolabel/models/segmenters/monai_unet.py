@@ -14,13 +14,7 @@ from torch import nn
 
 from napari_pseudolabel.budget import check_header
 from napari_pseudolabel.errors import CheckpointError, FileError
-from napari_pseudolabel.models.cards import LARGEST_TILE, LARGEST_WIDTH, Card
-from napari_pseudolabel.models.inspection import Inspection, useful
-from napari_pseudolabel.models.offers import Offer
-from napari_pseudolabel.models.safe_load import sha256 as hash_of
-from napari_pseudolabel.models.segmenters.common import fitted, own_tensors
-from napari_pseudolabel.models.segmenters.tiled import TiledSegmenter
-from napari_pseudolabel.models.sidecar import (
+from napari_pseudolabel.models.card_files import (
     HEADER_KEY,
     atomic_write,
     complete,
@@ -28,11 +22,17 @@ from napari_pseudolabel.models.sidecar import (
     unknown_modalities,
     validated,
 )
+from napari_pseudolabel.models.cards import LARGEST_TILE, LARGEST_WIDTH, Card
+from napari_pseudolabel.models.inspection import Inspection, useful
+from napari_pseudolabel.models.offers import Offer
+from napari_pseudolabel.models.safe_load import sha256 as hash_of
+from napari_pseudolabel.models.segmenters.common import fitted, own_tensors
+from napari_pseudolabel.models.segmenters.tiled import TiledSegmenter
 
 FAMILY = "monai-unet"
 
 
-class Architecture(BaseModel):
+class MonaiArchitecture(BaseModel):
     """``card.architecture`` of this family; every field has a default.
 
     Attributes
@@ -76,7 +76,7 @@ class MonaiSegmenter(TiledSegmenter):
     OUTPUT = "logits"
 
     @property
-    def architecture(self) -> Architecture:
+    def architecture(self) -> MonaiArchitecture:
         """What the card says about the network."""
         return architecture_of(self.card)
 
@@ -87,7 +87,7 @@ class MonaiSegmenter(TiledSegmenter):
         return min(described.tile, max(LARGEST_PREDICTED // described.stride, 1) * described.stride)
 
 
-def architecture_of(card: Card) -> Architecture:
+def architecture_of(card: Card) -> MonaiArchitecture:
     """Check ``card.architecture`` and fill it up with the defaults.
 
     Raises
@@ -95,7 +95,7 @@ def architecture_of(card: Card) -> Architecture:
     CheckpointError
         If it has an unknown or impossible entry.
     """
-    return validated(Architecture, card.architecture, "The card's architecture")
+    return validated(MonaiArchitecture, card.architecture, "The card's architecture")
 
 
 def build(card: Card) -> nn.Module:

@@ -16,13 +16,13 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import IntensityRange, Need, from_array, intensity_range, normalise
 from napari_pseudolabel.models.cards import Normalisation
 from napari_pseudolabel.models.grids import need_of
-from napari_pseudolabel.models.segmenters.base import Part, Segmenter
+from napari_pseudolabel.models.segmenters.base import LayerPart, Segmenter
 from napari_pseudolabel.models.segmenters.common import as_channels, mirrored
 from napari_pseudolabel.tiling import (
+    BlendWindow,
     Covering,
     Plan,
     TileSettings,
-    Window,
     make_grid,
     make_plan,
     run_tiles,
@@ -32,7 +32,7 @@ from napari_pseudolabel.tiling import (
 Output = Literal["logits", "probabilities"]
 
 
-class Tiles(Protocol):
+class TileRequirements(Protocol):
     """What an architecture says about the network's input."""
 
     @property
@@ -61,7 +61,7 @@ class TiledSegmenter(Segmenter):
 
     @property
     @abstractmethod
-    def architecture(self) -> Tiles:
+    def architecture(self) -> TileRequirements:
         """What the card says about the network."""
 
     @property
@@ -90,12 +90,12 @@ class TiledSegmenter(Segmenter):
         *,
         settings: TileSettings = TileSettings(),
         control: Control = Control(),
-        part: Part | None = None,
+        part: LayerPart | None = None,
         mirror: bool = False,
     ) -> NDArray[np.float32]:
         """Segment one plane; see `Segmenter`. `mirror` averages over four flips, four times as slow."""
         stride, raw = self.architecture.stride, as_channels(image, self.channels)
-        known = [one.limits for one in part.whole.channels] if part is not None else None
+        known = [statistics.limits for statistics in part.whole.channels] if part is not None else None
         limits = known or [_limits(channel, self.card.normalisation) for channel in raw]
         data = np.stack([normalise(channel, own) for channel, own in zip(raw, limits, strict=True)])
         _, height, width = data.shape
@@ -114,7 +114,7 @@ class TiledSegmenter(Segmenter):
                 data,
                 answer,
                 grid,
-                Window.of(grid),
+                BlendWindow.of(grid),
                 batch=plan.batch,
                 device=plan.device,
                 control_stage=control.stage("Segmenting", len(grid)),

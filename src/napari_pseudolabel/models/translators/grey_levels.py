@@ -15,11 +15,11 @@ from safetensors.numpy import save as to_bytes
 from torch import Tensor, nn
 
 from napari_pseudolabel.errors import CheckpointError
+from napari_pseudolabel.models.card_files import HEADER_KEY, complete, unknown_modalities
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.inspection import Inspection, useful
 from napari_pseudolabel.models.offers import Offer
 from napari_pseudolabel.models.safe_load import sha256
-from napari_pseudolabel.models.sidecar import HEADER_KEY, complete, unknown_modalities
 from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.weights import describe_weights
 

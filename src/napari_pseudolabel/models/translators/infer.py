@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from napari_pseudolabel.errors import CheckpointError
+from napari_pseudolabel.models.card_files import SCHEDULE_FIELDS
 from napari_pseudolabel.models.cards import LARGEST_TILE, LARGEST_WIDTH
 from napari_pseudolabel.models.outline import outlined
-from napari_pseudolabel.models.sidecar import SCHEDULE_FIELDS
 from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
 from napari_pseudolabel.models.translators.layer_sequence import read_architecture
 from napari_pseudolabel.models.translators.ncsnpp import NCSNpp

@@ -21,7 +21,7 @@ class TileMemo:
 
     def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
         self._most, self._bytes = most_bytes, 0
-        self._kept: OrderedDict[bytes, Tensor] = OrderedDict()
+        self._cache: OrderedDict[bytes, Tensor] = OrderedDict()
 
     def answers(self, about: bytes, tiles: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
         """Answers for a batch of tiles.
@@ -42,10 +42,10 @@ class TileMemo:
         """
         content = tiles.detach().cpu().contiguous().numpy()
         keys = [hashlib.blake2b(one.data, key=hashlib.blake2b(about).digest()).digest() for one in content]
-        known = [self._kept.get(key) for key in keys]
-        for key in filter(self._kept.__contains__, keys):
-            self._kept.move_to_end(key)
-        missing = [number for number, one in enumerate(known) if one is None]
+        known = [self._cache.get(key) for key in keys]
+        for key in filter(self._cache.__contains__, keys):
+            self._cache.move_to_end(key)
+        missing = [number for number, tensor in enumerate(known) if tensor is None]
         if missing:
             made = compute(tiles if len(missing) == len(keys) else tiles[missing])
             if len(missing) == len(keys):
@@ -54,20 +54,20 @@ class TileMemo:
             self._keep([keys[number] for number in missing], made)
             for number, answer in zip(missing, made, strict=True):
                 known[number] = answer
-        return torch.stack([one.to(tiles.device) for one in known if one is not None])
+        return torch.stack([tensor.to(tiles.device) for tensor in known if tensor is not None])
 
     def clear(self) -> None:
         """Forget all, which frees the memory."""
-        self._kept.clear()
+        self._cache.clear()
         self._bytes = 0
 
     def _keep(self, keys: list[bytes], answers: Tensor) -> None:
         for key, answer in zip(keys, answers, strict=True):
-            if key in self._kept:
+            if key in self._cache:
                 continue
             # A copy: a part of a batch would keep the whole batch.
-            self._kept[key] = kept = answer.detach().cpu().clone()
+            self._cache[key] = kept = answer.detach().cpu().clone()
             self._bytes += kept.nbytes
         while self._bytes > self._most:
-            _, oldest = self._kept.popitem(last=False)
+            _, oldest = self._cache.popitem(last=False)
             self._bytes -= oldest.nbytes

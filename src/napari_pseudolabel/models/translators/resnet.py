@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from napari_pseudolabel.errors import CheckpointError, InputError
+from napari_pseudolabel.models.card_files import complete, unknown_modalities
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.inspection import Inspection, useful
 from napari_pseudolabel.models.offers import Offer
 from napari_pseudolabel.models.outline import outlined
 from napari_pseudolabel.models.safe_load import sha256
-from napari_pseudolabel.models.sidecar import complete, unknown_modalities
 from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.weights import (
     Shape,

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_pseudolabel.models.sidecar import SCHEDULE_FIELDS
+from napari_pseudolabel.models.card_files import SCHEDULE_FIELDS
 from napari_pseudolabel.types import JsonObject
 
 

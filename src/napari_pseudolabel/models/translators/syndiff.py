@@ -14,11 +14,7 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
 from napari_pseudolabel.errors import CheckpointError, InputError
-from napari_pseudolabel.models.cards import Card
-from napari_pseudolabel.models.inspection import Inspection, useful, useless
-from napari_pseudolabel.models.offers import Offer
-from napari_pseudolabel.models.safe_load import sha256
-from napari_pseudolabel.models.sidecar import (
+from napari_pseudolabel.models.card_files import (
     HEADER_KEY,
     atomic_write,
     card_shaped,
@@ -26,6 +22,10 @@ from napari_pseudolabel.models.sidecar import (
     overlay,
     unknown_modalities,
 )
+from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.inspection import Inspection, useful, useless
+from napari_pseudolabel.models.offers import Offer
+from napari_pseudolabel.models.safe_load import sha256
 from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.infer import (
     Inference,
@@ -179,7 +179,7 @@ def describes(offer: Offer) -> Inspection | None:
         return useless(path, "SynDiff discriminator", problem, parameters=count)
     if not looks_like_generator(state):
         return None
-    contents, meaning = offer.contents, read_meaning(offer)
+    contents, meaning = offer.contents, read_generator_info(offer)
     config = meaning.inference.config
     if contents.origin:
         what = f"{contents.origin} training archive, {contents.name}"
@@ -202,7 +202,7 @@ def describes(offer: Offer) -> Inspection | None:
 
 def loads(offer: Offer) -> SynDiffTranslator:
     """Load a generator of SynDiff or AxonDeepSynth: ``gen_diffusive_*.pth``, ``content.pth``, our own ``.safetensors``."""
-    path, meaning = offer.path, read_meaning(offer)
+    path, meaning = offer.path, read_generator_info(offer)
     config = meaning.inference.config
     network = Generator(config)
     network.load_state_dict(finite_float32(path, fitting(offer.contents.state, config)))
@@ -211,7 +211,7 @@ def loads(offer: Offer) -> SynDiffTranslator:
 
 
 @dataclass(frozen=True)
-class Meaning:
+class GeneratorInfo:
     """What is known about a generator before it is built."""
 
     card: Card
@@ -220,7 +220,7 @@ class Meaning:
     warnings: tuple[str, ...]
 
 
-def read_meaning(offer: Offer) -> Meaning:
+def read_generator_info(offer: Offer) -> GeneratorInfo:
     """Combine the weights, what the file says, its sidecar and the caller's card.
 
     Raises
@@ -250,7 +250,7 @@ def read_meaning(offer: Offer) -> Meaning:
         schedule = Schedule.from_card(full.schedule)
     except ValueError as error:
         raise CheckpointError(f"The diffusion schedule of {path.name} is impossible: {error}") from None
-    return Meaning(full, inference, schedule, (*contents.warnings, *doubts))
+    return GeneratorInfo(full, inference, schedule, (*contents.warnings, *doubts))
 
 
 def _believable(

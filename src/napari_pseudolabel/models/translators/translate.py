@@ -19,12 +19,12 @@ from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.memo import TileMemo
 from napari_pseudolabel.models.translators.schedule import Schedule
 from napari_pseudolabel.tiling import (
+    BlendWindow,
     Grid,
-    KnownLimits,
+    MemoryLimits,
     Plan,
     PositionNoise,
     TileSettings,
-    Window,
     blend_tiles,
     crop,
     home_of_planes,
@@ -88,7 +88,7 @@ def translate(
     settings: TileSettings = TileSettings(),
     grid: Grid | None = None,
     wanted: Wanted | None = None,
-    limits: KnownLimits | None = None,
+    limits: MemoryLimits | None = None,
     memo: TileMemo | None = None,
     control: Control = Control(),
 ) -> Translation:
@@ -238,7 +238,7 @@ class _Job:
         plan, card = self.plan, self.translator.card
         self.network = self.translator.network
         self.grid = self.given or make_grid(height, width, plan.tile, plan.overlap, self.translator.stride)
-        self.window = Window.of(self.grid)
+        self.window = BlendWindow.of(self.grid)
         self.schedule: Schedule | None = None
         self.latent_size = 0
         if self.translator.diffusive:

@@ -5,9 +5,20 @@ translates every new image, tutorship translates the labelled set once, and trai
 translation. It suits large differences between the modalities, and many images.
 """
 
-from napari_pseudolabel.strategies.strategy import Needed, Preparation, Strategy
-from napari_pseudolabel.strategies.tutorship.asking import TutorshipOptions, sources, teaching, telling
-from napari_pseudolabel.strategies.tutorship.proxies import label, proxy_job, tutored, tutorship, with_proxies
+from napari_pseudolabel.strategies.strategy import Preparation, RequiredModel, Strategy
+from napari_pseudolabel.strategies.tutorship.proxies import (
+    label,
+    proxy_job,
+    tutorship,
+    with_proxies,
+    with_tutored_proxies,
+)
+from napari_pseudolabel.strategies.tutorship.tutorship_options import (
+    TutorshipOptions,
+    event_text,
+    sources,
+    tutor_task,
+)
 
 TUTORSHIP = Strategy(
     "tutorship",
@@ -15,9 +26,9 @@ TUTORSHIP = Strategy(
     "translates a labelled set, trains on it, and segments the images as they are",
     "Translates labelled images into your modality and trains a proxy segmenter on them. This takes a while, once. "
     "Choose it for many images or large differences, if you have the labelled set; adaptation works at once.",
-    needs=(Needed("translator", "a translator from the labelled modality to that of the images"),),
+    needs=(RequiredModel("translator", "a translator from the labelled modality to that of the images"),),
     options=TutorshipOptions,
-    preparation=Preparation(teaching, tutored, sources, telling),
+    preparation=Preparation(tutor_task, with_tutored_proxies, sources, event_text),
     label=label,
 )
 

@@ -11,10 +11,10 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.strategies.description import PseudoLabel
 from napari_pseudolabel.strategies.jobs import LabelJob, Origin
-from napari_pseudolabel.strategies.settings import LabelSettings, ModelUse, Region
-from napari_pseudolabel.strategies.strategy import Asked
-from napari_pseudolabel.training.jobs import TutorJob
-from napari_pseudolabel.training.tutor.tutor_task import Tutored
+from napari_pseudolabel.strategies.label_settings import LabelSettings, ModelUse, Region
+from napari_pseudolabel.strategies.strategy import LabelRequest
+from napari_pseudolabel.training.training_jobs import TutorJob
+from napari_pseudolabel.training.tutor.tutor_task import TutorResult
 from napari_pseudolabel.workspace import write_bytes
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def with_proxies(
 
 def proxy_job(
     image: Image,
-    teaching: TutorJob,
-    made: Tutored,
+    task: TutorJob,
+    made: TutorResult,
     *,
     settings: LabelSettings | None = None,
     region: Region | None = None,
@@ -62,41 +62,41 @@ def proxy_job(
     ----------
     image
         Of the target modality.
-    teaching, made
+    task, made
         The tutorship and its result. A proxy that a worker elsewhere has trained is written where it belongs.
     settings
         `samples` and `mode` do not matter, because nothing is translated.
     region, planes
         See `LabelJob`.
     """
-    asked = Asked(settings=settings or LabelSettings(), region=region, planes=planes)
-    return label(image, tutored(asked, teaching, made))
+    asked = LabelRequest(settings=settings or LabelSettings(), region=region, planes=planes)
+    return label(image, with_tutored_proxies(asked, task, made))
 
 
-def tutored(asked: Asked, teaching: TutorJob, made: Tutored) -> Asked:
+def with_tutored_proxies(request: LabelRequest, task: TutorJob, made: TutorResult) -> LabelRequest:
     """What is asked for, with the proxies of a tutorship; those that a worker elsewhere has trained are written."""
     for proxy in made.proxies:
         if not proxy.path.is_file():
             proxy.path.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(proxy.path, proxy.checkpoint)
     first, *others = (str(proxy.path) for proxy in made.proxies)
-    tutor = ModelUse("tutor", made.translator_name, teaching.translator, made.translator_sha256)
+    tutor = ModelUse("tutor", made.translator_name, task.translator, made.translator_sha256)
     # How the proxies were trained stands in their cards.
     return replace(
-        asked, translator=None, segmenter=first, second_opinions=tuple(others), tutor=tutor, options=None
+        request, translator=None, segmenter=first, second_opinions=tuple(others), tutor=tutor, options=None
     )
 
 
-def label(image: Image, asked: Asked) -> LabelJob:
+def label(image: Image, request: LabelRequest) -> LabelJob:
     """The job that labels a real image with proxies."""
-    proxies = () if asked.segmenter is None else (asked.segmenter, *asked.second_opinions)
-    where = {name: getattr(asked, name) for name in ("settings", "region", "planes")}
-    return with_proxies(image, proxies, asked.tutor, **where)
+    proxies = () if request.segmenter is None else (request.segmenter, *request.second_opinions)
+    where = {name: getattr(request, name) for name in ("settings", "region", "planes")}
+    return with_proxies(image, proxies, request.tutor, **where)
 
 
 def tutorship(
     images: Iterable[Image],
-    teaching: TutorJob,
+    task: TutorJob,
     *,
     settings: LabelSettings | None = None,
     control: Control = Control(),
@@ -108,7 +108,7 @@ def tutorship(
     ----------
     images
         Of the target modality.
-    teaching
+    task
         What to learn from, and where to keep what was learned.
     models
         Loaded models to use; new ones by default.
@@ -126,6 +126,6 @@ def tutorship(
     from napari_pseudolabel.models.loaded import LoadedModels
 
     models = models or LoadedModels()
-    made = teaching.run(control, models)
+    made = task.run(control, models)
     for image in images:
-        yield proxy_job(image, teaching, made, settings=settings).run(control, models)
+        yield proxy_job(image, task, made, settings=settings).run(control, models)

@@ -154,7 +154,7 @@ def _relay(wires: _Wires, control: Control, outcome: list[tuple[str, Any]], done
         if kind == "report":
             control.report(value)
         elif kind == "tell":
-            control.tell(value)
+            control.emit(value)
         else:
             outcome.append((kind, value))
 

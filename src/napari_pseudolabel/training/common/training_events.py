@@ -19,7 +19,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Began:
+class TrainStart:
     """The training starts, or goes on after a kill.
 
     Attributes

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.imaging import Reading, labels_to, normalise, resample, resample_to
+from napari_pseudolabel.imaging import ReadOptions, labels_to, normalise, resample, resample_to
 from napari_pseudolabel.imaging.reading.file_names import left_out
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.windows import holding, padded
@@ -18,9 +18,14 @@ from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.grids import limits_for, magnification, need_of, sizes_of
 from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.translate import translate
-from napari_pseudolabel.tiling import KnownLimits, TileSettings
-from napari_pseudolabel.training.data.image_folders import LabelledPlane, Notes, Preparation, labelled_planes
-from napari_pseudolabel.training.data.known_plane import KnownPlane
+from napari_pseudolabel.tiling import MemoryLimits, TileSettings
+from napari_pseudolabel.training.data.annotated_plane import AnnotatedPlane
+from napari_pseudolabel.training.data.image_folders import (
+    FolderPreprocessing,
+    LabelledPlane,
+    Notes,
+    labelled_planes,
+)
 from napari_pseudolabel.training.data.labelled_sets import LabelledSet
 from napari_pseudolabel.workspace import atomic_file
 
@@ -64,7 +69,7 @@ class Adapter:
     samples: int
     seed: int
     device: str
-    limits: KnownLimits
+    limits: MemoryLimits
     folder: Path
 
     @property
@@ -76,12 +81,12 @@ class Adapter:
         """Pixels on the first model's grid per pixel of an image, and why."""
         return self.scale.to_model(pixel_um, *sizes_of(self.entry.source))
 
-    def preparation(self, reading: Reading) -> Preparation:
+    def preparation(self, reading: ReadOptions) -> FolderPreprocessing:
         """How image files are brought to the first model's grid."""
         entry = self.entry
-        return Preparation(self.scale, *sizes_of(entry.source), need_of(entry.normalisation), reading)
+        return FolderPreprocessing(self.scale, *sizes_of(entry.source), need_of(entry.normalisation), reading)
 
-    def known(self, plane: KnownPlane, trust: float, control: Control) -> Adapted:
+    def annotated(self, plane: AnnotatedPlane, trust: float, control: Control) -> Adapted:
         """Bring a plane from the layers; only the part with pixels that count, and what surrounds it."""
         weights, held_out = plane.weights(trust), plane.held_out
         factor, why = self.factor(plane.pixel_size_um)
@@ -91,7 +96,7 @@ class Adapter:
         limits = limits_for(self.entry, plane.of_layer)
         image = resample(normalise(plane.image[box], limits), factor)
         origin = round(box[0].start * factor), round(box[1].start * factor)
-        looks, notes = self.looks(image, origin, control)
+        looks, notes = self.segmenter_images(image, origin, control)
         shape = looks.shape[1:]
         labels, weight = labels_to(plane.labels[box], shape), labels_to(weights[box], shape)
         known = {c.value for c in self.segmenter.classes}
@@ -114,16 +119,16 @@ class Adapter:
         preparation = self.preparation(source.reading)
         planes: list[LabelledPlane] = []
         told = Notes()
-        told.tell(left_out(source.images, source.labels))
-        for plane in labelled_planes(source.images, source.labels, preparation, told.tell):
-            looks, notes = self.looks(plane.image, (0, 0), control)
-            told.tell(notes)
+        told.add(left_out(source.images, source.labels))
+        for plane in labelled_planes(source.images, source.labels, preparation, told.add):
+            looks, notes = self.segmenter_images(plane.image, (0, 0), control)
+            told.add(notes)
             labels = labels_to(plane.labels, looks.shape[1:])
             weight = None if plane.weight is None else labels_to(plane.weight, looks.shape[1:])
             planes += [replace(plane, image=look, labels=labels, weight=weight) for look in looks]
         return planes, tuple(told)
 
-    def looks(
+    def segmenter_images(
         self, image: NDArray[np.float32], origin: tuple[int, int], control: Control
     ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
         """What the segmenter sees of an image on the first model's grid.

@@ -44,14 +44,14 @@ def folder_names(*folders: Path) -> tuple[str, ...]:
     InputError
         If two of them are the same folder.
     """
-    for number, one in enumerate(folders):
+    for number, folder in enumerate(folders):
         for other in folders[number + 1 :]:
-            if one.resolve() == other.resolve():
+            if folder.resolve() == other.resolve():
                 raise InputError(
-                    f"Both modalities are in the same folder, {one}; give the images of two modalities."
+                    f"Both modalities are in the same folder, {folder}; give the images of two modalities."
                 )
-    named = [_named_parts(one) for one in folders]
-    whole = [_parts(one) for one in folders]
+    named = [_named_parts(folder) for folder in folders]
+    whole = [_parts(folder) for folder in folders]
     # `images` beside `others` is the name of a folder; that above them both is not its own.
     nested = any(a is not b and b[: len(a)] == a for a in named for b in named)
     for parts in (whole,) if nested else (named, whole):

@@ -11,31 +11,31 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import not_labelled
-from napari_pseudolabel.imaging import Image, Need, Reading, labels_to, measure, normalise, resample
+from napari_pseudolabel.imaging import Image, Need, ReadOptions, labels_to, measure, normalise, resample
 from napari_pseudolabel.imaging.reading.file_names import images_in, label_files_in, partners
 from napari_pseudolabel.imaging.reading.label_values import like
 from napari_pseudolabel.imaging.scale import Scale
 
-Tell = Callable[[tuple[str, ...]], None]
+Notify = Callable[[tuple[str, ...]], None]
 """Hears what had to be assumed about files: sentences for the person."""
 
 _LARGEST_CLASS = 255
 
 
-def nobody(notes: tuple[str, ...]) -> None:
-    """A `Tell` that lets sentences fall."""
+def ignore_notes(notes: tuple[str, ...]) -> None:
+    """A `Notify` that lets sentences fall."""
 
 
 class Notes(dict[str, None]):
     """Sentences for the person, each once, in the order in which they were told."""
 
-    def tell(self, notes: Iterable[str]) -> None:
-        """Add them; a `Tell`."""
+    def add(self, notes: Iterable[str]) -> None:
+        """Add them; a `Notify`."""
         self.update(dict.fromkeys(notes))
 
 
 @dataclass(frozen=True)
-class Preparation:
+class FolderPreprocessing:
     """How the images of one folder are brought to the model's grid and to [0, 1].
 
     Attributes
@@ -54,7 +54,7 @@ class Preparation:
     model_pixel_um: float | None = None
     model_object_px: float | None = None
     need: Need = field(default_factory=Need)
-    reading: Reading = Reading()
+    reading: ReadOptions = ReadOptions()
 
     def factor(self, image: Image) -> float:
         """Pixels on the model's grid per pixel of `image`."""
@@ -82,7 +82,9 @@ class LabelledPlane:
         return self.labels if self.weight is None else self.labels[self.weight > 0]
 
 
-def image_planes(folder: Path, preparation: Preparation, tell: Tell = nobody) -> list[NDArray[np.float32]]:
+def image_planes(
+    folder: Path, preprocessing: FolderPreprocessing, notify: Notify = ignore_notes
+) -> list[NDArray[np.float32]]:
     """All planes of all images of a folder, (H, W) float32 in [0, 1].
 
     Raises
@@ -92,14 +94,14 @@ def image_planes(folder: Path, preparation: Preparation, tell: Tell = nobody) ->
     """
     found: list[NDArray[np.float32]] = []
     for path in images_in(folder):
-        image = preparation.reading.image(path)
-        tell(image.assumed())
-        found += prepare(image, preparation, tell)
+        image = preprocessing.reading.image(path)
+        notify(image.assumed())
+        found += prepare(image, preprocessing, notify)
     return found
 
 
 def labelled_planes(
-    images: Path, labels: Path, preparation: Preparation, tell: Tell = nobody
+    images: Path, labels: Path, preprocessing: FolderPreprocessing, notify: Notify = ignore_notes
 ) -> list[LabelledPlane]:
     """Images with the label file of the same name; what its provenance calls not labelled counts nothing.
 
@@ -110,20 +112,25 @@ def labelled_planes(
     """
     found: list[LabelledPlane] = []
     for path, label_path in labelled_files(images, labels):
-        image = preparation.reading.image(path)
-        tell(image.assumed())
-        found += planes_of(path.name, image, label_path, not_labelled(label_path), preparation, tell)
+        image = preprocessing.reading.image(path)
+        notify(image.assumed())
+        found += planes_of(path.name, image, label_path, not_labelled(label_path), preprocessing, notify)
     if not found:
         raise InputError(f"Nothing is labelled in the files of {labels}; label at least a part of one image.")
     return found
 
 
 def planes_of(
-    name: str, image: Image, labels: Path, ignored: int | None, preparation: Preparation, tell: Tell
+    name: str,
+    image: Image,
+    labels: Path,
+    ignored: int | None,
+    preprocessing: FolderPreprocessing,
+    notify: Notify,
 ) -> Iterator[LabelledPlane]:
     """The planes of an image with those of its label file; pixels of the value `ignored` count nothing."""
-    classes = class_planes(labels, image, preparation.reading, tell)
-    for plane, values in zip(prepare(image, preparation, tell), classes, strict=True):
+    classes = class_planes(labels, image, preprocessing.reading, notify)
+    for plane, values in zip(prepare(image, preprocessing, notify), classes, strict=True):
         truth = labels_to(values, plane.shape)
         counts = None if ignored is None else truth != ignored
         if counts is None or counts.all():
@@ -144,7 +151,7 @@ def labelled_files(images: Path, labels: Path) -> list[tuple[Path, Path]]:
 
 
 def class_planes(
-    path: Path, image: Image, reading: Reading = Reading(), tell: Tell = nobody
+    path: Path, image: Image, reading: ReadOptions = ReadOptions(), notify: Notify = ignore_notes
 ) -> Iterator[NDArray[np.uint8]]:
     """All planes of the label file of an image, in the order of the planes of the image.
 
@@ -154,7 +161,7 @@ def class_planes(
         If the labels have another shape than the image, or values that are no integers 0 to 255.
     """
     labels = reading.labels(path)
-    tell(labels.notes)
+    notify(labels.notes)
     values = like(labels, image)
     if values.max() > _LARGEST_CLASS:
         raise InputError(f"{path.name} is no image of classes: its values are not integers 0 to 255.")
@@ -162,11 +169,13 @@ def class_planes(
         yield values[index].astype(np.uint8)
 
 
-def prepare(image: Image, preparation: Preparation, tell: Tell = nobody) -> list[NDArray[np.float32]]:
+def prepare(
+    image: Image, preprocessing: FolderPreprocessing, notify: Notify = ignore_notes
+) -> list[NDArray[np.float32]]:
     """Normalise and resample every plane of an image."""
-    measured = measure(image, (None,), preparation.need)
-    tell(measured.notes)
+    measured = measure(image, (None,), preprocessing.need)
+    notify(measured.notes)
     limits = measured.channels[0].limits
-    factor = preparation.factor(image)
+    factor = preprocessing.factor(image)
     # Normalised first: the statistics are those of the untouched layer.
     return [resample(normalise(image.plane(index, None), limits), factor) for index in image.planes()]

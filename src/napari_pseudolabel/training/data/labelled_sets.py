@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_pseudolabel.imaging import Reading
+from napari_pseudolabel.imaging import ReadOptions
 from napari_pseudolabel.imaging.scale import Scale
-from napari_pseudolabel.training.data.known_plane import KnownPlane
+from napari_pseudolabel.training.data.annotated_plane import AnnotatedPlane
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class LabelledSet:
     labels: Path
     translator: str | None = None
     scale: Scale = Scale()
-    reading: Reading = Reading()
+    reading: ReadOptions = ReadOptions()
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class NnunetSet:
 
     folder: Path
     scale: Scale = Scale()
-    reading: Reading = Reading()
+    reading: ReadOptions = ReadOptions()
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ class LabelledLayer:
     """
 
     name: str
-    planes: tuple[KnownPlane, ...]
+    planes: tuple[AnnotatedPlane, ...]
     scale: Scale = Scale()
 
     @property

@@ -78,7 +78,7 @@ def read_raw(folder: Path) -> RawDataset:
             f"The images of {folder.name} end in “{ending}”, which is not read; 2D images are PNG or TIFF."
         )
     cases = _cases(folder, ending)
-    classes = {one.value: one for one in dataset.classes()}
+    classes = {label_class.value: label_class for label_class in dataset.classes()}
     classes.setdefault(0, LabelClass(name=BACKGROUND, value=0))
     ignored = dataset.labels.get(_IGNORE)
     notes: tuple[str, ...] = ()

@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import Reading
+from napari_pseudolabel.imaging import ReadOptions
 from napari_pseudolabel.imaging.reading.file_names import images_in, pair_name, partners
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.training.data.image_folders import (
+    FolderPreprocessing,
     LabelledPlane,
-    Preparation,
-    Tell,
+    Notify,
+    ignore_notes,
     image_planes,
     labelled_planes,
-    nobody,
     prepare,
 )
 
@@ -51,7 +51,7 @@ class ModelGrid:
     image_pixel_um: float | None = None
     pixel_um: float | None = None
     object_px: float | None = None
-    reading: Reading = Reading()
+    reading: ReadOptions = ReadOptions()
 
     def __post_init__(self) -> None:
         for size in (self.image_pixel_um, self.pixel_um, self.object_px):
@@ -59,9 +59,11 @@ class ModelGrid:
                 raise InputError(f"A pixel or object size must be a positive number, not {size:g}.")
 
     @property
-    def preparation(self) -> Preparation:
+    def preprocessing(self) -> FolderPreprocessing:
         """How images are brought to the grid."""
-        return Preparation(Scale(pixel_size_um=self.image_pixel_um), self.pixel_um, reading=self.reading)
+        return FolderPreprocessing(
+            Scale(pixel_size_um=self.image_pixel_um), self.pixel_um, reading=self.reading
+        )
 
     def modality(self, folder: Path) -> Modality:
         """The modality for a card, after a check that the images can be brought to the grid.
@@ -91,7 +93,7 @@ class ModelGrid:
         return Modality(name=self.name, pixel_size_um=pixel_um, object_size_px=self.object_px)
 
 
-def unlabelled(folder: Path, grid: ModelGrid, tell: Tell = nobody) -> list[NDArray[np.float32]]:
+def unlabelled(folder: Path, grid: ModelGrid, notify: Notify = ignore_notes) -> list[NDArray[np.float32]]:
     """All planes of a folder on the model's grid, (H, W) float32 in [0, 1].
 
     Raises
@@ -99,14 +101,16 @@ def unlabelled(folder: Path, grid: ModelGrid, tell: Tell = nobody) -> list[NDArr
     InputError
         If the folder cannot be used, or a plane is smaller than 8 pixels on the grid.
     """
-    planes = image_planes(folder, grid.preparation, tell)
+    planes = image_planes(folder, grid.preprocessing, notify)
     _check_sizes(planes, folder)
     return planes
 
 
-def labelled(images: Path, labels: Path, grid: ModelGrid, tell: Tell = nobody) -> list[LabelledPlane]:
+def labelled(
+    images: Path, labels: Path, grid: ModelGrid, notify: Notify = ignore_notes
+) -> list[LabelledPlane]:
     """All labelled planes of two folders on the model's grid; raises as `unlabelled` does."""
-    planes = labelled_planes(images, labels, grid.preparation, tell)
+    planes = labelled_planes(images, labels, grid.preprocessing, notify)
     _check_sizes([plane.image for plane in planes], images)
     return planes
 
@@ -127,7 +131,7 @@ def aligned(folders: tuple[Path, Path], grids: tuple[ModelGrid, ModelGrid]) -> l
     pairs = []
     for pair in partners(first, second, "partner"):
         planes = [
-            prepare(grid.reading.image(path), grid.preparation)
+            prepare(grid.reading.image(path), grid.preprocessing)
             for path, grid in zip(pair, grids, strict=True)
         ]
         shapes = [[plane.shape for plane in part] for part in planes]
@@ -141,14 +145,14 @@ def aligned(folders: tuple[Path, Path], grids: tuple[ModelGrid, ModelGrid]) -> l
 
 
 @dataclass(frozen=True, eq=False)
-class Split:
+class PlaneSplit:
     """Labelled planes for training and for validation, which share no image."""
 
     train: list[LabelledPlane]
     validation: list[LabelledPlane]
 
 
-def split_by_file(planes: Sequence[LabelledPlane], share: float, seed: int) -> Split:
+def split_by_file(planes: Sequence[LabelledPlane], share: float, seed: int) -> PlaneSplit:
     """Keep whole files out of training; copies of a file stay together.
 
     Parameters
@@ -174,7 +178,7 @@ def split_by_file(planes: Sequence[LabelledPlane], share: float, seed: int) -> S
     kept_out = min(max(round(share * len(parts)), 1), len(parts) - 1)
     order = np.random.default_rng(seed).permutation(len(parts))
     chosen = {int(position) for position in order[:kept_out]}
-    return Split(
+    return PlaneSplit(
         train=[plane for i, part in enumerate(parts) if i not in chosen for plane in part],
         validation=[plane for i, part in enumerate(parts) if i in chosen for plane in part],
     )
@@ -243,7 +247,7 @@ def _chosen(planes: Sequence[LabelledPlane], folds: int, chosen: Sequence[str]) 
     return frozenset().union(*found)
 
 
-def split_given(train: list[LabelledPlane], validation: list[LabelledPlane]) -> Split:
+def split_given(train: list[LabelledPlane], validation: list[LabelledPlane]) -> PlaneSplit:
     """Use a validation set as it is.
 
     Raises
@@ -257,7 +261,7 @@ def split_given(train: list[LabelledPlane], validation: list[LabelledPlane]) -> 
             raise InputError(
                 f"The validation image {plane.name} is also a training image ({twin}); remove it from one of the two."
             )
-    return Split(train, validation)
+    return PlaneSplit(train, validation)
 
 
 def check_values(found: Set[int], classes: Mapping[str, int], what: str) -> tuple[str, ...]:

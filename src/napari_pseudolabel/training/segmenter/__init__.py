@@ -1,1 +1,1 @@
-"""Train segmenters, fine-tune them on corrections, and measure labels by what they teach."""
+"""Train segmenters, fine-tune them on corrections, and measure labels by what a segmenter learns from them."""

@@ -14,7 +14,7 @@ from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.options import Checked, Option
 from napari_pseudolabel.training.common.training_events import Score
 from napari_pseudolabel.training.common.training_options import Device, OwnSeed
-from napari_pseudolabel.training.data.known_plane import KnownPlane
+from napari_pseudolabel.training.data.annotated_plane import AnnotatedPlane
 from napari_pseudolabel.training.data.labelled_sets import LabelledSet
 
 
@@ -86,7 +86,7 @@ class FineTuneSettings(Checked):
 
 
 @dataclass(frozen=True, eq=False)
-class FineTuned:
+class FineTuneResult:
     """The result of a fine-tuning.
 
     Attributes
@@ -139,7 +139,7 @@ class FineTuneTask:
         Of the job.
     """
 
-    planes: tuple[KnownPlane, ...]
+    planes: tuple[AnnotatedPlane, ...]
     segmenter: str
     translator: str | None
     folder: Path
@@ -154,12 +154,12 @@ class FineTuneTask:
     @property
     def checkpoints(self) -> tuple[str, ...]:
         """References of the models that it needs."""
-        refs = (self.segmenter, self.translator, *(one.translator for one in self.sets))
+        refs = (self.segmenter, self.translator, *(labelled_set.translator for labelled_set in self.sets))
         return tuple(dict.fromkeys(ref for ref in refs if ref))
 
 
 def missing(
-    planes: Sequence[KnownPlane], classes: Sequence[LabelClass], sets: Sequence[LabelledSet] = ()
+    planes: Sequence[AnnotatedPlane], classes: Sequence[LabelClass], sets: Sequence[LabelledSet] = ()
 ) -> str | None:
     """Say in one sentence why the training cannot start yet; None if it can.
 
@@ -180,22 +180,22 @@ def missing(
     if not learned.any() and not held_out.any():
         return "Nothing is corrected or confirmed yet; correct a few objects and confirm the region."
     if not sets:
-        for one in wanted:
-            if learned[one.value]:
+        for label_class in wanted:
+            if learned[label_class.value]:
                 continue
-            if held_out[one.value]:
+            if held_out[label_class.value]:
                 return (
-                    f"The class {one.name} was confirmed only where pixels are kept for validation; "
+                    f"The class {label_class.name} was confirmed only where pixels are kept for validation; "
                     "confirm another region that holds it."
                 )
             return (
-                f"No corrected or confirmed region holds the class {one.name} yet; "
+                f"No corrected or confirmed region holds the class {label_class.name} yet; "
                 "correct a few and confirm the region."
             )
     if not held_out.any():
         return "No pixels are kept for validation yet; confirm a region, of which a quarter will be kept for that."
-    if not any(held_out[one.value] for one in wanted):
-        names = " or ".join(one.name for one in wanted)
+    if not any(held_out[label_class.value] for label_class in wanted):
+        names = " or ".join(label_class.name for label_class in wanted)
         return f"The pixels kept for validation hold no {names} yet; confirm another region."
     return None
 

@@ -21,13 +21,18 @@ from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.tiling import pick_device
 from napari_pseudolabel.training.common.training_record import check_record, today
 from napari_pseudolabel.training.data.adapted_planes import Adapter
+from napari_pseudolabel.training.data.annotated_plane import AnnotatedPlane
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
-from napari_pseudolabel.training.data.known_plane import KnownPlane
 from napari_pseudolabel.training.data.labelled_sets import LabelledSet
 from napari_pseudolabel.training.data.training_inputs import fingerprint
-from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuned, FineTuneTask, missing, promotion
+from napari_pseudolabel.training.segmenter.fine_tune_task import (
+    FineTuneResult,
+    FineTuneTask,
+    missing,
+    promotion,
+)
+from napari_pseudolabel.training.segmenter.segmenter_settings import SegmenterSettings
 from napari_pseudolabel.training.segmenter.segmenter_training import BEST, SegmenterTraining
-from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
 from napari_pseudolabel.types import Array
 
 _SHARE_OF_SETS = 0.5
@@ -42,7 +47,7 @@ class _Start:
     weights: Mapping[str, Tensor] | None
 
 
-def fine_tune(job: FineTuneTask, control: Control, models: LoadedModels) -> FineTuned:
+def fine_tune(job: FineTuneTask, control: Control, models: LoadedModels) -> FineTuneResult:
     """Run a fine-tuning job; see `FineTuneJob.run`."""
     s = job.settings
     device = pick_device(s.device)
@@ -68,7 +73,7 @@ def fine_tune(job: FineTuneTask, control: Control, models: LoadedModels) -> Fine
     best = run.run(job.folder, control, notes)
     verdict = promotion(run.before, best)
     assert run.stopped is not None
-    return FineTuned(
+    return FineTuneResult(
         before=run.before,
         best=best,
         promoted=verdict.promoted,
@@ -85,7 +90,7 @@ def _start(job: FineTuneTask, models: LoadedModels) -> _Start:
     parent = models.segmenter(job.segmenter)
     name = parent.card.name or job.segmenter
     if not family_named(parent.card.family).trains:
-        able = " and ".join(one.name for one in families("segmenter") if one.trains)
+        able = " and ".join(family.name for family in families("segmenter") if family.trains)
         raise InputError(
             f"The segmenter {name} ({parent.card.family}) cannot be trained further here, only the plugin's own "
             f"({able}) can; choose one of those, or train a new one."
@@ -145,7 +150,7 @@ def _planes(
         control.check()
         refuse_misfit(chain, plane.modality, plane.name)
         notes |= dict.fromkeys(assumptions(chain, plane.modality, plane.name))
-        adapted = adapter.known(plane, job.settings.trust, control)
+        adapted = adapter.annotated(plane, job.settings.trust, control)
         notes |= dict.fromkeys(adapted.notes)
         train += adapted.train
         validation += [adapted.validation] if adapted.validation is not None else []
@@ -157,13 +162,13 @@ def _planes(
     if job.sets:
         known = [float(p.image.size if p.weight is None else p.weight.sum()) for p in train]
         further: list[LabelledPlane] = []
-        for one in job.sets:
-            _refuse_leak(one, job.planes)
-            further_adapter = _adapter(job, one.translator, one.scale, card, models)
-            chain = _chain(one.translator, job.segmenter, models)
+        for labelled_set in job.sets:
+            _refuse_leak(labelled_set, job.planes)
+            further_adapter = _adapter(job, labelled_set.translator, labelled_set.scale, card, models)
+            chain = _chain(labelled_set.translator, job.segmenter, models)
             refuse_misfit(chain)
-            planes, told = further_adapter.labelled(one, control)
-            notes |= dict.fromkeys((*assumptions(chain, image=str(one.images)), *told))
+            planes, told = further_adapter.labelled(labelled_set, control)
+            notes |= dict.fromkeys((*assumptions(chain, image=str(labelled_set.images)), *told))
             further += planes
         own = [(1 - _SHARE_OF_SETS) * value / max(sum(known), 1.0) for value in known]
         area = sum(plane.image.size for plane in further)
@@ -193,7 +198,7 @@ def _chain(translator: str | None, segmenter: str, models: LoadedModels) -> tupl
     return (*first, *((Link.of(models.segmenter(segmenter).card, segmenter),) if segmenter else ()))
 
 
-def _refuse_leak(source: LabelledSet, planes: Sequence[KnownPlane]) -> None:
+def _refuse_leak(source: LabelledSet, planes: Sequence[AnnotatedPlane]) -> None:
     """An open image must not come back, validation pixels included, through a folder."""
     kept = [plane for plane in planes if plane.validation.any()]
     for path in images_in(source.images):

@@ -1,4 +1,4 @@
-"""Reverse classification accuracy: how well labels teach tells how good they are. Importable without torch.
+"""Reverse classification accuracy: how well a segmenter learns from labels tells how good they are. Importable without torch.
 
 Source: Valindria et al., "Reverse Classification Accuracy: Predicting Segmentation Performance in the Absence of Ground
 Truth", IEEE Transactions on Medical Imaging 36 (2017). A quick segmenter learns from one image with its pseudo labels, and is
@@ -41,7 +41,7 @@ _SPECK_PX = 20
 
 @dataclass(frozen=True)
 class ReverseAccuracy:
-    """How well pseudo labels teach.
+    """How well a segmenter learns from pseudo labels.
 
     Attributes
     ----------
@@ -90,8 +90,8 @@ class ReverseAccuracyJob:
         Class values, shape of the image.
     classes
         Background included.
-    known
-        Labelled images; `known.translator` brings them into the modality of the image.
+    reference
+        Labelled images; `reference.translator` brings them into the modality of the image.
     folder
         Keeps the translated images, so that the next labels are checked sooner.
     scale
@@ -105,7 +105,7 @@ class ReverseAccuracyJob:
     image: Image
     labels: NDArray[np.integer]
     classes: tuple[LabelClass, ...]
-    known: LabelledSet
+    reference: LabelledSet
     folder: Path
     scale: Scale = Scale()
     steps: int = 250
@@ -122,7 +122,7 @@ class ReverseAccuracyJob:
     @property
     def checkpoints(self) -> tuple[str, ...]:
         """References of the models."""
-        return (self.known.translator,) if self.known.translator else ()
+        return (self.reference.translator,) if self.reference.translator else ()
 
     def run(self, control: Control, models: LoadedModels) -> ReverseAccuracy:
         """Do the work.
@@ -135,8 +135,8 @@ class ReverseAccuracyJob:
             If `control` said so.
         """
         from napari_pseudolabel.tiling import pick_device
+        from napari_pseudolabel.training.segmenter.segmenter_settings import SegmenterSettings
         from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterTraining
-        from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
 
         if self.image.shape != self.labels.shape:
             raise InputError(
@@ -173,21 +173,24 @@ class ReverseAccuracyJob:
     def _card(self, models: LoadedModels) -> tuple[Card, tuple[str, ...]]:
         """Of the quick segmenter: it sees images on the grid of what the translator makes, or of the image."""
         notes: tuple[str, ...] = ()
-        if self.known.translator:
-            source = models.translator(self.known.translator).card.target
+        if self.reference.translator:
+            source = models.translator(self.reference.translator).card.target
         else:
             source, notes = self._own_grid()
         classes = self.classes
-        if not any(one.value == 0 for one in classes):
+        if not any(label_class.value == 0 for label_class in classes):
             classes = (LabelClass(name="background", value=0), *classes)
         about = {"source": source, "classes": classes, "architecture": dict(_ARCHITECTURE)}
         return Card(kind="segmenter", family="monai-unet", **about), notes
 
     def _own_grid(self) -> tuple[Modality | None, tuple[str, ...]]:
         """The grid of the image, to which the known images are brought where both say their pixel size."""
-        first = images_in(self.known.images)[0]
+        first = images_in(self.reference.images)[0]
         own = self.scale.pixel_size_um or self.image.placement.pixel_size_um()
-        known = self.known.scale.pixel_size_um or self.known.reading.image(first).placement.pixel_size_um()
+        known = (
+            self.reference.scale.pixel_size_um
+            or self.reference.reading.image(first).placement.pixel_size_um()
+        )
         if own and known:
             return Modality(name=self.image.name, pixel_size_um=own), ()
         what = "Neither the image nor the known images say" if not (own or known) else "Only one side says"
@@ -206,22 +209,22 @@ class ReverseAccuracyJob:
         InputError
             If the known labels number their objects or hold no class, or the images cannot be of one modality.
         """
-        names = {one.value: one.name for one in self.classes if one.value}
+        names = {label_class.value: label_class.name for label_class in self.classes if label_class.value}
         sides = [
             {int(value) for plane in part for value in np.unique(plane.known_labels)}
             for part in (planes, known)
         ]
         if any(are_numbers(plane.labels) for plane in known):
             raise InputError(
-                f"The labels in {self.known.labels} number their objects; give labels whose values are classes."
+                f"The labels in {self.reference.labels} number their objects; give labels whose values are classes."
             )
         if not names.keys() & sides[1]:
             raise InputError(
-                f"The labels in {self.known.labels} hold none of the classes; their values are {listed(sides[1])}."
+                f"The labels in {self.reference.labels} hold none of the classes; their values are {listed(sides[1])}."
             )
         if not names.keys() & sides[0] & sides[1]:
             raise InputError(
-                f"No class is in the labels of {self.image.name} ({listed(sides[0])}) as well as in {self.known.labels} "
+                f"No class is in the labels of {self.image.name} ({listed(sides[0])}) as well as in {self.reference.labels} "
                 f"({listed(sides[1])}); check the classes."
             )
         notes = [
@@ -254,14 +257,16 @@ class ReverseAccuracyJob:
             )
         elif turned:
             bright, dark = (names[value] for value in turned[0])
-            after = f" after the translation by {self.known.translator}" if self.known.translator else ""
+            after = (
+                f" after the translation by {self.reference.translator}" if self.reference.translator else ""
+            )
             what = (
                 "give a translator that makes images like this one (--translator), not its opposite"
                 if after
                 else "give a translator (--translator) that turns them into the modality of the image, or known images of it"
             )
             raise InputError(
-                f"As labelled, {bright} is brighter than {dark} in {self.image.name}, but darker in {self.known.images}"
+                f"As labelled, {bright} is brighter than {dark} in {self.image.name}, but darker in {self.reference.images}"
                 f"{after}: these are different modalities, or the values mean different classes, and a number would say "
                 f"nothing about the labels; {what}."
             )
@@ -274,11 +279,11 @@ class ReverseAccuracyJob:
 
     def _planes(self, card: Card) -> list[LabelledPlane]:
         """The image with its pseudo labels on the grid of the segmenter."""
-        from napari_pseudolabel.training.data.image_folders import LabelledPlane, Preparation, prepare
+        from napari_pseudolabel.training.data.image_folders import FolderPreprocessing, LabelledPlane, prepare
 
-        preparation = Preparation(self.scale, *sizes_of(card.source), need_of(card.normalisation))
+        preparation = FolderPreprocessing(self.scale, *sizes_of(card.source), need_of(card.normalisation))
         planes = prepare(self.image, preparation)
-        values = [one.value for one in card.classes]
+        values = [label_class.value for label_class in card.classes]
         found = []
         for index, plane in zip(self.image.planes(), planes, strict=True):
             labels = np.asarray(self.labels[index])
@@ -299,15 +304,15 @@ class ReverseAccuracyJob:
 
         adapter = Adapter(
             segmenter=card,
-            translator=models.translator(self.known.translator) if self.known.translator else None,
-            scale=self.known.scale,
+            translator=models.translator(self.reference.translator) if self.reference.translator else None,
+            scale=self.reference.scale,
             samples=1,
             seed=self.seed,
             device=self.device,
             limits=models.limits,
             folder=self.folder,
         )
-        return adapter.labelled(self.known, control)
+        return adapter.labelled(self.reference, control)
 
 
 def _of(names: dict[int, str], labels: NDArray[np.uint8]) -> NDArray[np.uint8]:

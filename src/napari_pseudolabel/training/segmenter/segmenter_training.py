@@ -23,13 +23,13 @@ from napari_pseudolabel.models.cards import Card, Measure
 from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.models.segmenters.base import of_limits
 from napari_pseudolabel.tiling import TileSettings, is_out_of_memory
-from napari_pseudolabel.training.common.ahead import Ahead
-from napari_pseudolabel.training.common.training_events import Began, Epoch, Loss, Score
+from napari_pseudolabel.training.common.prefetching import Prefetcher
+from napari_pseudolabel.training.common.training_events import Epoch, Loss, Score, TrainStart
 from napari_pseudolabel.training.common.training_record import STATE, load_state, save_state
 from napari_pseudolabel.training.data.augmentation import augment, shift_classes
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.data.labelled_patches import LabelledPatches
-from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
+from napari_pseudolabel.training.segmenter.segmenter_settings import SegmenterSettings
 from napari_pseudolabel.training.segmenter.validation import score, windows
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import some
@@ -85,7 +85,7 @@ class SegmenterTraining:
         tile = monai_unet.architecture_of(card).tile
         self.validation = [part for plane in validation for part in windows(plane, tile)]
         self.patches = LabelledPatches(train, self._values.tolist(), weights)
-        self._batches = Ahead.on(self.device, self._draw)
+        self._batches = Prefetcher.on(self.device, self._draw)
         # Only the first weights are drawn from torch's own generator, which others may use too.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
@@ -233,7 +233,7 @@ class SegmenterTraining:
     def run(self, folder: Path, control: Control | None = None, notes: Sequence[str] = ()) -> Score:
         """Train to the end; `folder` gets ``best.safetensors``, the curve and the state.
 
-        Goes on where a stopped or killed training left off in `folder`. Tells `control` a `Began` with the
+        Goes on where a stopped or killed training left off in `folder`. Tells `control` a `TrainStart` with the
         `notes`, a `Loss` every ten steps and an `Epoch` per validation; `stopped` says afterwards why it ended.
 
         Returns
@@ -254,7 +254,7 @@ class SegmenterTraining:
         try:
             if self.has_parent and self.before is None:
                 self.before = self.validate(control)
-            control.tell(Began(self.step, self.before, tuple(notes)))
+            control.emit(TrainStart(self.step, self.before, tuple(notes)))
             while True:
                 if self._epoch_is_due():
                     self._end_epoch(folder, control)
@@ -262,7 +262,7 @@ class SegmenterTraining:
                     break
                 self._losses.append(self.train_step())
                 if self.step % _TELL_EVERY == 0:
-                    control.tell(Loss(self.step, {"loss": float(np.mean(self._losses[-_TELL_EVERY:]))}))
+                    control.emit(Loss(self.step, {"loss": float(np.mean(self._losses[-_TELL_EVERY:]))}))
                 stage.advance()
             if not self._validated():
                 self._end_epoch(folder, control)
@@ -307,7 +307,7 @@ class SegmenterTraining:
         self._epochs.append({"loss": loss, **dataclasses.asdict(found)})
         self._write_curve(folder / "validation.csv")
         self.save(folder / STATE)
-        control.tell(Epoch(len(self._epochs), found, better, content))
+        control.emit(Epoch(len(self._epochs), found, better, content))
 
     def _scored(self, found: Score) -> Card:
         names = list(dict.fromkeys(plane.name for plane in self.validation))

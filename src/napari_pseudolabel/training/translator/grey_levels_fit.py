@@ -146,7 +146,7 @@ class GreyLevelsJob:
         planes, modalities = [], []
         read = Notes()
         for side in sides:
-            planes.append(side.as_they_are(read.tell))
+            planes.append(side.as_they_are(read.add))
             modalities.append(side.modality())
             stage.advance()
         ways = ((0, 1), (1, 0))
@@ -171,13 +171,13 @@ class GreyLevelsJob:
             )
             for curve, (a, b) in zip(curves, ways, strict=True)
         ]
-        by_objects = all(one.object_size_px for one in modalities)
+        by_objects = all(modality.object_size_px for modality in modalities)
         notes = tuple(
-            f"The {one.name} images do not say their pixel size; what is made of them gets none either."
-            for one in modalities
-            if one.pixel_size_um is None and not by_objects
+            f"The {modality.name} images do not say their pixel size; what is made of them gets none either."
+            for modality in modalities
+            if modality.pixel_size_um is None and not by_objects
         )
-        notes += tuple(note for one in sides if one.folder for note in left_out(one.folder))
+        notes += tuple(note for images in sides if images.folder for note in left_out(images.folder))
         return GreyLevelTranslators(
             (files[0], files[1]),
             (f"{names[0]}-to-{names[1]}-{self.method}", f"{names[1]}-to-{names[0]}-{self.method}"),

@@ -22,7 +22,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
 from napari_pseudolabel.models.translators.resnet import ResnetGenerator
 from napari_pseudolabel.models.translators.schedule import Schedule
-from napari_pseudolabel.training.common.ahead import Ahead
+from napari_pseudolabel.training.common.prefetching import Prefetcher
 from napari_pseudolabel.training.common.ranks import Ranks
 from napari_pseudolabel.training.data.patches import PatchPool
 from napari_pseudolabel.training.translator.discriminators import DiffusiveDiscriminator, PatchDiscriminator
@@ -105,7 +105,7 @@ class SynDiffSteps:
         )
         # bfloat16 needs no loss scaling; float16-only GPUs train in float32.
         self.autocast = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
-        self._batches = Ahead.on(self.device, self._draw)
+        self._batches = Prefetcher.on(self.device, self._draw)
         self.step = 0
         self._set_rates()
 

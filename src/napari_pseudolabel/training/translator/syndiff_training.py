@@ -14,7 +14,7 @@ from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.training.common.training_events import Loss
 from napari_pseudolabel.training.common.training_record import STATE, CurveFile, load_state, save_state
 from napari_pseudolabel.training.translator.syndiff_steps import SynDiffSteps, plain_settings
-from napari_pseudolabel.training.translator.translator_watch import TranslatorWatch
+from napari_pseudolabel.training.translator.translator_monitor import TranslatorMonitor
 
 Ended = Literal["steps", "finish"]
 
@@ -48,7 +48,7 @@ class SynDiffTraining(SynDiffSteps):
             ) from error
 
     def run(
-        self, folder: Path, control: Control | None = None, watch: TranslatorWatch | None = None
+        self, folder: Path, control: Control | None = None, monitor: TranslatorMonitor | None = None
     ) -> Ended:
         """Train until ``settings.steps`` or until the person wants to stop and keep what there is.
 
@@ -58,7 +58,7 @@ class SynDiffTraining(SynDiffSteps):
             Gets the state and the losses; only rank 0 writes. A new training is resumed from a state in it.
         control
             Hears a `Loss` every 10 steps; wishes and cancels take effect between two steps.
-        watch
+        monitor
             Of rank 0.
 
         Raises
@@ -68,8 +68,8 @@ class SynDiffTraining(SynDiffSteps):
         """
         folder.mkdir(parents=True, exist_ok=True)
         if self.step == 0:
-            self.resume(folder / STATE, watch)
-        between = _BetweenSteps(self, folder, control or Control(), watch)
+            self.resume(folder / STATE, monitor)
+        between = _BetweenSteps(self, folder, control or Control(), monitor)
         decision = self.ranks.agreed(between({}))
         while decision == _GO and self.step < self.settings.steps:
             losses = self.train_step()
@@ -90,12 +90,12 @@ class SynDiffTraining(SynDiffSteps):
         }
 
     def save(self, path: Path, watched: Mapping[str, object] | None = None) -> None:
-        """Write everything that is needed to go on, atomically; `watched` comes along (see `TranslatorWatch.state`)."""
+        """Write everything that is needed to go on, atomically; `watched` comes along (see `TranslatorMonitor.state`)."""
         parts = {name: part.state_dict() for name, part in self._parts().items()}
         about = {"settings": plain_settings(self.settings), "step": self.step, "watched": dict(watched or {})}
         save_state(path, {**about, **parts})
 
-    def resume(self, path: Path, watch: TranslatorWatch | None = None) -> bool:
+    def resume(self, path: Path, monitor: TranslatorMonitor | None = None) -> bool:
         """Go on from `path` if it is there; True if it was.
 
         Raises
@@ -110,8 +110,8 @@ class SynDiffTraining(SynDiffSteps):
             part.load_state_dict(state[name])
         self.step = int(state["step"])
         self._set_rates()
-        if watch is not None:
-            watch.restore(state.get("watched", {}))
+        if monitor is not None:
+            monitor.restore(state.get("watched", {}))
         return True
 
 
@@ -119,9 +119,9 @@ class _BetweenSteps:
     """What happens between two steps: all of it in rank 0, nothing in the others."""
 
     def __init__(
-        self, run: SynDiffTraining, folder: Path, control: Control, watch: TranslatorWatch | None
+        self, run: SynDiffTraining, folder: Path, control: Control, monitor: TranslatorMonitor | None
     ) -> None:
-        self.run, self.folder, self.control, self.watch = run, folder, control, watch
+        self.run, self.folder, self.control, self.watch = run, folder, control, monitor
         self.curve = CurveFile(folder / LOSSES, _COLUMNS)
         self.losses: dict[str, list[float]] = defaultdict(list)
         self.stage: Stage | None = None
@@ -165,7 +165,7 @@ class _BetweenSteps:
 
     def _look(self, *, last: bool) -> None:
         if self.run.ranks.first and self.watch is not None and self.watch.due(self.run, last=last):
-            self.watch.look(self.run, self.control)
+            self.watch.observe(self.run, self.control)
             self.save()
 
     def _report(self, losses: Mapping[str, float]) -> None:
@@ -176,4 +176,4 @@ class _BetweenSteps:
         means = {name: float(np.mean(values)) for name, values in self.losses.items()}
         self.losses.clear()
         self.curve.append({"step": self.run.step, **means})
-        self.control.tell(Loss(self.run.step, means))
+        self.control.emit(Loss(self.run.step, means))

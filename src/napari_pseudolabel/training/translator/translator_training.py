@@ -16,7 +16,7 @@ from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
 from napari_pseudolabel.models.translators.syndiff import SynDiffTranslator
 from napari_pseudolabel.training.common.ranks import Ranks
-from napari_pseudolabel.training.common.training_events import Began
+from napari_pseudolabel.training.common.training_events import TrainStart
 from napari_pseudolabel.training.common.training_record import STATE, check_record, today
 from napari_pseudolabel.training.data.folder_names import slugs_apart
 from napari_pseudolabel.training.data.patches import PatchPool
@@ -24,7 +24,7 @@ from napari_pseudolabel.training.data.training_inputs import fingerprint
 from napari_pseudolabel.training.translator.syndiff_checkpoints import write_generators
 from napari_pseudolabel.training.translator.syndiff_settings import SynDiffSettings
 from napari_pseudolabel.training.translator.syndiff_training import Ended, SynDiffTraining
-from napari_pseudolabel.training.translator.translator_watch import Best, TranslatorWatch
+from napari_pseudolabel.training.translator.translator_monitor import Best, TranslatorMonitor
 from napari_pseudolabel.types import JsonObject
 
 _SMALLEST_PATCH = 32
@@ -64,8 +64,8 @@ class StartingPoint:
         InputError
             If one is no diffusive SynDiff generator, or they are no two directions of the same training.
         """
-        pair = [_generator_of(one) for one in (target_to_source, source_to_target)]
-        configs = [one.network.config for one in pair]
+        pair = [_generator_of(translator) for translator in (target_to_source, source_to_target)]
+        configs = [translator.network.config for translator in pair]
         if configs[0] != configs[1]:
             raise InputError(
                 "The two translators have networks of different size, so they are no two directions of one training; "
@@ -202,7 +202,7 @@ def train_plan(
         Gets the state, the curves, ``previews/``, ``best.NAME.safetensors`` with every new best step, and in the
         end ``NAME.safetensors``; see `TranslatorPlan.names`. Only rank 0 writes.
     control
-        Hears `Began`, `Loss` and `TranslatorPreview`.
+        Hears `TrainStart`, `Loss` and `TranslatorPreview`.
 
     Raises
     ------
@@ -226,7 +226,7 @@ def train_plan(
             run.start_from(plan.start.weights)
     resumed_at = run.step
     notes = plan.start.notes if plan.start else ()
-    control.tell(Began(resumed_at, None, notes))
+    control.emit(TrainStart(resumed_at, None, notes))
     ended = run.run(folder, control, watch)
     best = watch.best if watch else None
     names = plan.names
@@ -287,10 +287,10 @@ def _training(plan: TranslatorPlan, device: torch.device, ranks: Ranks) -> SynDi
         raise InputError(f"No network can be built with these settings ({error}); change them.") from error
 
 
-def _watch(plan: TranslatorPlan, folder: Path, keeper: _Keeper) -> TranslatorWatch:
+def _watch(plan: TranslatorPlan, folder: Path, keeper: _Keeper) -> TranslatorMonitor:
     from_start = plan.start is not None or plan.start_state is not None
     side = plan.settings.generator.image_size
-    return TranslatorWatch(folder, plan.pools, side, plan.preview_every, keeper, from_start=from_start)
+    return TranslatorMonitor(folder, plan.pools, side, plan.preview_every, keeper, from_start=from_start)
 
 
 def _chosen(best: Best, steps: int) -> str:

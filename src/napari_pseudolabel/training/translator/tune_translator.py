@@ -11,13 +11,18 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import IntensityRange, Reading, normalise, resample
+from napari_pseudolabel.imaging import IntensityRange, ReadOptions, normalise, resample
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.models.grids import sizes_of
 from napari_pseudolabel.options import Checked, Option
 from napari_pseudolabel.training.common.training_options import Device, OwnSeed
-from napari_pseudolabel.training.data.image_folders import Preparation, Tell, image_planes, nobody
+from napari_pseudolabel.training.data.image_folders import (
+    FolderPreprocessing,
+    Notify,
+    ignore_notes,
+    image_planes,
+)
 from napari_pseudolabel.training.data.training_inputs import ModelGrid
 
 if TYPE_CHECKING:
@@ -57,7 +62,7 @@ class ModalityImages:
     pixel_size_um: float | None = None
     folder: Path | None = None
     scale: Scale = Scale()
-    reading: Reading = Reading()
+    reading: ReadOptions = ReadOptions()
 
     def __post_init__(self) -> None:
         if (self.folder is None) == (not self.planes):
@@ -66,7 +71,7 @@ class ModalityImages:
             raise ValueError("planes of a layer need the limits of the layer")
 
     def on_grid(
-        self, modality: Modality | None, tell: Tell = nobody
+        self, modality: Modality | None, notify: Notify = ignore_notes
     ) -> tuple[list[NDArray[np.float32]], str]:
         """Bring the images to the grid of a model.
 
@@ -83,7 +88,9 @@ class ModalityImages:
         sizes = sizes_of(modality)
         note = ""
         if self.folder is not None:
-            planes = image_planes(self.folder, Preparation(self.scale, *sizes, reading=self.reading), tell)
+            planes = image_planes(
+                self.folder, FolderPreprocessing(self.scale, *sizes, reading=self.reading), notify
+            )
         else:
             assert self.limits is not None
             factor, why = self.scale.to_model(self.pixel_size_um, *sizes)
@@ -97,9 +104,9 @@ class ModalityImages:
             )
         return planes, note
 
-    def as_they_are(self, tell: Tell = nobody) -> list[NDArray[np.float32]]:
+    def as_they_are(self, notify: Notify = ignore_notes) -> list[NDArray[np.float32]]:
         """The images on their own pixels, (H, W) float32 in [0, 1]; raises as `on_grid` does."""
-        return replace(self, scale=Scale()).on_grid(None, tell)[0]
+        return replace(self, scale=Scale()).on_grid(None, notify)[0]
 
     def modality(self) -> Modality:
         """The modality with the sizes in the images as they are; for a folder, the pixel size that its files agree on."""
@@ -255,7 +262,7 @@ class TuneTranslatorJob:
         return f"Training the translator {self.source.name} to {self.target.name}"
 
     def run(self, control: Control, models: LoadedModels) -> TunedTranslator:
-        """Train; tells `Began`, `Loss` and `TranslatorPreview`.
+        """Train; tells `TrainStart`, `Loss` and `TranslatorPreview`.
 
         Raises
         ------

@@ -10,14 +10,14 @@ import numpy as np
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import not_labelled
-from napari_pseudolabel.imaging import Reading, labels_to, normalise, resample
+from napari_pseudolabel.imaging import ReadOptions, labels_to, normalise, resample
 from napari_pseudolabel.imaging.reading.file_names import left_out
 from napari_pseudolabel.labels.classes import BACKGROUND
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.grids import limits_for
 from napari_pseudolabel.training.data.adapted_planes import Adapter
+from napari_pseudolabel.training.data.annotated_plane import AnnotatedPlane
 from napari_pseudolabel.training.data.image_folders import LabelledPlane, Notes, labelled_files, planes_of
-from napari_pseudolabel.training.data.known_plane import KnownPlane
 from napari_pseudolabel.training.data.labelled_sets import LabelledLayer, LabelledSet, NnunetSet
 from napari_pseudolabel.training.data.nnunet_raw import read_raw
 from napari_pseudolabel.training.data.training_inputs import check_values
@@ -54,7 +54,7 @@ def labelled_images(job: TutorTask, adapter: Adapter) -> LabelledImages:
     if not job.sources:
         raise InputError("No labelled images were given; choose a folder, a data set or open layers.")
     notes = Notes()
-    classes = {one.value: one for one in job.classes}
+    classes = {label_class.value: label_class for label_class in job.classes}
     planes: list[LabelledPlane] = []
     for number, source in enumerate(job.sources, 1):
         if isinstance(source, LabelledSet) and source.translator not in (None, job.translator):
@@ -73,8 +73,8 @@ def labelled_images(job: TutorTask, adapter: Adapter) -> LabelledImages:
     ordered = tuple(classes[value] for value in sorted(classes))
     if len(ordered) < 2:
         raise InputError("Name at least one class besides the background, which has the value 0.")
-    found_values = {int(value) for one in planes for value in np.unique(one.known_labels)}
-    notes.tell(check_values(found_values, {one.name: one.value for one in ordered}, "labelled"))
+    found_values = {int(value) for plane in planes for value in np.unique(plane.known_labels)}
+    notes.add(check_values(found_values, {one.name: one.value for one in ordered}, "labelled"))
     return LabelledImages(tuple(planes), ordered, tuple(notes))
 
 
@@ -100,28 +100,28 @@ class _Reader:
         """Every labelled plane."""
         if isinstance(source, LabelledLayer):
             for known in source.planes:
-                yield from self._known(source.name, known)
+                yield from self._annotated(source.name, known)
         elif isinstance(source, NnunetSet):
             raw = read_raw(source.folder)
-            self.classes = {one.value: one for one in raw.classes}
-            self.notes.tell(raw.notes)
+            self.classes = {label_class.value: label_class for label_class in raw.classes}
+            self.notes.add(raw.notes)
             for case in raw.cases:
                 yield from self._pair(case.image, case.labels, case.name, raw.ignored, source.reading)
         else:
-            self.notes.tell(left_out(source.images, source.labels))
+            self.notes.add(left_out(source.images, source.labels))
             for image, labels in labelled_files(source.images, source.labels):
                 yield from self._pair(image, labels, image.name, not_labelled(labels), source.reading)
 
     def _pair(
-        self, path: Path, labels: Path, name: str, ignored: int | None, reading: Reading
+        self, path: Path, labels: Path, name: str, ignored: int | None, reading: ReadOptions
     ) -> Iterator[LabelledPlane]:
         image = reading.image(path)
-        self.notes.tell(image.assumed())
+        self.notes.add(image.assumed())
         self._factor(self.adapter.scale.asked_of(image.placement))  # tells of an unknown size
         preparation = self.adapter.preparation(reading)
-        yield from planes_of(self.prefix + name, image, labels, ignored, preparation, self.notes.tell)
+        yield from planes_of(self.prefix + name, image, labels, ignored, preparation, self.notes.add)
 
-    def _known(self, name: str, known: KnownPlane) -> Iterator[LabelledPlane]:
+    def _annotated(self, name: str, known: AnnotatedPlane) -> Iterator[LabelledPlane]:
         factor = self._factor(known.pixel_size_um)
         # Only what counts, and what surrounds it.
         box = self.adapter.box(known.touched, factor)

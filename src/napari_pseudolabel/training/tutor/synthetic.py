@@ -34,52 +34,54 @@ class SyntheticPlane:
     ----------
     name
         Of the file or layer that it was made from.
-    looks
+    translations
         (K, H, W) float32 in [0, 1], one translation per sample, on the target's grid.
     labels
         (H, W) uint8.
     weight
         (H, W) float32, 0 where nothing is known; None if everything is.
-    kept
+    held_out
         (H, W) bool, pixels that never train; None if all may.
     """
 
     name: str
-    looks: NDArray[np.float32]
+    translations: NDArray[np.float32]
     labels: NDArray[np.uint8]
     weight: NDArray[np.float32] | None
-    kept: NDArray[np.bool_] | None
+    held_out: NDArray[np.bool_] | None
 
     def train(self) -> list[LabelledPlane]:
         """All samples, for training; none if no pixel may train."""
         weight = self.train_weight
         if weight is not None and not weight.any():
             return []
-        return [LabelledPlane(f"synthetic {self.name}", look, self.labels, weight) for look in self.looks]
+        return [
+            LabelledPlane(f"synthetic {self.name}", look, self.labels, weight) for look in self.translations
+        ]
 
     @property
     def train_weight(self) -> NDArray[np.float32] | None:
         """(H, W) float32, 0 where pixels never train or nothing is known; None if all may."""
-        if self.kept is None:
+        if self.held_out is None:
             return self.weight
         known = np.ones(self.labels.shape, np.float32) if self.weight is None else self.weight
-        return np.where(self.kept, np.float32(0), known)
+        return np.where(self.held_out, np.float32(0), known)
 
-    def validate(self, *, only_kept: bool = False) -> LabelledPlane | None:
+    def validate(self, *, only_held_out: bool = False) -> LabelledPlane | None:
         """The first sample, for validation; None if no pixel counts.
 
         Parameters
         ----------
-        only_kept
+        only_held_out
             Count only the pixels that never train, because the others do.
         """
         weight = self.weight
-        if only_kept:
-            kept = np.zeros(self.labels.shape, bool) if self.kept is None else self.kept
+        if only_held_out:
+            kept = np.zeros(self.labels.shape, bool) if self.held_out is None else self.held_out
             weight = kept.astype(np.float32)
         if weight is not None and not weight.any():
             return None
-        return LabelledPlane(f"synthetic {self.name}", self.looks[0], self.labels, weight)
+        return LabelledPlane(f"synthetic {self.name}", self.translations[0], self.labels, weight)
 
 
 def translated(
@@ -95,26 +97,26 @@ def translated(
     list of SyntheticPlane, tuple of str
         In the order of `planes`, and sentences for the person.
     """
-    count = _Count(control, sum(one.image.size for one in planes))
+    count = _Count(control, sum(labelled_plane.image.size for labelled_plane in planes))
     made: list[SyntheticPlane] = []
     notes: dict[str, None] = {}
-    for one in planes:
-        image = one.image
+    for labelled_plane in planes:
+        image = labelled_plane.image
         content = int(fingerprint([image])[:8], 16)
         own = replace(adapter, seed=(adapter.seed + content) % 2**32)
         with count.image(image.size) as inner:
-            looks, told = own.looks(image, (0, 0), inner)
+            looks, told = own.segmenter_images(image, (0, 0), inner)
         notes |= dict.fromkeys(told)
         shape = looks.shape[1:]
         plane = SyntheticPlane(
-            one.name,
+            labelled_plane.name,
             looks,
-            labels_to(one.labels, shape),
-            None if one.weight is None else labels_to(one.weight, shape),
-            None if one.kept is None else labels_to(one.kept, shape),
+            labels_to(labelled_plane.labels, shape),
+            None if labelled_plane.weight is None else labels_to(labelled_plane.weight, shape),
+            None if labelled_plane.kept is None else labels_to(labelled_plane.kept, shape),
         )
         if len(made) < _SHOWN:
-            control.tell(_pair(one, plane))
+            control.emit(_pair(labelled_plane, plane))
         made.append(plane)
     return made, tuple(notes)
 
@@ -147,7 +149,7 @@ class _Count:
 
 
 def _pair(source: LabelledPlane, made: SyntheticPlane) -> SyntheticPair:
-    look = made.looks[0]
+    look = made.translations[0]
     # Both on the grid of the translation, so that the same pixels are the same places.
     image = labels_to(source.image, (look.shape[0], look.shape[1]))
     window = _window(made.labels)
@@ -184,7 +186,7 @@ def keep_as_nnunet(
 
     def written() -> Iterator[LabelledPlane]:
         for plane, names in zip(planes, cases, strict=True):
-            for name, look in zip(names, plane.looks, strict=True):
+            for name, look in zip(names, plane.translations, strict=True):
                 yield LabelledPlane(name, look, plane.labels, plane.train_weight)
 
     def split(files: frozenset[str]) -> Mapping[str, Sequence[str]]:
@@ -215,5 +217,5 @@ def _cases(planes: Sequence[SyntheticPlane]) -> list[list[str]]:
             number += 1
             name = f"{base}-{number}"
         taken.add(name)
-        found.append([f"{name}_sample{k}" for k in range(1, len(plane.looks) + 1)])
+        found.append([f"{name}_sample{k}" for k in range(1, len(plane.translations) + 1)])
     return found

@@ -88,7 +88,7 @@ class Proxy:
 
 
 @dataclass(frozen=True, eq=False)
-class Tutored:
+class TutorResult:
     """The result of a tutorship.
 
     Attributes
@@ -161,9 +161,9 @@ class TutorTask:
         # A set that was to be kept may have been deleted.
         kept = self.nnunet is None or self.nnunet.is_dir()
         files = ("proxy.safetensors", "result.json")
-        return kept and all((one / name).is_file() for one in folds for name in files)
+        return kept and all((fold / name).is_file() for fold in folds for name in files)
 
     @property
     def names(self) -> tuple[str, ...]:
         """What the labelled sets are called, for cards and reports."""
-        return tuple(name_of(one) for one in self.sources)
+        return tuple(name_of(source) for source in self.sources)

@@ -29,11 +29,11 @@ from napari_pseudolabel.training.data.labelled_sets import LabelledLayer
 from napari_pseudolabel.training.data.nnunet_raw import check_raw_target
 from napari_pseudolabel.training.data.training_inputs import fingerprint, validation_files
 from napari_pseudolabel.training.segmenter.fine_tuning import check_patch
+from napari_pseudolabel.training.segmenter.segmenter_settings import SegmenterSettings
 from napari_pseudolabel.training.segmenter.segmenter_training import BEST, SegmenterTraining
-from napari_pseudolabel.training.segmenter.settings import SegmenterSettings
 from napari_pseudolabel.training.tutor.labelled_sources import LabelledImages, labelled_images
 from napari_pseudolabel.training.tutor.synthetic import SyntheticPlane, keep_as_nnunet, translated
-from napari_pseudolabel.training.tutor.tutor_task import Proxy, Tutored, TutorTask
+from napari_pseudolabel.training.tutor.tutor_task import Proxy, TutorResult, TutorTask
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import some
 from napari_pseudolabel.workspace import write_text
@@ -45,7 +45,7 @@ _WARM_UP = 10
 _COMMAND = "pseudolabel label IMAGE OUT --strategy tutorship"
 
 
-def tutor(job: TutorTask, control: Control, models: LoadedModels) -> Tutored:
+def tutor(job: TutorTask, control: Control, models: LoadedModels) -> TutorResult:
     """Run a tutorship; see `TutorJob.run`."""
     device = pick_device(job.settings.device)
     translator = models.translator(job.translator)
@@ -86,18 +86,18 @@ def tutor(job: TutorTask, control: Control, models: LoadedModels) -> Tutored:
     for number, (folder, proxy) in enumerate(zip(folders, done, strict=True), 1):
         inner = control.part(f"fold {number} of {len(folders)}") if len(folders) > 1 else control
         if proxy is None:
-            inner.tell(Fold(number, len(folders)))
+            inner.emit(Fold(number, len(folders)))
             proxy, told = _train(job, card, split, planes, number, folder, device, inner, tuple(notes))
             notes |= dict.fromkeys(told)
         if proxy is not None:
-            inner.tell(Fold(number, len(folders), proxy.score))
+            inner.emit(Fold(number, len(folders), proxy.score))
             proxies.append(proxy)
         if proxy is None or proxy.stopped == "finish":
             break
     if not proxies:
         raise InputError("The training was finished before its first step; start it again.")
     name = translator.card.name or job.translator
-    return Tutored(tuple(proxies), name, translator.sha256, tuple(notes))
+    return TutorResult(tuple(proxies), name, translator.sha256, tuple(notes))
 
 
 def _check_direction(job: TutorTask, translator: Translator) -> tuple[str, ...]:
@@ -152,9 +152,9 @@ def _adapter(job: TutorTask, translator: Translator, models: LoadedModels) -> Ad
 def _card(job: TutorTask, labelled: LabelledImages, translator: Translator) -> Card:
     target = translator.card.target
     where = target.name if target else "target"
-    names = ", ".join(one.name for one in labelled.classes if one.value)
+    names = ", ".join(label_class.name for label_class in labelled.classes if label_class.value)
     made_by = f"{translator.card.name or job.translator} ({job.translator}, sha256 {translator.sha256[:12]})"
-    files = len({one.name for one in labelled.planes})
+    files = len({plane.name for plane in labelled.planes})
     return Card(
         kind="segmenter",
         family=monai_unet.FAMILY,
@@ -178,15 +178,15 @@ def _record(job: TutorTask, labelled: LabelledImages, translator: Translator, sp
     settings = {name: value for name, value in asdict(job.settings).items() if name != "device"}
     content = (
         array
-        for one in labelled.planes
-        for array in (one.image, one.labels, one.weight, one.kept)
+        for plane in labelled.planes
+        for array in (plane.image, plane.labels, plane.weight, plane.kept)
         if array is not None
     )
     return {
         "kind": "tutorship",
         "settings": settings,
         "translator": translator.sha256,
-        "classes": {one.name: one.value for one in labelled.classes},
+        "classes": {label_class.name: label_class.value for label_class in labelled.classes},
         "validation": [sorted(files) for files in split.validation],
         "data": fingerprint(content),
     }
@@ -207,7 +207,7 @@ def _train(
     files = split.validation[number - 1]
     inside = [plane for plane in planes if plane.name in files]
     learned = planes if split.by_pixel else [plane for plane in planes if plane.name not in files]
-    found = [plane.validate(only_kept=split.by_pixel) for plane in inside]
+    found = [plane.validate(only_held_out=split.by_pixel) for plane in inside]
     s = job.settings
     settings = SegmenterSettings(
         s.steps,
@@ -225,7 +225,7 @@ def _train(
         # Members of the ensemble are told apart by their names.
         card = card.model_copy(update={"name": f"{card.name}, fold {number}"})
     run = SegmenterTraining(
-        [one for plane in learned for one in plane.train()],
+        [labelled_plane for plane in learned for labelled_plane in plane.train()],
         [plane for plane in found if plane is not None],
         card,
         settings,

@@ -11,8 +11,8 @@ from napari_pseudolabel.viewer.recording.plain import SESSION_KEY
 from napari_pseudolabel.viewer.recording.recorder import Recorder
 from napari_pseudolabel.viewer.recording.restoring import (
     Restored,
-    Stored,
     StoredLayer,
+    StoredSession,
     layer_data,
     read,
     restore,
@@ -27,8 +27,8 @@ __all__ = [
     "Look",
     "Recorder",
     "Restored",
-    "Stored",
     "StoredLayer",
+    "StoredSession",
     "Writer",
     "fingerprint",
     "layer_data",

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.types import Array, ArrayKey
 from napari_pseudolabel.viewer.corrections import CONFIRMED, CORRECTED, Index
+from napari_pseudolabel.viewer.recording.changed_tiles import Place, all_places, window_of
 from napari_pseudolabel.viewer.recording.plain import REMOVED
-from napari_pseudolabel.viewer.recording.tiles import Place, all_places, window_of
 from napari_pseudolabel.workspace.sessions import (
     TILE_PX,
     ArrayState,
@@ -131,9 +131,9 @@ class Journal:
         """
         arrays = dict(self._arrays)
         for layer in batch.layers:
-            arrays = {key: one for key, one in arrays.items() if key[0] != layer.id}
-            arrays |= {(layer.id, one.name): one for one in layer.arrays}
-        begun_anew = {key for key, one in arrays.items() if self._arrays.get(key) not in (None, one)}
+            arrays = {key: array for key, array in arrays.items() if key[0] != layer.id}
+            arrays |= {(layer.id, array.name): array for array in layer.arrays}
+        begun_anew = {key for key, array in arrays.items() if self._arrays.get(key) not in (None, array)}
         unknown = begun_anew.union(self._unlearned)
         tiles = [
             tile
@@ -217,12 +217,12 @@ class Journal:
             self._counts[key] = counts
 
     def _learn_layer(self, layer: LayerState) -> None:
-        now = {one.name: one for one in layer.arrays}
+        now = {array.name: array for array in layer.arrays}
         for (id, name), before in tuple(self._arrays.items()):
             if id == layer.id and now.get(name) != before:
                 self._forget_array(id, name)
         self._layers[layer.id] = layer
-        self._arrays |= {(layer.id, name): one for name, one in now.items()}
+        self._arrays |= {(layer.id, name): state for name, state in now.items()}
 
     def _forget_layer(self, id: str) -> None:
         for owner, name in tuple(self._arrays):
@@ -252,7 +252,7 @@ class Journal:
                     "share_confirmed": self._summary.share_confirmed,
                 }
             )
-        layers = {key: one for key, one in self._layers.items() if key not in batch.removed}
+        layers = {key: state for key, state in self._layers.items() if key not in batch.removed}
         layers |= {layer.id: layer for layer in batch.layers}
         shown = {id for id, one in layers.items() if one.kind == "labels" and not one.attributes.get(REMOVED)}
         pixels = sum(

@@ -11,10 +11,16 @@ from napari_pseudolabel.types import Array, ArrayKey, JsonObject
 from napari_pseudolabel.viewer.candidates import Candidates
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections, Index, Window
 from napari_pseudolabel.viewer.effort import EffortLog
-from napari_pseudolabel.viewer.history import Changes, History
+from napari_pseudolabel.viewer.recording.changed_tiles import (
+    Place,
+    all_places,
+    places_in,
+    places_of,
+    window_of,
+)
+from napari_pseudolabel.viewer.recording.layer_watch import LayerWatch
 from napari_pseudolabel.viewer.recording.plain import NAMES, STATES
-from napari_pseudolabel.viewer.recording.tiles import Place, all_places, places_in, places_of, window_of
-from napari_pseudolabel.viewer.recording.watching import Watch
+from napari_pseudolabel.viewer.undo_history import Changes, UndoHistory
 from napari_pseudolabel.workspace.sessions import ArrayState, Tile, TileKey
 
 if TYPE_CHECKING:
@@ -28,7 +34,7 @@ Pending = tuple[str, Place]
 _AT_ONCE_PX = 2**22
 
 
-class LabelsWatch(Watch):
+class LabelsWatch(LayerWatch):
     """Watches a Labels layer: marks the tiles that changed.
 
     Attributes
@@ -45,7 +51,7 @@ class LabelsWatch(Watch):
         self._waiting: dict[Pending, None] = {}
         # Tiles of a new session hold the fill until something else was copied; None where that is not known.
         self._written: set[tuple[str, Place]] | None = None if stored else set()
-        self._history = History(layer)
+        self._history = UndoHistory(layer)
         self._corrections: Corrections | None = None
         self._known_candidates: Candidates | None = None
         self.effort = EffortLog.of(layer)
@@ -74,8 +80,8 @@ class LabelsWatch(Watch):
 
     def close(self) -> None:
         super().close()
-        if self._corrections is not None and self._on_known in self._corrections.listeners:
-            self._corrections.listeners.remove(self._on_known)
+        if self._corrections is not None and self._on_corrected in self._corrections.listeners:
+            self._corrections.listeners.remove(self._on_corrected)
         if self._known_candidates is not None and self._on_candidates in self._known_candidates.listeners:
             self._known_candidates.listeners.remove(self._on_candidates)
 
@@ -162,7 +168,7 @@ class LabelsWatch(Watch):
             corrections = Corrections.of(layer)
             if corrections is not self._corrections:
                 self._corrections = corrections
-                corrections.listeners.append(self._on_known)
+                corrections.listeners.append(self._on_corrected)
                 self._changed = True
                 self._mark(all_places(self._shape))
         candidates = Candidates.of(layer)
@@ -242,10 +248,10 @@ class LabelsWatch(Watch):
         self._shape, self._dtype = self._form()
         self._waiting.clear()
         self._corrections = self._known_candidates = None
-        self._history = History(self.layer)
+        self._history = UndoHistory(self.layer)
         self.mark_all(anew=True)
 
-    def _on_known(self, index: Index, window: Window) -> None:
+    def _on_corrected(self, index: Index, window: Window) -> None:
         self._mark(_places(index, window))
 
     def _on_candidates(self, index: Index, window: Window) -> None:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Image, Labels
 
-from napari_pseudolabel.viewer.images import unwrapped
+from napari_pseudolabel.viewer.image_layers import unwrapped
 from napari_pseudolabel.viewer.recording.attributes import kind_of
+from napari_pseudolabel.viewer.recording.changed_tiles import Place
 from napari_pseudolabel.viewer.recording.journal import Look
 from napari_pseudolabel.viewer.recording.labels_watch import LabelsWatch
+from napari_pseudolabel.viewer.recording.layer_watch import ImageWatch, LayerWatch
 from napari_pseudolabel.viewer.recording.passes import Passes
 from napari_pseudolabel.viewer.recording.plain import REMOVED, SESSION_KEY
-from napari_pseudolabel.viewer.recording.tiles import Place
 from napari_pseudolabel.viewer.recording.views import view_of
-from napari_pseudolabel.viewer.recording.watching import ImageWatch, Watch
 from napari_pseudolabel.viewer.records import is_helper, is_ours
 from napari_pseudolabel.workspace.sessions import (
     Batch,
@@ -61,11 +61,11 @@ class Recorder:
         self._viewer = unwrapped(viewer)
         self._ids = dict(stored or {})
         self._stored = set(self._ids)
-        self._watches: dict[str, Watch] = {}
-        self._leaving: dict[str, Watch] = {}
+        self._watches: dict[str, LayerWatch] = {}
+        self._leaving: dict[str, LayerWatch] = {}
         self._removed: set[str] = set()
         # Removed since the last batch: when a viewer is closed, napari takes all layers away first.
-        self._going: list[Watch] = []
+        self._going: list[LayerWatch] = []
         self._prints: dict[str, str] = {}
         self._positions: dict[str, int] = {}
         self._states: dict[str, LayerState] = {}
@@ -261,7 +261,7 @@ class Recorder:
         every = (*self._watches.values(), *self._leaving.values())
         return [watch for watch in every if isinstance(watch, LabelsWatch)]
 
-    def _source(self, watch: Watch) -> SourceState | None:
+    def _source(self, watch: LayerWatch) -> SourceState | None:
         if not isinstance(watch, ImageWatch) or watch.source is None:
             return None
         return watch.source.state(self._positions[watch.id], self._prints.get(watch.id, ""))
@@ -287,7 +287,7 @@ class Recorder:
             self._positions.setdefault(id, len(same))
             self._watches[id] = watch
         else:
-            self._watches[id] = Watch(layer, kind, id)
+            self._watches[id] = LayerWatch(layer, kind, id)
 
     def _id_for(self, layer: Layer) -> str:
         """The id of a new layer: that in the session which it was read from, unless another has it."""

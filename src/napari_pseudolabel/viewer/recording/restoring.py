@@ -15,7 +15,7 @@ from napari_pseudolabel.types import Array, JsonObject
 from napari_pseudolabel.viewer.candidates import CANDIDATES_KEY, Candidates
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
 from napari_pseudolabel.viewer.effort import EFFORT_KEY, EffortLog
-from napari_pseudolabel.viewer.images import unwrapped
+from napari_pseudolabel.viewer.image_layers import unwrapped
 from napari_pseudolabel.viewer.recording import attributes as layers
 from napari_pseudolabel.viewer.recording.plain import NAMES, OURS, REMOVED, SESSION_KEY, renamed
 from napari_pseudolabel.viewer.recording.sources import may_want_window, opened
@@ -55,7 +55,7 @@ class StoredLayer:
 
 
 @dataclass(frozen=True, eq=False)
-class Stored:
+class StoredSession:
     """What `read` found in a session.
 
     Attributes
@@ -96,7 +96,7 @@ class Restored:
     ids: dict[str, str] = field(default_factory=dict)
 
 
-def read(content: SessionContent, *, removed: bool = False) -> Stored:
+def read(content: SessionContent, *, removed: bool = False) -> StoredSession:
     """Read a session and the images it belongs to; may be called in any thread, and makes nothing of Qt.
 
     Images whose readers may make widgets are left to `show`.
@@ -109,7 +109,7 @@ def read(content: SessionContent, *, removed: bool = False) -> Stored:
     Raises
     ------
     InputError
-        When the session cannot be read. Damaged tiles and missing images are told in `Stored.missing` instead.
+        When the session cannot be read. Damaged tiles and missing images are told in `StoredSession.missing` instead.
     """
     try:
         return _read(content, removed)
@@ -119,11 +119,11 @@ def read(content: SessionContent, *, removed: bool = False) -> Stored:
         ) from error
 
 
-def _read(content: SessionContent, removed: bool) -> Stored:
+def _read(content: SessionContent, removed: bool) -> StoredSession:
     view = content.view()
     order = {id: place for place, id in enumerate(view.order)} if view else {}
     stored = content.layers()
-    gone = [one for one in stored if one.attributes.get(REMOVED)]
+    gone = [layer_state for layer_state in stored if layer_state.attributes.get(REMOVED)]
     # What the person had deleted comes on top.
     states = sorted(stored, key=lambda one: len(order) if one in gone else order.get(one.id, len(order)))
     edits: dict[str, list[Edit]] = {}
@@ -136,10 +136,10 @@ def _read(content: SessionContent, removed: bool) -> Stored:
         if removed or state not in gone
     ]
     left = () if removed else tuple(str(one.attributes.get("name", "a layer")) for one in gone)
-    return Stored(tuple(found), view, tuple(missing), left)
+    return StoredSession(tuple(found), view, tuple(missing), left)
 
 
-def show(viewer: ViewerModel, stored: Stored) -> Restored:
+def show(viewer: ViewerModel, stored: StoredSession) -> Restored:
     """Put the layers of a session into a viewer.
 
     They come on top of those that are there. Camera and sliders are set only where there were none.
@@ -148,10 +148,10 @@ def show(viewer: ViewerModel, stored: Stored) -> Restored:
     empty = not viewer.layers
     missing = list(stored.missing)
     found: dict[str, Layer] = {}
-    for one in stored.layers:
-        layer = _shown(_opened(one, missing), missing)
+    for stored_layer in stored.layers:
+        layer = _shown(_opened(stored_layer, missing), missing)
         if layer is not None:
-            found[one.state.id] = layer
+            found[stored_layer.state.id] = layer
     now = {id: str(layer.unique_id) for id, layer in found.items()}
     for layer in found.values():
         for key, value in layer.metadata.items():

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_pseudolabel.viewer.images import image_of, source_path
-from napari_pseudolabel.viewer.known import plane_key
+from napari_pseudolabel.viewer.annotated_planes import plane_key
+from napari_pseudolabel.viewer.image_layers import image_of, source_path
 from napari_pseudolabel.viewer.recording.plain import SESSION_KEY
 from napari_pseudolabel.workspace.sessions import SourceState
 
@@ -20,7 +20,7 @@ _PLAIN_READERS = {_BUILT_IN, "builtins", "napari-pseudolabel"}
 
 
 @dataclass(frozen=True)
-class Source:
+class LayerSource:
     """Where a layer was read from.
 
     Attributes
@@ -36,7 +36,7 @@ class Source:
     position: int | None = None
 
     @classmethod
-    def of(cls, layer: Layer) -> Source | None:
+    def of(cls, layer: Layer) -> LayerSource | None:
         """The file of an Image layer; None if it has none that could be opened again."""
         mark = layer.metadata.get(SESSION_KEY)
         if mark is not None:
@@ -113,7 +113,7 @@ def _images_of(source: SourceState) -> list[Layer]:
     plugin = _BUILT_IN if source.reader == "builtins" else source.reader
     found, reader = read_data_with_plugins([source.path], plugin=plugin)
     with layer_source(path=source.path, reader_plugin=reader):
-        return [layer for one in found or () for layer in _image_layers(one)]
+        return [layer for data in found or () for layer in _image_layers(data)]
 
 
 def _image_layers(data: Any) -> list[Layer]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.viewer.recording.changed_tiles import Place
 from napari_pseudolabel.viewer.recording.journal import Journal, Look
-from napari_pseudolabel.viewer.recording.tiles import Place
 from napari_pseudolabel.workspace.sessions import Batch, GoneError, SessionFile, Sessions
 
 

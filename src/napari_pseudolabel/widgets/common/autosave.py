@@ -11,11 +11,11 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.types import JsonObject
-from napari_pseudolabel.viewer.images import unwrapped
-from napari_pseudolabel.viewer.recording import SESSION_KEY, Restored, Stored, Writer, read, show
-from napari_pseudolabel.widgets.common.aside import Aside
-from napari_pseudolabel.widgets.common.background import Failure
+from napari_pseudolabel.viewer.image_layers import unwrapped
+from napari_pseudolabel.viewer.recording import SESSION_KEY, Restored, StoredSession, Writer, read, show
+from napari_pseudolabel.widgets.common.job_runner import Failure
 from napari_pseudolabel.widgets.common.saving import Saving, State
+from napari_pseudolabel.widgets.common.serial_executor import SerialExecutor
 from napari_pseudolabel.workspace.sessions import GoneError, SessionFile, SessionInfo, Sessions
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Autosave(QObject):
         super().__init__()
         self._viewer = unwrapped(viewer)
         self._workspace = workspace
-        self._aside: Aside | None = None
+        self._executor: SerialExecutor | None = None
         self._saving: Saving | None = None
         # Must not be deleted in the thread, which may hold the last reference to one that has ended.
         self._past: dict[int, Saving] = {}
@@ -94,9 +94,9 @@ class Autosave(QObject):
             return
         workspace = self._workspace
         self._begin(Writer(workspace.sessions, wanted=_marked(self._viewer)))
-        assert self._aside is not None
-        self._aside.run(workspace.clear)
-        self._aside.run(lambda: _not_closed(workspace.sessions), self._set_offer)
+        assert self._executor is not None
+        self._executor.run(workspace.clear)
+        self._executor.run(lambda: _not_closed(workspace.sessions), self._set_offer)
 
     def use(self, workspace: Workspace) -> None:
         """Go on in another workspace, with everything that is in the viewer."""
@@ -107,7 +107,7 @@ class Autosave(QObject):
             self._end()
             self._begin(Writer(workspace.sessions))
 
-    def resume(self, file: SessionFile, stored: Stored | None = None) -> Restored:
+    def resume(self, file: SessionFile, stored: StoredSession | None = None) -> Restored:
         """Bring a session back, and go on recording in it.
 
         Parameters
@@ -137,11 +137,11 @@ class Autosave(QObject):
 
     def bring_back(self, info: SessionInfo) -> None:
         """Open a session beside the window, and `resume` it."""
-        if self._aside is None:
+        if self._executor is None:
             return
         sessions = Sessions(info.path.parent)
 
-        def opened() -> tuple[SessionFile, Stored]:
+        def opened() -> tuple[SessionFile, StoredSession]:
             file = sessions.open(info.id)
             try:
                 return file, read(file)
@@ -149,7 +149,7 @@ class Autosave(QObject):
                 file.close(finished=False)
                 raise
 
-        self._aside.run(
+        self._executor.run(
             opened,
             lambda found: self._on_opened(*found),
             lambda failure: self.not_resumed.emit(failure.sentence),
@@ -163,9 +163,9 @@ class Autosave(QObject):
         """The session that is offered is not offered again; it stays in the list of sessions."""
         info = self._offer
         self._set_offer(None)
-        if info is not None and self._aside is not None:
+        if info is not None and self._executor is not None:
             sessions = Sessions(info.path.parent)
-            self._aside.run(lambda: sessions.open(info.id).close())
+            self._executor.run(lambda: sessions.open(info.id).close())
 
     def flush(self) -> None:
         """Begin to save what there is, without waiting for it."""
@@ -180,8 +180,8 @@ class Autosave(QObject):
         bool
             Whether everything is on disk. It is written beside the window, which waits `timeout` seconds for it.
         """
-        saving, aside = self._saving, self._aside
-        self._saving = self._aside = None
+        saving, aside = self._saving, self._executor
+        self._saving = self._executor = None
         if saving is None or aside is None:
             return True
         self._past[id(saving)] = saving
@@ -193,26 +193,26 @@ class Autosave(QObject):
         return last.done() and error is None
 
     def _begin(self, writer: Writer, stored: Mapping[str, str] | None = None) -> None:
-        if self._aside is None:
-            self._aside = Aside("pseudolabel-autosave")
-        self._saving = Saving(self._viewer, writer, self._aside, stored)
-        self._saving.told.connect(self.state_changed)
+        if self._executor is None:
+            self._executor = SerialExecutor("pseudolabel-autosave")
+        self._saving = Saving(self._viewer, writer, self._executor, stored)
+        self._saving.state_changed.connect(self.state_changed)
         self.state_changed.emit(self.state, self.sentence)
         self._saving.flush()
 
     def _end(self) -> None:
         """End the recording into a session, without waiting for it."""
         saving = self._saving
-        if saving is not None and self._aside is not None:
+        if saving is not None and self._executor is not None:
             number = id(saving)
             self._past[number] = saving
             saving.finish()
-            self._aside.run(lambda: None, lambda _: self._forget(number))
+            self._executor.run(lambda: None, lambda _: self._forget(number))
 
     def _forget(self, number: int) -> None:
         self._past.pop(number, None)
 
-    def _on_opened(self, file: SessionFile, stored: Stored) -> None:
+    def _on_opened(self, file: SessionFile, stored: StoredSession) -> None:
         if self._saving is None:
             file.close(finished=False)  # the window was closed meanwhile
             return
@@ -234,7 +234,7 @@ def _not_closed(sessions: Sessions) -> SessionInfo | None:
         found = sessions.list()
     except InputError:
         return None  # whoever saves there is told
-    return next((one for one in found if not (one.clean or one.in_use) and one.layers), None)
+    return next((info for info in found if not (info.clean or info.in_use) and info.layers), None)
 
 
 def _marked(viewer: ViewerModel) -> Path | None:

@@ -10,8 +10,8 @@ from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QStyle, QVBoxLayout, QWidget
 
-from napari_pseudolabel.widgets.common.offer import Offer
 from napari_pseudolabel.widgets.common.quitting import QuitGuard
+from napari_pseudolabel.widgets.common.restore_banner import RestoreBanner
 from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.common.style import style_sheet
 
@@ -121,8 +121,8 @@ class Dock(QWidget):
         session = self.session
         if window.findChild(QuitGuard) is None:
             QuitGuard(window, lambda: [dock.doing for dock in window.findChildren(Dock)], session)
-        if window.findChild(Offer) is None and session.autosave is not None:
-            self._column.insertWidget(0, Offer(session.autosave))
+        if window.findChild(RestoreBanner) is None and session.autosave is not None:
+            self._column.insertWidget(0, RestoreBanner(session.autosave))
 
     def _join_others(self) -> None:
         """Become a tab of the plugin's other docks in the same place, instead of sharing their height."""

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject
 
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.aside import Aside
+from napari_pseudolabel.widgets.common.serial_executor import SerialExecutor
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-    from napari_pseudolabel.widgets.common.background import Background, Failure
     from napari_pseudolabel.widgets.common.dock_view import DockView
+    from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 
 Key = tuple[str, Callable[[], None]]
 
@@ -30,19 +30,17 @@ class DockController(QObject):
         The viewer whose layers the dock works with; None for a dock that needs none.
     view
         The widgets; `view.error` shows what went wrong.
-    background
+    runner
         Runs the jobs of this dock; None for a dock without any.
     """
 
     viewer: ViewerModel
 
-    def __init__(
-        self, viewer: ViewerModel | None, view: DockView, background: Background | None = None
-    ) -> None:
+    def __init__(self, viewer: ViewerModel | None, view: DockView, runner: JobRunner | None = None) -> None:
         super().__init__()
         self.view = view
-        self._background = background
-        self._aside = Aside()
+        self._runner = runner
+        self._executor = SerialExecutor()
         self._active = False
         self._keys = ExitStack()
         if viewer is not None:
@@ -74,7 +72,7 @@ class DockController(QObject):
     @property
     def settled(self) -> bool:
         """Whether nothing is being read or written beside the window."""
-        return not self._aside.busy
+        return not self._executor.busy
 
     def start(self) -> None:
         """Begin; does nothing the second time."""
@@ -83,8 +81,8 @@ class DockController(QObject):
         self._active = True
         for key, action in self.keys():
             self._keys.callback(shortcuts.bind(self.viewer, key, action))
-        if self._background is not None:
-            self._background.start()
+        if self._runner is not None:
+            self._runner.start()
         self.opened()
 
     def shutdown(self, timeout: float = 10.0) -> bool:
@@ -101,8 +99,8 @@ class DockController(QObject):
             if active:
                 self.closed()
         finally:  # also where the widgets are gone already
-            self._aside.shutdown()
-            ended = self._background.shutdown(timeout) if self._background is not None else True
+            self._executor.shutdown()
+            ended = self._runner.shutdown(timeout) if self._runner is not None else True
         return bool(ended)
 
     def show_failure(self, failure: Failure) -> None:

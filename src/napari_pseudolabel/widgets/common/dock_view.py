@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QProgressBar, QPushButton, QWidget
 
-from napari_pseudolabel.widgets.common.parts import (
-    Elided,
+from napari_pseudolabel.widgets.common.small_widgets import (
+    ElidedLabel,
     ErrorBox,
     Item,
-    Sentence,
+    MessageLabel,
     button,
     column,
     row,
@@ -45,8 +45,10 @@ class DockView(QWidget):
 
     def __init__(self, *, cancel: str = "", keeps_room: bool = False) -> None:
         super().__init__()
-        self._hint, self._status, self._notes = (Sentence(name=one) for one in ("warning", "done", "warning"))
-        self._stage = Elided()
+        self._hint, self._status, self._notes = (
+            MessageLabel(name=literal) for literal in ("warning", "done", "warning")
+        )
+        self._stage = ElidedLabel()
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
         self.progress.setFixedHeight(_BAR_PX)
@@ -66,7 +68,7 @@ class DockView(QWidget):
             widget.setSizePolicy(policy)
         self.set_working(False)
         for line in (self._hint, self._status, self._notes):
-            line.say("")
+            line.show_message("")
 
     def set_ink(self, ink: str) -> None:
         """Take the colour of the text, which follows the theme; a view that draws in it says how."""
@@ -78,26 +80,26 @@ class DockView(QWidget):
     @property
     def hint(self) -> str:
         """Why the main button cannot be pressed and what to do; empty if it can."""
-        return self._hint.said
+        return self._hint.message
 
     @property
     def status(self) -> str:
         """What was done last."""
-        return self._status.said
+        return self._status.message
 
     @property
     def notes(self) -> str:
         """What to know about what was done last."""
-        return self._notes.said
+        return self._notes.message
 
     @property
     def stage(self) -> str:
         """What is being done; empty if nothing."""
-        return self._stage.said
+        return self._stage.message
 
     def set_hint(self, sentence: str, *, blocks: bool = True) -> None:
         """Say why the main button cannot be pressed and what to do; where it can, in another colour."""
-        self._hint.say(sentence)
+        self._hint.show_message(sentence)
         name = "warning" if blocks else "muted"
         if name != self._hint.objectName():
             self._hint.setObjectName(name)
@@ -118,5 +120,5 @@ class DockView(QWidget):
 
     def set_status(self, sentence: str, notes: Sequence[str] = ()) -> None:
         """Say what was done last, and what to know about it."""
-        self._status.say(sentence)
-        self._notes.say("\n".join(f"⚠ {note}" for note in notes))
+        self._status.show_message(sentence)
+        self._notes.show_message("\n".join(f"⚠ {note}" for note in notes))

@@ -33,7 +33,7 @@ class LabelsEvents(QObject):
         A script has given the layer other labels.
     recoloured, chosen, shown
         Other colours; another class is painted; shown or hidden.
-    known
+    corrected
         Something was predicted or confirmed; with the plane and the window.
     """
 
@@ -43,7 +43,7 @@ class LabelsEvents(QObject):
     recoloured = Signal()
     chosen = Signal()
     shown = Signal()
-    known = Signal(object, object)
+    corrected = Signal(object, object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,12 +55,12 @@ class LabelsEvents(QObject):
         if self._labels is not None:
             for name in _EVENTS:
                 self._labels.events[name].disconnect(self._on_event)
-        if self._corrections is not None and self._on_known in self._corrections.listeners:
-            self._corrections.listeners.remove(self._on_known)
+        if self._corrections is not None and self._on_corrected in self._corrections.listeners:
+            self._corrections.listeners.remove(self._on_corrected)
         self._labels = labels
         self._corrections = None if labels is None else Corrections.of(labels)
         if self._corrections is not None:
-            self._corrections.listeners.append(self._on_known)
+            self._corrections.listeners.append(self._on_corrected)
             for name in _EVENTS:
                 labels.events[name].connect(self._on_event)
 
@@ -71,5 +71,5 @@ class LabelsEvents(QObject):
         else:
             signal.emit()
 
-    def _on_known(self, plane: Index, window: Window) -> None:
-        self.known.emit(plane, window)  # from whatever thread
+    def _on_corrected(self, plane: Index, window: Window) -> None:
+        self.corrected.emit(plane, window)  # from whatever thread

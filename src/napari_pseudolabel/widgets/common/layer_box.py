@@ -10,8 +10,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox
 
 from napari_pseudolabel.viewer import is_ours
-from napari_pseudolabel.viewer.images import unwrapped
-from napari_pseudolabel.widgets.common.parts import fill, make_narrow
+from napari_pseudolabel.viewer.image_layers import unwrapped
+from napari_pseudolabel.widgets.common.small_widgets import fill_combo, make_narrow
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -51,7 +51,7 @@ class LayerBox(QComboBox):
 
     def layer_of(self, uid: str | None) -> Any:
         """A layer that is offered, by its unique id; None if it is gone."""
-        return next((one for one in self._layers if uid_of(one) == uid), None)
+        return next((layer for layer in self._layers if uid_of(layer) == uid), None)
 
     def follow(
         self,
@@ -97,16 +97,16 @@ class LayerBox(QComboBox):
 
     def refill(self, *wishes: Layer | None) -> None:
         """Offer what there is now, without telling anybody; wishes go before what is chosen."""
-        self._layers = [unwrapped(one) for one in self._offered()]
-        uids = [uid_of(one) for one in self._layers]
+        self._layers = [unwrapped(layer) for layer in self._offered()]
+        uids = [uid_of(layer) for layer in self._layers]
         proposed = map(uid_of, self._proposed(self._layers))
         wanted = (*map(uid_of, wishes), self.currentData(), *proposed)
         self._fill(next((one for one in wanted if one in uids), None))
 
     def _fill(self, chosen: str | None) -> None:
-        entries = [(uid_of(one), str(one.name)) for one in self._layers]
+        entries = [(uid_of(layer), str(layer.name)) for layer in self._layers]
         other = [("", self._other)] if self._other else []
-        fill(self, [*entries, *other], chosen or "")
+        fill_combo(self, [*entries, *other], chosen or "")
 
     def _on_layers(self, event: object = None) -> None:
         self.refill()
@@ -120,4 +120,4 @@ def uid_of(layer: Layer | None) -> str | None:
 
 def ours_first(layers: Sequence[Layer]) -> list[Layer]:
     """The topmost layer that the plugin made, and so on, then the topmost of all."""
-    return [*(one for one in reversed(layers) if is_ours(one)), *reversed(layers)]
+    return [*(layer for layer in reversed(layers) if is_ours(layer)), *reversed(layers)]

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pseudolabel.options import Option, OptionField, changed, options_of
-from napari_pseudolabel.widgets.common.parts import combo
+from napari_pseudolabel.widgets.common.small_widgets import combo
 
 # Where nothing is declared.
 _LARGEST = 2**31 - 1
@@ -123,7 +123,7 @@ class OptionEdit:
     def _titles(self) -> list[tuple[str, Any]]:
         told = dict(self.field.option.names)
         values = told or dict.fromkeys(one for one in get_args(self.field.value_kind) if isinstance(one, str))
-        return [(told.get(one) or str(one).replace("_", " ").capitalize(), one) for one in values]
+        return [(told.get(value) or str(value).replace("_", " ").capitalize(), value) for value in values]
 
     def _polish(self) -> None:
         native, option = self.native, self.field.option
@@ -155,11 +155,11 @@ class AnswersEdit(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.which, 1)
-        for one in answers:
-            edit = self.edits[one.path] = OptionEdit(one, one.option.typical)
+        for answer in answers:
+            edit = self.edits[answer.path] = OptionEdit(answer, answer.option.typical)
             edit.native.setMinimumWidth(_VALUE_PX)
             edit.changed.connect(lambda _: self.changed.emit())
-            self.which.addItem(one.title, one.path)
+            self.which.addItem(answer.title, answer.path)
             layout.addWidget(edit.native, 1)
         self.which.currentIndexChanged.connect(self._on_which)
         self.set_values({path: edit.field.of(start) for path, edit in self.edits.items()})
@@ -214,19 +214,19 @@ class OptionForm(QWidget):
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         self.edits: dict[str, OptionEdit] = {}
         self.answers: dict[str, AnswersEdit] = {}
-        for one in options_of(type(start), frozenset(without)):
-            if not one.seen_in("dock") or group not in ("", (one.within or one.option).group):
+        for option in options_of(type(start), frozenset(without)):
+            if not option.seen_in("dock") or group not in ("", (option.within or option.option).group):
                 continue
-            if one.within is None:
-                self._add(one)
-            elif one.path[-2] not in self.answers:
-                self._add_answers(one)
+            if option.within is None:
+                self._add(option)
+            elif option.path[-2] not in self.answers:
+                self._add_answers(option)
 
     def value(self, start: object = None) -> Any:
         """Return the options, or others of their class, with what the rows say."""
         values = {edit.field.path: edit.value for edit in self.edits.values()}
-        for one in self.answers.values():
-            values |= one.values()
+        for answer in self.answers.values():
+            values |= answer.values()
         return changed(start or self._start, values)
 
     def set_value(self, options: object) -> None:
@@ -235,8 +235,8 @@ class OptionForm(QWidget):
         with QSignalBlocker(self):
             for edit in self.edits.values():
                 edit.value = edit.field.of(options)
-            for one in self.answers.values():
-                one.set_values({path: edit.field.of(options) for path, edit in one.edits.items()})
+            for answer in self.answers.values():
+                answer.set_values({path: edit.field.of(options) for path, edit in answer.edits.items()})
 
     def add_row(self, title: str, widget: QWidget, before: str = "") -> None:
         """Add a row that is no option, above that of an option or at the end."""

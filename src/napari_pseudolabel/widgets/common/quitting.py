@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
 
-from napari_pseudolabel.widgets.common.parts import tip
+from napari_pseudolabel.widgets.common.small_widgets import tip
 
 if TYPE_CHECKING:
     from napari_pseudolabel.widgets.common.autosave import Autosave
     from napari_pseudolabel.widgets.common.session import Session
 
 
-def ask(window: QWidget, sentence: str) -> bool:
+def confirm_quit(window: QWidget, sentence: str) -> bool:
     """Whether the person wants to close the window all the same."""
     box = QMessageBox(QMessageBox.Icon.Question, "Work is under way", tip(sentence), parent=window)
     quit_button = box.addButton("Quit", QMessageBox.ButtonRole.DestructiveRole)
@@ -66,7 +66,7 @@ class QuitGuard(QObject):
     def _may_close(self) -> bool:
         doing = [one for one in self._doing() if one]
         problem = self._autosave.sentence if self._autosave and self._autosave.state == "problem" else ""
-        return not (doing or problem) or ask(self._window, _sentence(doing, problem))
+        return not (doing or problem) or confirm_quit(self._window, _sentence(doing, problem))
 
 
 def _sentence(doing: Sequence[str], problem: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from napari_pseudolabel.viewer.images import unwrapped
+from napari_pseudolabel.viewer.image_layers import unwrapped
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -31,7 +31,7 @@ class Removals:
         """Watch these instead of those before; None stands for no layer."""
         if not self._watched:
             self._viewer.layers.events.removed.connect(self._on_removed)
-        self._watched = tuple(unwrapped(one) for one in layers if one is not None)
+        self._watched = tuple(unwrapped(layer) for layer in layers if layer is not None)
         if not self._watched:
             self._viewer.layers.events.removed.disconnect(self._on_removed)
 
@@ -42,6 +42,6 @@ class Removals:
 
     def _on_removed(self, event: Event) -> None:
         removed = unwrapped(event.value)
-        if any(removed is one for one in self._watched):
+        if any(removed is layer for layer in self._watched):
             self.forget()
             self._gone(removed)

@@ -7,8 +7,8 @@ from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_pseudolabel.widgets.common.autosave import Autosave
-from napari_pseudolabel.widgets.common.parts import tip
 from napari_pseudolabel.widgets.common.saving import State
+from napari_pseudolabel.widgets.common.small_widgets import tip
 
 _SIDE_PX = 14
 # Told apart by all eyes, and by their shapes: a disc, a ring, a disc with a mark.

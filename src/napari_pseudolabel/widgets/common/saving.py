@@ -12,10 +12,10 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_pseudolabel.viewer.recording import Look, Recorder, Writer, fingerprint
-from napari_pseudolabel.viewer.recording.tiles import Place
-from napari_pseudolabel.widgets.common.aside import Aside
-from napari_pseudolabel.widgets.common.background import Failure
+from napari_pseudolabel.viewer.recording.changed_tiles import Place
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
+from napari_pseudolabel.widgets.common.job_runner import Failure
+from napari_pseudolabel.widgets.common.serial_executor import SerialExecutor
 from napari_pseudolabel.wording import shown
 from napari_pseudolabel.workspace.sessions import GoneError
 
@@ -53,30 +53,30 @@ class Saving(QObject):
         Whose layers are recorded.
     writer
         The session.
-    aside
+    executor
         Writes, one thing after the other.
     stored
         See `Recorder`.
 
     Attributes
     ----------
-    told
+    state_changed
         Emitted with a `State` and a sentence when either changes.
     """
 
-    told = Signal(str, str)
+    state_changed = Signal(str, str)
 
     def __init__(
         self,
         viewer: ViewerModel,
         writer: Writer,
-        aside: Aside,
+        executor: SerialExecutor,
         stored: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         self.writer = writer
         self._recorder = Recorder(viewer, stored)
-        self._aside = aside
+        self._executor = executor
         self._busy = self._due = self._gone = self._learned = self._sweeping = self._ended = False
         self._looks: list[Look] = []
         self._look_spent = self._look_at = self._saved_at = self._retry_at = 0.0
@@ -109,7 +109,7 @@ class Saving(QObject):
         if first:
             self._recorder.close()
         writer = self.writer
-        return self._aside.run(lambda: writer.finish(last, anew=anew))
+        return self._executor.run(lambda: writer.finish(last, anew=anew))
 
     @property
     def _wanted(self) -> bool:
@@ -134,7 +134,7 @@ class Saving(QObject):
 
             return ended
 
-        self._aside.run(work, then(done), then(failed or self._on_failed))
+        self._executor.run(work, then(done), then(failed or self._on_failed))
 
     def _next(self) -> None:
         """Begin what is to be done next, if nothing is under way."""
@@ -166,7 +166,7 @@ class Saving(QObject):
             self._next()
             return
         if self.state != "problem":
-            self._tell("saving", "Saving …")
+            self._notify("saving", "Saving …")
 
         def written(_: None) -> None:
             self._saved_at = time.monotonic()
@@ -226,7 +226,7 @@ class Saving(QObject):
     def _on_saved(self) -> None:
         path = self.writer.path
         assert path is not None
-        self._tell(
+        self._notify(
             "saved",
             f"Everything is saved: session {path.stem}, {datetime.now():%H:%M:%S}. Folder: {path.parent}",
         )
@@ -241,11 +241,11 @@ class Saving(QObject):
         sentence = failure.sentence
         if self.state != "problem":
             show_warning(shown(f"Your work is not being saved. {sentence}"))
-        self._tell(
+        self._notify(
             "problem", f"{sentence} Nothing is lost as long as napari is open; it is tried again and again."
         )
 
-    def _tell(self, state: State, sentence: str) -> None:
+    def _notify(self, state: State, sentence: str) -> None:
         if (state, sentence) != (self.state, self.sentence):
             self.state, self.sentence = state, sentence
-            self.told.emit(state, sentence)
+            self.state_changed.emit(state, sentence)

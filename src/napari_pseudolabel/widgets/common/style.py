@@ -15,7 +15,7 @@ def style_sheet(theme: str) -> str:
     the person should see, ``problem`` for the frame around an error, ``segment`` for buttons of which one is
     chosen, ``tool`` for buttons with nothing but an icon, ``name`` for a name that can
     be edited, ``small`` for buttons that should not stand out, ``fold`` for the heading
-    of a `Fold`.
+    of a `Collapsible`.
     """
     colours = get_theme(theme)
     text, background = _hex(colours.text), _hex(colours.background)

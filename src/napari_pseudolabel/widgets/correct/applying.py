@@ -16,9 +16,9 @@ from napari_pseudolabel.labels.windows import holding, moved
 from napari_pseudolabel.types import Array
 from napari_pseudolabel.viewer.corrections import Window, key_of
 from napari_pseudolabel.viewer.editing import apply
-from napari_pseudolabel.widgets.common.background import Failure
-from napari_pseudolabel.widgets.correct.desk import Desk, Part
-from napari_pseudolabel.widgets.correct.layers import Spot
+from napari_pseudolabel.widgets.common.job_runner import Failure
+from napari_pseudolabel.widgets.correct.correct_context import CorrectContext, Part
+from napari_pseudolabel.widgets.correct.labels_picker import Spot
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -28,7 +28,7 @@ BUSY = "Another tool is still at work; wait for it."
 
 
 @dataclass(frozen=True, eq=False)
-class Later:
+class SlowChange:
     """A change that takes too long for the window.
 
     Attributes
@@ -49,7 +49,7 @@ class Later:
     window: Window
     make: Callable[[Array], Change]
 
-    def run(self) -> Made | str:
+    def run(self) -> ComputedChange | str:
         """The change, cut to what changes; a sentence if there is none."""
         values = np.array(self.spot.values[self.window])
         try:
@@ -62,11 +62,11 @@ class Later:
         part = holding(changed)
         cut = moved(part, change.window)
         where = moved(cut, self.window)
-        return Made(values[cut], Change(where, change.labels[part], change.sentence))
+        return ComputedChange(values[cut], Change(where, change.labels[part], change.sentence))
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
+class ComputedChange:
     """A change that was computed, and the labels that it was computed from; both of the window of the change."""
 
     before: Array
@@ -84,9 +84,9 @@ class Applying(Part):
 
     changed = Signal()
 
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(desk)
-        self._later: Later | None = None
+    def __init__(self, context: CorrectContext) -> None:
+        super().__init__(context)
+        self._later: SlowChange | None = None
 
     @property
     def tool(self) -> str:
@@ -103,9 +103,9 @@ class Applying(Part):
         """
         if not apply(spot.labels, spot.plane, change, tool):
             raise InputError(LOCKED)
-        self._desk.say(sentence or getattr(change, "sentence", "") or "Done.")
+        self._context.say(sentence or getattr(change, "sentence", "") or "Done.")
 
-    def later(self, later: Later, sentence: str) -> None:
+    def later(self, later: SlowChange, sentence: str) -> None:
         """Compute a change beside the window; it is dropped if the labels change there meanwhile.
 
         Parameters
@@ -121,38 +121,38 @@ class Applying(Part):
         if self._later is not None:
             raise InputError(BUSY)
         self._later = later
-        self._desk.view.set_hint("")
-        self._desk.view.set_busy(sentence)
+        self._context.view.set_hint("")
+        self._context.view.set_busy(sentence)
         self.changed.emit()
-        self._desk.aside.run(
+        self._context.executor.run(
             later.run, lambda made: self._on_made(later, made), lambda f: self._on_failed(later, f)
         )
 
     def follow(self, labels: Labels | None) -> None:
         self._leave()
 
-    def _on_made(self, later: Later, made: Made | str) -> None:
+    def _on_made(self, later: SlowChange, made: ComputedChange | str) -> None:
         if later is not self._later:
             return
         self._leave()
         if isinstance(made, str):
-            self._desk.refuse(made)
+            self._context.refuse(made)
             return
         spot = later.spot
         now = np.asarray(spot.labels.data[key_of(spot.plane, made.change.window)])
         if not np.array_equal(now, made.before):
-            self._desk.refuse(MOVED_ON)
+            self._context.refuse(MOVED_ON)
             return
-        with self._desk.refusing():
+        with self._context.refusing():
             self.apply(later.tool, spot, made.change)
 
-    def _on_failed(self, later: Later, failure: Failure) -> None:
+    def _on_failed(self, later: SlowChange, failure: Failure) -> None:
         if later is self._later:
             self._leave()
-            self._desk.failed(failure)
+            self._context.failed(failure)
 
     def _leave(self) -> None:
         if self._later is not None:
             self._later = None
-            self._desk.view.set_busy("")
+            self._context.view.set_busy("")
             self.changed.emit()

@@ -7,19 +7,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.background import Background
 from napari_pseudolabel.widgets.common.dock_controller import DockController, Key
+from napari_pseudolabel.widgets.common.job_runner import JobRunner
 from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.correct.applying import Applying
-from napari_pseudolabel.widgets.correct.classes import Classes
-from napari_pseudolabel.widgets.correct.confirming import ConfirmingView
-from napari_pseudolabel.widgets.correct.desk import Desk, Part
+from napari_pseudolabel.widgets.correct.class_list import ClassList
+from napari_pseudolabel.widgets.correct.correct_context import CorrectContext, Part
 from napari_pseudolabel.widgets.correct.drawing import Drawing
-from napari_pseudolabel.widgets.correct.focus import Focus
+from napari_pseudolabel.widgets.correct.focus import ObjectFocus
 from napari_pseudolabel.widgets.correct.gaps import Gaps
-from napari_pseudolabel.widgets.correct.layers import NO_LABELS, RESHAPED, LabelsPicker
-from napari_pseudolabel.widgets.correct.looking import Looking
-from napari_pseudolabel.widgets.correct.objects import ObjectsView
+from napari_pseudolabel.widgets.correct.labels_picker import NO_LABELS, RESHAPED, LabelsPicker
+from napari_pseudolabel.widgets.correct.layer_visibility import LayerVisibility
+from napari_pseudolabel.widgets.correct.objects_view import ObjectsView
 from napari_pseudolabel.widgets.correct.overlay import Overlay
 from napari_pseudolabel.widgets.correct.predicting import Predicting
 from napari_pseudolabel.widgets.correct.smart_filling import NAME as SMART_FILL
@@ -27,6 +26,7 @@ from napari_pseudolabel.widgets.correct.smart_filling import SmartFilling
 from napari_pseudolabel.widgets.correct.tool_table import TOOLS
 from napari_pseudolabel.widgets.correct.tools import Toolbox
 from napari_pseudolabel.widgets.correct.view import CorrectView, Held
+from napari_pseudolabel.widgets.correct.view_confirmation import ViewConfirmation
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -44,7 +44,7 @@ class CorrectController(DockController):
         The widgets.
     session
         What the docks of the viewer share.
-    background
+    runner
         Runs the jobs of this dock.
     canvas_px
         Says height and width of the canvas, None if unknown.
@@ -53,12 +53,12 @@ class CorrectController(DockController):
 
     Attributes
     ----------
-    desk
+    context
         What the parts work with; for parts that are added, see `add`.
     """
 
     view: CorrectView
-    _background: Background
+    _runner: JobRunner
 
     def __init__(
         self,
@@ -66,31 +66,31 @@ class CorrectController(DockController):
         view: CorrectView,
         *,
         session: Session,
-        background: Background,
+        runner: JobRunner,
         canvas_px: Callable[[], tuple[int, int] | None] = lambda: None,
         make_overlay: Callable[[], Overlay | None] = lambda: None,
     ) -> None:
-        super().__init__(viewer, view, background)
+        super().__init__(viewer, view, runner)
         self._make_overlay = make_overlay
         self.layers = LabelsPicker(viewer, view.labels, view.image, canvas_px)
-        self.desk = Desk(
-            viewer, view, session, background, self._aside, self.layers, self.show_failure, canvas_px
+        self.context = CorrectContext(
+            viewer, view, session, runner, self._executor, self.layers, self.show_failure, canvas_px
         )
-        self.classes = Classes(self.desk)
-        self.focus = Focus(self.desk)
-        self.drawing = Drawing(self.desk)
-        self.looking = Looking(self.desk)
-        self.objects = ObjectsView(self.desk)
-        self.confirming = ConfirmingView(self.desk)
-        self.applying = Applying(self.desk)
-        self.toolbox = Toolbox(self.desk, self.applying, self.focus, self.drawing, self.looking)
-        self.smart = SmartFilling(self.desk, self.applying, self.toolbox, self.drawing)
-        self.predicting = Predicting(self.desk, self.looking)
-        self.gaps = Gaps(self.desk)
+        self.classes = ClassList(self.context)
+        self.focus = ObjectFocus(self.context)
+        self.drawing = Drawing(self.context)
+        self.visibility = LayerVisibility(self.context)
+        self.objects = ObjectsView(self.context)
+        self.confirming = ViewConfirmation(self.context)
+        self.applying = Applying(self.context)
+        self.toolbox = Toolbox(self.context, self.applying, self.focus, self.drawing, self.visibility)
+        self.smart = SmartFilling(self.context, self.applying, self.toolbox, self.drawing)
+        self.predicting = Predicting(self.context, self.visibility)
+        self.gaps = Gaps(self.context)
         self._parts: list[Part] = [
             self.drawing,
             self.applying,
-            self.looking,
+            self.visibility,
             self.predicting,
             self.classes,
             self.focus,
@@ -132,17 +132,17 @@ class CorrectController(DockController):
 
     def place(self) -> None:
         """The dock is in a window now, so that there is a canvas to draw over."""
-        if self._active and self.desk.overlay is None:
-            self.desk.overlay = self._make_overlay()
+        if self._active and self.context.overlay is None:
+            self.context.overlay = self._make_overlay()
             self.focus.draw()
             self.gaps.refresh()
 
     def closed(self) -> None:
         for part in self._parts:
             part.stop()
-        self.desk.events.follow(None)
+        self.context.events.follow(None)
         self.layers.stop()
-        overlay, self.desk.overlay = self.desk.overlay, None
+        overlay, self.context.overlay = self.context.overlay, None
         if overlay is not None:
             overlay.end()
 
@@ -151,7 +151,7 @@ class CorrectController(DockController):
         view.tools.pressed.connect(self.use)
         view.mode_toggled.connect(self._on_mode)
         view.held.connect(self._hold)
-        view.candidate.clicked.connect(lambda: self._try(self.looking.next))
+        view.candidate.clicked.connect(lambda: self._try(self.visibility.next))
         view.focus.clicked.connect(self._toggle_focus)
         view.confirm.clicked.connect(self.confirming.confirm)
         view.take_back.clicked.connect(self.confirming.take_back)
@@ -161,11 +161,11 @@ class CorrectController(DockController):
         view.again_fold.toggled.connect(lambda _: self.predicting.find_models())
         self.layers.changed.connect(self._on_labels)
         self.layers.ambiguous.connect(view.image_row.setVisible)
-        self.desk.events.replaced.connect(self.layers.on_replaced)
+        self.context.events.replaced.connect(self.layers.on_replaced)
         self.layers.replaced.connect(lambda reshaped: view.set_hint(RESHAPED) if reshaped else None)
         self.drawing.changed.connect(self._on_under_way)
         self.applying.changed.connect(self._on_under_way)
-        self.looking.changed.connect(self._on_mode)
+        self.visibility.changed.connect(self._on_mode)
         self.predicting.changed.connect(self._on_predicting)
         self.viewer.dims.events.current_step.connect(self._on_plane)
         self.viewer.dims.events.ndisplay.connect(self._on_plane)
@@ -177,7 +177,7 @@ class CorrectController(DockController):
             *self.classes.actions(),
             (shortcuts.OBJECTS, self._toggle_mode),
             (shortcuts.FOCUS, self._toggle_focus),
-            (shortcuts.NEXT_CANDIDATE, lambda: self._try(self.looking.next)),
+            (shortcuts.NEXT_CANDIDATE, lambda: self._try(self.visibility.next)),
             (shortcuts.CONFIRM, self.confirming.confirm),
             (shortcuts.UNCONFIRM, self.confirming.take_back),
             *self._added,
@@ -206,12 +206,12 @@ class CorrectController(DockController):
 
     def _hold(self, held: Held, on: bool) -> None:
         if on:
-            self._try(lambda: self.looking.hold(held))
+            self._try(lambda: self.visibility.hold(held))
         else:
-            self.looking.release()
+            self.visibility.release()
 
     def _try(self, action: Callable[[], None]) -> None:
-        with self.desk.refusing():
+        with self.context.refusing():
             action()
 
     # What the viewer tells.
@@ -224,7 +224,7 @@ class CorrectController(DockController):
         if not self._active:
             return
         labels = self.layers.labels
-        self.desk.events.follow(labels)
+        self.context.events.follow(labels)
         for part in self._parts:
             part.follow(labels)
         self.view.error.clear()
@@ -234,14 +234,14 @@ class CorrectController(DockController):
 
     def _on_plane(self, event: object = None) -> None:
         if self._active:
-            self.looking.refresh()
+            self.visibility.refresh()
             self.focus.draw()
             self.objects.refresh()
             self.gaps.refresh()
 
     def _on_mode(self, mode: str = "") -> None:
         # Objects would lie over the candidate.
-        self.objects.set_on(self._active and self.view.mode == "objects" and self.looking.shown is None)
+        self.objects.set_on(self._active and self.view.mode == "objects" and self.visibility.shown is None)
         self.focus.draw()
 
     def _on_under_way(self, tool: str = "") -> None:

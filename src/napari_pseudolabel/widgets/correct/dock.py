@@ -8,12 +8,12 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QWidget
 
-from napari_pseudolabel.widgets.common.background import Background
 from napari_pseudolabel.widgets.common.dock import LongDock
+from napari_pseudolabel.widgets.common.job_runner import JobRunner
 from napari_pseudolabel.widgets.common.save_dot import SaveDot
 from napari_pseudolabel.widgets.correct.controller import CorrectController
 from napari_pseudolabel.widgets.correct.overlay import Overlay
-from napari_pseudolabel.widgets.correct.review import ReviewPart
+from napari_pseudolabel.widgets.correct.review import ReviewController
 from napari_pseudolabel.widgets.correct.view import CorrectView
 
 if TYPE_CHECKING:
@@ -33,14 +33,14 @@ class CorrectDock(LongDock):
             napari_viewer,
             self.view,
             session=self.session,
-            background=Background(self.session),
+            runner=JobRunner(self.session),
             canvas_px=self.canvas_px,
             make_overlay=self._overlay,
         )
         autosave = self.session.autosave
         if autosave is not None:
             self.view.header.addWidget(SaveDot(autosave))
-        self.review = ReviewPart(self.controller.desk, self.controller.focus)
+        self.review = ReviewController(self.controller.context, self.controller.focus)
         self.controller.add(self.review, self.review.keys())
         self.begin(self.controller)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer, Signal
 
-from napari_pseudolabel.widgets.correct.desk import Desk, Part
+from napari_pseudolabel.widgets.correct.correct_context import CorrectContext, Part
 from napari_pseudolabel.widgets.correct.overlay import Mark
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ class Drawing(Part):
 
     changed = Signal(str)
 
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(desk)
+    def __init__(self, context: CorrectContext) -> None:
+        super().__init__(context)
         self._tool = ""
         self._labels: Labels | None = None
         self._mode = ""
@@ -62,11 +62,11 @@ class Drawing(Part):
         self.cancel()
         if again:
             return
-        self._desk.layers.plane()
-        labels = self._desk.layers.require()
+        self._context.layers.plane()
+        labels = self._context.layers.require()
         self._labels, self._done, self._tool = labels, done, tool
         # Only the active layer hears of the mouse.
-        self._desk.viewer.layers.selection.active = labels
+        self._context.viewer.layers.selection.active = labels
         self._mode = str(labels.mode)
         labels.mode = _NO_MODE
         labels.mouse_pan = False
@@ -75,15 +75,15 @@ class Drawing(Part):
         # Keys of the active layer come before those of the viewer; napari's own polygon has this one there.
         self._escape_before = labels.bind_key(_ESCAPE, lambda _: self.cancel(), overwrite=True)
         labels.events.mode.connect(self._on_mode)
-        self._desk.viewer.layers.selection.events.active.connect(self._on_active)
+        self._context.viewer.layers.selection.events.active.connect(self._on_active)
         self.changed.emit(tool)
-        self._desk.say(sentence)
+        self._context.say(sentence)
 
     def cancel(self) -> None:
         """Wait no more."""
         if self._tool:
             self._leave()
-            self._desk.say("Nothing was drawn.")
+            self._context.say("Nothing was drawn.")
 
     def follow(self, labels: Labels | None) -> None:
         if self._tool:
@@ -94,7 +94,7 @@ class Drawing(Part):
         labels, self._labels, self._tool = self._labels, None, ""
         if labels is None:
             return
-        self._desk.viewer.layers.selection.events.active.disconnect(self._on_active)
+        self._context.viewer.layers.selection.events.active.disconnect(self._on_active)
         labels.events.mode.disconnect(self._on_mode)
         if self._drag in labels.mouse_drag_callbacks:
             labels.mouse_drag_callbacks.remove(self._drag)
@@ -104,8 +104,8 @@ class Drawing(Part):
             labels.cursor = "standard"
         elif restore:
             labels.mode = self._mode
-        if self._desk.overlay is not None:
-            self._desk.overlay.mark("line", None)
+        if self._context.overlay is not None:
+            self._context.overlay.mark("line", None)
         self.changed.emit("")
 
     def _drag(self, layer: Layer, event: Any) -> Iterator[None]:
@@ -117,15 +117,15 @@ class Drawing(Part):
         while event.type == "mouse_move" and self._tool and done is self._done:
             path.append(self._place(layer, event.position))
             seen.append(self._seen(event.position))
-            if self._desk.overlay is not None:
-                self._desk.overlay.mark("line", Mark((tuple(seen),)))
+            if self._context.overlay is not None:
+                self._context.overlay.mark("line", Mark((tuple(seen),)))
             yield
         if not self._tool or done is not self._done:
             return  # given up with the button down
         # Moves are thinned out on their way here, so the last one may lie behind the place of the release.
         path.append(self._place(layer, event.position))
         self._leave()
-        with self._desk.refusing():
+        with self._context.refusing():
             done(path)
 
     def _place(self, layer: Layer, position: Sequence[float]) -> tuple[float, float]:
@@ -133,7 +133,7 @@ class Drawing(Part):
         return float(row), float(column)
 
     def _seen(self, position: Sequence[float]) -> tuple[float, float]:
-        y, x = (position[axis] for axis in self._desk.viewer.dims.displayed)
+        y, x = (position[axis] for axis in self._context.viewer.dims.displayed)
         return float(y), float(x)
 
     def _on_mode(self, event: object = None) -> None:
@@ -144,5 +144,5 @@ class Drawing(Part):
         QTimer.singleShot(0, self._check_active)
 
     def _check_active(self) -> None:
-        if self._tool and self._desk.viewer.layers.selection.active != self._labels:
+        if self._tool and self._context.viewer.layers.selection.active != self._labels:
             self._leave()

@@ -10,11 +10,11 @@ from qtpy.QtCore import Signal
 from skimage.measure import find_contours
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
-from napari_pseudolabel.labels.objects import Target, object_at
+from napari_pseudolabel.labels.objects import ObjectMask, object_at
 from napari_pseudolabel.viewer.corrections import Index
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
-from napari_pseudolabel.widgets.correct.desk import Desk, Part
-from napari_pseudolabel.widgets.correct.layers import Spot
+from napari_pseudolabel.widgets.correct.correct_context import CorrectContext, Part
+from napari_pseudolabel.widgets.correct.labels_picker import Spot
 from napari_pseudolabel.widgets.correct.overlay import Mark
 
 if TYPE_CHECKING:
@@ -37,11 +37,11 @@ class Aim:
     """
 
     spot: Spot
-    target: Target | None
+    target: ObjectMask | None
     focused: bool = False
 
 
-class Focus(Part):
+class ObjectFocus(Part):
     """Holds on to one object of one plane by a pixel deep inside of it, and draws its outline.
 
     Attributes
@@ -52,12 +52,12 @@ class Focus(Part):
 
     changed = Signal()
 
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(desk)
+    def __init__(self, context: CorrectContext) -> None:
+        super().__init__(context)
         self._held: Spot | None = None
         self._draw_later = Debouncer(self.draw, _PAUSE_MS, self)
-        desk.events.drawn.connect(self._on_changed)
-        desk.events.painted.connect(self._on_changed)
+        context.events.drawn.connect(self._on_changed)
+        context.events.painted.connect(self._on_changed)
 
     # What is in focus.
 
@@ -66,9 +66,9 @@ class Focus(Part):
         """A pixel of the object in focus, None if there is none."""
         return self._held
 
-    def put(self, plane: Index, at: tuple[int, int]) -> Target | None:
+    def put(self, plane: Index, at: tuple[int, int]) -> ObjectMask | None:
         """Focus the object of the labels at a pixel; None if there is none, which leaves nothing in focus."""
-        labels = self._desk.layers.labels
+        labels = self._context.layers.labels
         target = None if labels is None else self.target_at(Spot(labels, plane, at))
         self._hold(None if labels is None or target is None else Spot(labels, plane, target.middle))
         return target
@@ -87,7 +87,7 @@ class Focus(Part):
         """
         held = self._held
         try:
-            spot = self._desk.layers.spot()
+            spot = self._context.layers.spot()
             target = self.target_at(spot)
         except InputError:
             if held is None:
@@ -97,13 +97,13 @@ class Focus(Part):
             if held is None:
                 raise InputError(NO_OBJECT)
             self.clear()
-            self._desk.say("No object is in focus; tools work on what is under the cursor.")
+            self._context.say("No object is in focus; tools work on what is under the cursor.")
         elif held is not None and held.plane == spot.plane and target.holds(held.at):
             self.clear()
-            self._desk.say("No object is in focus; tools work on what is under the cursor.")
+            self._context.say("No object is in focus; tools work on what is under the cursor.")
         else:
             self._hold(Spot(spot.labels, spot.plane, target.middle))
-            self._desk.say("Tools work on this object now, wherever the cursor is.")
+            self._context.say("Tools work on this object now, wherever the cursor is.")
 
     # What a tool works on.
 
@@ -116,7 +116,7 @@ class Focus(Part):
             When nothing is in focus and the cursor is not over the labels.
         """
         held = self._held
-        if held is not None and held.plane == self._desk.layers.plane():
+        if held is not None and held.plane == self._context.layers.plane():
             target = self.target_at(held)
             if target is not None:
                 return Aim(held, target, focused=True)
@@ -131,12 +131,12 @@ class Focus(Part):
         InputError
             When the cursor is not over the labels.
         """
-        spot = self._desk.layers.spot()
+        spot = self._context.layers.spot()
         return Aim(spot, self.target_at(spot))
 
-    def target_at(self, spot: Spot) -> Target | None:
+    def target_at(self, spot: Spot) -> ObjectMask | None:
         """The object at a pixel, as the person looks at the labels: of a class, or the whole of it."""
-        return object_at(spot.values, spot.at, self._desk.scheme)
+        return object_at(spot.values, spot.at, self._context.scheme)
 
     # How it is shown.
 
@@ -145,11 +145,11 @@ class Focus(Part):
 
     def draw(self) -> None:
         """Draw the outline of the object as it is now."""
-        overlay, held = self._desk.overlay, self._held
+        overlay, held = self._context.overlay, self._held
         mark = None
-        if held is not None and held.labels is self._desk.layers.labels:
+        if held is not None and held.labels is self._context.layers.labels:
             try:
-                shown = held.plane == self._desk.layers.plane()
+                shown = held.plane == self._context.layers.plane()
             except PseudolabelError:
                 shown = False
             target = self.target_at(held) if shown else None
@@ -164,7 +164,7 @@ class Focus(Part):
 
     def _hold(self, spot: Spot | None) -> None:
         self._held = spot
-        self._desk.view.focus.setChecked(spot is not None)
+        self._context.view.focus.setChecked(spot is not None)
         self.draw()
         self.changed.emit()
 
@@ -173,7 +173,7 @@ class Focus(Part):
             self._draw_later()
 
 
-def outline(labels: Labels, plane: Index, target: Target) -> list[list[tuple[float, float]]]:
+def outline(labels: Labels, plane: Index, target: ObjectMask) -> list[list[tuple[float, float]]]:
     """The borders of an object in world coordinates of the two displayed axes."""
     # Layers lie in the world by an affine map, so three places tell where all others are.
     origin, down, right = (

@@ -9,7 +9,7 @@ import numpy as np
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.viewer import Corrections
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
-from napari_pseudolabel.widgets.correct.desk import Desk, Part
+from napari_pseudolabel.widgets.correct.correct_context import CorrectContext, Part
 from napari_pseudolabel.widgets.correct.overlay import Hatched
 
 if TYPE_CHECKING:
@@ -23,15 +23,15 @@ _MOST_PX = 1024
 class Gaps(Part):
     """Keeps the hatching on the canvas up to date, as long as the person wants to see it."""
 
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(desk)
+    def __init__(self, context: CorrectContext) -> None:
+        super().__init__(context)
         self._labels: Labels | None = None
         self._corrections: Corrections | None = None
         self._refresh_later = Debouncer(self.refresh, _PAUSE_MS, self)
-        events = desk.events
-        for event in (events.painted, events.drawn, events.shown, events.known):
+        events = context.events
+        for event in (events.painted, events.drawn, events.shown, events.corrected):
             event.connect(self._refresh_later)
-        desk.view.gaps.toggled.connect(lambda _: self.refresh())
+        context.view.gaps.toggled.connect(lambda _: self.refresh())
 
     def follow(self, labels: Labels | None) -> None:
         self._labels = labels
@@ -45,10 +45,10 @@ class Gaps(Part):
     def refresh(self) -> None:
         """Hatch what is not labelled on the plane that is shown."""
         found = self._found()
-        self._desk.view.gaps.setVisible(found is not None)
-        if self._desk.overlay is not None:
-            shown = self._desk.view.gaps.isChecked() and self._labels is not None and self._labels.visible
-            self._desk.overlay.hatch(found if shown else None)
+        self._context.view.gaps.setVisible(found is not None)
+        if self._context.overlay is not None:
+            shown = self._context.view.gaps.isChecked() and self._labels is not None and self._labels.visible
+            self._context.overlay.hatch(found if shown else None)
 
     def _found(self) -> Hatched | None:
         """What is not labelled; None where everything is, or the canvas shows no plane of the labels."""
@@ -56,7 +56,7 @@ class Gaps(Part):
         if corrections is None or labels is None or corrections.own or corrections.layer is None:
             return None
         try:
-            plane = self._desk.layers.plane()
+            plane = self._context.layers.plane()
         except InputError:
             return None
         step = -(-max(corrections.mask.shape[-2:]) // _MOST_PX)

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.parts import Sentence, button, column, row
+from napari_pseudolabel.widgets.common.small_widgets import MessageLabel, button, column, row
 from napari_pseudolabel.widgets.correct.icons import swatch
 
 _MOST_ROWS = 6
@@ -106,7 +106,7 @@ class Palette(QWidget):
         self._area.setWidgetResizable(True)
         self._area.setFrameShape(QScrollArea.Shape.NoFrame)
         self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._none = Sentence(_NO_CLASSES)
+        self._none = MessageLabel(_NO_CLASSES)
         self.add = button(
             "+ class",
             "One more class, with the next free value; type its name",
@@ -124,7 +124,7 @@ class Palette(QWidget):
 
     def set_classes(self, classes: Sequence[LabelClass]) -> None:
         """Show classes; every one must have a colour."""
-        shown = tuple(one for one in classes if one.value != 0)
+        shown = tuple(label_class for label_class in classes if label_class.value != 0)
         if shown == self._classes and self.names:
             return
         self._classes = shown

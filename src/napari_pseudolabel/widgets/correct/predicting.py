@@ -16,21 +16,21 @@ from napari_pseudolabel.types import Array
 from napari_pseudolabel.viewer import Candidates, Stream, how_made
 from napari_pseudolabel.viewer.corrections import Corrections, Index, Window
 from napari_pseudolabel.viewer.effort import EffortLog
-from napari_pseudolabel.viewer.images import unwrapped
-from napari_pseudolabel.widgets.common.background import Failure
+from napari_pseudolabel.viewer.image_layers import unwrapped
+from napari_pseudolabel.widgets.common.job_runner import Failure
 from napari_pseudolabel.widgets.common.removals import Removals
-from napari_pseudolabel.widgets.correct.desk import Desk, Part
-from napari_pseudolabel.widgets.correct.looking import Looking
-from napari_pseudolabel.widgets.correct.options import AgainOptions
-from napari_pseudolabel.widgets.pseudo_label.sentences import gone_text, progress_text
-from napari_pseudolabel.widgets.pseudo_label.tasks import FindModels
+from napari_pseudolabel.widgets.correct.correct_context import CorrectContext, Part
+from napari_pseudolabel.widgets.correct.layer_visibility import LayerVisibility
+from napari_pseudolabel.widgets.correct.tool_options import AgainOptions
+from napari_pseudolabel.widgets.pseudo_label.label_jobs import FindModels
+from napari_pseudolabel.widgets.pseudo_label.label_sentences import gone_text, progress_text
 
 if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
     from napari.layers import Labels, Layer
 
     from napari_pseudolabel.strategies import LabelJob, PseudoLabel
-    from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
+    from napari_pseudolabel.widgets.pseudo_label.label_choice import ModelEntry
 
 NO_IMAGE = "The image of these labels is not open; open it to label a part of it again."
 NO_MODELS = (
@@ -79,11 +79,11 @@ class Predicting(Part):
 
     changed = Signal()
 
-    def __init__(self, desk: Desk, looking: Looking) -> None:
-        super().__init__(desk)
-        self._looking = looking
+    def __init__(self, context: CorrectContext, visibility: LayerVisibility) -> None:
+        super().__init__(context)
+        self._visibility = visibility
         self._running: _Running | None = None
-        self._removals = Removals(desk.viewer, self._on_removed)
+        self._removals = Removals(context.viewer, self._on_removed)
         self._asked = False
 
     @property
@@ -103,22 +103,22 @@ class Predicting(Part):
     def run(self, name: str) -> None:
         """Label the view again, or segment it without translating it first."""
         if self._running is not None:
-            self._desk.refuse("A part is being labelled already; wait for it, or cancel it.")
+            self._context.refuse("A part is being labelled already; wait for it, or cancel it.")
             return
-        with self._desk.refusing():
+        with self._context.refusing():
             self._submit(name)
 
     def cancel(self) -> None:
         """Stop the job under way."""
         if self._running is not None:
-            self._desk.view.set_busy("Stopping after this batch of tiles")
-            self._desk.background.cancel(self._running.number)
+            self._context.view.set_busy("Stopping after this batch of tiles")
+            self._context.runner.cancel(self._running.number)
 
     def find_models(self) -> None:
         """List the segmenters, once."""
         if not self._asked:
             self._asked = True
-            self._desk.background.submit(
+            self._context.runner.submit(
                 FindModels(), "local", finished=self._on_found, failed=self._on_not_found
             )
 
@@ -127,19 +127,19 @@ class Predicting(Part):
         running, self._running = self._running, None
         self._removals.forget()
         if running is not None:
-            self._desk.background.forget(running.number)
+            self._context.runner.forget(running.number)
             if running.stream is not None:
                 running.stream.finish()
 
     def _submit(self, name: str) -> None:
-        layers = self._desk.layers
+        layers = self._context.layers
         labels, plane, window = layers.require(), layers.plane(), layers.window()
         source, image = layers.source, layers.image
         if source is None or image is None:
             raise InputError(NO_IMAGE)
-        job = _job(name, labels, image, plane, window, self._desk.view.again.options.value())
-        self._looking.end()  # so that what arrives is seen
-        number = self._desk.background.submit(
+        job = _job(name, labels, image, plane, window, self._context.view.again.options.value())
+        self._visibility.end()  # so that what arrives is seen
+        number = self._context.runner.submit(
             job,
             progressed=self._on_progress,
             parted=self._on_part,
@@ -149,35 +149,35 @@ class Predicting(Part):
         before = np.array(labels.data[(*plane, *window)])
         self._running = _Running(number, name, labels, source, image, plane, window, before)
         self._removals.watch(source, labels)
-        self._desk.view.error.clear()
-        self._desk.view.set_status("")
-        self._desk.view.set_hint("")
-        self._desk.view.set_busy("Starting the worker", can_cancel=True)
+        self._context.view.error.clear()
+        self._context.view.set_status("")
+        self._context.view.set_hint("")
+        self._context.view.set_busy("Starting the worker", can_cancel=True)
         self.changed.emit()
 
     # What the job tells.
 
     def _on_progress(self, progress: Progress) -> None:
         text = progress_text(progress)
-        self._desk.view.set_busy(text, progress.done, progress.total, can_cancel=True)
+        self._context.view.set_busy(text, progress.done, progress.total, can_cancel=True)
 
     def _on_part(self, part: PseudoLabel) -> None:
         running = self._running
         if running is None or part.labels is None or running.gone:
             return
-        if running.labels not in self._desk.viewer.layers:
+        if running.labels not in self._context.viewer.layers:
             return
         if running.tool == _ALONE:
             candidates = Candidates.made_for(running.labels)
             candidates.add(part.planes, part.region.window, part.labels[:, None], (SOURCE_ONLY,))
             return
         if running.stream is None:
-            running.stream = Stream(self._desk.viewer, running.source, running.image, running.labels)
+            running.stream = Stream(self._context.viewer, running.source, running.image, running.labels)
         running.stream.add(part)
 
     def _on_found(self, found: Sequence[ModelEntry]) -> None:
         segmenters = [(one.ref, one.title) for one in found if one.kind == "segmenter"]
-        self._desk.view.again.set_segmenters(segmenters)
+        self._context.view.again.set_segmenters(segmenters)
 
     def _on_not_found(self, failure: Failure) -> None:
         self._asked = False
@@ -188,18 +188,18 @@ class Predicting(Part):
             return
         self._leave()
         if running.gone:
-            self._desk.refuse(running.gone)
+            self._context.refuse(running.gone)
             return
         EffortLog.of(running.labels).note(running.tool, running.plane, running.window)
-        if running.labels not in self._desk.viewer.layers:
-            self._desk.refuse("The labels were removed meanwhile, so the prediction was dropped.")
+        if running.labels not in self._context.viewer.layers:
+            self._context.refuse("The labels were removed meanwhile, so the prediction was dropped.")
         elif running.tool == _ALONE:
-            self._looking.show(Candidates.made_for(running.labels).names.index(SOURCE_ONLY))
-            self._desk.say("This is the view segmented without the translator; paste objects from it.")
+            self._visibility.show(Candidates.made_for(running.labels).names.index(SOURCE_ONLY))
+            self._context.say("This is the view segmented without the translator; paste objects from it.")
         else:
             if running.stream is not None:
                 running.stream.finish(result)
-            self._desk.say(_outcome(running))
+            self._context.say(_outcome(running))
 
     def _on_failed(self, failure: Failure) -> None:
         running = self._running
@@ -209,22 +209,22 @@ class Predicting(Part):
         if running.stream is not None:
             running.stream.finish()
         if running.gone:
-            self._desk.refuse(running.gone)
+            self._context.refuse(running.gone)
         elif failure.cancelled:
-            self._desk.say("Cancelled; what had arrived is one undo step.")
+            self._context.say("Cancelled; what had arrived is one undo step.")
         else:
-            self._desk.failed(failure)
+            self._context.failed(failure)
 
     def _on_removed(self, layer: Layer) -> None:
         if self._running is not None:
             self._running.gone = gone_text(layer.name, labels=layer is unwrapped(self._running.labels))
-            self._desk.background.cancel(self._running.number)
-            self._desk.view.set_busy("Stopping after this batch of tiles")
+            self._context.runner.cancel(self._running.number)
+            self._context.view.set_busy("Stopping after this batch of tiles")
 
     def _leave(self) -> None:
         self._running = None
         self._removals.forget()
-        self._desk.view.set_busy("")
+        self._context.view.set_busy("")
         self.changed.emit()
 
 
@@ -234,7 +234,7 @@ def _job(
     """What labels a view like the run before it, but for what the person asks for."""
     from napari_pseudolabel.imaging.scale import Scale
     from napari_pseudolabel.strategies import Record, Region
-    from napari_pseudolabel.strategies.again import Where, again, without_translator
+    from napari_pseudolabel.strategies.again import Extent, again, without_translator
 
     made = how_made(labels, plane, window)
     if made is None:
@@ -248,7 +248,7 @@ def _job(
         scale = Scale(factor=made.factor * options.zoom)
     seed = (made.settings.seed + (1 if options.new_seed else 0)) % 2**32
     how: dict[str, Any] = {
-        "where": Where(Region(window[0].start, window[1].start, window[0].stop, window[1].stop), (plane,)),
+        "where": Extent(Region(window[0].start, window[1].start, window[0].stop, window[1].stop), (plane,)),
         "segmenter": options.segmenter,
         "settings": replace(made.settings, scale=scale, seed=seed),
     }

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.tools import Change, line_through, smart_fill
 from napari_pseudolabel.types import Array
-from napari_pseudolabel.viewer import find
+from napari_pseudolabel.viewer import find_layer
 from napari_pseudolabel.viewer.corrections import Corrections, Index, Window, key_of
 from napari_pseudolabel.viewer.editing import require_no_stroke
-from napari_pseudolabel.viewer.history import changes_of, is_stroke
 from napari_pseudolabel.viewer.records import channel_of
-from napari_pseudolabel.widgets.correct.applying import BUSY, Applying, Later
-from napari_pseudolabel.widgets.correct.desk import Desk, Part
+from napari_pseudolabel.viewer.undo_history import changes_of, is_stroke
+from napari_pseudolabel.widgets.correct.applying import BUSY, Applying, SlowChange
+from napari_pseudolabel.widgets.correct.correct_context import CorrectContext, Part
 from napari_pseudolabel.widgets.correct.drawing import Drawing, Path
-from napari_pseudolabel.widgets.correct.layers import Spot
+from napari_pseudolabel.widgets.correct.labels_picker import Spot
 from napari_pseudolabel.widgets.correct.tools import Toolbox
 
 if TYPE_CHECKING:
@@ -55,14 +55,16 @@ class Scribble:
 class SmartFilling(Part):
     """Remembers the last stroke, or lets the person draw one, and fills the object around it."""
 
-    def __init__(self, desk: Desk, applying: Applying, toolbox: Toolbox, drawing: Drawing) -> None:
-        super().__init__(desk)
+    def __init__(
+        self, context: CorrectContext, applying: Applying, toolbox: Toolbox, drawing: Drawing
+    ) -> None:
+        super().__init__(context)
         self._applying = applying
         self._toolbox = toolbox
         self._drawing = drawing
         self._labels: Labels | None = None
         self._atoms: list[object] = []
-        desk.events.painted.connect(self._on_paint)
+        context.events.painted.connect(self._on_paint)
 
     def follow(self, labels: Labels | None) -> None:
         self._labels = labels
@@ -70,11 +72,11 @@ class SmartFilling(Part):
 
     def run(self) -> None:
         """Fill around the last stroke; if there is none, let the person draw a scribble."""
-        with self._desk.refusing():
-            self._desk.require_labels()
+        with self._context.refusing():
+            self._context.require_labels()
             if self._applying.tool:
                 raise InputError(BUSY)
-            plane, labels = self._desk.layers.plane(), self._desk.layers.require()
+            plane, labels = self._context.layers.plane(), self._context.layers.require()
             stroke = self._last_stroke(labels)
             if stroke is not None and stroke.plane == plane and _stands(labels, stroke):
                 self._begin(stroke)
@@ -83,13 +85,13 @@ class SmartFilling(Part):
                 self._drawing.begin(NAME, SCRIBBLE, self._on_drawn)
 
     def _on_drawn(self, path: Path) -> None:
-        layers = self._desk.layers
+        layers = self._context.layers
         labels, places = layers.require(), line_through(path)
         inside = ((places >= 0) & (places < labels.data.shape[-2:])).all(axis=1)
         self._begin(Scribble(layers.plane(), places[inside], self._toolbox.chosen()))
 
     def _begin(self, scribble: Scribble) -> None:
-        layers = self._desk.layers
+        layers = self._context.layers
         labels, image, source = layers.require(), layers.image, layers.source
         if image is None or source is None:
             raise InputError(NO_IMAGE)
@@ -100,9 +102,9 @@ class SmartFilling(Part):
         key = key_of(scribble.plane, window)
         corrections = Corrections.of(labels)
         predicted, locked = corrections.predicted_in(key), corrections.confirmed_in(key)
-        layer = find(self._desk.viewer, source, "confidence", image.shape)
+        layer = find_layer(self._context.viewer, source, "confidence", image.shape)
         sure = None if layer is None else np.array(layer.data[key])
-        channel, method = channel_of(labels), self._desk.view.options.value().method
+        channel, method = channel_of(labels), self._context.view.options.value().method
         over = self._toolbox.over(None, scribble.value)
         places = scribble.places - np.array([part.start for part in window])
 
@@ -119,7 +121,7 @@ class SmartFilling(Part):
             )
 
         spot = Spot(labels, scribble.plane, (window[0].start, window[1].start))
-        self._applying.later(Later(NAME, spot, window, make), "Finding the border of the object")
+        self._applying.later(SlowChange(NAME, spot, window, make), "Finding the border of the object")
 
     def _on_paint(self, atoms: Sequence[object]) -> None:
         """Remember what was painted; what tools write is no scribble."""

@@ -11,8 +11,8 @@ from scipy import ndimage as ndi
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels import tools
-from napari_pseudolabel.labels.objects import Target, component_at, object_at
-from napari_pseudolabel.labels.objects.values import target_of
+from napari_pseudolabel.labels.objects import ObjectMask, component_at, object_at
+from napari_pseudolabel.labels.objects.object_mask import object_mask
 from napari_pseudolabel.labels.tools import Change
 from napari_pseudolabel.labels.windows import around, inside, moved, padded
 from napari_pseudolabel.types import Array
@@ -21,12 +21,12 @@ from napari_pseudolabel.viewer.corrections import Window, key_of
 from napari_pseudolabel.viewer.editing import locked_plane, require_no_stroke
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.correct.applying import Applying, Later
-from napari_pseudolabel.widgets.correct.desk import Desk
+from napari_pseudolabel.widgets.correct.applying import Applying, SlowChange
+from napari_pseudolabel.widgets.correct.correct_context import CorrectContext
 from napari_pseudolabel.widgets.correct.drawing import Drawing, Path
-from napari_pseudolabel.widgets.correct.focus import Aim, Focus
-from napari_pseudolabel.widgets.correct.layers import Spot
-from napari_pseudolabel.widgets.correct.looking import Looking
+from napari_pseudolabel.widgets.correct.focus import Aim, ObjectFocus
+from napari_pseudolabel.widgets.correct.labels_picker import Spot
+from napari_pseudolabel.widgets.correct.layer_visibility import LayerVisibility
 
 Plane = Array
 Locked = NDArray[np.bool_] | None
@@ -44,14 +44,19 @@ class Toolbox(QObject):
     """Runs tools on the object in focus, or the one under the cursor."""
 
     def __init__(
-        self, desk: Desk, applying: Applying, focus: Focus, drawing: Drawing, looking: Looking
+        self,
+        context: CorrectContext,
+        applying: Applying,
+        focus: ObjectFocus,
+        drawing: Drawing,
+        visibility: LayerVisibility,
     ) -> None:
         super().__init__()
-        self._desk = desk
+        self._context = context
         self._applying = applying
         self._focus = focus
         self._drawing = drawing
-        self._looking = looking
+        self._visibility = visibility
         self._tools: dict[str, Callable[[], None]] = {
             "delete": lambda: self._change("delete", self._delete),
             "reassign": lambda: self._change("reassign", self._reassign),
@@ -72,9 +77,9 @@ class Toolbox(QObject):
 
     def run(self, name: str) -> None:
         """Use a tool; what cannot be done is said to the person."""
-        with self._desk.refusing():
+        with self._context.refusing():
             if name != "paste":
-                self._desk.require_labels()
+                self._context.require_labels()
             self._tools[name]()
 
     def split(self, path: Path) -> None:
@@ -85,7 +90,7 @@ class Toolbox(QObject):
         InputError
             When it does not cross one.
         """
-        plane, labels = self._desk.layers.plane(), self._desk.layers.require()
+        plane, labels = self._context.layers.plane(), self._context.layers.require()
         held = self._focus.held
         focused = held is not None and held.plane == plane
         aim = self._focus.aim() if focused else self._crossed(Spot(labels, plane, (0, 0)), path)
@@ -97,7 +102,7 @@ class Toolbox(QObject):
 
     # Tools for one object.
 
-    def _change(self, tool: str, make: Callable[[Plane, Target | None, Locked], Change]) -> None:
+    def _change(self, tool: str, make: Callable[[Plane, ObjectMask | None, Locked], Change]) -> None:
         aim = self._focus.aim()
         require_no_stroke(aim.spot.labels)
         locked = _locked(aim.spot, aim.target)
@@ -105,46 +110,46 @@ class Toolbox(QObject):
         if aim.focused and tool == "delete":
             self._focus.clear()
 
-    def _delete(self, plane: Plane, target: Target | None, locked: Locked) -> Change:
+    def _delete(self, plane: Plane, target: ObjectMask | None, locked: Locked) -> Change:
         return tools.delete(plane, target, locked=locked)
 
-    def _reassign(self, plane: Plane, target: Target | None, locked: Locked) -> Change:
+    def _reassign(self, plane: Plane, target: ObjectMask | None, locked: Locked) -> Change:
         return tools.reassign(plane, target, self.chosen(), locked=locked)
 
-    def _fill_holes(self, plane: Plane, target: Target | None, locked: Locked) -> Change:
+    def _fill_holes(self, plane: Plane, target: ObjectMask | None, locked: Locked) -> Change:
         return tools.fill_holes(plane, target, locked=locked, over=self.over(target))
 
-    def _smooth(self, plane: Plane, target: Target | None, locked: Locked) -> Change:
-        radius = self._desk.view.options.value().radius_px
+    def _smooth(self, plane: Plane, target: ObjectMask | None, locked: Locked) -> Change:
+        radius = self._context.view.options.value().radius_px
         over, under = self.over(target), self._under(plane, target)
         return tools.smooth(plane, target, radius, locked=locked, over=over, under=under)
 
-    def _grow(self, plane: Plane, target: Target | None, locked: Locked) -> Change:
-        step = self._desk.view.options.value().step_px
+    def _grow(self, plane: Plane, target: ObjectMask | None, locked: Locked) -> Change:
+        step = self._context.view.options.value().step_px
         return tools.grow(plane, target, step, locked=locked, over=self.over(target))
 
-    def _shrink(self, plane: Plane, target: Target | None, locked: Locked) -> Change:
-        step = self._desk.view.options.value().step_px
+    def _shrink(self, plane: Plane, target: ObjectMask | None, locked: Locked) -> Change:
+        step = self._context.view.options.value().step_px
         return tools.shrink(plane, target, step, locked=locked, under=self._under(plane, target))
 
     # Tools for more, or for less.
 
     def _remove_small(self) -> None:
         """Beside the window, because the view may be all of a large image."""
-        layers = self._desk.layers
+        layers = self._context.layers
         labels, plane, window, value = layers.require(), layers.plane(), layers.window(), self.chosen()
         require_no_stroke(labels)
         part = padded(window, 1, labels.data.shape)
         spot = Spot(labels, plane, (part[0].start, part[1].start))
         corrections = Corrections.of(labels)
-        least, outer = self._desk.view.options.value().least_px, self._desk.nesting.under(value)
+        least, outer = self._context.view.options.value().least_px, self._context.nesting.under(value)
 
         def make(values: Plane) -> Change:
             locked = corrections.confirmed_in(key_of(plane, part))
             found = tools.remove_small(values, value, least, inside(window, part), locked=locked)
             return _refilled(values, value, outer, found) if outer else found
 
-        self._applying.later(Later("remove_small", spot, part, make), "Looking for small objects")
+        self._applying.later(SlowChange("remove_small", spot, part, make), "Looking for small objects")
 
     def _merge(self) -> None:
         held, pointed = self._focus.held, self._focus.pointed()
@@ -163,12 +168,12 @@ class Toolbox(QObject):
         self._focus.clear()
 
     def _paste(self) -> None:
-        number = self._looking.shown
+        number = self._visibility.shown
         if number is None:
             raise InputError(NO_CANDIDATE)
-        spot = self._desk.layers.spot()
-        candidate = self._looking.candidates().part(number, spot.plane, _whole(spot.values))
-        scheme = self._desk.scheme
+        spot = self._context.layers.spot()
+        candidate = self._visibility.candidates().part(number, spot.plane, _whole(spot.values))
+        scheme = self._context.scheme
         wanted = object_at(candidate, spot.at, scheme)
         there = object_at(spot.values, spot.at, scheme)
         same = wanted is not None and there is not None and wanted.value == there.value
@@ -184,7 +189,7 @@ class Toolbox(QObject):
         self._applying.apply("paste", spot, change)
 
     def _interpolate(self) -> None:
-        labels, plane = self._desk.layers.require(), self._desk.layers.plane()
+        labels, plane = self._context.layers.require(), self._context.layers.plane()
         if not plane:
             raise InputError(NO_STACK)
         held, pointed = self._focus.held, self._focus.pointed()
@@ -227,35 +232,35 @@ class Toolbox(QObject):
         InputError
             If it is the background.
         """
-        value = int(self._desk.layers.require().selected_label)
+        value = int(self._context.layers.require().selected_label)
         if value == 0:
             raise InputError(NO_CLASS)
         return value
 
-    def over(self, target: Target | None, value: int | None = None) -> tuple[int, ...]:
+    def over(self, target: ObjectMask | None, value: int | None = None) -> tuple[int, ...]:
         """Classes that an object, or one of a class, may take besides background."""
-        labels = self._desk.layers.labels
+        labels = self._context.layers.labels
         own = value if target is None else target.value
         if own is None or labels is None:
             return ()
-        if self._desk.view.options.value().over:
+        if self._context.view.options.value().over:
             return tuple(one.value for one in classes_of(labels) if one.value not in (0, own))
-        return self._desk.nesting.over(own)
+        return self._context.nesting.over(own)
 
-    def _under(self, plane: Plane, target: Target | None) -> int:
+    def _under(self, plane: Plane, target: ObjectMask | None) -> int:
         """What is left where an object gives way: myelin for an axon that lies in myelin, else background."""
-        outer = 0 if target is None else self._desk.nesting.under(target.value)
+        outer = 0 if target is None else self._context.nesting.under(target.value)
         return outer if outer and target is not None and _lies_in(plane, target, outer) else 0
 
     def _first(self, pointed: Aim, sentence: str) -> None:
         """The tool needs two objects, and this is the first one."""
         if self._focus.put(pointed.spot.plane, pointed.spot.at) is None:
             raise InputError("There is no object under the cursor; move it over the first one.")
-        self._desk.say(sentence)
+        self._context.say(sentence)
 
     def _crossed(self, spot: Spot, path: Path) -> Aim:
         """The object on which a line lies for longest."""
-        values, scheme = spot.values, self._desk.scheme
+        values, scheme = spot.values, self._context.scheme
         places = tools.line_through(path)
         places = places[((places >= 0) & (places < values.shape)).all(axis=1)]
         best: Aim | None = None
@@ -282,12 +287,12 @@ def _refilled(plane: Plane, value: int, outer: int, change: Change) -> Change:
     parts, _ = ndi.label(plane[change.window] != labels, np.ones((3, 3)))
     for number, box in enumerate(ndi.find_objects(parts), start=1):
         gone = parts[box] == number
-        if _lies_in(plane, target_of(value, moved(box, change.window), gone), outer):
+        if _lies_in(plane, object_mask(value, moved(box, change.window), gone), outer):
             labels[box][gone] = outer
     return Change(change.window, labels, change.sentence)
 
 
-def _locked(spot: Spot, *targets: Target | None) -> Locked:
+def _locked(spot: Spot, *targets: ObjectMask | None) -> Locked:
     """What is confirmed around objects."""
     windows = [target.window for target in targets if target is not None]
     if not windows:
@@ -298,7 +303,7 @@ def _locked(spot: Spot, *targets: Target | None) -> Locked:
     return locked_plane(spot.labels, spot.plane, window)
 
 
-def _lies_in(plane: Plane, target: Target, outer: int) -> bool:
+def _lies_in(plane: Plane, target: ObjectMask, outer: int) -> bool:
     """Whether most of what is around an object is of a class."""
     window = padded(target.window, 1, plane.shape)
     mask = target.within(window)

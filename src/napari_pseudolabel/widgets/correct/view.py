@@ -11,11 +11,19 @@ from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.dock_view import DockView
 from napari_pseudolabel.widgets.common.layer_box import LayerBox
 from napari_pseudolabel.widgets.common.option_form import OptionForm
-from napari_pseudolabel.widgets.common.parts import Fold, Segments, Sentence, button, column, row, segment
+from napari_pseudolabel.widgets.common.small_widgets import (
+    Collapsible,
+    MessageLabel,
+    Segments,
+    button,
+    column,
+    row,
+    segment,
+)
 from napari_pseudolabel.widgets.correct.icons import icon
-from napari_pseudolabel.widgets.correct.options import AgainForm, ShortcutList, ToolOptions
 from napari_pseudolabel.widgets.correct.palette import Palette
 from napari_pseudolabel.widgets.correct.tool_bar import ToolBar
+from napari_pseudolabel.widgets.correct.tool_options import AgainForm, ShortcutList, ToolOptions
 from napari_pseudolabel.widgets.correct.tool_table import CONFIRM, FOCUS, UNCONFIRM, Tool
 
 Mode = Literal["classes", "objects"]
@@ -54,7 +62,7 @@ class CorrectView(DockView):
         self.review_layout = column(parent=self.review)
         self.options = OptionForm(ToolOptions(), indent=8)
         self.again, self.shortcuts = AgainForm(), ShortcutList()
-        self.again_fold = Fold(
+        self.again_fold = Collapsible(
             "Predict again", self.again, "Label the view once more, with another seed, size or segmenter"
         )
         self.place(
@@ -63,13 +71,13 @@ class CorrectView(DockView):
             self._make_modes(),
             self.palette_,
             self.tools,
-            self._make_looking(),
+            self._make_compare(),
             *self.messages,
             self.review,
             self._make_confirm(),
-            Fold("Options", self.options, "How far, how small, how smooth"),
+            Collapsible("Options", self.options, "How far, how small, how smooth"),
             self.again_fold,
-            Fold("Shortcuts", self.shortcuts, "All keys of this dock"),
+            Collapsible("Shortcuts", self.shortcuts, "All keys of this dock"),
         )
         self.rest.hide()
         self.gaps.hide()
@@ -97,8 +105,8 @@ class CorrectView(DockView):
         """Whether there are labels."""
         for widget in (self.tools, self.modes, self.focus, self.candidate, *self.holds.values()):
             widget.setEnabled(on)
-        for one in (self.confirm, self.take_back, self.again.button):
-            one.setEnabled(on)
+        for q_push_button in (self.confirm, self.take_back, self.again.button):
+            q_push_button.setEnabled(on)
 
     def set_busy(self, sentence: str, done: int = 0, total: int = 0, *, can_cancel: bool = False) -> None:
         """What is under way, empty if nothing, and how far it is; see `set_progress`."""
@@ -145,16 +153,16 @@ class CorrectView(DockView):
         # Not a third one of them.
         return row((self.modes, 2), (self.focus, 1), spacing=10)
 
-    def _make_looking(self) -> QHBoxLayout:
+    def _make_compare(self) -> QHBoxLayout:
         image = "While held down: the image without any labels"
         translation = "While held down: what the translator made of the image"
         self.holds: dict[Held, QPushButton] = {
             "image": _held_button("Image", image, shortcuts.HOLD_IMAGE),
             "translation": _held_button("Translation", translation, shortcuts.HOLD_TRANSLATION),
         }
-        for held, one in self.holds.items():
-            one.pressed.connect(lambda held=held: self.held.emit(held, True))
-            one.released.connect(lambda held=held: self.held.emit(held, False))
+        for held, q_push_button in self.holds.items():
+            q_push_button.pressed.connect(lambda held=held: self.held.emit(held, True))
+            q_push_button.released.connect(lambda held=held: self.held.emit(held, False))
         self.candidate = segment(
             "Candidates",
             "Show what another sample or segmenter said, one after the other, then the labels again; "
@@ -165,7 +173,7 @@ class CorrectView(DockView):
 
     def _make_confirm(self) -> QVBoxLayout:
         self.confirm, self.take_back = _tool_button(CONFIRM), _tool_button(UNCONFIRM)
-        self._share = Sentence()
+        self._share = MessageLabel()
         self.rest = button(
             "Confirm the rest, too",
             "Nothing was missed there: what was never predicted counts as right as it stands, as background, "

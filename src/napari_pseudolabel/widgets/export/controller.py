@@ -12,16 +12,16 @@ from napari_pseudolabel.export import ExportContent
 from napari_pseudolabel.formats import suffix_of
 from napari_pseudolabel.imaging.reading.file_names import stem
 from napari_pseudolabel.viewer import content_of, source_layer
-from napari_pseudolabel.viewer.images import source_path
+from napari_pseudolabel.viewer.image_layers import source_path
 from napari_pseudolabel.viewer.records import is_helper
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.background import Background, Failure
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.widgets.common.dock_controller import DockController, Key
+from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.common.layer_box import ours_first
-from napari_pseudolabel.widgets.common.remembered import Remembered
+from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
+from napari_pseudolabel.widgets.export.export_jobs import LABELS_FOLDER, ExportJob
 from napari_pseudolabel.widgets.export.problems import blocking, worth_knowing
-from napari_pseudolabel.widgets.export.tasks import LABELS_FOLDER, ExportJob
 from napari_pseudolabel.widgets.export.view import ExportView
 
 if TYPE_CHECKING:
@@ -35,13 +35,13 @@ class ExportController(DockController):
     """Connects a viewer, the view of the dock, and the engine."""
 
     view: ExportView
-    _background: Background
+    _runner: JobRunner
 
     def __init__(
-        self, viewer: ViewerModel, view: ExportView, *, background: Background, remembered: Remembered
+        self, viewer: ViewerModel, view: ExportView, *, runner: JobRunner, recent: RecentChoices
     ) -> None:
-        super().__init__(viewer, view, background)
-        self._remembered = remembered
+        super().__init__(viewer, view, runner)
+        self._remembered = recent
         self._writing: int | None = None
         self._proposed = ""
         self._refresh_later = Debouncer(self._refresh, _DEBOUNCE_MS, self)
@@ -80,15 +80,13 @@ class ExportController(DockController):
         if effort:
             content = content_of(self.viewer, self.view.layer.layer, effort=True)
         job = ExportJob(content, path, self.view.format, self.view.confidence.isChecked(), effort)
-        self._writing = self._background.submit(
-            job, "local", finished=self._on_finished, failed=self._on_failed
-        )
+        self._writing = self._runner.submit(job, "local", finished=self._on_finished, failed=self._on_failed)
         self._remembered.remember("export folder", str(Path(path).expanduser().parent))
         self._refresh()
 
     def _on_finished(self, written: tuple[Path, ...]) -> None:
         self._writing = None
-        names = ", ".join(one.name for one in written)
+        names = ", ".join(path.name for path in written)
         self.view.set_status(f"Wrote {names} to {written[0].parent}.")
         self._refresh()
 

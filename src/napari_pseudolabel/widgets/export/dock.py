@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QWidget
 
-from napari_pseudolabel.widgets.common.background import Background
 from napari_pseudolabel.widgets.common.dock import Dock
-from napari_pseudolabel.widgets.common.remembered import Remembered
+from napari_pseudolabel.widgets.common.job_runner import JobRunner
+from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.export.controller import ExportController
 from napari_pseudolabel.widgets.export.view import ExportView
 
@@ -24,5 +24,5 @@ class ExportDock(Dock):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, ExportView(), parent)
-        background = Background(self.session)
-        self.begin(ExportController(napari_viewer, self.view, background=background, remembered=Remembered()))
+        background = JobRunner(self.session)
+        self.begin(ExportController(napari_viewer, self.view, runner=background, recent=RecentChoices()))

@@ -10,7 +10,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import ExportContent
 from napari_pseudolabel.export.writing import check_replaceable
 from napari_pseudolabel.formats import Format, takes_stacks
-from napari_pseudolabel.widgets.export.tasks import LABELS_FOLDER
+from napari_pseudolabel.widgets.export.export_jobs import LABELS_FOLDER
 
 # Counting the classes of more pixels would hold up the window.
 _MOST_COUNTED = 50_000_000

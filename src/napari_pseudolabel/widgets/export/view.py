@@ -14,7 +14,14 @@ from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.dock_view import DockView
 from napari_pseudolabel.widgets.common.layer_box import LayerBox
 from napari_pseudolabel.widgets.common.option_form import OptionForm
-from napari_pseudolabel.widgets.common.parts import Sentence, browse_button, button, combo, form, row
+from napari_pseudolabel.widgets.common.small_widgets import (
+    MessageLabel,
+    browse_button,
+    button,
+    combo,
+    form,
+    row,
+)
 
 
 class ExportView(DockView):
@@ -24,7 +31,7 @@ class ExportView(DockView):
 
     def __init__(self) -> None:
         super().__init__()
-        self._checks = Sentence()
+        self._checks = MessageLabel()
         self._checks.hide()
         self.export_button = self.main_button = button(
             "Export",
@@ -51,17 +58,17 @@ class ExportView(DockView):
 
     def set_checks(self, found: Sequence[str]) -> None:
         """What to know before."""
-        self._checks.say("\n".join(f"•  {one}" for one in found))
+        self._checks.show_message("\n".join(f"•  {one}" for one in found))
 
     def _make_form(self) -> QFormLayout:
         self.layer = LayerBox("Labels layer to be written; proposed is the active one")
         self._format = combo("File format")
-        for one in formats():
-            self._format.addItem(one.title, one.name)
+        for file_format in formats():
+            self._format.addItem(file_format.title, file_format.name)
         self._options = {one.name: OptionForm(one.options) for one in formats() if one.options is not None}
         for own in self._options.values():
             own.changed.connect(self.changed)
-        self._about = Sentence()
+        self._about = MessageLabel()
         self.path = QLineEdit()
         self.path.setPlaceholderText("File to write")
         self.path.setToolTip("File to write; the provenance goes beside it as NAME.provenance.json")

@@ -10,14 +10,14 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.viewer.recording import Stored, read
+from napari_pseudolabel.viewer.recording import StoredSession, read
 from napari_pseudolabel.widgets.common.autosave import Autosave
-from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.common.dock_controller import DockController
-from napari_pseudolabel.widgets.common.parts import tip
-from napari_pseudolabel.widgets.common.remembered import Remembered
+from napari_pseudolabel.widgets.common.job_runner import Failure
+from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.common.session import Session
-from napari_pseudolabel.widgets.project import sentences
+from napari_pseudolabel.widgets.common.small_widgets import tip
+from napari_pseudolabel.widgets.project import session_sentences
 from napari_pseudolabel.widgets.project.view import ProjectView, SessionRow
 from napari_pseudolabel.workspace import SessionFile, SessionInfo, Workspace
 
@@ -36,19 +36,19 @@ class ProjectController(DockController):
         What the docks of the viewer share.
     autosave
         Records the viewer.
-    remembered
+    recent
         Where the workspaces used lately are kept.
     """
 
     view: ProjectView
 
     def __init__(
-        self, view: ProjectView, *, session: Session, autosave: Autosave, remembered: Remembered
+        self, view: ProjectView, *, session: Session, autosave: Autosave, recent: RecentChoices
     ) -> None:
         super().__init__(None, view)
         self._session = session
         self._autosave = autosave
-        self._remembered = remembered
+        self._remembered = recent
         self._found: tuple[SessionInfo, ...] = ()
         self._opening = ""
         self._opened: str | None = None
@@ -76,16 +76,16 @@ class ProjectController(DockController):
         workspace = self._session.workspace
 
         def read() -> tuple[str, tuple[SessionInfo, ...], list[tuple[str, str]]]:
-            return sentences.workspace_name(workspace), workspace.sessions.list(), self._known()
+            return session_sentences.workspace_name(workspace), workspace.sessions.list(), self._workspaces()
 
         def done(found: tuple[str, tuple[SessionInfo, ...], list[tuple[str, str]]]) -> None:
             name, self._found, known = found
             self.view.set_workspace(name, str(workspace.folder))
-            self.view.set_known(known)
+            self.view.set_workspaces(known)
             self._show_sessions()
 
         if self._active:
-            self._aside.run(read, done, self.show_failure)
+            self._executor.run(read, done, self.show_failure)
 
     def open(self, id: str | None = None) -> None:
         """Bring a session back, the chosen one unless another is named, and go on in it."""
@@ -98,7 +98,7 @@ class ProjectController(DockController):
         self._show_hint()
         sessions = self._session.workspace.sessions
 
-        def work() -> tuple[SessionFile, Stored, str]:
+        def work() -> tuple[SessionFile, StoredSession, str]:
             file = sessions.open(id)
             try:
                 return file, read(file), file.summary().title
@@ -106,7 +106,7 @@ class ProjectController(DockController):
                 file.close(finished=False)
                 raise
 
-        self._aside.run(work, self._on_opened, self._on_not_opened)
+        self._executor.run(work, self._on_opened, self._on_not_opened)
 
     def change(self, folder: str) -> None:
         """Work in another workspace."""
@@ -114,30 +114,30 @@ class ProjectController(DockController):
         def check() -> Workspace:
             workspace = Workspace.open(folder)
             if workspace.folder != Workspace.default().folder and not Workspace.is_workspace(folder):
-                raise InputError(sentences.no_workspace(workspace.folder))
+                raise InputError(session_sentences.no_workspace(workspace.folder))
             return workspace
 
         self.view.error.clear()
-        self._aside.run(check, self._use, self.show_failure)
+        self._executor.run(check, self._use, self.show_failure)
 
     def remove(self) -> None:
         """Delete the chosen session, if the person says so."""
         info = self._chosen()
         if info is None:
             return
-        question = sentences.remove_question(info, datetime.now(UTC))
+        question = session_sentences.remove_question(info, datetime.now(UTC))
         if QMessageBox.question(self.view, "Remove session", tip(question)) != QMessageBox.StandardButton.Yes:
             return
         sessions = self._session.workspace.sessions
         self.view.error.clear()
 
         def done(_: None) -> None:
-            self.view.set_status(f"Removed {sentences.title(info)}.")
+            self.view.set_status(f"Removed {session_sentences.title(info)}.")
             self.refresh()
 
-        self._aside.run(lambda: sessions.remove(info.id), done, self.show_failure)
+        self._executor.run(lambda: sessions.remove(info.id), done, self.show_failure)
 
-    def _on_opened(self, opened: tuple[SessionFile, Stored, str]) -> None:
+    def _on_opened(self, opened: tuple[SessionFile, StoredSession, str]) -> None:
         file, stored, title = opened
         try:
             restored = self._autosave.resume(file, stored)
@@ -148,7 +148,7 @@ class ProjectController(DockController):
             return
         self._opening = ""
         self._opened = file.id
-        self.view.set_status(sentences.opened(title or file.id, restored.missing))
+        self.view.set_status(session_sentences.opened(title or file.id, restored.missing))
         self.refresh()
 
     def _on_not_opened(self, failure: Failure) -> None:
@@ -166,7 +166,7 @@ class ProjectController(DockController):
         )
         if wanted:
             self.view.error.clear()
-            self._aside.run(lambda: Workspace.create(folder, name), self._use, self.show_failure)
+            self._executor.run(lambda: Workspace.create(folder, name), self._use, self.show_failure)
 
     def _browse(self) -> None:
         start = str(self._session.workspace.folder.parent)
@@ -187,25 +187,25 @@ class ProjectController(DockController):
         else:
             self.view.set_status(f"{folder} is made with the first session.")
 
-    def _known(self) -> list[tuple[str, str]]:
+    def _workspaces(self) -> list[tuple[str, str]]:
         """Folders and names of the workspaces used lately, and of the default one."""
         default = Workspace.default()
         known = [(str(default.folder), "Default workspace")]
         for folder in self._remembered.recent(_RECENT):
             if folder != str(default.folder) and Workspace.is_workspace(folder):
-                known.append((folder, sentences.workspace_name(Workspace(folder))))
+                known.append((folder, session_sentences.workspace_name(Workspace(folder))))
         return known
 
     def _show_sessions(self) -> None:
         now = datetime.now(UTC)
         rows = [
             SessionRow(
-                one.id,
-                sentences.title(one),
-                sentences.details(one, self._is_here(one), now),
-                sentences.tooltip(one),
+                info.id,
+                session_sentences.title(info),
+                session_sentences.details(info, self._is_here(info), now),
+                session_sentences.tooltip(info),
             )
-            for one in self._found
+            for info in self._found
         ]
         self.view.set_sessions(rows, self._opened)
         self._opened = None
@@ -214,12 +214,12 @@ class ProjectController(DockController):
     def _show_hint(self) -> None:
         info = self._chosen()
         here = info is not None and self._is_here(info)
-        hint = "Opening …" if self._opening else sentences.hint(info, here, len(self._found))
+        hint = "Opening …" if self._opening else session_sentences.hint(info, here, len(self._found))
         self.view.set_hint(hint)
         self.view.remove_button.setEnabled(info is not None and not info.in_use and not self._opening)
 
     def _chosen(self) -> SessionInfo | None:
-        return next((one for one in self._found if one.id == self.view.selected), None)
+        return next((info for info in self._found if info.id == self.view.selected), None)
 
     def _is_here(self, info: SessionInfo) -> bool:
         return self._autosave.path == info.path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QWidget
 
 from napari_pseudolabel.widgets.common.dock import Dock
-from napari_pseudolabel.widgets.common.remembered import Remembered
+from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.project.controller import ProjectController
 from napari_pseudolabel.widgets.project.view import ProjectView
 from napari_pseudolabel.workspace import Workspace
@@ -27,7 +27,7 @@ class ProjectDock(Dock):
         autosave = self.session.autosave
         assert autosave is not None, "the session of a viewer records it"
         self.begin(
-            ProjectController(self.view, session=self.session, autosave=autosave, remembered=Remembered())
+            ProjectController(self.view, session=self.session, autosave=autosave, recent=RecentChoices())
         )
 
     def open_session(self, workspace: Workspace, id: str) -> None:

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pseudolabel.widgets.common.dock_view import DockView
-from napari_pseudolabel.widgets.common.parts import Elided, PlainLabel, button, row, tip
+from napari_pseudolabel.widgets.common.small_widgets import ElidedLabel, PlainLabel, button, row, tip
 
 _LIST_HEIGHT = 220
 
@@ -74,7 +74,7 @@ class ProjectView(DockView):
         self._name.setText(name)
         self._folder.setText(folder)
 
-    def set_known(self, folders: Sequence[tuple[str, str]]) -> None:
+    def set_workspaces(self, folders: Sequence[tuple[str, str]]) -> None:
         """Offer workspaces as (folder, name) pairs."""
         self._menu.clear()
         for folder, name in folders:
@@ -92,10 +92,10 @@ class ProjectView(DockView):
         chosen = chosen or self.selected
         self.sessions.blockSignals(True)
         self.sessions.clear()
-        for one in rows:
-            item = QListWidgetItem(f"{one.title}\n{one.details}")
-            item.setData(Qt.ItemDataRole.UserRole, one.id)
-            item.setToolTip(tip(one.tooltip))
+        for session_row in rows:
+            item = QListWidgetItem(f"{session_row.title}\n{session_row.details}")
+            item.setData(Qt.ItemDataRole.UserRole, session_row.id)
+            item.setToolTip(tip(session_row.tooltip))
             self.sessions.addItem(item)
         self.sessions.setCurrentRow(0 if rows else -1)
         if chosen is not None:
@@ -114,7 +114,7 @@ class ProjectView(DockView):
         grid.setHorizontalSpacing(6)
         grid.setVerticalSpacing(2)
         grid.setColumnStretch(0, 1)
-        self._name, self._folder = PlainLabel(), Elided()
+        self._name, self._folder = PlainLabel(), ElidedLabel()
         self._name.setToolTip("The workspace: the folder of one labelling effort")
         self._menu = QMenu(self)
         self._menu.setToolTipsVisible(True)

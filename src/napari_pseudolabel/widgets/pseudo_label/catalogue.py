@@ -7,18 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_pseudolabel.models.fitting import same_modality
-from napari_pseudolabel.widgets.common.remembered import Remembered
-from napari_pseudolabel.widgets.pseudo_label.choice import Kind, ModelEntry, Shown
+from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
+from napari_pseudolabel.widgets.pseudo_label.label_choice import Kind, ModelEntry, ShownModality
 
 
 class Catalogue:
     """Named models and files that were opened, in the order in which they are listed."""
 
-    def __init__(self, remembered: Remembered) -> None:
-        self._remembered = remembered
+    def __init__(self, recent: RecentChoices) -> None:
+        self._remembered = recent
         self._entries: dict[tuple[Kind, str], ModelEntry] = {}
         for kind in ("translator", "segmenter"):
-            for path in remembered.recent(kind):
+            for path in recent.recent(kind):
                 self.add(ModelEntry(path, Path(path).name, kind))
 
     def add(self, *entries: ModelEntry) -> None:
@@ -46,7 +46,7 @@ class Catalogue:
         """A model, None if it is not known."""
         return self._entries.get((kind, ref)) if ref else None
 
-    def propose(self, kind: Kind, *, shown: Shown | None = None, last: bool = True) -> str | None:
+    def propose(self, kind: Kind, *, shown: ShownModality | None = None, last: bool = True) -> str | None:
         """The model to begin with: the one used last, else the only, or the first, that fits.
 
         Parameters
@@ -57,14 +57,14 @@ class Catalogue:
         last
             Whether what was used last may be proposed where nothing tells what it has to take.
         """
-        shown = shown or Shown("")
+        shown = shown or ShownModality("")
         source = shown.modality
         usable = [entry for entry in self.of(kind) if entry.problem is None]
         fitting = [entry for entry in usable if shown.fits(entry)]
         if kind == "translator":
             # Of no use without a segmenter for what it makes.
             targets = [entry.source for entry in self.of("segmenter")]
-            closed = [e for e in fitting if any(same_modality(e.target, one) for one in targets)]
+            closed = [e for e in fitting if any(same_modality(e.target, target) for target in targets)]
             fitting = closed or fitting
         modalities = {entry.source for entry in fitting}
         used = self._remembered.last(kind) if last or source else None

@@ -15,34 +15,34 @@ from napari_pseudolabel.errors import PseudolabelError
 from napari_pseudolabel.strategies import registry
 from napari_pseudolabel.viewer import PushedLayers, Stream, drawn_shapes, drop_preview
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.background import Background, Failure
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.widgets.common.dock_controller import DockController, Key
-from napari_pseudolabel.widgets.common.remembered import Remembered
+from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
+from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.common.removals import Removals
-from napari_pseudolabel.widgets.pseudo_label import comparison
-from napari_pseudolabel.widgets.pseudo_label.choice import Choice
+from napari_pseudolabel.widgets.pseudo_label import strategy_comparison
 from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
-from napari_pseudolabel.widgets.pseudo_label.modality import ModalityPicker
-from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
-from napari_pseudolabel.widgets.pseudo_label.outcome import Outcome
-from napari_pseudolabel.widgets.pseudo_label.preparing import RUN, STOPPED, PreparingPart
-from napari_pseudolabel.widgets.pseudo_label.preparing_options import OptionsPart
-from napari_pseudolabel.widgets.pseudo_label.running import (
-    Running,
+from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice
+from napari_pseudolabel.widgets.pseudo_label.label_run import (
+    LabelRun,
     describe,
     focus_of,
     labelled_by,
     nothing_predicted,
 )
-from napari_pseudolabel.widgets.pseudo_label.sentences import (
+from napari_pseudolabel.widgets.pseudo_label.label_sentences import (
     NOTHING,
+    assumption,
     gone_text,
-    not_known,
     progress_text,
     why_not,
 )
-from napari_pseudolabel.widgets.pseudo_label.tutoring.part import TutoringPart, default_workspace
+from napari_pseudolabel.widgets.pseudo_label.modality import ModalityPicker
+from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
+from napari_pseudolabel.widgets.pseudo_label.preparing import RUN, STOPPED, PreparingController
+from napari_pseudolabel.widgets.pseudo_label.preparing_options import OptionsController
+from napari_pseudolabel.widgets.pseudo_label.run_outcome import RunOutcome
+from napari_pseudolabel.widgets.pseudo_label.tutoring.controller import TutoringController, default_workspace
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.workspace import Workspace
 
 # What strategies do that prepare something.
-PARTS = (TutoringPart,)
+PARTS = (TutoringController,)
 DEBOUNCE_MS = 300
 _LOOK_MS = 200
 _BETWEEN_LAYERS_MS = 30
@@ -69,9 +69,9 @@ class PseudoLabelController(DockController):
         The viewer whose layers are labelled.
     view
         The widgets.
-    background
+    runner
         Runs the jobs of this dock.
-    remembered
+    recent
         Where the last choices are kept.
     canvas_px
         Says height and width of the canvas, None if unknown.
@@ -80,37 +80,37 @@ class PseudoLabelController(DockController):
     """
 
     view: PseudoLabelView
-    _background: Background
+    _runner: JobRunner
 
     def __init__(
         self,
         viewer: ViewerModel,
         view: PseudoLabelView,
         *,
-        background: Background,
-        remembered: Remembered,
+        runner: JobRunner,
+        recent: RecentChoices,
         canvas_px: Callable[[], tuple[int, int] | None] = lambda: None,
         workspace: Callable[[], Workspace] = default_workspace,
     ) -> None:
-        super().__init__(viewer, view, background)
-        self._remembered = remembered
+        super().__init__(viewer, view, runner)
+        self._remembered = recent
         self._canvas_px = canvas_px
         self.images = ImagePicker(viewer, view)
-        self.models = ModelPicker(view, background, remembered)
+        self.models = ModelPicker(view, runner, recent)
         self.modality = ModalityPicker(view, self.images, self.models)
         parts = [
-            *(one(viewer, view, self.models, background, remembered, workspace) for one in PARTS),
-            *(OptionsPart(one, view, self.models, background, workspace) for one in view.prepared),
+            *(controller(viewer, view, self.models, runner, recent, workspace) for controller in PARTS),
+            *(OptionsController(one, view, self.models, runner, workspace) for one in view.prepared),
         ]
-        self.preparing: dict[str, PreparingPart] = {one.strategy.name: one for one in parts}
-        self.outcome = Outcome(view, background)
-        self.comparing = comparison.Comparing(viewer, canvas_px)
-        self._prepared_for: Choice | None = None
-        self._running: Running | None = None
+        self.preparing: dict[str, PreparingController] = {part.strategy.name: part for part in parts}
+        self.outcome = RunOutcome(view, runner)
+        self.comparing = strategy_comparison.Comparing(viewer, canvas_px)
+        self._prepared_for: LabelChoice | None = None
+        self._running: LabelRun | None = None
         self._removals = Removals(viewer, self._on_removed)
-        self._looking = QTimer(self)
-        self._looking.setInterval(_LOOK_MS)
-        self._looking.timeout.connect(self._look)
+        self._focus_timer = QTimer(self)
+        self._focus_timer.setInterval(_LOOK_MS)
+        self._focus_timer.timeout.connect(self._send_focus)
         self._preview_later = Debouncer(self._preview, DEBOUNCE_MS, self)
         self._connect()
 
@@ -145,7 +145,7 @@ class PseudoLabelController(DockController):
 
     def closed(self) -> None:
         self._preview_later.cancel()
-        self._looking.stop()
+        self._focus_timer.stop()
         self.models.stop()
         for part in self.preparing.values():
             part.stop()
@@ -172,7 +172,7 @@ class PseudoLabelController(DockController):
             part.changed.connect(self._refresh)
             part.ready.connect(partial(self._on_prepared, part))
             part.failed.connect(self._on_not_prepared)
-            part.said.connect(view.set_status)
+            part.message.connect(view.set_status)
         self.comparing.compared.connect(self._on_compared)
         self.viewer.dims.events.current_step.connect(self._on_plane)
 
@@ -207,7 +207,7 @@ class PseudoLabelController(DockController):
             part.cancel()
         elif self._running is not None:
             self.view.set_progress("Stopping after this batch of tiles")
-            self._background.cancel(self._running.number)
+            self._runner.cancel(self._running.number)
 
     def _on_changed(self) -> None:
         if self.images.update():
@@ -223,7 +223,7 @@ class PseudoLabelController(DockController):
         else:
             self._preview_later.cancel()
             if self._running is not None and self._running.preview:
-                self._background.cancel(self._running.number)
+                self._runner.cancel(self._running.number)
         self._refresh()
 
     # What the viewer tells.
@@ -268,27 +268,27 @@ class PseudoLabelController(DockController):
     def _drop(self) -> None:
         """Stop the job under way and forget it: whatever it still reports is stale."""
         if self._running is not None:
-            self._background.cancel(self._running.number)
+            self._runner.cancel(self._running.number)
             self._settle(self._running)
             self._ended()
 
     def _ended(self) -> None:
         if self._running is not None:
-            self._background.forget(self._running.number)
+            self._runner.forget(self._running.number)
         self._running = None
         self._removals.forget()
-        self._looking.stop()
+        self._focus_timer.stop()
 
     def _on_removed(self, layer: Layer) -> None:
         """The image, or the labels that it streams into, was removed in the middle of a run: there is no use in it."""
         if (running := self._running) is not None:
             running.gone = gone_text(layer.name, labels=isinstance(layer, Labels))
-            self._background.cancel(running.number)
+            self._runner.cancel(running.number)
             self.view.preview_button.setChecked(False)
             self.view.set_progress("Stopping after this batch of tiles")
             self.view.set_status(running.gone)
 
-    def _settle(self, running: Running, report: RunReport | None = None) -> PushedLayers | None:
+    def _settle(self, running: LabelRun, report: RunReport | None = None) -> PushedLayers | None:
         """Make one undo step of what has arrived."""
         return running.stream.finish(report) if running.stream is not None else None
 
@@ -297,7 +297,7 @@ class PseudoLabelController(DockController):
         if (job := self._prepared(choice, preview=preview)) is not None:
             self._begin(choice, job, preview=preview)
 
-    def _prepared(self, choice: Choice, *, preview: bool) -> LabelJob | None:
+    def _prepared(self, choice: LabelChoice, *, preview: bool) -> LabelJob | None:
         """The job, None if it cannot be described, which is shown."""
         self.view.error.clear()
         try:
@@ -309,8 +309,8 @@ class PseudoLabelController(DockController):
             self.outcome.failed(Failure.of(error))
             return None
 
-    def _begin(self, choice: Choice, job: LabelJob, *, preview: bool) -> None:
-        number = self._background.submit(
+    def _begin(self, choice: LabelChoice, job: LabelJob, *, preview: bool) -> None:
+        number = self._runner.submit(
             job,
             progressed=self._on_progress,
             parted=self._on_part,
@@ -319,26 +319,26 @@ class PseudoLabelController(DockController):
             failed=self._on_failed,
         )
         self._removals.watch(self.images.layer(choice.layer))
-        self._running = Running(number, choice.layer or "", job.image, preview, choice, job)
+        self._running = LabelRun(number, choice.layer or "", job.image, preview, choice, job)
         self.outcome.forget()
         if not preview:
             self.view.set_status("")
-            self._look()
-            self._looking.start()
+            self._send_focus()
+            self._focus_timer.start()
         self.view.set_busy(True)
         self._refresh()
 
     # Strategies that prepare something: first that, then the labels.
 
     @property
-    def _part(self) -> PreparingPart | None:
+    def _part(self) -> PreparingController | None:
         """What prepares the chosen strategy; None where nothing is prepared."""
         return self.preparing.get(self.view.choice().strategy)
 
     @property
-    def _busy_part(self) -> PreparingPart | None:
+    def _busy_part(self) -> PreparingController | None:
         """What is preparing now."""
-        return next((one for one in self.preparing.values() if one.busy), None)
+        return next((controller for controller in self.preparing.values() if controller.busy), None)
 
     def _follow(self) -> None:
         """Tell all parts what is to be labelled."""
@@ -350,7 +350,7 @@ class PseudoLabelController(DockController):
         self._follow()
         self._refresh()
 
-    def _prepare(self, part: PreparingPart) -> None:
+    def _prepare(self, part: PreparingController) -> None:
         choice = self.view.choice()
         job = self._prepared(choice, preview=False)
         if job is not None:
@@ -359,7 +359,7 @@ class PseudoLabelController(DockController):
             self.view.set_busy(True)
             part.begin(job)
 
-    def _on_prepared(self, part: PreparingPart, job: LabelJob) -> None:
+    def _on_prepared(self, part: PreparingController, job: LabelJob) -> None:
         """The segmenters are there: label what was asked for."""
         choice, self._prepared_for = self._prepared_for, None
         if choice is None or self.images.layer(choice.layer) is None:
@@ -381,7 +381,7 @@ class PseudoLabelController(DockController):
     def _on_progress(self, progress: Progress) -> None:
         self.view.set_progress(progress_text(progress), progress.done, progress.total)
 
-    def _look(self) -> None:
+    def _send_focus(self) -> None:
         """Tell the engine where the person looks: this part is labelled first."""
         running = self._running
         layer = self.images.layer(running.layer) if running is not None else None
@@ -389,7 +389,7 @@ class PseudoLabelController(DockController):
             return
         focus = focus_of(self.viewer, layer, running.image, self._canvas_px)
         if focus is not None:
-            self._background.look_at(running.number, focus)
+            self._runner.look_at(running.number, focus)
 
     def _on_part(self, part: PseudoLabel) -> None:
         running = self._running
@@ -400,7 +400,7 @@ class PseudoLabelController(DockController):
             return
         if running.stream is None:
             running.stream = Stream(self.viewer, layer, running.image)
-        comparison.keep_others(self.viewer, layer, running.image, part, running.choice.strategy)
+        strategy_comparison.keep_others(self.viewer, layer, running.image, part, running.choice.strategy)
         running.stream.add(part)
         running.parts += 1
         if running.parts == 1:
@@ -417,7 +417,7 @@ class PseudoLabelController(DockController):
             return
         QTimer.singleShot(_BETWEEN_LAYERS_MS, lambda: self._show_late(running, report))
 
-    def _show_late(self, running: Running, report: RunReport) -> None:
+    def _show_late(self, running: LabelRun, report: RunReport) -> None:
         if running is self._running and running.stream is not None:
             running.stream.show_late()
             self._on_finished(report)
@@ -435,7 +435,7 @@ class PseudoLabelController(DockController):
             self.outcome.failed(failure, running.parts, share)
         self._refresh()
 
-    def _on_labelled(self, running: Running, report: RunReport) -> None:
+    def _on_labelled(self, running: LabelRun, report: RunReport) -> None:
         self._ended()
         self.view.set_busy(False)
         pushed = self._settle(running, report)
@@ -445,7 +445,7 @@ class PseudoLabelController(DockController):
             self.view.set_status(*((gone,) if running.gone or layer is None else (NOTHING, report.notes)))
             self._refresh()
             return
-        self.outcome.tell(running, report, pushed)
+        self.outcome.show(running, report, pushed)
         if not running.preview:
             self.comparing.compare(layer, running.image, running.choice.strategy)
             drop_preview(self.viewer, layer)  # it compares with labels that are no more
@@ -482,6 +482,6 @@ class PseudoLabelController(DockController):
         roles = registry.find(self.view.choice().strategy).roles
         seen = self.models.chosen(roles[0]) if roles and part is None else None
         asked = self.view.choice().layer is not None and not self.models.loading
-        self.view.set_assumed(not_known(self.modality.shown(), seen) if asked else "")
-        hint = reason or (part.known if part else "")
+        self.view.set_assumed(assumption(self.modality.shown(), seen) if asked else "")
+        hint = reason or (part.status if part else "")
         self.view.set_runnable(hint if free else "", can_run=reason is None and free)

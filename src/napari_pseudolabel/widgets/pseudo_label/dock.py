@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QWidget
 
-from napari_pseudolabel.widgets.common.background import Background
 from napari_pseudolabel.widgets.common.dock import Dock
-from napari_pseudolabel.widgets.common.remembered import Remembered
+from napari_pseudolabel.widgets.common.job_runner import JobRunner
+from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.pseudo_label.controller import PseudoLabelController
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
@@ -27,8 +27,8 @@ class PseudoLabelDock(Dock):
         controller = PseudoLabelController(
             napari_viewer,
             self.view,
-            background=Background(self.session),
-            remembered=Remembered(),
+            runner=JobRunner(self.session),
+            recent=RecentChoices(),
             canvas_px=self.canvas_px,
             workspace=lambda: self.session.workspace,
         )

@@ -10,8 +10,8 @@ from qtpy.QtCore import QObject
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import Channel, Image
-from napari_pseudolabel.viewer import find, image_of, is_ours, possible_channel_axis
-from napari_pseudolabel.viewer.images import object_size_of, unwrapped
+from napari_pseudolabel.viewer import find_layer, image_of, is_ours, possible_channel_axis
+from napari_pseudolabel.viewer.image_layers import object_size_of, unwrapped
 from napari_pseudolabel.viewer.records import ROLES, Role
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
@@ -100,7 +100,7 @@ class ImagePicker(QObject):
 
     def _made(self, role: Role) -> ImageLayer | Labels | None:
         layer = self.layer()
-        return find(self._viewer, layer, role) if layer is not None else None
+        return find_layer(self._viewer, layer, role) if layer is not None else None
 
     def _on_show_toggled(self, role: Role, on: bool) -> None:
         layer = self._made(role)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_pseudolabel.viewer.images import note_modality, noted_modality, shown_by
-from napari_pseudolabel.widgets.pseudo_label.choice import Shown
+from napari_pseudolabel.viewer.image_layers import note_modality, noted_modality, shown_by
 from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
+from napari_pseudolabel.widgets.pseudo_label.label_choice import ShownModality
 from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
@@ -25,16 +25,16 @@ class ModalityPicker(QObject):
     def __init__(self, view: PseudoLabelView, images: ImagePicker, models: ModelPicker) -> None:
         super().__init__()
         self._view, self._images, self._models = view, images, models
-        self._said = Shown()
+        self._said = ShownModality()
         view.modality_chosen.connect(self._on_chosen)
 
-    def shown(self) -> Shown:
+    def shown(self) -> ShownModality:
         """What the image shows, as far as its metadata or its name tell."""
         layer = self._images.layer()
         if layer is None:
-            return Shown()
+            return ShownModality()
         modality = shown_by(layer, self._models.modalities())
-        return Shown(modality, bool(layer.rgb), bool(modality) and not noted_modality(layer))
+        return ShownModality(modality, bool(layer.rgb), bool(modality) and not noted_modality(layer))
 
     def show(self) -> None:
         """Offer what images may show, and say what this one does."""

@@ -12,13 +12,13 @@ from qtpy.QtWidgets import QFileDialog
 from napari_pseudolabel.models.families import suffixes
 from napari_pseudolabel.models.fitting import same_modality
 from napari_pseudolabel.strategies import registry
-from napari_pseudolabel.widgets.common.aside import Aside
-from napari_pseudolabel.widgets.common.background import Background, Failure
-from napari_pseudolabel.widgets.common.remembered import Remembered
-from napari_pseudolabel.widgets.pseudo_label import tasks
+from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
+from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
+from napari_pseudolabel.widgets.common.serial_executor import SerialExecutor
+from napari_pseudolabel.widgets.pseudo_label import label_jobs
 from napari_pseudolabel.widgets.pseudo_label.catalogue import Catalogue
-from napari_pseudolabel.widgets.pseudo_label.choice import Choice, Kind, ModelEntry, Shown
-from napari_pseudolabel.widgets.pseudo_label.tasks import FindDevices, FindModels, InspectModel
+from napari_pseudolabel.widgets.pseudo_label.label_choice import Kind, LabelChoice, ModelEntry, ShownModality
+from napari_pseudolabel.widgets.pseudo_label.label_jobs import FindDevices, FindModels, InspectModel
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
 _KINDS: tuple[Kind, Kind] = ("translator", "segmenter")
@@ -39,18 +39,18 @@ class ModelPicker(QObject):
 
     changed = Signal()
 
-    def __init__(self, view: PseudoLabelView, background: Background, remembered: Remembered) -> None:
+    def __init__(self, view: PseudoLabelView, runner: JobRunner, recent: RecentChoices) -> None:
         super().__init__()
         self.loading = True
         self.has_gpu = False
         self._view = view
-        self._background = background
-        self._remembered = remembered
-        self._catalogue = Catalogue(remembered)
+        self._runner = runner
+        self._remembered = recent
+        self._catalogue = Catalogue(recent)
         self._refs: dict[Kind, str | None] = {"translator": None, "segmenter": None}
-        self._shown: Callable[[], Shown] = Shown
+        self._shown: Callable[[], ShownModality] = ShownModality
         self._alone = False
-        self._aside = Aside()
+        self._executor = SerialExecutor()
         self._proposed: str | None = None
         self._inspecting: set[tuple[Kind, str]] = set()
 
@@ -62,28 +62,28 @@ class ModelPicker(QObject):
         """Modalities that some model takes or makes, each once."""
         entries = [entry for kind in _KINDS for entry in self._catalogue.of(kind)]
         found: list[str] = []
-        for name in (name for one in entries for name in (one.source, one.target)):
+        for name in (name for model_entry in entries for name in (model_entry.source, model_entry.target)):
             if name and not any(same_modality(name, other) for other in found):
                 found.append(name)
         return sorted(found, key=str.lower)
 
-    def find(self, shown: Callable[[], Shown]) -> None:
+    def find(self, shown: Callable[[], ShownModality]) -> None:
         """List the named models and propose some for what an image shows, asked for then.
 
         Those that come with the package are listed at once, those of the person when a worker has looked at them.
         """
         self.loading = True
         self._shown = shown
-        self._aside.run(tasks.bundled, self._on_bundled)
+        self._executor.run(label_jobs.bundled, self._on_bundled)
         # The files are here, the devices where the workers are.
-        self._background.submit(FindModels(), "local", finished=self._on_found, failed=self._on_not_found)
-        self._background.submit(FindDevices(), finished=self._on_devices)
+        self._runner.submit(FindModels(), "local", finished=self._on_found, failed=self._on_not_found)
+        self._runner.submit(FindDevices(), finished=self._on_devices)
 
     def stop(self) -> None:
         """Drop what is being listed."""
-        self._aside.shutdown()
+        self._executor.shutdown()
 
-    def on_choice(self, choice: Choice) -> None:
+    def on_choice(self, choice: LabelChoice) -> None:
         """The person may have chosen other models."""
         alone = not registry.find(choice.strategy).takes("translator")
         other = choice.translator != self._refs["translator"] or alone != self._alone
@@ -94,7 +94,7 @@ class ModelPicker(QObject):
         for kind in _KINDS:
             self._look_into(kind)
 
-    def propose_for(self, shown: Shown) -> None:
+    def propose_for(self, shown: ShownModality) -> None:
         """Another image is chosen: propose the translator that takes it, and drop what does not."""
         if self.loading:
             return
@@ -157,7 +157,7 @@ class ModelPicker(QObject):
             False for one that was chosen for translations: it stays only if it is known to fit the image.
         """
         translator, segmenter = self.chosen("translator"), self.chosen("segmenter")
-        given = self._shown() if self._alone else Shown(translator.target if translator else "")
+        given = self._shown() if self._alone else ShownModality(translator.target if translator else "")
         sure = kept or bool(given.modality)
         if segmenter is None or not (sure and given.fits(segmenter)):
             self._choose("segmenter", self._catalogue.propose("segmenter", shown=given, last=not self._alone))
@@ -177,7 +177,7 @@ class ModelPicker(QObject):
             return
         if (kind, entry.ref) not in self._inspecting:
             self._inspecting.add((kind, entry.ref))
-            self._background.submit(
+            self._runner.submit(
                 InspectModel(entry.ref, kind),
                 "local",
                 finished=partial(self._on_inspected, kind, entry.ref),

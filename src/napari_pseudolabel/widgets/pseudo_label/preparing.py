@@ -11,12 +11,12 @@ from qtpy.QtCore import QObject, Signal
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import Cancelled, PseudolabelError
 from napari_pseudolabel.strategies import LabelJob
-from napari_pseudolabel.strategies.strategy import Asked, Strategy
-from napari_pseudolabel.widgets.common.aside import Aside
-from napari_pseudolabel.widgets.common.background import Background, Failure
+from napari_pseudolabel.strategies.strategy import LabelRequest, Strategy
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
-from napari_pseudolabel.widgets.pseudo_label.choice import Trained
-from napari_pseudolabel.widgets.pseudo_label.sentences import duration
+from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
+from napari_pseudolabel.widgets.common.serial_executor import SerialExecutor
+from napari_pseudolabel.widgets.pseudo_label.label_choice import TrainingStatus
+from napari_pseudolabel.widgets.pseudo_label.label_sentences import duration
 
 if TYPE_CHECKING:
     from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
@@ -26,7 +26,7 @@ TRAIN, RUN = "Train and run", "Run"
 STOPPED = "Stopped. What was trained so far is kept; the same settings go on from there."
 
 
-class PreparingPart(QObject):
+class PreparingController(QObject):
     """Runs the first job of a strategy, then hands out the second. A subclass knows the controls.
 
     Attributes
@@ -37,14 +37,14 @@ class PreparingPart(QObject):
         It is prepared; with the `LabelJob` that labels what was asked for.
     failed
         With a `Failure`; also after a cancel.
-    said
+    message
         A sentence, and notes, for the person.
     """
 
     changed = Signal()
     ready = Signal(object)
     failed = Signal(object)
-    said = Signal(str, object)
+    message = Signal(str, object)
 
     strategy: Strategy
     doing: str
@@ -54,16 +54,16 @@ class PreparingPart(QObject):
     reading: str
     keeping: str
 
-    def __init__(self, dock: PseudoLabelView, background: Background) -> None:
+    def __init__(self, dock: PseudoLabelView, runner: JobRunner) -> None:
         super().__init__()
-        self._dock, self._background = dock, background
-        self._aside = Aside()
-        self._known: Trained | None = None
+        self._dock, self._runner = dock, runner
+        self._executor = SerialExecutor()
+        self._status: TrainingStatus | None = None
         self._problem: str | None = None
-        self._asked = 0
+        self._request = 0
         self._template: LabelJob | None = None
         self._number: int | None = None
-        self._look_later = Debouncer(self._look, LOOK_MS, self)
+        self._look_later = Debouncer(self._check, LOOK_MS, self)
 
     # What a strategy knows.
 
@@ -85,7 +85,7 @@ class PreparingPart(QObject):
         """Why it cannot be prepared and what to do; None if it can."""
         raise NotImplementedError
 
-    def known_text(self, known: Trained | None) -> str:
+    def status_text(self, status: TrainingStatus | None) -> str:
         """What the workspace has of this, a sentence or nothing."""
         raise NotImplementedError
 
@@ -99,14 +99,14 @@ class PreparingPart(QObject):
         """
         raise NotImplementedError
 
-    def trained(self, job: Any) -> Trained:
+    def trained(self, job: Any) -> TrainingStatus:
         """What is known of a job; called beside the window."""
         raise NotImplementedError
 
     def beginning(self) -> None:
         """The job is about to begin."""
 
-    def told(self, job: Any, event: object) -> None:
+    def on_event(self, job: Any, event: object) -> None:
         """The job tells something."""
 
     # What the dock asks.
@@ -119,17 +119,17 @@ class PreparingPart(QObject):
     @property
     def settled(self) -> bool:
         """Whether nothing is being read."""
-        return not self._aside.busy and not self._look_later.pending
+        return not self._executor.busy and not self._look_later.pending
 
     @property
     def main_title(self) -> str:
         """What the main button does."""
-        return RUN if self._known is not None and self._known.done else TRAIN
+        return RUN if self._status is not None and self._status.done else TRAIN
 
     @property
-    def known(self) -> str:
+    def status(self) -> str:
         """What the workspace has of this, a sentence or nothing."""
-        return self.known_text(self._known)
+        return self.status_text(self._status)
 
     def begin(self, template: LabelJob) -> None:
         """Prepare, or find it prepared; `ready` or `failed` follow.
@@ -148,11 +148,11 @@ class PreparingPart(QObject):
         self._dock.set_progress(self.reading)
         self.beginning()
 
-        def made() -> tuple[Any, Trained]:
+        def made() -> tuple[Any, TrainingStatus]:
             job = make()
             return job, self.trained(job)
 
-        self._aside.run(
+        self._executor.run(
             made,
             lambda found: self._on_made(template, options, *found),
             lambda failure: self._end(template, failure),
@@ -163,7 +163,7 @@ class PreparingPart(QObject):
         """Stop; the same one goes on later."""
         if self._number is not None:
             self._dock.set_progress("Stopping after this step")
-            self._background.cancel(self._number)
+            self._runner.cancel(self._number)
         elif self._template is not None:
             self._end(self._template, Failure.of(Cancelled()))
 
@@ -171,49 +171,49 @@ class PreparingPart(QObject):
         """Forget what is under way; it goes on from its folder the next time."""
         self._look_later.cancel()
         self._forget()
-        self._aside.shutdown()
+        self._executor.shutdown()
 
     # What the workspace knows.
 
-    def _ask(self) -> None:
+    def _check_soon(self) -> None:
         """Look, soon, whether this was prepared before."""
-        self._asked += 1
-        self._known = self._problem = None
+        self._request += 1
+        self._status = self._problem = None
         self._look_later()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         choice = self._dock.choice()
         if self.busy or choice.strategy != self.strategy.name or self.why_not() is not None:
             return
-        number = self._asked
+        number = self._request
         try:
             make = self.maker(choice.settings.seed, choice.settings.tiles.device)
         except PseudolabelError as error:
-            self._on_looked(number, None, str(error))
+            self._on_checked(number, None, str(error))
             return
-        self._aside.run(
+        self._executor.run(
             lambda: self.trained(make()),
-            lambda known: self._on_looked(number, known, None),
-            lambda failure: self._on_looked(number, None, failure.sentence),
+            lambda known: self._on_checked(number, known, None),
+            lambda failure: self._on_checked(number, None, failure.sentence),
         )
 
-    def _on_looked(self, number: int, known: Trained | None, problem: str | None) -> None:
-        if number == self._asked:
-            self._known, self._problem = known, problem
+    def _on_checked(self, number: int, status: TrainingStatus | None, problem: str | None) -> None:
+        if number == self._request:
+            self._status, self._problem = status, problem
             self.changed.emit()
 
     # The job.
 
-    def _on_made(self, template: LabelJob, options: object, job: object, known: Trained) -> None:
+    def _on_made(self, template: LabelJob, options: object, job: object, status: TrainingStatus) -> None:
         if template is not self._template:
             return
-        self._number = self._background.submit(
+        self._number = self._runner.submit(
             job,
             # What is trained already only has to be found, and must not wait behind another training.
-            "local" if known.done else "train",
+            "local" if status.done else "train",
             progressed=self._on_progress,
-            told=partial(self.told, job),
-            noticed=lambda sentence: self.said.emit(sentence, ()),
+            event_sent=partial(self.on_event, job),
+            noticed=lambda sentence: self.message.emit(sentence, ()),
             finished=partial(self._on_finished, template, options, job),
             failed=partial(self._end, template),
         )
@@ -229,12 +229,12 @@ class PreparingPart(QObject):
         self._dock.set_progress(self.keeping)
 
         def label() -> LabelJob:
-            asked = Asked(
+            asked = LabelRequest(
                 options=options, settings=template.settings, region=template.region, planes=template.planes
             )
-            return self.strategy.job(template.image, preparation.made(asked, job, made))
+            return self.strategy.job(template.image, preparation.with_result(asked, job, made))
 
-        self._aside.run(
+        self._executor.run(
             label,
             lambda labelling: self._on_ready(template, labelling),
             lambda failure: self._end(template, failure),
@@ -243,19 +243,19 @@ class PreparingPart(QObject):
     def _on_ready(self, template: LabelJob, labelling: LabelJob) -> None:
         if template is self._template:
             self._forget()
-            self._ask()
+            self._check_soon()
             self.ready.emit(labelling)
 
     def _end(self, template: LabelJob, failure: Failure) -> None:
         if template is self._template:
             self._forget()
-            self._ask()
+            self._check_soon()
             self.failed.emit(failure)
 
     def _forget(self) -> None:
         if self._number is not None:
-            self._background.cancel(self._number)
-            self._background.forget(self._number)
+            self._runner.cancel(self._number)
+            self._runner.forget(self._number)
         self._template = self._number = None
 
 

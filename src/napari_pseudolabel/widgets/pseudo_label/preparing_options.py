@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from napari_pseudolabel.models.registry import resolve
 from napari_pseudolabel.options import written
-from napari_pseudolabel.strategies.strategy import Asked, PreparingJob, Strategy
-from napari_pseudolabel.widgets.common.background import Background
-from napari_pseudolabel.widgets.pseudo_label.choice import Trained
-from napari_pseudolabel.widgets.pseudo_label.preparing import PreparingPart
+from napari_pseudolabel.strategies.strategy import LabelRequest, PreparingJob, Strategy
+from napari_pseudolabel.widgets.common.job_runner import JobRunner
+from napari_pseudolabel.widgets.pseudo_label.label_choice import TrainingStatus
+from napari_pseudolabel.widgets.pseudo_label.preparing import PreparingController
 
 if TYPE_CHECKING:
     from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.workspace import Workspace
 
 
-class OptionsPart(PreparingPart):
+class OptionsController(PreparingController):
     """Prepares what the models that are chosen and the form of the options say, in a folder of the workspace."""
 
     def __init__(
@@ -29,43 +29,45 @@ class OptionsPart(PreparingPart):
         strategy: Strategy,
         view: PseudoLabelView,
         models: ModelPicker,
-        background: Background,
+        runner: JobRunner,
         workspace: Callable[[], Workspace],
     ) -> None:
-        super().__init__(view, background)
+        super().__init__(view, runner)
         self.strategy = strategy
         self.doing = self.reading = f"Preparing {strategy.title.lower()}"
         self.gone = "The image was removed meanwhile. What was prepared is kept; choose an image to label."
         self.keeping = "Keeping what was prepared"
         self._models, self._workspace = models, workspace
         self._modality = ""
-        view.changed.connect(self._ask)
+        view.changed.connect(self._check_soon)
 
     def follow(self, image: str | None, modality: str) -> None:
         self._modality = modality
-        self._ask()
+        self._check_soon()
 
     def why_not(self) -> str | None:
-        for one in self.strategy.needs:
-            chosen = self._models.chosen(one.role)
+        for need in self.strategy.needs:
+            chosen = self._models.chosen(need.role)
             if chosen is None:
-                return f"{self.strategy.title} needs {one.words}; choose one."
+                return f"{self.strategy.title} needs {need.words}; choose one."
             if chosen.problem:
                 return chosen.problem
         return self._problem
 
-    def known_text(self, known: Trained | None) -> str:
-        if known is None or not known.begun:
+    def status_text(self, status: TrainingStatus | None) -> str:
+        if status is None or not status.begun:
             return ""
         return (
-            "This is prepared already." if known.done else "This was begun, and goes on where it was stopped."
+            "This is prepared already."
+            if status.done
+            else "This was begun, and goes on where it was stopped."
         )
 
     def maker(self, seed: int, device: str) -> Callable[[], PreparingJob]:
         choice, preparation, modality = self._dock.choice(), self.strategy.preparation, self._modality
         assert preparation is not None
         runs = self._workspace().folder / "runs"
-        asked = Asked(
+        asked = LabelRequest(
             **{role: getattr(choice, role) for role in self.strategy.roles},
             options=choice.options,
             settings=choice.settings,
@@ -77,18 +79,18 @@ class OptionsPart(PreparingPart):
 
         return make
 
-    def trained(self, job: PreparingJob) -> Trained:
-        return Trained(job.done, job.folder.is_dir())
+    def trained(self, job: PreparingJob) -> TrainingStatus:
+        return TrainingStatus(job.done, job.folder.is_dir())
 
-    def told(self, job: Any, event: object) -> None:
+    def on_event(self, job: Any, event: object) -> None:
         assert self.strategy.preparation is not None
-        if sentence := self.strategy.preparation.telling(event):
-            self.said.emit(sentence, ())
+        if sentence := self.strategy.preparation.event_text(event):
+            self.message.emit(sentence, ())
 
 
-def _digest(asked: Asked, seed: int) -> str:
+def _digest(asked: LabelRequest, seed: int) -> str:
     """Tell preparations apart by their models, options and seed."""
     models = [resolve(ref) for ref in (asked.translator, asked.segmenter) if ref is not None]
-    stamps = [(str(one), one.stat().st_size, one.stat().st_mtime_ns) for one in models]
+    stamps = [(str(model), model.stat().st_size, model.stat().st_mtime_ns) for model in models]
     told = [stamps, None if asked.options is None else written(asked.options), seed]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]

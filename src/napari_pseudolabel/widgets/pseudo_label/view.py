@@ -15,24 +15,31 @@ from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.dock_view import DockView
 from napari_pseudolabel.widgets.common.layer_box import LayerBox
 from napari_pseudolabel.widgets.common.option_form import OptionForm
-from napari_pseudolabel.widgets.common.parts import (
+from napari_pseudolabel.widgets.common.small_widgets import (
     LABEL_PX,
-    Elided,
-    Fold,
+    Collapsible,
+    ElidedLabel,
+    MessageLabel,
     Segments,
-    Sentence,
     browse_button,
     button,
     combo,
-    fill,
+    fill_combo,
     form,
     row,
     segment,
 )
 from napari_pseudolabel.widgets.common.style import polish
-from napari_pseudolabel.widgets.pseudo_label.choice import ANOTHER, Choice, Kind, ModelEntry, Shown, Where
+from napari_pseudolabel.widgets.pseudo_label.label_choice import (
+    ANOTHER,
+    Kind,
+    LabelChoice,
+    ModelEntry,
+    ShownModality,
+    Where,
+)
+from napari_pseudolabel.widgets.pseudo_label.label_sentences import how, summary, tooltip
 from napari_pseudolabel.widgets.pseudo_label.picture import Picture
-from napari_pseudolabel.widgets.pseudo_label.sentences import how, summary, tooltip
 from napari_pseudolabel.widgets.pseudo_label.tutoring.view import TutoringView
 from napari_pseudolabel.widgets.pseudo_label.workers import WorkersRow
 
@@ -76,13 +83,15 @@ class PseudoLabelView(DockView):
             keeps_room=True,  # otherwise everything below would jump with every job
         )
         self._size_of_image = False
-        self.forms = {one.strategy: one() for one in FORMS}
-        others = [one for one in registry.offered() if one.name not in self.forms]
-        self.prepared = [one for one in others if one.preparation is not None]
-        self.own = {one.name: OptionForm(one.options()) for one in others if one.options is not None}
+        self.forms = {view.strategy: view() for view in FORMS}
+        others = [strategy for strategy in registry.offered() if strategy.name not in self.forms]
+        self.prepared = [other for other in others if other.preparation is not None]
+        self.own = {other.name: OptionForm(other.options()) for other in others if other.options is not None}
         for own in self.own.values():
             own.changed.connect(self.changed)
-        self.fold = Fold("Advanced", self._make_settings(), "Samples, seed, scale, tiles, channel and device")
+        self.fold = Collapsible(
+            "Advanced", self._make_settings(), "Samples, seed, scale, tiles, channel and device"
+        )
         self.place(
             self._make_form(),
             self.fold,
@@ -96,10 +105,10 @@ class PseudoLabelView(DockView):
 
     # What the controller asks.
 
-    def choice(self) -> Choice:
+    def choice(self) -> LabelChoice:
         """All controls as they are now."""
         own = self.own.get(self.strategy.currentData())
-        return Choice(
+        return LabelChoice(
             layer=self.image.currentData(),
             strategy=self.strategy.currentData(),
             translator=self.models["translator"].currentData(),
@@ -135,13 +144,13 @@ class PseudoLabelView(DockView):
         """Offer devices as (name, text) pairs; the chosen one stays where it is still there."""
         self.settings.edits["device"].offer(devices)
 
-    def set_shown_modality(self, names: Sequence[str], shown: Shown) -> None:
+    def set_shown_modality(self, names: Sequence[str], shown: ShownModality) -> None:
         """Offer what an image may show, and say what is known about this one; amber if nothing is."""
         others = [shown.modality] if shown.modality and shown.modality not in names else []
         entries = [(name, name) for name in (*names, *others) if name != ANOTHER]
         if shown.by_name:
             entries = [(one, f"{one} (by its name)" if one == shown.modality else one) for one, _ in entries]
-        fill(self.modality, [*entries, (ANOTHER, ANOTHER)], shown.modality or None)
+        fill_combo(self.modality, [*entries, (ANOTHER, ANOTHER)], shown.modality or None)
         self.modality.setEnabled(self.image.currentIndex() >= 0)
         open_question = self.image.currentIndex() >= 0 and not shown.modality
         self._modality_label.setText("Shows ?" if open_question else "Shows")
@@ -150,7 +159,7 @@ class PseudoLabelView(DockView):
 
     def set_assumed(self, sentence: str) -> None:
         """The line under what the image shows; empty where nothing is assumed."""
-        self._assumed.say(sentence)
+        self._assumed.show_message(sentence)
 
     @property
     def assumed(self) -> str:
@@ -161,7 +170,7 @@ class PseudoLabelView(DockView):
         """Offer models."""
         # Some come with the package, so without any they are still being looked for.
         self.models[kind].setPlaceholderText(_UNCHOSEN[kind] if entries else _NOT_YET)
-        fill(self.models[kind], [(entry.ref, entry.title) for entry in entries], chosen)
+        fill_combo(self.models[kind], [(entry.ref, entry.title) for entry in entries], chosen)
 
     def show_model(self, kind: Kind, entry: ModelEntry | None) -> None:
         """Say what is known about the chosen model."""
@@ -172,7 +181,7 @@ class PseudoLabelView(DockView):
     def set_planes(self, count: int) -> None:
         """Number of planes of the image; with one there is nothing to ask."""
         everything = self.planes.currentData() is not False
-        fill(self.planes, [(False, "This plane"), (True, f"All {count} planes")], everything)
+        fill_combo(self.planes, [(False, "This plane"), (True, f"All {count} planes")], everything)
         self._form.setRowVisible(self.planes, count > 1)
 
     def set_runnable(self, sentence: str, *, can_run: bool) -> None:
@@ -190,15 +199,15 @@ class PseudoLabelView(DockView):
 
     def add_status(self, sentence: str) -> None:
         """Say one more thing about the last job."""
-        self._status.say(f"{self._status.text()} {sentence}".strip())
+        self._status.show_message(f"{self._status.text()} {sentence}".strip())
 
     def set_shown(self, layers: dict[str, bool]) -> None:
         """Offer to show and hide layers, by role; nothing is offered for an empty dictionary."""
-        for role, one in self._shown.items():
-            one.blockSignals(True)
-            one.setVisible(role in layers)
-            one.setChecked(layers.get(role, False))
-            one.blockSignals(False)
+        for role, q_push_button in self._shown.items():
+            q_push_button.blockSignals(True)
+            q_push_button.setVisible(role in layers)
+            q_push_button.setChecked(layers.get(role, False))
+            q_push_button.blockSignals(False)
         self._shown_label.setVisible(bool(layers))
 
     # How it looks.
@@ -206,9 +215,9 @@ class PseudoLabelView(DockView):
     def _make_form(self) -> QFormLayout:
         self.image = LayerBox("Image layer to be labelled; proposed is the active one")
         self.strategy = combo(how(registry.offered()))
-        for one in registry.offered():
-            self.strategy.addItem(one.title, one.name)
-        self._explanation = Sentence(registry.offered()[0].sentences)
+        for strategy in registry.offered():
+            self.strategy.addItem(strategy.title, strategy.name)
+        self._explanation = MessageLabel(registry.offered()[0].sentences)
         self.picture = Picture()
         self.modality = combo(
             "What the image shows, so that the models fit it; remembered with the image. Proposed is what its metadata "
@@ -218,16 +227,16 @@ class PseudoLabelView(DockView):
         self.modality.activated.connect(lambda _: self.modality_chosen.emit(self.modality.currentData()))
         self._modality_label = QLabel("Shows")
         self._modality_label.setToolTip(self.modality.toolTip())
-        self._assumed = Sentence(name="warning")
+        self._assumed = MessageLabel(name="warning")
         self._assumed.hide()
         self.models: dict[str, QComboBox] = {}
-        self._summaries: dict[str, Elided] = {}
+        self._summaries: dict[str, ElidedLabel] = {}
         # What is shown with which strategy.
         self._of_kind: dict[str, tuple[QLayout, QWidget]] = {}
         models: list[tuple[str, QWidget | QLayout]] = []
         kinds: tuple[Kind, ...] = ("translator", "segmenter")
         for kind in kinds:
-            box, line = combo(_ROLES[kind]), Elided()
+            box, line = combo(_ROLES[kind]), ElidedLabel()
             box.setPlaceholderText(_NOT_YET)
             box.currentIndexChanged.connect(lambda _: self.changed.emit())
             self.models[kind], self._summaries[kind] = box, line
@@ -298,7 +307,7 @@ class PseudoLabelView(DockView):
         self.settings = OptionForm(_PROPOSED, indent=8)
         self.settings.changed.connect(self.changed)
         self.first_axis = combo("Whether the first axis of the layer counts planes or channels")
-        fill(self.first_axis, ((False, "Planes"), (True, "Channels")), False)
+        fill_combo(self.first_axis, ((False, "Planes"), (True, "Channels")), False)
         self.first_axis.currentIndexChanged.connect(lambda _: self.changed.emit())
         self.settings.add_row("First axis", self.first_axis, before="channel")
         self.workers = WorkersRow()
@@ -323,7 +332,7 @@ class PseudoLabelView(DockView):
     def _make_shown(self) -> QHBoxLayout:
         self._shown_label = QLabel("Show")
         self._shown = {role: segment(title, hint) for role, title, hint in _SHOWN}
-        for role, one in self._shown.items():
-            one.toggled.connect(lambda on, role=role: self.show_toggled.emit(role, on))
+        for role, q_push_button in self._shown.items():
+            q_push_button.toggled.connect(lambda on, role=role: self.show_toggled.emit(role, on))
         self.set_shown({})
         return row(self._shown_label, *((one, 1) for one in self._shown.values()), spacing=2)

@@ -8,8 +8,8 @@ from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QWidget
 
-from napari_pseudolabel.widgets.common.aside import Aside
-from napari_pseudolabel.widgets.common.parts import Elided, button, row
+from napari_pseudolabel.widgets.common.serial_executor import SerialExecutor
+from napari_pseudolabel.widgets.common.small_widgets import ElidedLabel, button, row
 
 _EVERY_MS = 2000
 
@@ -28,14 +28,14 @@ class WorkersRow(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._workers: Workers | None = None
-        self.memory = Elided()
+        self.memory = ElidedLabel()
         self.button = button(
             "Release",
             "Stop everything and close the worker processes: all their memory, that of the GPU included, is free "
             "for other programs. The next job starts them again, which takes some seconds.",
         )
         self.button.clicked.connect(self.release)
-        self._aside = Aside()
+        self._executor = SerialExecutor()
         row((self.memory, 1), self.button, parent=self)
         self._timer = QTimer(self)
         self._timer.setInterval(_EVERY_MS)
@@ -53,10 +53,10 @@ class WorkersRow(QWidget):
             return
         self.button.setEnabled(False)
         self.memory.setText("closing …")
-        self._aside.run(self._workers.release, self._on_released)
+        self._executor.run(self._workers.release, self._on_released)
 
     def _on_released(self, _: None) -> None:
-        self._aside.shutdown()
+        self._executor.shutdown()
         self.refresh()
 
     def refresh(self) -> None:

@@ -12,25 +12,25 @@ from qtpy.QtCore import QTimer
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import PseudolabelError
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.background import Failure
 from napari_pseudolabel.widgets.common.dock_controller import DockController, Key
-from napari_pseudolabel.widgets.common.remembered import Remembered
+from napari_pseudolabel.widgets.common.job_runner import Failure
+from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.common.session import Session
-from napari_pseudolabel.widgets.pseudo_label.sentences import progress_text
-from napari_pseudolabel.widgets.pseudo_label.tasks import FindDevices, FindModels
-from napari_pseudolabel.widgets.train.choice import Subject
-from napari_pseudolabel.widgets.train.parts import Part, Tools
+from napari_pseudolabel.widgets.pseudo_label.label_jobs import FindDevices, FindModels
+from napari_pseudolabel.widgets.pseudo_label.label_sentences import progress_text
 from napari_pseudolabel.widgets.train.plots import load
-from napari_pseudolabel.widgets.train.segmenter_part import SegmenterPart
-from napari_pseudolabel.widgets.train.translator_part import TranslatorPart
+from napari_pseudolabel.widgets.train.segmenter_controller import SegmenterController
+from napari_pseudolabel.widgets.train.train_choice import Subject
+from napari_pseudolabel.widgets.train.train_context import TrainContext, TrainingController
+from napari_pseudolabel.widgets.train.translator_controller import TranslatorController
 from napari_pseudolabel.widgets.train.view import TrainView
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_pseudolabel.strategies import Job
-    from napari_pseudolabel.widgets.common.background import Background
-    from napari_pseudolabel.widgets.pseudo_label.choice import ModelEntry
+    from napari_pseudolabel.widgets.common.job_runner import JobRunner
+    from napari_pseudolabel.widgets.pseudo_label.label_choice import ModelEntry
 
 _TICK_MS = 1000
 
@@ -40,14 +40,14 @@ class _Running:
     """The training under way; what comes of any other is dropped."""
 
     number: int
-    part: Part
+    part: TrainingController
 
 
 @dataclass(frozen=True, eq=False)
 class _Preparing:
     """A training whose job is being made; another one is started only after this is dropped."""
 
-    part: Part
+    part: TrainingController
 
 
 class TrainController(DockController):
@@ -61,16 +61,16 @@ class TrainController(DockController):
         The widgets.
     session
         What the docks of the viewer share.
-    background
+    runner
         Runs the jobs of this dock.
-    remembered
+    recent
         Where the last choices are kept.
     canvas_px
         Says height and width of the canvas, None if unknown.
     """
 
     view: TrainView
-    _background: Background
+    _runner: JobRunner
 
     def __init__(
         self,
@@ -78,15 +78,18 @@ class TrainController(DockController):
         view: TrainView,
         *,
         session: Session,
-        background: Background,
-        remembered: Remembered,
+        runner: JobRunner,
+        recent: RecentChoices,
         canvas_px: Callable[[], tuple[int, int] | None] = lambda: None,
     ) -> None:
-        super().__init__(viewer, view, background)
-        tools = Tools(viewer, view, session, background, self._aside, self.show_failure, canvas_px)
-        self.segmenter = SegmenterPart(tools, remembered)
-        self.translator = TranslatorPart(tools, remembered)
-        self._parts: dict[Subject, Part] = {"segmenter": self.segmenter, "translator": self.translator}
+        super().__init__(viewer, view, runner)
+        tools = TrainContext(viewer, view, session, runner, self._executor, self.show_failure, canvas_px)
+        self.segmenter = SegmenterController(tools, recent)
+        self.translator = TranslatorController(tools, recent)
+        self._parts: dict[Subject, TrainingController] = {
+            "segmenter": self.segmenter,
+            "translator": self.translator,
+        }
         self._running: _Running | None = None
         self._preparing: _Preparing | None = None
         self._worked_s = 0.0
@@ -117,8 +120,8 @@ class TrainController(DockController):
         self.view.set_state("idle")  # the dock may have been closed while it trained
         # The files are here, the devices where the workers are.
         failed = self.show_failure
-        self._background.submit(FindModels(), "local", finished=self._on_models, failed=failed)
-        self._background.submit(FindDevices(), finished=self._on_devices, failed=failed)
+        self._runner.submit(FindModels(), "local", finished=self._on_models, failed=failed)
+        self._runner.submit(FindDevices(), finished=self._on_devices, failed=failed)
         for part in self._parts.values():
             part.start()
         self._refresh()
@@ -126,7 +129,7 @@ class TrainController(DockController):
     def closed(self) -> None:
         self._clock.stop()
         if self._running is not None:
-            self._background.forget(self._running.number)
+            self._runner.forget(self._running.number)
         self._running = self._preparing = None
         for part in self._parts.values():
             part.stop()
@@ -167,8 +170,8 @@ class TrainController(DockController):
         preparing = self._preparing = _Preparing(part)
         view.set_state("waiting")
         view.set_progress("Gathering what is known")
-        self._aside.run(load)
-        self._aside.run(
+        self._executor.run(load)
+        self._executor.run(
             make,
             lambda job: self._submit(preparing, job),
             lambda failure: self._on_not_prepared(preparing, failure),
@@ -180,7 +183,7 @@ class TrainController(DockController):
             self._clock.stop()
             self.view.set_state("waiting")
             self.view.set_progress("Stopping after this step, the best is kept")
-            self._background.finish(self._running.number)
+            self._runner.finish(self._running.number)
 
     def cancel(self) -> None:
         """Stop the training and drop what it has learned."""
@@ -188,7 +191,7 @@ class TrainController(DockController):
         if self._running is not None:
             self.view.set_state("waiting")
             self.view.set_progress("Stopping after this step")
-            self._background.cancel(self._running.number)
+            self._runner.cancel(self._running.number)
         elif self._preparing is not None:
             self._leave("Cancelled.")
 
@@ -201,10 +204,10 @@ class TrainController(DockController):
             self.view.set_progress(
                 f"Paused: {self.view.stage}", self.view.progress.value(), self.view.progress.maximum()
             )
-            self._background.pause(self._running.number)
+            self._runner.pause(self._running.number)
         else:
             self._clock.start()
-            self._background.resume(self._running.number)
+            self._runner.resume(self._running.number)
 
     # The training.
 
@@ -216,17 +219,17 @@ class TrainController(DockController):
         self.view.set_state("running")
         self.view.set_progress("Starting the worker")
         part = preparing.part
-        number = self._background.submit(
+        number = self._runner.submit(
             job,
             lane="train",
             progressed=self._on_progress,
-            told=part.told,
+            event_sent=part.on_event,
             noticed=self._on_noticed,
             finished=partial(self._on_finished, part),
             failed=partial(self._on_failed, part),
         )
         self._running = _Running(number, part)
-        part.begun(job)
+        part.on_started(job)
         self._clock.start()
 
     def _on_not_prepared(self, preparing: _Preparing, failure: Failure) -> None:
@@ -242,13 +245,13 @@ class TrainController(DockController):
         self._notices.append(sentence)
         self.view.set_notices(self._notices)
 
-    def _on_finished(self, part: Part, result: object) -> None:
+    def _on_finished(self, part: TrainingController, result: object) -> None:
         self._leave("")
-        part.finished(result)
+        part.on_finished(result)
 
-    def _on_failed(self, part: Part, failure: Failure) -> None:
+    def _on_failed(self, part: TrainingController, failure: Failure) -> None:
         self._leave("The training was cancelled; nothing has changed." if failure.cancelled else "")
-        part.dropped()
+        part.on_dropped()
         if not failure.cancelled:
             self.show_failure(failure)
 

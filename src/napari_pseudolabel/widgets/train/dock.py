@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QWidget
 
-from napari_pseudolabel.widgets.common.background import Background
 from napari_pseudolabel.widgets.common.dock import LongDock
-from napari_pseudolabel.widgets.common.remembered import Remembered
+from napari_pseudolabel.widgets.common.job_runner import JobRunner
+from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.train.controller import TrainController
 from napari_pseudolabel.widgets.train.view import TrainView
 
@@ -29,8 +29,8 @@ class TrainDock(LongDock):
                 napari_viewer,
                 self.view,
                 session=self.session,
-                background=Background(self.session),
-                remembered=Remembered(),
+                runner=JobRunner(self.session),
+                recent=RecentChoices(),
                 canvas_px=self.canvas_px,
             )
         )

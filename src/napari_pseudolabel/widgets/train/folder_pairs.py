@@ -8,8 +8,16 @@ from pathlib import Path
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QWidget
 
-from napari_pseudolabel.widgets.common.parts import Elided, Sentence, button, column, combo, fill, row
-from napari_pseudolabel.widgets.train.choice import FolderPair
+from napari_pseudolabel.widgets.common.small_widgets import (
+    ElidedLabel,
+    MessageLabel,
+    button,
+    column,
+    combo,
+    fill_combo,
+    row,
+)
+from napari_pseudolabel.widgets.train.train_choice import FolderPair
 
 _AS_THEY_ARE = ("", "as they are")
 
@@ -28,7 +36,7 @@ class FolderPairs(QWidget):
             "Choose a folder of images, then the folder of their labels with the same names",
         )
         self._layout = column(
-            Sentence(
+            MessageLabel(
                 "Folders of labelled images are learned from as well; images of another modality are translated."
             ),
             self.add_button,
@@ -46,16 +54,16 @@ class FolderPairs(QWidget):
         """Offer translators as (reference, title) pairs."""
         self._translators = [_AS_THEY_ARE, *translators]
         for _, box, _ in self._rows:
-            fill(box, self._translators, box.currentData())
+            fill_combo(box, self._translators, box.currentData())
 
     def add(self, pair: FolderPair) -> None:
         """List a pair."""
-        name = Elided()
+        name = ElidedLabel()
         images, labels = Path(pair.images), Path(pair.labels)
         name.setText(f"{images.parent.name}: {images.name} + {labels.name}")
         name.setToolTip(f"Images: {pair.images}\nLabels: {pair.labels}")
         box = combo("Translator that brings these images into the modality of the segmenter")
-        fill(box, self._translators, pair.translator or "")
+        fill_combo(box, self._translators, pair.translator or "")
         box.currentIndexChanged.connect(lambda _: self.changed.emit())
         remove = button("✕", "Do not learn from these", width=26)
         line = QWidget()

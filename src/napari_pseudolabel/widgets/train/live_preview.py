@@ -20,13 +20,13 @@ from napari_pseudolabel.viewer import (
     show_preview,
     visible_region,
 )
-from napari_pseudolabel.viewer.images import unwrapped
-from napari_pseudolabel.widgets.common.aside import Aside
-from napari_pseudolabel.widgets.common.background import Background, Failure
+from napari_pseudolabel.viewer.image_layers import unwrapped
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
+from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.common.removals import Removals
-from napari_pseudolabel.widgets.train import sentences
-from napari_pseudolabel.widgets.train.outcome import PreviewBar
+from napari_pseudolabel.widgets.common.serial_executor import SerialExecutor
+from napari_pseudolabel.widgets.train import train_sentences
+from napari_pseudolabel.widgets.train.model_list import PreviewBar
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -40,14 +40,14 @@ PAUSE_MS = 1000
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class PreviewScene:
     """What a training learns from, as the preview needs it.
 
     Attributes
     ----------
     source, labels
         The layers.
-    made
+    record
         How the labels were made, which is how the segmenter sees the image.
     side
         Pixels of the image that are predicted at once, at most.
@@ -56,7 +56,7 @@ class Scene:
     source: ImageLayer
     labels: Labels
     image: Image
-    made: Record
+    record: Record
     side: int
 
 
@@ -71,21 +71,21 @@ class LivePreview(QObject):
         self,
         viewer: ViewerModel,
         bar: PreviewBar,
-        background: Background,
-        aside: Aside,
+        runner: JobRunner,
+        executor: SerialExecutor,
         canvas_px: Callable[[], tuple[int, int] | None],
     ) -> None:
         super().__init__()
         self._viewer = viewer
         self._bar = bar
-        self._background = background
-        self._aside = aside
+        self._runner = runner
+        self._executor = executor
         self._canvas_px = canvas_px
-        self._scene: Scene | None = None
+        self._scene: PreviewScene | None = None
         self._model: tuple[int, Path] | None = None
         self._asked: object = None
         self._number: int | None = None
-        self._shown: Scene | None = None
+        self._shown: PreviewScene | None = None
         self._followed: tuple[EventEmitter, ...] = ()
         self._concluding = False
         self._writing = 0
@@ -95,7 +95,7 @@ class LivePreview(QObject):
         bar.accept.clicked.connect(self.accept)
         bar.discard.clicked.connect(self.discard)
 
-    def begin(self, scene: Scene) -> None:
+    def begin(self, scene: PreviewScene) -> None:
         """A training starts; there is no model to show yet."""
         self.end()
         self.discard()
@@ -120,7 +120,7 @@ class LivePreview(QObject):
             self._wait()
 
         self._writing += 1
-        self._aside.run(lambda: write_bytes(path, checkpoint), written)
+        self._executor.run(lambda: write_bytes(path, checkpoint), written)
 
     def conclude(self) -> None:
         """The training has ended well: its model is shown a last time, unless it is shown already."""
@@ -139,8 +139,8 @@ class LivePreview(QObject):
         self._concluding = False
         self._removals.forget()
         if self._number is not None:
-            self._background.cancel(self._number)
-            self._background.forget(self._number)
+            self._runner.cancel(self._number)
+            self._runner.forget(self._number)
             self._number = None
         self._scene = self._model = None
 
@@ -171,7 +171,7 @@ class LivePreview(QObject):
         else:
             self._predict_later.cancel()
             if self._number is not None:
-                self._background.cancel(self._number)
+                self._runner.cancel(self._number)
             self.discard()
 
     def _unfollow(self) -> None:
@@ -212,7 +212,7 @@ class LivePreview(QObject):
         self._asked = asked
         parts: list[PseudoLabel] = []
         job = _job(scene, model[1], region, plane)
-        self._number = self._background.submit(
+        self._number = self._runner.submit(
             job,
             parted=parts.append,
             finished=lambda _: self._on_finished(scene, job, parts),
@@ -224,7 +224,7 @@ class LivePreview(QObject):
         if self._concluding and not self._writing:
             self.end()
 
-    def _on_finished(self, scene: Scene, job: LabelJob, parts: list[PseudoLabel]) -> None:
+    def _on_finished(self, scene: PreviewScene, job: LabelJob, parts: list[PseudoLabel]) -> None:
         from napari_pseudolabel.strategies import join
 
         self._number = None
@@ -236,7 +236,7 @@ class LivePreview(QObject):
         self._shown = scene
         region = whole.region
         changed = sum(int(np.count_nonzero(layer.data[(*index, *region.window)])) for index in whole.planes)
-        self._bar.set_preview(sentences.would_change(changed, region.shape), acceptable=changed > 0)
+        self._bar.set_preview(train_sentences.would_change(changed, region.shape), acceptable=changed > 0)
 
     def _on_failed(self, failure: Failure) -> None:
         self._number = None
@@ -245,10 +245,10 @@ class LivePreview(QObject):
             self._bar.set_preview(f"No preview: {failure.sentence}", acceptable=False)
 
 
-def _job(scene: Scene, segmenter: Path, region: Region, plane: tuple[int, ...]) -> LabelJob:
-    from napari_pseudolabel.strategies.again import Where, again
+def _job(scene: PreviewScene, segmenter: Path, region: Region, plane: tuple[int, ...]) -> LabelJob:
+    from napari_pseudolabel.strategies.again import Extent, again
 
     # One look at it has to be enough: it is to come soon.
-    settings = replace(scene.made.settings, samples=1, flips=0)
-    where = Where(region, (plane,))
-    return again(scene.made, scene.image, where, segmenter=str(segmenter), settings=settings)
+    settings = replace(scene.record.settings, samples=1, flips=0)
+    where = Extent(region, (plane,))
+    return again(scene.record, scene.image, where, segmenter=str(segmenter), settings=settings)

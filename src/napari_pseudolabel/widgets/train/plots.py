@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QWidget
 from superqt.utils import qthrottled
 
 from napari_pseudolabel.labels.classes import OKABE_ITO
-from napari_pseudolabel.widgets.common.parts import Sentence, column
+from napari_pseudolabel.widgets.common.small_widgets import MessageLabel, column
 
 _HEIGHT = 96
 # Fast trainings tell more often than anybody can look.
@@ -72,7 +72,7 @@ class Curves(QWidget):
         self._lines: dict[str, _Line] = {}
         self._plot: Any = None
         self._items: dict[tuple[str, str], object] = {}
-        self._headline = Sentence()
+        self._headline = MessageLabel()
         self._headline.setTextFormat(Qt.TextFormat.RichText)
         self._layout = column(self._headline, parent=self, spacing=0)
         self._draw_later = qthrottled(self.draw, timeout=_REDRAW_MS, leading=False, parent=self)

@@ -10,9 +10,16 @@ from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.layer_box import LayerBox
 from napari_pseudolabel.widgets.common.option_form import OptionForm
-from napari_pseudolabel.widgets.common.parts import Fold, Sentence, button, column, form, row
-from napari_pseudolabel.widgets.train.choice import SegmenterChoice
+from napari_pseudolabel.widgets.common.small_widgets import (
+    Collapsible,
+    MessageLabel,
+    button,
+    column,
+    form,
+    row,
+)
 from napari_pseudolabel.widgets.train.folder_pairs import FolderPairs
+from napari_pseudolabel.widgets.train.train_choice import SegmenterChoice
 
 
 class SegmenterPage(QWidget):
@@ -26,9 +33,11 @@ class SegmenterPage(QWidget):
         self._editable = True
         self.pairs = FolderPairs()
         self.pairs.changed.connect(self.changed)
-        self._more = Fold("More data", self.pairs, "Labelled images beside those that are open")
+        self._more = Collapsible("More data", self.pairs, "Labelled images beside those that are open")
         self.advanced = OptionForm(SegmenterChoice(), group="advanced", indent=8)
-        self._advanced = Fold("Advanced", self.advanced, "When it ends, how fast it learns, where it runs")
+        self._advanced = Collapsible(
+            "Advanced", self.advanced, "When it ends, how fast it learns, where it runs"
+        )
         column(self._make_form(), self._more, self._advanced, parent=self)
 
     def choice(self) -> SegmenterChoice:
@@ -41,18 +50,18 @@ class SegmenterPage(QWidget):
         )
 
     @property
-    def known(self) -> str:
+    def learns_from(self) -> str:
         """The line that says what it will learn from."""
-        return self._known.text()
+        return self._learns_from.text()
 
-    def set_known(self, sentence: str) -> None:
+    def set_learns_from(self, sentence: str) -> None:
         """Say what it will learn from."""
-        self._known.setText(sentence)
-        self._known.setVisible(bool(sentence) and self._editable)
+        self._learns_from.setText(sentence)
+        self._learns_from.setVisible(bool(sentence) and self._editable)
 
     def set_confirmed(self, sentence: str) -> None:
         """Say what was confirmed last, and offer to take it back; empty for nothing."""
-        self._confirmed.say(sentence)
+        self._confirmed.show_message(sentence)
         self.take_back.setVisible(bool(sentence))
 
     def set_editable(self, on: bool) -> None:
@@ -62,7 +71,7 @@ class SegmenterPage(QWidget):
         # The room is for the curves then.
         for widget in (self.settings, self._more, self._advanced):
             widget.setVisible(on)
-        self._known.setVisible(on and bool(self.known))
+        self._learns_from.setVisible(on and bool(self.learns_from))
         self._editable = on
 
     def _make_form(self) -> QFormLayout:
@@ -86,23 +95,23 @@ class SegmenterPage(QWidget):
                 focus=Qt.FocusPolicy.TabFocus,
             ),
         }
-        for where, one in self.confirm.items():
-            one.clicked.connect(lambda _=False, where=where: self.confirm_pressed.emit(where))
+        for where, q_push_button in self.confirm.items():
+            q_push_button.clicked.connect(lambda _=False, where=where: self.confirm_pressed.emit(where))
         title = QLabel("Confirm")
         title.setToolTip("Say that everything in a part of the image is labelled rightly now")
-        self._confirmed, self._known = Sentence(), Sentence()
+        self._confirmed, self._learns_from = MessageLabel(), MessageLabel()
         self.take_back = button(
             "Take back", "What was confirmed last counts as a prediction again", name="link"
         )
         self.settings = OptionForm(SegmenterChoice(), group="main")
         self.settings.changed.connect(self.changed)
         self.set_confirmed("")
-        self.set_known("")
+        self.set_learns_from("")
         return form(
             ("Image", self.image),
             ("Labels", self.labels),
-            (title, row(*((one, 1) for one in self.confirm.values()), spacing=2)),
+            (title, row(*((q_push_button, 1) for q_push_button in self.confirm.values()), spacing=2)),
             (row((self._confirmed, 1), self.take_back),),
-            (self._known,),
+            (self._learns_from,),
             (self.settings,),
         )

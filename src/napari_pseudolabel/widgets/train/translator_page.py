@@ -9,21 +9,21 @@ from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QLineEdit, QWidg
 
 from napari_pseudolabel.training.translator.grey_levels_fit import METHODS, Method
 from napari_pseudolabel.training.translator.tune_translator import TuneSettings
-from napari_pseudolabel.widgets.common.fields import decimal
+from napari_pseudolabel.widgets.common.form_fields import decimal
 from napari_pseudolabel.widgets.common.layer_box import LayerBox
 from napari_pseudolabel.widgets.common.option_form import OptionForm
-from napari_pseudolabel.widgets.common.parts import (
-    Fold,
-    Sentence,
+from napari_pseudolabel.widgets.common.small_widgets import (
+    Collapsible,
+    MessageLabel,
     browse_button,
     column,
     combo,
-    fill,
+    fill_combo,
     form,
     row,
     tip,
 )
-from napari_pseudolabel.widgets.train.choice import TranslatorChoice, TranslatorPair
+from napari_pseudolabel.widgets.train.train_choice import TranslatorChoice, TranslatorPair
 
 _NOTHING = "Nothing (takes many hours)"
 _ABOUT = (
@@ -48,7 +48,7 @@ class TranslatorPage(QWidget):
         self.settings = OptionForm(TuneSettings(), group="main")
         self.settings.changed.connect(self.changed)
         self.advanced = OptionForm(TuneSettings(), group="advanced", indent=8)
-        self._advanced = Fold("Advanced", self.advanced, "Previews, learning rate and device")
+        self._advanced = Collapsible("Advanced", self.advanced, "Previews, learning rate and device")
         column(self._make_form(), self._advanced, parent=self)
 
     def choice(self) -> TranslatorChoice:
@@ -79,7 +79,7 @@ class TranslatorPage(QWidget):
         chosen = self._pairs.index(now) if now in self._pairs else (0 if self._pairs else -1)
         curves = [(method, f"Grey levels: {method.replace('-', ', ')}") for method in METHODS]
         offered = [*((i, pair.title) for i, pair in enumerate(self._pairs)), *curves, (-1, _NOTHING)]
-        fill(self.start, offered, grey_levels or chosen)
+        fill_combo(self.start, offered, grey_levels or chosen)
         self._show_start()
 
     def choose_pair(self, pair: TranslatorPair) -> None:
@@ -132,7 +132,7 @@ class TranslatorPage(QWidget):
             box.currentIndexChanged.connect(lambda _: self.changed.emit())
         self.start.currentIndexChanged.connect(lambda _: self._show_start())
         self.start.currentIndexChanged.connect(lambda _: self.changed.emit())
-        self._about = Sentence(_ABOUT)
+        self._about = MessageLabel(_ABOUT)
         self._form = form(
             ("Image", self.target),
             ("Other", row((self.source, 1), self.browse)),

@@ -12,12 +12,12 @@ from qtpy.QtWidgets import QHBoxLayout
 from napari_pseudolabel.labels.classes import OKABE_ITO
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.dock_view import DockView
-from napari_pseudolabel.widgets.common.parts import Segments, button, row
-from napari_pseudolabel.widgets.common.tiles import Tiles
-from napari_pseudolabel.widgets.train.choice import Subject
-from napari_pseudolabel.widgets.train.outcome import ModelList, PreviewBar
+from napari_pseudolabel.widgets.common.picture_rows import PictureRows
+from napari_pseudolabel.widgets.common.small_widgets import Segments, button, row
+from napari_pseudolabel.widgets.train.model_list import ModelList, PreviewBar
 from napari_pseudolabel.widgets.train.plots import Curves
 from napari_pseudolabel.widgets.train.segmenter_page import SegmenterPage
+from napari_pseudolabel.widgets.train.train_choice import Subject
 from napari_pseudolabel.widgets.train.translator_page import TranslatorPage
 
 State = Literal["idle", "waiting", "running", "paused"]
@@ -67,7 +67,7 @@ class TrainView(DockView):
         self.losses = Curves("Loss", _LOSS, limits=(0, np.inf), palette=OKABE_ITO[2:] + OKABE_ITO[:2])
         self.scores = Curves("Validation Dice", _DICE, limits=(0, 1))
         self.measures = Curves("Measures", _MEASURES)
-        self.tiles = Tiles("The same place for the old model, the new model, and your labels")
+        self.tiles = PictureRows("The same place for the old model, the new model, and your labels")
         self.preview = PreviewBar()
         self.models = ModelList()
         self.place(
@@ -112,9 +112,9 @@ class TrainView(DockView):
         running = state != "idle"
         self.start_button.setVisible(not running)
         self.set_working(running)
-        for one in (self.pause_button, self.finish_button):
-            one.setVisible(running)
-            one.setEnabled(state in ("running", "paused"))
+        for q_push_button in (self.pause_button, self.finish_button):
+            q_push_button.setVisible(running)
+            q_push_button.setEnabled(state in ("running", "paused"))
         self.pause_button.blockSignals(True)
         self.pause_button.setChecked(state == "paused")
         self.pause_button.setText("Resume" if state == "paused" else "Pause")

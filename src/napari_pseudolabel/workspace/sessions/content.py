@@ -132,7 +132,7 @@ class SessionContent:
             finally:
                 connection.execute("COMMIT")
         states = self._parsed(LayerState, found[0]).arrays if found else ()
-        state = next((one for one in states if one.name == name), None)
+        state = next((array_state for array_state in states if array_state.name == name), None)
         if state is None:
             raise InputError(f"{self.path.name} holds no {name} of a layer {layer}; choose another.")
         return self._assembled(layer, state, tiles, notes)
@@ -212,7 +212,7 @@ class SessionContent:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, tables.told(self.path):
+        with self._lock, tables.explained_errors(self.path):
             if self._connection is None:
                 raise self._closed_error()
             yield self._connection

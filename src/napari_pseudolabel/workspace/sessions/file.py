@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.workspace.json_file import make_folder
 from napari_pseudolabel.workspace.lock import Hold
 from napari_pseudolabel.workspace.sessions import tables
 from napari_pseudolabel.workspace.sessions.content import SessionContent
@@ -38,7 +39,6 @@ from napari_pseudolabel.workspace.sessions.values import (
     TileKey,
     ViewState,
 )
-from napari_pseudolabel.workspace.stored import make_folder
 
 # A list of sessions tries every lock for an instant.
 _PATIENCE_S = 1.0
@@ -110,7 +110,7 @@ class SessionFile(SessionContent):
             # It appears complete or not at all. Whoever left a temporary one behind was killed.
             temporary = tables.temporary_path(path)
             temporary.unlink(missing_ok=True)
-            with tables.told(path):
+            with tables.explained_errors(path):
                 tables.make(temporary)
                 os.replace(temporary, path)
                 return cls(path, hold)
@@ -138,7 +138,7 @@ class SessionFile(SessionContent):
         """
         with self._lock:
             arrays = self._arrays_after(batch)
-            packed = [(one.key, _packed(one, arrays)) for one in batch.tiles]
+            packed = [(tile.key, _packed(tile, arrays)) for tile in batch.tiles]
             stated = {"view": self._view_after(batch), "summary": batch.summary}
             with self._changing() as ledger:
                 for layer in batch.removed:
@@ -201,9 +201,9 @@ class SessionFile(SessionContent):
             key: one for key, one in self._arrays.items() if key[0] not in new and key[0] not in batch.removed
         }
         for layer in batch.layers:
-            for one in layer.arrays:
-                dtype_of(one)
-                arrays[layer.id, one.name] = one
+            for array in layer.arrays:
+                dtype_of(array)
+                arrays[layer.id, array.name] = array
         return arrays
 
     def _view_after(self, batch: Batch) -> ViewState | None:
@@ -218,7 +218,7 @@ class SessionFile(SessionContent):
     def _write_layers(self, ledger: Ledger, layers: Sequence[LayerState], removed: set[str]) -> None:
         for layer in layers:
             ledger.put_layer(layer)
-            now = {one.name: one for one in layer.arrays}
+            now = {array.name: array for array in layer.arrays}
             for (owner, name), before in self._arrays.items():
                 if owner == layer.id and owner not in removed and now.get(name) != before:
                     for table in (BANDS, TILES):

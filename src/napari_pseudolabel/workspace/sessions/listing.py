@@ -105,7 +105,7 @@ class Sessions:
         path = self._path(id)
         held = hold(path)
         try:
-            with tables.told(path):
+            with tables.explained_errors(path):
                 return SessionFile(path, held)
         except BaseException:
             held.release()
@@ -120,7 +120,7 @@ class Sessions:
             When there is none of that name, or it cannot be read.
         """
         path = self._path(id)
-        with tables.told(path):
+        with tables.explained_errors(path):
             return SessionContent(path, tables.open_to_read(path))
 
     def list(self) -> tuple[SessionInfo, ...]:
@@ -141,8 +141,8 @@ class Sessions:
             ) from error
         found = (_info(path) for path in paths)
         # A session may be removed while the others are read.
-        present = (one for one in found if one)
-        return tuple(sorted(present, key=lambda one: (not one.note, one.saved, one.id), reverse=True))
+        present = (info for info in found if info)
+        return tuple(sorted(present, key=lambda info: (not info.note, info.saved, info.id), reverse=True))
 
     def remove(self, id: str) -> None:
         """Delete a session, a damaged one as well.
@@ -223,7 +223,7 @@ def _looked_at(
     path: Path, opened: Callable[[Path], sqlite3.Connection]
 ) -> tuple[dict[str, str], Summary, int, int]:
     """Facts, summary, and how many edits and layers there are."""
-    with tables.told(path), closing(SessionContent(path, opened(path))) as content:
+    with tables.explained_errors(path), closing(SessionContent(path, opened(path))) as content:
         return content.facts(), content.summary(), content.count("edits"), content.count("layers")
 
 

@@ -63,8 +63,8 @@ class Remains:
             # SQLite stores whole numbers as such wherever they fit.
             kinds = table.stored.values()
             row: list[Any] = [
-                float(one) if kind is float and isinstance(one, int) else one
-                for kind, one in zip(kinds, values, strict=True)
+                float(value) if kind is float and isinstance(value, int) else value
+                for kind, value in zip(kinds, values, strict=True)
             ]
             if table.holds(row) and table.sum_of(tuple(row[:-2]), row[-2]) == row[-1]:
                 found, key = self.tables[table.name], tuple(row[: table.keys])
@@ -101,7 +101,7 @@ def mend(connection: sqlite3.Connection, remains: Remains, name: str, *, damaged
         ledger.put_layer(state)
         layers += 1
         title = str(state.attributes.get("name", "a layer"))
-        arrays |= {(state.id, one.name): (title, one) for one in state.arrays}
+        arrays |= {(state.id, array_state.name): (title, array_state) for array_state in state.arrays}
         if whole is None:
             gone = f"What {title} is besides its pixels is damaged in {name}; look its colours and settings over."
             lost.append(("", "", gone))
@@ -136,8 +136,8 @@ def _layer_in(remains: Remains, table: Table, id: Key) -> LayerState | None:
         return None
     try:
         state = LayerState.model_validate_json(found[1][1])
-        for one in state.arrays:
-            band_width(one)
+        for array in state.arrays:
+            band_width(array)
     except (ValidationError, ValueError):
         return None
     return state
@@ -225,10 +225,10 @@ def upgraded(connection: sqlite3.Connection) -> Iterator[list[Any]]:
         if sound:
             yield tile
     widths = {
-        (state.id, one.name): band_width(one)
+        (state.id, array.name): band_width(array)
         for (text,) in connection.execute("SELECT state FROM layers")
         for state in [LayerState.model_validate_json(text)]
-        for one in state.arrays
+        for array in state.arrays
     }
     for key, marks in bands.items():
         held = bytes(marks.get(column, 0) for column in range(widths.get(key[:2], 0)))

@@ -173,7 +173,7 @@ def journal_path(path: Path) -> Path:
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def explained_errors(path: Path) -> Iterator[None]:
     """Turn errors of SQLite into sentences for the person.
 
     Raises

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from napari_pseudolabel.budget import listed, read_json
 from napari_pseudolabel.errors import FileError
+from napari_pseudolabel.models.card_files import CARD_ENDING
 from napari_pseudolabel.models.inspection import Inspection, useful, useless
 from napari_pseudolabel.models.offers import Offer, choose
 from napari_pseudolabel.models.segmenters.nnunet.segmenter import CHECKPOINTS, Fold, NnunetSegmenter, load
-from napari_pseudolabel.models.sidecar import CARD_ENDING
 
 _PLANS = "plans.json"
 

@@ -14,8 +14,8 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from napari_pseudolabel.budget import read_json
 from napari_pseudolabel.errors import CheckpointError, FileError
+from napari_pseudolabel.models.card_files import validated
 from napari_pseudolabel.models.cards import LARGEST_TILE, LARGEST_WIDTH, LabelClass
-from napari_pseudolabel.models.sidecar import validated
 from napari_pseudolabel.types import JsonObject
 
 Pair = tuple[int, int]
@@ -32,7 +32,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
 
-class Intensities(_Part):
+class ForegroundIntensities(_Part):
     """Foreground intensities of one channel of the training set, used by CT normalisation."""
 
     mean: _Finite
@@ -192,7 +192,7 @@ class Plans(_Part):
     dataset_name: str = ""
     transpose_forward: tuple[int, ...] = (0, 1, 2)
     configurations: dict[str, JsonObject]
-    foreground_intensity_properties: dict[str, Intensities] = Field(
+    foreground_intensity_properties: dict[str, ForegroundIntensities] = Field(
         default_factory=dict,
         validation_alias=AliasChoices(
             "foreground_intensity_properties_per_channel", "foreground_intensity_properties_by_modality"

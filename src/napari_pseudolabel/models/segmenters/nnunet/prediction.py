@@ -21,7 +21,7 @@ Shape = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Window:
+class SlidingWindow:
     """How a model slides over an image.
 
     Attributes
@@ -62,7 +62,7 @@ def importance(patch: Shape) -> Tensor:
 def sliding_logits(
     network: nn.Module,
     data: Tensor,
-    window: Window,
+    window: SlidingWindow,
     grid: Grid,
     *,
     batch: int,

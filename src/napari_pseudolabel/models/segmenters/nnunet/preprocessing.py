@@ -14,7 +14,7 @@ from skimage.transform import resize
 
 from napari_pseudolabel.errors import CheckpointError, InputError
 from napari_pseudolabel.imaging.statistics import Box, LayerStatistics, Moments
-from napari_pseudolabel.models.segmenters.nnunet.plans import Configuration, Intensities, Plans
+from napari_pseudolabel.models.segmenters.nnunet.plans import Configuration, ForegroundIntensities, Plans
 
 Shape = tuple[int, int]
 _Plane = NDArray[np.float32]
@@ -53,7 +53,7 @@ class Preprocessing:
     spacing: tuple[float, float]
     schemes: tuple[str, ...]
     masked: tuple[bool, ...]
-    intensities: tuple[Intensities | None, ...]
+    intensities: tuple[ForegroundIntensities | None, ...]
     image_order: int
     probability_order: int
     swapped: bool
@@ -204,14 +204,16 @@ def _resized(planes: NDArray, shape: Shape, order: int) -> NDArray:
 # Each works in place on one channel (H, W) float32: with the moments of the layer that it is a part of, else its own.
 
 
-def _ct(channel: _Plane, mask: _Mask, known: Intensities | None, whole: Moments | None) -> None:
+def _ct(channel: _Plane, mask: _Mask, known: ForegroundIntensities | None, whole: Moments | None) -> None:
     assert known is not None  # `Preprocessing.of` has checked it
     np.clip(channel, known.percentile_00_5, known.percentile_99_5, out=channel)
     channel -= known.mean
     channel /= max(known.std, _EPSILON)
 
 
-def _z_score(channel: _Plane, mask: _Mask, known: Intensities | None, whole: Moments | None) -> None:
+def _z_score(
+    channel: _Plane, mask: _Mask, known: ForegroundIntensities | None, whole: Moments | None
+) -> None:
     if mask is None:
         mean, std = (channel.mean(), channel.std()) if whole is None else (whole.mean, whole.std)
         channel -= mean
@@ -222,12 +224,12 @@ def _z_score(channel: _Plane, mask: _Mask, known: Intensities | None, whole: Mom
         channel[mask] = (values - mean) / max(std, _EPSILON)
 
 
-def _to_one(channel: _Plane, mask: _Mask, known: Intensities | None, whole: Moments | None) -> None:
+def _to_one(channel: _Plane, mask: _Mask, known: ForegroundIntensities | None, whole: Moments | None) -> None:
     channel -= channel.min() if whole is None else whole.low
     channel /= max(channel.max() if whole is None else whole.high - whole.low, _EPSILON)
 
 
-def _rgb(channel: _Plane, mask: _Mask, known: Intensities | None, whole: Moments | None) -> None:
+def _rgb(channel: _Plane, mask: _Mask, known: ForegroundIntensities | None, whole: Moments | None) -> None:
     low, high = (channel.min(), channel.max()) if whole is None else (whole.low, whole.high)
     if low < 0 or high > 255:
         raise InputError(

@@ -17,15 +17,15 @@ from torch import nn
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import CheckpointError, InputError
 from napari_pseudolabel.imaging import Need
+from napari_pseudolabel.models.card_files import complete, given_card, unknown_modalities
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.safe_load import load_weights, sha256, strip_prefixes
-from napari_pseudolabel.models.segmenters.base import Part, Segmenter
+from napari_pseudolabel.models.segmenters.base import LayerPart, Segmenter
 from napari_pseudolabel.models.segmenters.common import as_channels, fitted
 from napari_pseudolabel.models.segmenters.nnunet.networks import UNet
 from napari_pseudolabel.models.segmenters.nnunet.plans import Configuration, Network, read_dataset, read_plans
-from napari_pseudolabel.models.segmenters.nnunet.prediction import Window, sliding_logits
+from napari_pseudolabel.models.segmenters.nnunet.prediction import SlidingWindow, sliding_logits
 from napari_pseudolabel.models.segmenters.nnunet.preprocessing import Preprocessing
-from napari_pseudolabel.models.sidecar import complete, given_card, unknown_modalities
 from napari_pseudolabel.tiling import Grid, Plan, Sliding, TileSettings, pick_device, with_back_off
 from napari_pseudolabel.types import JsonObject
 
@@ -103,7 +103,7 @@ class NnunetSegmenter(Segmenter):
         use_gaussian: bool = True,
         settings: TileSettings = TileSettings(),
         control: Control = Control(),
-        part: Part | None = None,
+        part: LayerPart | None = None,
     ) -> NDArray[np.float32]:
         """Segment one plane as nnU-Net v2 does.
 
@@ -141,7 +141,7 @@ class NnunetSegmenter(Segmenter):
             as_channels(image, len(self.preprocessing.schemes)), nan=0.0, posinf=0.0, neginf=0.0
         )
         axes = self.mirror_axes if mirror else ()
-        window = Window(self.patch, tile_step_size, use_gaussian, axes, torch.float16)
+        window = SlidingWindow(self.patch, tile_step_size, use_gaussian, axes, torch.float16)
         if not exact:
             window = replace(window, precision=torch.float32)
         if part is not None:
@@ -154,7 +154,12 @@ class NnunetSegmenter(Segmenter):
         return self.preprocessing.uncrop(chances, box, shape, background=not self.regions)
 
     def _part(
-        self, raw: NDArray[np.float32], part: Part, window: Window, settings: TileSettings, control: Control
+        self,
+        raw: NDArray[np.float32],
+        part: LayerPart,
+        window: SlidingWindow,
+        settings: TileSettings,
+        control: Control,
     ) -> NDArray[np.float32]:
         """Probabilities of a part of a layer on the network's grid."""
         data = self.preprocessing.part(raw, part.whole, part.inside)
@@ -185,14 +190,19 @@ class NnunetSegmenter(Segmenter):
         return chances.numpy()
 
     def _logits(
-        self, data: NDArray[np.float32], window: Window, grid: Grid, settings: TileSettings, control: Control
+        self,
+        data: NDArray[np.float32],
+        window: SlidingWindow,
+        grid: Grid,
+        settings: TileSettings,
+        control: Control,
     ) -> NDArray[np.float16]:
         device = pick_device(settings.device)
         batch = settings.batch or (1 if device.type == "cpu" else _GPU_PATCHES)
         plan = Plan(max(self.patch), 0, batch, device)
         tensor = torch.from_numpy(data)
 
-        def attempt(window: Window, plan: Plan) -> torch.Tensor:
+        def attempt(window: SlidingWindow, plan: Plan) -> torch.Tensor:
             stage = control.stage("Segmenting", len(self.networks) * len(grid))
             total: torch.Tensor | None = None
             with torch.inference_mode():
@@ -213,7 +223,7 @@ class NnunetSegmenter(Segmenter):
                 assert total is not None  # a model has at least one fold
                 return total.div_(len(self.networks)) if len(self.networks) > 1 else total
 
-        def summed(window: Window) -> torch.Tensor:
+        def summed(window: SlidingWindow) -> torch.Tensor:
             return with_back_off(partial(attempt, window), plan, self.sha256, smallest_tile=plan.tile)[0]
 
         try:

@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from napari_pseudolabel.errors import CheckpointError
-from napari_pseudolabel.models.apart import Limits, call_apart
+from napari_pseudolabel.models.inspection_process import Limits, call_in_process
 from napari_pseudolabel.models.segmenters.torchscript.layout import damaged, read
 from napari_pseudolabel.models.segmenters.torchscript.operators import check_program
-from napari_pseudolabel.models.segmenters.torchscript.source import check_sources
-from napari_pseudolabel.models.segmenters.torchscript.weights import check_weights
+from napari_pseudolabel.models.segmenters.torchscript.source_text import check_sources
+from napari_pseudolabel.models.segmenters.torchscript.weights_check import check_weights
 from napari_pseudolabel.types import JsonObject
 
 # What does not change the meaning of the values it is given.
@@ -71,7 +71,7 @@ class Feed(BaseModel):
         images = images.to(_DTYPES[self.dtype])
         if self.channels_last:
             images = images.permute(0, 2, 3, 1).contiguous()
-        return [network(one[None]) for one in images] if self.one_by_one else network(images)
+        return [network(image[None]) for image in images] if self.one_by_one else network(images)
 
     def named(self, answer: Any) -> list[tuple[int | str | None, Any]]:
         """What is in an answer, by position or key; of several images of the first."""
@@ -246,7 +246,7 @@ def examined(path: str, channels: int, side: int, layout: str | None) -> JsonObj
 
 
 def _apart(function: str, path: Path, *arguments: object) -> object:
-    return call_apart(
+    return call_in_process(
         f"{__name__}:{function}", str(path.absolute()), *arguments, name=path.name, limits=Limits.of(path)
     )
 
@@ -265,9 +265,9 @@ def _values(feed: Feed, answer: object) -> list[Tensor]:
 def _alike(first: list[Tensor], second: list[Tensor], rounded: float = 0) -> bool:
     """Whether values are the same but for what rounding may change, as a part of the largest."""
     return len(first) == len(second) and all(
-        one.shape == other.shape
-        and torch.allclose(one, other, rtol=0, atol=rounded * _largest(one), equal_nan=True)
-        for one, other in zip(first, second, strict=True)
+        tensor.shape == other.shape
+        and torch.allclose(tensor, other, rtol=0, atol=rounded * _largest(tensor), equal_nan=True)
+        for tensor, other in zip(first, second, strict=True)
     )
 
 
@@ -289,7 +289,7 @@ def _described(key: int | str | None, value: object, last: str) -> Answer:
         and torch.allclose(data.sum(axis), torch.ones((), dtype=data.dtype), atol=4e-3)
         for axis in ((1, -1) if data.ndim == 4 else ())
     )
-    low, high = (float(torch.nan_to_num(one)) for one in (data.min(), data.max()))
+    low, high = (float(torch.nan_to_num(tensor)) for tensor in (data.min(), data.max()))
     return Answer(
         key=key,
         shape=tuple(value.shape),
@@ -322,7 +322,7 @@ def _computed_by(value: Any) -> str:
         joined = {_computed_by(one) for one in node.inputsAt(0).node().inputs()}
         return joined.pop() if len(joined) == 1 else ""
     if node.kind() == "prim::If":
-        place = [one.unique() for one in node.outputs()].index(value.unique())
+        place = [output.unique() for output in node.outputs()].index(value.unique())
         found = {_computed_by(list(block.outputs())[place]) for block in node.blocks()} - {"Uninitialized"}
         return found.pop() if len(found) == 1 else ""
     return str(node.kind()).partition("::")[2].removesuffix("_")

@@ -48,7 +48,7 @@ _BROKEN = (
 
 
 @dataclass(frozen=True, eq=False)
-class Content:
+class TorchScriptArchive:
     """What an archive holds.
 
     Attributes
@@ -93,7 +93,7 @@ def has_constants(path: Path) -> bool:
         return any(name.lower().endswith("/constants.pkl") for name in archive.namelist())
 
 
-def read(path: Path) -> Content:
+def read(path: Path) -> TorchScriptArchive:
     """Read an archive.
 
     Raises
@@ -117,7 +117,7 @@ def read(path: Path) -> Content:
         raise
     except (*_BROKEN, OSError):
         raise damaged(path.name) from None
-    return Content(path.name, entries, hashlib.sha256(data).hexdigest())
+    return TorchScriptArchive(path.name, entries, hashlib.sha256(data).hexdigest())
 
 
 def damaged(name: str) -> CheckpointError:

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_pseudolabel.errors import CheckpointError
+from napari_pseudolabel.models.card_files import sidecar_path
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.segmenters.torchscript.examining import Answer, Examined, Feed
-from napari_pseudolabel.models.sidecar import sidecar_path
 from napari_pseudolabel.tiling import is_out_of_memory
 
 Output = Literal["logits", "probabilities", "sigmoid", "sigmoid_logits"]
@@ -28,7 +28,7 @@ _SLACK = 1e-6
 BACKGROUND = LabelClass(name="background", value=0)
 
 
-class Architecture(BaseModel):
+class TorchScriptArchitecture(BaseModel):
     """``card.architecture`` of this family.
 
     Attributes
@@ -61,7 +61,7 @@ class Architecture(BaseModel):
 
 
 @dataclass(frozen=True)
-class Reading:
+class OutputDecoding:
     """How an answer becomes probabilities.
 
     Attributes
@@ -90,8 +90,8 @@ class Reading:
 
 
 def understand(
-    examined: Examined, classes: Sequence[LabelClass], said: Architecture, path: Path, side: int
-) -> Reading:
+    examined: Examined, classes: Sequence[LabelClass], said: TorchScriptArchitecture, path: Path, side: int
+) -> OutputDecoding:
     """Tell what a network answers with.
 
     Parameters
@@ -156,18 +156,22 @@ def understand(
         raise CheckpointError(
             f"The card of {name} has a threshold, which needs outputs of the kind sigmoid or sigmoid_logits; correct it."
         )
-    return Reading(
+    return OutputDecoding(
         examined.feed, answer.key, channels_last, flat, smaller, output, adds and output in _SIGMOIDS
     )
 
 
 def _chosen(
-    answers: Sequence[Answer], classes: Sequence[LabelClass], said: Architecture, path: Path, side: int
+    answers: Sequence[Answer],
+    classes: Sequence[LabelClass],
+    said: TorchScriptArchitecture,
+    path: Path,
+    side: int,
 ) -> Answer:
     """The part of the answer that is the segmentation."""
-    there = ", ".join(f"{one.key!r} {_shape(one)}" for one in answers[:8])
+    there = ", ".join(f"{answer.key!r} {_shape(answer)}" for answer in answers[:8])
     if said.take is not None:
-        found = [one for one in answers if one.key == said.take]
+        found = [answer for answer in answers if answer.key == said.take]
         if not found:
             raise CheckpointError(
                 f"The card of {path.name} says take {said.take!r}, but the network answers with {there or 'nothing'}; "
@@ -177,10 +181,10 @@ def _chosen(
     if len(answers) == 1:
         return answers[0]
     fitting = [
-        one
-        for one in answers
-        if not one.whole
-        and (fit := _fit(one, side))
+        answer
+        for answer in answers
+        if not answer.whole
+        and (fit := _fit(answer, side))
         and fit[2] == 1
         and _adds_background(fit[3], classes) is not None
     ]
@@ -213,7 +217,7 @@ def _fit(answer: Answer, side: int) -> tuple[bool, bool, int, int] | None:
 
 def _adds_background(count: int, classes: Sequence[LabelClass]) -> bool | None:
     """Whether the background has no channel among `count`; None if they do not fit the classes."""
-    has_background = any(one.value == 0 for one in classes)
+    has_background = any(label_class.value == 0 for label_class in classes)
     if count == len(classes):
         return not has_background
     return True if has_background and count == len(classes) - 1 else None
@@ -223,7 +227,7 @@ def _output(
     answer: Answer, count: int, channels_last: bool, classes: Sequence[LabelClass], path: Path
 ) -> Output:
     """Tell the kind of output by its values; raises if that cannot be told."""
-    background = any(one.value == 0 for one in classes)
+    background = any(label_class.value == 0 for label_class in classes)
     if count == len(classes) and count > 1 and background:
         if answer.adds_up[1 if channels_last else 0]:
             return "probabilities"
@@ -237,7 +241,7 @@ def _output(
     )
 
 
-class Understood(nn.Module):
+class DecodedNetwork(nn.Module):
     """A TorchScript network as our prediction wants it: (B, C, h, w) float32 -> probabilities (B, K, h, w).
 
     Parameters
@@ -250,7 +254,7 @@ class Understood(nn.Module):
         Of the file.
     """
 
-    def __init__(self, network: nn.Module, reading: Reading, name: str) -> None:
+    def __init__(self, network: nn.Module, reading: OutputDecoding, name: str) -> None:
         super().__init__()
         self.network = reading.feed.prepared(network)
         self.reading = reading

@@ -10,6 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import CheckpointError
+from napari_pseudolabel.models.card_files import (
+    complete,
+    sidecar_path,
+    unknown_modalities,
+    validated,
+)
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.inspection import Inspection, useful, useless
 from napari_pseudolabel.models.offers import Offer
@@ -19,16 +25,10 @@ from napari_pseudolabel.models.segmenters.torchscript.examining import examine, 
 from napari_pseudolabel.models.segmenters.torchscript.layout import has_constants, recognises
 from napari_pseudolabel.models.segmenters.torchscript.reading import (
     BACKGROUND,
-    Architecture,
-    Reading,
-    Understood,
+    DecodedNetwork,
+    OutputDecoding,
+    TorchScriptArchitecture,
     understand,
-)
-from napari_pseudolabel.models.sidecar import (
-    complete,
-    sidecar_path,
-    unknown_modalities,
-    validated,
 )
 from napari_pseudolabel.types import JsonObject
 
@@ -43,16 +43,16 @@ class TorchScriptSegmenter(TiledSegmenter):
     OUTPUT = "probabilities"
 
     @property
-    def architecture(self) -> Architecture:
+    def architecture(self) -> TorchScriptArchitecture:
         """What the card says about the network."""
-        return Architecture.model_validate(self.card.architecture)
+        return TorchScriptArchitecture.model_validate(self.card.architecture)
 
     def labels(self, probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Return the value of the most probable class, or of the one above the threshold: (K, H, W) -> (H, W)."""
         threshold = self.architecture.threshold
         if threshold is None:
             return super().labels(probabilities)
-        shown = [n for n, one in enumerate(self.classes) if one.value]
+        shown = [n for n, label_class in enumerate(self.classes) if label_class.value]
         chances = probabilities[shown]
         found = most_likely(chances, tuple(self.classes[n] for n in shown))
         return np.where(chances.max(axis=0) > threshold, found, np.uint8(0))
@@ -91,14 +91,16 @@ def loads(offer: Offer) -> TorchScriptSegmenter:
     full, problem = _described(path, offer.given)
     if problem:
         raise CheckpointError(problem)
-    said = validated(Architecture, full.architecture, f"The card of {path.name}")
+    said = validated(TorchScriptArchitecture, full.architecture, f"The card of {path.name}")
     side = -(-_PROBE // said.stride) * said.stride
     examined = examine(path, channels=said.in_channels, side=side, layout=said.layout)
     reading = understand(examined, full.classes, said, path, side)
     network, sha256 = open_checked(path)
     if sha256 != examined.sha256:
         raise CheckpointError(f"{path.name} was changed while it was read; try again.")
-    return TorchScriptSegmenter(_filled(full, said, reading), sha256, Understood(network, reading, path.name))
+    return TorchScriptSegmenter(
+        _filled(full, said, reading), sha256, DecodedNetwork(network, reading, path.name)
+    )
 
 
 def _described(path: Path, given: Mapping[str, object]) -> tuple[Card, str]:
@@ -113,7 +115,7 @@ def _described(path: Path, given: Mapping[str, object]) -> tuple[Card, str]:
     return card, problem if needed else ""
 
 
-def _filled(card: Card, said: Architecture, reading: Reading) -> Card:
+def _filled(card: Card, said: TorchScriptArchitecture, reading: OutputDecoding) -> Card:
     """The card with what was found out."""
     layout: Literal["channels_last", "channels_first"] = (
         "channels_last" if reading.feed.channels_last else "channels_first"
@@ -126,8 +128,8 @@ def _filled(card: Card, said: Architecture, reading: Reading) -> Card:
     ]
     update: JsonObject = {"architecture": found.model_dump(mode="json", exclude_none=True)}
     if reading.adds_background:
-        background = next((one for one in card.classes if one.value == 0), BACKGROUND)
-        others = tuple(one for one in card.classes if one.value != 0)
+        background = next((label_class for label_class in card.classes if label_class.value == 0), BACKGROUND)
+        others = tuple(label_class for label_class in card.classes if label_class.value != 0)
         if background not in card.classes:
             inferred.append("classes.background")
         update["classes"] = (background, *others)

@@ -1,5 +1,5 @@
 """The review queue in the Correct dock: region after region, where a person's time helps most."""
 
-from napari_pseudolabel.widgets.correct.review.part import ReviewPart
+from napari_pseudolabel.widgets.correct.review.controller import ReviewController
 
-__all__ = ["ReviewPart"]
+__all__ = ["ReviewController"]

@@ -19,8 +19,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pseudolabel.widgets.common import shortcuts
-from napari_pseudolabel.widgets.common.parts import Sentence, button, column, row
-from napari_pseudolabel.widgets.common.tiles import image_of
+from napari_pseudolabel.widgets.common.picture_rows import image_of
+from napari_pseudolabel.widgets.common.small_widgets import MessageLabel, button, column, row
 
 Action = Literal["accept", "fix", "skip", "previous", "suspect"]
 THUMBNAIL_PX = 84
@@ -70,7 +70,7 @@ class ReviewCard(QWidget):
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setFixedHeight(_BAR_PX)
-        self._stop = Sentence(name="done")
+        self._stop = MessageLabel(name="done")
         column(
             self._make_top(),
             self._make_buttons(),
@@ -110,13 +110,13 @@ class ReviewCard(QWidget):
     @property
     def stop(self) -> str:
         """The suggestion to stop; empty if there is none."""
-        return self._stop.said
+        return self._stop.message
 
     # What the part says.
 
     def set_region(self, title: str, reason: str) -> None:
         """Which region, and why."""
-        self._title.say(title)
+        self._title.show_message(title)
         self._reason.setText(reason)
 
     def set_picture(self, picture: NDArray[np.uint8] | None) -> None:
@@ -155,7 +155,7 @@ class ReviewCard(QWidget):
 
     def set_stop(self, sentence: str) -> None:
         """Suggest to stop; empty for not."""
-        self._stop.say(sentence)
+        self._stop.show_message(sentence)
 
     # How it looks.
 
@@ -167,7 +167,7 @@ class ReviewCard(QWidget):
             "The region: the image, and the borders of the labels in the colours of the classes"
         )
         self._picture.hide()
-        self._title, self._reason, self._progress = Sentence(name="done"), Sentence(), Sentence()
+        self._title, self._reason, self._progress = MessageLabel(name="done"), MessageLabel(), MessageLabel()
         return row(self._picture, (column(self._title, self._reason, None, self._progress, spacing=2), 1))
 
     def _make_buttons(self) -> QGridLayout:
@@ -187,7 +187,7 @@ class ReviewCard(QWidget):
         return grid
 
     def _make_quality(self) -> QHBoxLayout:
-        self._quality = Sentence()
+        self._quality = MessageLabel()
         self._quality.setToolTip(
             "Mean Dice of the classes that the labels probably have; what you reviewed counts as right. "
             "From ten reviewed regions on the estimate is corrected by what you changed"

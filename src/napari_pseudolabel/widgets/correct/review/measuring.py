@@ -14,14 +14,14 @@ from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.labels.classes import LARGEST_VALUE
 from napari_pseudolabel.labels.review import (
     Calibration,
-    Outlook,
+    Forecast,
     Pace,
     Place,
     RegionScore,
+    forecast,
     measure,
     object_diameter,
     order,
-    outlook,
     side_for,
 )
 from napari_pseudolabel.labels.windows import whole, window_of
@@ -39,7 +39,7 @@ _STRIDE = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class ReviewScene:
     """The labels and what is known about them; arrays are those of the layers, not copies.
 
     Attributes
@@ -78,7 +78,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Measured:
+class ScoredRegions:
     """All regions of labels.
 
     Attributes
@@ -97,7 +97,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Arranged:
+class ReviewOrder:
     """What is left of a review.
 
     Attributes
@@ -110,12 +110,12 @@ class Arranged:
 
     queue: tuple[RegionScore, ...]
     reviewed: frozenset[Place]
-    outlook: Outlook
+    forecast: Forecast
 
 
-def look(
-    scene: Scene, state: ReviewState, before: Measured | None, gone: Callable[[], bool]
-) -> tuple[Measured, Arranged]:
+def score_and_order(
+    scene: ReviewScene, state: ReviewState, before: ScoredRegions | None, gone: Callable[[], bool]
+) -> tuple[ScoredRegions, ReviewOrder]:
     """Measure labels, unless nothing was predicted since they were measured, and put the regions in order.
 
     Parameters
@@ -134,36 +134,38 @@ def look(
     return before, arrange(scene, state, before)
 
 
-def arrange(scene: Scene, state: ReviewState, measured: Measured) -> Arranged:
+def arrange(scene: ReviewScene, state: ReviewState, measured: ScoredRegions) -> ReviewOrder:
     """Put regions in order, with what was learned from those that were reviewed."""
     calibration, pace = learned(state)
     scores = tuple(
         replace(
-            one,
-            quality=float(calibration.apply(np.array(one.quality))),
-            seconds=pace.seconds(one.path_px),
+            score,
+            quality=float(calibration.apply(np.array(score.quality))),
+            seconds=pace.seconds(score.path_px),
         )
-        for one in measured.scores.values()
+        for score in measured.scores.values()
     )
     reviewed = _reviewed(scene.corrections, state, scores)
     ordered = order(scores, reviewed=reviewed)
-    later = {one.place: number for number, one in enumerate(state.skipped)}
-    queue = sorted(ordered, key=lambda one: later.get(one.place, -1))
-    ahead = outlook(scores, queue, reviewed=reviewed, target=state.target, calibrated=calibration.known)
+    later = {region.place: number for number, region in enumerate(state.skipped)}
+    queue = sorted(ordered, key=lambda score: later.get(score.place, -1))
+    ahead = forecast(scores, queue, reviewed=reviewed, target=state.target, calibrated=calibration.known)
     # Where nothing was found something may have been missed, so such regions come too, after all others.
-    anything = any(one.foreground for one in scores)
-    return Arranged(tuple(queue) if anything else (), reviewed, ahead)
+    anything = any(score.foreground for score in scores)
+    return ReviewOrder(tuple(queue) if anything else (), reviewed, ahead)
 
 
 def learned(state: ReviewState) -> tuple[Calibration, Pace]:
     """How good estimates are, and how fast the person is."""
-    judged = [one for one in state.done if one.estimate is not None]
+    judged = [reviewed for reviewed in state.done if reviewed.estimate is not None]
     calibration = Calibration.fitted([one.estimate or 0.0 for one in judged], [one.truth for one in judged])
-    timed = [one for one in state.done if one.seconds > 0]
-    return calibration, Pace.fitted([one.path_px for one in timed], [one.seconds for one in timed])
+    timed = [reviewed for reviewed in state.done if reviewed.seconds > 0]
+    return calibration, Pace.fitted([reviewed.path_px for reviewed in timed], [one.seconds for one in timed])
 
 
-def _measured(scene: Scene, side: int | None, fingerprint: int, gone: Callable[[], bool]) -> Measured:
+def _measured(
+    scene: ReviewScene, side: int | None, fingerprint: int, gone: Callable[[], bool]
+) -> ScoredRegions:
     data = scene.labels.data
     planes = []
     for index in np.ndindex(*data.shape[:-2]):
@@ -190,7 +192,7 @@ def _measured(scene: Scene, side: int | None, fingerprint: int, gone: Callable[[
             plane=plane,
             side=side,
         )
-    return Measured({one.place: one for one in scores}, side, fingerprint)
+    return ScoredRegions({score.place: score for score in scores}, side, fingerprint)
 
 
 def _some(planes: Sequence[Index]) -> Sequence[Index]:
@@ -201,7 +203,7 @@ def _some(planes: Sequence[Index]) -> Sequence[Index]:
 def _reviewed(
     corrections: Corrections, state: ReviewState, scores: Sequence[RegionScore]
 ) -> frozenset[Place]:
-    done = {one.place for one in state.done}
+    done = {reviewed.place for reviewed in state.done}
 
     def confirmed(place: Place) -> bool:
         key = key_of(place[0], window_of(place[1]))
@@ -209,10 +211,10 @@ def _reviewed(
         # What was reviewed and is painted on afterwards stays reviewed; what was taken back does not.
         return bool(part.any() if place in done else (part | ~corrections.reached_in(key)).all())
 
-    return frozenset(one.place for one in scores if confirmed(one.place))
+    return frozenset(score.place for score in scores if confirmed(score.place))
 
 
-def _fingerprint(scene: Scene) -> int:
+def _fingerprint(scene: ReviewScene) -> int:
     part = (..., slice(None, None, _STRIDE), slice(None, None, _STRIDE))
     labels = zlib.crc32(scene.corrections.predicted_in(part).tobytes())
     return zlib.crc32(scene.corrections.reached_in(part).tobytes(), labels)

@@ -19,7 +19,7 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class Region(_Frozen):
+class ReviewRegion(_Frozen):
     """A region by its plane and its rectangle."""
 
     plane: tuple[int, ...] = ()
@@ -36,7 +36,7 @@ class Region(_Frozen):
         return window_of(self.box)
 
 
-class Reviewed(Region):
+class Reviewed(ReviewRegion):
     """A region that a person has accepted or mended.
 
     Attributes
@@ -79,7 +79,7 @@ class ReviewState(_Frozen):
     side: int | None = None
     target: float = Field(TARGET, gt=0, le=1)
     done: tuple[Reviewed, ...] = ()
-    skipped: tuple[Region, ...] = ()
+    skipped: tuple[ReviewRegion, ...] = ()
 
     @classmethod
     def of(cls, labels: Labels) -> ReviewState:
@@ -95,19 +95,21 @@ class ReviewState(_Frozen):
 
     def accepted(self, region: Reviewed, side: int) -> ReviewState:
         """With a region that was reviewed; if it was before, the last time counts for the time, the first for the quality."""
-        earlier = next((one for one in self.done if one.place == region.place), None)
+        earlier = next((reviewed for reviewed in self.done if reviewed.place == region.place), None)
         if earlier is not None:
             kept = {"estimate": earlier.estimate, "truth": min(earlier.truth, region.truth)}
             region = region.model_copy(update=kept | {"seconds": earlier.seconds + region.seconds})
         return self.model_copy(
             update={
                 "side": self.side or side,
-                "done": (*(one for one in self.done if one.place != region.place), region),
+                "done": (*(reviewed for reviewed in self.done if reviewed.place != region.place), region),
                 "skipped": tuple(one for one in self.skipped if one.place != region.place),
             }
         )
 
-    def skip(self, region: Region) -> ReviewState:
+    def skip(self, region: ReviewRegion) -> ReviewState:
         """With a region left for later."""
-        others = tuple(one for one in self.skipped if one.place != region.place)
-        return self.model_copy(update={"skipped": (*others, Region(plane=region.plane, box=region.box))})
+        others = tuple(review_region for review_region in self.skipped if review_region.place != region.place)
+        return self.model_copy(
+            update={"skipped": (*others, ReviewRegion(plane=region.plane, box=region.box))}
+        )

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_pseudolabel.labels.objects import Scheme, to_instances
-from napari_pseudolabel.labels.objects.values import Target, target_of
-from napari_pseudolabel.labels.review.doubt import doubt_of, edges
+from napari_pseudolabel.labels.objects.object_mask import ObjectMask, object_mask
+from napari_pseudolabel.labels.review.uncertainty import edges, uncertainty_of
 from napari_pseudolabel.labels.windows import Window, moved, padded, shape_of
 from napari_pseudolabel.viewer.corrections import Index, key_of
-from napari_pseudolabel.widgets.correct.review.measuring import Scene
+from napari_pseudolabel.widgets.correct.review.measuring import ReviewScene
 
 _SQUARE = np.ones((3, 3), bool)
 _MARGIN_PX = 2
@@ -37,7 +37,7 @@ class Suspect:
         Expected boundary to redraw.
     """
 
-    area: Target
+    area: ObjectMask
     at: tuple[int, int] | None
     path_px: float
 
@@ -46,7 +46,7 @@ class Suspect:
         return self.area.holds(other.area.place) or other.area.holds(self.area.place)
 
 
-def suspects(scene: Scene, plane: Index, window: Window, scheme: Scheme) -> tuple[Suspect, ...]:
+def suspects(scene: ReviewScene, plane: Index, window: Window, scheme: Scheme) -> tuple[Suspect, ...]:
     """What is doubtful in a part of a plane, most work first.
 
     Parameters
@@ -65,11 +65,11 @@ def suspects(scene: Scene, plane: Index, window: Window, scheme: Scheme) -> tupl
     members = scene.members(plane, wide)
     confidence = None if scene.confidence is None else np.asarray(scene.confidence[key])
     settled = scene.corrections.touched_in(key) | ~scene.corrections.reached_in(key)
-    doubt = doubt_of(labels, confidence, members, settled)
+    doubt = uncertainty_of(labels, confidence, members, settled)
     area = doubt.disputed
     if not doubt.members:
         area |= doubt.wrong >= _UNSURE
-    area &= Target(1, window, np.ones(shape_of(window), bool)).within(wide)
+    area &= ObjectMask(1, window, np.ones(shape_of(window), bool)).within(wide)
     parts, count = ndi.label(area, _SQUARE)
     if not count:
         return ()
@@ -79,7 +79,7 @@ def suspects(scene: Scene, plane: Index, window: Window, scheme: Scheme) -> tupl
         for number, box in enumerate(ndi.find_objects(parts), start=1)
         if path[number] >= _LEAST_PATH_PX
     ]
-    return tuple(sorted(found, key=lambda one: -one.path_px))
+    return tuple(sorted(found, key=lambda suspect: -suspect.path_px))
 
 
 def _path(
@@ -108,7 +108,7 @@ def _suspect(
     window: Window,
     path: float,
 ) -> Suspect:
-    area = target_of(1, moved(box, window), parts[box] == number)
+    area = object_mask(1, moved(box, window), parts[box] == number)
     # The object that most of the doubt lies on, or next to.
     around = padded(box, 1, labels.shape)
     ring = ndi.binary_dilation(parts[around] == number, _SQUARE)
@@ -116,7 +116,7 @@ def _suspect(
     objects = numbers[np.argsort(-counts, kind="stable")]
     chosen = next((int(one) for one in objects if one), 0)
     wanted = instances[around] == chosen if chosen else parts[around] == number
-    at = Target(chosen, moved(around, window), wanted).middle if chosen else None
+    at = ObjectMask(chosen, moved(around, window), wanted).middle if chosen else None
     return Suspect(area, at, path)
 
 

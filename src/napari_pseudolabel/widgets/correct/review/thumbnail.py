@@ -10,16 +10,16 @@ from scipy import ndimage as ndi
 
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.labels.classes import with_colours
-from napari_pseudolabel.labels.review.doubt import edges
+from napari_pseudolabel.labels.review.uncertainty import edges
 from napari_pseudolabel.models.cards import LabelClass
-from napari_pseudolabel.widgets.correct.review.measuring import Scene
-from napari_pseudolabel.widgets.correct.review.state import Region
+from napari_pseudolabel.widgets.correct.review.measuring import ReviewScene
+from napari_pseudolabel.widgets.correct.review.state import ReviewRegion
 
 _GREY = 96
 _UNNAMED = (255, 255, 255)
 
 
-def thumbnail(scene: Scene, image: Image | None, region: Region, side: int) -> NDArray[np.uint8]:
+def thumbnail(scene: ReviewScene, image: Image | None, region: ReviewRegion, side: int) -> NDArray[np.uint8]:
     """Draw a region.
 
     Parameters
@@ -67,7 +67,7 @@ def _contrasted(
 
 
 def _colours(classes: Sequence[LabelClass], values: Sequence[int]) -> list[tuple[int, tuple[int, int, int]]]:
-    named = {one.value: one.color for one in with_colours(tuple(classes)) if one.color}
+    named = {colour.value: colour.color for colour in with_colours(tuple(classes)) if colour.color}
     return [(value, _rgb(named[value]) if value in named else _UNNAMED) for value in values]
 
 

@@ -11,23 +11,23 @@ from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.strategies.tutorship import TUTORSHIP
 from napari_pseudolabel.training.common.training_events import SyntheticPair
 from napari_pseudolabel.training.tutor.tutor_task import TutorSettings
-from napari_pseudolabel.widgets.common.fields import decimal
+from napari_pseudolabel.widgets.common.form_fields import decimal
 from napari_pseudolabel.widgets.common.layer_box import LayerBox
 from napari_pseudolabel.widgets.common.option_form import OptionForm
-from napari_pseudolabel.widgets.common.parts import (
+from napari_pseudolabel.widgets.common.picture_rows import PictureRows, grey, overlaid
+from napari_pseudolabel.widgets.common.small_widgets import (
     LABEL_PX,
-    Elided,
-    Fold,
-    Sentence,
+    Collapsible,
+    ElidedLabel,
+    MessageLabel,
     browse_button,
     column,
     combo,
-    fill,
+    fill_combo,
     row,
 )
-from napari_pseudolabel.widgets.common.tiles import Tiles, grey, overlaid
-from napari_pseudolabel.widgets.pseudo_label.tutoring.choice import SetKind, TutorChoice
-from napari_pseudolabel.widgets.pseudo_label.tutoring.sentences import folder_text
+from napari_pseudolabel.widgets.pseudo_label.tutoring.tutor_choice import SetKind, TutorChoice
+from napari_pseudolabel.widgets.pseudo_label.tutoring.tutor_sentences import folder_text
 
 _KINDS: tuple[tuple[SetKind, str], ...] = (
     ("folders", "Folders"),
@@ -65,7 +65,7 @@ class TutoringView(QWidget):
             self.kind.addItem(title, value)
         self.browse_set = browse_button("")
         self.browse_translator = browse_button("Browse for the checkpoint file of a translator")
-        self.set_name = Elided()
+        self.set_name = ElidedLabel()
         self.image = LayerBox("The open labelled image", "none open")
         self.labels = LayerBox(
             "Its labels. Those that the plugin made count where you have corrected or confirmed them.",
@@ -92,8 +92,8 @@ class TutoringView(QWidget):
         self.object_size.setSingleStep(1)
         for wide in (self.classes, self.pixel_size, self.object_size):
             wide.setMinimumWidth(_FIELD_PX)  # else the longest number would make the dock wider
-        self.fold = Fold("Training", self._make_training(), "Steps, folds, samples, and what is kept")
-        self.summary = Elided()
+        self.fold = Collapsible("Training", self._make_training(), "Steps, folds, samples, and what is kept")
+        self.summary = ElidedLabel()
         form.addRow(_label("Translator"), row((self.translator, 1), self.browse_translator))
         form.addRow("", self.summary)
         form.addRow(_label("Learn from"), row((self.kind, 1), self.browse_set))
@@ -142,7 +142,7 @@ class TutoringView(QWidget):
 
     def set_translators(self, entries: Sequence[tuple[str, str]], chosen: str | None) -> None:
         """Offer translators as (reference, title) pairs."""
-        fill(self.translator, entries, chosen)
+        fill_combo(self.translator, entries, chosen)
 
     def ask_object_size(self, wanted: bool) -> None:
         """Ask for the size of the objects instead of that of the pixels."""
@@ -159,7 +159,7 @@ class TutoringView(QWidget):
     def _make_training(self) -> QWidget:
         self.training = OptionForm(TutorSettings(), indent=8)
         self.training.changed.connect(self.changed)
-        self.keep_name = Elided()
+        self.keep_name = ElidedLabel()
         self.browse_keep = browse_button(
             "Keep the translated images with their labels as a raw data set of nnU-Net; press again for none"
         )
@@ -200,8 +200,8 @@ class TutoringSeen(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.score = Sentence()
-        self.pictures = Tiles("Labelled image, its translation, and the labels on the translation")
+        self.score = MessageLabel()
+        self.pictures = PictureRows("Labelled image, its translation, and the labels on the translation")
         self.pictures.setFixedWidth(_PICTURES_PX)
         policy = self.pictures.sizePolicy()
         policy.setHeightForWidth(False)
@@ -229,7 +229,7 @@ class TutoringSeen(QWidget):
 
     def set_score(self, sentence: str) -> None:
         """Say how the proxy does."""
-        self.score.say(sentence)
+        self.score.show_message(sentence)
         self._show()
 
     def add(self, pair: SyntheticPair, classes: Sequence[LabelClass]) -> None:

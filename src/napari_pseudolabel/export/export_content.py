@@ -1,0 +1,93 @@
+"""What is written of labels: a snapshot that can travel to a worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pseudolabel.export.writing import export
+from napari_pseudolabel.formats import Format
+from napari_pseudolabel.imaging import ArrayLike, Placement
+from napari_pseudolabel.labels.classes import LARGEST_VALUE, nameless
+from napari_pseudolabel.labels.effort_log import effort_table, object_efforts
+from napari_pseudolabel.labels.objects import scheme_for
+from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.types import JsonObject
+from napari_pseudolabel.workspace.sessions import Edit
+
+
+@dataclass(frozen=True, eq=False)
+class ExportContent:
+    """A snapshot of labels for `export`; arrays are read when it is written.
+
+    Attributes
+    ----------
+    labels
+        (..., Y, X) integers: numpy, dask or zarr.
+    classes
+        Empty for labels that the plugin did not make.
+    provenance
+        Of the last run, with all runs that the labels still show and the shares that a person corrected
+        and confirmed; empty for labels that the plugin did not make.
+    confidence
+        Same shape, NaN where nothing was predicted; None if there is none.
+    edits
+        What a person did to the labels, as far as it was logged.
+    flags
+        uint8, same shape: what a person corrected (bit 0) and confirmed (bit 1); None if not known.
+    labelled
+        bool, same shape: what was predicted or decided by a person; None: all of it.
+    instances
+        Same shape, integers: numbers of the objects, where a model told them; None: they follow from the classes
+        (`labels.objects`) when a format asks for them.
+    """
+
+    labels: ArrayLike
+    classes: tuple[LabelClass, ...]
+    placement: Placement
+    provenance: JsonObject
+    confidence: ArrayLike | None = None
+    edits: tuple[Edit, ...] = ()
+    flags: NDArray[np.uint8] | None = None
+    labelled: NDArray[np.bool_] | None = None
+    instances: ArrayLike | None = None
+
+    def write(
+        self, path: str | Path, format: str | Format, *, confidence: bool = True, effort: bool = False
+    ) -> tuple[Path, ...]:
+        """Write labels, provenance, the confidence if it is wanted and there is one, and the effort if it is wanted.
+
+        Raises
+        ------
+        InputError
+            When the format cannot hold the labels, or the folder cannot be written to.
+        """
+        labels = np.asarray(self.labels)
+        sure = None
+        if confidence and self.confidence is not None:
+            sure = np.nan_to_num(np.asarray(self.confidence, dtype=np.float32))
+            if self.labelled is not None:
+                sure = np.where(self.labelled, sure, np.float32(0))
+        classes = self.classes or nameless(
+            value for value in np.unique(labels).tolist() if 0 < value <= LARGEST_VALUE
+        )
+        return export(
+            path,
+            labels,
+            format=format,
+            classes=classes,
+            placement=self.placement,
+            provenance=self.provenance,
+            confidence=sure,
+            effort=effort_table(
+                object_efforts(labels, self.edits, scheme_for(classes), self.flags),
+                {label_class.value: label_class.name for label_class in classes},
+            )
+            if effort
+            else None,
+            labelled=self.labelled,
+            instances=None if self.instances is None else np.asarray(self.instances),
+        )

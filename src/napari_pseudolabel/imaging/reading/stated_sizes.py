@@ -1,0 +1,121 @@
+"""Sizes that several parts of a file give, some of which cannot be right."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from napari_pseudolabel.imaging.reading.source import AxisScale
+from napari_pseudolabel.imaging.units import canonical_unit, is_time, micrometres, unit_or_pixel
+
+# A hundredth of a nanometre to a centimetre: what is outside was never looked at through a microscope.
+_SMALLEST_UM, _LARGEST_UM = 1e-5, 1e4
+_SAME_WITHIN = 0.02
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
+NO_UNITS = ("", "pixel", "none", "None", "reference frame")
+"""What files write where they say that sizes are in no unit of length."""
+
+
+@dataclass(frozen=True)
+class StatedSizes:
+    """What one part of a file says.
+
+    Attributes
+    ----------
+    source
+        What it is called in a sentence: "its OME-XML".
+    steps
+        By letter of the axis; those that can be believed.
+    notes
+        What was wrong or had to be assumed.
+    """
+
+    source: str
+    steps: Mapping[str, AxisScale] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def number(value: object) -> float | None:
+    """A number as files write it, with a decimal point or a decimal comma; None if it is none."""
+    text = str(value).strip()
+    if _DECIMAL_COMMA.fullmatch(text):
+        text = text.replace(",", ".")
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def stated_sizes(who: str, sizes: Mapping[str, tuple[object, object]]) -> StatedSizes:
+    """Take the sizes that can be believed.
+
+    Parameters
+    ----------
+    sizes
+        Value and unit as they are written, by letter of the axis; what is not there is left out. One that is in
+        no unit, as `NO_UNITS` lists them, keeps its number as a ratio in pixels.
+    """
+    steps: dict[str, AxisScale] = {}
+    notes = []
+    for letter, (value, unit) in sizes.items():
+        size, name = number(value), unit_or_pixel(unit)
+        length = micrometres(name)
+        if size is None or not (math.isfinite(size) and size > 0):
+            problem = "is no size"
+        elif letter != "T" and length is not None and not _SMALLEST_UM <= size * length <= _LARGEST_UM:
+            problem = "cannot be the size of a pixel"
+        elif is_time(name) != (letter == "T") and name != "pixel":
+            problem = "has a unit that does not fit"
+        elif name == "pixel" and canonical_unit(unit) not in NO_UNITS:
+            problem = "has an unknown unit"
+        else:
+            # Headers in metres are for machines; whoever looks at a scale bar wants another unit.
+            steps[letter] = AxisScale(size * 1e6, "micrometer") if name == "meter" else AxisScale(size, name)
+            continue
+        told = f"{value} {unit}".strip()
+        notes.append(f"Its size along {letter.lower()} in {who} ({told}) {problem}, and was left out.")
+    known = [letter for letter in "YX" if letter in steps and steps[letter].unit != "pixel"]
+    if len(known) == 1:
+        there, missing = known[0], "YX".replace(known[0], "")
+        steps[missing] = steps[there]
+        notes.append(
+            f"It gives the size along {there.lower()} only in {who}; the pixels were taken for square ones."
+        )
+    return StatedSizes(who, steps, tuple(notes))
+
+
+def choose_sizes(stated: Sequence[StatedSizes]) -> tuple[dict[str, AxisScale], tuple[str, ...]]:
+    """The sizes to use, and what the person should know about them.
+
+    Parameters
+    ----------
+    stated
+        Whom to believe first comes first. Y and X come from the same part of the file.
+    """
+    steps: dict[str, AxisScale] = {}
+    for one in reversed(stated):
+        for letters in ("YX", "Z", "T"):
+            found = {letter: one.steps[letter] for letter in letters if letter in one.steps}
+            better = any(step.unit != "pixel" for step in found.values())
+            worse = all(steps[letter].unit == "pixel" for letter in letters if letter in steps)
+            if found and (better or worse):
+                steps.update(found)
+    notes = [note for one in stated for note in one.notes]
+    sizes = [(one.source, size) for one in stated if (size := _size_um(one.steps)) is not None]
+    if sizes:
+        who, believed = sizes[0]
+        for other, size in sizes[1:]:
+            if not math.isclose(size, believed, rel_tol=_SAME_WITHIN):
+                notes.append(
+                    f"Its pixels are {believed:g} um wide by {who} and {size:g} um by {other}; the first was believed."
+                )
+    return steps, tuple(notes)
+
+
+def _size_um(steps: Mapping[str, AxisScale]) -> float | None:
+    """Width of a pixel in um."""
+    step = steps.get("X", AxisScale())
+    length = micrometres(canonical_unit(step.unit))
+    return None if length is None else step.scale * length

@@ -1,0 +1,52 @@
+"""The jobs that fine-tune a segmenter and that train proxy segmenters. Importable without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuneResult, FineTuneTask
+from napari_pseudolabel.training.tutor.tutor_task import TutorResult, TutorTask
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.models.loaded import LoadedModels
+
+
+@dataclass(frozen=True, eq=False)
+class FineTuneJob(FineTuneTask):
+    """Fine-tune a segmenter, or train one from nothing, on what a person corrected."""
+
+    def run(self, control: Control, models: LoadedModels) -> FineTuneResult:
+        """Train, or go on with it; tells `TrainStart`, `Loss` and `Epoch`.
+
+        Raises
+        ------
+        InputError
+            If something is missing (see `missing`), the segmenter cannot be trained further, or `folder` holds
+            another training.
+        Cancelled
+            If `control` says so; the same job goes on from there.
+        """
+        from napari_pseudolabel.training.segmenter.fine_tuning import fine_tune  # imports torch
+
+        return fine_tune(self, control, models)
+
+
+@dataclass(frozen=True, eq=False)
+class TutorJob(TutorTask):
+    """Translate a labelled set into the target modality and train proxy segmenters on it."""
+
+    def run(self, control: Control, models: LoadedModels) -> TutorResult:
+        """Translate and train, or go on with it; tells `SyntheticPair`, `Fold`, `TrainStart`, `Loss` and `Epoch`.
+
+        Raises
+        ------
+        InputError
+            If a labelled set cannot be used, the settings do not fit it, or `folder` holds another training.
+        Cancelled
+            If `control` says so; the same job goes on from there.
+        """
+        from napari_pseudolabel.training.tutor.tutoring import tutor  # imports torch
+
+        return tutor(self, control, models)

@@ -1,0 +1,139 @@
+"""What is under way in the dock, and how it is described from the viewer and the controls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.strategies import registry
+from napari_pseudolabel.viewer import (
+    PushedLayers,
+    Stream,
+    current_plane,
+    drawn_shapes,
+    middle_of,
+    shape_region,
+    visible_region,
+)
+from napari_pseudolabel.viewer.corrections import Corrections
+from napari_pseudolabel.viewer.records import classes_of
+from napari_pseudolabel.widgets.common.labelled_share import share_of
+from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice, make_label_job, preview_side
+from napari_pseudolabel.widgets.pseudo_label.label_jobs import CountObjects
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image as ImageLayer
+    from napari.layers import Layer
+
+    from napari_pseudolabel.strategies import PseudoLabel, Region, ViewCentre
+    from napari_pseudolabel.strategies.jobs import LabelJob
+    from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
+
+CanvasSize = Callable[[], tuple[int, int] | None]
+
+
+@dataclass(eq=False)
+class LabelRun:
+    """The labelling job that is under way; results of any other are stale and dropped.
+
+    Attributes
+    ----------
+    stream
+        Shows what arrives; None until the first chunk.
+    parts
+        How many chunks have arrived.
+    gone
+        Why the job is being stopped, where a layer was removed; empty otherwise.
+    """
+
+    number: int
+    layer: str
+    image: Image
+    preview: bool
+    choice: LabelChoice
+    job: LabelJob
+    stream: Stream | None = None
+    parts: int = 0
+    gone: str = ""
+
+
+def nothing_predicted(part: PseudoLabel) -> bool:
+    """Whether there was nothing to see in a part of an image; it needs no layers."""
+    return part.confidence is not None and bool(np.isnan(part.confidence).all())
+
+
+def labelled_by(pushed: PushedLayers | None) -> float:
+    """Share of the image that is labelled after a run, in [0, 1]; 1 where it made no labels."""
+    if pushed is None or pushed.labels is None:
+        return 1.0
+    return share_of(Corrections.of(pushed.labels))
+
+
+def describe(
+    choice: LabelChoice,
+    viewer: ViewerModel,
+    layer: ImageLayer | None,
+    image: Image,
+    models: ModelPicker,
+    canvas_px: CanvasSize,
+    *,
+    preview: bool,
+) -> LabelJob:
+    """Everything a worker needs, taken from the widgets and the viewer at this moment.
+
+    Raises
+    ------
+    InputError
+        When there is nothing to label, or a number is out of range.
+    """
+    if layer is None:
+        raise InputError("The image was removed; choose another one.")
+    region: Region | None = None
+    if preview or choice.where == "view":
+        region = visible_region(viewer, layer, image, canvas_px())
+    elif choice.where == "shape":
+        shapes = drawn_shapes(viewer)
+        if shapes is None:
+            raise InputError("Draw a shape around what shall be labelled first.")
+        region = shape_region(shapes, layer, image)
+    if preview and region is not None:
+        gpu = models.has_gpu and choice.settings.tiles.device != "cpu"
+        # In the order in which the image meets them.
+        met = [models.chosen(role) for role in registry.find(choice.strategy).roles]
+        first, second, *_ = *met, None, None
+        region = middle_of(region, preview_side(choice.settings.scale, image, first, second, gpu=gpu))
+    one = preview or choice.where == "view" or not choice.all_planes
+    return make_label_job(choice, image, region, (current_plane(viewer, layer, image),) if one else None)
+
+
+def focus_of(
+    viewer: ViewerModel, layer: ImageLayer, image: Image, canvas_px: CanvasSize
+) -> ViewCentre | None:
+    """Where the person looks; None while the image is out of view, when any part is as good as another."""
+    from napari_pseudolabel.strategies import ViewCentre
+
+    try:
+        seen = visible_region(viewer, layer, image, canvas_px())
+        plane = current_plane(viewer, layer, image)
+    except PseudolabelError:
+        return None
+    return ViewCentre(plane, (seen.y0 + seen.y1) / 2, (seen.x0 + seen.x1) / 2)
+
+
+def count_of(job: LabelJob, pushed: PushedLayers) -> CountObjects | None:
+    """What counts the objects of a run; None where it made no labels."""
+    if pushed.labels is None:
+        return None
+    region = job.whole_region
+
+    def of(layer: Layer) -> Any:
+        return np.stack([np.asarray(layer.data[(*plane, *region.window)]) for plane in job.plane_indices])
+
+    sure = of(pushed.confidence) if pushed.confidence is not None else None
+    return CountObjects(of(pushed.labels), sure, classes_of(pushed.labels))

@@ -1,0 +1,239 @@
+"""Every sentence of the dock that depends on something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from napari_pseudolabel.control import Progress
+from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.fitting import expects, misfit
+from napari_pseudolabel.strategies import registry
+from napari_pseudolabel.strategies.strategy import Strategy
+from napari_pseudolabel.widgets.common.labelled_share import labelled_text
+from napari_pseudolabel.widgets.pseudo_label.label_choice import (
+    ANOTHER,
+    LabelChoice,
+    ModelEntry,
+    ShownModality,
+)
+from napari_pseudolabel.wording import shown
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.strategies import RunReport
+    from napari_pseudolabel.widgets.pseudo_label.label_jobs import ObjectCounts
+
+NOTHING = "Nothing was labelled."
+
+
+def why_not(
+    choice: LabelChoice,
+    *,
+    loading: bool,
+    image_problem: str | None,
+    translator: ModelEntry | None,
+    segmenter: ModelEntry | None,
+    has_shape: bool,
+    preparing: Callable[[], str | None] = lambda: None,
+    modality: str = "",
+    name: str = "",
+) -> str | None:
+    """Why the main button cannot be pressed and what to do; None if it can.
+
+    Parameters
+    ----------
+    preparing
+        The same about what is done before labelling, where the strategy does something.
+    modality, name
+        Of the image; empty if unknown.
+    """
+    if choice.layer is None:
+        return "Open an image: drag a file into the window, or use File ▸ Open Sample ▸ napari-pseudolabel."
+    if image_problem:
+        return image_problem
+    if loading:
+        return "Looking for models …"
+    strategy = registry.find(choice.strategy)
+    models = (
+        _why_not_models(strategy, translator, segmenter, modality, name)
+        if strategy.preparation is None
+        else preparing()
+    )
+    if models is not None:
+        return models
+    if choice.where == "shape" and not has_shape:
+        return "Add a Shapes layer and draw a shape around what shall be labelled, or choose View or All."
+    return None
+
+
+def _wanted(modality: str) -> str:
+    """What a model has to take, in words."""
+    return modality if modality not in ("", ANOTHER) else "images like yours"
+
+
+def _why_not_models(
+    strategy: Strategy,
+    translator: ModelEntry | None,
+    segmenter: ModelEntry | None,
+    modality: str,
+    name: str,
+) -> str | None:
+    """Why the models cannot do what the strategy does; None if they can."""
+    met = []
+    if strategy.takes("translator"):
+        if translator is None:
+            return f"Choose a translator that takes {_wanted(modality)}; … opens a checkpoint file."
+        if translator.problem:
+            return translator.problem
+        met.append(translator.link)
+    if strategy.takes("segmenter"):
+        if segmenter is None:
+            return _no_segmenter(translator if met else None, modality)
+        if segmenter.problem:
+            return segmenter.problem
+        met.append(segmenter.link)
+    return misfit(tuple(met), modality, name) if met else None
+
+
+def _no_segmenter(translator: ModelEntry | None, modality: str) -> str:
+    if translator is None:
+        return f"Choose a segmenter trained on {_wanted(modality)}; … opens a checkpoint file."
+    makes = translator.target
+    if not makes:
+        return "Choose a segmenter trained on what the translator makes; … opens a checkpoint file."
+    return f"Choose a segmenter: the translator makes {makes} images, so one trained on {makes}."
+
+
+def assumption(shown: ShownModality, entry: ModelEntry | None) -> str:
+    """That nothing tells what the image shows, and what is taken for granted then; empty if something does."""
+    if shown.modality:
+        return ""
+    taken = (
+        f"; until you choose, it is taken for {entry.source}." if entry is not None and entry.source else "."
+    )
+    return f"Nothing tells what this image shows{taken}"
+
+
+def summary(entry: ModelEntry | None) -> str:
+    """One line about a model."""
+    if entry is None:
+        return ""
+    if entry.problem:
+        return "cannot be used; see the message below"
+    card = entry.card
+    if card is None:
+        return "looking into the file …"
+    parts = [f"expects: {expects(card)}"]
+    if card.kind == "translator":
+        parts.append(f"makes {entry.target or 'an unknown kind'}")
+    else:
+        names = ", ".join(label_class.name for label_class in card.classes if label_class.value)
+        parts.append(names or "classes unknown")
+    parts += [f"{measure.metric} {measure.value:.2f}" for measure in card.quality[:1]]
+    return " · ".join(parts)
+
+
+def tooltip(entry: ModelEntry | None, role: str) -> str:
+    """Everything worth knowing about a model, as a tooltip."""
+    if entry is None:
+        return f"<p>{escape(role)}</p>"
+    rows = [("File", entry.ref)]
+    if entry.card:
+        rows += _card_rows(entry.card)
+    table = "".join(
+        f"<tr><td>{escape(k)}&nbsp;&nbsp;</td><td>{escape(shown(v))}</td></tr>" for k, v in rows if v
+    )
+    about = f"<p>{escape(shown(entry.card.description))}</p>" if entry.card and entry.card.description else ""
+    return f"<p>{escape(role)}</p><p><b>{escape(shown(entry.title))}</b></p>{about}<table>{table}</table>"
+
+
+def _card_rows(card: Card) -> list[tuple[str, str]]:
+    source, target = card.source, card.target
+    rows = [
+        ("Takes", source.name if source else ""),
+        ("Makes", target.name if target else ""),
+        ("Classes", ", ".join(label_class.name for label_class in card.classes)),
+        ("Pixel size", f"{source.pixel_size_um:.3g} µm" if source and source.pixel_size_um else ""),
+        ("Object size", f"{source.object_size_px:.3g} px" if source and source.object_size_px else ""),
+        ("Trained on", ", ".join(card.training.data)),
+        ("Licence", card.licence or card.training.licence),
+        ("Still unknown", ", ".join(card.missing)),
+    ]
+    return rows + [(measure.metric, f"{measure.value:.3f} on {measure.data}") for measure in card.quality]
+
+
+def progress_text(progress: Progress) -> str:
+    """What is being done, how far it is and how long it will take."""
+    parts = [progress.stage]
+    if progress.total > 1:
+        parts.append(f"{100 * progress.done // progress.total} %")
+    if progress.seconds_left is not None and progress.done:
+        parts.append(f"{duration(progress.seconds_left)} left")
+    return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """About how long."""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    if seconds < 90 * 60:
+        return f"about {round(seconds / 60)} min"
+    return f"about {seconds / 3600:.1f} h"
+
+
+def outcome_text(report: RunReport, counts: ObjectCounts | None, *, preview: bool, share: float = 1.0) -> str:
+    """What came out, and what to do next.
+
+    Parameters
+    ----------
+    counts
+        None while the objects are still being counted.
+    share
+        Of the image that is labelled now, in [0, 1].
+    """
+    if not share:  # the notes say why
+        return NOTHING
+    parts = ["Preview of the view." if preview else "Labels ready.", *filter(None, (labelled_text(share),))]
+    if counts is not None:
+        found = [f"{number:,} {name}" for name, number in counts.counts]
+        if found:
+            some = any(number for _, number in counts.counts)
+            parts.append(f"{' and '.join(found)} objects." if some else "Nothing was found.")
+        if counts.confidence is not None:
+            parts.append(f"Mean confidence {counts.confidence:.2f}.")
+    if report.agreement is not None:
+        parts.append(f"Agreement {report.agreement:.2f}.")
+    if not preview and counts is not None and counts.doubtful:
+        many = "regions are" if counts.regions > 1 else "region is"
+        parts.append(f"{counts.doubtful} of {counts.regions} {many} worth a look in the dock Correct.")
+    if not preview:
+        parts.append(f"Took {duration(report.seconds)[6:]}.")
+        parts.append("Paint on the labels layer to correct them; a new run keeps what you painted.")
+    return " ".join(parts)
+
+
+def stopped_text(parts: int, share: float = 1.0) -> str:
+    """A run was cancelled after some parts of the image had arrived; `share` of it is labelled now."""
+    arrived = "The part that was" if parts == 1 else f"The {parts} parts that were"
+    return f"Stopped. {arrived} labelled stay; Undo takes them back. {labelled_text(share)}".strip()
+
+
+def gone_text(name: str, *, labels: bool) -> str:
+    """A layer was removed in the middle of a run."""
+    if labels:
+        return f"Stopped, because the labels “{name}” were removed while they were being made; Run makes them again."
+    return f"Stopped, because the image “{name}” was removed while it was being labelled."
+
+
+def agreed(strategy: str, dice: float) -> str:
+    """How well two strategies agree, and where to see the other one."""
+    return (
+        f"Agreement with the {strategy} labels in this view: {dice:.2f}. "
+        f"They are kept as the candidate “{strategy}” in the dock Correct."
+    )
+
+
+def how(strategies: Sequence[Strategy]) -> str:
+    """What the list of strategies offers."""
+    return f"How the labels are made: {'; '.join(f'{one.title} {one.does}' for one in strategies)}"
