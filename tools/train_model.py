@@ -141,7 +141,7 @@ def proxy(name: ProxyName, data: Path, out: Path, device: str = "cpu") -> None:
 
 
 def card_of(recipe: LabelledSet) -> Card:
-    """The card before the training."""
+    """Return the card before the training."""
     return Card(
         kind="segmenter",
         family="monai-unet",

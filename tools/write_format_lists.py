@@ -17,6 +17,7 @@ PAGE = ROOT / "docs" / "formats.md"
 
 
 def main() -> None:
+    """Write both."""
     for path, sections in ((MANIFEST, manifest()), (PAGE, page())):
         path.write_text(filled(path.read_text(encoding="utf-8"), sections), encoding="utf-8")
 
@@ -30,13 +31,13 @@ def manifest() -> dict[str, str]:
 
 
 def page() -> dict[str, str]:
-    """The table of the formats."""
+    """Return the table of the formats."""
     head = "| format | name | ends of names | holds | besides labels | largest value | not labelled | read by |\n"
     return {"table": head + "|---" * 8 + "|\n" + "".join(_row(file_format) for file_format in formats())}
 
 
 def filled(text: str, sections: dict[str, str]) -> str:
-    """A text whose sections, between marks such as ``formats: writers`` and ``formats end``, are written anew."""
+    """Return a text whose sections, between marks such as ``formats: writers`` and ``formats end``, are written anew."""
     for name, lines in sections.items():
         before, mark, after = text.partition(f"formats: {name},")
         assert mark, f"no section {name}"

@@ -41,7 +41,7 @@ _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ba
 
 
 def message_for(error: BaseException) -> str | None:
-    """What a person is told about an error of any kind.
+    """Return what a person is told about an error of any kind.
 
     Returns
     -------

@@ -214,7 +214,7 @@ def options_of(group: type[object], without: frozenset[str] = frozenset()) -> tu
 
 
 def changed(options: Any, values: Mapping[tuple[str, ...], object]) -> Any:
-    """A dataclass of options with other values, by the paths of `OptionField`."""
+    """Return a dataclass of options with other values, by the paths of `OptionField`."""
     own = {path[0]: value for path, value in values.items() if len(path) == 1}
     for name in {path[0] for path in values if len(path) > 1}:
         inner = {path[1:]: value for path, value in values.items() if path[0] == name and len(path) > 1}
@@ -223,7 +223,7 @@ def changed(options: Any, values: Mapping[tuple[str, ...], object]) -> Any:
 
 
 def written(options: object) -> JsonObject:
-    """A dataclass of options as plain values for JSON; `read` is the way back."""
+    """Return a dataclass of options as plain values for JSON; `read` is the way back."""
     return cast(JsonObject, TypeAdapter(type(options)).dump_python(options, mode="json"))
 
 
@@ -284,7 +284,7 @@ def _reason(error: Mapping[str, Any]) -> str:
 
 
 def _words(kind: object) -> str:
-    """What can be typed for a type."""
+    """Return what can be typed for a type."""
     *most, last = _values(kind)
     return f"{', '.join(most)} or {last}" if most else last
 

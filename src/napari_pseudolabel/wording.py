@@ -9,7 +9,7 @@ _LONGEST = 4000
 
 
 def shown(text: object, keep: str = "") -> str:
-    """Text in which everything that a person cannot see is spelled out: ``\\x1b``, ``\\u202e``.
+    r"""Return text in which everything that a person cannot see is spelled out: ``\x1b``, ``\u202e``.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def some(names: Sequence[str], most: int, link: str = ", ", more: str = " and {}
 
 
 def json_shown(text: str) -> str:
-    """The same for a JSON text, which stays the same JSON: unseen characters in it become its own escapes."""
+    """Return the same for a JSON text, which stays the same JSON: unseen characters in it become its own escapes."""
     return "".join(one if one == "\n" or not _is_unseen(one) else _escaped(one) for one in text)
 
 

@@ -1,0 +1,1 @@
+"""What the shipped models are trained on, and for how long."""

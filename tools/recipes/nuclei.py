@@ -44,7 +44,7 @@ def names(data: Path, modality: Modality, *, held_out: bool) -> list[str]:
 
 
 def plane(data: Path, modality: Modality, name: str) -> NDArray[np.float32]:
-    """An image in [0, 1], (H, W), pixels as they are."""
+    """Return an image in [0, 1], (H, W), pixels as they are."""
     image = read(data / "nuclei" / FOLDERS[modality.name] / "images" / f"{name}.png")
     return normalise(image.plane((), image.default_channel), intensity_range(image))
 

@@ -259,7 +259,7 @@ class _Machine:
         self.stack.append(value)
 
     def _build(self, opcode: pickletools.OpcodeInfo, argument: _Argument) -> None:
-        """A constant, or a value made of those on the stack."""
+        """Push a constant, or a value made of those on the stack."""
         before = [one.name for one in opcode.stack_before]
         parts = self._pop_to_mark() if "mark" in before else [self._pop() for _ in before][::-1]
         if opcode.name == "FROZENSET":

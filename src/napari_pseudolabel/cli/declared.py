@@ -150,7 +150,7 @@ def _read(one: OptionField, text: str) -> object:
 
 
 def _values(kind: Any) -> list[str]:
-    """What can be typed for a type."""
+    """Return what can be typed for a type."""
     if get_origin(kind) is Literal:
         return [str(argument) for argument in get_args(kind)]
     inner = [text for argument in get_args(kind) if argument is not type(None) for text in _values(argument)]

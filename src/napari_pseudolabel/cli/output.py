@@ -27,7 +27,7 @@ def _json(data: Mapping[str, object]) -> str:
 
 
 def _finite(value: object) -> object:
-    """The same value with null for numbers that JSON cannot hold."""
+    """Return the same value with null for numbers that JSON cannot hold."""
     if isinstance(value, Mapping):
         return {name: _finite(one) for name, one in value.items()}
     if isinstance(value, (list, tuple)):

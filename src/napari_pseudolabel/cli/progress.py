@@ -85,7 +85,7 @@ def interruptible() -> Iterator[Control]:
 
 
 def prefixed(control: Control, prefix: str) -> Control:
-    """The same control, whose stages begin with `prefix`."""
+    """Return the same control, whose stages begin with `prefix`."""
     if not prefix:
         return control
 

@@ -35,7 +35,7 @@ class Chosen:
     given: dict[str, object]
 
     def strategy(self) -> Strategy:
-        """The strategy that is meant.
+        """Return the strategy that is meant.
 
         Raises
         ------
@@ -170,7 +170,7 @@ def _done(job: Any, control: Control, connection: Connection | None) -> Any:
 
 
 def _printing(preparation: Preparation, control: Control, as_json: bool) -> Control:
-    """The same control, which prints what the job tells."""
+    """Return the same control, which prints what the job tells."""
     from napari_pseudolabel.training.common.training_events import TrainStart
 
     def tell(event: object) -> None:

@@ -16,7 +16,7 @@ from napari_pseudolabel.imaging.reading.file_names import images_in, is_image, s
 
 
 def sources(path: Path) -> list[Path]:
-    """The image, or the images of a folder.
+    """Return the image, or the images of a folder.
 
     Raises
     ------

@@ -284,7 +284,7 @@ def _modalities(start: tuple[str, str], names: Container[str]) -> tuple[Modality
 
 
 def modality_names(folders: tuple[Path, Path], given: tuple[str | None, str | None]) -> tuple[str, str]:
-    """What two modalities are called: as they were given, else after what tells their folders apart.
+    """Return what two modalities are called: as they were given, else after what tells their folders apart.
 
     Raises
     ------
@@ -300,7 +300,7 @@ def modality_names(folders: tuple[Path, Path], given: tuple[str | None, str | No
 
 
 def _printing(control: Control, out: Path, as_json: bool) -> Control:
-    """The same control, which prints what a translator training tells."""
+    """Return the same control, which prints what a translator training tells."""
     from napari_pseudolabel.training.common.training_events import TrainStart, TranslatorPreview
 
     announce = _announce(out, as_json)

@@ -154,7 +154,7 @@ def export(
 
 
 def _noted(path: Path, key: str) -> object:
-    """What the provenance of an exported file says under a key of its own; None if there is none."""
+    """Return what the provenance of an exported file says under a key of its own; None if there is none."""
     from napari_pseudolabel.export import read_sidecar
 
     try:

@@ -109,7 +109,7 @@ class Engine:
         return bool(self._work)
 
     def memory_bytes(self) -> int:
-        """Main memory that the workers of this machine take."""
+        """Return main memory that the workers of this machine take."""
         import psutil
 
         total = 0
@@ -121,7 +121,7 @@ class Engine:
         return total
 
     def pids(self) -> tuple[int, ...]:
-        """Processes of this machine that the engine has started and that live."""
+        """Return processes of this machine that the engine has started and that live."""
         return tuple(pid for lane in set(self._lanes.values()) for pid in lane.pids())
 
     def release(self) -> None:

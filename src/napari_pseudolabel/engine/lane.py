@@ -62,7 +62,7 @@ class Lane:
         return self.connection.remote or (host is not None and host.alive)
 
     def client(self, wanted: Callable[[], bool] = _always) -> Client:
-        """The Dask client; starts workers, or connects, if there is none.
+        """Return the Dask client; starts workers, or connects, if there is none.
 
         Parameters
         ----------
@@ -139,7 +139,7 @@ class Lane:
                 client.run(function, *arguments, on_error="ignore")
 
     def pids(self) -> tuple[int, ...]:
-        """Processes of this machine that belong to the lane."""
+        """Return processes of this machine that belong to the lane."""
         host = self._host
         return host.pids() if host is not None else ()
 

@@ -29,7 +29,7 @@ class Overall:
         self._lock = threading.Lock()
 
     def heard(self, part: int, progress: Progress) -> Progress:
-        """What the whole job says when one of its parts says `progress`."""
+        """Return what the whole job says when one of its parts says `progress`."""
         with self._lock:
             if self._parts == 1:
                 return progress
@@ -44,7 +44,7 @@ class Overall:
             return self._now(progress.stage)
 
     def finished(self, part: int) -> Progress:
-        """What the whole job says when a part is done."""
+        """Return what the whole job says when a part is done."""
         with self._lock:
             self._shares[part] = 1.0
             return self._now("Labelling")

@@ -13,7 +13,7 @@ State = tuple[tuple[str, int, int], ...]
 
 
 def state(ref: str) -> State:
-    """What changes when a checkpoint or its card does: path, time and size of every file.
+    """Return what changes when a checkpoint or its card does: path, time and size of every file.
 
     Raises
     ------

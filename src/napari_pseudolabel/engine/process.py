@@ -77,7 +77,7 @@ class HostProcess:
         return told
 
     def pids(self) -> tuple[int, ...]:
-        """The process and all its children."""
+        """Return the process and all its children."""
         if not self.alive:
             return ()
         return tuple(process.pid for process in self._processes())
@@ -112,7 +112,7 @@ class HostProcess:
             return complaints.read()[-_LAST_WORDS:].strip()
 
     def _processes(self) -> list[psutil.Process]:
-        """The process and all its children; none when it is gone."""
+        """Return the process and all its children; none when it is gone."""
         import psutil
 
         try:

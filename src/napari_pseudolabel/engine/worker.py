@@ -92,7 +92,7 @@ class Keeper(WorkerPlugin):
             Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_BE_KILLED)
 
     def models(self, ticket: Ticket) -> LoadedModels:
-        """Loaded models, for a job; imports torch."""
+        """Return loaded models, for a job; imports torch."""
         from napari_pseudolabel.models.loaded import LoadedModels
 
         if self._models is None:

@@ -81,7 +81,7 @@ def companions(path: Path, roles: Iterable[str] = ()) -> Companions:
 
 
 def usual_names(path: Path, roles: Iterable[str] = ()) -> list[Path]:
-    """The companions of a file as they are called where nothing else has the names."""
+    """Return the companions of a file as they are called where nothing else has the names."""
     return list(_named(path, image_stem(path), (PROVENANCE, *roles)).values())
 
 

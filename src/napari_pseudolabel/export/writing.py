@@ -215,7 +215,7 @@ def _check_fits(chosen: Format, content: FileContent) -> None:
 
 
 def _names(beside: Companions) -> dict[str, str]:
-    """What the provenance says of the files beside it."""
+    """Return what the provenance says of the files beside it."""
     return {role: path.name for role, path in beside.paths.items() if role != PROVENANCE}
 
 

@@ -21,7 +21,7 @@ def formats() -> tuple[Format, ...]:
 
 
 def format_named(name: str) -> Format:
-    """The format of that name.
+    """Return the format of that name.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def format_named(name: str) -> Format:
 
 
 def format_of(path: Path, wanted: str | Format | None = None) -> Format:
-    """The format in which a file is to be written: the one that is wanted, or that its suffix says.
+    """Return the format in which a file is to be written: the one that is wanted, or that its suffix says.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def format_of(path: Path, wanted: str | Format | None = None) -> Format:
 
 
 def suffix_of(name: str, format: Format | None = None) -> str:
-    """The longest end of a file name that is a suffix of the format, or of any; empty if there is none."""
+    """Return the longest end of a file name that is a suffix of the format, or of any; empty if there is none."""
     among = formats() if format is None else (format,)
     known = [suffix for one in among for suffix in one.suffixes if name.lower().endswith(suffix)]
     return name[len(name) - len(max(known, key=len)) :] if known else ""

@@ -93,7 +93,7 @@ def _nothing(name: str, finite: int, total: int, value: float) -> str:
 
 
 def _windows(image: Image) -> Iterator[Place]:
-    """Indices of planes and windows in them, which together are the whole layer.
+    """Yield indices of planes and windows in them, which together are the whole layer.
 
     Of a Zarr array most of whose chunks are not there, those that are, and one that is not: the others hold the
     same value, and there may be millions of them.

@@ -28,10 +28,12 @@ class ArrayLike(Protocol):
     """What an image needs of its data: numpy, dask and zarr arrays have it."""
 
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """Length of every axis."""
 
     @property
-    def dtype(self) -> np.dtype[np.generic]: ...
+    def dtype(self) -> np.dtype[np.generic]:
+        """Type of the values."""
 
     def __getitem__(self, key: Any, /) -> Any: ...
 
@@ -138,7 +140,7 @@ class Image:
         return (*self.notes, f"{self.name} has {self.channels} channels, of which the first, 0, was used.")
 
     def planes(self) -> Iterator[tuple[int, ...]]:
-        """Indices over the axes before Y and X, in C order; one empty tuple for ``"YX"``."""
+        """Return indices over the axes before Y and X, in C order; one empty tuple for ``"YX"``."""
         return np.ndindex(*self.shape[:-2])
 
     def plane(

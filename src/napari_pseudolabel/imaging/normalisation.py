@@ -77,7 +77,7 @@ def is_sampled(image: Image) -> bool:
 
 
 def fixed_range(dtype: npt.DTypeLike, kind: Kind, low: float, high: float) -> IntensityRange | None:
-    """The limits that no pixel has to be read for, None for percentiles; raises as `intensity_range` does."""
+    """Return the limits that no pixel has to be read for, None for percentiles; raises as `intensity_range` does."""
     if kind == "none":
         return IntensityRange(0.0, 1.0, clip=False)
     if kind not in ("percentile", "range"):

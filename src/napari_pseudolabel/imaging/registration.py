@@ -1,4 +1,4 @@
-"""Does a translation lie on its source, or is it shifted?"""
+"""Measure whether a translation lies on its source, or is shifted."""
 
 from __future__ import annotations
 

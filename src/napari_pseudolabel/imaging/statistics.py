@@ -170,7 +170,7 @@ def measure(
 
 
 def _sampled(image: Image, need: Need) -> tuple[str, ...]:
-    """What a person should know about percentiles."""
+    """Return what a person should know about percentiles."""
     fixed = fixed_range(image.data.dtype, need.kind, need.low, need.high)
     if fixed is not None or not is_sampled(image):
         return ()
@@ -220,7 +220,7 @@ class Intensities:
         return cls(values, np.dtype(image.data.dtype).str, widest)
 
     def limits(self, need: Need = Need()) -> IntensityRange:
-        """The limits that `measure` finds in the layer."""
+        """Return the limits that `measure` finds in the layer."""
         found = fixed_range(np.dtype(self.dtype), need.kind, need.low, need.high)
         if found is None:
             found = percentiles(self.values, need.low, need.high)
@@ -235,7 +235,7 @@ def moments_of(pixels: NDArray[np.float32]) -> Moments:
 
 
 def _bands(image: Image) -> tuple[list[tuple[tuple[int, ...], slice]], int]:
-    """What is read, and how many rows lie between two bands of a plane."""
+    """Return what is read, and how many rows lie between two bands of a plane."""
     planes, (height, width) = list(image.planes()), image.shape[-2:]
     everything = len(planes) * height * width <= _EXACT
     rows = max(1, min(height, _BAND // width if everything else _SAMPLED_ROWS))
@@ -289,7 +289,7 @@ class _Sums:
         )
 
     def box(self, height: int, gap: int) -> Box:
-        """What is not zero; everything if all is."""
+        """Return what is not zero; everything if all is."""
         if self._first < 0:
             return Box(0, height, 0, len(self._columns))
         columns = np.flatnonzero(self._columns)

@@ -63,7 +63,7 @@ def canonical_unit(unit: object) -> str:
 
 
 def _plain(text: str) -> str:
-    """A unit as it was meant: with one micro sign, whatever programs have made of it."""
+    """Return a unit as it was meant: with one micro sign, whatever programs have made of it."""
     text = html.unescape(_ESCAPE.sub(lambda found: chr(int(found[1], 16)), text))
     for encoding in ("latin-1", "cp1252", "mac-roman"):
         # UTF-8 that was read as if it were something else.
@@ -89,7 +89,7 @@ def micrometres(unit: object) -> float | None:
 
 
 def is_time(unit: object) -> bool:
-    """True for a unit of time."""
+    """Return whether it is a unit of time."""
     return canonical_unit(unit) in _TIME_NAMES
 
 

@@ -1,0 +1,1 @@
+"""Labels: classes, objects, tools, quality and review of integer masks."""

@@ -56,7 +56,7 @@ def nameless(values: Iterable[int]) -> tuple[LabelClass, ...]:
 
 
 def with_colours(classes: Sequence[LabelClass]) -> tuple[LabelClass, ...]:
-    """The classes, with a colour for each that has none; the background stays without.
+    """Return the classes, with a colour for each that has none; the background stays without.
 
     The colour follows from the value, so that a class keeps it when others come or go; where another
     class has taken it, the next free one of the palette is used, and only a longer list of classes than

@@ -119,7 +119,7 @@ def object_efforts(
 
 
 def effort_table(rows: Sequence[ObjectEffort], names: Mapping[int, str]) -> str:
-    """The table as text, one line per object below the names of the columns.
+    """Return the table as text, one line per object below the names of the columns.
 
     Parameters
     ----------
@@ -208,7 +208,7 @@ def _origins(
 
 
 def _nearest(plane: Index, labels: NDArray[np.integer]) -> Index:
-    """A plane of the labels for an edit of one that is not there any more."""
+    """Return a plane of the labels for an edit of one that is not there any more."""
     limits = labels.shape[:-2]
     padded = (*plane, *(0,) * len(limits))[: len(limits)]
     return tuple(min(max(one, 0), size - 1) for one, size in zip(padded, limits, strict=True))

@@ -78,7 +78,7 @@ def holes(labels: NDArray[np.integer], least_px: float, solid: Collection[int]) 
 def _islands(
     mask: NDArray[np.bool_], least_px: float, structure: NDArray[np.bool_]
 ) -> tuple[NDArray[np.integer], NDArray[np.bool_]]:
-    """Number the islands of a mask; and which numbers are those of small ones that do not touch the edge."""
+    """Return number the islands of a mask; and which numbers are those of small ones that do not touch the edge."""
     islands, count = ndi.label(mask, structure)
     small = np.bincount(islands.ravel(), minlength=count + 1) < least_px
     for rim in rims(islands):

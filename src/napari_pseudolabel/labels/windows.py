@@ -63,12 +63,12 @@ def shape_of(window: Window) -> tuple[int, int]:
 
 
 def whole(shape: tuple[int, ...]) -> Window:
-    """The window of a whole plane of this shape."""
+    """Return the window of a whole plane of this shape."""
     return slice(0, int(shape[-2])), slice(0, int(shape[-1]))
 
 
 def padded(window: Window, margin: int, shape: tuple[int, ...]) -> Window:
-    """The window with a margin on every side, as far as the plane goes."""
+    """Return the window with a margin on every side, as far as the plane goes."""
     rows, columns = (
         slice(max(part.start - margin, 0), min(part.stop + margin, int(size)))
         for part, size in zip(window, shape[-2:], strict=True)
@@ -77,7 +77,7 @@ def padded(window: Window, margin: int, shape: tuple[int, ...]) -> Window:
 
 
 def around(one: Window, other: Window) -> Window:
-    """The smallest window that holds both."""
+    """Return the smallest window that holds both."""
     rows, columns = (
         slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True)
     )
@@ -85,7 +85,7 @@ def around(one: Window, other: Window) -> Window:
 
 
 def common_part(one: Window, other: Window) -> Window | None:
-    """What two windows have in common, None if nothing."""
+    """Return what two windows have in common, None if nothing."""
     rows, columns = (
         slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True)
     )
@@ -93,12 +93,12 @@ def common_part(one: Window, other: Window) -> Window | None:
 
 
 def inside(part: Window, window: Window) -> Window:
-    """A part of a window, counted from the corner of the window."""
+    """Return a part of a window, counted from the corner of the window."""
     rows, columns = (slice(a.start - b.start, a.stop - b.start) for a, b in zip(part, window, strict=True))
     return rows, columns
 
 
 def moved(part: Window, window: Window) -> Window:
-    """What is counted from the corner of the window, counted from the corner of the plane."""
+    """Return what is counted from the corner of the window, counted from the corner of the plane."""
     rows, columns = (slice(a.start + b.start, a.stop + b.start) for a, b in zip(part, window, strict=True))
     return rows, columns

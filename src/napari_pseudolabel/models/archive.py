@@ -79,6 +79,7 @@ class Inert:
     __slots__ = ("args", "entries", "kwargs", "state")
 
     def __new__(cls, *args: object, **kwargs: object) -> Inert:
+        """Keep what the archive would have called its class with, and call nothing."""
         self = super().__new__(cls)
         self.args = args
         self.kwargs = kwargs

@@ -89,12 +89,12 @@ def families(kind: str | None = None, first: object = None) -> tuple[Family, ...
 
 
 def family_named(name: str) -> Family:
-    """The family of a card."""
+    """Return the family of a card."""
     return next(family for family in FAMILIES if family.name == name)
 
 
 def suffixes(kind: Kind | None = None) -> tuple[str, ...]:
-    """Ends of the names of files that may hold a model, each once."""
+    """Return ends of the names of files that may hold a model, each once."""
     return _each(suffix for family in families(kind) for suffix in family.suffixes)
 
 
@@ -104,7 +104,7 @@ def markers() -> tuple[str, ...]:
 
 
 def folder_titles(kind: Kind) -> tuple[str, ...]:
-    """What is in model folders of a kind; empty if its models are files."""
+    """Return what is in model folders of a kind; empty if its models are files."""
     return _each(family.title for family in families(kind) if family.marker)
 
 

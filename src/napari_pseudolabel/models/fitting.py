@@ -31,7 +31,7 @@ class Link:
 
     @classmethod
     def of(cls, card: Card, name: str = "") -> Link:
-        """What a card says about a model.
+        """Return what a card says about a model.
 
         Parameters
         ----------
@@ -94,7 +94,7 @@ def assumptions(chain: Sequence[Link], modality: str = "", image: str = "") -> t
 
 
 def expects(card: Card) -> str:
-    """What a model expects of an image in a few words, such as "SEM, grey, 0.12 µm"."""
+    """Return what a model expects of an image in a few words, such as "SEM, grey, 0.12 µm"."""
     source = card.source
     parts = [source.name if source and source.name else "images of an unknown kind"]
     channels = channels_of(card)

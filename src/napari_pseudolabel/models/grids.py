@@ -27,12 +27,12 @@ def sizes_of(modality: Modality | None) -> tuple[float | None, float | None]:
 
 
 def need_of(normalisation: Normalisation) -> Need:
-    """What a model that asks for a normalisation must know of a layer."""
+    """Return what a model that asks for a normalisation must know of a layer."""
     return Need(normalisation.kind, normalisation.low, normalisation.high)
 
 
 def limits_for(card: Card, of_layer: IntensityRange | Intensities) -> IntensityRange:
-    """The raw values that become 0 and 1 in a model, as its card says.
+    """Return the raw values that become 0 and 1 in a model, as its card says.
 
     Where only a range of the layer is known, it stands for the percentiles.
     """

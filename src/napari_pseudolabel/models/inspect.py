@@ -126,7 +126,7 @@ def _file(path: Path, which: int | None) -> Inspection:
 
 
 def _described(offer: Offer) -> Inspection | None:
-    """What the first family says that knows it."""
+    """Return what the first family says that knows it."""
     asked = families(first=offer.said_family)
     return next(filter(None, (home_of(family).describes(offer) for family in asked)), None)
 

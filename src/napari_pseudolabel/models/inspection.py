@@ -57,12 +57,12 @@ class Inspection(BaseModel):
 
 
 def useless(path: Path, what: str, problem: str, **more: object) -> Inspection:
-    """What cannot be used, and one sentence about why."""
+    """Return what cannot be used, and one sentence about why."""
     return Inspection(path=str(path), what=what, problem=problem, **more)
 
 
 def useful(path: Path, what: str, card: Card, *, note: tuple[str, ...] = (), **more: object) -> Inspection:
-    """What can be used, with its card and sentences for the person."""
+    """Return what can be used, with its card and sentences for the person."""
     from napari_pseudolabel.models.safe_load import sha256
 
     warnings = list(note)

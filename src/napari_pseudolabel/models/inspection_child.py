@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def resolved(name: str) -> Callable[..., object]:
-    """The function that ``module:name`` stands for."""
+    """Return the function that ``module:name`` stands for."""
     module, _, function = name.partition(":")
     found: Callable[..., Any] = getattr(importlib.import_module(module), function)
     return found

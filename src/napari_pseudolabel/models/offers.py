@@ -164,7 +164,7 @@ class FamilyHome(Protocol):
         """
 
     def loads(self, offer: Offer) -> Any:
-        """A `Segmenter` or a `Translator`."""
+        """Return a `Segmenter` or a `Translator`."""
 
 
 _SENTENCES: dict[Kind, str] = {
@@ -174,13 +174,13 @@ _SENTENCES: dict[Kind, str] = {
 
 
 def home_of(family: Family) -> FamilyHome:
-    """What a family can do."""
+    """Return what a family can do."""
     home: FamilyHome = family.code
     return home
 
 
 def choose(offer: Offer, kind: Kind) -> FamilyHome:
-    """The family that takes a model; the one that its card names is asked first.
+    """Return the family that takes a model; the one that its card names is asked first.
 
     Raises
     ------

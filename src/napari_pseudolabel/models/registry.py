@@ -47,12 +47,12 @@ class NamedCheckpoint:
 
 
 def models_folder() -> Path:
-    """The user's folder of checkpoints; it need not exist."""
+    """Return the user's folder of checkpoints; it need not exist."""
     return user_data_path("napari-pseudolabel", appauthor=False) / "models"
 
 
 def sample_folder() -> Path:
-    """The folder of the checkpoints that come with the package."""
+    """Return the folder of the checkpoints that come with the package."""
     return Path(str(files("napari_pseudolabel"))) / "sample_data" / "checkpoints"
 
 

@@ -1,0 +1,1 @@
+"""Samples: generated images, downloads and the checkpoints that come with the package."""

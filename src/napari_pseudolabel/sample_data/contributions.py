@@ -39,7 +39,7 @@ def opened(key: str) -> list[LayerDataTuple]:
 
 
 def layers_of(sample: GeneratedSample) -> list[LayerDataTuple]:
-    """A generated sample and its exact labels, on one grid."""
+    """Return a generated sample and its exact labels, on one grid."""
     image, labels = sample.draw()
     truth = _attributes(f"{sample.title}: true labels", sample.pixel_size_um, sample.origin())
     # The classes stand where the plugin notes them on its own label layers, so an export names them.

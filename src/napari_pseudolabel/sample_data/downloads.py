@@ -114,7 +114,7 @@ def fetch(sample: RealSample, *, cache: Path | None = None, host: str = HOST) ->
 
 
 def _why(error: Exception, host: str, folder: Path) -> str:
-    """What went wrong, and what to do before it is tried again."""
+    """Return what went wrong, and what to do before it is tried again."""
     from requests import exceptions
 
     if isinstance(error, exceptions.HTTPError):

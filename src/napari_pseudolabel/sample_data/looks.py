@@ -74,7 +74,7 @@ def _levels(labels: NDArray[np.uint8], levels: dict[int, float]) -> NDArray[np.f
 
 
 def _per_object(mask: NDArray[np.bool_], rng: np.random.Generator, spread: float) -> NDArray[np.float64]:
-    """A constant offset per connected object."""
+    """Return a constant offset per connected object."""
     objects, count = label(mask, return_num=True)
     offsets = np.r_[0.0, rng.normal(0, spread, count)]
     return offsets[objects]
@@ -111,7 +111,7 @@ def _charging(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.fl
 
 
 def _knife_marks(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
-    """A few long scratches of the knife."""
+    """Return a few long scratches of the knife."""
     y, x = np.indices(shape)
     marks = np.zeros(shape)
     for _ in range(rng.poisson(0.7)):
@@ -182,7 +182,7 @@ def _dye(field: NucleiField, seed: int) -> NDArray[np.float64]:
 
 
 def _defocused(image: NDArray[np.float64], field: NucleiField, seed: int) -> NDArray[np.float64]:
-    """Some nuclei lie above or below the plane of focus."""
+    """Return some nuclei lie above or below the plane of focus."""
     rng = np.random.default_rng((seed, 3))
     away = np.r_[False, rng.random(len(field.density) - 1) < _OUT_OF_FOCUS][field.labels]
     return np.where(away, 0, image) + ndi.gaussian_filter(np.where(away, image, 0), rng.uniform(1.2, 2.5))

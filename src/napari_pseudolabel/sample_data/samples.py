@@ -56,7 +56,7 @@ class GeneratedSample:
     shape: tuple[int, int] = (512, 512)
 
     def draw(self) -> Drawn:
-        """The image and its exact labels, (Y, X) uint8 both; the labels mean `classes`."""
+        """Return the image and its exact labels, (Y, X) uint8 both; the labels mean `classes`."""
         return self.render(self.shape, self.seed)
 
     def origin(self) -> JsonObject:

@@ -30,7 +30,7 @@ def again(
     segmenter: str | None = None,
     settings: LabelSettings | None = None,
 ) -> LabelJob:
-    """The job that made labels, for a part of the image or another image like it.
+    """Return the job that made labels, for a part of the image or another image like it.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def without_translator(
     segmenter: str | None = None,
     settings: LabelSettings | None = None,
 ) -> LabelJob:
-    """The same segmenters on the image as it is, to see what the translation was worth; parameters as of `again`."""
+    """Return the same segmenters on the image as it is, to see what the translation was worth; parameters as of `again`."""
     asked = _request(record, where, segmenter, settings)
     if asked.segmenter is None:  # a method without a checkpoint sees the image as it is anyway
         return again(record, image, where, settings=settings)
@@ -80,7 +80,7 @@ def without_translator(
 def _request(
     record: Record, where: Extent, segmenter: str | None, settings: LabelSettings | None
 ) -> LabelRequest:
-    """What was asked for, but for what is asked for now."""
+    """Return what was asked for, but for what is asked for now."""
 
     def path(use: ModelUse | None) -> str | None:
         return None if use is None else use.path

@@ -59,7 +59,7 @@ class Blank:
 
 
 def nothing_there(job: ChunkTask) -> PseudoLabel:
-    """The answer where there is nothing to see in the whole layer: no model is asked, nothing is predicted."""
+    """Return the answer where there is nothing to see in the whole layer: no model is asked, nothing is predicted."""
     facts, shape = job.survey, (1, *job.chunk.region.shape)
     nowhere = np.full(shape, np.nan, np.float32)
     return PseudoLabel(

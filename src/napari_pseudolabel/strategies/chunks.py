@@ -213,7 +213,7 @@ def join(job: ImageTask, parts: Sequence[PseudoLabel], report: RunReport) -> Pse
 
 
 def whole_factors(shape: Sequence[int], factor: float) -> tuple[float, float]:
-    """The factors that make whole numbers of pixels of an image of a shape (..., Y, X)."""
+    """Return the factors that make whole numbers of pixels of an image of a shape (..., Y, X)."""
     height, width = shape[-2:]
     return max(1, round(height * factor)) / height, max(1, round(width * factor)) / width
 
@@ -285,7 +285,7 @@ def cut(
 
 
 def scaled(box: Box, shape: Sequence[int], onto: tuple[int, int]) -> tuple[Span, Span]:
-    """The box of a layer of a shape on another grid."""
+    """Return the box of a layer of a shape on another grid."""
     y, x = (new / old for new, old in zip(onto, shape, strict=True))
     return (
         (math.floor(box.y0 * y), min(math.ceil(box.y1 * y), onto[0])),

@@ -58,7 +58,7 @@ class RunReport:
     date: datetime = dataclasses.field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
 
     def provenance(self) -> JsonObject:
-        """The report as JSON-able fields of the provenance sidecar; `Record.from_provenance` is the way back."""
+        """Return the report as JSON-able fields of the provenance sidecar; `Record.from_provenance` is the way back."""
         settings = written(self.settings)
         own = {} if self.options is None else {"options": written(self.options)}
         return {

@@ -65,7 +65,7 @@ class ChunkedJob(Job, Protocol):
         """A job whose result `plan` needs."""
 
     def second_survey(self, survey: Survey, control: Control) -> Job | None:
-        """A job that completes the survey, None if it is complete; called where the image is."""
+        """Return a job that completes the survey, None if it is complete; called where the image is."""
 
     def plan(self, survey: Survey, control: Control) -> LabelPlan:
         """Cut the work; runs where the image is."""
@@ -256,7 +256,7 @@ def _seeing(survey: Survey) -> tuple[ModelFacts, ...]:
 
 
 def _zoomed(model: ModelFacts) -> tuple[str, ...]:
-    """What had to be assumed for a model whose pixels are not those of its grid; their unit is written nowhere."""
+    """Return what had to be assumed for a model whose pixels are not those of its grid; their unit is written nowhere."""
     if model.zoom == (1.0, 1.0):
         return ()
     height, width = (1 / zoom for zoom in model.zoom)

@@ -64,7 +64,7 @@ class LabelPlan:
     empty: bool = False
 
     def distance(self, chunk: Chunk, focus: ViewCentre | None) -> tuple[int, float]:
-        """What comes first: the plane on the screen, and in it what is nearest to the middle of the view."""
+        """Return what comes first: the plane on the screen, and in it what is nearest to the middle of the view."""
         y, x = (chunk.region.y0 + chunk.region.y1) / 2, (chunk.region.x0 + chunk.region.x1) / 2
         if focus is None:
             region = self.job.whole_region

@@ -101,7 +101,7 @@ class Region:
         return slice(self.y0 - other.y0, self.y1 - other.y0), slice(self.x0 - other.x0, self.x1 - other.x0)
 
     def clipped(self, height: int, width: int) -> Region:
-        """The part inside of an image.
+        """Return the part inside of an image.
 
         Raises
         ------
@@ -114,7 +114,7 @@ class Region:
         return inside
 
     def grown(self, pixels: int, height: int, width: int) -> Region:
-        """The region with a margin, inside of an image."""
+        """Return the region with a margin, inside of an image."""
         return Region(self.y0 - pixels, self.x0 - pixels, self.y1 + pixels, self.x1 + pixels).clipped(
             height, width
         )

@@ -147,7 +147,7 @@ def _segmenter_input(
     first: tuple[int, int],
     onto: Callable[[NDArray[np.float32], Region, tuple[int, int]], NDArray[np.float32]],
 ) -> SegmenterInput:
-    """A segmenter of a chunk with what the chunk lets it see, on its own grid."""
+    """Return a segmenter of a chunk with what the chunk lets it see, on its own grid."""
     facts, window = job.survey.segmenters[number], job.chunk.window
     tiling = job.chunk.segmenting[number]
     grid = job.survey.grid_of(facts, first)

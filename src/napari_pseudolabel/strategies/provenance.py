@@ -68,7 +68,7 @@ class Record:
 
     @classmethod
     def of(cls, report: RunReport) -> Record:
-        """What has to be known of a run to do it again."""
+        """Return what has to be known of a run to do it again."""
         return cls(
             report.strategy, report.models, report.settings, report.factor, report.modality, report.options
         )
@@ -100,7 +100,7 @@ class _Unknown(InputError):
 
 
 def strategy_of(found: Mapping[str, object]) -> str:
-    """The strategy that provenance names; empty where it names none."""
+    """Return the strategy that provenance names; empty where it names none."""
     strategy = found.get("strategy")
     return strategy if isinstance(strategy, str) else ""
 

@@ -18,7 +18,7 @@ STRATEGIES: tuple[Strategy, ...] = (
 
 
 def get(name: str) -> Strategy | None:
-    """The strategy of a name, None if there is none."""
+    """Return the strategy of a name, None if there is none."""
     return next((strategy for strategy in STRATEGIES if strategy.name == name), None)
 
 
@@ -28,7 +28,7 @@ def offered() -> tuple[Strategy, ...]:
 
 
 def find(name: str) -> Strategy:
-    """The strategy of a name that makes labels.
+    """Return the strategy of a name that makes labels.
 
     Raises
     ------

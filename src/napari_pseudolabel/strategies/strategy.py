@@ -44,7 +44,7 @@ class LabelRequest:
     planes: tuple[tuple[int, ...], ...] | None = None
 
     def job(self, image: Image, **models: Any) -> LabelJob:
-        """A labelling job on the region and planes that are asked for, with these models."""
+        """Return a labelling job on the region and planes that are asked for, with these models."""
         return LabelJob(image, **models, settings=self.settings, region=self.region, planes=self.planes)
 
 
@@ -170,7 +170,7 @@ class Strategy:
         return role in self.roles
 
     def job(self, image: Image, request: LabelRequest) -> LabelJob:
-        """The labelling job of an image, which names this strategy.
+        """Return the labelling job of an image, which names this strategy.
 
         Raises
         ------

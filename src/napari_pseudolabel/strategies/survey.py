@@ -188,7 +188,7 @@ class SurveyJob:
 
 
 def segmenter_of(ref: str | SegmenterFactory, models: LoadedModels) -> Segmenter:
-    """A segmenter, loaded or made."""
+    """Return a segmenter, loaded or made."""
     return models.segmenter(ref) if isinstance(ref, str) else ref.make()
 
 
@@ -242,7 +242,7 @@ def as_raw(translation: NDArray[np.float32], card: Card) -> NDArray[np.float32]:
 
 
 def of_translations(segmenter: ModelFacts, survey: Survey) -> LayerStatistics:
-    """What a segmenter has to know of raw values as `as_raw` makes them."""
+    """Return what a segmenter has to know of raw values as `as_raw` makes them."""
     need = segmenter.need
     limits = (
         IntensityRange(need.low, need.high)

@@ -1,4 +1,4 @@
-"""How visible are the borders between tiles?"""
+"""Measure how visible the borders between tiles are."""
 
 from __future__ import annotations
 

@@ -52,8 +52,13 @@ class TileSettings(Checked):
 
 @dataclass(frozen=True)
 class Plan:
-    """What is used: `tile`, `overlap` and `batch` as in `TileSettings`, a device that exists, and
-    `notes`, sentences for the person about everything that differs from what was asked."""
+    """What is used: `tile`, `overlap` and `batch` as in `TileSettings`, and a device that exists.
+
+    Attributes
+    ----------
+    notes
+        Sentences for the person about everything that differs from what was asked.
+    """
 
     tile: int
     overlap: int

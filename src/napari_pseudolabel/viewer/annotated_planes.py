@@ -31,7 +31,7 @@ _GRID = 1024
 
 
 def source_of(viewer: ViewerModel, labels: Labels) -> ImageLayer | None:
-    """The image that labels belong to, None if that cannot be told.
+    """Return the image that labels belong to, None if that cannot be told.
 
     For labels that the plugin made it is noted; for others it is the only image with planes of that shape.
     """

@@ -45,13 +45,13 @@ class Candidates:
 
     @classmethod
     def of(cls, layer: Labels) -> Candidates | None:
-        """The candidates of a layer; None if it has none, or holds data of another shape by now."""
+        """Return the candidates of a layer; None if it has none, or holds data of another shape by now."""
         found = layer.metadata.get(CANDIDATES_KEY)
         return found if isinstance(found, cls) and found._shape == tuple(layer.data.shape) else None
 
     @classmethod
     def made_for(cls, layer: Labels) -> Candidates:
-        """The candidates of a layer; empty ones are put into its metadata if it has none."""
+        """Return the candidates of a layer; empty ones are put into its metadata if it has none."""
         found = cls.of(layer)
         if found is None:
             found = layer.metadata[CANDIDATES_KEY] = cls(layer.data.shape)

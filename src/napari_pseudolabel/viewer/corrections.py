@@ -109,7 +109,7 @@ class Corrections:
 
     @classmethod
     def of(cls, layer: Labels) -> Corrections:
-        """The corrections of a layer; started now if the layer has none, or other data than before."""
+        """Return the corrections of a layer; started now if the layer has none, or other data than before."""
         plain = unwrapped(layer)
         found = plain.metadata.get(CORRECTIONS_KEY)
         if (
@@ -129,7 +129,7 @@ class Corrections:
     def detached(
         cls, predicted: Array, flags: NDArray[np.uint8], *, own: bool = False, renewed: bool = False
     ) -> Corrections:
-        """What is known about a layer that is still to be made, for its metadata.
+        """Return what is known about a layer that is still to be made, for its metadata.
 
         Parameters
         ----------
@@ -194,7 +194,7 @@ class Corrections:
         return self.mask[key] | (self._confirmed[key] & self._seen_in(key))
 
     def confirmed_in(self, key: ArrayKey) -> NDArray[np.bool_]:
-        """`confirmed` of a part, as it was last known there."""
+        """Return `confirmed` of a part, as it was last known there."""
         return self._confirmed[key] & (self.mask[key] | self._seen_in(key))
 
     def _seen_in(self, key: ArrayKey) -> NDArray[np.bool_]:
@@ -412,7 +412,7 @@ class Corrections:
 
 
 def _everywhere(shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """True without taking memory; not to be written into."""
+    """Return whether it is without taking memory; not to be written into."""
     return np.broadcast_to(np.bool_(True), shape)
 
 

@@ -50,7 +50,7 @@ class EffortLog:
 
     @classmethod
     def of(cls, layer: Labels) -> EffortLog:
-        """The log of a layer; begun now if it has none. A duplicate of a layer has a copy of its log."""
+        """Return the log of a layer; begun now if it has none. A duplicate of a layer has a copy of its log."""
         plain = unwrapped(layer)
         found = plain.metadata.get(EFFORT_KEY)
         if isinstance(found, cls):

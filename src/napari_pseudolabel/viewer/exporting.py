@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def content_of(viewer: ViewerModel, layer: Labels, *, effort: bool = False) -> ExportContent:
-    """What is to be written of a Labels layer now, with the confidence that belongs to it.
+    """Return what is to be written of a Labels layer now, with the confidence that belongs to it.
 
     Arrays in memory are copied, so that the person can go on painting while they are written.
 
@@ -46,7 +46,7 @@ def content_of(viewer: ViewerModel, layer: Labels, *, effort: bool = False) -> E
 
 
 def content_from(data: Any, attributes: JsonObject) -> ExportContent:
-    """What is to be written of a layer that napari hands to a writer as data and attributes."""
+    """Return what is to be written of a layer that napari hands to a writer as data and attributes."""
     metadata = attributes.get("metadata", {})
     record, corrections = record_in(metadata), metadata.get(CORRECTIONS_KEY)
     known = isinstance(corrections, Corrections) and not corrections.own

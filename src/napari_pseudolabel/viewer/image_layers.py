@@ -166,7 +166,7 @@ def modality_of(layer: Layer, known: Iterable[str]) -> str:
 
 
 def shown_by(layer: Layer, known: Iterable[str]) -> str:
-    """The same, but what the metadata say counts even where it is none of `known`."""
+    """Return the same, but what the metadata say counts even where it is none of `known`."""
     noted = noted_modality(layer)
     return modality_of(layer, [name for name in known if not noted or same_modality(name, noted)]) or noted
 
@@ -189,7 +189,7 @@ def object_size_of(layer: Layer) -> float | None:
 
 
 def unwrapped(item: _Of) -> _Of:
-    """The object behind the proxy that napari hands to plugins; a proxy lives too short to be remembered."""
+    """Return the object behind the proxy that napari hands to plugins; a proxy lives too short to be remembered."""
     return getattr(item, "__wrapped__", item)
 
 

@@ -43,7 +43,7 @@ class Objects:
         self._last = 0
 
     def update(self, values: Array, window: Window, scheme: Scheme) -> Window:
-        """Number the objects of a part whose labels are new, or have changed.
+        """Return number the objects of a part whose labels are new, or have changed.
 
         Parameters
         ----------
@@ -82,7 +82,7 @@ class Objects:
         return [int(one) for one in found if int(one) in self._boxes]
 
     def _assigned(self, targets: Sequence[ObjectMask]) -> list[int]:
-        """A number for every object: the one that most of it had, unless a larger one takes it."""
+        """Return a number for every object: the one that most of it had, unless a larger one takes it."""
         taken: set[int] = set()
         assigned = []
         for target in targets:
@@ -96,7 +96,7 @@ class Objects:
         return assigned
 
     def _free(self, taken: set[int]) -> int:
-        """A number that no object has; one that has been used long ago if there are more than 65535 objects."""
+        """Return a number that no object has; one that has been used long ago if there are more than 65535 objects."""
         for _ in range(_LARGEST):
             self._last = self._last % _LARGEST + 1
             if self._last not in self._boxes and self._last not in taken:
@@ -105,7 +105,7 @@ class Objects:
 
 
 def objects_layer(viewer: ViewerModel, labels: Labels) -> Labels:
-    """The layer that shows the objects of labels: uint16 numbers that cannot be painted on; made if there is none."""
+    """Return the layer that shows the objects of labels: uint16 numbers that cannot be painted on; made if there is none."""
     return _helper(viewer, labels, "objects", None, np.uint16)
 
 
@@ -153,7 +153,7 @@ def show_candidate(
 def _helper(
     viewer: ViewerModel, labels: Labels, role: Role, classes: Sequence[LabelClass] | None, dtype: DTypeLike
 ) -> Labels:
-    """The layer of a role for some labels; made if there is none."""
+    """Return the layer of a role for some labels; made if there is none."""
     found = find_layer(viewer, labels, role, labels.data.shape)
     if found is not None:
         return cast(Labels, found)

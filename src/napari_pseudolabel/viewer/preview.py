@@ -103,7 +103,7 @@ def drop_preview(viewer: ViewerModel, source: ImageLayer) -> None:
 
 
 def _layer(viewer: ViewerModel, source: ImageLayer, image: Image, classes: tuple[LabelClass, ...]) -> Labels:
-    """An empty preview."""
+    """Return an empty preview."""
     found = find_layer(viewer, source, "preview", image.shape)
     if found is None:
         drop_preview(viewer, source)  # of another shape

@@ -40,12 +40,12 @@ HELPERS: tuple[Role, ...] = ("preview", "objects", "candidate")
 
 
 def record_of(layer: Layer) -> JsonObject | None:
-    """The plugin's record in the metadata of a layer, None if there is none."""
+    """Return the plugin's record in the metadata of a layer, None if there is none."""
     return record_in(layer.metadata)
 
 
 def record_in(metadata: Mapping[str, object]) -> JsonObject | None:
-    """The plugin's record in metadata, None if there is none."""
+    """Return the plugin's record in metadata, None if there is none."""
     record = metadata.get(KEY)
     return record if isinstance(record, dict) and "role" in record else None
 
@@ -63,12 +63,12 @@ def own_record(layer: Layer) -> JsonObject | None:
 
 
 def is_ours(layer: Layer) -> bool:
-    """True for a layer that the plugin made."""
+    """Return whether it is a layer that the plugin made."""
     return own_record(layer) is not None
 
 
 def is_helper(layer: Layer) -> bool:
-    """True for a layer of ours that only shows something for a while: a preview, objects, a candidate."""
+    """Return whether it is a layer of ours that only shows something for a while: a preview, objects, a candidate."""
     return (own_record(layer) or {}).get("role") in HELPERS
 
 
@@ -93,7 +93,7 @@ def find_layer(
 def find_layer(
     viewer: ViewerModel, source: Layer, role: Role, shape: tuple[int, ...] | None = None
 ) -> Image | Labels | None:
-    """The layer of a role that the plugin made for a source layer, None if it is gone.
+    """Return the layer of a role that the plugin made for a source layer, None if it is gone.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def find_layer(
 
 
 def source_layer(viewer: ViewerModel, layer: Layer) -> Layer | None:
-    """The layer from which one of ours was made, None if it is gone or `layer` is not ours."""
+    """Return the layer from which one of ours was made, None if it is gone or `layer` is not ours."""
     record = record_of(layer)
     uid = (record or {}).get("source", {}).get("uid")
     return next((one for one in viewer.layers if str(one.unique_id) == uid), None)
@@ -180,7 +180,7 @@ def how_made(
 
 
 def channel_of(layer: Layer | None) -> Channel | None:
-    """The channel that was labelled last; None for the default of the image."""
+    """Return the channel that was labelled last; None for the default of the image."""
     try:
         made = how_made(layer) if layer is not None else None
     except InputError:

@@ -109,7 +109,7 @@ def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 @contextmanager
 def selection_kept(viewer: ViewerModel) -> Iterator[None]:
-    """The selection of the person is after the block what it was before; napari selects new layers."""
+    """Yield the selection of the person is after the block what it was before; napari selects new layers."""
     active, selected = viewer.layers.selection.active, set(viewer.layers.selection)
     count = len(viewer.layers)
     yield

@@ -22,7 +22,7 @@ SESSION_KEY = "session"
 
 
 def labels_of(content: SessionContent, id: str) -> tuple[list[tuple[str, ExportContent]], tuple[str, ...]]:
-    """What is to be written of every Labels layer of a session, with its name.
+    """Return what is to be written of every Labels layer of a session, with its name.
 
     Files of images are not opened. Layers that the person has deleted are left out. The provenance names the
     session, so that an export never replaces that of another one.
@@ -78,7 +78,7 @@ def _content(
 
 
 def _confidence_of(layer: LayerState, layers: Sequence[LayerState]) -> LayerState | None:
-    """The layer that shows how sure the models were of labels; None if there is none."""
+    """Return the layer that shows how sure the models were of labels; None if there is none."""
     source = _record(layer).get("source")
     for state in layers:
         record, held = _record(state), {array.name for array in state.arrays}

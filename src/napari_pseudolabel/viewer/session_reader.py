@@ -21,7 +21,7 @@ DOCK = "Labelling sessions"
 
 
 def read_newest(folder: str | Path) -> list[LayerDataTuple]:
-    """The layers of the session of a workspace that was saved last; it is gone on with in that session.
+    """Return the layers of the session of a workspace that was saved last; it is gone on with in that session.
 
     The person is told about the other sessions.
 

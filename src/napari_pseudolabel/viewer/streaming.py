@@ -164,7 +164,7 @@ class Stream:
         layer.refresh(extent=False)
 
     def _image_layer(self, role: Role) -> Layer | None:
-        """The layer that takes the images of a role, None if it is still to be made."""
+        """Return the layer that takes the images of a role, None if it is still to be made."""
         return self._present(role) or find_layer(self._viewer, self._source, role, self._image.shape)
 
     def _fill(self, part: PseudoLabel, labels: NDArray[np.uint8]) -> None:
@@ -179,7 +179,7 @@ class Stream:
         _note_candidates(self._filling.corrections, part)
 
     def _labels_layer(self, part: PseudoLabel) -> Labels:
-        """The layer that takes the labels, with the classes of the run."""
+        """Return the layer that takes the labels, with the classes of the run."""
         layer = self._target or find_layer(self._viewer, self._source, "labels", self._image.shape)
         if layer is None:
             image = self._image
@@ -195,7 +195,7 @@ class Stream:
         return layer
 
     def _present(self, role: Role) -> Layer | None:
-        """A layer of this run, None if there is none or the person has deleted it."""
+        """Return a layer of this run, None if there is none or the person has deleted it."""
         layer = self._layers.get(role)
         return layer if layer is not None and layer in self._viewer.layers else None
 
@@ -254,7 +254,7 @@ def _note_candidates(corrections: Corrections, part: PseudoLabel) -> None:
 def _covered(
     places: dict[tuple[tuple[int, ...], Region], None],
 ) -> tuple[Region, tuple[tuple[int, ...], ...], bool]:
-    """The rectangle around all parts, their planes, and whether the parts (which do not overlap) fill it."""
+    """Return the rectangle around all parts, their planes, and whether the parts (which do not overlap) fill it."""
     planes = tuple(dict.fromkeys(index for index, _ in places))
     regions = [region for _, region in places]
     whole = type(regions[0])(

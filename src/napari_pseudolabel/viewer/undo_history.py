@@ -50,7 +50,7 @@ class AtomChange:
         return ... if self.inside is None else self.inside
 
     def box(self, shape: Sequence[int]) -> tuple[slice, ...]:
-        """A slice with bounds for every axis of labels of a shape; it may be larger than what changed."""
+        """Return a slice with bounds for every axis of labels of a shape; it may be larger than what changed."""
         found: list[slice] = []
         for part in self.key:
             size = shape[len(found)]

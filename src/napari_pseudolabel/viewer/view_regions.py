@@ -35,7 +35,7 @@ def visible_region(
     image: Image,
     canvas_px: tuple[int, int] | None = None,
 ) -> Region:
-    """The part of a plane in the canvas; where the layer is turned, the rectangle around it.
+    """Return the part of a plane in the canvas; where the layer is turned, the rectangle around it.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def visible_region(
 
 
 def shape_region(shapes: Shapes, layer: ImageLayer, image: Image) -> Region:
-    """The rectangle around the selected shapes, or around the last one when none is selected.
+    """Return the rectangle around the selected shapes, or around the last one when none is selected.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def shape_region(shapes: Shapes, layer: ImageLayer, image: Image) -> Region:
 
 
 def drawn_shapes(viewer: ViewerModel) -> Shapes | None:
-    """The Shapes layer the person means: the active one, else the topmost that holds a shape."""
+    """Return the Shapes layer the person means: the active one, else the topmost that holds a shape."""
     from napari.layers import Shapes
 
     active = viewer.layers.selection.active
@@ -95,14 +95,14 @@ def drawn_shapes(viewer: ViewerModel) -> Shapes | None:
 
 
 def middle_of(region: Region, most: int) -> Region:
-    """The middle of a region, at most `most` pixels high and wide."""
+    """Return the middle of a region, at most `most` pixels high and wide."""
     height, width = (min(side, most) for side in region.shape)
     y0, x0 = region.y0 + (region.shape[0] - height) // 2, region.x0 + (region.shape[1] - width) // 2
     return type(region)(y0, x0, y0 + height, x0 + width)
 
 
 def _displayed(viewer: ViewerModel, layer: ImageLayer | Labels, image: Image) -> tuple[int, int]:
-    """Data axes of Y and X, which must be those on the screen."""
+    """Return data axes of Y and X, which must be those on the screen."""
     y, x = (image.axes.index(letter) for letter in "YX")
     if viewer.dims.ndisplay != 2:
         raise InputError("The view is 3D; go back to 2D, or label a drawn shape or the whole image.")

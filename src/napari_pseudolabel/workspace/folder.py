@@ -48,7 +48,7 @@ class Workspace:
 
     @classmethod
     def open(cls, folder: str | Path) -> Workspace:
-        """The workspace in a folder.
+        """Return the workspace in a folder.
 
         Raises
         ------
@@ -95,7 +95,7 @@ class Workspace:
 
     @classmethod
     def default(cls) -> Workspace:
-        """The workspace in the user's folder of the plugin."""
+        """Return the workspace in the user's folder of the plugin."""
         return cls.open(user_data_path("napari-pseudolabel", appauthor=False) / "workspace")
 
     def clear(self) -> None:

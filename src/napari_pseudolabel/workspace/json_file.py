@@ -41,7 +41,7 @@ class JsonFile(Generic[Content]):
     )
 
     def read(self) -> Content:
-        """The content now; do not change it.
+        """Return the content now; do not change it.
 
         Raises
         ------

@@ -28,7 +28,7 @@ _MOST_ENTRIES = 10_000
 
 
 def name_for(target: Path, kind: Literal["new", "old"]) -> Path:
-    """A path beside `target` that nothing has: for what will replace it, or for what was there before."""
+    """Return a path beside `target` that nothing has: for what will replace it, or for what was there before."""
     own = f"{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.{kind}.tmp"
     shown = target.name.encode(errors="surrogateescape")[:_LONGEST].decode(errors="ignore")
     return target.with_name(f".{shown}.{own}")
@@ -55,7 +55,7 @@ def _is_dead(found: re.Match[str]) -> bool:
 
 
 def _host() -> str:
-    """This machine, or this container: where the number of a process means the same."""
+    """Return this machine, or this container: where the number of a process means the same."""
     space = ""
     with suppress(OSError):
         space = os.readlink("/proc/self/ns/pid")

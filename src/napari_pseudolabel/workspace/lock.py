@@ -123,7 +123,7 @@ class Hold:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    """The lock file, made if it is missing; anything that is no plain file could hold us for ever, or lead elsewhere."""
+    """Return the lock file, made if it is missing; anything that is no plain file could hold us for ever, or lead elsewhere."""
     check_plain(path)
     # Whoever puts something else there in this instant.
     flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)

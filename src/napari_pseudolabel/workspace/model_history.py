@@ -19,10 +19,12 @@ class Scored(Protocol):
     """What `ModelHistory.add` needs of a score, such as `training.common.training_events.Score`."""
 
     @property
-    def mean(self) -> float: ...
+    def mean(self) -> float:
+        """Over the classes."""
 
     @property
-    def per_class(self) -> Mapping[str, float]: ...
+    def per_class(self) -> Mapping[str, float]:
+        """By the name of the class."""
 
 
 class ModelScore(BaseModel, frozen=True):
@@ -138,7 +140,7 @@ class ModelHistory:
         return self._entry(entry)
 
     def current(self) -> str | None:
-        """Reference of the model in use; None for the model the workspace began with.
+        """Return reference of the model in use; None for the model the workspace began with.
 
         Raises
         ------

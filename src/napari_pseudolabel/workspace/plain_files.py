@@ -26,7 +26,7 @@ def check_plain(path: Path) -> None:
 
 
 def kind_of(mode: int) -> str:
-    """What something is that is no plain file, in words."""
+    """Return what something is that is no plain file, in words."""
     kinds = {
         stat.S_IFLNK: "a link",
         stat.S_IFDIR: "a folder",

@@ -125,7 +125,7 @@ class WorkspaceSplit:
         return self._masks(key, shape)[0]
 
     def _masks(self, key: str, shape: tuple[int, int]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """What is assigned and what is validation, by going through the assignments in their order."""
+        """Return what is assigned and what is validation, by going through the assignments in their order."""
         assigned, validation = np.zeros(shape, bool), np.zeros(shape, bool)
         for entry in self._stored.read().planes.get(key, ()):
             if isinstance(entry, _TrainingPixels):

@@ -77,7 +77,7 @@ def _wanted(folder: Path, what: str) -> list[Path]:
 
 
 def _sorted_out(folder: Path, what: str) -> tuple[list[Path], list[Path]]:
-    """What is wanted of a folder, and what was made here and is something else."""
+    """Return what is wanted of a folder, and what was made here and is something else."""
     every = sorted(
         path
         for path in folder.iterdir()
@@ -128,7 +128,7 @@ def partners(paths: Sequence[Path], others: Iterable[Path], what: str) -> list[t
 
 
 def pair_name(path: Path) -> str:
-    """What partners have in common: the stem, in whichever of two ways its accents are written."""
+    """Return what partners have in common: the stem, in whichever of two ways its accents are written."""
     return unicodedata.normalize("NFC", stem(path))
 
 

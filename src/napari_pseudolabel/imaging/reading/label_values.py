@@ -15,7 +15,7 @@ _WIDEST = 8  # bytes
 
 
 def as_labels(image: Image) -> Image:
-    """The same with its values as unsigned integers in memory, one per pixel.
+    """Return the same with its values as unsigned integers in memory, one per pixel.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def _several(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def size(shape: tuple[int, ...]) -> str:
-    """A shape for people."""
+    """Return a shape for people."""
     return " x ".join(map(str, shape))
 
 

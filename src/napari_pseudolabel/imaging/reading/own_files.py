@@ -63,7 +63,7 @@ def described(side: Path) -> Described:
 
 
 def roles_of(paths: Iterable[Path]) -> dict[Path, str | None]:
-    """What each file is for: `LABELS`, `IMAGE` (a translation), `OTHER` (such as a confidence), None if it is not ours.
+    """Return what each file is for: `LABELS`, `IMAGE` (a translation), `OTHER` (such as a confidence), None if it is not ours.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def same_name(one: str, other: str) -> bool:
 
 
 def _marked(path: Path) -> str | None:
-    """What an OME-TIFF says of itself, for one that has lost its provenance."""
+    """Return what an OME-TIFF says of itself, for one that has lost its provenance."""
     if path.suffix.lower() not in (".tif", ".tiff") or not path.is_file():
         return None
     try:

@@ -156,7 +156,7 @@ def _multiscale(group: zarr.Group, multiscale: JsonObject, path: Path, request: 
 def _scale_and_translation(
     transforms: Sequence[JsonObject], ndim: int, path: Path
 ) -> tuple[list[float], list[float]]:
-    """What transformations come to, one after another; what is no number is NaN."""
+    """Return what transformations come to, one after another; what is no number is NaN."""
     scale, translate = [1.0] * ndim, [0.0] * ndim
     for transform in transforms:
         if transform["type"] == "scale":

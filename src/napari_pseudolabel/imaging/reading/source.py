@@ -94,7 +94,7 @@ class Source:
 def chosen_position(
     path: Path, names: Sequence[str], position: Position | None
 ) -> tuple[int, tuple[str, ...]]:
-    """Number of the position that a person asks for by number or name, and a note where nobody chose.
+    """Return number of the position that a person asks for by number or name, and a note where nobody chose.
 
     Parameters
     ----------

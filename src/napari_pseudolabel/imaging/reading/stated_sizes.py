@@ -38,7 +38,7 @@ class StatedSizes:
 
 
 def number(value: object) -> float | None:
-    """A number as files write it, with a decimal point or a decimal comma; None if it is none."""
+    """Return a number as files write it, with a decimal point or a decimal comma; None if it is none."""
     text = str(value).strip()
     if _DECIMAL_COMMA.fullmatch(text):
         text = text.replace(",", ".")
@@ -87,7 +87,7 @@ def stated_sizes(who: str, sizes: Mapping[str, tuple[object, object]]) -> Stated
 
 
 def choose_sizes(stated: Sequence[StatedSizes]) -> tuple[dict[str, AxisScale], tuple[str, ...]]:
-    """The sizes to use, and what the person should know about them.
+    """Return the sizes to use, and what the person should know about them.
 
     Parameters
     ----------

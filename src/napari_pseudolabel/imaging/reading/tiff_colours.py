@@ -38,7 +38,7 @@ class Pixels:
 
 
 def lazy(data: ArrayLike) -> Any:
-    """`data` with numpy's reshaping: itself in memory, else a dask array of planes."""
+    """Return `data` with numpy's reshaping: itself in memory, else a dask array of planes."""
     return data if isinstance(data, (np.ndarray, da.Array)) else da.from_zarr(data)
 
 
@@ -51,7 +51,7 @@ def samples_last(data: ArrayLike, axes: str) -> Pixels:
 
 
 def as_picture(pixels: Pixels, page: tifffile.TiffPage, *, table_is_for_display: bool, told: bool) -> Pixels:
-    """What a viewer that knows the page's photometric interpretation would show.
+    """Return what a viewer that knows the page's photometric interpretation would show.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def check_tables(series: tifffile.TiffPageSeries) -> None:
 
 
 def turned(page: tifffile.TiffPage) -> tuple[str, ...]:
-    """A sentence if other programs may show a page turned or mirrored."""
+    """Return a sentence if other programs may show a page turned or mirrored."""
     tag = page.tags.get(_ORIENTATION_TAG)
     if tag is None or tag.value not in range(2, 9):
         return ()
@@ -208,7 +208,7 @@ def _from_table(
 
 
 def _channels(data: ArrayLike, axes: str, page: tifffile.TiffPage) -> Pixels:
-    """Samples of a grey image are channels, but for transparency."""
+    """Return samples of a grey image are channels, but for transparency."""
     if not axes.endswith("S"):
         return Pixels(data, axes)
     extra = [int(sample) for sample in page.extrasamples]

@@ -63,7 +63,7 @@ def under_its_own_name(xml: str | None, path: Path) -> str | None:
 def chosen_series(
     tif: tifffile.TiffFile, path: Path, position: Position | None
 ) -> tuple[tifffile.TiffPageSeries, Position | None, tuple[str, ...]]:
-    """The image at a position, what is still to be chosen in it, and a sentence if nobody chose among several.
+    """Return the image at a position, what is still to be chosen in it, and a sentence if nobody chose among several.
 
     Raises
     ------
@@ -172,7 +172,7 @@ def _fewer_than_imagej_says(tif: tifffile.TiffFile, series: tifffile.TiffPageSer
 
 
 def _not_stored(series: tifffile.TiffPageSeries) -> tuple[str, ...]:
-    """A sentence if there are strips or tiles of length 0, which some programs leave out where nothing is."""
+    """Return a sentence if there are strips or tiles of length 0, which some programs leave out where nothing is."""
     if series.dataoffset is not None or not any(page and 0 in page.databytecounts for page in series):
         return ()
     return ("Parts of it are not stored and were read as zeros.",)

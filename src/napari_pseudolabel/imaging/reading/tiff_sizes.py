@@ -92,7 +92,7 @@ def tiff_sizes(tif: tifffile.TiffFile, number: int = 0) -> Sizes:
 def coarser(
     steps: dict[str, AxisScale], full_sizes: dict[str, int], request: tifffile.TiffPageSeries
 ) -> dict[str, AxisScale]:
-    """Steps of a coarser level, whose outer borders are those of the full image."""
+    """Return steps of a coarser level, whose outer borders are those of the full image."""
     coarse = {}
     for letter, size in zip(request.axes, request.shape, strict=True):
         step = steps.get(letter, AxisScale())
@@ -239,7 +239,7 @@ def _aperio(tif: tifffile.TiffFile) -> StatedSizes | None:
 
 
 def _careful(reader: Reader, tif: tifffile.TiffFile) -> StatedSizes | None:
-    """A header that cannot be understood is no reason not to read the image."""
+    """Return what a header says, None where it cannot be understood, which is no reason not to read the image."""
     try:
         return reader(tif)
     except Exception:  # tifffile raises whatever it stumbles over

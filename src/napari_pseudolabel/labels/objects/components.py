@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 def component_at(plane: Plane, at: Place) -> ObjectMask | None:
-    """The component of equal labels that a pixel belongs to, over corners as well.
+    """Return the component of equal labels that a pixel belongs to, over corners as well.
 
     Parameters
     ----------
@@ -51,14 +51,14 @@ def component_at(plane: Plane, at: Place) -> ObjectMask | None:
 
 
 def value_at(plane: Plane, at: Place) -> int:
-    """The label of a pixel, 0 outside of the plane."""
+    """Return the label of a pixel, 0 outside of the plane."""
     if not all(0 <= place < size for place, size in zip(at, plane.shape, strict=True)):
         return 0
     return int(plane[at[0], at[1]])
 
 
 def grown(shape: tuple[int, ...], at: Place, look: Callable[[Window], tuple[NDArray[np.bool_], T]]) -> T:
-    """What is found in a window around a place that grows until it holds all that matters.
+    """Return what is found in a window around a place that grows until it holds all that matters.
 
     Parameters
     ----------

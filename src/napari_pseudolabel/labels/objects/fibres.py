@@ -18,7 +18,7 @@ from napari_pseudolabel.types import Array
 def fibres(
     labels: Array, fibre: Fibre, sides: Sides = (False, False, False, False)
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """Number the fibres of a window.
+    """Return number the fibres of a window.
 
     Every component of the inner class is a fibre. Pixels of the outer class belong to the nearest one, in the order
     of the distance and without leaving the outer class; what no fibre reaches are objects of their own.

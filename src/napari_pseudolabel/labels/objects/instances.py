@@ -24,7 +24,7 @@ _CRUMB = 0.1
 def to_instances(
     plane: Plane, scheme: Scheme, probability: NDArray[np.floating] | None = None
 ) -> NDArray[np.int32]:
-    """Number the objects of a plane of classes.
+    """Return number the objects of a plane of classes.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ _MARGIN_PX = 48
 def object_at(
     plane: Plane, at: Place, scheme: Scheme, probability: NDArray[np.floating] | None = None
 ) -> ObjectMask | None:
-    """The object that a pixel belongs to: the same that `to_instances` makes of the whole plane.
+    """Return the object that a pixel belongs to: the same that `to_instances` makes of the whole plane.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def object_at(
 def objects_in(
     plane: Plane, window: Window, scheme: Scheme, probability: NDArray[np.floating] | None = None
 ) -> tuple[ObjectMask, ...]:
-    """The objects that have a pixel in a window, as a whole, in reading order of their first pixel there.
+    """Return the objects that have a pixel in a window, as a whole, in reading order of their first pixel there.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def _fibre_at(plane: Plane, at: Place, fibre: Fibre) -> ObjectMask:
 
 
 def _whole_fibres(plane: Plane, window: Window, fibre: Fibre) -> Iterator[ObjectMask]:
-    """The fibres with a pixel in a window, as far as it and a margin hold the whole of them."""
+    """Yield the fibres with a pixel in a window, as far as it and a margin hold the whole of them."""
     wide = padded(window, _MARGIN_PX, plane.shape)
     labels, sides = np.asarray(plane[wide]), open_sides(wide, plane.shape)
     instances, unsure = fibres(labels, fibre, sides)

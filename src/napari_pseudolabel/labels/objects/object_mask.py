@@ -70,6 +70,6 @@ class ObjectMask:
 
 
 def object_mask(value: int, window: Window, mask: NDArray[np.bool_]) -> ObjectMask:
-    """A target whose window is the smallest around its pixels; `mask` is that of `window` and not empty."""
+    """Return a target whose window is the smallest around its pixels; `mask` is that of `window` and not empty."""
     part = holding(mask)
     return ObjectMask(int(value), moved(part, window), mask[part].copy())

@@ -41,16 +41,16 @@ class Scheme:
         return tuple(fibre.outer for fibre in self.fibres if fibre.inner == value)
 
     def under(self, value: int) -> int:
-        """What is left where an object of a class gives way: myelin under an axon, else background."""
+        """Return what is left where an object of a class gives way: myelin under an axon, else background."""
         return next((fibre.outer for fibre in self.fibres if fibre.inner == value), 0)
 
     def fibre_of(self, value: int) -> Fibre | None:
-        """The fibre that a class is part of."""
+        """Return the fibre that a class is part of."""
         return next((fibre for fibre in self.fibres if value in (fibre.inner, fibre.outer)), None)
 
 
 def scheme_for(classes: Iterable[LabelClass]) -> Scheme:
-    """The scheme that the names of the classes stand for.
+    """Return the scheme that the names of the classes stand for.
 
     Axon and myelin make fibres; nuclei and cells may touch; everything else is told apart by components.
     """

@@ -16,7 +16,7 @@ _LEAST_DEPTH = 0.1
 
 
 def divided(mask: NDArray[np.bool_], probability: NDArray[np.floating] | None = None) -> NDArray[np.int32]:
-    """Number the objects of one component.
+    """Return number the objects of one component.
 
     Parameters
     ----------

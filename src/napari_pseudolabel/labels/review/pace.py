@@ -49,5 +49,5 @@ class Pace:
         return cls(float(looking), float(per_px))
 
     def seconds(self, path_px: float) -> float:
-        """Expected seconds for a region with so much boundary to redraw; more than 0."""
+        """Return expected seconds for a region with so much boundary to redraw; more than 0."""
         return max(self.looking_seconds + self.seconds_per_px * path_px, 0.1)

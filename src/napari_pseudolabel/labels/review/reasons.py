@@ -27,7 +27,7 @@ NO_DOUBT = "nothing in doubt"
 def reasons(
     uncertainty: Uncertainty, regions: RegionGrid, classes: Sequence[LabelClass], diameter: float | None
 ) -> tuple[str, ...]:
-    """A reason for each region, in the order of its boxes.
+    """Return a reason for each region, in the order of its boxes.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def _stretches(uncertainty: Uncertainty, regions: RegionGrid) -> NDArray[np.intp
 def _components(
     mask: NDArray[np.bool_],
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], int]:
-    """Number from 0 of the 8-connected component, row and column of every pixel of a mask; how many there are."""
+    """Return number from 0 of the 8-connected component, row and column of every pixel of a mask; how many there are."""
     numbered, count = ndimage.label(mask, structure=SQUARE)
     flat = np.flatnonzero(mask)
     ys, xs = np.divmod(flat, mask.shape[1])

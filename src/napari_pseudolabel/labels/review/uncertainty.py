@@ -202,7 +202,7 @@ def edges(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
 
 
 def _near(mask: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
-    """What lies within about `reach` pixels of a mask."""
+    """Return what lies within about `reach` pixels of a mask."""
     height, width = mask.shape
     rows, columns = np.arange(0, height, _COARSE), np.arange(0, width, _COARSE)
     coarse = np.logical_or.reduceat(np.logical_or.reduceat(mask, rows, axis=0), columns, axis=1)

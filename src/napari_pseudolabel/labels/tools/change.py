@@ -70,7 +70,7 @@ class ToolWindow:
         return np.isin(self.before, classes[classes != 0]) & ~mask
 
     def change(self, after: Array, nothing: str, sentence: str = "") -> Change:
-        """The change to `after`, locked pixels left out.
+        """Return the change to `after`, locked pixels left out.
 
         Raises
         ------
@@ -86,7 +86,7 @@ class ToolWindow:
 
 
 def tool_window(plane: Plane, window: Window, locked: Locked | None, margin: int = 0) -> ToolWindow:
-    """The part of a plane in a window and a margin around it."""
+    """Return the part of a plane in a window and a margin around it."""
     window = padded(window, margin, plane.shape)
     before = np.asarray(plane[window])
     held = np.zeros(before.shape, bool) if locked is None else np.asarray(locked[window], bool)
@@ -94,7 +94,7 @@ def tool_window(plane: Plane, window: Window, locked: Locked | None, margin: int
 
 
 def require_object(target: ObjectMask | None) -> ObjectMask:
-    """The target; an InputError if there is none."""
+    """Return the target; an InputError if there is none."""
     if target is None:
         raise InputError(NO_OBJECT)
     return target

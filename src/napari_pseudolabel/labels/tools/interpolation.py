@@ -83,7 +83,7 @@ def interpolate(
 
 
 def _of_class(stack: NDArray[np.integer], value: int, first: int, last: int) -> dict[int, ObjectMask]:
-    """The labelled slices, as far as they have the class."""
+    """Return the labelled slices, as far as they have the class."""
     found = {}
     for z in range(first, last + 1):
         mask = np.asarray(stack[z]) == value
@@ -95,7 +95,7 @@ def _of_class(stack: NDArray[np.integer], value: int, first: int, last: int) -> 
 def _between(
     low: ObjectMask, low_z: int, high: ObjectMask, high_z: int, shape: tuple[int, ...], *, follow: bool
 ) -> dict[int, ObjectMask]:
-    """The objects of the slices between two; slices where nothing is left are not among them."""
+    """Return the objects of the slices between two; slices where nothing is left are not among them."""
     window = padded(around(low.window, high.window), 1, shape)
     masks = [low.within(window), high.within(window)]
     centres = [np.array(ndi.center_of_mass(mask)) for mask in masks]

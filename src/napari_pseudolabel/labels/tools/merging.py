@@ -87,7 +87,7 @@ def merge(
 
 
 def _bridge(one: NDArray[np.bool_], two: NDArray[np.bool_], room: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """What joins two masks: pixels of `room` on the shortest ways between them.
+    """Return what joins two masks: pixels of `room` on the shortest ways between them.
 
     Raises
     ------

@@ -246,7 +246,7 @@ def remove_small(
 
 
 def near(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """A mask and the 8 neighbours of its pixels."""
+    """Return a mask and the 8 neighbours of its pixels."""
     grown: NDArray[np.bool_] = ndi.binary_dilation(mask, SQUARE)
     return grown
 
@@ -263,7 +263,7 @@ def _spread(
 
 
 def _rounded(mask: NDArray[np.bool_], radius: float, room: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """A mask of as many pixels without what is smaller than the radius."""
+    """Return a mask of as many pixels without what is smaller than the radius."""
     blurred = ndi.gaussian_filter(mask.astype(np.float32), radius, truncate=2.0, mode="nearest")
     level = np.partition(blurred.ravel(), -np.count_nonzero(mask))[-np.count_nonzero(mask)]
     rounded = (blurred >= level) & room

@@ -110,7 +110,7 @@ def _window(scribble: ArrayLike, shape: tuple[int, ...], reach_px: int | None) -
 def _own(
     part: ToolWindow, marked: NDArray[np.bool_], value: int, over: tuple[int, ...]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """What belongs to the object already, and the pixels that the scribble marks.
+    """Return what belongs to the object already, and the pixels that the scribble marks.
 
     Where other objects or locked pixels cut the scribble, its longest piece counts.
     """
@@ -129,7 +129,7 @@ def _own(
 
 
 def _rim(window: Window, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """The border of the window, where it is not that of the image: an object may go on beyond that."""
+    """Return the border of the window, where it is not that of the image: an object may go on beyond that."""
     rim = np.zeros(shape_of(window), bool)
     for goes_on, side in zip(open_sides(window, shape), rims(rim), strict=True):
         side |= goes_on
@@ -156,7 +156,7 @@ def _solved(
     channels: NDArray[np.float32],
     markers: NDArray[np.uint8],
 ) -> NDArray[np.bool_]:
-    """What is inside, on a coarser grid where the window is large."""
+    """Return what is inside, on a coarser grid where the window is large."""
     step = -(-max(markers.shape) // _MOST_PX)
     if step <= 1:
         return solve(channels, markers)

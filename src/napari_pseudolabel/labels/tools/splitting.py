@@ -73,7 +73,7 @@ def split(
 
 
 def stairs(path: Path) -> NDArray[np.intp]:
-    """The pixels of a line without diagonal steps, so that it parts what is connected over corners.
+    """Return the pixels of a line without diagonal steps, so that it parts what is connected over corners.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def stairs(path: Path) -> NDArray[np.intp]:
 
 
 def line_through(path: Path) -> NDArray[np.intp]:
-    """The pixels of a line, each a neighbour of the one before.
+    """Return the pixels of a line, each a neighbour of the one before.
 
     Parameters
     ----------

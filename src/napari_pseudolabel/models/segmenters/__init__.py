@@ -1,0 +1,1 @@
+"""Segmenters, one family of models each."""

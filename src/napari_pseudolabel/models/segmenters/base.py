@@ -35,7 +35,7 @@ class LayerPart:
     inside: Box | None = None
 
     def flipped(self, axes: Collection[int], shape: tuple[int, int]) -> LayerPart:
-        """What belongs to the same pixels (H, W) of `shape` after a flip along -2, -1 or both."""
+        """Return what belongs to the same pixels (H, W) of `shape` after a flip along -2, -1 or both."""
         grid, inside = self.grid, self.inside
         if grid is not None:
             rows, columns = (
@@ -54,7 +54,7 @@ class LayerPart:
 
 
 def of_limits(limits: IntensityRange) -> LayerPart:
-    """A picture of one channel of which only the raw values that become 0 and 1 matter."""
+    """Return a picture of one channel of which only the raw values that become 0 and 1 matter."""
     return LayerPart(LayerStatistics.of_limits(limits))
 
 

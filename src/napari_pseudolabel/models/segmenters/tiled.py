@@ -36,13 +36,16 @@ class TileRequirements(Protocol):
     """What an architecture says about the network's input."""
 
     @property
-    def in_channels(self) -> int: ...
+    def in_channels(self) -> int:
+        """Channels of the input."""
 
     @property
-    def tile(self) -> int: ...
+    def tile(self) -> int:
+        """Side of a tile in pixels."""
 
     @property
-    def stride(self) -> int: ...
+    def stride(self) -> int:
+        """Sides are multiples of it."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
 
 def initialise(weight: Tensor, scale: float = 1.0) -> None:
@@ -45,6 +46,7 @@ def group_norm(channels: int, *, affine: bool = True) -> nn.GroupNorm:
 class PixelNorm(nn.Module):
     """Divide by the root mean square over the channel axis."""
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
         return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-8)
 
@@ -104,6 +106,7 @@ class AdaptiveGroupNorm(nn.Module):
         with torch.no_grad():
             self.style.bias[:channels] = 1.0
 
+    @override
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         gain, offset = self.style(style)[:, :, None, None].chunk(2, dim=1)
         return gain * self.norm(x) + offset
@@ -118,6 +121,7 @@ class NIN(nn.Module):
         self.b = nn.Parameter(torch.zeros(out_channels))
         initialise(self.W, scale)
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
         return F.conv2d(x, self.W.t()[:, :, None, None], self.b)
 
@@ -134,6 +138,7 @@ class Attention(nn.Module):
         self.NIN_3 = NIN(channels, channels, scale=0.0)
         self.gain = 1 / math.sqrt(2) if skip_rescale else 1.0
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
         h = self.GroupNorm_0(x)
         query, key, value = (
@@ -191,6 +196,7 @@ class ResidualBlock(nn.Module):
             return F.avg_pool2d(x, 2) if fir is None else fir.down(x)
         return x
 
+    @override
     def forward(self, x: Tensor, step: Tensor | None, style: Tensor) -> Tensor:
         h = self._resampled(F.silu(self.GroupNorm_0(x, style)))
         x = self._resampled(x)
@@ -235,6 +241,7 @@ class Downsample(nn.Module):
             initialise(self.Conv_0.weight)
             nn.init.zeros_(self.Conv_0.bias)  # type: ignore[arg-type]
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
         fir = self._fir[0]
         if fir is None:
@@ -249,6 +256,7 @@ class Upsample(nn.Module):
         super().__init__()
         self._fir = [fir]
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
         fir = self._fir[0]
         return F.interpolate(x, scale_factor=2, mode="nearest") if fir is None else fir.up(x)
@@ -262,6 +270,7 @@ class Combine(nn.Module):
         self.Conv_0 = conv(in_channels, out_channels, 1)
         self.method = method
 
+    @override
     def forward(self, pyramid: Tensor, features: Tensor) -> Tensor:
         h = self.Conv_0(pyramid)
         return torch.cat([h, features], dim=1) if self.method == "cat" else h + features

@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from napari_pseudolabel.errors import CheckpointError, InputError
 from napari_pseudolabel.models.card_files import complete, unknown_modalities
@@ -45,6 +46,7 @@ class ResnetBlock(nn.Module):
             nn.InstanceNorm2d(channels),
         )
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
         return x + self.conv_block(x)
 

@@ -74,7 +74,7 @@ def proxy_job(
 
 
 def with_tutored_proxies(request: LabelRequest, task: TutorJob, made: TutorResult) -> LabelRequest:
-    """What is asked for, with the proxies of a tutorship; those that a worker elsewhere has trained are written."""
+    """Return what is asked for, with the proxies of a tutorship; those that a worker elsewhere has trained are written."""
     for proxy in made.proxies:
         if not proxy.path.is_file():
             proxy.path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ def with_tutored_proxies(request: LabelRequest, task: TutorJob, made: TutorResul
 
 
 def label(image: Image, request: LabelRequest) -> LabelJob:
-    """The job that labels a real image with proxies."""
+    """Return the job that labels a real image with proxies."""
     proxies = () if request.segmenter is None else (request.segmenter, *request.second_opinions)
     where = {name: getattr(request, name) for name in ("settings", "region", "planes")}
     return with_proxies(image, proxies, request.tutor, **where)

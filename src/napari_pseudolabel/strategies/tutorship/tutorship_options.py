@@ -97,7 +97,7 @@ class TutorshipOptions:
 
 
 def tutor_task(request: LabelRequest, target: str) -> TutorJob:
-    """What to learn from, and how; `target` is what the images to be labelled show, empty if unknown.
+    """Return what to learn from, and how; `target` is what the images to be labelled show, empty if unknown.
 
     Raises
     ------

@@ -58,14 +58,16 @@ class Ranks:
             gradient.copy_(mean.view_as(gradient))
 
     def agreed(self, decision: int) -> int:
-        """What rank 0 decided, in every process."""
+        """Return what rank 0 decided, in every process."""
         return decision if self.fabric is None else int(self.fabric.broadcast(decision))
 
 
 class Task(Protocol[Result]):
     """What `train_on` runs: a picklable function of these three."""
 
-    def __call__(self, *, ranks: Ranks, device: torch.device, control: Control) -> Result: ...
+    def __call__(self, *, ranks: Ranks, device: torch.device, control: Control) -> Result:
+        """Do the part of one process."""
+        ...
 
 
 def train_on(task: Task[Result], device: torch.device, devices: int, control: Control) -> Result:

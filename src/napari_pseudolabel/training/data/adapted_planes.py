@@ -131,7 +131,7 @@ class Adapter:
     def segmenter_images(
         self, image: NDArray[np.float32], origin: tuple[int, int], control: Control
     ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-        """What the segmenter sees of an image on the first model's grid.
+        """Return what the segmenter sees of an image on the first model's grid.
 
         Returns
         -------

@@ -15,7 +15,7 @@ _GENERIC = frozenset({"image", "images", "img", "imgs", "imagestr", "imagests"})
 
 
 def slug(name: str) -> str:
-    """A modality's name as part of a file name."""
+    """Return a modality's name as part of a file name."""
     return re.sub(r"[^\w]+", "-", name.strip().lower()).strip("-")
 
 
@@ -61,7 +61,7 @@ def folder_names(*folders: Path) -> tuple[str, ...]:
 
 
 def _apart(paths: Sequence[Sequence[str]]) -> tuple[str, ...] | None:
-    """The last part in which all differ; else the last parts in which some do, joined."""
+    """Return the last part in which all differ; else the last parts in which some do, joined."""
     depth = max(map(len, paths))
     columns = [[path[-up] if len(path) >= up else "" for path in paths] for up in range(1, depth + 1)]
     for column in columns:

@@ -23,7 +23,7 @@ _LARGEST_CLASS = 255
 
 
 def ignore_notes(notes: tuple[str, ...]) -> None:
-    """A `Notify` that lets sentences fall."""
+    """Let sentences fall, as a `Notify`."""
 
 
 class Notes(dict[str, None]):
@@ -128,7 +128,7 @@ def planes_of(
     preprocessing: FolderPreprocessing,
     notify: Notify,
 ) -> Iterator[LabelledPlane]:
-    """The planes of an image with those of its label file; pixels of the value `ignored` count nothing."""
+    """Yield the planes of an image with those of its label file; pixels of the value `ignored` count nothing."""
     classes = class_planes(labels, image, preprocessing.reading, notify)
     for plane, values in zip(prepare(image, preprocessing, notify), classes, strict=True):
         truth = labels_to(values, plane.shape)

@@ -81,7 +81,7 @@ Source = LabelledSet | NnunetSet | LabelledLayer
 
 
 def name_of(source: Source) -> str:
-    """What a labelled set is called, for cards and reports."""
+    """Return what a labelled set is called, for cards and reports."""
     if isinstance(source, LabelledLayer):
         return source.name
     if isinstance(source, NnunetSet):

@@ -66,7 +66,7 @@ class ModelGrid:
         )
 
     def modality(self, folder: Path) -> Modality:
-        """The modality for a card, after a check that the images can be brought to the grid.
+        """Return the modality for a card, after a check that the images can be brought to the grid.
 
         Without `pixel_um` it has the pixel size of the images, if they agree within 1 %.
 

@@ -193,13 +193,13 @@ def _adapter(
 
 
 def _chain(translator: str | None, segmenter: str, models: LoadedModels) -> tuple[Link, ...]:
-    """What the images meet on their way into the training; a new segmenter takes whatever comes."""
+    """Return what the images meet on their way into the training; a new segmenter takes whatever comes."""
     first = (Link.of(models.translator(translator).card, translator),) if translator else ()
     return (*first, *((Link.of(models.segmenter(segmenter).card, segmenter),) if segmenter else ()))
 
 
 def _refuse_leak(source: LabelledSet, planes: Sequence[AnnotatedPlane]) -> None:
-    """An open image must not come back, validation pixels included, through a folder."""
+    """Refuse an open image that comes back, validation pixels included, through a folder."""
     kept = [plane for plane in planes if plane.validation.any()]
     for path in images_in(source.images):
         image = source.reading.image(path)

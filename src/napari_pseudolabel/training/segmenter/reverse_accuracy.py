@@ -184,7 +184,7 @@ class ReverseAccuracyJob:
         return Card(kind="segmenter", family="monai-unet", **about), notes
 
     def _own_grid(self) -> tuple[Modality | None, tuple[str, ...]]:
-        """The grid of the image, to which the known images are brought where both say their pixel size."""
+        """Return the grid of the image, to which the known images are brought where both say their pixel size."""
         first = images_in(self.reference.images)[0]
         own = self.scale.pixel_size_um or self.image.placement.pixel_size_um()
         known = (
@@ -278,7 +278,7 @@ class ReverseAccuracyJob:
             )
 
     def _planes(self, card: Card) -> list[LabelledPlane]:
-        """The image with its pseudo labels on the grid of the segmenter."""
+        """Return the image with its pseudo labels on the grid of the segmenter."""
         from napari_pseudolabel.training.data.image_folders import FolderPreprocessing, LabelledPlane, prepare
 
         preparation = FolderPreprocessing(self.scale, *sizes_of(card.source), need_of(card.normalisation))
@@ -299,7 +299,7 @@ class ReverseAccuracyJob:
     def _known(
         self, card: Card, models: LoadedModels, control: Control
     ) -> tuple[list[LabelledPlane], tuple[str, ...]]:
-        """The labelled images as they would look in the modality of the image."""
+        """Return the labelled images as they would look in the modality of the image."""
         from napari_pseudolabel.training.data.adapted_planes import Adapter
 
         adapter = Adapter(

@@ -330,7 +330,7 @@ class SegmenterTraining:
 
 
 def _ema(decay: float) -> Callable[[_Weights, _Weights, Tensor | int], None]:
-    """Running average whose decay grows with the steps: the first weights are forgotten quickly."""
+    """Return running average whose decay grows with the steps: the first weights are forgotten quickly."""
 
     def update(average: _Weights, current: _Weights, count: Tensor | int) -> None:
         share = 1 - min(decay, (1 + int(count)) / (10 + int(count)))
@@ -341,7 +341,7 @@ def _ema(decay: float) -> Callable[[_Weights, _Weights, Tensor | int], None]:
 
 
 def dice_cross_entropy(logits: Tensor, truth: Tensor, weight: Tensor) -> dict[str, Tensor]:
-    """The two losses over a whole batch.
+    """Return the two losses over a whole batch.
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ _CROP_PX = 128
 
 
 def fit(source: Sequence[Plane], target: Sequence[Plane], method: Method) -> NDArray[np.float32]:
-    """What grey levels of one modality become in another.
+    """Return what grey levels of one modality become in another.
 
     Histogram matching takes all images of a modality together, so that an image with few objects does not get
     the histogram of one with many (Gonzalez and Woods, "Digital Image Processing", histogram specification).
@@ -69,7 +69,7 @@ def apply(levels: NDArray[np.float32], image: Plane) -> Plane:
 
 
 def card(source: Modality, target: Modality, method: Method, training: Training, licence: str = "") -> Card:
-    """The card of a curve."""
+    """Return the card of a curve."""
     return Card(
         kind="translator",
         family="grey-levels",
@@ -187,7 +187,7 @@ class GreyLevelsJob:
 
 
 def looking_like(look: Modality, images: Modality) -> Modality:
-    """The modality of images of one modality that were given the grey levels of another: nothing was resampled.
+    """Return the modality of images of one modality that were given the grey levels of another: nothing was resampled.
 
     Where the objects of both are known their sizes decide, because they may differ between tissues.
     """

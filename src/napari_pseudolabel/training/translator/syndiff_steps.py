@@ -312,12 +312,12 @@ class SynDiffSteps:
     # ---- state ----------------------------------------------------------------------------
 
     def averaged(self, k: int) -> NCSNpp:
-        """The averaged diffusive generator that makes modality `k`; this is what is shipped."""
+        """Return the averaged diffusive generator that makes modality `k`; this is what is shipped."""
         generators: nn.ModuleList = self.average.module  # type: ignore[assignment]
         return generators[k]  # type: ignore[return-value]
 
 
 def plain_settings(settings: SynDiffSettings) -> JsonObject:
-    """Settings as types that survive ``weights_only`` loading (tuples come back as lists)."""
+    """Return settings as types that survive ``weights_only`` loading (tuples come back as lists)."""
     found: JsonObject = json.loads(json.dumps(dataclasses.asdict(settings)))
     return found

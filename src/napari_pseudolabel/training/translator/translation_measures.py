@@ -50,7 +50,7 @@ def low_pass(images: Images, keep: float) -> Images:
 
 
 def cutoff(images: Images, energy: float = _ENERGY) -> float:
-    """The smallest share of frequencies that holds `energy` of the variation of real images, in [0.1, 0.5]."""
+    """Return the smallest share of frequencies that holds `energy` of the variation of real images, in [0.1, 0.5]."""
     power = dctn(images, axes=(-2, -1), norm="ortho").astype(np.float64) ** 2
     power[..., 0, 0] = 0
     power = power.reshape(-1, *images.shape[-2:]).sum(axis=0)

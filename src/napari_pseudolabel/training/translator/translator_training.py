@@ -149,7 +149,7 @@ class TranslatorPlan:
         return f"{target}-to-{source}", f"{source}-to-{target}"
 
     def record(self) -> JsonObject:
-        """What must be the same for a training to go on in a folder; it may become longer."""
+        """Return what must be the same for a training to go on in a folder; it may become longer."""
         settings = asdict(self.settings)
         del settings["steps"]
         planes = [*self.pools, self.pairs]

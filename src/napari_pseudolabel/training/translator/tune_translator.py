@@ -105,11 +105,11 @@ class ModalityImages:
         return planes, note
 
     def as_they_are(self, notify: Notify = ignore_notes) -> list[NDArray[np.float32]]:
-        """The images on their own pixels, (H, W) float32 in [0, 1]; raises as `on_grid` does."""
+        """Return the images on their own pixels, (H, W) float32 in [0, 1]; raises as `on_grid` does."""
         return replace(self, scale=Scale()).on_grid(None, notify)[0]
 
     def modality(self) -> Modality:
-        """The modality with the sizes in the images as they are; for a folder, the pixel size that its files agree on."""
+        """Return the modality with the sizes in the images as they are; for a folder, the pixel size that its files agree on."""
         pixel_um = self.scale.pixel_size_um or self.pixel_size_um
         if self.folder is not None:
             pixel_um = (
@@ -120,7 +120,7 @@ class ModalityImages:
         return Modality(name=self.name, pixel_size_um=pixel_um, object_size_px=self.scale.object_size_px)
 
     def described(self) -> str:
-        """What the images are, for a card."""
+        """Return what the images are, for a card."""
         if self.folder is not None:
             return f"{self.folder.resolve().name} (folder of {self.name})"
         return f"{len(self.planes)} planes of an open {self.name} layer"

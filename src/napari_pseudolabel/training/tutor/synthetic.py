@@ -68,7 +68,7 @@ class SyntheticPlane:
         return np.where(self.held_out, np.float32(0), known)
 
     def validate(self, *, only_held_out: bool = False) -> LabelledPlane | None:
-        """The first sample, for validation; None if no pixel counts.
+        """Return the first sample, for validation; None if no pixel counts.
 
         Parameters
         ----------

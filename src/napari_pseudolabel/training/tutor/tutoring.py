@@ -258,7 +258,7 @@ def _write_proxy(folder: Path, best: Score, where: str) -> None:
 
 
 def _done(folder: Path) -> Proxy | None:
-    """The proxy of a fold that is done."""
+    """Return the proxy of a fold that is done."""
     path, result = folder / PROXY, folder / _RESULT
     if not (path.is_file() and result.is_file()):
         return None

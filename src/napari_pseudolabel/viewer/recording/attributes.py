@@ -107,7 +107,7 @@ def given(kind: Kind, attributes: Mapping[str, Any]) -> JsonObject:
 
 
 def items_of(kind: Kind, attributes: Mapping[str, Any]) -> Any:
-    """The data of a Shapes or Points layer."""
+    """Return the data of a Shapes or Points layer."""
     data = attributes.get("data") or []
     if kind == "shapes":
         return [np.array(one, float) for one in data] or None
@@ -115,7 +115,7 @@ def items_of(kind: Kind, attributes: Mapping[str, Any]) -> Any:
 
 
 def made(kind: Kind, data: Any, attributes: Mapping[str, Any], metadata: Mapping[str, Any]) -> Layer:
-    """A layer out of its attributes.
+    """Return a layer out of its attributes.
 
     Raises
     ------

@@ -16,7 +16,7 @@ Place = tuple[Index, int, int]
 
 
 def places_in(box: Sequence[slice]) -> Iterator[Place]:
-    """The tiles that a box, one slice with bounds for every axis, reaches."""
+    """Yield the tiles that a box, one slice with bounds for every axis, reaches."""
     rows, columns = (
         range(part.start // TILE_PX, -(-part.stop // TILE_PX)) if part.start < part.stop else range(0)
         for part in box[-2:]
@@ -28,7 +28,7 @@ def places_in(box: Sequence[slice]) -> Iterator[Place]:
 
 
 def places_of(change: AtomChange, shape: Sequence[int]) -> Iterable[Place]:
-    """The tiles of an array of `shape` that a change reaches."""
+    """Return the tiles of an array of `shape` that a change reaches."""
     if all(isinstance(part, np.ndarray) and part.dtype != bool for part in change.key):
         places = np.broadcast_arrays(*change.key)
         tiles = np.stack([axis.ravel() for axis in places], axis=-1)
@@ -44,7 +44,7 @@ def all_places(shape: Sequence[int]) -> Iterator[Place]:
 
 
 def window_of(place: Place, shape: Sequence[int]) -> Window:
-    """The rows and columns of a tile in an array of `shape`."""
+    """Return the rows and columns of a tile in an array of `shape`."""
     _, row, column = place
     y, x = row * TILE_PX, column * TILE_PX
     return slice(y, min(y + TILE_PX, shape[-2])), slice(x, min(x + TILE_PX, shape[-1]))

@@ -109,7 +109,7 @@ class Journal:
         return True
 
     def forget(self) -> None:
-        """The file was made anew and holds nothing."""
+        """Forget what is in the file: it was made anew and holds nothing."""
         known: dict[Any, Any]
         for known in (self._layers, self._arrays, self._digests, self._rows, self._counts, self._sums):
             known.clear()
@@ -244,7 +244,7 @@ class Journal:
             self._sums.pop(id, None)
 
     def _summary_after(self, batch: Batch, tiles: list[Tile]) -> Summary | None:
-        """The summary with the shares as they will be; None if nothing changes, or they are not known yet."""
+        """Return the summary with the shares as they will be; None if nothing changes, or they are not known yet."""
         if any(name == "flags" for _, name in self._unlearned):
             return batch.summary and batch.summary.model_copy(
                 update={

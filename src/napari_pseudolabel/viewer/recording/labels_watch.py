@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import override
 
 from napari_pseudolabel.types import Array, ArrayKey, JsonObject
 from napari_pseudolabel.viewer.candidates import Candidates
@@ -78,6 +79,7 @@ class LabelsWatch(LayerWatch):
         """The tiles that wait to be copied, those that have waited longest first."""
         return tuple(self._waiting)
 
+    @override
     def close(self) -> None:
         super().close()
         if self._corrections is not None and self._on_corrected in self._corrections.listeners:
@@ -95,7 +97,7 @@ class LabelsWatch(LayerWatch):
             self._mark_candidates(all_places(self._shape))
 
     def mark(self, key: TileKey) -> None:
-        """A tile is to be copied again."""
+        """Mark a tile to be copied again."""
         place = (key.plane, key.row, key.column)
         if key.array.startswith("candidate"):
             self._mark_candidates((place,))
@@ -132,6 +134,7 @@ class LabelsWatch(LayerWatch):
         self._waiting.pop(pending, None)
         return tiles
 
+    @override
     def arrays(self) -> tuple[ArrayState, ...]:
         dtype = str(self._dtype)
         found = [ArrayState(name="labels", shape=self._shape, dtype=dtype)]
@@ -142,6 +145,7 @@ class LabelsWatch(LayerWatch):
             found.append(ArrayState(name=f"candidate-{number}", shape=self._shape, dtype="uint8", fill=255))
         return tuple(found)
 
+    @override
     def extra(self) -> JsonObject:
         whose = "" if self._corrections is None else "own" if self._corrections.own else "ours"
         return {NAMES: list(self._names()), **({STATES: whose} if whose else {})}
@@ -204,7 +208,7 @@ class LabelsWatch(LayerWatch):
         ]
 
     def _tile(self, array: str, place: Place, values: Array, fill: int = 0) -> list[Tile]:
-        """A copy of `values` as a tile; nothing where there never was anything but the fill."""
+        """Return a copy of `values` as a tile; nothing where there never was anything but the fill."""
         if self._written is not None and (array, place) not in self._written:
             if not (values != fill).any() if fill else not values.any():
                 return []
@@ -240,7 +244,7 @@ class LabelsWatch(LayerWatch):
             self.looked_over = False
 
     def _on_data(self, event: Event | None) -> None:
-        """The pixels were replaced, perhaps by others of another shape."""
+        """Look at pixels that were replaced, perhaps by others of another shape."""
         self._changed = True
         if self._form() == (self._shape, self._dtype):
             self.looked_over = False

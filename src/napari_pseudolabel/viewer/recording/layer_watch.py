@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from typing_extensions import override
 
 from napari_pseudolabel.types import Array, JsonObject
 from napari_pseudolabel.viewer.recording.attributes import Kind, attributes_of, features_of
@@ -77,11 +78,11 @@ class LayerWatch:
             emitter.disconnect(callback)
 
     def remove(self) -> None:
-        """The person has deleted the layer."""
+        """Note that the person has deleted the layer."""
         self.removed = self._changed = True
 
     def state(self, names: Mapping[str, str], source: SourceState | None) -> LayerState | None:
-        """What the layer is besides its pixels; None if nothing can have changed since the last time.
+        """Return what the layer is besides its pixels; None if nothing can have changed since the last time.
 
         Parameters
         ----------
@@ -114,7 +115,7 @@ class LayerWatch:
         )
 
     def arrays(self) -> tuple[ArrayState, ...]:
-        """The arrays of the layer."""
+        """Return the arrays of the layer."""
         return ()
 
     def extra(self) -> JsonObject:
@@ -122,7 +123,7 @@ class LayerWatch:
         return {}
 
     def change(self) -> None:
-        """The state is to be looked at again."""
+        """Mark the state to be looked at again."""
         self._changed = True
 
     def _on_change(self, event: Event) -> None:
@@ -159,6 +160,7 @@ class ImageWatch(LayerWatch):
             return None
         return np.moveaxis(data, -1, 0) if self.layer.rgb else data
 
+    @override
     def arrays(self) -> tuple[ArrayState, ...]:
         data = self.data
         if data is None:

@@ -18,7 +18,7 @@ PASSES = 3
 
 
 def most_rounds(tiles: int) -> int:
-    """Rounds after which a batch is complete, for layers of so many tiles (candidates count again)."""
+    """Return rounds after which a batch is complete, for layers of so many tiles (candidates count again)."""
     return PASSES * (-(-tiles // LEAST_TILES) + 1) + 1
 
 
@@ -61,6 +61,6 @@ class Passes:
             copied += 1
 
     def start_anew(self) -> None:
-        """What was copied for the batch under way is worth nothing."""
+        """Throw away what was copied for the batch under way."""
         self._queue.clear()
         self._number = 0

@@ -27,7 +27,7 @@ _LONGEST_FOREIGN = 1_000_000
 
 
 def plain(value: object) -> Any:
-    """A value of JSON for numbers, strings, arrays, enumerations, lists and dictionaries.
+    """Return a value of JSON for numbers, strings, arrays, enumerations, lists and dictionaries.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def plain(value: object) -> Any:
 
 
 def plain_metadata(metadata: Mapping[Any, Any], *, ours: bool) -> JsonObject:
-    """The entries of the metadata of a layer that JSON can hold: those of the plugin, or else all others."""
+    """Return the entries of the metadata of a layer that JSON can hold: those of the plugin, or else all others."""
     found = {}
     for key, value in metadata.items():
         if not isinstance(key, str) or key.startswith(OURS) != ours or key == SESSION_KEY:
@@ -65,7 +65,7 @@ def plain_metadata(metadata: Mapping[Any, Any], *, ours: bool) -> JsonObject:
 
 
 def renamed(value: object, names: Mapping[str, str]) -> Any:
-    """A value of JSON in which the strings that are keys of `names` are replaced."""
+    """Return a value of JSON in which the strings that are keys of `names` are replaced."""
     if isinstance(value, str):
         return names.get(value, value)
     if isinstance(value, list):

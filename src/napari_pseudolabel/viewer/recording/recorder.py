@@ -133,7 +133,7 @@ class Recorder:
         return self.gather(0.0, force=True)
 
     def put_back(self, batch: Batch) -> None:
-        """A batch could not be written; all of it is to be written again."""
+        """Mark all of a batch that could not be written, so that it is written again."""
         for tile in batch.tiles:
             watch = self._watches.get(tile.key.layer) or self._leaving.get(tile.key.layer)
             if isinstance(watch, LabelsWatch):
@@ -148,7 +148,7 @@ class Recorder:
         self._title = None if batch.summary is not None else self._title
 
     def written(self) -> None:
-        """The last batch is on disk."""
+        """Note that the last batch is on disk."""
         for id, watch in tuple(self._leaving.items()):
             state = self._states.get(id)
             if state is not None and REMOVED in state.attributes and not watch.dirty:
@@ -195,18 +195,18 @@ class Recorder:
         return found
 
     def found(self, id: str, places: list[Place]) -> None:
-        """A look found tiles that differ."""
+        """Mark tiles that a look found to differ."""
         watch = self._watches.get(id)
         if isinstance(watch, LabelsWatch):
             watch.found(places)
 
     def look_again(self, id: str) -> None:
-        """A look could not be ended."""
+        """Look again, because a look could not be ended."""
         if watch := self._watches.get(id):
             watch.looked_over = False
 
     def unprinted(self) -> ImageWatch | None:
-        """An image from a file of which the fingerprint is not known yet."""
+        """Return an image from a file of which the fingerprint is not known yet."""
         return next(
             (
                 watch
@@ -217,7 +217,7 @@ class Recorder:
         )
 
     def printed(self, id: str, fingerprint: str) -> None:
-        """The fingerprint of an image is known now."""
+        """Keep the fingerprint of an image."""
         self._prints[id] = fingerprint
         if watch := self._watches.get(id):
             watch.change()
@@ -290,7 +290,7 @@ class Recorder:
             self._watches[id] = LayerWatch(layer, kind, id)
 
     def _id_for(self, layer: Layer) -> str:
-        """The id of a new layer: that in the session which it was read from, unless another has it."""
+        """Return the id of a new layer: that in the session which it was read from, unless another has it."""
         id = str(layer.metadata.get(SESSION_KEY, {}).get("layer", layer.unique_id))
         return str(layer.unique_id) if id in self._ids.values() else id
 

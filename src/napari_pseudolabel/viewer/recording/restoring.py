@@ -178,7 +178,7 @@ def restore(viewer: ViewerModel, content: SessionContent, *, removed: bool = Fal
 
 
 def layer_data(content: SessionContent) -> list[tuple[Any, JsonObject, str]]:
-    """The layers of a session as napari wants them of a reader.
+    """Return the layers of a session as napari wants them of a reader.
 
     The first recording of a viewer that opens them goes on in the session. Images from files that are missing
     are left out, without a word.
@@ -222,7 +222,7 @@ def _layer(
 
 
 def _opened(one: StoredLayer, missing: list[str]) -> StoredLayer:
-    """A layer together with its file, if that waits to be opened."""
+    """Return a layer together with its file, if that waits to be opened."""
     if not one.waits or one.state.source is None:
         return one
     layer, sentence = opened(one.state.source, one.name)
@@ -231,7 +231,7 @@ def _opened(one: StoredLayer, missing: list[str]) -> StoredLayer:
 
 
 def _shown(one: StoredLayer, missing: list[str]) -> Any:
-    """A layer out of what was stored; None if its pixels are missing."""
+    """Return a layer out of what was stored; None if its pixels are missing."""
     kind, stored = one.state.kind, one.state.attributes
     if one.opened is not None:
         one.opened.metadata.update(_metadata(one))
@@ -270,7 +270,7 @@ def _metadata(one: StoredLayer) -> JsonObject:
 
 
 def _companions(one: StoredLayer, labels: Array, missing: list[str]) -> JsonObject:
-    """What lies beside labels in the metadata of their layer."""
+    """Return what lies beside labels in the metadata of their layer."""
     found: dict[str, Any] = {EFFORT_KEY: EffortLog(None, one.edits)}
     if "predicted" in one.arrays and "flags" in one.arrays:
         found[CORRECTIONS_KEY], note = recalled(

@@ -37,7 +37,7 @@ class LayerSource:
 
     @classmethod
     def of(cls, layer: Layer) -> LayerSource | None:
-        """The file of an Image layer; None if it has none that could be opened again."""
+        """Return the file of an Image layer; None if it has none that could be opened again."""
         mark = layer.metadata.get(SESSION_KEY)
         if mark is not None:
             # napari believes that the file of the session is its source.
@@ -70,7 +70,7 @@ def may_want_window(source: SourceState) -> bool:
 
 
 def opened(source: SourceState, name: str) -> tuple[Layer | None, str]:
-    """The layer of a file as it is now; in the thread of the window for a reader that `may_want_window`.
+    """Return the layer of a file as it is now; in the thread of the window for a reader that `may_want_window`.
 
     The reader is called itself: napari's viewers show a bar of progress around it, which is a widget.
 

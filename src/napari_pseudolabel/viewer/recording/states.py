@@ -12,7 +12,7 @@ from napari_pseudolabel.viewer.records import evidence, record_in
 
 
 def recalled(attributes: JsonObject, predicted: Array, flags: NDArray[np.uint8]) -> tuple[Corrections, str]:
-    """What was known about a Labels layer of a session.
+    """Return what was known about a Labels layer of a session.
 
     Sessions that were written before predictions were noted tell it by their labels and runs. What was confirmed
     there without a prediction is not confirmed any more: nobody had been asked.

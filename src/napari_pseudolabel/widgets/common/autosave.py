@@ -156,11 +156,11 @@ class Autosave(QObject):
         )
 
     def offer(self) -> SessionInfo | None:
-        """The newest session that was not closed properly and that nobody has open; None if there is none."""
+        """Return the newest session that was not closed properly and that nobody has open; None if there is none."""
         return self._offer
 
     def decline(self) -> None:
-        """The session that is offered is not offered again; it stays in the list of sessions."""
+        """Offer the session no more; it stays in the list of sessions."""
         info = self._offer
         self._set_offer(None)
         if info is not None and self._executor is not None:
@@ -229,7 +229,7 @@ class Autosave(QObject):
 
 
 def _not_closed(sessions: Sessions) -> SessionInfo | None:
-    """The newest session that may hold something that nobody has seen since."""
+    """Return the newest session that may hold something that nobody has seen since."""
     try:
         found = sessions.list()
     except InputError:
@@ -244,6 +244,6 @@ def _marked(viewer: ViewerModel) -> Path | None:
 
 
 def _outcome(future: Future[None], timeout: float) -> BaseException | None:
-    """The error of something that ends within `timeout` seconds."""
+    """Return the error of something that ends within `timeout` seconds."""
     wait_for([future], timeout)
     return future.exception() if future.done() else None

@@ -40,7 +40,7 @@ class Confirmed:
     left_out: float = 0.0
 
     def take_back(self) -> None:
-        """The part is not confirmed any more; which pixels validate is remembered all the same."""
+        """Take a confirmation back; which pixels validate is remembered all the same."""
         unconfirm(self.labels, self.plane, self.window)
 
 

@@ -27,6 +27,7 @@ class Debouncer(QSignalDebouncer):
         self.triggered.connect(action)
 
     def __call__(self, *_: object) -> None:
+        """Ask for the call."""
         self.throttle()
 
     @property

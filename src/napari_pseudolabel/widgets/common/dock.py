@@ -9,6 +9,7 @@ from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QStyle, QVBoxLayout, QWidget
+from typing_extensions import override
 
 from napari_pseudolabel.widgets.common.quitting import QuitGuard
 from napari_pseudolabel.widgets.common.restore_banner import RestoreBanner
@@ -74,6 +75,7 @@ class Dock(QWidget):
         centre = window.centralWidget() if window is not None else None
         return (centre.height(), centre.width()) if centre is not None else None
 
+    @override
     def showEvent(self, event: QShowEvent | None) -> None:
         if self.controller is not None:
             self.controller.start()
@@ -83,13 +85,16 @@ class Dock(QWidget):
             self._guard()
             QTimer.singleShot(0, self._join_others)
 
+    @override
     def sizeHint(self) -> QSize:
         hint: QSize = self.view.sizeHint()
         return hint
 
+    @override
     def minimumSizeHint(self) -> QSize:
         return QSize(self.view.minimumSizeHint().width(), _LEAST_HEIGHT)
 
+    @override
     def hideEvent(self, event: QHideEvent | None) -> None:
         super().hideEvent(event)
         window = self._main_window()
@@ -98,6 +103,7 @@ class Dock(QWidget):
         if closing and self.controller is not None:
             self.controller.shutdown(_AT_ONCE)
 
+    @override
     def event(self, event: QEvent | None) -> bool:
         if (
             event is not None
@@ -155,9 +161,11 @@ class Dock(QWidget):
 class LongDock(Dock):
     """A dock whose content may be longer than the window, and draws in the colour of the text: it has `set_ink`."""
 
+    @override
     def sizeHint(self) -> QSize:
         return super().sizeHint().expandedTo(QSize(_LONG_WIDTH, 0))
 
+    @override
     def minimumSizeHint(self) -> QSize:
         # Nothing shall lie behind the scroll bar.
         style = self.style()

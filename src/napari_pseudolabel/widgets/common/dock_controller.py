@@ -55,17 +55,17 @@ class DockController(QObject):
         return ""
 
     def keys(self) -> Iterable[Key]:
-        """The keys of the dock, and what they do."""
+        """Return the keys of the dock, and what they do."""
         return ()
 
     def opened(self) -> None:
-        """The dock is shown for the first time, or again after it was closed."""
+        """Begin, when the dock is shown for the first time, or again after it was closed."""
 
     def closed(self) -> None:
-        """The dock is closed: give back what was taken from the viewer, and forget what is under way."""
+        """Give back what was taken from the viewer, and forget what is under way, when the dock is closed."""
 
     def activated(self, layer: Layer | None) -> None:
-        """The person has made another layer the active one; None for none."""
+        """Follow the person to another active layer; None for none."""
 
     # What the dock does.
 

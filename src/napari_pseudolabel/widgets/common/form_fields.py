@@ -13,7 +13,7 @@ class _Small(QDoubleSpinBox):
 
 
 def decimal(low: float, high: float, value: float, tooltip: str) -> QDoubleSpinBox:
-    """A field for a small number."""
+    """Return a field for a small number."""
     box = _Small()
     box.setDecimals(7)
     box.setRange(low, high)

@@ -29,9 +29,13 @@ _PATIENCE_S = 10.0
 class EngineHolder(Protocol):
     """Lends an engine to docks; see `session.Session`."""
 
-    def borrow(self) -> Engine: ...
+    def borrow(self) -> Engine:
+        """Return the engine, for one dock; takes a while the first time."""
+        ...
 
-    def give_back(self, timeout: float) -> bool: ...
+    def give_back(self, timeout: float) -> bool:
+        """Take note that a dock is closed; True once nothing of the engine is left."""
+        ...
 
 
 @dataclass(frozen=True)

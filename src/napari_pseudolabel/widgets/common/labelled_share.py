@@ -25,12 +25,12 @@ def labelled_text(share: float) -> str:
 
 
 def left_out_text(share: float) -> str:
-    """What a confirmation has left out, as a sentence to be added to another; empty where nothing."""
+    """Return what a confirmation has left out, as a sentence to be added to another; empty where nothing."""
     return f" {percent(share)} of it was never predicted and stays out." if share > 0 else ""
 
 
 def percent(share: float) -> str:
-    """A share below 1 in whole percents, such as "6 %"; never "0 %" for something, nor "100 %" for less than all."""
+    """Return a share below 1 in whole percents, such as "6 %"; never "0 %" for something, nor "100 %" for less than all."""
     if 0 < share < 0.01:
         return "Less than 1 %"
     return f"{min(round(100 * share), 99)} %"

@@ -50,7 +50,7 @@ class LayerBox(QComboBox):
         return self.layer_of(self.currentData())
 
     def layer_of(self, uid: str | None) -> Any:
-        """A layer that is offered, by its unique id; None if it is gone."""
+        """Return a layer that is offered, by its unique id; None if it is gone."""
         return next((layer for layer in self._layers if uid_of(layer) == uid), None)
 
     def follow(
@@ -114,10 +114,10 @@ class LayerBox(QComboBox):
 
 
 def uid_of(layer: Layer | None) -> str | None:
-    """What tells a layer from all others; None for none."""
+    """Return what tells a layer from all others; None for none."""
     return None if layer is None else str(layer.unique_id)
 
 
 def ours_first(layers: Sequence[Layer]) -> list[Layer]:
-    """The topmost layer that the plugin made, and so on, then the topmost of all."""
+    """Return the topmost layer that the plugin made, and so on, then the topmost of all."""
     return [*(layer for layer in reversed(layers) if is_ours(layer)), *reversed(layers)]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPaintEvent
 from qtpy.QtWidgets import QSizePolicy, QWidget
+from typing_extensions import override
 
 from napari_pseudolabel.labels.classes import with_colours
 from napari_pseudolabel.models.cards import LabelClass
@@ -49,12 +50,15 @@ class PictureRows(QWidget):
         """Show nothing and take no room."""
         self.set_pictures((), ())
 
+    @override
     def sizeHint(self) -> QSize:
         return QSize(240, self.heightForWidth(self.width() or 280))
 
+    @override
     def minimumSizeHint(self) -> QSize:
         return QSize(150, self.heightForWidth(150))
 
+    @override
     def heightForWidth(self, width: int) -> int:
         side = self._side(width)
         return (side + _GAP) * len(self._rows) + self.fontMetrics().height() + 2
@@ -63,6 +67,7 @@ class PictureRows(QWidget):
         columns = max(len(self._captions), 1)
         return max(min((width - _GAP * (columns - 1)) // columns, _MOST_PX), 1)
 
+    @override
     def paintEvent(self, event: QPaintEvent | None) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
@@ -89,7 +94,7 @@ def grey(values: Array, low: float = 0.0, high: float = 1.0) -> NDArray[np.uint8
 
 
 def overlaid(picture: NDArray[np.uint8], labels: Array, classes: Sequence[LabelClass]) -> NDArray[np.uint8]:
-    """A picture with (H, W) class values laid over it in their colours."""
+    """Return a picture with (H, W) class values laid over it in their colours."""
     out = picture.astype(np.float32)
     for with_colour in with_colours(classes):
         if with_colour.value and with_colour.color:
@@ -100,7 +105,7 @@ def overlaid(picture: NDArray[np.uint8], labels: Array, classes: Sequence[LabelC
 
 
 def image_of(picture: NDArray[np.uint8]) -> QImage:
-    """An (H, W, 3) RGB picture as Qt draws it."""
+    """Return an (H, W, 3) RGB picture as Qt draws it."""
     height, width = picture.shape[:2]
     pixels = np.ascontiguousarray(picture)
     # The copy owns its bytes; the array may go.
@@ -108,7 +113,7 @@ def image_of(picture: NDArray[np.uint8]) -> QImage:
 
 
 def _fitted(place: QRectF, picture: QImage) -> QRectF:
-    """The part of a square in which a picture keeps its proportions."""
+    """Return the part of a square in which a picture keeps its proportions."""
     scale = min(place.width() / picture.width(), place.height() / picture.height())
     width, height = picture.width() * scale, picture.height() * scale
     return QRectF(place.center().x() - width / 2, place.center().y() - height / 2, width, height)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
+from typing_extensions import override
 
 from napari_pseudolabel.widgets.common.small_widgets import tip
 
@@ -46,6 +47,7 @@ class QuitGuard(QObject):
         if self._autosave is not None:
             self._autosave.start()
 
+    @override
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         if watched is self._window and event is not None:
             if event.type() == QEvent.Type.Close and not self._may_close():
@@ -70,7 +72,7 @@ class QuitGuard(QObject):
 
 
 def _sentence(doing: Sequence[str], problem: str) -> str:
-    """What the person is asked; `problem` says why something could not be saved, if so."""
+    """Return what the person is asked; `problem` says why something could not be saved, if so."""
     parts = []
     if doing:
         parts.append(f"{' and '.join(doing)} is still going on.")

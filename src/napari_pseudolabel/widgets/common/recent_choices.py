@@ -28,7 +28,7 @@ class RecentChoices:
         self._settings = QSettings(str(path) if plain else "", QSettings.Format.IniFormat)
 
     def last(self, what: str) -> str | None:
-        """The value remembered for `what`, None if there is none."""
+        """Return the value remembered for `what`, None if there is none."""
         value = self._settings.value(f"last/{what}")
         return str(value) if value else None
 

@@ -78,7 +78,7 @@ class RestoreBanner(QFrame):
 
 
 def sentence_of(info: SessionInfo, now: datetime) -> str:
-    """What the person is told about a session; `now` with a time zone, which the times are told in."""
+    """Return what the person is told about a session; `now` with a time zone, which the times are told in."""
     saved = info.saved.astimezone(now.tzinfo)
     when = f"{saved:%H:%M}" if saved.date() == now.date() else f"{saved:%d %B %Y, %H:%M}"
     return f"Your last session was not closed: {info.title or info.id}, saved {when}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
+from typing_extensions import override
 
 from napari_pseudolabel.widgets.common.autosave import Autosave
 from napari_pseudolabel.widgets.common.saving import State
@@ -38,9 +39,11 @@ class SaveDot(QWidget):
         """What it shows."""
         return self._state
 
+    @override
     def sizeHint(self) -> QSize:
         return QSize(_SIDE_PX, _SIDE_PX)
 
+    @override
     def paintEvent(self, event: QPaintEvent | None) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def make_engine() -> Engine:
-    """The engine with the person's settings; importing it takes a while."""
+    """Return the engine with the person's settings; importing it takes a while."""
     from napari_pseudolabel.engine import Engine
     from napari_pseudolabel.widgets.common.preferences import connection
 
@@ -69,7 +69,7 @@ class Session(QObject):
 
     @classmethod
     def of(cls, viewer: ViewerModel) -> Session:
-        """The session of a viewer; made for its first dock. The caller keeps the reference."""
+        """Return the session of a viewer; made for its first dock. The caller keeps the reference."""
         plain = getattr(viewer, "__wrapped__", viewer)  # plugins are handed a proxy
         session = cls._of.get(id(plain))
         if session is None:
@@ -102,7 +102,7 @@ class Session(QObject):
         return self._autosave
 
     def memory_bytes(self) -> int:
-        """Main memory that the workers take; 0 if there are none."""
+        """Return main memory that the workers take; 0 if there are none."""
         engine = self._engine
         return engine.memory_bytes() if engine is not None else 0
 
@@ -116,7 +116,7 @@ class Session(QObject):
             engine.release()
 
     def borrow(self) -> Engine:
-        """The engine, for one dock; takes a while the first time."""
+        """Return the engine, for one dock; takes a while the first time."""
         with self._lock:
             if self._engine is None:
                 self._engine = self._make_engine()
@@ -126,7 +126,7 @@ class Session(QObject):
             return engine
 
     def give_back(self, timeout: float) -> bool:
-        """A dock is closed; the last one ends the engine. True once nothing of it is left."""
+        """Take note that a dock is closed; the last one ends the engine. True once nothing of it is left."""
         with self._lock:
             self._borrowed -= 1
             if self._borrowed > 0:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
@@ -34,6 +36,7 @@ class Shortcut(str):
     does: str
     dock: str
 
+    @override
     def __new__(cls, key: str, name: str, does: str, dock: str) -> Shortcut:
         made = super().__new__(cls, key)
         made.name, made.does, made.dock = name, does, dock
@@ -94,7 +97,7 @@ EXPORT = Shortcut("Shift-E", "Export", "Write the labels", "Export")
 
 
 def shown(key: str) -> str:
-    """The key as a tooltip shows it."""
+    """Return the key as a tooltip shows it."""
     return key.replace("-", "+")
 
 
@@ -139,7 +142,7 @@ class _Claim:
 
 
 def _released() -> None:
-    """What napari does when the key goes up.
+    """Do what napari does when the key goes up.
 
     Without it napari does again what it last did for this letter or digit, whatever the modifier: Ctrl+2 would
     take back the mode that 2 has chosen before.

@@ -26,6 +26,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 from superqt import QCollapsible, QElidingLabel
+from typing_extensions import override
 
 from napari_pseudolabel.wording import shown
 
@@ -41,7 +42,7 @@ _INDENT_PX = 8
 
 
 def combo(tooltip: str) -> QComboBox:
-    """A combo box that never makes its dock wider than it has to be."""
+    """Return a combo box that never makes its dock wider than it has to be."""
     box = QComboBox()
     make_narrow(box, tooltip)
     return box
@@ -74,7 +75,7 @@ def button(
     checkable: bool = False,
     focus: Qt.FocusPolicy = Qt.FocusPolicy.StrongFocus,
 ) -> QPushButton:
-    """A button.
+    """Return a button.
 
     Parameters
     ----------
@@ -96,7 +97,7 @@ def button(
 
 
 def browse_button(tooltip: str) -> QPushButton:
-    """A small button that opens a dialog for files."""
+    """Return a small button that opens a dialog for files."""
     return button("…", tooltip, width=_BROWSE_PX)
 
 
@@ -170,9 +171,11 @@ class PlainLabel(QLabel):
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setText(content)
 
+    @override
     def setText(self, content: str | None) -> None:
         super().setText(shown(content or "", keep="\n"))
 
+    @override
     def setToolTip(self, content: str | None) -> None:
         super().setToolTip(tip(content or ""))
 
@@ -183,7 +186,7 @@ class PlainLabel(QLabel):
 
 
 def tip(content: str) -> str:
-    """A tooltip that shows text as it is; see `PlainLabel`."""
+    """Return a tooltip that shows text as it is; see `PlainLabel`."""
     plain = shown(content, keep="\n")
     return f"<qt>{escape(plain)}</qt>".replace("\n", "<br>") if "<" in plain else plain
 
@@ -198,6 +201,7 @@ class MessageLabel(PlainLabel):
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
 
+    @override
     def sizeHint(self) -> QSize:
         # What it needs follows from its width; Qt would guess one, and forms leave room for that.
         return QSize(0, self.fontMetrics().height())
@@ -217,6 +221,7 @@ class ElidedLabel(PlainLabel, QElidingLabel):
         self.setEllipsesWidth(_INDENT_PX)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
+    @override
     def setText(self, content: str | None) -> None:
         super().setText(content)
         self.setToolTip(content)
@@ -284,7 +289,7 @@ class Segments(QWidget):
 
 
 def segment(title: str, tooltip: str) -> QPushButton:
-    """A button that stays pressed, and leaves the keys to the canvas."""
+    """Return a button that stays pressed, and leaves the keys to the canvas."""
     made = button(title, tooltip, name="segment", checkable=True, focus=Qt.FocusPolicy.TabFocus)
     made.setMinimumWidth(_SEGMENT_PX)  # three beside a title fit a narrow dock
     return made

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import Signal
+from typing_extensions import override
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.labels.tools import Change
@@ -50,7 +51,7 @@ class SlowChange:
     make: Callable[[Array], Change]
 
     def run(self) -> ComputedChange | str:
-        """The change, cut to what changes; a sentence if there is none."""
+        """Return the change, cut to what changes; a sentence if there is none."""
         values = np.array(self.spot.values[self.window])
         try:
             change = self.make(values)
@@ -128,6 +129,7 @@ class Applying(Part):
             later.run, lambda made: self._on_made(later, made), lambda f: self._on_failed(later, f)
         )
 
+    @override
     def follow(self, labels: Labels | None) -> None:
         self._leave()
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import override
 
 from napari_pseudolabel.labels.classes import LARGEST_VALUE, nameless, with_colours
 from napari_pseudolabel.models.cards import LabelClass
@@ -36,6 +37,7 @@ class ClassList(Part):
         context.events.chosen.connect(self._on_chosen)
         context.events.recoloured.connect(self._show)  # a run may have brought other classes
 
+    @override
     def follow(self, labels: Labels | None) -> None:
         self._labels = labels
         if labels is not None and not classes_of(labels):
@@ -43,7 +45,7 @@ class ClassList(Part):
         self._show()
 
     def actions(self) -> Sequence[tuple[str, Callable[[], None]]]:
-        """A key and what it does, for every class that has one."""
+        """Return a key and what it does, for every class that has one."""
         return [
             (key, lambda number=number: self.choose_at(number))  # type: ignore[misc]
             for number, key in enumerate(shortcuts.CLASSES)
@@ -133,13 +135,13 @@ class ClassList(Part):
 
 
 def _known(labels: Labels) -> tuple[LabelClass, ...]:
-    """The classes as they are, with their colours, background first."""
+    """Return the classes as they are, with their colours, background first."""
     classes = classes_of(labels)
     background = [label_class for label_class in classes if label_class.value == 0] or [_BACKGROUND]
     return with_colours((*background, *(label_class for label_class in classes if label_class.value != 0)))
 
 
 def _seen(labels: Labels, one: LabelClass) -> LabelClass:
-    """A class in the colour that the layer has for it."""
+    """Return a class in the colour that the layer has for it."""
     red, green, blue = (round(255 * float(part)) for part in labels.get_color(one.value)[:3])
     return one.model_copy(update={"color": f"#{red:02x}{green:02x}{blue:02x}"})

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.dock_controller import DockController, Key
 from napari_pseudolabel.widgets.common.job_runner import JobRunner
@@ -103,6 +105,7 @@ class CorrectController(DockController):
         self._connect()
 
     @property
+    @override
     def doing(self) -> str:
         return self.predicting.doing
 
@@ -118,6 +121,7 @@ class CorrectController(DockController):
 
     # Life.
 
+    @override
     def opened(self) -> None:
         held: tuple[tuple[str, Held], ...] = (
             (shortcuts.HOLD_IMAGE, "image"),
@@ -131,12 +135,13 @@ class CorrectController(DockController):
         self._on_labels()
 
     def place(self) -> None:
-        """The dock is in a window now, so that there is a canvas to draw over."""
+        """Place the sheet: the dock is in a window now, so that there is a canvas to draw over."""
         if self._active and self.context.overlay is None:
             self.context.overlay = self._make_overlay()
             self.focus.draw()
             self.gaps.refresh()
 
+    @override
     def closed(self) -> None:
         for part in self._parts:
             part.stop()
@@ -170,6 +175,7 @@ class CorrectController(DockController):
         self.viewer.dims.events.current_step.connect(self._on_plane)
         self.viewer.dims.events.ndisplay.connect(self._on_plane)
 
+    @override
     def keys(self) -> list[Key]:
         tools = [(tool.key, lambda name=tool.name: self.use(name)) for tool in TOOLS]
         return [
@@ -216,6 +222,7 @@ class CorrectController(DockController):
 
     # What the viewer tells.
 
+    @override
     def activated(self, layer: Layer | None) -> None:
         if layer is not None:
             self.layers.fill(layer)

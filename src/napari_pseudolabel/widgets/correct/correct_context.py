@@ -121,5 +121,5 @@ class Part(QObject):
         """Other labels are corrected now, or none."""
 
     def stop(self) -> None:
-        """The dock is closed; it may be opened again."""
+        """Stop: the dock is closed; it may be opened again."""
         self.follow(None)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtGui import QShowEvent
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QWidget
+from typing_extensions import override
 
 from napari_pseudolabel.widgets.common.dock import LongDock
 from napari_pseudolabel.widgets.common.job_runner import JobRunner
@@ -44,12 +45,13 @@ class CorrectDock(LongDock):
         self.controller.add(self.review, self.review.keys())
         self.begin(self.controller)
 
+    @override
     def showEvent(self, event: QShowEvent | None) -> None:
         super().showEvent(event)
         self.controller.place()
 
     def _overlay(self) -> Overlay | None:
-        """A sheet over the canvas of the window, None if the dock is not in one yet."""
+        """Return a sheet over the canvas of the window, None if the dock is not in one yet."""
         window = self._main_window()
         centre = window.centralWidget() if window is not None else None
         canvas = centre.findChild(QOpenGLWidget) if centre is not None else None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer, Signal
+from typing_extensions import override
 
 from napari_pseudolabel.widgets.correct.correct_context import CorrectContext, Part
 from napari_pseudolabel.widgets.correct.overlay import Mark
@@ -85,6 +86,7 @@ class Drawing(Part):
             self._leave()
             self._context.say("Nothing was drawn.")
 
+    @override
     def follow(self, labels: Labels | None) -> None:
         if self._tool:
             self._leave()

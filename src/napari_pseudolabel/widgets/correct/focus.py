@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtCore import Signal
 from skimage.measure import find_contours
+from typing_extensions import override
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.labels.objects import ObjectMask, object_at
@@ -108,7 +109,7 @@ class ObjectFocus(Part):
     # What a tool works on.
 
     def aim(self) -> Aim:
-        """The object in focus, if it is on the plane that is shown, else the one under the cursor.
+        """Return the object in focus, if it is on the plane that is shown, else the one under the cursor.
 
         Raises
         ------
@@ -124,7 +125,7 @@ class ObjectFocus(Part):
         return self.pointed()
 
     def pointed(self) -> Aim:
-        """The object under the cursor.
+        """Return the object under the cursor.
 
         Raises
         ------
@@ -135,11 +136,12 @@ class ObjectFocus(Part):
         return Aim(spot, self.target_at(spot))
 
     def target_at(self, spot: Spot) -> ObjectMask | None:
-        """The object at a pixel, as the person looks at the labels: of a class, or the whole of it."""
+        """Return the object at a pixel, as the person looks at the labels: of a class, or the whole of it."""
         return object_at(spot.values, spot.at, self._context.scheme)
 
     # How it is shown.
 
+    @override
     def follow(self, labels: Labels | None) -> None:
         self.clear()
 
@@ -158,6 +160,7 @@ class ObjectFocus(Part):
         if overlay is not None:
             overlay.mark("focus", mark)
 
+    @override
     def stop(self) -> None:
         self._draw_later.cancel()
         super().stop()
@@ -174,7 +177,7 @@ class ObjectFocus(Part):
 
 
 def outline(labels: Labels, plane: Index, target: ObjectMask) -> list[list[tuple[float, float]]]:
-    """The borders of an object in world coordinates of the two displayed axes."""
+    """Return the borders of an object in world coordinates of the two displayed axes."""
     # Layers lie in the world by an affine map, so three places tell where all others are.
     origin, down, right = (
         np.asarray(labels.data_to_world((*plane, *place)), float)[-2:] for place in ((0, 0), (1, 0), (0, 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import override
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.viewer import Corrections
@@ -33,11 +34,13 @@ class Gaps(Part):
             event.connect(self._refresh_later)
         context.view.gaps.toggled.connect(lambda _: self.refresh())
 
+    @override
     def follow(self, labels: Labels | None) -> None:
         self._labels = labels
         self._corrections = None if labels is None else Corrections.of(labels)
         self.refresh()
 
+    @override
     def stop(self) -> None:
         super().stop()
         self._refresh_later.cancel()
@@ -51,7 +54,7 @@ class Gaps(Part):
             self._context.overlay.hatch(found if shown else None)
 
     def _found(self) -> Hatched | None:
-        """What is not labelled; None where everything is, or the canvas shows no plane of the labels."""
+        """Return what is not labelled; None where everything is, or the canvas shows no plane of the labels."""
         corrections, labels = self._corrections, self._labels
         if corrections is None or labels is None or corrections.own or corrections.layer is None:
             return None

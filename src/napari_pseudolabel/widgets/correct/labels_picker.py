@@ -133,7 +133,7 @@ class LabelsPicker(QObject):
         return next((one for one in offered if uid_of(one) == wanted), next(iter(offered), None))
 
     def _offered(self) -> list[ImageLayer]:
-        """The images that the labels may belong to, the topmost first; one where something says which."""
+        """Return the images that the labels may belong to, the topmost first; one where something says which."""
         labels = self.labels
         if labels is None:
             return []
@@ -156,7 +156,7 @@ class LabelsPicker(QObject):
     # Where in them.
 
     def require(self) -> Labels:
-        """The layer that is corrected.
+        """Return the layer that is corrected.
 
         Raises
         ------
@@ -169,7 +169,7 @@ class LabelsPicker(QObject):
         return labels
 
     def plane(self) -> Index:
-        """The plane on the screen, as index over the axes before Y and X.
+        """Return the plane on the screen, as index over the axes before Y and X.
 
         Raises
         ------
@@ -185,7 +185,7 @@ class LabelsPicker(QObject):
         return current_plane(self._viewer, labels, _as_image(labels))
 
     def spot(self) -> Spot:
-        """The pixel under the cursor.
+        """Return the pixel under the cursor.
 
         Raises
         ------
@@ -206,7 +206,7 @@ class LabelsPicker(QObject):
         return float(row), float(column)
 
     def window(self) -> Window:
-        """What the canvas shows of the plane.
+        """Return what the canvas shows of the plane.
 
         Raises
         ------
@@ -218,7 +218,7 @@ class LabelsPicker(QObject):
         return visible_region(self._viewer, labels, _as_image(labels), self._canvas_px()).window
 
     def stop(self) -> None:
-        """The dock is closed: hear nothing of the layers any more."""
+        """Stop listening to the layers: the dock is closed."""
         self._box.let_go()
         self._images.let_go()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
+from typing_extensions import override
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.viewer import Candidates, find_layer
@@ -92,7 +93,7 @@ class LayerVisibility(Part):
         return self._number
 
     def candidates(self) -> Candidates:
-        """The candidates of the labels.
+        """Return the candidates of the labels.
 
         Raises
         ------
@@ -161,11 +162,13 @@ class LayerVisibility(Part):
         except PseudolabelError:
             self.end()
 
+    @override
     def follow(self, labels: Labels | None) -> None:
         self.end()
         if labels is not None:
             reveal(labels)
 
+    @override
     def stop(self) -> None:
         self.release()
         super().stop()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import override
 
 from napari_pseudolabel.errors import PseudolabelError
 from napari_pseudolabel.labels.objects import Scheme
@@ -80,6 +81,7 @@ class ObjectsView(Part):
             self._set_visible(False)
             self._context.view.set_busy("")
 
+    @override
     def follow(self, labels: Labels | None) -> None:
         self._set_visible(False)
         self._labels, self._shown = labels, None
@@ -91,6 +93,7 @@ class ObjectsView(Part):
         if self._on and self._labels is not None:
             self._look_later()
 
+    @override
     def stop(self) -> None:
         self._on = False
         super().stop()
@@ -124,7 +127,7 @@ class ObjectsView(Part):
         )
 
     def _shown_at(self, labels: Labels, plane: Index) -> _Shown:
-        """What is known about a plane; begun anew if another one was shown."""
+        """Return what is known about a plane; begun anew if another one was shown."""
         shown, scheme = self._shown, self._context.scheme
         if shown is None or shown.plane != plane or shown.scheme != scheme or self._layer() is None:
             layer = objects_layer(self._context.viewer, labels)
@@ -136,7 +139,7 @@ class ObjectsView(Part):
         return shown
 
     def _next(self, shown: _Shown) -> Window | None:
-        """What has changed, else the part that is nearest to the middle of the view."""
+        """Return what has changed, else the part that is nearest to the middle of the view."""
         if shown.dirty:
             dirty, shown.dirty = shown.dirty, []
             joined = dirty[0]
@@ -211,7 +214,7 @@ class ObjectsView(Part):
 
 
 def _blocks(shape: tuple[int, ...]) -> Iterable[Window]:
-    """The parts of a plane."""
+    """Return the parts of a plane."""
     for y in range(0, shape[0], _BLOCK_PX):
         for x in range(0, shape[1], _BLOCK_PX):
             yield slice(y, min(y + _BLOCK_PX, shape[0])), slice(x, min(x + _BLOCK_PX, shape[1]))

@@ -21,6 +21,7 @@ from qtpy.QtGui import (
     QTransform,
 )
 from qtpy.QtWidgets import QWidget
+from typing_extensions import override
 
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
 
@@ -141,11 +142,13 @@ class Overlay(QWidget):
         self.hide()
         self.deleteLater()
 
+    @override
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         if event is not None and event.type() == QEvent.Type.Resize and isinstance(watched, QWidget):
             self.setGeometry(watched.rect())
         return super().eventFilter(watched, event)
 
+    @override
     def paintEvent(self, event: QPaintEvent | None) -> None:
         if not self._marks and not self._toast and self._hatched is None:
             return

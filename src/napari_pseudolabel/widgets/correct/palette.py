@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QToolButton,
     QWidget,
 )
+from typing_extensions import override
 
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.widgets.common import shortcuts
@@ -52,14 +53,17 @@ class ClassName(QLineEdit):
         self.setFocus()
         self.selectAll()
 
+    @override
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         self.chosen.emit()
         if not self.isReadOnly():
             super().mousePressEvent(event)
 
+    @override
     def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
         self.begin()
 
+    @override
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         if event is not None and event.key() == Qt.Key.Key_Escape:
             self.setText(self._name)
@@ -67,6 +71,7 @@ class ClassName(QLineEdit):
         else:
             super().keyPressEvent(event)
 
+    @override
     def focusOutEvent(self, event: QFocusEvent | None) -> None:
         super().focusOutEvent(event)
         self._rest()

@@ -123,7 +123,7 @@ class Predicting(Part):
             )
 
     def stop(self) -> None:
-        """The dock is closed; what has arrived is one undo step."""
+        """Stop: the dock is closed; what has arrived is one undo step."""
         running, self._running = self._running, None
         self._removals.forget()
         if running is not None:
@@ -231,7 +231,7 @@ class Predicting(Part):
 def _job(
     name: str, labels: Labels, image: Image, plane: Index, window: Window, options: AgainOptions
 ) -> LabelJob:
-    """What labels a view like the run before it, but for what the person asks for."""
+    """Return what labels a view like the run before it, but for what the person asks for."""
     from napari_pseudolabel.imaging.scale import Scale
     from napari_pseudolabel.strategies import Record, Region
     from napari_pseudolabel.strategies.again import Extent, again, without_translator
@@ -256,7 +256,7 @@ def _job(
 
 
 def _outcome(running: _Running) -> str:
-    """What became of a prediction."""
+    """Return what became of a prediction."""
     now = np.asarray(running.labels.data[(*running.plane, *running.window)])
     changed = int(np.count_nonzero(now != running.before))
     kept = Corrections.of(running.labels).touched_in((*running.plane, *running.window)).any()

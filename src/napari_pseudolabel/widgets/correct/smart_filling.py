@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.tools import Change, line_through, smart_fill
@@ -66,6 +67,7 @@ class SmartFilling(Part):
         self._atoms: list[object] = []
         context.events.painted.connect(self._on_paint)
 
+    @override
     def follow(self, labels: Labels | None) -> None:
         self._labels = labels
         self._atoms = []
@@ -129,7 +131,7 @@ class SmartFilling(Part):
             self._atoms = list(atoms)
 
     def _last_stroke(self, labels: Labels) -> Scribble | None:
-        """The last stroke, if it put one class on one plane."""
+        """Return the last stroke, if it put one class on one plane."""
         atoms, self._atoms = self._atoms, []
         places, values, planes = [], set(), set()
         for change in filter(None, changes_of(atoms)):

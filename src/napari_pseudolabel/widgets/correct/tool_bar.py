@@ -50,7 +50,7 @@ class ToolBar(QWidget):
 
 
 def tool_button(tool: Tool) -> QToolButton:
-    """A button with the icon and the tooltip of a tool, that leaves the keys to the canvas."""
+    """Return a button with the icon and the tooltip of a tool, that leaves the keys to the canvas."""
     button = QToolButton()
     button.setObjectName("tool")
     button.setToolTip(tool.tooltip)

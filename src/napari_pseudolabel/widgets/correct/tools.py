@@ -225,7 +225,7 @@ class Toolbox(QObject):
     # What they share.
 
     def chosen(self) -> int:
-        """The class that is chosen.
+        """Return the class that is chosen.
 
         Raises
         ------
@@ -248,18 +248,18 @@ class Toolbox(QObject):
         return self._context.nesting.over(own)
 
     def _under(self, plane: Plane, target: ObjectMask | None) -> int:
-        """What is left where an object gives way: myelin for an axon that lies in myelin, else background."""
+        """Return what is left where an object gives way: myelin for an axon that lies in myelin, else background."""
         outer = 0 if target is None else self._context.nesting.under(target.value)
         return outer if outer and target is not None and _lies_in(plane, target, outer) else 0
 
     def _first(self, pointed: Aim, sentence: str) -> None:
-        """The tool needs two objects, and this is the first one."""
+        """Keep the first of the two objects that the tool needs."""
         if self._focus.put(pointed.spot.plane, pointed.spot.at) is None:
             raise InputError("There is no object under the cursor; move it over the first one.")
         self._context.say(sentence)
 
     def _crossed(self, spot: Spot, path: Path) -> Aim:
-        """The object on which a line lies for longest."""
+        """Return the object on which a line lies for longest."""
         values, scheme = spot.values, self._context.scheme
         places = tools.line_through(path)
         places = places[((places >= 0) & (places < values.shape)).all(axis=1)]
@@ -282,7 +282,7 @@ class Toolbox(QObject):
 
 
 def _refilled(plane: Plane, value: int, outer: int, change: Change) -> Change:
-    """A change that removes objects of a class, so that it leaves no holes in what they lay in."""
+    """Return a change that removes objects of a class, so that it leaves no holes in what they lay in."""
     labels = change.labels.copy()
     parts, _ = ndi.label(plane[change.window] != labels, np.ones((3, 3)))
     for number, box in enumerate(ndi.find_objects(parts), start=1):
@@ -293,7 +293,7 @@ def _refilled(plane: Plane, value: int, outer: int, change: Change) -> Change:
 
 
 def _locked(spot: Spot, *targets: ObjectMask | None) -> Locked:
-    """What is confirmed around objects."""
+    """Return what is confirmed around objects."""
     windows = [target.window for target in targets if target is not None]
     if not windows:
         return None

@@ -109,7 +109,7 @@ class CorrectView(DockView):
             q_push_button.setEnabled(on)
 
     def set_busy(self, sentence: str, done: int = 0, total: int = 0, *, can_cancel: bool = False) -> None:
-        """What is under way, empty if nothing, and how far it is; see `set_progress`."""
+        """Say what is under way, empty if nothing, and how far it is; see `set_progress`."""
         self.set_working(bool(sentence), cancel=can_cancel)
         self.set_progress(sentence, done, total)
 

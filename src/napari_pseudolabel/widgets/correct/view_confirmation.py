@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import override
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.viewer import Corrections
@@ -49,7 +50,7 @@ class ViewConfirmation(Part):
             self._confirm(plane, window)
 
     def confirm_rest(self) -> None:
-        """What was asked about is right as it stands, too: nothing was missed there."""
+        """Confirm what was asked about as it stands, too: nothing was missed there."""
         asked = self._pending
         self._offer_rest(None)
         labels = self._context.layers.labels
@@ -101,6 +102,7 @@ class ViewConfirmation(Part):
             )
             self.refresh()
 
+    @override
     def follow(self, labels: Labels | None) -> None:
         self._corrections = None if labels is None else Corrections.of(labels)
         self._context.view.set_share("")
@@ -112,6 +114,7 @@ class ViewConfirmation(Part):
         if self._corrections is not None:
             self._count_later()
 
+    @override
     def stop(self) -> None:
         super().stop()
         self._count_later.cancel()

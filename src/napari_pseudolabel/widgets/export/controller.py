@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Labels
 from qtpy.QtWidgets import QFileDialog
+from typing_extensions import override
 
 from napari_pseudolabel.export import ExportContent
 from napari_pseudolabel.formats import suffix_of
@@ -51,20 +52,25 @@ class ExportController(DockController):
         view.layer.refilled.connect(self._on_layers)
 
     @property
+    @override
     def doing(self) -> str:
         return "Exporting labels" if self._writing is not None else ""
 
+    @override
     def keys(self) -> list[Key]:
         return [(shortcuts.EXPORT, self.view.export_button.click)]
 
+    @override
     def opened(self) -> None:
         self.view.layer.follow(self.viewer, self._offered, ours_first)
         self.activated(self.viewer.layers.selection.active)
 
+    @override
     def closed(self) -> None:
         self._refresh_later.cancel()
         self.view.layer.let_go()
 
+    @override
     def activated(self, layer: Layer | None) -> None:
         self.view.layer.refill(layer)
         self._on_layers()

@@ -26,6 +26,7 @@ class ExportJob:
     title: str = "Exporting"
 
     def run(self, control: Control, models: object) -> tuple[Path, ...]:
+        """Write all files, and return their paths."""
         control.check()
         path = Path(self.path).expanduser()
         if path.parent.name == LABELS_FOLDER and path.parent.parent.is_dir():

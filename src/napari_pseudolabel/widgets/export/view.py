@@ -57,7 +57,7 @@ class ExportView(DockView):
         self.confidence.setText("Confidence" if there else "Confidence (there is none)")
 
     def set_checks(self, found: Sequence[str]) -> None:
-        """What to know before."""
+        """Say what to know before."""
         self._checks.show_message("\n".join(f"•  {one}" for one in found))
 
     def _make_form(self) -> QFormLayout:

@@ -8,6 +8,7 @@ from pathlib import Path
 from qtpy.QtCore import QTimer, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox
+from typing_extensions import override
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.viewer.recording import StoredSession, read
@@ -63,11 +64,13 @@ class ProjectController(DockController):
         view.browse_pressed.connect(self._browse)
         view.workspace_chosen.connect(self.change)
 
+    @override
     def start(self) -> None:
         super().start()
         self._clock.start()
         self.refresh()
 
+    @override
     def closed(self) -> None:
         self._clock.stop()
 

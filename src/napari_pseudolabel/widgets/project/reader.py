@@ -13,7 +13,7 @@ from napari_pseudolabel.workspace import Workspace
 
 
 def session_reader(path: str | list[str]) -> Callable[[str | list[str]], list[Any]] | None:
-    """A reader for the folder of a workspace, or its ``workspace.json``; None for anything else."""
+    """Return a reader for the folder of a workspace, or its ``workspace.json``; None for anything else."""
     paths = path if isinstance(path, list) else [path]
     folder = _folder(paths[0])
     if len(paths) > 1 or not Workspace.is_workspace(folder):

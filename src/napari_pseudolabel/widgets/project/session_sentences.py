@@ -11,7 +11,7 @@ from napari_pseudolabel.workspace import SessionInfo, Workspace
 
 
 def workspace_name(workspace: Workspace) -> str:
-    """What a workspace is called.
+    """Return what a workspace is called.
 
     Raises
     ------
@@ -69,12 +69,12 @@ def hint(info: SessionInfo | None, here: bool, count: int) -> str:
 
 
 def opened(name: str, missing: Sequence[str]) -> str:
-    """What became of opening a session."""
+    """Return what became of opening a session."""
     return " ".join([f"Opened {name}; everything you do is saved in it.", *missing])
 
 
 def remove_question(info: SessionInfo, now: datetime) -> str:
-    """What is asked before a session is deleted."""
+    """Return what is asked before a session is deleted."""
     return (
         f"Remove {title(info)}, saved {when(info.saved, now)}? Its labels and corrections are deleted and cannot be "
         "brought back. Your image files stay."
@@ -82,5 +82,5 @@ def remove_question(info: SessionInfo, now: datetime) -> str:
 
 
 def no_workspace(folder: Path) -> str:
-    """A folder was chosen that is none."""
+    """Say that a folder was chosen that is none."""
     return f"{folder} is no workspace; press New… to make one there, or choose another folder."

@@ -43,11 +43,11 @@ class Catalogue:
         ]
 
     def get(self, kind: Kind, ref: str | None) -> ModelEntry | None:
-        """A model, None if it is not known."""
+        """Return a model, None if it is not known."""
         return self._entries.get((kind, ref)) if ref else None
 
     def propose(self, kind: Kind, *, shown: ShownModality | None = None, last: bool = True) -> str | None:
-        """The model to begin with: the one used last, else the only, or the first, that fits.
+        """Return the model to begin with: the one used last, else the only, or the first, that fits.
 
         Parameters
         ----------

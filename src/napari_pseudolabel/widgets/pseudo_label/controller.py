@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
 from qtpy.QtCore import QTimer
+from typing_extensions import override
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import PseudolabelError
@@ -120,6 +121,7 @@ class PseudoLabelController(DockController):
         return self._running is not None or self._busy_part is not None
 
     @property
+    @override
     def doing(self) -> str:
         if (part := self._busy_part) is not None:
             return part.doing
@@ -128,6 +130,7 @@ class PseudoLabelController(DockController):
 
     # Life.
 
+    @override
     def keys(self) -> list[Key]:
         view = self.view
         return [
@@ -136,6 +139,7 @@ class PseudoLabelController(DockController):
             (shortcuts.CANCEL, self.cancel),
         ]
 
+    @override
     def opened(self) -> None:
         self.images.start()
         self._on_layers()
@@ -143,6 +147,7 @@ class PseudoLabelController(DockController):
             part.start()
         self.models.find(self.modality.shown)
 
+    @override
     def closed(self) -> None:
         self._preview_later.cancel()
         self._focus_timer.stop()
@@ -153,6 +158,7 @@ class PseudoLabelController(DockController):
         self._drop()
         self.view.image.let_go()
 
+    @override
     def activated(self, layer: Any) -> None:
         if layer is not None and self.images.offers(layer) and not self.busy:
             self.view.image.refill(layer)
@@ -244,7 +250,7 @@ class PseudoLabelController(DockController):
             self.view.error.clear()  # it was about the image before
 
     def _on_modality(self) -> None:
-        """The person has said what the image shows."""
+        """Take what the person has said that the image shows."""
         self._on_image()
         self._on_changed()
 
@@ -280,7 +286,7 @@ class PseudoLabelController(DockController):
         self._focus_timer.stop()
 
     def _on_removed(self, layer: Layer) -> None:
-        """The image, or the labels that it streams into, was removed in the middle of a run: there is no use in it."""
+        """Cancel a run whose image, or the labels that it streams into, was removed: there is no use in it."""
         if (running := self._running) is not None:
             running.gone = gone_text(layer.name, labels=isinstance(layer, Labels))
             self._runner.cancel(running.number)
@@ -298,7 +304,7 @@ class PseudoLabelController(DockController):
             self._begin(choice, job, preview=preview)
 
     def _prepared(self, choice: LabelChoice, *, preview: bool) -> LabelJob | None:
-        """The job, None if it cannot be described, which is shown."""
+        """Return the job, None if it cannot be described, which is shown."""
         self.view.error.clear()
         try:
             image = replace(self.images.image(), modality=self.modality.shown().modality)
@@ -360,7 +366,7 @@ class PseudoLabelController(DockController):
             part.begin(job)
 
     def _on_prepared(self, part: PreparingController, job: LabelJob) -> None:
-        """The segmenters are there: label what was asked for."""
+        """Label what was asked for, now that the segmenters are there."""
         choice, self._prepared_for = self._prepared_for, None
         if choice is None or self.images.layer(choice.layer) is None:
             self.view.set_busy(False)

@@ -63,13 +63,13 @@ class ImagePicker(QObject):
         return True
 
     def layer(self, uid: str | None = None) -> ImageLayer | None:
-        """The chosen layer, or one by its unique id; None if it is gone."""
+        """Return the chosen layer, or one by its unique id; None if it is gone."""
         box = self._view.image
         found: ImageLayer | None = box.layer_of(uid) if uid else box.layer
         return found
 
     def image(self) -> Image:
-        """The chosen layer as an image.
+        """Return the chosen layer as an image.
 
         Raises
         ------

@@ -164,7 +164,7 @@ def preview_side(
 def make_label_job(
     choice: LabelChoice, image: Image, region: Region | None, planes: tuple[tuple[int, ...], ...] | None
 ) -> LabelJob:
-    """The frozen description of what the controls ask for.
+    """Return the frozen description of what the controls ask for.
 
     Where the strategy prepares something, that makes the models, and the job has none yet.
 

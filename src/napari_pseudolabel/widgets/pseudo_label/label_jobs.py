@@ -30,6 +30,7 @@ class FindModels:
     title: str = "Looking for models"
 
     def run(self, control: Control, models: object) -> tuple[ModelEntry, ...]:
+        """List them, samples first."""
         named = named_checkpoints()
         looked_at = inspect_in_process([one.path for one in named if one.card is None], check=control.check)
         entries = []
@@ -47,6 +48,7 @@ class FindDevices:
     title: str = "Looking for devices"
 
     def run(self, control: Control, models: object) -> tuple[tuple[str, str], ...]:
+        """List them."""
         return _devices()
 
 
@@ -59,6 +61,7 @@ class InspectModel:
     title: str = "Looking into the file"
 
     def run(self, control: Control, models: object) -> ModelEntry:
+        """Look at it in a process of its own."""
         (found,) = inspect_in_process([self.path], check=control.check)
         title = (found.card.name if found.card else "") or Path(self.path).name
         problem = found.problem
@@ -103,6 +106,7 @@ class CountObjects:
     title: str = "Counting"
 
     def run(self, control: Control, models: object) -> ObjectCounts:
+        """Count objects of each class, plane by plane."""
         from napari_pseudolabel.labels.objects import Scheme, scheme_for, to_instances
         from napari_pseudolabel.labels.review import TARGET, RegionScore, measure
 
@@ -138,7 +142,7 @@ def bundled() -> tuple[ModelEntry, ...]:
 
 
 def entry_of(named: NamedCheckpoint, found: Inspection | None) -> ModelEntry | None:
-    """What a named checkpoint can be used for; None if it is no model.
+    """Return what a named checkpoint can be used for; None if it is no model.
 
     Parameters
     ----------

@@ -127,7 +127,7 @@ def focus_of(
 
 
 def count_of(job: LabelJob, pushed: PushedLayers) -> CountObjects | None:
-    """What counts the objects of a run; None where it made no labels."""
+    """Return what counts the objects of a run; None where it made no labels."""
     if pushed.labels is None:
         return None
     region = job.whole_region

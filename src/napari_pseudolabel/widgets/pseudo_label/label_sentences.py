@@ -68,7 +68,7 @@ def why_not(
 
 
 def _wanted(modality: str) -> str:
-    """What a model has to take, in words."""
+    """Return what a model has to take, in words."""
     return modality if modality not in ("", ANOTHER) else "images like yours"
 
 
@@ -106,7 +106,7 @@ def _no_segmenter(translator: ModelEntry | None, modality: str) -> str:
 
 
 def assumption(shown: ShownModality, entry: ModelEntry | None) -> str:
-    """That nothing tells what the image shows, and what is taken for granted then; empty if something does."""
+    """Return that nothing tells what the image shows, and what is taken for granted then; empty if something does."""
     if shown.modality:
         return ""
     taken = (
@@ -164,7 +164,7 @@ def _card_rows(card: Card) -> list[tuple[str, str]]:
 
 
 def progress_text(progress: Progress) -> str:
-    """What is being done, how far it is and how long it will take."""
+    """Return what is being done, how far it is and how long it will take."""
     parts = [progress.stage]
     if progress.total > 1:
         parts.append(f"{100 * progress.done // progress.total} %")
@@ -183,7 +183,7 @@ def duration(seconds: float) -> str:
 
 
 def outcome_text(report: RunReport, counts: ObjectCounts | None, *, preview: bool, share: float = 1.0) -> str:
-    """What came out, and what to do next.
+    """Return what came out, and what to do next.
 
     Parameters
     ----------
@@ -214,13 +214,13 @@ def outcome_text(report: RunReport, counts: ObjectCounts | None, *, preview: boo
 
 
 def stopped_text(parts: int, share: float = 1.0) -> str:
-    """A run was cancelled after some parts of the image had arrived; `share` of it is labelled now."""
+    """Say that a run was cancelled after some parts of the image had arrived; `share` of it is labelled now."""
     arrived = "The part that was" if parts == 1 else f"The {parts} parts that were"
     return f"Stopped. {arrived} labelled stay; Undo takes them back. {labelled_text(share)}".strip()
 
 
 def gone_text(name: str, *, labels: bool) -> str:
-    """A layer was removed in the middle of a run."""
+    """Say that a layer was removed in the middle of a run."""
     if labels:
         return f"Stopped, because the labels “{name}” were removed while they were being made; Run makes them again."
     return f"Stopped, because the image “{name}” was removed while it was being labelled."
@@ -235,5 +235,5 @@ def agreed(strategy: str, dice: float) -> str:
 
 
 def how(strategies: Sequence[Strategy]) -> str:
-    """What the list of strategies offers."""
+    """Return what the list of strategies offers."""
     return f"How the labels are made: {'; '.join(f'{one.title} {one.does}' for one in strategies)}"

@@ -29,7 +29,7 @@ class ModalityPicker(QObject):
         view.modality_chosen.connect(self._on_chosen)
 
     def shown(self) -> ShownModality:
-        """What the image shows, as far as its metadata or its name tell."""
+        """Return what the image shows, as far as its metadata or its name tell."""
         layer = self._images.layer()
         if layer is None:
             return ShownModality()

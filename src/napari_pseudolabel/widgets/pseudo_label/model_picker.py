@@ -55,7 +55,7 @@ class ModelPicker(QObject):
         self._inspecting: set[tuple[Kind, str]] = set()
 
     def chosen(self, kind: Kind) -> ModelEntry | None:
-        """What is known about the model that is chosen."""
+        """Return what is known about the model that is chosen."""
         return self._catalogue.get(kind, self._refs[kind])
 
     def modalities(self) -> list[str]:
@@ -84,7 +84,7 @@ class ModelPicker(QObject):
         self._executor.shutdown()
 
     def on_choice(self, choice: LabelChoice) -> None:
-        """The person may have chosen other models."""
+        """Follow the person, who may have chosen other models."""
         alone = not registry.find(choice.strategy).takes("translator")
         other = choice.translator != self._refs["translator"] or alone != self._alone
         self._alone = alone
@@ -106,7 +106,7 @@ class ModelPicker(QObject):
         self._match_segmenter()
 
     def entry(self, kind: Kind, ref: str | None) -> ModelEntry | None:
-        """What is known about a model, None if there is no such."""
+        """Return what is known about a model, None if there is no such."""
         return self._catalogue.get(kind, ref)
 
     def offered(self, kind: Kind) -> Sequence[ModelEntry]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
+from typing_extensions import override
 
 from napari_pseudolabel.labels.classes import OKABE_ITO
 
@@ -42,18 +43,22 @@ class Picture(QWidget):
         first, second, third = self._captions
         return self._named[0] or first, self._named[1] or second, third
 
+    @override
     def changeEvent(self, event: QEvent | None) -> None:
         # napari's style sheet, and with it the size of the captions, comes after the first layout.
         if event is not None and event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
             self.updateGeometry()
         super().changeEvent(event)
 
+    @override
     def sizeHint(self) -> QSize:
         return QSize(240, self._SIDE + self.fontMetrics().height() + 3)
 
+    @override
     def minimumSizeHint(self) -> QSize:
         return QSize(200, self.sizeHint().height())
 
+    @override
     def paintEvent(self, event: QPaintEvent | None) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -86,11 +86,11 @@ class PreparingController(QObject):
         raise NotImplementedError
 
     def status_text(self, status: TrainingStatus | None) -> str:
-        """What the workspace has of this, a sentence or nothing."""
+        """Return what the workspace has of this, a sentence or nothing."""
         raise NotImplementedError
 
     def maker(self, seed: int, device: str) -> Callable[[], object]:
-        """What makes the job; called beside the window.
+        """Return what makes the job; called beside the window.
 
         Raises
         ------
@@ -100,14 +100,14 @@ class PreparingController(QObject):
         raise NotImplementedError
 
     def trained(self, job: Any) -> TrainingStatus:
-        """What is known of a job; called beside the window."""
+        """Return what is known of a job; called beside the window."""
         raise NotImplementedError
 
     def beginning(self) -> None:
-        """The job is about to begin."""
+        """Get ready for a job that is about to begin."""
 
     def on_event(self, job: Any, event: object) -> None:
-        """The job tells something."""
+        """Show what the job tells."""
 
     # What the dock asks.
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from napari_pseudolabel.models.registry import resolve
 from napari_pseudolabel.options import written
 from napari_pseudolabel.strategies.strategy import LabelRequest, PreparingJob, Strategy
@@ -41,10 +43,12 @@ class OptionsController(PreparingController):
         self._modality = ""
         view.changed.connect(self._check_soon)
 
+    @override
     def follow(self, image: str | None, modality: str) -> None:
         self._modality = modality
         self._check_soon()
 
+    @override
     def why_not(self) -> str | None:
         for need in self.strategy.needs:
             chosen = self._models.chosen(need.role)
@@ -54,6 +58,7 @@ class OptionsController(PreparingController):
                 return chosen.problem
         return self._problem
 
+    @override
     def status_text(self, status: TrainingStatus | None) -> str:
         if status is None or not status.begun:
             return ""
@@ -63,6 +68,7 @@ class OptionsController(PreparingController):
             else "This was begun, and goes on where it was stopped."
         )
 
+    @override
     def maker(self, seed: int, device: str) -> Callable[[], PreparingJob]:
         choice, preparation, modality = self._dock.choice(), self.strategy.preparation, self._modality
         assert preparation is not None
@@ -79,9 +85,11 @@ class OptionsController(PreparingController):
 
         return make
 
+    @override
     def trained(self, job: PreparingJob) -> TrainingStatus:
         return TrainingStatus(job.done, job.folder.is_dir())
 
+    @override
     def on_event(self, job: Any, event: object) -> None:
         assert self.strategy.preparation is not None
         if sentence := self.strategy.preparation.event_text(event):

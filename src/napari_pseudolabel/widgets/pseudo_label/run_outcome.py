@@ -29,7 +29,7 @@ class RunOutcome:
         self._agreed = ""
 
     def show(self, running: LabelRun, report: RunReport, pushed: PushedLayers) -> None:
-        """A run has ended well; a worker counts the objects, which takes longer than a window may stand still."""
+        """Say how a run has ended; a worker counts the objects, which takes longer than a window may stand still."""
         share = labelled_by(pushed)
         self._say(report, None, preview=running.preview, share=share)
         if (count := count_of(running.job, pushed)) is not None:
@@ -45,7 +45,7 @@ class RunOutcome:
             self._view.add_status(sentence)
 
     def failed(self, failure: Failure, parts: int = 0, share: float = 1.0) -> None:
-        """A run was cancelled after some parts, or has failed."""
+        """Say that a run was cancelled after some parts, or has failed."""
         if failure.cancelled:
             sentence = stopped_text(parts, share) if parts else failure.sentence
             self._view.set_status("" if self._view.preview_button.isChecked() else sentence)

@@ -158,7 +158,7 @@ class PseudoLabelView(DockView):
         polish(self._modality_label)
 
     def set_assumed(self, sentence: str) -> None:
-        """The line under what the image shows; empty where nothing is assumed."""
+        """Set the line under what the image shows; empty where nothing is assumed."""
         self._assumed.show_message(sentence)
 
     @property
@@ -179,13 +179,13 @@ class PseudoLabelView(DockView):
             widget.setToolTip(tooltip(entry, _ROLES[kind]))
 
     def set_planes(self, count: int) -> None:
-        """Number of planes of the image; with one there is nothing to ask."""
+        """Set the number of planes of the image; with one there is nothing to ask."""
         everything = self.planes.currentData() is not False
         fill_combo(self.planes, [(False, "This plane"), (True, f"All {count} planes")], everything)
         self._form.setRowVisible(self.planes, count > 1)
 
     def set_runnable(self, sentence: str, *, can_run: bool) -> None:
-        """The line under the buttons, and whether they can be pressed."""
+        """Set the line under the buttons, and whether they can be pressed."""
         self.set_hint(sentence, blocks=not can_run)
         self.run_button.setEnabled(can_run)
         previews = registry.find(self.strategy.currentData()).previews

@@ -7,6 +7,7 @@ from typing import Protocol
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QWidget
+from typing_extensions import override
 
 from napari_pseudolabel.widgets.common.serial_executor import SerialExecutor
 from napari_pseudolabel.widgets.common.small_widgets import ElidedLabel, button, row
@@ -17,9 +18,12 @@ _EVERY_MS = 2000
 class Workers(Protocol):
     """What can be asked of a session about its workers."""
 
-    def memory_bytes(self) -> int: ...
+    def memory_bytes(self) -> int:
+        """Return the main memory that they take."""
+        ...
 
-    def release(self) -> None: ...
+    def release(self) -> None:
+        """Close them all."""
 
 
 class WorkersRow(QWidget):
@@ -65,11 +69,13 @@ class WorkersRow(QWidget):
         self.memory.setText(f"{taken / 1e9:.1f} GB of main memory" if taken else "not running")
         self.button.setEnabled(taken > 0)
 
+    @override
     def showEvent(self, event: QShowEvent | None) -> None:
         super().showEvent(event)
         self.refresh()
         self._timer.start()
 
+    @override
     def hideEvent(self, event: QHideEvent | None) -> None:
         super().hideEvent(event)
         self._timer.stop()

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
+from typing_extensions import override
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import PseudolabelError
@@ -105,9 +106,11 @@ class TrainController(DockController):
         return self._running is not None or self._preparing is not None
 
     @property
+    @override
     def doing(self) -> str:
         return f"Training a {self.view.subject}" if self.busy else ""
 
+    @override
     def keys(self) -> list[Key]:
         view = self.view
         return [
@@ -116,6 +119,7 @@ class TrainController(DockController):
             (shortcuts.ACCEPT, view.preview.accept.click),
         ]
 
+    @override
     def opened(self) -> None:
         self.view.set_state("idle")  # the dock may have been closed while it trained
         # The files are here, the devices where the workers are.
@@ -126,6 +130,7 @@ class TrainController(DockController):
             part.start()
         self._refresh()
 
+    @override
     def closed(self) -> None:
         self._clock.stop()
         if self._running is not None:
@@ -134,6 +139,7 @@ class TrainController(DockController):
         for part in self._parts.values():
             part.stop()
 
+    @override
     def activated(self, layer: Any) -> None:
         if layer is not None:
             for part in self._parts.values():
@@ -264,7 +270,7 @@ class TrainController(DockController):
             part.set_devices(devices)
 
     def _leave(self, status: str) -> None:
-        """The training is over: the dock is as before it."""
+        """Leave the training: the dock is as before it."""
         self._running = self._preparing = None
         self._clock.stop()
         self.view.set_state("idle")

@@ -45,7 +45,7 @@ class FolderPairs(QWidget):
         )
 
     def pairs(self) -> tuple[FolderPair, ...]:
-        """What is listed."""
+        """Return what is listed."""
         return tuple(
             FolderPair(pair.images, pair.labels, box.currentData() or None) for pair, box, _ in self._rows
         )

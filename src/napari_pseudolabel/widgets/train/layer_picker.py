@@ -51,7 +51,7 @@ class LayerPicker:
         self._page.labels.refill(labels)
 
     def _fitting(self) -> list[Labels]:
-        """The Labels layers that fit the image; ours first, those that were made on another one not."""
+        """Return the Labels layers that fit the image; ours first, those that were made on another one not."""
         source = self.image_layer()
         if source is None:
             return []
@@ -69,24 +69,24 @@ class LayerPicker:
         return sorted(fitting, key=lambda layer: layer is not ours)
 
     def image_layer(self) -> ImageLayer | None:
-        """The chosen image layer, None if there is none."""
+        """Return the chosen image layer, None if there is none."""
         found: ImageLayer | None = self._page.image.layer
         return found
 
     def labels_layer(self) -> Labels | None:
-        """The chosen Labels layer, None if there is none."""
+        """Return the chosen Labels layer, None if there is none."""
         found: Labels | None = self._page.labels.layer
         return found
 
     def chosen(self) -> tuple[ImageLayer, Labels, Image] | None:
-        """The image layer, its labels, and the image as the labels tell what it is; None while one is missing."""
+        """Return the image layer, its labels, and the image as the labels tell what it is; None while one is missing."""
         source, labels, image = self.image_layer(), self.labels_layer(), self.image()
         if source is None or labels is None or image is None:
             return None
         return source, labels, image
 
     def image(self) -> Image | None:
-        """The chosen image, None if there is none or it cannot be understood.
+        """Return the chosen image, None if there is none or it cannot be understood.
 
         Where the first axis of a layer may hold channels, the labels tell whether it does.
         """

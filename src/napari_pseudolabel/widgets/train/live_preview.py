@@ -96,7 +96,7 @@ class LivePreview(QObject):
         bar.discard.clicked.connect(self.discard)
 
     def begin(self, scene: PreviewScene) -> None:
-        """A training starts; there is no model to show yet."""
+        """Begin with a training; there is no model to show yet."""
         self.end()
         self.discard()
         self._scene = scene
@@ -111,7 +111,7 @@ class LivePreview(QObject):
             events.connect(self._on_moved)
 
     def arrived(self, number: int, checkpoint: bytes, path: Path) -> None:
-        """A model is the best so far; `number` tells it from those before."""
+        """Take a model that is the best so far; `number` tells it from those before."""
         from napari_pseudolabel.workspace import write_bytes
 
         def written(_: object) -> None:
@@ -123,7 +123,7 @@ class LivePreview(QObject):
         self._executor.run(lambda: write_bytes(path, checkpoint), written)
 
     def conclude(self) -> None:
-        """The training has ended well: its model is shown a last time, unless it is shown already."""
+        """Show the model of a training that has ended well a last time, unless it is shown already."""
         self._concluding = True
         self._unfollow()
         coming = self._model is not None or self._writing > 0

@@ -57,6 +57,7 @@ class Compare:
         return tuple(ref for ref in (translator, self.before, self.after) if ref)
 
     def run(self, control: Control, models: Any) -> Compared:
+        """Label the crop with both models."""
         from napari_pseudolabel.imaging import normalise
 
         region = crop_of(self.plane)
@@ -84,7 +85,7 @@ class Compare:
 
 
 def crop_of(plane: AnnotatedPlane, side: int = _CROP_PX) -> Region:
-    """The square of a plane that holds most validation pixels, smaller where the plane is."""
+    """Return the square of a plane that holds most validation pixels, smaller where the plane is."""
     from scipy.ndimage import uniform_filter
 
     from napari_pseudolabel.strategies import Region

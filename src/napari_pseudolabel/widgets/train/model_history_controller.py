@@ -26,7 +26,7 @@ class HistoryRead:
 
     @classmethod
     def of(cls, history: ModelHistory, added: WorkspaceModel | None = None) -> HistoryRead:
-        """What the history says now."""
+        """Return what the history says now."""
         return cls(history.entries(), history.current(), added)
 
 
@@ -110,12 +110,12 @@ class ModelHistoryController(QObject):
 
 
 def first_of(entries: Sequence[WorkspaceModel]) -> str:
-    """Reference of the model that the workspace began with; empty if it began with none."""
+    """Return reference of the model that the workspace began with; empty if it began with none."""
     return str(entries[0].parent or "") if entries else ""
 
 
 def start_of(read: HistoryRead, recorded: str | None) -> str:
-    """Reference of the model a training starts from; empty for none.
+    """Return reference of the model a training starts from; empty for none.
 
     Labels know the model that made them. Where the model in use descends from it, that one goes on; where it
     does not, it belongs to other images.

@@ -129,7 +129,7 @@ class ModelList(QWidget):
         self.setVisible(wanted and self._known)
 
     def click(self, row: int) -> None:
-        """What a click on a line does."""
+        """Do what a click on a line asks for."""
         self.chosen.emit(self._ids[row])
 
     def _on_clicked(self, item: QListWidgetItem) -> None:

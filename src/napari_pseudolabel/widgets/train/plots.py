@@ -89,7 +89,7 @@ class Curves(QWidget):
         return self._headline.text()
 
     def points(self, name: str) -> tuple[list[int], list[float]]:
-        """Steps and values of a curve."""
+        """Return steps and values of a curve."""
         line = self._lines[name]
         return list(line.steps), list(line.values)
 

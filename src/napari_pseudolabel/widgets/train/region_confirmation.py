@@ -60,7 +60,7 @@ class RegionConfirmation(QObject):
         tools.view.segmenter.set_confirmed(train_sentences.confirmed(*region.shape, self._last.left_out))
 
     def take_back(self) -> None:
-        """What was confirmed last counts as a prediction again; the split remembers it all the same."""
+        """Take the last confirmation back; the split remembers it all the same."""
         last = self._last
         if last is not None and last.labels in self._context.viewer.layers:
             last.take_back()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFileDialog
+from typing_extensions import override
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.scale import Scale
@@ -100,11 +101,13 @@ class SegmenterController(TrainingController):
 
     # Following the viewer.
 
+    @override
     def start(self) -> None:
         self.layers.start()
         self.fill(self._context.viewer.layers.selection.active)
         self.models.refresh()
 
+    @override
     def stop(self) -> None:
         self._look_later.cancel()
         self._checking = self._again = False
@@ -115,6 +118,7 @@ class SegmenterController(TrainingController):
         self.live.end()
         self.layers.stop()
 
+    @override
     def fill(self, active: Layer | None = None) -> None:
         if self._training is None:
             self.layers.refill(active)
@@ -125,12 +129,14 @@ class SegmenterController(TrainingController):
         if self._page.confirm["view"].isEnabled():
             self._confirming.confirm("view")
 
+    @override
     def set_models(self, entries: Sequence[ModelEntry]) -> None:
         self._entries = entries
         translators = [(entry.ref, entry.title) for entry in entries if entry.kind == "translator"]
         self._page.pairs.set_translators(translators)
         self._on_start_changed()
 
+    @override
     def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
         self._has_gpu = any(name not in ("auto", "cpu") for name, _ in devices)
         self._page.advanced.edits["device"].offer(devices)
@@ -152,7 +158,7 @@ class SegmenterController(TrainingController):
         self._show_readiness()
 
     def _on_replaced(self) -> None:
-        """A script has given the layer other labels: they may fit no more, and are counted anew."""
+        """Count labels anew that a script has given the layer: they may fit no more."""
         self._events.follow(self._followed)
         self._readiness = None
         self.fill()
@@ -219,13 +225,13 @@ class SegmenterController(TrainingController):
         self.changed.emit()
 
     def _start(self) -> str:
-        """Reference of the segmenter the training starts from; empty for none."""
+        """Return reference of the segmenter the training starts from; empty for none."""
         made = made_of(self.layers.labels_layer())
         recorded = made.segmenter if made is not None else None
         return start_of(self.models.read, recorded.path if recorded is not None else None)
 
     def _title(self, ref: str) -> str:
-        """What a model is called."""
+        """Return what a model is called."""
         own = next((entry.name for entry in self.models.read.entries if str(entry.path) == ref), None)
         return own or getattr(self._entry(ref), "title", "") or train_sentences.file_name(ref)
 
@@ -241,6 +247,7 @@ class SegmenterController(TrainingController):
 
     # Training.
 
+    @override
     def why_not(self) -> str | None:
         if self.layers.image_layer() is None:
             return train_sentences.NO_IMAGE
@@ -261,6 +268,7 @@ class SegmenterController(TrainingController):
         chain = [entry.link for entry in entries if entry is not None]
         return misfit(chain, image.modality or made.modality, image.name)
 
+    @override
     def prepare(self) -> Callable[[], FineTuneJob]:
         labels, layers = self.layers.labels_layer(), self._layers()
         if layers is None or labels is None:
@@ -287,9 +295,11 @@ class SegmenterController(TrainingController):
         return make
 
     @property
+    @override
     def minutes(self) -> int:
         return self._page.choice().minutes
 
+    @override
     def on_started(self, job: FineTuneJob) -> None:
         regions = self._readiness.counts.regions if self._readiness else 0
         made = self._made or Record("segmentation", ())
@@ -304,6 +314,7 @@ class SegmenterController(TrainingController):
             side = preview_side(Scale(), image, translator, segmenter, gpu=gpu)
             self.live.begin(PreviewScene(source, labels, image, made, side))
 
+    @override
     def on_event(self, event: object) -> None:
         view, training = self._context.view, self._training
         if training is None:
@@ -322,6 +333,7 @@ class SegmenterController(TrainingController):
                 path = Path(training.job.folder) / "newest.safetensors"
                 self.live.arrived(event.number, event.checkpoint, path)
 
+    @override
     def on_finished(self, result: FineTuneResult) -> None:
         training, view = self._training, self._context.view
         if training is None:
@@ -347,6 +359,7 @@ class SegmenterController(TrainingController):
             note=result.sentence,
         )
 
+    @override
     def on_dropped(self) -> None:
         self._training = None
         self.live.end()
@@ -369,7 +382,7 @@ class SegmenterController(TrainingController):
         )
 
     def _next_name(self, start: str) -> str:
-        """A name for the model that begins at `start`."""
+        """Return a name for the model that begins at `start`."""
         base = self._title(start).partition(", round ")[0] if start else "segmenter"
         return f"{base}, round {len(self.models.read.entries) + 1}"
 

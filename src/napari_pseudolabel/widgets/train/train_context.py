@@ -70,17 +70,17 @@ class TrainingController(QObject):
         """Layers came, went, or `active` is the active one now."""
 
     def set_models(self, entries: Sequence[ModelEntry]) -> None:
-        """The named models are known."""
+        """Take the named models, now that they are known."""
 
     def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
-        """The devices of the worker are known, as (name, text) pairs."""
+        """Take the devices of the worker, as (name, text) pairs."""
 
     def why_not(self) -> str | None:
         """Why the training cannot start and what to do; None if it can. Cheap."""
         raise NotImplementedError
 
     def prepare(self) -> Callable[[], Job]:
-        """What makes the job, away from the window, from what the widgets and the viewer say at this moment.
+        """Return what makes the job, away from the window, from what the widgets and the viewer say at this moment.
 
         Raises
         ------
@@ -90,16 +90,16 @@ class TrainingController(QObject):
         raise NotImplementedError
 
     def on_started(self, job: Any) -> None:
-        """The job was submitted."""
+        """Note that the job was submitted."""
 
     def on_event(self, event: object) -> None:
-        """The job tells something."""
+        """Show what the job tells."""
 
     def on_finished(self, result: Any) -> None:
-        """The job has ended well."""
+        """Take the result of a job that has ended well."""
 
     def on_dropped(self) -> None:
-        """The job was cancelled or has failed."""
+        """Forget a job that was cancelled or has failed."""
 
     def stop(self) -> None:
-        """The dock is closed."""
+        """Stop: the dock is closed."""

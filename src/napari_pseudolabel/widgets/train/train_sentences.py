@@ -23,7 +23,7 @@ _CLEAR = 0.3
 
 
 def learns_from(counts: AnnotationCounts, name: str, start: str, pairs: int) -> str:
-    """What a segmenter will learn from."""
+    """Return what a segmenter will learn from."""
     parts = []
     if counts.regions:
         regions = "1 confirmed region" if counts.regions == 1 else f"{counts.regions} confirmed regions"
@@ -45,7 +45,7 @@ def learns_from(counts: AnnotationCounts, name: str, start: str, pairs: int) -> 
 
 
 def confirmed(height: int, width: int, without: float) -> str:
-    """What was confirmed, without a share of it that was never predicted."""
+    """Return what was confirmed, without a share of it that was never predicted."""
     what = "what is labelled in " if without else ""
     return f"Confirmed {what}{width} × {height} px.{left_out_text(without)}"
 
@@ -82,12 +82,12 @@ def unfinished(step: int) -> str:
 
 
 def file_name(ref: str) -> str:
-    """What a model is called of which only the reference is known."""
+    """Return what a model is called of which only the reference is known."""
     return Path(ref.rpartition(":")[2]).stem
 
 
 def score_text(before: float | None, score: float | None) -> str:
-    """The number of a model in the history, with the one it started from."""
+    """Return the number of a model in the history, with the one it started from."""
     if score is None:
         return "no score"
     if before is None:
@@ -97,7 +97,7 @@ def score_text(before: float | None, score: float | None) -> str:
 
 
 def when(date: datetime, now: datetime) -> str:
-    """A moment, as short as it is clear."""
+    """Return a moment, as short as it is clear."""
     local, today = date.astimezone(), now.astimezone()
     if local.date() == today.date():
         return f"{local:%H:%M}"
@@ -105,14 +105,14 @@ def when(date: datetime, now: datetime) -> str:
 
 
 def would_change(pixels: int, side: tuple[int, int]) -> str:
-    """What a preview shows."""
+    """Return what a preview shows."""
     if not pixels:
         return "The new model would change nothing here."
     return f"The new model would change {pixels:,} of {side[0] * side[1]:,} pixels."
 
 
 def previewed(step: int, best: bool, contrast: float) -> str:
-    """What a preview of a translator shows; `contrast` (-1 to 1) is that of `training.translator.translation_measures`."""
+    """Return what a preview of a translator shows; `contrast` (-1 to 1) is that of `training.translator.translation_measures`."""
     where = "This is what the translators make that the training starts from."
     if step:
         where = f"Step {step:,}: the best so far." if best else f"Step {step:,}."
@@ -123,7 +123,7 @@ def previewed(step: int, best: bool, contrast: float) -> str:
 
 
 def kept_translators(names: Sequence[str]) -> str:
-    """What became of trained translators."""
+    """Return what became of trained translators."""
     return f"Kept as {' and '.join(names)}; the Pseudo-label dock offers them."
 
 
@@ -133,7 +133,7 @@ def _digits(one: float, other: float) -> int:
 
 
 def percent(share: float) -> str:
-    """A share of pixels."""
+    """Return a share of pixels."""
     if share >= 0.0995:
         return f"{share:.0%}".replace("%", " %")
     return f"{share:.1%}".replace("%", " %") if share >= 0.001 else "less than 0.1 %"

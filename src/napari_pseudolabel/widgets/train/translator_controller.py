@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QFileDialog
+from typing_extensions import override
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image, intensity_range
@@ -60,6 +61,7 @@ class TranslatorController(TrainingController):
         self._page.browse.clicked.connect(self._browse)
         self._page.source.refilled.connect(self.fill)
 
+    @override
     def start(self) -> None:
         target, source = self._page.target, self._page.source
         target.follow(self._context.viewer, self._images)
@@ -72,10 +74,12 @@ class TranslatorController(TrainingController):
         )
         self.fill(self._context.viewer.layers.selection.active)
 
+    @override
     def stop(self) -> None:
         self._page.target.let_go()
         self._page.source.let_go()
 
+    @override
     def fill(self, active: Layer | None = None) -> None:
         if self._job is not None:
             return
@@ -87,18 +91,22 @@ class TranslatorController(TrainingController):
     def _images(self) -> Iterable[Layer]:
         return map(unwrapped, filter(is_offered, self._context.viewer.layers))
 
+    @override
     def set_models(self, entries: Sequence[ModelEntry]) -> None:
         self._pairs = pairs_of([entry for entry in entries if entry.kind == "translator"])
         self._page.set_pairs(self._pairs)
         self._propose_pair()
         self.changed.emit()
 
+    @override
     def set_devices(self, devices: Sequence[tuple[str, str]]) -> None:
         self._page.advanced.edits["device"].offer(devices)
 
+    @override
     def why_not(self) -> str | None:
         return train_sentences.why_no_translator(self._page.choice())
 
+    @override
     def prepare(self) -> Callable[[], _Job]:
         choice, workspace = self._page.choice(), self._context.session.workspace
         names = choice.pair.names if choice.pair is not None else choice.names
@@ -122,9 +130,11 @@ class TranslatorController(TrainingController):
 
         return make
 
+    @override
     def on_started(self, job: _Job) -> None:
         self._job = job
 
+    @override
     def on_event(self, event: object) -> None:
         view = self._context.view
         if isinstance(event, TrainStart):
@@ -142,6 +152,7 @@ class TranslatorController(TrainingController):
                 [event.warning] if event.warning else [],
             )
 
+    @override
     def on_finished(self, result: TunedTranslator | GreyLevelTranslators) -> None:
         view = self._context.view
         self.on_dropped()
@@ -163,6 +174,7 @@ class TranslatorController(TrainingController):
 
         self._context.executor.run(write, kept, self._context.failed)
 
+    @override
     def on_dropped(self) -> None:
         self._job = None
         self.fill()
@@ -203,7 +215,7 @@ def _image(box: LayerBox) -> Image:
 
 
 def pairs_of(translators: Sequence[ModelEntry]) -> list[TranslatorPair]:
-    """Translators that lead there and back, in both directions, of families that can be trained further."""
+    """Return translators that lead there and back, in both directions, of families that can be trained further."""
     usable = [
         translator
         for translator in translators

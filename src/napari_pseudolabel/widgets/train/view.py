@@ -126,12 +126,12 @@ class TrainView(DockView):
         self.translator.set_editable(not running)
 
     def set_status(self, sentence: str, notes: Sequence[str] = ()) -> None:
-        """What came out of the training, and what the person should know about it."""
+        """Say what came out of the training, and what the person should know about it."""
         self._remarks = tuple(notes)
         super().set_status(sentence, (*self._notices, *self._remarks))
 
     def set_notices(self, notices: Sequence[str]) -> None:
-        """What went wrong with the worker and was dealt with."""
+        """Say what went wrong with the worker and was dealt with."""
         self._notices = tuple(notices)
         self.set_status(self.status, self._remarks)
 

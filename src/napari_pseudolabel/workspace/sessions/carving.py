@@ -24,7 +24,7 @@ _MISSES = 3
 
 
 def rows_in(data: bytes | mmap) -> Iterator[list[Value]]:
-    """The values of everything in a file that looks like a row of a table, also of rows that were deleted since."""
+    """Yield the values of everything in a file that looks like a row of a table, also of rows that were deleted since."""
     # Our files have pages of this size; what the file says of it may be what is damaged.
     budget = _SHARED * len(data) + PAGE
     for start in range(0, len(data), PAGE):
@@ -74,7 +74,7 @@ def _payload(data: bytes | mmap, page: bytes, cell: int, budget: int) -> bytes |
 
 
 def _values(payload: bytes) -> list[Value] | None:
-    """The values of a record; None if it is none."""
+    """Return the values of a record; None if it is none."""
     head, at = _varint(payload, 0)
     if not at <= head <= len(payload):
         return None
@@ -104,7 +104,7 @@ def _values(payload: bytes) -> list[Value] | None:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """A number of one to nine bytes, and where it ends; what is cut off counts as zeros."""
+    """Return a number of one to nine bytes, and where it ends; what is cut off counts as zeros."""
     value = 0
     for place in range(9):
         byte = data[at + place] if at + place < len(data) else 0

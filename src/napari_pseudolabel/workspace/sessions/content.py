@@ -77,7 +77,7 @@ class SessionContent:
         return None if text is None else self._parsed(ViewState, text)
 
     def summary(self) -> Summary:
-        """What a list of sessions tells about this one."""
+        """Return what a list of sessions tells about this one."""
         text = self.facts().get("summary")
         return Summary() if text is None else self._parsed(Summary, text)
 
@@ -97,7 +97,7 @@ class SessionContent:
             return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
     def edits(self) -> tuple[Edit, ...]:
-        """The log of edits, oldest first."""
+        """Return the log of edits, oldest first."""
         with self._reading() as connection:
             rows = connection.execute(
                 'SELECT "at", layer, tool, plane, y0, x0, y1, x1, pixels, seconds FROM edits ORDER BY number'
@@ -174,7 +174,7 @@ class SessionContent:
         return array
 
     def _empty(self, state: ArrayState) -> Array:
-        """An array that holds nothing but the fill."""
+        """Return an array that holds nothing but the fill."""
         try:
             dtype, fill = dtype_of(state), fill_of(state)
         except ValueError as error:

@@ -96,7 +96,7 @@ class SessionFile(SessionContent):
 
     @classmethod
     def _made(cls, path: Path) -> SessionFile | None:
-        """A new session at `path`; None if the name is taken."""
+        """Return a new session at `path`; None if the name is taken."""
         if path.exists():
             return None
         try:
@@ -195,7 +195,7 @@ class SessionFile(SessionContent):
             self._closed = True
 
     def _arrays_after(self, batch: Batch) -> _Arrays:
-        """The arrays that there are once a batch is written; whatever cannot be written is refused here."""
+        """Return the arrays that there are once a batch is written; whatever cannot be written is refused here."""
         new = {layer.id for layer in batch.layers}
         arrays = {
             key: one for key, one in self._arrays.items() if key[0] not in new and key[0] not in batch.removed
@@ -258,7 +258,7 @@ class SessionFile(SessionContent):
 
 
 def lock_path(path: Path) -> Path:
-    """The lock file of a session."""
+    """Return the lock file of a session."""
     return path.with_suffix(".lock")
 
 

@@ -70,7 +70,7 @@ class Ledger:
             self._count(table, -1, sum)
 
     def one(self, table: Table, key: Key) -> Any:
-        """The last column of the row of a key; None if there is no such row."""
+        """Return the last column of the row of a key; None if there is no such row."""
         name = table.columns[-1][0]
         found = self._connection.execute(f'SELECT "{name}" FROM {table.name} WHERE {table.where}', key)
         row = found.fetchone()

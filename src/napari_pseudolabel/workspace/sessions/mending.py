@@ -130,7 +130,7 @@ def mend(connection: sqlite3.Connection, remains: Remains, name: str, *, damaged
 
 
 def _layer_in(remains: Remains, table: Table, id: Key) -> LayerState | None:
-    """A layer as a table has it; None if it is damaged there."""
+    """Return a layer as a table has it; None if it is damaged there."""
     found = remains.of(table).get(id)
     if found is None:
         return None
@@ -199,7 +199,7 @@ def write_tiles(ledger: Ledger, rows: Iterable[Row], arrays: _Arrays) -> None:
 
 
 def upgraded(connection: sqlite3.Connection) -> Iterator[list[Any]]:
-    """The rows of a session of the first version, which had sums of the bytes of tiles alone, as they are now.
+    """Yield the rows of a session of the first version, which had sums of the bytes of tiles alone, as they are now.
 
     Tiles that are damaged come without their bytes, and their bands tell that they are missing.
     """

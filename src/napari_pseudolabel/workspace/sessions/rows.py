@@ -52,7 +52,7 @@ class Table:
         return f"({self.quoted(self.keys)}) = ({', '.join('?' * self.keys)})"
 
     def quoted(self, count: int | None = None) -> str:
-        """The first columns for a statement."""
+        """Return the first columns for a statement."""
         return ", ".join(f'"{name}"' for name, _ in self.columns[:count])
 
     def holds(self, values: Sequence[object]) -> bool:
@@ -61,7 +61,7 @@ class Table:
         return len(values) == len(kinds) and all(map(isinstance, values, kinds))
 
     def sum_of(self, row: Row, turn: int) -> bytes:
-        """The sum of a row: over the name of the table, all its values and its turn."""
+        """Return the sum of a row: over the name of the table, all its values and its turn."""
         summed = row[: self.keys] if row[: self.keys] in self.free else row
         digest = hashlib.blake2b(self.name.encode(), digest_size=SUM_BYTES)
         for value in (*summed, turn):
@@ -95,22 +95,22 @@ TABLES = (*HEADED, HEADS)
 
 
 def mark_of(sum: bytes) -> int:
-    """What a band holds for a tile, 1 to 255; an older state of the tile has another, almost surely."""
+    """Return what a band holds for a tile, 1 to 255; an older state of the tile has another, almost surely."""
     return sum[0] or 1
 
 
 def mixed(one: bytes, other: bytes) -> bytes:
-    """Sums taken together, or apart again."""
+    """Return sums taken together, or apart again."""
     return bytes(a ^ b for a, b in zip(one, other, strict=True))
 
 
 def plane_text(plane: tuple[int, ...]) -> str:
-    """A plane as the tables hold it."""
+    """Return a plane as the tables hold it."""
     return ",".join(str(int(at)) for at in plane)
 
 
 def plane_from(text: str) -> tuple[int, ...]:
-    """A plane out of the tables.
+    """Return a plane out of the tables.
 
     Raises
     ------

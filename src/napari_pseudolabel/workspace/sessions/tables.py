@@ -168,7 +168,7 @@ def temporary_path(path: Path) -> Path:
 
 
 def journal_path(path: Path) -> Path:
-    """The file in which SQLite keeps what it needs to take a transaction back."""
+    """Return the file in which SQLite keeps what it needs to take a transaction back."""
     return path.with_name(f"{path.name}-journal")
 
 
@@ -195,7 +195,7 @@ _Fill = Callable[[sqlite3.Connection], tuple[int, bool]]
 
 
 def _opened(path: Path) -> tuple[sqlite3.Connection | None, _Fill]:
-    """A sound session of today; or None, and what writes it anew: it returns the layers, and whether it was damaged."""
+    """Return a sound session of today; or None, and what writes it anew: it returns the layers, and whether it was damaged."""
 
     def first(target: sqlite3.Connection) -> tuple[int, bool]:
         with closing(_connect(path, "rw")) as source:
@@ -247,7 +247,7 @@ def _filled(connection: sqlite3.Connection, fill: _Fill, path: Path) -> bool:
 
 
 def _make_tables(connection: sqlite3.Connection) -> None:
-    """The tables of an empty session, in a transaction that goes on."""
+    """Make the tables of an empty session, in a transaction that goes on."""
     connection.execute(f"PRAGMA page_size = {PAGE}")
     connection.execute(f"PRAGMA application_id = {_ID}")
     connection.execute(f"PRAGMA user_version = {_VERSION}")
@@ -296,7 +296,7 @@ def _check_files(path: Path) -> None:
 
 
 def _version(path: Path) -> int:
-    """The version of a session, out of its first bytes.
+    """Return the version of a session, out of its first bytes.
 
     Raises
     ------

@@ -12,7 +12,7 @@ _KINDS = "biuf"
 
 
 def dtype_of(array: ArrayState) -> np.dtype[np.generic]:
-    """The dtype of an array.
+    """Return the dtype of an array.
 
     Raises
     ------
@@ -29,12 +29,12 @@ def dtype_of(array: ArrayState) -> np.dtype[np.generic]:
 
 
 def fill_of(array: ArrayState) -> float:
-    """What the pixels hold that were never written."""
+    """Return what the pixels hold that were never written."""
     return np.nan if array.fill is None else array.fill
 
 
 def window_of(array: ArrayState, key: TileKey) -> tuple[slice, slice]:
-    """The rows and columns of an array that a tile covers.
+    """Return the rows and columns of an array that a tile covers.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def band_width(array: ArrayState) -> int:
 
 
 def encode(values: Array, array: ArrayState) -> bytes | None:
-    """A tile as bytes; None for one that holds nothing but the fill."""
+    """Return a tile as bytes; None for one that holds nothing but the fill."""
     if np.array_equal(values, np.full_like(values, fill_of(array)), equal_nan=bool(values.dtype.kind == "f")):
         return None
     packed = imagecodecs.blosc_encode(
@@ -79,7 +79,7 @@ def encode(values: Array, array: ArrayState) -> bytes | None:
 
 
 def decode(packed: bytes, shape: tuple[int, int], dtype: np.dtype[np.generic]) -> Array | None:
-    """A tile of bytes; None for one that is damaged."""
+    """Return a tile of bytes; None for one that is damaged."""
     size = shape[0] * shape[1] * dtype.itemsize
     # Its header says how much comes out of it, which a few bytes may exaggerate.
     if int.from_bytes(packed[4:8], "little") != size:

@@ -137,7 +137,7 @@ class ViewState(_State):
     dims: JsonObject = {}
 
     def keeping(self, before: ViewState, removed: Collection[str]) -> ViewState:
-        """The same with the places of layers that were there `before`, and are neither open nor `removed`.
+        """Return the same with the places of layers that were there `before`, and are neither open nor `removed`.
 
         An image that could not be opened this time comes back below its labels, not over them.
         """

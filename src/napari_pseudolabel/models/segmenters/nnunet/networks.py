@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from napari_pseudolabel.errors import CheckpointError
 from napari_pseudolabel.models.segmenters.nnunet.plans import Network, Pair
@@ -230,5 +231,6 @@ class UNet(nn.Module):
         self.encoder = _Encoder(network, parts, channels)
         self.decoder = _Decoder(network, parts, classes)
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
         return self.decoder(self.encoder(x))

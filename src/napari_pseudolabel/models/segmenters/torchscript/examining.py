@@ -63,7 +63,7 @@ class Feed(BaseModel):
     one_by_one: bool = False
 
     def prepared(self, network: nn.Module) -> nn.Module:
-        """The network, or a copy of it with float32 weights."""
+        """Return the network, or a copy of it with float32 weights."""
         return copy.deepcopy(network.requires_grad_(False)).float() if self.widened else network
 
     def call(self, network: nn.Module, images: Tensor) -> Any:
@@ -74,7 +74,7 @@ class Feed(BaseModel):
         return [network(image[None]) for image in images] if self.one_by_one else network(images)
 
     def named(self, answer: Any) -> list[tuple[int | str | None, Any]]:
-        """What is in an answer, by position or key; of several images of the first."""
+        """Return what is in an answer, by position or key; of several images of the first."""
         if self.one_by_one:
             answer = answer[0]
         if isinstance(answer, Mapping):
@@ -85,7 +85,7 @@ class Feed(BaseModel):
 
 
 def feeds(dtype: str | None, layout: str | None) -> Iterator[Feed]:
-    """The ways that are tried, the most likely first."""
+    """Yield the ways that are tried, the most likely first."""
     kinds = [Feed()]
     if dtype:
         kinds += [Feed(widened=True), Feed(dtype="float16"), Feed(dtype="bfloat16"), Feed(dtype="float64")]
@@ -203,12 +203,12 @@ def open_checked(path: Path) -> tuple[nn.Module, str]:
 
 
 def opened(path: str) -> None:
-    """Runs in the other process; see `look`."""
+    """Open it in the other process; see `look`."""
     open_checked(Path(path))
 
 
 def examined(path: str, channels: int, side: int, layout: str | None) -> JsonObject:
-    """Runs in the other process; see `examine`."""
+    """Run in the other process; see `examine`."""
     torch.set_num_threads(1)
     network, sha256 = open_checked(Path(path))
     dtype = next(filter(None, map(_other_dtype, (*network.parameters(), *network.buffers()))), None)
@@ -257,7 +257,7 @@ def _other_dtype(tensor: Tensor) -> str | None:
 
 
 def _values(feed: Feed, answer: object) -> list[Tensor]:
-    """What a network answers for the first of several images."""
+    """Return what a network answers for the first of several images."""
     found = [value for _, value in feed.named(answer) if isinstance(value, Tensor) and value.ndim]
     return [value[0].double() for value in found]
 
@@ -302,7 +302,7 @@ def _described(key: int | str | None, value: object, last: str) -> Answer:
 
 
 def _last_operators(network: Any) -> Iterator[str]:
-    """The operators that compute what `forward` returns, without what only hands values on."""
+    """Yield the operators that compute what `forward` returns, without what only hands values on."""
     graph = network._c._get_method("forward").inlined_graph
     for output in graph.outputs():
         node = output.node()

@@ -70,7 +70,7 @@ class TorchScriptArchive:
         return {path: text for path, text in self.entries.items() if path.endswith(".py")}
 
     def packed(self) -> io.BytesIO:
-        """The archive as PyTorch reads it."""
+        """Return the archive as PyTorch reads it."""
         copy = io.BytesIO()
         with zipfile.ZipFile(copy, "w") as archive:
             for path, content in self.entries.items():
@@ -121,12 +121,12 @@ def read(path: Path) -> TorchScriptArchive:
 
 
 def damaged(name: str) -> CheckpointError:
-    """The sentence about a file that is cut or changed."""
+    """Return the sentence about a file that is cut or changed."""
     return CheckpointError(f"{name} is incomplete or damaged; copy or download it again.")
 
 
 def foreign(name: str, what: str) -> CheckpointError:
-    """The sentence about something that does not belong into a TorchScript file."""
+    """Return the sentence about something that does not belong into a TorchScript file."""
     return CheckpointError(
         f"{name} {what}, as no file that torch.jit.save writes; it was not loaded. Save the network again."
     )

@@ -104,7 +104,7 @@ _HINTS = {
 
 
 def refused(name: str, operator: str) -> CheckpointError:
-    """The sentence about an operator that is not on the list."""
+    """Return the sentence about an operator that is not on the list."""
     what = next((hint for word, hint in _HINTS.items() if word in operator), "Export the network without it")
     return CheckpointError(
         f"{name} asks to run `{operator}`, which a checkpoint must not do; it was not loaded. {what}."

@@ -168,7 +168,7 @@ def _chosen(
     path: Path,
     side: int,
 ) -> Answer:
-    """The part of the answer that is the segmentation."""
+    """Return the part of the answer that is the segmentation."""
     there = ", ".join(f"{answer.key!r} {_shape(answer)}" for answer in answers[:8])
     if said.take is not None:
         found = [answer for answer in answers if answer.key == said.take]

@@ -104,7 +104,7 @@ def loads(offer: Offer) -> TorchScriptSegmenter:
 
 
 def _described(path: Path, given: Mapping[str, object]) -> tuple[Card, str]:
-    """The card of an archive, and a sentence about what it must say and does not; empty if it says all."""
+    """Return the card of an archive, and a sentence about what it must say and does not; empty if it says all."""
     needed = [field for field in ("classes", "normalisation") if field not in given]
     missing = (*needed, *unknown_modalities(given, ("source",)))
     card = complete(given, path, kind="segmenter", family=FAMILY, missing=missing)
@@ -116,7 +116,7 @@ def _described(path: Path, given: Mapping[str, object]) -> tuple[Card, str]:
 
 
 def _filled(card: Card, said: TorchScriptArchitecture, reading: OutputDecoding) -> Card:
-    """The card with what was found out."""
+    """Return the card with what was found out."""
     layout: Literal["channels_last", "channels_first"] = (
         "channels_last" if reading.feed.channels_last else "channels_first"
     )

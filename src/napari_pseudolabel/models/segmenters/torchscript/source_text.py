@@ -142,7 +142,7 @@ def _is_type(node: ast.expr) -> bool:
 
 
 def _operator(node: ast.Attribute) -> str | None:
-    """The operator that ``torch.conv2d`` or ``ops.prim.NumToTensor`` stands for."""
+    """Return the operator that ``torch.conv2d`` or ``ops.prim.NumToTensor`` stands for."""
     chain = _chain(node)
     if chain is None:
         return None
@@ -154,7 +154,7 @@ def _operator(node: ast.Attribute) -> str | None:
 
 
 def _method(node: ast.Call) -> str | None:
-    """What is called on a value: a method of the network, or an operator that is written like one of a tensor."""
+    """Return what is called on a value: a method of the network, or an operator that is written like one of a tensor."""
     if not isinstance(node.func, ast.Attribute):
         return None
     chain = _chain(node.func)
@@ -162,7 +162,7 @@ def _method(node: ast.Call) -> str | None:
 
 
 def _chain(node: ast.expr) -> tuple[str, ...] | None:
-    """The names of ``a.b.c``."""
+    """Return the names of ``a.b.c``."""
     names: list[str] = []
     while isinstance(node, ast.Attribute):
         names.append(node.attr)

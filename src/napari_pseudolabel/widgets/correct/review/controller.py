@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.confidence import mean_dice
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def _as_told(act: Callable[[ReviewController], None]) -> Callable[[ReviewController], None]:
-    """What the person does; what cannot be done is said, and the card shows how it stands."""
+    """Return what the person does; what cannot be done is said, and the card shows how it stands."""
 
     @wraps(act)
     def acted(part: ReviewController) -> None:
@@ -96,7 +97,7 @@ class ReviewController(Part):
         return self.scoring.settled and not self._executor.busy
 
     def keys(self) -> list[Key]:
-        """The keys of the queue, and what they do."""
+        """Return the keys of the queue, and what they do."""
         return [
             (shortcuts.REVIEW_ACCEPT, self.accept),
             (shortcuts.REVIEW_FIX, self.fix),
@@ -107,6 +108,7 @@ class ReviewController(Part):
 
     # Life.
 
+    @override
     def follow(self, labels: Labels | None) -> None:
         self._leave_region()
         self._visited, self._ahead = [], []
@@ -115,6 +117,7 @@ class ReviewController(Part):
         self.scoring.follow(labels)
         self._show()
 
+    @override
     def stop(self) -> None:
         super().stop()
         self.scoring.stop()
@@ -265,7 +268,7 @@ class ReviewController(Part):
         self.scoring.update()
 
     def _following(self) -> ReviewRegion | None:
-        """The next region of the queue, None if no other is left."""
+        """Return the next region of the queue, None if no other is left."""
         arranged = self.scoring.order
         queue = () if arranged is None else arranged.queue
         here = None if self._current is None else self._current.place

@@ -196,7 +196,7 @@ def _measured(
 
 
 def _some(planes: Sequence[Index]) -> Sequence[Index]:
-    """A few planes from all over a stack."""
+    """Return a few planes from all over a stack."""
     return planes[:: max(1, len(planes) // 5)]
 
 

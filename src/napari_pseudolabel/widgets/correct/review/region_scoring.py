@@ -104,7 +104,7 @@ class RegionScoring(QObject):
 
     @contextmanager
     def quietly(self) -> Iterator[None]:
-        """What is confirmed inside of the block is known already."""
+        """Treat what is confirmed inside of the block as known already."""
         self._quiet = True
         try:
             yield
@@ -112,11 +112,11 @@ class RegionScoring(QObject):
             self._quiet = False
 
     def score(self, region: ReviewRegion) -> RegionScore | None:
-        """What was measured of a region; its quality is not calibrated."""
+        """Return what was measured of a region; its quality is not calibrated."""
         return None if self.scored is None else self.scored.scores.get(region.place)
 
     def stop(self) -> None:
-        """The dock is closed."""
+        """Stop: the dock is closed."""
         self.follow(None)
         self._executor.shutdown()
         self._scoring = self._again = False

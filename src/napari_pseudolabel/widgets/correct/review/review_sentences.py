@@ -29,7 +29,7 @@ def progress(forecast: Forecast) -> str:
 
 
 def minutes(count: float) -> str:
-    """A time that is only known roughly."""
+    """Return a time that is only known roughly."""
     if count < 1:
         return "less than 1 min"
     if count < 90:
@@ -58,7 +58,7 @@ def quality(forecast: Forecast, target: float, *, judged: bool) -> str:
 
 
 def begin(forecast: Forecast) -> str:
-    """What lies ahead."""
+    """Return what lies ahead."""
     key = shortcuts.shown(shortcuts.REVIEW_ACCEPT)
     left = forecast.regions - forecast.reviewed
     what = f"{left} regions to look at, the most doubtful first." if left != 1 else "One region to look at."
@@ -66,13 +66,13 @@ def begin(forecast: Forecast) -> str:
 
 
 def fixing() -> str:
-    """What to do after Fix."""
+    """Return what to do after Fix."""
     done, accept = (shortcuts.shown(key) for key in (shortcuts.REVIEW_FIX, shortcuts.REVIEW_ACCEPT))
     return f"Correct the region, then press {done} or {accept}: all of it counts as right."
 
 
 def title(text: str, region: ReviewRegion) -> str:
-    """A heading, with the number of the slice where there are several."""
+    """Return a heading, with the number of the slice where there are several."""
     return f"{text} Slice {', '.join(map(str, region.plane))}" if region.plane else text
 
 
@@ -94,6 +94,6 @@ def suspect(count: int, *, focused: bool) -> str:
 
 
 def accepted(width: int, height: int, *, fixed: bool) -> str:
-    """What was confirmed."""
+    """Return what was confirmed."""
     what = "Corrected and confirmed" if fixed else "Accepted"
     return f"{what} {width} x {height} px."

@@ -83,7 +83,7 @@ class ReviewState(_Frozen):
 
     @classmethod
     def of(cls, labels: Labels) -> ReviewState:
-        """The state of a Labels layer; a fresh one if it has none that can be read."""
+        """Return the state of a Labels layer; a fresh one if it has none that can be read."""
         try:
             return cls.model_validate(labels.metadata.get(REVIEW_KEY, {}))
         except ValidationError:

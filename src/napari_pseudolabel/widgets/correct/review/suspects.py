@@ -47,7 +47,7 @@ class Suspect:
 
 
 def suspects(scene: ReviewScene, plane: Index, window: Window, scheme: Scheme) -> tuple[Suspect, ...]:
-    """What is doubtful in a part of a plane, most work first.
+    """Return what is doubtful in a part of a plane, most work first.
 
     Parameters
     ----------

@@ -51,7 +51,7 @@ def browse_keep(view: TutoringView, recent: RecentChoices, modality: str) -> Non
 
 
 def free_name(parent: Path, modality: str) -> Path:
-    """A folder as nnU-Net wants it called, whose number is not taken."""
+    """Return a folder as nnU-Net wants it called, whose number is not taken."""
     name = re.sub(r"\W+", "_", modality, flags=re.ASCII).strip("_") or "synthetic"
     for number in itertools.count(_FIRST_NUMBER):
         if not any(parent.glob(f"Dataset{number}_*")):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from napari.layers import Image as ImageLayer
+from typing_extensions import override
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.classes import with_colours
@@ -48,7 +49,7 @@ _Of = TypeVar("_Of", bound="Layer")
 
 
 def default_workspace() -> Workspace:
-    """The workspace of a person who chose none."""
+    """Return the workspace of a person who chose none."""
     from napari_pseudolabel.workspace import Workspace
 
     return Workspace.default()
@@ -88,25 +89,30 @@ class TutoringController(PreparingController):
         self._view.browse_set.clicked.connect(lambda: browsing.browse_set(self._view, recent))
         self._view.browse_keep.clicked.connect(self._browse_keep)
 
+    @override
     def status_text(self, status: TrainingStatus | None) -> str:
         return tutor_sentences.status_text(status)
 
+    @override
     def start(self) -> None:
         image, viewer = self._view.image, self._viewer
         image.follow(viewer, lambda: (one for one in images_in(viewer) if uid_of(one) != self._image), iter)
         self._view.labels.follow(viewer, lambda: labels_for(viewer, image.layer), iter, after=image)
         browsing.restore(self._view, self._remembered)
 
+    @override
     def stop(self) -> None:
         super().stop()
         self._view.image.let_go()
         self._view.labels.let_go()
 
+    @override
     def follow(self, image: str | None, modality: str) -> None:
         self._image, self._modality = image, modality
         self._fill()
         self._check_soon()
 
+    @override
     def why_not(self) -> str | None:
         choice = self._view.choice()
         entry = self._models.entry("translator", choice.translator)
@@ -117,6 +123,7 @@ class TutoringController(PreparingController):
             or self._problem
         )
 
+    @override
     def beginning(self) -> None:
         self._fold = None
         self._seen.clear()
@@ -180,6 +187,7 @@ class TutoringController(PreparingController):
         entry = self._models.entry("translator", self._view.choice().translator)
         browsing.browse_keep(self._view, self._remembered, entry.target if entry else "")
 
+    @override
     def maker(self, seed: int, device: str) -> Callable[[], TutorJob]:
         choice, workspace = self._view.choice(), self._workspace()
         read: Callable[[], Source]
@@ -192,9 +200,11 @@ class TutoringController(PreparingController):
             read = lambda: source_of(choice)  # noqa: E731
         return lambda: make_tutor_job(choice, read(), workspace, seed=seed, device=device)
 
+    @override
     def trained(self, job: TutorJob) -> TrainingStatus:
         return trained(job)
 
+    @override
     def on_event(self, job: TutorJob, event: object) -> None:
         if isinstance(event, SyntheticPair):
             self._seen.add(event, job.classes or _unnamed(event))

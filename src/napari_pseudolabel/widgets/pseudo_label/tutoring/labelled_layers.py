@@ -49,7 +49,7 @@ def labels_for(viewer: ViewerModel, image: ImageLayer | None) -> list[Labels]:
 def labelled_layer(
     image: ImageLayer, labels: Labels, split: WorkspaceSplit, scale: Scale
 ) -> Callable[[], LabelledLayer]:
-    """What reads the pixels of an open image and its labels; to be called beside the window.
+    """Return what reads the pixels of an open image and its labels; to be called beside the window.
 
     Labels that the plugin made count where a person has corrected or confirmed them, all others everywhere but where
     they were copied from labels that had not been predicted there.
@@ -85,7 +85,7 @@ def labelled_layer(
 
 
 def _kept(touched: NDArray[np.bool_], status: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """What validates: what the workspace keeps for that, else the right side of what is labelled."""
+    """Return what validates: what the workspace keeps for that, else the right side of what is labelled."""
     if (status & touched).any():
         return status
     columns = np.flatnonzero(touched.any(axis=0))

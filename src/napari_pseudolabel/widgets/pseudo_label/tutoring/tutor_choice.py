@@ -99,7 +99,7 @@ def written(classes: tuple[LabelClass, ...]) -> str:
 
 
 def source_of(choice: TutorChoice) -> Source:
-    """The labelled set on disk that is chosen."""
+    """Return the labelled set on disk that is chosen."""
     if choice.kind == "nnunet":
         return NnunetSet(Path(choice.nnunet), choice.scale)
     return LabelledSet(Path(choice.images), Path(choice.labels), scale=choice.scale)
@@ -108,7 +108,7 @@ def source_of(choice: TutorChoice) -> Source:
 def make_tutor_job(
     choice: TutorChoice, source: Source, workspace: Workspace, *, seed: int, device: str
 ) -> TutorJob:
-    """The tutorship that the controls ask for, in the folder of the workspace that belongs to it.
+    """Return the tutorship that the controls ask for, in the folder of the workspace that belongs to it.
 
     The same set, translator and settings always get the same folder, so that the job goes on there after a kill,
     and a finished one is found again. Reads the dates of files, and the pixels of layers.
@@ -136,7 +136,7 @@ def make_tutor_job(
 
 
 def trained(job: TutorJob) -> TrainingStatus:
-    """What is known of a tutorship from its folder."""
+    """Return what is known of a tutorship from its folder."""
     return TrainingStatus(job.done, any(job.folder.glob("fold-*")))
 
 

@@ -72,7 +72,7 @@ def direction(entry: ModelEntry) -> str:
 
 
 def status_text(status: TrainingStatus | None) -> str:
-    """What the workspace has of this tutorship."""
+    """Return what the workspace has of this tutorship."""
     if status is None:
         return ""
     if status.done:
@@ -81,7 +81,7 @@ def status_text(status: TrainingStatus | None) -> str:
 
 
 def scored(score: Score, fold: Fold | None) -> str:
-    """The validation of a proxy, which must not be taken for one on real images."""
+    """Return the validation of a proxy, which must not be taken for one on real images."""
     values = ", ".join(f"{name} {value:.2f}" for name, value in score.per_class.items())
     which = f", proxy {fold.number} of {fold.total}" if fold is not None and fold.total > 1 else ""
     return f"Dice on synthetic images: {values} (step {score.step}{which}). Real images may differ."
