@@ -64,7 +64,7 @@ def test_a_worker_killed_in_the_middle_of_a_chunk_changes_nothing_in_the_labels(
 ):
     job = watched(Trap(chunk=4, marks=tmp_path, deaths=1))
     report = engine.submit(job, listener=heard.listener).result()
-    begun = heard.of("told")
+    begun = heard.of("event")
     assert sorted(number for number, _ in begun) == [0, 1, 2, 3, 4, 4, 5, 6, 7, 8]
     assert len({pid for _, pid in begun}) == 2
     (sentence,) = heard.of("notice")
@@ -89,7 +89,7 @@ def test_a_chunk_that_kills_two_workers_is_an_error_and_not_a_loop(engine, heard
 def test_all_processes_killed_at_once_change_nothing_in_the_labels(engine, heard, watched, models):
     job, pids = watched(), engine.submit(Says((1,))).result() and engine.pids()
     handle = engine.submit(job, listener=heard.listener)
-    heard.until(lambda: len(heard.of("told")) == 3)
+    heard.until(lambda: len(heard.of("event")) == 3)
     psutil.Process(pids[0]).kill()  # the host; its children follow
     report = handle.result()
     assert not set(pids) & set(engine.pids())
@@ -103,7 +103,7 @@ def test_what_the_person_looks_at_comes_first(engine, heard, watched, tmp_path):
     gate = tmp_path / "gate"
     handle = engine.submit(watched(Trap(gate=gate)), listener=heard.listener)
     handle.look_at(ViewCentre((), 0, 0))
-    heard.first("told")
+    heard.first("event")
     handle.look_at(ViewCentre((), 72, 36))  # while the first chunk is computed
     gate.touch()
     handle.result()

@@ -29,11 +29,11 @@ def test_everything_is_heard_in_order_and_in_one_thread(engine, heard):
     assert handle.result() == "last"
     what, value = heard.end
     assert (what, value) == ("done", "last")
-    assert tuple(heard.of("told")) == events
+    assert tuple(heard.of("event")) == events
     assert heard.of("progress") == [Progress("Saying", 0, 3), *heard.of("progress")[1:]]
     assert heard.of("progress")[-1].done == 3
     # A value is told before the progress that counts it.
-    assert heard.all.index(("told", events[0])) < heard.all.index(("progress", heard.of("progress")[1]))
+    assert heard.all.index(("event", events[0])) < heard.all.index(("progress", heard.of("progress")[1]))
     assert len(heard.threads) == 1
     assert not handle.running
     assert not engine.busy
@@ -58,7 +58,7 @@ def test_errors_arrive_as_they_were_raised(engine, heard, error):
     what, value = heard.end
     assert what == "error"
     assert type(value) is type(error)
-    assert heard.of("told") == ["begun"]
+    assert heard.of("event") == ["begun"]
     assert heard.of("notice") == []
 
 
@@ -79,12 +79,12 @@ def test_a_listener_that_fails_makes_nobody_deaf(engine, heard):
     broken = type(heard.listener)(event=fail, done=fail)
     assert engine.submit(Says((1, 2)), listener=broken).result() == 2
     assert engine.submit(Says((3,)), listener=heard.listener).result() == 3
-    assert heard.of("told") == [3]
+    assert heard.of("event") == [3]
 
 
 def test_a_running_job_is_cancelled_and_the_next_one_runs(engine, heard, tmp_path):
     handle = engine.submit(Waits(tmp_path / "never"), listener=heard.listener)
-    heard.first("told")
+    heard.first("event")
     handle.cancel()
     what, error = heard.end
     assert what == "error"
@@ -99,11 +99,11 @@ def test_a_queued_job_is_cancelled_without_having_run(engine, heard, tmp_path):
     gate = tmp_path / "gate"
     first = Heard()
     running = engine.submit(Waits(gate), listener=first.listener)
-    pid = first.first("told")
+    pid = first.first("event")
     queued = engine.submit(Waits(tmp_path / "never"), listener=heard.listener)
     queued.cancel()
     assert isinstance(heard.end[1], Cancelled)
-    assert heard.of("told") == []
+    assert heard.of("event") == []
     gate.touch()
     assert running.result() == pid
 
@@ -115,7 +115,7 @@ def test_a_crowd_of_jobs_is_cancelled(engine, tmp_path):
         engine.submit(Waits(tmp_path / "never"), listener=replace(ear.listener, event=any_ear.listener.event))
         for ear in ears
     ]
-    any_ear.first("told")
+    any_ear.first("event")
     for handle in reversed(handles):
         handle.cancel()
     for ear in ears:
@@ -126,7 +126,7 @@ def test_a_crowd_of_jobs_is_cancelled(engine, tmp_path):
 def test_a_result_that_comes_after_the_cancel_is_dropped(engine, heard, tmp_path):
     gate = tmp_path / "gate"
     handle = engine.submit(Waits(gate, deaf=True), listener=heard.listener)
-    heard.first("told")
+    heard.first("event")
     handle.cancel()
     gate.touch()
     assert isinstance(heard.end[1], Cancelled)
@@ -144,31 +144,31 @@ def test_a_cancel_counts_although_the_result_is_on_its_way(engine, heard):
 
 def test_a_training_pauses_goes_on_and_finishes(engine, heard):
     handle = engine.submit(Trains(), "train", heard.listener)
-    heard.until(lambda: len(heard.of("told")) > 2)
+    heard.until(lambda: len(heard.of("event")) > 2)
     handle.pause()
 
     def stands():
-        before = len(heard.of("told"))
+        before = len(heard.of("event"))
         time.sleep(0.4)
-        return len(heard.of("told")) == before
+        return len(heard.of("event")) == before
 
     end = time.monotonic() + 20
     while not stands():
         assert time.monotonic() < end
-    paused_at = heard.of("told")[-1]
+    paused_at = heard.of("event")[-1]
     for _ in range(5):  # the last wish counts, however fast they come
         handle.resume()
         handle.pause()
     handle.resume()
-    heard.until(lambda: heard.of("told")[-1] > paused_at + 2)
+    heard.until(lambda: heard.of("event")[-1] > paused_at + 2)
     handle.finish()
     assert handle.result() >= paused_at + 2
-    assert heard.of("told") == list(range(len(heard.of("told"))))
+    assert heard.of("event") == list(range(len(heard.of("event"))))
 
 
 def test_a_paused_training_is_cancelled(engine, heard):
     handle = engine.submit(Trains(), "train", heard.listener)
-    heard.first("told")
+    heard.first("event")
     handle.pause()
     handle.cancel()
     assert isinstance(heard.end[1], Cancelled)
@@ -176,12 +176,12 @@ def test_a_paused_training_is_cancelled(engine, heard):
 
 def test_a_training_and_labelling_run_at_the_same_time(engine, heard, tmp_path):
     training, other = engine.submit(Trains(), "train", heard.listener), Heard()
-    heard.first("told")
+    heard.first("event")
     gate = tmp_path / "gate"
     labelling = engine.submit(Waits(gate), "label", other.listener)
-    other.first("told")  # although the training goes on
-    steps = len(heard.of("told"))
-    heard.until(lambda: len(heard.of("told")) > steps + 2)  # although the labelling goes on
+    other.first("event")  # although the training goes on
+    steps = len(heard.of("event"))
+    heard.until(lambda: len(heard.of("event")) > steps + 2)  # although the labelling goes on
     gate.touch()
     labelling.result()
     assert training.running
@@ -193,7 +193,7 @@ def test_a_cancelled_job_does_not_come_back_with_a_new_worker(engine, heard, tmp
     import psutil
 
     handle = engine.submit(Waits(tmp_path / "never", deaf=True), listener=heard.listener)
-    pid = heard.first("told")
+    pid = heard.first("event")
     handle.cancel()
     psutil.Process(pid).kill()
     assert isinstance(heard.end[1], Cancelled)
@@ -205,7 +205,7 @@ def test_release_cancels_what_runs_and_gives_the_memory_back(engine, heard, tmp_
     assert engine.memory_bytes() > 300 << 20
     assert held in engine.pids()
     engine.submit(Waits(tmp_path / "never", deaf=True), listener=heard.listener)
-    heard.first("told")
+    heard.first("event")
     engine.release()
     assert isinstance(heard.end[1], Cancelled)
     assert engine.pids() == ()

@@ -83,7 +83,7 @@ def test_two_engines_do_not_disturb_each_other_and_the_end_of_one_leaves_nothing
     gate = tmp_path / "gate"
     handle = engine.submit(Waits(gate), listener=mine.listener)
     theirs_handle = other.submit(Waits(tmp_path / "never"), listener=theirs.listener)
-    pids = {mine.first("told"), theirs.first("told")}
+    pids = {mine.first("event"), theirs.first("event")}
     assert len(pids) == 2
     assert not set(engine.pids()) & set(other.pids())
     theirs_handle.cancel()
@@ -92,7 +92,7 @@ def test_two_engines_do_not_disturb_each_other_and_the_end_of_one_leaves_nothing
 
     last = Heard()
     other.submit(Waits(tmp_path / "never", deaf=True), listener=last.listener)
-    last.first("told")
+    last.first("event")
     left = other.pids()
     assert other.shutdown(30)  # in the middle of a job
     assert isinstance(last.end[1], Cancelled)

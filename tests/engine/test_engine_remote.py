@@ -53,7 +53,7 @@ def test_both_workers_label_with_models_that_were_sent_to_them(
     waiting = [Heard(), Heard()]  # both are there
     gate = tmp_path / "gate"
     handles = [remote.submit(Waits(gate), listener=ear.listener) for ear in waiting]
-    pids = {ear.first("told") for ear in waiting}
+    pids = {ear.first("event") for ear in waiting}
     assert pids == {worker.pid for worker in two_workers.workers}
     gate.touch()
     assert {handle.result() for handle in handles} == pids
@@ -61,7 +61,7 @@ def test_both_workers_label_with_models_that_were_sent_to_them(
 
     job = Watched(image, *relative, settings=settings)
     report = remote.submit(job, listener=heard.listener).result()
-    assert {pid for _, pid in heard.of("told")} == pids
+    assert {pid for _, pid in heard.of("event")} == pids
     found = join(job, heard.of("part"), report)
     here = LabelJob(image, *relative, settings=settings).run(Control(), LoadedModels())
     np.testing.assert_array_equal(found.labels, here.labels)
@@ -82,23 +82,23 @@ def test_both_workers_label_with_models_that_were_sent_to_them(
 def test_two_windows_on_one_cluster_do_not_disturb_each_other(remote, two_workers, heard, relative, tmp_path):
     gate = tmp_path / "gate"
     first = remote.submit(Waits(gate), listener=heard.listener)
-    heard.first("told")
+    heard.first("event")
     other, theirs = Engine(Connection(two_workers.address)), Heard()
     try:
         handle = other.submit(Waits(tmp_path / "never"), "train", theirs.listener)
-        theirs.first("told")
+        theirs.first("event")
         handle.cancel()
         assert isinstance(theirs.end[1], Cancelled)
         last = Heard()
         other.submit(Waits(tmp_path / "never"), "train", last.listener)
-        last.first("told")
+        last.first("event")
     finally:
         assert other.shutdown(30)  # the worker hears it, and is free again
     assert isinstance(last.end[1], Cancelled)
     assert first.running
     beside = Heard()
     second = remote.submit(Waits(gate), listener=beside.listener)
-    assert beside.first("told") != heard.first("told")
+    assert beside.first("event") != heard.first("event")
     first.cancel()  # heard as before the other one came
     assert isinstance(heard.end[1], Cancelled)
     gate.touch()
@@ -115,7 +115,7 @@ def test_when_a_worker_is_killed_the_other_one_does_its_part(
     assert len(dead) == 1
     (sentence,) = heard.of("notice")
     assert "ended unexpectedly" in sentence
-    by = [pid for number, pid in heard.of("told") if number == 4]
+    by = [pid for number, pid in heard.of("event") if number == 4]
     assert by[0] == dead[0].pid
     assert by[1] != by[0]
     found = join(job, heard.of("part"), report)
@@ -141,17 +141,17 @@ def test_a_worker_with_many_threads_does_one_thing_at_a_time(tmp_path, tmp_path_
         handles = [engine.submit(Waits(gate), listener=ear.listener) for _ in range(2)]
         assert "has no workers yet" in ear.first("notice")
         worker = found.start_worker(threads=4)
-        ear.first("told")
+        ear.first("event")
         other = Heard()
         training = engine.submit(Waits(gate), "train", other.listener)
-        other.first("told")  # beside the labelling
-        assert len(ear.of("told")) == 1
+        other.first("event")  # beside the labelling
+        assert len(ear.of("event")) == 1
         gate.touch()
         assert {handle.result() for handle in (*handles, training)} == {worker.pid}
 
         lost = Heard()
         engine.submit(Waits(tmp_path / "never"), listener=lost.listener)
-        lost.first("told")
+        lost.first("event")
         monkeypatch.setattr("napari_pseudolabel.engine.lane._CONNECT_S", 1)
         found.end()
         assert "connection to the scheduler was lost" in lost.first("notice")
@@ -170,7 +170,7 @@ def test_tls(tmp_path_factory, heard):
         connection = Connection(found.address, ca, certificate, key)
         engine = Engine(connection)
         assert engine.submit(Says((1, 2)), listener=heard.listener).result() == 2
-        assert heard.of("told") == [1, 2]
+        assert heard.of("event") == [1, 2]
         assert engine.shutdown(30)
         for other in (
             Connection(found.address),
