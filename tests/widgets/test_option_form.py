@@ -148,6 +148,6 @@ def test_a_slider_says_its_value_and_what_a_dock_does_not_offer_keeps_its_own(qt
 def test_settings_of_a_job_go_through_a_form(qtbot, samples, flips, percent, seed):
     form = OptionForm(LabelSettings())
     qtbot.addWidget(form)
-    wanted = LabelSettings(samples, flips, percent / 100, seed)
+    wanted = LabelSettings(samples=samples, flips=flips, smallest_object=percent / 100, seed=seed)
     form.set_value(wanted)
     assert form.value() == wanted

@@ -16,7 +16,7 @@ Role = Literal["translator", "segmenter", "second opinion", "tutor"]
 """A tutor is the translator that made what a segmenter learned from; no image to be labelled goes through it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LabelSettings(Checked):
     """How a job is done."""
 
