@@ -117,6 +117,7 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(cli, image, tmp_path, tiny
         (("label", image, out, *models, "--scale", -1), "magnification"),
         (("label", image, out, *models, "--channel", 3), "channel"),
         (("label", image, out, *models, "--channel", "blue"), "blue"),
+        (("label", image, out, *models, "--channel", -1), "channel must be 0 or more"),
         (("label", image, out, *models, "--strategy", "magic"), "magic"),
         (("label", image, out, *models[:2]), "--segmenter"),
         (("label", image, out, "--translator", tiny_segmenter, *segmenter), "translator"),

@@ -51,6 +51,15 @@ def test_a_form_begins_with_the_values_it_is_given(form):
     assert form.value() == Toy(7, 0.25, 0.5, "a_b", True, 9, size=Size(pixels=12.5))
 
 
+def test_what_nobody_touches_keeps_digits_that_are_not_shown(form):
+    options = Toy(rate=0.1234567, share=0.12345, size=Size(pixels=12.345))
+    form.set_value(options)
+    assert form.edits["share"].native.text() == "12 %"
+    assert form.value() == options
+    form.edits["share"].native.setValue(13)
+    assert form.value() == Toy(rate=0.1234567, share=0.13, size=Size(pixels=12.345))
+
+
 def test_rows_say_what_is_declared(form):
     assert titles(form) == ["Steps", "Rate", "Share", "Kind", "Patience", "Device", "Size"]
     rows = {name: one.native for name, one in form.edits.items()}

@@ -115,6 +115,14 @@ def test_an_added_strategy_that_prepares_asks_for_its_options_learns_once_and_la
     label(dock, "learned", qtbot)
     assert [one.segmenter.level for one in script.jobs] == [0.5, 0.5, 0.75]
     assert len(folders(dock)) == 2
+    # What is prepared for one modality is not taken for another; how images are labelled makes no difference.
+    view.settings.edits["flips"].native.setValue(0)
+    label(dock, "learned", qtbot)
+    assert len(folders(dock)) == 2
+    dock.preparing["learned"].follow(None, "TEM")
+    dock.run()
+    qtbot.waitUntil(lambda: not dock.busy, timeout=10000)
+    assert len(folders(dock)) == 3
 
 
 def folders(dock):

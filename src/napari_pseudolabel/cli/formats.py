@@ -12,7 +12,7 @@ import typer
 
 from napari_pseudolabel.cli.declared import offered, parameter, replacing
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.formats import Format, format_named, format_of, formats
+from napari_pseudolabel.formats import Format, format_named, format_of, formats, suffix_of
 from napari_pseudolabel.options import OptionField, changed
 
 _FORMAT, _OPTION = "format", "of_format_"
@@ -44,7 +44,11 @@ class Wanted:
         if not self.options:
             return self.name
         chosen = (
-            format_named(self.name) if self.name else format_of(output) if output.suffix else formats()[0]
+            format_named(self.name)
+            if self.name
+            else format_of(output)
+            if suffix_of(output.name)
+            else formats()[0]
         )
         own = {option.name: option for option in _options(chosen)}
         for other in formats():

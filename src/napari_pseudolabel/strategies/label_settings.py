@@ -73,7 +73,7 @@ class LabelSettings(Checked):
     tiles: TileSettings = TileSettings()
     channel: Annotated[
         Channel | None,
-        Option("Which channel of the image is labelled, or how they are combined.", listed=True),
+        Option("Which channel of the image is labelled, or how they are combined.", least=0, listed=True),
     ] = None
 
 

@@ -63,6 +63,7 @@ class OptionEdit:
         self.changed = self._widget.changed
         self._widget.tooltip = field.option.sentence
         self._polish()
+        self._set: tuple[object, Any] = (object(), None)
         self.value = start
 
     @property
@@ -74,6 +75,9 @@ class OptionEdit:
     def value(self) -> Any:
         """What it says."""
         found = self._widget.value
+        shown, exact = self._set
+        if found == shown:
+            return exact  # which may have more digits than are shown
         if not self._number:
             return found
         if found == self._none:
@@ -85,10 +89,14 @@ class OptionEdit:
 
     @value.setter
     def value(self, value: Any) -> None:
-        if self._number:
-            value = self._none if value is None else value * self._factor
-        if not isinstance(self._widget, ComboBox) or value in self._widget.choices:
-            self._widget.value = value
+        shown = value
+        if self._number and value is not None:
+            shown = value * self._factor
+        elif self._number:
+            shown = self._widget.value if self._none is None else self._none
+        if not isinstance(self._widget, ComboBox) or shown in self._widget.choices:
+            self._widget.value = shown
+            self._set = (self._widget.value, value)
 
     def offer(self, entries: Sequence[tuple[object, str]]) -> None:
         """Offer values of a listed option as (value, title) pairs; the chosen one stays where it is still there."""

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from napari_pseudolabel.models.registry import resolve
+from napari_pseudolabel.engine.packages import state
 from napari_pseudolabel.options import written
+from napari_pseudolabel.strategies import LabelSettings
 from napari_pseudolabel.strategies.strategy import LabelRequest, PreparingJob, Strategy
+from napari_pseudolabel.tiling import TileSettings
 from napari_pseudolabel.widgets.common.job_runner import JobRunner
 from napari_pseudolabel.widgets.pseudo_label.label_choice import TrainingStatus
 from napari_pseudolabel.widgets.pseudo_label.preparing import PreparingController
@@ -76,11 +78,12 @@ class OptionsController(PreparingController):
         asked = LabelRequest(
             **{role: getattr(choice, role) for role in self.strategy.roles},
             options=choice.options,
-            settings=choice.settings,
+            # No other setting may reach what is prepared, because the folder does not follow from any other.
+            settings=LabelSettings(seed=seed, tiles=TileSettings(device=device)),
         )
 
         def make() -> PreparingJob:
-            folder = runs / f"{self.strategy.name}-{_digest(asked, seed)}"
+            folder = runs / f"{self.strategy.name}-{_digest(asked, modality)}"
             return preparation.job(replace(asked, folder=folder), modality)
 
         return make
@@ -96,9 +99,9 @@ class OptionsController(PreparingController):
             self.message.emit(sentence, ())
 
 
-def _digest(asked: LabelRequest, seed: int) -> str:
-    """Tell preparations apart by their models, options and seed."""
-    models = [resolve(ref) for ref in (asked.translator, asked.segmenter) if ref is not None]
-    stamps = [(str(model), model.stat().st_size, model.stat().st_mtime_ns) for model in models]
-    told = [stamps, None if asked.options is None else written(asked.options), seed]
+def _digest(asked: LabelRequest, modality: str) -> str:
+    """Tell preparations apart by their models, options, seed, and what the image shows."""
+    models = [state(ref) for ref in (asked.translator, asked.segmenter) if ref is not None]
+    options = None if asked.options is None else written(asked.options)
+    told = models, options, asked.settings.seed, modality
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
