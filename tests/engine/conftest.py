@@ -48,4 +48,4 @@ def image(disc_image: Callable[..., Any], small_chunks: None) -> Image:
 
 @pytest.fixture
 def settings() -> LabelSettings:
-    return LabelSettings(seed=3, tiles=TileSettings(device="cpu", overlap=8))
+    return LabelSettings(seed=3, flips=0, tiles=TileSettings(device="cpu", overlap=8))

@@ -32,7 +32,7 @@ def job_on(shape, region=None, planes=None, **kwargs):
         from_array(np.zeros(shape, np.uint8), "ZYX"[-len(shape) :]),
         translator="t",
         segmenter="s",
-        settings=LabelSettings(tiles=CPU, **kwargs),
+        settings=LabelSettings(tiles=CPU, flips=0, **kwargs),
         region=region,
         planes=planes,
     )

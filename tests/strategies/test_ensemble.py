@@ -27,7 +27,7 @@ def image(disc_image):
 
 
 def settings(**changes):
-    return LabelSettings(**{"tiles": CPU, "scale": Scale(factor=1), **changes})
+    return LabelSettings(**{"tiles": CPU, "scale": Scale(factor=1), "flips": 0, **changes})
 
 
 def run(job, models):

@@ -34,7 +34,7 @@ def stack(disc_image):
 
 
 def settings(**changes):
-    return LabelSettings(**{"tiles": CPU, **changes})
+    return LabelSettings(**{"tiles": CPU, "flips": 0, **changes})
 
 
 def run(job, models, control=None):

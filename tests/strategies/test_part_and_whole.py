@@ -123,7 +123,9 @@ def test_nnunet_sees_one_case(world, tmp_path, scheme):
     plane = world.image.data[0]
     data = np.stack([plane, np.where(plane, plane // 2 + 9, 0)]) if scheme == "two channels" else plane
     image = from_array(data, "CYX" if data.ndim == 3 else "YX")
-    chosen = LabelSettings(scale=Scale(factor=1), tiles=TileSettings(device="cpu"), smallest_object=0)
+    chosen = LabelSettings(
+        flips=0, scale=Scale(factor=1), tiles=TileSettings(device="cpu"), smallest_object=0
+    )
     job = LabelJob(image, segmenter=str(path), settings=chosen)
     found = world.run(job, 1)
     model = world.models.segmenter(str(path))
@@ -136,7 +138,7 @@ def test_nnunet_sees_one_case(world, tmp_path, scheme):
 
 def test_pixels_of_a_unit_that_nobody_names_are_told(world, tmp_path):
     path = nnunet_folder(tmp_path)
-    job = LabelJob(world.image, segmenter=str(path), settings=LabelSettings(scale=Scale(factor=1)))
+    job = LabelJob(world.image, segmenter=str(path), settings=LabelSettings(flips=0, scale=Scale(factor=1)))
     assert not any("unit" in note for note in world.plan(job).report.notes)
     plans = (path / "plans.json").read_text()
     (path / "plans.json").write_text(plans.replace('"spacing": [1.0, 1.0]', '"spacing": [0.5, 2.0]'))
@@ -147,7 +149,7 @@ def test_pixels_of_a_unit_that_nobody_names_are_told(world, tmp_path):
 
 def test_channels_are_taken_together_or_refused(world, tmp_path):
     path = str(nnunet_folder(tmp_path, schemes=("ZScoreNormalization",) * 2))
-    chosen = LabelSettings(scale=Scale(factor=1), tiles=TileSettings(device="cpu"), channel=1)
+    chosen = LabelSettings(flips=0, scale=Scale(factor=1), tiles=TileSettings(device="cpu"), channel=1)
     planes = world.image.data
     both = LabelJob(from_array(planes, "CYX"), segmenter=path, settings=chosen).run(Control(), world.models)
     assert any("takes all 2 channels together" in note for note in both.report.notes)

@@ -37,7 +37,7 @@ from napari_pseudolabel.tiling import TileSettings
 from napari_pseudolabel.widgets.pseudo_label import label_jobs
 
 FIND_MODELS = label_jobs.FindModels.run
-SETTINGS = LabelSettings(scale=Scale(factor=1), tiles=TileSettings(device="cpu"), smallest_object=0)
+SETTINGS = LabelSettings(flips=0, scale=Scale(factor=1), tiles=TileSettings(device="cpu"), smallest_object=0)
 
 
 @pytest.fixture

@@ -32,12 +32,13 @@ class LabelSettings(Checked):
         int,
         Option(
             "Mirrors in which each sample is segmented again, without another translation (1 left and right, 2 also "
-            "up and down, 3 also both): a better confidence and slightly better labels for about a quarter more time.",
+            "up and down, 3 also both): a better confidence and better objects for about a quarter more time after a "
+            "translation.",
             least=0,
             most=3,
             special="none",
         ),
-    ] = 0
+    ] = 3
     smallest_object: Annotated[
         float,
         Option(

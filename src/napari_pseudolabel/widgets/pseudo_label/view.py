@@ -43,8 +43,6 @@ from napari_pseudolabel.widgets.pseudo_label.picture import Picture
 from napari_pseudolabel.widgets.pseudo_label.tutoring.view import TutoringView
 from napari_pseudolabel.widgets.pseudo_label.workers import WorkersRow
 
-# One sample in four mirrors tells wrong labels better than two samples, and takes less time (docs/benchmarks.md).
-_PROPOSED = LabelSettings(flips=3)
 # What strategies ask for that prepare something.
 FORMS = (TutoringView,)
 
@@ -304,7 +302,7 @@ class PseudoLabelView(DockView):
         return browse
 
     def _make_settings(self) -> QWidget:
-        self.settings = OptionForm(_PROPOSED, indent=8)
+        self.settings = OptionForm(LabelSettings(), indent=8)
         self.settings.changed.connect(self.changed)
         self.first_axis = combo("Whether the first axis of the layer counts planes or channels")
         fill_combo(self.first_axis, ((False, "Planes"), (True, "Channels")), False)
