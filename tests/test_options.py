@@ -27,6 +27,7 @@ class Toy(Checked):
     steps: Annotated[int, Option("How many.", least=1, most=9)] = 3
     rate: Annotated[float, Option("How fast.", title="Learning rate", above=0, below=1)] = 0.5
     level: Annotated[float, Option("How bright.", least=0)] = 0.25
+    mirrors: Annotated[int, Option("How often.", title="Look also at mirrors", term="flips", most=3)] = 0
     kind: Annotated[Literal["smooth", "sharp"], Option("Which.")] = "smooth"
     channel: Annotated[Channel | None, Option("Where.", seen="shell")] = None
     patience: Annotated[int | None, Option("How long.", least=1, special="for ever")] = None
@@ -54,7 +55,9 @@ def test_every_option_is_found_with_its_place():
     [({"steps": 0}, "Steps must be from 1 to 9, not 0."), ({"steps": 10}, "Steps must be from 1 to 9, not 10."),
      ({"rate": 1.0}, "Learning rate must be above 0 and below 1, not 1."),
      ({"level": -0.5}, "Level must be 0 or more, not -0.5."), ({"rate": float("nan")}, "Learning rate must be above 0"),
-     ({"patience": 0}, "Patience must be 1 or more, not 0.")],
+     ({"patience": 0}, "Patience must be 1 or more, not 0."),
+     # Who comes from the shell knows the term, not the title of a dock.
+     ({"mirrors": 4}, "Flips must be 3 or less, not 4.")],
 )  # fmt: skip
 def test_what_is_out_of_range_is_refused_by_one_sentence(values, sentence):
     with pytest.raises(InputError) as caught:

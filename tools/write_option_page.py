@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args, get_origin
 import napari_pseudolabel
 from napari_pseudolabel.formats import formats
 from napari_pseudolabel.options import Checked, OptionField, options_of
+from napari_pseudolabel.strategies.registry import offered
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "options.md"
@@ -22,6 +23,18 @@ _HEAD = """# Options
 Made by `python tools/write_option_page.py` from what the code declares (`napari_pseudolabel/options.py`).
 Every class is a frozen dataclass of the module named below it; what has no name in the shell is for Python or a dock.
 """
+_WORDS = """
+## Plain words
+
+Docks say plainly what papers and the shell have a term for. Files, provenance and Python keep the term; the tooltips of the docks name it.
+
+| in a dock | in papers | in the shell |
+|---|---|---|
+"""
+# What is no option.
+_OTHERS = (
+    "| The looks agree | agreement: mean Dice between samples, flips and segmenters | `agreement` in the provenance |",
+)
 
 
 def main() -> None:
@@ -31,7 +44,7 @@ def main() -> None:
 
 def page() -> str:
     """Return the page: a table for each dataclass of options."""
-    return _HEAD + "".join(map(_section, groups()))
+    return _HEAD + _WORDS + "\n".join([*_words(), *_OTHERS, ""]) + "".join(map(_section, groups()))
 
 
 def groups() -> list[type[Any]]:
@@ -47,6 +60,23 @@ def groups() -> list[type[Any]]:
     return sorted(found, key=lambda one: (one.__module__, one.__qualname__))
 
 
+def _words() -> list[str]:
+    """One row for each strategy and option whose title is plainer than its term."""
+    rows = [
+        f"| {one.title} | {one.term.lower()} | `--strategy {one.name}` |" for one in offered() if one.term
+    ]
+    options = [one for group in groups() for one in options_of(group)]
+    terms: dict[tuple[str, str], str] = {}
+    for one in options:
+        if one.option.term:
+            terms.setdefault((one.title, one.option.term), _flag(one))
+    return rows + [f"| {title} | {term} | {flag} |" for (title, term), flag in terms.items()]
+
+
+def _flag(one: OptionField) -> str:
+    return f"`{one.flag}`" if one.seen_in("shell") else ""
+
+
 def _below(base: type[Any]) -> Iterator[type[Any]]:
     for subclass in base.__subclasses__():
         yield subclass
@@ -59,16 +89,20 @@ def _section(group: type[Any]) -> str:
     own = [option for option in options_of(group) if len(option.path) == 1]
     inner = sorted({option.path[0] for option in options_of(group)} - {field.name for field in own})
     if own:
-        lines += ["| option | in the shell | values | usual | |", "|---|---|---|---|---|", *map(_row, own)]
+        lines += [
+            "| option | in the shell | in a dock | values | usual | |",
+            "|---|---|---|---|---|---|",
+            *map(_row, own),
+        ]
     if inner:
         lines.append(f"\nAnd all options of {', '.join(f'`{name}`' for name in inner)}, see there.")
     return "\n".join(lines) + "\n"
 
 
 def _row(one: OptionField) -> str:
-    flag = f"`{one.flag}`" if one.seen_in("shell") else ""
+    title = one.title if one.seen_in("dock") else ""
     usual = "" if one.default is None else f"`{one.default}`"
-    cells = (f"`{one.name}`", flag, _values(one), usual, one.option.sentence)
+    cells = (f"`{one.name}`", _flag(one), title, _values(one), usual, one.option.sentence)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

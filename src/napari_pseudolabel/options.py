@@ -31,7 +31,9 @@ class Option:
     sentence
         For the person.
     title
-        In docks and errors; by default from the name of the field.
+        In docks, in plain words; by default from the name of the field.
+    term
+        What the field calls it, where the title is plainer: for tooltips, errors and whoever comes from a paper.
     unit
         Of the value, such as ``px``; ``%`` shows a share of 1 as per cent.
     least, most
@@ -62,6 +64,7 @@ class Option:
 
     sentence: str
     title: str = ""
+    term: str = ""
     unit: str = ""
     least: float | None = None
     most: float | None = None
@@ -86,6 +89,11 @@ class Option:
             and (self.above is None or value > self.above)
             and (self.below is None or value < self.below)
         )
+
+    @property
+    def tooltip(self) -> str:
+        """What a dock says about it: the sentence, and the term that papers and the shell have for it."""
+        return f"{self.sentence.rstrip('.')}. Also called: {self.term}." if self.term else self.sentence
 
     @property
     def range(self) -> str:
@@ -142,8 +150,13 @@ class OptionField:
 
     @property
     def title(self) -> str:
-        """Its name in docks and errors."""
+        """Its name in docks."""
         return self.option.title or self.name.replace("_", " ").capitalize()
+
+    @property
+    def word(self) -> str:
+        """Its name in errors, which is that of the shell rather than that of the docks."""
+        return f"{self.option.term[:1].upper()}{self.option.term[1:]}" or self.title
 
     @property
     def value_kind(self) -> object:
@@ -178,9 +191,7 @@ class OptionField:
         try:
             return TypeAdapter(self.kind).validate_strings(text)
         except ValidationError:
-            raise InputError(
-                f"“{text}” is no {self.title.lower()}; give {_words(self.value_kind)}."
-            ) from None
+            raise InputError(f"“{text}” is no {self.word.lower()}; give {_words(self.value_kind)}.") from None
 
 
 class Checked:
@@ -197,7 +208,7 @@ class Checked:
         for option in options_of(type(self)):
             value = getattr(self, option.path[0]) if len(option.path) == 1 else None
             if isinstance(value, (int, float)) and not option.option.allows(value):
-                raise InputError(f"{option.title} must be {option.option.range}, not {value:.10g}.")
+                raise InputError(f"{option.word} must be {option.option.range}, not {value:.10g}.")
 
 
 def options_of(group: type[object], without: frozenset[str] = frozenset()) -> tuple[OptionField, ...]:

@@ -174,7 +174,7 @@ def test_reasons_count_what_is_disputed_and_where_borders_are_soft():
     member[disk((140, 140), 30, shape=labels.shape)] = 0
     member[disk((30, 150), 5, shape=labels.shape)] = 1
     (one,) = measure(labels, candidates=np.stack([labels, member]), classes=AXON_CLASSES, side=192)
-    assert one.reason == "samples disagree: 1 × small myelin, 1 × axon"
+    assert one.reason == "looks disagree: 1 × small myelin, 1 × axon"
     confidence = np.ones(labels.shape, np.float32)
     rim = ndimage.binary_dilation(labels > 0) & ~ndimage.binary_erosion(labels > 0)
     confidence[rim] = 0.55

@@ -70,7 +70,7 @@ def test_every_strategy_says_all_of_itself(strategy):
     assert strategy.sentences.endswith(".")
     assert not strategy.does.endswith(".")
     if strategy.recorded:
-        with pytest.raises(InputError, match=f"{strategy.title} needs a {strategy.recorded[0]}"):
+        with pytest.raises(InputError, match=f"{strategy.word} needs a {strategy.recorded[0]}"):
             strategy.job(IMAGE, LabelRequest())
     full = strategy.job(IMAGE, LabelRequest(translator="t", segmenter="s"))
     assert full.strategy_name == strategy.name

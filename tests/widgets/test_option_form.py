@@ -27,6 +27,9 @@ class Toy(Checked):
     rate: Annotated[float, Option("How fast.", above=0, below=1, step=1e-5, group="advanced")] = 0.001
     share: Annotated[float, Option("How much.", unit="%", least=0, most=1, special="nothing")] = 0.25
     kind: Annotated[Literal["a_b", "c"], Option("Which.", names=(("a_b", "Both"), ("c", "One")))] = "c"
+    looks: Annotated[
+        int, Option("How often.", title="Look also at mirrored images", term="flips", least=0)
+    ] = 0
     over: Annotated[bool, Option("Whether.", title="Take all")] = False
     patience: Annotated[int | None, Option("How long.", least=1, special="for ever")] = None
     device: Annotated[str, Option("Where.", listed=True)] = "auto"
@@ -47,8 +50,8 @@ def titles(form):
 
 def test_a_form_begins_with_the_values_it_is_given(form):
     assert form.value() == Toy()
-    form.set_value(Toy(7, 0.25, 0.5, "a_b", True, 9, size=Size(pixels=12.5)))
-    assert form.value() == Toy(7, 0.25, 0.5, "a_b", True, 9, size=Size(pixels=12.5))
+    form.set_value(Toy(7, 0.25, 0.5, "a_b", 2, True, 9, size=Size(pixels=12.5)))
+    assert form.value() == Toy(7, 0.25, 0.5, "a_b", 2, True, 9, size=Size(pixels=12.5))
 
 
 def test_what_nobody_touches_keeps_digits_that_are_not_shown(form):
@@ -61,11 +64,14 @@ def test_what_nobody_touches_keeps_digits_that_are_not_shown(form):
 
 
 def test_rows_say_what_is_declared(form):
-    assert titles(form) == ["Steps", "Rate", "Share", "Kind", "Patience", "Device", "Size"]
+    assert titles(form) == [
+        *("Steps", "Rate", "Share", "Kind", "Look also at\nmirrored images", "Patience", "Device", "Size")
+    ]
     rows = {name: one.native for name, one in form.edits.items()}
     assert "hidden" not in rows
     assert rows["steps"].toolTip() == "How many steps."
     assert (rows["steps"].minimum(), rows["steps"].singleStep(), rows["steps"].text()) == (1, 10, "3 px")
+    assert rows["looks"].toolTip() == "How often. Also called: flips."
     assert rows["rate"].text() == "0.00100"
     assert rows["share"].text() == "25 %"
     assert [rows["kind"].itemText(number) for number in range(2)] == ["Both", "One"]

@@ -436,15 +436,15 @@ def test_an_open_labelled_layer_is_learned_from(dock, viewer, teacher, qtbot):
 
 def test_both_strategies_on_one_view_are_compared_and_kept(dock, viewer, folders, qtbot):
     adapt(dock, qtbot)
-    assert "Agreement" not in dock.view.status
+    assert "labels agree" not in dock.view.status
     choose(dock, qtbot, folders)
     dock.view.run_button.click()
     finish(dock, qtbot)
     # 20 rows of one, 25 of the other.
     dice = 2 * 20 / (20 + 25)
-    qtbot.waitUntil(lambda: f"adaptation labels in this view: {dice:.2f}" in dock.view.status, timeout=5000)
+    qtbot.waitUntil(lambda: f"adaptation labels agree {dice:.2f}" in dock.view.status, timeout=5000)
     qtbot.waitUntil(lambda: "axon" in dock.view.status, timeout=5000)
-    assert dock.view.status.count("Agreement with") == 1
+    assert dock.view.status.count("labels agree") == 1
     candidates = Candidates.of(labels(viewer))
     assert "adaptation" in candidates.names
     kept = candidates.labels(candidates.names.index("adaptation"))

@@ -72,7 +72,7 @@ def strategic(command: Command) -> Command:
         annotation=Annotated[str, typer.Option("--strategy", metavar=listed, help=f"{does}.")],
     )
     own = {
-        option.key: parameter(option, given=True, panel=strategy.title)
+        option.key: parameter(option, given=True, panel=strategy.word)
         for strategy in reversed(offered)
         for option in _options(strategy)
     }
@@ -94,18 +94,18 @@ def refuse(strategy: Strategy, request: LabelRequest) -> None:
     """
     for need in strategy.needs:
         if getattr(request, need.role) is None:
-            raise InputError(f"{strategy.title} needs {need.words}; give --{need.role}.")
+            raise InputError(f"{strategy.word} needs {need.words}; give --{need.role}.")
     for role in get_args(ModelRole):
         if getattr(request, role) is not None and not strategy.takes(role):
-            raise InputError(f"{strategy.title} takes no {role}; leave out --{role}.")
+            raise InputError(f"{strategy.word} takes no {role}; leave out --{role}.")
     if request.second_opinions and not strategy.takes("segmenter"):
-        raise InputError(f"{strategy.title} takes no segmenters; leave out --second-opinion.")
+        raise InputError(f"{strategy.word} takes no segmenters; leave out --second-opinion.")
     if request.folder is not None and strategy.preparation is None:
-        raise InputError(f"{strategy.title} prepares nothing; leave out --work-dir.")
+        raise InputError(f"{strategy.word} prepares nothing; leave out --work-dir.")
     if request.folder is None and strategy.preparation is not None:
-        raise InputError(f"{strategy.title} keeps what it prepares; give --work-dir.")
+        raise InputError(f"{strategy.word} keeps what it prepares; give --work-dir.")
     if request.settings.samples != 1 and not strategy.takes("translator"):
-        raise InputError(f"{strategy.title} does not translate the images; leave out --samples.")
+        raise InputError(f"{strategy.word} does not translate the images; leave out --samples.")
 
 
 def prepared(

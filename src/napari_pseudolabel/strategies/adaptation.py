@@ -8,13 +8,14 @@ from napari_pseudolabel.strategies.strategy import RequiredModel, Strategy
 
 ADAPTATION = Strategy(
     "adaptation",
-    "Adaptation",
+    "Translate my image",
     "translates the images and segments the translations",
-    "Translates your image into the modality the segmenter knows, and segments that. "
+    "Makes your image look like those that the segmenter knows, and labels that, at once. "
     "The labels belong to your original pixels.",
     needs=(
         RequiredModel("translator", "a translator that takes the images"),
         RequiredModel("segmenter", "a segmenter of the labelled modality"),
     ),
     captions=("your image", "translated", "labels"),
+    term="Adaptation",
 )

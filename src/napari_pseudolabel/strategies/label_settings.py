@@ -25,6 +25,8 @@ class LabelSettings(Checked):
         Option(
             "Translations drawn per plane. More take longer and average out what the noise invents; their disagreement "
             "enters the confidence.",
+            title="Translations to average",
+            term="samples",
             least=1,
         ),
     ] = 1
@@ -34,6 +36,8 @@ class LabelSettings(Checked):
             "Mirrors in which each sample is segmented again, without another translation (1 left and right, 2 also "
             "up and down, 3 also both): a better confidence and better objects for about a quarter more time after a "
             "translation.",
+            title="Look also at mirrored images",
+            term="flips",
             least=0,
             most=3,
             special="none",
@@ -44,7 +48,8 @@ class LabelSettings(Checked):
         Option(
             "Islands of labels with less area than this share of a typical object of the segmenter are left out, and "
             "such holes in nuclei and cells are filled. Needs a segmenter that knows the size of its objects.",
-            title="Smallest",
+            title="Ignore smaller objects",
+            term="smallest object",
             unit="%",
             least=0,
             most=1,
@@ -53,7 +58,13 @@ class LabelSettings(Checked):
     ] = SMALLEST_OBJECT
     seed: Annotated[
         int,
-        Option("Number that fixes all noise: the same seed gives the same labels.", least=0, most=2**32 - 1),
+        Option(
+            "Number that fixes all noise: the same number gives the same labels.",
+            title="Random start",
+            term="seed",
+            least=0,
+            most=2**32 - 1,
+        ),
     ] = 0
     mode: Annotated[
         Literal["joint", "tiled"],

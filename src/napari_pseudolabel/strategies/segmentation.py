@@ -4,8 +4,9 @@ from napari_pseudolabel.strategies.strategy import RequiredModel, Strategy
 
 SEGMENTATION = Strategy(
     "segmentation",
-    "Segmentation alone",
+    "My image is already of this kind",
     "segments the images as they are",
-    "Segments your image as it is, with a segmenter of its own modality, such as a proxy that a tutorship has trained.",
+    "Labels your image as it is, with a segmenter that knows images like yours. Nothing is translated.",
     needs=(RequiredModel("segmenter", "a segmenter of the modality of the images"),),
+    term="Segmentation alone",
 )

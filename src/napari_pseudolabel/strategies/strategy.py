@@ -120,7 +120,7 @@ class Strategy:
     name
         In the shell and in the provenance; never changed, because files say it.
     title
-        For the person.
+        In docks, in plain words.
     does
         What it does, for the help of the shell: "translates the images and segments the translations".
     sentences
@@ -137,6 +137,8 @@ class Strategy:
         The labelling job of an image. What it makes carries the name of the strategy.
     labels
         False for one that only translates; lists of strategies leave it out.
+    term
+        What papers call it, where the title is plainer: for the tooltips, the shell and its errors.
     """
 
     name: str
@@ -149,6 +151,12 @@ class Strategy:
     preparation: Preparation | None = None
     label: Callable[[Image, LabelRequest], LabelJob] = by_models
     labels: bool = True
+    term: str = ""
+
+    @property
+    def word(self) -> str:
+        """Its name in the shell and in errors."""
+        return self.term or self.title
 
     @property
     def previews(self) -> bool:
@@ -179,7 +187,7 @@ class Strategy:
         """
         for role in self.recorded:
             if getattr(request, role) is None:
-                raise InputError(f"{self.title} needs a {role}; choose one.")
+                raise InputError(f"{self.word} needs a {role}; choose one.")
         job = self.label(image, request)
         if job.strategy_name == self.name and job.origin.options == request.options:
             return job

@@ -23,6 +23,8 @@ class TileSettings(Checked):
         int | None,
         Option(
             "Side of the tiles in pixels of the model's grid. Smaller tiles need less memory.",
+            title="Piece at a time",
+            term="tile",
             unit="px",
             least=1,
             step=32,
@@ -33,6 +35,8 @@ class TileSettings(Checked):
         int | None,
         Option(
             "Pixels that neighbouring tiles share. More hides seams better and takes longer.",
+            title="Shared by pieces",
+            term="overlap",
             unit="px",
             least=0,
             step=8,
@@ -45,6 +49,8 @@ class TileSettings(Checked):
         Option(
             "Where the models run: auto, cpu, cuda, cuda:1 or mps. On a lack of memory they fall back to smaller tiles, "
             "then to the CPU.",
+            title="Runs on",
+            term="device",
             listed=True,
         ),
     ] = "auto"

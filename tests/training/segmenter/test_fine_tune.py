@@ -252,7 +252,7 @@ def test_only_own_segmenters_can_be_trained_further(tiny_segmenter, tmp_path, mo
     ("changes", "part"),
     [
         ({"steps": 0}, "Steps must be 1 or more, not 0."),
-        ({"trust": 1.5}, "Trust in untouched must be from 0 to 1, not 1.5."),
+        ({"trust": 1.5}, "Trust must be from 0 to 1, not 1.5."),
         ({"lr": 0.0}, "Learning rate must be above 0 and below 1, not 0."),
         ({"patience": 0}, "Patience must be 1 or more, not 0."),
     ],

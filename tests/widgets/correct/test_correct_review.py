@@ -72,7 +72,7 @@ def test_the_region_with_most_wrong_pixels_comes_first_in_the_middle_of_the_canv
     viewer, labels, _, review = case
     assert review.current.box == WORST
     assert Corrections.of(labels).share_confirmed() == 0
-    assert review.card.reason.startswith("Samples disagree: ")
+    assert review.card.reason.startswith("Looks disagree: ")
     np.testing.assert_allclose(viewer.camera.center[-2:], (143.5, 149.5))
     height, width = (WORST[2] - WORST[0], WORST[3] - WORST[1])
     filled = max(height * viewer.camera.zoom / CANVAS_PX[0], width * viewer.camera.zoom / CANVAS_PX[1])

@@ -39,7 +39,7 @@ def reasons(
     Returns
     -------
     tuple of str
-        Such as "samples disagree: 3 × small axon, 1 × myelin; low confidence at 2 borders".
+        Such as "looks disagree: 3 × small axon, 1 × myelin; low confidence at 2 borders".
     """
     names = {label_class.value: label_class.name for label_class in classes}
     limit = _SMALL * np.pi / 4 * (diameter or 0) ** 2
@@ -48,7 +48,7 @@ def reasons(
     for place, value, area in zip(places.tolist(), values.tolist(), areas.tolist(), strict=True):
         name = names.get(value, f"class {value}")
         found[place][f"small {name}" if area < limit else name] += 1
-    verb = "samples disagree" if uncertainty.members else "low confidence"
+    verb = "looks disagree" if uncertainty.members else "low confidence"
     stretches = _stretches(uncertainty, regions)
     return tuple(_sentence(verb, counter, int(many)) for counter, many in zip(found, stretches, strict=True))
 

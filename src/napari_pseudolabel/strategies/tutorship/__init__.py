@@ -22,14 +22,15 @@ from napari_pseudolabel.strategies.tutorship.tutorship_options import (
 
 TUTORSHIP = Strategy(
     "tutorship",
-    "Tutorship",
+    "Train on translated labels",
     "translates a labelled set, trains on it, and segments the images as they are",
-    "Translates labelled images into your modality and trains a proxy segmenter on them. This takes a while, once. "
-    "Choose it for many images or large differences, if you have the labelled set; adaptation works at once.",
+    "Makes labelled images look like yours and trains a segmenter (a proxy) on them, which takes a while, once. "
+    "For many images or large differences, where you have labelled images of the other kind.",
     needs=(RequiredModel("translator", "a translator from the labelled modality to that of the images"),),
     options=TutorshipOptions,
     preparation=Preparation(tutor_task, with_tutored_proxies, sources, event_text),
     label=label,
+    term="Tutorship",
 )
 
 __all__ = ["TUTORSHIP", "TutorshipOptions", "proxy_job", "tutorship", "with_proxies"]

@@ -12,7 +12,13 @@ OwnSeed = Annotated[int, Option("Of all that is drawn.", least=0, most=2**32 - 1
 Device = Annotated[
     str,
     Option(
-        "Where the training runs.", names=(("auto", "Automatic"),), listed=True, group="advanced", seen="dock"
+        "Where the training runs.",
+        title="Runs on",
+        term="device",
+        names=(("auto", "Automatic"),),
+        listed=True,
+        group="advanced",
+        seen="dock",
     ),
 ]
 Patience = Annotated[

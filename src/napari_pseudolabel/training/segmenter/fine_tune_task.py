@@ -40,7 +40,8 @@ class FineTuneSettings(Checked):
         float,
         Option(
             "Size of the steps of the optimiser; less forgets less, more learns faster.",
-            title="Learning rate",
+            title="Learning speed",
+            term="learning rate",
             above=0,
             below=1,
             step=1e-6,
@@ -53,7 +54,8 @@ class FineTuneSettings(Checked):
         Option(
             "How much labels that nobody has touched count, times the confidence of the model in them. At 0 % only what "
             "you painted or confirmed is learned; at 100 % a sure prediction counts like your work.",
-            title="Trust in untouched",
+            title="Learn also from unchecked labels",
+            term="trust",
             unit="%",
             least=0,
             most=1,
@@ -67,6 +69,8 @@ class FineTuneSettings(Checked):
         int,
         Option(
             "The training ends early after so many validations without a better one.",
+            title="End after checks without gain",
+            term="patience",
             least=1,
             group="advanced",
             seen="dock",

@@ -145,6 +145,8 @@ class TuneSettings(Checked):
         float,
         Option(
             "Size of the steps of the optimisers; it falls to a tenth along a cosine.",
+            title="Learning speed",
+            term="learning rate",
             above=0,
             below=1,
             step=1e-7,

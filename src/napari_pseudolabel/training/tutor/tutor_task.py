@@ -37,9 +37,11 @@ class TutorSettings(Checked):
         Option(
             "One proxy, with a share of the labelled images kept for its validation, or several, each validated on "
             "other images, which are averaged: five take five times the time and label somewhat better.",
+            title="Segmenters trained",
+            term="folds",
             least=1,
             most=20,
-            names=((1, "One split"), (5, "5 folds")),
+            names=((1, "One"), (5, "Five, averaged")),
         ),
     ] = 1
     validation_share: Annotated[
@@ -55,6 +57,8 @@ class TutorSettings(Checked):
         int,
         Option(
             "Translations drawn of each labelled image; more are more variety.",
+            title="Translations per image",
+            term="samples",
             least=1,
             flag="--train-samples",
         ),

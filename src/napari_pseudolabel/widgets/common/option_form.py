@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, cast, get_args
 
@@ -27,6 +28,8 @@ _LARGEST = 2**31 - 1
 _DECIMALS = 3
 # As wide as the labels beside other controls of a dock.
 _LABEL_PX = 66
+# Longer titles take two lines, so that the fields beside them keep their width in a narrow dock.
+_TITLE_LETTERS = 17
 _VALUE_PX = 84
 
 Path = tuple[str, ...]
@@ -61,7 +64,7 @@ class OptionEdit:
             ValueWidget[Any], create_widget(annotation=kind, name=field.name, options=options)
         )
         self.changed = self._widget.changed
-        self._widget.tooltip = field.option.sentence
+        self._widget.tooltip = field.option.tooltip
         self._polish()
         self._set: tuple[object, Any] = (object(), None)
         self.value = start
@@ -157,7 +160,7 @@ class AnswersEdit(QWidget):
 
     def __init__(self, question: Option, answers: Iterable[OptionField], start: object) -> None:
         super().__init__()
-        self.which = combo(question.sentence)
+        self.which = combo(question.tooltip)
         self.which.addItem(question.special, None)
         self.edits: dict[Path, OptionEdit] = {}
         layout = QHBoxLayout(self)
@@ -261,7 +264,7 @@ class OptionForm(QWidget):
         if isinstance(edit.native, QCheckBox):
             self._form.addRow(edit.native)
         else:
-            self._form.addRow(self._label(one.title, one.option.sentence), edit.native)
+            self._form.addRow(self._label(one.title, one.option.tooltip), edit.native)
 
     def _add_answers(self, one: OptionField) -> None:
         assert one.within is not None
@@ -269,11 +272,11 @@ class OptionForm(QWidget):
         fields = [other for other in options_of(type(self._start)) if other.path[:-1] == one.path[:-1]]
         answers = self.answers[holder] = AnswersEdit(one.within, fields, self._start)
         answers.changed.connect(self.changed)
-        self._form.addRow(self._label(one.within.title or holder.capitalize(), one.within.sentence), answers)
+        self._form.addRow(self._label(one.within.title or holder.capitalize(), one.within.tooltip), answers)
 
     @staticmethod
     def _label(title: str, tooltip: str = "") -> QLabel:
-        label = QLabel(title)
+        label = QLabel("\n".join(textwrap.wrap(title, _TITLE_LETTERS)))
         label.setMinimumWidth(_LABEL_PX)
         label.setToolTip(tooltip)
         return label

@@ -105,6 +105,7 @@ class AgainOptions(Checked):
         Option(
             "Use another seed than before, so that the translator draws another image",
             title="Draw other translations",
+            term="another seed",
             seen="dock",
         ),
     ] = True

@@ -203,7 +203,7 @@ def outcome_text(report: RunReport, counts: ObjectCounts | None, *, preview: boo
         if counts.confidence is not None:
             parts.append(f"Mean confidence {counts.confidence:.2f}.")
     if report.agreement is not None:
-        parts.append(f"Agreement {report.agreement:.2f}.")
+        parts.append(f"The looks agree {report.agreement:.2f}.")
     if not preview and counts is not None and counts.doubtful:
         many = "regions are" if counts.regions > 1 else "region is"
         parts.append(f"{counts.doubtful} of {counts.regions} {many} worth a look in the dock Correct.")
@@ -229,11 +229,12 @@ def gone_text(name: str, *, labels: bool) -> str:
 def agreed(strategy: str, dice: float) -> str:
     """How well two strategies agree, and where to see the other one."""
     return (
-        f"Agreement with the {strategy} labels in this view: {dice:.2f}. "
+        f"The {strategy} labels agree {dice:.2f} with these in this view. "
         f"They are kept as the candidate “{strategy}” in the dock Correct."
     )
 
 
 def how(strategies: Sequence[Strategy]) -> str:
     """Return what the list of strategies offers."""
-    return f"How the labels are made: {'; '.join(f'{one.title} {one.does}' for one in strategies)}"
+    told = (f"“{one.title}” ({one.word.lower()}) {one.does}" for one in strategies)
+    return f"How the labels are made, the strategy: {'; '.join(told)}."

@@ -38,7 +38,7 @@ class OptionsController(PreparingController):
     ) -> None:
         super().__init__(view, runner)
         self.strategy = strategy
-        self.doing = self.reading = f"Preparing {strategy.title.lower()}"
+        self.doing = self.reading = f"Preparing {strategy.word.lower()}"
         self.gone = "The image was removed meanwhile. What was prepared is kept; choose an image to label."
         self.keeping = "Keeping what was prepared"
         self._models, self._workspace = models, workspace
@@ -55,7 +55,7 @@ class OptionsController(PreparingController):
         for need in self.strategy.needs:
             chosen = self._models.chosen(need.role)
             if chosen is None:
-                return f"{self.strategy.title} needs {need.words}; choose one."
+                return f"“{self.strategy.title}” needs {need.words}; choose one."
             if chosen.problem:
                 return chosen.problem
         return self._problem

@@ -88,7 +88,9 @@ class PseudoLabelView(DockView):
         for own in self.own.values():
             own.changed.connect(self.changed)
         self.fold = Collapsible(
-            "Advanced", self._make_settings(), "Samples, seed, scale, tiles, channel and device"
+            "Advanced",
+            self._make_settings(),
+            "Averages, mirrors, what is too small, pieces, channel and memory",
         )
         self.place(
             self._make_form(),
@@ -213,6 +215,8 @@ class PseudoLabelView(DockView):
     def _make_form(self) -> QFormLayout:
         self.image = LayerBox("Image layer to be labelled; proposed is the active one")
         self.strategy = combo(how(registry.offered()))
+        how_label = QLabel("How")
+        how_label.setToolTip(self.strategy.toolTip())
         for strategy in registry.offered():
             self.strategy.addItem(strategy.title, strategy.name)
         self._explanation = MessageLabel(registry.offered()[0].sentences)
@@ -250,7 +254,7 @@ class PseudoLabelView(DockView):
             ("Image", self.image),
             (self._modality_label, self.modality),
             ("", self._assumed),
-            ("Strategy", self.strategy),
+            (how_label, self.strategy),
             (self._explanation,),
             (self.picture,),
             *models,
@@ -273,7 +277,7 @@ class PseudoLabelView(DockView):
         self.picture.setVisible(strategy.captions is not None)
         if strategy.captions is not None:
             self.picture.set_captions(strategy.captions, translates=strategy.takes("translator"))
-            self.picture.setToolTip(f"{strategy.title} {strategy.does}.")
+            self.picture.setToolTip(f"{strategy.word} {strategy.does}.")
         for role, fields in self._of_kind.items():
             for field in fields:
                 self._form.setRowVisible(field, strategy.name not in self.forms and role in strategy.roles)
@@ -309,7 +313,7 @@ class PseudoLabelView(DockView):
         self.first_axis.currentIndexChanged.connect(lambda _: self.changed.emit())
         self.settings.add_row("First axis", self.first_axis, before="channel")
         self.workers = WorkersRow()
-        self.settings.add_row("Workers", self.workers)
+        self.settings.add_row("Memory", self.workers)
         self.set_first_axis(False)
         self.set_channels(())
         self.set_devices((("auto", "Automatic"),))

@@ -50,7 +50,7 @@ def quality(forecast: Forecast, target: float, *, judged: bool) -> str:
     if not forecast.calibrated:
         more = LEAST_REGIONS - forecast.reviewed
         known = f"known after {more} more regions" if more > 1 else "known after more regions"
-        return f"{f'Models agree {forecast.quality:.2f}' if judged else 'No model has judged these labels'}; quality {known}"
+        return f"{f'Looks agree {forecast.quality:.2f}' if judged else 'No model has judged these labels'}; quality {known}"
     text = f"Quality about {forecast.quality:.2f}"
     if forecast.quality >= target or forecast.minutes_to_target is None or not forecast.regions:
         return text

@@ -92,7 +92,11 @@ class TutoringView(QWidget):
         self.object_size.setSingleStep(1)
         for wide in (self.classes, self.pixel_size, self.object_size):
             wide.setMinimumWidth(_FIELD_PX)  # else the longest number would make the dock wider
-        self.fold = Collapsible("Training", self._make_training(), "Steps, folds, samples, and what is kept")
+        self.fold = Collapsible(
+            "Training",
+            self._make_training(),
+            "How long, how many segmenters and translations, and what is kept",
+        )
         self.summary = ElidedLabel()
         form.addRow(_label("Translator"), row((self.translator, 1), self.browse_translator))
         form.addRow("", self.summary)
