@@ -13,7 +13,7 @@ from napari_pseudolabel.viewer import Corrections, Stream, annotated_planes, pla
 from napari_pseudolabel.viewer.image_layers import image_of
 from napari_pseudolabel.widgets.common import labelled_share
 from napari_pseudolabel.widgets.common.confirmation import NOTHING
-from napari_pseudolabel.widgets.correct.overlay import Hatched, Overlay
+from napari_pseudolabel.widgets.common.overlay import Hatched, Overlay
 
 HEIGHT, WIDTH = SHAPE
 # A run of a view that is not aligned with any region.

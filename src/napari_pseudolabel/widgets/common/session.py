@@ -11,6 +11,7 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Signal
 
 from napari_pseudolabel.viewer.following import Following
+from napari_pseudolabel.viewer.units_notice import UnitsNotice
 from napari_pseudolabel.wording import shown
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Session(QObject):
         self._make_engine = make_engine
         self._viewer = viewer
         self._following = Following(viewer) if viewer is not None else None
+        self._units_notice = UnitsNotice(viewer) if viewer is not None else None
         self._autosave: Autosave | None = None
         self._workspace: Workspace | None = None
         self._engine: Engine | None = None

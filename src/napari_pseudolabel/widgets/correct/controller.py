@@ -11,6 +11,7 @@ from typing_extensions import override
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.dock_controller import DockController, Key
 from napari_pseudolabel.widgets.common.job_runner import JobRunner
+from napari_pseudolabel.widgets.common.overlay import Overlay
 from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.correct.applying import Applying
 from napari_pseudolabel.widgets.correct.class_list import ClassList
@@ -21,7 +22,6 @@ from napari_pseudolabel.widgets.correct.gaps import Gaps
 from napari_pseudolabel.widgets.correct.labels_picker import NO_LABELS, RESHAPED, LabelsPicker
 from napari_pseudolabel.widgets.correct.layer_visibility import LayerVisibility
 from napari_pseudolabel.widgets.correct.objects_view import ObjectsView
-from napari_pseudolabel.widgets.correct.overlay import Overlay
 from napari_pseudolabel.widgets.correct.predicting import Predicting
 from napari_pseudolabel.widgets.correct.smart_filling import NAME as SMART_FILL
 from napari_pseudolabel.widgets.correct.smart_filling import SmartFilling

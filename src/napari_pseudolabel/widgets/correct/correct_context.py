@@ -14,10 +14,10 @@ from napari_pseudolabel.labels.objects import Scheme, scheme_for
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.common.labels_events import LabelsEvents
+from napari_pseudolabel.widgets.common.overlay import Overlay
 from napari_pseudolabel.widgets.common.serial_executor import SerialExecutor
 from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.correct.labels_picker import LabelsPicker
-from napari_pseudolabel.widgets.correct.overlay import Overlay
 from napari_pseudolabel.widgets.correct.view import CorrectView
 
 if TYPE_CHECKING:

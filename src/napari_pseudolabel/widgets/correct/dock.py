@@ -11,9 +11,9 @@ from typing_extensions import override
 
 from napari_pseudolabel.widgets.common.dock import LongDock
 from napari_pseudolabel.widgets.common.job_runner import JobRunner
+from napari_pseudolabel.widgets.common.overlay import Overlay
 from napari_pseudolabel.widgets.common.save_dot import SaveDot
 from napari_pseudolabel.widgets.correct.controller import CorrectController
-from napari_pseudolabel.widgets.correct.overlay import Overlay
 from napari_pseudolabel.widgets.correct.review import ReviewController
 from napari_pseudolabel.widgets.correct.view import CorrectView
 

@@ -14,9 +14,9 @@ from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.labels.objects import ObjectMask, object_at
 from napari_pseudolabel.viewer.corrections import Index
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
+from napari_pseudolabel.widgets.common.overlay import Mark
 from napari_pseudolabel.widgets.correct.correct_context import CorrectContext, Part
 from napari_pseudolabel.widgets.correct.labels_picker import Spot
-from napari_pseudolabel.widgets.correct.overlay import Mark
 
 if TYPE_CHECKING:
     from napari.layers import Labels

@@ -10,8 +10,8 @@ from typing_extensions import override
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.viewer import Corrections
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
+from napari_pseudolabel.widgets.common.overlay import Hatched
 from napari_pseudolabel.widgets.correct.correct_context import CorrectContext, Part
-from napari_pseudolabel.widgets.correct.overlay import Hatched
 
 if TYPE_CHECKING:
     from napari.layers import Labels

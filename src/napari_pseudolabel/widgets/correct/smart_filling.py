@@ -18,9 +18,10 @@ from napari_pseudolabel.viewer.corrections import Corrections, Index, Window, ke
 from napari_pseudolabel.viewer.editing import require_no_stroke
 from napari_pseudolabel.viewer.records import channel_of
 from napari_pseudolabel.viewer.undo_history import changes_of, is_stroke
+from napari_pseudolabel.widgets.common.line_drawing import Path
 from napari_pseudolabel.widgets.correct.applying import BUSY, Applying, SlowChange
 from napari_pseudolabel.widgets.correct.correct_context import CorrectContext, Part
-from napari_pseudolabel.widgets.correct.drawing import Drawing, Path
+from napari_pseudolabel.widgets.correct.drawing import Drawing
 from napari_pseudolabel.widgets.correct.labels_picker import Spot
 from napari_pseudolabel.widgets.correct.tools import Toolbox
 

@@ -21,9 +21,10 @@ from napari_pseudolabel.viewer.corrections import Window, key_of
 from napari_pseudolabel.viewer.editing import locked_plane, require_no_stroke
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common import shortcuts
+from napari_pseudolabel.widgets.common.line_drawing import Path
 from napari_pseudolabel.widgets.correct.applying import Applying, SlowChange
 from napari_pseudolabel.widgets.correct.correct_context import CorrectContext
-from napari_pseudolabel.widgets.correct.drawing import Drawing, Path
+from napari_pseudolabel.widgets.correct.drawing import Drawing
 from napari_pseudolabel.widgets.correct.focus import Aim, ObjectFocus
 from napari_pseudolabel.widgets.correct.labels_picker import Spot
 from napari_pseudolabel.widgets.correct.layer_visibility import LayerVisibility

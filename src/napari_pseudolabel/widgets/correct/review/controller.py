@@ -20,10 +20,10 @@ from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.confirmation import confirm, unconfirm
 from napari_pseudolabel.widgets.common.dock_controller import Key
 from napari_pseudolabel.widgets.common.labelled_share import left_out_text
+from napari_pseudolabel.widgets.common.overlay import Mark
 from napari_pseudolabel.widgets.common.serial_executor import SerialExecutor
 from napari_pseudolabel.widgets.correct.correct_context import CorrectContext, Part
 from napari_pseudolabel.widgets.correct.focus import ObjectFocus, outline
-from napari_pseudolabel.widgets.correct.overlay import Mark
 from napari_pseudolabel.widgets.correct.review import camera, review_sentences
 from napari_pseudolabel.widgets.correct.review.card import THUMBNAIL_PX, ReviewCard
 from napari_pseudolabel.widgets.correct.review.region_scoring import RegionScoring
