@@ -200,7 +200,24 @@ def test_models_lists_samples_and_the_users_own(cli, monkeypatch, tmp_path, tiny
     assert found["user:mine"]["target"]["name"] == "TEM"
     text = cli("models").out
     assert "SEM to TEM" in text
-    assert "axon=7" in text
+    assert "axon" in text
+
+
+def test_models_has_one_number_per_class_and_short_lines(cli, monkeypatch, tmp_path):
+    from napari_pseudolabel.models import named_checkpoints, registry
+    from napari_pseudolabel.models.headline import headline
+
+    monkeypatch.setattr(registry, "models_folder", lambda: tmp_path)
+    *_, folder = lines = cli("models").out.splitlines()
+    assert folder == str(tmp_path)
+    assert max(map(len, lines[:-1])) <= 100
+    for one in named_checkpoints():
+        (line,) = [line for line in lines if line.startswith(f"{one.name} ")]
+        assert one.card.source.name in line
+        told = headline(one.card)
+        assert line.endswith(told)
+        for name in {label_class.name for label_class in one.card.classes if label_class.value}:
+            assert told.count(name) == 1
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QPushButton
 
 from napari_pseudolabel.viewer import Corrections
 from napari_pseudolabel.viewer.recording import layer_data, restore
@@ -341,8 +342,12 @@ def test_an_offer_that_was_declined_does_not_come_again(painted, start, qtbot, w
     offer = RestoreBanner(autosave)
     qtbot.addWidget(offer)
     qtbot.waitUntil(lambda: autosave.offer() is not None, timeout=PATIENCE_MS)
-    offer._dismiss()
-    assert offer.sentence == ""
+    other = RestoreBanner(autosave)  # of another dock
+    qtbot.addWidget(other)
+    assert other.sentence
+    dismiss = next(one for one in offer.findChildren(QPushButton) if one.text() == "Dismiss")
+    dismiss.click()
+    assert offer.sentence == other.sentence == ""
     qtbot.waitUntil(lambda: workspace.sessions.list()[0].clean, timeout=PATIENCE_MS)
 
 
@@ -427,7 +432,7 @@ def test_a_window_is_saved_from_its_first_dock_on_also_when_that_is_closed(
     assert asked == []
 
 
-def test_a_window_offers_what_was_killed_in_one_dock_only(
+def test_every_dock_of_a_window_offers_what_was_killed_until_one_brings_it_back(
     make_napari_viewer, own_workspace, painted, start, qtbot
 ):
     painted.scene.camera.center, painted.scene.camera.zoom = (0.0, 30.0, 40.0), 9.0
@@ -439,11 +444,15 @@ def test_a_window_offers_what_was_killed_in_one_dock_only(
     ]
     window = docks[0].window()
     qtbot.waitUntil(lambda: all(dock._placed for dock in docks), timeout=PATIENCE_MS)
-    (offer,) = window.findChildren(RestoreBanner)
-    qtbot.waitUntil(lambda: "was not closed: sem_12" in offer.sentence, timeout=PATIENCE_MS)
+    offers = window.findChildren(RestoreBanner)
+    assert len(offers) == 2
+    offer = offers[0]
+    for one in offers:
+        qtbot.waitUntil(lambda one=one: "was not closed: sem_12" in one.sentence, timeout=PATIENCE_MS)
     offer._accept.click()
     qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=PATIENCE_MS)
     np.testing.assert_array_equal(viewer.layers["mine"].data, painted.layers["mine"].data)
+    assert [one.sentence for one in offers] == ["", ""]
     qtbot.wait(200)
     assert viewer.scene.camera.zoom == pytest.approx(9)
     assert viewer.scene.camera.center == pytest.approx((0, 30, 40))

@@ -166,12 +166,16 @@ def test_keys_work_in_the_window(window, script, qtbot):
 def test_open_sample_opens_the_dock_with_models_chosen(make_napari_viewer, script, qtbot):
     viewer = make_napari_viewer(show=False)
     viewer.open_sample("napari-pseudolabel", "sem_like_axons")
-    qtbot.waitUntil(lambda: "Pseudo-label (napari-pseudolabel)" in viewer.window.dock_widgets, timeout=5000)
-    widget = viewer.window.dock_widgets["Pseudo-label (napari-pseudolabel)"]
+    # By the name that the menu has for it, so that the menu does not open a second one.
+    qtbot.waitUntil(lambda: "Pseudo-label (Pseudo-label)" in viewer.window.dock_widgets, timeout=5000)
+    widget = viewer.window.dock_widgets["Pseudo-label (Pseudo-label)"]
     qtbot.waitUntil(lambda: not widget.controller.models.loading, timeout=20000)
     choice = widget.view.choice()
     assert (choice.translator, choice.segmenter) == ("sample:sem-to-tem", "sample:tem-axons")
     assert widget.view.run_button.isEnabled()
+    viewer.open_sample("napari-pseudolabel", "tem_like_axons")
+    qtbot.waitUntil(lambda: widget.view.choice().translator == "sample:tem-to-sem", timeout=5000)
+    assert len(viewer.window.dock_widgets) == 1
     widget.controller.shutdown()
 
 
@@ -183,6 +187,12 @@ def test_docks_become_tabs_instead_of_growing_the_window(window, qtbot):
     assert window.window.geometry()[3] == height
     main = widget.window()
     assert len(main.tabifiedDockWidgets(dock)) == 1
+    # Short names on the tabs; what saved layouts know the docks by stays.
+    titles = {one.windowTitle(): one.objectName() for one in (dock, *main.tabifiedDockWidgets(dock))}
+    assert titles == {
+        "Export": "Export labels (napari-pseudolabel)",
+        "Label": "Pseudo-label (napari-pseudolabel)",
+    }
 
 
 def test_the_theme_is_followed(window, qtbot):

@@ -58,7 +58,8 @@ def test_a_segmenter_of_the_wrong_modality_is_explained(dock, qtbot):
     assert "so one trained on SEM" in hint(dock)
     segmenters = dock.view.models["segmenter"]
     segmenters.setCurrentIndex(segmenters.findData("sample:tem-axons"))
-    assert "was trained on TEM, but the translator makes SEM" in hint(dock)
+    assert "was trained on TEM, but the translator makes SEM" in dock.view.misfits["segmenter"]
+    assert not dock.view.run_button.isEnabled()
     box.setCurrentIndex(box.findData("sample:sem-to-tem"))
     assert hint(dock) == ""
 

@@ -67,7 +67,7 @@ def test_a_segmenter_of_another_modality_is_explained(dock):
     choose(dock, "segmentation")
     box = dock.view.models["segmenter"]
     box.setCurrentIndex(box.findData("sample:tem-axons"))
-    assert "“tem-axons” was trained on TEM, but this image is SEM" in dock.view.hint
+    assert "“tem-axons” was trained on TEM, but this image is SEM" in dock.view.misfits["segmenter"]
     assert not dock.view.run_button.isEnabled()
     box.setCurrentIndex(-1)
     assert "Choose a segmenter trained on SEM" in dock.view.hint

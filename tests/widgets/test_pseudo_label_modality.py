@@ -93,6 +93,44 @@ def test_where_nothing_tells_the_person_is_asked_once(dock, viewer, script, qtbo
     assert run(dock, script, qtbot).image.modality == "TEM"
 
 
+def test_what_was_said_of_an_image_counts_for_its_folder_after_what_files_say(
+    dock, viewer, script, qtbot, tmp_path
+):
+    def opened(folder, name, **metadata):
+        layer = add(viewer, name=name, metadata=metadata)
+        layer._source = layer.source.copy(update={"path": str(tmp_path / folder / f"{name}.png")})
+        viewer.layers.selection.active = viewer.layers["sem_12"]
+        viewer.layers.selection.active = layer
+        return dock.view.modality.currentText()
+
+    assert opened("mine", "image 7") == ""
+    say(dock, "TEM")
+    assert opened("mine", "image 8") == "TEM (by its folder)"
+    assert dock.view.assumed == ""
+    assert chosen(dock)[0] == "sample:tem-to-sem"
+    assert run(dock, script, qtbot).image.modality == "TEM"
+    assert opened("other", "image 9") == ""
+    # What a file says of itself goes first.
+    assert opened("mine", "sem_13") == "SEM (by its name)"
+    assert opened("mine", "image 10", modality="SEM") == "SEM"
+    assert opened("mine", "image 11") == "TEM (by its folder)"
+    say(dock, "something else")  # a person may think again
+    assert opened("mine", "image 12") == "something else (by its folder)"
+    assert chosen(dock)[0] is None
+
+
+def test_a_model_that_says_nothing_is_not_run_on_what_nobody_knows(dock, viewer, models):
+    add(viewer, name="image 7")
+    silent = translator("user:silent", "", "TEM")
+    dock.models._catalogue.put_first([silent])
+    say(dock, "something else")
+    assert chosen(dock)[0] is None
+    box = dock.view.models["translator"]
+    dock.view.set_models("translator", dock.models.offered("translator"), "user:silent")
+    box.currentIndexChanged.emit(box.currentIndex())
+    assert chosen(dock)[0] == "user:silent"  # the person may
+
+
 def test_a_wrong_proposal_can_be_corrected(dock, viewer):
     layer = add(viewer, name="tem_3")
     say(dock, "SEM")
@@ -133,26 +171,39 @@ def test_an_image_of_none_of_the_models_gets_none(dock, viewer):
     add(viewer, name="image 7", metadata={"modality": "MRI"})
     assert dock.view.modality.currentText() == "MRI"
     assert chosen(dock)[0] is None
-    assert "Choose a translator that takes MRI" in dock.view.hint
+    assert "No model here knows MRI images" in dock.view.hint
     say(dock, "something else")
-    assert "Choose a translator that takes images like yours" in dock.view.hint
+    assert chosen(dock)[0] is None
+    assert "No model here knows this kind of image" in dock.view.hint
+    assert "grey levels only" in dock.view.hint
+    assert "models of your own" in dock.view.hint
     box = dock.view.models["translator"]
     box.setCurrentIndex(box.findData("sample:sem-to-tem"))
-    assert "“sem-to-tem” takes SEM images, but this image is something else (“image 7”)" in dock.view.hint
+    (sentence,) = dock.view.misfits.values()
+    assert sentence.startswith(
+        "“sem-to-tem” takes SEM images, but this image shows something else (“image 7”)"
+    )
+    assert not dock.view.run_button.isEnabled()
 
 
 def test_a_translator_that_does_not_take_the_image_is_refused_by_name(dock):
     box = dock.view.models["translator"]
     box.setCurrentIndex(box.findData("sample:tem-to-sem"))
-    assert "“tem-to-sem” takes TEM images, but this image is SEM (“sem_12”)" in dock.view.hint
+    (sentence,) = dock.view.misfits.values()
+    assert sentence.startswith("“tem-to-sem” takes TEM images, but this image is SEM (“sem_12”)")
+    assert dock.view.misfits == {"translator": sentence}
+    assert "above" in dock.view.hint
     assert not dock.view.run_button.isEnabled()
+    box.setCurrentIndex(box.findData("sample:sem-to-tem"))
+    assert dock.view.misfits == {}
+    assert dock.view.hint == ""
 
 
 def test_beside_each_model_stands_what_it_expects(dock):
     lines = dock.view._summaries
     assert lines["translator"].toolTip()
-    assert lines["translator"].text().startswith("expects: SEM, grey")
-    assert lines["segmenter"].text().startswith("expects: TEM, grey")
+    assert lines["translator"].text().startswith("expects SEM, grey")
+    assert lines["segmenter"].text().startswith("expects TEM, grey")
 
 
 def test_where_there_is_nothing_to_see_no_layers_are_made_and_it_is_said(dock, viewer, script, qtbot):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +14,10 @@ from napari_pseudolabel.wording import shown
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models import Card, Inspection, Modality
+    from napari_pseudolabel.models.registry import NamedCheckpoint
+
+# Of a table, so that the name of a bundled model and two cells fit a line of 100 letters.
+_CELL = 28
 
 
 def inspect(
@@ -70,22 +74,42 @@ def models(as_json: AsJson = False) -> None:
         ],
         "folder": str(models_folder()),
     }
-    rows = [
-        (
-            checkpoint.name,
-            checkpoint.card.kind if checkpoint.card else "unknown",
-            _purpose(checkpoint.card) if checkpoint.card else "no card: see `pseudolabel inspect`",
-            _pixel_sizes(checkpoint.card) if checkpoint.card else "",
-            _quality(checkpoint.card) if checkpoint.card else "",
-        )
-        for checkpoint in named
-    ]
-    text = (
-        table(("name", "kind", "purpose", "pixel size", "quality"), rows)
-        if rows
-        else "There are no named checkpoints."
-    )
-    show(data, f"{text}\n\nPut your own into {models_folder()}; they are called user:NAME.", as_json=as_json)
+    text = "\n\n".join(_lists(named)) or "There are no named checkpoints."
+    more = f"`pseudolabel inspect NAME` says more. Your own are called user:NAME; put them into\n{models_folder()}"
+    show(data, f"{text}\n\n{more}", as_json=as_json)
+
+
+def _lists(named: Sequence[NamedCheckpoint]) -> Iterator[str]:
+    """Make one table for translators, one for segmenters, and one for what has no card; lines of at most 100 letters."""
+    from napari_pseudolabel.models.headline import headline
+
+    heads = {
+        "translator": ("translator", "from, to"),
+        "segmenter": ("segmenter", "of, classes"),
+        "": ("no card", ""),
+    }
+    for kind, head in heads.items():
+        cards = {one.name: one.card for one in named if (one.card.kind if one.card else "") == kind}
+        rows = [
+            (name, _cut(_use(card)), _cut(headline(card) or "not measured"))
+            if card
+            else (name, "see `pseudolabel inspect`", "")
+            for name, card in cards.items()
+        ]
+        if rows:
+            yield table((*head, "quality: Dice, F1 of objects" if kind else ""), rows)
+
+
+def _use(card: Card) -> str:
+    """Say what a model is for in few words: modalities, or a modality and what is labelled in it."""
+    if card.kind == "translator":
+        return _purpose(card)
+    names = ", ".join(one.name for one in card.classes if one.value) or "unknown classes"
+    return f"{card.source.name}: {names}" if card.source else names
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _CELL else f"{text[: _CELL - 2]} …"
 
 
 def _purpose(card: Card) -> str:
@@ -106,7 +130,3 @@ def _pixel_size(modality: Modality | None) -> str:
     if modality is None or modality.pixel_size_um is None:
         return "unknown"
     return f"{modality.pixel_size_um:g} um"
-
-
-def _quality(card: Card) -> str:
-    return ", ".join(f"{measure.metric} {measure.value:.3f}" for measure in card.quality) or "not measured"

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models.cards import Card
 
+ANOTHER = "something else"
+"""What an image shows that is of none of the modalities that the models know."""
+
 
 @dataclass(frozen=True)
 class Link:
@@ -48,7 +51,13 @@ def same_modality(one: str, other: str) -> bool:
 
 
 def misfit(chain: Sequence[Link], modality: str = "", image: str = "") -> str | None:
-    """Say in one sentence which two do not fit; None if all do, as far as they are known.
+    """Say in one sentence which two do not fit; None if all do, as far as they are known; see `first_misfit`."""
+    found = first_misfit(chain, modality, image)
+    return found[1] if found is not None else None
+
+
+def first_misfit(chain: Sequence[Link], modality: str = "", image: str = "") -> tuple[Link, str] | None:
+    """Return the first model that does not take what it is given, and a sentence that names both.
 
     Parameters
     ----------
@@ -56,13 +65,18 @@ def misfit(chain: Sequence[Link], modality: str = "", image: str = "") -> str | 
         The models in the order in which the image meets them: a translator or none, then segmenters side by side.
     modality, image
         What the image shows, and its name; empty if unknown.
+
+    Returns
+    -------
+    tuple of Link and str, or None
+        None if all fit, as far as they are known.
     """
     # What the models make of one another first: it is wrong for every image.
     for given in dict.fromkeys(("", modality)):
         giver = None
         for link in chain:
             if not same_modality(given, link.takes):
-                return _misfit(link, given, giver, image)
+                return link, _misfit(link, given, giver, image)
             if link.kind == "translator":
                 given, giver = link.makes, link
     return None
@@ -128,6 +142,11 @@ def _misfit(link: Link, given: str, giver: Link | None, image: str) -> str:
             f"choose a segmenter trained on {given}, or another translator."
         )
     named = f" (“{image}”)" if image else ""
+    if given == ANOTHER:
+        return (
+            f"{what}, but this image shows something else{named}; choose a model that was made for such images, "
+            "or correct what the image is."
+        )
     wanted = (
         f"choose a translator that takes {given}"
         if link.kind == "translator"

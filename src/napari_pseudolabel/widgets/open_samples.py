@@ -9,21 +9,28 @@ from napari_pseudolabel.sample_data import contributions
 
 if TYPE_CHECKING:
     from napari_pseudolabel.sample_data.contributions import LayerDataTuple
+    from napari_pseudolabel.widgets.pseudo_label.dock import PseudoLabelDock
 
-PLUGIN = "napari-pseudolabel"
+PLUGIN = "Pseudo-label"
 DOCK = "Pseudo-label"
+"""Names of the plugin and of its dock in the menus, see napari.yaml."""
 
 
-def open_dock(viewer: Any) -> Any:
-    """Open the Pseudo-label dock in the window of a viewer, or show the one that is open.
+def open_dock(viewer: Any) -> PseudoLabelDock:
+    """Open the Pseudo-label dock in the window of a viewer, or show the one that is open."""
+    from napari.plugins import menu_item_template
 
-    Returns
-    -------
-    PseudoLabelDock
-        The widget in the dock.
-    """
-    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, DOCK)
-    return widget
+    from napari_pseudolabel.widgets.pseudo_label.dock import PseudoLabelDock
+
+    window = viewer.window
+    for widget in window.dock_widgets.values():
+        if isinstance(widget, PseudoLabelDock):
+            widget.show_again()
+            return widget
+    made = PseudoLabelDock(viewer)
+    # By this name the menu knows that it is open, and does not open a second one.
+    window.add_dock_widget(made, name=menu_item_template.format(PLUGIN, DOCK))
+    return made
 
 
 def _opened(key: str) -> list[LayerDataTuple]:

@@ -46,7 +46,7 @@ class Autosave(QObject):
     state_changed
         Emitted with "saved", "saving" or "problem", and a sentence.
     offered
-        Emitted when `offer` changes.
+        Emitted when `offer` changes, or was declined.
     resumed
         Emitted with `viewer.recording.Restored` when a session was brought back.
     not_resumed
@@ -161,8 +161,8 @@ class Autosave(QObject):
 
     def decline(self) -> None:
         """Offer the session no more; it stays in the list of sessions."""
-        info = self._offer
-        self._set_offer(None)
+        info, self._offer = self._offer, None
+        self.offered.emit()  # also where nothing is offered: what is said of one that was brought back goes everywhere
         if info is not None and self._executor is not None:
             sessions = Sessions(info.path.parent)
             self._executor.run(lambda: sessions.open(info.id).close())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
@@ -41,6 +41,9 @@ class Dock(QWidget):
     view, controller
         How it looks, and what it does.
     """
+
+    tab: ClassVar[str]
+    """What its tab says where several docks share a place: one word, so that all of them can be read."""
 
     def __init__(self, viewer: napari.viewer.Viewer, view: DockView, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -82,6 +85,7 @@ class Dock(QWidget):
         super().showEvent(event)
         if not self._placed:
             self._placed = True
+            self._name_tab()
             self._guard()
             QTimer.singleShot(0, self._join_others)
 
@@ -114,6 +118,13 @@ class Dock(QWidget):
             self.controller.shutdown(_AT_ONCE)
         return super().event(event)
 
+    def show_again(self) -> None:
+        """Bring the dock to the front, where it is hidden or lies behind another tab."""
+        dock = self._dock_widget()
+        if dock is not None:
+            dock.show()
+            dock.raise_()
+
     @property
     def doing(self) -> str:
         """What would be lost if the window were closed now; empty if nothing."""
@@ -127,8 +138,15 @@ class Dock(QWidget):
         session = self.session
         if window.findChild(QuitGuard) is None:
             QuitGuard(window, lambda: [dock.doing for dock in window.findChildren(Dock)], session)
-        if window.findChild(RestoreBanner) is None and session.autosave is not None:
+        if session.autosave is not None:
+            # In every dock: whichever the person looks at first offers what was not closed.
             self._column.insertWidget(0, RestoreBanner(session.autosave))
+
+    def _name_tab(self) -> None:
+        """Name the tab; the name by which napari knows the dock stays, because saved layouts and scripts have it."""
+        dock = self._dock_widget()
+        if dock is not None:
+            dock.setWindowTitle(self.tab)
 
     def _join_others(self) -> None:
         """Become a tab of the plugin's other docks in the same place, instead of sharing their height."""

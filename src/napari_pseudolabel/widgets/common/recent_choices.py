@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -19,6 +20,7 @@ class RecentChoices:
     """
 
     _MOST_RECENT = 6
+    _MOST_FOLDERS = 200
 
     def __init__(self, path: Path | None = None) -> None:
         folder = user_config_path("napari-pseudolabel", appauthor=False)
@@ -37,6 +39,27 @@ class RecentChoices:
         if value:
             self._settings.setValue(f"last/{what}", value)
             self._settings.sync()
+
+    def of_folder(self, what: str, folder: str) -> str:
+        """Return what was answered about the files of a folder; empty if nothing was."""
+        return self._folders(what).get(folder, "")
+
+    def remember_folder(self, what: str, folder: str, value: str) -> None:
+        """Keep an answer about the files of a folder; of very many folders, those answered last."""
+        found = self._folders(what)
+        found.pop(folder, None)
+        kept = list({**found, folder: value}.items())[-self._MOST_FOLDERS :]
+        self._settings.setValue(f"folders/{what}", json.dumps(kept))
+        self._settings.sync()
+
+    def _folders(self, what: str) -> dict[str, str]:
+        try:
+            return {
+                str(folder): str(value)
+                for folder, value in json.loads(str(self._settings.value(f"folders/{what}")))
+            }
+        except (ValueError, TypeError):
+            return {}  # nothing yet, or somebody has edited the file
 
     def recent(self, what: str) -> list[str]:
         """Paths used lately, the newest first, without those that no longer exist."""

@@ -13,7 +13,10 @@ from napari_pseudolabel.workspace.sessions import SessionInfo
 
 
 class RestoreBanner(QFrame):
-    """Shown while there is a session to bring back, and afterwards if something about it is missing."""
+    """Shown while there is a session to bring back, and afterwards if something about it is missing.
+
+    Every dock has one; what is done in one of them goes for all.
+    """
 
     def __init__(self, autosave: Autosave) -> None:
         super().__init__()
@@ -29,9 +32,8 @@ class RestoreBanner(QFrame):
             "Dismiss",
             "Do not show this again; the session stays in Layers > Project > Labelling sessions",
         )
-        dismiss.clicked.connect(self._dismiss)
+        dismiss.clicked.connect(self._autosave.decline)
         column(self._line, row(None, self._accept, dismiss), parent=self, margins=(6, 4, 6, 4))
-        self._told = False
         autosave.offered.connect(self._show_offer)
         autosave.resumed.connect(self._on_resumed)
         autosave.not_resumed.connect(self._notify)
@@ -45,11 +47,10 @@ class RestoreBanner(QFrame):
     def _show_offer(self) -> None:
         info = self._autosave.offer()
         if info is not None:
-            self._told = False
             self._line.setText(sentence_of(info, datetime.now().astimezone()))
         self._accept.setVisible(info is not None)
         self._accept.setEnabled(True)
-        self.setVisible(info is not None or self._told)
+        self.setVisible(info is not None)
 
     def _bring_back(self) -> None:
         info = self._autosave.offer()
@@ -58,20 +59,11 @@ class RestoreBanner(QFrame):
             self._line.setText("Opening …")
             self._autosave.bring_back(info)
 
-    def _dismiss(self) -> None:
-        self._told = False
-        self._autosave.decline()
-        self._show_offer()
-
     def _on_resumed(self, restored: Restored) -> None:
         if restored.missing:
             self._notify(" ".join(restored.missing))
-        else:
-            self._told = False
-            self._show_offer()
 
     def _notify(self, sentence: str) -> None:
-        self._told = True
         self._line.setText(sentence)
         self._accept.setVisible(False)
         self.show()

@@ -13,7 +13,7 @@ def style_sheet(theme: str) -> str:
 
     Object names: ``main`` for the one main button, ``muted`` for explanations, ``warning`` for what
     the person should see, ``problem`` for the frame around an error, ``segment`` for buttons of which one is
-    chosen, ``tool`` for buttons with nothing but an icon, ``name`` for a name that can
+    chosen, ``tool`` for buttons with an icon above a word, ``name`` for a name that can
     be edited, ``small`` for buttons that should not stand out, ``fold`` for the heading
     of a `Collapsible`.
     """
@@ -33,7 +33,7 @@ def style_sheet(theme: str) -> str:
     QPushButton#segment:checked {{ background-color: {blue}; color: white; }}
     QPushButton#small {{ padding: 1px 6px; }}
     QLineEdit#name[readOnly="true"] {{ background-color: transparent; border: 0px; }}
-    QToolButton#tool {{ padding: 3px 0px; border-radius: 2px; background-color: {_hex(colours.foreground)}; }}
+    QToolButton#tool {{ padding: 2px 0px; font-size: 9px; border-radius: 2px; background-color: {_hex(colours.foreground)}; }}
     QToolButton#tool:hover {{ background-color: {_hex(colours.highlight)}; }}
     QToolButton#tool:checked {{ background-color: {blue}; }}
     QPushButton#fold {{ background-color: transparent; border: 0px; text-align: left; padding: 2px 4px; }}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 class CorrectDock(LongDock):
     """Turn pseudo labels into finished ones with little time."""
 
+    tab = "Correct"
     view: CorrectView
     controller: CorrectController
 

@@ -1,15 +1,19 @@
-"""The buttons of the tools, in two rows."""
+"""The buttons of the tools: an icon and a word each, in as few rows as the dock is wide."""
 
 from __future__ import annotations
 
 from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QGridLayout, QSizePolicy, QToolButton, QWidget
+from typing_extensions import override
 
 from napari_pseudolabel.widgets.correct.icons import icon
 from napari_pseudolabel.widgets.correct.tool_table import TOOLS, Tool
 
-_ROWS = 2
-_ICON_PX = 20
+_ICON_PX = 18
+_SPACING_PX = 2
+# What the longest word under an icon needs; five of them fit a dock of 320 pixels.
+_BUTTON_PX = 58
 
 
 class ToolBar(QWidget):
@@ -25,19 +29,36 @@ class ToolBar(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setSpacing(2)
-        columns = -(-len(TOOLS) // _ROWS)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(_SPACING_PX)
+        self._columns = 0
         self.buttons: dict[str, QToolButton] = {}
-        for number, tool in enumerate(TOOLS):
+        for tool in TOOLS:
             button = tool_button(tool)
             button.clicked.connect(lambda _=False, name=tool.name: self.pressed.emit(name))
             self.buttons[tool.name] = button
-            grid.addWidget(button, *divmod(number, columns))
         # These are under way until the person has drawn, or until the result is there.
         for name in ("split", "smart_fill", "remove_small"):
             self.buttons[name].setCheckable(True)
+        self._place(5)
+
+    @override
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        super().resizeEvent(event)
+        fitting = max((self.width() + _SPACING_PX) // (_BUTTON_PX + _SPACING_PX), 5)
+        rows = -(-len(TOOLS) // fitting)
+        self._place(-(-len(TOOLS) // rows))
+
+    def _place(self, columns: int) -> None:
+        """Put the buttons into rows of so many, in their order."""
+        if columns == self._columns:
+            return
+        self._columns = columns
+        for number, button in enumerate(self.buttons.values()):
+            self._grid.addWidget(button, *divmod(number, columns))
+        for column in range(self._grid.columnCount()):
+            self._grid.setColumnStretch(column, 1 if column < columns else 0)
 
     def set_ink(self, ink: str) -> None:
         """Colour of the icons, which follows the theme."""
@@ -50,8 +71,10 @@ class ToolBar(QWidget):
 
 
 def tool_button(tool: Tool) -> QToolButton:
-    """Return a button with the icon and the tooltip of a tool, that leaves the keys to the canvas."""
+    """Return a button with the icon, the word and the tooltip of a tool, that leaves the keys to the canvas."""
     button = QToolButton()
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+    button.setText(tool.caption)
     button.setObjectName("tool")
     button.setToolTip(tool.tooltip)
     button.setAccessibleName(tool.title)

@@ -19,11 +19,19 @@ class Tool:
         As it is bound, and with what it is called for the person.
     does
         One or two sentences for the tooltip.
+    short
+        The title where it has to be shorter: under the icon.
     """
 
     name: str
     key: shortcuts.Shortcut
     does: str
+    short: str = ""
+
+    @property
+    def caption(self) -> str:
+        """What stands under its icon."""
+        return self.short or self.title
 
     @property
     def title(self) -> str:
@@ -38,7 +46,7 @@ class Tool:
 
 OBJECT = "The object is that in focus, else the one under the cursor."
 
-# In two rows of the same length.
+# Those that are needed first come first.
 TOOLS: tuple[Tool, ...] = (
     Tool("delete", shortcuts.DELETE, f"Remove the object. {OBJECT}"),
     Tool("reassign", shortcuts.REASSIGN, f"Give the object the chosen class. {OBJECT}"),
@@ -62,6 +70,7 @@ TOOLS: tuple[Tool, ...] = (
         shortcuts.REMOVE_SMALL,
         "Remove objects of the chosen class from the view that are smaller than set in Options. "
         "What is confirmed stays.",
+        "No crumbs",
     ),
     Tool(
         "paste",
@@ -79,17 +88,20 @@ TOOLS: tuple[Tool, ...] = (
         shortcuts.INTERPOLATE,
         "Stacks: focus an object in one slice, point at it in another slice, press: "
         "the slices between them are filled.",
+        "Between",
     ),
     Tool(
         "predict_again",
         shortcuts.PREDICT_AGAIN,
         "Label the view once more with the settings under Predict again. "
         "What you changed or confirmed stays as it is.",
+        "Again",
     ),
     Tool(
         "source_only",
         shortcuts.SOURCE_ONLY,
         "Segment the view without translating it first, as one more candidate to paste from.",
+        "As it is",
     ),
 )
 FOCUS = Tool(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class ExportDock(Dock):
     """Write labels with their provenance to a file that other programs read."""
 
+    tab = "Export"
     view: ExportView
     controller: ExportController
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class ProjectDock(Dock):
     """Open, list and remove labelling sessions, and change the workspace."""
 
+    tab = "Sessions"
     view: ProjectView
     controller: ProjectController
 

@@ -98,7 +98,7 @@ class PseudoLabelController(DockController):
         self._canvas_px = canvas_px
         self.images = ImagePicker(viewer, view)
         self.models = ModelPicker(view, runner, recent)
-        self.modality = ModalityPicker(view, self.images, self.models)
+        self.modality = ModalityPicker(view, self.images, self.models, recent)
         parts = [
             *(controller(viewer, view, self.models, runner, recent, workspace) for controller in PARTS),
             *(OptionsController(one, view, self.models, runner, workspace) for one in view.prepared),
@@ -466,7 +466,7 @@ class PseudoLabelController(DockController):
     # Small things.
 
     def _why_not(self) -> str | None:
-        choice, shown, layer = self.view.choice(), self.modality.shown(), self.images.layer()
+        choice, shown = self.view.choice(), self.modality.shown()
         return why_not(
             choice,
             loading=self.models.loading,
@@ -476,11 +476,13 @@ class PseudoLabelController(DockController):
             has_shape=drawn_shapes(self.viewer) is not None,
             preparing=self._part.why_not if self._part else lambda: None,
             modality=shown.modality,
-            name=layer.name if layer is not None else "",
+            known=self.models.takes(shown.modality),
+            fits=not self.models.misfits(choice, self.images.layer()),
         )
 
     def _refresh(self) -> None:
         reason = self._why_not()
+        self.view.show_misfits(self.models.misfits(self.view.choice(), self.images.layer()))
         # A preview may be cut short by the real thing.
         free = self._busy_part is None and (self._running is None or self._running.preview)
         part = self._part

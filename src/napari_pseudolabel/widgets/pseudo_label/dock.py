@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class PseudoLabelDock(Dock):
     """Label an unlabelled image: translate and segment it, or train a segmenter on translated labelled images."""
 
+    tab = "Label"
     view: PseudoLabelView
     controller: PseudoLabelController
 

@@ -9,15 +9,13 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Card
-from napari_pseudolabel.models.fitting import Link, same_modality, takes_colours
+from napari_pseudolabel.models.fitting import ANOTHER, Link, same_modality, takes_colours
 from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region, registry
 from napari_pseudolabel.strategies.strategy import LabelRequest
 
 Where = Literal["view", "shape", "all"]
 Kind = Literal["translator", "segmenter"]
 
-ANOTHER = "something else"
-"""What an image shows that is of none of the modalities that the models know."""
 PREVIEW_PX = 512
 _SMALLEST_PREVIEW_PX = 96
 # Sides on the grid of the models that take about two seconds.
@@ -73,16 +71,21 @@ class ShownModality:
         Empty if unknown.
     colours
         It is RGB.
-    by_name
-        Only its name tells.
+    by
+        What tells, where the metadata do not: "name" of the image, or "folder", whose other images the person has told of.
     """
 
     modality: str = ""
     colours: bool = False
-    by_name: bool = False
+    by: Literal["", "name", "folder"] = ""
 
     def fits(self, entry: ModelEntry) -> bool:
-        """Whether nothing speaks against a model that sees this image: colours of an unknown kind are a stain."""
+        """Whether nothing speaks against a model that sees this image: colours of an unknown kind are a stain.
+
+        Of what the person calls something else no model is known to be made, whatever it does not say of itself.
+        """
+        if self.modality == ANOTHER:
+            return False
         if self.modality or not self.colours:
             return same_modality(self.modality, entry.source)
         return entry.card is None or takes_colours(entry.card)

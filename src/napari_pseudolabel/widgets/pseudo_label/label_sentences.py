@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.models.cards import Card
-from napari_pseudolabel.models.fitting import expects, misfit
+from napari_pseudolabel.models.fitting import ANOTHER, expects, first_misfit
+from napari_pseudolabel.models.headline import headline
 from napari_pseudolabel.strategies import registry
 from napari_pseudolabel.strategies.strategy import Strategy
 from napari_pseudolabel.widgets.common.labelled_share import labelled_text
 from napari_pseudolabel.widgets.pseudo_label.label_choice import (
-    ANOTHER,
     LabelChoice,
     ModelEntry,
     ShownModality,
@@ -37,7 +37,8 @@ def why_not(
     has_shape: bool,
     preparing: Callable[[], str | None] = lambda: None,
     modality: str = "",
-    name: str = "",
+    known: bool = True,
+    fits: bool = True,
 ) -> str | None:
     """Why the main button cannot be pressed and what to do; None if it can.
 
@@ -45,8 +46,12 @@ def why_not(
     ----------
     preparing
         The same about what is done before labelling, where the strategy does something.
-    modality, name
-        Of the image; empty if unknown.
+    modality
+        What the image shows; empty if unknown.
+    known
+        Whether some model is made for images of this modality.
+    fits
+        False where `misfits` says something.
     """
     if choice.layer is None:
         return "Open an image: drag a file into the window, or use File ▸ Open Sample ▸ napari-pseudolabel."
@@ -56,7 +61,7 @@ def why_not(
         return "Looking for models …"
     strategy = registry.find(choice.strategy)
     models = (
-        _why_not_models(strategy, translator, segmenter, modality, name)
+        _why_not_models(strategy, translator, segmenter, modality, known=known, fits=fits)
         if strategy.preparation is None
         else preparing()
     )
@@ -77,23 +82,49 @@ def _why_not_models(
     translator: ModelEntry | None,
     segmenter: ModelEntry | None,
     modality: str,
-    name: str,
+    *,
+    known: bool,
+    fits: bool,
 ) -> str | None:
     """Why the models cannot do what the strategy does; None if they can."""
-    met = []
+    chosen = [translator if role == "translator" else segmenter for role in strategy.roles]
+    if not known and chosen[:1] == [None]:
+        return _unknown_kind(modality)
     if strategy.takes("translator"):
         if translator is None:
             return f"Choose a translator that takes {_wanted(modality)}; … opens a checkpoint file."
         if translator.problem:
             return translator.problem
-        met.append(translator.link)
     if strategy.takes("segmenter"):
         if segmenter is None:
-            return _no_segmenter(translator if met else None, modality)
+            return _no_segmenter(translator if strategy.takes("translator") else None, modality)
         if segmenter.problem:
             return segmenter.problem
-        met.append(segmenter.link)
-    return misfit(tuple(met), modality, name) if met else None
+    return None if fits else "These do not fit each other; what to do stands above, under the model."
+
+
+def _unknown_kind(modality: str) -> str:
+    """Say what remains where no model is made for such images."""
+    kind = "this kind of image" if modality == ANOTHER else f"{modality} images"
+    return (
+        f"No model here knows {kind}. What remains: a translator that changes grey levels only, which the dock Train "
+        "makes in seconds (Translator, Start from: Grey levels), or models of your own (…)."
+    )
+
+
+def misfits(met: Sequence[ModelEntry | None], modality: str, name: str) -> dict[str, str]:
+    """Return what is said under which model, because it does not take what it is given.
+
+    Parameters
+    ----------
+    met
+        The models in the order in which the image meets them.
+    modality, name
+        Of the image; empty if unknown.
+    """
+    chain = [entry.link for entry in met if entry is not None and not entry.problem]
+    found = first_misfit(chain, modality, name)
+    return {} if found is None else {found[0].kind: found[1]}
 
 
 def _no_segmenter(translator: ModelEntry | None, modality: str) -> str:
@@ -124,13 +155,14 @@ def summary(entry: ModelEntry | None) -> str:
     card = entry.card
     if card is None:
         return "looking into the file …"
-    parts = [f"expects: {expects(card)}"]
-    if card.kind == "translator":
+    parts = [f"expects {expects(card)}"]
+    if measured := headline(card):
+        parts.append(measured)
+    elif card.kind == "translator":
         parts.append(f"makes {entry.target or 'an unknown kind'}")
     else:
         names = ", ".join(label_class.name for label_class in card.classes if label_class.value)
         parts.append(names or "classes unknown")
-    parts += [f"{measure.metric} {measure.value:.2f}" for measure in card.quality[:1]]
     return " · ".join(parts)
 
 

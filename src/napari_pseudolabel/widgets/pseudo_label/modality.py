@@ -1,14 +1,23 @@
-"""What the chosen image shows: proposed from its metadata or its name, asked once where neither tells."""
+"""What the chosen image shows: from its metadata, its name or its folder; asked once where none of them tells."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from qtpy.QtCore import QObject, Signal
 
-from napari_pseudolabel.viewer.image_layers import note_modality, noted_modality, shown_by
+from napari_pseudolabel.viewer.image_layers import note_modality, noted_modality, shown_by, source_path
+from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
 from napari_pseudolabel.widgets.pseudo_label.label_choice import ShownModality
 from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+_WHAT = "modality"
 
 
 class ModalityPicker(QObject):
@@ -22,19 +31,25 @@ class ModalityPicker(QObject):
 
     changed = Signal()
 
-    def __init__(self, view: PseudoLabelView, images: ImagePicker, models: ModelPicker) -> None:
+    def __init__(
+        self, view: PseudoLabelView, images: ImagePicker, models: ModelPicker, recent: RecentChoices
+    ) -> None:
         super().__init__()
         self._view, self._images, self._models = view, images, models
+        self._remembered = recent
         self._said = ShownModality()
         view.modality_chosen.connect(self._on_chosen)
 
     def shown(self) -> ShownModality:
-        """Return what the image shows, as far as its metadata or its name tell."""
+        """Return what the image shows, as far as its metadata, its name or, after them, its folder tell."""
         layer = self._images.layer()
         if layer is None:
             return ShownModality()
-        modality = shown_by(layer, self._models.modalities())
-        return ShownModality(modality, bool(layer.rgb), bool(modality) and not noted_modality(layer))
+        colours, modality = bool(layer.rgb), shown_by(layer, self._models.modalities())
+        if modality:
+            return ShownModality(modality, colours, "" if noted_modality(layer) else "name")
+        modality = self._remembered.of_folder(_WHAT, _folder(layer))
+        return ShownModality(modality, colours, "folder" if modality else "")
 
     def show(self) -> None:
         """Offer what images may show, and say what this one does."""
@@ -50,4 +65,12 @@ class ModalityPicker(QObject):
         layer = self._images.layer()
         if layer is not None:
             note_modality(layer, modality)
+            if folder := _folder(layer):
+                self._remembered.remember_folder(_WHAT, folder, modality)
             self.changed.emit()
+
+
+def _folder(layer: Layer) -> str:
+    """Where the file of an image lies; empty if it has none."""
+    path = source_path(layer)
+    return str(Path(path).parent.absolute()) if path else ""

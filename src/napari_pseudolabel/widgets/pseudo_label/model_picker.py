@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog
@@ -19,7 +20,11 @@ from napari_pseudolabel.widgets.pseudo_label import label_jobs
 from napari_pseudolabel.widgets.pseudo_label.catalogue import Catalogue
 from napari_pseudolabel.widgets.pseudo_label.label_choice import Kind, LabelChoice, ModelEntry, ShownModality
 from napari_pseudolabel.widgets.pseudo_label.label_jobs import FindDevices, FindModels, InspectModel
+from napari_pseudolabel.widgets.pseudo_label.label_sentences import misfits
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
 
 _KINDS: tuple[Kind, Kind] = ("translator", "segmenter")
 
@@ -66,6 +71,20 @@ class ModelPicker(QObject):
             if name and not any(same_modality(name, other) for other in found):
                 found.append(name)
         return sorted(found, key=str.lower)
+
+    def takes(self, modality: str) -> bool:
+        """Whether some model is made for such images, as far as is known of it; of what nobody knows, some may be."""
+        entries = (entry for kind in _KINDS for entry in self._catalogue.of(kind))
+        return not modality or any(
+            entry.source and same_modality(entry.source, modality) for entry in entries
+        )
+
+    def misfits(self, choice: LabelChoice, image: Layer | None) -> dict[str, str]:
+        """Return what is said under which model, because it does not fit an image or the model before."""
+        strategy = registry.find(choice.strategy)
+        if image is None or strategy.preparation is not None:
+            return {}  # what is prepared says itself what does not fit
+        return misfits([self.chosen(role) for role in strategy.roles], self._shown().modality, image.name)
 
     def find(self, shown: Callable[[], ShownModality]) -> None:
         """List the named models and propose some for what an image shows, asked for then.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QLayout, QMenu, QPushButton, QWidget
 
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.families import folder_titles
+from napari_pseudolabel.models.fitting import ANOTHER
 from napari_pseudolabel.strategies import LabelSettings, registry
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.dock_view import DockView
@@ -31,7 +32,6 @@ from napari_pseudolabel.widgets.common.small_widgets import (
 )
 from napari_pseudolabel.widgets.common.style import polish
 from napari_pseudolabel.widgets.pseudo_label.label_choice import (
-    ANOTHER,
     Kind,
     LabelChoice,
     ModelEntry,
@@ -52,7 +52,7 @@ _ROLES = {
 }
 _UNCHOSEN = {"translator": "none", "segmenter": "none fits"}
 _NOT_YET = "looking …"
-_NOT_SAID = "not known: choose"
+_NOT_SAID = "choose what it shows"
 _REGIONS: tuple[tuple[Where, str, str], ...] = (
     ("view", "View", "Label what is in the canvas now"),
     ("shape", "Shape", "Label the rectangle around the selected, or last, shape of a Shapes layer"),
@@ -148,12 +148,15 @@ class PseudoLabelView(DockView):
         """Offer what an image may show, and say what is known about this one; amber if nothing is."""
         others = [shown.modality] if shown.modality and shown.modality not in names else []
         entries = [(name, name) for name in (*names, *others) if name != ANOTHER]
-        if shown.by_name:
-            entries = [(one, f"{one} (by its name)" if one == shown.modality else one) for one, _ in entries]
-        fill_combo(self.modality, [*entries, (ANOTHER, ANOTHER)], shown.modality or None)
+        entries.append((ANOTHER, ANOTHER))
+        if shown.by:
+            entries = [
+                (one, f"{one} (by its {shown.by})" if one == shown.modality else one) for one, _ in entries
+            ]
+        fill_combo(self.modality, entries, shown.modality or None)
         self.modality.setEnabled(self.image.currentIndex() >= 0)
         open_question = self.image.currentIndex() >= 0 and not shown.modality
-        self._modality_label.setText("Shows ?" if open_question else "Shows")
+        self._modality_label.setText("What is it?" if open_question else "Shows")
         self._modality_label.setObjectName("warning" if open_question else "")
         polish(self._modality_label)
 
@@ -171,12 +174,25 @@ class PseudoLabelView(DockView):
         # Some come with the package, so without any they are still being looked for.
         self.models[kind].setPlaceholderText(_UNCHOSEN[kind] if entries else _NOT_YET)
         fill_combo(self.models[kind], [(entry.ref, entry.title) for entry in entries], chosen)
+        for number, entry in enumerate(entries):
+            self.models[kind].setItemData(number, summary(entry), Qt.ItemDataRole.ToolTipRole)
 
     def show_model(self, kind: Kind, entry: ModelEntry | None) -> None:
         """Say what is known about the chosen model."""
         self._summaries[kind].setText(summary(entry))
         for widget in (self.models[kind], self._summaries[kind]):
             widget.setToolTip(tooltip(entry, _ROLES[kind]))
+
+    def show_misfits(self, sentences: Mapping[str, str]) -> None:
+        """Say under which models that they do not fit, and what to do; nothing under the others."""
+        for kind, line in self._misfits.items():
+            line.setText(sentences.get(kind, ""))
+            self._show_lines(kind)
+
+    @property
+    def misfits(self) -> dict[str, str]:
+        """What is said under which models now."""
+        return {kind: line.message for kind, line in self._misfits.items() if line.message}
 
     def set_planes(self, count: int) -> None:
         """Set the number of planes of the image; with one there is nothing to ask."""
@@ -222,8 +238,8 @@ class PseudoLabelView(DockView):
         self._explanation = MessageLabel(registry.offered()[0].sentences)
         self.picture = Picture()
         self.modality = combo(
-            "What the image shows, so that the models fit it; remembered with the image. Proposed is what its metadata "
-            "or its name say"
+            "What is this image? Asked once, so that the models fit: remembered with the image, and for the other images of "
+            "its folder. What the metadata or the name of an image say goes first. Papers call it the modality"
         )
         self.modality.setPlaceholderText(_NOT_SAID)
         self.modality.activated.connect(lambda _: self.modality_chosen.emit(self.modality.currentData()))
@@ -233,17 +249,19 @@ class PseudoLabelView(DockView):
         self._assumed.hide()
         self.models: dict[str, QComboBox] = {}
         self._summaries: dict[str, ElidedLabel] = {}
+        self._misfits: dict[str, MessageLabel] = {}
         # What is shown with which strategy.
-        self._of_kind: dict[str, tuple[QLayout, QWidget]] = {}
-        models: list[tuple[str, QWidget | QLayout]] = []
+        self._choosers: dict[str, QLayout] = {}
+        models: list[tuple[str, QWidget | QLayout] | tuple[QWidget]] = []
         kinds: tuple[Kind, ...] = ("translator", "segmenter")
         for kind in kinds:
             box, line = combo(_ROLES[kind]), ElidedLabel()
             box.setPlaceholderText(_NOT_YET)
             box.currentIndexChanged.connect(lambda _: self.changed.emit())
             self.models[kind], self._summaries[kind] = box, line
-            self._of_kind[kind] = field, _ = row((box, 1), self._make_browse(kind)), line
-            models += [(kind.capitalize(), field), ("", line)]
+            self._choosers[kind] = field = row((box, 1), self._make_browse(kind))
+            misfit = self._misfits[kind] = MessageLabel(name="warning")
+            models += [(kind.capitalize(), field), (line,), (misfit,)]
         self._regions = Segments(_REGIONS, "all")
         self._regions.changed.connect(self.changed)
         self.planes = combo("Of a stack or time series: only the plane on the screen, or all of them")
@@ -278,15 +296,22 @@ class PseudoLabelView(DockView):
         if strategy.captions is not None:
             self.picture.set_captions(strategy.captions, translates=strategy.takes("translator"))
             self.picture.setToolTip(f"{strategy.word} {strategy.does}.")
-        for role, fields in self._of_kind.items():
-            for field in fields:
-                self._form.setRowVisible(field, strategy.name not in self.forms and role in strategy.roles)
+        for role, field in self._choosers.items():
+            self._form.setRowVisible(field, strategy.name not in self.forms and role in strategy.roles)
+            self._show_lines(role)
         self.preview_button.setVisible(strategy.previews)
         for name, own in self.own.items():
             own.setVisible(name == strategy.name)
         for name, page in self.forms.items():
             page.setVisible(name == strategy.name)
             page.seen.set_wanted(name == strategy.name)
+
+    def _show_lines(self, kind: str) -> None:
+        """Show what is known about a model, or in its place why it does not fit; nothing where none is asked for."""
+        strategy, misfit = registry.find(self.strategy.currentData()), self._misfits[kind]
+        asked = strategy.name not in self.forms and kind in strategy.roles
+        self._form.setRowVisible(self._summaries[kind], asked and not misfit.text())
+        self._form.setRowVisible(misfit, asked and bool(misfit.text()))
 
     def _make_browse(self, kind: Kind) -> QPushButton:
         titles = folder_titles(kind)

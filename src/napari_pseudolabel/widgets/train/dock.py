@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class TrainDock(LongDock):
     """Make a segmenter better from corrected labels, or a translator from unlabelled images."""
 
+    tab = "Train"
     view: TrainView
     controller: TrainController
 

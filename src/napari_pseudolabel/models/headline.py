@@ -1,0 +1,39 @@
+"""The one number per class that lists of models show; everything else that was measured stands on the card."""
+
+from __future__ import annotations
+
+from napari_pseudolabel.models.cards import Card
+
+_MEASURES = ("Dice", "F1")
+
+
+def headline(card: Card | None) -> str:
+    """Return how good a model is in what it is mainly for, such as "axon .85 F1 .80 · myelin .79".
+
+    Cards list what a model is mainly for first. Of that it is Dice for each class, with F1 of the objects where it was
+    measured; numbers of other methods, which stand on the card for comparison, are left out.
+
+    Returns
+    -------
+    str
+        Empty if nothing was measured.
+    """
+    if card is None or not card.quality:
+        return ""
+    values: dict[str, dict[str, float]] = {}
+    for measure in card.quality:
+        kind, _, name = measure.metric.partition(" ")
+        if measure.data == card.quality[0].data and kind in _MEASURES and name and "(" not in name:
+            values.setdefault(name, {}).setdefault(kind, measure.value)
+    return " · ".join(f"{name} {_told(found)}" for name, found in sorted(values.items()))
+
+
+def _told(found: dict[str, float]) -> str:
+    dice, f1 = (found.get(kind) for kind in _MEASURES)
+    return " ".join(
+        filter(None, ("" if dice is None else _short(dice), "" if f1 is None else f"F1 {_short(f1)}"))
+    )
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}".removeprefix("0")
