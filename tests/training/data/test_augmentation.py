@@ -59,6 +59,19 @@ def test_patches_keep_ranges_and_what_belongs_together(seed, size, shape):
     assert not truth[~known].any()  # outside of the plane
 
 
+def test_what_is_shown_shrunk_is_smooth_first():
+    # Stripes of one pixel: looked at every second pixel and a half they would beat.
+    stripes = np.tile(np.array([0, 1], np.float32), (80, 40))
+    one = LabelledPlane("p", stripes, stripes.astype(np.uint8))
+
+    def contrast(zoom):
+        geometry = Geometry(zoom=(zoom, zoom), bend_px=0.0, turn=False)
+        return LabelledPatches([one], (0, 1), None, geometry).batch(16, 8, seed=0, step=0)[0].std()
+
+    assert contrast(1.0) > 0.3
+    assert contrast(0.4) < 0.2
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_the_image_is_deformed_like_its_labels(seed):
     # Blobs far larger than a pixel, as bright as their labels: away from their borders both must agree.

@@ -39,6 +39,38 @@ ClassShift = Annotated[
         seen="python",
     ),
 ]
+AnyContrast = Annotated[
+    float,
+    Option(
+        "Share of the training patches that get a random contrast, class by class or by a random curve, for segmenters "
+        "that shall read images of any contrast; see `any_contrast`.",
+        least=0,
+        most=1,
+        seen="python",
+    ),
+]
+ZoomOut = Annotated[
+    float,
+    Option(
+        "Smallest random magnification of the objects in the training: the smaller, the less an image costs whose "
+        "objects are too small.",
+        title="Smallest magnification",
+        above=0,
+        most=1,
+        seen="python",
+    ),
+]
+ZoomIn = Annotated[
+    float,
+    Option(
+        "Largest random magnification of the objects in the training: the larger, the less an image costs whose "
+        "objects are too large.",
+        title="Largest magnification",
+        least=1,
+        below=float("inf"),
+        seen="python",
+    ),
+]
 Ema = Annotated[
     float,
     Option(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 from skimage.measure import block_reduce
 from torch import Tensor
 
@@ -18,6 +19,9 @@ from napari_pseudolabel.training.data.patches import check_sizes
 
 # Centres are drawn by blocks of pixels: exact to a few pixels, and a sixty-fourth of the memory.
 _BLOCK = 8
+# From so many pixels of the plane per pixel of the patch on, images are smoothed against aliasing, as `resample` does.
+_SHRUNK = 1.5
+_SHRUNK_SIGMA_PX = 0.5
 # Half of the patches lie on pixels that count fully, however few they are; see `_Chances`.
 _SHARE_OF_FULL = 0.5
 
@@ -43,6 +47,7 @@ class LabelledPatches:
     shares: Sequence[float] | None = None
     geometry: Geometry = field(default_factory=Geometry)
     _stacks: list[Tensor] = field(init=False)
+    _smooth: list[Tensor] = field(init=False)
     _chances: list[_Chances] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,6 +62,8 @@ class LabelledPatches:
             for plane, weight in zip(self.planes, weights, strict=True)
         ]
         object.__setattr__(self, "_stacks", stacks)
+        shrunk = 1 / self.geometry.zoom[0] >= _SHRUNK
+        object.__setattr__(self, "_smooth", [_smoothed(one) for one in stacks] if shrunk else [])
         object.__setattr__(self, "_chances", [_Chances.of(weight) for weight in weights])
 
     def batch(self, size: int, count: int, *, seed: int, step: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -76,8 +83,8 @@ class LabelledPatches:
         return patches[:, :1].clamp(0, 1), patches[:, 1].long(), patches[:, 2]
 
     def _patch(self, number: int, size: int, rng: np.random.Generator) -> Tensor:
-        stack = self._stacks[number]
         where, step = self.geometry.draw(size, rng)
+        stack = (self._smooth if step >= _SHRUNK else self._stacks)[number]
         drawn = self._chances[number].draw(rng)
         half = size * step / 2
         # Off the centre, so that what is known is seen with context on any side, but inside where there is room.
@@ -86,6 +93,13 @@ class LabelledPatches:
             for at, (low, high) in zip(drawn, (_room(n, half) for n in stack.shape[1:]), strict=True)
         ]
         return cut(stack, (centre[0], centre[1]), where)
+
+
+def _smoothed(stack: Tensor) -> Tensor:
+    """Return a copy whose image is smooth enough for patches that show it shrunk."""
+    smooth = stack.clone()
+    smooth[0] = torch.from_numpy(gaussian_filter(stack[0].numpy(), _SHRUNK_SIGMA_PX, mode="nearest"))
+    return smooth
 
 
 def _room(length: int, half: float) -> tuple[float, float]:

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from napari_pseudolabel.options import Checked, Option
-from napari_pseudolabel.training.common.training_options import ClassShift, Ema, Patience, Seed
+from napari_pseudolabel.training.common.training_options import (
+    AnyContrast,
+    ClassShift,
+    Ema,
+    Patience,
+    Seed,
+    ZoomIn,
+    ZoomOut,
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,9 @@ class SegmenterSettings(Checked):
     patience: Patience = None
     class_shift: ClassShift = 0.0
     ema: Ema = 0.0
+    any_contrast: AnyContrast = 0.0
+    zoom_out: ZoomOut = 0.7
+    zoom_in: ZoomIn = 1.4
 
     def rate(self, step: int) -> float:
         """Share of `lr` that is used in a step, the first being 0."""

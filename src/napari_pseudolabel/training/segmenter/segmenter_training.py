@@ -26,7 +26,8 @@ from napari_pseudolabel.tiling import TileSettings, is_out_of_memory
 from napari_pseudolabel.training.common.prefetching import Prefetcher
 from napari_pseudolabel.training.common.training_events import Epoch, Loss, Score, TrainStart
 from napari_pseudolabel.training.common.training_record import STATE, load_state, save_state
-from napari_pseudolabel.training.data.augmentation import augment, shift_classes
+from napari_pseudolabel.training.data.any_contrast import any_contrast
+from napari_pseudolabel.training.data.augmentation import Geometry, augment, shift_classes
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.data.labelled_patches import LabelledPatches
 from napari_pseudolabel.training.segmenter.segmenter_settings import SegmenterSettings
@@ -84,7 +85,8 @@ class SegmenterTraining:
         self._values = np.array([c.value for c in card.classes], np.uint8)
         tile = monai_unet.architecture_of(card).tile
         self.validation = [part for plane in validation for part in windows(plane, tile)]
-        self.patches = LabelledPatches(train, self._values.tolist(), weights)
+        geometry = Geometry(zoom=(settings.zoom_out, settings.zoom_in))
+        self.patches = LabelledPatches(train, self._values.tolist(), weights, geometry)
         self._batches = Prefetcher.on(self.device, self._draw)
         # Only the first weights are drawn from torch's own generator, which others may use too.
         with torch.random.fork_rng(devices=[]):
@@ -111,6 +113,8 @@ class SegmenterTraining:
         s = self.settings
         images, truth, weight = self.patches.batch(s.patch, s.batch, seed=s.seed, step=step)
         generator = torch.Generator().manual_seed(s.seed * 1_000_003 + step)
+        if s.any_contrast:
+            images = any_contrast(images, truth, len(self._values), s.any_contrast, generator)
         if s.class_shift:
             images = shift_classes(images, truth, len(self._values), s.class_shift, generator)
         return augment(images, generator), truth, weight
