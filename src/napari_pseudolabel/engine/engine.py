@@ -24,13 +24,15 @@ from napari_pseudolabel.types import JsonObject
 if TYPE_CHECKING:
     from distributed import Client
 
-    from napari_pseudolabel.strategies import ChunkedJob, Job, PseudoLabel, RunReport
+    from napari_pseudolabel.strategies import AnsweringJob, ChunkedJob, Job, PseudoLabel, RunReport
+    from napari_pseudolabel.strategies.jobs import SurveyedJob
+    from napari_pseudolabel.strategies.survey import Survey
 
 LaneName = Literal["label", "train", "local"]
 _JOBS_AT_ONCE = 16
 _URGENT = 10
 _ALL = "all"
-# Parts are numbered from 1 and the survey is 0; this is no part either, and needs a key of its own.
+# Parts are numbered from 1 and the survey is 0; further surveys are no parts either, and need keys of their own.
 _SECOND_SURVEY = 10**9
 
 _LOST = "The connection to the scheduler was lost; it is made again, and the work is done again."
@@ -156,7 +158,12 @@ class Engine:
         try:
             if work.handle.cancelled:
                 raise Cancelled
-            result = self._in_parts(work, job) if _is_chunked(job) else self._one(work, job, 0)
+            if _is_chunked(job):
+                result: object = self._in_parts(work, job)
+            elif _is_answering(job):
+                result = job.answer(self._surveyed(work, job, self._control(work)))
+            else:
+                result = self._one(work, job, 0)
         except Exception as error:
             self._end(work, error)
         else:
@@ -166,13 +173,8 @@ class Engine:
         """Ask what the models are, cut the image, and run the parts."""
         handle, listener = work.handle, work.handle.listener
         started = time.monotonic()
-        control = Control(
-            lambda progress: self._calls.put(lambda: listener.progress(progress)), lambda: handle.cancelled
-        )
-        control.report(Progress("Loading the models", 0, 1))
-        survey = self._one(work, job.survey, 0)
-        more = job.second_survey(survey, control)
-        plan = job.plan(survey if more is None else self._one(work, more, _SECOND_SURVEY), control)
+        control = self._control(work)
+        plan = job.plan(self._surveyed(work, job, control), control)
         overall = work.overall = Overall(len(plan.chunks))
 
         def finished(number: int, result: PseudoLabel) -> None:
@@ -191,6 +193,23 @@ class Engine:
         )
         return plan.conclude(reports, time.monotonic() - started)
 
+    def _control(self, work: Work) -> Control:
+        """Through which what is done here, where the image is, reports and hears of a cancel."""
+        handle, listener = work.handle, work.handle.listener
+        return Control(
+            lambda progress: self._calls.put(lambda: listener.progress(progress)), lambda: handle.cancelled
+        )
+
+    def _surveyed(self, work: Work, job: SurveyedJob, control: Control) -> Survey:
+        """Ask what the models are, and whatever else has to be known of the image first."""
+        control.report(Progress("Loading the models", 0, 1))
+        survey: Survey = self._one(work, job.survey, 0)
+        number = _SECOND_SURVEY
+        while (more := job.second_survey(survey, control)) is not None:
+            survey = self._one(work, more, number)
+            number += 1
+        return survey
+
     def _one(self, work: Work, job: Job, part: int) -> Any:
         """Run one task on a worker and wait for it; once more if the workers were lost altogether."""
         import cloudpickle
@@ -208,7 +227,7 @@ class Engine:
                 if part == 0:
                     self._look_for_workers(work, client)
                 ticket = Ticket(handle.name, part, client.id, work.lane, self._threads(work.lane), packages)
-                urgent = part in (0, _SECOND_SURVEY) and work.lane != "train"
+                urgent = (part == 0 or part >= _SECOND_SURVEY) and work.lane != "train"
                 future = lane.submit(
                     client,
                     function,
@@ -399,3 +418,7 @@ class Engine:
 
 def _is_chunked(job: Job) -> TypeGuard[ChunkedJob]:
     return hasattr(job, "chunks")
+
+
+def _is_answering(job: Job) -> TypeGuard[AnsweringJob]:
+    return hasattr(job, "answer")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic_core import PydanticKnownError
 
+from napari_pseudolabel.imaging.scale.texture import Texture
 from napari_pseudolabel.models.families import families
 from napari_pseudolabel.types import JsonObject
 
@@ -48,12 +49,14 @@ class Modality(_Frozen):
 
     ``pixel_size_um`` is the side of a pixel on the model's grid in micrometres, ``object_size_px``
     the median diameter of the objects on that grid in pixels. Either is enough to bring an image
-    to the model's scale.
+    to the model's scale. ``texture`` says how coarse the training images are on that grid, for
+    images that bring no size along.
     """
 
     name: Name
     pixel_size_um: float | None = Field(default=None, ge=1e-6, le=1e6, allow_inf_nan=False)
     object_size_px: float | None = Field(default=None, ge=1e-3, le=1e6, allow_inf_nan=False)
+    texture: Texture | None = None
 
 
 class Normalisation(_Frozen):

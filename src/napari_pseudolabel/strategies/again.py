@@ -94,6 +94,8 @@ def _request(
         settings=settings or record.settings,
         region=where.region,
         planes=where.planes,
+        # What the person says now goes first.
+        found=record.found if settings is None or settings.scale == record.settings.scale else None,
     )
 
 

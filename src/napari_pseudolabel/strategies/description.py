@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.options import written
+from napari_pseudolabel.strategies.found_scale import FoundScale
 from napari_pseudolabel.strategies.label_settings import LabelSettings, ModelUse, Region
 from napari_pseudolabel.types import JsonObject
 
@@ -37,6 +38,8 @@ class RunReport:
         What the image shows; empty if unknown.
     options
         The strategy's own, a dataclass of plain values; None without.
+    found
+        The scale, where it was looked for and decides about the factor.
     """
 
     strategy: str
@@ -55,6 +58,7 @@ class RunReport:
     seconds: float = 0.0
     modality: str = ""
     options: Any = None
+    found: FoundScale | None = None
     date: datetime = dataclasses.field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
 
     def provenance(self) -> JsonObject:
@@ -74,6 +78,7 @@ class RunReport:
                 "batch": self.batch,
                 "device": self.device,
                 **own,
+                **({} if self.found is None else {"found": written(self.found)}),
             },
             "shift_px": list(self.shift_px) if self.shift_px else None,
             "agreement": self.agreement,

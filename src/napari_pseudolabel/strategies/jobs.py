@@ -12,13 +12,14 @@ from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import measure
 from napari_pseudolabel.imaging.blank_layer import nothing_in
-from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.models.fitting import assumptions, refuse_misfit
 from napari_pseudolabel.models.grids import sizes_of
 from napari_pseudolabel.strategies.chunks import ImageTask, cut, join, whole_factors
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
+from napari_pseudolabel.strategies.found_scale import FoundScale
 from napari_pseudolabel.strategies.label_plan import LabelPlan, TranslationsJob
 from napari_pseudolabel.strategies.label_settings import ModelUse
+from napari_pseudolabel.strategies.scale_search import sweep
 from napari_pseudolabel.strategies.survey import (
     ModelFacts,
     SegmenterFactory,
@@ -53,19 +54,30 @@ class Job(Protocol):
         """
 
 
-class ChunkedJob(Job, Protocol):
+class SurveyedJob(Job, Protocol):
+    """A job that asks workers about its models first, and reads the image where that is."""
+
+    @property
+    def survey(self) -> Job:
+        """A job whose result, a `Survey`, everything else needs."""
+
+    def second_survey(self, survey: Survey, control: Control) -> Job | None:
+        """Return a job that makes the survey more complete, None if nothing is missing; called where the image is."""
+
+
+class AnsweringJob(SurveyedJob, Protocol):
+    """A job of which the survey is all."""
+
+    def answer(self, survey: Survey) -> Any:
+        """Return the result."""
+
+
+class ChunkedJob(SurveyedJob, Protocol):
     """A job that an engine may cut into chunks for many workers, in any order, and repeat single ones."""
 
     @property
     def chunks(self) -> bool:
         """True: tells such jobs from those that run as they are."""
-
-    @property
-    def survey(self) -> Job:
-        """A job whose result `plan` needs."""
-
-    def second_survey(self, survey: Survey, control: Control) -> Job | None:
-        """Return a job that completes the survey, None if it is complete; called where the image is."""
 
     def plan(self, survey: Survey, control: Control) -> LabelPlan:
         """Cut the work; runs where the image is."""
@@ -111,6 +123,8 @@ class LabelJob(ImageTask):
         Although the models were made for another modality, to see what comes of that.
     origin
         For the provenance.
+    found
+        The scale, where it was looked for before; None to look for it where the settings say so.
     """
 
     translator: str | None = None
@@ -118,6 +132,7 @@ class LabelJob(ImageTask):
     second_opinions: tuple[str, ...] = field(default=(), kw_only=True)
     across: bool = field(default=False, kw_only=True)
     origin: Origin = field(default=Origin(), kw_only=True)
+    found: FoundScale | None = field(default=None, kw_only=True)
     chunks = True
 
     @property
@@ -160,7 +175,7 @@ class LabelJob(ImageTask):
         """
         if not self.across:
             refuse_misfit(survey.chain, self.image.modality, self.image.name)
-        factor, why = self._factor(survey.models[0].card.source)
+        factor, why, found = self._factor(survey)
         channels = self.channels(survey)
         control.report(Progress("Measuring the intensities", 0, 1))
         empty = [nothing_in(self.image, channel) for channel in channels]
@@ -185,7 +200,7 @@ class LabelJob(ImageTask):
             device=self.settings.tiles.device,
             notes=(
                 *self.image.assumed(self.settings.channel),
-                *((nothing,) if nothing else (why,) if factor == 1.0 and why.startswith("The ") else ()),
+                *((nothing,) if nothing else (why,) if why else ()),
                 *dict.fromkeys(note for one in of_layer.values() for note in one.notes if not nothing),
                 *self._told(survey),
                 *(note for model in survey.models for note in _zoomed(model)),
@@ -194,6 +209,7 @@ class LabelJob(ImageTask):
             ),
             modality=self.image.modality,
             options=self.origin.options,
+            found=None if nothing else found,
         )
         factors = whole_factors(self.image.shape, factor)
         judged = statistics[len(statistics) - len(survey.segmenters) :]
@@ -201,7 +217,9 @@ class LabelJob(ImageTask):
         return LabelPlan(self, survey, factors, statistics, report, chunks, nothing is not None)
 
     def second_survey(self, survey: Survey, control: Control) -> Job | None:
-        """Measure translations spread over the layer, if a segmenter has to know what they are like."""
+        """Find the scale where it is not known; then measure translations where a segmenter has to know what they are like."""
+        if self._seeks(survey):
+            return sweep(self, survey, control)
         if not survey.wants_translations:
             return None
         # The same whatever part of the image is labelled, and however.
@@ -235,8 +253,9 @@ class LabelJob(ImageTask):
         """
         started = time.monotonic()
         survey = self.survey.run(control, models)
-        more = self.second_survey(survey, control)
-        plan = self.plan(survey if more is None else more.run(control, models), control)
+        while (more := self.second_survey(survey, control)) is not None:
+            survey = more.run(control, models)
+        plan = self.plan(survey, control)
         total = len(plan.chunks)
         parts = [
             plan.load(chunk).run(control.part(f"part {number} of {total}") if total > 1 else control, models)
@@ -245,9 +264,29 @@ class LabelJob(ImageTask):
         report = plan.conclude([part.report for part in parts], time.monotonic() - started)
         return join(self, parts, report)
 
-    def _factor(self, modality: Modality | None) -> tuple[float, str]:
+    def _seeks(self, survey: Survey) -> bool:
+        """Whether the scale has to be looked for."""
+        if self.found is not None or survey.found is not None or self.settings.find_scale == "never":
+            return False
+        return self.settings.find_scale == "always" or bool(self._missing(survey))
+
+    def _missing(self, survey: Survey) -> str:
+        """Return what is not known about the size of things, as a clause."""
         scale = self.settings.scale
-        return scale.to_model(scale.asked_of(self.image.placement), *sizes_of(modality))
+        model_um, _ = sizes_of(survey.models[0].card.source)
+        return scale.missing(scale.asked_of(self.image.placement), model_um)
+
+    def _factor(self, survey: Survey) -> tuple[float, str, FoundScale | None]:
+        """Return the magnification, what the person has to know of it, and what was found where that is used."""
+        found, missing, scale = self.found or survey.found, self._missing(survey), self.settings.scale
+        stated, why = scale.to_model(
+            scale.asked_of(self.image.placement), *sizes_of(survey.models[0].card.source)
+        )
+        if found is None or not (missing or self.settings.find_scale == "always"):
+            return stated, why if missing else "", None
+        if missing:
+            return found.used, f"{missing}. {found.sentence}", found
+        return (found.factor, found.sentence, found) if found.sure else (stated, found.not_used, None)
 
 
 def _seeing(survey: Survey) -> tuple[ModelFacts, ...]:

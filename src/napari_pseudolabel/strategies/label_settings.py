@@ -12,6 +12,9 @@ from napari_pseudolabel.labels.object_size import SMALLEST_OBJECT
 from napari_pseudolabel.options import Checked, Option
 from napari_pseudolabel.tiling import TileSettings
 
+FindScale = Literal["if-unknown", "always", "never"]
+"""When the models look for the scale themselves."""
+
 Role = Literal["translator", "segmenter", "second opinion", "tutor"]
 """A tutor is the translator that made what a segmenter learned from; no image to be labelled goes through it."""
 
@@ -82,6 +85,19 @@ class LabelSettings(Checked):
             special="From pixel size",
         ),
     ] = Scale()
+    find_scale: Annotated[
+        FindScale,
+        Option(
+            "When the models look for the magnification at which they agree best with themselves: if-unknown where no "
+            "size is known, always also to check a size, never to use the image as it is.",
+            title="Find the scale",
+            names=(
+                ("if-unknown", "Where it is unknown"),
+                ("always", "Always"),
+                ("never", "Never"),
+            ),
+        ),
+    ] = "if-unknown"
     tiles: TileSettings = TileSettings()
     channel: Annotated[
         Channel | None,

@@ -9,6 +9,7 @@ from typing import Any, cast, get_args
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.options import read
 from napari_pseudolabel.strategies.description import RunReport
+from napari_pseudolabel.strategies.found_scale import FoundScale
 from napari_pseudolabel.strategies.label_settings import LabelSettings, ModelUse, Role
 from napari_pseudolabel.strategies.registry import get
 from napari_pseudolabel.strategies.strategy import Strategy
@@ -37,6 +38,8 @@ class Record:
         What the image shows; empty if unknown.
     options
         The strategy's own; None without.
+    found
+        The scale, where it was looked for; a run that is done again does not look once more.
     """
 
     strategy: str
@@ -45,6 +48,7 @@ class Record:
     factor: float = 1.0
     modality: str = ""
     options: Any = None
+    found: FoundScale | None = None
 
     @property
     def translator(self) -> ModelUse | None:
@@ -70,7 +74,13 @@ class Record:
     def of(cls, report: RunReport) -> Record:
         """Return what has to be known of a run to do it again."""
         return cls(
-            report.strategy, report.models, report.settings, report.factor, report.modality, report.options
+            report.strategy,
+            report.models,
+            report.settings,
+            report.factor,
+            report.modality,
+            report.options,
+            report.found,
         )
 
     @classmethod
@@ -135,7 +145,17 @@ def _read(found: Mapping[str, Any]) -> Record:
         float(_given(parameters, "factor", 1.0)),
         str(source.get("modality") or ""),
         _options(parameters.get("options"), strategy),
+        _found(parameters),
     )
+
+
+def _found(parameters: Mapping[str, Any]) -> FoundScale | None:
+    if parameters.get("found") is not None:
+        found: FoundScale = read(FoundScale, parameters["found"])
+        return found
+    if "find_scale" in parameters:
+        return None
+    return FoundScale(1.0, sure=False, why="the version that made these labels did not look for it")
 
 
 def _options(found: object, strategy: Strategy) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.strategies.found_scale import FoundScale
 from napari_pseudolabel.strategies.jobs import Job, LabelJob
 from napari_pseudolabel.strategies.label_settings import LabelSettings, ModelUse, Region
 
@@ -29,7 +30,7 @@ class LabelRequest:
         Of the class that the strategy names; None for one without.
     folder
         Gets what is prepared once; None where nobody said.
-    settings, region, planes
+    settings, region, planes, found
         As of `LabelJob`.
     """
 
@@ -42,10 +43,18 @@ class LabelRequest:
     settings: LabelSettings = field(default_factory=LabelSettings)
     region: Region | None = None
     planes: tuple[tuple[int, ...], ...] | None = None
+    found: FoundScale | None = None
 
     def job(self, image: Image, **models: Any) -> LabelJob:
         """Return a labelling job on the region and planes that are asked for, with these models."""
-        return LabelJob(image, **models, settings=self.settings, region=self.region, planes=self.planes)
+        return LabelJob(
+            image,
+            **models,
+            settings=self.settings,
+            region=self.region,
+            planes=self.planes,
+            found=self.found,
+        )
 
 
 @dataclass(frozen=True)

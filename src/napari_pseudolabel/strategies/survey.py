@@ -17,6 +17,7 @@ from napari_pseudolabel.models.cards import Card, LabelClass
 from napari_pseudolabel.models.families import family_named
 from napari_pseudolabel.models.fitting import Link, refuse_misfit
 from napari_pseudolabel.models.grids import magnification, need_of
+from napari_pseudolabel.strategies.found_scale import FoundScale
 from napari_pseudolabel.strategies.label_settings import LabelSettings, ModelUse, Role
 from napari_pseudolabel.tiling import Covering, Layout
 
@@ -92,6 +93,8 @@ class Survey:
         More segmenters with the same classes.
     translated
         What segmenters behind a translator must know of the translations of the whole layer; None until it was measured.
+    found
+        The scale of the image, where it was looked for.
     """
 
     translator: ModelFacts | None
@@ -99,6 +102,7 @@ class Survey:
     classes: tuple[LabelClass, ...]
     second_opinions: tuple[ModelFacts, ...] = ()
     translated: Moments | None = None
+    found: FoundScale | None = None
 
     @property
     def segmenters(self) -> tuple[ModelFacts, ...]:

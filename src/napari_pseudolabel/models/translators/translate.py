@@ -85,6 +85,7 @@ def translate(
     seed: int = 0,
     origin: tuple[int, int] = (0, 0),
     mode: Mode = "tiled",
+    first: bool = False,
     settings: TileSettings = TileSettings(),
     grid: Grid | None = None,
     wanted: Wanted | None = None,
@@ -110,6 +111,8 @@ def translate(
     mode
         "joint" blends the predicted image over all tiles after every diffusion step. "tiled" takes each tile
         through all steps and blends the results: tiles are independent, seams are more likely.
+    first
+        Hand out the first prediction of a diffusion, tiled: coarser, but of one step instead of all.
     settings
         Tile, overlap, batch and device; by default the tile is that of the training and three eighths of it
         overlap. With a quarter, seams could be measured on single images (docs/benchmarks.md).
@@ -162,7 +165,7 @@ def translate(
 
     def attempt(plan: Plan) -> NDArray[np.float32]:
         given = grid if grid is not None and grid.tile == (plan.tile, plan.tile) else None
-        job = _Job(translator.to(plan.device), source, plan, seed, origin, given, wanted, memo)
+        job = _Job(translator.to(plan.device), source, plan, seed, origin, given, wanted, memo, first)
         stage = control.stage("Translating", samples * job.units)
         return np.stack([job.run(sample, mode, stage) for sample in range(samples)])
 
@@ -232,6 +235,7 @@ class _Job:
     given: Grid | None
     wanted: Wanted | None
     memo: TileMemo | None
+    first: bool = False
 
     def __post_init__(self) -> None:
         height, width = self.source.shape[1:]
@@ -248,7 +252,7 @@ class _Job:
     @property
     def units(self) -> int:
         """Tiles times steps of one sample, at most."""
-        return len(self.grid) * (1 if self.schedule is None else self.schedule.steps)
+        return len(self.grid) * (1 if self.schedule is None or self.first else self.schedule.steps)
 
     def _order(self, step: int) -> list[int] | None:
         """Tiles that are computed when so many steps are still to come; None for all."""
@@ -266,7 +270,7 @@ class _Job:
         if self.schedule is None:
             return self._blended(lambda tiles, origins: self.network(tiles), stage)
         with torch.inference_mode():
-            if mode == "joint":
+            if mode == "joint" and not self.first:
                 return self._joint(self.schedule, sample, stage)
             return self._tiled(self.schedule, sample, stage)
 
@@ -312,6 +316,9 @@ class _Job:
             state = torch.cat([noise.initial(origins, self.grid.tile), tiles], dim=1)
             for step in reversed(range(schedule.steps)):
                 clean = self._predict(step, noise.latent(step, self.latent_size), state, origins)
+                if self.first:
+                    stage.advance(len(tiles))
+                    return clean
                 _step_back(schedule, step, state[:, :1], clean)
                 if step:
                     deviation = _deviation(schedule, step)

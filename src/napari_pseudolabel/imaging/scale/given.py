@@ -55,6 +55,31 @@ class Scale(Checked):
         ),
     ] = None
 
+    @classmethod
+    def from_drawn(cls, length_px: float) -> Scale:
+        """Return the scale that one typical object tells, drawn across: its length in pixels of the image.
+
+        Raises
+        ------
+        InputError
+            If the line has no length.
+        """
+        if not 0 < length_px < inf:
+            raise InputError("The line across the object has no length; draw it from border to border.")
+        return cls(object_size_px=length_px)
+
+    def missing(self, image_pixel_um: float | None, model_pixel_um: float | None) -> str:
+        """Say in a clause what is not known, so that the magnification does not follow; empty where it does.
+
+        Parameters as of `to_model`.
+        """
+        if self.factor is not None or self.object_size_px is not None:
+            return ""
+        pixel = self.pixel_size_um or image_pixel_um
+        if pixel is None:
+            return "The image does not say its pixel size"
+        return "The model does not say its pixel size" if model_pixel_um is None else ""
+
     def asked_of(self, placement: Placement) -> float | None:
         """Return the pixel size that an image brings along, in um, where it decides: pixels that are not square are an error."""
         decided = self.factor or self.object_size_px or self.pixel_size_um
@@ -88,8 +113,8 @@ class Scale(Checked):
         else:
             pixel = self.pixel_size_um or image_pixel_um
             if pixel is None or model_pixel_um is None:
-                who = "image" if pixel is None else "model"
-                return 1.0, f"The {who} does not say its pixel size, so the image was used as it is."
+                missing = self.missing(image_pixel_um, model_pixel_um)
+                return 1.0, f"{missing}, so the image was used as it is."
             factor, why = pixel / model_pixel_um, "scale from the pixel size"
         if not 1 / 64 <= factor <= 64:
             raise InputError(

@@ -1,0 +1,106 @@
+"""What the models make of some places of an image at one magnification; needs torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.imaging import normalise
+from napari_pseudolabel.imaging.resampling import resample, resample_to
+from napari_pseudolabel.imaging.statistics import moments_of
+from napari_pseudolabel.models.segmenters.base import LayerPart
+from napari_pseudolabel.models.translators.translate import translate
+from napari_pseudolabel.strategies.found_scale import TriedScale
+from napari_pseudolabel.strategies.survey import as_raw, of_translations, segmenter_of
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.models.loaded import LoadedModels
+    from napari_pseudolabel.strategies.scale_search import SweepJob
+
+# The image and its mirror; a third look changes the choice no more (docs/benchmarks.md).
+_LOOKS: tuple[tuple[int, ...], ...] = ((), (-1,))
+# So many pixels of the grid of the first model are looked at, over all places.
+_MOST_PX = 512 * 512
+
+
+class Looks:
+    """The models of a search, and the places of the image.
+
+    Parameters
+    ----------
+    job
+        The search.
+    models, control
+        Of the worker.
+    """
+
+    def __init__(self, job: SweepJob, models: LoadedModels, control: Control) -> None:
+        survey = job.survey
+        assert survey.segmenter is not None
+        self._job, self._models, self._control = job, models, control
+        self._facts = survey.segmenter
+        self._segmenter = segmenter_of(survey.segmenter.ref, models)
+        self._translator = models.translator(survey.translator.name) if survey.translator else None
+
+    def at(self, factor: float) -> TriedScale:
+        """Look at all places, each magnified by a factor."""
+        common = total = foreground = pixels = 0.0
+        both = np.zeros((2, 256))
+        for crop in self._job.crops:
+            self._control.check()
+            one, other = self._looks(_middle(crop, factor, len(self._job.crops)), factor)
+            both[0] += np.bincount(one[one == other].ravel(), minlength=256)
+            both[1] += np.bincount(one.ravel(), minlength=256) + np.bincount(other.ravel(), minlength=256)
+            foreground += float((one > 0).sum())
+            pixels += one.size
+        common, total = both[:, 1:]
+        seen = total > 0
+        agreement = float(np.mean(2 * common[seen] / total[seen])) if seen.any() else 0.0
+        return TriedScale(factor, agreement, foreground / max(pixels, 1))
+
+    def _looks(self, crop: NDArray[np.float32], factor: float) -> list[NDArray[np.uint8]]:
+        """Labels of a crop and of its mirror, on the segmenter's grid."""
+        survey, facts, settings = self._job.survey, self._facts, self._job.settings.tiles
+        image = resample(crop, factor)
+        statistics = self._job.statistics[0]
+        if self._translator is not None:
+            source = normalise(image, statistics.channels[0].limits)
+            image = translate(
+                self._translator,
+                source,
+                seed=self._job.settings.seed,
+                first=True,
+                settings=settings,
+                limits=self._models.limits,
+                control=self._control,
+            ).samples[0]
+        grid = survey.grid_of(facts, (image.shape[-2], image.shape[-1]))
+        image = resample_to(image, grid)
+        if self._translator is not None:
+            image = as_raw(image, facts.card)
+            statistics = of_translations(facts, replace(survey, translated=moments_of(image)))
+        # Where the layer is not zero lies elsewhere on this grid; all that is looked at counts.
+        part = LayerPart(replace(statistics, box=None))
+        found = []
+        for axes in _LOOKS:
+            chances = self._segmenter.probabilities(
+                np.ascontiguousarray(np.flip(image, axes)),
+                settings=settings,
+                control=self._control,
+                part=part,
+            )
+            found.append(np.flip(self._segmenter.labels(chances), axes))
+        return found
+
+
+def _middle(crop: NDArray[np.float32], factor: float, count: int) -> NDArray[np.float32]:
+    """Return the middle of a crop, so that all together are not too much to look at."""
+    side = max(1, math.floor(math.sqrt(_MOST_PX / count) / factor))
+    height, width = crop.shape[-2:]
+    y, x = max(0, (height - side) // 2), max(0, (width - side) // 2)
+    return crop[..., y : y + side, x : x + side]

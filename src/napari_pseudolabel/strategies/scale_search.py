@@ -1,0 +1,184 @@
+"""Find the magnification of an image of which nobody knows the size: by its texture, then by what models make of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.imaging import Image, LayerStatistics, measure
+from napari_pseudolabel.imaging.blank_layer import nothing_in
+from napari_pseudolabel.imaging.scale.comparison import TextureEstimates, compare
+from napari_pseudolabel.strategies.chunks import ImageTask
+from napari_pseudolabel.strategies.found_scale import FoundScale, TriedScale
+from napari_pseudolabel.strategies.label_settings import LabelSettings
+from napari_pseudolabel.strategies.scale_choice import choose, next_factors
+from napari_pseudolabel.strategies.survey import SegmenterFactory, Survey, SurveyJob
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.models.loaded import LoadedModels
+
+# Places of a layer that are looked at, along each axis of a plane that is larger than a crop; and planes of a stack.
+_PLACES = 2
+_PLANES = 3
+_TEXTURE_PX = 1024
+_LOOKED_AT_PX = 640
+
+
+@dataclass(frozen=True, eq=False)
+class FindScaleJob(ImageTask):
+    """Find the scale of an image, and do nothing else; parameters as of `LabelJob`."""
+
+    translator: str | None = None
+    segmenter: str | SegmenterFactory | None = None
+    second_opinions: tuple[str, ...] = field(default=(), kw_only=True)
+
+    @property
+    def title(self) -> str:
+        """What is being done, for the person."""
+        return f"Finding the scale of {self.image.name}"
+
+    @property
+    def survey(self) -> SurveyJob:
+        """Loads the models and says what they are."""
+        return SurveyJob(self.translator, self.segmenter, second_opinions=self.second_opinions)
+
+    def second_survey(self, survey: Survey, control: Control) -> SweepJob | None:
+        """Read what is looked at; None once the scale was looked for. Runs where the image is."""
+        return None if survey.found is not None else sweep(self, survey, control)
+
+    def answer(self, survey: Survey) -> FoundScale:
+        """Return what was found."""
+        assert survey.found is not None
+        return survey.found
+
+    def run(self, control: Control, models: LoadedModels) -> FoundScale:
+        """Do all of it here.
+
+        Raises
+        ------
+        PseudolabelError
+            With a sentence for the person; `Cancelled` if `control` said so.
+        """
+        survey = self.survey.run(control, models)
+        while (more := self.second_survey(survey, control)) is not None:
+            survey = more.run(control, models)
+        return self.answer(survey)
+
+
+@dataclass(frozen=True, eq=False)
+class SweepJob:
+    """Look at some places of an image at several magnifications.
+
+    Attributes
+    ----------
+    crops
+        (H, W) or (C, H, W) float32 raw values each, always the same for an image, whatever part of it is labelled.
+    statistics
+        Of the layer, as the models that see the image need them.
+    estimates
+        What the texture says.
+    empty
+        There is nothing to see in the image.
+    """
+
+    survey: Survey
+    crops: tuple[NDArray[np.float32], ...]
+    statistics: tuple[LayerStatistics, ...]
+    estimates: TextureEstimates
+    settings: LabelSettings
+    empty: bool = False
+    title: str = "Finding the scale"
+
+    @property
+    def checkpoints(self) -> tuple[str, ...]:
+        """References of the models."""
+        return tuple(model.ref for model in self.survey.models if isinstance(model.ref, str))
+
+    def run(self, control: Control, models: LoadedModels) -> Survey:
+        """Do the work; the survey says what was found."""
+        return replace(self.survey, found=self._found(control, models))
+
+    def _found(self, control: Control, models: LoadedModels) -> FoundScale:
+        from napari_pseudolabel.strategies.scale_looks import Looks
+
+        if self.empty:
+            return FoundScale(1.0, sure=False, why="there is nothing to see in the image")
+        tried: dict[float, TriedScale] = {}
+        if self.survey.segmenter is not None:
+            looks = Looks(self, models, control)
+            while waiting := next_factors(tuple(tried.values()), self.estimates):
+                stage = control.stage("Finding the scale", len(tried) + len(waiting))
+                stage.advance(len(tried))
+                for factor in waiting:
+                    tried[factor] = looks.at(factor)
+                    stage.advance(1)
+        first = self.survey.models[0].card.source
+        return choose(tuple(tried.values()), self.estimates, first.object_size_px if first else None)
+
+
+def sweep(job: ImageTask, survey: Survey, control: Control) -> SweepJob:
+    """Read the places of an image that are looked at, measure the layer, and compare its texture.
+
+    Raises
+    ------
+    InputError
+        If the image cannot be read, or does not fit the models.
+    """
+    image, channels = job.image, job.channels(survey)
+    if all(nothing_in(image, channel) for channel in channels):
+        return SweepJob(survey, (), (), TextureEstimates(), job.settings, empty=True)
+    seeing = survey.models if survey.translator is None else (survey.translator,)
+    statistics = tuple(measure(image, channels, model.need, control) for model in seeing)
+    estimates = texture_estimates(job, survey, control)
+    near = min(max(estimates.middle or 1.0, 1 / 16), 2.0)
+    crops = tuple(
+        _stacked([image.plane(plane, channel, window) for channel in channels])
+        for plane, window in _places(image, math.ceil(_LOOKED_AT_PX / near))
+    )
+    return SweepJob(survey, crops, statistics, estimates, job.settings)
+
+
+def _stacked(planes: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return planes[0] if len(planes) == 1 else np.stack(planes)
+
+
+def texture_estimates(job: ImageTask, survey: Survey, control: Control) -> TextureEstimates:
+    """Return what the texture of an image says about its scale, without any model; nothing where the card says nothing."""
+    source = survey.models[0].card.source
+    texture = source.texture if source else None
+    if texture is None:
+        return TextureEstimates()
+    control.check()
+    channel = None if len(job.channels(survey)) > 1 else job.settings.channel
+    crops = [job.image.plane(plane, channel, window) for plane, window in _places(job.image, _TEXTURE_PX)]
+    return compare(crops, texture)
+
+
+def _places(image: Image, side: int) -> Iterator[tuple[tuple[int, ...], tuple[slice, slice]]]:
+    """Planes and windows that are spread over a layer, the same whatever part of it is asked for."""
+    planes = list(image.planes())
+    chosen = np.unique(
+        np.linspace(0, len(planes) - 1, min(_PLANES, len(planes)) + 2).round().astype(int)[1:-1]
+    )
+    rows, columns = (_spans(length, side) for length in image.shape[-2:])
+    for number in chosen:
+        for row in rows:
+            for column in columns:
+                yield planes[number], (slice(*row), slice(*column))
+
+
+def _spans(length: int, side: int) -> list[tuple[int, int]]:
+    """Spans of a side along an axis: everything where it is not longer, else spread over it."""
+    if length <= side:
+        return [(0, length)]
+    if length <= 2 * side:
+        start = (length - side) // 2
+        return [(start, start + side)]
+    middles = [length * (2 * place + 1) / (2 * _PLACES) for place in range(_PLACES)]
+    return [(round(middle - side / 2), round(middle - side / 2) + side) for middle in middles]
