@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.imaging import normalise
+from napari_pseudolabel.imaging import LayerStatistics, normalise
 from napari_pseudolabel.imaging.resampling import resample, resample_to
 from napari_pseudolabel.imaging.statistics import moments_of
 from napari_pseudolabel.models.segmenters.base import LayerPart
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.strategies.found_scale import TriedScale
-from napari_pseudolabel.strategies.survey import as_raw, of_translations, segmenter_of
+from napari_pseudolabel.strategies.label_settings import LabelSettings
+from napari_pseudolabel.strategies.survey import Survey, as_raw, of_translations, segmenter_of
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
-    from napari_pseudolabel.strategies.scale_search import SweepJob
 
 # The image and its mirror; a third look changes the choice no more (docs/benchmarks.md).
 _LOOKS: tuple[tuple[int, ...], ...] = ((), (-1,))
@@ -28,32 +28,24 @@ _LOOKS: tuple[tuple[int, ...], ...] = ((), (-1,))
 _MOST_PX = 512 * 512
 
 
+@dataclass(frozen=True, eq=False)
 class Looks:
-    """The models of a search, and the places of the image.
+    """The models of a search, and the places of the image; fields as of `SweepJob`."""
 
-    Parameters
-    ----------
-    job
-        The search.
-    models, control
-        Of the worker.
-    """
-
-    def __init__(self, job: SweepJob, models: LoadedModels, control: Control) -> None:
-        survey = job.survey
-        assert survey.segmenter is not None
-        self._job, self._models, self._control = job, models, control
-        self._facts = survey.segmenter
-        self._segmenter = segmenter_of(survey.segmenter.ref, models)
-        self._translator = models.translator(survey.translator.name) if survey.translator else None
+    survey: Survey
+    crops: tuple[NDArray[np.float32], ...]
+    statistics: tuple[LayerStatistics, ...]
+    settings: LabelSettings
+    models: LoadedModels
+    control: Control
 
     def at(self, factor: float) -> TriedScale:
         """Look at all places, each magnified by a factor."""
-        common = total = foreground = pixels = 0.0
+        foreground = pixels = 0.0
         both = np.zeros((2, 256))
-        for crop in self._job.crops:
-            self._control.check()
-            one, other = self._looks(_middle(crop, factor, len(self._job.crops)), factor)
+        for crop in self.crops:
+            self.control.check()
+            one, other = self._looks(_middle(crop, factor, len(self.crops)), factor)
             both[0] += np.bincount(one[one == other].ravel(), minlength=256)
             both[1] += np.bincount(one.ravel(), minlength=256) + np.bincount(other.ravel(), minlength=256)
             foreground += float((one > 0).sum())
@@ -65,36 +57,38 @@ class Looks:
 
     def _looks(self, crop: NDArray[np.float32], factor: float) -> list[NDArray[np.uint8]]:
         """Labels of a crop and of its mirror, on the segmenter's grid."""
-        survey, facts, settings = self._job.survey, self._facts, self._job.settings.tiles
+        survey, facts, settings = self.survey, self.survey.segmenter, self.settings.tiles
+        assert facts is not None
+        segmenter = segmenter_of(facts.ref, self.models)
         image = resample(crop, factor)
-        statistics = self._job.statistics[0]
-        if self._translator is not None:
+        statistics = self.statistics[0]
+        if survey.translator is not None:
             source = normalise(image, statistics.channels[0].limits)
             image = translate(
-                self._translator,
+                self.models.translator(survey.translator.name),
                 source,
-                seed=self._job.settings.seed,
+                seed=self.settings.seed,
                 first=True,
                 settings=settings,
-                limits=self._models.limits,
-                control=self._control,
+                limits=self.models.limits,
+                control=self.control,
             ).samples[0]
         grid = survey.grid_of(facts, (image.shape[-2], image.shape[-1]))
         image = resample_to(image, grid)
-        if self._translator is not None:
+        if survey.translator is not None:
             image = as_raw(image, facts.card)
             statistics = of_translations(facts, replace(survey, translated=moments_of(image)))
         # Where the layer is not zero lies elsewhere on this grid; all that is looked at counts.
         part = LayerPart(replace(statistics, box=None))
         found = []
         for axes in _LOOKS:
-            chances = self._segmenter.probabilities(
+            chances = segmenter.probabilities(
                 np.ascontiguousarray(np.flip(image, axes)),
                 settings=settings,
-                control=self._control,
+                control=self.control,
                 part=part,
             )
-            found.append(np.flip(self._segmenter.labels(chances), axes))
+            found.append(np.flip(segmenter.labels(chances), axes))
         return found
 
 

@@ -111,7 +111,7 @@ class SweepJob:
             return FoundScale(1.0, sure=False, why="there is nothing to see in the image")
         tried: dict[float, TriedScale] = {}
         if self.survey.segmenter is not None:
-            looks = Looks(self, models, control)
+            looks = Looks(self.survey, self.crops, self.statistics, self.settings, models, control)
             while waiting := next_factors(tuple(tried.values()), self.estimates):
                 stage = control.stage("Finding the scale", len(tried) + len(waiting))
                 stage.advance(len(tried))
