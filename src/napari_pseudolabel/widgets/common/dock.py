@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QStyle, QVBoxLayout, QWidget
 from typing_extensions import override
 
+from napari_pseudolabel.widgets.common.overlay import Overlay
 from napari_pseudolabel.widgets.common.quitting import QuitGuard
 from napari_pseudolabel.widgets.common.restore_banner import RestoreBanner
 from napari_pseudolabel.widgets.common.session import Session
@@ -129,6 +131,13 @@ class Dock(QWidget):
     def doing(self) -> str:
         """What would be lost if the window were closed now; empty if nothing."""
         return str(self.controller.doing) if self.controller is not None else ""
+
+    def make_overlay(self) -> Overlay | None:
+        """Return a new sheet over the canvas of the window, None if the dock is not in one yet."""
+        window = self._main_window()
+        centre = window.centralWidget() if window is not None else None
+        canvas = centre.findChild(QOpenGLWidget) if centre is not None else None
+        return Overlay(self.viewer, canvas) if canvas is not None else None
 
     def _guard(self) -> None:
         """Have the work saved, and let the window ask before it closes on some; once for all docks of a window."""

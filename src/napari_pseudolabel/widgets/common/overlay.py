@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _TOAST_MS = 2600
 _LINE = QColor("#f0e442")
 _FOCUS = QColor("#ffffff")
+# What is drawn over images without labels, where white is easily lost.
+_YELLOW = ("line", "size")
 _SHADOW = QColor(0, 0, 0, 160)
 _PLATE = QColor(20, 20, 24, 215)
 _WARNING = QColor("#ffbe50")
@@ -51,10 +53,13 @@ class Mark:
         In world coordinates; they stay with the image when the camera moves.
     dashed
         For what is only pointed at.
+    text
+        Stands under the lines; empty for none.
     """
 
     lines: tuple[World, ...]
     dashed: bool = False
+    text: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +164,7 @@ class Overlay(QWidget):
             if self._hatched is not None:
                 self._draw_hatched(painter, self._hatched)
             for name, mark in self._marks.items():
-                self._draw(painter, mark, _LINE if name == "line" else _FOCUS)
+                self._draw(painter, mark, _LINE if name in _YELLOW else _FOCUS)
         if self._toast:
             self._draw_toast(painter)
         painter.end()
@@ -173,6 +178,24 @@ class Overlay(QWidget):
                     pen.setDashPattern([3.0, 2.0])
                 painter.setPen(pen)
                 painter.drawPolyline(polygon)
+        if mark.text and mark.lines:
+            self._draw_text(painter, mark, colour)
+
+    def _draw_text(self, painter: QPainter, mark: Mark, colour: QColor) -> None:
+        """Write under the lines, or at the lower border where they reach beyond it."""
+        places = np.concatenate([self._on_canvas(line) for line in mark.lines])
+        margin, metrics = 4, painter.fontMetrics()
+        width, height = metrics.horizontalAdvance(mark.text) + 2 * margin, metrics.height() + margin
+        middle = float(places[:, 1].min() + places[:, 1].max()) / 2
+        left = min(max(middle - width / 2, 0.0), max(self.width() - width, 0.0))
+        top = min(float(places[:, 0].max()) + margin, float(self.height() - height))
+        plate = QRectF(left, top, width, height)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(_SHADOW)
+        painter.drawRoundedRect(plate, 3, 3)
+        painter.setPen(colour)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawText(plate, int(Qt.AlignmentFlag.AlignCenter), mark.text)
 
     def _draw_hatched(self, painter: QPainter, hatched: Hatched) -> None:
         height, width = hatched.mask.shape

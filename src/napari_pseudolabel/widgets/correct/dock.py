@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtGui import QShowEvent
-from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QWidget
 from typing_extensions import override
 
 from napari_pseudolabel.widgets.common.dock import LongDock
 from napari_pseudolabel.widgets.common.job_runner import JobRunner
-from napari_pseudolabel.widgets.common.overlay import Overlay
 from napari_pseudolabel.widgets.common.save_dot import SaveDot
 from napari_pseudolabel.widgets.correct.controller import CorrectController
 from napari_pseudolabel.widgets.correct.review import ReviewController
@@ -37,7 +35,7 @@ class CorrectDock(LongDock):
             session=self.session,
             runner=JobRunner(self.session),
             canvas_px=self.canvas_px,
-            make_overlay=self._overlay,
+            make_overlay=self.make_overlay,
         )
         autosave = self.session.autosave
         if autosave is not None:
@@ -50,10 +48,3 @@ class CorrectDock(LongDock):
     def showEvent(self, event: QShowEvent | None) -> None:
         super().showEvent(event)
         self.controller.place()
-
-    def _overlay(self) -> Overlay | None:
-        """Return a sheet over the canvas of the window, None if the dock is not in one yet."""
-        window = self._main_window()
-        centre = window.centralWidget() if window is not None else None
-        canvas = centre.findChild(QOpenGLWidget) if centre is not None else None
-        return Overlay(self.viewer, canvas) if canvas is not None else None

@@ -43,6 +43,7 @@ from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
 from napari_pseudolabel.widgets.pseudo_label.preparing import RUN, STOPPED, PreparingController
 from napari_pseudolabel.widgets.pseudo_label.preparing_options import OptionsController
 from napari_pseudolabel.widgets.pseudo_label.run_outcome import RunOutcome
+from napari_pseudolabel.widgets.pseudo_label.size_controller import SizeController
 from napari_pseudolabel.widgets.pseudo_label.tutoring.controller import TutoringController, default_workspace
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 
     from napari_pseudolabel.strategies import PseudoLabel, RunReport
     from napari_pseudolabel.strategies.jobs import LabelJob
+    from napari_pseudolabel.widgets.common.overlay import Overlay
     from napari_pseudolabel.workspace import Workspace
 
 # What strategies do that prepare something.
@@ -74,8 +76,8 @@ class PseudoLabelController(DockController):
         Runs the jobs of this dock.
     recent
         Where the last choices are kept.
-    canvas_px
-        Says height and width of the canvas, None if unknown.
+    canvas_px, make_overlay
+        Says height and width of the canvas, and makes what is drawn upon over it; None where there is no window.
     workspace
         Says where trained proxies are kept.
     """
@@ -92,6 +94,7 @@ class PseudoLabelController(DockController):
         recent: RecentChoices,
         canvas_px: Callable[[], tuple[int, int] | None] = lambda: None,
         workspace: Callable[[], Workspace] = default_workspace,
+        make_overlay: Callable[[], Overlay | None] = lambda: None,
     ) -> None:
         super().__init__(viewer, view, runner)
         self._remembered = recent
@@ -108,6 +111,7 @@ class PseudoLabelController(DockController):
         self.comparing = strategy_comparison.Comparing(viewer, canvas_px)
         self._prepared_for: LabelChoice | None = None
         self._running: LabelRun | None = None
+        self.size = SizeController(viewer, view, self.images, self.models, runner, make_overlay)
         self._removals = Removals(viewer, self._on_removed)
         self._focus_timer = QTimer(self)
         self._focus_timer.setInterval(_LOOK_MS)
@@ -152,6 +156,7 @@ class PseudoLabelController(DockController):
         self._preview_later.cancel()
         self._focus_timer.stop()
         self.models.stop()
+        self.size.stop()
         for part in self.preparing.values():
             part.stop()
         self.comparing.stop()
@@ -179,7 +184,7 @@ class PseudoLabelController(DockController):
             part.ready.connect(partial(self._on_prepared, part))
             part.failed.connect(self._on_not_prepared)
             part.message.connect(view.set_status)
-        self.comparing.compared.connect(self._on_compared)
+        self.comparing.compared.connect(lambda sentence: self.outcome.agreed(sentence, now=not self.busy))
         self.viewer.dims.events.current_step.connect(self._on_plane)
 
     # What the person does.
@@ -328,6 +333,7 @@ class PseudoLabelController(DockController):
         self._running = LabelRun(number, choice.layer or "", job.image, preview, choice, job)
         self.outcome.forget()
         if not preview:
+            self.size.began()
             self.view.set_status("")
             self._send_focus()
             self._focus_timer.start()
@@ -379,10 +385,6 @@ class PseudoLabelController(DockController):
         self.view.set_busy(False)
         self.outcome.failed(replace(failure, sentence=STOPPED) if failure.cancelled else failure)
         self._refresh()
-
-    def _on_compared(self, sentence: str) -> None:
-        """Several strategies have labelled the view: say how well they agree."""
-        self.outcome.agreed(sentence, now=not self.busy)
 
     def _on_progress(self, progress: Progress) -> None:
         self.view.set_progress(progress_text(progress), progress.done, progress.total)
@@ -452,6 +454,7 @@ class PseudoLabelController(DockController):
             self._refresh()
             return
         self.outcome.show(running, report, pushed)
+        self.size.found_in_run(running.choice, report.found)
         if not running.preview:
             self.comparing.compare(layer, running.image, running.choice.strategy)
             drop_preview(self.viewer, layer)  # it compares with labels that are no more
@@ -481,6 +484,7 @@ class PseudoLabelController(DockController):
         )
 
     def _refresh(self) -> None:
+        self.size.follow(busy=self.busy)
         reason = self._why_not()
         self.view.show_misfits(self.models.misfits(self.view.choice(), self.images.layer()))
         # A preview may be cut short by the real thing.

@@ -31,6 +31,7 @@ class PseudoLabelDock(Dock):
             runner=JobRunner(self.session),
             recent=RecentChoices(),
             canvas_px=self.canvas_px,
+            make_overlay=self.make_overlay,
             workspace=lambda: self.session.workspace,
         )
         self.session.segmenter_changed.connect(controller.use_segmenter)

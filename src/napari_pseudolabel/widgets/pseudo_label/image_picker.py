@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import Channel, Image
 from napari_pseudolabel.viewer import find_layer, image_of, is_ours, possible_channel_axis
-from napari_pseudolabel.viewer.image_layers import object_size_of, unwrapped
+from napari_pseudolabel.viewer.image_layers import unwrapped
 from napari_pseudolabel.viewer.records import ROLES, Role
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
@@ -58,7 +58,6 @@ class ImagePicker(QObject):
             image = None
         self._view.set_planes(prod(image.shape[:-2]) if image is not None else 1)
         self._view.set_channels(_channels(image))
-        self._view.set_object_size(object_size_of(layer) if layer is not None else None)
         self.show_layers()
         return True
 

@@ -10,7 +10,7 @@ from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.fitting import ANOTHER, Link, same_modality, takes_colours
-from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region, registry
+from napari_pseudolabel.strategies import FoundScale, LabelJob, LabelSettings, Region, registry
 from napari_pseudolabel.strategies.strategy import LabelRequest
 
 Where = Literal["view", "shape", "all"]
@@ -109,6 +109,8 @@ class LabelChoice:
         The first axis of an unnamed stack holds channels, not planes.
     options
         The strategy's own; None without.
+    found
+        The scale that these models found for this image before; None where they did not look.
     """
 
     layer: str | None = None
@@ -120,6 +122,7 @@ class LabelChoice:
     settings: LabelSettings = field(default_factory=LabelSettings)
     first_axis_channels: bool = False
     options: Any = None
+    found: FoundScale | None = None
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,9 @@ def make_label_job(
         When a number is out of range.
     """
     strategy = registry.find(choice.strategy)
-    asked = LabelRequest(options=choice.options, settings=choice.settings, region=region, planes=planes)
+    asked = LabelRequest(
+        options=choice.options, settings=choice.settings, region=region, planes=planes, found=choice.found
+    )
     if strategy.preparation is not None:
         return asked.job(image)
     models = {role: getattr(choice, role) for role in strategy.recorded}

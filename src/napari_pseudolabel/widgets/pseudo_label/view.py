@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QLayout, QMenu, QPushButton, QWidget
 
-from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.families import folder_titles
 from napari_pseudolabel.models.fitting import ANOTHER
 from napari_pseudolabel.strategies import LabelSettings, registry
@@ -40,6 +38,7 @@ from napari_pseudolabel.widgets.pseudo_label.label_choice import (
 )
 from napari_pseudolabel.widgets.pseudo_label.label_sentences import how, summary, tooltip
 from napari_pseudolabel.widgets.pseudo_label.picture import Picture
+from napari_pseudolabel.widgets.pseudo_label.size_row import SizeRow
 from napari_pseudolabel.widgets.pseudo_label.tutoring.view import TutoringView
 from napari_pseudolabel.widgets.pseudo_label.workers import WorkersRow
 
@@ -80,7 +79,6 @@ class PseudoLabelView(DockView):
             f"({shortcuts.shown(shortcuts.CANCEL)})",
             keeps_room=True,  # otherwise everything below would jump with every job
         )
-        self._size_of_image = False
         self.forms = {view.strategy: view() for view in FORMS}
         others = [strategy for strategy in registry.offered() if strategy.name not in self.forms]
         self.prepared = [other for other in others if other.preparation is not None]
@@ -118,16 +116,10 @@ class PseudoLabelView(DockView):
             settings=self.settings.value(),
             first_axis_channels=self._first_axis_shown and bool(self.first_axis.currentData()),
             options=own.value() if own is not None else None,
+            found=self.size_row.found,
         )
 
     # What the controller says.
-
-    def set_object_size(self, size: float | None) -> None:
-        """Begin with the object size that an image brings along; without one, with the pixel size again."""
-        if size is None and not self._size_of_image:
-            return  # what the person has chosen stays
-        self._size_of_image = size is not None
-        self.settings.set_value(replace(self.settings.value(), scale=Scale(object_size_px=size)))
 
     def set_channels(self, channels: Sequence[tuple[object, str]]) -> None:
         """Offer channels as (value, text) pairs; the row is hidden without any."""
@@ -247,6 +239,7 @@ class PseudoLabelView(DockView):
         self._modality_label.setToolTip(self.modality.toolTip())
         self._assumed = MessageLabel(name="warning")
         self._assumed.hide()
+        self.size_row = SizeRow()
         self.models: dict[str, QComboBox] = {}
         self._summaries: dict[str, ElidedLabel] = {}
         self._misfits: dict[str, MessageLabel] = {}
@@ -272,6 +265,7 @@ class PseudoLabelView(DockView):
             ("Image", self.image),
             (self._modality_label, self.modality),
             ("", self._assumed),
+            (self.size_row.title, self.size_row),
             (how_label, self.strategy),
             (self._explanation,),
             (self.picture,),

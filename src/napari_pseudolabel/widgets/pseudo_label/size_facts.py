@@ -1,0 +1,161 @@
+"""What is known about the size of things in the chosen image, and what the dock says about it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.strategies import FoundScale
+from napari_pseudolabel.viewer.known_size import Grid, How
+
+SizeAction = Literal["", "apply", "use"]
+
+UNKNOWN = "unknown: found when you press Run"
+_FROM: dict[How, str] = {"image": "said by the image", "drawn": "drawn by you", "set": "set by you"}
+# By so many octaves what was found, or what the texture says, differs from the file before the file is doubted.
+_DOUBT_FOUND, _DOUBT_TEXTURE = 0.7, 1.2
+_NOTHING = 1e-3
+
+
+@dataclass(frozen=True)
+class SizeLine:
+    """One line of the dock.
+
+    Attributes
+    ----------
+    warns
+        In amber: nothing is known, or what is known is doubted.
+    action
+        What a button beside it does, and its title; empty for none.
+    """
+
+    text: str
+    warns: bool = False
+    action: SizeAction = ""
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class SizeFacts:
+    """Everything that decides how much an image is magnified.
+
+    Attributes
+    ----------
+    scale, how
+        What was chosen, on the grid of the model, and where it comes from.
+    sure
+        Whether a magnification that was chosen belongs to this model.
+    pixel_um
+        What the file says, in micrometres.
+    grid
+        Of the model that sees the image first.
+    found
+        What the models found.
+    texture
+        Magnification that the texture of the image suggests by itself, where it is clear about it.
+    searches
+        Whether a run looks for a scale that is not known.
+    problem
+        Why no magnification follows, one sentence; empty where one does.
+    """
+
+    scale: Scale = Scale()
+    how: How = ""
+    sure: bool = True
+    pixel_um: float | None = None
+    grid: Grid = (None, None)
+    found: FoundScale | None = None
+    texture: float | None = None
+    searches: bool = True
+    problem: str = ""
+
+    @property
+    def missing(self) -> bool:
+        """Whether no magnification follows from what is known."""
+        return bool(self.scale.missing(self.pixel_um, self.grid[0]))
+
+    @property
+    def factor(self) -> float | None:
+        """Pixels on the grid of the model per pixel of the image, in a run now; None where a run would fail or search."""
+        if self.missing:
+            return self.found.used if self.found is not None else None if self.searches else 1.0
+        try:
+            return self.scale.to_model(self.pixel_um, *self.grid)[0]
+        except InputError:
+            return None
+
+    @property
+    def object_px(self) -> float | None:
+        """Diameter of a typical object of the model in pixels of the image; None where unknown."""
+        factor, thing = self.factor, self.grid[1]
+        return thing / factor if factor and thing else None
+
+    @property
+    def better_um(self) -> float | None:
+        """Pixel size in micrometres that fits better than that of the file; None where nothing speaks against that."""
+        model_um, factor = self.grid[0], self.factor
+        if self.scale != Scale() or self.missing or not model_um or not factor:
+            return None
+        by_looks = self.found.factor if self.found is not None and self.found.sure else None
+        other, doubt = (by_looks, _DOUBT_FOUND) if by_looks else (self.texture, _DOUBT_TEXTURE)
+        if self.found is not None and not by_looks:
+            return None  # looked at, and nothing is claimed
+        return other * model_um if other and abs(math.log2(other / factor)) >= doubt else None
+
+
+def times(factor: float) -> str:
+    """Write a magnification for people: two digits, and never without a point below ten."""
+    text = f"{factor:.2g}"
+    return text if "." in text or factor >= 10 else f"{text}.0"
+
+
+def size_line(facts: SizeFacts) -> SizeLine:
+    """Return what is said under the image."""
+    scale = facts.scale
+    if facts.problem:
+        return SizeLine(facts.problem, warns=True)
+    if scale.factor is not None:
+        if not facts.sure:
+            said = (
+                f"magnified {times(scale.factor)} times was set for another model: look at it, or press Find"
+            )
+            return SizeLine(said, warns=True)
+        return SizeLine(f"magnified {times(scale.factor)} times ({_FROM.get(facts.how, 'set by you')})")
+    if scale.object_size_px is not None:
+        return _of_objects(facts, scale.object_size_px)
+    if facts.missing:
+        return _unknown(facts)
+    assert facts.factor is not None, "it follows from the pixel size"
+    pixel = scale.pixel_size_um or facts.pixel_um
+    if (better := facts.better_um) is not None:
+        said = f"the file says {pixel:.2g} µm per pixel; {better:.2g} would fit better"
+        return SizeLine(said, warns=True, action="use", title=f"Use {better:.2g}")
+    where = "set by you" if scale.pixel_size_um else "from the file"
+    return SizeLine(f"{pixel:.2g} µm per pixel ({where}) → magnified {times(facts.factor)} times")
+
+
+def _of_objects(facts: SizeFacts, size: float) -> SizeLine:
+    if facts.factor is None:
+        said = f"objects of {size:.3g} px, but this model does not say how large its own are: press Find, or set a pixel size"
+        return SizeLine(said, warns=True)
+    where = _FROM.get(facts.how, "set by you")
+    return SizeLine(f"objects of {size:.3g} px ({where}) → magnified {times(facts.factor)} times")
+
+
+def _unknown(facts: SizeFacts) -> SizeLine:
+    found = facts.found
+    if found is None:
+        said = UNKNOWN if facts.searches else "unknown: the image is used as it is"
+        pixel = facts.scale.pixel_size_um or facts.pixel_um
+        if pixel is not None:
+            said = f"{pixel:.2g} µm per pixel, but the model does not say its own. Scale {said}"
+        return SizeLine(said, warns=True)
+    if found.sure:
+        return SizeLine(f"magnified {times(found.factor)} times (found; {found.evidence})")
+    if abs(math.log2(found.factor)) < _NOTHING:
+        return SizeLine(f"not found, because {found.why}: used as it is", warns=True)
+    said = f"proposed, not applied: {times(found.factor)} times ({found.evidence}), because {found.why}"
+    return SizeLine(said, warns=True, action="apply", title="Apply")
