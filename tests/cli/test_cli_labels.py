@@ -208,9 +208,8 @@ def test_models_has_one_number_per_class_and_short_lines(cli, monkeypatch, tmp_p
     from napari_pseudolabel.models.headline import headline
 
     monkeypatch.setattr(registry, "models_folder", lambda: tmp_path)
-    *_, folder = lines = cli("models").out.splitlines()
-    assert folder == str(tmp_path)
-    assert max(map(len, lines[:-1])) <= 100
+    lines = cli("models").out.splitlines()
+    assert max(map(len, lines[:-1])) <= 100  # the last is a path
     for one in named_checkpoints():
         (line,) = [line for line in lines if line.startswith(f"{one.name} ")]
         assert one.card.source.name in line

@@ -107,7 +107,10 @@ def test_what_to_know_before(labels, dock, tmp_path, qtbot):
     assert "pixel size is unknown" in checks(dock)
     (tmp_path / "b.ome.tif").write_text("old")
     dock.view.path.setText(str(tmp_path / "b.ome.tif"))
-    assert "b.ome.tif exists and will be replaced" in checks(dock)
+    assert "b.ome.tif exists and will be replaced" in dock.view.replaced
+    assert dock.view.export_button.text() == "Replace"
+    dock.view.path.setText(str(tmp_path / "c.ome.tif"))
+    assert (dock.view.replaced, dock.view.export_button.text()) == ("", "Export")
     labels.data[labels.data == 2] = 0
     dock._refresh()
     assert "No pixel is labelled as myelin" in checks(dock)

@@ -440,7 +440,7 @@ def test_the_workers_can_be_released(qtbot):
     qtbot.addWidget(row)
     assert not row.button.isEnabled()
     row.follow(Workers())
-    assert row.memory.text() == "1.5 GB used"
+    assert row.memory.text() == "1.5 GB"
     row.button.click()
     qtbot.waitUntil(lambda: row.memory.text() == "not running", timeout=5000)
     assert not row.button.isEnabled()

@@ -176,6 +176,7 @@ def test_an_image_of_none_of_the_models_gets_none(dock, viewer):
     assert chosen(dock)[0] is None
     assert "No model here knows this kind of image" in dock.view.hint
     assert "grey levels only" in dock.view.hint
+    assert dock.view.misfits == {}  # the segmenter sees translations, not this image
     assert "models of your own" in dock.view.hint
     box = dock.view.models["translator"]
     box.setCurrentIndex(box.findData("sample:sem-to-tem"))
@@ -202,8 +203,8 @@ def test_a_translator_that_does_not_take_the_image_is_refused_by_name(dock):
 def test_beside_each_model_stands_what_it_expects(dock):
     lines = dock.view._summaries
     assert lines["translator"].toolTip()
-    assert lines["translator"].text().startswith("expects SEM, grey")
-    assert lines["segmenter"].text().startswith("expects TEM, grey")
+    assert lines["translator"].text().startswith("for SEM")
+    assert lines["segmenter"].text().startswith("for TEM")
 
 
 def test_where_there_is_nothing_to_see_no_layers_are_made_and_it_is_said(dock, viewer, script, qtbot):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.models.registry import NamedCheckpoint
 
 # Of a table, so that the name of a bundled model and two cells fit a line of 100 letters.
-_CELL = 28
+_USE, _QUALITY = 28, 26
 
 
 def inspect(
@@ -91,13 +91,13 @@ def _lists(named: Sequence[NamedCheckpoint]) -> Iterator[str]:
     for kind, head in heads.items():
         cards = {one.name: one.card for one in named if (one.card.kind if one.card else "") == kind}
         rows = [
-            (name, _cut(_use(card)), _cut(headline(card) or "not measured"))
+            (name, _cut(_use(card), _USE), _cut(headline(card) or "not measured", _QUALITY))
             if card
             else (name, "see `pseudolabel inspect`", "")
             for name, card in cards.items()
         ]
         if rows:
-            yield table((*head, "quality: Dice, F1 of objects" if kind else ""), rows)
+            yield table((*head, "Dice, F1 of objects" if kind else ""), rows)
 
 
 def _use(card: Card) -> str:
@@ -108,8 +108,8 @@ def _use(card: Card) -> str:
     return f"{card.source.name}: {names}" if card.source else names
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _CELL else f"{text[: _CELL - 2]} …"
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 2]} …"
 
 
 def _purpose(card: Card) -> str:

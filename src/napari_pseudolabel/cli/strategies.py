@@ -63,7 +63,7 @@ class Chosen:
 def strategic(command: Command) -> Command:
     """Replace the parameter ``chosen`` of a command by ``--strategy`` and the options of all strategies."""
     offered = registry.offered()
-    does = "; ".join(f"{strategy.name} {strategy.does}" for strategy in offered)
+    does = "; ".join(f"{one.name} (in the dock “{one.title}”) {one.does}" for one in offered)
     listed = f"[{'|'.join(strategy.name for strategy in offered)}]"
     choice = inspect.Parameter(
         "strategy",

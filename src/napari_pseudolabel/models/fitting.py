@@ -108,13 +108,14 @@ def assumptions(chain: Sequence[Link], modality: str = "", image: str = "") -> t
 
 
 def expects(card: Card) -> str:
-    """Return what a model expects of an image in a few words, such as "SEM, grey, 0.12 µm"."""
+    """Return what a model expects of an image in a few words, such as "SEM, 0.12 µm" or "purple stain, colour, 0.5 µm"."""
     source = card.source
     parts = [source.name if source and source.name else "images of an unknown kind"]
     channels = channels_of(card)
-    parts.append("grey" if channels == 1 else "colour" if channels == 3 else f"{channels} channels")
+    if channels != 1:
+        parts.append("colour" if channels == 3 else f"{channels} channels")
     if source and source.pixel_size_um:
-        parts.append(f"{source.pixel_size_um:.3g} µm")
+        parts.append(f"{source.pixel_size_um:.2g} µm")
     elif source and source.object_size_px:
         parts.append(f"objects of {source.object_size_px:.3g} px")
     return ", ".join(parts)

@@ -28,7 +28,7 @@ class LabelSettings(Checked):
         Option(
             "Translations drawn per plane. More take longer and average out what the noise invents; their disagreement "
             "enters the confidence.",
-            title="Translations to average",
+            title="Translations",
             term="samples",
             least=1,
         ),

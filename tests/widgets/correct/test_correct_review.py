@@ -50,7 +50,7 @@ def test_the_queue_says_what_lies_ahead_before_it_begins(qtbot, runner, session)
     assert review.current is None
     assert "9 regions" in review.card.reason
     assert review.card.progress.startswith("0 of 9 regions, ")
-    assert review.card.quality.startswith("Models agree 0.")
+    assert review.card.quality.startswith("Looks agree 0.")
     assert "known after 10 more regions" in review.card.quality
     assert Corrections.of(labels).share_confirmed() == 0
     assert dock.shutdown()
@@ -65,6 +65,11 @@ def test_labels_that_no_model_has_judged_are_not_said_to_be_agreed_on(qtbot, run
     assert review.card.quality == "No model has judged these labels; quality known after 10 more regions"
     assert review.card.reason.startswith("One region to look at. Press ")
     assert review.card.progress.startswith("0 of 1 region, ")
+    review.accept()
+    settle(dock, review, qtbot)
+    # What a person brought along was not predicted, so nobody asks whether it is right.
+    assert review.current is not None
+    assert review.card.title.startswith("Your own labels")
     assert dock.shutdown()
 
 
@@ -72,6 +77,7 @@ def test_the_region_with_most_wrong_pixels_comes_first_in_the_middle_of_the_canv
     viewer, labels, _, review = case
     assert review.current.box == WORST
     assert Corrections.of(labels).share_confirmed() == 0
+    assert review.card.title == "Is this right?"
     assert review.card.reason.startswith("Looks disagree: ")
     np.testing.assert_allclose(viewer.camera.center[-2:], (143.5, 149.5))
     height, width = (WORST[2] - WORST[0], WORST[3] - WORST[1])
@@ -423,7 +429,7 @@ def test_only_what_corrections_have_shown_says_that_it_is_enough(case, qtbot):
     review.card.target.setValue(0.5)
     settle(dock, review, qtbot)
     assert review.card.stop == ""
-    assert "Models agree" in review.card.quality
+    assert "Looks agree" in review.card.quality
 
 
 def test_the_target_decides_when_it_is_enough(qtbot, runner, session):

@@ -24,8 +24,8 @@ TUTORSHIP = Strategy(
     "tutorship",
     "Train on translated labels",
     "translates a labelled set, trains on it, and segments the images as they are",
-    "Makes labelled images look like yours and trains a segmenter (a proxy) on them, which takes a while, once. "
-    "For many images or large differences, where you have labelled images of the other kind.",
+    "Makes labelled images look like yours and trains a segmenter (a proxy) on them, which takes a while, once: "
+    "for many images or large differences. “Translate my image” works at once.",
     needs=(RequiredModel("translator", "a translator from the labelled modality to that of the images"),),
     options=TutorshipOptions,
     preparation=Preparation(tutor_task, with_tutored_proxies, sources, event_text),

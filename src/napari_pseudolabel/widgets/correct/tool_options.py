@@ -130,6 +130,11 @@ class AgainForm(QWidget):
         )
         self.button.clicked.connect(lambda: self.pressed.emit())
         layout.addWidget(self.options)
+        layout.addWidget(
+            MessageLabel(
+                "Replaces all in the view that you have not changed or confirmed; one Undo takes it back."
+            )
+        )
         layout.addWidget(self.button)
 
     def set_segmenters(self, entries: Sequence[tuple[str, str]]) -> None:

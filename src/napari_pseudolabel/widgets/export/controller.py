@@ -22,7 +22,7 @@ from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.common.layer_box import ours_first
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.export.export_jobs import LABELS_FOLDER, ExportJob
-from napari_pseudolabel.widgets.export.problems import blocking, worth_knowing
+from napari_pseudolabel.widgets.export.problems import blocking, replaced, worth_knowing
 from napari_pseudolabel.widgets.export.view import ExportView
 
 if TYPE_CHECKING:
@@ -161,6 +161,6 @@ class ExportController(DockController):
         content, path = self._content(), self.view.path.text().strip()
         reason = blocking(content, self.view.format, path)
         self.view.set_confidence(content is not None and content.confidence is not None)
-        found = worth_knowing(content, self.view.format, path) if content is not None else []
-        self.view.set_checks(found)
+        self.view.set_checks(worth_knowing(content, self.view.format) if content is not None else [])
+        self.view.set_replaced("" if reason else replaced(path))
         self.view.set_hint(reason or ("Writing …" if self._writing is not None else ""))

@@ -34,7 +34,7 @@ def blocking(content: ExportContent | None, format: Format, path: str) -> str | 
     return None
 
 
-def worth_knowing(content: ExportContent, format: Format, path: str) -> list[str]:
+def worth_knowing(content: ExportContent, format: Format) -> list[str]:
     """Sentences about what may be missing; none of them keeps anybody from exporting."""
     found = []
     try:
@@ -66,9 +66,13 @@ def worth_knowing(content: ExportContent, format: Format, path: str) -> list[str
     else:
         found.append(f"A person corrected {_percent(share)} of the pixels.")
     found += [f"No pixel is labelled as {name}." for name in _absent(content)]
-    if Path(path).expanduser().exists():
-        found.append(f"{Path(path).name} exists and will be replaced.")
     return found
+
+
+def replaced(path: str) -> str:
+    """Say that a file is there already; empty if it is not."""
+    there = bool(path) and Path(path).expanduser().exists()
+    return f"{Path(path).name} exists and will be replaced." if there else ""
 
 
 def _percent(share: float) -> str:

@@ -33,12 +33,14 @@ class ExportView(DockView):
         super().__init__()
         self._checks = MessageLabel()
         self._checks.hide()
+        self._replaced = MessageLabel(name="warning")
+        self._replaced.hide()
         self.export_button = self.main_button = button(
             "Export",
             f"Write all files, or none if something goes wrong ({shortcuts.shown(shortcuts.EXPORT)})",
             name="main",
         )
-        self.place(self._make_form(), self._checks, self.export_button, *self.messages)
+        self.place(self._make_form(), self._checks, self._replaced, self.export_button, *self.messages)
 
     @property
     def format(self) -> Format:
@@ -59,6 +61,16 @@ class ExportView(DockView):
     def set_checks(self, found: Sequence[str]) -> None:
         """Say what to know before."""
         self._checks.show_message("\n".join(f"•  {one}" for one in found))
+
+    def set_replaced(self, sentence: str) -> None:
+        """Say that a file will be replaced, beside the button that does it; empty for none."""
+        self._replaced.show_message(sentence)
+        self.export_button.setText("Replace" if sentence else "Export")
+
+    @property
+    def replaced(self) -> str:
+        """What is said about a file that will be replaced."""
+        return self._replaced.message
 
     def _make_form(self) -> QFormLayout:
         self.layer = LayerBox("Labels layer to be written; proposed is the active one")

@@ -40,7 +40,7 @@ from napari_pseudolabel.widgets.pseudo_label.label_sentences import (
 )
 from napari_pseudolabel.widgets.pseudo_label.modality import ModalityPicker
 from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
-from napari_pseudolabel.widgets.pseudo_label.preparing import RUN, STOPPED, PreparingController
+from napari_pseudolabel.widgets.pseudo_label.preparing import STOPPED, PreparingController, main_title
 from napari_pseudolabel.widgets.pseudo_label.preparing_options import OptionsController
 from napari_pseudolabel.widgets.pseudo_label.run_outcome import RunOutcome
 from napari_pseudolabel.widgets.pseudo_label.size_controller import SizeController
@@ -490,7 +490,7 @@ class PseudoLabelController(DockController):
         # A preview may be cut short by the real thing.
         free = self._busy_part is None and (self._running is None or self._running.preview)
         part = self._part
-        self.view.run_button.setText(part.main_title if part else RUN)
+        self.view.run_button.setText(main_title(part, again=self.images.labelled))
         roles = registry.find(self.view.choice().strategy).roles
         seen = self.models.chosen(roles[0]) if roles and part is None else None
         asked = self.view.choice().layer is not None and not self.models.loading

@@ -90,6 +90,11 @@ class ImagePicker(QObject):
             return str(error)
         return None
 
+    @property
+    def labelled(self) -> bool:
+        """Whether the chosen image has pseudo labels already."""
+        return self._made("labels") is not None
+
     def show_layers(self) -> None:
         """Offer to show and hide what was made of the image."""
         found = {role: one for role in ROLES if (one := self._made(role)) is not None}

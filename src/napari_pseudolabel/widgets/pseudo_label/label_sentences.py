@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from html import escape
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from napari_pseudolabel.control import Progress
@@ -122,7 +123,9 @@ def misfits(met: Sequence[ModelEntry | None], modality: str, name: str) -> dict[
     modality, name
         Of the image; empty if unknown.
     """
-    chain = [entry.link for entry in met if entry is not None and not entry.problem]
+    # What comes after a model that is not chosen yet sees nobody knows what.
+    chosen = takewhile(lambda entry: entry is not None and not entry.problem, met)
+    chain = [entry.link for entry in chosen if entry is not None]
     found = first_misfit(chain, modality, name)
     return {} if found is None else {found[0].kind: found[1]}
 
@@ -155,7 +158,7 @@ def summary(entry: ModelEntry | None) -> str:
     card = entry.card
     if card is None:
         return "looking into the file …"
-    parts = [f"expects {expects(card)}"]
+    parts = [f"for {expects(card)}"]
     if measured := headline(card):
         parts.append(measured)
     elif card.kind == "translator":

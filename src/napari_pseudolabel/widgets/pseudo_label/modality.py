@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 from qtpy.QtCore import QObject, Signal
 
-from napari_pseudolabel.viewer.image_layers import note_modality, noted_modality, shown_by, source_path
+from napari_pseudolabel.viewer.image_layers import note_modality, noted_modality, shown_by
+from napari_pseudolabel.widgets.common.folder_modality import said_of_folder, say_of_folder
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
 from napari_pseudolabel.widgets.pseudo_label.label_choice import ShownModality
 from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
-
-if TYPE_CHECKING:
-    from napari.layers import Layer
-
-_WHAT = "modality"
 
 
 class ModalityPicker(QObject):
@@ -48,7 +41,7 @@ class ModalityPicker(QObject):
         colours, modality = bool(layer.rgb), shown_by(layer, self._models.modalities())
         if modality:
             return ShownModality(modality, colours, "" if noted_modality(layer) else "name")
-        modality = self._remembered.of_folder(_WHAT, _folder(layer))
+        modality = said_of_folder(layer, self._remembered)
         return ShownModality(modality, colours, "folder" if modality else "")
 
     def show(self) -> None:
@@ -65,12 +58,5 @@ class ModalityPicker(QObject):
         layer = self._images.layer()
         if layer is not None:
             note_modality(layer, modality)
-            if folder := _folder(layer):
-                self._remembered.remember_folder(_WHAT, folder, modality)
+            say_of_folder(layer, self._remembered, modality)
             self.changed.emit()
-
-
-def _folder(layer: Layer) -> str:
-    """Where the file of an image lies; empty if it has none."""
-    path = source_path(layer)
-    return str(Path(path).parent.absolute()) if path else ""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
 LOOK_MS = 300
-TRAIN, RUN = "Train and run", "Run"
+TRAIN, RUN, RUN_AGAIN = "Train and run", "Run", "Run again"
 STOPPED = "Stopped. What was trained so far is kept; the same settings go on from there."
 
 
@@ -267,3 +267,17 @@ def progress_text(progress: Progress) -> str:
         if progress.seconds_left is not None:
             parts.append(f"{duration(progress.seconds_left)} left")
     return ": ".join(filter(None, (", ".join(parts), progress.stage)))
+
+
+def main_title(part: PreparingController | None, *, again: bool) -> str:
+    """Return what the main button says: before labels are replaced, that it is run again.
+
+    Parameters
+    ----------
+    part
+        What prepares the strategy; None where nothing is prepared.
+    again
+        Whether the image has labels of a run.
+    """
+    title = part.main_title if part is not None else RUN
+    return RUN_AGAIN if again and title == RUN else title

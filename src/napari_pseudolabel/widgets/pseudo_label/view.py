@@ -266,7 +266,7 @@ class PseudoLabelView(DockView):
             (self._modality_label, self.modality),
             ("", self._assumed),
             (self.size_row.title, self.size_row),
-            (how_label, self.strategy),
+            (row(how_label, (self.strategy, 1)),),
             (self._explanation,),
             (self.picture,),
             *models,
@@ -347,7 +347,12 @@ class PseudoLabelView(DockView):
             checkable=True,
         )
         self.preview_button.toggled.connect(self.preview_toggled)
-        self.run_button = button("Run", f"Label the region ({shortcuts.shown(shortcuts.RUN)})", name="main")
+        self.run_button = button(
+            "Run",
+            "Label the region. Labels of a run before are replaced, as one undo step; what you changed or "
+            f"confirmed stays ({shortcuts.shown(shortcuts.RUN)})",
+            name="main",
+        )
         return row((self.preview_button, 1), (self.run_button, 2))
 
     def _make_shown(self) -> QHBoxLayout:

@@ -66,7 +66,7 @@ class WorkersRow(QWidget):
     def refresh(self) -> None:
         """Read the memory again."""
         taken = self._workers.memory_bytes() if self._workers is not None else 0
-        self.memory.setText(f"{taken / 1e9:.1f} GB used" if taken else "not running")
+        self.memory.setText(f"{taken / 1e9:.1f} GB" if taken else "not running")
         self.button.setEnabled(taken > 0)
 
     @override

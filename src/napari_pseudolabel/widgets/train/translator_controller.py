@@ -16,6 +16,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image, intensity_range
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.families import family_named
+from napari_pseudolabel.models.fitting import ANOTHER
 from napari_pseudolabel.models.registry import models_folder
 from napari_pseudolabel.training.common.training_events import Loss, TrainStart, TranslatorPreview
 from napari_pseudolabel.training.translator.grey_levels_fit import GreyLevelsJob, GreyLevelTranslators
@@ -26,6 +27,7 @@ from napari_pseudolabel.training.translator.tune_translator import (
 )
 from napari_pseudolabel.viewer import image_of
 from napari_pseudolabel.viewer.image_layers import modality_of, unwrapped
+from napari_pseudolabel.widgets.common.folder_modality import said_of_folder
 from napari_pseudolabel.widgets.common.layer_box import LayerBox, uid_of
 from napari_pseudolabel.widgets.common.picture_rows import grey
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
@@ -193,6 +195,8 @@ class TranslatorController(TrainingController):
             return
         self._proposed_for = uid_of(layer)
         modality = modality_of(layer, {pair.names[1] for pair in self._pairs})
+        said = said_of_folder(layer, self._remembered)
+        modality = modality or ("" if said == ANOTHER else said)
         self._page.propose_target_name(modality)
         fitting = [pair for pair in self._pairs if pair.names[1] == modality]
         if fitting:

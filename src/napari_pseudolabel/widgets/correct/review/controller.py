@@ -374,14 +374,14 @@ class ReviewController(Part):
 
     def _words(self) -> tuple[str, str]:
         """Title and text of the card."""
-        region, arranged = self._current, self.scoring.order
+        region, arranged, scene = self._current, self.scoring.order, self.scoring.scene
         if region is not None:
             score = self.scoring.score(region)
-            title = "Reviewed already" if self._is_done(region) else "Is this right?"
+            asked = review_sentences.asked(own=scene is not None and scene.corrections.own)
+            title = "Reviewed already" if self._is_done(region) else asked
             title = "Correcting this region" if self._fixing else title
-            return review_sentences.title(title, region), "" if score is None else review_sentences.reason(
-                score
-            )
+            why = "" if score is None else review_sentences.reason(score)
+            return review_sentences.title(title, region), f"{why}{self._left_out(region)}"
         if self.scoring.scene is None:
             return "", ""
         if arranged is None:
@@ -391,6 +391,14 @@ class ReviewController(Part):
         if not arranged.queue:
             return "", review_sentences.ALL_DONE
         return "Review queue", review_sentences.begin(arranged.forecast)
+
+    def _left_out(self, region: ReviewRegion) -> str:
+        """How much of a region nobody can be asked about, because it was never predicted; empty for nothing of it."""
+        scene = self.scoring.scene
+        if scene is None or scene.corrections.own:
+            return ""
+        there = scene.corrections.labelled_in(key_of(region.plane, region.window))
+        return left_out_text(1 - np.count_nonzero(there) / there.size)
 
     def _draw(self) -> None:
         """Outline the region and the doubtful place on the canvas."""

@@ -71,6 +71,17 @@ def fixing() -> str:
     return f"Correct the region, then press {done} or {accept}: all of it counts as right."
 
 
+def asked(*, own: bool) -> str:
+    """Return the heading of a region; only about what was predicted it can be asked whether it is right.
+
+    Parameters
+    ----------
+    own
+        The person brought these labels along.
+    """
+    return "Your own labels: as you want them?" if own else "Is this right?"
+
+
 def title(text: str, region: ReviewRegion) -> str:
     """Return a heading, with the number of the slice where there are several."""
     return f"{text} Slice {', '.join(map(str, region.plane))}" if region.plane else text
