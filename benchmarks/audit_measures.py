@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from object_matching import matches, numbers
 from scipy import ndimage as ndi
 from skimage.filters import sobel
 from skimage.registration import phase_cross_correlation
 
+from napari_pseudolabel.labels.matching import matches, numbers
 from napari_pseudolabel.labels.objects import Scheme, scheme_for, to_instances
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.translators.base import Translator

@@ -216,5 +216,5 @@ def _job(options: Options, samples: int = 1) -> LabelJob:
     placement = Placement((pixel, pixel), (0.0, 0.0), units=("micrometer",) * 2, axis_labels=("y", "x"))
     pixels = SEM_LIKE.draw()[0]
     image: Image = from_array(pixels[:96, :96] if options.quick else pixels, placement=placement, name="SEM")
-    settings = LabelSettings(samples=samples, tiles=TileSettings(device=str(options.device)))
+    settings = LabelSettings(samples=samples, flips=0, tiles=TileSettings(device=str(options.device)))
     return LabelJob(image, translator="sample:sem-to-tem", segmenter="sample:tem-axons", settings=settings)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from object_matching import f1
 from quality_cases import Case
 from quality_directions import Direction, found
 from quality_statistics import Record
@@ -28,7 +27,7 @@ from quality_training import (
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import IntensityRange, resample_to
-from napari_pseudolabel.labels.metrics import evaluate
+from napari_pseudolabel.labels.metrics import counted, evaluate
 from napari_pseudolabel.labels.object_size import least_area
 from napari_pseudolabel.labels.objects import scheme_for, to_instances
 from napari_pseudolabel.models import load_segmenter
@@ -51,8 +50,8 @@ SHIPPED_ADAPTATION, SHIPPED_TUTORSHIP = "shipped adaptation", "shipped tutorship
 OURS = (ADAPTATION, SHIPPED_ADAPTATION, SHIPPED_TUTORSHIP, TUTORSHIP)
 METHODS = (BOUND, *TRIVIAL, ADAPTATION, TUTORSHIP, *LONG_TRIVIAL, SHIPPED_ADAPTATION, SHIPPED_TUTORSHIP)
 _OF_SHIPPED = (SHIPPED_INVERSION, SHIPPED_MATCH, GREY_ADAPTATION, SHIPPED_ADAPTATION)
-# The default of the dock, for all methods alike.
-INFERENCE = LabelSettings(samples=1, flips=3)
+# The default, for all methods alike.
+INFERENCE = LabelSettings()
 
 Plane = NDArray[np.float32]
 # What a method makes of a target image before it is segmented, (H, W) in [0, 1].
@@ -194,16 +193,13 @@ def segmented(model: Segmenter, look: Plane, shape: tuple[int, ...]) -> Segmenta
 
 
 def scored(made: Segmentation, case: Case, model: Segmenter) -> dict[str, float]:
-    """Dice of every class, and F1 of objects where the truth tells them apart."""
+    """Dice of every class, and F1 of what people count: axons and fibres, or objects of each class."""
     classes = {label_class.name: label_class.value for label_class in model.classes if label_class.value}
-    dice = evaluate(made.labels, case.truth, classes).dice
-    scores = {f"Dice {name}": value for name, value in dice.items()}
-    if case.instances is not None:
-        foreground = np.where(made.labels, made.confidence, 1 - made.confidence)
-        objects = to_instances(made.labels, scheme_for(model.classes), foreground)
-        (name,) = classes
-        scores[f"F1 {name}"] = f1(objects, case.instances)
-    return scores
+    foreground = np.where(made.labels, made.confidence, 1 - made.confidence)
+    objects = to_instances(made.labels, scheme_for(model.classes), foreground)
+    found = evaluate(made.labels, case.truth, classes, instances=(objects, case.instances))
+    scores = {f"Dice {name}": value for name, value in found.dice.items()}
+    return scores | {f"F1 {name}": found.objects[name].f1 for name in counted(classes)}
 
 
 def collected(bench: Bench) -> Iterator[Record]:

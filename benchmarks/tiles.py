@@ -130,7 +130,7 @@ def main(
                 source,
                 translator="sample:sem-to-tem",
                 segmenter="sample:tem-axons",
-                settings=LabelSettings(mode=mode, scale=Scale(pixel_size_um=pixel_size)),
+                settings=LabelSettings(mode=mode, flips=0, scale=Scale(pixel_size_um=pixel_size)),
             )
             found = job.run(Control(), LoadedModels()).labels
             assert found is not None

@@ -24,6 +24,7 @@ from napari_pseudolabel.sample_data.samples import PURPLE_LIKE, SEM_LIKE, Genera
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+    from napari_pseudolabel.labels.metrics import Evaluation
     from napari_pseudolabel.widgets.pseudo_label.dock import PseudoLabelDock
 
 _WINDOW = (1400, 860)
@@ -146,8 +147,11 @@ def _job(output: Path, folder: Path, sample: GeneratedSample) -> int:
         written = leave_behind(viewer, output)
         print(dock.view.status)
         print("\n".join(f"  {path}" for path in written))
-        for name, dice in dice_per_class(viewer, sample).items():
-            print(f"Dice {name}: {dice:.3f}")
+        if (scores := scores_of(viewer, sample)) is not None:
+            for name, dice in scores.dice.items():
+                print(f"Dice {name}: {dice:.3f}")
+            for name, found in scores.objects.items():
+                print(f"F1 {name}: {found.f1:.3f} ({found.matched} of {found.real} found)")
     except PseudolabelError as error:
         print(error, file=sys.stderr)
         return 1
@@ -194,17 +198,17 @@ def leave_behind(viewer: Viewer, output: Path) -> tuple[Path, ...]:
     return (picture, *files)
 
 
-def dice_per_class(viewer: Viewer, sample: GeneratedSample = SEM_LIKE) -> dict[str, float]:
-    """How well the labels agree with the truth that the sample was drawn from."""
+def scores_of(viewer: Viewer, sample: GeneratedSample = SEM_LIKE) -> Evaluation | None:
+    """How well the labels agree with the truth that the sample was drawn from; None without labels."""
     from napari_pseudolabel.labels.metrics import evaluate
     from napari_pseudolabel.viewer import find_layer
 
     labels = find_layer(viewer, viewer.layers[0], "labels")
     if labels is None:
-        return {}
+        return None
     _, truth = sample.draw()
     classes = {label_class.name: label_class.value for label_class in sample.classes if label_class.value}
-    return evaluate(labels.data, truth, classes).dice
+    return evaluate(labels.data, truth, classes)
 
 
 def _arguments() -> argparse.Namespace:

@@ -33,10 +33,20 @@ def test_evaluate_prints_exactly_the_scores(cli, pair):
     assert ran.json == {
         "dice": {"axon": 0.75, "myelin": 0.0},
         "iou": {"axon": 0.6, "myelin": 0.0},
-        "instance_f1": {"axon": 1.0, "myelin": 0.0},
+        "f1": {"axon": 1.0, "myelin": 0.0, "fibre": 1.0},
+        "precision": {"axon": 1.0, "myelin": 0.0, "fibre": 1.0},
+        "recall": {"axon": 1.0, "myelin": 0.0, "fibre": 1.0},
+        "objects": {
+            "axon": {"matched": 1, "predicted": 1, "real": 1},
+            "myelin": {"matched": 0, "predicted": 1, "real": 0},
+            "fibre": {"matched": 1, "predicted": 1, "real": 1},
+        },
     }
     table = cli("evaluate", *pair, "--class", "axon=1").out.splitlines()
-    assert table == ["class    dice     iou  instance_f1", "axon   0.7500  0.6000       1.0000"]
+    assert table == [
+        "class    dice     iou      f1  precision  recall  matched  predicted  real",
+        "axon   0.7500  0.6000  1.0000     1.0000  1.0000        1          1     1",
+    ]
 
 
 def test_evaluate_keeps_large_labels_apart(cli, tmp_path):
@@ -69,6 +79,30 @@ def test_evaluate_says_what_is_wrong(cli, pair, tmp_path):
         assert part in ran.sentence
 
 
+def test_evaluate_takes_numbered_objects_as_they_are(cli, tmp_path):
+    """Nuclei that touch are two where the truth says so, although their classes are one piece."""
+    touching = np.zeros((30, 80), np.uint16)
+    for number in range(12):
+        touching[4:24, 4 + 6 * number : 10 + 6 * number] = number + 1
+    paths = [tmp_path / f"{name}.tif" for name in ("numbers", "classes", "few")]
+    values = touching, (touching > 0).astype(np.uint8), np.minimum(touching, 3)
+    for path, one in zip(paths, values, strict=True):
+        tifffile.imwrite(path, one)
+    numbers, classes, few = paths
+    nucleus = ("--class", "nucleus=1", "--json")
+    told = cli("evaluate", classes, numbers, *nucleus).json
+    assert told["notes"] == [
+        "The reference numbers its objects, so each of its values was taken for one nucleus."
+    ]
+    assert told["objects"]["nucleus"]["real"] == 12
+    assert told["dice"]["nucleus"] == 1
+    assert cli("evaluate", numbers, numbers, *nucleus).json["f1"]["nucleus"] == 1
+    # Three values could be classes, until somebody says what they are.
+    assert "notes" not in cli("evaluate", few, few, *nucleus).json
+    said = cli("evaluate", few, few, *nucleus, "--numbered", "both").json
+    assert said["objects"]["nucleus"] == {"matched": 3, "predicted": 3, "real": 3}
+
+
 def test_evaluate_refuses_or_says_what_would_mean_nothing(cli, pair, tmp_path):
     def write(name, values, **told):
         path = tmp_path / name
@@ -83,13 +117,10 @@ def test_evaluate_refuses_or_says_what_would_mean_nothing(cli, pair, tmp_path):
         y, x = divmod(number, 5)
         cells[y * 8 : y * 8 + 6, x * 8 : x * 8 + 6] = number + 1
     numbered, classes = write("numbers.tif", cells), write("classes.tif", (cells > 0).astype(np.uint8))
-    for words, part in [
-        ((numbered, classes, "--class", "cell=1"), "The prediction numbers its objects (25 values"),
-        ((classes, numbered, "--class", "cell=1"), "The reference numbers its objects (25 values"),
-    ]:
-        ran = cli("evaluate", *words)
+    for words, side in [((numbered, classes), "prediction"), ((classes, numbered), "reference")]:
+        ran = cli("evaluate", *words, "--class", "cell=1", "--class", "glia=90")
         assert ran.code == 2
-        assert part in ran.sentence
+        assert f"The {side} numbers its objects (25 values" in ran.sentence
     ours = write("ours.tif", cells, classes=(LabelClass(name="Axon", value=2),))
     sentence = cli("evaluate", ours, classes, "--class", "axon=1").sentence
     assert sentence == "axon is 2 in ours.tif, as its provenance says, and not 1; correct --class."

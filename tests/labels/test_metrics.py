@@ -5,22 +5,35 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.optimize import linear_sum_assignment
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.labels.metrics import evaluate, instance_f1
+from napari_pseudolabel.labels.matching import Detection, detection, matches
+from napari_pseudolabel.labels.metrics import evaluate
 
 CLASSES = {"myelin": 1, "axon": 2}
 planes = arrays(np.uint8, (7, 9), elements=st.integers(0, 2))
-SCORES = ("dice", "iou", "instance_f1")
+numbered = arrays(np.int32, (6, 7), elements=st.integers(0, 5))
+PIXELS = ("dice", "iou")
+OBJECTS = ("f1", "precision", "recall")
+
+
+def f1(prediction, reference, name="x"):
+    return evaluate(prediction.astype(np.uint8), reference.astype(np.uint8), {name: 1}).objects[name].f1
 
 
 @settings(deadline=None)
 @given(planes, planes)
 def test_scores_are_bounded_symmetric_and_consistent(a, b):
     one, two = evaluate(a, b, CLASSES), evaluate(b, a, CLASSES)
-    for score in SCORES:
+    for score in PIXELS:
         assert getattr(one, score) == pytest.approx(getattr(two, score))
         assert all(0 <= value <= 1 for value in getattr(one, score).values())
+    assert list(one.objects) == ["myelin", "axon", "fibre"]
+    for name, found in one.objects.items():
+        other = two.objects[name]
+        assert (found.precision, found.recall, found.f1) == (other.recall, other.precision, other.f1)
+        assert all(0 <= getattr(found, measure) <= 1 for measure in OBJECTS)
     for name in CLASSES:
         assert one.dice[name] == pytest.approx(2 * one.iou[name] / (1 + one.iou[name]))
 
@@ -29,14 +42,21 @@ def test_scores_are_bounded_symmetric_and_consistent(a, b):
 @given(planes)
 def test_an_image_agrees_with_itself(a):
     same = evaluate(a, a, CLASSES)
-    assert all(value == 1 for score in SCORES for value in getattr(same, score).values())
+    assert all(value == 1 for score in PIXELS for value in getattr(same, score).values())
+    assert all(getattr(found, measure) == 1 for found in same.objects.values() for measure in OBJECTS)
 
 
 @settings(deadline=None)
 @given(planes, planes)
 def test_flips_and_renumbered_classes_change_nothing(a, b):
     plain = evaluate(a, b, CLASSES)
-    assert evaluate(a[:, ::-1], b[:, ::-1], CLASSES) == plain
+    flipped = evaluate(a[:, ::-1], b[:, ::-1], CLASSES)
+    # Myelin that is as near to one axon as to another goes to the first one, and which that is a flip changes.
+    assert (flipped.dice, flipped.iou, flipped.objects["axon"]) == (
+        plain.dice,
+        plain.iou,
+        plain.objects["axon"],
+    )
     renumber = np.array([0, 5, 3], np.uint8)
     assert evaluate(renumber[a], renumber[b], {"myelin": 5, "axon": 3}) == plain
 
@@ -47,7 +67,7 @@ def test_hand_counted_overlap():
     scores = evaluate(a, b, {"x": 1})
     assert scores.dice["x"] == pytest.approx(6 / 8)
     assert scores.iou["x"] == pytest.approx(3 / 5)
-    assert scores.instance_f1["x"] == 1
+    assert scores.objects["x"] == Detection(1, 1, 1)
 
 
 def test_an_absent_class_scores_one_and_a_one_sided_class_zero():
@@ -55,7 +75,8 @@ def test_an_absent_class_scores_one_and_a_one_sided_class_zero():
     assert evaluate(empty, empty, {"x": 1}).dice["x"] == 1
     for pair in ((empty, full), (full, empty)):
         scores = evaluate(*pair, {"x": 1})
-        assert [getattr(scores, score)["x"] for score in SCORES] == [0, 0, 0]
+        assert [getattr(scores, score)["x"] for score in PIXELS] == [0, 0]
+        assert [getattr(scores.objects["x"], measure) for measure in OBJECTS] == [0, 0, 0]
 
 
 def test_one_object_cannot_match_twice():
@@ -63,7 +84,7 @@ def test_one_object_cannot_match_twice():
     reference[1:3, 0:8] = True
     split = reference.copy()
     split[:, 3] = False  # 3 and 4 columns of 8: IoU 3/8 and 4/8
-    assert instance_f1(split, reference) == pytest.approx(2 * 1 / (2 + 1))
+    assert f1(split, reference) == pytest.approx(2 * 1 / (2 + 1))
 
 
 def test_merged_neighbours_cost_more_in_objects_than_in_pixels():
@@ -73,16 +94,75 @@ def test_merged_neighbours_cost_more_in_objects_than_in_pixels():
     merged[3, 10] = 2
     scores = evaluate(merged, reference, CLASSES)
     assert scores.dice["axon"] > 0.98
-    assert scores.instance_f1["axon"] < 0.7
+    assert scores.objects["axon"].f1 < 0.7
 
 
 def test_planes_of_a_stack_are_not_joined():
     stack = np.zeros((2, 4, 4), bool)
     stack[:, 1:3, 1:3] = True
-    assert instance_f1(stack, stack) == 1
+    assert f1(stack, stack) == 1
     half = stack.copy()
     half[1] = False
-    assert instance_f1(half, stack) == pytest.approx(2 / 3)
+    assert f1(half, stack) == pytest.approx(2 / 3)
+
+
+def two_fibres():
+    """Two axons of 4 x 4 in sheaths that touch, and a sheath that has lost its axon."""
+    plane = np.zeros((14, 40), np.uint8)
+    plane[3:11, 2:18] = 1
+    for left in (4, 12):
+        plane[5:9, left : left + 4] = 2
+    plane[3:11, 25:33] = 1
+    return plane
+
+
+def test_sheaths_that_touch_are_one_for_every_axon_and_fibres_have_an_axon():
+    plane = two_fibres()
+    same = evaluate(plane, plane, CLASSES).objects
+    assert same == {"myelin": Detection(3, 3, 3), "axon": Detection(2, 2, 2), "fibre": Detection(2, 2, 2)}
+    without = plane.copy()
+    without[5:9, 4:8] = 1
+    found = evaluate(without, plane, CLASSES).objects
+    # What is left is one fibre of both sheaths, of which the real one is exactly half.
+    assert found["axon"] == Detection(1, 1, 2)
+    assert found["fibre"] == Detection(1, 1, 2)
+    without[4, 2] = without[4, 1] = 1
+    assert evaluate(without, plane, CLASSES).objects["fibre"] == Detection(0, 1, 2)
+    assert (found["axon"].precision, found["axon"].recall, found["axon"].f1) == (1, 0.5, pytest.approx(2 / 3))
+
+
+def test_nuclei_that_touch_are_divided_and_told_ones_are_taken_as_they_are():
+    y, x = np.mgrid[:40, :60]
+    left, right = ((y - 20) ** 2 + (x - middle) ** 2 < 144 for middle in (20, 40))
+    plane = (left | right).astype(np.uint8)
+    assert evaluate(plane, plane, {"nucleus": 1}).objects["nucleus"] == Detection(2, 2, 2)
+    assert evaluate(plane, plane, {"other": 1}).objects["other"] == Detection(1, 1, 1)
+    told = np.where(left, 7, np.where(right, 9000, 0))
+    found = evaluate(plane, plane, {"other": 1}, instances=(None, told)).objects["other"]
+    assert (found.predicted, found.real) == (1, 2)
+    assert evaluate(plane, plane, {"other": 1}, instances=(told, told)).objects["other"] == Detection(2, 2, 2)
+
+
+@settings(deadline=None)
+@given(numbered, numbered, st.sampled_from([0.2, 0.3, 0.5]))
+def test_matches_are_one_to_one_and_the_best_that_there_are(one, other, least):
+    found = matches(one, other, least)
+    table = np.zeros((6, 6))
+    for a in range(1, 6):
+        for b in range(1, 6):
+            either = ((one == a) | (other == b)).sum()
+            table[a, b] = ((one == a) & (other == b)).sum() / either if either else 0
+    assert len(set(found[:, 0].tolist())) == len(set(found[:, 1].tolist())) == len(found)
+    assert all(table[a, b] >= least for a, b in found)
+    good = np.where(table >= least, table, 0)
+    rows, columns = linear_sum_assignment(good, maximize=True)
+    assert table[tuple(found.T)].sum() == pytest.approx(good[rows, columns].sum())
+    assert detection(one, other, least).matched == len(found)
+
+
+def test_counts_of_images_are_added_up():
+    assert Detection(1, 2, 4) + Detection(2, 2, 2) == Detection(3, 4, 6)
+    assert [getattr(Detection(), measure) for measure in OBJECTS] == [1, 1, 1]
 
 
 @pytest.mark.parametrize(

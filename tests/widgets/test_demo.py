@@ -57,10 +57,11 @@ def test_the_whole_job_leaves_picture_labels_and_provenance(
     printed = capsys.readouterr().out
     assert "Labels ready" in printed
     assert f"Dice {class_name}: 0." in printed
+    assert f"F1 {class_name}: 0." in printed
 
 
 @pytest.mark.parametrize("sample", [SEM_LIKE, PURPLE_LIKE])
-def test_the_dice_is_one_where_the_labels_are_the_truth(sample, viewer):
+def test_the_scores_are_one_where_the_labels_are_the_truth(sample, viewer):
     sample = replace(sample, shape=(96, 96))
     _, truth = sample.draw()
     viewer.layers.clear()
@@ -71,11 +72,12 @@ def test_the_dice_is_one_where_the_labels_are_the_truth(sample, viewer):
         "uid": str(labels.unique_id),
         "source": {"uid": str(image.unique_id)},
     }
-    assert set(demo.dice_per_class(viewer, sample).values()) == {1.0}
+    scores = demo.scores_of(viewer, sample)
+    assert set(scores.dice.values()) == {one.f1 for one in scores.objects.values()} == {1.0}
     labels.data = np.zeros_like(truth)
-    assert set(demo.dice_per_class(viewer, sample).values()) == {0.0}
+    assert set(demo.scores_of(viewer, sample).dice.values()) == {0.0}
     viewer.layers.remove(labels)
-    assert demo.dice_per_class(viewer, sample) == {}
+    assert demo.scores_of(viewer, sample) is None
 
 
 def test_an_unknown_sample_is_refused(monkeypatch, capsys):

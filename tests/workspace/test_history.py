@@ -12,7 +12,7 @@ from napari_pseudolabel.training.common.training_events import Score
 from napari_pseudolabel.workspace import ModelHistory
 
 BEFORE = Score(0, 0.5, {"axon": 0.5})
-BETTER = Score(40, 0.75, {"axon": 0.75})
+BETTER = Score(40, 0.75, {"axon": 0.75}, {"axon": 0.9})
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_models_are_listed_newest_last_with_their_scores(history):
     assert first.path.read_bytes() == b"one"
     assert second.path.read_bytes() == b"two"
     assert first.path.suffix == ".safetensors"
-    assert (first.score.mean, first.score.per_class) == (0.75, {"axon": 0.75})
+    assert (first.score.mean, first.score.per_class, first.score.f1) == (0.75, {"axon": 0.75}, {"axon": 0.9})
     assert first.before.mean == 0.5
     assert (second.score, second.promoted, second.note) == (None, False, "Not better.")
     assert first.parent == "sample:x"

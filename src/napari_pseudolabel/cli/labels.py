@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -29,13 +29,24 @@ def evaluate(
     prediction: Annotated[Path, typer.Argument(metavar="PREDICTION", help="Label image.")],
     reference: Annotated[Path, typer.Argument(metavar="REFERENCE", help="Label image of the truth.")],
     classes: Classes = None,
+    numbered: Annotated[
+        Literal["reference", "prediction", "both", "auto"],
+        typer.Option(
+            help="Which image numbers its objects, so that every value is one object of the one class; auto takes ten values "
+            "of one piece each, or more, for numbers."
+        ),
+    ] = "auto",
     as_json: AsJson = False,
     axes: Axes = None,
     position: PositionOption = None,
 ) -> None:
-    """Compare labels with a reference: Dice, IoU, and F1 of instances matched at an IoU of 0.5."""
+    """Compare labels with a reference: F1, precision and recall of the objects that people count, Dice and IoU of pixels.
+
+    Axons and myelin are also counted as fibres, nuclei and cells that touch are divided, everything else is connected. An
+    object is found if it is the same with an IoU of at least 0.5.
+    """
     from napari_pseudolabel.imaging import read_labels
-    from napari_pseudolabel.labels.class_values import comparable
+    from napari_pseudolabel.labels.class_values import comparable, numbers_apart
     from napari_pseudolabel.labels.metrics import evaluate as compare
 
     values = named_values(classes)
@@ -43,15 +54,36 @@ def evaluate(
         check_values(path, values)
     images = [read_labels(path, axes=axes, position=position) for path in (prediction, reference)]
     first, second, left_out = _labelled_in_both(*images)
-    scores = compare(first, second, values)
-    told = [*left_out, *comparable(first, second, values)]
-    rows = [
-        (name, *(f"{part[name]:.4f}" for part in (scores.dice, scores.iou, scores.instance_f1)))
-        for name in values
+    first, ones = numbers_apart(first, values, "prediction", _told(numbered, "prediction"))
+    second, others = numbers_apart(second, values, "reference", _told(numbered, "reference"))
+    scores = compare(first, second, values, instances=(ones, others))
+    told = [
+        f"The {side} numbers its objects, so each of its values was taken for one {' or '.join(values)}."
+        for side, given in (("prediction", ones), ("reference", others))
+        if given is not None
     ]
+    told = [*left_out, *told, *comparable(first, second, values)]
     notes = list(dict.fromkeys([*(note for image in images for note in image.notes), *told]))
-    text = "\n".join([table(("class", "dice", "iou", "instance_f1"), rows), *map(sentence, notes)])
-    show({**dataclasses.asdict(scores), **({"notes": notes} if notes else {})}, text, as_json=as_json)
+    data = {"dice": scores.dice, "iou": scores.iou}
+    for measure in ("f1", "precision", "recall"):
+        data[measure] = {name: getattr(found, measure) for name, found in scores.objects.items()}
+    rows = [
+        (
+            name,
+            *(f"{part[name]:.4f}" if name in part else "" for part in data.values()),
+            *(f"{count:,}" for count in dataclasses.astuple(found)),
+        )
+        for name, found in scores.objects.items()
+    ]
+    columns = ("class", *data, "matched", "predicted", "real")
+    text = "\n".join([table(columns, rows), *map(sentence, notes)])
+    counts = {name: dataclasses.asdict(found) for name, found in scores.objects.items()}
+    show({**data, "objects": counts, **({"notes": notes} if notes else {})}, text, as_json=as_json)
+
+
+def _told(numbered: str, side: str) -> bool | None:
+    """Whether an image numbers its objects; None if that is not said."""
+    return None if numbered == "auto" else numbered in (side, "both")
 
 
 @with_format

@@ -335,13 +335,15 @@ def _show(made: TrainingResult, as_json: bool) -> None:
         "checkpoints": [str(path) for path in made.paths],
         "steps": made.steps,
         "resumed_at": made.resumed_at,
-        "validation": {"dice": score.per_class, "step": score.step} if score else None,
+        "validation": {"dice": score.per_class, "f1": score.f1, "step": score.step} if score else None,
         "notes": list(made.notes),
     }
     lines = [*map(shown, made.paths), *map(sentence, made.notes)]
     if score:
-        dice = ", ".join(f"{name} {value:.3f}" for name, value in score.per_class.items())
-        lines.append(f"Validation Dice at step {score.step}: {dice}")
+        for measure, values in (("Dice", score.per_class), ("F1 of objects", score.f1)):
+            if values:
+                told = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
+                lines.append(f"Validation {measure} at step {score.step}: {told}")
     show(data, "\n".join(lines), as_json=as_json)
 
 

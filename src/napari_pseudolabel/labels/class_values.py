@@ -45,6 +45,46 @@ def listed(values: Iterable[int]) -> str:
     return " and ".join(filter(None, [", ".join(map(str, found[:-1])), *map(str, found[-1:])]))
 
 
+def numbers_apart(
+    labels: NDArray[np.integer], classes: Mapping[str, int], side: str, told: bool | None = None
+) -> tuple[NDArray[np.integer], NDArray[np.integer] | None]:
+    """Tell the classes of a label image from the numbers of its objects.
+
+    Parameters
+    ----------
+    labels
+        (..., Y, X) class values, or numbers of objects.
+    classes
+        Value of each class by name.
+    side
+        What the image is called in a sentence.
+    told
+        Whether it numbers its objects; None if that is to be found out.
+
+    Returns
+    -------
+    classes, instances
+        Class values; and the numbers, None where values are classes.
+
+    Raises
+    ------
+    InputError
+        If values are numbers of objects, but there are several classes that they could be.
+    """
+    if told is None:
+        others = set(np.unique(labels).tolist()) - {0, *classes.values()}
+        told = len(others) >= _FEWEST - 1 and are_numbers(labels)
+    if not told:
+        return labels, None
+    wanted = [value for value in classes.values() if value]
+    if len(wanted) != 1:
+        raise InputError(
+            f"The {side} numbers its objects ({np.count_nonzero(np.unique(labels))} values of one piece each), so its values are "
+            "no classes; name one class, that of all its objects, or give labels in which every object has the value of its class."
+        )
+    return np.where(labels > 0, wanted[0], 0), labels
+
+
 def comparable(
     prediction: NDArray[np.integer], reference: NDArray[np.integer], classes: Mapping[str, int]
 ) -> tuple[str, ...]:
@@ -61,21 +101,10 @@ def comparable(
     -------
     tuple of str
         Sentences about scores that say nothing.
-
-    Raises
-    ------
-    InputError
-        If a side numbers its objects.
     """
     sides = {"prediction": prediction, "reference": reference}
     values = {side: {int(value) for value in np.unique(labels)} for side, labels in sides.items()}
     wanted = {value: name for name, value in classes.items() if value}
-    for side, labels in sides.items():
-        if len(values[side] - {0, *wanted}) >= _FEWEST - 1 and are_numbers(labels):
-            raise InputError(
-                f"The {side} numbers its objects ({len(values[side] - {0})} values of one piece each), so the values are no "
-                "classes; give labels in which every object has the value of its class."
-            )
     found = values["prediction"] | values["reference"]
     notes = [
         f"Neither label image holds {name} ({value}), so its scores say nothing; the values are {listed(found)}."

@@ -1,47 +1,58 @@
-"""How well a label image agrees with a reference."""
+"""How well a label image agrees with a reference: by its pixels, and by the objects that people count."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import maximum_bipartite_matching
-from skimage.measure import label
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.labels.matching import Detection, detection
+from napari_pseudolabel.labels.objects import Scheme, scheme_for, to_instances
+from napari_pseudolabel.models.cards import LabelClass
+
+FIBRE = "fibre"
+"""What an axon and its myelin are together."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores per class name, all in [0, 1].
+    """Scores by class name.
 
     Attributes
     ----------
     dice, iou
-        Of the pixels of a class. A class that both images lack scores 1, one that only one image has 0.
-    instance_f1
-        Of connected components (8-connected), matched one to one at an IoU of at least 0.5.
+        Of the pixels of a class, in [0, 1]. A class that both images lack scores 1, one that only one image has 0.
+    objects
+        How many objects of a class were found, and of fibres where there are axons and myelin; see `detections`.
     """
 
     dice: dict[str, float]
     iou: dict[str, float]
-    instance_f1: dict[str, float]
+    objects: dict[str, Detection]
 
 
 def evaluate(
-    prediction: NDArray[np.integer], reference: NDArray[np.integer], classes: Mapping[str, int]
+    prediction: NDArray[np.integer],
+    reference: NDArray[np.integer],
+    classes: Mapping[str, int],
+    *,
+    instances: tuple[NDArray[np.integer] | None, NDArray[np.integer] | None] = (None, None),
 ) -> Evaluation:
     """Compare two label images.
 
     Parameters
     ----------
     prediction, reference
-        Label images of the same shape, (..., Y, X); leading axes are planes of their own.
+        Class values of the same shape, (..., Y, X); leading axes are planes of their own.
     classes
         Value of each class by name.
+    instances
+        Numbered objects of the prediction and of the reference, of the same shape, where somebody has told them apart;
+        None for objects as the classes make them (`labels.objects`).
 
     Raises
     ------
@@ -49,47 +60,87 @@ def evaluate(
         If the shapes differ or no class is given.
     """
     prediction, reference = np.asarray(prediction), np.asarray(reference)
-    if prediction.shape != reference.shape:
-        sizes = (" x ".join(map(str, array.shape)) for array in (prediction, reference))
-        raise InputError("The prediction is {} but the reference is {}; they must match.".format(*sizes))
+    for other in (reference, *instances):
+        if other is not None and other.shape != prediction.shape:
+            sizes = (" x ".join(map(str, array.shape)) for array in (prediction, other))
+            raise InputError("The prediction is {} but the reference is {}; they must match.".format(*sizes))
     if not classes:
         raise InputError("Name at least one class to evaluate, such as axon=2.")
-    dice, iou, f1 = {}, {}, {}
+    dice, iou = {}, {}
     for name, value in classes.items():
         a, b = prediction == value, reference == value
         common, total = int((a & b).sum()), int(a.sum()) + int(b.sum())
         dice[name] = 2 * common / total if total else 1.0
         iou[name] = common / (total - common) if total else 1.0
-        f1[name] = instance_f1(a, b)
-    return Evaluation(dice, iou, f1)
+    return Evaluation(dice, iou, detections(prediction, reference, classes, instances=instances))
 
 
-def instance_f1(prediction: NDArray[np.bool_], reference: NDArray[np.bool_], iou: float = 0.5) -> float:
-    """F1 of connected components, each matched at most once at `iou` or more.
+def counted(classes: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the names of `detections` that people count: fibres and axons, but not the sheaths of myelin around them."""
+    scheme = scheme_for([LabelClass(name=name, value=number) for number, name in enumerate(classes, start=1)])
+    around = {fibre.outer for fibre in scheme.fibres}
+    names = [name for number, name in enumerate(classes, start=1) if number not in around]
+    return (*names, *(FIBRE for _ in scheme.fibres))
 
-    Parameters
-    ----------
-    prediction, reference
-        (..., Y, X) masks.
+
+def detections(
+    prediction: NDArray[np.integer],
+    reference: NDArray[np.integer],
+    classes: Mapping[str, int],
+    *,
+    instances: tuple[NDArray[np.integer] | None, NDArray[np.integer] | None] = (None, None),
+) -> dict[str, Detection]:
+    """Count the objects that two label images have in common, matched one to one at an IoU of at least 0.5.
+
+    What an object is follows from the names of the classes, as everywhere (`labels.objects.scheme_for`): axons are
+    8-connected; myelin is a sheath for every axon; both together are a *fibre*, counted where there is an axon; nuclei and
+    cells that touch are divided; everything else is 8-connected. For the parameters see `evaluate`.
 
     Returns
     -------
-    float
-        2 TP / (2 TP + FP + FN); 1 if both masks are empty.
+    dict
+        By name of the class; `FIBRE` comes last where there are fibres.
     """
-    matched = predicted = real = 0
-    planes = zip(*(mask.reshape(-1, *mask.shape[-2:]) for mask in (prediction, reference)), strict=True)
-    for a, b in planes:
-        (one, n), (two, m) = (label(mask, return_num=True, connectivity=2) for mask in (a, b))
-        predicted, real = predicted + n, real + m
-        if not (n and m):
-            continue
-        # Sparse, because large images hold thousands of objects of which each meets a few.
-        pairs, common = np.unique(np.stack([one, two])[:, (one > 0) & (two > 0)], axis=1, return_counts=True)
-        sizes = np.bincount(one.ravel())[pairs[0]] + np.bincount(two.ravel())[pairs[1]]
-        close = common >= iou * (sizes - common)
-        fitting = csr_array((close[close], pairs[:, close]), shape=(n + 1, m + 1))
-        # Above 0.5 a match is unique anyway; the matching settles exact ties.
-        matched += int((maximum_bipartite_matching(fitting) >= 0).sum())
-    total = predicted + real
-    return 2 * matched / total if total else 1.0
+    # Values of our own, because label images may hold any.
+    own = {name: number for number, name in enumerate(classes, start=1)}
+    scheme = scheme_for([LabelClass(name=name, value=value) for name, value in own.items()])
+    found: defaultdict[str, Detection] = defaultdict(Detection)
+    stacks = [
+        None if array is None else np.asarray(array).reshape(-1, *array.shape[-2:])
+        for array in (prediction, reference, *instances)
+    ]
+    assert stacks[0] is not None
+    for number in range(len(stacks[0])):
+        one, other, *told = (None if stack is None else stack[number] for stack in stacks)
+        sides = [
+            _objects(_renumbered(plane, classes), given, own, scheme)
+            for plane, given in zip((one, other), told, strict=True)
+        ]
+        for name in sides[0]:
+            found[name] += detection(sides[0][name], sides[1][name])
+    return dict(found)
+
+
+def _renumbered(plane: NDArray[np.integer] | None, classes: Mapping[str, int]) -> NDArray[np.uint8]:
+    """(H, W) classes by their order from 1; what is none of them is background."""
+    assert plane is not None
+    found = np.zeros(plane.shape, np.uint8)
+    for number, value in enumerate(classes.values(), start=1):
+        found[plane == value] = number
+    return found
+
+
+def _objects(
+    plane: NDArray[np.uint8],
+    instances: NDArray[np.integer] | None,
+    classes: Mapping[str, int],
+    scheme: Scheme,
+) -> dict[str, NDArray[np.integer]]:
+    """(H, W) numbered objects of each class of a plane, and of fibres."""
+    if instances is None:
+        instances = to_instances(plane, scheme)
+    found = {name: np.where(plane == value, instances, 0) for name, value in classes.items()}
+    for fibre in scheme.fibres:
+        with_axon = np.isin(instances, np.unique(instances[plane == fibre.inner]))
+        found[FIBRE] = np.where(with_axon, instances, 0)
+    return found

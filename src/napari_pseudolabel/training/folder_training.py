@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.reading.file_names import left_out
-from napari_pseudolabel.models.cards import Card, LabelClass, Measure, Training
+from napari_pseudolabel.models.cards import Card, LabelClass, Training
 from napari_pseudolabel.models.offers import Offer
 from napari_pseudolabel.models.registry import load_translator
 from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.training.common.ranks import Ranks
+from napari_pseudolabel.training.common.score_measures import measures_of
 from napari_pseudolabel.training.common.training_events import Score
 from napari_pseudolabel.training.common.training_record import STATE, check_record, today
 from napari_pseudolabel.training.data.folder_names import slug
@@ -239,10 +240,7 @@ def train_segmenter(
     started(resumed_at)
     score = run.run(out, control)
     where = f"{len(files[1])} images kept out of training ({', '.join(sorted(files[1])[:5])})"
-    quality = tuple(
-        Measure(metric=f"Dice {class_name}", value=value, data=where, command=card.training.command)
-        for class_name, value in score.per_class.items()
-    )
+    quality = measures_of(score, where, command=card.training.command)
     best = monai_unet.loads(Offer(out / "best.safetensors"))
     path = out / f"{name}.safetensors"
     monai_unet.save(best.network, best.card.model_copy(update={"quality": quality}), path, half=True)

@@ -26,12 +26,17 @@ class Scored(Protocol):
     def per_class(self) -> Mapping[str, float]:
         """By the name of the class."""
 
+    @property
+    def f1(self) -> Mapping[str, float]:
+        """Of the objects that people count, by name."""
+
 
 class ModelScore(BaseModel, frozen=True):
-    """Dice on the validation pixels: the mean without the background, and of each class."""
+    """On the validation pixels: Dice, the mean without the background and of each class; and F1 of objects."""
 
     mean: float
     per_class: dict[str, float]
+    f1: dict[str, float] = {}
 
 
 class _Entry(BaseModel, frozen=True):
@@ -174,4 +179,8 @@ class ModelHistory:
 
 
 def _score(score: Scored | None) -> ModelScore | None:
-    return None if score is None else ModelScore(mean=score.mean, per_class=dict(score.per_class))
+    return (
+        None
+        if score is None
+        else ModelScore(mean=score.mean, per_class=dict(score.per_class), f1=dict(score.f1))
+    )

@@ -68,8 +68,11 @@ def test_a_segmenter_gets_better_and_says_where_it_comes_from(tiny_segmenter, tm
     assert card.training.data == ("field (3072 corrected or confirmed pixels)",)
     assert card.training.steps == made.best.step
     assert {m.metric: m.value for m in card.quality} == {
-        f"Dice {name}": round(value, 3) for name, value in made.best.per_class.items()
+        f"{measure} {name}": round(value, 3)
+        for measure, values in (("Dice", made.best.per_class), ("F1", made.best.f1))
+        for name, value in values.items()
     }
+    assert set(made.best.f1) == {"axon", "fibre"}
     assert "1024 validation pixels" in card.quality[0].data
     assert tiny_segmenter.read_bytes() == before
     # A model tuned twice is not "tuned, tuned".

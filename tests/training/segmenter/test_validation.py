@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -71,3 +73,24 @@ def test_a_class_that_the_pixels_do_not_hold_is_left_out():
     got = score([one], lambda image: np.array([[1, 0, 7, 7]], np.uint8), CLASSES, step=0)
     assert got.per_class == pytest.approx({"a": 2 / 3})
     assert got.mean == pytest.approx(2 / 3)
+    assert got.f1 == {"a": 1}
+
+
+def test_objects_are_counted_where_pixels_count():
+    """An axon that is missed, one that is made up, and whatever nobody has confirmed, which counts for nothing."""
+    truth, found = np.zeros((2, 20, 60), np.uint8)
+    for left in (3, 18, 43):
+        truth[4:14, left : left + 10], truth[6:12, left + 2 : left + 8] = 1, 2
+    found[:] = truth
+    found[4:14, 18:28] = 0
+    found[1:3, 32:34] = 2
+    counted = np.zeros(truth.shape, np.float32)
+    counted[:, :40] = 1
+    classes = {"myelin": 1, "axon": 2}
+    weighted = LabelledPlane("one", np.zeros(truth.shape, np.float32), truth, counted)
+    assert score([weighted], lambda image: found, classes, 0).f1 == {"axon": 0.5, "fibre": 0.5}
+    whole = replace(weighted, weight=None)
+    got = score([whole, weighted], lambda image: found, classes, 0)
+    # Two of three and one of two are there, one is made up each time.
+    assert got.f1 == pytest.approx({"axon": 6 / 10, "fibre": 6 / 10})
+    assert got.mean_f1 == pytest.approx(0.6)

@@ -31,7 +31,7 @@ from napari_pseudolabel.training.tutor.tutor_task import TutorSettings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-CPU = LabelSettings(tiles=TileSettings(device="cpu"), scale=Scale(factor=1))
+CPU = LabelSettings(flips=0, tiles=TileSettings(device="cpu"), scale=Scale(factor=1))
 
 
 @pytest.fixture
@@ -81,7 +81,8 @@ def test_a_proxy_learns_on_synthetic_images_and_says_so(tiny_translator, tmp_pat
     assert translator.sha256[:12] in data
     assert "on no real ones" in card.description
     assert {one.metric for one in card.quality} == {
-        f"Dice {name} on synthetic images" for name in proxy.score.per_class
+        *(f"Dice {name} on synthetic images" for name in proxy.score.per_class),
+        *(f"F1 {name} on synthetic images" for name in proxy.score.f1),
     }
     assert "1 of the labelled images, translated (field_" in card.quality[0].data
     # The step that it kept names no real images either.

@@ -136,5 +136,9 @@ def event_text(event: object) -> str:
     """How a proxy does, which must not be taken for how it does on real images."""
     if not isinstance(event, Fold) or event.score is None:
         return ""
-    dice = ", ".join(f"{name} {value:.3f}" for name, value in event.score.per_class.items())
-    return f"Proxy {event.number} of {event.total}, step {event.score.step}: Dice on synthetic images {dice}."
+    told = "; ".join(
+        f"{measure} on synthetic images {', '.join(f'{name} {value:.3f}' for name, value in values.items())}"
+        for measure, values in (("Dice", event.score.per_class), ("F1 of objects", event.score.f1))
+        if values
+    )
+    return f"Proxy {event.number} of {event.total}, step {event.score.step}: {told}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,25 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Score:
-    """Dice on the validation pixels at one step: of each class, and the mean without the background."""
+    """How good a model is on the validation pixels at one step.
+
+    Attributes
+    ----------
+    mean, per_class
+        Dice: over the classes without the background, and of each.
+    f1
+        Of the objects that people count (`labels.metrics.counted`), by name; empty in what was measured before they were.
+    """
 
     step: int
     mean: float
     per_class: dict[str, float]
+    f1: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def mean_f1(self) -> float | None:
+        """Mean F1 of what people count, in [0, 1]; None if that was not measured."""
+        return sum(self.f1.values()) / len(self.f1) if self.f1 else None
 
 
 @dataclass(frozen=True)

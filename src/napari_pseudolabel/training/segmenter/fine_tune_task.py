@@ -204,6 +204,10 @@ def missing(
     return None
 
 
+# Dice that differs by less is the same; F1 of objects that falls by as much is worth a word.
+_LEVEL, NOTICEABLE_F1 = 0.0005, 0.01
+
+
 @dataclass(frozen=True)
 class Promotion:
     """The verdict, and a sentence with both numbers."""
@@ -225,7 +229,8 @@ def promotion(before: Score | None, best: Score) -> Promotion:
     Returns
     -------
     Promotion
-        Promoted only if the mean Dice is strictly better.
+        Promoted only if the mean Dice is strictly better. Where it is the same up to `_LEVEL`, the F1 of objects decides;
+        where objects got noticeably worse although pixels got better, the sentence says so.
     """
     if best.step == 0:
         return Promotion(False, "The training was stopped before its first step, so nothing was learned.")
@@ -237,11 +242,27 @@ def promotion(before: Score | None, best: Score) -> Promotion:
         )
     digits = 3 if f"{best.mean:.3f}" != f"{before.mean:.3f}" or best.mean == before.mean else 6
     new, old = f"{best.mean:.{digits}f}", f"{before.mean:.{digits}f}"
-    if best.mean > before.mean:
-        return Promotion(
-            True,
-            f"Dice on the validation pixels rose from {old} to {new}; the new model is used from now on.",
-        )
-    return Promotion(
-        False, f"Dice on the validation pixels is {new} and was {old} before; the model before stays in use."
-    )
+    gained = gained_f1(before, best)
+    level = abs(best.mean - before.mean) < _LEVEL
+    better = gained > 0 if level and gained else best.mean > before.mean
+    if level and gained:
+        told = f"Dice on the validation pixels stayed at {best.mean:.3f}, and the F1 of objects {_change(before, best)}"
+    elif best.mean > before.mean:
+        told = f"Dice on the validation pixels rose from {old} to {new}"
+        if gained <= -NOTICEABLE_F1:
+            told += f", but the F1 of objects {_change(before, best)}: compare both on your image"
+    else:
+        told = f"Dice on the validation pixels is {new} and was {old} before"
+    use = "the new model is used from now on" if better else "the model before stays in use"
+    return Promotion(better, f"{told}; {use}.")
+
+
+def gained_f1(before: Score, best: Score) -> float:
+    """Return by how much the mean F1 of objects grew; 0 where either was not measured."""
+    old, new = before.mean_f1, best.mean_f1
+    return 0.0 if old is None or new is None else new - old
+
+
+def _change(before: Score, best: Score) -> str:
+    verb = "rose" if gained_f1(before, best) > 0 else "fell"
+    return f"{verb} from {before.mean_f1 or 0:.3f} to {best.mean_f1 or 0:.3f}"

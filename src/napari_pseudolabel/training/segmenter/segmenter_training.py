@@ -19,11 +19,12 @@ from torch.optim.swa_utils import AveragedModel
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, DeviceError, InputError
 from napari_pseudolabel.imaging import IntensityRange
-from napari_pseudolabel.models.cards import Card, Measure
+from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.models.segmenters.base import of_limits
 from napari_pseudolabel.tiling import TileSettings, is_out_of_memory
 from napari_pseudolabel.training.common.prefetching import Prefetcher
+from napari_pseudolabel.training.common.score_measures import measures_of
 from napari_pseudolabel.training.common.training_events import Epoch, Loss, Score, TrainStart
 from napari_pseudolabel.training.common.training_record import STATE, load_state, save_state
 from napari_pseudolabel.training.data.any_contrast import any_contrast
@@ -186,7 +187,7 @@ class SegmenterTraining:
         return self.network if self.average is None else self.average.module
 
     def validate(self, control: Control = Control()) -> Score:
-        """Dice over all validation pixels together; `control` may only cancel."""
+        """Score all validation pixels together; `control` may only cancel."""
         segmenter = monai_unet.MonaiSegmenter(self.card, "in training", self.kept.eval())
         classes = {c.name: c.value for c in self.card.classes if c.value}
         settings = TileSettings(device=str(self.device))
@@ -317,20 +318,25 @@ class SegmenterTraining:
         names = list(dict.fromkeys(plane.name for plane in self.validation))
         pixels = sum(p.image.size if p.weight is None else int((p.weight > 0).sum()) for p in self.validation)
         where = f"{pixels} validation pixels, which chose the step ({some(names, 5)})"
-        quality = tuple(
-            Measure(metric=f"Dice {name}", value=round(value, 3), data=where)
-            for name, value in found.per_class.items()
-        )
+        quality = measures_of(found, where)
         training = self.card.training.model_copy(update={"steps": found.step})
         return self.card.model_copy(update={"quality": quality, "training": training})
 
     def _write_curve(self, path: Path) -> None:
         names = [c.name for c in self.card.classes if c.value]
+        kinds = list(dict.fromkeys(name for one in self._epochs for name in one.get("f1", {})))
         rows = [
-            [one["step"], one["loss"], one["mean"], *(one["per_class"].get(name, "") for name in names)]
+            [
+                one["step"],
+                one["loss"],
+                one["mean"],
+                *(one["per_class"].get(name, "") for name in names),
+                *(one.get("f1", {}).get(name, "") for name in kinds),
+            ]
             for one in self._epochs
         ]
-        write_text(path, csv_text(["step", "loss", "mean_dice", *names], rows))
+        heads = ["step", "loss", "mean_dice", *names, *(f"f1_{name}" for name in kinds)]
+        write_text(path, csv_text(heads, rows))
 
 
 def _ema(decay: float) -> Callable[[_Weights, _Weights, Tensor | int], None]:

@@ -1,7 +1,8 @@
-"""Dice on the pixels that no training sees."""
+"""Dice and F1 of objects on the pixels that no training sees."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import block_reduce
 
+from napari_pseudolabel.labels.matching import Detection
+from napari_pseudolabel.labels.metrics import counted, detections
 from napari_pseudolabel.training.common.training_events import Score
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 
@@ -65,12 +68,13 @@ def score(
     classes: Mapping[str, int],
     step: int,
 ) -> Score:
-    """Dice of each class over the counted pixels of all planes together.
+    """Dice of each class over the counted pixels of all planes together, and F1 of the objects in them.
 
     Parameters
     ----------
     planes
-        Pixels with a weight above 0 count, all alike; all pixels where there is no weight.
+        Pixels with a weight above 0 count, all alike; all pixels where there is no weight. Objects are cut to them, those
+        of both sides alike.
     predict
         From an image (H, W) float32 in [0, 1] to labels (H, W).
     classes
@@ -82,9 +86,13 @@ def score(
         Of the classes that occur in the labels; about others these pixels say nothing.
     """
     common, total, present = dict.fromkeys(classes, 0), dict.fromkeys(classes, 0), set()
+    objects: defaultdict[str, Detection] = defaultdict(Detection)
     for plane in planes:
-        counted = slice(None) if plane.weight is None else plane.weight > 0
-        found, truth = predict(plane.image)[counted], plane.labels[counted]
+        found, truth = predict(plane.image), plane.labels
+        if plane.weight is not None:
+            found, truth = (np.where(plane.weight > 0, one, one.dtype.type(0)) for one in (found, truth))
+        for name, detection in detections(found, truth, classes).items():
+            objects[name] += detection
         for name, value in classes.items():
             a, b = found == value, truth == value
             common[name] += int((a & b).sum())
@@ -92,4 +100,5 @@ def score(
             if b.any():
                 present.add(name)
     dice = {name: 2 * common[name] / total[name] for name in classes if name in present}
-    return Score(step, float(np.mean(list(dice.values()))) if dice else 0.0, dice)
+    f1 = {name: objects[name].f1 for name in counted(classes) if objects[name].real}
+    return Score(step, float(np.mean(list(dice.values()))) if dice else 0.0, dice, f1)

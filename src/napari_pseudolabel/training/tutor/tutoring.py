@@ -15,13 +15,14 @@ from napari_pseudolabel.budget import read_json
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.scale import Scale
-from napari_pseudolabel.models.cards import Card, Measure, Training
+from napari_pseudolabel.models.cards import Card, Training
 from napari_pseudolabel.models.fitting import Link, assumptions, refuse_misfit, same_modality
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.offers import Offer
 from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.tiling import pick_device
+from napari_pseudolabel.training.common.score_measures import measures_of
 from napari_pseudolabel.training.common.training_events import Fold, Score
 from napari_pseudolabel.training.common.training_record import check_record, today
 from napari_pseudolabel.training.data.adapted_planes import Adapter
@@ -245,14 +246,7 @@ def _train(
 def _write_proxy(folder: Path, best: Score, where: str) -> None:
     """Give the best step a card that cannot be taken for one of real images."""
     segmenter = monai_unet.loads(Offer(folder / BEST))
-    quality = tuple(
-        Measure(
-            metric=f"Dice {name} on synthetic images",
-            value=round(value, 3),
-            data=f"{where}, which chose the step",
-        )
-        for name, value in best.per_class.items()
-    )
+    quality = measures_of(best, f"{where}, which chose the step", on="synthetic images")
     card = segmenter.card.model_copy(update={"quality": quality})
     monai_unet.save(segmenter.network, card, folder / PROXY, half=True)
 

@@ -154,8 +154,10 @@ def _tooltip(entry: WorkspaceModel) -> str:
         f"{entry.date:%d %B %Y}",
     ]
     if entry.score is not None:
-        dice = ", ".join(f"{name} {value:.3f}" for name, value in entry.score.per_class.items())
-        lines.append(f"Validation Dice: {dice}")
+        for measure, values in (("Dice", entry.score.per_class), ("F1 of objects", entry.score.f1)):
+            if values:
+                told = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
+                lines.append(f"Validation {measure}: {told}")
     if entry.note:
         lines.append(entry.note)
     return "\n".join([*lines, "Click to use this model from now on."])

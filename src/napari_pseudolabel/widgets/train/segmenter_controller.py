@@ -307,6 +307,7 @@ class SegmenterController(TrainingController):
         self._before = self._best = None
         colours = {one.name: one.color for one in with_colours(job.classes) if one.value and one.color}
         self._context.view.scores.set_colours(colours)
+        self._context.view.objects.set_colours(colours)
         if (chosen := self.layers.chosen()) is not None:
             source, labels, image = chosen
             translator, segmenter = self._entry(job.translator), self._entry(job.segmenter)
@@ -323,11 +324,13 @@ class SegmenterController(TrainingController):
             self._before = event.before
             if event.before is not None:
                 view.scores.set_before(event.before.per_class)
+                view.objects.set_before(event.before.f1)
             view.set_status("", event.notes)
         elif isinstance(event, Loss):
             view.losses.add(event.step, event.losses)
         elif isinstance(event, Epoch):
             view.scores.add(event.score.step, event.score.per_class)
+            view.objects.add(event.score.step, event.score.f1)
             if event.best and event.checkpoint is not None:
                 self._best = event
                 path = Path(training.job.folder) / "newest.safetensors"

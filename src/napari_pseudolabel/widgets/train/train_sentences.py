@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuneResult
+from napari_pseudolabel.training.segmenter.fine_tune_task import NOTICEABLE_F1, FineTuneResult, gained_f1
 from napari_pseudolabel.widgets.common.labelled_share import left_out_text
 from napari_pseudolabel.widgets.train.train_choice import TranslatorChoice
 
@@ -71,6 +71,13 @@ def outcome(result: FineTuneResult, regions: int) -> str:
     digits = _digits(before.mean, best.mean)
     where = f" on {regions} validation region{'s' if regions > 1 else ''}" if regions else ""
     numbers = f"Dice: old {before.mean:.{digits}f}, new {best.mean:.{digits}f}{where}."
+    if before.mean_f1 is not None and best.mean_f1 is not None:
+        numbers += f" F1 of objects: old {before.mean_f1:.2f}, new {best.mean_f1:.2f}"
+        numbers += (
+            ", so compare the pictures."
+            if result.promoted and gained_f1(before, best) <= -NOTICEABLE_F1
+            else "."
+        )
     if result.promoted:
         return f"{numbers} The new model is used from now on; the list below leads back."
     return f"{numbers} The old model stays in use; confirm more regions and train again."

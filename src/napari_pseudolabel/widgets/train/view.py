@@ -38,6 +38,10 @@ _DICE = (
     "How well the model agrees with you on confirmed pixels that it never learns from: 0 not at all, 1 fully. "
     "Dashed: the model the training started from"
 )
+_F1 = (
+    "How well the objects that you would count are found: 1 if every one is there and none is made up. Of regions that the "
+    "model never learns from. Dashed: the model the training started from"
+)
 _MEASURES = (
     "Of what passes a low-pass, so that noise that hides the source does not flatter the translator.\n"
     "structures: how well they agree with the source, 0 to 1\nsharpness: against real images, 1 is right\n"
@@ -66,6 +70,7 @@ class TrainView(DockView):
             page.changed.connect(self.changed)
         self.losses = Curves("Loss", _LOSS, limits=(0, np.inf), palette=OKABE_ITO[2:] + OKABE_ITO[:2])
         self.scores = Curves("Validation Dice", _DICE, limits=(0, 1))
+        self.objects = Curves("Validation F1", _F1, limits=(0, 1))
         self.measures = Curves("Measures", _MEASURES)
         self.tiles = PictureRows("The same place for the old model, the new model, and your labels")
         self.preview = PreviewBar()
@@ -80,6 +85,7 @@ class TrainView(DockView):
             self.tiles,
             self.models,
             self.scores,
+            self.objects,
             self.measures,
             self.losses,
         )
@@ -137,13 +143,13 @@ class TrainView(DockView):
 
     def clear_curves(self) -> None:
         """Forget the last training."""
-        for curves in (self.losses, self.scores, self.measures):
+        for curves in (self.losses, self.scores, self.objects, self.measures):
             curves.clear()
         self.tiles.clear()
 
     def set_ink(self, ink: str) -> None:
         """Colour of the axes, which follows the theme."""
-        for curves in (self.losses, self.scores, self.measures):
+        for curves in (self.losses, self.scores, self.objects, self.measures):
             curves.set_ink(ink)
 
     # How it looks.

@@ -83,6 +83,8 @@ def status_text(status: TrainingStatus | None) -> str:
 def scored(score: Score, fold: Fold | None) -> str:
     """Return the validation of a proxy, which must not be taken for one on real images."""
     values = ", ".join(f"{name} {value:.2f}" for name, value in score.per_class.items())
+    if score.f1:
+        values += f"; F1 of objects: {', '.join(f'{name} {value:.2f}' for name, value in score.f1.items())}"
     which = f", proxy {fold.number} of {fold.total}" if fold is not None and fold.total > 1 else ""
     return f"Dice on synthetic images: {values} (step {score.step}{which}). Real images may differ."
 

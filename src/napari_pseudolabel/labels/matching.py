@@ -1,0 +1,137 @@
+"""Which objects of two numbered planes are the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+LEAST_IOU = 0.5
+"""From here on two objects are taken for the same one."""
+
+
+@dataclass(frozen=True)
+class Detection:
+    """How many objects were found; counts of several planes or images are added up.
+
+    Attributes
+    ----------
+    matched
+        Objects of the reference that were found, each by another predicted one.
+    predicted, real
+        Objects of the prediction, and of the reference.
+    """
+
+    matched: int = 0
+    predicted: int = 0
+    real: int = 0
+
+    def __add__(self, other: Detection) -> Detection:
+        return Detection(
+            self.matched + other.matched, self.predicted + other.predicted, self.real + other.real
+        )
+
+    @property
+    def precision(self) -> float:
+        """Share of the predicted objects that are real, in [0, 1]; 1 if there are none on either side."""
+        return self._share(self.predicted)
+
+    @property
+    def recall(self) -> float:
+        """Share of the real objects that were found, in [0, 1]; 1 if there are none on either side."""
+        return self._share(self.real)
+
+    @property
+    def f1(self) -> float:
+        """2 TP / (2 TP + FP + FN), in [0, 1]; 1 if there are no objects on either side."""
+        return self._share(self.predicted + self.real, 2)
+
+    def _share(self, of: int, times: int = 1) -> float:
+        if of:
+            return times * self.matched / of
+        return float(self.predicted == self.real)
+
+
+def detection(
+    prediction: NDArray[np.integer], reference: NDArray[np.integer], iou: float = LEAST_IOU
+) -> Detection:
+    """Count the objects of a numbered plane that a reference has too; parameters as of `matches`."""
+    found = matches(prediction, reference, iou)
+    return Detection(len(found), len(numbers(prediction)), len(numbers(reference)))
+
+
+def numbers(instances: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return the numbers of the objects that there are, in their order."""
+    found, places = _dense(instances)
+    return found[(found > 0) & (np.bincount(places, minlength=len(found)) > 0)]
+
+
+def matches(
+    one: NDArray[np.integer], other: NDArray[np.integer], iou: float = LEAST_IOU
+) -> NDArray[np.int64]:
+    """Match objects one to one so that the sum of their IoU is the highest.
+
+    Parameters
+    ----------
+    one, other
+        (H, W) numbered objects, 0 is none.
+    iou
+        Least IoU of a match, above 0.
+
+    Returns
+    -------
+    NDArray
+        (M, 2) numbers in `one` and in `other`.
+    """
+    own, first = _dense(one)
+    others, second = _dense(other)
+    areas, other_areas = np.bincount(first), np.bincount(second)
+    both = np.flatnonzero((own[first] > 0) & (others[second] > 0))
+    # Sparse, because large images hold thousands of objects of which each meets a few.
+    keys, common = np.unique(first[both] * len(others) + second[both], return_counts=True)
+    pairs = np.divmod(keys, len(others))
+    overlap = common / (areas[pairs[0]] + other_areas[pairs[1]] - common)
+    good = overlap >= iou
+    rows, columns, overlap = pairs[0][good], pairs[1][good], overlap[good]
+    # Where both meet nobody else, they are the match; groups are settled one by one.
+    alone = (np.bincount(rows)[rows] == 1) & (np.bincount(columns)[columns] == 1) if rows.size else good[:0]
+    found = [np.stack([rows[alone], columns[alone]], axis=1)]
+    found += _settled(rows[~alone], columns[~alone], overlap[~alone])
+    chosen = np.concatenate(found)
+    return np.stack([own[chosen[:, 0]], others[chosen[:, 1]]], axis=1).astype(np.int64)
+
+
+def _dense(instances: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return numbers, some of which may not occur, and for every pixel the place of its own among them."""
+    flat = instances.ravel().astype(np.int64)
+    if flat.size and flat.min() >= 0 and flat.max() <= flat.size:
+        return np.arange(flat.max() + 1), flat  # without sorting all pixels
+    found, places = np.unique(flat, return_inverse=True)
+    return found, places
+
+
+def _settled(
+    rows: NDArray[np.intp], columns: NDArray[np.intp], overlap: NDArray[np.float64]
+) -> list[NDArray[np.intp]]:
+    """Best matches in every group of objects that meet."""
+    if not rows.size:
+        return []
+    shift = int(rows.max()) + 1
+    size = shift + int(columns.max()) + 1
+    graph = coo_array((overlap, (rows, columns + shift)), shape=(size, size))
+    _, group = connected_components(graph, directed=False)
+    found = []
+    for number in np.unique(group[rows]):
+        here = group[rows] == number
+        own, at = np.unique(rows[here], return_inverse=True)
+        others, beside = np.unique(columns[here], return_inverse=True)
+        table = np.zeros((len(own), len(others)))
+        table[at, beside] = overlap[here]
+        y, x = linear_sum_assignment(table, maximize=True)
+        real = table[y, x] > 0
+        found.append(np.stack([own[y[real]], others[x[real]]], axis=1))
+    return found
