@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage as ndi
 
-from napari_pseudolabel.labels.object_size import least_area
-from napari_pseudolabel.labels.specks import holes, specks
+from napari_pseudolabel.labels.object_size import LARGEST_CRUMB, least_area
+from napari_pseudolabel.labels.objects import Fibre
+from napari_pseudolabel.labels.specks import holes, specks, without_crumbs
 
 PLANES = hnp.arrays(
     np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12), elements=st.integers(0, 2)
@@ -57,6 +58,89 @@ def test_what_is_left_has_no_specks_and_the_rest_is_untouched(labels, least):
 def test_the_least_area_is_a_share_of_a_disc():
     assert least_area(0.05, 20) == pytest.approx(0.05 * np.pi * 100)
     assert least_area(0.05, None) == 0
+
+
+FIBRE = Fibre(inner=2, outer=1)
+
+
+@st.composite
+def fields(draw):
+    """Planes with islands of all sizes, rather than noise."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+    smooth = ndi.gaussian_filter(rng.normal(size=(40, 40)), draw(st.floats(0.5, 2)))
+    low, high = np.quantile(smooth, sorted((draw(st.floats(0.2, 0.9)), draw(st.floats(0.2, 0.9)))))
+    labels = np.digitize(smooth, [low, high]).astype(np.uint8)
+    sure = rng.uniform(draw(st.sampled_from([0.3, 0.5, 0.7])), 1, labels.shape).astype(np.float32)
+    return labels, sure
+
+
+def fibre_with_crumbs():
+    """A sheath with an axon, a crumb of axon in the sheath and one beside it, and a crumb of myelin in the axon."""
+    labels = np.zeros((40, 40), np.uint8)
+    labels[5:35, 5:30] = 1
+    labels[12:30, 12:28] = 2
+    labels[8:10, 8:10] = 2
+    labels[20:22, 18:20] = 1
+    labels[20, 35] = 2
+    return labels
+
+
+def test_crumbs_become_what_is_around_them():
+    labels = fibre_with_crumbs()
+    found = without_crumbs(labels, np.ones(labels.shape), 9, FIBRE)
+    expected = labels.copy()
+    expected[8:10, 8:10] = 1
+    expected[20:22, 18:20] = 2
+    expected[20, 35] = 0
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(without_crumbs(labels, np.ones(labels.shape), 4, FIBRE)[8:10, 8:10], 2)
+
+
+def test_a_thin_axon_stays_where_models_are_sure_and_goes_where_they_are_not():
+    labels = fibre_with_crumbs()
+    for sure, stays in ((1.0, True), (0.75, True), (0.7, False), (0.4, False)):
+        found = without_crumbs(labels, np.full(labels.shape, sure), 3.9, FIBRE)
+        assert (found[8, 8] == 2) == stays, sure
+        # From twice the smallest area on it is an object, however unsure anybody is.
+        assert without_crumbs(labels, np.full(labels.shape, sure), 1.9, FIBRE)[8, 8] == 2
+
+
+def test_myelin_between_two_axons_is_no_crumb():
+    labels = np.full((20, 20), 2, np.uint8)
+    labels[:, 10] = 0
+    labels[9:12, 10] = 1  # all that is left of the line between them
+    np.testing.assert_array_equal(without_crumbs(labels, np.ones(labels.shape), 30, FIBRE), labels)
+
+
+@settings(deadline=None)
+@given(fields(), st.floats(0, 40))
+def test_crumbs_once_gone_are_gone_and_nothing_at_the_edge_is_touched(field, least):
+    labels, sure = field
+    found = without_crumbs(labels, sure, least, FIBRE)
+    np.testing.assert_array_equal(without_crumbs(found, sure, least, FIBRE), found)
+    assert not (found[labels == 0]).any()
+    changed = found != labels
+    for value in (1, 2):
+        islands, _ = ndi.label(labels == value, np.ones((3, 3)))
+        sizes = np.bincount(islands.ravel())
+        at_edge = np.unique(np.concatenate([islands[0], islands[-1], islands[:, 0], islands[:, -1]]))
+        own = np.unique(islands[changed & (islands > 0)])
+        assert not set(own[own > 0].tolist()) & set(at_edge[at_edge > 0].tolist())
+        assert (sizes[own[own > 0]] < 2 * max(least, 1)).all()
+
+
+@settings(deadline=None)
+@given(fields(), st.floats(2, 5), st.integers(10, 20), st.integers(10, 20))
+def test_crumbs_of_a_part_are_those_of_the_whole(field, least, y, x):
+    labels, sure = field
+    whole = without_crumbs(labels, sure, least, FIBRE)
+    # An island of axon and one of myelin beside it, each as long as its area at most.
+    margin = 2 * (int(np.ceil(LARGEST_CRUMB * least)) + 1)
+    inner = slice(y, y + 6), slice(x, x + 6)
+    outer = tuple(slice(max(one.start - margin, 0), one.stop + margin) for one in inner)
+    part = np.zeros_like(labels)
+    part[outer] = without_crumbs(labels[outer], sure[outer], least, FIBRE)
+    np.testing.assert_array_equal(part[inner], whole[inner])
 
 
 def test_small_holes_in_solid_objects_are_found():

@@ -8,6 +8,9 @@ SMALLEST_OBJECT = 0.05
 """Share of a typical object: next to nothing that people labelled is smaller, but much of what models invent is
 (docs/benchmarks.md)."""
 
+LARGEST_CRUMB = 2.0
+"""From so many times the smallest area on an island is an object, however unsure models are of it."""
+
 
 def least_area(share: float, object_size_px: float | None) -> float:
     """Area in pixels that is this share of a disc of the diameter `object_size_px`; 0 where that is unknown."""

@@ -1,4 +1,4 @@
-"""Islands of labels that are too small to be objects, and holes in objects that have none."""
+"""Islands of labels that are too small to be objects, crumbs inside of objects, and holes in objects that have none."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
+from napari_pseudolabel.labels.object_size import LARGEST_CRUMB
 from napari_pseudolabel.labels.objects.components import CROSS, SQUARE
+from napari_pseudolabel.labels.objects.scheme import Fibre
 from napari_pseudolabel.labels.windows import rims
+
+# A pixel counts by how sure models are of it: not at all at one half, whole from three quarters on (docs/benchmarks.md).
+_COUNTS_FROM, _WHOLE_FROM = 0.5, 0.75
 
 
 def specks(labels: NDArray[np.integer], least_px: float) -> NDArray[np.bool_]:
@@ -35,6 +40,55 @@ def specks(labels: NDArray[np.integer], least_px: float) -> NDArray[np.bool_]:
     islands, small = _islands(labels != 0, least_px, SQUARE)
     small[0] = False
     found: NDArray[np.bool_] = small[islands]
+    return found
+
+
+def without_crumbs(
+    labels: NDArray[np.uint8], sure: NDArray[np.floating], least_px: float, fibre: Fibre
+) -> NDArray[np.uint8]:
+    """Give the crumbs of axons and myelin to what is around them.
+
+    A crumb is an island of one of the two classes that is too small to be an axon, or the sheath of one, which has about
+    the area of its axon. Pixels of which models are unsure count less, so a thin axon stays where they are sure, while
+    an island that they half believe in has to be up to `LARGEST_CRUMB` times as large. A crumb of axon becomes what most
+    pixels around it are, myelin or background; a crumb of myelin goes only where there is nothing but axon around it. What
+    touches the edge of the array is spared, because it may go on beyond.
+
+    Parameters
+    ----------
+    labels
+        (H, W) class values, 0 is background.
+    sure
+        (H, W) in [0, 1]: probability of these labels.
+    least_px
+        Area in pixels; nothing is a crumb at 1 or below.
+    fibre
+        The two classes.
+
+    Returns
+    -------
+    NDArray
+        (H, W) uint8; the labels themselves where there is no crumb.
+    """
+    if least_px <= 1 or not (labels == fibre.inner).any():
+        return labels
+    weight = np.clip((sure - _COUNTS_FROM) / (_WHOLE_FROM - _COUNTS_FROM), 0, 1)
+    found = labels.copy()
+    for value, other in ((fibre.inner, fibre.outer), (fibre.outer, fibre.inner)):
+        islands, small = _islands(found == value, LARGEST_CRUMB * least_px, SQUARE)
+        small[0] = False
+        small &= np.bincount(islands.ravel(), weight.ravel(), len(small)) < least_px
+        boxes = ndi.find_objects(islands)
+        before = found.copy()
+        for number in np.flatnonzero(small).tolist():
+            # One pixel more on every side: the island touches no edge.
+            window = tuple(slice(one.start - 1, one.stop + 1) for one in boxes[number - 1])
+            crumb = islands[window] == number
+            around = before[window][ndi.binary_dilation(crumb, SQUARE) & ~crumb]
+            if value == fibre.outer and not (around == other).all():
+                continue
+            values, counts = np.unique(around, return_counts=True)
+            found[window][crumb] = values[counts.argmax()]
     return found
 
 

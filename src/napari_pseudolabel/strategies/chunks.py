@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Box, Channel, Image, LayerStatistics
+from napari_pseudolabel.labels.object_size import LARGEST_CRUMB
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.geometry import Block, Line, Span, View
 from napari_pseudolabel.strategies.label_settings import LabelSettings, Region
@@ -268,7 +269,7 @@ def cut(
             getattr(translator, axis) if translator is not None else None,
             tuple(getattr(grid, axis) for grid in grids),
             ring,
-            math.ceil(_LONGEST * math.sqrt(least)),
+            math.ceil(_LONGEST * math.sqrt(LARGEST_CRUMB * least)),
             side,
         )
         for number, axis in enumerate(("rows", "columns"))

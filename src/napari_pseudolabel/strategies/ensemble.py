@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.labels.confidence import agreement, background, class_confidence
-from napari_pseudolabel.labels.objects import scheme_for
-from napari_pseudolabel.labels.specks import holes, specks
+from napari_pseudolabel.labels.objects import Scheme, scheme_for
+from napari_pseudolabel.labels.specks import holes, specks, without_crumbs
+from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.segmenters.base import LayerPart, Segmenter
 from napari_pseudolabel.strategies.label_settings import LabelSettings
 
@@ -64,7 +65,7 @@ class Segmentation:
     members
         Names of the candidates.
     left_out
-        Share of the labelled pixels that lay in islands too small to be objects.
+        Share of the labelled pixels that lay in islands too small to be objects, or in crumbs inside of objects.
     """
 
     labels: NDArray[np.uint8]
@@ -91,8 +92,8 @@ def segment_ensemble(
         Segmenters with the same classes; the first decides about the order of the channels, and how
         probabilities become labels.
     least_px
-        Smaller islands of labels, in pixels that are wanted, become background, and smaller holes in nuclei and cells
-        are filled.
+        Smaller islands of labels, in pixels that are wanted, become background, crumbs of axons and myelin what is around
+        them, and smaller holes in nuclei and cells are filled.
     inner
         Rows and columns that are handed back of those pixels; the others only tell islands from objects.
 
@@ -102,43 +103,60 @@ def segment_ensemble(
     what the confidence needs.
     """
     first = inputs[0].segmenter
-    solid = scheme_for(first.classes).touching  # nuclei and cells; gaps between fibres are no holes
+    scheme = scheme_for(first.classes)
     total = None
     candidates, names = [], []
     for given in inputs:
         order = _channels(first, given.segmenter)
         for name, probabilities in members(given, settings, control=control):
             labels = given.segmenter.labels(probabilities)
-            candidates.append(_tidy(labels, least_px, solid)[0][inner])
+            sure = class_confidence(probabilities, given.segmenter.classes)
+            candidates.append(_tidy(labels, sure, least_px, scheme)[inner])
             names.append(name)
             ordered = probabilities[order]
             total = ordered if total is None else total + ordered
     assert total is not None
     mean = total / np.float32(len(candidates))
     labels = first.labels(mean)
-    tidy, left_out, filled = _tidy(labels, least_px, solid)
-    tidy, left_out, filled = tidy[inner], left_out[inner], filled[inner]
-    labels, mean = labels[inner], mean[:, *inner]
-    nothing = background(mean, first.classes)
     sure = class_confidence(mean, first.classes)
+    tidy = _tidy(labels, sure, least_px, scheme)[inner]
+    labels, mean, sure = labels[inner], mean[:, *inner], sure[inner]
+    labelled = labels != 0
     return Segmentation(
         tidy,
-        np.where(left_out, nothing, np.where(filled, 1 - nothing, sure)),
+        _sure_of(tidy, mean, first.classes, np.where(tidy == labels, sure, np.float32(np.nan))),
         agreement(candidates),
         np.stack(candidates),
         tuple(names),
-        float(left_out.sum() / max(np.count_nonzero(labels), 1)),
+        float(((tidy != labels) & labelled).sum() / max(np.count_nonzero(labelled), 1)),
     )
 
 
 def _tidy(
-    labels: NDArray[np.uint8], least_px: float, solid: Collection[int]
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Labels without specks and without holes where there are none, and which pixels were the one and the other."""
-    left_out = specks(labels, least_px)
-    kept = np.where(left_out, np.uint8(0), labels)
-    filling = holes(kept, least_px, solid)
-    return kept + filling, left_out, filling != 0
+    labels: NDArray[np.uint8], sure: NDArray[np.float32], least_px: float, scheme: Scheme
+) -> NDArray[np.uint8]:
+    """Labels without specks and crumbs, and without holes where there are none."""
+    for fibre in scheme.fibres:
+        labels = without_crumbs(labels, sure, least_px, fibre)
+    kept = np.where(specks(labels, least_px), np.uint8(0), labels)
+    # Nuclei and cells; gaps between fibres are no holes.
+    return kept + holes(kept, least_px, scheme.touching)
+
+
+def _sure_of(
+    tidy: NDArray[np.uint8],
+    mean: NDArray[np.float32],
+    classes: Sequence[LabelClass],
+    sure: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """How sure what was chosen is; where something else was chosen than the models said, `sure` is NaN."""
+    changed = np.isnan(sure)
+    for channel, label_class in enumerate(classes):
+        here = changed & (tidy == label_class.value)
+        sure[here] = mean[channel][here]
+    here = changed & (tidy == 0)
+    sure[here] = background(mean, classes)[here]
+    return sure
 
 
 def members(

@@ -49,8 +49,9 @@ class LabelSettings(Checked):
     smallest_object: Annotated[
         float,
         Option(
-            "Islands of labels with less area than this share of a typical object of the segmenter are left out, and "
-            "such holes in nuclei and cells are filled. Needs a segmenter that knows the size of its objects.",
+            "Islands of labels with less area than this share of a typical object of the segmenter are left out, such "
+            "crumbs of axon inside myelin become myelin, and such holes in nuclei and cells are filled. Needs a segmenter "
+            "that knows the size of its objects.",
             title="Ignore smaller objects",
             term="smallest object",
             unit="%",
