@@ -92,9 +92,10 @@ def test_a_segmenter_is_trained_with_its_quality_on_the_card(cli, training_set, 
     card = load_segmenter(path).card
     assert [(one.name, one.value) for one in card.classes] == [("background", 0), ("disc", 1)]
     assert card.source.object_size_px == 14
-    (measure,) = card.quality
-    assert measure.metric == "Dice disc"
-    assert measure.value == pytest.approx(ran.json["validation"]["dice"]["disc"])
+    measure, objects = card.quality
+    assert (measure.metric, objects.metric) == ("Dice disc", "F1 disc")
+    assert measure.value == pytest.approx(ran.json["validation"]["dice"]["disc"], abs=5e-4)
+    assert objects.value == pytest.approx(ran.json["validation"]["f1"]["disc"], abs=5e-4)
     assert measure.data.startswith("1 images kept out of training (field_")
     record = json.loads((tmp_path / "out" / "training.json").read_text())
     assert record["classes"] == {"background": 0, "disc": 1}

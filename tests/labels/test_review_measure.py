@@ -12,11 +12,12 @@ from scipy.stats import spearmanr
 from skimage.draw import disk
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.labels.classes import AXON_CLASSES
+from napari_pseudolabel.labels.classes import AXON_CLASSES, default_classes
 from napari_pseudolabel.labels.review import measure, object_diameter, order, side_for
 from napari_pseudolabel.labels.review.region_grid import RegionGrid
 
 AXON = 2
+DISCS = default_classes(("halo", "disc"))
 
 
 def discs(shape, centres, radius, value=1):
@@ -173,12 +174,12 @@ def test_reasons_count_what_is_disputed_and_where_borders_are_soft():
     member = labels.copy()
     member[disk((140, 140), 30, shape=labels.shape)] = 0
     member[disk((30, 150), 5, shape=labels.shape)] = 1
-    (one,) = measure(labels, candidates=np.stack([labels, member]), classes=AXON_CLASSES, side=192)
-    assert one.reason == "looks disagree: 1 × small myelin, 1 × axon"
+    (one,) = measure(labels, candidates=np.stack([labels, member]), classes=DISCS, side=192)
+    assert one.reason == "looks disagree: 1 × small halo, 1 × disc"
     confidence = np.ones(labels.shape, np.float32)
     rim = ndimage.binary_dilation(labels > 0) & ~ndimage.binary_erosion(labels > 0)
     confidence[rim] = 0.55
-    (one,) = measure(labels, confidence=confidence, classes=AXON_CLASSES, side=192)
+    (one,) = measure(labels, confidence=confidence, classes=DISCS, side=192)
     assert one.reason == "low confidence at 2 borders"
     confidence[disk((60, 60), 25, shape=labels.shape)] = 0.3
     (one,) = measure(labels, confidence=confidence, side=192)
@@ -221,3 +222,22 @@ def test_what_cannot_be_measured_is_one_sentence():
         measure(labels, confidence=np.zeros((3, 3), np.float32))
     with pytest.raises(InputError, match="not per object"):
         measure(np.full((20, 20), 300))
+
+
+def test_axons_without_myelin_and_myelin_without_axons_are_reasons_with_their_places():
+    labels = np.zeros((200, 400), np.uint8)
+    labels[40:80, 40:80], labels[50:70, 50:70] = 1, AXON
+    labels[120:140, 60:80] = labels[150:160, 20:30] = AXON
+    labels[60:90, 260:300] = 1
+    sure = np.ones(labels.shape, np.float32)
+    left, right = measure(labels, confidence=sure, classes=AXON_CLASSES, side=200)
+    assert left.reason == "2 × axon without myelin, the first at (120, 60)"
+    assert right.reason == "myelin without axon at (60, 260)"
+    assert (left.benefit, right.benefit) == (500, 1200)
+    assert order((left, right))[0].place == right.place
+    # A person who has looked knows better, and without names nobody knows what belongs together.
+    touched = np.zeros(labels.shape, bool)
+    touched[130, 70] = True
+    mended, _ = measure(labels, confidence=sure, classes=AXON_CLASSES, touched=touched, side=200)
+    assert mended.reason == "axon without myelin at (150, 20)"
+    assert all(one.benefit == 0 for one in measure(labels, confidence=sure, side=200))

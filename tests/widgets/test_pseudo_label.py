@@ -35,7 +35,7 @@ def test_a_person_who_only_presses_the_main_button_gets_labels(dock, viewer, scr
     finish(qtbot, dock)
     assert (labels(viewer).data[20:] == 1).all()
     assert viewer.layers.selection.active is labels(viewer)
-    qtbot.waitUntil(lambda: "1 axon and 0 myelin objects" in status(dock), timeout=10000)
+    qtbot.waitUntil(lambda: "Labels ready. 1 axon" in status(dock), timeout=10000)
     assert "Mean confidence 0.75" in status(dock)
     (job,) = script.jobs
     assert job.region is None

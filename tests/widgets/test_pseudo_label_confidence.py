@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_pseudolabel.control import Control
+from napari_pseudolabel.labels.objects import Counted
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.widgets.pseudo_label.label_jobs import CountObjects
 
@@ -43,7 +44,7 @@ def test_only_regions_with_objects_count():
     confidence = np.ones(labels.shape, np.float32)
     confidence[0] = 0.6
     found = CountObjects(labels, confidence, CLASSES).run(Control(), None)
-    assert found.counts == (("axon", 2),)
+    assert [(one.name, one.number) for one in found.counts] == [("axon", 2)]
     assert (found.doubtful, found.regions) == (1, 2)
     # Nothing is known about labels without confidence.
     assert CountObjects(labels[1:], None, CLASSES).run(Control(), None).regions == 1
@@ -55,13 +56,15 @@ def test_nuclei_that_touch_are_counted_each():
     labels = (discs[0] | discs[1]).astype(np.uint8)[None]
     for name, count in (("nucleus", 2), ("axon", 1)):
         classes = (CLASSES[0], LabelClass(name=name, value=1))
-        assert CountObjects(labels, None, classes).run(Control(), None).counts == ((name, count),)
+        (found,) = CountObjects(labels, None, classes).run(Control(), None).counts
+        assert (found.name, found.number) == (name, count)
 
 
-def test_axons_and_their_myelin_are_counted_on_their_own():
+def test_myelin_is_counted_with_its_axons():
     labels = np.zeros((1, 40, 80), np.uint8)
     for x in (20, 60):
         labels[0, 10:30, x - 10 : x + 10] = 2
     labels[0, 15:25, 15:25] = 1
     classes = (*CLASSES, LabelClass(name="myelin", value=2))
-    assert CountObjects(labels, None, classes).run(Control(), None).counts == (("axon", 1), ("myelin", 2))
+    (found,) = CountObjects(labels, None, classes).run(Control(), None).counts
+    assert found == Counted("axon", 1, "myelin", groups=2, bare=0, hollow=1)

@@ -20,6 +20,7 @@ from napari_pseudolabel.export.writing import check_holds_images
 from napari_pseudolabel.formats import Format, format_of
 from napari_pseudolabel.imaging import Image, ReadOptions
 from napari_pseudolabel.imaging.reading.file_names import is_image, left_out
+from napari_pseudolabel.labels.objects import census, census_text
 from napari_pseudolabel.strategies import LabelJob, PseudoLabel, join
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import sentence, shown, some
@@ -193,6 +194,9 @@ def _written(
         some = bool(predicted.any())
         # Where nothing is labelled there are shares of nothing.
         result["shares"] = {one.name: float(np.mean(counted == one.value)) for one in found.classes if some}
+        counts = census(found.labels, found.classes)
+        result["objects"] = {one.name: one.number for one in counts}
+        result["objects_in_words"] = census_text(counts)
         result["mean_confidence"] = float(sure.mean()) if some else None
     return {**result, "files": [str(file) for file in files], **provenance}
 
@@ -202,4 +206,5 @@ def _text(result: JsonObject) -> str:
     if result.get("shares"):
         lines.append(", ".join(f"{sentence(name)} {share:.1%}" for name, share in result["shares"].items()))
         lines[-1] += f", mean confidence {result['mean_confidence']:.2f}"
+        lines += filter(None, (result["objects_in_words"],))
     return "\n  ".join([*lines, *map(sentence, result["notes"])])

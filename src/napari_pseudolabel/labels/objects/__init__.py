@@ -1,6 +1,8 @@
 """Objects: what the pixels of classes make together, such as an axon with its myelin, or one of many nuclei."""
 
+from napari_pseudolabel.labels.objects.census import Counted, census, census_text
 from napari_pseudolabel.labels.objects.components import component_at
+from napari_pseudolabel.labels.objects.incomplete import HalfFibre, half_fibres
 from napari_pseudolabel.labels.objects.instances import to_classes, to_instances
 from napari_pseudolabel.labels.objects.lookup import object_at, objects_in
 from napari_pseudolabel.labels.objects.object_mask import ObjectMask
@@ -8,11 +10,16 @@ from napari_pseudolabel.labels.objects.scheme import Fibre, Scheme, scheme_for
 from napari_pseudolabel.labels.windows import Window
 
 __all__ = [
+    "Counted",
     "Fibre",
+    "HalfFibre",
     "ObjectMask",
     "Scheme",
     "Window",
+    "census",
+    "census_text",
     "component_at",
+    "half_fibres",
     "object_at",
     "objects_in",
     "scheme_for",

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pseudolabel.labels.objects import half_fibres, scheme_for
 from napari_pseudolabel.labels.review.pace import Pace
-from napari_pseudolabel.labels.review.reasons import reasons
+from napari_pseudolabel.labels.review.reasons import half_pixels, reasons
 from napari_pseudolabel.labels.review.region_grid import Box, RegionGrid, object_diameter, side_for
 from napari_pseudolabel.labels.review.uncertainty import uncertainty_of
 from napari_pseudolabel.labels.windows import Index, shape_of, window_of
@@ -44,7 +45,8 @@ class RegionScore:
     seconds
         Estimated time for it.
     benefit
-        Expected wrong pixels that looking at it will mend.
+        Expected wrong pixels that looking at it will mend; an axon without myelin counts with its area, and so does
+        myelin without an axon.
     reason
         Why it should be looked at, in words.
     """
@@ -125,10 +127,15 @@ def measure(
     held = doubt.foreground if predicted is None else doubt.foreground & predicted
     foreground = regions.sums(held) / np.maximum(sizes, 1)
     path = doubt.path(regions)
-    benefit = doubt.benefit(regions, diameter)
+    halves = [
+        half
+        for fibre in scheme_for(classes).fibres
+        for half in half_fibres(doubt.labels, fibre, settled)  # what a person decided is right as it is
+    ]
+    benefit = doubt.benefit(regions, diameter) + half_pixels(halves, regions)
     if settled is not None:
         quality = np.where(regions.sums(settled) == regions.sizes, 1.0, quality)
-    words = reasons(doubt, regions, classes, diameter)
+    words = reasons(doubt, regions, classes, diameter, halves)
     return tuple(
         RegionScore(
             box,

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_pseudolabel.labels.objects import HalfFibre, scheme_for
 from napari_pseudolabel.labels.objects.components import SQUARE
+from napari_pseudolabel.labels.objects.object_mask import Place
 from napari_pseudolabel.labels.review.region_grid import RegionGrid
 from napari_pseudolabel.labels.review.uncertainty import Uncertainty
 from napari_pseudolabel.models.cards import LabelClass
@@ -25,7 +27,11 @@ NO_DOUBT = "nothing in doubt"
 
 
 def reasons(
-    uncertainty: Uncertainty, regions: RegionGrid, classes: Sequence[LabelClass], diameter: float | None
+    uncertainty: Uncertainty,
+    regions: RegionGrid,
+    classes: Sequence[LabelClass],
+    diameter: float | None,
+    halves: Sequence[HalfFibre] = (),
 ) -> tuple[str, ...]:
     """Return a reason for each region, in the order of its boxes.
 
@@ -35,11 +41,14 @@ def reasons(
         For their names.
     diameter
         Of typical objects in pixels, None if it is not known.
+    halves
+        Axons without myelin, and myelin without an axon.
 
     Returns
     -------
     tuple of str
-        Such as "looks disagree: 3 × small axon, 1 × myelin; low confidence at 2 borders".
+        Such as "axon without myelin at (120, 48); looks disagree: 3 × small axon, 1 × myelin; low confidence at 2
+        borders".
     """
     names = {label_class.value: label_class.name for label_class in classes}
     limit = _SMALL * np.pi / 4 * (diameter or 0) ** 2
@@ -50,11 +59,47 @@ def reasons(
         found[place][f"small {name}" if area < limit else name] += 1
     verb = "looks disagree" if uncertainty.members else "low confidence"
     stretches = _stretches(uncertainty, regions)
-    return tuple(_sentence(verb, counter, int(many)) for counter, many in zip(found, stretches, strict=True))
+    incomplete = _incomplete(halves, regions, classes)
+    return tuple(
+        _sentence(verb, counter, int(many), half)
+        for counter, many, half in zip(found, stretches, incomplete, strict=True)
+    )
 
 
-def _sentence(verb: str, disputes: Counter[str], stretches: int) -> str:
-    parts = []
+def half_pixels(halves: Sequence[HalfFibre], regions: RegionGrid) -> NDArray[np.float64]:
+    """(R,) pixels of the halves of fibres whose first pixel lies in a region: about as many are wrong or missing."""
+    found = np.zeros(regions.count)
+    for half in halves:
+        found[_region_of(half, regions)] += half.pixels
+    return found
+
+
+def _region_of(half: HalfFibre, regions: RegionGrid) -> int:
+    return int(regions.number_at(*(np.array([place]) for place in half.place))[0])
+
+
+def _incomplete(
+    halves: Sequence[HalfFibre], regions: RegionGrid, classes: Sequence[LabelClass]
+) -> list[list[str]]:
+    """Halves of fibres in each region, in words, with the place of the first of a kind."""
+    scheme = scheme_for(classes)
+    names = {label_class.value: label_class.name for label_class in classes}
+    found: list[list[str]] = [[] for _ in range(regions.count)]
+    placed: dict[tuple[int, str], list[Place]] = {}
+    for half in halves:
+        fibre = scheme.fibre_of(half.value)
+        assert fibre is not None
+        other = fibre.outer if half.value == fibre.inner else fibre.inner
+        kind = f"{names[half.value]} without {names[other]}"
+        placed.setdefault((_region_of(half, regions), kind), []).append(half.place)
+    for (region, kind), places in placed.items():
+        many = f"{len(places)} × {kind}, the first" if len(places) > 1 else kind
+        found[region].append(f"{many} at ({places[0][0]}, {places[0][1]})")
+    return found
+
+
+def _sentence(verb: str, disputes: Counter[str], stretches: int, incomplete: Sequence[str]) -> str:
+    parts = list(incomplete)
     if disputes:
         parts.append(f"{verb}: " + ", ".join(f"{number} × {name}" for name, number in disputes.most_common()))
     if stretches:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ from napari_pseudolabel.models import (
 )
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.widgets.pseudo_label.label_choice import Kind, ModelEntry
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.labels.objects import Counted
 
 
 @dataclass(frozen=True)
@@ -77,14 +81,14 @@ class ObjectCounts:
     Attributes
     ----------
     counts
-        (class name, number of objects) without the background.
+        Of each class that people count.
     confidence
         Mean over the labelled pixels, None if there are none.
     doubtful, regions
         How many regions with objects are worth a look, and how many there are; 0 where labels are no classes.
     """
 
-    counts: tuple[tuple[str, int], ...]
+    counts: tuple[Counted, ...]
     confidence: float | None
     doubtful: int = 0
     regions: int = 0
@@ -106,24 +110,12 @@ class CountObjects:
     title: str = "Counting"
 
     def run(self, control: Control, models: object) -> ObjectCounts:
-        """Count objects of each class, plane by plane."""
-        from napari_pseudolabel.labels.objects import Scheme, scheme_for, to_instances
+        """Count objects as people do, plane by plane."""
+        from napari_pseudolabel.labels.objects import census
         from napari_pseudolabel.labels.review import TARGET, RegionScore, measure
 
         planes = self.labels.reshape(-1, *self.labels.shape[-2:])
-        # Axons and myelin are counted on their own, nuclei that touch are told apart as in every other dock.
-        scheme = Scheme(touching=scheme_for(self.classes).touching)
-        counts = tuple(
-            (
-                label_class.name,
-                sum(
-                    int(to_instances(np.where(plane == label_class.value, plane, 0), scheme).max(initial=0))
-                    for plane in planes
-                ),
-            )
-            for label_class in self.classes
-            if label_class.value
-        )
+        counts = census(planes, self.classes)
         foreground = self.labels > 0
         mean = None
         if self.confidence is not None and foreground.any():

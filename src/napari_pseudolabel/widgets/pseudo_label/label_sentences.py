@@ -231,10 +231,9 @@ def outcome_text(report: RunReport, counts: ObjectCounts | None, *, preview: boo
         return NOTHING
     parts = ["Preview of the view." if preview else "Labels ready.", *filter(None, (labelled_text(share),))]
     if counts is not None:
-        found = [f"{number:,} {name}" for name, number in counts.counts]
-        if found:
-            some = any(number for _, number in counts.counts)
-            parts.append(f"{' and '.join(found)} objects." if some else "Nothing was found.")
+        from napari_pseudolabel.labels.objects import census_text  # takes a while to import
+
+        parts += filter(None, (census_text(counts.counts),))
         if counts.confidence is not None:
             parts.append(f"Mean confidence {counts.confidence:.2f}.")
     if report.agreement is not None:
