@@ -134,7 +134,13 @@ def proxy(name: ProxyName, data: Path, out: Path, device: str = "cpu") -> None:
         planes, weights = with_generated(target, [sample for plane in train for sample in plane.train()])
         chosen_on = [first for plane in validation if (first := plane.validate()) is not None]
         run = SegmenterTraining(
-            planes, chosen_on, card, settings, device=torch.device(device), weights=weights
+            planes,
+            chosen_on,
+            card,
+            settings,
+            device=torch.device(device),
+            weights=weights,
+            learned="translations",
         )
         score = run.run(out, control)
     typer.echo(f"Validation Dice on synthetic images {score.per_class} at step {score.step}")

@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from napari_pseudolabel.labels.confidence import agreement, background, class_confidence, mean_dice
+from napari_pseudolabel.labels.confidence import (
+    agreement,
+    background,
+    class_confidence,
+    fitted_temperature,
+    mean_dice,
+    tempered,
+)
 from napari_pseudolabel.models.cards import LabelClass
 
 WITH_BACKGROUND = tuple(LabelClass(name=str(v), value=v) for v in range(3))
@@ -80,3 +87,61 @@ def test_dice_of_a_region_by_hand():
     other[1] = 2
     assert mean_dice(one, other) == pytest.approx((2 * 2 / 6 + 0) / 2)
     assert mean_dice(np.zeros((2, 2)), np.zeros((2, 2))) == 1
+
+
+chances = arrays(np.float32, (3, 4, 5), elements=st.floats(0, 1, width=32))
+
+
+@settings(deadline=None)
+@given(chances, st.floats(0.2, 5))
+def test_a_temperature_keeps_the_order_of_classes(raw, temperature):
+    softmax = (raw + np.float32(0.01)) / (raw + np.float32(0.01)).sum(axis=0)
+    found = tempered(softmax, WITH_BACKGROUND, temperature)
+    np.testing.assert_allclose(found.sum(axis=0), 1, atol=1e-5)
+    chosen = softmax.argmax(axis=0)[None]
+    np.testing.assert_allclose(np.take_along_axis(found, chosen, 0)[0], found.max(axis=0), atol=1e-6)
+
+
+@settings(deadline=None)
+@given(chances, st.floats(0.2, 5))
+def test_a_temperature_keeps_the_side_of_every_region(raw, temperature):
+    found = tempered(raw, REGIONS, temperature)
+    clear = abs(raw - 0.5) > 1e-3
+    assert ((found > 0.5) == (raw > 0.5))[clear].all()
+
+
+@pytest.mark.parametrize("classes", [WITH_BACKGROUND, REGIONS])
+def test_a_temperature_of_one_changes_nothing(classes):
+    raw = np.random.default_rng(0).random((3, 4, 5)).astype(np.float32)
+    np.testing.assert_array_equal(tempered(raw, classes, 1.0), raw)
+
+
+def test_heat_makes_less_sure_and_cold_surer():
+    sure = np.array([0.9, 0.1], np.float32)[:, None, None]
+    two = WITH_BACKGROUND[:2]
+    assert tempered(sure, two, 2.0)[0] == pytest.approx(0.75)
+    assert tempered(sure, two, 0.5)[0] == pytest.approx(81 / 82)
+    assert tempered(sure[:1], REGIONS, 2.0)[0] == pytest.approx(0.75)
+
+
+def test_certainty_stays_a_number():
+    sure = np.array([1, 0, 0], np.float32)[:, None, None]
+    assert np.isfinite(tempered(sure, WITH_BACKGROUND, 3.0)).all()
+
+
+@pytest.mark.parametrize("temperature", [0.6, 1.0, 1.7])
+def test_the_temperature_of_made_up_answers_is_found(temperature):
+    """Whoever draws the truth by probabilities that are then divided gets the divisor back."""
+    random = np.random.default_rng(1)
+    logits = random.normal(0, 2, (3, 200, 200))
+    right = np.exp(logits) / np.exp(logits).sum(axis=0)
+    truth = (random.random((200, 200)) > right.cumsum(axis=0)).sum(axis=0)
+    said = np.exp(logits * temperature) / np.exp(logits * temperature).sum(axis=0)
+    found = fitted_temperature([said.astype(np.float32)], [truth])
+    assert found == pytest.approx(temperature, rel=0.05)
+
+
+def test_what_nobody_knows_does_not_count_for_the_temperature():
+    said = np.full((2, 6, 6), 0.5, np.float32)
+    assert fitted_temperature([said], [np.full((6, 6), -1)]) == 1
+    assert fitted_temperature([], []) == 1

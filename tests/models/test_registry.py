@@ -19,7 +19,8 @@ from napari_pseudolabel.models import (
     sidecar_path,
     write_sidecar,
 )
-from napari_pseudolabel.models.card_files import complete
+from napari_pseudolabel.models.card_files import complete, given_card
+from napari_pseudolabel.models.cards import CardCalibration, TypicalLabels
 from napari_pseudolabel.models.translators import syndiff
 
 CARD = Card(kind="translator", family="syndiff", source=Modality(name="SEM"), target=Modality(name="TEM"))
@@ -127,3 +128,19 @@ def test_a_card_that_says_two_things_is_refused(tmp_path):
 def test_a_card_that_windows_wrote_is_read(tmp_path):
     (tmp_path / "a.card.json").write_text('{"name": "a"}', encoding="utf-8-sig")
     assert read_sidecar(tmp_path / "a.pt") == {"name": "a"}
+
+
+def test_a_calibration_travels_with_its_card_and_old_cards_have_none(tmp_path):
+    typical = TypicalLabels(agreement=0.95, hesitation=0.2, contrast=((0, 1, 0.97),), widths=((1, 7.5),))
+    known = CardCalibration(temperature=1.3, carried=1.5, typical=typical, data="two mice", date="2026-11-30")
+    card = Card(kind="segmenter", family="monai-unet", calibration=known)
+    path = tmp_path / "x.safetensors"
+    path.touch()
+    write_sidecar(path, card)
+    assert Card(**read_sidecar(path)).calibration == known
+    assert Card.model_validate_json(card.model_dump_json(exclude_none=True)).calibration == known
+    assert Card(kind="segmenter", family="monai-unet").calibration is None
+    with pytest.raises(CheckpointError, match=r"calibration\.temperature"):
+        complete({"calibration": {"temperature": 0}}, path, kind="segmenter", family="monai-unet")
+    with pytest.raises(CheckpointError, match="several named values belong"):
+        given_card(path, {"calibration": 1.3})

@@ -9,6 +9,7 @@ from napari_pseudolabel.export import read_sidecar
 from napari_pseudolabel.imaging import read
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.viewer import content_of, push
+from napari_pseudolabel.viewer.records import write_quality
 from napari_pseudolabel.viewer.writers import write_ome_tiff, write_png
 
 
@@ -42,6 +43,14 @@ def test_png(labels, tmp_path):
     write_png(str(path), data, attributes)
     np.testing.assert_array_equal(read(path).plane(()), labels.data)
     assert read_sidecar(path).strategy == "adaptation"
+
+
+def test_what_corrections_taught_about_the_quality_is_told(labels, tmp_path):
+    write_quality(labels, 0.8127, 12)
+    data, attributes, _ = labels.as_layer_data_tuple()
+    write_png(str(tmp_path / "out.png"), data, attributes)
+    told = read_sidecar(tmp_path / "out.png").model_dump()["quality"]
+    assert told == {"expected_dice": 0.813, "learned_from_regions": 12}
 
 
 def test_foreign_labels_can_be_written_too(viewer, tmp_path):

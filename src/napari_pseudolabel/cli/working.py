@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_pseudolabel.cli.output import show
+from napari_pseudolabel.cli.output import say, show
 from napari_pseudolabel.cli.progress import Stopped, duration, interruptible, prefixed
 from napari_pseudolabel.cli.targets import check_shape, check_targets, output_name, sources
 from napari_pseudolabel.control import Control
@@ -21,6 +22,7 @@ from napari_pseudolabel.formats import Format, format_of
 from napari_pseudolabel.imaging import Image, ReadOptions
 from napari_pseudolabel.imaging.reading.file_names import is_image, left_out
 from napari_pseudolabel.labels.objects import census, census_text
+from napari_pseudolabel.labels.usability import warning
 from napari_pseudolabel.strategies import LabelJob, PseudoLabel, join
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import sentence, shown, some
@@ -96,6 +98,9 @@ def process(
                 check_shape(image, target, format)
                 found = run(work.job(image), part)
                 control.check()  # the last moment at which nothing was changed
+                if found.report.doubts:
+                    # At once, and where it is seen whoever reads the results.
+                    say(f"{path.name}: {warning(found.report.doubts)}", to=sys.stderr)
                 if folder:
                     output.mkdir(exist_ok=True)
                 results.append(_written(found, image, target, format, work.confidence))

@@ -7,9 +7,93 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
 
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.types import Array
+
+# Of a plane, for a temperature; more do not change its second digit.
+_MOST_PIXELS = 20_000
+_WIDEST = 5.0
+# Probabilities nearer to 0 than this are taken for it: float16 says no less, and the logarithm must stay finite.
+_LEAST = 1e-6
+
+
+def tempered(
+    probabilities: NDArray[np.float32], classes: Sequence[LabelClass], temperature: float
+) -> NDArray[np.float32]:
+    """Probabilities that are as often right as they say: their logarithms divided by a temperature.
+
+    Parameters
+    ----------
+    probabilities
+        (K, ...) float32 in [0, 1], a softmax over classes that include the background, or independent probabilities
+        of regions.
+    classes
+        In the order of the channels.
+    temperature
+        Above 0. Above 1 everything becomes less sure, below 1 surer; 1 changes nothing.
+
+    Returns
+    -------
+    NDArray
+        (K, ...) float32 in [0, 1]. What was more probable than something else still is, so labels stay what they are.
+
+    Notes
+    -----
+    Temperature scaling (Guo et al., "On Calibration of Modern Neural Networks", ICML 2017), of the mean of an ensemble.
+    """
+    if temperature == 1:
+        return probabilities
+    power = np.float32(1 / temperature)
+    held = np.clip(probabilities, np.float32(_LEAST), 1)
+    if any(c.value == 0 for c in classes):
+        raised = held**power
+        return np.asarray(raised / raised.sum(axis=0), np.float32)
+    raised = held**power
+    other = np.clip(1 - probabilities, np.float32(_LEAST), 1) ** power
+    return np.asarray(raised / (raised + other), np.float32)
+
+
+def fitted_temperature(
+    probabilities: Sequence[NDArray[np.float32]], truths: Sequence[NDArray[np.integer]]
+) -> float:
+    """Find the temperature at which probabilities explain the truth best; see `tempered`.
+
+    Parameters
+    ----------
+    probabilities
+        (K, H, W) each, a softmax.
+    truths
+        (H, W) each: the channel that is true, below 0 where nobody knows. Every plane counts alike, whatever its size.
+
+    Returns
+    -------
+    float
+        In [0.2, 5]; 1 where there is nothing to learn from.
+    """
+    logs, rights = [], []
+    for chances, truth in zip(probabilities, truths, strict=True):
+        known = truth >= 0
+        step = max(1, int(known.sum()) // _MOST_PIXELS)
+        kept, right = chances[:, known][:, ::step], truth[known][::step]
+        if right.size:
+            logs.append(np.log(np.clip(kept.astype(np.float64), _LEAST, 1)))
+            rights.append(right.astype(np.intp))
+    if not logs:
+        return 1.0
+
+    def loss(of_log: float) -> float:
+        power = np.exp(-of_log)
+        each = [
+            logsumexp(values * power, axis=0) - values[right, np.arange(right.size)] * power
+            for values, right in zip(logs, rights, strict=True)
+        ]
+        return float(np.mean([one.mean() for one in each]))
+
+    found = minimize_scalar(loss, bounds=(-np.log(_WIDEST), np.log(_WIDEST)), method="bounded")
+    return float(np.exp(found.x))
 
 
 def class_confidence(
@@ -33,6 +117,16 @@ def class_confidence(
     if any(c.value == 0 for c in classes):
         return probabilities.max(axis=0)
     return np.maximum(probabilities, 1 - probabilities).min(axis=0)
+
+
+def entropy(probabilities: NDArray[np.float32], classes: Sequence[LabelClass]) -> NDArray[np.float32]:
+    """Doubt of every pixel in nats: (K, H, W) as in `class_confidence` -> (H, W) float32, 0 where all is sure."""
+    held = np.clip(probabilities, np.float32(_LEAST), 1)
+    found = -(held * np.log(held)).sum(axis=0)
+    if not any(c.value == 0 for c in classes):
+        other = np.clip(1 - probabilities, np.float32(_LEAST), 1)
+        found = found - (other * np.log(other)).sum(axis=0)
+    return np.asarray(found, np.float32)
 
 
 def background(probabilities: NDArray[np.float32], classes: Sequence[LabelClass]) -> NDArray[np.float32]:

@@ -100,6 +100,54 @@ class Measure(_Frozen):
     command: str = ""
 
 
+class TypicalLabels(_Frozen):
+    """What labels of a segmenter look like on images that it can label; see `labels.evidence`.
+
+    Attributes
+    ----------
+    agreement
+        Of four mirrors.
+    hesitation
+        Mean entropy of the pixels that are not background, in nats.
+    contrast
+        Two class values, and the probability that a pixel of the first is brighter than one of the second.
+    widths
+        A class value, and how wide its parts are, in pixels of the grid of the segmenter.
+    """
+
+    agreement: float | None = Field(default=None, ge=0, le=1)
+    hesitation: float | None = Field(default=None, ge=0, le=10)
+    contrast: tuple[tuple[int, int, float], ...] = Field(default=(), max_length=10_000)
+    widths: tuple[tuple[int, float], ...] = Field(default=(), max_length=256)
+
+
+class CardCalibration(_Frozen):
+    """What turns the probabilities of a segmenter into how often it is right; see `labels.confidence.tempered`.
+
+    Attributes
+    ----------
+    temperature
+        Of its probabilities, averaged over four mirrors, on images as it takes them. 1 leaves them as they are.
+    carried
+        The same where the image was translated for it; None for `temperature`.
+    typical
+        None where nobody knows.
+    data
+        What all that was fitted on.
+    """
+
+    temperature: float = Field(default=1.0, ge=0.05, le=20, allow_inf_nan=False)
+    carried: float | None = Field(default=None, ge=0.05, le=20, allow_inf_nan=False)
+    typical: TypicalLabels | None = None
+    data: str = ""
+    date: str = ""
+    command: str = ""
+
+    def of(self, *, translated: bool) -> float:
+        """Return the temperature for images that were translated, or for those that were not."""
+        return self.carried if translated and self.carried is not None else self.temperature
+
+
 class Card(_Frozen):
     """Everything about a checkpoint that its weights do not say.
 
@@ -113,6 +161,8 @@ class Card(_Frozen):
         A translator turns `source` into `target`. A segmenter has only `source`.
     classes
         Output classes of a segmenter in the order of its channels, background included.
+    calibration
+        None where nobody knows how often it is right.
     inferred, assumed, missing
         Names of fields read from the weights, filled with the published default, and still
         unknown although needed.
@@ -130,6 +180,7 @@ class Card(_Frozen):
     classes: tuple[LabelClass, ...] = Field(default=(), max_length=256)
     training: Training = Training()
     quality: tuple[Measure, ...] = ()
+    calibration: CardCalibration | None = None
     parent: str | None = None
     licence: str = ""
     inferred: tuple[str, ...] = ()

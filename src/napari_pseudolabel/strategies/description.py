@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pseudolabel.labels.evidence import Evidence
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.options import written
 from napari_pseudolabel.strategies.found_scale import FoundScale
@@ -32,6 +34,10 @@ class RunReport:
         where nothing was translated or no shift could be measured.
     agreement
         Mean pairwise Dice between the labels of the members (samples, flips, segmenters); None with one.
+    evidence
+        What the labels look like; None where there are none.
+    doubts
+        Why the labels are probably not usable, in words; empty where nothing speaks against them.
     notes
         Sentences for the person: what was reduced, assumed or looks doubtful.
     modality
@@ -54,6 +60,8 @@ class RunReport:
     device: str = ""
     shift_px: tuple[float, float] | None = None
     agreement: float | None = None
+    evidence: Evidence | None = None
+    doubts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     modality: str = ""
@@ -82,10 +90,18 @@ class RunReport:
             },
             "shift_px": list(self.shift_px) if self.shift_px else None,
             "agreement": self.agreement,
+            "usable": _usable(self.evidence, self.doubts),
             "notes": list(self.notes),
             "seconds": round(self.seconds, 2),
             "date": self.date.isoformat(),
         }
+
+
+def _usable(evidence: Evidence | None, doubts: Sequence[str]) -> JsonObject | None:
+    """Return the verdict for the provenance; None where there are no labels."""
+    if evidence is None or not evidence.pixels:
+        return None
+    return {"verdict": "probably not" if doubts else "nothing speaks against it", "reasons": list(doubts)}
 
 
 @dataclass(frozen=True, eq=False)

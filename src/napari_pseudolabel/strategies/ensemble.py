@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.labels.confidence import agreement, background, class_confidence
+from napari_pseudolabel.labels.confidence import agreement, background, class_confidence, entropy, tempered
 from napari_pseudolabel.labels.objects import Scheme, scheme_for
 from napari_pseudolabel.labels.specks import holes, specks, without_crumbs
 from napari_pseudolabel.models.cards import LabelClass
@@ -39,6 +40,8 @@ class SegmenterInput:
         Brings probabilities (C, H, W) onto the pixels that are wanted.
     name
         Stands before the names of its members.
+    temperature
+        Of its probabilities, see `labels.confidence.tempered`.
     """
 
     segmenter: Segmenter
@@ -46,6 +49,7 @@ class SegmenterInput:
     part: LayerPart
     onto: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     name: str = ""
+    temperature: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +70,8 @@ class Segmentation:
         Names of the candidates.
     left_out
         Share of the labelled pixels that lay in islands too small to be objects, or in crumbs inside of objects.
+    doubt, unshared
+        (H, W) float32 in nats: entropy of the mean as it is, and what of it the members do not share.
     """
 
     labels: NDArray[np.uint8]
@@ -74,6 +80,8 @@ class Segmentation:
     candidates: NDArray[np.uint8]
     members: tuple[str, ...]
     left_out: float
+    doubt: NDArray[np.float32]
+    unshared: NDArray[np.float32]
 
 
 def segment_ensemble(
@@ -100,12 +108,13 @@ def segment_ensemble(
     Notes
     -----
     Probabilities are interpolated, not labels: class borders come out smooth, and probabilities are
-    what the confidence needs.
+    what the confidence needs. Labels are those of the mean as it is; its temperature, the geometric mean over the members,
+    is for the confidence alone, so it cannot change a label. It is the same for all pixels of all chunks.
     """
     first = inputs[0].segmenter
     scheme = scheme_for(first.classes)
-    total = None
-    candidates, names = [], []
+    total = alone = None
+    candidates, names, heats = [], [], []
     for given in inputs:
         order = _channels(first, given.segmenter)
         for name, probabilities in members(given, settings, control=control):
@@ -113,14 +122,20 @@ def segment_ensemble(
             sure = class_confidence(probabilities, given.segmenter.classes)
             candidates.append(_tidy(labels, sure, least_px, scheme)[inner])
             names.append(name)
+            heats.append(math.log(given.temperature))
             ordered = probabilities[order]
             total = ordered if total is None else total + ordered
+            own = entropy(ordered[:, *inner], first.classes)
+            alone = own if alone is None else alone + own
     assert total is not None
+    assert alone is not None
     mean = total / np.float32(len(candidates))
     labels = first.labels(mean)
+    tidy = _tidy(labels, class_confidence(mean, first.classes), least_px, scheme)[inner]
+    labels, mean = labels[inner], mean[:, *inner]
+    doubt = entropy(mean, first.classes)
+    mean = tempered(mean, first.classes, math.exp(float(np.mean(heats))))
     sure = class_confidence(mean, first.classes)
-    tidy = _tidy(labels, sure, least_px, scheme)[inner]
-    labels, mean, sure = labels[inner], mean[:, *inner], sure[inner]
     labelled = labels != 0
     return Segmentation(
         tidy,
@@ -129,6 +144,8 @@ def segment_ensemble(
         np.stack(candidates),
         tuple(names),
         float(((tidy != labels) & labelled).sum() / max(np.count_nonzero(labelled), 1)),
+        doubt,
+        doubt - alone / np.float32(len(candidates)),
     )
 
 

@@ -12,6 +12,8 @@ import numpy as np
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import LayerStatistics
 from napari_pseudolabel.imaging.statistics import moments_of
+from napari_pseudolabel.labels.evidence import Evidence, total
+from napari_pseudolabel.labels.usability import doubts, warning
 from napari_pseudolabel.strategies.chunks import Chunk, ChunkTask, ImageTask, ViewCentre
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.survey import Survey
@@ -110,16 +112,32 @@ class LabelPlan:
                 f"The translation is shifted by {shift[0]:+.1f} px (down) and {shift[1]:+.1f} px (right) against "
                 "the image, and so are the labels; try another translator or scale."
             ] = None
+        evidence = total([report.evidence for report in reports])
+        doubted = () if evidence is None else self._doubts(evidence)
+        told = (warning(doubted),) if doubted else ()
         # Of several plans the most modest one tells what memory allowed.
         least = min(reports, key=lambda report: (report.tile or 0, report.batch or 0))
         return replace(
             least,
             shift_px=shift,
             agreement=float(np.mean(agreements)) if agreements else None,
-            notes=tuple(notes),
+            evidence=evidence,
+            doubts=doubted,
+            notes=(*told, *notes),
             seconds=seconds,
             date=self.report.date,
         )
+
+    def _doubts(self, evidence: Evidence) -> tuple[str, ...]:
+        """Say why the labels are probably not usable."""
+        segmenter = self.survey.segmenter
+        if segmenter is None:
+            return ()
+        height, width = self.job.image.shape[-2:]
+        first = round(height * self.factors[0]), round(width * self.factors[1])
+        known = segmenter.card.calibration
+        grid_px = self.survey.grid_of(segmenter, first)[0] / height
+        return doubts(evidence, self.survey.classes, None if known is None else known.typical, grid_px)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.imaging import Box, normalise, resample_part
+from napari_pseudolabel.imaging import Box, IntensityRange, normalise, resample_part
 from napari_pseudolabel.imaging.registration import shift
+from napari_pseudolabel.labels.evidence import Evidence
 from napari_pseudolabel.models.segmenters.base import LayerPart, Segmenter
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.strategies.blank import Blank, nothing_there
@@ -118,7 +119,16 @@ def label_chunk(job: ChunkTask, control: Control, models: LoadedModels) -> Pseud
         labels, confidence = blank.labels(found.labels), blank.confidence(found.confidence)
         members = found.members
         candidates = blank.labels(found.candidates) if len(members) > 1 else None
-        report = replace(report, agreement=found.agreement)
+        counted = ~(blank.void | blank.flat)
+        evidence = Evidence.of(
+            found.labels,
+            doubt=found.doubt,
+            unshared=found.unshared,
+            candidates=found.candidates,
+            seen=_seen(job, mean),
+            counted=counted,
+        )
+        report = replace(report, agreement=found.agreement, evidence=evidence)
         if found.left_out > _TOLD_SHARE:
             told = (
                 f"Islands of labels below {least:.0f} pixels were left out or given to what is around them, "
@@ -137,6 +147,20 @@ def label_chunk(job: ChunkTask, control: Control, models: LoadedModels) -> Pseud
         report=report,
         members=members,
     )
+
+
+def _seen(job: ChunkTask, translation: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """Return what the first segmenter sees of the region (H, W), in [0, 1], on pixels of the image; of channels the mean."""
+    if translation is not None:
+        return translation
+    pixels = job.pixels.reshape(-1, *job.pixels.shape[-2:])[:, *job.chunk.region.within(job.chunk.read)]
+    known = job.statistics[0].channels
+    limits = [
+        one.limits if one.moments is None else IntensityRange(one.moments.low, one.moments.high)
+        for one in known
+    ]
+    found = [normalise(one, of) for one, of in zip(pixels, limits, strict=True)]
+    return np.asarray(np.mean(found, axis=0), np.float32)
 
 
 def _segmenter_input(
@@ -170,4 +194,6 @@ def _segmenter_input(
     if number:
         name = f"{facts.use.name if names.count(facts.use.name) < 2 else facts.name}, "
     part = LayerPart(statistics, tiling.grid, inside)
-    return SegmenterInput(segmenter, own, part, lambda values: onto(values, seen, grid), name)
+    known = facts.card.calibration
+    temperature = 1.0 if known is None else known.of(translated=job.survey.translator is not None)
+    return SegmenterInput(segmenter, own, part, lambda values: onto(values, seen, grid), name, temperature)

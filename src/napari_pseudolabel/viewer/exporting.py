@@ -13,7 +13,7 @@ from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
 from napari_pseudolabel.viewer.effort import EffortLog
 from napari_pseudolabel.viewer.image_layers import placement_from
-from napari_pseudolabel.viewer.records import find_layer, record_in, source_layer
+from napari_pseudolabel.viewer.records import QUALITY_KEY, find_layer, record_in, source_layer
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -54,16 +54,18 @@ def content_from(data: Any, attributes: JsonObject) -> ExportContent:
         data[0] if isinstance(data, (list, tuple)) else data,
         tuple(LabelClass.model_validate(one) for one in (record or {}).get("classes", ())),
         placement_from(dict(attributes)),
-        _provenance(record, corrections),
+        _provenance(record, corrections, metadata.get(QUALITY_KEY)),
         labelled=corrections.labelled if known else None,
     )
 
 
-def _provenance(record: JsonObject | None, corrections: object) -> JsonObject:
+def _provenance(record: JsonObject | None, corrections: object, quality: object) -> JsonObject:
     runs = list((record or {}).get("runs", ()))
     fields: JsonObject = {}
     if isinstance(corrections, Corrections):
         fields = {"share_corrected": corrections.share(), "share_confirmed": corrections.share_confirmed()}
+    if quality is not None:
+        fields["quality"] = quality
     if runs:
         fields |= runs[-1]
     if len(runs) > 1:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 KEY = "napari_pseudolabel"
 # Classes of a layer that the plugin did not make, as the person wants them.
 CLASSES_KEY = "napari_pseudolabel_classes"
+# How good labels probably are, learned from what a person corrected.
+QUALITY_KEY = "napari_pseudolabel_quality"
 ImageRole = Literal["confidence", "translation"]
 LabelsRole = Literal["labels", "preview", "objects", "candidate"]
 Role = ImageRole | LabelsRole
@@ -156,6 +158,11 @@ def write_classes(layer: Layer, classes: Sequence[LabelClass]) -> None:
         layer.metadata[CLASSES_KEY] = dumped
     else:
         layer.metadata[KEY] = {**layer.metadata[KEY], "classes": dumped}
+
+
+def write_quality(layer: Layer, expected_dice: float, regions: int) -> None:
+    """Note how good labels probably are, by a calibration that was learned from so many corrected regions."""
+    layer.metadata[QUALITY_KEY] = {"expected_dice": round(expected_dice, 3), "learned_from_regions": regions}
 
 
 def how_made(

@@ -68,7 +68,14 @@ def fine_tune(job: FineTuneTask, control: Control, models: LoadedModels) -> Fine
     check_record(job.folder, record)
     card = start.card.model_copy(update={"training": _training(job)})
     run = SegmenterTraining(
-        train, validation, card, settings, device=device, weights=shares, start=start.weights
+        train,
+        validation,
+        card,
+        settings,
+        device=device,
+        weights=shares,
+        start=start.weights,
+        learned="behind a translator" if job.translator else "labels",
     )
     best = run.run(job.folder, control, notes)
     verdict = promotion(run.before, best)

@@ -159,7 +159,9 @@ class ReverseAccuracyJob:
         settings = SegmenterSettings(
             steps=self.steps, batch=self.batch, patch=self.patch, seed=self.seed, validate_every=self.steps
         )
-        training = SegmenterTraining(planes, known, card, settings, device=pick_device(self.device))
+        training = SegmenterTraining(
+            planes, known, card, settings, device=pick_device(self.device), learned=None
+        )
         stage = control.stage("Learning from the labels", self.steps)
         for _ in range(self.steps):
             control.check()

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from napari_pseudolabel.control import Control
+from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.errors import Cancelled, DeviceError, InputError
 from napari_pseudolabel.imaging import IntensityRange
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.offers import Offer
 from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.models.segmenters.base import of_limits
 from napari_pseudolabel.tiling import TileSettings, is_out_of_memory
@@ -31,6 +32,7 @@ from napari_pseudolabel.training.data.any_contrast import any_contrast
 from napari_pseudolabel.training.data.augmentation import Geometry, augment, shift_classes
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.data.labelled_patches import LabelledPatches
+from napari_pseudolabel.training.segmenter.calibrating import Learned, calibrated
 from napari_pseudolabel.training.segmenter.segmenter_settings import SegmenterSettings
 from napari_pseudolabel.training.segmenter.validation import score, windows
 from napari_pseudolabel.types import JsonObject
@@ -64,6 +66,8 @@ class SegmenterTraining:
         Probability of each training plane.
     start
         Weights of the parent; freshly drawn ones when None.
+    learned
+        What from, for the calibration of its confidence; None for a network whose confidence nobody will look at.
     """
 
     def __init__(
@@ -76,12 +80,13 @@ class SegmenterTraining:
         device: torch.device | None = None,
         weights: Sequence[float] | None = None,
         start: Mapping[str, Tensor] | None = None,
+        learned: Learned | None = "labels",
     ) -> None:
         if not validation:
             raise InputError(
                 "There is no validation image; keep at least one labelled image out of training."
             )
-        self.card, self.settings = card, settings
+        self.card, self.settings, self.learned = card, settings, learned
         self.device = device or torch.device("cpu")
         self._values = np.array([c.value for c in card.classes], np.uint8)
         tile = monai_unet.architecture_of(card).tile
@@ -271,6 +276,8 @@ class SegmenterTraining:
                 stage.advance()
             if not self._validated():
                 self._end_epoch(folder, control)
+            if self.learned is not None:
+                self._calibrate(folder / BEST, self.learned, control)
         except Cancelled:
             # Raised between two steps; any other end may leave a step half done, which is not kept.
             self.save(folder / STATE)
@@ -314,13 +321,31 @@ class SegmenterTraining:
         self.save(folder / STATE)
         control.emit(Epoch(len(self._epochs), found, better, content))
 
+    def _calibrate(self, path: Path, learned: Learned, control: Control) -> None:
+        """Measure how sure the best weights may be, and write it into their card; once."""
+        with torch.random.fork_rng(devices=[]):  # a network is made to be filled
+            best = monai_unet.loads(Offer(path))
+        if best.card.calibration is not None:
+            return
+        control.report(Progress("Measuring how sure it may be", 0, 1))
+        found = calibrated(
+            best,
+            self.validation,
+            learned=learned,
+            device=str(self.device),
+            command=self.card.training.command,
+            control=control,
+        )
+        card = best.card.model_copy(update={"calibration": found})
+        monai_unet.save(best.network, card, path, half=True)
+
     def _scored(self, found: Score) -> Card:
         names = list(dict.fromkeys(plane.name for plane in self.validation))
         pixels = sum(p.image.size if p.weight is None else int((p.weight > 0).sum()) for p in self.validation)
         where = f"{pixels} validation pixels, which chose the step ({some(names, 5)})"
         quality = measures_of(found, where)
         training = self.card.training.model_copy(update={"steps": found.step})
-        return self.card.model_copy(update={"quality": quality, "training": training})
+        return self.card.model_copy(update={"quality": quality, "training": training, "calibration": None})
 
     def _write_curve(self, path: Path) -> None:
         names = [c.name for c in self.card.classes if c.value]

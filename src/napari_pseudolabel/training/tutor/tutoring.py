@@ -231,6 +231,7 @@ def _train(
         card,
         settings,
         device=device,
+        learned="translations",
     )
     best = run.run(folder, control, notes)
     assert run.stopped is not None

@@ -229,7 +229,8 @@ def outcome_text(report: RunReport, counts: ObjectCounts | None, *, preview: boo
     """
     if not share:  # the notes say why
         return NOTHING
-    parts = ["Preview of the view." if preview else "Labels ready.", *filter(None, (labelled_text(share),))]
+    ready = "Labels made, but probably not usable; see below." if report.doubts else "Labels ready."
+    parts = ["Preview of the view." if preview else ready, *filter(None, (labelled_text(share),))]
     if counts is not None:
         from napari_pseudolabel.labels.objects import census_text  # takes a while to import
 
@@ -238,12 +239,13 @@ def outcome_text(report: RunReport, counts: ObjectCounts | None, *, preview: boo
             parts.append(f"Mean confidence {counts.confidence:.2f}.")
     if report.agreement is not None:
         parts.append(f"The looks agree {report.agreement:.2f}.")
-    if not preview and counts is not None and counts.doubtful:
+    if not preview and counts is not None and counts.doubtful and not report.doubts:
         many = "regions are" if counts.regions > 1 else "region is"
         parts.append(f"{counts.doubtful} of {counts.regions} {many} worth a look in the dock Correct.")
     if not preview:
         parts.append(f"Took {duration(report.seconds)[6:]}.")
-        parts.append("Paint on the labels layer to correct them; a new run keeps what you painted.")
+        if not report.doubts:  # then another try is better than any painting
+            parts.append("Paint on the labels layer to correct them; a new run keeps what you painted.")
     return " ".join(parts)
 
 

@@ -16,6 +16,7 @@ from napari_pseudolabel.labels.confidence import mean_dice
 from napari_pseudolabel.viewer.corrections import key_of
 from napari_pseudolabel.viewer.editing import require_no_stroke
 from napari_pseudolabel.viewer.effort import EffortLog
+from napari_pseudolabel.viewer.records import write_quality
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.confirmation import confirm, unconfirm
 from napari_pseudolabel.widgets.common.dock_controller import Key
@@ -85,6 +86,7 @@ class ReviewController(Part):
         self.card.pressed.connect(lambda name: self._actions[name]())
         self.card.target_changed.connect(self._on_target)
         self.scoring.changed.connect(self._show)
+        self.scoring.changed.connect(self._note_quality)
 
     @property
     def current(self) -> ReviewRegion | None:
@@ -347,6 +349,13 @@ class ReviewController(Part):
         self._state = state
         if self.scoring.scene is not None:
             state.keep(self.scoring.scene.labels)
+
+    def _note_quality(self) -> None:
+        """Note what corrections have taught about the quality, for the provenance of the labels."""
+        scene, arranged = self.scoring.scene, self.scoring.order
+        if scene is not None and arranged is not None and arranged.forecast.calibrated:
+            judged = sum(one.estimate is not None for one in self._state.done)
+            write_quality(scene.labels, arranged.forecast.quality, judged)
 
     # What is shown.
 

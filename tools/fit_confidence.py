@@ -1,0 +1,114 @@
+"""Fit how sure the shipped segmenters may be on their validation images, and write it into their cards.
+
+    python tools/fit_confidence.py DATA [--only sem-proxy] [--runs DIR]
+
+To be run again after a segmenter or a translator was trained (`train_model.py`): one that is trained there brings a calibration
+along, but by fewer images, and a guess behind translators. DATA holds the folders ``axon_tem``, ``axon_sem`` and ``nuclei``. How sure a
+segmenter may be of what the shipped translator makes is fitted on labelled images of a few animals of the other modality, which the
+card names (rats 1 and 2, four of the mice, two of three purple images); the labels of all others are read by benchmarks only. A proxy is
+validated on translated images of its source, without any label of its own modality.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+import typer
+from recipes.pairs import LABELLED_SETS, PROXIES
+from recipes.ways import WAYS, looked
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.labels.confidence import fitted_temperature
+from napari_pseudolabel.models import load_segmenter, load_translator, resolve
+from napari_pseudolabel.models.card_files import HEADER_KEY, atomic_write, read_header_card
+from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.loaded import LoadedModels
+from napari_pseudolabel.tiling import MemoryLimits
+from napari_pseudolabel.training.data.adapted_planes import Adapter
+from napari_pseudolabel.training.data.image_folders import LabelledPlane
+from napari_pseudolabel.training.segmenter.calibrating import calibrated
+from napari_pseudolabel.training.tutor.synthetic import translated
+from napari_pseudolabel.wording import some
+
+MOST, MOST_PX = 12, 256  # planes, and sides of those that are translated
+CARRIED = {
+    "tem-axons": "SEM adaptation",
+    "sem-axons": "TEM adaptation",
+    "fluorescence-nuclei": "purple adaptation",
+}
+COMMAND = "python tools/fit_confidence.py DATA"
+
+
+def validation(name: str, data: Path) -> list[LabelledPlane]:
+    """Return the planes that no training of a shipped segmenter has seen, on its grid."""
+    if name in LABELLED_SETS:
+        return LABELLED_SETS[name].validation(data)
+    recipe, card = PROXIES[name], load_segmenter(f"sample:{name}").card
+    planes = recipe.source.validation(data)
+    planes = planes[:: -(-len(planes) // (MOST // len(recipe.translators)))]
+    # Of large ones the corner: a translation takes 100 s per million pixels.
+    corner = np.s_[:MOST_PX, :MOST_PX]
+    planes = [replace(one, image=one.image[corner], labels=one.labels[corner]) for one in planes]
+    found: list[LabelledPlane] = []
+    with TemporaryDirectory() as folder:
+        for ref in recipe.translators:
+            adapter = Adapter(card, load_translator(ref), Scale(), 1, 0, "cpu", MemoryLimits(), Path(folder))
+            made, _ = translated(planes, adapter, Control())
+            found += [plane for one in made if (plane := one.validate()) is not None]
+    return found
+
+
+def carried(name: str, data: Path, runs: Path, models: LoadedModels) -> tuple[float, str]:
+    """Fit the temperature behind the shipped translator; also returns what on."""
+    way = next(one for one in WAYS if one.name == CARRIED[name])
+    found = islice(looked(way, data, runs, models, lambda source: source.chosen), MOST)
+    chances, truths, groups = [], [], []
+    for one in found:
+        channels = np.full(256, -1)
+        channels[[label_class.value for label_class in one.classes]] = range(len(one.classes))
+        chances.append(one.members.mean(axis=0))
+        truths.append(channels[one.truth])
+        groups.append(one.group.removeprefix("sub-"))
+    about = f"{way.name} of {some(list(dict.fromkeys(groups)), 4)}, with their labels"
+    return fitted_temperature(chances, truths), about
+
+
+def main(
+    data: Path,
+    only: str = typer.Option("", help="One of the segmenters instead of all."),
+    runs: Path = Path("runs/looks"),
+) -> None:
+    """Fit, print and write."""
+    torch.set_num_threads(1)
+    models = LoadedModels()
+    for name in [only] if only else [*LABELLED_SETS, *PROXIES]:
+        ref = f"sample:{name}"
+        found = calibrated(
+            load_segmenter(ref),
+            validation(name, data),
+            learned="translations" if name in PROXIES else "labels",
+            most=MOST,
+            command=COMMAND,
+        )
+        if found is not None and name in CARRIED:
+            behind, about = carried(name, data, runs, models)
+            changes = {"carried": round(behind, 3), "data": f"{found.data}; behind a translator on {about}"}
+            found = found.model_copy(update=changes)
+        path = resolve(ref)
+        card = Card.model_validate(read_header_card(path)).model_copy(update={"calibration": found})
+        header = {HEADER_KEY: json.dumps(card.model_dump(mode="json", exclude_none=True), ensure_ascii=False)}
+        atomic_write(path, to_bytes(load_file(path), header))
+        typer.echo(f"{name}: {found}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
