@@ -10,7 +10,7 @@ ADAPTATION = Strategy(
     "adaptation",
     "Translate my image",
     "translates the images and segments the translations",
-    "Makes your image look like those that the segmenter knows. Labels belong to your own pixels.",
+    "Makes your image look as the segmenter knows it. Labels stay on your own pixels.",
     needs=(
         RequiredModel("translator", "a translator that takes the images"),
         RequiredModel("segmenter", "a segmenter of the labelled modality"),

@@ -6,13 +6,15 @@ import numpy as np
 from correct_case import AXON, FIRST, MYELIN, SHAPE, fibres, make_dock, make_viewer, point_at, settle
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
+from scripted_engine import segmenter, translator
 from train_fakes import CLASSES, MODELS, pseudo_label
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.strategies import LabelJob, Region
-from napari_pseudolabel.viewer import Candidates, Corrections, image_of, plane_key, push
+from napari_pseudolabel.viewer import Candidates, Corrections, how_made, image_of, plane_key, push
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common.job_runner import Failure
+from napari_pseudolabel.widgets.pseudo_label.label_choice import ModelEntry
 
 # Which labels.
 
@@ -187,6 +189,23 @@ def test_another_segmenter_can_be_chosen(case, runner):
     dock.view.again.button.click()
     ((_, job, _),) = runner.jobs
     assert (job.segmenter, job.settings.seed) == (MODELS[2].ref, 0)
+
+
+def test_a_segmenter_that_does_not_fit_is_said_at_the_choice(case, runner):
+    _, labels, dock = case
+    dock.view.again_fold.set_open(True)
+    name = how_made(labels).translator.name
+    made = ModelEntry("t", name, "translator", translator("t", "SEM", "TEM").card)
+    dock.predicting._on_found([made, segmenter("user:fits", "TEM"), segmenter("user:not", "SEM")])
+    box = dock.view.again.options.edits["segmenter"].native
+    for title, said in (
+        ("not", "“not” was trained on SEM, but the translator makes TEM images"),
+        ("fits", ""),
+        ("As before", ""),
+    ):
+        box.setCurrentText(title)
+        assert dock.view.again.misfit.startswith(said)
+        assert bool(dock.view.again.misfit) == bool(said)
 
 
 def test_without_the_translator_becomes_a_candidate_to_paste_from(case, runner):

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Signal
+from typing_extensions import override
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.models.fitting import misfit
 from napari_pseudolabel.types import Array
 from napari_pseudolabel.viewer import Candidates, Stream, how_made
 from napari_pseudolabel.viewer.corrections import Corrections, Index, Window
@@ -85,6 +87,8 @@ class Predicting(Part):
         self._running: _Running | None = None
         self._removals = Removals(context.viewer, self._on_removed)
         self._asked = False
+        self._models: tuple[ModelEntry, ...] = ()
+        context.view.again.options.changed.connect(self._warn)
 
     @property
     def busy(self) -> bool:
@@ -131,6 +135,17 @@ class Predicting(Part):
             if running.stream is not None:
                 running.stream.finish()
 
+    @override
+    def follow(self, labels: Labels | None) -> None:
+        self._warn()
+
+    def _warn(self) -> None:
+        """Say at the choice, and not only when it is run, that a segmenter does not fit."""
+        labels, chosen = self._context.layers.labels, self._context.view.again.options.value().segmenter
+        entry = next((one for one in self._models if chosen and one.ref == chosen), None)
+        told = misfit_of(entry, self._models, labels, self._context.layers.image) if entry and labels else ""
+        self._context.view.again.set_misfit(told)
+
     def _submit(self, name: str) -> None:
         layers = self._context.layers
         labels, plane, window = layers.require(), layers.plane(), layers.window()
@@ -176,6 +191,7 @@ class Predicting(Part):
         running.stream.add(part)
 
     def _on_found(self, found: Sequence[ModelEntry]) -> None:
+        self._models = tuple(found)
         segmenters = [(one.ref, one.title) for one in found if one.kind == "segmenter"]
         self._context.view.again.set_segmenters(segmenters)
 
@@ -226,6 +242,24 @@ class Predicting(Part):
         self._removals.forget()
         self._context.view.set_busy("")
         self.changed.emit()
+
+
+def misfit_of(
+    segmenter: ModelEntry, models: Sequence[ModelEntry], labels: Labels, image: Image | None
+) -> str:
+    """Return why a segmenter does not fit the translation, or the image, that made labels; empty as far as is known."""
+    try:
+        made = how_made(labels)
+    except InputError:
+        return ""  # said when it is run
+    translator = made.translator if made is not None else None
+    before = [
+        one.link for one in models if translator and one.kind == "translator" and one.title == translator.name
+    ]
+    if translator is not None and not before:
+        return ""  # nobody knows here what it makes
+    modality = (image.modality if image is not None else "") or (made.modality if made is not None else "")
+    return misfit((*before[:1], segmenter.link), modality, image.name if image is not None else "") or ""
 
 
 def _job(

@@ -129,13 +129,25 @@ class AgainForm(QWidget):
             f"({shortcuts.shown(shortcuts.PREDICT_AGAIN)})"
         )
         self.button.clicked.connect(lambda: self.pressed.emit())
+        self._misfit = MessageLabel(name="warning")
+        self._misfit.hide()
         layout.addWidget(self.options)
+        layout.addWidget(self._misfit)
         layout.addWidget(
             MessageLabel(
                 "Replaces all in the view that you have not changed or confirmed; one Undo takes it back."
             )
         )
         layout.addWidget(self.button)
+
+    def set_misfit(self, sentence: str) -> None:
+        """Say why the segmenter does not fit, before the button is pressed; empty if it does."""
+        self._misfit.show_message(sentence)
+
+    @property
+    def misfit(self) -> str:
+        """What is said about a segmenter that does not fit."""
+        return self._misfit.message
 
     def set_segmenters(self, entries: Sequence[tuple[str, str]]) -> None:
         """Offer segmenters as (reference, title) pairs."""

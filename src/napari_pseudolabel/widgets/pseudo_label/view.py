@@ -90,8 +90,10 @@ class PseudoLabelView(DockView):
             self._make_settings(),
             "Averages, mirrors, what is too small, pieces, channel and memory",
         )
+        rows = self._make_form()
+        self.fold.toggled.connect(lambda _: self._show_about())
         self.place(
-            self._make_form(),
+            rows,
             self.fold,
             self._make_buttons(),
             *self.messages,
@@ -286,7 +288,7 @@ class PseudoLabelView(DockView):
         """Show what the chosen strategy asks for."""
         strategy = registry.find(self.strategy.currentData())
         self._explanation.setText(strategy.sentences)
-        self.picture.setVisible(strategy.captions is not None)
+        self._show_about()
         if strategy.captions is not None:
             self.picture.set_captions(strategy.captions, translates=strategy.takes("translator"))
             self.picture.setToolTip(f"{strategy.word} {strategy.does}.")
@@ -299,6 +301,13 @@ class PseudoLabelView(DockView):
         for name, page in self.forms.items():
             page.setVisible(name == strategy.name)
             page.seen.set_wanted(name == strategy.name)
+
+    def _show_about(self) -> None:
+        """Show what the strategy does, in words and as a picture, but not while its settings need the room."""
+        room = not self.fold.isExpanded()
+        self._form.setRowVisible(self._explanation, room)
+        captions = registry.find(self.strategy.currentData()).captions
+        self._form.setRowVisible(self.picture, room and captions is not None)
 
     def _show_lines(self, kind: str) -> None:
         """Show what is known about a model, or in its place why it does not fit; nothing where none is asked for."""
