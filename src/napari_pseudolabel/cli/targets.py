@@ -10,9 +10,11 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import companions
 from napari_pseudolabel.export.companions import usual_names
 from napari_pseudolabel.export.writing import check_replaceable
-from napari_pseudolabel.formats import Format, format_named, format_of, formats, takes_stacks
+from napari_pseudolabel.formats import Format, format_named, format_of, formats, suffix_of, takes_stacks
 from napari_pseudolabel.imaging import Image
-from napari_pseudolabel.imaging.reading.file_names import images_in, is_image, stem
+from napari_pseudolabel.imaging.reading.file_names import SUFFIXES, images_in, is_image, stem
+
+_LONGEST_NAME = 255  # of common file systems, in bytes
 
 
 def sources(path: Path) -> list[Path]:
@@ -81,6 +83,32 @@ def check_targets(
             taken.add(alike)
     for folder in {path.parent for path in outputs}:
         _check_folder(folder.resolve().parent if new_folder and not folder.exists() else folder)
+
+
+def too_long(path: Path, roles: Sequence[str] = ()) -> str:
+    """Say that the name of a result, or of a file beside it, is longer than any disk allows; empty if it is not."""
+    names = [path.name, *(file.name for file in usual_names(path, roles))]
+    if max(len(os.fsencode(name)) for name in names) <= _LONGEST_NAME:
+        return ""
+    return f"the names of its results would be longer than {_LONGEST_NAME} letters; rename the image"
+
+
+def check_folder_name(output: Path) -> None:
+    """Refuse the name of a file where a folder is to be made, as for the results of a folder.
+
+    Raises
+    ------
+    InputError
+        If it is one.
+    """
+    if output.is_file():
+        raise InputError(
+            f"The results of a folder go into a folder, but {output} is a file; choose another name."
+        )
+    if not output.is_dir() and (suffix_of(output.name) or output.suffix.lower() in SUFFIXES):
+        raise InputError(
+            f"The results of a folder go into a folder, but {output.name} is the name of a file; leave its suffix out."
+        )
 
 
 def check_shape(image: Image, path: Path, format: str | Format | None) -> None:

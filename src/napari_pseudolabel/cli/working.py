@@ -12,7 +12,14 @@ import numpy as np
 
 from napari_pseudolabel.cli.output import say, show
 from napari_pseudolabel.cli.progress import Stopped, duration, interruptible, prefixed
-from napari_pseudolabel.cli.targets import check_shape, check_targets, output_name, sources
+from napari_pseudolabel.cli.targets import (
+    check_folder_name,
+    check_shape,
+    check_targets,
+    output_name,
+    sources,
+    too_long,
+)
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.engine import Connection, Engine, Listener
 from napari_pseudolabel.errors import Cancelled, InputError, message_for
@@ -28,6 +35,7 @@ from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import sentence, shown, some
 
 _LISTED = 3
+_SHOWN = 40
 _LOOK_AGAIN_S = 0.1
 
 Run = Callable[[LabelJob, Control], PseudoLabel]
@@ -82,19 +90,28 @@ def process(
     Cancelled, Stopped
         After Ctrl-C.
     """
-    paths, targets = planned(input, output, format, confidence=work.confidence)
+    plan = planned(input, output, format, confidence=work.confidence)
+    paths, targets = plan.paths, plan.targets
     if work.images:
         for target in targets:
             check_holds_images(format_of(target, format))
     folder = not is_image(input)
-    aside = left_out(input) if folder else ()
+    aside = [*left_out(input)] if folder else []
     results: list[JsonObject] = []
-    failed: list[tuple[Path, str]] = []
+    failed = [*plan.refused]
+    total = len(paths) + len(failed)
+    parts_of: dict[Path, Path] = {}  # files of sets, and the file by which their image was labelled
     with interruptible() as control, _runner(connection) as run:
         for number, (path, target) in enumerate(zip(paths, targets, strict=True)):
+            if whole := parts_of.get(path.resolve()):
+                aside.append(
+                    f"{path.name} is a part of the image that begins with {whole.name}, and was not labelled again."
+                )
+                continue
             part = prefixed(control, f"Image {number + 1} of {len(paths)}: " if folder else "")
             try:
                 image = reading.image(path)
+                parts_of.update((Path(file).resolve(), path) for file in image.files)
                 check_shape(image, target, format)
                 found = run(work.job(image), part)
                 control.check()  # the last moment at which nothing was changed
@@ -117,20 +134,35 @@ def process(
     data = {
         "results": results,
         "failed": [{"input": str(path), "problem": why} for path, why in failed],
-        "notes": list(aside),
+        "notes": aside,
     }
     if results or as_json:
         show(data, "\n".join([*(_text(result) for result in results), *aside]), as_json=as_json)
     if failed:
         problems = [f"{path.name}: {why.rstrip('.')}" for path, why in failed]
         listed = some(problems, _LISTED, "; ", "; and {} more")
-        raise InputError(f"{len(failed)} of {len(paths)} images could not be used ({listed}).")
+        raise InputError(f"{len(failed)} of {total} images could not be used ({listed}).")
 
 
-def planned(
-    input: Path, output: Path, format: str | Format | None, *, confidence: bool
-) -> tuple[list[Path], list[Path]]:
-    """Images, and the file that becomes of each; nothing is opened.
+@dataclass(frozen=True)
+class PlannedFiles:
+    """What is to be done.
+
+    Attributes
+    ----------
+    paths, targets
+        Images, and the file that becomes of each.
+    refused
+        Images of a folder of which nothing can become, and why.
+    """
+
+    paths: list[Path]
+    targets: list[Path]
+    refused: list[tuple[Path, str]]
+
+
+def planned(input: Path, output: Path, format: str | Format | None, *, confidence: bool) -> PlannedFiles:
+    """Find images and the file that becomes of each; nothing is opened.
 
     Raises
     ------
@@ -141,9 +173,17 @@ def planned(
     folder = not is_image(input)
     if folder and output.resolve() == input.resolve():
         raise InputError("The results cannot go into the folder of the images; choose another folder.")
+    if folder:
+        check_folder_name(output)
     targets = [output / output_name(path, format) for path in paths] if folder else [output]
+    why = [too_long(target, ["confidence"] if confidence else []) for target in targets]
+    if any(why) and not folder:
+        raise InputError(f"{output.name[:_SHOWN]}… is too long a name; choose a shorter one.")
+    kept = [number for number, one in enumerate(why) if not one]
+    refused = [(path, one) for path, one in zip(paths, why, strict=True) if one]
+    paths, targets = [paths[number] for number in kept], [targets[number] for number in kept]
     check_targets(paths, targets, format, confidence=confidence, new_folder=folder)
-    return paths, targets
+    return PlannedFiles(paths, targets, refused)
 
 
 @contextmanager

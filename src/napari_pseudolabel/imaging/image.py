@@ -59,6 +59,8 @@ class Image:
         Sentences for the person about what reading had to assume or leave out.
     modality
         What it shows, such as "SEM", as models name it; empty if unknown.
+    files
+        All files that it lies in, where it was read from several.
 
     Raises
     ------
@@ -73,6 +75,7 @@ class Image:
     path: str | None = None
     notes: tuple[str, ...] = ()
     modality: str = ""
+    files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         shape = tuple(self.data.shape)

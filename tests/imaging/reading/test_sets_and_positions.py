@@ -307,3 +307,20 @@ def test_positions_may_be_an_axis():
         assert (axes, bool(notes)) == ("ZYX", position is None)
     with pytest.raises(InputError, match="no position 3"):
         along_an_axis(stack, "ZRYX", Path("a.tif"), 3)
+
+
+def test_a_file_of_a_set_of_several_images_is_its_own_image(tmp_path):
+    first, second = noise(2, 9, 8), noise(3, 9, 8)
+    files = write_set(tmp_path, {"a": first, "b": second})
+    for file in files[2:]:
+        image = read(tmp_path / file)
+        np.testing.assert_array_equal(image.data, second)
+        assert "“b”, one of 2 images" in image.notes[0]
+        assert [Path(one).name for one in image.files] == files[2:]
+        assert image.placement.pixel_size_um() == pytest.approx(0.2)
+    np.testing.assert_array_equal(read(tmp_path / files[3], position="a").data, first)
+
+
+def test_an_image_in_one_file_has_no_others(tmp_path):
+    tifffile.imwrite(tmp_path / "a.ome.tif", noise(3, 9, 8), metadata={"axes": "ZYX"})
+    assert read(tmp_path / "a.ome.tif").files == ()

@@ -28,6 +28,7 @@ from napari_pseudolabel.imaging.reading.tiff_series import (
     along_an_axis,
     chosen_series,
     described_elsewhere,
+    files_of,
     number_in_xml,
     under_its_own_name,
     whole_part,
@@ -55,6 +56,7 @@ def read_tiff(path: Path, request: ReadRequest) -> Source:
             raise InputError(f"{path} has {len(levels)} level(s), so level {request.level} does not exist.")
         full, level = levels[0], levels[request.level]
         whole, told = whole_part(tif, full, path)
+        files = files_of(full, path)
         sizes = tiff_sizes(tif, number_in_xml(tif, series) if tif.is_ome else 0)
         steps, placement = sizes.steps, sizes.placement
         if request.level:
@@ -90,7 +92,7 @@ def read_tiff(path: Path, request: ReadRequest) -> Source:
     axes = pixels.axes if request.axes else _known_letters(pixels.axes)
     if request.axes is not None or (placement is not None and placement.ndim != len(set(axes) - set("CS"))):
         placement = None
-    return Source(pixels.data, axes, steps, placement, (*notes, *told, *pixels.notes, *sizes.notes))
+    return Source(pixels.data, axes, steps, placement, (*notes, *told, *pixels.notes, *sizes.notes), files)
 
 
 @contextmanager

@@ -67,6 +67,8 @@ class Source:
         Complete placement where the file holds one; it goes before `steps`.
     notes
         What had to be assumed or was left out, each a sentence that begins with "It", "Its" or "Parts".
+    files
+        As in `Image`.
     """
 
     data: ArrayLike
@@ -74,6 +76,7 @@ class Source:
     steps: Mapping[str, AxisScale] = field(default_factory=dict)
     placement: Placement | None = None
     notes: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
 
     def image(self, path: Path, name: str) -> Image:
         """Make the image."""
@@ -88,7 +91,8 @@ class Source:
                 axis_labels=tuple(letter.lower() for letter in kept),
             )
         notes = tuple(f"{path.name}: {note[0].lower()}{note[1:]}" for note in self.notes)
-        return Image(self.data, self.axes, placement, name, str(path), notes)
+        files = tuple(map(str, self.files))
+        return Image(self.data, self.axes, placement, name, str(path), notes, files=files)
 
 
 def chosen_position(

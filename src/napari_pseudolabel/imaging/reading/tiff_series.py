@@ -85,8 +85,23 @@ def chosen_series(
     if len(found) == 1 and not incomplete and position not in names:
         # Positions may still lie along an axis.
         return found[0], position, ()
+    of_a_set = tif.is_ome and len(_files_named(tif.ome_metadata)) > 1
+    own = [one for one in found if of_a_set and path.name in _names_of_files(one)]
+    if position is None and len(own) == 1:  # of the images of a set, that of this file
+        told = f"It belongs to “{own[0].name}”, one of {len(found)} images of its set." if own[0].name else ""
+        return own[0], None, (told,) if told else ()
     number, notes = chosen_position(path, names, position)
     return found[number], None, notes
+
+
+def files_of(series: tifffile.TiffPageSeries, path: Path) -> tuple[Path, ...]:
+    """Return the files that an image lies in, where these are several."""
+    names = _names_of_files(series) if getattr(series, "is_multifile", False) else set()
+    return tuple(path.with_name(name) for name in sorted(names)) if len(names) > 1 else ()
+
+
+def _names_of_files(series: tifffile.TiffPageSeries) -> set[str]:
+    return {page.parent.filename for page in series if page is not None}
 
 
 def along_an_axis(
@@ -188,6 +203,11 @@ def _missing_files(xml: str | None, path: Path) -> list[str]:
         if own is None or element.text != own
     }
     return [one for one in named if one and not (path.parent / one).is_file()]
+
+
+def _files_named(xml: str | None) -> set[str]:
+    found = _root(xml).iterfind(".//{*}TiffData/{*}UUID")
+    return {name for element in found if (name := element.get("FileName"))}
 
 
 def _root(xml: str | None) -> ElementTree.Element:

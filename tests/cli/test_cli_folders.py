@@ -1,0 +1,86 @@
+"""Folders of images: what is one image, what can have no result, and where results go."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_pseudolabel.imaging import read
+
+OME = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
+
+
+def picture(*shape: int) -> np.ndarray:
+    return np.random.default_rng(len(shape)).integers(1, 255, shape).astype(np.uint8)
+
+
+def write_set(folder: Path, name: str, planes: np.ndarray) -> list[str]:
+    """Write an image with one file per plane, of which each describes all."""
+    files = {f"{name}_{z}.ome.tif": f"urn:uuid:{uuid.uuid4()}" for z in range(len(planes))}
+    parts = "".join(
+        f'<TiffData FirstC="0" FirstT="0" FirstZ="{z}" IFD="0" PlaneCount="1"><UUID FileName="{file}">{own}</UUID></TiffData>'
+        for z, (file, own) in enumerate(files.items())
+    )
+    height, width = planes.shape[1:]
+    pixels = (
+        f'<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint8" SizeX="{width}" SizeY="{height}" '
+        f'SizeZ="{len(planes)}" SizeC="1" SizeT="1" PhysicalSizeX="0.1" PhysicalSizeY="0.1">'
+        f'<Channel ID="Channel:0:0" SamplesPerPixel="1"/>{parts}</Pixels>'
+    )
+    for (file, own), plane in zip(files.items(), planes, strict=True):
+        xml = f'<?xml version="1.0"?><OME xmlns="{OME}" UUID="{own}"><Image ID="Image:0" Name="{name}">{pixels}</Image></OME>'
+        tifffile.imwrite(folder / file, plane, description=xml, metadata=None)
+    return list(files)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (made := tmp_path / "images").mkdir()
+    return made
+
+
+def test_an_image_in_several_files_is_labelled_once(cli, folder, tmp_path, tiny_segmenter):
+    files = write_set(folder, "m", picture(3, 24, 20))
+    tifffile.imwrite(folder / "single.tif", picture(24, 20))
+    ran = cli("segment", folder, tmp_path / "out", "--segmenter", tiny_segmenter, "--scale", 1, "--json")
+    assert ran.code == 0, ran.err
+    assert [Path(one["output"]).name for one in ran.json["results"]] == ["m_0.ome.tif", "single.ome.tif"]
+    assert read(tmp_path / "out" / "m_0.ome.tif").shape == (3, 24, 20)
+    told = [note for note in ran.json["notes"] if "begins with m_0.ome.tif" in note]
+    assert [note.split(" ")[0] for note in told] == files[1:]
+
+
+def test_a_name_that_is_too_long_for_its_results_stops_no_other(cli, folder, tmp_path, tiny_segmenter):
+    long = "b" * 245 + ".tif"
+    for name in ("a.tif", long, "c.tif"):
+        tifffile.imwrite(folder / name, picture(20, 20))
+    ran = cli("segment", folder, tmp_path / "out", "--segmenter", tiny_segmenter, "--scale", 1, "--json")
+    assert ran.code == 2
+    assert [Path(one["output"]).name for one in ran.json["results"]] == ["a.ome.tif", "c.ome.tif"]
+    (failed,) = ran.json["failed"]
+    assert Path(failed["input"]).name == long
+    assert "longer than 255" in failed["problem"]
+    assert "1 of 3 images could not be used" in ran.err
+
+
+def test_a_single_result_with_too_long_a_name_is_one_sentence(cli, folder, tmp_path, tiny_segmenter):
+    tifffile.imwrite(folder / "a.tif", picture(20, 20))
+    out = tmp_path / ("c" * 250 + ".png")
+    ran = cli("segment", folder / "a.tif", out, "--segmenter", tiny_segmenter)
+    assert ran.code == 2
+    assert "too long a name" in ran.err
+
+
+@pytest.mark.parametrize("name", ["o.tif", "o.ome.tif", "o.png", "o.zarr", "o.jpg"])
+def test_results_of_a_folder_do_not_go_into_a_file(cli, folder, tmp_path, tiny_segmenter, name):
+    tifffile.imwrite(folder / "a.tif", picture(20, 20))
+    ran = cli("segment", folder, tmp_path / name, "--segmenter", tiny_segmenter)
+    assert ran.code == 2
+    assert f"{name} is the name of a file" in ran.err
+    assert not (tmp_path / name).exists()
+    (tmp_path / name).write_text("")
+    assert "is a file" in cli("segment", folder, tmp_path / name, "--segmenter", tiny_segmenter).err
