@@ -19,6 +19,10 @@ Kind = Literal["percentile", "range", "none"]
 _SAMPLES = 2**22
 _PLANES = 32
 _BLOCKS = 64
+# What 8-bit images hold, and what programs make of it that work with real numbers.
+_USUAL = (1.0, 255.0)
+_SLACK = 1e-3
+_PERCENTILES = (0.5, 99.5)
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,35 @@ def fixed_range(dtype: npt.DTypeLike, kind: Kind, low: float, high: float) -> In
     if low < 0 or high > 100:
         raise InputError(f"Percentiles lie between 0 and 100, but {low:g} and {high:g} were given.")
     return IntensityRange(0.0, 1.0) if np.dtype(dtype).kind == "b" else None
+
+
+def usual_range(values: npt.NDArray[np.float32], dtype: npt.DTypeLike) -> IntensityRange:
+    """Find which values of a layer become 0 and 1 in a model that was trained on images with all their values.
+
+    Parameters
+    ----------
+    values
+        Finite values of the layer, 1D.
+    dtype
+        Of the layer.
+
+    Returns
+    -------
+    IntensityRange
+        0 to 1 for bool, and for real numbers that stay within it; 0 to 255 for values that stay within that, such as
+        those of 8-bit images. Both stand for the same pictures. Any other layer is brought there by its percentiles
+        0.5 and 99.5, as by a person who makes an 8-bit image of it.
+    """
+    kind = np.dtype(dtype).kind
+    if kind == "b":
+        return IntensityRange(0.0, _USUAL[0])
+    if np.dtype(dtype) == np.uint8:
+        return IntensityRange(0.0, _USUAL[1])
+    found = percentiles(values, *_PERCENTILES)
+    for top in _USUAL if kind == "f" else _USUAL[1:]:
+        if found.low >= -_SLACK * top and found.high <= (1 + _SLACK) * top:
+            return IntensityRange(0.0, top)
+    return found
 
 
 def percentiles(values: npt.NDArray[np.float32], low: float, high: float) -> IntensityRange:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
@@ -17,10 +18,11 @@ from napari_pseudolabel.imaging.normalisation import (
     Kind,
     finite_samples,
     fixed_range,
-    intensity_range,
     is_sampled,
     percentiles,
+    usual_range,
 )
+from napari_pseudolabel.imaging.value_checks import holds, unfitting
 
 # Up to so many pixels every one is read. Larger layers are sampled by bands of rows, evenly over all planes.
 _EXACT = 2**28
@@ -38,12 +40,30 @@ class Need:
         Which raw values become 0 and 1, as in `intensity_range`.
     moments
         Also mean, deviation and range, and where the layer is not zero.
+    usual
+        The range is that of the images that the program reads which the model comes from, not one that anybody chose
+        for this model: a layer with other values is brought there as `usual_range` says.
     """
 
     kind: Kind = "percentile"
     low: float = 0.5
     high: float = 99.5
     moments: bool = False
+    usual: bool = False
+
+    def fixed(self, dtype: npt.DTypeLike) -> IntensityRange | None:
+        """Return the limits of layers of a dtype for which no pixel has to be read, else None."""
+        known = fixed_range(dtype, self.kind, self.low, self.high)
+        if not self.usual or self.kind != "range":
+            return known
+        told_by_dtype = np.dtype(dtype) in (np.dtype(np.bool_), np.dtype(np.uint8))
+        return usual_range(np.zeros(0, np.float32), dtype) if told_by_dtype else None
+
+    def of_values(self, values: NDArray[np.float32], dtype: npt.DTypeLike) -> IntensityRange:
+        """Return the limits of a layer with these finite values, 1D, where `fixed` knows none."""
+        if self.usual and self.kind == "range":
+            return usual_range(values, dtype)
+        return percentiles(values, self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -140,8 +160,10 @@ def measure(
     InputError
         If the image cannot be read, or the need makes no sense.
     """
-    limits = [_limits(image, channel, need) for channel in channels]
-    notes = _sampled(image, need)
+    known = [_limits(image, channel, need) for channel in channels]
+    limits = [one for one, _ in known]
+    told = next((note for _, note in known if note), ())
+    notes = (*_sampled(image, need), *told)
     if not need.moments:
         return LayerStatistics(tuple(ChannelStatistics(one) for one in limits), notes=notes)
     bands, gap = _bands(image)
@@ -171,8 +193,7 @@ def measure(
 
 def _sampled(image: Image, need: Need) -> tuple[str, ...]:
     """Return what a person should know about percentiles."""
-    fixed = fixed_range(image.data.dtype, need.kind, need.low, need.high)
-    if fixed is not None or not is_sampled(image):
+    if need.kind == "range" or need.fixed(image.data.dtype) is not None or not is_sampled(image):
         return ()
     return (
         f"The percentiles of {image.name} come from an even sample of its "
@@ -180,10 +201,16 @@ def _sampled(image: Image, need: Need) -> tuple[str, ...]:
     )
 
 
-def _limits(image: Image, channel: Channel | None, need: Need) -> IntensityRange:
-    found = intensity_range(image, channel, kind=need.kind, low=need.low, high=need.high)
+def _limits(image: Image, channel: Channel | None, need: Need) -> tuple[IntensityRange, tuple[str, ...]]:
+    """Return the limits of a channel, and what a person should know about them."""
+    dtype = image.data.dtype
+    fixed = need.fixed(dtype)
+    if fixed is not None and (need.kind != "range" or holds(fixed, dtype)):
+        return fixed, ()
+    values = finite_samples(image, channel)
     # Where a sample knows a single value, what there is lies between its places.
-    return _widened(found, lambda: extremes(image, channel))
+    found = fixed or _widened(need.of_values(values, dtype), lambda: extremes(image, channel))
+    return found, unfitting(image.name, values, found, usual=need.usual) if need.kind == "range" else ()
 
 
 def _widened(found: IntensityRange, widest: Callable[[], IntensityRange]) -> IntensityRange:
@@ -221,9 +248,9 @@ class Intensities:
 
     def limits(self, need: Need = Need()) -> IntensityRange:
         """Return the limits that `measure` finds in the layer."""
-        found = fixed_range(np.dtype(self.dtype), need.kind, need.low, need.high)
+        found = need.fixed(self.dtype)
         if found is None:
-            found = percentiles(self.values, need.low, need.high)
+            found = need.of_values(self.values, self.dtype)
         return _widened(found, lambda: self.widest)
 
 

@@ -27,7 +27,7 @@ CARD_ENDING = ".card.json"
 SCHEDULE_FIELDS = ("num_timesteps", "beta_min", "beta_max", "use_geometric")
 _NESTED = ("architecture", "schedule", "source", "target", "normalisation", "training", "calibration")
 _LONGEST_VALUE = 60
-_REPORTS = ("inferred", "assumed", "missing")
+_REPORTS = ("inferred", "assumed", "missing", "notes")
 
 
 def sidecar_path(path: str | Path) -> Path:
@@ -72,13 +72,21 @@ def write_sidecar(path: str | Path, card: Card | Mapping[str, object]) -> Path:
     Another checkpoint of the same name up to the suffix keeps its own.
     """
     path = Path(path)
-    data = card.model_dump(mode="json", exclude_defaults=True) if isinstance(card, Card) else dict(card)
+    data = spelt(card) if isinstance(card, Card) else dict(card)
     side = sidecar_path(path)
     others = [one for one in path.parent.glob(f"{glob.escape(path.stem)}.*") if one.stem == path.stem]
     if side.exists() and any(other.name != path.name for other in others):
         side = path.with_name(path.name + CARD_ENDING)
     atomic_write(side, json.dumps(data, indent=1, ensure_ascii=False).encode() + b"\n")
     return side
+
+
+def spelt(card: Card) -> JsonObject:
+    """Return a card as it is written: without defaults, except for a normalisation that was said."""
+    said: JsonObject = card.model_dump(mode="json", exclude_defaults=True)
+    if "normalisation" in card.model_fields_set:
+        said["normalisation"] = card.normalisation.model_dump(mode="json")
+    return said
 
 
 def read_header_card(path: str | Path) -> JsonObject | None:
@@ -121,7 +129,7 @@ def given_card(path: str | Path, card: Card | Mapping[str, object] | None = None
     """Collect everything that is known about a checkpoint besides its weights.
 
     The caller's `card` wins over the sidecar, the sidecar over the header. Values that a card lists as
-    ``assumed`` do not count as known.
+    ``assumed`` do not count as known, nor does a normalisation that was inferred.
 
     Parameters
     ----------
@@ -171,15 +179,24 @@ def card_shaped(card: Card | Mapping[str, Any]) -> JsonObject:
     for part in ("architecture", "schedule"):
         if part in result:
             result[part] = {k: v for k, v in result[part].items() if k not in assumed}
+    if "normalisation" in (*assumed, *(card.get("inferred") or ())):
+        result.pop("normalisation", None)
     return result
 
 
 def overlay(base: JsonObject, top: Mapping[str, object]) -> None:
-    """Lay one card-shaped dictionary over another, in place; nested dictionaries merge."""
+    """Lay one card-shaped dictionary over another, in place; nested dictionaries merge.
+
+    A normalisation of another kind takes the place of the whole, because its numbers mean something else.
+    """
     for name, value in top.items():
         if value is None:
             continue
-        if isinstance(value, Mapping) and isinstance(base.get(name), Mapping):
+        below = base.get(name)
+        if name == "normalisation" and isinstance(value, Mapping) and isinstance(below, Mapping):
+            kind = value.get("kind", below.get("kind"))
+            base[name] = {**(below if kind == below.get("kind") else {}), **value}
+        elif isinstance(value, Mapping) and isinstance(base.get(name), Mapping):
             base[name] = {**base[name], **{k: v for k, v in value.items() if v is not None}}
         else:
             base[name] = value

@@ -166,6 +166,8 @@ class Card(_Frozen):
     inferred, assumed, missing
         Names of fields read from the weights, filled with the published default, and still
         unknown although needed.
+    notes
+        Sentences for the person: what was chosen of several possibilities when it was loaded.
     """
 
     kind: Literal["translator", "segmenter"]
@@ -186,6 +188,7 @@ class Card(_Frozen):
     inferred: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @field_validator("classes")
     @classmethod

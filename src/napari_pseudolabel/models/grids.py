@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from napari_pseudolabel.imaging import Intensities, IntensityRange, Need
-from napari_pseudolabel.imaging.normalisation import fixed_range
-from napari_pseudolabel.models.cards import Card, Modality, Normalisation
+from napari_pseudolabel.models.cards import Card, Modality
 
 
 def magnification(made: Modality | None, wanted: Modality | None) -> float:
@@ -26,9 +27,15 @@ def sizes_of(modality: Modality | None) -> tuple[float | None, float | None]:
     return (None, None) if modality is None else (modality.pixel_size_um, modality.object_size_px)
 
 
-def need_of(normalisation: Normalisation) -> Need:
-    """Return what a model that asks for a normalisation must know of a layer."""
-    return Need(normalisation.kind, normalisation.low, normalisation.high)
+def need_of(card: Card) -> Need:
+    """Return what a model must know of a layer.
+
+    A range that was concluded from the program that trained the model, and that nobody wrote into its card, is the one
+    of the images that this program reads; see `Need.usual`.
+    """
+    said = card.normalisation
+    concluded = "normalisation" in (*card.inferred, *card.assumed)
+    return Need(said.kind, said.low, said.high, usual=said.kind == "range" and concluded)
 
 
 def limits_for(card: Card, of_layer: IntensityRange | Intensities) -> IntensityRange:
@@ -36,8 +43,10 @@ def limits_for(card: Card, of_layer: IntensityRange | Intensities) -> IntensityR
 
     Where only a range of the layer is known, it stands for the percentiles.
     """
-    need = need_of(card.normalisation)
+    need = need_of(card)
     if isinstance(of_layer, Intensities):
         return of_layer.limits(need)
-    fixed = fixed_range("f4", need.kind, need.low, need.high)
+    fixed = need.fixed("f4")
+    if fixed is None and need.usual:
+        return need.of_values(np.array([of_layer.low, of_layer.high], np.float32), "f4")
     return of_layer if fixed is None else fixed

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from napari_pseudolabel.models.assumed import assumed_line
 from napari_pseudolabel.models.card_files import sidecar_path
 from napari_pseudolabel.models.cards import Card
 
@@ -65,7 +66,9 @@ def useful(path: Path, what: str, card: Card, *, note: tuple[str, ...] = (), **m
     """Return what can be used, with its card and sentences for the person."""
     from napari_pseudolabel.models.safe_load import sha256
 
-    warnings = list(note)
+    warnings = [*note, *card.notes]
+    if assumed := assumed_line(card):
+        warnings.append(assumed)
     if card.missing:
         warnings.append(f"Say what is missing in {sidecar_path(path).name} beside it, or where you use it.")
     return Inspection(

@@ -149,8 +149,8 @@ def load_segmenter(ref: str | Path, card: Card | Mapping[str, object] | None = N
     Parameters
     ----------
     ref
-        ``sample:NAME``, ``user:NAME`` or a path: an nnU-Net v2 model folder (final checkpoints, or the best if there
-        are no final ones), one of its checkpoints (that fold alone), our own ``.safetensors``, a TorchScript archive.
+        ``sample:NAME``, ``user:NAME`` or a path: an nnU-Net v2 model folder (folds and checkpoints as the program takes
+        them that it is of), one of its checkpoints (that fold alone), our own ``.safetensors``, a TorchScript archive.
     card
         What the weights do not reveal; wins over the sidecar, the sidecar over the header.
 

@@ -12,6 +12,7 @@ from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import measure
 from napari_pseudolabel.imaging.blank_layer import nothing_in
+from napari_pseudolabel.models.assumed import assumed_line
 from napari_pseudolabel.models.fitting import assumptions, refuse_misfit
 from napari_pseudolabel.models.grids import sizes_of
 from napari_pseudolabel.strategies.chunks import ImageTask, cut, join, whole_factors
@@ -203,7 +204,10 @@ class LabelJob(ImageTask):
                 *((nothing,) if nothing else (why,) if why else ()),
                 *dict.fromkeys(note for one in of_layer.values() for note in one.notes if not nothing),
                 *self._told(survey),
-                *(note for model in survey.models for note in _zoomed(model)),
+                *(note for model in survey.models for note in (*model.card.notes, *_zoomed(model))),
+                *filter(
+                    None, (assumed_line(model.card, model.use.name, ("spacing",)) for model in survey.models)
+                ),
                 *(() if nothing else assumptions(survey.chain, self.image.modality, self.image.name)),
                 *self._learned(survey),
             ),

@@ -174,7 +174,7 @@ class SurveyJob:
                 model.card,
                 model.sha256,
                 Covering(tile, own_overlap(tile), model.stride),
-                need_of(model.card.normalisation),
+                need_of(model.card),
                 steps=int(model.card.schedule.get("num_timesteps", 2)) if model.diffusive else 1,
             )
             control.check()

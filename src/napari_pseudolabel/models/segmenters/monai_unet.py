@@ -185,7 +185,15 @@ def loads(offer: Offer) -> MonaiSegmenter:
     if "family" not in given or "classes" not in given:
         raise CheckpointError(f"The card of {path.name} does not name a family and classes; add them.")
     full = complete(
-        given, path, kind="segmenter", family=FAMILY, missing=tuple(unknown_modalities(given, ("source",)))
+        given,
+        path,
+        kind="segmenter",
+        family=FAMILY,
+        assumed=(
+            *(() if "normalisation" in given else ("normalisation",)),
+            *(() if "tile" in given.get("architecture", {}) else ("tile",)),
+        ),
+        missing=tuple(unknown_modalities(given, ("source",))),
     )
     try:
         check_header(path)

@@ -75,7 +75,7 @@ class TiledSegmenter(Segmenter):
     @property
     def need(self) -> Need:
         """Which raw values become 0 and 1."""
-        return need_of(self.card.normalisation)
+        return need_of(self.card)
 
     @property
     def tile(self) -> int:

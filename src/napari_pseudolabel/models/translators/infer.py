@@ -73,8 +73,16 @@ def infer(shapes: Mapping[str, Shape], given: Mapping[str, object] | None = None
     revealed |= _sizes(len(revealed["ch_mult"]), attention, known, revealed)
     config = replace(PUBLISHED, **{**known, **revealed})
     inferred = tuple(name for name in _NAMES if name in revealed)
-    assumed = tuple(n for n in _NAMES if n not in revealed and n not in known and n not in _HARMLESS)
+    harmless = {*_HARMLESS, *_without_effect(config)}
+    assumed = tuple(n for n in _NAMES if n not in revealed and n not in known and n not in harmless)
     return Inference(config, inferred, assumed)
+
+
+def _without_effect(config: GeneratorConfig) -> tuple[str, ...]:
+    """Names of arguments that do nothing in a network: of one level nothing is resampled."""
+    if len(config.ch_mult) == 1:
+        return ("fir_kernel", "progressive_input")
+    return () if config.fir else ("fir_kernel",)
 
 
 def _clean(given: Mapping[str, Any]) -> JsonObject:

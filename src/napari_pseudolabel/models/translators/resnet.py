@@ -19,6 +19,7 @@ from napari_pseudolabel.models.offers import Offer
 from napari_pseudolabel.models.outline import outlined
 from napari_pseudolabel.models.safe_load import sha256
 from napari_pseudolabel.models.translators.base import Translator
+from napari_pseudolabel.models.translators.reading_range import ReadingRange
 from napari_pseudolabel.models.translators.weights import (
     Shape,
     describe_mismatch,
@@ -188,14 +189,15 @@ def read_card(offer: Offer) -> Card:
             raise CheckpointError(
                 f"The card says {name} {value}, but the weights have {architecture[name]}; correct the card."
             )
+    reading = ReadingRange.of(offer)
     return complete(
-        given,
+        {**given, **({"normalisation": reading.said} if reading.said is not None else {})},
         offer.path,
         kind="translator",
         family="resnet",
         architecture=architecture,
         schedule={},
-        inferred=(*architecture, *contents.inferred),
-        assumed=() if "normalisation" in given else ("normalisation",),
+        inferred=(*architecture, *contents.inferred, *reading.inferred),
+        assumed=reading.assumed,
         missing=tuple(unknown_modalities(given)),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from napari_pseudolabel.models.card_files import (
     card_shaped,
     complete,
     overlay,
+    spelt,
     unknown_modalities,
 )
 from napari_pseudolabel.models.cards import Card
@@ -36,6 +38,7 @@ from napari_pseudolabel.models.translators.infer import (
 )
 from napari_pseudolabel.models.translators.layer_sequence import looks_like_generator
 from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
+from napari_pseudolabel.models.translators.reading_range import ReadingRange
 from napari_pseudolabel.models.translators.schedule import Schedule
 from napari_pseudolabel.models.translators.weights import describe_weights, finite_float32, is_discriminator
 from napari_pseudolabel.types import JsonObject
@@ -187,9 +190,8 @@ def describes(offer: Offer) -> Inspection | None:
         what = "SynDiff translator of napari-pseudolabel"
     else:
         what = "SynDiff generator"
-    what += (
-        f" ({len(config.ch_mult)} levels, tiles of {config.image_size} pixels, {config.num_timesteps} steps)"
-    )
+    levels = f"{len(config.ch_mult)} levels" if len(config.ch_mult) > 1 else "1 level"
+    what += f" ({levels}, tiles of {config.image_size} pixels, {config.num_timesteps} steps)"
     return useful(
         path,
         what,
@@ -234,16 +236,16 @@ def read_generator_info(offer: Offer) -> GeneratorInfo:
     known = dict(said)
     overlay(known, given)
     inference = infer(shapes, {**known.get("architecture", {}), **known.get("schedule", {})})
-    assumed = list(inference.assumed) + [n for n in ("normalisation",) if n not in known]
+    reading = ReadingRange.of(offer)
     full = complete(
-        known,
+        {**known, **({"normalisation": reading.said} if reading.said is not None else {})},
         path,
         kind="translator",
         family="syndiff",
         architecture=architecture_of(inference.config),
         schedule=schedule_of(inference.config),
-        inferred=(*inference.inferred, *contents.inferred),
-        assumed=tuple(assumed),
+        inferred=(*inference.inferred, *contents.inferred, *reading.inferred),
+        assumed=(*inference.assumed, *reading.assumed),
         missing=tuple(unknown_modalities(known)),
     )
     try:
@@ -334,6 +336,6 @@ def save(
             if not torch.isfinite(value).all():
                 raise CheckpointError(f"{name} is too large for half precision; save it with half=False.")
         tensors[name] = value.contiguous().clone()
-    text = card.model_dump_json(exclude_defaults=True)
+    text = json.dumps(spelt(card), ensure_ascii=False)
     atomic_write(path, to_safetensors(tensors, metadata={HEADER_KEY: text}))
     return path

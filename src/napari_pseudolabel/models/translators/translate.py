@@ -155,6 +155,7 @@ def translate(
         raise InputError(f"There is no translation mode “{mode}”; use joint or tiled.")
     if samples < 1:
         raise InputError(f"{samples} samples cannot be drawn; ask for 1 or more.")
+    _refuse_more_channels(translator)
     training_size = translator.card.architecture.get("image_size")
     tile = own_tile(translator.card)
     plan = make_plan(settings, tile=tile, overlap=own_overlap(tile), stride=translator.stride)
@@ -178,6 +179,16 @@ def translate(
     images = np.clip((images + 1) / 2, 0, 1)
     spread = images.std(axis=0) if samples > 1 else None
     return Translation(images, images.mean(axis=0), spread, plan, (*plan.notes, *notes))
+
+
+def _refuse_more_channels(translator: Translator) -> None:
+    """Refuse generators that were built for a source of several channels, which can be loaded but not given an image."""
+    channels = translator.card.architecture.get("num_channels", 2) - 1
+    if translator.diffusive and channels != 1:
+        raise InputError(
+            f"{translator.card.name} takes a source of {channels} channels at once, and only one can be translated; choose "
+            "another translator."
+        )
 
 
 def _as_source(plane: NDArray[np.floating]) -> Tensor:

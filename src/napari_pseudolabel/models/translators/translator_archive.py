@@ -49,6 +49,9 @@ _HONEST_MODULES = [
 _HONEST_NAMES = {("builtins", name) for name in ("object", "slice", "range", "frozenset")}
 _HONEST_NAMES |= {("_operator", "getitem"), ("operator", "getitem")}  # how Python stores `Dict[str, Any]`
 _PYTHON = sys.stdlib_module_names | {"__builtin__"}
+# SynDiff takes values from 0 to 1, AxonDeepSynth 8-bit images.
+_READS = {"SynDiff": (0.0, 1.0), "AxonDeepSynth": (0.0, 255.0)}
+_THEIR_NAMES = {"model_config", "latent_dim", "syndiff_results_path"}
 _ARGUMENTS = {f.name for f in fields(GeneratorConfig)} | {"latent_dim"}
 
 
@@ -72,6 +75,8 @@ class Contents:
         What had to be decided about the weights, for the card.
     warnings
         Sentences for the person.
+    reads
+        The raw values that become -1 and 1 in the program that wrote an archive; None for a file of bare weights.
     """
 
     state: State
@@ -81,6 +86,7 @@ class Contents:
     origin: str = ""
     inferred: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    reads: tuple[float, float] | None = None
 
 
 def read_contents(path: str | Path, which: int | None = None, value: object = None) -> Contents:
@@ -211,9 +217,10 @@ def _from_archive(path: Path, value: Mapping[Any, object], which: int | None) ->
         for key, item in value.items()
         if isinstance(item, Inert) or (isinstance(item, Mapping) and not _TRAINING_STATE.match(str(key)))
     ]
+    origin = _origin(settings)
     card = _from_settings(settings, number)
-    records = _records(settings)
-    origin = "AxonDeepSynth" if any(r.module.startswith("omegaconf") for r in records) else "SynDiff"
+    if card and origin == "AxonDeepSynth":
+        card.setdefault("architecture", {})["centered"] = True  # it has no such argument
     warnings = [
         f"{path.name} is a training archive with the raw weights of the last step; a gen_diffusive_*.pth of "
         "the same run holds the averaged ones and is usually better."
@@ -222,7 +229,18 @@ def _from_archive(path: Path, value: Mapping[Any, object], which: int | None) ->
         warnings.append("It does not say how the network was built and how many diffusion steps it takes.")
     name, state = generators[number]
     rest = [n for k, (n, _) in sorted(generators.items()) if k != number]
-    return Contents(state, name, (*rest, *others), card, origin, warnings=tuple(warnings))
+    reads = _READS[origin] if card else None
+    return Contents(state, name, (*rest, *others), card, origin, warnings=tuple(warnings), reads=reads)
+
+
+def _origin(settings: Sequence[object]) -> str:
+    """Return the project that wrote an archive, by its settings: AxonDeepSynth keeps them in groups, SynDiff in one list."""
+    if any(record.module.startswith("omegaconf") for record in _records(settings)):
+        return "AxonDeepSynth"
+    names = {
+        str(name) for item in settings if isinstance(item, Mapping) for name in (*item, *dict(_leaves(item)))
+    }
+    return "AxonDeepSynth" if names & _THEIR_NAMES else "SynDiff"
 
 
 def _from_settings(settings: Sequence[object], number: int) -> JsonObject:

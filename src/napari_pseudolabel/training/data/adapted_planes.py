@@ -84,7 +84,7 @@ class Adapter:
     def preparation(self, reading: ReadOptions) -> FolderPreprocessing:
         """How image files are brought to the first model's grid."""
         entry = self.entry
-        return FolderPreprocessing(self.scale, *sizes_of(entry.source), need_of(entry.normalisation), reading)
+        return FolderPreprocessing(self.scale, *sizes_of(entry.source), need_of(entry), reading)
 
     def annotated(self, plane: AnnotatedPlane, trust: float, control: Control) -> Adapted:
         """Bring a plane from the layers; only the part with pixels that count, and what surrounds it."""

@@ -283,7 +283,7 @@ class ReverseAccuracyJob:
         """Return the image with its pseudo labels on the grid of the segmenter."""
         from napari_pseudolabel.training.data.image_folders import FolderPreprocessing, LabelledPlane, prepare
 
-        preparation = FolderPreprocessing(self.scale, *sizes_of(card.source), need_of(card.normalisation))
+        preparation = FolderPreprocessing(self.scale, *sizes_of(card.source), need_of(card))
         planes = prepare(self.image, preparation)
         values = [label_class.value for label_class in card.classes]
         found = []

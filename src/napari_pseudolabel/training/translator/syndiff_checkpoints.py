@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from napari_pseudolabel.models.cards import Card, Measure, Modality, Training
+from napari_pseudolabel.models.cards import Card, Measure, Modality, Normalisation, Training
 from napari_pseudolabel.models.translators import syndiff
 from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
 from napari_pseudolabel.models.translators.infer import architecture_of, schedule_of
@@ -60,6 +60,7 @@ def write_generators(
             schedule=schedule_of(generator),
             source=source,
             target=target,
+            normalisation=Normalisation(),  # said, because silence counts as assumed
             training=training,
             licence=licence,
             parent=parents[k],

@@ -10,7 +10,8 @@ from napari_pseudolabel.errors import FileError
 from napari_pseudolabel.models.card_files import CARD_ENDING
 from napari_pseudolabel.models.inspection import Inspection, useful, useless
 from napari_pseudolabel.models.offers import Offer, choose
-from napari_pseudolabel.models.segmenters.nnunet.segmenter import CHECKPOINTS, Fold, NnunetSegmenter, load
+from napari_pseudolabel.models.segmenters.nnunet.choosing import CHECKPOINTS, Fold
+from napari_pseudolabel.models.segmenters.nnunet.segmenter import NnunetSegmenter, load
 
 _PLANS = "plans.json"
 
@@ -21,12 +22,11 @@ def declines(offer: Offer) -> str:
 
 
 def loads(offer: Offer) -> NnunetSegmenter:
-    """Load all folds of a folder, final ones or else best ones, or the one fold that a file is."""
+    """Load those folds of a folder that the program takes that it is of, or the one fold that a file is."""
     path = offer.path
     if fold := _fold(path):
         return load(_above(path), fold, [_number(path)], offer.card)
-    there = [kind for kind in CHECKPOINTS if any(path.glob(f"fold_*/checkpoint_{kind}.pth"))]
-    return load(path, there[0] if there else "final", card=offer.card)
+    return load(path, card=offer.card)
 
 
 def describes(offer: Offer) -> Inspection | None:

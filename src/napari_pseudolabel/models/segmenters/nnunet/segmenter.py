@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -22,18 +21,18 @@ from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.safe_load import load_weights, sha256, strip_prefixes
 from napari_pseudolabel.models.segmenters.base import LayerPart, Segmenter
 from napari_pseudolabel.models.segmenters.common import as_channels, fitted
+from napari_pseudolabel.models.segmenters.nnunet.choosing import Fold, as_folds, choose_folds, fold_names
 from napari_pseudolabel.models.segmenters.nnunet.networks import UNet
 from napari_pseudolabel.models.segmenters.nnunet.plans import Configuration, Network, read_dataset, read_plans
 from napari_pseudolabel.models.segmenters.nnunet.prediction import SlidingWindow, sliding_logits
 from napari_pseudolabel.models.segmenters.nnunet.preprocessing import Preprocessing
+from napari_pseudolabel.models.segmenters.nnunet.trainers import Trainer, as_trained
 from napari_pseudolabel.tiling import Grid, Plan, Sliding, TileSettings, pick_device, with_back_off
 from napari_pseudolabel.types import JsonObject
 
-Fold = int | Literal["all"]
 _GPU_PATCHES = 8
 _LARGEST = torch.finfo(torch.float16).max
 _FEW_LAYERS = 500  # so many are described and compared in no time
-CHECKPOINTS = ("final", "best")
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +88,7 @@ class NnunetSegmenter(Segmenter):
     def network(self, fold: Fold) -> nn.Module:
         """Return the network of a fold: (1, C, H, W) float32 -> logits (1, K, H, W)."""
         if fold not in self.networks:
-            raise InputError(f"Fold {fold} was not loaded; {_names(self.folds)} are.")
+            raise InputError(f"Fold {fold} was not loaded; {fold_names(self.folds)} are.")
         return self.networks[fold]
 
     def probabilities(
@@ -248,7 +247,7 @@ class NnunetSegmenter(Segmenter):
 
 def load(
     folder: str | Path,
-    checkpoint: str = "final",
+    checkpoint: str | None = None,
     folds: Sequence[Fold] | None = None,
     card: Card | Mapping[str, object] | None = None,
 ) -> NnunetSegmenter:
@@ -259,9 +258,10 @@ def load(
     folder
         Usually named like ``nnUNetTrainer__nnUNetPlans__2d``.
     checkpoint
-        "final" or "best".
+        "final" or "best". None takes that of the card, or else as the program does that the folder is of;
+        see `choosing`.
     folds
-        Which folds to average; None takes the cross-validation folds that are there, or else ``fold_all``.
+        Which folds to average; None as for `checkpoint`.
     card
         Fields of the card that the folder does not know: name, source modality, licence ...
 
@@ -273,32 +273,39 @@ def load(
     folder = Path(folder)
     if not folder.is_dir():
         raise CheckpointError(f"{folder} is not a folder; choose the folder that holds plans.json.")
-    if checkpoint not in CHECKPOINTS:
-        raise CheckpointError(f"An nnU-Net checkpoint is “final” or “best”, not “{checkpoint}”.")
     plans, dataset = read_plans(folder), read_dataset(folder)
     classes = dataset.classes()
-    files = _fold_files(folder, f"checkpoint_{checkpoint}.pth", folds)
-    contents = {fold: _content(path) for fold, path in files.items()}
+    given = given_card(folder, card)
+    asked = given.get("architecture", {})
+    choice = choose_folds(
+        folder,
+        dataset.labels,
+        asked.get("checkpoint") if checkpoint is None else checkpoint,
+        as_folds(asked.get("folds")) if folds is None else folds,
+    )
+    contents = {fold: _content(path) for fold, path in choice.files.items()}
     first = next(iter(contents.values()))  # nnU-Net, too, asks the first fold
     configuration = plans.configuration(_configuration_name(first, folder))
     channels = len(dataset.channel_names)
     preprocessing = Preprocessing.of(plans, configuration, channels)
+    trainer = Trainer.of(first, folder)
     description = configuration.network()
     networks: dict[Fold, nn.Module] = {}
     for fold, content in contents.items():
         weights = _weights(content)
-        name = f"fold_{fold}/checkpoint_{checkpoint}.pth"
+        name = f"fold_{fold}/checkpoint_{choice.checkpoint}.pth"
         if description.layers > max(len(weights), _FEW_LAYERS):
             raise CheckpointError(
                 f"plans.json describes {description.layers:,} layers, but {name} has {len(weights):,} weights."
             )
-        networks[fold] = fitted(
-            lambda: UNet(description, channels, len(classes)),
-            weights,
-            name,
-            (1, channels, *_example(description, configuration)),
-        )
-    given = given_card(folder, card)
+        description = as_trained(description, weights)
+        with trainer.named_in_errors():
+            networks[fold] = fitted(
+                partial(UNet, description, channels, len(classes)),
+                weights,
+                name,
+                (1, channels, *_example(description, configuration)),
+            )
     known = {
         "kind": "segmenter",
         "family": "nnunet",
@@ -307,43 +314,33 @@ def load(
             "patch_size": list(configuration.patch_size),
             "spacing": list(preprocessing.spacing),
             "normalization_schemes": list(preprocessing.schemes),
-            "folds": list(files),
-            "checkpoint": checkpoint,
+            "trainer": trainer.name,
+            "folds": list(choice.files),
+            "checkpoint": choice.checkpoint,
         },
         "classes": classes,
         "normalisation": {"kind": "none"},
         "inferred": ("architecture", "classes", "normalisation"),
+        "assumed": (
+            *choice.assumed,
+            *trainer.assumed,
+            *(() if preprocessing.spacing == (1, 1) else ("spacing",)),
+            *(() if "inference_allowed_mirroring_axes" in first else ("mirroring",)),
+        ),
         "missing": tuple(unknown_modalities(given, ("source",))),
+        "notes": choice.notes,
     }
     given.setdefault("name", plans.dataset_name or folder.name)
+    files = [folder / "plans.json", folder / "dataset.json", *choice.files.values()]
     return NnunetSegmenter(
         card=complete(given, folder, **known),
-        sha256=sha256(folder, [folder / "plans.json", folder / "dataset.json", *files.values()]),
+        sha256=sha256(folder, files),
         networks=networks,
         patch=(configuration.patch_size[0], configuration.patch_size[1]),
         preprocessing=preprocessing,
         mirror_axes=_mirror_axes(first),
         regions=dataset.has_regions,
     )
-
-
-def _fold_files(folder: Path, name: str, folds: Sequence[Fold] | None) -> dict[Fold, Path]:
-    found: dict[Fold, Path] = {}
-    for path in sorted(folder.glob("fold_*")):
-        number = path.name.removeprefix("fold_")
-        if (path / name).is_file() and (number.isdecimal() or number == "all"):
-            found["all" if number == "all" else int(number)] = path / name
-    if folds is None:
-        numbered = sorted((fold for fold in found if fold != "all"), key=int)
-        chosen: Sequence[Fold] = numbered or list(found)
-    else:
-        chosen = folds
-    absent = [fold for fold in chosen if fold not in found]
-    if absent:
-        raise CheckpointError(f"There is no fold_{absent[0]}/{name} in {folder}; {_names(found)} are there.")
-    if not chosen:
-        raise CheckpointError(f"There is no fold_0/{name}, nor one of another fold, in {folder}.")
-    return {fold: found[fold] for fold in chosen}
 
 
 def _example(network: Network, configuration: Configuration) -> tuple[int, ...]:
@@ -395,7 +392,3 @@ def _weights(content: JsonObject) -> dict[str, object]:
         for name, value in weights.items()
         if ".all_modules." not in name and not name.startswith("decoder.encoder.")
     }
-
-
-def _names(folds: Iterable[object]) -> str:
-    return ", ".join(f"fold_{fold}" for fold in folds) or "no folds"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -34,6 +33,7 @@ from napari_pseudolabel.types import JsonObject
 
 FAMILY = "torchscript"
 
+_UNTOLD = ("in_channels", "tile", "stride")  # of an architecture; a program does not tell them
 _PROBE = 64  # pixels; at least one stride of any common network
 
 
@@ -103,11 +103,21 @@ def loads(offer: Offer) -> TorchScriptSegmenter:
     )
 
 
-def _described(path: Path, given: Mapping[str, object]) -> tuple[Card, str]:
+def _described(path: Path, given: JsonObject) -> tuple[Card, str]:
     """Return the card of an archive, and a sentence about what it must say and does not; empty if it says all."""
     needed = [field for field in ("classes", "normalisation") if field not in given]
     missing = (*needed, *unknown_modalities(given, ("source",)))
-    card = complete(given, path, kind="segmenter", family=FAMILY, missing=missing)
+    said = given.get("architecture", {})
+    assumed = tuple(name for name in _UNTOLD if name not in said)
+    defaults = {name: TorchScriptArchitecture.model_fields[name].default for name in assumed}
+    card = complete(
+        {**given, "architecture": {**defaults, **said}},
+        path,
+        kind="segmenter",
+        family=FAMILY,
+        assumed=assumed,
+        missing=missing,
+    )
     problem = (
         f"{path.name} is a TorchScript network that does not say its {' and '.join(needed)}; "
         f"write them into {sidecar_path(path).name} beside it."
@@ -121,12 +131,18 @@ def _filled(card: Card, said: TorchScriptArchitecture, reading: OutputDecoding) 
         "channels_last" if reading.feed.channels_last else "channels_first"
     )
     found = said.model_copy(update={"output": reading.output, "take": reading.take, "layout": layout})
+    assumed = list(card.assumed)
+    if said.threshold is None and found.output in ("sigmoid", "sigmoid_logits"):
+        assumed.append("threshold")
     inferred = [
         f"architecture.{field}"
         for field in ("output", "take")
         if getattr(said, field) != getattr(found, field)
     ]
-    update: JsonObject = {"architecture": found.model_dump(mode="json", exclude_none=True)}
+    update: JsonObject = {
+        "architecture": found.model_dump(mode="json", exclude_none=True),
+        "assumed": tuple(assumed),
+    }
     if reading.adds_background:
         background = next((label_class for label_class in card.classes if label_class.value == 0), BACKGROUND)
         others = tuple(label_class for label_class in card.classes if label_class.value != 0)
