@@ -150,8 +150,10 @@ def test_what_other_models_found_is_not_used(row, dock, search, qtbot):
 def test_what_is_not_sure_is_proposed_and_not_applied(row, dock, search, qtbot):
     search.answer = UNSURE
     find(dock, qtbot)
-    assert row.line.startswith("proposed, not applied: 0.6 times")
+    assert row.line == "proposed, not applied: 0.6 times"
     assert row.warns
+    assert "the looks of the models agree nowhere" in row._line.toolTip()
+    assert dock.size.mark.diameter_px == pytest.approx(20 / 0.6)
     assert scale(dock) == Scale()
     assert row.action_button.text() == "Apply"
     row.action_button.click()
@@ -261,7 +263,9 @@ def test_one_object_is_drawn_across_and_everything_is_as_before(row, dock, viewe
     labels = viewer.add_labels(np.zeros((40, 60), int))
     labels.mode = "paint"
     layer = viewer.layers["sem_12"]
+    slide(row, 0.5)
     row.draw_button.click()
+    assert dock.size.mark.diameter_px is None
     assert viewer.layers.selection.active is layer
     assert not layer.mouse_pan
     draw(dock, 12.5)
@@ -336,7 +340,7 @@ def test_a_wrong_size_in_the_file_is_named_and_replaced_by_a_press(row, dock, vi
     sized(viewer, um=0.13)
     search.answer = FoundScale(0.7, True, agreement=0.9, spread=0.3)
     find(dock, qtbot)
-    assert row.line == "the file says 0.13 µm per pixel; 0.07 would fit better"
+    assert row.line == "the file says 0.13 µm; 0.07 would fit better"
     assert row.warns
     assert row.action_button.text() == "Use 0.07"
     row.action_button.click()

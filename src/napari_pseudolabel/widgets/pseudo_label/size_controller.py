@@ -150,6 +150,7 @@ class SizeController(QObject):
             self._known.found.get(_models_of(choice)),
             self._textures.get(self._texture_key()),
             settings.find_scale != "never",
+            registry.find(choice.strategy).preparation is not None,
             problem,
         )
 
@@ -235,6 +236,8 @@ class SizeController(QObject):
             return
         selection = self._viewer.layers.selection
         self._before = (selection.active, set(selection))
+        self.mark.hide()  # it would lie in the way
+        self._row.set_shown(False)
         self.drawing.begin(_TOOL, layer, self._on_drawn, straight=True)
         self._say(_SAY)
 
@@ -301,7 +304,7 @@ class SizeController(QObject):
             image=image is not None,
             find=self._search is not None
             or (image is not None and ready and not prepares and not self._busy),
-            draw=image is not None and self._grid[1] is not None,
+            draw=image is not None and (prepares or self._grid[1] is not None),
             shown=image is not None and facts.object_px is not None,
             reset=self._known.how in ("set", "drawn"),
         )
@@ -313,10 +316,11 @@ class SizeController(QObject):
         self._check_texture(facts, image)
 
     def _mark(self) -> None:
-        size = self.facts.object_px
+        facts = self.facts
+        size = facts.object_px
         on = size is not None and self._layer is not None and self._viewer.dims.ndisplay == 2
         if on and size is not None and self._layer is not None:
-            self.mark.show(self._layer, size)
+            self.mark.show(self._layer, size, proposed=facts.proposed is not None)
         else:
             self.mark.hide()
         self._row.set_shown(on)

@@ -30,12 +30,15 @@ class SizeLine:
         In amber: nothing is known, or what is known is doubted.
     action
         What a button beside it does, and its title; empty for none.
+    why
+        What speaks for it or against it, one sentence for the tooltip; empty for nothing.
     """
 
     text: str
     warns: bool = False
     action: SizeAction = ""
     title: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ class SizeFacts:
         Magnification that the texture of the image suggests by itself, where it is clear about it.
     searches
         Whether a run looks for a scale that is not known.
+    awaited
+        The model is only made in the run, and nothing is known of it yet.
     problem
         Why no magnification follows, one sentence; empty where one does.
     """
@@ -70,6 +75,7 @@ class SizeFacts:
     found: FoundScale | None = None
     texture: float | None = None
     searches: bool = True
+    awaited: bool = False
     problem: str = ""
 
     @property
@@ -88,9 +94,17 @@ class SizeFacts:
             return None
 
     @property
+    def proposed(self) -> float | None:
+        """Magnification that is proposed and not applied; None without."""
+        if (better := self.better_um) is not None and self.grid[0]:
+            return better / self.grid[0]
+        found = self.found
+        return found.factor if self.missing and found is not None and not found.sure else None
+
+    @property
     def object_px(self) -> float | None:
-        """Diameter of a typical object of the model in pixels of the image; None where unknown."""
-        factor, thing = self.factor, self.grid[1]
+        """Diameter of a typical object of the model in pixels of the image, at what is proposed or applied; None where unknown."""
+        factor, thing = self.proposed or self.factor, self.grid[1]
         return thing / factor if factor and thing else None
 
     @property
@@ -114,7 +128,7 @@ def times(factor: float) -> str:
 
 def size_line(facts: SizeFacts) -> SizeLine:
     """Return what is said under the image."""
-    scale = facts.scale
+    scale, pixel = facts.scale, facts.scale.pixel_size_um or facts.pixel_um
     if facts.problem:
         return SizeLine(facts.problem, warns=True)
     if scale.factor is not None:
@@ -127,21 +141,28 @@ def size_line(facts: SizeFacts) -> SizeLine:
     if scale.object_size_px is not None:
         return _of_objects(facts, scale.object_size_px)
     if facts.missing:
-        return _unknown(facts)
+        return SizeLine(_pixels(facts)) if facts.awaited and pixel else _unknown(facts)
     assert facts.factor is not None, "it follows from the pixel size"
-    pixel = scale.pixel_size_um or facts.pixel_um
     if (better := facts.better_um) is not None:
-        said = f"the file says {pixel:.2g} µm per pixel; {better:.2g} would fit better"
-        return SizeLine(said, warns=True, action="use", title=f"Use {better:.2g}")
-    where = "set by you" if scale.pixel_size_um else "from the file"
-    return SizeLine(f"{pixel:.2g} µm per pixel ({where}) → magnified {times(facts.factor)} times")
+        said = f"the file says {pixel:.2g} µm; {better:.2g} would fit better"
+        by = facts.found.evidence if facts.found is not None else "by texture"
+        why = f"{times(facts.proposed or 1.0)} times instead of {times(facts.factor)}: {by}."
+        return SizeLine(said, warns=True, action="use", title=f"Use {better:.2g}", why=why)
+    return SizeLine(f"{_pixels(facts)} → magnified {times(facts.factor)} times")
+
+
+def _pixels(facts: SizeFacts) -> str:
+    told = facts.scale.pixel_size_um
+    return f"{told or facts.pixel_um:.2g} µm per pixel ({'set by you' if told else 'from the file'})"
 
 
 def _of_objects(facts: SizeFacts, size: float) -> SizeLine:
+    where = _FROM.get(facts.how, "set by you")
+    if facts.awaited:
+        return SizeLine(f"objects of {size:.3g} px ({where})")
     if facts.factor is None:
         said = f"objects of {size:.3g} px, but this model does not say how large its own are: press Find, or set a pixel size"
         return SizeLine(said, warns=True)
-    where = _FROM.get(facts.how, "set by you")
     return SizeLine(f"objects of {size:.3g} px ({where}) → magnified {times(facts.factor)} times")
 
 
@@ -156,6 +177,9 @@ def _unknown(facts: SizeFacts) -> SizeLine:
     if found.sure:
         return SizeLine(f"magnified {times(found.factor)} times (found; {found.evidence})")
     if abs(math.log2(found.factor)) < _NOTHING:
-        return SizeLine(f"not found, because {found.why}: used as it is", warns=True)
-    said = f"proposed, not applied: {times(found.factor)} times ({found.evidence}), because {found.why}"
-    return SizeLine(said, warns=True, action="apply", title="Apply")
+        return SizeLine(
+            "not found: the image is used as it is", warns=True, why=f"Not found, because {found.why}."
+        )
+    said = f"proposed, not applied: {times(found.factor)} times"
+    why = f"Not sure, because {found.why} ({found.evidence}). Until you apply it the image is used as it is."
+    return SizeLine(said, warns=True, action="apply", title="Apply", why=why)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _NAME = "size"
 _TEXT = "typical object of the model at this scale"
+_PROPOSED = "typical object of the model at the proposed scale"
 _CORNERS = 64
 
 
@@ -33,17 +34,18 @@ class SizeMark:
         self._overlay = overlay
         self._layer: Image | None = None
         self._diameter_px = 0.0
+        self._text = _TEXT
 
     @property
     def diameter_px(self) -> float | None:
         """Of the circle, in pixels of the image; None while there is none."""
         return self._diameter_px if self._layer is not None else None
 
-    def show(self, layer: Image, diameter_px: float) -> None:
+    def show(self, layer: Image, diameter_px: float, *, proposed: bool = False) -> None:
         """Draw the circle instead of the one before."""
         if self._layer is None:
             self._viewer.camera.events.connect(self._draw)
-        self._layer, self._diameter_px = layer, diameter_px
+        self._layer, self._diameter_px, self._text = layer, diameter_px, _PROPOSED if proposed else _TEXT
         self._draw()
 
     def hide(self) -> None:
@@ -58,7 +60,9 @@ class SizeMark:
     def _draw(self, event: object = None) -> None:
         overlay = self._overlay()
         if overlay is not None and self._layer is not None:
-            overlay.mark(_NAME, Mark((circle(self._viewer, self._layer, self._diameter_px),), text=_TEXT))
+            overlay.mark(
+                _NAME, Mark((circle(self._viewer, self._layer, self._diameter_px),), text=self._text)
+            )
 
 
 def circle(viewer: ViewerModel, layer: Image, diameter_px: float) -> World:

@@ -82,14 +82,13 @@ class SizeRow(QWidget):
         self.draw_button.toggled.connect(self.draw_toggled)
         self.show_button.toggled.connect(self.show_toggled)
         column(
-            row((self._line, 1), self.action_button),
-            row((self.slider, 1), self._value, self.reset_button, spacing=4),
+            self._line,
+            row((self.slider, 1), self._value, self.action_button, self.reset_button, spacing=4),
             row((self.find_button, 1), (self.draw_button, 2), self.show_button, spacing=2),
             parent=self,
             spacing=2,
         )
         self.title.setToolTip(_HINT)
-        self._line.setToolTip(_HINT)
 
     @property
     def line(self) -> str:
@@ -109,8 +108,10 @@ class SizeRow(QWidget):
             label.setObjectName("warning" if line.warns else plain)
             polish(label)
         self.action_button.setText(line.title)
-        self.action_button.setToolTip(f"Magnify the image so: {line.text}")
+        self.action_button.setToolTip(f"Magnify the image so. {line.why}".strip())
         self.action_button.setVisible(bool(line.action))
+        self.reset_button.setVisible(not line.action)  # there is nothing to go back from
+        self._line.setToolTip(f"{line.why} {_HINT}".strip())
 
     def set_factor(self, factor: float | None) -> None:
         """Show a magnification, without telling anybody; None where none is known."""
