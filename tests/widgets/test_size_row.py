@@ -7,35 +7,21 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from scripted_engine import CLASSES
+from size_case import SIZED
 
 from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.imaging.scale import Scale
-from napari_pseudolabel.models.cards import Card, Modality
 from napari_pseudolabel.strategies import FindScaleJob, FoundScale
 from napari_pseudolabel.viewer.known_size import SIZE_KEY, known_size
 from napari_pseudolabel.widgets.pseudo_label import label_jobs
-from napari_pseudolabel.widgets.pseudo_label.label_choice import ModelEntry
 
-
-def segmenter(ref, **sizes):
-    card = Card(kind="segmenter", family="monai-unet", source=Modality(name="SEM", **sizes), classes=CLASSES)
-    return ModelEntry(ref, ref.partition(":")[2], "segmenter", card)
-
-
-MODELS = (
-    segmenter("sample:one", pixel_size_um=0.1, object_size_px=20),
-    segmenter("sample:two", pixel_size_um=0.05, object_size_px=40),
-    segmenter("sample:nuclei", object_size_px=30),
-    segmenter("sample:mute"),
-)
 SURE = FoundScale(0.44, True, agreement=0.95, spread=0.3)
 UNSURE = FoundScale(0.6, False, "the looks of the models agree nowhere", agreement=0.5)
 
 
 @pytest.fixture(autouse=True)
 def models(script, monkeypatch):
-    monkeypatch.setattr(label_jobs.FindModels, "run", lambda self, control, models: MODELS)
+    monkeypatch.setattr(label_jobs.FindModels, "run", lambda self, control, models: SIZED)
 
 
 @pytest.fixture

@@ -412,6 +412,7 @@ class PseudoLabelController(DockController):
         running.stream.add(part)
         running.parts += 1
         if running.parts == 1:
+            self.size.found_in_run(running.choice, part.report.found)
             self._removals.watch(layer, running.stream.labels)
             self.images.show_layers()
 

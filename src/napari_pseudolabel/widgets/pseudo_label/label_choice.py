@@ -10,6 +10,7 @@ from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.fitting import ANOTHER, Link, same_modality, takes_colours
+from napari_pseudolabel.models.grids import sizes_of
 from napari_pseudolabel.strategies import FoundScale, LabelJob, LabelSettings, Region, registry
 from napari_pseudolabel.strategies.strategy import LabelRequest
 
@@ -142,22 +143,27 @@ class TrainingStatus:
 
 
 def preview_side(
-    scale: Scale, image: Image, translator: ModelEntry | None, segmenter: ModelEntry | None, *, gpu: bool
+    scale: Scale,
+    image: Image,
+    translator: ModelEntry | None,
+    segmenter: ModelEntry | None,
+    *,
+    gpu: bool,
+    found: FoundScale | None = None,
 ) -> int:
     """Side in pixels of the image of what a preview can label in about two seconds.
 
     What counts is how many pixels the larger of the two models sees, which follows from the pixel
-    sizes as far as the cards tell them.
+    sizes as far as the cards tell them, or from what was found.
     """
     sources = [entry.card.source if entry and entry.card else None for entry in (translator, segmenter)]
     target = translator.card.target if translator and translator.card else None
     first, second = sources
     try:
-        factor, _ = scale.to_model(
-            image.placement.pixel_size_um(),
-            first.pixel_size_um if first else None,
-            first.object_size_px if first else None,
-        )
+        pixel, (model_pixel, thing) = image.placement.pixel_size_um(), sizes_of(first)
+        factor, _ = scale.to_model(pixel, model_pixel, thing)
+        if found is not None and scale.missing(pixel, model_pixel):
+            factor = found.used
     except InputError:
         factor = 1.0  # the job will say what is wrong
     between = 1.0

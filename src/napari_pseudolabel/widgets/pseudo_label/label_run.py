@@ -107,7 +107,8 @@ def describe(
         # In the order in which the image meets them.
         met = [models.chosen(role) for role in registry.find(choice.strategy).roles]
         first, second, *_ = *met, None, None
-        region = middle_of(region, preview_side(choice.settings.scale, image, first, second, gpu=gpu))
+        side = preview_side(choice.settings.scale, image, first, second, gpu=gpu, found=choice.found)
+        region = middle_of(region, side)
     one = preview or choice.where == "view" or not choice.all_planes
     return make_label_job(choice, image, region, (current_plane(viewer, layer, image),) if one else None)
 

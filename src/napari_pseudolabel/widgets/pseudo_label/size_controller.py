@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 _TOOL = "size"
 _SAY = "Drag a line across one typical object, from border to border. Escape cancels."
 _SHORT = "The line is too short to tell a size; drag it across one object, from border to border."
-_SEARCHING = "looking for the scale …"
+_SEARCHING = "looking for the scale"
 _SHORTEST_PX = 2.0
 _TOLD_MS = 120
 
@@ -198,7 +198,7 @@ class SizeController(QObject):
             finished=partial(self._on_found, layer, _models_of(choice)),
             failed=self._on_not_found,
         )
-        self._row.set_searching(_SEARCHING)
+        self._row.set_searching(f"{_SEARCHING} …")
 
     def _on_progress(self, progress: Progress) -> None:
         # Models have stages of their own at every magnification.
