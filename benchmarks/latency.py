@@ -55,7 +55,8 @@ class Desk:
     def __init__(self, pixels: NDArray[Any], pixel_um: float, window: tuple[int, int]) -> None:
         import napari
 
-        from napari_pseudolabel.widgets.open_samples import PLUGIN, open_dock
+        from napari_pseudolabel.widgets.common.opening import PLUGIN
+        from napari_pseudolabel.widgets.open_samples import open_dock
 
         self.viewer = napari.Viewer()
         self.viewer.window.resize(*window)

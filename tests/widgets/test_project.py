@@ -329,3 +329,22 @@ def test_it_opens_from_the_menu_in_a_window(make_napari_viewer_proxy, script, mo
     labels = next(layer for layer in content.layers() if layer.kind == "labels")
     qtbot.waitUntil(lambda: content.array(labels.id, "labels")[3, 4] == 1, timeout=20000)
     content.close()
+
+
+def test_what_is_done_in_an_opened_session_is_saved_at_once(make_napari_viewer, tmp_path, monkeypatch, qtbot):
+    """With the dock of sessions, which opens beside it: without any dock nothing would be recorded."""
+    monkeypatch.setattr(
+        "napari_pseudolabel.widgets.common.recent_choices.user_config_path", lambda *_, **__: tmp_path
+    )
+    workspace = Workspace.create(tmp_path / "nerves", "Nerves")
+    id = record(corrected_viewer(), workspace.sessions)
+    viewer = make_napari_viewer(show=True)
+    viewer.open(str(workspace.folder), plugin="napari-pseudolabel")
+    qtbot.waitUntil(lambda: "Labelling sessions (Pseudo-label)" in viewer.window.dock_widgets, timeout=20000)
+    dock = viewer.window.dock_widgets["Labelling sessions (Pseudo-label)"]
+    assert dock.session.workspace.folder == workspace.folder
+    viewer.layers[-1].data_setitem((np.array([3]), np.array([4])), 1)
+    content = workspace.sessions.read(id)
+    labels = next(layer for layer in content.layers() if layer.kind == "labels")
+    qtbot.waitUntil(lambda: content.array(labels.id, "labels")[3, 4] == 1, timeout=20000)
+    content.close()

@@ -11,38 +11,23 @@ if TYPE_CHECKING:
     from napari_pseudolabel.sample_data.contributions import LayerDataTuple
     from napari_pseudolabel.widgets.pseudo_label.dock import PseudoLabelDock
 
-PLUGIN = "Pseudo-label"
 DOCK = "Pseudo-label"
-"""Names of the plugin and of its dock in the menus, see napari.yaml."""
 
 
 def open_dock(viewer: Any) -> PseudoLabelDock:
     """Open the Pseudo-label dock in the window of a viewer, or show the one that is open."""
-    from napari.plugins import menu_item_template
-
+    from napari_pseudolabel.widgets.common.opening import show_dock
     from napari_pseudolabel.widgets.pseudo_label.dock import PseudoLabelDock
 
-    window = viewer.window
-    for widget in window.dock_widgets.values():
-        if isinstance(widget, PseudoLabelDock):
-            widget.show_again()
-            return widget
-    made = PseudoLabelDock(viewer)
-    # By this name the menu knows that it is open, and does not open a second one.
-    window.add_dock_widget(made, name=menu_item_template.format(PLUGIN, DOCK))
-    return made
+    return show_dock(viewer, PseudoLabelDock, DOCK)
 
 
 def _opened(key: str) -> list[LayerDataTuple]:
     """Hand on the layers of a sample; the dock opens once napari has added them."""
-    from napari import current_viewer
-    from qtpy.QtCore import QTimer
-    from qtpy.QtWidgets import QApplication
+    from napari_pseudolabel.widgets.common.opening import beside_layers
 
-    viewer = current_viewer()
     layers = contributions.opened(key)
-    if viewer is not None and QApplication.instance() is not None and hasattr(viewer, "window"):
-        QTimer.singleShot(0, lambda: open_dock(viewer))
+    beside_layers(open_dock)
     return layers
 
 

@@ -6,6 +6,7 @@ napari asks about every folder that is opened, so nothing heavy is imported befo
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,30 @@ def session_reader(path: str | list[str]) -> Callable[[str | list[str]], list[An
     def read(_: str | list[str]) -> list[Any]:
         from napari_pseudolabel.viewer.contributed import telling_why_not_opened
         from napari_pseudolabel.viewer.session_reader import read_newest
+        from napari_pseudolabel.widgets.common.opening import beside_layers
 
         with telling_why_not_opened():
-            return read_newest(folder)
+            layers = read_newest(folder)
+        beside_layers(
+            partial(_show_sessions, folder=folder)
+        )  # without any dock, nothing that is done from now on would be saved
+        return layers
 
     return read
+
+
+def _show_sessions(viewer: Any, folder: Path) -> None:
+    """Open the dock of sessions; where it is the first dock, in the workspace that was opened."""
+    from napari_pseudolabel.viewer.session_reader import DOCK
+    from napari_pseudolabel.widgets.common.dock import Dock
+    from napari_pseudolabel.widgets.common.opening import show_dock
+    from napari_pseudolabel.widgets.common.session import Session
+    from napari_pseudolabel.widgets.project.dock import ProjectDock
+
+    session = Session.of(viewer)
+    if not any(isinstance(widget, Dock) for widget in viewer.window.dock_widgets.values()):
+        session.workspace = Workspace.open(folder)
+    show_dock(viewer, ProjectDock, DOCK)
 
 
 def _folder(path: str) -> Path:
