@@ -25,7 +25,7 @@ from napari_pseudolabel.widgets.common.small_widgets import (
 )
 from napari_pseudolabel.widgets.train.train_choice import TranslatorChoice, TranslatorPair
 
-_NOTHING = "Nothing (takes many hours)"
+_NOTHING = "Nothing (many hours)"
 _ABOUT = (
     "Learns from unpaired patches of both. The step that keeps most of the structures is kept, not the last."
 )
@@ -114,13 +114,13 @@ class TranslatorPage(QWidget):
             "Image layer whose modality the translator shall know better; proposed is the active one"
         )
         self.source = LayerBox("Images of the other modality: a layer, or a folder")
-        self.source.set_other("Folder: none chosen yet", chosen=True)
+        self.source.set_other("Folder: none yet", chosen=True)
         self.start = combo(
             "The two translators, one per direction, that the training begins with; or translators that only change grey levels"
         )
         self.browse = browse_button("Browse for a folder of images of the other modality")
         self.source_name, self.target_name = QLineEdit(), QLineEdit()
-        for field, hint in ((self.source_name, "other modality"), (self.target_name, "this image")):
+        for field, hint in ((self.source_name, "other kind"), (self.target_name, "this image")):
             field.setPlaceholderText(hint)
             field.setToolTip("Name of the modality, such as TEM")
             field.setMinimumWidth(60)

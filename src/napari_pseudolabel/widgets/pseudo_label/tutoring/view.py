@@ -99,7 +99,7 @@ class TutoringView(QWidget):
         )
         self.summary = ElidedLabel()
         form.addRow(_label("Translator"), row((self.translator, 1), self.browse_translator))
-        form.addRow("", self.summary)
+        form.addRow(self.summary)
         form.addRow(_label("Learn from"), row((self.kind, 1), self.browse_set))
         form.addRow("", self.set_name)
         form.addRow(_label("Image"), self.image)
