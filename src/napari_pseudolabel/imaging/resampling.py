@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.ndimage import affine_transform, gaussian_filter
-from skimage.transform import resize
 
 from napari_pseudolabel.errors import InputError
 
@@ -155,5 +154,7 @@ def _resample_plane(plane: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _resize(plane: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    from skimage.transform import resize  # takes half a second, and the shell's help and the docks do without
+
     shrinks = shape[0] < plane.shape[0] or shape[1] < plane.shape[1]
     return resize(plane, shape, order=1, mode="edge", preserve_range=True, anti_aliasing=shrinks)
