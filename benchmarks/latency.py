@@ -69,6 +69,7 @@ class Desk:
             PLUGIN, name
         )[1]
         self.label = open_dock(self.viewer)
+        self.label.view.regions.choose("all")
         self.train: Any = None
         self.came: Counter[str] = Counter()
         self.first_part: float | None = None

@@ -138,6 +138,7 @@ def _job(output: Path, folder: Path, sample: GeneratedSample) -> int:
         if not dock.view.run_button.isEnabled():
             print(dock.view.hint, file=sys.stderr)
             return 1
+        dock.view.regions.choose("all")  # the truth is compared with all of it
         dock.view.run_button.click()
         wait_for(lambda: not dock.controller.busy)
         if dock.view.error.sentence:

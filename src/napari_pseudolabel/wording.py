@@ -30,6 +30,13 @@ def sentence(text: object) -> str:
     return shown(words if len(words) <= _LONGEST else f"{words[:_LONGEST]} ...")
 
 
+def duration(seconds: float) -> str:
+    """Seconds in words: "12 s", "3 min", "1.5 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def some(names: Sequence[str], most: int, link: str = ", ", more: str = " and {} more") -> str:
     """Return the first names of many, and how many more there are: "a, b and 3 more"."""
     rest = len(names) - most

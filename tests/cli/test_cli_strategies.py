@@ -20,7 +20,7 @@ def test_an_added_strategy_has_its_option_and_its_help(toy, cli, image, tmp_path
     told = ran.json["results"][0]
     assert (told["strategy"], told["parameters"]["options"]) == ("threshold", {"level": 0.5})
     helped = cli("label", "--help")
-    assert "threshold labels what is brighter than a level" in " ".join(helped.out.replace("│", " ").split())
+    assert "labels what is brighter than a level" in " ".join(helped.out.replace("│", " ").split())
     assert "--level" in helped.out
     assert "0.5" in helped.out
 
@@ -55,6 +55,8 @@ def test_what_a_strategy_does_not_take_is_refused(toy, cli, image, tmp_path, tin
             "takes no translator",
         ),
         (("--segmenter", tiny_segmenter), "give --translator"),
+        ((), "Say what the images show, and models are proposed: --modality with one of"),
+        (("--modality", "CT"), "No named model takes CT"),
         (("--strategy", "tutorship"), "Tutorship needs a translator from the labelled modality"),
         (("--strategy", "translation", "--translator", tiny_translator), "no strategy “translation”"),
         (

@@ -10,7 +10,7 @@ from torch import nn
 
 from napari_pseudolabel.imaging import Need, from_array, intensity_range, normalise
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality, Normalisation
-from napari_pseudolabel.models.translators.memo import TileMemo
+from napari_pseudolabel.models.tile_memo import TileMemo
 from napari_pseudolabel.tiling import Covering, MemoryLimits, TileSettings
 
 CLASSES = (LabelClass(name="background", value=0), LabelClass(name="bright", value=3))
@@ -76,6 +76,9 @@ class Threshold:
         self.seen.append((image, plane))
         return np.stack([1 - plane, plane])
 
+    def remembering(self, memo):
+        return self
+
     def labels(self, probabilities):
         return np.array([0, 3], np.uint8)[probabilities.argmax(axis=0)]
 
@@ -88,6 +91,7 @@ class Models:
     other: Any = None
     limits: MemoryLimits = field(default_factory=MemoryLimits)
     memo: TileMemo = field(default_factory=TileMemo)
+    segmented: TileMemo = field(default_factory=TileMemo)
 
     def translator(self, ref):
         return self.one

@@ -19,7 +19,7 @@ from napari_pseudolabel.export.sidecar import Provenance
 from napari_pseudolabel.imaging import from_array
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Modality
-from napari_pseudolabel.models.translators.memo import TileMemo
+from napari_pseudolabel.models.tile_memo import TileMemo
 from napari_pseudolabel.strategies import LabelJob, LabelSettings, ModelUse, Record, Region
 from napari_pseudolabel.strategies.again import Extent, again, without_translator
 from napari_pseudolabel.strategies.tutorship import with_proxies
@@ -37,6 +37,7 @@ class ByName:
     seen: list = field(default_factory=list)
     limits: MemoryLimits = field(default_factory=MemoryLimits)
     memo: TileMemo = field(default_factory=TileMemo)
+    segmented: TileMemo = field(default_factory=TileMemo)
 
     def translator(self, ref):
         self.seen.append(ref)

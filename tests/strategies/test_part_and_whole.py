@@ -18,7 +18,7 @@ from napari_pseudolabel.imaging import from_array
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.families import families
 from napari_pseudolabel.models.loaded import LoadedModels
-from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region
+from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region, ViewCentre
 from napari_pseudolabel.strategies.chunks import cut, join
 from napari_pseudolabel.tiling import TileSettings
 
@@ -102,6 +102,26 @@ def test_any_cut_gives_the_labels_of_the_whole(
     differs = part.labels[0] != whole.labels[at]
     assert differs.mean() <= 2e-3, f"{differs.sum()} of {differs.size} labels"
     assert len(np.unique(whole.labels)) > 1
+
+
+@pytest.mark.parametrize("translator", [None, "syndiff"])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(y=st.integers(-5, SHAPE[0] + 5), x=st.integers(-5, SHAPE[1] + 5), plane=st.integers(0, 1))
+def test_what_comes_first_and_a_draft_of_it_change_no_label(world, translator, y, x, plane):
+    whole = world.whole(translator, "monai-unet", 1.0, 1)
+    plan = world.plan(world.job(translator, "monai-unet", 1.0, flips=1))
+    focus = ViewCentre((plane,), y, x)
+    begun, draft = plan.begun_at(focus), plan.draft(focus)
+    assert (draft is None) == (translator is None)
+    if draft is not None:
+        look = draft.run(Control(), world.models)
+        assert look.planes == ((plane,),)
+        assert look.labels.shape[1:] == look.region.shape
+        assert look.candidates is None
+    parts = [begun.load(chunk).run(Control(), world.models) for chunk in begun.chunks]
+    found = join(begun.job, parts, begun.report)
+    np.testing.assert_allclose(found.confidence, whole.confidence, atol=2e-3)
+    assert (found.labels != whole.labels).mean() <= 2e-3
 
 
 SCHEMES = {

@@ -55,6 +55,8 @@ class Script:
         Jobs wait here until it is set, or until they are cancelled.
     seen
         False where there is nothing to see in the image.
+    drafts
+        Whether a first look comes before the gate: class 2 everywhere.
     """
 
     jobs: list[LabelJob] = field(default_factory=list)
@@ -64,6 +66,7 @@ class Script:
     notes: tuple[str, ...] = ()
     halves: bool = False
     seen: bool = True
+    drafts: bool = False
 
     def parts(self, job: LabelJob, control: Control) -> Iterator[PseudoLabel]:
         """What the engine hands out, chunk by chunk; the last one waits for the gate."""
@@ -146,6 +149,9 @@ class ThreadEngine:
         try:
             control.check()
             if isinstance(job, LabelJob) and self._script is not None:
+                if self._script.drafts and handle.listener.wants_drafts:
+                    answer = self._script.answer(job)
+                    handle.listener.draft(replace(answer, labels=np.full_like(answer.labels, 2)))
                 for part in self._script.parts(job, control):
                     handle.listener.part(part)
                 result: Any = part.report

@@ -66,14 +66,16 @@ def test_a_segmenter_of_the_wrong_modality_is_explained(dock, qtbot):
 
 def test_the_direction_follows_the_modality_of_the_image(dock, viewer):
     viewer.add_image(np.zeros((8, 9)), name="tem", metadata={"modality": "TEM"})
-    assert dock.view.choice().translator == "sample:tem-to-sem"
+    # A segmenter takes it as it is, so nothing has to be translated.
+    assert (dock.view.choice().strategy, dock.view.choice().segmenter) == ("segmentation", "sample:tem-axons")
     viewer.layers.selection.active = viewer.layers["sem_12"]
+    assert dock.view.choice().strategy == "adaptation"
     assert dock.view.choice().translator == "sample:sem-to-tem"
     assert dock.view.choice().segmenter == "sample:tem-axons"
 
 
 def test_a_shape_has_to_be_drawn_first(dock, viewer, script, qtbot):
-    dock.view._regions.buttons["shape"].setChecked(True)
+    dock.view.regions.buttons["shape"].setChecked(True)
     assert "draw a shape" in hint(dock)
     viewer.add_shapes([[[9.5, 19.5], [9.5, 29.5], [19.5, 29.5], [19.5, 19.5]]])
     assert hint(dock) == ""
@@ -296,8 +298,11 @@ def test_the_image_is_removed_during_a_run(dock, viewer, script, qtbot):
 
 
 def test_a_stack_asks_for_planes_and_channels_only_where_there_are_any(dock, viewer, script, qtbot):
+    dock.view.regions.choose("all")
     assert dock.view.planes.isHidden()
-    viewer.add_image(np.zeros((5, 40, 60)), name="stack", axis_labels=("z", "y", "x"))
+    viewer.add_image(
+        np.zeros((5, 40, 60)), name="stack", axis_labels=("z", "y", "x"), metadata={"modality": "SEM"}
+    )
     assert not dock.view.planes.isHidden()
     assert dock.view.planes.itemText(1) == "All 5 planes"
     dock.view.planes.setCurrentIndex(0)

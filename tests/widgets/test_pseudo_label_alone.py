@@ -23,6 +23,9 @@ def choose(dock, name):
 
 
 def test_it_takes_the_segmenter_of_the_image_and_translates_nothing(dock, viewer, script, qtbot):
+    # It is the cheapest, so it is proposed.
+    assert (dock.view.choice().strategy, dock.view.choice().segmenter) == ("segmentation", "sample:sem-proxy")
+    choose(dock, "adaptation")
     assert dock.view.choice().segmenter == "sample:tem-axons"
     choose(dock, "segmentation")
     assert dock.view.choice().segmenter == "sample:sem-proxy"

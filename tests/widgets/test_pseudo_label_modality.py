@@ -40,8 +40,19 @@ def add(viewer, **given):
 
 
 def chosen(dock):
+    """What labels the image: a translator, where the strategy takes one, and a segmenter."""
     choice = dock.view.choice()
-    return choice.translator, choice.segmenter
+    return choice.translator if choice.strategy == "adaptation" else None, choice.segmenter
+
+
+DIRECT = (None, "sample:tem-axons")
+
+
+def pick(dock, translator, segmenter):
+    """The person chooses models themselves."""
+    choose(dock, "adaptation")
+    for kind, ref in (("translator", translator), ("segmenter", segmenter)):
+        dock.view.models[kind].setCurrentIndex(dock.view.models[kind].findData(ref))
 
 
 def run(dock, script, qtbot):
@@ -59,7 +70,7 @@ def test_what_the_metadata_say_is_shown_and_goes_with_the_job(dock, script, qtbo
 def test_what_the_name_says_is_called_so(dock, viewer):
     add(viewer, name="tem_3")
     assert dock.view.modality.currentText() == "TEM (by its name)"
-    assert chosen(dock)[0] == "sample:tem-to-sem"
+    assert chosen(dock) == DIRECT
 
 
 def test_a_new_name_is_what_the_dock_says_and_what_the_job_gets(dock, viewer, script, qtbot):
@@ -67,25 +78,29 @@ def test_a_new_name_is_what_the_dock_says_and_what_the_job_gets(dock, viewer, sc
     assert dock.view.modality.currentText() == ""
     layer.name = "tem scan 3"
     assert dock.view.modality.currentText() == "TEM (by its name)"
-    assert chosen(dock)[0] == "sample:tem-to-sem"
+    assert chosen(dock) == DIRECT
     assert run(dock, script, qtbot).image.modality == "TEM"
     layer.name = "scan 3"
     assert dock.view.modality.currentText() == ""
     assert dock.view.assumed.startswith(NOTHING)
-    assert run(dock, script, qtbot).image.modality == ""
+    assert not dock.view.run_button.isEnabled()
+    assert dock.view.hint.startswith("Say above what this image shows")
 
 
 def test_where_nothing_tells_the_person_is_asked_once(dock, viewer, script, qtbot):
     layer = add(viewer, name="image 7")
     assert dock.view.modality.currentIndex() == -1
     assert dock.view.assumed.startswith(NOTHING)
+    assert not dock.view.run_button.isEnabled()
+    pick(dock, "sample:sem-to-tem", "sample:tem-axons")  # the person may
+    assert "taken for SEM" in dock.view.assumed
     assert run(dock, script, qtbot).image.modality == ""
     viewer.layers.selection.active = layer
     say(dock, "TEM")
     assert layer.metadata["modality"] == "TEM"
     assert image_of(layer).modality == "TEM"
     assert dock.view.assumed == ""
-    assert chosen(dock) == ("sample:tem-to-sem", "sample:sem-proxy")
+    assert chosen(dock) == DIRECT
     viewer.layers.selection.active = viewer.layers["sem_12"]
     assert dock.view.modality.currentText() == "SEM"
     viewer.layers.selection.active = layer
@@ -107,7 +122,7 @@ def test_what_was_said_of_an_image_counts_for_its_folder_after_what_files_say(
     say(dock, "TEM")
     assert opened("mine", "image 8") == "TEM (by its folder)"
     assert dock.view.assumed == ""
-    assert chosen(dock)[0] == "sample:tem-to-sem"
+    assert chosen(dock) == DIRECT
     assert run(dock, script, qtbot).image.modality == "TEM"
     assert opened("other", "image 9") == ""
     # What a file says of itself goes first.
@@ -121,6 +136,7 @@ def test_what_was_said_of_an_image_counts_for_its_folder_after_what_files_say(
 
 def test_a_model_that_says_nothing_is_not_run_on_what_nobody_knows(dock, viewer, models):
     add(viewer, name="image 7")
+    choose(dock, "adaptation")
     silent = translator("user:silent", "", "TEM")
     dock.models._catalogue.put_first([silent])
     say(dock, "something else")
@@ -135,21 +151,21 @@ def test_a_wrong_proposal_can_be_corrected(dock, viewer):
     layer = add(viewer, name="tem_3")
     say(dock, "SEM")
     assert (dock.view.modality.currentText(), layer.metadata["modality"]) == ("SEM", "SEM")
-    assert chosen(dock)[0] == "sample:sem-to-tem"
+    assert chosen(dock) == (None, "sample:sem-proxy")
 
 
 def test_alone_the_segmenter_of_translations_is_not_kept_for_an_unknown_image(dock, viewer):
     add(viewer, name="image 7")
     choose(dock, "segmentation")
     assert dock.view.choice().segmenter is None
-    assert "Choose a segmenter trained on images like yours" in dock.view.hint
+    assert "Say above what this image shows" in dock.view.hint
     say(dock, "SEM")
     assert dock.view.choice().segmenter == "sample:sem-proxy"
     assert dock.view.hint == ""
 
 
 def test_colours_are_no_electron_microscopy(dock, viewer, models, qtbot):
-    assert chosen(dock)[0] == "sample:sem-to-tem"
+    assert chosen(dock) == (None, "sample:sem-proxy")
     add(viewer, name="slide", rgb=True)
     assert chosen(dock) == ("sample:purple-to-dapi", "sample:nuclei")
     assert "taken for purple stain" in dock.view.assumed
@@ -157,7 +173,7 @@ def test_colours_are_no_electron_microscopy(dock, viewer, models, qtbot):
     for name in ("translator", "segmenter"):
         dock.models._catalogue._entries.pop((name, STAIN[name == "segmenter"].ref))
     viewer.layers.selection.active = viewer.layers["sem_12"]
-    assert chosen(dock)[0] == "sample:sem-to-tem"
+    assert chosen(dock) == (None, "sample:sem-proxy")
     viewer.layers.selection.active = viewer.layers["slide"]
     assert chosen(dock)[0] is None
     assert not dock.view.run_button.isEnabled()
@@ -178,6 +194,7 @@ def test_an_image_of_none_of_the_models_gets_none(dock, viewer):
     assert "grey levels only" in dock.view.hint
     assert dock.view.misfits == {}  # the segmenter sees translations, not this image
     assert "models of your own" in dock.view.hint
+    choose(dock, "adaptation")
     box = dock.view.models["translator"]
     box.setCurrentIndex(box.findData("sample:sem-to-tem"))
     (sentence,) = dock.view.misfits.values()
@@ -188,6 +205,7 @@ def test_an_image_of_none_of_the_models_gets_none(dock, viewer):
 
 
 def test_a_translator_that_does_not_take_the_image_is_refused_by_name(dock):
+    choose(dock, "adaptation")
     box = dock.view.models["translator"]
     box.setCurrentIndex(box.findData("sample:tem-to-sem"))
     (sentence,) = dock.view.misfits.values()
@@ -201,6 +219,7 @@ def test_a_translator_that_does_not_take_the_image_is_refused_by_name(dock):
 
 
 def test_beside_each_model_stands_what_it_expects(dock):
+    choose(dock, "adaptation")
     lines = dock.view._summaries
     assert lines["translator"].toolTip()
     assert lines["translator"].text().startswith("for SEM")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 from napari_pseudolabel.cli import option_types as o
 from napari_pseudolabel.cli.declared import expanded
 from napari_pseudolabel.cli.formats import Wanted, with_format
+from napari_pseudolabel.cli.output import say
 from napari_pseudolabel.cli.shared import Shared, shared
-from napari_pseudolabel.cli.strategies import Chosen, prepared, refuse, strategic
+from napari_pseudolabel.cli.strategies import Chosen, prepared, proposed, refuse, strategic
 from napari_pseudolabel.strategies.label_settings import LabelSettings
 
 
@@ -34,18 +37,21 @@ def label(
     from napari_pseudolabel.cli.working import ImageWork
     from napari_pseudolabel.strategies.strategy import LabelRequest
 
-    strategy, format = chosen.strategy(), wanted.format(output)
+    format = wanted.format(output)
     options.check_device(settings)
     asked = LabelRequest(
         translator,
         segmenter,
         tuple(second_opinion or ()),
-        options=chosen.options(strategy),
         folder=work_dir,
         settings=settings,
     )
+    strategy, asked, reason = proposed(chosen, asked, (options.modality or "").strip())
+    asked = replace(asked, options=chosen.options(strategy))
     refuse(strategy, asked)
-    _check_models(*(ref for ref in (translator, segmenter) if ref is not None), *asked.second_opinions)
+    _check_models(*filter(None, (asked.translator, asked.segmenter)), *asked.second_opinions)
+    if reason:
+        say(reason, to=sys.stderr)
     if strategy.preparation is not None:
         asked = prepared(strategy, asked, input, output, options, format, confidence=confidence)
     work = ImageWork(lambda image: strategy.job(image, asked), confidence=confidence)

@@ -12,7 +12,7 @@ from types import FrameType
 
 from napari_pseudolabel.cli.output import say
 from napari_pseudolabel.control import Control, Progress
-from napari_pseudolabel.wording import sentence
+from napari_pseudolabel.wording import duration, sentence
 
 
 class Stopped(Exception):
@@ -94,10 +94,3 @@ def prefixed(control: Control, prefix: str) -> Control:
         control.report(Progress(name, progress.done, progress.total, progress.seconds_left))
 
     return replace(control, report=report)
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words: "12 s", "3 min", "1.5 h"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

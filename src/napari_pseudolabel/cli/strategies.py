@@ -29,9 +29,15 @@ _LOOK_AGAIN_S = 0.1
 
 @dataclass(frozen=True)
 class Chosen:
-    """A strategy, and what was given of the options of any."""
+    """A strategy, and what was given of the options of any.
 
-    name: str
+    Attributes
+    ----------
+    name
+        None where none was given.
+    """
+
+    name: str | None
     given: dict[str, object]
 
     def strategy(self) -> Strategy:
@@ -42,7 +48,7 @@ class Chosen:
         InputError
             If there is none, or an option of another one was given.
         """
-        strategy = registry.find(self.name)
+        strategy = registry.find(self.name or registry.offered()[0].name)
         own = {field.key for field in _options(strategy)}
         for one in registry.offered():
             for option in _options(one):
@@ -68,8 +74,15 @@ def strategic(command: Command) -> Command:
     choice = inspect.Parameter(
         "strategy",
         inspect.Parameter.KEYWORD_ONLY,
-        default=offered[0].name,
-        annotation=Annotated[str, typer.Option("--strategy", metavar=listed, help=f"{does}.")],
+        default=None,
+        annotation=Annotated[
+            str | None,
+            typer.Option(
+                "--strategy",
+                metavar=listed,
+                help=f"{does}. By default {offered[0].name}; without models, what is proposed for --modality.",
+            ),
+        ],
     )
     own = {
         option.key: parameter(option, given=True, panel=strategy.word)
@@ -82,6 +95,43 @@ def strategic(command: Command) -> Command:
         return Chosen(values["strategy"], given)
 
     return replacing("chosen", [choice, *own.values()], made)(command)
+
+
+def proposed(chosen: Chosen, request: LabelRequest, modality: str) -> tuple[Strategy, LabelRequest, str]:
+    """Return the strategy and its models, proposed for what the images show where neither was given, and the reason.
+
+    The reason is empty where something was given.
+
+    Raises
+    ------
+    InputError
+        If nothing was given, and nothing can be proposed.
+    """
+    strategy = chosen.strategy()
+    if chosen.name is not None or request.translator or request.segmenter or request.folder:
+        return strategy, request, ""
+    from napari_pseudolabel.models import named_checkpoints
+    from napari_pseudolabel.models.proposals import Candidate, known_modalities, propose
+
+    models = [Candidate(one.name, one.card) for one in named_checkpoints() if one.card is not None]
+    listed = ", ".join(known_modalities(models))
+    if not modality:
+        raise InputError(
+            f"Say what the images show, and models are proposed: --modality with one of {listed}. Or give --segmenter, "
+            "with --translator where the images shall be translated first."
+        )
+    found = propose(modality, models)
+    if found is None:
+        raise InputError(
+            f"No named model takes {modality}; they take {listed}. Correct --modality, or give --segmenter and --translator."
+        )
+    roles = ("translator", "segmenter") if found.translator else ("segmenter",)
+    strategy = next(one for one in registry.offered() if one.roles == roles)
+    return (
+        strategy,
+        replace(request, translator=found.translator, segmenter=found.segmenter),
+        f"{found.reason} ({', '.join(filter(None, (found.translator, found.segmenter)))})",
+    )
 
 
 def refuse(strategy: Strategy, request: LabelRequest) -> None:

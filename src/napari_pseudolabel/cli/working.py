@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_pseudolabel.cli.output import say, show
-from napari_pseudolabel.cli.progress import Stopped, duration, interruptible, prefixed
+from napari_pseudolabel.cli.progress import Stopped, interruptible, prefixed
 from napari_pseudolabel.cli.targets import (
     check_folder_name,
     check_shape,
@@ -32,7 +32,7 @@ from napari_pseudolabel.labels.objects import census, census_text
 from napari_pseudolabel.labels.usability import warning
 from napari_pseudolabel.strategies import LabelJob, PseudoLabel, join
 from napari_pseudolabel.types import JsonObject
-from napari_pseudolabel.wording import sentence, shown, some
+from napari_pseudolabel.wording import duration, sentence, shown, some
 
 _LISTED = 3
 _SHOWN = 40

@@ -34,6 +34,7 @@ _URGENT = 10
 _ALL = "all"
 # Parts are numbered from 1 and the survey is 0; further surveys are no parts either, and need keys of their own.
 _SECOND_SURVEY = 10**9
+_DRAFT = _SECOND_SURVEY - 1
 
 _LOST = "The connection to the scheduler was lost; it is made again, and the work is done again."
 _LOST_TWICE = "The connection to the scheduler was lost twice; check that it still runs, and the network, and start again."
@@ -175,7 +176,10 @@ class Engine:
         started = time.monotonic()
         control = self._control(work)
         plan = job.plan(self._surveyed(work, job, control), control)
-        overall = work.overall = Overall(len(plan.chunks))
+        plan = plan.begun_at(handle.focus)
+        if listener.wants_drafts and (draft := plan.draft(handle.focus)) is not None:
+            self._draft(work, draft)
+        overall = work.overall = Overall([chunk.region.area for chunk in plan.chunks])
 
         def finished(number: int, result: PseudoLabel) -> None:
             progress = overall.finished(number)
@@ -210,6 +214,12 @@ class Engine:
             number += 1
         return survey
 
+    def _draft(self, work: Work, draft: Job) -> None:
+        """Show something before the first part is there."""
+        handle = work.handle
+        result = self._one(work, draft, _DRAFT)
+        self._calls.put(lambda: None if handle.cancelled else handle.listener.draft(result))
+
     def _one(self, work: Work, job: Job, part: int) -> Any:
         """Run one task on a worker and wait for it; once more if the workers were lost altogether."""
         import cloudpickle
@@ -227,7 +237,7 @@ class Engine:
                 if part == 0:
                     self._look_for_workers(work, client)
                 ticket = Ticket(handle.name, part, client.id, work.lane, self._threads(work.lane), packages)
-                urgent = (part == 0 or part >= _SECOND_SURVEY) and work.lane != "train"
+                urgent = (part == 0 or part >= _DRAFT) and work.lane != "train"
                 future = lane.submit(
                     client,
                     function,

@@ -28,6 +28,8 @@ class Listener:
         With every `Progress`.
     event
         With what the job tells, such as the score of an epoch.
+    draft
+        With a first look at a part, which comes soon and is not to be kept.
     part
         With every finished part of a job that is made of parts.
     notice
@@ -38,10 +40,16 @@ class Listener:
 
     progress: Callable[[Progress], None] = _ignore
     event: Callable[[object], None] = _ignore
+    draft: Callable[[PseudoLabel], None] = _ignore
     part: Callable[[PseudoLabel], None] = _ignore
     notice: Callable[[str], None] = _ignore
     done: Callable[[Any], None] = _ignore
     error: Callable[[Exception], None] = _ignore
+
+    @property
+    def wants_drafts(self) -> bool:
+        """Whether anybody looks at drafts; they cost a little."""
+        return self.draft is not _ignore
 
 
 class Handle:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 
 from napari_pseudolabel.control import Progress
 
@@ -17,12 +18,14 @@ class Overall:
 
     Parameters
     ----------
-    parts
-        How many there are.
+    weights
+        Of each part: about how much work it is.
     """
 
-    def __init__(self, parts: int) -> None:
-        self._parts = parts
+    def __init__(self, weights: Sequence[float]) -> None:
+        self._parts = len(weights)
+        self._weights = dict(enumerate(weights, start=1))
+        self._all = sum(weights)
         self._first_stage: dict[int, str] = {}
         self._shares: dict[int, float] = {}
         self._started = time.monotonic()
@@ -50,7 +53,7 @@ class Overall:
             return self._now("Labelling")
 
     def _now(self, stage: str) -> Progress:
-        share = sum(self._shares.values()) / self._parts
+        share = sum(self._weights[part] * one for part, one in self._shares.items()) / self._all
         done = sum(one >= 1 for one in self._shares.values())
         elapsed = time.monotonic() - self._started
         left = elapsed / share * (1 - share) if share > 0 else None

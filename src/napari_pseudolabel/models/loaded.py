@@ -9,13 +9,15 @@ from typing import Any, TypeVar
 
 from napari_pseudolabel.models.registry import load_segmenter, load_translator, resolve
 from napari_pseudolabel.models.segmenters.base import Segmenter
+from napari_pseudolabel.models.tile_memo import TileMemo
 from napari_pseudolabel.models.translators.base import Translator
-from napari_pseudolabel.models.translators.memo import TileMemo
 from napari_pseudolabel.tiling import MemoryLimits
 
 Model = TypeVar("Model")
 
 _MOST = 6
+# Probabilities of a few dozen tiles, as neighbouring chunks have in common.
+_SEGMENTED_BYTES = 2**27
 
 
 @dataclass(eq=False)
@@ -28,13 +30,14 @@ class LoadedModels:
         Where checkpoints that came with a job were unpacked, by reference; they go before files of this machine.
     limits
         What fitted into memory after running out of it.
-    memo
-        Tiles that translators have computed.
+    memo, segmented
+        Tiles that translators, and segmenters, have computed.
     """
 
     shipped: Mapping[str, Path] = field(default_factory=dict)
     limits: MemoryLimits = field(default_factory=MemoryLimits)
     memo: TileMemo = field(default_factory=TileMemo)
+    segmented: TileMemo = field(default_factory=lambda: TileMemo(_SEGMENTED_BYTES))
     _cache: dict[tuple[str, Path], tuple[int, Any]] = field(default_factory=dict)
 
     def translator(self, ref: str) -> Translator:
@@ -61,6 +64,7 @@ class LoadedModels:
         """Forget all models, which frees their memory."""
         self._cache.clear()
         self.memo.clear()
+        self.segmented.clear()
 
     def _get(self, kind: str, ref: str, load: Callable[[str], Model]) -> Model:
         path = self.shipped.get(ref) or resolve(ref)

@@ -25,6 +25,8 @@ from napari_pseudolabel.tiling import Grid
 TILES_PER_CHUNK = 8
 # In joint mode every step of a diffusion but the last sees one tile further, less and less (docs/benchmarks.md).
 _MOST_RINGS = 7
+# Of larger tiles so few are remembered that neighbours would compute them again.
+_REMEMBERED_PX = 320
 # So many times as long as a square of their area islands may be, to be told from objects as in the whole plane.
 _LONGEST = 3
 
@@ -171,6 +173,8 @@ class ChunkTask:
         Of the layer, as each model of the survey needs them; of its translations for segmenters that see those.
     empty
         There is nothing to see in the layer.
+    draft
+        By the first prediction of a diffusion alone.
     """
 
     pixels: NDArray[np.float32]
@@ -183,6 +187,7 @@ class ChunkTask:
     report: RunReport
     title: str = "Labelling"
     empty: bool = False
+    draft: bool = False
 
 
 def join(job: ImageTask, parts: Sequence[PseudoLabel], report: RunReport) -> PseudoLabel:
@@ -247,7 +252,28 @@ def cut(
     InputError
         If the tiles that the person asked for cannot be used.
     """
-    shape, region, settings = job.image.shape[-2:], job.whole_region, job.settings
+    lines, side = lines_of(job, survey, factors, statistics, ring)
+    region = job.whole_region
+    rows, columns = (
+        line.blocks(wanted, tiles or _tiles(line, wanted))
+        for line, wanted in zip(lines, ((region.y0, region.y1), (region.x0, region.x1)), strict=True)
+    )
+    return tuple(
+        chunk_of(plane, row, column, side)
+        for plane in job.plane_indices
+        for row, column in itertools.product(rows, columns)
+    )
+
+
+def lines_of(
+    job: ImageTask,
+    survey: Survey,
+    factors: tuple[float, float],
+    statistics: Sequence[LayerStatistics] | None,
+    ring: int | None,
+) -> tuple[list[Line], int]:
+    """Return both axes of a plane as the models see them, and `Chunk.side`."""
+    shape, settings = job.image.shape[-2:], job.settings
     first = round(shape[0] * factors[0]), round(shape[1] * factors[1])
     translator = survey.translator.layout.grid(first, settings.tiles, None) if survey.translator else None
     grids = []
@@ -274,15 +300,7 @@ def cut(
         )
         for number, axis in enumerate(("rows", "columns"))
     ]
-    rows, columns = (
-        line.blocks(wanted, tiles or _tiles(line, wanted))
-        for line, wanted in zip(lines, ((region.y0, region.y1), (region.x0, region.x1)), strict=True)
-    )
-    return tuple(
-        _chunk(plane, row, column, side)
-        for plane in job.plane_indices
-        for row, column in itertools.product(rows, columns)
-    )
+    return lines, side
 
 
 def scaled(box: Box, shape: Sequence[int], onto: tuple[int, int]) -> tuple[Span, Span]:
@@ -297,18 +315,31 @@ def scaled(box: Box, shape: Sequence[int], onto: tuple[int, int]) -> tuple[Span,
 def _tiles(line: Line, wanted: Span) -> int:
     """So many tiles that a chunk is at least twice as wide as a tile of any segmenter, but not fewer than usual.
 
-    Half as many where all that is wanted would be one chunk: then somebody waits for the first part of it.
+    About as few as one more tile of the segmenter is wide where all that is wanted would be one chunk: then somebody
+    waits for the first part of it, and what neighbours have in common is remembered.
     """
     axis = line.leading
     step = max(min((b - a for a, b in itertools.pairwise(axis.starts)), default=axis.tile), 1)
     widest = max((one.tile * axis.length / one.length for one in line.segmenters), default=0)
     usual = max(TILES_PER_CHUNK, math.ceil(2 * widest / step))
-    return (
-        usual if (wanted[1] - wanted[0]) * axis.length / line.length > usual * step else math.ceil(usual / 2)
+    if (wanted[1] - wanted[0]) * axis.length / line.length > usual * step:
+        return usual
+    if any(one.tile > _REMEMBERED_PX for one in line.segmenters):
+        return math.ceil(usual / 2)
+    further = max(
+        (
+            min((b - a for a, b in itertools.pairwise(one.starts)), default=one.tile)
+            * axis.length
+            / one.length
+            for one in line.segmenters
+        ),
+        default=math.ceil(usual / 2) * step,
     )
+    return max(1, round(further / step))
 
 
-def _chunk(plane: tuple[int, ...], row: Block, column: Block, side: int) -> Chunk:
+def chunk_of(plane: tuple[int, ...], row: Block, column: Block, side: int) -> Chunk:
+    """Return the chunk of a block of rows and one of columns."""
     return Chunk(
         plane,
         _region(row.inner, column.inner),

@@ -15,6 +15,11 @@ from napari_pseudolabel.tiling import Axis
 
 Span = tuple[int, int]
 
+# For the interpolation of what lies around.
+_ROOM = 3
+# On the grid of the segmenter; so much that something is to be seen.
+_LEAST_CORE_PX = 48
+
 
 @dataclass(frozen=True)
 class View:
@@ -110,15 +115,72 @@ class Line:
         blocks = []
         for number in range(count):
             own = needed[number * len(needed) // count : (number + 1) * len(needed) // count]
-            blocks.append(self._block((max(edges[own[0]], wanted[0]), min(edges[own[-1] + 1], wanted[1]))))
+            blocks.append(self.block((max(edges[own[0]], wanted[0]), min(edges[own[-1] + 1], wanted[1]))))
         return blocks
 
-    def _block(self, inner: Span) -> Block:
-        outer = max(inner[0] - self.margin, 0), min(inner[1] + self.margin, self.length)
-        looks = tuple(_view(axis, back(outer, self.length, axis.length), 0) for axis in self.segmenters)
+    def glance(self, at: float, wanted: Span) -> Block:
+        """Return what the tile of the segmenter nearest to a place sees by itself, as far as that is wanted.
+
+        Its neighbours, which have a say in what it labels, are left out, so the labels are not those of the whole.
+        """
+        axis = self.segmenters[0]
+        nearest = axis.starts[self._nearest(at)]
+        low, high = max(nearest, 0), min(nearest + axis.tile, axis.length)
+        step = self.length / axis.length
+        inner = max(math.ceil(low * step), wanted[0]), min(math.floor(high * step), wanted[1])
+        if inner[0] >= inner[1]:  # the view lies beside it
+            return self.block(wanted)
+        alone = View((low, high), Axis(high - low, axis.tile, (nearest - low,)), (0, 1))
+        return self.block(inner, inner, (alone,))
+
+    def core(self, at: float, wanted: Span) -> Span | None:
+        """Return the part of what is wanted whose labels depend on as few tiles of the first segmenter as can be.
+
+        On that which is nearest to a place alone; on one or two more where tiles share so much that nearly nothing does.
+        None where there is no such part.
+        """
+        axis, nearest = self.segmenters[0], self._nearest(at)
+        step = self.length / axis.length
+        starts = axis.starts
+        for first, last in (
+            (nearest, nearest),
+            (nearest, nearest + 1),
+            (nearest - 1, nearest),
+            (nearest - 1, nearest + 1),
+        ):
+            if first < 0 or last >= len(starts):
+                continue
+            low, high = 0, self.length
+            if first > 0:
+                low = math.ceil((starts[first - 1] + axis.tile) * step) + self.margin + _ROOM
+            if last + 1 < len(starts):
+                high = math.floor(starts[last + 1] * step) - self.margin - _ROOM
+            inner = max(low, wanted[0]), min(high, wanted[1])
+            if inner[1] - inner[0] >= _LEAST_CORE_PX * step:
+                return inner
+        return None
+
+    def _nearest(self, at: float) -> int:
+        """Return which tile of the first segmenter has its middle nearest to a pixel of the image."""
+        axis = self.segmenters[0]
+        there = at * axis.length / self.length
+        return min(range(len(axis.starts)), key=lambda i: abs(axis.starts[i] + axis.tile / 2 - there))
+
+    def block(self, inner: Span, outer: Span | None = None, looks: tuple[View, ...] | None = None) -> Block:
+        """Return all that has to be computed so that the pixels `inner` are labelled as in the whole plane.
+
+        Parameters
+        ----------
+        outer, looks
+            In place of those of `Block` that the whole plane asks for.
+        """
+        if outer is None:
+            outer = max(inner[0] - self.margin, 0), min(inner[1] + self.margin, self.length)
+        if looks is None:
+            looks = tuple(_view(axis, back(outer, self.length, axis.length), 0) for axis in self.segmenters)
         spans = [
             back(look.window, axis.length, self.first)
-            for look, axis in zip(looks, self.segmenters, strict=True)
+            for look, axis in zip(looks, self.segmenters, strict=False)
         ]
         if self.translator is not None:
             spans.append(back(outer, self.length, self.first))

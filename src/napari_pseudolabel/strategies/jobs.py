@@ -261,10 +261,12 @@ class LabelJob(ImageTask):
             survey = more.run(control, models)
         plan = self.plan(survey, control)
         total = len(plan.chunks)
-        parts = [
-            plan.load(chunk).run(control.part(f"part {number} of {total}") if total > 1 else control, models)
-            for number, chunk in enumerate(plan.chunks, start=1)
-        ]
+        parts = []
+        for number, chunk in enumerate(plan.chunks, start=1):
+            own = control.part(f"part {number} of {total}") if total > 1 else control
+            parts.append(plan.load(chunk).run(own, models))
+            if number == 1 and (told := plan.time_left(parts[0].report.seconds)):
+                control.emit(told)
         report = plan.conclude([part.report for part in parts], time.monotonic() - started)
         return join(self, parts, report)
 

@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_pseudolabel.control import Control
+from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.imaging import LayerStatistics
 from napari_pseudolabel.imaging.statistics import moments_of
 from napari_pseudolabel.labels.evidence import Evidence, total
 from napari_pseudolabel.labels.usability import doubts, warning
 from napari_pseudolabel.strategies.chunks import Chunk, ChunkTask, ImageTask, ViewCentre
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
+from napari_pseudolabel.strategies.first_chunk import begun_with_core, glance
 from napari_pseudolabel.strategies.survey import Survey
+from napari_pseudolabel.wording import duration
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
 
 _TOLERATED_SHIFT_PX = 1.0
+_WORTH_SAYING_S = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +41,9 @@ class ChunkJob(ChunkTask):
         from napari_pseudolabel.strategies.labelling import label_chunk
 
         started = time.monotonic()
+        if self.draft:  # its steps are no share of the work
+            control.report(Progress(self.title, 0, 1))
+            control = replace(control, report=lambda _: None)
         result = label_chunk(self, control, models)
         seconds = time.monotonic() - started
         return replace(result, report=replace(result.report, seconds=seconds))
@@ -55,6 +61,8 @@ class LabelPlan:
         Together they cover the region of all planes, each pixel once.
     empty
         There is nothing to see in the layer.
+    first
+        The chunk that comes first wherever the person looks meanwhile; None for the nearest.
     """
 
     job: ImageTask
@@ -64,9 +72,12 @@ class LabelPlan:
     report: RunReport
     chunks: tuple[Chunk, ...]
     empty: bool = False
+    first: Chunk | None = None
 
     def distance(self, chunk: Chunk, focus: ViewCentre | None) -> tuple[int, float]:
         """Return what comes first: the plane on the screen, and in it what is nearest to the middle of the view."""
+        if chunk is self.first:
+            return -1, 0.0
         y, x = (chunk.region.y0 + chunk.region.y1) / 2, (chunk.region.x0 + chunk.region.x1) / 2
         if focus is None:
             region = self.job.whole_region
@@ -74,6 +85,63 @@ class LabelPlan:
             return self.job.plane_indices.index(chunk.plane), float(np.hypot(y - there[0], x - there[1]))
         away = sum(abs(a - b) for a, b in zip(chunk.plane, focus.plane, strict=True))
         return away, float(np.hypot(y - focus.y, x - focus.x))
+
+    def begun_at(self, focus: ViewCentre | None) -> LabelPlan:
+        """Return the same plan with a small first part where the person looks, who waits for it."""
+        if self.empty or not self.survey.segmenters:
+            return self
+        chunks = begun_with_core(
+            self.job, self.survey, self.factors, self._judged, self.chunks, self._looked_at(focus)
+        )
+        return replace(self, chunks=chunks, first=chunks[0] if len(chunks) > len(self.chunks) else None)
+
+    def draft(self, focus: ViewCentre | None) -> ChunkJob | None:
+        """Return what shows something soon where the person looks, never to be kept; None where all comes soon.
+
+        One tile of the segmenter labels what the first prediction of the diffusion gives, which is needed anyway.
+        """
+        translator, segmenters = self.survey.translator, len(self.survey.segmenters)
+        if self.empty or translator is None or translator.steps < 2 or not segmenters:
+            return None
+        alone = replace(self.survey, second_opinions=())
+        chunk = glance(self.job, alone, self.factors, self._judged, self._looked_at(focus))
+        return replace(
+            self.load(chunk),
+            survey=alone,
+            settings=replace(self.job.settings, samples=1, flips=0),
+            statistics=self.statistics[: len(self.statistics) - segmenters + 1],
+            title="A first look",
+            draft=True,
+        )
+
+    def _looked_at(self, focus: ViewCentre | None) -> ViewCentre:
+        """Where the person looks, as far as it is to be labelled; else the middle of what is."""
+        if focus is not None and focus.plane in self.job.plane_indices:
+            return focus
+        region = self.job.whole_region
+        return ViewCentre(self.job.plane_indices[0], (region.y0 + region.y1) / 2, (region.x0 + region.x1) / 2)
+
+    def time_left(self, first_s: float) -> str:
+        """Return about how long the rest takes, in a sentence, when the first chunk took so long; empty if not worth it.
+
+        Tiles that chunks have in common are computed once.
+        """
+        first = self.chunks[0]
+        height, width = self.job.whole_region.shape
+        around = [
+            seen - side * scale
+            for seen, side, scale in zip(first.window.shape, first.region.shape, self.factors, strict=True)
+        ]
+        whole = (height * self.factors[0] + around[0]) * (width * self.factors[1] + around[1])
+        left = first_s * max(whole * len(self.job.plane_indices) / first.window.area - 1, 0)
+        if len(self.chunks) < 2 or left < _WORTH_SAYING_S:
+            return ""
+        return f"Part 1 of {len(self.chunks)} took {duration(first_s)}; about {duration(left)} left."
+
+    @property
+    def _judged(self) -> tuple[LayerStatistics, ...]:
+        """Statistics of what each segmenter sees."""
+        return self.statistics[len(self.statistics) - len(self.survey.segmenters) :]
 
     def load(self, chunk: Chunk) -> ChunkJob:
         """Read the pixels of a chunk.

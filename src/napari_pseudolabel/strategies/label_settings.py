@@ -121,6 +121,11 @@ class Region:
         return self.y1 - self.y0, self.x1 - self.x0
 
     @property
+    def area(self) -> int:
+        """How many pixels it holds."""
+        return self.shape[0] * self.shape[1]
+
+    @property
     def window(self) -> tuple[slice, slice]:
         """Its rows and columns."""
         return slice(self.y0, self.y1), slice(self.x0, self.x1)

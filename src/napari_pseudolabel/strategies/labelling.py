@@ -24,7 +24,7 @@ from napari_pseudolabel.strategies.chunks import ChunkTask, scaled
 from napari_pseudolabel.strategies.description import PseudoLabel
 from napari_pseudolabel.strategies.ensemble import SegmenterInput, segment_ensemble
 from napari_pseudolabel.strategies.label_settings import Region
-from napari_pseudolabel.strategies.survey import as_raw, least_px, segmenter_of
+from napari_pseudolabel.strategies.survey import ModelFacts, as_raw, least_px, segmenter_of
 from napari_pseudolabel.tiling import pick_device
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def label_chunk(job: ChunkTask, control: Control, models: LoadedModels) -> Pseud
         return nothing_there(job)
     facts, chunk, settings = job.survey, job.chunk, job.settings
     translator = models.translator(facts.translator.name) if facts.translator else None
-    segmenters = [segmenter_of(segmenter.ref, models) for segmenter in facts.segmenters]
+    segmenters = [_segmenter(segmenter, models) for segmenter in facts.segmenters]
     control.check()
     window, region, outer = chunk.window, chunk.region, chunk.outer
     raw = resample_part(
@@ -85,6 +85,7 @@ def label_chunk(job: ChunkTask, control: Control, models: LoadedModels) -> Pseud
             seed=settings.seed,
             origin=(window.y0, window.x0),
             mode=settings.mode,
+            first=job.draft,
             settings=settings.tiles,
             grid=chunk.translating.grid,
             wanted=chunk.translating.wanted,
@@ -161,6 +162,12 @@ def _seen(job: ChunkTask, translation: NDArray[np.float32] | None) -> NDArray[np
     ]
     found = [normalise(one, of) for one, of in zip(pixels, limits, strict=True)]
     return np.asarray(np.mean(found, axis=0), np.float32)
+
+
+def _segmenter(facts: ModelFacts, models: LoadedModels) -> Segmenter:
+    """Return a segmenter; one that was loaded need not compute again what chunks have in common."""
+    found = segmenter_of(facts.ref, models)
+    return found.remembering(models.segmented) if isinstance(facts.ref, str) else found
 
 
 def _segmenter_input(

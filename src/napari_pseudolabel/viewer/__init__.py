@@ -3,6 +3,7 @@
 from napari_pseudolabel.viewer.annotated_planes import annotated_planes, plane_key, source_of
 from napari_pseudolabel.viewer.candidates import Candidates
 from napari_pseudolabel.viewer.corrections import Corrections
+from napari_pseudolabel.viewer.drafts import Draft
 from napari_pseudolabel.viewer.exporting import content_from, content_of
 from napari_pseudolabel.viewer.image_layers import image_of, placement_of, possible_channel_axis
 from napari_pseudolabel.viewer.preview import accept_preview, drop_preview, show_preview
@@ -28,6 +29,7 @@ __all__ = [
     "KEY",
     "Candidates",
     "Corrections",
+    "Draft",
     "PushedLayers",
     "Stream",
     "accept_preview",

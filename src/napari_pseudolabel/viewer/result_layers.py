@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.models.cards import LabelClass
 
 # In which the layers lie above each other.
-_ORDER: tuple[Role, ...] = ("translation", "confidence", "labels", "preview", "candidate", "objects")
+_ORDER: tuple[Role, ...] = ("translation", "confidence", "labels", "draft", "preview", "candidate", "objects")
 _HELPER_OPACITY = 0.8
 _STYLES: dict[str, dict[str, Any]] = {
     "confidence": {"colormap": "viridis", "opacity": 0.7},

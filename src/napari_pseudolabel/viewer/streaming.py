@@ -86,6 +86,7 @@ class Stream:
         self._layers: dict[Role, Layer] = {}
         self._filling: Filling | None = None
         self._late: dict[Role, list[PseudoLabel]] = {}
+        self._growing: Layer | None = None
         self._last: PseudoLabel | None = None
         self._places: dict[tuple[tuple[int, ...], Region], None] = {}
 
@@ -137,6 +138,8 @@ class Stream:
         with selection_kept(self._viewer):
             for role in _IMAGES:
                 self._show(role)
+        if self._growing is not None and self._growing in self._viewer.layers:
+            self._growing.visible = self._present("labels") is None
         if self._filling is not None:
             self._filling.finish()
         if self._last is not None:
@@ -144,7 +147,7 @@ class Stream:
             for layer in filter(None, map(self._present, ("labels", *_IMAGES))):
                 if is_ours(layer):
                     add_run(layer, report or self._last.report, region, planes, complete=complete)
-        self._last, self._filling = None, None
+        self._last, self._filling, self._growing = None, None, None
         self._places.clear()
         return self._shown()
 
@@ -153,7 +156,14 @@ class Stream:
         waiting = self._late.pop(role, ())
         if not waiting:
             return
-        layer = self._image_layer(role) or new_image(self._viewer, self._source, self._image, role)
+        layer = self._image_layer(role)
+        if layer is None:
+            layer = new_image(self._viewer, self._source, self._image, role)
+            if (
+                role == "translation"
+            ):  # it is seen growing; afterwards labels are looked at on the image itself
+                layer.visible = True
+                self._growing = layer
         if role not in self._layers:
             put_in_place(layer, self._image.placement)
             write_record(layer, role, self._source, waiting[-1].classes)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from napari_pseudolabel.models import load_translator
-from napari_pseudolabel.models.translators.memo import TileMemo
+from napari_pseudolabel.models.tile_memo import TileMemo
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.tiling import TileSettings
 

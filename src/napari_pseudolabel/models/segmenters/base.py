@@ -13,6 +13,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import Box, IntensityRange, LayerStatistics, Need
 from napari_pseudolabel.models.cards import Card, LabelClass
 from napari_pseudolabel.models.segmenters.common import most_likely
+from napari_pseudolabel.models.tile_memo import TileMemo
 from napari_pseudolabel.tiling import Axis, Grid, Layout, TileSettings
 
 
@@ -140,6 +141,10 @@ class Segmenter(ABC):
         Cancelled
             If the person cancelled.
         """
+
+    def remembering(self, memo: TileMemo) -> Segmenter:
+        """Return the same, which does not compute a tile twice that chunks have in common; itself where that cannot be."""
+        return self
 
     def labels(self, probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Return the value of `classes` that is most probable at each pixel: (K, H, W) -> (H, W)."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
+from typing_extensions import override
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
@@ -18,6 +19,7 @@ from napari_pseudolabel.models.cards import Normalisation
 from napari_pseudolabel.models.grids import need_of
 from napari_pseudolabel.models.segmenters.base import LayerPart, Segmenter
 from napari_pseudolabel.models.segmenters.common import as_channels, mirrored
+from napari_pseudolabel.models.tile_memo import RememberingNetwork, TileMemo
 from napari_pseudolabel.tiling import (
     BlendWindow,
     Covering,
@@ -86,6 +88,10 @@ class TiledSegmenter(Segmenter):
     def layout(self) -> Covering:
         """Its own tiles over the whole plane."""
         return Covering(self.tile, stride=self.architecture.stride)
+
+    @override
+    def remembering(self, memo: TileMemo) -> TiledSegmenter:
+        return replace(self, network=RememberingNetwork(self.network, memo, self.sha256))
 
     def probabilities(
         self,

@@ -15,8 +15,8 @@ from torch import Tensor
 from napari_pseudolabel.control import Control, Stage
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.tile_memo import TileMemo
 from napari_pseudolabel.models.translators.base import Translator
-from napari_pseudolabel.models.translators.memo import TileMemo
 from napari_pseudolabel.models.translators.schedule import Schedule
 from napari_pseudolabel.tiling import (
     BlendWindow,

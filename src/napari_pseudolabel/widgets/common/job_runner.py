@@ -68,6 +68,7 @@ class JobSignals(QObject):
 
     progressed = Signal(int, object)
     event_sent = Signal(int, object)
+    drafted = Signal(int, object)
     parted = Signal(int, object)
     noticed = Signal(int, object)
     finished = Signal(int, object)
@@ -76,7 +77,7 @@ class JobSignals(QObject):
     def __init__(self) -> None:
         super().__init__()
         self._listeners: dict[int, dict[str, Listening]] = {}
-        for name in ("progressed", "event_sent", "parted", "noticed", "finished", "failed"):
+        for name in ("progressed", "event_sent", "drafted", "parted", "noticed", "finished", "failed"):
             getattr(self, name).connect(partial(self._dispatch, name))
 
     def listen(self, number: int, **listeners: Listening) -> None:
@@ -228,10 +229,13 @@ class JobRunner(JobSignals):
             if self._engine is None or self._closed:
                 return
             self._handles = {n: h for n, h in self._handles.items() if h.running}
+            drafts = "drafted" in self._listeners.get(number, {})
             self._handles[number] = self._engine.submit(
                 job,
                 lane,
                 Listener(
+                    # A draft costs a little, so it is made for those who look at it.
+                    **({"draft": partial(self._notify, self.drafted, number)} if drafts else {}),
                     progress=lambda progress: self._notify(self.progressed, number, progress),
                     event=lambda event: self._notify(self.event_sent, number, event),
                     part=lambda part: self._notify(self.parted, number, part),

@@ -61,6 +61,11 @@ class RecentChoices:
         except (ValueError, TypeError):
             return {}  # nothing yet, or somebody has edited the file
 
+    def forget(self, what: str) -> None:
+        """Keep nothing for `what`."""
+        self._settings.remove(f"last/{what}")
+        self._settings.sync()
+
     def recent(self, what: str) -> list[str]:
         """Paths used lately, the newest first, without those that no longer exist."""
         value = self._settings.value(f"recent/{what}") or []

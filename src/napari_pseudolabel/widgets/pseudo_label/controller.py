@@ -14,7 +14,7 @@ from typing_extensions import override
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import PseudolabelError
 from napari_pseudolabel.strategies import registry
-from napari_pseudolabel.viewer import PushedLayers, Stream, drawn_shapes, drop_preview
+from napari_pseudolabel.viewer import PushedLayers, drawn_shapes, drop_preview
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.widgets.common.dock_controller import DockController, Key
@@ -22,12 +22,13 @@ from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.common.removals import Removals
 from napari_pseudolabel.widgets.pseudo_label import strategy_comparison
+from napari_pseudolabel.widgets.pseudo_label.expected import ExpectedTime
+from napari_pseudolabel.widgets.pseudo_label.gaze import Gaze
 from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
 from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice
 from napari_pseudolabel.widgets.pseudo_label.label_run import (
     LabelRun,
     describe,
-    focus_of,
     labelled_by,
     nothing_predicted,
 )
@@ -59,7 +60,6 @@ if TYPE_CHECKING:
 # What strategies do that prepare something.
 PARTS = (TutoringController,)
 DEBOUNCE_MS = 300
-_LOOK_MS = 200
 _BETWEEN_LAYERS_MS = 30
 
 
@@ -108,14 +108,13 @@ class PseudoLabelController(DockController):
         ]
         self.preparing: dict[str, PreparingController] = {part.strategy.name: part for part in parts}
         self.outcome = RunOutcome(view, runner)
+        self.expected = ExpectedTime(viewer, view, self.images, self.models, recent, canvas_px)
         self.comparing = strategy_comparison.Comparing(viewer, canvas_px)
         self._prepared_for: LabelChoice | None = None
         self._running: LabelRun | None = None
         self.size = SizeController(viewer, view, self.images, self.models, runner, make_overlay)
         self._removals = Removals(viewer, self._on_removed)
-        self._focus_timer = QTimer(self)
-        self._focus_timer.setInterval(_LOOK_MS)
-        self._focus_timer.timeout.connect(self._send_focus)
+        self._gaze = Gaze(viewer, self.images, runner, canvas_px)
         self._preview_later = Debouncer(self._preview, DEBOUNCE_MS, self)
         self._connect()
 
@@ -154,7 +153,8 @@ class PseudoLabelController(DockController):
     @override
     def closed(self) -> None:
         self._preview_later.cancel()
-        self._focus_timer.stop()
+        self._gaze.stop()
+        self.expected.say(None)
         self.models.stop()
         self.size.stop()
         for part in self.preparing.values():
@@ -174,6 +174,9 @@ class PseudoLabelController(DockController):
         view.changed.connect(self._on_changed)
         view.run_button.clicked.connect(self.run)
         view.cancel_button.clicked.connect(self.cancel)
+        view.long_question.run_anyway.connect(partial(self._submit, preview=False))
+        view.long_question.only_view.connect(partial(view.regions.choose, "view"))
+        view.long_question.only_view.connect(partial(self._submit, preview=False))
         view.image.refilled.connect(self._on_layers)
         view.preview_toggled.connect(self._on_preview_toggled)
         view.browse_pressed.connect(self.models.browse)
@@ -209,7 +212,7 @@ class PseudoLabelController(DockController):
         if self._part is not None:
             self._prepare(self._part)
         else:
-            self._submit(preview=False)
+            self._submit(preview=False, asked=False)
 
     def cancel(self) -> None:
         """Stop the job under way."""
@@ -250,9 +253,6 @@ class PseudoLabelController(DockController):
         """Another image is chosen."""
         self.modality.show()
         self.models.propose_for(self.modality.shown())
-        if not self.busy:
-            self.view.set_status("")
-            self.view.error.clear()  # it was about the image before
 
     def _on_modality(self) -> None:
         """Take what the person has said that the image shows."""
@@ -286,9 +286,10 @@ class PseudoLabelController(DockController):
     def _ended(self) -> None:
         if self._running is not None:
             self._runner.forget(self._running.number)
+            self._running.drop_draft()
         self._running = None
         self._removals.forget()
-        self._focus_timer.stop()
+        self._gaze.stop()
 
     def _on_removed(self, layer: Layer) -> None:
         """Cancel a run whose image, or the labels that it streams into, was removed: there is no use in it."""
@@ -303,10 +304,16 @@ class PseudoLabelController(DockController):
         """Make one undo step of what has arrived."""
         return running.stream.finish(report) if running.stream is not None else None
 
-    def _submit(self, *, preview: bool) -> None:
+    def _submit(self, *, preview: bool, asked: bool = True) -> None:
+        """Begin; unless the person was asked, ask before what takes long."""
         choice = self.view.choice()
-        if (job := self._prepared(choice, preview=preview)) is not None:
-            self._begin(choice, job, preview=preview)
+        self.view.long_question.hide()
+        if (job := self._prepared(choice, preview=preview)) is None:
+            return
+        if not asked and (question := self.expected.question(choice, job)):
+            self.view.long_question.ask(question)
+            return
+        self._begin(choice, job, preview=preview)
 
     def _prepared(self, choice: LabelChoice, *, preview: bool) -> LabelJob | None:
         """Return the job, None if it cannot be described, which is shown."""
@@ -324,6 +331,7 @@ class PseudoLabelController(DockController):
         number = self._runner.submit(
             job,
             progressed=self._on_progress,
+            drafted=self._on_draft,
             parted=self._on_part,
             noticed=self.view.set_status,
             finished=self._on_finished,
@@ -335,8 +343,7 @@ class PseudoLabelController(DockController):
         if not preview:
             self.size.began()
             self.view.set_status("")
-            self._send_focus()
-            self._focus_timer.start()
+            self._gaze.follow(self._running)
         self.view.set_busy(True)
         self._refresh()
 
@@ -389,15 +396,9 @@ class PseudoLabelController(DockController):
     def _on_progress(self, progress: Progress) -> None:
         self.view.set_progress(progress_text(progress), progress.done, progress.total)
 
-    def _send_focus(self) -> None:
-        """Tell the engine where the person looks: this part is labelled first."""
-        running = self._running
-        layer = self.images.layer(running.layer) if running is not None else None
-        if running is None or layer is None:
-            return
-        focus = focus_of(self.viewer, layer, running.image, self._canvas_px)
-        if focus is not None:
-            self._runner.look_at(running.number, focus)
+    def _on_draft(self, look: PseudoLabel) -> None:
+        if (running := self._running) is not None:
+            running.look(self.viewer, self.images.layer(running.layer), look)
 
     def _on_part(self, part: PseudoLabel) -> None:
         running = self._running
@@ -406,14 +407,11 @@ class PseudoLabelController(DockController):
         layer = self.images.layer(running.layer)
         if layer is None or running.gone or (running.stream is None and nothing_predicted(part)):
             return
-        if running.stream is None:
-            running.stream = Stream(self.viewer, layer, running.image)
         strategy_comparison.keep_others(self.viewer, layer, running.image, part, running.choice.strategy)
-        running.stream.add(part)
-        running.parts += 1
+        stream = running.add(self.viewer, layer, part)
         if running.parts == 1:
             self.size.found_in_run(running.choice, part.report.found)
-            self._removals.watch(layer, running.stream.labels)
+            self._removals.watch(layer, stream.labels)
             self.images.show_layers()
 
     def _on_finished(self, report: RunReport) -> None:
@@ -459,9 +457,8 @@ class PseudoLabelController(DockController):
         if not running.preview:
             self.comparing.compare(layer, running.image, running.choice.strategy)
             drop_preview(self.viewer, layer)  # it compares with labels that are no more
-            if registry.find(running.choice.strategy).roles == ("translator", "segmenter"):
-                self._remembered.remember("translator", running.choice.translator)
-                self._remembered.remember("segmenter", running.choice.segmenter)
+            self.models.note_run(running.choice, running.image.modality)
+            self.expected.note(running.choice, running.job, report)
             if pushed.labels is not None:
                 self.viewer.layers.selection.active = pushed.labels
         self.images.show_layers()
@@ -485,6 +482,7 @@ class PseudoLabelController(DockController):
         )
 
     def _refresh(self) -> None:
+        self.outcome.follow(self.view.choice(), busy=self.busy)
         self.size.follow(busy=self.busy)
         reason = self._why_not()
         self.view.show_misfits(self.models.misfits(self.view.choice(), self.images.layer()))
@@ -496,5 +494,7 @@ class PseudoLabelController(DockController):
         seen = self.models.chosen(roles[0]) if roles and part is None else None
         asked = self.view.choice().layer is not None and not self.models.loading
         self.view.set_assumed(assumption(self.modality.shown(), seen) if asked else "")
+        ready = self._active and not self.busy and reason is None
+        self.expected.say(self.view.choice() if ready else None)
         hint = reason or (part.status if part else "")
         self.view.set_runnable(hint if free else "", can_run=reason is None and free)

@@ -118,7 +118,7 @@ class LabelChoice:
     strategy: str = registry.STRATEGIES[0].name
     translator: str | None = None
     segmenter: str | None = None
-    where: Where = "all"
+    where: Where = "view"
     all_planes: bool = True
     settings: LabelSettings = field(default_factory=LabelSettings)
     first_axis_channels: bool = False

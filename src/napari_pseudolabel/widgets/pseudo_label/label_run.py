@@ -12,6 +12,7 @@ from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.strategies import registry
 from napari_pseudolabel.viewer import (
+    Draft,
     PushedLayers,
     Stream,
     current_plane,
@@ -46,6 +47,8 @@ class LabelRun:
     ----------
     stream
         Shows what arrives; None until the first chunk.
+    draft
+        A first look, shown until the labels are there; None without.
     parts
         How many chunks have arrived.
     gone
@@ -59,8 +62,31 @@ class LabelRun:
     choice: LabelChoice
     job: LabelJob
     stream: Stream | None = None
+    draft: Draft | None = None
     parts: int = 0
     gone: str = ""
+
+    def look(self, viewer: ViewerModel, layer: ImageLayer | None, look: PseudoLabel) -> None:
+        """Show a draft; the labels that stay take its place, and nothing of it is kept."""
+        if layer is None or self.gone or self.stream is not None or look.labels is None:
+            return
+        if look.labels.any():
+            self.draft = Draft(viewer, layer, self.image, look)
+
+    def add(self, viewer: ViewerModel, layer: ImageLayer, part: PseudoLabel) -> Stream:
+        """Show a part."""
+        if self.stream is None:
+            self.stream = Stream(viewer, layer, self.image)
+        self.stream.add(part)
+        self.parts += 1
+        if self.draft is not None:
+            self.draft.give_way(part)
+        return self.stream
+
+    def drop_draft(self) -> None:
+        """Take the draft away, if there is one: the run has ended."""
+        if self.draft is not None:
+            self.draft.drop()
 
 
 def nothing_predicted(part: PseudoLabel) -> bool:
@@ -97,6 +123,8 @@ def describe(
     region: Region | None = None
     if preview or choice.where == "view":
         region = visible_region(viewer, layer, image, canvas_px())
+        if not preview and region.shape == image.shape[-2:]:
+            region = None  # all of it is in view
     elif choice.where == "shape":
         shapes = drawn_shapes(viewer)
         if shapes is None:
@@ -109,7 +137,7 @@ def describe(
         first, second, *_ = *met, None, None
         side = preview_side(choice.settings.scale, image, first, second, gpu=gpu, found=choice.found)
         region = middle_of(region, side)
-    one = preview or choice.where == "view" or not choice.all_planes
+    one = preview or ((choice.where == "view" or not choice.all_planes) and len(image.shape) > 2)
     return make_label_job(choice, image, region, (current_plane(viewer, layer, image),) if one else None)
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.strategies import RunReport
     from napari_pseudolabel.widgets.pseudo_label.label_jobs import ObjectCounts
 
+_UNKNOWN = "Say above what this image shows, and models are proposed for it; or choose them yourself."
 NOTHING = "Nothing was labelled."
 
 
@@ -92,6 +93,8 @@ def _why_not_models(
     if not known and chosen[:1] == [None]:
         return _unknown_kind(modality)
     if strategy.takes("translator"):
+        if translator is None and not modality:
+            return _UNKNOWN
         if translator is None:
             return f"Choose a translator that takes {_wanted(modality)}; … opens a checkpoint file."
         if translator.problem:
@@ -131,6 +134,8 @@ def misfits(met: Sequence[ModelEntry | None], modality: str, name: str) -> dict[
 
 
 def _no_segmenter(translator: ModelEntry | None, modality: str) -> str:
+    if translator is None and not modality:
+        return _UNKNOWN
     if translator is None:
         return f"Choose a segmenter trained on {_wanted(modality)}; … opens a checkpoint file."
     makes = translator.target
@@ -215,6 +220,19 @@ def duration(seconds: float) -> str:
     if seconds < 90 * 60:
         return f"about {round(seconds / 60)} min"
     return f"about {seconds / 3600:.1f} h"
+
+
+def expected_text(view_s: float | None, whole_s: float) -> str:
+    """Return how long it will take, such as "About 40 s for the view; about 25 min for the whole image".
+
+    Parameters
+    ----------
+    view_s
+        None where nothing is in view.
+    """
+    whole = f"{duration(whole_s)} for the whole image."
+    told = whole if view_s is None or view_s > 0.9 * whole_s else f"{duration(view_s)} for the view; {whole}"
+    return told[0].upper() + told[1:]
 
 
 def outcome_text(report: RunReport, counts: ObjectCounts | None, *, preview: bool, share: float = 1.0) -> str:

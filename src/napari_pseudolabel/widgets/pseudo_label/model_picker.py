@@ -17,9 +17,14 @@ from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.common.serial_executor import SerialExecutor
 from napari_pseudolabel.widgets.pseudo_label import label_jobs
-from napari_pseudolabel.widgets.pseudo_label.catalogue import Catalogue
+from napari_pseudolabel.widgets.pseudo_label.catalogue import Catalogue, Way
 from napari_pseudolabel.widgets.pseudo_label.label_choice import Kind, LabelChoice, ModelEntry, ShownModality
-from napari_pseudolabel.widgets.pseudo_label.label_jobs import FindDevices, FindModels, InspectModel
+from napari_pseudolabel.widgets.pseudo_label.label_jobs import (
+    FindDevices,
+    FindModels,
+    InspectModel,
+    PreloadModels,
+)
 from napari_pseudolabel.widgets.pseudo_label.label_sentences import misfits
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
@@ -58,6 +63,9 @@ class ModelPicker(QObject):
         self._executor = SerialExecutor()
         self._proposed: str | None = None
         self._inspecting: set[tuple[Kind, str]] = set()
+        self._strategy = self._begun_with = view.choice().strategy
+        self._own: str | None = None
+        self._preloaded: tuple[tuple[Kind, str], ...] = ()
 
     def chosen(self, kind: Kind) -> ModelEntry | None:
         """Return what is known about the model that is chosen."""
@@ -104,6 +112,11 @@ class ModelPicker(QObject):
 
     def on_choice(self, choice: LabelChoice) -> None:
         """Follow the person, who may have chosen other models."""
+        refs = {"translator": choice.translator, "segmenter": choice.segmenter}
+        if choice.strategy != self._strategy or refs != self._refs:
+            self._own = self._shown().modality
+            self._strategy = choice.strategy
+            self._view.set_reason("")
         alone = not registry.find(choice.strategy).takes("translator")
         other = choice.translator != self._refs["translator"] or alone != self._alone
         self._alone = alone
@@ -114,15 +127,51 @@ class ModelPicker(QObject):
             self._look_into(kind)
 
     def propose_for(self, shown: ShownModality) -> None:
-        """Another image is chosen: propose the translator that takes it, and drop what does not."""
-        if self.loading:
+        """Another image is chosen: propose what is best for it, or keep what the person chose for such images."""
+        if self.loading or self._take_way(shown):
             return
+        if self._own is None:  # the strategy was proposed, too, for other images
+            self._strategy, self._alone = self._begun_with, False
+            self._view.choose_strategy(self._strategy)
         now = self.chosen("translator")
-        if now is None or not shown.fits(now):
+        # What was chosen for other images tells nothing about one that nobody knows.
+        known = bool(shown.modality) or self._own == shown.modality
+        if now is None or not known or not shown.fits(now):
             self._choose("translator", self._catalogue.propose("translator", shown=shown))
         elif not self._alone:
             return
-        self._match_segmenter()
+        self._match_segmenter(kept=known)
+
+    def note_run(self, choice: LabelChoice, modality: str) -> None:
+        """Take note of what the person has labelled with, for the next image."""
+        strategy = registry.find(choice.strategy)
+        if strategy.preparation is not None:
+            return
+        translator = choice.translator if strategy.takes("translator") else None
+        way = Way(strategy.name, translator, choice.segmenter if strategy.takes("segmenter") else None)
+        if way.complete:
+            self._catalogue.note_used(modality, way)
+            for kind, ref in way.models:
+                self._remembered.remember(kind, ref)
+
+    def _take_way(self, shown: ShownModality) -> bool:
+        """Choose how images of a modality are labelled, unless the person has chosen for such images."""
+        way = self._catalogue.way(shown.modality)
+        if way is None or self._own == shown.modality:
+            self._view.set_reason("")
+            return False
+        self._own = None
+        # The translator also where none is needed: the person may want to see what it makes.
+        translator = way.translator or self._catalogue.propose("translator", shown=shown)
+        self._choose("translator", translator)
+        self._choose("segmenter", way.segmenter)
+        self._strategy, self._alone = way.strategy, way.translator is None
+        self._view.choose_strategy(way.strategy)
+        self._view.set_reason(way.reason)
+        if way.models != self._preloaded:
+            self._preloaded = way.models
+            self._runner.submit(PreloadModels(way.models))
+        return True
 
     def entry(self, kind: Kind, ref: str | None) -> ModelEntry | None:
         """Return what is known about a model, None if there is no such."""
@@ -158,6 +207,8 @@ class ModelPicker(QObject):
 
     def open(self, kind: Kind, path: str) -> None:
         """Add the model in a file or folder and choose it."""
+        self._own = self._shown().modality
+        self._view.set_reason("")
         self.add(kind, path)
         self._choose(kind, path)
         self.changed.emit()
@@ -235,6 +286,9 @@ class ModelPicker(QObject):
     def _on_found(self, found: Sequence[ModelEntry]) -> None:
         self.loading = False
         self._catalogue.put_first(found)
+        if self._take_way(self._shown()):
+            self.changed.emit()
+            return
         # What the person has chosen meanwhile stays.
         if self._refs["translator"] in (None, self._proposed):
             self._proposed = self._catalogue.propose("translator", shown=self._shown())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_pseudolabel.viewer import PushedLayers
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
+from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice
 from napari_pseudolabel.widgets.pseudo_label.label_jobs import ObjectCounts
 from napari_pseudolabel.widgets.pseudo_label.label_run import LabelRun, count_of, labelled_by
 from napari_pseudolabel.widgets.pseudo_label.label_sentences import outcome_text, stopped_text
@@ -22,6 +23,18 @@ class RunOutcome:
         self._view, self._runner = view, runner
         self._counting: int | None = None
         self._agreed = ""
+        self._choice = view.choice()
+
+    def follow(self, choice: LabelChoice, *, busy: bool) -> None:
+        """Take away what was said about another choice; what is under way still says how it ends."""
+        before, self._choice = self._choice, choice
+        if busy or choice == before:
+            return
+        self._view.error.clear()
+        self._view.long_question.hide()
+        if _about(choice) != _about(before):
+            self.forget()
+            self._view.set_status("")
 
     def forget(self) -> None:
         """Another run begins."""
@@ -58,3 +71,8 @@ class RunOutcome:
         self._view.set_status(outcome_text(report, counts, preview=preview, share=share), report.notes)
         if self._agreed:
             self._view.add_status(self._agreed)
+
+
+def _about(choice: LabelChoice) -> tuple[str | None, ...]:
+    """Return what a result is about: other regions and settings leave it true."""
+    return choice.layer, choice.strategy, choice.translator, choice.segmenter

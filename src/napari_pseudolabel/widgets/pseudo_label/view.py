@@ -37,6 +37,7 @@ from napari_pseudolabel.widgets.pseudo_label.label_choice import (
     Where,
 )
 from napari_pseudolabel.widgets.pseudo_label.label_sentences import how, summary, tooltip
+from napari_pseudolabel.widgets.pseudo_label.long_question import LongQuestion
 from napari_pseudolabel.widgets.pseudo_label.picture import Picture
 from napari_pseudolabel.widgets.pseudo_label.size_row import SizeRow
 from napari_pseudolabel.widgets.pseudo_label.tutoring.view import TutoringView
@@ -53,7 +54,7 @@ _UNCHOSEN = {"translator": "none", "segmenter": "none fits"}
 _NOT_YET = "looking …"
 _NOT_SAID = "choose what it shows"
 _REGIONS: tuple[tuple[Where, str, str], ...] = (
-    ("view", "View", "Label what is in the canvas now"),
+    ("view", "View", "Label what is in the canvas now, on this plane"),
     ("shape", "Shape", "Label the rectangle around the selected, or last, shape of a Shapes layer"),
     ("all", "All", "Label the whole layer"),
 )
@@ -79,6 +80,13 @@ class PseudoLabelView(DockView):
             f"({shortcuts.shown(shortcuts.CANCEL)})",
             keeps_room=True,  # otherwise everything below would jump with every job
         )
+        self._reason = ""
+        self._planes = 1
+        self._expected = MessageLabel(name="muted")
+        self._expected.setToolTip(
+            "From what earlier runs with these models took here; rough before the first"
+        )
+        self.long_question = LongQuestion()
         self.forms = {view.strategy: view() for view in FORMS}
         others = [strategy for strategy in registry.offered() if strategy.name not in self.forms]
         self.prepared = [other for other in others if other.preparation is not None]
@@ -96,6 +104,8 @@ class PseudoLabelView(DockView):
             rows,
             self.fold,
             self._make_buttons(),
+            self._expected,
+            self.long_question,
             *self.messages,
             self._make_shown(),
             *(page.seen for page in self.forms.values()),
@@ -113,7 +123,7 @@ class PseudoLabelView(DockView):
             strategy=self.strategy.currentData(),
             translator=self.models["translator"].currentData(),
             segmenter=self.models["segmenter"].currentData(),
-            where=self._regions.value,
+            where=self.regions.value,
             all_planes=bool(self.planes.currentData()),
             settings=self.settings.value(),
             first_axis_channels=self._first_axis_shown and bool(self.first_axis.currentData()),
@@ -163,6 +173,15 @@ class PseudoLabelView(DockView):
         """What is assumed about what the image shows, empty if nothing is."""
         return self._assumed.text()
 
+    def choose_strategy(self, name: str) -> None:
+        """Choose a strategy for the person."""
+        self.strategy.setCurrentIndex(self.strategy.findData(name))
+
+    def set_reason(self, sentence: str) -> None:
+        """Say why strategy and models are proposed, in place of what the strategy does; empty for the latter."""
+        self._reason = sentence
+        self._explanation.setText(sentence or registry.find(self.strategy.currentData()).sentences)
+
     def set_models(self, kind: Kind, entries: Sequence[ModelEntry], chosen: str | None) -> None:
         """Offer models."""
         # Some come with the package, so without any they are still being looked for.
@@ -190,9 +209,10 @@ class PseudoLabelView(DockView):
 
     def set_planes(self, count: int) -> None:
         """Set the number of planes of the image; with one there is nothing to ask."""
+        self._planes = count
         everything = self.planes.currentData() is not False
         fill_combo(self.planes, [(False, "This plane"), (True, f"All {count} planes")], everything)
-        self._form.setRowVisible(self.planes, count > 1)
+        self._show_planes()
 
     def set_runnable(self, sentence: str, *, can_run: bool) -> None:
         """Set the line under the buttons, and whether they can be pressed."""
@@ -200,6 +220,15 @@ class PseudoLabelView(DockView):
         self.run_button.setEnabled(can_run)
         previews = registry.find(self.strategy.currentData()).previews
         self.preview_button.setEnabled(previews and (can_run or self.preview_button.isChecked()))
+
+    @property
+    def expected(self) -> str:
+        """How long a run will take; empty if that is not said."""
+        return self._expected.message
+
+    def set_expected(self, sentence: str) -> None:
+        """Say how long a run will take."""
+        self._expected.show_message(sentence)
 
     def set_busy(self, busy: bool) -> None:
         """Show or hide progress and Cancel."""
@@ -257,8 +286,8 @@ class PseudoLabelView(DockView):
             self._choosers[kind] = field = row((box, 1), self._make_browse(kind))
             misfit = self._misfits[kind] = MessageLabel(name="warning")
             models += [(kind.capitalize(), field), (line,), (misfit,)]
-        self._regions = Segments(_REGIONS, "all")
-        self._regions.changed.connect(self.changed)
+        self.regions = Segments(_REGIONS, "view")
+        self.regions.changed.connect(self._on_region)
         self.planes = combo("Of a stack or time series: only the plane on the screen, or all of them")
         for chosen in (self.planes, self.image):
             chosen.currentIndexChanged.connect(lambda _: self.changed.emit())
@@ -273,11 +302,19 @@ class PseudoLabelView(DockView):
             (self.picture,),
             *models,
             *((page,) for page in (*self.forms.values(), *self.own.values())),
-            ("Region", self._regions),
+            ("Region", self.regions),
             ("Planes", self.planes),
             label_px=LABEL_PX,
         )
         return self._form
+
+    def _show_planes(self) -> None:
+        """Ask for planes where there are several; what is in view is on the plane on the screen."""
+        self._form.setRowVisible(self.planes, self._planes > 1 and self.regions.value != "view")
+
+    def _on_region(self) -> None:
+        self._show_planes()
+        self.changed.emit()
 
     def _on_strategy(self) -> None:
         self.preview_button.setChecked(False)
@@ -287,7 +324,8 @@ class PseudoLabelView(DockView):
     def _show_strategy(self) -> None:
         """Show what the chosen strategy asks for."""
         strategy = registry.find(self.strategy.currentData())
-        self._explanation.setText(strategy.sentences)
+        self._explanation.setText(self._reason or strategy.sentences)
+        self._explanation.setToolTip(strategy.sentences)
         self._show_about()
         if strategy.captions is not None:
             self.picture.set_captions(strategy.captions, translates=strategy.takes("translator"))

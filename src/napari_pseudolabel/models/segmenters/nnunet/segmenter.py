@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
+from typing_extensions import override
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import CheckpointError, InputError
@@ -27,6 +28,7 @@ from napari_pseudolabel.models.segmenters.nnunet.plans import Configuration, Net
 from napari_pseudolabel.models.segmenters.nnunet.prediction import SlidingWindow, sliding_logits
 from napari_pseudolabel.models.segmenters.nnunet.preprocessing import Preprocessing
 from napari_pseudolabel.models.segmenters.nnunet.trainers import Trainer, as_trained
+from napari_pseudolabel.models.tile_memo import RememberingNetwork, TileMemo
 from napari_pseudolabel.tiling import Grid, Plan, Sliding, TileSettings, pick_device, with_back_off
 from napari_pseudolabel.types import JsonObject
 
@@ -84,6 +86,14 @@ class NnunetSegmenter(Segmenter):
     def folds(self) -> tuple[Fold, ...]:
         """Folds that are averaged."""
         return tuple(self.networks)
+
+    @override
+    def remembering(self, memo: TileMemo) -> NnunetSegmenter:
+        kept: dict[Fold, nn.Module] = {
+            fold: RememberingNetwork(network, memo, f"{self.sha256} {fold}")
+            for fold, network in self.networks.items()
+        }
+        return replace(self, networks=kept)
 
     def network(self, fold: Fold) -> nn.Module:
         """Return the network of a fold: (1, C, H, W) float32 -> logits (1, K, H, W)."""

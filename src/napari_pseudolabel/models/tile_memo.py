@@ -1,4 +1,4 @@
-"""Tiles that were translated before need not be translated again: chunks share their margins, a run its preview."""
+"""Tiles that a network has seen before need not be computed again: chunks share their margins, a run its preview."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from typing_extensions import override
 
 _MOST_BYTES = 2**28
 
@@ -71,3 +72,30 @@ class TileMemo:
         while self._bytes > self._most:
             _, oldest = self._cache.popitem(last=False)
             self._bytes -= oldest.nbytes
+
+
+class RememberingNetwork(nn.Module):
+    """A network without memory or chance, that is not asked twice for the same tile on a CPU.
+
+    On a GPU answers come faster than they could be brought from where they are kept.
+
+    Parameters
+    ----------
+    network
+        (B, C, h, w) -> (B, K, h, w).
+    about
+        Tells its answers from those of others.
+    """
+
+    def __init__(self, network: nn.Module, memo: TileMemo, about: str) -> None:
+        super().__init__()
+        self.network = network
+        self._memo, self._about = memo, about.encode()
+
+    @override
+    def forward(self, tiles: Tensor) -> Tensor:
+        """Answer, by what is remembered where something is."""
+        if tiles.device.type != "cpu":
+            answer: Tensor = self.network(tiles)
+            return answer
+        return self._memo.answers(self._about, tiles, self.network)

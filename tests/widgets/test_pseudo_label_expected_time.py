@@ -1,0 +1,140 @@
+"""How long it will take is said before Run, and asked about before it is long."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_pseudolabel.imaging import from_array
+from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.models.cards import Card, Modality
+from napari_pseudolabel.strategies import LabelSettings, Region
+from napari_pseudolabel.strategies.run_cost import RunCost, rate_of
+from napari_pseudolabel.tiling import TileSettings
+from napari_pseudolabel.widgets.pseudo_label import expected
+from napari_pseudolabel.widgets.pseudo_label.label_sentences import expected_text
+
+IMAGE = from_array(np.zeros((1000, 800), np.uint8), "YX")
+SEGMENTER = Card(kind="segmenter", family="monai-unet", name="s", source=Modality(name="B"))
+DIFFUSION = Card(
+    kind="translator",
+    family="syndiff",
+    name="t",
+    source=Modality(name="A"),
+    target=Modality(name="B"),
+    architecture={"image_size": 64},
+    schedule={"num_timesteps": 4},
+)
+CPU = LabelSettings(tiles=TileSettings(device="cpu"), scale=Scale(factor=1.0))
+
+
+def cost(settings=CPU, translator=DIFFUSION, gpu=False):
+    return RunCost.of(settings, IMAGE, translator, SEGMENTER, gpu=gpu)
+
+
+def test_what_takes_longer_is_expected_to():
+    usual = cost().seconds((1000, 800))
+    assert cost(replace(CPU, samples=2)).seconds((1000, 800)) > 1.9 * usual
+    assert cost(translator=None).seconds((1000, 800)) < 0.5 * usual
+    assert cost(replace(CPU, flips=0)).seconds((1000, 800)) < usual
+    assert cost(replace(CPU, scale=Scale(factor=2.0))).seconds((1000, 800)) > 2 * usual
+    assert cost().seconds((350, 350)) < usual / 2
+    assert cost().seconds((1000, 800), planes=10) == pytest.approx(10 * usual)
+    auto = replace(CPU, tiles=TileSettings())
+    assert cost(auto, gpu=True).seconds((1000, 800)) < usual / 10
+    assert cost(auto, gpu=False).seconds((1000, 800)) == usual
+
+
+def test_a_measured_rate_tells_what_was_measured():
+    region = Region(0, 0, 1000, 800)
+    rate = rate_of(region, 3, 77.0, 1.0)
+    assert cost().seconds(region.shape, 3, rate) == pytest.approx(77)
+
+
+def test_jobs_of_another_kind_have_rates_of_their_own():
+    kinds = {
+        cost().kind,
+        cost(translator=None).kind,
+        cost(replace(CPU, flips=0)).kind,
+        cost(replace(CPU, samples=2)).kind,
+        cost(replace(CPU, tiles=TileSettings()), gpu=True).kind,
+    }
+    assert len(kinds) == 5
+    assert cost(replace(CPU, scale=Scale(factor=2.0))).kind == cost().kind
+
+
+@pytest.mark.parametrize(
+    ("view", "whole", "sentence"),
+    [
+        (40, 1500, "About 40 s for the view; about 25 min for the whole image."),
+        (39, 40, "About 40 s for the whole image."),
+        (None, 9000, "About 2.5 h for the whole image."),
+    ],
+)
+def test_the_sentence(view, whole, sentence):
+    assert expected_text(view, whole) == sentence
+
+
+def finish(qtbot, dock):
+    qtbot.waitUntil(lambda: not dock.busy, timeout=10000)
+
+
+def test_it_is_said_before_run_and_not_while_it_runs(dock, script, qtbot):
+    assert dock.view.expected.startswith("About ")
+    script.gate.clear()
+    dock.view.run_button.click()
+    assert dock.view.expected == ""
+    script.gate.set()
+    finish(qtbot, dock)
+    assert dock.view.expected.startswith("About ")
+
+
+@pytest.fixture
+def slow(dock, viewer, remembered, monkeypatch):
+    """A large image for a slow machine, of which a corner is in view."""
+    monkeypatch.setattr(expected, "LONG_S", 1e-9)
+    dock.view.regions.choose("all")
+    return dock
+
+
+def test_before_hours_begin_the_person_is_asked(slow, script, qtbot):
+    slow.view.run_button.click()
+    assert "This will take about" in slow.view.long_question.sentence
+    assert not slow.busy
+    assert not script.jobs
+    slow.view.long_question.cancel_button.click()
+    assert slow.view.long_question.sentence == ""
+    assert not slow.busy
+
+
+def test_run_begins_it_all_the_same(slow, script, qtbot):
+    slow.view.run_button.click()
+    slow.view.long_question.run_button.click()
+    finish(qtbot, slow)
+    assert len(script.jobs) == 1
+    assert slow.view.long_question.sentence == ""
+
+
+def test_only_the_view_is_chosen_and_labelled(slow, script, qtbot):
+    slow.view.run_button.click()
+    slow.view.long_question.view_button.click()
+    finish(qtbot, slow)
+    assert slow.view.choice().where == "view"
+    assert len(script.jobs) == 1
+
+
+def test_another_choice_takes_the_question_back(slow, viewer):
+    slow.view.run_button.click()
+    assert slow.view.long_question.sentence
+    slow.view.regions.choose("view")
+    assert slow.view.long_question.sentence == ""
+
+
+def test_what_a_run_took_is_remembered(dock, viewer, script, remembered, qtbot):
+    viewer.add_image(np.zeros((200, 300)), name="large", metadata={"modality": "SEM"})
+    dock.view.run_button.click()
+    finish(qtbot, dock)
+    # The script says that every run takes three seconds.
+    assert dock.view.expected == "About 3 s for the whole image."
