@@ -204,6 +204,12 @@ def test_inspect_describes_a_checkpoint(cli, tiny_translator):
     assert "0.2 um to 0.1 um" in text
 
 
+def test_inspect_says_how_sure_a_segmenter_may_be(cli):
+    said = cli("inspect", "sample:sem-proxy").out
+    assert "\n  temperature: " in said
+    assert "fitted on validation images" in said
+
+
 def test_inspect_of_a_bad_file_is_one_sentence(cli, tiny_translator, tmp_path):
     cut = tmp_path / "cut.safetensors"
     cut.write_bytes(tiny_translator.read_bytes()[:2000])

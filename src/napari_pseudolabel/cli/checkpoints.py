@@ -48,6 +48,9 @@ def _lines(found: Inspection) -> Iterator[str]:
             yield "  settings: " + ", ".join(f"{name}={value}" for name, value in settings.items())
         for measure in card.quality:
             yield f"  {measure.metric}: {measure.value:.3f} on {measure.data}"
+        if (known := card.calibration) is not None:
+            behind = known.of(translated=True)
+            yield f"  temperature: {known.temperature:g}, behind a translator {behind:g}; fitted on {known.data}"
     if found.parameters is not None:
         yield f"  weights: {found.parameters}"
     if found.sha256 is not None:
