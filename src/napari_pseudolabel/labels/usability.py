@@ -10,9 +10,8 @@ from napari_pseudolabel.labels.evidence import Evidence
 from napari_pseudolabel.models.cards import LabelClass, TypicalLabels
 
 # Chosen on the images that docs/benchmarks.md names, and checked on others there.
-_MOST_STRANGE = (
-    1.62  # logarithms of how many times more hesitation and disagreement there is than there should be
-)
+# Logarithms of how many times more hesitation and disagreement there is than there should be, added up.
+_MOST_STRANGE = 1.7
 _MOST_HESITATION = 2.4  # times what it should be, whatever the looks say
 _MOST_QUARREL = 0.13
 _LEAST_SHARE, _MOST_SHARE = 0.002, 0.95
