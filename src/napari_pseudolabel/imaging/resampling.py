@@ -7,7 +7,6 @@ Grids are aligned by the outer borders of their pixels, so that pixel i of n lie
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import affine_transform, gaussian_filter
 
 from napari_pseudolabel.errors import InputError
 
@@ -89,6 +88,8 @@ def resample_part(
     (..., *target_shape) float32
         As `resample_to` makes them of the whole image, up to rounding.
     """
+    from scipy.ndimage import affine_transform, gaussian_filter
+
     known = np.nan_to_num(np.asarray(values, dtype=np.float32), posinf=0.0, neginf=0.0)
     begin = tuple(start)
     if factors == (1.0, 1.0) and all(float(one).is_integer() for one in begin):

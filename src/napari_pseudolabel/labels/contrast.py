@@ -7,7 +7,6 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import mannwhitneyu
 
 Contrast = Mapping[tuple[int, int], float]
 """Probability that a pixel of the first class is brighter than one of the second, by pairs of values."""
@@ -26,6 +25,8 @@ def contrast(images: Sequence[NDArray[np.float32]], labels: Sequence[NDArray[np.
     labels
         Class values, same shapes; 0 is a class like the others.
     """
+    from scipy.stats import mannwhitneyu  # the shell's help and the docks do without
+
     found: dict[tuple[int, int], list[float]] = {}
     for image, values in zip(images, labels, strict=True):
         pixels = {int(value): _thinned(image[values == value]) for value in np.unique(values)}

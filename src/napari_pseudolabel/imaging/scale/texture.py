@@ -10,7 +10,6 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy import fft
 
 BANDS = 12
 """Bands of the spectrum: half octaves below 0.5 cycles per pixel."""
@@ -92,6 +91,8 @@ def coarseness(crops: Sequence[NDArray[np.floating]]) -> Coarseness | None:
     Coarseness or None
         None where no crop is at least 16 pixels wide, or nothing varies.
     """
+    from scipy import fft  # cards are read by what imports little
+
     shares, profile = np.zeros(BANDS), _Profile()
     variance = 0.0
     for crop in crops:
@@ -146,6 +147,8 @@ class _Profile:
 
     def add(self, power: NDArray[np.float64]) -> None:
         """Add that of a power spectrum (H, W)."""
+        from scipy import fft
+
         correlation = fft.ifft2(power, workers=1).real
         rows, columns = (np.abs(np.fft.fftfreq(side) * side) for side in power.shape)
         distance = np.hypot(rows[:, None], columns)
