@@ -11,6 +11,7 @@ with cards in OUT; measured quality is added to the cards by ``benchmarks/qualit
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Literal
 import numpy as np
 import torch
 import typer
+from numpy.typing import NDArray
 from recipes.generated import mixed
 from recipes.pairs import FILTERS, LABELLED_SETS, PAIRS, PROXIES, TILE, LabelledSet
 
@@ -31,6 +33,7 @@ from napari_pseudolabel.tiling import MemoryLimits
 from napari_pseudolabel.training.data.adapted_planes import Adapter
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.data.patches import PatchPool
+from napari_pseudolabel.training.data.textures import with_texture
 from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterTraining
 from napari_pseudolabel.training.translator.grey_levels_fit import card as curve_card
 from napari_pseudolabel.training.translator.grey_levels_fit import fit
@@ -65,11 +68,15 @@ def translator(pair: PairName, data: Path, out: Path, device: str = "cpu") -> No
     with shown_progress() as control:
         run.run(out, control, TranslatorMonitor(out, run.pools, PREVIEW_SIDE, PREVIEW_EVERY))
     training = _training(recipe.data, recipe.licence, run.step, recipe.settings.seed, f"translator {pair}")
+    first, second = recipe.images(data)
     write_generators(
         (run.averaged(0).state_dict(), run.averaged(1).state_dict()),
         run.settings.generator,
         out,
-        modalities=recipe.modalities,
+        modalities=(
+            with_texture(recipe.modalities[0], first),
+            with_texture(recipe.modalities[1], second),
+        ),
         names=recipe.names,
         training=training,
         half=True,
@@ -90,7 +97,8 @@ def grey_levels(pair: PairName, data: Path, out: Path) -> None:
     )
     out.mkdir(parents=True, exist_ok=True)
     for k, name in enumerate(recipe.names):
-        about = curve_card(modalities[1 - k], modalities[k], recipe.grey_levels, made, licence="BSD-3-Clause")
+        source = with_texture(modalities[1 - k], images[1 - k])
+        about = curve_card(source, modalities[k], recipe.grey_levels, made, licence="BSD-3-Clause")
         levels = fit(images[1 - k], images[k], recipe.grey_levels)
         write_bytes(out / f"{name}-grey-levels.safetensors", as_file(levels, about))
 
@@ -100,9 +108,10 @@ def segmenter(name: SetName, data: Path, out: Path, device: str = "cpu") -> None
     """Train a segmenter and write its checkpoint, best.safetensors."""
     recipe = LABELLED_SETS[name]
     settings = recipe.settings
-    train, weights = with_generated(recipe, recipe.training(data))
+    real = recipe.training(data)
+    train, weights = with_generated(recipe, real)
     training = _training(recipe.data, recipe.pair.licence, settings.steps, settings.seed, f"segmenter {name}")
-    card = card_of(recipe).model_copy(update={"training": training})
+    card = card_of(recipe, [plane.image for plane in real]).model_copy(update={"training": training})
     run = SegmenterTraining(
         train, recipe.validation(data), card, settings, device=torch.device(device), weights=weights
     )
@@ -120,7 +129,9 @@ def proxy(name: ProxyName, data: Path, out: Path, device: str = "cpu") -> None:
     training = _training(
         target.pair.data, target.pair.licence, settings.steps, settings.seed, f"proxy {name}"
     )
-    card = card_of(target).model_copy(update={"parent": translators[0].sha256, "training": training})
+    # Real images of the target, without labels: what the proxy will see.
+    seen = target.pair.images(data)[target.look]
+    card = card_of(target, seen).model_copy(update={"parent": translators[0].sha256, "training": training})
     sets = [source.training(data), source.validation(data)]
     with shown_progress() as control:
         looks: tuple[list[SyntheticPlane], list[SyntheticPlane]] = ([], [])
@@ -146,15 +157,15 @@ def proxy(name: ProxyName, data: Path, out: Path, device: str = "cpu") -> None:
     typer.echo(f"Validation Dice on synthetic images {score.per_class} at step {score.step}")
 
 
-def card_of(recipe: LabelledSet) -> Card:
-    """Return the card before the training."""
+def card_of(recipe: LabelledSet, images: Sequence[NDArray[np.float32]] = ()) -> Card:
+    """Return the card before the training, with the texture of the real images that it learns from."""
     return Card(
         kind="segmenter",
         family="monai-unet",
         name=recipe.title,
         description=recipe.description,
         architecture={"filters": list(FILTERS), "tile": TILE},
-        source=recipe.modality,
+        source=with_texture(recipe.modality, images),
         classes=recipe.classes,
         licence="BSD-3-Clause",
     )

@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 
 from napari_pseudolabel import __version__
-from napari_pseudolabel.cli import check, checkpoints, images, labels, train, train_grey_levels, workspace
+from napari_pseudolabel.cli import (
+    check,
+    checkpoints,
+    find_scale,
+    images,
+    labels,
+    train,
+    train_grey_levels,
+    workspace,
+)
 
 
 def _print_version(wanted: bool) -> None:
@@ -39,6 +48,7 @@ def make_app() -> typer.Typer:
     app.command("label")(images.label_command())
     app.command()(images.translate)
     app.command()(images.segment)
+    app.command()(find_scale.scale)
     app.command()(labels.evaluate)
     app.command()(check.check)
     app.command()(labels.export)

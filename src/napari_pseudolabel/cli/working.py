@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ from napari_pseudolabel.imaging import Image, ReadOptions
 from napari_pseudolabel.imaging.reading.file_names import is_image, left_out
 from napari_pseudolabel.labels.objects import census, census_text
 from napari_pseudolabel.labels.usability import warning
-from napari_pseudolabel.strategies import LabelJob, PseudoLabel, join
+from napari_pseudolabel.strategies import AnsweringJob, Job, LabelJob, PseudoLabel, join
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import duration, sentence, shown, some
 
@@ -204,12 +205,31 @@ def _runner(connection: Connection | None) -> Iterator[Run]:
 
 def _run_elsewhere(engine: Engine, job: LabelJob, control: Control) -> PseudoLabel:
     parts: list[PseudoLabel] = []
-    listener = Listener(progress=control.report, part=parts.append, notice=control.emit)
+    return join(job, parts, _submitted(engine, job, control, parts.append))
+
+
+def _submitted(
+    engine: Engine, job: Job, control: Control, part: Callable[[PseudoLabel], None] = lambda part: None
+) -> Any:
+    listener = Listener(progress=control.report, part=part, notice=control.emit)
     handle = engine.submit(job, listener=listener)
     while not handle.wait(_LOOK_AGAIN_S):
         if control.cancelled():
             handle.cancel()
-    return join(job, parts, handle.result())
+    return handle.result()
+
+
+def answer(job: AnsweringJob, control: Control, connection: Connection | None) -> Any:
+    """Return what a job answers that makes no labels; parameters as of `process`."""
+    if connection is None:
+        from napari_pseudolabel.models.loaded import LoadedModels
+
+        return job.run(control, LoadedModels())
+    engine = Engine(connection)
+    try:
+        return _submitted(engine, job, control)
+    finally:
+        engine.shutdown()
 
 
 def _written(

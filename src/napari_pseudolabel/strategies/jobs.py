@@ -14,12 +14,12 @@ from napari_pseudolabel.imaging import measure
 from napari_pseudolabel.imaging.blank_layer import nothing_in
 from napari_pseudolabel.models.assumed import assumed_line
 from napari_pseudolabel.models.fitting import assumptions, refuse_misfit
-from napari_pseudolabel.models.grids import sizes_of
 from napari_pseudolabel.strategies.chunks import ImageTask, cut, join, whole_factors
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.found_scale import FoundScale
 from napari_pseudolabel.strategies.label_plan import LabelPlan, TranslationsJob
 from napari_pseudolabel.strategies.label_settings import ModelUse
+from napari_pseudolabel.strategies.run_scale import RunScale
 from napari_pseudolabel.strategies.scale_search import sweep
 from napari_pseudolabel.strategies.survey import (
     ModelFacts,
@@ -176,8 +176,8 @@ class LabelJob(ImageTask):
         """
         if not self.across:
             refuse_misfit(survey.chain, self.image.modality, self.image.name)
-        factor, why, found = self._factor(survey)
         channels = self.channels(survey)
+        scale = self._scale(survey).decided(control)
         control.report(Progress("Measuring the intensities", 0, 1))
         empty = [nothing_in(self.image, channel) for channel in channels]
         nothing = empty[0] if all(empty) else None
@@ -197,11 +197,11 @@ class LabelJob(ImageTask):
             source_path=self.image.path,
             models=(*tutor, *(model.use for model in survey.models if isinstance(model.ref, str))),
             settings=self.settings,
-            factor=factor,
+            factor=scale.factor,
             device=self.settings.tiles.device,
             notes=(
                 *self.image.assumed(self.settings.channel),
-                *((nothing,) if nothing else (why,) if why else ()),
+                *((nothing,) if nothing else scale.notes),
                 *dict.fromkeys(note for one in of_layer.values() for note in one.notes if not nothing),
                 *self._told(survey),
                 *(note for model in survey.models for note in (*model.card.notes, *_zoomed(model))),
@@ -213,16 +213,16 @@ class LabelJob(ImageTask):
             ),
             modality=self.image.modality,
             options=self.origin.options,
-            found=None if nothing else found,
+            found=None if nothing else scale.found,
         )
-        factors = whole_factors(self.image.shape, factor)
+        factors = whole_factors(self.image.shape, scale.factor)
         judged = statistics[len(statistics) - len(survey.segmenters) :]
         chunks = cut(self, survey, factors, judged)
         return LabelPlan(self, survey, factors, statistics, report, chunks, nothing is not None)
 
     def second_survey(self, survey: Survey, control: Control) -> Job | None:
         """Find the scale where it is not known; then measure translations where a segmenter has to know what they are like."""
-        if self._seeks(survey):
+        if self._scale(survey).wanted:
             return sweep(self, survey, control)
         if not survey.wants_translations:
             return None
@@ -234,6 +234,9 @@ class LabelJob(ImageTask):
         chunks = cut(whole, only, plan.factors, tiles=1, ring=0)
         spread = np.unique(np.linspace(0, len(chunks) - 1, _LOOKS).round().astype(int))
         return TranslationsJob(survey, tuple(plan.load(chunks[number]) for number in spread))
+
+    def _scale(self, survey: Survey) -> RunScale:
+        return RunScale(self, survey, self.found or survey.found)
 
     def _told(self, survey: Survey) -> tuple[str, ...]:
         model = survey.models[0]
@@ -269,30 +272,6 @@ class LabelJob(ImageTask):
                 control.emit(told)
         report = plan.conclude([part.report for part in parts], time.monotonic() - started)
         return join(self, parts, report)
-
-    def _seeks(self, survey: Survey) -> bool:
-        """Whether the scale has to be looked for."""
-        if self.found is not None or survey.found is not None or self.settings.find_scale == "never":
-            return False
-        return self.settings.find_scale == "always" or bool(self._missing(survey))
-
-    def _missing(self, survey: Survey) -> str:
-        """Return what is not known about the size of things, as a clause."""
-        scale = self.settings.scale
-        model_um, _ = sizes_of(survey.models[0].card.source)
-        return scale.missing(scale.asked_of(self.image.placement), model_um)
-
-    def _factor(self, survey: Survey) -> tuple[float, str, FoundScale | None]:
-        """Return the magnification, what the person has to know of it, and what was found where that is used."""
-        found, missing, scale = self.found or survey.found, self._missing(survey), self.settings.scale
-        stated, why = scale.to_model(
-            scale.asked_of(self.image.placement), *sizes_of(survey.models[0].card.source)
-        )
-        if found is None or not (missing or self.settings.find_scale == "always"):
-            return stated, why if missing else "", None
-        if missing:
-            return found.used, f"{missing}. {found.sentence}", found
-        return (found.factor, found.sentence, found) if found.sure else (stated, found.not_used, None)
 
 
 def _seeing(survey: Survey) -> tuple[ModelFacts, ...]:

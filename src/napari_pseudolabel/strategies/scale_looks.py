@@ -22,10 +22,10 @@ from napari_pseudolabel.strategies.survey import Survey, as_raw, of_translations
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
 
-# The image and its mirror; a third look changes the choice no more (docs/benchmarks.md).
+# The image and its mirror; further looks change the choice no more.
 _LOOKS: tuple[tuple[int, ...], ...] = ((), (-1,))
 # So many pixels of the grid of the first model are looked at, over all places.
-_MOST_PX = 512 * 512
+_MOST_PX = 400 * 400
 
 
 @dataclass(frozen=True, eq=False)

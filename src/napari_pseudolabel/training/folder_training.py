@@ -229,7 +229,7 @@ def train_segmenter(
     record = {
         "kind": "segmenter",
         "settings": asdict(settings),
-        "modality": modality.model_dump(),
+        "modality": modality.model_dump(exclude={"texture"}),
         "classes": {c.name: c.value for c in labels},
         "architecture": architecture,
         "data": [_labelled_fingerprint(split.train), _labelled_fingerprint(split.validation)],

@@ -58,7 +58,7 @@ def texture_of(planes: Sequence[NDArray[np.floating]]) -> Texture | None:
     Parameters
     ----------
     planes
-        (H, W) each, on the model's grid; in any unit.
+        (H, W) or (C, H, W) each, on the model's grid; in any unit.
 
     Returns
     -------
@@ -115,6 +115,8 @@ def coarseness(crops: Sequence[NDArray[np.floating]]) -> Coarseness | None:
 def _centred(crop: NDArray[np.floating]) -> NDArray[np.float64] | None:
     """Return a crop without its mean and without edges, which would be structure of its own."""
     values = np.asarray(crop, np.float64)
+    if values.ndim > 2:  # colours
+        values = values.mean(axis=tuple(range(values.ndim - 2)))
     if min(values.shape) < _LEAST_SIDE:
         return None
     known = np.isfinite(values)

@@ -32,6 +32,7 @@ from napari_pseudolabel.training.data.any_contrast import any_contrast
 from napari_pseudolabel.training.data.augmentation import Geometry, augment, shift_classes
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.data.labelled_patches import LabelledPatches
+from napari_pseudolabel.training.data.textures import with_texture
 from napari_pseudolabel.training.segmenter.calibrating import Learned, calibrated
 from napari_pseudolabel.training.segmenter.segmenter_settings import SegmenterSettings
 from napari_pseudolabel.training.segmenter.validation import score, windows
@@ -86,6 +87,9 @@ class SegmenterTraining:
             raise InputError(
                 "There is no validation image; keep at least one labelled image out of training."
             )
+        if card.source is not None:
+            seen = with_texture(card.source, [plane.image for plane in train])
+            card = card.model_copy(update={"source": seen})
         self.card, self.settings, self.learned = card, settings, learned
         self.device = device or torch.device("cpu")
         self._values = np.array([c.value for c in card.classes], np.uint8)

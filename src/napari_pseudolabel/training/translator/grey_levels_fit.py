@@ -139,6 +139,7 @@ class GreyLevelsJob:
         """
         from napari_pseudolabel.models.translators.grey_levels import as_file
         from napari_pseudolabel.training.data.folder_names import slugs_apart
+        from napari_pseudolabel.training.data.textures import with_texture
 
         names = slugs_apart(self.source.name, self.target.name)
         sides = (self.source, self.target)
@@ -162,7 +163,7 @@ class GreyLevelsJob:
             as_file(
                 curve,
                 card(
-                    modalities[a],
+                    with_texture(modalities[a], planes[a]),
                     looking_like(modalities[b], modalities[a]),
                     self.method,
                     training,

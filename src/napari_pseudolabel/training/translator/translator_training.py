@@ -20,6 +20,7 @@ from napari_pseudolabel.training.common.training_events import TrainStart
 from napari_pseudolabel.training.common.training_record import STATE, check_record, today
 from napari_pseudolabel.training.data.folder_names import slugs_apart
 from napari_pseudolabel.training.data.patches import PatchPool
+from napari_pseudolabel.training.data.textures import with_texture
 from napari_pseudolabel.training.data.training_inputs import fingerprint
 from napari_pseudolabel.training.translator.syndiff_checkpoints import write_generators
 from napari_pseudolabel.training.translator.syndiff_settings import SynDiffSettings
@@ -156,7 +157,7 @@ class TranslatorPlan:
         return {
             "kind": "translator",
             "settings": settings,
-            "modalities": [modality.model_dump() for modality in self.modalities],
+            "modalities": [modality.model_dump(exclude={"texture"}) for modality in self.modalities],
             "data": [fingerprint(pool.planes if pool else []) for pool in planes],
             "start": list(self.start.parents) if self.start else str(self.start_state or ""),
         }
@@ -271,13 +272,17 @@ class _Keeper:
             best.weights,
             plan.settings.generator,
             self.folder,
-            modalities=plan.modalities,
+            modalities=(_seen(plan, 0), _seen(plan, 1)),
             names=names,
             training=training,
             licence=plan.licence,
             parents=plan.start.parents if plan.start else (None, None),
             quality=quality,  # type: ignore[arg-type]
         )
+
+
+def _seen(plan: TranslatorPlan, side: int) -> Modality:
+    return with_texture(plan.modalities[side], [plane[0] for plane in plan.pools[side].planes])
 
 
 def _training(plan: TranslatorPlan, device: torch.device, ranks: Ranks) -> SynDiffTraining:

@@ -1,0 +1,107 @@
+"""Which magnifications are tried, which one is believed, and when nothing is claimed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_pseudolabel.imaging.scale.comparison import LARGEST, SMALLEST, TextureEstimates
+from napari_pseudolabel.strategies.found_scale import TriedScale
+from napari_pseudolabel.strategies.scale_choice import choose, next_factors
+
+BLIND = TextureEstimates()
+
+
+def tried(agreements, start=-2.0, foreground=0.3):
+    """Agreements at half octaves."""
+    return [
+        TriedScale(2.0 ** (start + number / 2), agreement, foreground)
+        for number, agreement in enumerate(agreements)
+    ]
+
+
+def searched(agree, estimates=BLIND):
+    """Do what a search does, with an agreement that is a function of the factor."""
+    found = []
+    while waiting := next_factors(found, estimates):
+        found += [TriedScale(factor, agree(factor), 0.3) for factor in waiting]
+    return choose(found, estimates, 20.0)
+
+
+def peak(at, width=1.5, high=0.97, low=0.6):
+    return lambda factor: low + (high - low) * float(np.exp(-((np.log2(factor / at) / width) ** 2)))
+
+
+@pytest.mark.parametrize("at", [0.06, 0.25, 0.44, 1.0, 2.3, 6.0])
+def test_the_peak_is_found_wherever_it_lies_and_between_what_was_tried(at):
+    found = searched(peak(at))
+    assert found.sure
+    assert found.factor == pytest.approx(at, rel=0.05)
+    assert found.object_size_px == pytest.approx(20 / found.factor)
+    assert found.sentence == f"Magnified {found.factor:.3g} times (found; looks agree {found.agreement:.2f})."
+
+
+def test_the_texture_says_where_to_look():
+    near = TextureEstimates(0.2, 0.3)
+    factors = next_factors([], near)
+    assert min(factors) < 0.13
+    assert max(factors) > 0.45
+    assert len(factors) <= 6
+    assert len(next_factors([], BLIND)) > len(factors)
+
+
+def test_a_sweep_never_leaves_what_can_be_meant():
+    for rising in (lambda factor: factor / 10, lambda factor: 1 - factor / 10):
+        found = searched(rising)
+        assert min(one.factor for one in found.tried) >= SMALLEST
+        assert max(one.factor for one in found.tried) <= LARGEST
+
+
+def test_of_two_peaks_as_good_the_smaller_magnification_is_taken():
+    twice = tried([0.7, 0.8, 0.955, 0.8, 0.7, 0.8, 0.96, 0.8, 0.7])
+    assert choose(twice, BLIND).factor == pytest.approx(0.5, rel=0.05)
+    higher = tried([0.7, 0.8, 0.93, 0.8, 0.7, 0.8, 0.96, 0.8, 0.7])
+    assert choose(higher, BLIND).factor == pytest.approx(2, rel=0.05)
+
+
+def test_where_agreement_is_flat_the_texture_decides():
+    flat = tried([0.97, 0.975, 0.978, 0.977, 0.978, 0.976, 0.974])
+    found = choose(flat, TextureEstimates(0.5, 0.55))
+    assert found.sure
+    assert found.factor == pytest.approx(0.52, rel=0.25)
+
+
+@pytest.mark.parametrize(
+    ("given", "estimates", "why"),
+    [
+        (tried([0.98, 0.981, 0.98, 0.979, 0.98]), BLIND, "alike at all scales"),
+        (tried([0.5, 0.6, 0.7, 0.6, 0.5]), BLIND, "contradict themselves"),
+        (tried([0.8, 0.9, 0.97, 0.9, 0.8], foreground=0.0), BLIND, "find nothing"),
+        (tried([0.8, 0.9, 0.97, 0.9, 0.8], foreground=1.0), BLIND, "nothing but objects"),
+        (tried([0.6, 0.8, 0.97, 0.8, 0.6]), TextureEstimates(3.0, 3.4), "the texture of the image speaks for"),
+        (tried([0.95, 0.96, 0.97, 0.96, 0.95]), TextureEstimates(0.2, 2.0), "alike at all scales"),
+        (tried([0.6, 0.8, 0.97, 0.8, 0.6]), TextureEstimates(0.2, 2.0), "says two things"),
+        ([], BLIND, "nothing is known"),
+    ],
+)  # fmt: skip
+def test_what_is_not_safe_is_proposed_and_not_used(given, estimates, why):
+    found = choose(given, estimates)
+    assert not found.sure
+    assert found.used == 1.0
+    assert why in found.why
+    assert found.why in found.sentence
+    assert "used as it is" in found.sentence
+
+
+def test_texture_alone_is_believed_where_its_two_estimates_agree():
+    found = choose([], TextureEstimates(0.4, 0.5))
+    assert found.sure
+    assert found.factor == pytest.approx(0.447, abs=1e-3)
+    assert found.evidence == "by texture"
+    assert not choose([], TextureEstimates(0.4, 1.5)).sure
+
+
+def test_what_finds_nothing_at_some_scales_does_not_count_there():
+    """Looks that are empty agree perfectly."""
+    some = [*tried([0.8, 0.9, 0.95, 0.9]), TriedScale(1.5, 1.0, 0.0)]
+    assert choose(some, BLIND).factor == pytest.approx(0.5, rel=0.1)
