@@ -68,7 +68,9 @@ def main(data: Path, folder: Annotated[Path, typer.Argument()] = FOLDER) -> None
     sums = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in waiting}
     while waiting:
         path = next(
-            one for one in waiting if sums.get(card_in(one.read_bytes())["parent"] or "") not in {*waiting}
+            one
+            for one in waiting
+            if sums.get(card_in(one.read_bytes()).get("parent") or "") not in {*waiting}
         )
         waiting.remove(path)
         before = path.read_bytes()
@@ -79,7 +81,8 @@ def main(data: Path, folder: Annotated[Path, typer.Argument()] = FOLDER) -> None
             typer.echo(f"{path.name}: no recipe knows what it learned from")
         else:
             card["source"]["texture"] = json.loads(json.dumps(asdict(texture)))
-        card["parent"] = renamed.get(card["parent"] or "", card["parent"])
+        if (parent := card.get("parent")) in renamed:
+            card["parent"] = renamed[parent]
         after = with_card(before, card)
         if card != card_in(before):
             write_bytes(path, after)

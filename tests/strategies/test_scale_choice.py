@@ -46,7 +46,7 @@ def test_the_texture_says_where_to_look():
     factors = next_factors([], near)
     assert min(factors) < 0.13
     assert max(factors) > 0.45
-    assert len(factors) <= 6
+    assert len(factors) <= 7
     assert len(next_factors([], BLIND)) > len(factors)
 
 

@@ -41,10 +41,15 @@ def next_factors(tried: Sequence[TriedScale], estimates: TextureEstimates) -> tu
     best = max(usable, key=lambda one: _score(one, estimates)).factor
     low, high = min(one.factor for one in tried), max(one.factor for one in tried)
     if best == low and low > SMALLEST:
-        return (low * 2**-_STEP,)
+        return (_moved(low, -_STEP),)
     if best == high and high < LARGEST:
-        return (high * 2**_STEP,)
+        return (_moved(high, _STEP),)
     return ()
+
+
+def _moved(factor: float, octaves: float) -> float:
+    """Return a neighbour on the grid of magnifications, exactly."""
+    return float(2.0 ** (round(math.log2(factor) / _STEP) * _STEP + octaves))
 
 
 def choose(
