@@ -159,7 +159,8 @@ def measured(
     found: dict[str, Any] = {"models": minute.open()}
     minute.choose(models)
     choice = minute.dock.view.choice()
-    found["used"] = [choice.strategy, choice.translator, choice.segmenter]
+    translator = choice.translator if choice.strategy == "adaptation" else None
+    found["used"] = [choice.strategy, translator, choice.segmenter]
     minute.look(0.5, 0.5)
     found["cold"] = minute.run()
     minute.look(0.25, 0.25)

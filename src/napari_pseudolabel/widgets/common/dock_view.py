@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_pseudolabel.widgets.common.small_widgets import (
+    CalmBar,
     ElidedLabel,
     ErrorBox,
     Item,
@@ -15,7 +16,6 @@ from napari_pseudolabel.widgets.common.small_widgets import (
     button,
     column,
     row,
-    show_progress,
 )
 from napari_pseudolabel.widgets.common.style import polish
 
@@ -49,7 +49,7 @@ class DockView(QWidget):
             MessageLabel(name=literal) for literal in ("warning", "done", "warning")
         )
         self._stage = ElidedLabel()
-        self.progress = QProgressBar()
+        self.progress = CalmBar()
         self.progress.setTextVisible(False)
         self.progress.setFixedHeight(_BAR_PX)
         self.cancel_button = button("Cancel", cancel, focus=Qt.FocusPolicy.TabFocus)
@@ -112,10 +112,12 @@ class DockView(QWidget):
         self._stage.setVisible(on)
         for widget in (self.progress, self.cancel_button):
             widget.setVisible(on and cancel)
+        if not on:
+            self.progress.rest()
 
     def set_progress(self, stage: str, done: int = 0, total: int = 0) -> None:
         """Say what is being done and how far it is; a moving bar where that is not known."""
-        show_progress(self.progress, done, total)
+        self.progress.show_progress(done, total)
         self._stage.setText(stage)
 
     def set_status(self, sentence: str, notes: Sequence[str] = ()) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any, TypeAlias, TypeVar
 
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QGuiApplication, QIcon
 from qtpy.QtWidgets import (
     QWIDGETSIZE_MAX,
@@ -37,6 +37,8 @@ LABEL_PX = 66
 """As wide as the titles of forms that stand below each other."""
 _BROWSE_PX = 30
 _SEGMENT_PX = 48
+# Of a bar that does not know how far something is.
+_STEP_MS, _STEPS = 700, 6
 # What napari's style sheet leaves beside the text of a label, and Qt's measure of it does not know.
 _INDENT_PX = 8
 
@@ -154,13 +156,36 @@ def _filled(
     return layout
 
 
-def show_progress(bar: QProgressBar, done: int, total: int) -> None:
-    """How far something is; a moving bar where that is not known."""
-    # Otherwise Qt draws at once, and beside a canvas that means the whole window, once per call.
-    bar.setUpdatesEnabled(False)
-    bar.setRange(0, total if total > 1 else 0)
-    bar.setValue(done)
-    bar.setUpdatesEnabled(True)
+class CalmBar(QProgressBar):
+    """Says how far something is; where that is not known it takes a small step now and then.
+
+    Qt's own moving bar draws itself, and beside a canvas that means the whole window, many times a second: a fifth of a core.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._timer = QTimer(self)
+        self._timer.setInterval(_STEP_MS)
+        self._timer.timeout.connect(lambda: self.setValue((self.value() + 1) % (_STEPS + 1)))
+
+    def show_progress(self, done: int, total: int) -> None:
+        """Show how far something is; it is not known for a total below 2."""
+        known = total > 1
+        if not known and self._timer.isActive():
+            return
+        # Otherwise Qt draws at once, once per call.
+        self.setUpdatesEnabled(False)
+        self.setRange(0, total if known else _STEPS)
+        self.setValue(done if known else 0)
+        self.setUpdatesEnabled(True)
+        if known:
+            self._timer.stop()
+        else:
+            self._timer.start()
+
+    def rest(self) -> None:
+        """Move no more: nothing is done."""
+        self._timer.stop()
 
 
 class PlainLabel(QLabel):
