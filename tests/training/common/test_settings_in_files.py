@@ -18,7 +18,7 @@ from napari_pseudolabel.widgets.pseudo_label.tutoring import tutor_choice as ask
 
 @pytest.mark.parametrize(
     ("settings", "digest"),
-    [(SegmenterSettings(), "79e38afa07dfbf32"), (PUBLISHED, "6b691ff5fd1c0e2f"), (SMALL, "e198cdf4937bbde6"),
+    [(SegmenterSettings(), "a57b34c008a6c30d"), (PUBLISHED, "6b691ff5fd1c0e2f"), (SMALL, "e198cdf4937bbde6"),
      (TutorSettings(), "c711b554acb6a19a")],
 )  # fmt: skip
 def test_names_and_defaults_of_settings_that_records_hold(settings, digest):

@@ -36,6 +36,20 @@ def test_classes_get_grey_levels_that_differ_in_either_direction():
     assert step.abs().max() > 0.5
 
 
+def test_order_is_kept_where_it_is_known():
+    images, truth = halves()
+    truth[:, :8] = 2
+    for darkest in (0, 1, 2):
+        given = images - 0.3 * (truth == darkest)[:, None]
+        made = recast_classes(given, truth, 3, seeded(), in_order=True)
+        means = torch.stack(
+            [(made[:, 0] * (truth == k)).sum((1, 2)) / (truth == k).sum((1, 2)) for k in range(3)]
+        )
+        assert (means.argmin(0) == darkest).all()
+    ramp = torch.linspace(0, 1, 64).expand(40, 1, 8, 64)
+    assert (random_curves(ramp, seeded(), rising=True).diff(dim=3) >= -1e-6).all()
+
+
 def test_what_is_inside_of_a_class_stays_turned_up_down_or_around():
     images, truth = halves()
     images[:, :, ::2] += 0.1  # stripes in both classes

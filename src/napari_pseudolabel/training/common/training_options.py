@@ -49,6 +49,13 @@ AnyContrast = Annotated[
         seen="python",
     ),
 ]
+InOrder = Annotated[
+    bool,
+    Option(
+        "Whether classes stay darker and brighter than each other when contrasts are random, for images of which that is known.",
+        seen="python",
+    ),
+]
 ZoomOut = Annotated[
     float,
     Option(

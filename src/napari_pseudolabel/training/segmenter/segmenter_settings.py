@@ -11,6 +11,7 @@ from napari_pseudolabel.training.common.training_options import (
     AnyContrast,
     ClassShift,
     Ema,
+    InOrder,
     Patience,
     Seed,
     ZoomIn,
@@ -48,6 +49,7 @@ class SegmenterSettings(Checked):
     class_shift: ClassShift = 0.0
     ema: Ema = 0.0
     any_contrast: AnyContrast = 0.0
+    in_order: InOrder = False
     zoom_out: ZoomOut = 0.7
     zoom_in: ZoomIn = 1.4
 

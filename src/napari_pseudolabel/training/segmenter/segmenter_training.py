@@ -124,7 +124,9 @@ class SegmenterTraining:
         images, truth, weight = self.patches.batch(s.patch, s.batch, seed=s.seed, step=step)
         generator = torch.Generator().manual_seed(s.seed * 1_000_003 + step)
         if s.any_contrast:
-            images = any_contrast(images, truth, len(self._values), s.any_contrast, generator)
+            images = any_contrast(
+                images, truth, len(self._values), s.any_contrast, generator, in_order=s.in_order
+            )
         if s.class_shift:
             images = shift_classes(images, truth, len(self._values), s.class_shift, generator)
         return augment(images, generator), truth, weight
