@@ -93,7 +93,7 @@ class LabelSettings(Checked):
             "size is known, always also to check a size, never to use the image as it is.",
             title="Find the scale",
             names=(
-                ("if-unknown", "Where it is unknown"),
+                ("if-unknown", "If unknown"),
                 ("always", "Always"),
                 ("never", "Never"),
             ),
