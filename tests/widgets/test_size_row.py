@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.strategies import FindScaleJob, FoundScale
 from napari_pseudolabel.viewer.known_size import SIZE_KEY, known_size
+from napari_pseudolabel.viewer.recording.plain import plain_metadata
 from napari_pseudolabel.widgets.pseudo_label import label_jobs
 
 SURE = FoundScale(0.44, True, agreement=0.95, spread=0.3)
@@ -363,3 +365,20 @@ def test_pixels_that_are_not_square_are_named_here(row, dock, viewer):
     assert "not square" in row.line
     slide(row, 0.5)
     assert row.line == "magnified 0.5 times (set by you)"
+
+
+def test_nothing_stays_in_the_view_of_a_dock_that_is_hidden(row, dock):
+    slide(row, 0.5)
+    assert dock.size.mark.diameter_px is not None
+    dock.view.show()
+    dock.view.hide()
+    assert dock.size.mark.diameter_px is None
+    assert not row.show_button.isChecked()
+
+
+def test_what_is_known_goes_into_sessions(row, dock, viewer, search, qtbot):
+    find(dock, qtbot)
+    layer = viewer.layers["sem_12"]
+    kept = plain_metadata(layer.metadata, ours=True)
+    layer.metadata = json.loads(json.dumps(kept))
+    assert list(known_size(layer).found.values()) == [SURE]

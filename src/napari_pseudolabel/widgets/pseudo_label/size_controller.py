@@ -90,6 +90,7 @@ class SizeController(QObject):
         row.draw_toggled.connect(self._on_draw)
         row.show_toggled.connect(self._on_show)
         row.slid.connect(self._on_slid)
+        row.left.connect(self._clear_view)
         self.drawing.changed.connect(self._on_drawing)
 
     # What the dock says.
@@ -332,6 +333,10 @@ class SizeController(QObject):
             self._runner.forget(self._search)
             self._search = None
             self._row.set_searching("")
+        self._clear_view()
+
+    def _clear_view(self) -> None:
+        """Leave nothing on the canvas."""
         self.drawing.leave()
         self.mark.hide()
         self._row.set_shown(False)

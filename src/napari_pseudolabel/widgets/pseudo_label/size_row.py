@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtGui import QHideEvent
 from qtpy.QtWidgets import QLabel, QSlider, QWidget
+from typing_extensions import override
 
 from napari_pseudolabel.imaging.scale.comparison import LARGEST, SMALLEST
 from napari_pseudolabel.strategies import FoundScale
@@ -40,6 +42,8 @@ class SizeRow(QWidget):
         Whether a line is to be drawn, and a typical object to be shown.
     slid
         The person has chosen a magnification.
+    left
+        Nobody sees the row any more: the dock is hidden.
     found
         What runs may use without looking for it; None where nobody looked.
     """
@@ -50,6 +54,7 @@ class SizeRow(QWidget):
     draw_toggled = Signal(bool)
     show_toggled = Signal(bool)
     slid = Signal(float)
+    left = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,6 +94,11 @@ class SizeRow(QWidget):
             spacing=2,
         )
         self.title.setToolTip(_HINT)
+
+    @override
+    def hideEvent(self, event: QHideEvent | None) -> None:
+        super().hideEvent(event)
+        self.left.emit()
 
     @property
     def line(self) -> str:
