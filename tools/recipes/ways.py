@@ -163,6 +163,7 @@ WAYS = (
     Way("fluorescence", FLUORESCENCE, "sample:fluorescence-nuclei"),
     Way("SEM, TEM segmenter as it is", SEM, "sample:tem-axons"),
     Way("SEM, TEM segmenter as it is, no size", SEM, "sample:tem-axons", sized=False),
+    Way("TEM, SEM segmenter as it is", TEM, "sample:sem-axons"),
     Way("TEM, SEM proxy as it is", TEM, "sample:sem-proxy"),
     Way("purple, fluorescence segmenter as it is", PURPLE, "sample:fluorescence-nuclei"),
     Way("fluorescence, purple proxy as it is", FLUORESCENCE, "sample:purple-proxy"),

@@ -253,7 +253,7 @@ def outcome_text(report: RunReport, counts: ObjectCounts | None, *, preview: boo
         from napari_pseudolabel.labels.objects import census_text  # takes a while to import
 
         parts += filter(None, (census_text(counts.counts),))
-        if counts.confidence is not None:
+        if counts.confidence is not None and not report.doubts:
             parts.append(f"Mean confidence {counts.confidence:.2f}.")
     if report.agreement is not None:
         parts.append(f"The looks agree {report.agreement:.2f}.")
