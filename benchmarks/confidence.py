@@ -19,6 +19,8 @@ of possible    the former as a share of the latter
 
 Objects: the same for single fibres (axon and myelin) with their surroundings, against the truth there.
 
+How often labels are right by how sure they are, and when they are said to be of no use, is the question of ``reliability.py``.
+
 With --reverse, the reverse classification accuracy of whole images as well (training.segmenter.reverse_accuracy): a quick segmenter
 learns from the labels of an image and is judged on the labelled TEM images, translated to SEM. Labels of different quality: the
 pseudo labels, and what the same segmenter makes of the image inverted and of the image as it is.
@@ -39,7 +41,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +58,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import IntensityRange, intensity_range, normalise, read, resample, resample_to
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.classes import AXON_CLASSES
-from napari_pseudolabel.labels.confidence import mean_dice
+from napari_pseudolabel.labels.confidence import mean_dice, tempered
 from napari_pseudolabel.labels.objects import scheme_for, to_instances
 from napari_pseudolabel.labels.review import measure
 from napari_pseudolabel.models import load_segmenter, load_translator
@@ -202,7 +204,15 @@ class Labelled:
         mean = np.mean(used, axis=0)
         values = np.array([label_class.value for label_class in AXON_CLASSES], np.uint8)
         candidates = np.stack([values[one.argmax(axis=0)] for one in used])
-        return cls(values[mean.argmax(axis=0)], mean.max(axis=0), candidates)
+        sure = tempered(mean, AXON_CLASSES, _temperature()).max(axis=0)
+        return cls(values[mean.argmax(axis=0)], sure, candidates)
+
+
+@cache
+def _temperature() -> float:
+    """That of the segmenter behind a translator."""
+    known = load_segmenter(SEGMENTER).card.calibration
+    return 1.0 if known is None else known.of(translated=True)
 
 
 def _agreement(members: np.ndarray) -> float:
