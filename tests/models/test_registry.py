@@ -143,4 +143,4 @@ def test_a_calibration_travels_with_its_card_and_old_cards_have_none(tmp_path):
     with pytest.raises(CheckpointError, match=r"calibration\.temperature"):
         complete({"calibration": {"temperature": 0}}, path, kind="segmenter", family="monai-unet")
     with pytest.raises(CheckpointError, match="several named values belong"):
-        given_card(path, {"calibration": 1.3})
+        given_card(path.with_suffix(".pth"), {"calibration": 1.3})
