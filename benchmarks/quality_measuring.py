@@ -148,8 +148,8 @@ def _score(
 ) -> None:
     translator = _translator(direction, method)
     loaded: dict[Path, Segmenter] = {}
-    # What changed the labels since, where it does; so that nothing else is measured again.
-    since = " holes filled" if scheme_for(direction.target.recipe.classes).touching else ""
+    # What changed labels, or what is counted, since: so that it is measured again.
+    since = " crumbs gone, fibres counted, necks of 1 px"
     for case in cases:
         model = model_of(case)
         made_by = f"{digest(model)} {digest(translator) if translator else ''}"

@@ -11,7 +11,7 @@ from skimage.segmentation import watershed
 from napari_pseudolabel.labels.objects.components import SQUARE
 
 # A neck divides if the objects are this much thicker on both sides: in pixels, and as a share of their radius.
-_LEAST_DEPTH_PX = 0.5
+_LEAST_DEPTH_PX = 1.0
 _LEAST_DEPTH = 0.1
 
 
