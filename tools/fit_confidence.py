@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 import typer
+from recipes.contrasts import RANDOM_CONTRASTS
 from recipes.pairs import LABELLED_SETS, PROXIES
 from recipes.ways import WAYS, looked
 from safetensors.torch import load_file
@@ -32,6 +33,7 @@ from napari_pseudolabel.models import load_segmenter, load_translator, resolve
 from napari_pseudolabel.models.card_files import HEADER_KEY, atomic_write, read_header_card
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.loaded import LoadedModels
+from napari_pseudolabel.models.registry import sample_folder
 from napari_pseudolabel.tiling import MemoryLimits
 from napari_pseudolabel.training.data.adapted_planes import Adapter
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
@@ -52,6 +54,9 @@ def validation(name: str, data: Path) -> list[LabelledPlane]:
     """Return the planes that no training of a shipped segmenter has seen, on its grid."""
     if name in LABELLED_SETS:
         return LABELLED_SETS[name].validation(data)
+    if name in RANDOM_CONTRASTS:
+        own = RANDOM_CONTRASTS[name]
+        return own.validation(own.source.validation(data))
     recipe, card = PROXIES[name], load_segmenter(f"sample:{name}").card
     planes = recipe.source.validation(data)
     planes = planes[:: -(-len(planes) // (MOST // len(recipe.translators)))]
@@ -90,12 +95,15 @@ def main(
     """Fit, print and write."""
     torch.set_num_threads(1)
     models = LoadedModels()
-    for name in [only] if only else [*LABELLED_SETS, *PROXIES]:
+    shipped = {path.stem for path in sample_folder().glob("*.safetensors")}
+    for name in [only] if only else [*LABELLED_SETS, *PROXIES, *RANDOM_CONTRASTS]:
+        if name not in shipped:
+            continue
         ref = f"sample:{name}"
         found = calibrated(
             load_segmenter(ref),
             validation(name, data),
-            learned="translations" if name in PROXIES else "labels",
+            learned="labels" if name in LABELLED_SETS else "translations",
             most=MOST,
             command=COMMAND,
         )

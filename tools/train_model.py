@@ -6,6 +6,8 @@
     python tools/train_model.py proxy sem-proxy DATA OUT        tutorship with the shipped translator; also: purple-proxy
     python tools/train_model.py contrasts lavender-proxy DATA OUT   random contrasts; also: any-contrast-nuclei, any-contrast-axons
 
+How sure a segmenter may be is fitted once more for all by ``tools/fit_confidence.py``, after the last of them is in its place.
+
 DATA holds the folders ``axon_tem``, ``axon_sem`` and ``nuclei``. Every command resumes when it is called again and leaves checkpoints
 with cards in OUT; measured quality is added to the cards by ``benchmarks/quality.py --cards``.
 """
@@ -186,6 +188,7 @@ def contrasts(
         device=torch.device(device),
         weights=weights,
         start={key: value.float() for key, value in parent.network.state_dict().items()},
+        learned="translations",  # no image of its modality, as a proxy
     )
     run.autocast |= bfloat16
     with shown_progress() as control:
