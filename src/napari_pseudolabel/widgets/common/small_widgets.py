@@ -166,7 +166,8 @@ class CalmBar(QProgressBar):
         super().__init__()
         self._timer = QTimer(self)
         self._timer.setInterval(_STEP_MS)
-        self._timer.timeout.connect(lambda: self.setValue((self.value() + 1) % (_STEPS + 1)))
+        # A method, which Qt lets go of together with the bar; a function would keep the bar in a circle, and be called after it.
+        self._timer.timeout.connect(self._step)
 
     def show_progress(self, done: int, total: int) -> None:
         """Show how far something is; it is not known for a total below 2."""
@@ -186,6 +187,9 @@ class CalmBar(QProgressBar):
     def rest(self) -> None:
         """Move no more: nothing is done."""
         self._timer.stop()
+
+    def _step(self) -> None:
+        self.setValue((self.value() + 1) % (_STEPS + 1))
 
 
 class PlainLabel(QLabel):
