@@ -79,8 +79,8 @@ def test_what_is_proposed_is_drawn_at_its_size_and_the_run_is_not_changed():
         (FoundScale(0.4, True, agreement=0.9), None, None),
         (UNSURE, 0.1, None),
         (None, 0.1, 0.01),
-        (None, 0.3, None),
-        (None, 4.0, 0.4),
+        (None, None, None),
+        (FoundScale(0.5, True, agreement=0.9), 4.0, None),
     ],
 )
 def test_a_file_is_doubted_only_by_far(found, texture, better):

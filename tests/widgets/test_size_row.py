@@ -11,11 +11,14 @@ import pytest
 from size_case import SIZED
 
 from napari_pseudolabel.errors import Cancelled, InputError
-from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.imaging.scale import Scale, Texture
+from napari_pseudolabel.imaging.scale.comparison import TextureEstimates
+from napari_pseudolabel.imaging.scale.texture import BANDS
+from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.strategies import FindScaleJob, FoundScale
 from napari_pseudolabel.viewer.known_size import SIZE_KEY, known_size
 from napari_pseudolabel.viewer.recording.plain import plain_metadata
-from napari_pseudolabel.widgets.pseudo_label import label_jobs
+from napari_pseudolabel.widgets.pseudo_label import label_jobs, size_controller
 
 SURE = FoundScale(0.44, True, agreement=0.95, spread=0.3)
 UNSURE = FoundScale(0.6, False, "the looks of the models agree nowhere", agreement=0.5)
@@ -382,3 +385,26 @@ def test_what_is_known_goes_into_sessions(row, dock, viewer, search, qtbot):
     kept = plain_metadata(layer.metadata, ours=True)
     layer.metadata = json.loads(json.dumps(kept))
     assert list(known_size(layer).found.values()) == [SURE]
+
+
+def test_a_file_that_the_texture_contradicts_is_doubted_without_a_search(
+    row, dock, viewer, monkeypatch, qtbot
+):
+    texture = Texture(correlation_px=4.0, spectrum=(1.0, *(0.0,) * (BANDS - 1)))
+    textured = Modality(name="SEM", pixel_size_um=0.1, object_size_px=20, texture=texture)
+    asked = []
+
+    def doubt(image, channel, given, factor):
+        asked.append((image.shape, given, factor))
+        return TextureEstimates(0.3, 0.3) if factor > 1 else None
+
+    monkeypatch.setattr(size_controller, "contradiction", doubt)
+    monkeypatch.setattr(dock.size, "_modality", lambda: textured)
+    layer = sized(viewer, um=0.13)
+    qtbot.waitUntil(lambda: row.warns, timeout=5000)
+    assert row.line == "the file says 0.13 µm; 0.03 would fit better"
+    assert asked == [((30, 40), texture, pytest.approx(1.3))]
+    layer.scale = (0.03, 0.03)
+    dock.view.changed.emit()
+    qtbot.waitUntil(lambda: len(asked) == 2, timeout=5000)
+    assert row.line == "0.03 µm per pixel (from the file) → magnified 0.3 times"

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import Image, LayerStatistics, measure
+from napari_pseudolabel.imaging import Channel, Image, LayerStatistics, measure
 from napari_pseudolabel.imaging.blank_layer import nothing_in
+from napari_pseudolabel.imaging.scale import Texture
 from napari_pseudolabel.imaging.scale.comparison import TextureEstimates, compare, octaves_longer
 from napari_pseudolabel.strategies.chunks import ImageTask
 from napari_pseudolabel.strategies.found_scale import FoundScale, TriedScale
@@ -186,7 +187,7 @@ def texture_estimates(job: ImageTask, survey: Survey, control: Control) -> Textu
     if texture is None:
         return TextureEstimates()
     control.check()
-    return compare(_seen(job, survey), texture)
+    return compare(_crops(job.image, _channel(job, survey)), texture)
 
 
 def doubt_about(job: ImageTask, survey: Survey, factor: float, control: Control) -> TextureEstimates | None:
@@ -202,7 +203,20 @@ def doubt_about(job: ImageTask, survey: Survey, factor: float, control: Control)
     if texture is None:
         return None
     control.check()
-    crops = _seen(job, survey)
+    return contradiction(job.image, _channel(job, survey), texture, factor)
+
+
+def contradiction(
+    image: Image, channel: Channel | None, texture: Texture, factor: float
+) -> TextureEstimates | None:
+    """Return the same for the texture of a training set, without models; `channel` is what a model of one channel sees.
+
+    Raises
+    ------
+    InputError
+        If the image cannot be read.
+    """
+    crops = _crops(image, channel)
     longer = octaves_longer(crops, texture, factor)
     if longer is None or abs(longer) < _CONTRADICTS:
         return None
@@ -211,10 +225,13 @@ def doubt_about(job: ImageTask, survey: Survey, factor: float, control: Control)
     return found if len(away) == 2 and (min(away) >= _CONTRADICTS or max(away) <= -_CONTRADICTS) else None
 
 
-def _seen(job: ImageTask, survey: Survey) -> list[NDArray[np.float32]]:
+def _channel(job: ImageTask, survey: Survey) -> Channel | None:
+    return None if len(job.channels(survey)) > 1 else job.settings.channel
+
+
+def _crops(image: Image, channel: Channel | None) -> list[NDArray[np.float32]]:
     """Places of a layer whose texture is compared."""
-    channel = None if len(job.channels(survey)) > 1 else job.settings.channel
-    return [job.image.plane(plane, channel, window) for plane, window in _places(job.image, _TEXTURE_PX)]
+    return [image.plane(plane, channel, window) for plane, window in _places(image, _TEXTURE_PX)]
 
 
 def _places(image: Image, side: int) -> Iterator[tuple[tuple[int, ...], tuple[slice, slice]]]:

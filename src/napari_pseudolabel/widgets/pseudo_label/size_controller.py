@@ -16,7 +16,7 @@ from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.grids import sizes_of
 from napari_pseudolabel.strategies import FindScaleJob, FoundScale, registry
-from napari_pseudolabel.strategies.scale_search import SweepJob
+from napari_pseudolabel.strategies.scale_search import SweepJob, contradiction
 from napari_pseudolabel.viewer.known_size import Grid, How, KnownSize, forget_size, known_size, note_size
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
@@ -28,7 +28,6 @@ from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
 from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice
 from napari_pseudolabel.widgets.pseudo_label.label_sentences import progress_text
 from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
-from napari_pseudolabel.widgets.pseudo_label.size_check import texture_factor
 from napari_pseudolabel.widgets.pseudo_label.size_facts import SizeFacts, SizeLine, size_line
 from napari_pseudolabel.widgets.pseudo_label.size_mark import SizeMark
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
     from napari.layers import Layer
 
+    from napari_pseudolabel.imaging.scale.comparison import TextureEstimates
     from napari_pseudolabel.models.cards import Modality
 
 _TOOL = "size"
@@ -149,7 +149,7 @@ class SizeController(QObject):
             pixel,
             self._grid,
             self._known.found.get(_models_of(choice)),
-            self._textures.get(self._texture_key()),
+            self._textures.get(self._texture_key(pixel)),
             settings.find_scale != "never",
             registry.find(choice.strategy).preparation is not None,
             problem,
@@ -345,28 +345,24 @@ class SizeController(QObject):
 
     def _check_texture(self, facts: SizeFacts, image: Image | None) -> None:
         """Look, beside the window, whether the texture speaks against the file."""
-        modality, key = self._modality(), self._texture_key()
+        modality, key = self._modality(), self._texture_key(facts.pixel_um)
         texture = modality.texture if modality is not None else None
-        if (
-            image is None
-            or texture is None
-            or facts.missing
-            or facts.scale != Scale()
-            or key in self._textures
-        ):
+        known = facts.scale == Scale() and not facts.missing
+        factor = facts.factor if image is not None and known else None
+        if image is None or texture is None or factor is None or key in self._textures:
             return
         self._textures[key] = None
         channel = self._view.choice().settings.channel
 
-        def looked(factor: float | None) -> None:
-            self._textures[key] = factor
+        def looked(found: TextureEstimates | None) -> None:
+            self._textures[key] = found.middle if found is not None else None
             self._show()
 
-        self._executor.run(lambda: texture_factor(image, texture, channel), looked)
+        self._executor.run(lambda: contradiction(image, channel, texture, factor), looked)
 
-    def _texture_key(self) -> tuple[object, ...]:
+    def _texture_key(self, pixel_um: float | None) -> tuple[object, ...]:
         choice = self._view.choice()
-        return choice.layer, _models_of(choice), choice.settings.channel, choice.first_axis_channels
+        return choice.layer, _models_of(choice), choice.first_axis_channels, pixel_um, self._grid
 
     # What it works with.
 

@@ -15,8 +15,8 @@ SizeAction = Literal["", "apply", "use"]
 
 UNKNOWN = "unknown: found when you press Run"
 _FROM: dict[How, str] = {"image": "said by the image", "drawn": "drawn by you", "set": "set by you"}
-# By so many octaves what was found, or what the texture says, differs from the file before the file is doubted.
-_DOUBT_FOUND, _DOUBT_TEXTURE = 0.7, 1.2
+# By so many octaves what was found differs from the file before the file is doubted.
+_DOUBT = 0.7
 _NOTHING = 1e-3
 
 
@@ -58,7 +58,7 @@ class SizeFacts:
     found
         What the models found.
     texture
-        Magnification that the texture of the image suggests by itself, where it is clear about it.
+        Magnification that the texture of the image suggests by itself, where that contradicts the file by far.
     searches
         Whether a run looks for a scale that is not known.
     awaited
@@ -114,10 +114,10 @@ class SizeFacts:
         if self.scale != Scale() or self.missing or not model_um or not factor:
             return None
         by_looks = self.found.factor if self.found is not None and self.found.sure else None
-        other, doubt = (by_looks, _DOUBT_FOUND) if by_looks else (self.texture, _DOUBT_TEXTURE)
-        if self.found is not None and not by_looks:
-            return None  # looked at, and nothing is claimed
-        return other * model_um if other and abs(math.log2(other / factor)) >= doubt else None
+        if self.found is None:
+            return self.texture * model_um if self.texture else None
+        doubted = by_looks is not None and abs(math.log2(by_looks / factor)) >= _DOUBT
+        return by_looks * model_um if by_looks and doubted else None
 
 
 def times(factor: float) -> str:
