@@ -129,6 +129,9 @@ def test_it_is_told_and_comes_back_from_the_provenance_without_another_search():
     second = repeated.run(Control(), Models(other=toy)).report
     assert second.factor == report.factor
     assert told in second.notes
+    # Another model may have another grid: then it is looked for again.
+    coarser = repeated.run(Control(), Models(other=Fitting(pixel_size_um=0.4))).report
+    assert coarser.found.grid == (0.4, 20) != report.found.grid
     # What the person says now goes first.
     settings = replace(record.settings, scale=Scale(factor=1.0))
     assert (
@@ -147,7 +150,8 @@ def test_labels_of_an_older_version_are_made_again_as_they_were():
 
 def test_who_does_not_want_it_gets_the_image_as_it_is():
     toy = Fitting()
-    report = job(image_at(0.5), find_scale="never").run(Control(), Models(other=toy)).report
+    image = image_at(0.5, (200, 220))
+    report = job(image, find_scale="never").run(Control(), Models(other=toy)).report
     assert (report.factor, report.found, len(toy.asked)) == (1.0, None, 1)
     assert any("used as it is" in note for note in report.notes)
 

@@ -46,6 +46,8 @@ class FoundScale:
         Width of a typical object of the model at this magnification, in pixels of the image; None if unknown.
     tried
         All magnifications that were looked at, ascending.
+    grid
+        Pixel size in um and object size in pixels on the grid of the first model, None where it does not say.
     """
 
     factor: float
@@ -57,6 +59,11 @@ class FoundScale:
     by_spectrum: float | None = None
     object_size_px: float | None = None
     tried: tuple[TriedScale, ...] = ()
+    grid: tuple[float | None, float | None] = (None, None)
+
+    def fits(self, grid: tuple[float | None, float | None]) -> bool:
+        """Whether it can be used for a model of this grid."""
+        return self.grid == (None, None) or self.grid == grid
 
     @property
     def used(self) -> float:

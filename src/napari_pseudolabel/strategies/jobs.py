@@ -14,6 +14,7 @@ from napari_pseudolabel.imaging import measure
 from napari_pseudolabel.imaging.blank_layer import nothing_in
 from napari_pseudolabel.models.assumed import assumed_line
 from napari_pseudolabel.models.fitting import assumptions, refuse_misfit
+from napari_pseudolabel.models.grids import sizes_of
 from napari_pseudolabel.strategies.chunks import ImageTask, cut, join, whole_factors
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.found_scale import FoundScale
@@ -236,7 +237,9 @@ class LabelJob(ImageTask):
         return TranslationsJob(survey, tuple(plan.load(chunks[number]) for number in spread))
 
     def _scale(self, survey: Survey) -> RunScale:
-        return RunScale(self, survey, self.found or survey.found)
+        # Found for a model of another grid, as a record may hold it, it says nothing about this one.
+        before = self.found is not None and self.found.fits(sizes_of(survey.models[0].card.source))
+        return RunScale(self, survey, self.found if before else survey.found)
 
     def _told(self, survey: Survey) -> tuple[str, ...]:
         model = survey.models[0]

@@ -15,7 +15,7 @@ from napari_pseudolabel.strategies.found_scale import FoundScale
 from napari_pseudolabel.workspace import write_bytes
 
 # To be counted up whenever the search changes.
-_RULE = 1
+_RULE = 2
 _MOST_FILES = 1000
 
 

@@ -17,6 +17,7 @@ from napari_pseudolabel.imaging import Channel, Image, LayerStatistics, measure
 from napari_pseudolabel.imaging.blank_layer import nothing_in
 from napari_pseudolabel.imaging.scale import Texture
 from napari_pseudolabel.imaging.scale.comparison import TextureEstimates, compare, octaves_longer
+from napari_pseudolabel.models.grids import sizes_of
 from napari_pseudolabel.strategies.chunks import ImageTask
 from napari_pseudolabel.strategies.found_scale import FoundScale, TriedScale
 from napari_pseudolabel.strategies.known_scales import keep, key_of, recall
@@ -150,8 +151,8 @@ class SweepJob:
                 for factor in waiting:
                     tried[factor] = looks.at(factor)
                     stage.advance(1)
-        first = self.survey.models[0].card.source
-        return choose(tuple(tried.values()), self.estimates, first.object_size_px if first else None)
+        grid = sizes_of(self.survey.models[0].card.source)
+        return replace(choose(tuple(tried.values()), self.estimates, grid[1]), grid=grid)
 
 
 def sweep(job: ImageTask, survey: Survey, control: Control) -> SweepJob:
