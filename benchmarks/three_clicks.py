@@ -35,7 +35,7 @@ def clicked(data: Path, name: str, region: str, pictures: Path | None) -> dict[s
     import napari
 
     from napari_pseudolabel.imaging import read_labels
-    from napari_pseudolabel.labels.metrics import evaluate, instance_f1
+    from napari_pseudolabel.labels.metrics import evaluate
     from napari_pseudolabel.viewer import Corrections, find_layer
     from napari_pseudolabel.widgets.open_samples import open_dock
 
@@ -82,8 +82,9 @@ def clicked(data: Path, name: str, region: str, pictures: Path | None) -> dict[s
             truth = np.asarray(read_labels(data / "axon_sem" / "labels" / f"{name}.png").data)[part]
             predicted = np.asarray(labels.data)[part]
             found["labelled"] = float(made.mean())
-            found["Dice"] = evaluate(predicted, truth, CLASSES).dice
-            found["F1 axon"] = instance_f1(predicted == CLASSES["axon"], truth == CLASSES["axon"])
+            scores = evaluate(predicted, truth, CLASSES)
+            found["Dice"], axons = scores.dice, scores.objects["axon"]
+            found["axons"] = {"F1": axons.f1, "precision": axons.precision, "recall": axons.recall}
         controller.shutdown()
         viewer.close()
     return found

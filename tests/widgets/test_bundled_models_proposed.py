@@ -137,11 +137,14 @@ def test_going_from_one_image_to_another_changes_both_models_and_the_scale(dock,
     assert dock.view.choice().settings.scale.object_size_px
 
 
-def test_a_scale_that_the_person_chose_stays_with_images_that_say_nothing(dock, viewer):
+def test_a_scale_that_the_person_chose_is_that_of_its_image(dock, viewer):
     scale = dock.view.settings.answers["scale"]
     scale.which.setCurrentText("Magnification")
     scale.edits[("scale", "factor")].native.setValue(2.5)
+    assert dock.view.choice().settings.scale == Scale(factor=2.5)
     viewer.add_image(np.zeros((8, 9)), name="another")
+    assert dock.view.choice().settings.scale == Scale()
+    viewer.layers.selection.active = viewer.layers["sem_12"]
     assert dock.view.choice().settings.scale == Scale(factor=2.5)
 
 

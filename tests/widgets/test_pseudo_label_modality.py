@@ -236,3 +236,15 @@ def test_where_there_is_nothing_to_see_no_layers_are_made_and_it_is_said(dock, v
     assert dock.view.status == "Nothing was labelled."
     assert script.notes[0] in dock.view._notes.text()
     assert dock.view.run_button.isEnabled()
+
+
+def test_what_the_person_chose_for_such_images_comes_back_with_them(dock, viewer):
+    choose(dock, "tutorship")
+    add(viewer, name="tem_3")
+    assert dock.view.choice().strategy == "segmentation"
+    assert chosen(dock) == DIRECT
+    pick(dock, "sample:sem-to-tem", "sample:tem-axons")  # of no use here, but theirs
+    viewer.layers.selection.active = viewer.layers["sem_12"]
+    assert dock.view.choice().strategy == "tutorship"
+    viewer.layers.selection.active = viewer.layers["tem_3"]
+    assert chosen(dock) == ("sample:sem-to-tem", "sample:tem-axons")

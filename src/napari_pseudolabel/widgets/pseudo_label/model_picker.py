@@ -64,7 +64,7 @@ class ModelPicker(QObject):
         self._proposed: str | None = None
         self._inspecting: set[tuple[Kind, str]] = set()
         self._strategy = self._begun_with = view.choice().strategy
-        self._own: str | None = None
+        self._chosen: dict[str, Way] = {}
         self._preloaded: tuple[tuple[Kind, str], ...] = ()
 
     def chosen(self, kind: Kind) -> ModelEntry | None:
@@ -113,16 +113,16 @@ class ModelPicker(QObject):
     def on_choice(self, choice: LabelChoice) -> None:
         """Follow the person, who may have chosen other models."""
         refs = {"translator": choice.translator, "segmenter": choice.segmenter}
-        if choice.strategy != self._strategy or refs != self._refs:
-            self._own = self._shown().modality
-            self._strategy = choice.strategy
-            self._view.set_reason("")
+        persons = choice.strategy != self._strategy or refs != self._refs
+        self._strategy = choice.strategy
         alone = not registry.find(choice.strategy).takes("translator")
         other = choice.translator != self._refs["translator"] or alone != self._alone
         self._alone = alone
         self._refs = {"translator": choice.translator, "segmenter": choice.segmenter}
         if other:
             self._match_segmenter(kept=not alone)
+        if persons:
+            self._keep_choice()
         for kind in _KINDS:
             self._look_into(kind)
 
@@ -130,12 +130,12 @@ class ModelPicker(QObject):
         """Another image is chosen: propose what is best for it, or keep what the person chose for such images."""
         if self.loading or self._take_way(shown):
             return
-        if self._own is None:  # the strategy was proposed, too, for other images
-            self._strategy, self._alone = self._begun_with, False
-            self._view.choose_strategy(self._strategy)
+        # The strategy was proposed, or chosen, for other images.
+        self._strategy, self._alone = self._begun_with, False
+        self._view.choose_strategy(self._strategy)
         now = self.chosen("translator")
         # What was chosen for other images tells nothing about one that nobody knows.
-        known = bool(shown.modality) or self._own == shown.modality
+        known = bool(shown.modality)
         if now is None or not known or not shown.fits(now):
             self._choose("translator", self._catalogue.propose("translator", shown=shown))
         elif not self._alone:
@@ -154,21 +154,30 @@ class ModelPicker(QObject):
             for kind, ref in way.models:
                 self._remembered.remember(kind, ref)
 
+    def _keep_choice(self) -> None:
+        """Note that the person has chosen, for as long as the dock lives and such images are labelled."""
+        refs = self._refs
+        self._chosen[self._shown().modality] = Way(self._strategy, refs["translator"], refs["segmenter"])
+        self._view.set_reason("")
+
     def _take_way(self, shown: ShownModality) -> bool:
-        """Choose how images of a modality are labelled, unless the person has chosen for such images."""
-        way = self._catalogue.way(shown.modality)
-        if way is None or self._own == shown.modality:
+        """Choose how images of a modality are labelled: as the person has chosen for such images, else as is proposed."""
+        chosen = self._chosen.get(shown.modality)
+        way = chosen or self._catalogue.way(shown.modality)
+        if way is None:
             self._view.set_reason("")
             return False
-        self._own = None
         # The translator also where none is needed: the person may want to see what it makes.
-        translator = way.translator or self._catalogue.propose("translator", shown=shown)
+        translator = way.translator
+        if translator is None and chosen is None:
+            translator = self._catalogue.propose("translator", shown=shown)
         self._choose("translator", translator)
         self._choose("segmenter", way.segmenter)
-        self._strategy, self._alone = way.strategy, way.translator is None
+        self._strategy = way.strategy
+        self._alone = not registry.find(way.strategy).takes("translator")
         self._view.choose_strategy(way.strategy)
         self._view.set_reason(way.reason)
-        if way.models != self._preloaded:
+        if chosen is None and way.models != self._preloaded:
             self._preloaded = way.models
             self._runner.submit(PreloadModels(way.models))
         return True
@@ -207,10 +216,9 @@ class ModelPicker(QObject):
 
     def open(self, kind: Kind, path: str) -> None:
         """Add the model in a file or folder and choose it."""
-        self._own = self._shown().modality
-        self._view.set_reason("")
         self.add(kind, path)
         self._choose(kind, path)
+        self._keep_choice()
         self.changed.emit()
 
     def _choose(self, kind: Kind, ref: str | None) -> None:
