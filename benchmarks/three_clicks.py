@@ -60,7 +60,8 @@ def clicked(data: Path, name: str, region: str, pictures: Path | None) -> dict[s
         if region != "view":
             view.regions.choose(region)
         choice = view.choice()
-        found["used"] = [choice.strategy, choice.translator, choice.segmenter]
+        translator = choice.translator if choice.strategy == "adaptation" else None
+        found["used"] = [choice.strategy, translator, choice.segmenter]
         found["said before"] = [view.hint, view.expected, view.assumed]
         picture("open")
         pressed = Clock.now()
