@@ -181,6 +181,9 @@ class WatchedPlan:
         """The chunks keep the numbers that tests know them by."""
         return self
 
+    def draft(self, focus: Any) -> None:
+        """Draw none."""
+
     def load(self, chunk: Any) -> WatchedChunk:
         number = self.chunks.index(chunk)
         meant = self.trap.chunk in (None, number)
