@@ -18,7 +18,7 @@ from napari_pseudolabel.imaging import from_array, labels_to, resample, resample
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.object_size import SMALLEST_OBJECT, least_area
 from napari_pseudolabel.labels.objects import scheme_for, to_instances
-from napari_pseudolabel.labels.specks import specks
+from napari_pseudolabel.labels.specks import holes, specks, without_crumbs
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.strategies import LabelSettings
 from napari_pseudolabel.strategies.jobs import LabelJob
@@ -123,7 +123,8 @@ def scribbled_forest(scene: Scene, target: Target, wrong: float) -> Found:
     chances = predicted(trees, values)
     labels = kinds[chances.argmax(axis=1)].astype(np.uint8).reshape(truth.shape)
     foreground = 1 - chances[:, 0].reshape(truth.shape) if kinds[0] == 0 else np.ones(truth.shape)
-    return _tidy(labels, scene, target, foreground.astype(np.float32))
+    sure = chances.max(axis=1).reshape(truth.shape)
+    return _tidy(labels, scene, target, foreground.astype(np.float32), sure)
 
 
 def _smooth(scene: Scene, target: Target, wrong: float) -> NDArray[np.float32]:
@@ -132,13 +133,21 @@ def _smooth(scene: Scene, target: Target, wrong: float) -> NDArray[np.float32]:
 
 
 def _tidy(
-    labels: NDArray[np.uint8], scene: Scene, target: Target, foreground: NDArray[np.float32] | None = None
+    labels: NDArray[np.uint8],
+    scene: Scene,
+    target: Target,
+    foreground: NDArray[np.float32] | None = None,
+    sure: NDArray[np.float32] | None = None,
 ) -> Found:
-    """Without specks, on the pixels of the image."""
+    """Without specks, crumbs and holes, as labels of models are; on the pixels of the image."""
+    scheme = scheme_for(target.classes)
     least = least_area(SMALLEST_OBJECT, target.modality.object_size_px)
-    kept = np.where(specks(labels, least), 0, labels).astype(np.uint8)
+    for fibre in scheme.fibres:
+        labels = without_crumbs(labels, np.ones(labels.shape) if sure is None else sure, least, fibre)
+    labels = np.where(specks(labels, least), 0, labels).astype(np.uint8)
+    labels = labels + holes(labels, least, scheme.touching)
     shape = scene.truth.shape
-    return Found(labels_to(kept, shape), None if foreground is None else resample_to(foreground, shape))
+    return Found(labels_to(labels, shape), None if foreground is None else resample_to(foreground, shape))
 
 
 def methods(target: Target) -> dict[str, Method]:
