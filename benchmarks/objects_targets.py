@@ -168,6 +168,6 @@ PURPLE = replace(
     grey_levels="sample:purple-to-fluorescence-grey-levels",
     proxy="sample:purple-proxy",
 )
-LAVENDER = _nuclei("lavender stain", "stain_lavender")
+LAVENDER = replace(_nuclei("lavender stain", "stain_lavender"), proxy="sample:lavender-proxy")
 BRIGHT_FIELD = _nuclei("gray bright field", "brightfield_gray")
 TARGETS = (SEM, TEM, PURPLE, LAVENDER, BRIGHT_FIELD)

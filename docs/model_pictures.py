@@ -32,6 +32,8 @@ _GAP = 6
 _WHITE = 255
 
 SAMPLES = {sample.modality: sample for sample in GENERATED}
+# No generator draws this one; the caption names what is shown.
+SAMPLES["lavender stain"] = SAMPLES["purple stain"]
 
 
 @dataclass(frozen=True)

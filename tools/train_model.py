@@ -32,6 +32,7 @@ from napari_pseudolabel.cli.progress import shown_progress
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models import load_segmenter, load_translator
 from napari_pseudolabel.models.cards import Card, Training
+from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.models.segmenters.monai_unet import MonaiSegmenter
 from napari_pseudolabel.models.translators.grey_levels import as_file
 from napari_pseudolabel.tiling import MemoryLimits
@@ -39,7 +40,7 @@ from napari_pseudolabel.training.data.adapted_planes import Adapter
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.data.patches import PatchPool
 from napari_pseudolabel.training.data.textures import with_texture
-from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterTraining
+from napari_pseudolabel.training.segmenter.segmenter_training import BEST, SegmenterTraining
 from napari_pseudolabel.training.translator.grey_levels_fit import card as curve_card
 from napari_pseudolabel.training.translator.grey_levels_fit import fit
 from napari_pseudolabel.training.translator.syndiff_checkpoints import write_generators
@@ -167,19 +168,23 @@ def proxy(name: ProxyName, data: Path, out: Path, device: str = "cpu") -> None:
 def contrasts(
     name: ContrastsName, data: Path, out: Path, device: str = "cpu", bfloat16: bool = False
 ) -> None:
-    """Train on labelled images in random contrasts, beginning with the weights of a shipped checkpoint; writes best.safetensors.
+    """Train on labelled images in random contrasts, beginning with the weights of a shipped checkpoint.
 
-    With --bfloat16 a CPU that has matrix units for it takes half the time, as CUDA always does.
+    Writes best.safetensors and, with the weights part of the way from the parent to these, the checkpoint itself. With --bfloat16
+    a CPU that has matrix units for it takes half the time, as CUDA always does.
     """
     recipe = RANDOM_CONTRASTS[name]
     target, settings = recipe.target, recipe.target.settings
     parent = load_segmenter(recipe.parent)
     assert isinstance(parent, MonaiSegmenter)
     training = _training(target.data, target.pair.licence, settings.steps, settings.seed, f"contrasts {name}")
-    real = recipe.look(recipe.source.training(data))
-    card = card_of(target, [plane.image for plane in real])
-    card = card.model_copy(update={"parent": parent.sha256, "training": training})
-    planes, weights = with_generated(target, real)
+    # On the parent's grid: what is known of images there holds here.
+    source = parent.card.source
+    texture = None if source is None else source.texture
+    card = card_of(target).model_copy(update={"parent": parent.sha256, "training": training})
+    card = card.model_copy(update={"source": target.modality.model_copy(update={"texture": texture})})
+    planes, weights = with_generated(target, recipe.look(recipe.source.training(data)))
+    start = {key: value.float() for key, value in parent.network.state_dict().items()}
     run = SegmenterTraining(
         planes,
         recipe.validation(recipe.source.validation(data)),
@@ -187,13 +192,20 @@ def contrasts(
         settings,
         device=torch.device(device),
         weights=weights,
-        start={key: value.float() for key, value in parent.network.state_dict().items()},
+        start=start,
         learned="translations",  # no image of its modality, as a proxy
     )
     run.autocast |= bfloat16
     with shown_progress() as control:
         score = run.run(out, control)
     typer.echo(f"Validation Dice in random contrasts {score.per_class} at step {score.step}")
+    best = load_segmenter(out / BEST)
+    assert isinstance(best, MonaiSegmenter)
+    learned = best.network.state_dict()
+    best.network.load_state_dict(
+        {key: torch.lerp(start[key], value.float(), recipe.share) for key, value in learned.items()}
+    )
+    monai_unet.save(best.network, best.card, out / f"{name}.safetensors", half=True)
 
 
 def card_of(recipe: LabelledSet, images: Sequence[NDArray[np.float32]] = ()) -> Card:

@@ -19,6 +19,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from numpy.typing import NDArray
+from recipes.contrasts import RANDOM_CONTRASTS
 from recipes.pairs import LABELLED_SETS, PAIRS, PROXIES
 
 from napari_pseudolabel import sample_data
@@ -36,6 +37,8 @@ def images_of(name: str, data: Path) -> Sequence[NDArray[np.float32]] | None:
     if name in PROXIES:
         target = PROXIES[name].target
         return target.pair.images(data)[target.look]
+    if name in RANDOM_CONTRASTS:
+        return images_of(RANDOM_CONTRASTS[name].parent.removeprefix("sample:"), data)
     for pair in PAIRS.values():
         for k, made in enumerate(pair.names):
             if name in (made, f"{made}-grey-levels"):

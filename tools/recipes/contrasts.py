@@ -33,12 +33,16 @@ class RandomContrasts:
         Whether the images are inverted first, because what is bright in the one is dark in the other.
     parent
         Shipped checkpoint whose weights it begins with.
+    share
+        How far the weights go from those of the parent to those that were learned. Halfway they keep what the parent knows of real
+        images (WiSE-FT: Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022).
     """
 
     target: LabelledSet
     source: LabelledSet
     inverted: bool
     parent: str
+    share: float = 1.0
 
     def look(self, planes: Sequence[LabelledPlane]) -> list[LabelledPlane]:
         """Return planes as the training sees them before contrasts are drawn."""
@@ -77,7 +81,7 @@ LAVENDER_PROXY = RandomContrasts(
         modality=nuclei.LAVENDER,
         settings=replace(
             PURPLE_PROXY.target.settings,
-            steps=900,
+            steps=600,
             validate_every=200,
             any_contrast=0.7,
             in_order=True,
@@ -88,6 +92,7 @@ LAVENDER_PROXY = RandomContrasts(
     source=FLUORESCENCE_NUCLEI,
     inverted=True,
     parent="sample:purple-proxy",
+    share=0.5,
 )
 ANY_NUCLEI = RandomContrasts(
     target=replace(
