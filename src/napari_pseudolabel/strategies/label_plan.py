@@ -173,7 +173,6 @@ class LabelPlan:
         shifts = [report.shift_px for report in reports if report.shift_px is not None]
         middle = np.median(np.array(shifts), axis=0) if shifts else None
         shift = None if middle is None else (float(middle[0]), float(middle[1]))
-        agreements = [report.agreement for report in reports if report.agreement is not None]
         notes = dict.fromkeys(note for report in (self.report, *reports) for note in report.notes)
         if shift is not None and max(map(abs, shift)) > _TOLERATED_SHIFT_PX:
             notes[
@@ -188,7 +187,8 @@ class LabelPlan:
         return replace(
             least,
             shift_px=shift,
-            agreement=float(np.mean(agreements)) if agreements else None,
+            # Of all pixels together: parts are of any size.
+            agreement=None if evidence is None else evidence.agreement,
             evidence=evidence,
             doubts=doubted,
             notes=(*told, *notes),
