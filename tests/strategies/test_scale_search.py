@@ -23,6 +23,7 @@ from napari_pseudolabel.strategies import (
     Record,
     Region,
     known_scales,
+    scale_looks,
     scale_search,
 )
 from napari_pseudolabel.strategies import again as once_more
@@ -250,6 +251,26 @@ def test_a_search_can_be_cancelled_and_says_how_far_it_is():
         FindScaleJob(image_at(0.5), None, "s", settings=LabelSettings(tiles=CPU)).run(
             Control(cancelled=lambda: bool(heard)), Models(other=Fitting())
         )
+
+
+def test_a_search_that_was_stopped_is_gone_on_with(monkeypatch):
+    tried, whole = [], found_in(image_at(0.5))
+    at = scale_looks.Looks.at
+
+    def looked(self, factor):
+        found = at(self, factor)
+        tried.append(factor)
+        return found
+
+    monkeypatch.setattr(scale_looks.Looks, "at", looked)
+    with pytest.raises(Cancelled):
+        FindScaleJob(image_at(0.5), None, "s", settings=LabelSettings(tiles=CPU)).run(
+            Control(cancelled=lambda: len(tried) == 2), Models(other=Fitting())
+        )
+    assert found_in(image_at(0.5)) == whole
+    assert sorted(tried) == sorted(one.factor for one in whole.tried)
+    found_in(image_at(0.5))
+    assert len(tried) == 2 * len(whole.tried)
 
 
 def test_what_was_found_is_plain_values():

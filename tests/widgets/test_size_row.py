@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import json
-import threading
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from size_case import SIZED
+from size_case import SIZED, SURE, UNSURE, scripted_search
 
 from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.imaging.scale import Scale, Texture
 from napari_pseudolabel.imaging.scale.comparison import TextureEstimates
 from napari_pseudolabel.imaging.scale.texture import BANDS
 from napari_pseudolabel.models.cards import Modality
-from napari_pseudolabel.strategies import FindScaleJob, FoundScale
+from napari_pseudolabel.strategies import FoundScale
 from napari_pseudolabel.viewer.known_size import SIZE_KEY, known_size
 from napari_pseudolabel.viewer.recording.plain import plain_metadata
 from napari_pseudolabel.widgets.pseudo_label import label_jobs, size_controller
-
-SURE = FoundScale(0.44, True, agreement=0.95, spread=0.3)
-UNSURE = FoundScale(0.6, False, "the looks of the models agree nowhere", agreement=0.5)
 
 
 @pytest.fixture(autouse=True)
@@ -32,19 +28,7 @@ def models(script, monkeypatch):
 @pytest.fixture
 def search(monkeypatch):
     """What the search finds, and the jobs that did it; it waits for the gate."""
-    told = SimpleNamespace(answer=SURE, jobs=[], gate=threading.Event())
-    told.gate.set()
-
-    def run(self, control, models):
-        told.jobs.append(self)
-        while not told.gate.wait(0.002):
-            control.check()
-        if isinstance(told.answer, Exception):
-            raise told.answer
-        return told.answer
-
-    monkeypatch.setattr(FindScaleJob, "run", run)
-    return told
+    return scripted_search(monkeypatch)
 
 
 @pytest.fixture
@@ -360,6 +344,20 @@ def test_what_a_run_finds_is_said_in_the_row(row, dock, script, monkeypatch, qtb
     qtbot.waitUntil(lambda: not dock.busy, timeout=10000)
     assert row.line == "magnified 0.44 times (found; looks agree 0.95)"
     assert dock.view.choice().found == SURE
+
+
+def test_without_a_model_nothing_is_said_of_one(row, dock, viewer):
+    sized(viewer)
+    dock.view.set_models("segmenter", SIZED, None)
+    dock.view.changed.emit()
+    assert dock.models.chosen("segmenter") is None
+    assert (row.line, row.warns) == ("0.12 µm per pixel (from the file)", False)
+    assert "model" not in row.draw_button.toolTip()
+    row.draw_button.click()
+    draw(dock, 12.5)
+    assert row.line == "objects of 12.5 px (drawn by you)"
+    choose(dock, "sample:one")
+    assert row.line == "objects of 12.5 px (drawn by you) → magnified 1.6 times"
 
 
 def test_pixels_that_are_not_square_are_named_here(row, dock, viewer):

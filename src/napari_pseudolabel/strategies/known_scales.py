@@ -11,12 +11,14 @@ import numpy as np
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.options import read, written
-from napari_pseudolabel.strategies.found_scale import FoundScale
+from napari_pseudolabel.strategies.found_scale import FoundScale, TriedScale
 from napari_pseudolabel.workspace import write_bytes
 
 # To be counted up whenever the search changes.
 _RULE = 2
 _MOST_FILES = 1000
+# Of the latest search that has not ended, in this process.
+_begun: dict[str, dict[float, TriedScale]] = {}
 
 
 def folder() -> Path:
@@ -36,6 +38,19 @@ def key_of(*content: object) -> str:
         else:
             digest.update(repr(one).encode())
     return digest.hexdigest()
+
+
+def begun(key: str) -> dict[float, TriedScale]:
+    """Return where a search notes what it has seen, by magnification: one that was stopped does not look there again."""
+    seen = _begun.get(key, {})
+    _begun.clear()
+    _begun[key] = seen
+    return seen
+
+
+def ended(key: str) -> None:
+    """Forget what a search has seen: it knows the answer."""
+    _begun.pop(key, None)
 
 
 def recall(key: str) -> FoundScale | None:

@@ -20,7 +20,7 @@ from napari_pseudolabel.imaging.scale.comparison import TextureEstimates, compar
 from napari_pseudolabel.models.grids import sizes_of
 from napari_pseudolabel.strategies.chunks import ImageTask
 from napari_pseudolabel.strategies.found_scale import FoundScale, TriedScale
-from napari_pseudolabel.strategies.known_scales import keep, key_of, recall
+from napari_pseudolabel.strategies.known_scales import begun, ended, keep, key_of, recall
 from napari_pseudolabel.strategies.label_settings import LabelSettings
 from napari_pseudolabel.strategies.scale_choice import choose, next_factors
 from napari_pseudolabel.strategies.survey import SegmenterFactory, Survey, SurveyJob
@@ -127,8 +127,9 @@ class SweepJob:
         if (known := recall(key)) is not None:
             return known
         started = time.monotonic()
-        found = self._looked_for(control, models)
         made = isinstance(self.survey.models[-1].ref, str)  # what a method makes has no sum of its own
+        found = self._looked_for(begun(key) if made else {}, control, models)
+        ended(key)
         if made and time.monotonic() - started > _WORTH_KEEPING_S:
             keep(key, found)
         return found
@@ -139,9 +140,12 @@ class SweepJob:
         about = self.statistics, self.estimates, models, self.settings.seed, tiles.tile, tiles.overlap
         return key_of(*self.crops, *about)
 
-    def _looked_for(self, control: Control, models: LoadedModels) -> FoundScale:
+    def _looked_for(
+        self, seen: dict[float, TriedScale], control: Control, models: LoadedModels
+    ) -> FoundScale:
         from napari_pseudolabel.strategies.scale_looks import Looks
 
+        # What is tried next follows from all that was tried before, so it is gone through in the same order.
         tried: dict[float, TriedScale] = {}
         if self.survey.segmenter is not None:
             looks = Looks(self.survey, self.crops, self.statistics, self.settings, models, control)
@@ -149,7 +153,9 @@ class SweepJob:
                 stage = control.stage("Finding the scale", len(tried) + len(waiting))
                 stage.advance(len(tried))
                 for factor in waiting:
-                    tried[factor] = looks.at(factor)
+                    if factor not in seen:
+                        seen[factor] = looks.at(factor)
+                    tried[factor] = seen[factor]
                     stage.advance(1)
         grid = sizes_of(self.survey.models[0].card.source)
         return replace(choose(tuple(tried.values()), self.estimates, grid[1]), grid=grid)

@@ -328,6 +328,7 @@ class PseudoLabelController(DockController):
             return None
 
     def _begin(self, choice: LabelChoice, job: LabelJob, *, preview: bool) -> None:
+        self.size.began(preview=preview)
         number = self._runner.submit(
             job,
             progressed=self._on_progress,
@@ -341,7 +342,6 @@ class PseudoLabelController(DockController):
         self._running = LabelRun(number, choice.layer or "", job.image, preview, choice, job)
         self.outcome.forget()
         if not preview:
-            self.size.began()
             self.view.set_status("")
             self._gaze.follow(self._running)
         self.view.set_busy(True)
@@ -483,8 +483,8 @@ class PseudoLabelController(DockController):
 
     def _refresh(self) -> None:
         self.outcome.follow(self.view.choice(), busy=self.busy)
-        self.size.follow(busy=self.busy)
         reason = self._why_not()
+        self.size.follow(busy=self.busy, can_run=self._active and reason is None)
         self.view.show_misfits(self.models.misfits(self.view.choice(), self.images.layer()))
         # A preview may be cut short by the real thing.
         free = self._busy_part is None and (self._running is None or self._running.preview)

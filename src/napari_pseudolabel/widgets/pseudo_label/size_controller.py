@@ -16,7 +16,7 @@ from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.grids import sizes_of
 from napari_pseudolabel.strategies import FindScaleJob, FoundScale, registry
-from napari_pseudolabel.strategies.scale_search import SweepJob, contradiction
+from napari_pseudolabel.strategies.scale_search import contradiction
 from napari_pseudolabel.viewer.known_size import Grid, How, KnownSize, forget_size, known_size, note_size
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
@@ -25,9 +25,14 @@ from napari_pseudolabel.widgets.common.line_drawing import LineDrawing, Path
 from napari_pseudolabel.widgets.common.overlay import Overlay
 from napari_pseudolabel.widgets.common.serial_executor import SerialExecutor
 from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
-from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice
-from napari_pseudolabel.widgets.pseudo_label.label_sentences import progress_text
+from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice, ModelEntry
 from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
+from napari_pseudolabel.widgets.pseudo_label.scale_ahead import (
+    ScaleAhead,
+    ScaleWish,
+    quick_to_read,
+    search_text,
+)
 from napari_pseudolabel.widgets.pseudo_label.size_facts import SizeFacts, SizeLine, size_line
 from napari_pseudolabel.widgets.pseudo_label.size_mark import SizeMark
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
@@ -43,7 +48,6 @@ if TYPE_CHECKING:
 _TOOL = "size"
 _SAY = "Drag a line across one typical object, from border to border. Escape cancels."
 _SHORT = "The line is too short to tell a size; drag it across one object, from border to border."
-_SEARCHING = "looking for the scale"
 _SHORTEST_PX = 2.0
 _TOLD_MS = 120
 
@@ -76,7 +80,7 @@ class SizeController(QObject):
         self._grid: Grid = (None, None)
         self._put_last = Scale()
         self._search: int | None = None
-        self._busy = False
+        self._busy = self._can_run = False
         self._textures: dict[tuple[object, ...], float | None] = {}
         self._executor = SerialExecutor()
         self.mark = SizeMark(viewer, self._sheet)
@@ -84,6 +88,7 @@ class SizeController(QObject):
         self._before: tuple[Layer | None, set[Layer]] = (None, set())
         self._tell_soon = Debouncer(view.changed.emit, _TOLD_MS, self)
         row = self._row
+        self._ahead = ScaleAhead(runner, self._executor, row.set_searching, self._on_answered)
         row.find_pressed.connect(self._on_find)
         row.reset_pressed.connect(self._on_reset)
         row.action_pressed.connect(self._on_action)
@@ -95,9 +100,17 @@ class SizeController(QObject):
 
     # What the dock says.
 
-    def follow(self, *, busy: bool) -> None:
-        """Follow the person, who may have chosen another image or other models, or typed a scale."""
-        self._busy = busy
+    def follow(self, *, busy: bool, can_run: bool) -> None:
+        """Follow the person, who may have chosen another image or other models, or typed a scale.
+
+        Parameters
+        ----------
+        busy
+            A job of the dock is under way.
+        can_run
+            Nothing but a press is missing for a run, so that its scale is looked for already.
+        """
+        self._busy, self._can_run = busy, can_run
         layer, grid = self._images.layer(), sizes_of(self._modality())
         if uid_of(layer) != uid_of(self._layer):
             self._leave()
@@ -110,9 +123,11 @@ class SizeController(QObject):
             self._put(grid)
         self._show()
 
-    def began(self) -> None:
-        """Note that a run begins: nobody looks at the size any more."""
-        self._leave()
+    def began(self, *, preview: bool) -> None:
+        """Note that a run begins, which looks for the scale itself; nobody looks at the size any more, but in a preview."""
+        self._ahead.end()
+        if not preview:
+            self._leave()
 
     def found_in_run(self, choice: LabelChoice, found: FoundScale | None) -> None:
         """Note what a run has found, with the image that it labels."""
@@ -122,6 +137,8 @@ class SizeController(QObject):
 
     def stop(self) -> None:
         """End what is under way: the dock is closed."""
+        self._can_run = False
+        self._ahead.wish(None)
         self._leave()
         self._layer = None
         self._tell_soon.cancel()
@@ -151,7 +168,7 @@ class SizeController(QObject):
             self._known.found.get(_models_of(choice)),
             self._textures.get(self._texture_key(pixel)),
             settings.find_scale != "never",
-            registry.find(choice.strategy).preparation is not None,
+            (first := self._first()) is None or first.card is None,
             problem,
         )
 
@@ -188,23 +205,24 @@ class SizeController(QObject):
         if self._search is not None:
             self._runner.cancel(self._search)
             return
+        stopped = self._ahead.looking
+        self._ahead.end()
         choice, image, layer = self._view.choice(), self._image(), self._layer
-        if image is None or layer is None:
+        if stopped or image is None or layer is None:
+            self._show()
             return
         self._view.error.clear()
-        models = {role: getattr(choice, role) for role in registry.find(choice.strategy).roles}
         self._search = self._runner.submit(
-            FindScaleJob(image, settings=choice.settings, **models),
+            _search_for(choice, image),
             progressed=self._on_progress,
             finished=partial(self._on_found, layer, _models_of(choice)),
             failed=self._on_not_found,
         )
-        self._row.set_searching(f"{_SEARCHING} …")
+        self._row.set_searching(search_text())
 
     def _on_progress(self, progress: Progress) -> None:
-        # Models have stages of their own at every magnification.
-        if progress.stage.startswith(SweepJob.title):
-            self._row.set_searching(progress_text(replace(progress, stage=_SEARCHING)))
+        if text := search_text(progress):
+            self._row.set_searching(text)
 
     def _on_found(self, layer: ImageLayer, models: str, found: FoundScale) -> None:
         self._search = None
@@ -223,6 +241,12 @@ class SizeController(QObject):
         if not failure.cancelled:
             self._view.error.show_error(failure.sentence, failure.details)
         self._show()
+
+    def _on_answered(self, wish: ScaleWish, found: FoundScale | None) -> None:
+        """Take what nobody asked for, as what a run has found: nothing appears on the canvas, and no failure either."""
+        if found is not None:
+            self._take(wish.layer, wish.models, found)
+        self._tell(shown=False)
 
     # Drawing one object.
 
@@ -296,25 +320,41 @@ class SizeController(QObject):
         self._tell_soon()
 
     def _show(self) -> None:
-        row, facts, image = self._row, self.facts, self._image()
-        prepares = registry.find(self._view.choice().strategy).preparation is not None
+        row, facts, image, choice = self._row, self.facts, self._image(), self._view.choice()
+        strategy = registry.find(choice.strategy)
+        prepares = strategy.preparation is not None
         row.found = None if prepares else facts.found
-        chosen = [self._models.chosen(role) for role in registry.find(self._view.choice().strategy).roles]
+        chosen = [self._models.chosen(role) for role in strategy.roles]
         ready = bool(chosen) and all(one is not None and one.problem is None for one in chosen)
         row.set_possible(
             image=image is not None,
             find=self._search is not None
             or (image is not None and ready and not prepares and not self._busy),
-            draw=image is not None and (prepares or self._grid[1] is not None),
+            draw=image is not None and (facts.awaited or self._grid[1] is not None),
             shown=image is not None and facts.object_px is not None,
             reset=self._known.how in ("set", "drawn"),
         )
         row.set_factor(facts.factor)
-        if self._search is None:
+        self._ahead.wish(self._wish(facts, image))
+        if self._search is None and not self._ahead.looking:
             row.set_line(size_line(facts) if image is not None else SizeLine("no image"))
         if self.mark.diameter_px is not None:
             self._mark()
         self._check_texture(facts, image)
+
+    def _wish(self, facts: SizeFacts, image: Image | None) -> ScaleWish | None:
+        """Return what a run would look for, so that it is looked for before; None where it would not, or nobody knows yet."""
+        choice, layer = self._view.choice(), self._layer
+        idle = self._can_run and not self._busy and self._search is None
+        unknown = facts.searches and facts.missing and not (facts.awaited or facts.found or facts.problem)
+        roles = registry.find(choice.strategy).roles
+        chosen = [self._models.chosen(role) for role in roles]
+        segments = "segmenter" in roles and all(one is not None and one.card is not None for one in chosen)
+        if not (idle and unknown and segments) or image is None or layer is None or not quick_to_read(image):
+            return None
+        models = _models_of(choice)
+        key = uid_of(layer), models, choice.first_axis_channels
+        return ScaleWish(layer, models, _search_for(choice, image), key)
 
     def _mark(self) -> None:
         facts = self.facts
@@ -374,11 +414,15 @@ class SizeController(QObject):
 
     def _modality(self) -> Modality | None:
         """Return what the model expects that sees the image first."""
+        entry = self._first()
+        return entry.card.source if entry is not None and entry.card is not None else None
+
+    def _first(self) -> ModelEntry | None:
+        """Return the model that sees the image first; None where none is chosen, or it is only made in the run."""
         strategy = registry.find(self._view.choice().strategy)
         if strategy.preparation is not None or not strategy.roles:
             return None
-        entry = self._models.chosen(strategy.roles[0])
-        return entry.card.source if entry is not None and entry.card is not None else None
+        return self._models.chosen(strategy.roles[0])
 
     def _sheet(self) -> Overlay | None:
         if self._overlay is None:
@@ -388,6 +432,11 @@ class SizeController(QObject):
     def _say(self, sentence: str, *, warns: bool = False) -> None:
         if (overlay := self._sheet()) is not None:
             overlay.say(sentence, warns=warns)
+
+
+def _search_for(choice: LabelChoice, image: Image) -> FindScaleJob:
+    models = {role: getattr(choice, role) for role in registry.find(choice.strategy).roles}
+    return FindScaleJob(image, settings=choice.settings, **models)
 
 
 def _models_of(choice: LabelChoice) -> str:

@@ -62,7 +62,7 @@ class SizeFacts:
     searches
         Whether a run looks for a scale that is not known.
     awaited
-        The model is only made in the run, and nothing is known of it yet.
+        No model is chosen, or it is only made in the run, and nothing is known of it yet.
     problem
         Why no magnification follows, one sentence; empty where one does.
     """
