@@ -14,7 +14,7 @@ from napari_pseudolabel.strategies import known_scales
 def unsized(tmp_path, monkeypatch):
     monkeypatch.setattr(known_scales, "folder", lambda: tmp_path / "scales")
     path = tmp_path / "unsized.tif"
-    values = gaussian_filter(np.random.default_rng(3).normal(size=(60, 70)), 2)
+    values = gaussian_filter(np.random.default_rng(3).normal(size=(100, 110)), 2)
     tifffile.imwrite(path, values.astype(np.float32))
     return path
 

@@ -105,3 +105,29 @@ def test_what_finds_nothing_at_some_scales_does_not_count_there():
     """Looks that are empty agree perfectly."""
     some = [*tried([0.8, 0.9, 0.95, 0.9]), TriedScale(1.5, 1.0, 0.0)]
     assert choose(some, BLIND).factor == pytest.approx(0.5, rel=0.1)
+
+
+def test_a_sweep_is_short_and_goes_on_only_where_a_choice_can_follow():
+    """What the texture contradicts is doubted anyway, so nobody pays for a look at it."""
+    apart = TextureEstimates(SMALLEST, LARGEST)
+    assert len(next_factors([], apart)) <= 9
+    rising = searched(lambda factor: 0.9 + factor / 200, apart)
+    assert len(rising.tried) <= 11
+    assert not rising.sure
+    alike = searched(lambda factor: 0.85 + factor / 10, TextureEstimates(0.5, 0.6))
+    assert len(alike.tried) <= 8
+    assert not alike.sure
+    # Between wide steps the neighbours of the best are looked at.
+    assert searched(peak(1.0), apart).factor == pytest.approx(1.0, rel=0.05)
+
+
+def test_what_is_too_small_to_show_objects_is_not_looked_at_and_an_edge_is_not_believed():
+    found = []
+    while waiting := next_factors(found, BLIND, 0.3):
+        found += [TriedScale(factor, peak(0.1)(factor), 0.3) for factor in waiting]
+    assert min(one.factor for one in found) >= 0.3
+    chosen = choose([TriedScale(one.factor, one.agreement + 0.2, 0.3) for one in found], BLIND)
+    assert not chosen.sure
+    assert "beyond was not looked at" in chosen.sentence
+    # Even where all that can be looked at lies beyond what the texture says there is something to try.
+    assert next_factors([], TextureEstimates(0.05, 0.05), 0.5) == (0.5,)

@@ -204,6 +204,27 @@ def test_in_an_empty_image_nothing_is_looked_for():
     assert not toy.asked
 
 
+@pytest.mark.parametrize("shape", [(64, 64), (40, 900), (3, 80, 200)])
+def test_an_image_that_shows_too_little_costs_no_look_and_is_used_as_it_is(shape):
+    toy = Fitting()
+    image = from_array(clouds(shape, 6), "ZYX"[-len(shape) :])
+    assert not found_in(image, toy).sure
+    assert not toy.asked
+    report = job(image).run(Control(), Models(other=toy)).report
+    assert report.factor == 1.0
+    told = "shows too little (96 are needed); the image was used as it is."
+    assert any(f"{min(shape[-2:])} pixels across {told}" in note for note in report.notes)
+
+
+def test_what_is_looked_at_stays_within_bounds_whatever_the_texture_says():
+    for seed, shape in enumerate([(96, 96), (130, 400), (700, 700)]):
+        toy = Fitting()
+        found_in(from_array(np.random.default_rng(seed).normal(size=shape).astype(np.float32)), toy)
+        pixels = sum(np.prod(one[-2:]) for one in toy.asked)
+        assert 0 < pixels <= 2 * 14 * 400 * 400
+        assert min(min(one[-2:]) for one in toy.asked) >= 44
+
+
 def test_a_translator_is_asked_too_and_its_texture_counts():
     one = OnePass(card=OnePass().card.model_copy(update={"source": Modality(name="A", texture=TEXTURE)}))
     image = image_at(0.5)

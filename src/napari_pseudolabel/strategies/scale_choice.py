@@ -6,7 +6,7 @@ The constants were chosen on the images that ``benchmarks/scales.py`` names so; 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from napari_pseudolabel.imaging.scale.comparison import LARGEST, SMALLEST, TextureEstimates
 from napari_pseudolabel.strategies.found_scale import FoundScale, TriedScale
@@ -24,27 +24,48 @@ _LEAST_SPREAD = 0.05
 _LEAST_AGREEMENT = 0.85
 # Nothing, and everything, is no foreground.
 _LEAST_SHARE, _MOST_SHARE = 0.003, 0.98
+# So many steps the first sweep has at most; where the texture leaves more open, they are twice as wide.
+_MOST_STEPS = 9
 # So many octaves may lie between what was chosen and the texture, and between the two estimates of the texture.
 _APART = 1.0
 
 
-def next_factors(tried: Sequence[TriedScale], estimates: TextureEstimates) -> tuple[float, ...]:
+def next_factors(
+    tried: Sequence[TriedScale], estimates: TextureEstimates, smallest: float = SMALLEST
+) -> tuple[float, ...]:
     """Return what has to be tried before a choice can be made; empty if that is enough.
 
-    First a sweep around the estimates. It goes on where the best lies at its edge.
+    First a sweep around the estimates. It goes on beside the best as long as that can still lead to a choice.
+
+    Parameters
+    ----------
+    smallest
+        Magnification below which the places that are looked at show too little.
     """
     if not tried:
-        return tuple(2.0**octave for octave in _sweep(estimates))
+        return tuple(2.0**octave for octave in _sweep(estimates, smallest))
     usable = [one for one in tried if _has_foreground(one)]
     if not usable:
         return ()
     best = max(usable, key=lambda one: _score(one, estimates)).factor
-    low, high = min(one.factor for one in tried), max(one.factor for one in tried)
-    if best == low and low > SMALLEST:
-        return (_moved(low, -_STEP),)
-    if best == high and high < LARGEST:
-        return (_moved(high, _STEP),)
-    return ()
+    known = {one.factor for one in tried}
+    beside = (_moved(best, -_STEP), _moved(best, _STEP))
+    return tuple(
+        one
+        for one in beside
+        if one not in known and max(smallest, SMALLEST) <= one <= LARGEST and _may_lead(one, known, estimates)
+    )
+
+
+def _may_lead(factor: float, known: Set[float], estimates: TextureEstimates) -> bool:
+    """Whether a look can change what is believed: beyond the sweep only what the texture would not contradict."""
+    if estimates.middle is None or min(known) < factor < max(known):
+        return True
+    return _alike(estimates) and abs(math.log2(factor / estimates.middle)) <= _APART + _STEP
+
+
+def _alike(estimates: TextureEstimates) -> bool:
+    return len(estimates.all) == 2 and estimates.octaves_apart <= _APART
 
 
 def _moved(factor: float, octaves: float) -> float:
@@ -90,12 +111,11 @@ def _doubt(
 ) -> str:
     """Say in a clause why a choice is not safe; empty where it is."""
     texture = estimates.middle
-    alike = len(estimates.all) == 2 and estimates.octaves_apart <= _APART
     if tried and not usable:
         return "the models find nothing in the image, or nothing but objects, at any scale"
     if usable and max(one.agreement for one in usable) < _LEAST_AGREEMENT:
         return "the models contradict themselves at every scale"
-    if texture is not None and alike:
+    if texture is not None and _alike(estimates):
         apart = abs(math.log2(factor / texture))
         if apart <= _APART:
             return ""
@@ -106,6 +126,8 @@ def _doubt(
         return "the models agree with themselves alike at all scales"
     if texture is not None:
         return "the texture of the image says two things"
+    if factor in (tried[0].factor, tried[-1].factor):
+        return f"the models agree best at {factor:.2g} times, and what lies beyond was not looked at"
     return ""
 
 
@@ -127,7 +149,10 @@ def _peak(usable: Sequence[TriedScale], estimates: TextureEstimates) -> tuple[fl
     before, here, after = scores[at - 1 : at + 2]
     bend = before - 2 * here + after
     shift = 0.0 if bend >= 0 else 0.5 * (before - after) / bend
-    return one.factor * 2 ** (shift * _STEP), one.agreement
+    # Where steps are wider around it, the parabola is no place to read a factor from.
+    even = math.isclose(usable[at + 1].factor / one.factor, one.factor / usable[at - 1].factor)
+    step = math.log2(usable[at + 1].factor / one.factor) if even else 0.0
+    return one.factor * 2 ** (shift * step), one.agreement
 
 
 def _score(one: TriedScale, estimates: TextureEstimates) -> float:
@@ -136,13 +161,15 @@ def _score(one: TriedScale, estimates: TextureEstimates) -> float:
     return one.agreement - _PULL * away**2
 
 
-def _sweep(estimates: TextureEstimates) -> list[float]:
+def _sweep(estimates: TextureEstimates, smallest: float) -> list[float]:
     """Octaves of the first sweep, on a grid that is the same for all images."""
     around = [math.log2(one) for one in estimates.all] or [0.0]
     reach = _REACH if estimates.all else _BLIND_REACH
-    low = max(math.floor((min(around) - reach) / _STEP), math.ceil(math.log2(SMALLEST) / _STEP))
+    least = math.ceil(math.log2(max(smallest, SMALLEST)) / _STEP)
+    low = max(math.floor((min(around) - reach) / _STEP), least)
     high = min(math.ceil((max(around) + reach) / _STEP), math.floor(math.log2(LARGEST) / _STEP))
-    return [number * _STEP for number in range(low, high + 1)]
+    wide = 2 if high - low >= _MOST_STEPS else 1
+    return [number * _STEP for number in range(low, max(high, low) + 1, wide)]
 
 
 def _has_foreground(one: TriedScale) -> bool:

@@ -34,6 +34,10 @@ _PLANES = 3
 _TEXTURE_PX = 1024
 _LOOKED_AT_PX = 600
 _WORTH_KEEPING_S = 1.0
+# So few pixels of an image hold too few objects for looks to differ by the scale alone: nothing is looked for.
+_LEAST_SIDE_PX = 96
+# So wide a place still is on the model's grid at the smallest magnification: some objects across.
+_LEAST_MAGNIFIED_PX = 48
 # So many octaves texture has to be away from a size that is known: of 225 images that fit, the worst is 1.3 away.
 _CONTRADICTS = 1.6
 
@@ -99,8 +103,8 @@ class SweepJob:
         Of the layer, as the models that see the image need them.
     estimates
         What the texture says.
-    empty
-        There is nothing to see in the image.
+    untold
+        Why the image cannot tell its scale, as a clause; then no model looks at it.
     """
 
     survey: Survey
@@ -108,7 +112,7 @@ class SweepJob:
     statistics: tuple[LayerStatistics, ...]
     estimates: TextureEstimates
     settings: LabelSettings
-    empty: bool = False
+    untold: str = ""
     title: str = "Finding the scale"
 
     @property
@@ -121,8 +125,8 @@ class SweepJob:
         return replace(self.survey, found=self._found(control, models))
 
     def _found(self, control: Control, models: LoadedModels) -> FoundScale:
-        if self.empty:
-            return FoundScale(1.0, sure=False, why="there is nothing to see in the image")
+        if self.untold:
+            return FoundScale(1.0, sure=False, why=self.untold)
         key = self._key()
         if (known := recall(key)) is not None:
             return known
@@ -149,7 +153,8 @@ class SweepJob:
         tried: dict[float, TriedScale] = {}
         if self.survey.segmenter is not None:
             looks = Looks(self.survey, self.crops, self.statistics, self.settings, models, control)
-            while waiting := next_factors(tuple(tried.values()), self.estimates):
+            smallest = _LEAST_MAGNIFIED_PX / max(min(crop.shape[-2:]) for crop in self.crops)
+            while waiting := next_factors(tuple(tried.values()), self.estimates, smallest):
                 stage = control.stage("Finding the scale", len(tried) + len(waiting))
                 stage.advance(len(tried))
                 for factor in waiting:
@@ -171,7 +176,10 @@ def sweep(job: ImageTask, survey: Survey, control: Control) -> SweepJob:
     """
     image, channels = job.image, job.channels(survey)
     if all(nothing_in(image, channel) for channel in channels):
-        return SweepJob(survey, (), (), TextureEstimates(), job.settings, empty=True)
+        return _without_a_look(job, survey, "there is nothing to see in the image")
+    if (side := min(image.shape[-2:])) < _LEAST_SIDE_PX:
+        few = f"an image of {side} pixels across shows too little ({_LEAST_SIDE_PX} are needed)"
+        return _without_a_look(job, survey, few)
     seeing = survey.models if survey.translator is None else (survey.translator,)
     statistics = tuple(measure(image, channels, model.need, control) for model in seeing)
     estimates = texture_estimates(job, survey, control)
@@ -181,6 +189,10 @@ def sweep(job: ImageTask, survey: Survey, control: Control) -> SweepJob:
         for plane, window in _places(image, math.ceil(_LOOKED_AT_PX / near))
     )
     return SweepJob(survey, crops, statistics, estimates, job.settings)
+
+
+def _without_a_look(job: ImageTask, survey: Survey, why: str) -> SweepJob:
+    return SweepJob(survey, (), (), TextureEstimates(), job.settings, why)
 
 
 def _stacked(planes: list[NDArray[np.float32]]) -> NDArray[np.float32]:

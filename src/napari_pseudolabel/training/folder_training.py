@@ -136,6 +136,8 @@ def train_translator(
     paths = folders.source, folders.target
     modalities = grids[0].modality(paths[0]), grids[1].modality(paths[1])
     notes = Notes()
+    for path, grid, one in zip(paths, grids, modalities, strict=True):
+        notes.add(grid.assumed(path, one))
     planes = [unlabelled(path, grid, notes.add) for path, grid in zip(paths, grids, strict=True)]
     pairs = aligned(folders.pairs, grids) if folders.pairs else []
     data = [f"{path.resolve().name} ({len(part)} images)" for path, part in zip(paths, planes, strict=True)]
@@ -202,6 +204,7 @@ def train_segmenter(
         )
     modality = grid.modality(folders.images)
     notes = Notes()
+    notes.add(grid.assumed(folders.images, modality))
     split = _split(folders, grid, settings.seed, notes.add)
     labels = label_classes(classes)
     found = {int(value) for plane in split.train for value in np.unique(plane.labels)}

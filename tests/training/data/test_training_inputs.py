@@ -10,8 +10,15 @@ from hypothesis import strategies as st
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import ReadOptions
+from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.training.common.training_record import STATE, check_record
-from napari_pseudolabel.training.data.image_folders import LabelledPlane
+from napari_pseudolabel.training.data.image_folders import (
+    FolderPreprocessing,
+    LabelledPlane,
+    Notes,
+    image_planes,
+    labelled_planes,
+)
 from napari_pseudolabel.training.data.training_inputs import (
     ModelGrid,
     aligned,
@@ -178,3 +185,52 @@ def test_axes_and_positions_that_a_person_says(tmp_path):
     assert told == []
     labelled(*folders, ModelGrid("any"), told.extend)
     assert ["holds 2 images" in note for note in told] == [True]
+
+
+@pytest.fixture
+def unsized(tmp_path, disc_image):
+    """Five images, one of which says its size, and their labels."""
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    image, labels = disc_image((20, 20), 1)
+    for number in range(5):
+        said = {"resolution": (1e4, 1e4), "resolutionunit": "CENTIMETER"} if number == 2 else {}
+        tifffile.imwrite(tmp_path / "images" / f"{number}.tif", image, **said)
+        tifffile.imwrite(tmp_path / "labels" / f"{number}.tif", labels)
+    return tmp_path / "images"
+
+
+@pytest.mark.parametrize("read", ["images", "labelled"])
+def test_images_of_unknown_size_are_told_once_for_their_folder(unsized, read):
+    def told(*sizes, scale=Scale(), **more):
+        notes, preprocessing = Notes(), FolderPreprocessing(scale, *sizes, **more)
+        if read == "images":
+            image_planes(unsized, preprocessing, notes.add)
+        else:
+            labelled_planes(unsized, unsized.parent / "labels", preprocessing, notes.add)
+        return list(notes)
+
+    (one,) = told(1.0, 20.0)
+    assert one.startswith(
+        f"The scale is not known of 4 of 5 images in {unsized} (0.tif, 1.tif, 3.tif and 1 more);"
+    )
+    assert "used as they are. Give their pixel size or the size of their objects if" in one
+    (one,) = told(None, 20.0)
+    assert "5 of 5" in one
+    assert "the model does not say its pixel size; used as they are. Give the size of their objects if" in one
+    (one,) = told(None, None)
+    assert "Give their magnification if" in one
+    for known in (Scale(factor=1.0), Scale(pixel_size_um=1.0), Scale(object_size_px=20.0)):
+        assert not told(1.0, 20.0, scale=known)
+    assert not told(tells=False)
+
+
+def test_a_model_that_will_not_know_its_scale_is_told(unsized):
+    for grid, tells in (
+        (ModelGrid("EM"), True),
+        (ModelGrid("EM", object_px=20), False),
+        (ModelGrid("EM", image_pixel_um=0.1), False),
+    ):
+        (*notes,) = grid.assumed(unsized, grid.modality(unsized))
+        assert bool(notes) == tells
+        assert all(str(unsized) in note and "give the pixel size" in note for note in notes)

@@ -82,6 +82,13 @@ def test_known_images_are_translated_once(job, tiny_translator):
     second = job.run(Control(lambda progress: stages.append(progress.stage)), LoadedModels())
     assert "Translating" not in stages
     assert second.mean == pytest.approx(first.mean)
+    assert not any("used as" in note for note in second.notes)
+    unknown = replace(job, reference=replace(job.reference, scale=Scale()), scale=Scale(), steps=1)
+    told = unknown.run(Control(), LoadedModels()).notes
+    assert any(note.startswith("The scale is not known of 2 of 2 images in") for note in told)
+    assert any(
+        note.startswith("discs: The image does not say its pixel size, so it was used") for note in told
+    )
 
 
 def test_values_that_are_no_class_teach_nothing(job):

@@ -232,6 +232,12 @@ def test_layers_and_folders_come_to_the_grid_of_the_translator(tmp_path):
         tifffile.imwrite(tmp_path / f"{number}.tif", plane)
     folder = ModalityImages("SEM", folder=tmp_path, scale=Scale(pixel_size_um=0.2))
     assert [plane.shape for plane in folder.on_grid(grid)[0]] == [(30, 35)] * 2
+    told = []
+    dataclasses.replace(folder, scale=Scale()).on_grid(grid, told.extend)
+    assert any("The scale is not known of 2 of 2 images" in note for note in told)
+    told.clear()
+    dataclasses.replace(folder, scale=Scale()).as_they_are(told.extend)
+    assert not any("The scale" in note for note in told)
     with pytest.raises(InputError, match="only 4 pixels"):
         case.layer("SEM", False).on_grid(Modality(name="SEM", pixel_size_um=3.0))
 

@@ -357,7 +357,9 @@ def test_values_of_no_class_are_background_and_said(tiny_translator, tmp_path):
 def test_images_without_a_pixel_size_are_said(tiny_translator, tmp_path):
     source = replace(labelled_folders(tmp_path / "set"), scale=Scale())
     made = tutor_job(tmp_path / "run", tiny_translator, source, steps=1).run(Control(), LoadedModels())
-    assert any("does not say its pixel size" in one for one in made.notes)
+    (told,) = [one for one in made.notes if "The scale is not known of" in one]
+    assert str(source.images) in told
+    assert "Give their pixel size" in told
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,8 @@ class Adapter:
         None where the segmenter sees the images as they are.
     folder
         Keeps what was translated.
+    tells_sizes
+        Whether it is told of images whose size on the grid is not known.
     """
 
     segmenter: Card
@@ -71,6 +73,7 @@ class Adapter:
     device: str
     limits: MemoryLimits
     folder: Path
+    tells_sizes: bool = True
 
     @property
     def entry(self) -> Card:
@@ -84,7 +87,8 @@ class Adapter:
     def preparation(self, reading: ReadOptions) -> FolderPreprocessing:
         """How image files are brought to the first model's grid."""
         entry = self.entry
-        return FolderPreprocessing(self.scale, *sizes_of(entry.source), need_of(entry), reading)
+        sizes = sizes_of(entry.source)
+        return FolderPreprocessing(self.scale, *sizes, need_of(entry), reading, self.tells_sizes)
 
     def annotated(self, plane: AnnotatedPlane, trust: float, control: Control) -> Adapted:
         """Bring a plane from the layers; only the part with pixels that count, and what surrounds it."""

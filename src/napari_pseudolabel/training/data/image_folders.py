@@ -20,6 +20,7 @@ Notify = Callable[[tuple[str, ...]], None]
 """Hears what had to be assumed about files: sentences for the person."""
 
 _LARGEST_CLASS = 255
+_MOST_NAMES = 3
 
 
 def ignore_notes(notes: tuple[str, ...]) -> None:
@@ -48,6 +49,8 @@ class FolderPreprocessing:
         What of each image becomes 0 and 1, as the first model that sees it asks for.
     reading
         How the files are read.
+    tells
+        Whether it is told of images whose size on the grid is not known; not where the images make the grid.
     """
 
     scale: Scale = Scale()
@@ -55,11 +58,54 @@ class FolderPreprocessing:
     model_object_px: float | None = None
     need: Need = field(default_factory=Need)
     reading: ReadOptions = ReadOptions()
+    tells: bool = True
+
+    def missing(self, image: Image) -> str:
+        """Say in a clause what is not known, so that `image` is used as it is; empty where all is known."""
+        return self.scale.missing(self.scale.asked_of(image.placement), self.model_pixel_um)
 
     def factor(self, image: Image) -> float:
         """Pixels on the model's grid per pixel of `image`."""
         pixel = self.scale.asked_of(image.placement)
         return self.scale.to_model(pixel, self.model_pixel_um, self.model_object_px)[0]
+
+
+class UnknownSizes:
+    """Collects the images of a folder that are used as they are because nobody knows their size.
+
+    Parameters
+    ----------
+    where
+        The folder, in the sentence.
+    preprocessing
+        How its images are brought to the grid.
+    """
+
+    def __init__(self, where: Path, preprocessing: FolderPreprocessing) -> None:
+        self.where, self.preprocessing = where, preprocessing
+        self._names: list[str] = []
+        self._seen = 0
+
+    def add(self, name: str, image: Image) -> None:
+        """Look at one image."""
+        self._seen += 1
+        if self.preprocessing.tells and self.preprocessing.missing(image):
+            self._names.append(name)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """One sentence for the person about all of them; nothing where there is none."""
+        if not self._names:
+            return ()
+        pixel, thing = self.preprocessing.model_pixel_um, self.preprocessing.model_object_px
+        rest = len(self._names) - _MOST_NAMES
+        named = ", ".join(self._names[:_MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+        advice = ["their pixel size"] * bool(pixel) + ["the size of their objects"] * bool(thing)
+        unknown = "" if pixel else ", because the model does not say its pixel size"
+        return (
+            f"The scale is not known of {len(self._names)} of {self._seen} images in {self.where} ({named}){unknown}; used "
+            f"as they are. Give {' or '.join(advice) or 'their magnification'} if they are not of the scale of the model.",
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,10 +139,13 @@ def image_planes(
         If the folder is missing or holds no image, or an image cannot be read.
     """
     found: list[NDArray[np.float32]] = []
+    sizes = UnknownSizes(folder, preprocessing)
     for path in images_in(folder):
         image = preprocessing.reading.image(path)
         notify(image.assumed())
+        sizes.add(path.name, image)
         found += prepare(image, preprocessing, notify)
+    notify(sizes.notes)
     return found
 
 
@@ -111,10 +160,13 @@ def labelled_planes(
         If a label file is missing or has another shape than its image, or nothing is labelled.
     """
     found: list[LabelledPlane] = []
+    sizes = UnknownSizes(images, preprocessing)
     for path, label_path in labelled_files(images, labels):
         image = preprocessing.reading.image(path)
         notify(image.assumed())
+        sizes.add(path.name, image)
         found += planes_of(path.name, image, label_path, not_labelled(label_path), preprocessing, notify)
+    notify(sizes.notes)
     if not found:
         raise InputError(f"Nothing is labelled in the files of {labels}; label at least a part of one image.")
     return found

@@ -61,8 +61,18 @@ class ModelGrid:
     @property
     def preprocessing(self) -> FolderPreprocessing:
         """How images are brought to the grid."""
+        # `modality` refuses images without a size where the grid has one; else they are the grid.
         return FolderPreprocessing(
-            Scale(pixel_size_um=self.image_pixel_um), self.pixel_um, reading=self.reading
+            Scale(pixel_size_um=self.image_pixel_um), self.pixel_um, reading=self.reading, tells=False
+        )
+
+    def assumed(self, folder: Path, modality: Modality) -> tuple[str, ...]:
+        """Tell of a model that will not know the scale of its images; parameters as of `modality`, and what it returned."""
+        if modality.pixel_size_um is not None or modality.object_size_px is not None:
+            return ()
+        return (
+            f"The images in {folder} do not all say the same pixel size, so they were used as they are, as if of one scale, "
+            "and the model does not know its own; give the pixel size of the images.",
         )
 
     def modality(self, folder: Path) -> Modality:

@@ -154,8 +154,8 @@ class ReverseAccuracyJob:
             )
         card, notes = self._card(models)
         known, more = self._known(card, models, control)
-        planes = self._planes(card)
-        notes += (*more, *self._comparable(planes, known))
+        planes, assumed = self._planes(card)
+        notes += (*more, *assumed, *self._comparable(planes, known))
         settings = SegmenterSettings(
             steps=self.steps, batch=self.batch, patch=self.patch, seed=self.seed, validate_every=self.steps
         )
@@ -279,12 +279,15 @@ class ReverseAccuracyJob:
                 "makes the number smaller than good labels deserve; check the pixel sizes."
             )
 
-    def _planes(self, card: Card) -> list[LabelledPlane]:
-        """Return the image with its pseudo labels on the grid of the segmenter."""
+    def _planes(self, card: Card) -> tuple[list[LabelledPlane], tuple[str, ...]]:
+        """Return the image with its pseudo labels on the grid of the segmenter, and what is not known of its size."""
         from napari_pseudolabel.training.data.image_folders import FolderPreprocessing, LabelledPlane, prepare
 
         preparation = FolderPreprocessing(self.scale, *sizes_of(card.source), need_of(card))
         planes = prepare(self.image, preparation)
+        missing = card.source is not None and preparation.missing(self.image)
+        told = f"{self.image.name}: {missing}, so it was used as it is; give its pixel size."
+        notes = (told,) if missing else ()
         values = [label_class.value for label_class in card.classes]
         found = []
         for index, plane in zip(self.image.planes(), planes, strict=True):
@@ -296,7 +299,7 @@ class ReverseAccuracyJob:
             found.append(
                 LabelledPlane(self.image.name, plane, np.where(named, own, 0).astype(np.uint8), weight)
             )
-        return found
+        return found, notes
 
     def _known(
         self, card: Card, models: LoadedModels, control: Control
@@ -313,6 +316,7 @@ class ReverseAccuracyJob:
             device=self.device,
             limits=models.limits,
             folder=self.folder,
+            tells_sizes=card.source is not None,  # else `_own_grid` has told
         )
         return adapter.labelled(self.reference, control)
 

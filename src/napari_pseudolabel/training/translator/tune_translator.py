@@ -19,6 +19,7 @@ from napari_pseudolabel.options import Checked, Option
 from napari_pseudolabel.training.common.training_options import Device, OwnSeed
 from napari_pseudolabel.training.data.image_folders import (
     FolderPreprocessing,
+    Notes,
     Notify,
     ignore_notes,
     image_planes,
@@ -89,7 +90,9 @@ class ModalityImages:
         note = ""
         if self.folder is not None:
             planes = image_planes(
-                self.folder, FolderPreprocessing(self.scale, *sizes, reading=self.reading), notify
+                self.folder,
+                FolderPreprocessing(self.scale, *sizes, reading=self.reading, tells=modality is not None),
+                notify,
             )
         else:
             assert self.limits is not None
@@ -309,11 +312,11 @@ class TuneTranslatorJob:
         from napari_pseudolabel.training.data.patches import PatchPool
 
         known = start.modalities if start else (None, None)
-        pools, modalities, notes = [], [], []
+        pools, modalities, notes = [], [], Notes()
         for images, modality in zip((self.source, self.target), known, strict=True):
-            planes, note = images.on_grid(modality)
+            planes, note = images.on_grid(modality, notes.add)
             if note:
-                notes.append(f"{images.name}: {note}")
+                notes.add((f"{images.name}: {note}",))
             pools.append(PatchPool([plane[None] for plane in planes]))
             pixel_um = None if images.scale.factor else images.scale.pixel_size_um or images.pixel_size_um
             modalities.append(modality or Modality(name=images.name, pixel_size_um=pixel_um))

@@ -10,14 +10,20 @@ import numpy as np
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import not_labelled
-from napari_pseudolabel.imaging import ReadOptions, labels_to, normalise, resample
+from napari_pseudolabel.imaging import labels_to, normalise, resample
 from napari_pseudolabel.imaging.reading.file_names import left_out
 from napari_pseudolabel.labels.classes import BACKGROUND
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.grids import limits_for
 from napari_pseudolabel.training.data.adapted_planes import Adapter
 from napari_pseudolabel.training.data.annotated_plane import AnnotatedPlane
-from napari_pseudolabel.training.data.image_folders import LabelledPlane, Notes, labelled_files, planes_of
+from napari_pseudolabel.training.data.image_folders import (
+    LabelledPlane,
+    Notes,
+    UnknownSizes,
+    labelled_files,
+    planes_of,
+)
 from napari_pseudolabel.training.data.labelled_sets import LabelledLayer, LabelledSet, NnunetSet
 from napari_pseudolabel.training.data.nnunet_raw import read_raw
 from napari_pseudolabel.training.data.training_inputs import check_values
@@ -105,21 +111,24 @@ class _Reader:
             raw = read_raw(source.folder)
             self.classes = {label_class.value: label_class for label_class in raw.classes}
             self.notes.add(raw.notes)
+            sizes = UnknownSizes(source.folder, self.adapter.preparation(source.reading))
             for case in raw.cases:
-                yield from self._pair(case.image, case.labels, case.name, raw.ignored, source.reading)
+                yield from self._pair(case.image, case.labels, case.name, raw.ignored, sizes)
+            self.notes.add(sizes.notes)
         else:
             self.notes.add(left_out(source.images, source.labels))
+            sizes = UnknownSizes(source.images, self.adapter.preparation(source.reading))
             for image, labels in labelled_files(source.images, source.labels):
-                yield from self._pair(image, labels, image.name, not_labelled(labels), source.reading)
+                yield from self._pair(image, labels, image.name, not_labelled(labels), sizes)
+            self.notes.add(sizes.notes)
 
     def _pair(
-        self, path: Path, labels: Path, name: str, ignored: int | None, reading: ReadOptions
+        self, path: Path, labels: Path, name: str, ignored: int | None, sizes: UnknownSizes
     ) -> Iterator[LabelledPlane]:
-        image = reading.image(path)
+        image = sizes.preprocessing.reading.image(path)
         self.notes.add(image.assumed())
-        self._factor(self.adapter.scale.asked_of(image.placement))  # tells of an unknown size
-        preparation = self.adapter.preparation(reading)
-        yield from planes_of(self.prefix + name, image, labels, ignored, preparation, self.notes.add)
+        sizes.add(name, image)
+        yield from planes_of(self.prefix + name, image, labels, ignored, sizes.preprocessing, self.notes.add)
 
     def _annotated(self, name: str, known: AnnotatedPlane) -> Iterator[LabelledPlane]:
         factor = self._factor(known.pixel_size_um)
