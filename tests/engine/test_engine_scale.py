@@ -9,12 +9,15 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.engine import Listener
 from napari_pseudolabel.imaging import from_array
 from napari_pseudolabel.models.loaded import LoadedModels
-from napari_pseudolabel.strategies import FindScaleJob, LabelJob, join
+from napari_pseudolabel.strategies import FindScaleJob, LabelJob, join, known_scales
 
 
 def test_the_engine_finds_what_is_found_here_and_labels_by_it(
-    engine, heard, settings, tiny_translator, tiny_segmenter
+    engine, heard, settings, tiny_translator, tiny_segmenter, tmp_path, monkeypatch
 ):
+    # On a busy machine this search is worth keeping: here and in the worker, which starts with the first job, apart.
+    monkeypatch.setattr(known_scales, "folder", lambda: tmp_path / "here")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "worker"))
     image = from_array(gaussian_filter(np.random.default_rng(2).normal(size=(48, 56)), 2).astype(np.float32))
     models = str(tiny_translator), str(tiny_segmenter)
     search = FindScaleJob(image, *models, settings=settings)
