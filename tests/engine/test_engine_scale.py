@@ -18,7 +18,7 @@ def test_the_engine_finds_what_is_found_here_and_labels_by_it(
     # On a busy machine this search is worth keeping: here and in the worker, which starts with the first job, apart.
     monkeypatch.setattr(known_scales, "folder", lambda: tmp_path / "here")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "worker"))
-    image = from_array(gaussian_filter(np.random.default_rng(2).normal(size=(48, 56)), 2).astype(np.float32))
+    image = from_array(gaussian_filter(np.random.default_rng(2).normal(size=(96, 100)), 2).astype(np.float32))
     models = str(tiny_translator), str(tiny_segmenter)
     search = FindScaleJob(image, *models, settings=settings)
     here = search.run(Control(), LoadedModels())
