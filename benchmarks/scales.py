@@ -29,11 +29,12 @@ from numpy.typing import NDArray
 from quality_cases import nuclei
 from rich.console import Console
 from rich.table import Table
+from skimage.measure import label
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import Image, read, read_labels
 from napari_pseudolabel.imaging.scale import Scale
-from napari_pseudolabel.labels.metrics import instance_f1
+from napari_pseudolabel.labels.matching import detection
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.strategies import FindScaleJob, LabelJob, LabelSettings
 
@@ -165,7 +166,8 @@ def measured(case: Case, example: Example, models: LoadedModels, folder: str) ->
         assert labels is not None
         classes = [value for value in np.unique(example.truth) if value]
         dice = float(np.mean([_dice(labels[0] == value, example.truth == value) for value in classes]))
-        return dice, instance_f1(labels[0] == example.objects, example.outlined == example.objects)
+        made, real = (label(one == example.objects, connectivity=2) for one in (labels[0], example.outlined))
+        return dice, detection(made, real).f1
 
     middle = round(2 * math.log2(example.known)) / 2
     sweep = {}

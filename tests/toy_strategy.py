@@ -47,6 +47,9 @@ class Brighter:
     def make(self) -> Brighter:
         return self
 
+    def remembering(self, memo: Any) -> Brighter:
+        return self
+
     def probabilities(self, image: Any, **_: Any) -> Any:
         bright = (np.asarray(image) > self.level).astype(np.float32)
         return np.stack([1 - bright, bright])

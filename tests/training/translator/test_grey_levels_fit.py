@@ -63,6 +63,11 @@ def test_a_curve_never_goes_back(power, method, grain):
     assert 0 <= levels.min() <= levels.max() <= 1
 
 
+def plain(modality):
+    """Without what was measured on the images."""
+    return modality.model_copy(update={"texture": None})
+
+
 def test_a_job_makes_both_directions(tmp_path):
     job = GreyLevelsJob(
         case.layer("SEM", False), case.layer("TEM", True, pixel_size_um=0.1), "invert-match", "CC0-1.0"
@@ -76,9 +81,10 @@ def test_a_job_makes_both_directions(tmp_path):
         path.write_bytes(content)
     there, back = (load_translator(path).card for path in paths)
     # Nothing is resampled, so what looks like TEM has the pixels of SEM.
-    assert there.source == Modality(name="SEM", pixel_size_um=0.2)
-    assert there.target == Modality(name="TEM", pixel_size_um=0.2)
-    assert back.target == Modality(name="SEM", pixel_size_um=0.1)
+    assert plain(there.source) == Modality(name="SEM", pixel_size_um=0.2)
+    assert plain(there.target) == Modality(name="TEM", pixel_size_um=0.2)
+    assert plain(back.target) == Modality(name="SEM", pixel_size_um=0.1)
+    assert there.source.texture.images == 2
     assert there.licence == "CC0-1.0"
     assert there.training.command == "fitted in the viewer"
     assert there.training.data == ("2 planes of an open SEM layer", "2 planes of an open TEM layer")
@@ -111,7 +117,7 @@ def test_a_proxy_learns_from_images_that_only_changed_their_grey_levels(tmp_path
             plane.image, 1 - normalise(image.plane((), None), intensity_range(image)), atol=1e-6
         )
     card = load_segmenter(proxy.path).card
-    assert card.source == load_translator(path).card.target
+    assert plain(card.source) == plain(load_translator(path).card.target)
     assert "SEM to TEM, invert" in card.training.data[0]
 
 

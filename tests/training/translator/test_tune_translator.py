@@ -85,7 +85,12 @@ def test_a_tuned_pair_has_cards_and_its_start_for_parents(pair, tmp_path, monkey
         path = tmp_path / "run" / f"{name}.safetensors"
         assert path.read_bytes() == content
         tuned, parent = load_translator(path), load_translator(start)
-        assert (tuned.card.source, tuned.card.target) == (parent.card.source, parent.card.target)
+        for own, former in (
+            (tuned.card.source, parent.card.source),
+            (tuned.card.target, parent.card.target),
+        ):
+            assert own.texture.images > 0  # of what was learned from
+            assert own.model_copy(update={"texture": None}) == former
         assert tuned.card.parent == parent.sha256
         assert tuned.card.training.steps == best.step
         assert tuned.card.architecture == parent.card.architecture

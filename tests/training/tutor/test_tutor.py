@@ -71,7 +71,8 @@ def test_a_proxy_learns_on_synthetic_images_and_says_so(tiny_translator, tmp_pat
     assert proxy.path == tmp_path / "run" / "fold-1" / "proxy.safetensors"
     assert proxy.path.read_bytes() == proxy.checkpoint
     card, translator = load_segmenter(proxy.path).card, load_translator(tiny_translator)
-    assert card.source == translator.card.target
+    assert card.source.texture.images > 0  # of the synthetic images
+    assert card.source.model_copy(update={"texture": None}) == translator.card.target
     assert card.classes == AXON_CLASSES
     assert card.parent is None
     (data,) = card.training.data
@@ -94,7 +95,11 @@ def test_a_proxy_learns_on_synthetic_images_and_says_so(tiny_translator, tmp_pat
     assert Loss not in kinds  # told every ten steps
     assert told[-1] == Fold(1, 1, proxy.score)
     stages = list(dict.fromkeys(one.stage for one in reports))
-    assert stages == ["Translating the labelled images", "Training the segmenter"]
+    assert stages == [
+        "Translating the labelled images",
+        "Training the segmenter",
+        "Measuring how sure it may be",
+    ]
     (end,) = {(one.done, one.total) for one in reports if one.stage == stages[0] and one.done == one.total}
     assert end == (4 * SIDE**2, 4 * SIDE**2)
     assert all(one.seconds_left is not None for one in reports if one.done)

@@ -5,7 +5,6 @@ Rooms that import torch are imported when a job runs, so that opening the dock d
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.errors import PseudolabelError
 from napari_pseudolabel.models import (
     Inspection,
     NamedCheckpoint,
@@ -27,7 +25,6 @@ from napari_pseudolabel.widgets.pseudo_label.label_choice import Kind, ModelEntr
 
 if TYPE_CHECKING:
     from napari_pseudolabel.labels.objects import Counted
-    from napari_pseudolabel.models.loaded import LoadedModels
 
 
 @dataclass(frozen=True)
@@ -57,28 +54,6 @@ class FindDevices:
     def run(self, control: Control, models: object) -> tuple[tuple[str, str], ...]:
         """List them."""
         return _devices()
-
-
-@dataclass(frozen=True)
-class PreloadModels:
-    """Load models that will probably be asked for, while the person looks; what is wrong with them is said by the run."""
-
-    refs: tuple[tuple[Kind, str], ...]
-    title: str = "Loading the models"
-
-    def run(self, control: Control, models: LoadedModels | None) -> None:
-        """Load them."""
-        if models is None:
-            return
-        for kind, ref in self.refs:
-            control.check()
-            with suppress(PseudolabelError):
-                models.translator(ref) if kind == "translator" else models.segmenter(ref)
-
-    @property
-    def checkpoints(self) -> tuple[str, ...]:
-        """References of the models."""
-        return tuple(ref for _, ref in self.refs)
 
 
 @dataclass(frozen=True)

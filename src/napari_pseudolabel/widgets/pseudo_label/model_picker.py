@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_pseudolabel.models.families import suffixes
 from napari_pseudolabel.models.fitting import same_modality
 from napari_pseudolabel.strategies import registry
+from napari_pseudolabel.strategies.preloading import PreloadModels
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.common.serial_executor import SerialExecutor
@@ -23,7 +24,6 @@ from napari_pseudolabel.widgets.pseudo_label.label_jobs import (
     FindDevices,
     FindModels,
     InspectModel,
-    PreloadModels,
 )
 from napari_pseudolabel.widgets.pseudo_label.label_sentences import misfits
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
