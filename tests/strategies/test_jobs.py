@@ -42,7 +42,9 @@ def run(job, models, control=None):
 
 
 def test_a_label_job_covers_the_planes_and_reports_itself(stack, tiny_translator, tiny_segmenter):
-    job = LabelJob(stack, str(tiny_translator), str(tiny_segmenter), settings=settings(samples=2, seed=4))
+    # Without clearing: what a crumb becomes is not what the models found likeliest.
+    asked = settings(samples=2, seed=4, smallest_object=0.0)
+    job = LabelJob(stack, str(tiny_translator), str(tiny_segmenter), settings=asked)
     stages = set()
     found = job.run(Control(lambda progress: stages.add(progress.stage)), LoadedModels())
     assert found.planes == ((0,), (1,))
@@ -56,9 +58,7 @@ def test_a_label_job_covers_the_planes_and_reports_itself(stack, tiny_translator
         assert array.shape == (2, 40, 52)
         assert array.dtype == dtype
     assert set(np.unique(found.labels)) <= {0, 1, 7}
-    # Of three classes the likeliest has at least a third; less is left where a crumb became what is around it.
-    assert np.mean(found.confidence >= 1 / 3 - 1e-6) > 0.9
-    assert found.confidence.min() >= 0
+    assert found.confidence.min() >= 1 / 3 - 1e-6  # of three classes the likeliest has at least a third
     assert found.confidence.max() <= 1
     assert 0 <= found.translation.min() <= found.translation.max() <= 1
     assert found.spread.max() > 0

@@ -17,7 +17,7 @@ from napari_pseudolabel.engine import Connection, Handle, Listener
 from napari_pseudolabel.errors import Cancelled
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality
 from napari_pseudolabel.strategies import LabelJob, PseudoLabel, Region
-from napari_pseudolabel.strategies.preloading import PreloadModels
+from napari_pseudolabel.strategies.survey import SurveyJob
 from napari_pseudolabel.widgets.pseudo_label.label_choice import ModelEntry
 
 CLASSES = (
@@ -156,7 +156,7 @@ class ThreadEngine:
                 for part in self._script.parts(job, control):
                     handle.listener.part(part)
                 result: Any = part.report
-            elif isinstance(job, PreloadModels):
+            elif isinstance(job, SurveyJob):
                 result = None  # there are no models here
             else:
                 result = job.run(control, None)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.labels.confidence import agreement, background, class_confidence, entropy, tempered
+from napari_pseudolabel.labels.confidence import background, class_confidence, entropy, tempered
 from napari_pseudolabel.labels.objects import Scheme, scheme_for
 from napari_pseudolabel.labels.specks import holes, specks, without_crumbs
 from napari_pseudolabel.models.cards import LabelClass
@@ -62,8 +62,6 @@ class Segmentation:
         (H, W) uint8.
     confidence
         (H, W) float32 in [0, 1].
-    agreement
-        Mean pairwise Dice of the members in [0, 1]; None with one.
     candidates
         (K, H, W) uint8, labels of each member.
     members
@@ -76,7 +74,6 @@ class Segmentation:
 
     labels: NDArray[np.uint8]
     confidence: NDArray[np.float32]
-    agreement: float | None
     candidates: NDArray[np.uint8]
     members: tuple[str, ...]
     left_out: float
@@ -140,7 +137,6 @@ def segment_ensemble(
     return Segmentation(
         tidy,
         _sure_of(tidy, mean, first.classes, np.where(tidy == labels, sure, np.float32(np.nan))),
-        agreement(candidates),
         np.stack(candidates),
         tuple(names),
         float(((tidy != labels) & labelled).sum() / max(np.count_nonzero(labelled), 1)),

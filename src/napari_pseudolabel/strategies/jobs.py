@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from napari_pseudolabel.control import Control, Progress
-from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import measure
 from napari_pseudolabel.imaging.blank_layer import nothing_in
 from napari_pseudolabel.models.assumed import assumed_line
@@ -162,8 +161,6 @@ class LabelJob(ImageTask):
         InputError
             If there is no model.
         """
-        if self.translator is None and self.segmenter is None:
-            raise InputError("There is no model to label with; choose a translator, a segmenter, or both.")
         return SurveyJob(self.translator, self.segmenter, second_opinions=self.second_opinions)
 
     def plan(self, survey: Survey, control: Control) -> LabelPlan:

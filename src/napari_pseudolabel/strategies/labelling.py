@@ -129,7 +129,7 @@ def label_chunk(job: ChunkTask, control: Control, models: LoadedModels) -> Pseud
             seen=_seen(job, mean),
             counted=counted,
         )
-        report = replace(report, agreement=found.agreement, evidence=evidence)
+        report = replace(report, agreement=evidence.agreement, evidence=evidence)
         if found.left_out > _TOLD_SHARE:
             told = (
                 f"Islands of labels below {least:.0f} pixels were left out or given to what is around them, "

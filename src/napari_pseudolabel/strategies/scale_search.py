@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Channel, Image, LayerStatistics, measure
 from napari_pseudolabel.imaging.blank_layer import nothing_in
 from napari_pseudolabel.imaging.scale import Texture
@@ -64,8 +63,6 @@ class FindScaleJob(ImageTask):
         InputError
             If there is no model.
         """
-        if self.translator is None and self.segmenter is None:
-            raise InputError("There is no model to look with; choose a translator, a segmenter, or both.")
         return SurveyJob(self.translator, self.segmenter, second_opinions=self.second_opinions)
 
     def second_survey(self, survey: Survey, control: Control) -> SweepJob | None:

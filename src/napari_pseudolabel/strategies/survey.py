@@ -152,6 +152,11 @@ class SurveyJob:
     title: str = "Loading the models"
     second_opinions: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Raise InputError if there is no model."""
+        if self.translator is None and self.segmenter is None:
+            raise InputError("There is no model to label with; choose a translator, a segmenter, or both.")
+
     @property
     def checkpoints(self) -> tuple[str, ...]:
         """References of the models."""

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_pseudolabel.models.families import suffixes
 from napari_pseudolabel.models.fitting import same_modality
 from napari_pseudolabel.strategies import registry
-from napari_pseudolabel.strategies.preloading import PreloadModels
+from napari_pseudolabel.strategies.survey import SurveyJob
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.common.serial_executor import SerialExecutor
@@ -179,7 +179,8 @@ class ModelPicker(QObject):
         self._view.set_reason(way.reason)
         if chosen is None and way.models != self._preloaded:
             self._preloaded = way.models
-            self._runner.submit(PreloadModels(way.models))
+            # So that they are loaded by the time they are needed; what is wrong with them is said by the run.
+            self._runner.submit(SurveyJob(way.translator, way.segmenter))
         return True
 
     def entry(self, kind: Kind, ref: str | None) -> ModelEntry | None:
