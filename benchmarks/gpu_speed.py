@@ -14,7 +14,7 @@ from gpu_report import Options, Outcome
 
 from napari_pseudolabel.tiling import TileSettings, is_out_of_memory, make_plan
 
-_PACKAGES = ("numpy", "dask", "distributed", "monai", "lightning-fabric", "safetensors", "napari")
+_PACKAGES = ("numpy", "dask", "distributed", "lightning-fabric", "safetensors", "napari")
 _QUICK_SIDES = (256, 512)
 _PUBLISHED, _TINY = (256, 64, (1, 1, 2, 2, 4, 4)), (32, 8, (1, 2))
 _CALLS = 10

@@ -20,7 +20,7 @@ from napari_pseudolabel.types import JsonObject
 
 SCHEMA_VERSION = 1
 _SUFFIX = SUFFIXES[PROVENANCE]
-_PACKAGES = ("napari-pseudolabel", "torch", "monai", "numpy", "scikit-image", "tifffile")
+_PACKAGES = ("napari-pseudolabel", "torch", "numpy", "scikit-image", "tifffile")
 
 
 class _Record(BaseModel):

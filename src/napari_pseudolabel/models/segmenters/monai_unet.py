@@ -1,4 +1,4 @@
-"""Our own segmenter: a small U-Net of MONAI in a safetensors file with its card in the header."""
+"""Our own segmenter: a small U-Net, that of MONAI, in a safetensors file with its card in the header."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from napari_pseudolabel.models.inspection import Inspection, useful
 from napari_pseudolabel.models.offers import Offer
 from napari_pseudolabel.models.safe_load import sha256 as hash_of
 from napari_pseudolabel.models.segmenters.common import fitted, own_tensors
+from napari_pseudolabel.models.segmenters.dynamic_unet import DynamicUNet
 from napari_pseudolabel.models.segmenters.tiled import TiledSegmenter
 
 FAMILY = "monai-unet"
@@ -106,22 +107,11 @@ def build(card: Card) -> nn.Module:
     CheckpointError
         If the card names an impossible architecture or fewer than two classes.
     """
-    from monai.networks.nets import DynUNet  # takes seconds to import
-
     description = architecture_of(card)
     if len(card.classes) < 2:
         raise CheckpointError("The card of a segmenter names at least two classes, background included.")
-    levels = len(description.filters)
-    return DynUNet(
-        spatial_dims=2,
-        in_channels=description.in_channels,
-        out_channels=len(card.classes),
-        kernel_size=[3] * levels,
-        strides=[1] + [2] * (levels - 1),
-        upsample_kernel_size=[2] * (levels - 1),
-        filters=description.filters,
-        norm_name=("INSTANCE", {"affine": True}),
-        res_block=description.res_block,
+    return DynamicUNet(
+        description.in_channels, len(card.classes), description.filters, residual=description.res_block
     )
 
 

@@ -1,0 +1,48 @@
+"""Our own U-Net is MONAI's DynUNet: same weights, same answers."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from napari_pseudolabel.models.segmenters.dynamic_unet import DynamicUNet
+
+
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("filters", [(4, 6, 8), (4, 4, 8, 8), (4, 4, 4)])
+def test_it_answers_as_that_of_monai(filters, residual):
+    from monai.networks.nets import DynUNet
+
+    levels = len(filters)
+    theirs = DynUNet(
+        spatial_dims=2,
+        in_channels=2,
+        out_channels=3,
+        kernel_size=[3] * levels,
+        strides=[1] + [2] * (levels - 1),
+        upsample_kernel_size=[2] * (levels - 1),
+        filters=filters,
+        norm_name=("INSTANCE", {"affine": True}),
+        res_block=residual,
+    ).eval()
+    weights = dict(theirs.named_parameters())
+    ours = DynamicUNet(2, 3, filters, residual=residual).eval()
+    # The order as well: states of optimisers know parameters by their number.
+    assert list(ours.state_dict()) == list(dict(ours.named_parameters())) == list(weights)
+    with torch.no_grad():
+        for weight in weights.values():
+            weight.copy_(torch.randn_like(weight) * 0.3)
+    ours.load_state_dict(weights)
+    x = torch.randn(2, 2, 32, 48)
+    with torch.inference_mode():
+        torch.testing.assert_close(ours(x), theirs(x), rtol=0, atol=1e-6 * float(theirs(x).abs().max()))
+
+
+def test_first_weights_are_drawn_as_there():
+    torch.manual_seed(0)
+    network = DynamicUNet(1, 3, (16, 32, 64))
+    assert not network.output_block["conv"].conv.bias.any()
+    for name, weight in network.named_parameters():
+        if name.endswith("conv.weight"):
+            fan = weight[0].numel()
+            assert float(weight.detach().std()) == pytest.approx((2 / fan) ** 0.5, rel=0.2), name
