@@ -14,7 +14,7 @@ from torch import nn
 from napari_pseudolabel.models.card_files import write_sidecar
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality
 from napari_pseudolabel.models.segmenters import monai_unet
-from napari_pseudolabel.models.translators import grey_levels, syndiff
+from napari_pseudolabel.models.translators import grey_levels, small_unet, syndiff
 from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
 from napari_pseudolabel.models.translators.resnet import ResnetGenerator
 
@@ -112,6 +112,14 @@ def _resnet(folder: Path) -> Path:
     return path
 
 
+def _small_unet(folder: Path) -> Path:
+    torch.manual_seed(8)
+    network = small_unet.SmallUNet((4, 6, 8))
+    nn.init.normal_(network.leave.weight, std=0.5)
+    card = Card(kind="translator", family="small-unet", source=SEM, target=TEM)
+    return syndiff.save(network, card, folder / "fast.safetensors")
+
+
 def _grey_levels(folder: Path) -> Path:
     curve = np.linspace(1, 0, 256, dtype=np.float32) ** 1.3
     card = Card(kind="translator", family="grey-levels", source=SEM, target=TEM)
@@ -130,6 +138,7 @@ SEGMENTERS: dict[str, Callable[[Path], Path]] = {
 TRANSLATORS: dict[str, Callable[[Path], Path]] = {
     "syndiff": _syndiff,
     "resnet": _resnet,
+    "small-unet": _small_unet,
     "grey-levels": _grey_levels,
 }
 """Makes a translator of a family in a folder."""
