@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -54,7 +55,7 @@ class SmallUNet(nn.Module):
 
     def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
         super().__init__()
-        steps = list(zip(widths, widths[1:], strict=False))
+        steps = list(pairwise(widths))
         self.enter = _convolution(1, widths[0])
         self.blocks = nn.ModuleList(_convolution(width, width) for width in widths)
         self.down = nn.ModuleList(_convolution(fine, coarse, 2) for fine, coarse in steps)
@@ -77,14 +78,17 @@ class SmallUNet(nn.Module):
 
     @override
     def forward(self, x: Tensor) -> Tensor:
+        if x.device.type == "cpu":
+            x = x.contiguous(memory_format=torch.channels_last)  # as in `translate`
         h = _residual(self.blocks[0], F.silu(self.enter(x)))
         skips = []
         for down, block in zip(self.down, self.blocks[1:], strict=True):
             skips.append(h)
             h = _residual(block, F.silu(down(h)))
-        for up, join, smooth, skip in zip(*map(reversed, (self.up, self.join, self.smooth, skips))):
-            h = F.interpolate(up(h), scale_factor=2.0, mode="nearest")
-            h = F.silu(smooth(F.silu(join(torch.cat([h, skip], dim=1)))))
+        for level in reversed(range(len(skips))):
+            h = F.interpolate(self.up[level](h), scale_factor=2.0, mode="nearest")
+            h = F.silu(self.join[level](torch.cat([h, skips[level]], dim=1)))
+            h = F.silu(self.smooth[level](h))
         return torch.tanh(self.leave(h))
 
 
@@ -138,7 +142,7 @@ def loads(offer: Offer) -> SmallUNetTranslator:
     card = read_card(offer)
     network = SmallUNet(tuple(card.architecture["widths"]))
     network.load_state_dict(state)
-    network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    network.eval().requires_grad_(False)
     return SmallUNetTranslator(card, sha256(offer.path), network)
 
 
