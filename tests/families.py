@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,12 +97,13 @@ def nnunet_folder(
     return model.write(seed=5)
 
 
-def _syndiff(folder: Path) -> Path:
+def syndiff_of(folder: Path, steps: int = 2) -> Path:
+    """A generator with random weights for a diffusion of so many steps, of which fast takes the first and the last."""
     torch.manual_seed(6)
-    network = NCSNpp(GENERATOR)
+    network = NCSNpp(replace(GENERATOR, num_timesteps=steps))
     nn.init.normal_(network.all_modules[-1].weight, std=0.3)
     card = Card(kind="translator", family="syndiff", source=SEM, target=TEM)
-    return syndiff.save(network, card, folder / "syndiff.safetensors")
+    return syndiff.save(network, card, folder / f"syndiff-{steps}.safetensors")
 
 
 def _resnet(folder: Path) -> Path:
@@ -136,7 +138,7 @@ SEGMENTERS: dict[str, Callable[[Path], Path]] = {
 """Makes a segmenter of a family in a folder."""
 
 TRANSLATORS: dict[str, Callable[[Path], Path]] = {
-    "syndiff": _syndiff,
+    "syndiff": syndiff_of,
     "resnet": _resnet,
     "small-unet": _small_unet,
     "grey-levels": _grey_levels,

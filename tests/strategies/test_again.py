@@ -153,14 +153,22 @@ def test_old_provenance_is_read_rightly():
     job = again(record, REAL)
     assert (job.segmenter, *job.second_opinions) == ("p1", "p2")
     assert record.settings == LabelSettings(
-        samples=2, flips=0, seed=7, smallest_object=0, mode="joint", tiles=TileSettings(tile=64, overlap=16)
+        samples=2,
+        flips=0,
+        seed=7,
+        smallest_object=0,
+        mode="joint",
+        evaluations="quality",
+        tiles=TileSettings(tile=64, overlap=16),
     )
     assert (record.factor, record.modality) == (1.5, "")
     adapted = Record.from_provenance(old("adaptation"))
     assert adapted.translator.path == "t"
     assert again(adapted, IMAGE).second_opinions == ("p2",)
     bare = Record.from_provenance({"strategy": "segmentation", "models": {"segmenter": {"path": "s"}}})
-    assert bare.settings == LabelSettings(flips=0, smallest_object=0, mode="joint")
+    assert bare.settings == LabelSettings(
+        flips=0, smallest_object=0, mode="joint", evaluations="quality"
+    )
     assert bare.segmenter == ModelUse("segmenter", "s", "s", "")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from families import SEGMENTERS, TRANSLATORS, nnunet_folder
+from families import SEGMENTERS, TRANSLATORS, nnunet_folder, syndiff_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -38,6 +38,7 @@ def world(tmp_path_factory, one_thread):
     """Jobs on an image with a dark margin, and what they give in one piece."""
     folder = tmp_path_factory.mktemp("families")
     paths = {name: make(folder) for name, make in {**SEGMENTERS, **TRANSLATORS}.items()}
+    paths["syndiff of three"] = syndiff_of(folder, 3)
     return World(paths)
 
 
@@ -55,9 +56,8 @@ class World:
         self.whole = cache(self._whole)
 
     def job(self, translator, segmenter, factor, **changes):
-        chosen = LabelSettings(
-            scale=Scale(factor=factor), tiles=TileSettings(device="cpu"), mode="tiled", **changes
-        )
+        changes = {"mode": "tiled", **changes}
+        chosen = LabelSettings(scale=Scale(factor=factor), tiles=TileSettings(device="cpu"), **changes)
         if translator is None:
             return LabelJob(self.image, segmenter=str(self.paths[segmenter]), settings=chosen)
         return LabelJob(self.image, str(self.paths[translator]), str(self.paths[segmenter]), settings=chosen)
@@ -122,6 +122,43 @@ def test_what_comes_first_and_a_draft_of_it_change_no_label(world, translator, y
     found = join(begun.job, parts, begun.report)
     np.testing.assert_allclose(found.confidence, whole.confidence, atol=2e-3)
     assert (found.labels != whole.labels).mean() <= 2e-3
+
+
+@pytest.mark.parametrize("mode", ["tiled", "joint"])
+@pytest.mark.parametrize("evaluations", ["quality", "fast", "preview"])
+@pytest.mark.parametrize("segmenter", ["monai-unet", "nnunet"])
+def test_a_part_is_translated_as_thoroughly_as_the_whole(world, mode, evaluations, segmenter):
+    how = {"mode": mode, "evaluations": evaluations, "flips": 0}
+    job = world.job("syndiff of three", segmenter, 1.0, **how)
+    whole = world.run(job, 1000)
+    region = Region(38, 41, 71, 90)
+    part = world.run(replace(job, region=region, planes=((1,),)), 1)
+    at = 1, slice(region.y0, region.y1), slice(region.x0, region.x1)
+    np.testing.assert_allclose(part.translation[0], whole.translation[at], atol=1e-4)
+    assert (part.labels[0] != whole.labels[at]).mean() <= 2e-3
+    assert whole.report.settings.evaluations == evaluations
+
+
+def test_statistics_of_translations_are_those_of_the_same_mode(world):
+    found = {}
+    for evaluations in ("quality", "fast", "preview"):
+        plan = world.plan(world.job("syndiff of three", "nnunet", 1.0, evaluations=evaluations))
+        found[evaluations] = plan.survey.translated
+        assert plan.report.settings.evaluations == evaluations
+    assert len(set(found.values())) == 3
+    assert world.plan(world.job("syndiff of three", "nnunet", 1.0)).survey.translated == found["quality"]
+
+
+def test_what_is_no_diffusion_names_no_mode(world):
+    for translator in (None, "grey-levels"):
+        job = world.job(translator, "monai-unet", 1.0, evaluations="preview")
+        assert world.plan(job).report.settings.evaluations == "auto"
+
+
+def test_there_is_no_draft_of_what_is_a_first_prediction_anyway(world):
+    for evaluations, drafted in (("quality", True), ("fast", True), ("preview", False)):
+        plan = world.plan(world.job("syndiff of three", "monai-unet", 1.0, evaluations=evaluations))
+        assert (plan.draft(None) is not None) == drafted
 
 
 SCHEMES = {

@@ -81,7 +81,7 @@ def translate(
 
 @shared
 @with_format
-@expanded("settings", LabelSettings, frozenset({"samples", "seed", "mode"}))
+@expanded("settings", LabelSettings, frozenset({"samples", "seed", "mode", "evaluations"}))
 def segment(
     input: o.Input,
     output: o.Output,

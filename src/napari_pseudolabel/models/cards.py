@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
@@ -148,6 +149,73 @@ class CardCalibration(_Frozen):
         return self.carried if translated and self.carried is not None else self.temperature
 
 
+EvaluationMode = Literal["quality", "fast", "preview"]
+"""How many of its steps a diffusion takes: all, those that the card says, the first alone; see `models.evaluations`."""
+
+AS_GOOD = 0.01
+"""So much Dice of a class may be lost by what is faster."""
+
+_AS_GOOD_F1 = 0.02
+_FEW = 256
+
+
+class EvaluationScores(_Frozen):
+    """What labels of translated images were worth in one mode, mean over images.
+
+    Attributes
+    ----------
+    dice, f1
+        Of each class, and of the objects of those that are counted.
+    cost
+        CPU seconds of the translations, as a share of those of all steps.
+    """
+
+    dice: dict[Name, Annotated[float, Field(ge=0, le=1)]] = Field(max_length=_FEW)
+    f1: dict[Name, Annotated[float, Field(ge=0, le=1)]] = Field(default={}, max_length=_FEW)
+    cost: float | None = Field(default=None, ge=0, le=100)
+
+    def as_good_as(self, other: EvaluationScores) -> bool:
+        """Whether no class and no kind of objects is worse by more than next to nothing."""
+        return all(
+            name in own and own[name] >= value - tolerated
+            for own, better, tolerated in ((self.dice, other.dice, AS_GOOD), (self.f1, other.f1, _AS_GOOD_F1))
+            for name, value in better.items()
+        )
+
+
+class CardEvaluations(_Frozen):
+    """Which steps of a diffusion are worth their time, as it was measured for one translator.
+
+    Attributes
+    ----------
+    fast
+        Steps that are evaluated by the mode of that name, from the first (of T, T - 1) down; empty for the first and the last.
+    scores
+        What was measured for each mode.
+    data
+        Whose labels, by which segmenter.
+    """
+
+    fast: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(), max_length=1000)
+    scores: dict[EvaluationMode, EvaluationScores] = Field(default={})
+    data: str = ""
+    date: str = ""
+    command: str = ""
+
+    @field_validator("fast")
+    @classmethod
+    def _downwards(cls, fast: tuple[int, ...]) -> tuple[int, ...]:
+        if any(one <= next_one for one, next_one in itertools.pairwise(fast)):
+            raise ValueError(f"steps are given from the first down, not as {', '.join(map(str, fast))}")
+        return fast
+
+    @property
+    def usual(self) -> EvaluationMode:
+        """The mode that a run takes which asks for none: fast where it was measured to be as good."""
+        fast, quality = self.scores.get("fast"), self.scores.get("quality")
+        return "fast" if fast is not None and quality is not None and fast.as_good_as(quality) else "quality"
+
+
 class Card(_Frozen):
     """Everything about a checkpoint that its weights do not say.
 
@@ -163,6 +231,8 @@ class Card(_Frozen):
         Output classes of a segmenter in the order of its channels, background included.
     calibration
         None where nobody knows how often it is right.
+    evaluations
+        Of a diffusion; None where nobody has measured what fewer steps cost.
     inferred, assumed, missing
         Names of fields read from the weights, filled with the published default, and still
         unknown although needed.
@@ -183,6 +253,7 @@ class Card(_Frozen):
     training: Training = Training()
     quality: tuple[Measure, ...] = ()
     calibration: CardCalibration | None = None
+    evaluations: CardEvaluations | None = None
     parent: str | None = None
     licence: str = ""
     inferred: tuple[str, ...] = ()

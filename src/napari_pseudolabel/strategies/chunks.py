@@ -23,7 +23,7 @@ from napari_pseudolabel.tiling import Grid
 
 # Larger chunks spend less on their margins, smaller ones appear sooner.
 TILES_PER_CHUNK = 8
-# In joint mode every step of a diffusion but the last sees one tile further, less and less (docs/benchmarks.md).
+# In joint mode every evaluation of a diffusion but the last sees one tile further, less and less (docs/benchmarks.md).
 _MOST_RINGS = 7
 # Of larger tiles so few are remembered that neighbours would compute them again.
 _REMEMBERED_PX = 320
@@ -174,7 +174,7 @@ class ChunkTask:
     empty
         There is nothing to see in the layer.
     draft
-        By the first prediction of a diffusion alone.
+        A first look that is not kept.
     """
 
     pixels: NDArray[np.float32]
@@ -245,7 +245,7 @@ def cut(
         Along each axis of a chunk, at most; by default so many that the margins cost less than the chunk.
     ring
         Tiles of the translator around those that are needed, as context of the first steps of a diffusion; by default
-        as many as it takes to compute what the whole plane would be, for up to eight steps.
+        as many as it takes to compute what the whole plane would be, for up to eight evaluations.
 
     Raises
     ------
@@ -283,8 +283,9 @@ def lines_of(
         spans = None if box is None else scaled(box, shape, own)
         grids.append(segmenter.layout.grid(own, settings.tiles, spans))
     if ring is None:
-        steps = survey.translator.steps if survey.translator and settings.mode == "joint" else 1
-        ring = min(steps - 1, _MOST_RINGS)
+        joint = survey.translator is not None and settings.mode == "joint"
+        taken = survey.translator.evaluated(settings.evaluations) if survey.translator and joint else (0,)
+        ring = min(len(taken) - 1, _MOST_RINGS)
     least = least_px(settings, survey, survey.segmenters[0], factors) if survey.segmenters else 0.0
     leading = translator or grids[0]
     side = max(3, round(leading.rows.tile / 2 / min(factors)))

@@ -12,13 +12,14 @@ from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.imaging import measure
 from napari_pseudolabel.imaging.blank_layer import nothing_in
 from napari_pseudolabel.models.assumed import assumed_line
+from napari_pseudolabel.models.evaluations import mode_of
 from napari_pseudolabel.models.fitting import assumptions, refuse_misfit
 from napari_pseudolabel.models.grids import sizes_of
 from napari_pseudolabel.strategies.chunks import ImageTask, cut, join, whole_factors
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.found_scale import FoundScale
 from napari_pseudolabel.strategies.label_plan import LabelPlan, TranslationsJob
-from napari_pseudolabel.strategies.label_settings import ModelUse
+from napari_pseudolabel.strategies.label_settings import LabelSettings, ModelUse
 from napari_pseudolabel.strategies.run_scale import RunScale
 from napari_pseudolabel.strategies.scale_search import sweep
 from napari_pseudolabel.strategies.survey import (
@@ -174,6 +175,7 @@ class LabelJob(ImageTask):
         """
         if not self.across:
             refuse_misfit(survey.chain, self.image.modality, self.image.name)
+        settings = self._decided(survey)
         channels = self.channels(survey)
         scale = self._scale(survey).decided(control)
         control.report(Progress("Measuring the intensities", 0, 1))
@@ -194,7 +196,7 @@ class LabelJob(ImageTask):
             source=self.image.name,
             source_path=self.image.path,
             models=(*tutor, *(model.use for model in survey.models if isinstance(model.ref, str))),
-            settings=self.settings,
+            settings=settings,
             factor=scale.factor,
             device=self.settings.tiles.device,
             notes=(
@@ -216,7 +218,15 @@ class LabelJob(ImageTask):
         factors = whole_factors(self.image.shape, scale.factor)
         judged = statistics[len(statistics) - len(survey.segmenters) :]
         chunks = cut(self, survey, factors, judged)
-        return LabelPlan(self, survey, factors, statistics, report, chunks, nothing is not None)
+        own = replace(self, settings=settings)
+        return LabelPlan(own, survey, factors, statistics, report, chunks, nothing is not None)
+
+    def _decided(self, survey: Survey) -> LabelSettings:
+        """Return the settings with the mode of the translation, so that the report names what was done; auto where there is none."""
+        translator = survey.translator
+        diffuses = translator is not None and translator.steps > 1
+        mode = mode_of(translator.card, self.settings.evaluations) if translator and diffuses else "auto"
+        return replace(self.settings, evaluations=mode)
 
     def second_survey(self, survey: Survey, control: Control) -> Job | None:
         """Find the scale where it is not known; then measure translations where a segmenter has to know what they are like."""

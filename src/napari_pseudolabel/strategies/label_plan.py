@@ -101,14 +101,16 @@ class LabelPlan:
         One tile of the segmenter labels what the first prediction of the diffusion gives, which is needed anyway.
         """
         translator, segmenters = self.survey.translator, len(self.survey.segmenters)
-        if self.empty or translator is None or translator.steps < 2 or not segmenters:
+        if self.empty or translator is None or not segmenters:
+            return None
+        if len(translator.evaluated(self.job.settings.evaluations)) < 2:
             return None
         alone = replace(self.survey, second_opinions=())
         chunk = glance(self.job, alone, self.factors, self._judged, self._looked_at(focus))
         return replace(
             self.load(chunk),
             survey=alone,
-            settings=replace(self.job.settings, samples=1, flips=0),
+            settings=replace(self.job.settings, samples=1, flips=0, evaluations="preview"),
             statistics=self.statistics[: len(self.statistics) - segmenters + 1],
             title="A first look",
             draft=True,

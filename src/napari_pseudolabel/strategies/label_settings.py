@@ -9,6 +9,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Channel
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.object_size import SMALLEST_OBJECT
+from napari_pseudolabel.models.evaluations import Evaluations
 from napari_pseudolabel.options import Checked, Option
 from napari_pseudolabel.tiling import TileSettings
 
@@ -78,6 +79,22 @@ class LabelSettings(Checked):
             seen="shell",
         ),
     ] = "tiled"
+    evaluations: Annotated[
+        Evaluations,
+        Option(
+            "How thoroughly a translation is made: quality takes all steps of the translator, fast as few as do nearly as "
+            "well, preview the first alone. auto is fast where the card of the translator says that it costs next to "
+            "nothing, else quality.",
+            title="Translation",
+            term="evaluations",
+            names=(
+                ("auto", "As its model says"),
+                ("quality", "Best quality"),
+                ("fast", "Fast"),
+                ("preview", "Preview"),
+            ),
+        ),
+    ] = "auto"
     scale: Annotated[
         Scale,
         Option(

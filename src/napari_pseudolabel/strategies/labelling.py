@@ -85,7 +85,7 @@ def label_chunk(job: ChunkTask, control: Control, models: LoadedModels) -> Pseud
             seed=settings.seed,
             origin=(window.y0, window.x0),
             mode=settings.mode,
-            first=job.draft,
+            evaluations=settings.evaluations,
             settings=settings.tiles,
             grid=chunk.translating.grid,
             wanted=chunk.translating.wanted,

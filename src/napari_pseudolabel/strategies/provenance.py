@@ -17,7 +17,7 @@ from napari_pseudolabel.strategies.strategy import Strategy
 _INSTEAD = "label the image in the Pseudo-label dock again"
 # Beside them stands the seed. Where one is missing, runs did at that time what stands in the second line.
 _SETTINGS = [one.name for one in fields(LabelSettings) if one.name != "seed"]
-_BEFORE = {"mode": "joint", "smallest_object": 0.0, "flips": 0}
+_BEFORE = {"mode": "joint", "smallest_object": 0.0, "flips": 0, "evaluations": "quality"}
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.evaluations import steps_of
 from napari_pseudolabel.models.grids import sizes_of
 from napari_pseudolabel.strategies.label_settings import LabelSettings, Region
 
@@ -57,7 +58,8 @@ class RunCost:
         looks = 0 if segmenter is None else settings.samples * (settings.flips + 1)
         steps = 0
         if translator is not None and translator.architecture:
-            steps = settings.samples * int(translator.schedule.get("num_timesteps") or 1)
+            total = int(translator.schedule.get("num_timesteps") or 1)
+            steps = settings.samples * len(steps_of(translator, settings.evaluations, total))
         device = settings.tiles.device
         if device == "auto":
             device = "gpu" if gpu else "cpu"

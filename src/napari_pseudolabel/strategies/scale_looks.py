@@ -68,7 +68,7 @@ class Looks:
                 self.models.translator(survey.translator.name),
                 source,
                 seed=self.settings.seed,
-                first=True,
+                evaluations="preview",
                 settings=settings,
                 limits=self.models.limits,
                 control=self.control,

@@ -14,6 +14,7 @@ from napari_pseudolabel.imaging import IntensityRange, LayerStatistics, Need
 from napari_pseudolabel.imaging.statistics import ChannelStatistics, Moments
 from napari_pseudolabel.labels.object_size import least_area
 from napari_pseudolabel.models.cards import Card, LabelClass
+from napari_pseudolabel.models.evaluations import Evaluations, steps_of
 from napari_pseudolabel.models.families import family_named
 from napari_pseudolabel.models.fitting import Link, refuse_misfit
 from napari_pseudolabel.models.grids import magnification, need_of
@@ -64,6 +65,10 @@ class ModelFacts:
     channels: int = 1
     zoom: tuple[float, float] = (1.0, 1.0)
     steps: int = 1
+
+    def evaluated(self, asked: Evaluations) -> tuple[int, ...]:
+        """Return the steps of a diffusion that are taken; one for all others."""
+        return steps_of(self.card, asked, self.steps)
 
     @property
     def link(self) -> Link:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,23 @@ from torch import Tensor
 
 from napari_pseudolabel.models.card_files import SCHEDULE_FIELDS
 from napari_pseudolabel.types import JsonObject
+
+
+@dataclass(frozen=True)
+class Jump:
+    """The posterior of a later state, given the present one and the predicted clean image.
+
+    Attributes
+    ----------
+    clean, state
+        Weights of the predicted clean image and of the present state in its mean.
+    deviation
+        Of its noise; 0 where it is the result.
+    """
+
+    clean: float
+    state: float
+    deviation: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +64,26 @@ class Schedule:
     def steps(self) -> int:
         """Number of steps T."""
         return len(self.betas)
+
+    def jump(self, step: int, target: int) -> Jump:
+        """Return how the state before `step` becomes the one before `target`, which comes later; -1 is the result.
+
+        Steps between them are left out: their posterior follows from the same forward process, by the product of what
+        they would have added.
+        """
+        if target == step - 1:
+            deviation = float((0.5 * self.log_variance[step]).exp()) if step else 0.0
+            return Jump(float(self.c1[step]), float(self.c2[step]), deviation)
+        if target < 0:
+            return Jump(1.0, 0.0, 0.0)
+        product = (1 - self.betas.double()).cumprod(0)
+        now, then = float(product[step]), float(product[target])
+        added = 1 - now / then
+        return Jump(
+            added * math.sqrt(then) / (1 - now),
+            (1 - then) * math.sqrt(now / then) / (1 - now),
+            math.sqrt(added * (1 - then) / (1 - now)),
+        )
 
     @classmethod
     def create(

@@ -252,6 +252,12 @@ def read_generator_info(offer: Offer) -> GeneratorInfo:
         schedule = Schedule.from_card(full.schedule)
     except ValueError as error:
         raise CheckpointError(f"The diffusion schedule of {path.name} is impossible: {error}") from None
+    fast = full.evaluations.fast if full.evaluations is not None else ()
+    if fast and fast[0] != schedule.steps - 1:
+        raise CheckpointError(
+            f"The card of {path.name} says that its fast mode begins with step {fast[0]}, but a diffusion of {schedule.steps} "
+            f"steps begins with step {schedule.steps - 1}; correct the card."
+        )
     return GeneratorInfo(full, inference, schedule, (*contents.warnings, *doubts))
 
 

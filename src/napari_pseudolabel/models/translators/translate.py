@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -15,9 +16,10 @@ from torch import Tensor
 from napari_pseudolabel.control import Control, Stage
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.evaluations import Evaluations, steps_of
 from napari_pseudolabel.models.tile_memo import TileMemo
 from napari_pseudolabel.models.translators.base import Translator
-from napari_pseudolabel.models.translators.schedule import Schedule
+from napari_pseudolabel.models.translators.schedule import Jump, Schedule
 from napari_pseudolabel.tiling import (
     BlendWindow,
     Grid,
@@ -85,7 +87,7 @@ def translate(
     seed: int = 0,
     origin: tuple[int, int] = (0, 0),
     mode: Mode = "tiled",
-    first: bool = False,
+    evaluations: Evaluations = "auto",
     settings: TileSettings = TileSettings(),
     grid: Grid | None = None,
     wanted: Wanted | None = None,
@@ -111,8 +113,9 @@ def translate(
     mode
         "joint" blends the predicted image over all tiles after every diffusion step. "tiled" takes each tile
         through all steps and blends the results: tiles are independent, seams are more likely.
-    first
-        Hand out the first prediction of a diffusion, tiled: coarser, but of one step instead of all.
+    evaluations
+        Which steps of a diffusion are taken: all for quality, the first alone for preview, for fast what the card says;
+        auto is fast where the card says that it costs next to nothing.
     settings
         Tile, overlap, batch and device; by default the tile is that of the training and three eighths of it
         overlap. With a quarter, seams could be measured on single images (docs/benchmarks.md).
@@ -122,7 +125,7 @@ def translate(
         out of memory.
     wanted
         Positions of the rows and of the columns of tiles of `grid`, half open, in which the translation is needed:
-        before the last step of a diffusion so many more around them are computed as there are steps to come.
+        before the last evaluation of a diffusion in joint mode so many more around them are computed as are to come.
         All by default.
     limits
         Remembers what fitted into memory, between calls.
@@ -166,7 +169,7 @@ def translate(
 
     def attempt(plan: Plan) -> NDArray[np.float32]:
         given = grid if grid is not None and grid.tile == (plan.tile, plan.tile) else None
-        job = _Job(translator.to(plan.device), source, plan, seed, origin, given, wanted, memo, first)
+        job = _Job(translator.to(plan.device), source, plan, seed, origin, given, wanted, memo, evaluations)
         stage = control.stage("Translating", samples * job.units)
         return np.stack([job.run(sample, mode, stage) for sample in range(samples)])
 
@@ -246,7 +249,7 @@ class _Job:
     given: Grid | None
     wanted: Wanted | None
     memo: TileMemo | None
-    first: bool = False
+    evaluations: Evaluations
 
     def __post_init__(self) -> None:
         height, width = self.source.shape[1:]
@@ -256,22 +259,29 @@ class _Job:
         self.window = BlendWindow.of(self.grid)
         self.schedule: Schedule | None = None
         self.latent_size = 0
+        self.steps: tuple[int, ...] = (0,)
         if self.translator.diffusive:
             self.schedule = Schedule.from_card(card.schedule)
+            self.steps = steps_of(card, self.evaluations, self.schedule.steps)
             self.latent_size = int(card.architecture["nz"])
 
     @property
     def units(self) -> int:
-        """Tiles times steps of one sample, at most."""
-        return len(self.grid) * (1 if self.schedule is None or self.first else self.schedule.steps)
+        """Tiles times evaluations of one sample, at most."""
+        return len(self.grid) * len(self.steps)
 
-    def _order(self, step: int) -> list[int] | None:
-        """Tiles that are computed when so many steps are still to come; None for all."""
+    @property
+    def _path(self) -> list[tuple[int, int]]:
+        """Every step that is evaluated, and the one after it; -1 after the last."""
+        return list(itertools.pairwise((*self.steps, -1)))
+
+    def _order(self, to_come: int) -> list[int] | None:
+        """Tiles that are computed when so many evaluations are still to come; None for all."""
         if self.wanted is None or self.given is None:
             return None
         counts = len(self.grid.rows.starts), len(self.grid.columns.starts)
         rows, columns = (
-            range(max(low - step, 0), min(high + step, count))
+            range(max(low - to_come, 0), min(high + to_come, count))
             for (low, high), count in zip(self.wanted, counts, strict=True)
         )
         return [row * counts[1] + column for row in rows for column in columns]
@@ -281,7 +291,7 @@ class _Job:
         if self.schedule is None:
             return self._blended(lambda tiles, origins: self.network(tiles), stage)
         with torch.inference_mode():
-            if mode == "joint" and not self.first:
+            if mode == "joint" and len(self.steps) > 1:
                 return self._joint(self.schedule, sample, stage)
             return self._tiled(self.schedule, sample, stage)
 
@@ -325,15 +335,10 @@ class _Job:
 
         def all_steps(tiles: Tensor, origins: Tensor) -> Tensor:
             state = torch.cat([noise.initial(origins, self.grid.tile), tiles], dim=1)
-            for step in reversed(range(schedule.steps)):
+            for step, target in self._path:
                 clean = self._predict(step, noise.latent(step, self.latent_size), state, origins)
-                if self.first:
-                    stage.advance(len(tiles))
-                    return clean
-                _step_back(schedule, step, state[:, :1], clean)
-                if step:
-                    deviation = _deviation(schedule, step)
-                    state[:, :1].add_(noise.posterior(step, origins, self.grid.tile), alpha=deviation)
+                own = partial(noise.posterior, step, origins, self.grid.tile)
+                _go_on(state[:, :1], clean, schedule.jump(step, target), own)
                 stage.advance(len(tiles))
             return state[:, :1]
 
@@ -347,7 +352,7 @@ class _Job:
         corner = torch.tensor([[self.grid.rows.first, self.grid.columns.first]])
         shape = self.grid.padded_shape
         state = torch.cat([noise.initial(corner, shape)[0], pad(self.source.to(home), self.grid)])
-        for step in reversed(range(schedule.steps)):
+        for left, (step, target) in zip(reversed(range(len(self.steps))), self._path, strict=True):
             latent = noise.latent(step, self.latent_size).to(device)
             clean = blend_tiles(
                 state,
@@ -357,18 +362,15 @@ class _Job:
                 batch=self.plan.batch,
                 device=device,
                 control_stage=stage,
-                order=self._order(step),
+                order=self._order(left),
             )
-            _step_back(schedule, step, state[:1], clean)
-            if step:
-                state[:1].add_(noise.posterior(step, corner, shape)[0], alpha=_deviation(schedule, step))
+            own = partial(noise.posterior, step, corner, shape)
+            _go_on(state[:1], clean, schedule.jump(step, target), lambda own=own: own()[0])
         return crop(state[:1], self.grid)[0].cpu().numpy()
 
 
-def _step_back(schedule: Schedule, step: int, state: Tensor, clean: Tensor) -> None:
-    """Replace the state by the mean of the posterior of the state before it, given the clean image."""
-    state.mul_(float(schedule.c2[step])).add_(clean, alpha=float(schedule.c1[step]))
-
-
-def _deviation(schedule: Schedule, step: int) -> float:
-    return float((0.5 * schedule.log_variance[step]).exp())
+def _go_on(state: Tensor, clean: Tensor, jump: Jump, noise: Callable[[], Tensor]) -> None:
+    """Replace a state by one that is drawn from the posterior of a later one, given the clean image."""
+    state.mul_(jump.state).add_(clean, alpha=jump.clean)
+    if jump.deviation:
+        state.add_(noise(), alpha=jump.deviation)

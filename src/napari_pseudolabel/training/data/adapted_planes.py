@@ -15,6 +15,7 @@ from napari_pseudolabel.imaging.reading.file_names import left_out
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.windows import holding, padded
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.evaluations import Evaluations, mode_of
 from napari_pseudolabel.models.grids import limits_for, magnification, need_of, sizes_of
 from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.translate import translate
@@ -63,6 +64,8 @@ class Adapter:
         Keeps what was translated.
     tells_sizes
         Whether it is told of images whose size on the grid is not known.
+    evaluations
+        How thoroughly they are translated.
     """
 
     segmenter: Card
@@ -74,6 +77,7 @@ class Adapter:
     limits: MemoryLimits
     folder: Path
     tells_sizes: bool = True
+    evaluations: Evaluations = "quality"
 
     @property
     def entry(self) -> Card:
@@ -156,6 +160,7 @@ class Adapter:
             samples=self.samples if self.translator.diffusive else 1,
             seed=self.seed,
             origin=origin,
+            evaluations=self.evaluations,
             settings=TileSettings(device=self.device),
             limits=self.limits,
             control=control,
@@ -173,9 +178,12 @@ class Adapter:
         assert self.translator is not None
         sizes = self.segmenter.source
         digest = hashlib.sha256(np.ascontiguousarray(image).tobytes())
-        digest.update(
-            repr((image.shape, origin, self.translator.sha256, self.samples, self.seed, sizes)).encode()
-        )
+        about = image.shape, origin, self.translator.sha256, self.samples, self.seed, sizes
+        digest.update(repr(about).encode())
+        # What was kept when there was but one mode was made with all steps.
+        if (mode := mode_of(self.translator.card, self.evaluations)) != "quality":
+            known = self.translator.card.evaluations
+            digest.update(repr((mode, known.fast if known and mode == "fast" else ())).encode())
         return digest.hexdigest()[:32]
 
     def box(self, counted: NDArray[np.bool_], factor: float) -> tuple[slice, slice] | None:

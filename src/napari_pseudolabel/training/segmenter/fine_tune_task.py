@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.models.evaluations import Evaluations
 from napari_pseudolabel.options import Checked, Option
 from napari_pseudolabel.training.common.training_events import Score
 from napari_pseudolabel.training.common.training_options import Device, OwnSeed
@@ -86,6 +87,13 @@ class FineTuneSettings(Checked):
             seen="python",
         ),
     ] = 1
+    evaluations: Annotated[
+        Evaluations,
+        Option(
+            "How thoroughly they are translated; as the labels are made, so that the segmenter learns what it will see.",
+            seen="python",
+        ),
+    ] = "auto"
     device: Device = "auto"
 
 

@@ -14,6 +14,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.reading.file_names import images_in
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Card, Modality, Training
+from napari_pseudolabel.models.evaluations import mode_of
 from napari_pseudolabel.models.families import families, family_named
 from napari_pseudolabel.models.fitting import Link, assumptions, refuse_misfit
 from napari_pseudolabel.models.loaded import LoadedModels
@@ -66,7 +67,7 @@ def fine_tune(job: FineTuneTask, control: Control, models: LoadedModels) -> Fine
         "data": [fingerprint(_arrays(train)), fingerprint(_arrays(validation))],
     }
     check_record(job.folder, record)
-    card = start.card.model_copy(update={"training": _training(job)})
+    card = start.card.model_copy(update={"training": _training(job, models)})
     run = SegmenterTraining(
         train,
         validation,
@@ -196,6 +197,7 @@ def _adapter(
         device=job.settings.device,
         limits=models.limits,
         folder=job.inputs or job.folder / "inputs",
+        evaluations=job.settings.evaluations,
     )
 
 
@@ -220,14 +222,18 @@ def _refuse_leak(source: LabelledSet, planes: Sequence[AnnotatedPlane]) -> None:
                 )
 
 
-def _training(job: FineTuneTask) -> Training:
+def _training(job: FineTuneTask, models: LoadedModels) -> Training:
+    def translated(ref: str | None) -> str:
+        if ref is None:
+            return ""
+        mode = mode_of(models.translator(ref).card, job.settings.evaluations)
+        return f", translated by {ref} ({mode})"
+
     counted = sum(int((p.touched & ~p.validation).sum()) for p in job.planes)
     names = ", ".join(dict.fromkeys(plane.name for plane in job.planes))
-    data = [f"{names} ({counted} corrected or confirmed pixels)"]
+    data = [f"{names} ({counted} corrected or confirmed pixels){translated(job.translator)}"]
     for one in job.sets:
-        data.append(
-            one.images.resolve().name + (f", translated by {one.translator}" if one.translator else "")
-        )
+        data.append(one.images.resolve().name + translated(one.translator))
     return Training(data=tuple(data), seed=job.settings.seed, date=today())
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.models.evaluations import Evaluations
 from napari_pseudolabel.options import Checked, Option
 from napari_pseudolabel.training.common.training_events import Score
 from napari_pseudolabel.training.common.training_options import ClassShift, Ema, OwnSeed, Patience
@@ -63,6 +64,15 @@ class TutorSettings(Checked):
             flag="--train-samples",
         ),
     ] = 2
+    evaluations: Annotated[
+        Evaluations,
+        Option(
+            "How thoroughly each labelled image is translated for the training; see evaluations.",
+            title="Translation",
+            seen="shell",
+            flag="--train-evaluations",
+        ),
+    ] = "quality"
     class_shift: ClassShift = 0.2
     ema: Ema = 0.99
     seed: OwnSeed = 0

@@ -16,6 +16,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Card, Training
+from napari_pseudolabel.models.evaluations import mode_of
 from napari_pseudolabel.models.fitting import Link, assumptions, refuse_misfit, same_modality
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.offers import Offer
@@ -146,7 +147,15 @@ def _adapter(job: TutorTask, translator: Translator, models: LoadedModels) -> Ad
     proxy = Card(kind="segmenter", family=monai_unet.FAMILY, source=translator.card.target)
     s = job.settings
     return Adapter(
-        proxy, translator, Scale(), s.samples, s.seed, s.device, models.limits, job.folder / _INPUTS
+        proxy,
+        translator,
+        Scale(),
+        s.samples,
+        s.seed,
+        s.device,
+        models.limits,
+        job.folder / _INPUTS,
+        evaluations=s.evaluations,
     )
 
 
@@ -154,7 +163,10 @@ def _card(job: TutorTask, labelled: LabelledImages, translator: Translator) -> C
     target = translator.card.target
     where = target.name if target else "target"
     names = ", ".join(label_class.name for label_class in labelled.classes if label_class.value)
-    made_by = f"{translator.card.name or job.translator} ({job.translator}, sha256 {translator.sha256[:12]})"
+    mode = mode_of(translator.card, job.settings.evaluations)
+    made_by = (
+        f"{translator.card.name or job.translator} ({job.translator}, sha256 {translator.sha256[:12]}, {mode})"
+    )
     files = len({plane.name for plane in labelled.planes})
     return Card(
         kind="segmenter",

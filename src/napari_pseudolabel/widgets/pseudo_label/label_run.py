@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -137,6 +137,8 @@ def describe(
         first, second, *_ = *met, None, None
         side = preview_side(choice.settings.scale, image, first, second, gpu=gpu, found=choice.found)
         region = middle_of(region, side)
+    if preview:
+        choice = replace(choice, settings=replace(choice.settings, evaluations="preview"))
     one = preview or ((choice.where == "view" or not choice.all_planes) and len(image.shape) > 2)
     return make_label_job(choice, image, region, (current_plane(viewer, layer, image),) if one else None)
 

@@ -277,7 +277,13 @@ class SegmenterController(TrainingController):
         choice, start, classes = self._page.choice(), self._start(), self._classes(labels)
         self._made = made = how_made(labels) or Record("segmentation", ())
         translator = made.translator
-        settings = replace(choice.settings, scale=made.settings.scale)
+        # As they will be translated when the segmenter labels; a preview was only looked at.
+        asked = made.settings.evaluations
+        settings = replace(
+            choice.settings,
+            scale=made.settings.scale,
+            evaluations="auto" if asked == "preview" else asked,
+        )
 
         def make() -> FineTuneJob:
             planes, found = gather_planes(layers, workspace.split, classes, _sets(choice))
