@@ -3,9 +3,10 @@
     python benchmarks/evaluations.py [--data DIR] [--runs DIR] [--only "TEM -> SEM"] [--collect] [--markdown] [--cards]
 
 Shipped SynDiff translators in front of the shipped segmenters of what they make, with the usual settings (three flips, specks left
-out), on the grid of the translator, of at most --most images of a modality, of images larger than --side their centre. Ways: all steps of the diffusion, the first and the
-last, the first alone; three seeds of the noise. What ways have in common is computed once. Means over groups (animals, images).
-CPU seconds of the translation alone, one thread, nothing remembered, on one crop of --timed pixels per way.
+out), on the grid of the translator, of at most --most images of a modality; of images larger than --side their centre. Ways: all
+steps of the diffusion, the first and the last, the first alone; three seeds of the noise. What ways have in common is computed once.
+Means over groups (animals, images). CPU seconds of the translation alone, one thread, nothing remembered, on one crop of --timed
+pixels per way.
 
 The mode *fast* of a translator is the cheapest way that loses at most .01 Dice of any class and at most .02 of the F1 of any object on the
 images that are not held out, else the first and the last step. --cards writes that, and what was measured for every mode, into
@@ -172,9 +173,7 @@ def scores_of(records: Sequence[Record], cost: float | None) -> EvaluationScores
     for measure in records[0].scores:
         kind, _, name = measure.partition(" ")
         kinds[kind][name] = round(summary(records, measure).value, 4)
-    return EvaluationScores(
-        dice=kinds["Dice"], f1=kinds["F1"], cost=None if cost is None else round(cost, 3)
-    )
+    return EvaluationScores(dice=kinds["Dice"], f1=kinds["F1"], cost=None if cost is None else round(cost, 3))
 
 
 def evaluated(route: Route, results: dict[str, list[Record]], seconds: dict[str, float]) -> CardEvaluations:

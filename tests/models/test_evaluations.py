@@ -128,6 +128,8 @@ def test_the_card_decides_unless_something_is_asked_for(path):
 
 def test_a_card_of_another_diffusion_is_refused(path):
     said = {"evaluations": {"fast": [5, 0]}}
-    with pytest.raises(CheckpointError, match="begins with step 5, but a diffusion of 4 steps begins with step 3"):
+    with pytest.raises(
+        CheckpointError, match="begins with step 5, but a diffusion of 4 steps begins with step 3"
+    ):
         load_translator(path, said)
     assert read_header_card(path)["evaluations"]["fast"] == [3, 1]

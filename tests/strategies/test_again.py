@@ -166,9 +166,7 @@ def test_old_provenance_is_read_rightly():
     assert adapted.translator.path == "t"
     assert again(adapted, IMAGE).second_opinions == ("p2",)
     bare = Record.from_provenance({"strategy": "segmentation", "models": {"segmenter": {"path": "s"}}})
-    assert bare.settings == LabelSettings(
-        flips=0, smallest_object=0, mode="joint", evaluations="quality"
-    )
+    assert bare.settings == LabelSettings(flips=0, smallest_object=0, mode="joint", evaluations="quality")
     assert bare.segmenter == ModelUse("segmenter", "s", "s", "")
 
 

@@ -110,7 +110,9 @@ def test_chunks_give_what_the_plane_gives_in_one_piece(
     assert (labels != expected).mean() <= 1e-3
 
 
-@pytest.mark.parametrize(("evaluations", "around"), [("auto", 3), ("quality", 3), ("fast", 1), ("preview", 0)])
+@pytest.mark.parametrize(
+    ("evaluations", "around"), [("auto", 3), ("quality", 3), ("fast", 1), ("preview", 0)]
+)
 def test_with_fewer_evaluations_less_around_a_part_is_computed(evaluations, around):
     """In joint mode every evaluation but the last sees one tile further; tiles on their own need nothing around."""
     survey = replace(facts(), translator=replace(facts().translator, steps=4))
@@ -119,7 +121,9 @@ def test_with_fewer_evaluations_less_around_a_part_is_computed(evaluations, arou
         job = job_on((400, 400), where, mode=mode, evaluations=evaluations)
         (chunk,) = cut(job, survey, (1.0, 1.0), tiles=100)
         for axis, (low, high) in zip(
-            (chunk.translating.grid.rows, chunk.translating.grid.columns), chunk.translating.wanted, strict=True
+            (chunk.translating.grid.rows, chunk.translating.grid.columns),
+            chunk.translating.wanted,
+            strict=True,
         ):
             assert (low, len(axis.starts) - high) == (ring, ring)
 

@@ -25,7 +25,16 @@ Model = TypeVar("Model", bound=BaseModel)
 HEADER_KEY = "card"
 CARD_ENDING = ".card.json"
 SCHEDULE_FIELDS = ("num_timesteps", "beta_min", "beta_max", "use_geometric")
-_NESTED = ("architecture", "schedule", "source", "target", "normalisation", "training", "calibration", "evaluations")
+_NESTED = (
+    "architecture",
+    "schedule",
+    "source",
+    "target",
+    "normalisation",
+    "training",
+    "calibration",
+    "evaluations",
+)
 _LONGEST_VALUE = 60
 _REPORTS = ("inferred", "assumed", "missing", "notes")
 

@@ -365,7 +365,7 @@ class _Job:
                 order=self._order(left),
             )
             own = partial(noise.posterior, step, corner, shape)
-            _go_on(state[:1], clean, schedule.jump(step, target), lambda own=own: own()[0])
+            _go_on(state[None, :1], clean, schedule.jump(step, target), own)
         return crop(state[:1], self.grid)[0].cpu().numpy()
 
 

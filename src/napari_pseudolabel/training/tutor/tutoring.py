@@ -164,9 +164,7 @@ def _card(job: TutorTask, labelled: LabelledImages, translator: Translator) -> C
     where = target.name if target else "target"
     names = ", ".join(label_class.name for label_class in labelled.classes if label_class.value)
     mode = mode_of(translator.card, job.settings.evaluations)
-    made_by = (
-        f"{translator.card.name or job.translator} ({job.translator}, sha256 {translator.sha256[:12]}, {mode})"
-    )
+    made_by = f"{translator.card.name or job.translator} ({job.translator}, sha256 {translator.sha256[:12]}, {mode})"
     files = len({plane.name for plane in labelled.planes})
     return Card(
         kind="segmenter",
