@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 import time
@@ -17,6 +16,7 @@ from napari_pseudolabel.engine.handle import Handle, Listener
 from napari_pseudolabel.engine.lane import Lane
 from napari_pseudolabel.engine.overall import Overall
 from napari_pseudolabel.engine.parts import run_parts
+from napari_pseudolabel.engine.thread_share import cores
 from napari_pseudolabel.engine.work import KILLED_TWICE, Work
 from napari_pseudolabel.errors import Cancelled, PseudolabelError, WorkerError
 from napari_pseudolabel.types import JsonObject
@@ -236,7 +236,9 @@ class Engine:
                 packages = lane.ship(client, getattr(job, "checkpoints", None) or ())
                 if part == 0:
                     self._look_for_workers(work, client)
-                ticket = Ticket(handle.name, part, client.id, work.lane, self._threads(work.lane), packages)
+                ticket = Ticket(
+                    handle.name, part, client.id, work.lane, self._least_threads(work.lane), packages
+                )
                 urgent = (part == 0 or part >= _DRAFT) and work.lane != "train"
                 future = lane.submit(
                     client,
@@ -407,17 +409,16 @@ class Engine:
         lane = self._lanes["label"]
         lane.submit(lane.client(), warm_up, key=f"warm-{uuid.uuid4().hex}").result()
 
-    def _threads(self, lane: str) -> int | None:
-        """Threads for torch: all cores of this machine but one, shared with the other lane while it works.
+    def _least_threads(self, lane: str) -> int | None:
+        """Threads for torch in any case; None where the machine is not ours.
 
-        Threads that wait for each other at every layer become many times slower as soon as another
-        process holds one of their cores; and the window wants one for itself.
+        A worker takes the cores that are idle, and a training does so, too: what the person waits for gets half of them
+        while one goes on, which the training then leaves.
         """
         if self._lanes[lane].connection.remote:
             return None
-        spare = max(1, (os.cpu_count() or 1) - 1)
         training = any(work.lane == "train" for work in list(self._work.values()))
-        return max(1, spare // 2) if training and lane != "train" else spare
+        return max(1, cores() // 2) if training and lane != "train" else 1
 
     def _cancel_all(self) -> Sequence[Handle]:
         handles = [work.handle for work in list(self._work.values())]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -17,6 +18,7 @@ from distributed import WorkerPlugin, get_worker
 from distributed.protocol import serialize_bytes
 
 from napari_pseudolabel.control import Control, Progress, Wish
+from napari_pseudolabel.engine.thread_share import ThreadShare
 
 if TYPE_CHECKING:
     from distributed import Worker
@@ -45,8 +47,8 @@ class Ticket:
     lane
         Of two tasks of a lane, one waits for the other, even in a worker that has threads for both: they
         share models and a GPU.
-    threads
-        For torch on a CPU; None leaves them as they are.
+    least_threads
+        For torch on a CPU, however busy the machine is; it gets more where cores are idle. None leaves them as they are.
     packages
         Reference and package of the checkpoints that were sent: the file behind a reference may change.
     """
@@ -55,7 +57,7 @@ class Ticket:
     part: int
     client: str
     lane: str
-    threads: int | None = None
+    least_threads: int | None = None
     packages: tuple[tuple[str, str], ...] = ()
 
 
@@ -88,6 +90,7 @@ class Keeper(WorkerPlugin):
     def setup(self, worker: Worker) -> None:
         """Offer this process first, should the system run out of memory: napari shall live."""
         self.turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self.share = ThreadShare(_set_threads)
         with suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_BE_KILLED)
 
@@ -161,6 +164,9 @@ def work(packed: bytes, ticket: Ticket) -> object:
     tell = _teller(worker, ticket)
 
     def cancelled() -> bool:
+        # Asked between two batches or steps, by the thread that computes.
+        if ticket.least_threads is not None:
+            keeper.share.look(ticket.least_threads)
         return keeper.wishes.get(ticket.job) == "cancel"
 
     def wish() -> Wish:
@@ -171,13 +177,16 @@ def work(packed: bytes, ticket: Ticket) -> object:
     with keeper.turns[ticket.lane]:
         control.check()
         tell(Started(os.getpid(), worker.address))
-        if ticket.threads is not None:
-            import torch
-
-            torch.set_num_threads(ticket.threads)
         result = pickle.loads(packed).run(control, keeper.models(ticket))
         control.check()
         return result
+
+
+def _set_threads(count: int) -> None:
+    """Tell torch, once somebody has imported it; not every job needs it, and it may be on its way (`warm_up`)."""
+    torch = sys.modules.get("torch")
+    if hasattr(torch, "set_num_threads") and torch.get_num_threads() != count:
+        torch.set_num_threads(count)
 
 
 def _teller(worker: Worker, ticket: Ticket) -> Callable[[object], None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from napari_pseudolabel.tiling import Axis
 
@@ -152,9 +152,9 @@ class Line:
                 continue
             low, high = 0, self.length
             if first > 0:
-                low = math.ceil((starts[first - 1] + axis.tile) * step) + self.margin + _ROOM
+                low = math.ceil((starts[first - 1] + axis.tile - axis.margin) * step) + self.margin + _ROOM
             if last + 1 < len(starts):
-                high = math.floor(starts[last + 1] * step) - self.margin - _ROOM
+                high = math.floor((starts[last + 1] + axis.margin) * step) - self.margin - _ROOM
             inner = max(low, wanted[0]), min(high, wanted[1])
             if inner[1] - inner[0] >= _LEAST_CORE_PX * step:
                 return inner
@@ -209,17 +209,25 @@ def back(span: Span, length: int, source: int) -> Span:
 
 
 def _view(axis: Axis, span: Span, ring: int) -> View:
-    """All tiles that cover a span, and a ring around them."""
-    starts = axis.starts
-    cover = [i for i, start in enumerate(starts) if start < span[1] and start + axis.tile > span[0]]
+    """All tiles that count in a span, and a ring around them; of a network that does not care where they lie, its own ones."""
+    if axis.phase:
+        low = min(max(span[0], 0), axis.length - 1)
+        window, own = axis.part((low, max(min(span[1], axis.length), low + 1)))
+        return View(window, own, (0, len(own.starts)))
+    starts, margin = axis.starts, axis.margin
+    cover = [
+        i
+        for i, start in enumerate(starts)
+        if start + margin < span[1] and start + axis.tile - margin > span[0]
+    ]
     if not cover:  # outside of the box of the layer: the nearest tile, which nobody will look at
         cover = [min(range(len(starts)), key=lambda i: abs(starts[i] + axis.tile / 2 - span[0]))]
     low, high = max(cover[0] - ring, 0), min(cover[-1] + ring, len(starts) - 1)
     window = (max(min(starts[low], span[0]), 0), min(max(starts[high] + axis.tile, span[1]), axis.length))
-    own = Axis(
-        window[1] - window[0],
-        axis.tile,
-        tuple(one - window[0] for one in starts[low : high + 1]),
-        axis.shared,
+    own = replace(
+        axis,
+        length=window[1] - window[0],
+        starts=tuple(one - window[0] for one in starts[low : high + 1]),
+        blend=axis.shared,
     )
     return View(window, own, (cover[0] - low, cover[-1] - low + 1))

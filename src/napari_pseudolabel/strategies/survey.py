@@ -20,7 +20,7 @@ from napari_pseudolabel.models.fitting import Link, refuse_misfit
 from napari_pseudolabel.models.grids import magnification, need_of
 from napari_pseudolabel.strategies.found_scale import FoundScale
 from napari_pseudolabel.strategies.label_settings import LabelSettings, ModelUse, Role
-from napari_pseudolabel.tiling import Covering, Layout
+from napari_pseudolabel.tiling import Layout
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
@@ -170,20 +170,17 @@ class SurveyJob:
 
     def run(self, control: Control, models: LoadedModels) -> Survey:
         """Do the work; raises CheckpointError or InputError where a model cannot be used, or does not fit the others."""
-        from napari_pseudolabel.models.translators.translate import own_overlap, own_tile
-
         control.report(Progress(self.title, 0, 1))
         translator = segmenter = None
         classes: tuple[LabelClass, ...] = ()
         if self.translator is not None:
             model = models.translator(self.translator)
-            tile = own_tile(model.card)
             translator = ModelFacts(
                 "translator",
                 self.translator,
                 model.card,
                 model.sha256,
-                Covering(tile, own_overlap(tile), model.stride),
+                model.layout,
                 need_of(model.card),
                 steps=int(model.card.schedule.get("num_timesteps", 2)) if model.diffusive else 1,
             )

@@ -25,14 +25,21 @@ class Axis:
         First pixel of every tile, ascending, in image coordinates; the first may be negative, and
         the last tile may end beyond the image.
     blend
-        Pixels over which neighbours are blended, for a part of an axis that shall blend as the whole does;
-        None for the most that two neighbours share.
+        Pixels that neighbours share, for a part of an axis that shall blend as the whole does; None for the most that two
+        neighbours share.
+    margin
+        Pixels at either end of a tile that are context for the others and do not count themselves.
+    phase
+        Of a network whose answers do not depend on where its tiles lie, because all that decides about a pixel lies within
+        the margin: tiles may begin at any multiple of this. 0 for all others.
     """
 
     length: int
     tile: int
     starts: tuple[int, ...]
     blend: int | None = None
+    margin: int = 0
+    phase: int = 0
 
     @property
     def first(self) -> int:
@@ -51,6 +58,19 @@ class Axis:
             return self.blend
         steps = np.diff(self.starts)
         return int(self.tile - steps.min()) if len(steps) else 0
+
+    def part(self, span: tuple[int, int]) -> tuple[tuple[int, int], Axis]:
+        """Return a window that decides about the pixels of a span, and tiles in it, relative to it.
+
+        Only where tiles may lie anywhere; elsewhere a part needs the tiles of the whole.
+        """
+        low = span[0] // self.phase * self.phase
+        core, count = _cores(span[1] - low, self.tile - 2 * self.margin, self.phase)
+        tile = core + 2 * self.margin
+        starts = [low - self.margin + number * core for number in range(count)]
+        window = max(starts[0], 0), min(starts[-1] + tile, self.length)
+        inside = tuple(start - window[0] for start in starts)
+        return window, Axis(window[1] - window[0], tile, inside, 2 * self.margin, self.margin, self.phase)
 
     def source_indices(self) -> NDArray[np.int64]:
         """For every padded pixel the image pixel that it repeats: (padded,) int64.
@@ -98,8 +118,10 @@ class Grid:
         return np.stack([y.ravel(), x.ravel()], axis=1).astype(np.int64)
 
 
-def make_grid(height: int, width: int, tile: int, overlap: int, stride: int = 1) -> Grid:
-    """Cover an image with square tiles of full size.
+def make_grid(
+    height: int, width: int, tile: int, overlap: int, stride: int = 1, *, least: int | None = None
+) -> Grid:
+    """Cover an image with tiles.
 
     As few tiles are used as the overlap allows. What they cover beyond the need is spent on
     padding of up to half the overlap at the borders of the image, so that border pixels too have
@@ -116,6 +138,9 @@ def make_grid(height: int, width: int, tile: int, overlap: int, stride: int = 1)
     stride
         Distances between tiles are multiples of this where the overlap leaves room for it, so that a network
         that downsamples sees the same sampling phase in neighbouring tiles.
+    least
+        Instead of more overlap make the tiles lower or narrower, by multiples of `stride`, but not below this; by default
+        they are squares of full size.
 
     Raises
     ------
@@ -126,13 +151,20 @@ def make_grid(height: int, width: int, tile: int, overlap: int, stride: int = 1)
         raise InputError(f"An image of {height} x {width} pixels is empty.")
     if tile < 1 or not 0 <= overlap < tile or stride < 1:
         raise InputError(f"Tiles of {tile} pixels cannot overlap by {overlap} pixels.")
-    return Grid(_axis(height, tile, overlap, stride), _axis(width, tile, overlap, stride))
+    rows, columns = (_axis(length, tile, overlap, stride, least or tile) for length in (height, width))
+    return Grid(rows, columns)
 
 
-def _axis(length: int, tile: int, overlap: int, stride: int) -> Axis:
+def _axis(length: int, tile: int, overlap: int, stride: int, least: int) -> Axis:
     quantum = stride if tile - overlap >= stride else 1
     largest_step = (tile - overlap) // quantum * quantum
     steps = max(-(-(length - tile) // largest_step), 0)
+    # Of so many tiles the smallest that cover the axis and half an overlap around it.
+    fitted = -(-max(-(-length // (steps + 1)) + overlap, least) // stride) * stride
+    if fitted < tile and fitted - overlap >= stride:
+        tile = fitted
+        largest_step = (tile - overlap) // quantum * quantum
+        steps = max(-(-(length - tile) // largest_step), 0)
     surplus = tile + steps * largest_step - length
     margin = min(overlap // 2, surplus // 2)
     span = max(length + 2 * margin - tile, 0)
@@ -141,3 +173,39 @@ def _axis(length: int, tile: int, overlap: int, stride: int) -> Axis:
     first = -((span + tile - length) // 2)
     starts = (first + round(i * span / quantum / max(steps, 1)) * quantum for i in range(steps + 1))
     return Axis(length, tile, tuple(starts))
+
+
+def free_grid(height: int, width: int, tile: int, reach: int, stride: int) -> Grid:
+    """Cover an image with tiles for a network that sees at most `reach` pixels around a pixel.
+
+    Every tile has so much around what it answers for, at the borders of the image of its mirror image, so that the
+    result is that of any other tiles.
+
+    Parameters
+    ----------
+    tile
+        Largest side; more than `least_free_tile`.
+    stride
+        Tiles begin at multiples of this, and so their sides are.
+    """
+    margin = -(-reach // stride) * stride
+    rows, columns = (_free_axis(length, tile, margin, stride) for length in (height, width))
+    return Grid(rows, columns)
+
+
+def least_free_tile(reach: int, stride: int) -> int:
+    """Side of the smallest tiles that `free_grid` can do with."""
+    return 2 * (-(-reach // stride) * stride) + stride
+
+
+def _free_axis(length: int, tile: int, margin: int, stride: int) -> Axis:
+    core, count = _cores(length, tile - 2 * margin, stride)
+    starts = tuple(number * core - margin for number in range(count))
+    return Axis(length, core + 2 * margin, starts, 2 * margin, margin, stride)
+
+
+def _cores(length: int, most: int, stride: int) -> tuple[int, int]:
+    """Cut a length into as few pieces as can be, of one size: a multiple of the stride, at most `most`."""
+    largest = max(most // stride * stride, stride)
+    count = -(-length // largest)
+    return -(-(-(-length // count)) // stride) * stride, count

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from napari_pseudolabel.tiling.grid import Axis, Grid, make_grid
+from napari_pseudolabel.tiling.grid import Axis, Grid, free_grid, least_free_tile, make_grid
 from napari_pseudolabel.tiling.settings import TileSettings, sizes
 
 Span = tuple[int, int]
@@ -36,22 +36,35 @@ class Layout(Protocol):
 
 @dataclass(frozen=True)
 class Covering:
-    """Square tiles over the whole plane, as `make_grid` lays them.
+    """Tiles over the whole plane, as `make_grid` lays them; as `free_grid` does where nothing depends on them.
 
     Attributes
     ----------
     tile, overlap, stride
         As in `make_plan`.
+    least
+        The network also takes lower and narrower tiles, down to so many pixels: planes are covered without much waste.
+        None for networks of which only their own tile is known.
+    reach
+        How far, in pixels, what lies around a pixel matters to the network; None where all of a tile does, as with attention,
+        or a normalisation over the tile.
     """
 
     tile: int
     overlap: int | None = None
     stride: int = 1
+    least: int | None = None
+    reach: int | None = None
 
     def grid(self, shape: tuple[int, int], settings: TileSettings, box: tuple[Span, Span] | None) -> Grid:
         """Lay tiles over a whole plane; see `Layout`. They do not care about the box."""
         tile, overlap, _ = sizes(settings, tile=self.tile, overlap=self.overlap, stride=self.stride)
-        return make_grid(*shape, tile, overlap, self.stride)
+        asked = settings.overlap is not None
+        if self.reach is not None and not asked and tile >= least_free_tile(self.reach, self.stride):
+            return free_grid(*shape, tile, self.reach, self.stride)
+        return make_grid(
+            *shape, tile, overlap, self.stride, least=self.least if settings.tile is None else None
+        )
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class BlendWindow:
     Attributes
     ----------
     rows, columns
-        (number of tile positions, pixels of a tile) float32, positive.
+        (number of tile positions, pixels of a tile) float32, positive but in the margins of the tiles.
     """
 
     rows: Tensor
@@ -59,9 +59,12 @@ def raised_cosine(tile: int, overlap: int) -> NDArray[np.float64]:
 
 
 def _profiles(axis: Axis) -> NDArray[np.float32]:
-    profile = raised_cosine(axis.tile, axis.shared)
+    margin = np.zeros(axis.margin)
+    inner = raised_cosine(axis.tile - 2 * axis.margin, max(axis.shared - 2 * axis.margin, 0))
+    profile = np.concatenate([margin, inner, margin])
     total = np.zeros(axis.padded)
     for start in axis.starts:
         total[start - axis.first :][: axis.tile] += profile
+    total[total == 0] = 1  # beyond the image
     pieces = [profile / total[start - axis.first :][: axis.tile] for start in axis.starts]
     return np.stack(pieces).astype(np.float32)

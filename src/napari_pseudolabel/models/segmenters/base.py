@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -61,7 +61,7 @@ def of_limits(limits: IntensityRange) -> LayerPart:
 
 def _flipped(axis: Axis) -> Axis:
     starts = tuple(axis.length - start - axis.tile for start in reversed(axis.starts))
-    return Axis(axis.length, axis.tile, starts, axis.blend)
+    return replace(axis, starts=starts)
 
 
 @dataclass(frozen=True, eq=False)

@@ -112,8 +112,10 @@ class TiledSegmenter(Segmenter):
 
         def attempt(plan: Plan) -> NDArray[np.float32]:
             grid = part.grid if part is not None else None
-            if grid is None or grid.tile != (plan.tile, plan.tile):
+            if plan.tile != asked.tile:
                 grid = make_grid(height, width, plan.tile, plan.overlap, stride)
+            elif grid is None:
+                grid = self.layout.grid((height, width), settings, None)
             network = self.network.to(plan.device)
 
             def answer(tiles: Tensor, _origins: Tensor) -> Tensor:
@@ -129,9 +131,9 @@ class TiledSegmenter(Segmenter):
                 control_stage=control.stage("Segmenting", len(grid)),
             )
 
-        plan = make_plan(settings, tile=self.tile, stride=stride)
+        asked = make_plan(settings, tile=self.tile, overlap=self.layout.overlap, stride=stride)
         try:
-            result, _ = with_back_off(attempt, plan, self.sha256, stride=stride)
+            result, _ = with_back_off(attempt, asked, self.sha256, stride=stride)
         finally:
             self.network.to(home)
         return np.clip(result, 0, 1, out=result)

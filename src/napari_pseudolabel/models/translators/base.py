@@ -9,6 +9,16 @@ from typing import Any, ClassVar, Self
 import torch
 
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.tiling import Covering
+
+# Of networks that were trained on no tile in particular; and of those that see all they need whatever the tile is, for which
+# larger ones cost less.
+_TILE, _FREE_TILE = 256, 512
+# With an eighth of a tile in common seams are where they are with three eighths, and so are the labels (docs/benchmarks.md,
+# `benchmarks/tiles.py`).
+_SHARED = 8
+# Statistics of smaller tiles would be too far from those of the training.
+_LEAST_TILE = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +48,20 @@ class Translator(ABC):
 
     diffusive: ClassVar[bool] = False
 
+    reach: ClassVar[int | None] = None
+    """How far, in pixels, what lies around a pixel matters to it; None where all of a tile does."""
+
     @property
     @abstractmethod
     def stride(self) -> int:
         """Height and width of a tile must be multiples of this."""
+
+    @property
+    def layout(self) -> Covering:
+        """Where its tiles lie in a whole plane unless the person says otherwise."""
+        trained = self.card.architecture.get("image_size")
+        tile = int(trained or (_TILE if self.reach is None else _FREE_TILE))
+        return Covering(tile, tile // _SHARED, self.stride, min(tile, _LEAST_TILE), self.reach)
 
     def to(self, device: torch.device | str) -> Self:
         """Move the network to a device, in place, and return the translator."""

@@ -55,6 +55,7 @@ class GreyLevelTranslator(Translator):
     """A curve of grey levels, ready to use."""
 
     stride = 1
+    reach = 0
 
 
 def looks_like_curve(names: Mapping[str, object]) -> bool:

@@ -41,7 +41,6 @@ Mode = Literal["joint", "tiled"]
 Wanted = tuple[tuple[int, int], tuple[int, int]]
 
 _INITIAL, _POSTERIOR = 0, 1  # kinds of noise
-_DEFAULT_TILE = 256  # for networks without attention, which do not care
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,16 +66,6 @@ class Translation:
     spread: NDArray[np.float32] | None
     plan: Plan
     notes: tuple[str, ...] = ()
-
-
-def own_tile(card: Card) -> int:
-    """Side of the tiles that a translator was trained on; of those that do not care, one that suits them."""
-    return int(card.architecture.get("image_size") or _DEFAULT_TILE)
-
-
-def own_overlap(tile: int) -> int:
-    """Pixels that neighbouring tiles share unless the person says otherwise."""
-    return 3 * tile // 8
 
 
 def translate(
@@ -117,11 +106,10 @@ def translate(
         Which steps of a diffusion are taken: all for quality, the first alone for preview, for fast what the card says;
         auto is fast where the card says that it costs next to nothing.
     settings
-        Tile, overlap, batch and device; by default the tile is that of the training and three eighths of it
-        overlap. With a quarter, seams could be measured on single images (docs/benchmarks.md).
+        Tile, overlap, batch and device; by default those of `Translator.layout`.
     grid
         Where the tiles lie, for a part of a larger image whose neighbours shall have the same tiles where they
-        meet; by default they are laid out for the plane alone, as they are with smaller tiles after running
+        meet; by default they are laid out for the plane alone, as they are with other tiles after running
         out of memory.
     wanted
         Positions of the rows and of the columns of tiles of `grid`, half open, in which the translation is needed:
@@ -160,21 +148,22 @@ def translate(
         raise InputError(f"{samples} samples cannot be drawn; ask for 1 or more.")
     _refuse_more_channels(translator)
     training_size = translator.card.architecture.get("image_size")
-    tile = own_tile(translator.card)
-    plan = make_plan(settings, tile=tile, overlap=own_overlap(tile), stride=translator.stride)
+    layout = translator.layout
+    asked = make_plan(settings, tile=layout.tile, overlap=layout.overlap, stride=translator.stride)
+    own = layout.grid(source.shape[1:], settings, None) if grid is None else grid
     notes = []
     if samples > 1 and not translator.diffusive:
         notes.append("This translator always gives the same answer: one sample was computed.")
         samples = 1
 
     def attempt(plan: Plan) -> NDArray[np.float32]:
-        given = grid if grid is not None and grid.tile == (plan.tile, plan.tile) else None
+        given = own if plan.tile == asked.tile else None
         job = _Job(translator.to(plan.device), source, plan, seed, origin, given, wanted, memo, evaluations)
         stage = control.stage("Translating", samples * job.units)
         return np.stack([job.run(sample, mode, stage) for sample in range(samples)])
 
-    images, plan = with_back_off(attempt, plan, translator.sha256, limits=limits, stride=translator.stride)
-    if training_size and plan.tile != training_size:
+    images, plan = with_back_off(attempt, asked, translator.sha256, limits=limits, stride=translator.stride)
+    if training_size and plan.tile not in (training_size, layout.tile):
         notes.append(
             f"The translator was trained on tiles of {training_size} pixels, not {plan.tile}; "
             "look closely at the result."
