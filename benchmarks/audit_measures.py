@@ -16,8 +16,7 @@ from napari_pseudolabel.labels.matching import matches, numbers
 from napari_pseudolabel.labels.objects import Scheme, scheme_for, to_instances
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.translators.base import Translator
-from napari_pseudolabel.models.translators.translate import own_overlap, own_tile
-from napari_pseudolabel.tiling import Grid, make_grid
+from napari_pseudolabel.tiling import Grid, TileSettings
 
 SAME_IOU = 0.3
 LEAST_PX = 10  # smaller objects are not counted, but may be what a counted one is matched with
@@ -80,8 +79,7 @@ def shift(image: NDArray[np.float32], made: NDArray[np.float32]) -> float:
 
 def tiles_of(translator: Translator, shape: tuple[int, ...]) -> Grid:
     """The tiles that a translation of a plane of this shape is made of."""
-    tile = own_tile(translator.card)
-    return make_grid(shape[0], shape[1], tile, own_overlap(tile), translator.stride)
+    return translator.layout.grid((shape[0], shape[1]), TileSettings(), None)
 
 
 def drift(made: NDArray[np.float32], grid: Grid) -> float:

@@ -33,6 +33,7 @@ class OnePass:
     sha256: str = "translator"
     stride: int = 1
     diffusive: bool = False
+    layout: Covering = field(default_factory=lambda: Covering(256, 32))
     warnings: tuple[str, ...] = ()
 
     def to(self, device):

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.tiling import BlendWindow, make_grid
+from napari_pseudolabel.tiling import BlendWindow, Grid, make_grid
+from napari_pseudolabel.tiling.grid import free_grid, least_free_tile
 from napari_pseudolabel.tiling.window import raised_cosine
 
 
@@ -53,6 +54,65 @@ def test_neighbours_share_the_overlap_and_keep_the_sampling_phase(length, stride
         assert (steps % stride == 0).all()
     fewest = max(-(-(length - overlap) // max((tile - overlap) // stride * stride, 1)), 1)
     assert len(starts) <= fewest or tile - overlap < stride
+
+
+@given(st.integers(1, 500), st.integers(2, 8), st.integers(2, 16), st.integers(0, 64))
+@settings(max_examples=300, deadline=None)
+def test_fitted_tiles_are_as_few_and_cover_less(length, stride, strides, overlap):
+    tile = stride * strides
+    overlap = min(overlap // stride * stride, tile - stride)
+    usual = make_grid(length, 1, tile, overlap, stride).rows
+    fitted = make_grid(length, 1, tile, overlap, stride, least=2 * stride).rows
+    assert fitted.tile <= usual.tile
+    assert fitted.tile % stride == 0
+    assert len(fitted.starts) <= len(usual.starts)
+    assert fitted.starts[0] <= 0
+    assert fitted.starts[-1] + fitted.tile >= length
+    steps = np.diff(fitted.starts)
+    assert (fitted.tile - steps >= overlap).all()
+    assert (steps % stride == 0).all()
+    # No tile is wider than it takes to cover the axis and half an overlap on either side.
+    assert fitted.tile <= max(-(-length // len(usual.starts)) + overlap + stride, 3 * stride)
+
+
+def test_a_small_image_is_no_large_tile():
+    assert make_grid(80, 300, 256, 32, 16, least=64).tile == (112, 192)
+    assert make_grid(20, 20, 256, 32, 16, least=64).tile == (64, 64)
+
+
+@given(
+    st.integers(1, 400),
+    st.integers(1, 8),
+    st.integers(1, 20),
+    st.integers(0, 20),
+    st.tuples(st.floats(0, 1), st.floats(0, 1)),
+)
+@settings(max_examples=300, deadline=None)
+def test_free_tiles_have_all_that_decides_around_what_they_answer_for(length, stride, cores, reach, ends):
+    tile = least_free_tile(reach, stride) + (cores - 1) * stride
+    whole = free_grid(length, 1, tile, reach, stride).rows
+    low, high = sorted(int(end * (length - 1)) for end in ends)
+    span = low, high + 1
+    window, part = whole.part(span)
+    assert 0 <= window[0] <= span[0]
+    assert span[1] <= window[1] <= length
+    for axis, first, wanted in ((whole, 0, (0, length)), (part, window[0], span)):
+        assert axis.tile <= tile
+        assert axis.tile % stride == 0
+        profile = BlendWindow.of(Grid(axis, axis)).rows.numpy()
+        answered = np.zeros(axis.padded)
+        for start, weights in zip(axis.starts, profile, strict=True):
+            assert (start + first) % stride == 0
+            counted = np.flatnonzero(weights)
+            if counted.size:
+                assert counted[0] >= reach
+                assert axis.tile - 1 - counted[-1] >= reach
+            answered[start - axis.first :][: axis.tile] += weights
+        inside = answered[wanted[0] - first - axis.first : wanted[1] - first - axis.first]
+        np.testing.assert_allclose(inside, 1, atol=1e-6)
+    # What lies beyond a window that does not end with the plane is never needed.
+    assert part.starts[0] >= 0 or window[0] == 0
+    assert part.starts[-1] + part.tile <= part.length or window[1] == length
 
 
 def test_an_image_of_exactly_one_tile_is_one_tile():

@@ -185,7 +185,7 @@ def work(packed: bytes, ticket: Ticket) -> object:
 def _set_threads(count: int) -> None:
     """Tell torch, once somebody has imported it; not every job needs it, and it may be on its way (`warm_up`)."""
     torch = sys.modules.get("torch")
-    if hasattr(torch, "set_num_threads") and torch.get_num_threads() != count:
+    if torch is not None and hasattr(torch, "set_num_threads") and torch.get_num_threads() != count:
         torch.set_num_threads(count)
 
 

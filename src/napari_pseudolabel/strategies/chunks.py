@@ -25,6 +25,8 @@ from napari_pseudolabel.tiling import Grid
 TILES_PER_CHUNK = 8
 # In joint mode every evaluation of a diffusion but the last sees one tile further, less and less (docs/benchmarks.md).
 _MOST_RINGS = 7
+# Twice the side of the squares in which there is nothing to see where they are even, however large tiles are.
+_SQUARE_PX = 128
 # Of larger tiles so few are remembered that neighbours would compute them again.
 _REMEMBERED_PX = 320
 # So many times as long as a square of their area islands may be, to be told from objects as in the whole plane.
@@ -288,7 +290,7 @@ def lines_of(
         ring = min(len(taken) - 1, _MOST_RINGS)
     least = least_px(settings, survey, survey.segmenters[0], factors) if survey.segmenters else 0.0
     leading = translator or grids[0]
-    side = max(3, round(leading.rows.tile / 2 / min(factors)))
+    side = max(3, round(min(leading.rows.tile, _SQUARE_PX) / 2 / min(factors)))
     lines = [
         Line(
             shape[number],

@@ -208,4 +208,5 @@ def _cores(length: int, most: int, stride: int) -> tuple[int, int]:
     """Cut a length into as few pieces as can be, of one size: a multiple of the stride, at most `most`."""
     largest = max(most // stride * stride, stride)
     count = -(-length // largest)
-    return -(-(-(-length // count)) // stride) * stride, count
+    core = -(-length // count)
+    return -(-core // stride) * stride, count

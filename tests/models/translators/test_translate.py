@@ -17,7 +17,14 @@ from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.translators import syndiff
 from napari_pseudolabel.models.translators.schedule import Schedule
 from napari_pseudolabel.models.translators.translate import DiffusionNoise, translate
-from napari_pseudolabel.tiling import MemoryLimits, PositionNoise, TileSettings, make_grid, seam_ratio
+from napari_pseudolabel.tiling import (
+    Covering,
+    MemoryLimits,
+    PositionNoise,
+    TileSettings,
+    make_grid,
+    seam_ratio,
+)
 
 CARD = {"num_timesteps": 2, "image_size": 32, "attn_resolutions": (16,)}
 STEPS = 3
@@ -52,6 +59,8 @@ class OnePass(nn.Module):
 
 
 class FakeTranslator(SimpleNamespace):
+    layout = Covering(32, 12, 4)
+
     def to(self, device):
         self.device = device
         return self

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import nn
+from typing_extensions import override
 
 from napari_pseudolabel.budget import check_header
 from napari_pseudolabel.errors import CheckpointError, FileError
@@ -29,6 +30,7 @@ from napari_pseudolabel.models.safe_load import sha256 as hash_of
 from napari_pseudolabel.models.segmenters.common import fitted, own_tensors
 from napari_pseudolabel.models.segmenters.dynamic_unet import DynamicUNet
 from napari_pseudolabel.models.segmenters.tiled import TiledSegmenter
+from napari_pseudolabel.tiling import Covering
 
 FAMILY = "monai-unet"
 
@@ -67,8 +69,11 @@ class MonaiArchitecture(BaseModel):
         return 2 ** (len(self.filters) - 1)
 
 
-# All tiles that cover a part have to be computed for it; larger ones give the same labels (docs/benchmarks.md).
-LARGEST_PREDICTED = 256
+# All tiles that cover a part have to be computed for it, so smaller ones, that share less, cost less; the labels are as good
+# (docs/benchmarks.md, `benchmarks/tiles.py`).
+LARGEST_PREDICTED, SHARED = 128, 16
+# Statistics of smaller tiles would be too far from those of the training; the coarsest level keeps so many pixels across.
+_LEAST_PREDICTED, _LEAST_COARSE = 64, 4
 
 
 class MonaiSegmenter(TiledSegmenter):
@@ -83,9 +88,17 @@ class MonaiSegmenter(TiledSegmenter):
 
     @property
     def tile(self) -> int:
-        """Side of the tiles in prediction: that of the card, but not more than `LARGEST_PREDICTED`."""
+        """Side of the tiles in prediction: that of the card, but not more than `LARGEST_PREDICTED` where that is enough."""
         described = self.architecture
-        return min(described.tile, max(LARGEST_PREDICTED // described.stride, 1) * described.stride)
+        usual = max(LARGEST_PREDICTED // described.stride, _LEAST_COARSE) * described.stride
+        return min(described.tile, usual)
+
+    @property
+    @override
+    def layout(self) -> Covering:
+        stride = self.architecture.stride
+        least = max(_LEAST_PREDICTED, _LEAST_COARSE * stride)
+        return Covering(self.tile, min(SHARED, self.tile // 4), stride, min(least, self.tile))
 
 
 def architecture_of(card: Card) -> MonaiArchitecture:

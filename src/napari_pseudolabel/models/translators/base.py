@@ -13,12 +13,12 @@ from napari_pseudolabel.tiling import Covering
 
 # Of networks that were trained on no tile in particular; and of those that see all they need whatever the tile is, for which
 # larger ones cost less.
-_TILE, _FREE_TILE = 256, 512
+_TILE, _FREE_TILE = 256, 768
 # With an eighth of a tile in common seams are where they are with three eighths, and so are the labels (docs/benchmarks.md,
 # `benchmarks/tiles.py`).
 _SHARED = 8
 # Statistics of smaller tiles would be too far from those of the training.
-_LEAST_TILE = 64
+_LEAST_TILE, _LEAST_STEPS = 64, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,20 +48,23 @@ class Translator(ABC):
 
     diffusive: ClassVar[bool] = False
 
-    reach: ClassVar[int | None] = None
-    """How far, in pixels, what lies around a pixel matters to it; None where all of a tile does."""
-
     @property
     @abstractmethod
     def stride(self) -> int:
         """Height and width of a tile must be multiples of this."""
 
     @property
+    def reach(self) -> int | None:
+        """How far, in pixels, what lies around a pixel matters to it; None where all of a tile does."""
+        return None
+
+    @property
     def layout(self) -> Covering:
         """Where its tiles lie in a whole plane unless the person says otherwise."""
         trained = self.card.architecture.get("image_size")
         tile = int(trained or (_TILE if self.reach is None else _FREE_TILE))
-        return Covering(tile, tile // _SHARED, self.stride, min(tile, _LEAST_TILE), self.reach)
+        least = min(tile, max(_LEAST_TILE, _LEAST_STEPS * self.stride))
+        return Covering(tile, tile // _SHARED, self.stride, least, self.reach)
 
     def to(self, device: torch.device | str) -> Self:
         """Move the network to a device, in place, and return the translator."""

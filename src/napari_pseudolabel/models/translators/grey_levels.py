@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save as to_bytes
 from torch import Tensor, nn
+from typing_extensions import override
 
 from napari_pseudolabel.errors import CheckpointError
 from napari_pseudolabel.models.card_files import HEADER_KEY, complete, unknown_modalities
@@ -55,7 +56,11 @@ class GreyLevelTranslator(Translator):
     """A curve of grey levels, ready to use."""
 
     stride = 1
-    reach = 0
+
+    @property
+    @override
+    def reach(self) -> int:
+        return 0
 
 
 def looks_like_curve(names: Mapping[str, object]) -> bool:

@@ -112,8 +112,8 @@ class SmallUNetTranslator(Translator):
         return self.network.stride
 
     @property
+    @override
     def reach(self) -> int:
-        """How far, in pixels, what lies around a pixel matters to it: with so much around them, any tiles give the same."""
         return self.network.reach
 
 

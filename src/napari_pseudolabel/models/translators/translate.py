@@ -15,7 +15,6 @@ from torch import Tensor
 
 from napari_pseudolabel.control import Control, Stage
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.evaluations import Evaluations, steps_of
 from napari_pseudolabel.models.tile_memo import TileMemo
 from napari_pseudolabel.models.translators.base import Translator
@@ -150,7 +149,7 @@ def translate(
     training_size = translator.card.architecture.get("image_size")
     layout = translator.layout
     asked = make_plan(settings, tile=layout.tile, overlap=layout.overlap, stride=translator.stride)
-    own = layout.grid(source.shape[1:], settings, None) if grid is None else grid
+    own = layout.grid((source.shape[1], source.shape[2]), settings, None) if grid is None else grid
     notes = []
     if samples > 1 and not translator.diffusive:
         notes.append("This translator always gives the same answer: one sample was computed.")
