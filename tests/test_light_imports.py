@@ -45,7 +45,8 @@ ROWS = {
     ),
     "the workspace": ("import napari_pseudolabel.workspace", "torch napari"),
     "a fine-tuning": (
-        "import napari_pseudolabel.training.training_jobs, napari_pseudolabel.training.segmenter.fine_tune_task",
+        "import napari_pseudolabel.training.training_jobs, napari_pseudolabel.training.segmenter.fine_tune_task,"
+        "napari_pseudolabel.training.student.distil_task",
         "torch monai napari scipy",
     ),
     "a tutorship": (

@@ -14,6 +14,7 @@ from napari_pseudolabel.cli import (
     images,
     labels,
     train,
+    train_fast_version,
     train_grey_levels,
     workspace,
 )
@@ -59,6 +60,7 @@ def make_app() -> typer.Typer:
     training.command()(train.translator)
     training.command()(train.segmenter)
     training.command("grey-levels")(train_grey_levels.grey_levels)
+    training.command("fast-version")(train_fast_version.fast_version)
     app.add_typer(training, name="train")
 
     workspaces = typer.Typer(help="List, look at, open and export labelling sessions.")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_pseudolabel.imaging import Intensities, IntensityRange, Need
 from napari_pseudolabel.models.cards import Card, Modality
+from napari_pseudolabel.models.families import family_named
 
 
 def magnification(made: Modality | None, wanted: Modality | None) -> float:
@@ -50,3 +52,18 @@ def limits_for(card: Card, of_layer: IntensityRange | Intensities) -> IntensityR
     if fixed is None and need.usual:
         return need.of_values(np.array([of_layer.low, of_layer.high], np.float32), "f4")
     return of_layer if fixed is None else fixed
+
+
+def as_raw(translation: NDArray[np.float32], card: Card) -> NDArray[np.float32]:
+    """Bring translated values in [0, 1] to the raw values a segmenter was trained on."""
+    if card.normalisation.kind == "range":
+        low, high = card.normalisation.low, card.normalisation.high
+        return translation * np.float32(high - low) + np.float32(low)
+    return translation * np.float32(family_named(card.family).brightest)
+
+
+def limits_of_translations(need: Need) -> IntensityRange:
+    """Return which raw values, as `as_raw` makes them, become 0 and 1 in a segmenter."""
+    if need.kind == "range":
+        return IntensityRange(need.low, need.high)
+    return IntensityRange(0.0, 1.0, clip=need.kind != "none")

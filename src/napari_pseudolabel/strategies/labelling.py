@@ -17,6 +17,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import Box, IntensityRange, normalise, resample_part
 from napari_pseudolabel.imaging.registration import shift
 from napari_pseudolabel.labels.evidence import Evidence
+from napari_pseudolabel.models.grids import as_raw
 from napari_pseudolabel.models.segmenters.base import LayerPart, Segmenter
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.strategies.blank import Blank, nothing_there
@@ -24,7 +25,7 @@ from napari_pseudolabel.strategies.chunks import ChunkTask, scaled
 from napari_pseudolabel.strategies.description import PseudoLabel
 from napari_pseudolabel.strategies.ensemble import SegmenterInput, segment_ensemble
 from napari_pseudolabel.strategies.label_settings import Region
-from napari_pseudolabel.strategies.survey import ModelFacts, as_raw, least_px, segmenter_of
+from napari_pseudolabel.strategies.survey import ModelFacts, least_px, segmenter_of
 from napari_pseudolabel.tiling import pick_device
 
 if TYPE_CHECKING:

@@ -13,11 +13,12 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import LayerStatistics, normalise
 from napari_pseudolabel.imaging.resampling import resample, resample_to
 from napari_pseudolabel.imaging.statistics import moments_of
+from napari_pseudolabel.models.grids import as_raw
 from napari_pseudolabel.models.segmenters.base import LayerPart
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.strategies.found_scale import TriedScale
 from napari_pseudolabel.strategies.label_settings import LabelSettings
-from napari_pseudolabel.strategies.survey import Survey, as_raw, of_translations, segmenter_of
+from napari_pseudolabel.strategies.survey import Survey, of_translations, segmenter_of
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels

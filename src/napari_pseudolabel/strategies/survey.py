@@ -6,18 +6,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import IntensityRange, LayerStatistics, Need
+from napari_pseudolabel.imaging import LayerStatistics, Need
 from napari_pseudolabel.imaging.statistics import ChannelStatistics, Moments
 from napari_pseudolabel.labels.object_size import least_area
 from napari_pseudolabel.models.cards import Card, LabelClass
 from napari_pseudolabel.models.evaluations import Evaluations, steps_of
-from napari_pseudolabel.models.families import family_named
 from napari_pseudolabel.models.fitting import Link, refuse_misfit
-from napari_pseudolabel.models.grids import magnification, need_of
+from napari_pseudolabel.models.grids import as_raw, limits_of_translations, magnification, need_of
 from napari_pseudolabel.strategies.found_scale import FoundScale
 from napari_pseudolabel.strategies.label_settings import LabelSettings, ModelUse, Role
 from napari_pseudolabel.tiling import Layout
@@ -244,25 +242,12 @@ def _listed(classes: dict[int, str]) -> str:
     return ", ".join(f"{name} = {value}" for value, name in sorted(classes.items()))
 
 
-def as_raw(translation: NDArray[np.float32], card: Card) -> NDArray[np.float32]:
-    """Bring translated values in [0, 1] to the raw values a segmenter was trained on."""
-    if card.normalisation.kind == "range":
-        low, high = card.normalisation.low, card.normalisation.high
-        return translation * np.float32(high - low) + np.float32(low)
-    return translation * np.float32(family_named(card.family).brightest)
-
-
 def of_translations(segmenter: ModelFacts, survey: Survey) -> LayerStatistics:
     """Return what a segmenter has to know of raw values as `as_raw` makes them."""
     need = segmenter.need
-    limits = (
-        IntensityRange(need.low, need.high)
-        if need.kind == "range"
-        else IntensityRange(0.0, 1.0, clip=need.kind != "none")
-    )
     moments = None
     if need.moments:
         assert survey.translated is not None  # the second survey
         one, factor = survey.translated, float(as_raw(np.ones(1, np.float32), segmenter.card)[0])
         moments = replace(one, **{name: value * factor for name, value in vars(one).items()})
-    return LayerStatistics((ChannelStatistics(limits, moments),))
+    return LayerStatistics((ChannelStatistics(limits_of_translations(need), moments),))

@@ -1,4 +1,4 @@
-"""The jobs that fine-tune a segmenter and that train proxy segmenters. Importable without torch."""
+"""The jobs that fine-tune a segmenter, train proxy segmenters, and make fast versions of translators. Importable without torch."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuneResult, FineTuneTask
+from napari_pseudolabel.training.student.distil_task import DistilTask, FastVersion
 from napari_pseudolabel.training.tutor.tutor_task import TutorResult, TutorTask
 
 if TYPE_CHECKING:
@@ -50,3 +51,22 @@ class TutorJob(TutorTask):
         from napari_pseudolabel.training.tutor.tutoring import tutor  # imports torch
 
         return tutor(self, control, models)
+
+
+@dataclass(frozen=True, eq=False)
+class DistilJob(DistilTask):
+    """Make a fast version of a translator: a small network that learns what it makes of images."""
+
+    def run(self, control: Control, models: LoadedModels) -> FastVersion:
+        """Translate, train and compare the labels, or go on with it; tells `TrainStart`, `Loss` and `Epoch`.
+
+        Raises
+        ------
+        InputError
+            If the images cannot be used, the models do not fit each other, or `folder` holds another training.
+        Cancelled
+            If `control` says so; the same job goes on from there.
+        """
+        from napari_pseudolabel.training.student.distilling import distil  # imports torch
+
+        return distil(self, control, models)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gc
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +25,7 @@ from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.models.segmenters.base import of_limits
 from napari_pseudolabel.tiling import TileSettings, is_out_of_memory
 from napari_pseudolabel.training.common.prefetching import Prefetcher
+from napari_pseudolabel.training.common.running_average import running_average
 from napari_pseudolabel.training.common.score_measures import measures_of
 from napari_pseudolabel.training.common.training_events import Epoch, Loss, Score, TrainStart
 from napari_pseudolabel.training.common.training_record import STATE, load_state, save_state
@@ -44,7 +45,6 @@ from napari_pseudolabel.workspace.atomic import csv_text
 BEST = "best.safetensors"
 _TELL_EVERY = 10
 _SMOOTH = 1e-5  # of the losses
-_Weights = tuple[Tensor, ...] | list[Tensor]
 
 Stopped = Literal["steps", "early", "finish"]
 """Why a training ended: all steps done, no longer getting better, or the person said so."""
@@ -105,7 +105,9 @@ class SegmenterTraining:
         if start is not None:
             self.network.load_state_dict(start)
         self.network.to(self.device)
-        self.average = AveragedModel(self.network, multi_avg_fn=_ema(settings.ema)) if settings.ema else None
+        self.average = (
+            AveragedModel(self.network, multi_avg_fn=running_average(settings.ema)) if settings.ema else None
+        )
         self.has_parent = start is not None
         self.optimiser = torch.optim.AdamW(self.network.parameters(), settings.lr, weight_decay=1e-4)
         self.rate = torch.optim.lr_scheduler.LambdaLR(self.optimiser, settings.rate)
@@ -368,17 +370,6 @@ class SegmenterTraining:
         ]
         heads = ["step", "loss", "mean_dice", *names, *(f"f1_{name}" for name in kinds)]
         write_text(path, csv_text(heads, rows))
-
-
-def _ema(decay: float) -> Callable[[_Weights, _Weights, Tensor | int], None]:
-    """Return running average whose decay grows with the steps: the first weights are forgotten quickly."""
-
-    def update(average: _Weights, current: _Weights, count: Tensor | int) -> None:
-        share = 1 - min(decay, (1 + int(count)) / (10 + int(count)))
-        for kept, new in zip(average, current, strict=True):
-            kept.lerp_(new, share)
-
-    return update
 
 
 def dice_cross_entropy(logits: Tensor, truth: Tensor, weight: Tensor) -> dict[str, Tensor]:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import IntensityRange, ReadOptions, normalise, resample
+from napari_pseudolabel.imaging import IntensityRange, Need, ReadOptions, normalise, resample
 from napari_pseudolabel.imaging.scale import Scale
-from napari_pseudolabel.models.cards import Modality
-from napari_pseudolabel.models.grids import sizes_of
+from napari_pseudolabel.models.cards import Card, Modality
+from napari_pseudolabel.models.grids import limits_for, need_of, sizes_of
 from napari_pseudolabel.options import Checked, Option
 from napari_pseudolabel.training.common.training_options import Device, OwnSeed
 from napari_pseudolabel.training.data.image_folders import (
@@ -72,9 +72,14 @@ class ModalityImages:
             raise ValueError("planes of a layer need the limits of the layer")
 
     def on_grid(
-        self, modality: Modality | None, notify: Notify = ignore_notes
+        self, modality: Modality | None, notify: Notify = ignore_notes, seen_by: Card | None = None
     ) -> tuple[list[NDArray[np.float32]], str]:
         """Bring the images to the grid of a model.
+
+        Parameters
+        ----------
+        seen_by
+            Of the model, where its card says which raw values become 0 and 1; otherwise percentiles do.
 
         Returns
         -------
@@ -91,7 +96,13 @@ class ModalityImages:
         if self.folder is not None:
             planes = image_planes(
                 self.folder,
-                FolderPreprocessing(self.scale, *sizes, reading=self.reading, tells=modality is not None),
+                FolderPreprocessing(
+                    self.scale,
+                    *sizes,
+                    Need() if seen_by is None else need_of(seen_by),
+                    self.reading,
+                    tells=modality is not None,
+                ),
                 notify,
             )
         else:
@@ -99,7 +110,8 @@ class ModalityImages:
             factor, why = self.scale.to_model(self.pixel_size_um, *sizes)
             note = why if modality is not None and why.startswith("The ") else ""
             # Normalised first: the limits are those of the untouched layer.
-            planes = [resample(normalise(plane, self.limits), factor) for plane in self.planes]
+            limits = self.limits if seen_by is None else limits_for(seen_by, self.limits)
+            planes = [resample(normalise(plane, limits), factor) for plane in self.planes]
         smallest = min(min(plane.shape) for plane in planes)
         if smallest < _SMALLEST_SIDE:
             raise InputError(

@@ -1,0 +1,299 @@
+"""How a fast version of a translator is made: what the translator makes of parts of images, learned and compared."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.models.cards import Card, Measure, Training
+from napari_pseudolabel.models.fitting import Link, assumptions, refuse_misfit
+from napari_pseudolabel.models.loaded import LoadedModels
+from napari_pseudolabel.models.segmenters.base import Segmenter
+from napari_pseudolabel.models.translators import small_unet, syndiff
+from napari_pseudolabel.models.translators.base import Translator
+from napari_pseudolabel.models.translators.translate import translate
+from napari_pseudolabel.tiling import MemoryLimits, TileSettings, pick_device
+from napari_pseudolabel.training.common.training_events import Score
+from napari_pseudolabel.training.common.training_record import check_record, today
+from napari_pseudolabel.training.data.folder_names import slug
+from napari_pseudolabel.training.data.image_folders import LabelledPlane, Notes
+from napari_pseudolabel.training.data.training_inputs import fingerprint
+from napari_pseudolabel.training.student.distil_task import DistilSettings, DistilTask, FastVersion, verdict
+from napari_pseudolabel.training.student.label_judge import LabelJudge
+from napari_pseudolabel.training.student.student_training import StudentTraining
+from napari_pseudolabel.workspace import atomic_file
+
+Plane = NDArray[np.float32]
+
+_BEST = "best.safetensors"
+_SMALLEST_CROP = 64
+_FEWEST = 4  # parts: three to learn from, one to compare on
+_MULTIPLE = 8  # patches are multiples of this
+
+
+@dataclass(frozen=True, eq=False)
+class Distillation:
+    """What a fast version learns, and from whom.
+
+    Attributes
+    ----------
+    planes
+        (H, W) float32 in [0, 1], on the grid of the translator, normalised as it asks.
+    segmenter
+        Its labels decide.
+    data, command, licence
+        For the card.
+    """
+
+    translator: Translator
+    segmenter: Segmenter
+    planes: Sequence[Plane]
+    settings: DistilSettings
+    data: tuple[str, ...]
+    command: str
+    licence: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of the translator, as the person knows it."""
+        return self.translator.card.name or "the translator"
+
+
+def distil(task: DistilTask, control: Control, models: LoadedModels) -> FastVersion:
+    """Run a task; see `DistilJob.run`."""
+    translator, segmenter = models.translator(task.translator), models.segmenter(task.segmenter)
+    chain = Link.of(translator.card, task.translator), Link.of(segmenter.card, task.segmenter)
+    refuse_misfit(chain, task.modality)
+    notes = Notes()
+    planes, note = task.images.on_grid(translator.card.source, notes.add, translator.card)
+    notes.add([note] if note else [])
+    notes.add(assumptions(chain, task.modality))
+    in_shell = task.images.folder is not None
+    asked = Distillation(
+        translator,
+        segmenter,
+        planes,
+        task.settings,
+        (task.images.described(),),
+        f"pseudolabel train fast-version {task.translator} IMAGES_DIR OUT_DIR"
+        if in_shell
+        else "made in the viewer",
+        task.licence,
+    )
+    return learned(asked, task.folder, control, models.limits, tuple(notes))
+
+
+def learned(
+    asked: Distillation,
+    folder: Path,
+    control: Control,
+    limits: MemoryLimits | None = None,
+    notes: tuple[str, ...] = (),
+) -> FastVersion:
+    """Let the translator work, train on what it made, compare the labels; the same call goes on from `folder`.
+
+    Raises
+    ------
+    InputError
+        If the translator is as fast already, the images are too small, or `folder` holds another training.
+    Cancelled
+        If `control` says so.
+    """
+    card = asked.translator.card
+    if card.family == small_unet.FAMILY or not card.architecture:
+        raise InputError(f"“{asked.name}” is as fast as it can be made already; choose another translator.")
+    train, kept = parts(asked.planes, asked.settings)
+    # Patches are never magnified to their size: what is learned is learned at the scale of the images.
+    smallest = min(min(part.shape) for part in train)
+    patch = min(asked.settings.patch, smallest // _MULTIPLE * _MULTIPLE)
+    settings = replace(asked.settings, patch=patch)
+    record = {
+        "kind": "fast version",
+        "settings": {
+            name: value for name, value in asdict(settings).items() if name not in ("steps", "device")
+        },
+        "models": [asked.translator.sha256, asked.segmenter.sha256],
+        "data": fingerprint(asked.planes),
+    }
+    check_record(folder, record)
+    device = pick_device(settings.device)
+    stage = control.stage("Translating what is learned from", len(train) + len(kept))
+    made: list[Plane] = []
+    for number, part in enumerate((*train, *kept)):
+        samples = settings.samples if number < len(train) else settings.compared_samples
+        made.append(_translations(asked, part, samples, folder / "inputs", control, limits))
+        stage.advance()
+    judge = LabelJudge(asked.segmenter, card.target, settings.device, control)
+    known = [
+        LabelledPlane(f"part {number}", part, judge.labels(list(looks)))
+        for number, (part, looks) in enumerate(zip(kept, made[len(train) :], strict=True), 1)
+    ]
+    again = _again(judge, known, made[len(train) :])
+    pairs = [np.stack([part, looks.mean(axis=0)]) for part, looks in zip(train, made, strict=False)]
+    run = StudentTraining(
+        pairs, lambda translation, step: judge.compared(known, translation, step), settings, device=device
+    )
+    run.resume(folder / "training.pt")
+    resumed_at = run.step
+    stopped = run.run(folder, control, notes)
+    assert run.best is not None
+    good, sentence = verdict(run.best, again, asked.name, int(card.schedule.get("num_timesteps") or 1))
+    path = folder / _BEST
+    about = _card(asked, run.best, again, len(kept), sum(part.size for part in kept))
+    syndiff.save(run.best_weights, about, path, half=True)
+    return FastVersion(
+        score=run.best,
+        again=again,
+        kept=good,
+        sentence=sentence,
+        checkpoint=path.read_bytes() if good else None,
+        name=f"{slug(asked.name)}-fast",
+        steps=run.step,
+        resumed_at=resumed_at,
+        stopped=stopped,
+        notes=notes,
+    )
+
+
+def parts(planes: Sequence[Plane], settings: DistilSettings) -> tuple[list[Plane], list[Plane]]:
+    """Cut images into parts that share no pixel, and choose some at random, the same ones for a seed.
+
+    Returns
+    -------
+    list, list
+        What is learned from, and a quarter on which the labels are compared.
+
+    Raises
+    ------
+    InputError
+        If the images are too small for that.
+    """
+    side = settings.crop
+    found = _windows(planes, side)
+    while len(found) < _FEWEST and side >= 2 * _SMALLEST_CROP:
+        side //= 2
+        found = _windows(planes, side)
+    if len(found) < _FEWEST:
+        raise InputError(
+            f"The images are too small to learn from one part of them and to compare the labels on another; give at least "
+            f"{2 * _SMALLEST_CROP} x {2 * _SMALLEST_CROP} pixels that show something."
+        )
+    order = np.random.default_rng(settings.seed).permutation(len(found))[: settings.most_crops]
+    chosen = [found[number] for number in order]
+    count = max(len(chosen) // _FEWEST, 1)
+    return chosen[count:], chosen[:count]
+
+
+def _windows(planes: Sequence[Plane], side: int) -> list[Plane]:
+    """All parts of the planes of at most `side` pixels that are not empty, and not too small to see anything in them."""
+    found = []
+    for plane in planes:
+        rows, columns = (
+            np.linspace(0, length, -(-length // side) + 1).round().astype(int) for length in plane.shape
+        )
+        for y0, y1 in pairwise(rows):
+            for x0, x1 in pairwise(columns):
+                part = np.ascontiguousarray(plane[y0:y1, x0:x1])
+                if min(part.shape) >= _SMALLEST_CROP // 2 and np.ptp(part) > 0:
+                    found.append(part)
+    return found
+
+
+def _translations(
+    asked: Distillation,
+    part: Plane,
+    samples: int,
+    folder: Path,
+    control: Control,
+    limits: MemoryLimits | None,
+) -> Plane:
+    """Return tries (K, H, W) of the translator at a part; from the folder where they were made before.
+
+    Its first prediction alone is nearest to a mean, which is all that a network with one answer can learn, and its labels are as
+    good (docs/benchmarks.md).
+    """
+    s = asked.settings
+    samples = samples if asked.translator.diffusive else 1
+    digest = hashlib.sha256(part.tobytes())
+    digest.update(repr((part.shape, asked.translator.sha256, samples, s.seed)).encode())
+    path = folder / f"{digest.hexdigest()[:32]}.npy"
+    if path.exists():
+        kept: Plane = np.load(path, allow_pickle=False)
+        return kept
+    found = translate(
+        asked.translator,
+        part,
+        samples=samples,
+        seed=s.seed,
+        evaluations="preview",
+        settings=TileSettings(device=s.device),
+        limits=limits,
+        control=Control(cancelled=control.cancelled),
+    ).samples
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_file(path) as temporary, temporary.open("wb") as file:
+        np.save(file, found)
+    return found
+
+
+def _again(judge: LabelJudge, known: Sequence[LabelledPlane], made: Sequence[Plane]) -> dict[str, float]:
+    """Dice of the labels of a single try of the translator with those of all of them."""
+    if len(made[0]) < 2:
+        return {}
+    singles = iter([looks[0] for looks in made])
+    return judge.compared(known, lambda _: next(singles), 0).per_class
+
+
+def _card(asked: Distillation, score: Score, again: dict[str, float], count: int, pixels: int) -> Card:
+    before = asked.translator.card
+    by = asked.segmenter.card.name or "the segmenter"
+    tries = asked.settings.compared_samples if asked.translator.diffusive else 1
+    where = (
+        f"{count} parts of the images ({pixels} pixels) that were not learned from, which chose the step, against those of {tries} "
+        f"first predictions of “{asked.name}” together"
+    )
+    agreement = tuple(
+        Measure(
+            metric=f"Dice {name} (with the labels of its translator)",
+            value=round(value, 4),
+            data=f"labels by “{by}” of {where}; no truth",
+            command=asked.command,
+        )
+        for name, value in score.per_class.items()
+    ) + tuple(
+        Measure(
+            metric=f"Dice {name} (of a single try of its translator)",
+            value=round(value, 4),
+            data=f"labels by “{by}” of {where}; no truth",
+            command=asked.command,
+        )
+        for name, value in again.items()
+    )
+    return Card(
+        kind="translator",
+        family=small_unet.FAMILY,
+        name=f"{asked.name}, fast",
+        description=f"Fast version of “{asked.name}”: a small network that learned what it makes of images, and sees every pixel once.",
+        architecture={"widths": list(small_unet.WIDTHS)},
+        source=before.source,
+        target=before.target,
+        normalisation=before.normalisation,
+        training=Training(
+            data=(*asked.data, f"translations of them by “{asked.name}”"),
+            steps=score.step,
+            seed=asked.settings.seed,
+            date=today(),
+            command=asked.command,
+        ),
+        quality=agreement,
+        parent=asked.translator.sha256,
+        licence=asked.licence or before.licence,
+    )

@@ -1,0 +1,88 @@
+"""Labels of translations, as a segmenter makes them: by these a fast version is compared with its translator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.imaging import resample_to
+from napari_pseudolabel.models.cards import Modality
+from napari_pseudolabel.models.grids import as_raw, limits_of_translations, magnification
+from napari_pseudolabel.models.segmenters.base import Segmenter, of_limits
+from napari_pseudolabel.tiling import TileSettings
+from napari_pseudolabel.training.common.training_events import Score
+from napari_pseudolabel.training.data.image_folders import LabelledPlane
+from napari_pseudolabel.training.segmenter.validation import score
+
+# A plane is looked at as it is, mirrored either way, and turned: as a run does unless it is told otherwise.
+_MIRRORS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-2, -1))
+
+Plane = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelJudge:
+    """Labels planes of a modality.
+
+    Attributes
+    ----------
+    made
+        What translators make, on whose grid the planes are.
+    control
+        Can cancel; hears nothing.
+    """
+
+    segmenter: Segmenter
+    made: Modality | None
+    device: str
+    control: Control = Control()
+
+    @property
+    def classes(self) -> dict[str, int]:
+        """Value of each class by name, without the background."""
+        return {one.name: one.value for one in self.segmenter.classes if one.value}
+
+    def labels(self, looks: Sequence[Plane]) -> NDArray[np.uint8]:
+        """Return the labels of several translations of the same image together, by their mean probabilities.
+
+        Parameters
+        ----------
+        looks
+            (H, W) float32 in [0, 1] each.
+
+        Returns
+        -------
+        ndarray
+            Class values, on the grid of the segmenter.
+        """
+        step = magnification(self.made, self.segmenter.card.source)
+        total: NDArray[np.float32] | None = None
+        for look in looks:
+            height, width = (max(1, round(side * step)) for side in look.shape)
+            own = as_raw(resample_to(look, (height, width)), self.segmenter.card)
+            for axes in _MIRRORS:
+                found = np.flip(self._probabilities(np.ascontiguousarray(np.flip(own, axes))), axes)
+                total = found if total is None else total + found
+        assert total is not None
+        return self.segmenter.labels(total / np.float32(len(looks) * len(_MIRRORS)))
+
+    def compared(
+        self, sources: Sequence[LabelledPlane], translation: Callable[[Plane], Plane], step: int
+    ) -> Score:
+        """Return how well the labels of translations agree with those that the images have, over all of them together."""
+        return score(sources, lambda image: self.labels([translation(image)]), self.classes, step)
+
+    def _probabilities(self, raw: Plane) -> NDArray[np.float32]:
+        segmenter = self.segmenter
+        # What a family must know of the layer beyond limits, or where it brings images to a grid of its own, it finds in the plane.
+        plain = not segmenter.need.moments and segmenter.zoom == (1.0, 1.0)
+        return segmenter.probabilities(
+            raw,
+            settings=TileSettings(device=self.device),
+            control=Control(cancelled=self.control.cancelled),
+            part=of_limits(limits_of_translations(segmenter.need)) if plain else None,
+        )

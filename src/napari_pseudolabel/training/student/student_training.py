@@ -1,0 +1,201 @@
+"""Train a small network on what a translator made: the loop, its state, its best step."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.errors import Cancelled, InputError
+from napari_pseudolabel.models.translators.small_unet import SmallUNet
+from napari_pseudolabel.training.common.running_average import running_average
+from napari_pseudolabel.training.common.training_events import Epoch, Loss, Score, TrainStart
+from napari_pseudolabel.training.common.training_record import STATE, CurveFile, load_state, save_state
+from napari_pseudolabel.training.data.patches import PatchPool
+from napari_pseudolabel.training.student.distil_task import DistilSettings
+
+_TELL_EVERY = 10
+_WARM_UP = 0.1
+_WEIGHT_DECAY = 1e-4
+
+Plane = NDArray[np.float32]
+Compare = Callable[[Callable[[Plane], Plane], int], Score]
+"""Scores a translation, by a function of a plane in [0, 1] to the same, after some steps."""
+
+
+class StudentTraining:
+    """One training run, which can be stopped and resumed.
+
+    Parameters
+    ----------
+    pairs
+        (2, H, W) float32 in [0, 1] each: an image, and what the translator makes of it.
+    compare
+        Says how well a step does; the step whose worst class is best is kept.
+    network
+        To be trained.
+
+    Notes
+    -----
+    What is learned is the mean of several tries of the translator, in L1 of pixels and of the differences between neighbours: a network
+    with one answer cannot know what a diffusion will make up, and edges decide about labels.
+    """
+
+    def __init__(
+        self,
+        pairs: Sequence[Plane],
+        compare: Compare,
+        settings: DistilSettings,
+        *,
+        network: SmallUNet | None = None,
+        device: torch.device | None = None,
+    ) -> None:
+        self.settings, self.compare = settings, compare
+        self.device = device or torch.device("cpu")
+        self.pool = PatchPool(pairs, n_images=2, zoom=(1.0, 1.0))
+        if network is None:
+            # Only the first weights are drawn from torch's own generator, which others may use too.
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(settings.seed)
+                network = SmallUNet()
+        self.network = network.to(self.device)
+        self.average = AveragedModel(self.network, multi_avg_fn=running_average(settings.ema))
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), settings.learning_rate, weight_decay=_WEIGHT_DECAY
+        )
+        self.rate = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._rate)
+        self.step = 0
+        self.best: Score | None = None
+        self.best_weights: dict[str, Tensor] = {}
+        self._checked = -1
+        self._checks = 0
+        self._losses: list[float] = []
+
+    def _rate(self, step: int) -> float:
+        done = step / self.settings.steps
+        return done / _WARM_UP + 0.01 if done < _WARM_UP else 0.5 + 0.5 * math.cos(math.pi * min(done, 1.0))
+
+    def train_step(self) -> float:
+        """One step of the optimiser; returns the loss."""
+        s = self.settings
+        batch = self.pool.batch(s.patch, s.batch, seed=s.seed, step=self.step).to(self.device) * 2 - 1
+        self.network.train()
+        made, wanted = self.network(batch[:, :1]), batch[:, 1:]
+        wrong = made - wanted
+        loss = wrong.abs().mean()
+        for axis in (2, 3) if s.edges else ():
+            loss = loss + s.edges * wrong.diff(dim=axis).abs().mean()
+        if not torch.isfinite(loss):
+            raise InputError(f"The training diverged at step {self.step}; lower the learning rate.")
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser.step()
+        self.average.update_parameters(self.network)
+        self.rate.step()
+        self.step += 1
+        return F.l1_loss(made.detach(), wanted).item()
+
+    def translation(self, plane: Plane) -> Plane:
+        """Translate a plane (H, W) in [0, 1] with the averaged weights, in one piece."""
+        network = self.average.module.eval()
+        height, width = plane.shape
+        x = torch.from_numpy(plane * 2 - 1)[None, None].to(self.device)
+        x = F.pad(x, (0, -width % network.stride, 0, -height % network.stride), mode="replicate")
+        with torch.inference_mode():
+            made: Plane = network(x)[0, 0, :height, :width].cpu().numpy()
+        return ((made + 1) / 2).clip(0, 1)
+
+    def run(self, folder: Path, control: Control, notes: Sequence[str] = ()) -> Literal["steps", "finish"]:
+        """Train to the end, or until the person wants to keep what there is; `best` and `best_weights` say what came of it.
+
+        Goes on where a stopped or killed training left off in `folder`. Tells `control` a `TrainStart` with the `notes`, a `Loss`
+        every ten steps and an `Epoch` with every comparison of the labels.
+
+        Raises
+        ------
+        Cancelled
+            If `control` says so; the state is saved first.
+        """
+        s = self.settings
+        self.resume(folder / STATE)
+        control.emit(TrainStart(self.step, None, tuple(notes)))
+        curve = CurveFile(folder / "losses.csv", ("step", "loss"))
+        curve.cut(self.step)
+        stage = control.stage("Training the fast version", s.steps)
+        stage.resume_at(self.step)
+        every = max(s.steps // s.checks, 1)
+        finish = False
+        try:
+            while self.step < s.steps and not (finish := stage.hold()):
+                self._losses.append(self.train_step())
+                if self.step % _TELL_EVERY == 0:
+                    loss = float(np.mean(self._losses[-_TELL_EVERY:]))
+                    curve.append({"step": self.step, "loss": loss})
+                    control.emit(Loss(self.step, {"loss": loss}))
+                    del self._losses[:-_TELL_EVERY]
+                stage.advance()
+                if self.step % every == 0:
+                    self._check(folder, control)
+            if self._checked != self.step:
+                self._check(folder, control)
+        except Cancelled:
+            self.save(folder / STATE)
+            raise
+        return "finish" if finish else "steps"
+
+    def _check(self, folder: Path, control: Control) -> None:
+        """Compare the labels, keep the weights if they are the best so far, tell, and save."""
+        found = self.compare(self.translation, self.step)
+        better = self.best is None or _worst(found) > _worst(self.best)
+        if better:
+            self.best = found
+            self.best_weights = {
+                name: value.detach().cpu().clone() for name, value in self.average.module.state_dict().items()
+            }
+        self._checked = self.step
+        self._checks += 1
+        self.save(folder / STATE)
+        control.emit(Epoch(self._checks, found, better))
+
+    def save(self, path: Path) -> None:
+        """Write everything that is needed to go on, atomically."""
+        state = {
+            "settings": dataclasses.asdict(self.settings),
+            "step": self.step,
+            "best": self.best and dataclasses.asdict(self.best),
+            "checks": [self._checks, self._checked],
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "kept": self.best_weights,
+            "optimiser": self.optimiser.state_dict(),
+            "rate": self.rate.state_dict(),
+        }
+        save_state(path, state)
+
+    def resume(self, path: Path) -> bool:
+        """Go on from `path` if it is there; True if it was. Raises InputError for the state of other settings."""
+        state = load_state(path, dataclasses.asdict(self.settings))
+        if state is None:
+            return False
+        for name in ("network", "average", "optimiser", "rate"):
+            part: nn.Module = getattr(self, name)
+            part.load_state_dict(state[name])
+        self.step = int(state["step"])
+        self.best = Score(**state["best"]) if state["best"] else None
+        self.best_weights = dict(state["kept"])
+        self._checks, self._checked = map(int, state["checks"])
+        return True
+
+
+def _worst(score: Score) -> float:
+    return min(score.per_class.values(), default=0.0)
