@@ -30,7 +30,8 @@ from napari_pseudolabel.imaging import IntensityRange, resample_to
 from napari_pseudolabel.labels.metrics import counted, evaluate
 from napari_pseudolabel.labels.object_size import least_area
 from napari_pseudolabel.labels.objects import scheme_for, to_instances
-from napari_pseudolabel.models import load_segmenter
+from napari_pseudolabel.models import load_segmenter, load_translator
+from napari_pseudolabel.models.evaluations import mode_of
 from napari_pseudolabel.models.segmenters.base import Segmenter, of_limits
 from napari_pseudolabel.strategies import LabelSettings
 from napari_pseudolabel.strategies.ensemble import Segmentation, SegmenterInput, segment_ensemble
@@ -133,7 +134,7 @@ def _looks(bench: Bench, direction: Direction) -> dict[str, Look]:
 
 
 def _translated(bench: Bench, path: Path) -> Look:
-    made = adapter(bench, path)
+    made = adapter(bench, path, evaluations=INFERENCE.evaluations)
     return lambda case: made.segmenter_images(case.plane.image, (0, 0), Control())[0][0]
 
 
@@ -152,7 +153,7 @@ def _score(
     since = " crumbs gone, fibres counted, necks of 1 px"
     for case in cases:
         model = model_of(case)
-        made_by = f"{digest(model)} {digest(translator) if translator else ''}"
+        made_by = f"{digest(model)} {digest(translator) if translator else ''}{_mode(translator)}"
         key = f"{made_by} {INFERENCE.flips} {INFERENCE.smallest_object}{since}"
         path = _folder(bench, direction.name) / _slug(method) / str(seed) / f"{case.plane.name}.json"
         if path.exists() and json.loads(path.read_text())["key"] == key:
@@ -164,6 +165,14 @@ def _score(
         record = Record(direction.name, method, seed, case.plane.name, case.group, case.held_out, scores)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps({"key": key, **asdict(record)}))
+
+
+def _mode(translator: Path | None) -> str:
+    """Which mode a run takes; empty for all steps, as it was when there was nothing else."""
+    mode = (
+        "quality" if translator is None else mode_of(load_translator(translator).card, INFERENCE.evaluations)
+    )
+    return "" if mode == "quality" else f" {mode}"
 
 
 def _translator(direction: Direction, method: str) -> Path | None:

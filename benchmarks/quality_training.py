@@ -24,6 +24,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models import load_translator
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.evaluations import Evaluations
 from napari_pseudolabel.models.translators.grey_levels import GreyLevelTranslator
 from napari_pseudolabel.models.translators.syndiff import SynDiffTranslator
 from napari_pseudolabel.tiling import MemoryLimits
@@ -173,14 +174,16 @@ def plainly_tutored_segmenter(bench: Bench, direction: Direction, seed: int, *, 
     return segmenter(bench, direction.target, tag, seed, train, validation, long=long)
 
 
-def adapter(bench: Bench, translator: Path, samples: int = 1) -> Adapter:
+def adapter(
+    bench: Bench, translator: Path, samples: int = 1, evaluations: Evaluations = "quality"
+) -> Adapter:
     """Translates, and remembers what was translated; writing the results into the card forgets nothing."""
     loaded = load_translator(translator)
     assert isinstance(loaded, (SynDiffTranslator, GreyLevelTranslator))
     loaded = replace(loaded, sha256=digest(translator))
     made = Card(kind="segmenter", family="monai-unet", source=loaded.card.target)
     folder = bench.runs / "translations"
-    return Adapter(made, loaded, Scale(), samples, 0, "cpu", MemoryLimits(), folder)
+    return Adapter(made, loaded, Scale(), samples, 0, "cpu", MemoryLimits(), folder, evaluations=evaluations)
 
 
 def folds(groups: Sequence[str]) -> Iterator[tuple[set[str], set[str], set[str]]]:

@@ -64,7 +64,7 @@ class Row:
 def seams_of(image: Image, mode: Mode) -> float:
     """Seam ratio of the translation of an image as it is."""
     plane = normalise(image.plane(), intensity_range(image))
-    made = translate(LoadedModels().translator("sample:sem-to-tem"), plane, mode=mode)
+    made = translate(LoadedModels().translator("sample:sem-to-tem"), plane, mode=mode, evaluations="quality")
     return seam_ratio(made.mean, make_grid(*plane.shape, made.plan.tile, made.plan.overlap))
 
 
@@ -130,7 +130,9 @@ def main(
                 source,
                 translator="sample:sem-to-tem",
                 segmenter="sample:tem-axons",
-                settings=LabelSettings(mode=mode, flips=0, scale=Scale(pixel_size_um=pixel_size)),
+                settings=LabelSettings(
+                    mode=mode, evaluations="quality", flips=0, scale=Scale(pixel_size_um=pixel_size)
+                ),
             )
             found = job.run(Control(), LoadedModels()).labels
             assert found is not None

@@ -125,7 +125,7 @@ def test_joint_mode_shows_no_seams() -> None:
     def seams(seed: int, overlap: int | None, shape: tuple[int, int]) -> float:
         plane = render_sem(axon_field(shape, seed=seed), seed=seed).astype(np.float32) / 255
         settings = TileSettings(overlap=overlap, device="cpu")
-        result = translate(translator, plane, mode="joint", settings=settings)
+        result = translate(translator, plane, mode="joint", evaluations="quality", settings=settings)
         grid = make_grid(*plane.shape, result.plan.tile, result.plan.overlap, translator.stride)
         return seam_ratio(result.mean, grid)
 

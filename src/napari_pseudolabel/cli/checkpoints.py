@@ -10,6 +10,7 @@ import typer
 from napari_pseudolabel.cli.option_types import AsJson
 from napari_pseudolabel.cli.output import show, table
 from napari_pseudolabel.errors import CheckpointError
+from napari_pseudolabel.models.evaluations import fast_told
 from napari_pseudolabel.wording import shown
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def _lines(found: Inspection) -> Iterator[str]:
             yield "  settings: " + ", ".join(f"{name}={value}" for name, value in settings.items())
         for measure in card.quality:
             yield f"  {measure.metric}: {measure.value:.3f} on {measure.data}"
+        if told := fast_told(card):
+            yield f"  fast translation: {told}"
         if (known := card.calibration) is not None:
             behind = known.of(translated=True)
             yield f"  temperature: {known.temperature:g}, behind a translator {behind:g}; fitted on {known.data}"

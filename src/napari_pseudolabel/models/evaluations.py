@@ -26,6 +26,37 @@ def mode_of(card: Card, asked: Evaluations) -> EvaluationMode:
     return "quality" if card.evaluations is None else card.evaluations.usual
 
 
+def evaluations_of(card: Card, asked: Evaluations) -> int:
+    """Return how often the network of a translator sees every pixel, by its card alone; 0 where it has none."""
+    if not card.architecture:
+        return 0
+    return len(steps_of(card, asked, _total(card)))
+
+
+def fast_told(card: Card | None) -> str:
+    """Return what the fast mode of a translator is worth, and how it is done.
+
+    Returns
+    -------
+    str
+        Empty where it was not measured.
+    """
+    known = card.evaluations if card is not None else None
+    fast, quality = (known.scores.get(mode) if known else None for mode in ("fast", "quality"))
+    if card is None or known is None or fast is None or quality is None:
+        return ""
+    total = _total(card)
+    steps = steps_of(card, "fast", total)
+    taken = f"step{'s'[: len(steps) > 1]} {', '.join(map(str, steps))} of {total}"
+    cost = "" if fast.cost is None else f", {fast.cost:.2f} of the time"
+    dice = ", ".join(
+        f"{name} {value:.3f} for {quality.dice[name]:.3f}"
+        for name, value in fast.dice.items()
+        if name in quality.dice
+    )
+    return f"{taken}{cost}: Dice {dice} on {known.data}{'; usual' if known.usual == 'fast' else ''}"
+
+
 def steps_of(card: Card, asked: Evaluations, total: int) -> tuple[int, ...]:
     """Return the steps of a diffusion that are evaluated, in their order.
 
@@ -47,3 +78,7 @@ def steps_of(card: Card, asked: Evaluations, total: int) -> tuple[int, ...]:
         return (first,)
     known = card.evaluations
     return (first, 0) if known is None or not known.fast else known.fast
+
+
+def _total(card: Card) -> int:
+    return int(card.schedule.get("num_timesteps") or 1)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from napari_pseudolabel.models.cards import Card
-from napari_pseudolabel.models.evaluations import steps_of
+from napari_pseudolabel.models.evaluations import evaluations_of
 from napari_pseudolabel.models.fitting import ANOTHER, same_modality
 
 # Differences of mean Dice below this are not worth waiting for.
@@ -41,9 +41,7 @@ class Candidate:
     @property
     def passes(self) -> int:
         """How often a network sees every pixel of a translation; none for a curve of grey levels."""
-        if not self.card.architecture:
-            return 0
-        return len(steps_of(self.card, "auto", int(self.card.schedule.get("num_timesteps") or 1)))
+        return evaluations_of(self.card, "auto")
 
 
 @dataclass(frozen=True)

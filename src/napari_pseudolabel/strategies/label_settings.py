@@ -85,13 +85,13 @@ class LabelSettings(Checked):
             "How thoroughly a translation is made: quality takes all steps of the translator, fast as few as do nearly as "
             "well, preview the first alone. auto is fast where the card of the translator says that it costs next to "
             "nothing, else quality.",
-            title="Translation",
+            title="Speed of translation",
             term="evaluations",
             names=(
                 ("auto", "As its model says"),
                 ("quality", "Best quality"),
                 ("fast", "Fast"),
-                ("preview", "Preview"),
+                ("preview", "For a look"),
             ),
         ),
     ] = "auto"

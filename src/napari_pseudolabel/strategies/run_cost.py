@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.models.cards import Card
-from napari_pseudolabel.models.evaluations import steps_of
+from napari_pseudolabel.models.evaluations import evaluations_of
 from napari_pseudolabel.models.grids import sizes_of
 from napari_pseudolabel.strategies.label_settings import LabelSettings, Region
 
@@ -56,10 +56,9 @@ class RunCost:
             Whether there is one.
         """
         looks = 0 if segmenter is None else settings.samples * (settings.flips + 1)
-        steps = 0
-        if translator is not None and translator.architecture:
-            total = int(translator.schedule.get("num_timesteps") or 1)
-            steps = settings.samples * len(steps_of(translator, settings.evaluations, total))
+        steps = (
+            0 if translator is None else settings.samples * evaluations_of(translator, settings.evaluations)
+        )
         device = settings.tiles.device
         if device == "auto":
             device = "gpu" if gpu else "cpu"

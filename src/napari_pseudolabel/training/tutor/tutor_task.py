@@ -68,7 +68,7 @@ class TutorSettings(Checked):
         Evaluations,
         Option(
             "How thoroughly each labelled image is translated for the training; see evaluations.",
-            title="Translation",
+            title="Speed of translation",
             seen="shell",
             flag="--train-evaluations",
         ),

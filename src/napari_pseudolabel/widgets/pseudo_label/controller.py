@@ -240,8 +240,6 @@ class PseudoLabelController(DockController):
                 self._runner.cancel(self._running.number)
         self._refresh()
 
-    # What the viewer tells.
-
     def _on_layers(self) -> None:
         """Other layers are offered, or they have other names."""
         if self.images.update() or self.modality.outdated:
@@ -332,7 +330,7 @@ class PseudoLabelController(DockController):
         number = self._runner.submit(
             job,
             progressed=self._on_progress,
-            drafted=self._on_draft,
+            **({} if preview else {"drafted": self._on_draft}),
             parted=self._on_part,
             noticed=self.view.set_status,
             finished=self._on_finished,
@@ -462,9 +460,10 @@ class PseudoLabelController(DockController):
             if pushed.labels is not None:
                 self.viewer.layers.selection.active = pushed.labels
         self.images.show_layers()
+        rest = running.rest(self.models.chosen("translator"))
+        if rest is not None and self.view.preview_button.isChecked():
+            self._begin(running.choice, rest, preview=True)
         self._refresh()
-
-    # Small things.
 
     def _why_not(self) -> str | None:
         choice, shown = self.view.choice(), self.modality.shown()

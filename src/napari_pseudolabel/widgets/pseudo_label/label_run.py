@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.models.evaluations import evaluations_of
 from napari_pseudolabel.strategies import registry
 from napari_pseudolabel.viewer import (
     Draft,
@@ -24,7 +25,12 @@ from napari_pseudolabel.viewer import (
 from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common.labelled_share import share_of
-from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice, make_label_job, preview_side
+from napari_pseudolabel.widgets.pseudo_label.label_choice import (
+    LabelChoice,
+    ModelEntry,
+    make_label_job,
+    preview_side,
+)
 from napari_pseudolabel.widgets.pseudo_label.label_jobs import CountObjects
 
 if TYPE_CHECKING:
@@ -82,6 +88,14 @@ class LabelRun:
         if self.draft is not None:
             self.draft.give_way(part)
         return self.stream
+
+    def rest(self, translator: ModelEntry | None) -> LabelJob | None:
+        """Return what makes the labels of a run of what was only a preview; None where it made them."""
+        card = translator.card if translator is not None and self.job.translator else None
+        asked, done = self.choice.settings, self.job.settings
+        if card is None or evaluations_of(card, done.evaluations) >= evaluations_of(card, asked.evaluations):
+            return None
+        return replace(self.job, settings=asked)
 
     def drop_draft(self) -> None:
         """Take the draft away, if there is one: the run has ended."""

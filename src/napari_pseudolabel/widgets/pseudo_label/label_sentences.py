@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.evaluations import fast_told
 from napari_pseudolabel.models.fitting import ANOTHER, expects, first_misfit
 from napari_pseudolabel.models.headline import headline
 from napari_pseudolabel.strategies import registry
@@ -199,6 +200,7 @@ def _card_rows(card: Card) -> list[tuple[str, str]]:
         ("Trained on", ", ".join(card.training.data)),
         ("Licence", card.licence or card.training.licence),
         ("Still unknown", ", ".join(card.missing)),
+        ("Fast translation", fast_told(card)),
     ]
     return rows + [(measure.metric, f"{measure.value:.3f} on {measure.data}") for measure in card.quality]
 
