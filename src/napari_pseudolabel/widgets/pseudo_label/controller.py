@@ -329,6 +329,7 @@ class PseudoLabelController(DockController):
         self.size.began(preview=preview)
         number = self._runner.submit(
             job,
+            "label",
             progressed=self._on_progress,
             **({} if preview else {"drafted": self._on_draft}),
             parted=self._on_part,
