@@ -129,14 +129,18 @@ def test_what_is_not_labelled_is_no_object_and_the_provenance_tells_how_much_is(
             "Toy holds labels up to 9, but these reach 10; export as",
         ),
         (two_squares(), {"format": "png"}, "a.toy is a name of toy, but png was asked for"),
-        (two_squares(), {"format": "tyo"}, "no format 'tyo'; choose ome-tiff or png or toy or folder"),
+        (
+            two_squares(),
+            {"format": "tyo"},
+            "no format 'tyo'; choose ome-tiff or png or ome-zarr or toy or folder",
+        ),
     ],
 )
 def test_what_it_cannot_hold_is_one_sentence(toy, tmp_path, labels, named, message):
     with pytest.raises(InputError, match=message):
         put(tmp_path / "a.toy", labels, **named)
     with pytest.raises(
-        InputError, match=r"Toy holds labels, but this is an image; export as OME-TIFF or PNG\."
+        InputError, match=r"Toy holds labels, but this is an image; export as OME-TIFF or PNG or OME-Zarr\."
     ):
         export_image(
             tmp_path / "a.toy", labels[..., :4], placement=Placement.identity(labels.ndim), provenance={}
@@ -156,7 +160,7 @@ def test_a_format_needs_no_registry_in_python(tmp_path):
     put(tmp_path / "a.toy", two_squares(), format=TOY)
     assert max(map(max, told(tmp_path / "a.toy")["objects"])) == 2
     with pytest.raises(
-        InputError, match=r"no suffix we can write; end it with one of \.ome\.tif, .*\.png\.$"
+        InputError, match=r"no suffix we can write; end it with one of \.ome\.tif, .*\.zarr\.$"
     ):
         put(tmp_path / "b.toy", two_squares())
 
@@ -234,10 +238,10 @@ def shell(toy, monkeypatch, capfd):
 def test_in_the_shell(shell, tmp_path):
     for command in ("export", "label", "segment"):
         _, text, _ = shell(command, "--help")
-        assert "ome-tiff|png|toy|folder" in text
-        assert ".png, .objects.toy, .toy" in text
+        assert "ome-tiff|png|ome-zarr|toy|folder" in text
+        assert ".png, .ome.zarr, .zarr, .objects.toy, .toy" in text
     _, text, _ = shell("workspace", "export", "--help")
-    assert "ome-tiff|png|toy|folder" in text
+    assert "ome-tiff|png|ome-zarr|toy|folder" in text
 
     tifffile.imwrite(tmp_path / "in.tif", two_squares())
     tifffile.imwrite(tmp_path / "stack.tif", np.stack([two_squares()] * 2))
@@ -252,7 +256,7 @@ def test_in_the_shell(shell, tmp_path):
     for words, sentence in [
         (
             ("in.tif", "out", "--format", "tyo"),
-            "Invalid value for '--format': 'tyo' is not one of 'ome-tiff', 'png', 'toy', 'folder'.",
+            "Invalid value for '--format': 'tyo' is not one of 'ome-tiff', 'png', 'ome-zarr', 'toy', 'folder'.",
         ),
         (
             ("stack.tif", "b.toy"),
@@ -260,7 +264,7 @@ def test_in_the_shell(shell, tmp_path):
         ),
         (
             ("in.tif", "a.bmp"),
-            "end it with one of .ome.tif, .ome.tiff, .tif, .tiff, .png, .objects.toy, .toy.",
+            "end it with one of .ome.tif, .ome.tiff, .tif, .tiff, .png, .ome.zarr, .zarr, .objects.toy, .toy.",
         ),
     ]:
         code, _, error = shell("export", tmp_path / words[0], tmp_path / words[1], *words[2:])
@@ -284,7 +288,7 @@ def test_in_the_shell(shell, tmp_path):
         ),
         (
             ("translate", "in.tif", "b.toy", "--translator"),
-            "Toy holds labels, but this is an image; export as OME-TIFF or PNG.",
+            "Toy holds labels, but this is an image; export as OME-TIFF or PNG or OME-Zarr.",
         ),
     ]:
         command, input, output, option = words
@@ -299,9 +303,9 @@ def test_in_the_dock(toy, qtbot, viewer, session, remembered, tmp_path):
     dock = ExportController(viewer, view, runner=JobRunner(session), recent=remembered)
     dock.start()
     listed = [view._format.itemText(index) for index in range(view._format.count())]
-    assert listed == ["OME-TIFF", "PNG", "Toy", "Folder"]
+    assert listed == ["OME-TIFF", "PNG", "OME-Zarr", "Toy", "Folder"]
     view.path.setText(str(tmp_path / "a.ome.tif"))
-    view._format.setCurrentIndex(2)
+    view._format.setCurrentIndex(3)
     assert view.path.text() == str(tmp_path / "a.objects.toy")
     assert view._about.text() == "Numbered objects of one plane; read by this test."
     assert "into the same file" in view.confidence.toolTip()
@@ -323,7 +327,7 @@ def test_in_the_dock(toy, qtbot, viewer, session, remembered, tmp_path):
     dock._refresh()
     assert view._hint.text() == "Toy holds one plane, but these labels are a stack; choose OME-TIFF."
     layer.data = two_squares()
-    view._format.setCurrentIndex(3)
+    view._format.setCurrentIndex(4)
     assert view.path.text() == str(tmp_path / "a")
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "mine.txt").touch()

@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_pseudolabel.cli.output import say, show
 from napari_pseudolabel.cli.progress import Stopped, interruptible, prefixed
+from napari_pseudolabel.cli.streaming import RunParts, check_room, streamed, unfinished_words
 from napari_pseudolabel.cli.targets import (
     check_folder_name,
     check_shape,
@@ -31,15 +32,13 @@ from napari_pseudolabel.imaging import Image, ReadOptions
 from napari_pseudolabel.imaging.reading.file_names import is_image, left_out
 from napari_pseudolabel.labels.objects import census, census_text
 from napari_pseudolabel.labels.usability import warning
-from napari_pseudolabel.strategies import AnsweringJob, Job, LabelJob, PseudoLabel, join
+from napari_pseudolabel.strategies import AnsweringJob, Job, LabelJob, PseudoLabel, RunReport, join
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import duration, sentence, shown, some
 
 _LISTED = 3
 _SHOWN = 40
 _LOOK_AGAIN_S = 0.1
-
-Run = Callable[[LabelJob, Control], PseudoLabel]
 
 
 @dataclass(frozen=True)
@@ -110,19 +109,29 @@ def process(
                 )
                 continue
             part = prefixed(control, f"Image {number + 1} of {len(paths)}: " if folder else "")
+            chosen = format_of(target, format)
             try:
                 image = reading.image(path)
                 parts_of.update((Path(file).resolve(), path) for file in image.files)
                 check_shape(image, target, format)
-                found = run(work.job(image), part)
+                job = work.job(image)
+                if folder and chosen.streamed:
+                    output.mkdir(exist_ok=True)
+                report, finish = (
+                    streamed(job, target, chosen, run, part, confidence=work.confidence)
+                    if chosen.streamed
+                    else _collected(job, target, format, run, part, confidence=work.confidence)
+                )
                 control.check()  # the last moment at which nothing was changed
-                if found.report.doubts:
+                if report.doubts:
                     # At once, and where it is seen whoever reads the results.
-                    say(f"{path.name}: {warning(found.report.doubts)}", to=sys.stderr)
+                    say(f"{path.name}: {warning(report.doubts)}", to=sys.stderr)
                 if folder:
                     output.mkdir(exist_ok=True)
-                results.append(_written(found, image, target, format, work.confidence))
+                results.append(finish())
             except Cancelled as error:
+                if chosen.streamed and (kept := unfinished_words(target)):
+                    raise Stopped(f"Cancelled; {kept}") from error
                 if not results:
                     raise
                 raise Stopped(
@@ -188,34 +197,56 @@ def planned(input: Path, output: Path, format: str | Format | None, *, confidenc
 
 
 @contextmanager
-def _runner(connection: Connection | None) -> Iterator[Run]:
-    """Yield what runs a job, here or elsewhere."""
+def _runner(connection: Connection | None) -> Iterator[RunParts]:
+    """Yield what runs a job, here or elsewhere, and hands over every part as it comes."""
     if connection is None:
         from napari_pseudolabel.models.loaded import LoadedModels
 
         models = LoadedModels()
-        yield lambda job, control: job.run(control, models)
+        yield lambda job, control, got: job.run_parts(control, models, got)
         return
     engine = Engine(connection)
     try:
-        yield lambda job, control: _run_elsewhere(engine, job, control)
+        yield lambda job, control, got: _submitted(engine, job, control, got)
     finally:
         engine.shutdown()
 
 
-def _run_elsewhere(engine: Engine, job: LabelJob, control: Control) -> PseudoLabel:
+def _collected(
+    job: LabelJob,
+    target: Path,
+    format: str | Format | None,
+    run: RunParts,
+    control: Control,
+    *,
+    confidence: bool,
+) -> tuple[RunReport, Callable[[], JsonObject]]:
+    """Label an image in memory; for what is returned see `streamed`."""
+    check_room(job.image, target)
     parts: list[PseudoLabel] = []
-    return join(job, parts, _submitted(engine, job, control, parts.append))
+    found = join(job, parts, run(job, control, parts.append))
+    return found.report, lambda: _written(found, job.image, target, format, confidence)
 
 
 def _submitted(
     engine: Engine, job: Job, control: Control, part: Callable[[PseudoLabel], None] = lambda part: None
 ) -> Any:
-    listener = Listener(progress=control.report, part=part, notice=control.emit)
+    lost: list[Exception] = []
+
+    def kept(one: PseudoLabel) -> None:
+        try:
+            part(one)
+        except Exception as error:  # a full disk: what comes would be lost as well
+            lost.append(error)
+            handle.cancel()
+
+    listener = Listener(progress=control.report, part=kept, notice=control.emit)
     handle = engine.submit(job, listener=listener)
     while not handle.wait(_LOOK_AGAIN_S):
         if control.cancelled():
             handle.cancel()
+    if lost:
+        raise lost[0]
     return handle.result()
 
 

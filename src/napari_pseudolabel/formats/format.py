@@ -133,6 +133,9 @@ class Format:
     options
         A dataclass of options (`napari_pseudolabel.options`) with the values to be used; None without. `dataclasses.replace`
         gives a format with others.
+    streamed
+        Whether labels are written part by part as they are made, so that an image may be larger than the memory
+        (`napari_pseudolabel.slides`).
     """
 
     name: str
@@ -148,6 +151,7 @@ class Format:
     pixel_size: bool = True
     marks: bool = True
     options: Any = None
+    streamed: bool = False
 
     @property
     def about(self) -> str:

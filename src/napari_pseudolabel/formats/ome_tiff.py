@@ -12,8 +12,6 @@ from napari_pseudolabel.formats.format import FileContent, Format
 if TYPE_CHECKING:
     from napari_pseudolabel.imaging.placement import Placement
 
-_AXES = {2: "YX", 3: "ZYX", 4: "TZYX"}
-
 
 def write(path: Path, content: FileContent) -> None:
     """Write uint8, uint16 or uint32 labels, or float32 values such as a confidence or a translation.
@@ -56,17 +54,9 @@ def write(path: Path, content: FileContent) -> None:
 
 
 def _axes(placement: Placement) -> str:
-    """Letters of the axes, from the labels where they are such letters."""
-    letters = "".join(label.upper() for label in placement.axis_labels or ())
-    if (
-        len(letters) == placement.ndim == len(set(letters))
-        and set(letters) <= set("TZYX")
-        and letters.endswith("YX")
-    ):
-        return letters
-    if placement.ndim not in _AXES:
+    if placement.letters is None:
         raise InputError(f"OME-TIFF takes two to four axes, but these labels have {placement.ndim}.")
-    return _AXES[placement.ndim]
+    return placement.letters
 
 
 def _sizes(axes: str, placement: Placement) -> dict[str, float | str | None]:

@@ -7,11 +7,13 @@ from pathlib import Path
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.formats.format import Format
 from napari_pseudolabel.formats.ome_tiff import OME_TIFF
+from napari_pseudolabel.formats.ome_zarr import OME_ZARR
 from napari_pseudolabel.formats.png import PNG
 
 FORMATS: tuple[Format, ...] = (
     OME_TIFF,
     PNG,
+    OME_ZARR,
 )
 
 

@@ -90,6 +90,21 @@ class Placement:
         """Number of axes."""
         return len(self.scale)
 
+    @property
+    def letters(self) -> str | None:
+        """One letter per axis, of T, Z, Y and X in this order: from the labels where they are such letters, else by number.
+
+        None for more than four axes, or fewer than two.
+        """
+        letters = "".join(label.upper() for label in self.axis_labels or ())
+        if (
+            len(letters) == self.ndim == len(set(letters))
+            and set(letters) <= set("TZYX")
+            and letters.endswith("YX")
+        ):
+            return letters
+        return {2: "YX", 3: "ZYX", 4: "TZYX"}.get(self.ndim)
+
     def pixel_size_um(self) -> float | None:
         """Side of a pixel in um, the mean over the last two axes, after scale, shear, rotation and affine.
 

@@ -23,6 +23,8 @@ from napari_pseudolabel.tiling import Grid
 
 # Larger chunks spend less on their margins, smaller ones appear sooner.
 TILES_PER_CHUNK = 8
+# But so large, along each axis of the first grid, that memory stays flat: a pixel of a chunk takes a hundred bytes.
+_LARGEST_PX = 1024
 # In joint mode every evaluation of a diffusion but the last sees one tile further, less and less (docs/benchmarks.md).
 _MOST_RINGS = 7
 # Twice the side of the squares in which there is nothing to see where they are even, however large tiles are.
@@ -324,7 +326,7 @@ def _tiles(line: Line, wanted: Span) -> int:
     axis = line.leading
     step = max(min((b - a for a, b in itertools.pairwise(axis.starts)), default=axis.tile), 1)
     widest = max((one.tile * axis.length / one.length for one in line.segmenters), default=0)
-    usual = max(TILES_PER_CHUNK, math.ceil(2 * widest / step))
+    usual = max(min(TILES_PER_CHUNK, _LARGEST_PX // step), math.ceil(2 * widest / step))
     if (wanted[1] - wanted[0]) * axis.length / line.length > usual * step:
         return usual
     if any(one.tile > _REMEMBERED_PX for one in line.segmenters):

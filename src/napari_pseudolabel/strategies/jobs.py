@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -108,6 +109,16 @@ class Origin:
     options: Any = None
 
 
+class KeptParts(Protocol):
+    """Where the parts of a job are kept beyond the job, so that it goes on where it stopped; see `slides.SlideRun`."""
+
+    def known(self, survey: Survey) -> Survey:
+        """Return a survey with what was found out before."""
+
+    def continued(self, plan: LabelPlan, control: Control) -> LabelPlan:
+        """Return what is left to do of a plan."""
+
+
 @dataclass(frozen=True, eq=False)
 class LabelJob(ImageTask):
     """Make pseudo labels, or only translate.
@@ -127,6 +138,8 @@ class LabelJob(ImageTask):
         For the provenance.
     found
         The scale, where it was looked for before; None to look for it where the settings say so.
+    kept
+        Where its parts are kept; None for nowhere.
     """
 
     translator: str | None = None
@@ -135,6 +148,7 @@ class LabelJob(ImageTask):
     across: bool = field(default=False, kw_only=True)
     origin: Origin = field(default=Origin(), kw_only=True)
     found: FoundScale | None = field(default=None, kw_only=True)
+    kept: KeptParts | None = field(default=None, kw_only=True)
     chunks = True
 
     @property
@@ -173,6 +187,8 @@ class LabelJob(ImageTask):
             If the image, its scale or its region cannot be used, or the image is not of the modality that the
             models expect.
         """
+        if self.kept is not None:
+            survey = self.kept.known(survey)
         if not self.across:
             refuse_misfit(survey.chain, self.image.modality, self.image.name)
         settings = self._decided(survey)
@@ -219,7 +235,8 @@ class LabelJob(ImageTask):
         judged = statistics[len(statistics) - len(survey.segmenters) :]
         chunks = cut(self, survey, factors, judged)
         own = replace(self, settings=settings)
-        return LabelPlan(own, survey, factors, statistics, report, chunks, nothing is not None)
+        plan = LabelPlan(own, survey, factors, statistics, report, chunks, nothing is not None)
+        return plan if self.kept is None else self.kept.continued(plan, control)
 
     def _decided(self, survey: Survey) -> LabelSettings:
         """Return the settings with the mode of the translation, so that the report names what was done; auto where there is none."""
@@ -230,13 +247,15 @@ class LabelJob(ImageTask):
 
     def second_survey(self, survey: Survey, control: Control) -> Job | None:
         """Find the scale where it is not known; then measure translations where a segmenter has to know what they are like."""
+        if self.kept is not None:
+            survey = self.kept.known(survey)
         if self._scale(survey).wanted:
             return sweep(self, survey, control)
         if not survey.wants_translations:
             return None
         # The same whatever part of the image is labelled, and however.
         settings = replace(self.settings, mode="tiled", samples=1, flips=0)
-        whole = replace(self, region=None, planes=None, settings=settings)
+        whole = replace(self, region=None, planes=None, settings=settings, kept=None)
         only = replace(survey, segmenter=None, second_opinions=())
         plan = LabelJob.plan(whole, only, control)
         chunks = cut(whole, only, plan.factors, tiles=1, ring=0)
@@ -268,20 +287,29 @@ class LabelJob(ImageTask):
         PseudolabelError
             With a sentence for the person; `Cancelled` if `control` said so.
         """
+        parts: list[PseudoLabel] = []
+        report = self.run_parts(control, models, parts.append)
+        return join(self, parts, report)
+
+    def run_parts(
+        self, control: Control, models: LoadedModels, got: Callable[[PseudoLabel], None]
+    ) -> RunReport:
+        """Do the same, but hand every chunk to `got` as it comes and keep none; raises as `run` does."""
         started = time.monotonic()
         survey = self.survey.run(control, models)
         while (more := self.second_survey(survey, control)) is not None:
             survey = more.run(control, models)
         plan = self.plan(survey, control)
         total = len(plan.chunks)
-        parts = []
+        reports = []
         for number, chunk in enumerate(plan.chunks, start=1):
             own = control.part(f"part {number} of {total}") if total > 1 else control
-            parts.append(plan.load(chunk).run(own, models))
-            if number == 1 and (told := plan.time_left(parts[0].report.seconds)):
+            part = plan.load(chunk).run(own, models)
+            reports.append(part.report)
+            if number == 1 and (told := plan.time_left(part.report.seconds)):
                 control.emit(told)
-        report = plan.conclude([part.report for part in parts], time.monotonic() - started)
-        return join(self, parts, report)
+            got(part)
+        return plan.conclude(reports, time.monotonic() - started)
 
 
 def _seeing(survey: Survey) -> tuple[ModelFacts, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.imaging import LayerStatistics
@@ -17,6 +18,7 @@ from napari_pseudolabel.labels.usability import doubts, warning
 from napari_pseudolabel.strategies.chunks import Chunk, ChunkTask, ImageTask, ViewCentre
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.first_chunk import begun_with_core, glance
+from napari_pseudolabel.strategies.label_settings import Region
 from napari_pseudolabel.strategies.survey import Survey
 from napari_pseudolabel.wording import duration
 
@@ -153,11 +155,9 @@ class LabelPlan:
         InputError
             If the image cannot be read.
         """
-        image, slices = self.job.image, chunk.read.window
-        planes = [image.plane(chunk.plane, channel, slices) for channel in self.job.channels(self.survey)]
-        height, width = image.shape[-2:]
+        height, width = self.job.image.shape[-2:]
         return ChunkJob(
-            planes[0] if len(planes) == 1 else np.stack(planes),
+            self.pixels(chunk.plane, chunk.read),
             chunk,
             self.survey,
             self.job.settings,
@@ -168,6 +168,12 @@ class LabelPlan:
             self.job.title,
             self.empty,
         )
+
+    def pixels(self, plane: tuple[int, ...], part: Region) -> NDArray[np.float32]:
+        """Return what is read of a part of a plane; for its shape see `ChunkTask`, for errors `load`."""
+        channels = self.job.channels(self.survey)
+        planes = [self.job.image.plane(plane, channel, part.window) for channel in channels]
+        return planes[0] if len(planes) == 1 else np.stack(planes)
 
     def conclude(self, reports: Sequence[RunReport], seconds: float) -> RunReport:
         """One report of all chunks."""

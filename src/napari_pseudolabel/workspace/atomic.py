@@ -75,6 +75,22 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         yield temporary
 
 
+def into_place(folder: Path, target: Path) -> None:
+    """Give a finished folder the name of another one beside it, which it replaces; both have been there in full.
+
+    Raises
+    ------
+    InputError
+        When it cannot be; `folder` is where it was then.
+    """
+    try:
+        _check_target(target, folder=True)
+        _sync(folder)
+        _replace_all((folder,), (target,))
+    except OSError as error:
+        raise _sentence((target,), error) from error
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write a UTF-8 text file atomically; raises as `atomic_files` does."""
     with atomic_file(path) as temporary:

@@ -10,6 +10,8 @@ from pathlib import Path
 import zarr
 
 from napari_pseudolabel.errors import FileError, InputError
+from napari_pseudolabel.imaging.placement import Placement
+from napari_pseudolabel.imaging.pyramid import OWN
 from napari_pseudolabel.imaging.reading.source import ReadRequest, Source, axes_by_shape, chosen_position
 from napari_pseudolabel.imaging.reading.stated_sizes import number, stated_sizes
 from napari_pseudolabel.imaging.zarr_store import open_checked
@@ -150,7 +152,18 @@ def _multiscale(group: zarr.Group, multiscale: JsonObject, path: Path, request: 
         for name, step in told.steps.items()
     }
     notes = (f"Its translation along {', '.join(lost)} is no number, and was left out.",) if lost else ()
-    return Source(array, letters, steps, notes=(*told.notes, *notes))
+    placement = _own_placement(group, letters) if level == 0 and request.axes is None else None
+    return Source(array, letters, steps, placement, notes=(*told.notes, *notes))
+
+
+def _own_placement(group: zarr.Group, letters: str) -> Placement | None:
+    """Return what this package wrote beside the scale: rotation, shear, affine. None where there is nothing of it."""
+    attributes: JsonObject = group.attrs.asdict()
+    try:
+        found = Placement.from_dict(attributes[OWN]["placement"])
+    except (InputError, KeyError, TypeError):
+        return None
+    return found if found.ndim == len(set(letters) - set("CS")) else None
 
 
 def _scale_and_translation(

@@ -1,0 +1,135 @@
+"""A run that is done becomes a file like any other: an OME-Zarr with its provenance."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.export.companions import PROVENANCE, companions, image_stem
+from napari_pseudolabel.export.sidecar import sidecar_text
+from napari_pseudolabel.export.writing import check_replaceable
+from napari_pseudolabel.formats import Format
+from napari_pseudolabel.formats.ome_zarr import CONFIDENCE, INSTANCES, label_marks
+from napari_pseudolabel.imaging.placement import Placement
+from napari_pseudolabel.imaging.pyramid import Pyramid, describe
+from napari_pseudolabel.labels.classes import LARGEST_VALUE
+from napari_pseudolabel.labels.objects import scheme_for
+from napari_pseudolabel.labels.objects.stitching import number_objects
+from napari_pseudolabel.labels.windows import key_of
+from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.slides.slide_store import JOB, JOURNAL, LOCK, SURE, SlideStore, confidence_of
+from napari_pseudolabel.slides.slide_summary import SlideSummary, StoredPlane
+from napari_pseudolabel.workspace.atomic import into_place, write_text
+
+
+def unfinished(target: Path) -> Path:
+    """Return the folder in which a run is kept until it is complete."""
+    return target.with_name(f"{target.name}.part")
+
+
+def complete(
+    store: SlideStore,
+    target: Path,
+    format: Format,
+    *,
+    placement: Placement,
+    provenance: Mapping[str, object],
+    found: SlideSummary | None,
+    confidence: bool = False,
+    control: Control = Control(),
+) -> tuple[Path, ...]:
+    """Give a store that holds everything its name; it is closed then.
+
+    Until the last step the unfinished folder holds everything, so a kill costs nothing but this.
+
+    Parameters
+    ----------
+    found
+        What is in the labels; None for translations.
+    confidence
+        Whether it is kept, as an image in ``confidence``.
+
+    Returns
+    -------
+    tuple of Path
+        The folder and its provenance.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written, or would replace a folder of somebody else.
+    """
+    check_replaceable(target, format)
+    letters = placement.letters
+    assert letters is not None
+    classes: tuple[LabelClass, ...] = store.classes
+    fields = dict(provenance)
+    if found is not None and found.predicted < found.pixels:
+        fields |= {"share_labelled": found.share_labelled, "not_labelled": store.rest}
+        if store.rest <= LARGEST_VALUE:
+            classes = (*classes, LabelClass(name="not labelled", value=store.rest))
+    name = image_stem(target)
+    if confidence and store.sure is not None:
+        _write_confidence(store, name, placement, letters)
+    if store.kind == "labels" and format.options.instances:
+        _write_instances(store, name, placement, letters, control)
+    marks = None if store.kind == "image" else label_marks(classes)
+    describe(store.group, store.values, name, placement, letters, marks)
+    beside = companions(target)
+    side = beside.paths[PROVENANCE]
+    text = sidecar_text(
+        fields,
+        files={"image" if store.kind == "image" else "labels": target.name},
+        classes=store.classes,
+        placement=placement,
+        earlier=beside.earlier,
+    )
+    write_text(side, text)
+    store.close()
+    into_place(store.folder, target)
+    for rest in (JOB, JOURNAL, LOCK):
+        with suppress(OSError):
+            (target / rest).unlink()
+    shutil.rmtree(target / SURE, ignore_errors=True)
+    return target, side
+
+
+def _write_confidence(store: SlideStore, name: str, placement: Placement, letters: str) -> None:
+    assert store.sure is not None
+    group = store.group.create_group(CONFIDENCE, overwrite=True)
+    shape = store.sure.levels[0].shape
+    pyramid = Pyramid.create(group, shape, np.float32, fill=np.nan, letters=letters)
+    for index, window in store.sure.bands():
+        pyramid.write(index, window, confidence_of(np.asarray(store.sure.levels[0][key_of(index, window)])))
+    describe(group, pyramid, f"{name} confidence", placement, letters)
+
+
+def _write_instances(
+    store: SlideStore, name: str, placement: Placement, letters: str, control: Control
+) -> None:
+    """Write the number of its object to every pixel; each number is there once, whatever the plane."""
+    group = store.group.create_group(INSTANCES, overwrite=True)
+    shape = store.values.levels[0].shape
+    pyramid = Pyramid.create(group, shape, np.uint32, letters=letters)
+    values = tuple(one.value for one in store.classes)
+    number = 1
+    stage = control.stage("Numbering the objects", len(planes := [*np.ndindex(*shape[:-2])]))
+    for index in planes:
+        number = number_objects(
+            StoredPlane(store.values.levels[0], index),
+            scheme_for(store.classes),
+            StoredPlane(pyramid.levels[0], index),
+            first=number,
+            values=values,
+            done=control.check,
+        )
+        stage.advance(1)
+    for index, window in pyramid.bands():
+        found = np.asarray(pyramid.levels[0][key_of(index, window)])
+        pyramid.write(index, window, found, finest=False)
+    describe(group, pyramid, f"{name} instances", placement, letters, {})

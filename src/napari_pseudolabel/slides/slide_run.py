@@ -1,0 +1,227 @@
+"""A run whose parts are kept on disk as they come, and which goes on with those that are there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging.pyramid import NgffVersion
+from napari_pseudolabel.imaging.statistics import Moments
+from napari_pseudolabel.labels.windows import Index
+from napari_pseudolabel.options import read, written
+from napari_pseudolabel.slides.slide_store import DonePart, SlideStore, is_begun, sum_of
+from napari_pseudolabel.strategies.chunks import Chunk, ViewCentre
+from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
+from napari_pseudolabel.strategies.found_scale import FoundScale
+from napari_pseudolabel.strategies.label_plan import ChunkJob, LabelPlan
+from napari_pseudolabel.strategies.label_settings import Region
+from napari_pseudolabel.strategies.survey import Survey
+from napari_pseudolabel.types import JsonObject
+
+# What decides about labels, and how a sentence calls it.
+_TOPICS = {
+    "image": "another image, or other channels",
+    "models": "other models",
+    "settings": "other settings",
+    "part": "another region or other planes",
+    "version": "another version of this program",
+    "intensities": "other pixels: the image was changed",
+    "scale": "another scale",
+}
+
+
+class SlideRun:
+    """Keeps the parts of one job in a folder (`strategies.jobs.KeptParts`).
+
+    Where the folder holds an unfinished run of the same job, that goes on: parts that are there are not computed again,
+    after the pixels of the image they came from, and they themselves, were found to be as they were.
+
+    Parameters
+    ----------
+    folder
+        Of the `SlideStore`; made when the image is cut.
+    version
+        Of OME-Zarr, for a new one.
+    """
+
+    def __init__(self, folder: Path, version: NgffVersion = "0.5") -> None:
+        self.folder = folder
+        self._version: NgffVersion = version
+        self._store: SlideStore | None = None
+        self.sums: dict[tuple[Index, Region], tuple[Region, int]] = {}
+
+    @property
+    def store(self) -> SlideStore:
+        """What was kept; there is none before the image is cut."""
+        assert self._store is not None
+        return self._store
+
+    def known(self, survey: Survey) -> Survey:
+        """Return a survey with what an unfinished run has found out about the image by the same models."""
+        if self._store is None and not is_begun(self.folder):
+            return survey
+        store = self._opened()
+        if store.about["identity"]["models"] != _plain(_models(survey)):
+            return survey
+        told = store.about["known"]
+        if survey.found is None and told["found"] is not None:
+            survey = replace(survey, found=read(FoundScale, told["found"]))
+        if survey.translated is None and told["translated"] is not None:
+            survey = replace(survey, translated=read(Moments, told["translated"]))
+        return survey
+
+    def continued(self, plan: LabelPlan, control: Control) -> LabelPlan:
+        """Return what is left to do of a plan.
+
+        Raises
+        ------
+        InputError
+            If the folder holds an unfinished run of something else, or cannot be used.
+        """
+        identity = _plain(_identity(plan))
+        if self._store is None and not is_begun(self.folder):
+            self._store = self._created(plan, identity)
+        store = self._opened()
+        before = store.about["identity"]
+        other = [words for topic, words in _TOPICS.items() if before.get(topic) != identity[topic]]
+        if other:
+            raise InputError(
+                f"{self.folder} holds an unfinished run with {other[0]}; go on with what it was begun with, or remove that "
+                "folder to begin anew."
+            )
+        done = self._checked(plan, store, control)
+        left = tuple(chunk for chunk in plan.chunks if (chunk.plane, chunk.region) not in done)
+        own = {name: value for name, value in vars(plan).items() if name != "chunks"}
+        return SlidePlan(
+            **own, chunks=left, sums=self.sums, earlier=tuple(one.told(plan.report) for one in done.values())
+        )
+
+    def add(self, part: PseudoLabel) -> None:
+        """Keep a part that a worker has made."""
+        (plane,) = part.planes
+        read_from, pixels = self.sums.pop((plane, part.region))
+        self.store.add(part, read_from, pixels)
+
+    def close(self) -> None:
+        """Leave the folder as it is; another run may go on with it."""
+        if self._store is not None:
+            self._store.close()
+
+    def _opened(self) -> SlideStore:
+        if self._store is None:
+            self._store = SlideStore.open(self.folder)
+        return self._store
+
+    def _created(self, plan: LabelPlan, identity: JsonObject) -> SlideStore:
+        survey, image = plan.survey, plan.job.image
+        found = survey.found
+        known = {
+            "found": None if found is None else written(found),
+            "translated": None if survey.translated is None else written(survey.translated),
+        }
+        return SlideStore.create(
+            self.folder,
+            image.shape,
+            image.placement,
+            classes=survey.classes,
+            kind="labels" if survey.segmenters else "image",
+            identity=identity,
+            known=known,
+            version=self._version,
+        )
+
+    def _checked(
+        self, plan: LabelPlan, store: SlideStore, control: Control
+    ) -> dict[tuple[Index, Region], DonePart]:
+        """Return the parts that need not be done again."""
+        cut = {(chunk.plane, chunk.region) for chunk in plan.chunks}
+        noted = {place: one for one in store.parts() if (place := (one.plane, one.region)) in cut}
+        stage = control.stage("Checking what was labelled before", len(noted)) if noted else None
+        for place, one in [*noted.items()]:
+            if not store.holds(one):
+                del noted[place]
+            elif sum_of(plan.pixels(one.plane, one.read)) != one.pixels:
+                raise InputError(
+                    f"{plan.job.image.name} was changed since it was labelled in part; remove {self.folder} to begin anew."
+                )
+            assert stage is not None
+            stage.advance(1)
+        return noted
+
+
+@dataclass(frozen=True, eq=False)
+class SlidePlan(LabelPlan):
+    """What is left of a plan.
+
+    Attributes
+    ----------
+    sums
+        Of the pixels that parts under way were made of, by plane and region, with where they lie.
+    earlier
+        Reports of the parts that were there.
+    """
+
+    sums: dict[tuple[Index, Region], tuple[Region, int]] = None  # type: ignore[assignment]
+    earlier: tuple[RunReport, ...] = ()
+
+    def begun_at(self, focus: ViewCentre | None) -> LabelPlan:
+        """Return the same plan: another cut would be another for every view, and what is there would not be found."""
+        return self
+
+    def draft(self, focus: ViewCentre | None) -> ChunkJob | None:
+        """Return what shows something soon where the person looks; None where parts are there already."""
+        return None if self.earlier else super().draft(focus)
+
+    def load(self, chunk: Chunk) -> ChunkJob:
+        """Read the pixels of a chunk, and note what they were."""
+        job = super().load(chunk)
+        self.sums[chunk.plane, chunk.region] = chunk.read, sum_of(job.pixels)
+        return job
+
+    def conclude(self, reports: Sequence[RunReport], seconds: float) -> RunReport:
+        """One report of all parts, those that were there included."""
+        before = sum(one.seconds for one in self.earlier)
+        return super().conclude([*self.earlier, *reports], before + seconds)
+
+
+def _plain(value: Any) -> Any:
+    """As it comes back from JSON."""
+    return json.loads(json.dumps(value))
+
+
+def _models(survey: Survey) -> list[Any]:
+    return [
+        [
+            model.role,
+            model.sha256 or repr(model.ref),
+            model.card.model_dump(mode="json"),
+        ]
+        for model in survey.models
+    ]
+
+
+def _identity(plan: LabelPlan) -> JsonObject:
+    """Everything that decides about the labels, by topic; device and batch do not."""
+    job, image = plan.job, plan.job.image
+    settings = written(job.settings)
+    for name in ("device", "batch"):
+        settings["tiles"].pop(name)
+    try:
+        ours = version("napari-pseudolabel")
+    except PackageNotFoundError:
+        ours = ""
+    return {
+        "image": [list(image.data.shape), str(image.data.dtype), image.axes, repr(job.channels(plan.survey))],
+        "models": _models(plan.survey),
+        "settings": settings,
+        "part": [list(vars(job.whole_region).values()), [list(one) for one in job.plane_indices]],
+        "version": ours,
+        "intensities": [[repr(one.channels), repr(one.box)] for one in plan.statistics],
+        "scale": list(plan.factors),
+    }

@@ -1,0 +1,309 @@
+"""The folder of a run on a large image: what was labelled, how sure the models were, and which parts are done."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from napari_pseudolabel.budget import read_json
+from napari_pseudolabel.errors import FileError, InputError
+from napari_pseudolabel.imaging.placement import Placement
+from napari_pseudolabel.imaging.pyramid import NgffVersion, Pyramid, open_group
+from napari_pseudolabel.labels.evidence import Evidence
+from napari_pseudolabel.labels.windows import Index, key_of
+from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.options import read, written
+from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
+from napari_pseudolabel.strategies.label_settings import Region
+from napari_pseudolabel.types import Array, JsonObject
+from napari_pseudolabel.workspace.atomic import write_text
+from napari_pseudolabel.workspace.lock import Hold
+
+JOB, JOURNAL, LOCK, SURE = "job.json", "parts.jsonl", ".lock", "sure"
+"""Names in the folder; all of them go when the run is complete."""
+_MADE = ("zarr.json", ".zgroup", ".zattrs", JOURNAL, SURE)
+_SURE = 254  # of an 8-bit confidence: 0 is for what was not predicted
+_OF_PARTS = ("tile", "overlap", "batch", "device", "shift_px", "notes", "seconds")
+
+
+@dataclass(frozen=True)
+class DonePart:
+    """A part that is in the store.
+
+    Attributes
+    ----------
+    plane, region
+        Where.
+    read
+        Which pixels of the image it depends on.
+    pixels, values
+        Sums (CRC-32) over these, and over what was written.
+    report
+        Of the part, as far as the whole needs it.
+    """
+
+    plane: Index
+    region: Region
+    read: Region
+    pixels: int
+    values: int
+    report: JsonObject
+
+    def told(self, whole: RunReport) -> RunReport:
+        """Return the report of the part of a whole."""
+        own = {name: self.report[name] for name in _OF_PARTS}
+        evidence = self.report["evidence"]
+        return replace(
+            whole,
+            **{
+                **own,
+                "notes": tuple(own["notes"]),
+                "shift_px": None if own["shift_px"] is None else tuple(own["shift_px"]),
+            },
+            evidence=None if evidence is None else read(Evidence, evidence),
+        )
+
+
+class SlideStore:
+    """What a run has made until now; one process at a time.
+
+    A part is written first and noted afterwards, with a sum over what was written, so that what a kill or a full disk
+    has left half is found and done again. Until the run is complete no program takes the folder for an image.
+
+    Attributes
+    ----------
+    folder
+        Where it is.
+    kind
+        Of the values: class values of labels, or a translation in [0, 1].
+    values
+        (..., Y, X): integers, `rest` where nothing was predicted or has arrived; or float32, NaN there.
+    sure
+        uint8, 0 where nothing was predicted, else 1 + 254 times the confidence; None for translations.
+    classes, rest
+        Of labels.
+    """
+
+    def __init__(self, folder: Path, lock: Hold) -> None:
+        self.folder = folder
+        self._lock = lock
+        self.about: JsonObject = _described(folder)
+        self.kind: Literal["labels", "image"] = self.about["kind"]
+        self.rest: int = self.about["rest"]
+        self.classes = tuple(LabelClass.model_validate(one) for one in self.about["classes"])
+        self.group: zarr.Group = zarr.open_group(str(folder), mode="r+")
+        self.values = Pyramid.of(self.group)
+        self.sure = Pyramid.of(self.group[SURE]) if self.kind == "labels" else None  # type: ignore[arg-type]
+        self._journal: IO[bytes] | None = None
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path,
+        shape: Sequence[int],
+        placement: Placement,
+        *,
+        classes: Sequence[LabelClass],
+        kind: Literal["labels", "image"],
+        identity: JsonObject,
+        known: JsonObject,
+        version: NgffVersion = "0.5",
+    ) -> SlideStore:
+        """Make an empty one.
+
+        Parameters
+        ----------
+        folder
+            Not there yet, or without anything but what an interrupted `create` has left.
+        shape
+            (..., Y, X) of the image.
+        identity
+            What a run must have in common with this one to go on with it, by topic.
+        known
+            What was found out in the beginning and need not be found out again.
+
+        Raises
+        ------
+        InputError
+            If it cannot be made, or another program is at it.
+        """
+        lock = _hold(folder)
+        most = max((one.value for one in classes), default=0)
+        dtype: Any = np.float32 if kind == "image" else np.uint8 if most < 255 else np.uint16
+        rest = 0 if kind == "image" else int(np.iinfo(dtype).max)
+        letters = placement.letters
+        try:
+            _empty(folder)
+            group = open_group(str(folder), version)
+            fill = np.nan if kind == "image" else rest
+            Pyramid.create(group, shape, dtype, fill=fill, letters=letters)
+            if kind == "labels":
+                Pyramid.create(group.create_group(SURE), shape, np.uint8, letters=letters)
+            (folder / JOURNAL).write_bytes(b"")
+        except OSError as error:
+            lock.release()
+            raise InputError(f"{folder} cannot be made ({error.strerror}); choose another folder.") from error
+        except BaseException:
+            lock.release()
+            raise
+        about = {
+            "kind": kind,
+            "rest": rest,
+            "classes": [one.model_dump(mode="json") for one in classes],
+            "identity": identity,
+            "known": known,
+        }
+        # Last: without it the folder counts as not begun.
+        write_text(folder / JOB, json.dumps(about))
+        return cls(folder, lock)
+
+    @classmethod
+    def open(cls, folder: Path) -> SlideStore:
+        """Open one that `create` has made.
+
+        Raises
+        ------
+        InputError
+            If it is damaged, or another program is at it.
+        """
+        return cls(folder, _hold(folder))
+
+    def add(self, part: PseudoLabel, read_from: Region, pixels: int) -> None:
+        """Write a part, and note that it is done.
+
+        Parameters
+        ----------
+        read_from, pixels
+            As of `DonePart`.
+        """
+        (plane,) = part.planes
+        window = part.region.window
+        if self.kind == "image":
+            assert part.translation is not None
+            values: Array = part.translation[0]
+        else:
+            assert part.labels is not None
+            assert part.confidence is not None
+            predicted = np.isfinite(part.confidence[0])
+            dtype = self.values.levels[0].dtype
+            values = np.where(predicted, part.labels[0], self.rest).astype(dtype)
+            sure = np.nan_to_num(part.confidence[0])
+            assert self.sure is not None
+            self.sure.write(plane, window, np.where(predicted, 1 + np.rint(sure * _SURE), 0).astype(np.uint8))
+        self.values.write(plane, window, values)
+        report = {name: getattr(part.report, name) for name in _OF_PARTS}
+        evidence = part.report.evidence
+        self._note(
+            {
+                "plane": list(plane),
+                "region": _box(part.region),
+                "read": _box(read_from),
+                "pixels": pixels,
+                "values": sum_of(values),
+                "report": {**report, "evidence": None if evidence is None else written(evidence)},
+            }
+        )
+
+    def parts(self) -> Iterator[DonePart]:
+        """Yield the parts that were noted, in the order in which they came; a line that was cut off counts for nothing."""
+        with (self.folder / JOURNAL).open("rb") as lines:
+            for line in lines:
+                with suppress(ValueError, KeyError, TypeError):
+                    found = json.loads(line)
+                    yield DonePart(
+                        tuple(found["plane"]),
+                        Region(*found["region"]),
+                        Region(*found["read"]),
+                        found["pixels"],
+                        found["values"],
+                        found["report"],
+                    )
+
+    def holds(self, part: DonePart) -> bool:
+        """Whether the pixels of a part are what was noted of them."""
+        key = key_of(part.plane, part.region.window)
+        return sum_of(np.asarray(self.values.levels[0][key])) == part.values
+
+    def close(self) -> None:
+        """Let others in."""
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+        self._lock.release()
+
+    def _note(self, line: JsonObject) -> None:
+        if self._journal is None:
+            self._journal = (self.folder / JOURNAL).open("ab")
+            if self._journal.tell():  # behind a line that was cut off
+                self._journal.write(b"\n")
+        self._journal.write(json.dumps(line).encode() + b"\n")
+        self._journal.flush()
+        os.fsync(self._journal.fileno())
+
+
+def sum_of(values: Array) -> int:
+    """Return a sum over the values of an array, by which a change is noticed."""
+    return zlib.crc32(np.ascontiguousarray(values).view(np.uint8).data)
+
+
+def confidence_of(sure: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the confidence in [0, 1] that stands behind stored values, NaN where nothing was predicted."""
+    found = (sure.astype(np.float32) - 1) / np.float32(_SURE)
+    found[sure == 0] = np.nan
+    return found
+
+
+def is_begun(folder: Path) -> bool:
+    """Whether a run has begun in a folder."""
+    return (folder / JOB).is_file()
+
+
+def _described(folder: Path) -> JsonObject:
+    try:
+        about = read_json(folder / JOB)
+        for name in ("kind", "rest", "classes", "identity", "known"):
+            about[name]
+    except (OSError, FileError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{folder} is no unfinished run that can be used; remove it to begin anew."
+        ) from error
+    return about
+
+
+def _empty(folder: Path) -> None:
+    """Remove what a `create` that was interrupted has left."""
+    there = [one for one in folder.iterdir() if one.name != LOCK]
+    if others := [one.name for one in there if not (one.name in _MADE or one.name.isdecimal())]:
+        raise InputError(f"{folder} holds {others[0]}, which was not made here; choose another name.")
+    for one in there:
+        if one.is_dir():
+            shutil.rmtree(one)
+        else:
+            one.unlink()
+
+
+def _hold(folder: Path) -> Hold:
+    try:
+        folder.mkdir(exist_ok=True)
+        return Hold(folder / LOCK)
+    except BlockingIOError as error:
+        raise InputError(
+            f"Another program is labelling into {folder} at this moment; wait for it, or choose another name."
+        ) from error
+    except OSError as error:
+        raise InputError(f"{folder} cannot be made ({error.strerror}); choose another folder.") from error
+
+
+def _box(region: Region) -> list[int]:
+    return [region.y0, region.x0, region.y1, region.x1]

@@ -1,0 +1,175 @@
+"""Runs on large images: what is on disk is what a run in memory gives, and an interrupted one goes on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import zarr
+from fake_models import CPU, Models, Threshold
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging import from_array
+from napari_pseudolabel.slides.slide_run import SlideRun
+from napari_pseudolabel.slides.slide_store import JOURNAL, confidence_of
+from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region
+from napari_pseudolabel.tiling import Covering, TileSettings
+
+
+def models(**options):
+    return Models(other=Threshold(layout=Covering(32, 8), **options))
+
+
+class Killed(BaseException):
+    """The process ends."""
+
+
+@pytest.fixture
+def image(tmp_path):
+    """A lazy image of 6 x 5 chunks, with a hole where it has no values."""
+    random = np.random.default_rng(0)
+    values = random.random((700, 600)).astype(np.float32)
+    values = np.repeat(np.repeat(values[::20, ::20], 20, 0), 20, 1)
+    values[100:180, 40:90] = np.nan
+    array = zarr.create_array(str(tmp_path / "image.zarr"), shape=values.shape, dtype="f4", chunks=(128, 128))
+    array[:] = values
+    return from_array(array, "YX", name="slide")
+
+
+def job(image, run=None, **settings):
+    settings = LabelSettings(**{"find_scale": "never", "tiles": CPU, "flips": 1, **settings})
+    return LabelJob(image, None, "threshold", settings=settings, kept=run)
+
+
+def labelled(image, folder, using=None, until=None, region=None, **settings):
+    """Run it into a folder; `until` so many parts, when the process is killed."""
+    run, got = SlideRun(folder), []
+
+    def keep(part):
+        if len(got) == until:
+            raise Killed
+        run.add(part)
+        got.append(part)
+
+    try:
+        report = replace(job(image, run, **settings), region=region).run_parts(
+            Control(), using or models(), keep
+        )
+    finally:
+        run.close()
+    return run.store, report, got
+
+
+def test_what_is_kept_is_what_a_run_in_memory_gives(image, tmp_path):
+    whole = job(image).run(Control(), models())
+    store, report, parts = labelled(image, tmp_path / "run")
+    assert len(parts) > 10
+    nowhere = np.isnan(whole.confidence[0])
+    assert nowhere.any()
+    expected = np.where(nowhere, 255, whole.labels[0])
+    np.testing.assert_array_equal(np.asarray(store.values.levels[0][:]), expected)
+    np.testing.assert_array_equal(np.asarray(store.values.levels[1][:]), expected[::2, ::2])
+    np.testing.assert_allclose(
+        confidence_of(np.asarray(store.sure.levels[0][:])), whole.confidence[0], atol=0.5 / 254
+    )
+    assert report.evidence == whole.report.evidence
+    assert report.notes == whole.report.notes
+
+
+@pytest.mark.parametrize("until", [0, 1, 7])
+def test_a_killed_run_goes_on_with_what_is_there(image, tmp_path, until):
+    _, whole, parts = labelled(image, tmp_path / "whole")
+    with pytest.raises(Killed):
+        labelled(image, tmp_path / "run", until=until)
+    store, report, rest = labelled(image, tmp_path / "run")
+    assert len(rest) == len(parts) - until
+    reference = np.asarray(zarr.open_group(str(tmp_path / "whole"))["0"][:])
+    np.testing.assert_array_equal(np.asarray(store.values.levels[0][:]), reference)
+    assert report.evidence == whole.evidence
+    assert sorted(report.notes) == sorted(whole.notes)
+
+
+def test_a_run_that_is_complete_computes_nothing(image, tmp_path):
+    _, before, _ = labelled(image, tmp_path / "run")
+    using = models()
+    _, report, parts = labelled(image, tmp_path / "run", using)
+    assert not parts
+    assert not using.other.seen
+    assert report.evidence == before.evidence
+
+
+def test_what_a_kill_left_half_is_done_again(image, tmp_path):
+    """A line that was cut off, and a part whose pixels did not get to the disk."""
+    with pytest.raises(Killed):
+        labelled(image, tmp_path / "run", until=5)
+    journal = tmp_path / "run" / JOURNAL
+    lines = journal.read_bytes()
+    journal.write_bytes(lines[:-40])
+    group = zarr.open_group(str(tmp_path / "run"))
+    reference, _, parts = labelled(image, tmp_path / "whole")
+    lost = parts[1].region
+    group["0"][lost.window] = 7
+    store, _, rest = labelled(image, tmp_path / "run")
+    assert len(rest) == len(parts) - 3
+    np.testing.assert_array_equal(
+        np.asarray(store.values.levels[0][:]), np.asarray(reference.values.levels[0][:])
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"flips": 0}, "other settings"),
+        ({"tiles": TileSettings(device="cpu", overlap=4)}, "other settings"),
+        ({"smallest_object": 0.2}, "other settings"),
+    ],
+)
+def test_other_settings_do_not_mix(image, tmp_path, change, words):
+    with pytest.raises(Killed):
+        labelled(image, tmp_path / "run", until=3)
+    with pytest.raises(InputError, match=f"unfinished run with {words}"):
+        labelled(image, tmp_path / "run", **change)
+
+
+def test_other_models_regions_and_images_do_not_mix(image, tmp_path):
+    with pytest.raises(Killed):
+        labelled(image, tmp_path / "run", until=3)
+    with pytest.raises(InputError, match="with other models"):
+        labelled(image, tmp_path / "run", models(sha256="another"))
+    with pytest.raises(InputError, match="with another region"):
+        labelled(image, tmp_path / "run", region=Region(0, 0, 99, 99))
+    brighter = from_array(np.asarray(image.data) * 2, "YX", name="slide")
+    with pytest.raises(InputError, match="other pixels: the image was changed"):
+        labelled(brighter, tmp_path / "run")
+    with pytest.raises(InputError, match="another image, or other channels"):
+        labelled(from_array(np.asarray(image.data)[:-1], "YX"), tmp_path / "run")
+
+
+def test_a_pixel_that_changed_is_noticed_although_the_statistics_are_the_same(image, tmp_path):
+    with pytest.raises(Killed):
+        labelled(image, tmp_path / "run", until=3)
+    part = np.asarray(image.data[300:320, 20:60])
+    image.data[20:40, 20:60], image.data[300:320, 20:60] = part, np.asarray(image.data[20:40, 20:60])
+    with pytest.raises(InputError, match="was changed since it was labelled in part"):
+        labelled(image, tmp_path / "run")
+
+
+def test_two_programs_do_not_write_at_once(image, tmp_path):
+    with pytest.raises(Killed):
+        labelled(image, tmp_path / "run", until=3)
+    first = SlideRun(tmp_path / "run")
+    first._opened()
+    try:
+        with pytest.raises(InputError, match="Another program is labelling"):
+            labelled(image, tmp_path / "run")
+    finally:
+        first.close()
+
+
+def test_a_device_may_change(image, tmp_path):
+    with pytest.raises(Killed):
+        labelled(image, tmp_path / "run", until=3)
+    _, _, rest = labelled(image, tmp_path / "run", tiles=TileSettings(device="auto", batch=2))
+    assert rest
