@@ -326,7 +326,7 @@ def _tiles(line: Line, wanted: Span) -> int:
     axis = line.leading
     step = max(min((b - a for a, b in itertools.pairwise(axis.starts)), default=axis.tile), 1)
     widest = max((one.tile * axis.length / one.length for one in line.segmenters), default=0)
-    usual = max(min(TILES_PER_CHUNK, _LARGEST_PX // step), math.ceil(2 * widest / step))
+    usual = max(min(TILES_PER_CHUNK, _LARGEST_PX // step), math.ceil(2 * widest / step), 1)
     if (wanted[1] - wanted[0]) * axis.length / line.length > usual * step:
         return usual
     if any(one.tile > _REMEMBERED_PX for one in line.segmenters):
