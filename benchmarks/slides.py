@@ -116,7 +116,7 @@ def write_image(path: Path, megapixels: int) -> None:
 
 def label(image: Path, folder: Path, model: str) -> Row:
     """Label an image in this process."""
-    from napari_pseudolabel.cli.streaming import streamed
+    from napari_pseudolabel.cli.streamed_work import streamed
     from napari_pseudolabel.models.loaded import LoadedModels
 
     def seconds() -> float:

@@ -129,7 +129,7 @@ def test_translations_are_written_part_by_part(cli, slide, tmp_path, tiny_transl
 
 
 def test_results_that_the_memory_cannot_hold_are_refused_before_the_work(cli, command, tmp_path, monkeypatch):
-    import napari_pseudolabel.cli.streaming as streaming
+    import napari_pseudolabel.cli.streamed_work as streaming
 
     array = zarr.create_array(
         str(tmp_path / "huge.zarr"), shape=(10_000, 10_000), dtype="u1", chunks=(512, 512)

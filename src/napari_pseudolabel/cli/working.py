@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_pseudolabel.cli.output import say, show
 from napari_pseudolabel.cli.progress import Stopped, interruptible, prefixed
-from napari_pseudolabel.cli.streaming import RunParts, check_room, streamed, unfinished_words
+from napari_pseudolabel.cli.streamed_work import RunParts, check_room, streamed, unfinished_words
 from napari_pseudolabel.cli.targets import (
     check_folder_name,
     check_shape,
