@@ -12,7 +12,7 @@ from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region, ViewCentre
 from napari_pseudolabel.strategies.chunks import cut, whole_factors
 from napari_pseudolabel.strategies.description import RunReport
-from napari_pseudolabel.strategies.first_chunk import begun_with_core, glance
+from napari_pseudolabel.strategies.first_chunk import glance, growing
 from napari_pseudolabel.strategies.label_plan import LabelPlan
 from napari_pseudolabel.strategies.survey import ModelFacts, Survey
 from napari_pseudolabel.tiling import Covering, TileSettings
@@ -44,15 +44,15 @@ def test_the_first_part_needs_few_tiles_and_nothing_is_labelled_twice(translates
     models, asked = survey(translates=translates), job(region)
     factors = whole_factors(SHAPE, factor)
     at = ViewCentre((1,), y, x)
-    chunks = begun_with_core(asked, models, factors, None, cut(asked, models, factors), at)
+    chunks, first = growing(asked, models, factors, None, cut(asked, models, factors), at)
     seen = np.zeros(SHAPE, int)
     for chunk in chunks:
         seen[(*chunk.plane, *chunk.region.window)] += 1
     inside = np.zeros(SHAPE, bool)
     inside[:, *asked.whole_region.window] = True
     np.testing.assert_array_equal(seen, inside)
-    first = chunks[0]
-    if len(chunks) > len(cut(asked, models, factors)):
+    if first is not None:
+        assert first in chunks
         assert first.plane == (1,)
         assert len(first.segmenting[0].grid) <= 9
         assert min(first.region.shape) * factor >= 48
@@ -61,10 +61,32 @@ def test_the_first_part_needs_few_tiles_and_nothing_is_labelled_twice(translates
 def test_of_usual_tiles_the_first_part_needs_one():
     models, asked = survey(translates=True, tile=256), job()
     chunks = cut(asked, models, (1.0, 1.0))
-    first = begun_with_core(asked, models, (1.0, 1.0), None, chunks, ViewCentre((0,), 290, 370))[0]
+    _, first = growing(asked, models, (1.0, 1.0), None, chunks, ViewCentre((0,), 290, 370))
     assert len(first.segmenting[0].grid) == 1
     assert min(first.region.shape) >= 48
     assert abs(first.region.y0 - 290) < 128
+
+
+@pytest.mark.parametrize("side", [400, 1000, 3000])
+def test_parts_grow_with_the_distance_so_that_nobody_waits_for_a_large_one(side):
+    image = from_array(np.zeros((side, side), np.uint8), "YX")
+    asked = LabelJob(image, "t", "s", settings=LabelSettings(tiles=TileSettings(device="cpu")))
+    models, middle = survey(translates=True, tile=128), side / 2
+    whole = cut(asked, models, (1.0, 1.0))
+    chunks, first = growing(asked, models, (1.0, 1.0), None, whole, ViewCentre((), middle, middle))
+    assert first is not None
+    widest = max(max(chunk.region.shape) for chunk in whole)
+    for chunk in chunks:
+        region = chunk.region
+        away = max(
+            max(low - middle, middle - high, 0)
+            for low, high in ((region.y0, region.y1), (region.x0, region.x1))
+        )
+        assert max(region.shape) <= max(2 * away, 2 * 128)
+        assert max(region.shape) <= widest
+    # Of a large image few more than without it.
+    assert len(chunks) <= len(whole) + 160
+    assert np.median([min(chunk.region.shape) for chunk in chunks]) >= 48
 
 
 def test_a_glance_is_a_tile_where_the_person_looks():

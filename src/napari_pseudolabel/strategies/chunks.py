@@ -29,8 +29,6 @@ _LARGEST_PX = 1024
 _MOST_RINGS = 7
 # Twice the side of the squares in which there is nothing to see where they are even, however large tiles are.
 _SQUARE_PX = 128
-# Of larger tiles so few are remembered that neighbours would compute them again.
-_REMEMBERED_PX = 320
 # So many times as long as a square of their area islands may be, to be told from objects as in the whole plane.
 _LONGEST = 3
 
@@ -259,7 +257,7 @@ def cut(
     lines, side = lines_of(job, survey, factors, statistics, ring)
     region = job.whole_region
     rows, columns = (
-        line.blocks(wanted, tiles or _tiles(line, wanted))
+        line.blocks(wanted, tiles or _tiles(line))
         for line, wanted in zip(lines, ((region.y0, region.y1), (region.x0, region.x1)), strict=True)
     )
     return tuple(
@@ -317,30 +315,12 @@ def scaled(box: Box, shape: Sequence[int], onto: tuple[int, int]) -> tuple[Span,
     )
 
 
-def _tiles(line: Line, wanted: Span) -> int:
-    """So many tiles that a chunk is at least twice as wide as a tile of any segmenter, but not fewer than usual.
-
-    About as few as one more tile of the segmenter is wide where all that is wanted would be one chunk: then somebody
-    waits for the first part of it, and what neighbours have in common is remembered.
-    """
+def _tiles(line: Line) -> int:
+    """So many tiles that a chunk is at least twice as wide as a tile of any segmenter, but not fewer than usual."""
     axis = line.leading
     step = max(min((b - a for a, b in itertools.pairwise(axis.starts)), default=axis.tile), 1)
     widest = max((one.tile * axis.length / one.length for one in line.segmenters), default=0)
-    usual = max(min(TILES_PER_CHUNK, _LARGEST_PX // step), math.ceil(2 * widest / step), 1)
-    if (wanted[1] - wanted[0]) * axis.length / line.length > usual * step:
-        return usual
-    if any(one.tile > _REMEMBERED_PX for one in line.segmenters):
-        return math.ceil(usual / 2)
-    further = max(
-        (
-            min((b - a for a, b in itertools.pairwise(one.starts)), default=one.tile)
-            * axis.length
-            / one.length
-            for one in line.segmenters
-        ),
-        default=math.ceil(usual / 2) * step,
-    )
-    return max(1, round(further / step))
+    return max(min(TILES_PER_CHUNK, _LARGEST_PX // step), math.ceil(2 * widest / step), 1)
 
 
 def chunk_of(plane: tuple[int, ...], row: Block, column: Block, side: int) -> Chunk:

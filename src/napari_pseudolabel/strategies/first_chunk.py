@@ -7,8 +7,12 @@ from collections.abc import Sequence
 
 from napari_pseudolabel.imaging import LayerStatistics
 from napari_pseudolabel.strategies.chunks import Chunk, ImageTask, ViewCentre, chunk_of, lines_of
-from napari_pseudolabel.strategies.geometry import Span
+from napari_pseudolabel.strategies.geometry import Line, Span
+from napari_pseudolabel.strategies.label_settings import Region
 from napari_pseudolabel.strategies.survey import Survey
+
+# Parts are half as large as the next one, so many times.
+_DOUBLED = 3
 
 
 def glance(
@@ -28,18 +32,18 @@ def glance(
     return chunk_of(at.plane, row, column, side)
 
 
-def begun_with_core(
+def growing(
     job: ImageTask,
     survey: Survey,
     factors: tuple[float, float],
     statistics: Sequence[LayerStatistics] | None,
     chunks: Sequence[Chunk],
     at: ViewCentre,
-) -> tuple[Chunk, ...]:
-    """Return the same part of an image in chunks of which the first needs a single tile of the segmenter.
+) -> tuple[tuple[Chunk, ...], Chunk | None]:
+    """Return the same part of an image in chunks that are small where the person looks, and grow with the distance.
 
-    It lies where the person looks; chunks that it cuts are cut along its edges. Where there is no such part the chunks
-    stay as they are.
+    Nobody waits for a large one then. Chunks are cut along lines around the place: first the smallest part that can be
+    labelled alone (`Line.core`), then further and further away, by twice as much each time.
 
     Parameters
     ----------
@@ -47,28 +51,44 @@ def begun_with_core(
         See `cut`.
     at
         In a plane of the job.
+
+    Returns
+    -------
+    chunks, first
+        First is the one that needs a single tile of the segmenter; None where there is no such part.
     """
     lines, side = lines_of(job, survey, factors, statistics, None)
-    rows, columns = (
-        line.core(place, wanted) for line, (place, wanted) in zip(lines, _inside(job, at), strict=True)
-    )
-    if rows is None or columns is None:
-        return tuple(chunks)
+    inside = _inside(job, at)
+    cores = [line.core(place, wanted) for line, (place, wanted) in zip(lines, inside, strict=True)]
+    edges = [
+        _edges(line, (place, place) if core is None else core)
+        for line, core, (place, _) in zip(lines, cores, inside, strict=True)
+    ]
 
     def made(y: Span, x: Span) -> Chunk:
         return chunk_of(at.plane, lines[0].block(y), lines[1].block(x), side)
 
-    first, others = made(rows, columns), list[Chunk]()
+    rows, columns = cores
+    first = None if rows is None or columns is None else made(rows, columns)
+    found = [] if first is None else [first]
     for chunk in chunks:
         region = chunk.region
-        ys, xs = _along((region.y0, region.y1), rows), _along((region.x0, region.x1), columns)
-        if chunk.plane != at.plane or not (
-            any(_in(y, rows) for y in ys) and any(_in(x, columns) for x in xs)
-        ):
-            others.append(chunk)
-        else:
-            others += [made(y, x) for y in ys for x in xs if not (_in(y, rows) and _in(x, columns))]
-    return first, *others
+        ys = _along((region.y0, region.y1), cores[0], edges[0], lines[0].further / 2)
+        xs = _along((region.x0, region.x1), cores[1], edges[1], lines[1].further / 2)
+        alone = len(ys) * len(xs) == 1 and not (first is not None and _in(region, first.region))
+        if chunk.plane != at.plane or alone or _away(region, edges):
+            found.append(chunk)
+            continue
+        for y, x in itertools.product(ys, xs):
+            part = Region(y[0], x[0], y[1], x[1])
+            if first is None or not _in(part, first.region):
+                found.append(made(y, x))
+    return tuple(found), first
+
+
+def _in(part: Region, whole: Region) -> bool:
+    inside = whole.y0 <= part.y0 and part.y1 <= whole.y1
+    return inside and whole.x0 <= part.x0 and part.x1 <= whole.x1
 
 
 def _inside(job: ImageTask, at: ViewCentre) -> tuple[tuple[float, Span], tuple[float, Span]]:
@@ -78,11 +98,25 @@ def _inside(job: ImageTask, at: ViewCentre) -> tuple[tuple[float, Span], tuple[f
     return (min(max(at.y, y[0]), y[1]), y), (min(max(at.x, x[0]), x[1]), x)
 
 
-def _along(span: Span, core: Span) -> list[Span]:
-    """Cut a span where another one begins and ends."""
-    edges = [span[0], *(one for one in core if span[0] < one < span[1]), span[1]]
-    return list(itertools.pairwise(edges))
+def _edges(line: Line, core: tuple[float, float]) -> list[int]:
+    """Where an axis is cut: along the edges of a core, and further away by twice as much each time."""
+    low, high = core
+    found = {round(low), round(high)}
+    for power in range(_DOUBLED):
+        away = (2 ** (power + 1) - 1) * line.further
+        found |= {round(low - away), round(high + away)}
+    return sorted(found)
 
 
-def _in(span: Span, core: Span) -> bool:
-    return core[0] <= span[0] and span[1] <= core[1]
+def _away(region: Region, edges: Sequence[Sequence[int]]) -> bool:
+    """Whether a chunk lies beyond all of the lines along one of the axes, so that nobody waits for it soon."""
+    spans = ((region.y0, region.y1), (region.x0, region.x1))
+    return any(high <= lines[0] or low >= lines[-1] for (low, high), lines in zip(spans, edges, strict=True))
+
+
+def _along(span: Span, core: Span | None, edges: Sequence[int], least: float) -> list[Span]:
+    """Cut a span at the edges that lie in it; where that would only cut off less than `least`, along the core alone."""
+    low, high = span
+    kept = [one for one in edges if low + least <= one <= high - least]
+    cuts = sorted({low, high, *kept, *(one for one in core or () if low < one < high)})
+    return list(itertools.pairwise(cuts))

@@ -17,6 +17,7 @@ Span = tuple[int, int]
 
 # For the interpolation of what lies around.
 _ROOM = 3
+_REMEMBERED_PX = 320
 # On the grid of the segmenter; so much that something is to be seen.
 _LEAST_CORE_PX = 48
 
@@ -159,6 +160,24 @@ class Line:
             if inner[1] - inner[0] >= _LEAST_CORE_PX * step:
                 return inner
         return None
+
+    @property
+    def further(self) -> float:
+        """Pixels of the image by which a part has to grow before it needs about one more tile of each segmenter.
+
+        Of large tiles so few are remembered that neighbouring parts compute them again: then it is a whole tile.
+        """
+        steps = [
+            self.length
+            / one.length
+            * (
+                one.tile
+                if one.tile > _REMEMBERED_PX
+                else min((b - a for a, b in itertools.pairwise(one.starts)), default=one.tile)
+            )
+            for one in self.segmenters
+        ]
+        return max(steps, default=0.0)
 
     def _nearest(self, at: float) -> int:
         """Return which tile of the first segmenter has its middle nearest to a pixel of the image."""

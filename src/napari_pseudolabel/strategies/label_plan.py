@@ -17,7 +17,7 @@ from napari_pseudolabel.labels.evidence import Evidence, total
 from napari_pseudolabel.labels.usability import doubts, warning
 from napari_pseudolabel.strategies.chunks import Chunk, ChunkTask, ImageTask, ViewCentre
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
-from napari_pseudolabel.strategies.first_chunk import begun_with_core, glance
+from napari_pseudolabel.strategies.first_chunk import glance, growing
 from napari_pseudolabel.strategies.label_settings import Region
 from napari_pseudolabel.strategies.survey import Survey
 from napari_pseudolabel.wording import duration
@@ -89,13 +89,12 @@ class LabelPlan:
         return away, float(np.hypot(y - focus.y, x - focus.x))
 
     def begun_at(self, focus: ViewCentre | None) -> LabelPlan:
-        """Return the same plan with a small first part where the person looks, who waits for it."""
+        """Return the same plan in parts that are small where the person looks, who waits for them."""
         if self.empty or not self.survey.segmenters:
             return self
-        chunks = begun_with_core(
-            self.job, self.survey, self.factors, self._judged, self.chunks, self._looked_at(focus)
-        )
-        return replace(self, chunks=chunks, first=chunks[0] if len(chunks) > len(self.chunks) else None)
+        at = self._looked_at(focus)
+        chunks, first = growing(self.job, self.survey, self.factors, self._judged, self.chunks, at)
+        return replace(self, chunks=chunks, first=first)
 
     def draft(self, focus: ViewCentre | None) -> ChunkJob | None:
         """Return what shows something soon where the person looks, never to be kept; None where all comes soon.
