@@ -52,6 +52,14 @@ def test_fast_is_usual_only_where_it_was_measured_to_be_as_good(known, usual):
         assert mode_of(card(known), asked) == asked
 
 
+def test_fast_is_not_usual_where_it_is_worse_on_what_was_held_out():
+    for dice, usual in ((0.80, "fast"), (0.78, "quality")):
+        known = measured(0.8).model_copy(update={"held_out": measured(dice).scores})
+        assert mode_of(card(known), "auto") == usual
+    only = measured(0.8).model_copy(update={"scores": {}, "held_out": measured(0.8).scores})
+    assert mode_of(card(only), "auto") == "quality"
+
+
 def test_a_class_that_was_not_measured_speaks_against_fast():
     known = measured(0.8)
     scores = {**known.scores, "fast": EvaluationScores(dice={"axon": 0.9}, f1={"axon": 0.9})}
