@@ -6,7 +6,7 @@ Shipped SynDiff translators in front of the shipped segmenters of what they make
 out), on the grid of the translator, of at most --most images of a modality; of images larger than --side their centre. Ways: all
 steps of the diffusion, the first and the last, the first alone; three seeds of the noise. What ways have in common is computed once.
 Means over groups (animals, images). CPU seconds of the translation alone, one thread, nothing remembered, on one crop of --timed
-pixels per way.
+pixels per way. Spread: standard deviation of three samples on that crop, of grey levels from 0 to 1; what tutorship learns from.
 
 The mode *fast* of a translator is the cheapest way that loses at most .01 Dice of any class and at most .02 of the F1 of any object, on
 all groups and on those that are held out, else the first and the last step. --cards writes that, and what was measured for every mode, into
@@ -140,6 +140,23 @@ def costs(route: Route, data: Path, runs: Path, timed: int) -> dict[str, float]:
     return found
 
 
+def spreads(route: Route, data: Path, runs: Path, timed: int) -> dict[str, float]:
+    """Return how much three samples of each way differ: standard deviation, mean over the pixels of one crop, of 0 to 1."""
+    path = runs / slug(route.name) / "spread.json"
+    key = f"{digest(resolve(route.translator))} {timed}"
+    if path.exists() and (known := json.loads(path.read_text()))["key"] == key:
+        return dict(known["spread"])
+    translator = load_translator(route.translator)
+    image = next(route.cases(data, timed, 1)).plane.image
+    found = {}
+    for way in WAYS:
+        spread = translate(taking(translator, way), image, samples=3, evaluations="fast").spread
+        assert spread is not None
+        found[way] = float(spread.mean())
+    write_text(path, json.dumps({"key": key, "spread": found}))
+    return found
+
+
 def collected(route: Route, runs: Path) -> dict[str, list[Record]]:
     """Return everything that was measured, by way."""
     found: dict[str, list[Record]] = {way: [] for way in WAYS}
@@ -210,18 +227,21 @@ def write_card(path: Path, found: CardEvaluations) -> None:
     atomic_write(path, to_bytes(load_file(path), header))
 
 
-def sheet(route: Route, results: dict[str, list[Record]], seconds: dict[str, float]) -> Sheet:
+def sheet(
+    route: Route, results: dict[str, list[Record]], seconds: dict[str, float], spread: dict[str, float]
+) -> Sheet:
     """Return a table of one route."""
     measures = list(results[ALL][0].scores)
     rows = []
     for way, records in results.items():
         found = {one: summary(records, one) for one in measures}
         cells = [f"{shown(one)} ({_short(one.held_out)})" for one in found.values()]
-        rows.append((way, *cells, f"{seconds[way]:.0f}", f"{seconds[ALL] / seconds[way]:.1f}"))
+        cost = f"{seconds[way]:.0f}", f"{seconds[ALL] / seconds[way]:.1f}"
+        rows.append((way, *cells, *cost, f"{spread[way]:.4f}"))
     told = evaluated(route, results, seconds)
     fast = ", ".join(map(str, told.fast))
     note = f"Fast takes step {fast}; a run that asks for nothing takes {told.usual}. Decided on {told.data}."
-    heads = ("steps", *(f"{one} (held out)" for one in measures), "CPU s per Mpx", "times as fast")
+    heads = ("steps", *(f"{one} (held out)" for one in measures), "CPU s per Mpx", "times as fast", "spread")
     groups = len({one.group for one in results[ALL]})
     images = len({one.image for one in results[ALL]})
     title = f"{route.name} ({names(route)}; {images} images, {groups} groups)"
@@ -241,7 +261,7 @@ def main(
     data: Path = Path(__file__).parents[2] / "shared" / "data",
     runs: Path = Path("runs/evaluations"),
     seeds: int = SEEDS,
-    most: int = typer.Option(14, help="Images of a modality, spread over all of them."),
+    most: int = typer.Option(10, help="Images of a modality, spread over all of them."),
     side: int = typer.Option(320, help="Larger images are measured on so many pixels in their centre."),
     timed: int = typer.Option(256, help="Side of the crop that CPU seconds are measured on."),
     only: str = typer.Option("", help="Measure only routes whose name holds this text."),
@@ -259,7 +279,7 @@ def main(
         if not (results := collected(route, runs)):
             continue
         seconds = costs(route, data, runs, timed)
-        sheet(route, results, seconds).show(markdown=markdown)
+        sheet(route, results, seconds, spreads(route, data, runs, timed)).show(markdown=markdown)
         if cards:
             write_card(resolve(route.translator), evaluated(route, results, seconds))
 

@@ -145,6 +145,11 @@ def test_statistics_of_translations_are_those_of_the_same_mode(world):
         plan = world.plan(world.job("syndiff of three", "nnunet", 1.0, evaluations=evaluations))
         found[evaluations] = plan.survey.translated
         assert plan.report.settings.evaluations == evaluations
+        # A draft shows first predictions, so its segmenter is told what those are like.
+        if (draft := plan.draft(None)) is not None:
+            (own,) = draft.statistics[1].channels
+            assert own.moments.mean == pytest.approx(plan.survey.first_translated.mean * 255)
+    assert found["preview"] == plan.survey.first_translated
     assert len(set(found.values())) == 3
     assert world.plan(world.job("syndiff of three", "nnunet", 1.0)).survey.translated == found["quality"]
 

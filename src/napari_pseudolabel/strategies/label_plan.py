@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.imaging import LayerStatistics
-from napari_pseudolabel.imaging.statistics import moments_of
+from napari_pseudolabel.imaging.statistics import Moments, moments_of
 from napari_pseudolabel.labels.evidence import Evidence, total
 from napari_pseudolabel.labels.usability import doubts, warning
 from napari_pseudolabel.strategies.chunks import Chunk, ChunkTask, ImageTask, ViewCentre
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.first_chunk import glance, growing
 from napari_pseudolabel.strategies.label_settings import Region
-from napari_pseudolabel.strategies.survey import Survey
+from napari_pseudolabel.strategies.survey import Survey, of_translations
 from napari_pseudolabel.wording import duration
 
 if TYPE_CHECKING:
@@ -106,13 +106,19 @@ class LabelPlan:
             return None
         if len(translator.evaluated(self.job.settings.evaluations)) < 2:
             return None
-        alone = replace(self.survey, second_opinions=())
+        segmenter = self.survey.segmenter
+        assert segmenter is not None
+        seen = self.survey.first_translated or self.survey.translated
+        alone = replace(self.survey, second_opinions=(), translated=seen)
         chunk = glance(self.job, alone, self.factors, self._judged, self._looked_at(focus))
         return replace(
             self.load(chunk),
             survey=alone,
             settings=replace(self.job.settings, samples=1, flips=0, evaluations="preview"),
-            statistics=self.statistics[: len(self.statistics) - segmenters + 1],
+            statistics=(
+                *self.statistics[: len(self.statistics) - segmenters],
+                of_translations(segmenter, alone),
+            ),
             title="A first look",
             draft=True,
         )
@@ -239,7 +245,20 @@ class TranslationsJob:
 
     def run(self, control: Control, models: LoadedModels) -> Survey:
         """Do the work; the survey is complete afterwards."""
-        parts = [chunk.run(control, models).translation for chunk in self.chunks]
-        values = np.concatenate([part.ravel() for part in parts if part is not None])
-        seen = values[np.isfinite(values)]  # nothing is translated where the image has no values
-        return replace(self.survey, translated=moments_of(seen if seen.size else np.zeros(1, np.float32)))
+        # Remembered from the translations themselves, first predictions cost next to nothing.
+        looks = [
+            replace(one, settings=replace(one.settings, evaluations="preview"), draft=True)
+            for one in self.chunks
+        ]
+        return replace(
+            self.survey,
+            translated=_moments([chunk.run(control, models) for chunk in self.chunks]),
+            first_translated=_moments([look.run(control, models) for look in looks]),
+        )
+
+
+def _moments(parts: Sequence[PseudoLabel]) -> Moments:
+    """Of all translations together."""
+    values = np.concatenate([part.translation.ravel() for part in parts if part.translation is not None])
+    seen = values[np.isfinite(values)]  # nothing is translated where the image has no values
+    return moments_of(seen if seen.size else np.zeros(1, np.float32))

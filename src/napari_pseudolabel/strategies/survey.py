@@ -96,6 +96,8 @@ class Survey:
         More segmenters with the same classes.
     translated
         What segmenters behind a translator must know of the translations of the whole layer; None until it was measured.
+    first_translated
+        The same of first predictions alone, which a draft shows.
     found
         The scale of the image, where it was looked for.
     """
@@ -105,6 +107,7 @@ class Survey:
     classes: tuple[LabelClass, ...]
     second_opinions: tuple[ModelFacts, ...] = ()
     translated: Moments | None = None
+    first_translated: Moments | None = None
     found: FoundScale | None = None
 
     @property
