@@ -4,6 +4,7 @@
     python tools/train_model.py grey-levels axons DATA OUT      in both directions, by grey levels alone; also: nuclei
     python tools/train_model.py segmenter tem-axons DATA OUT    also: sem-axons, fluorescence-nuclei
     python tools/train_model.py proxy sem-proxy DATA OUT        tutorship with the shipped translator; also: purple-proxy
+    python tools/train_model.py student sem-to-tem DATA OUT     fast version of a shipped translator, if it is as good; all four
     python tools/train_model.py contrasts lavender-proxy DATA OUT   random contrasts; also: any-contrast-nuclei, any-contrast-axons
 
 How sure a segmenter may be is fitted once more for all by ``tools/fit_confidence.py``, after the last of them is in its place.
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 from recipes.contrasts import RANDOM_CONTRASTS
 from recipes.generated import mixed
 from recipes.pairs import FILTERS, LABELLED_SETS, PAIRS, PROXIES, TILE, LabelledSet
+from recipes.students import STUDENTS
 
 from napari_pseudolabel.cli.progress import shown_progress
 from napari_pseudolabel.imaging.scale import Scale
@@ -36,11 +38,13 @@ from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.models.segmenters.monai_unet import MonaiSegmenter
 from napari_pseudolabel.models.translators.grey_levels import as_file
 from napari_pseudolabel.tiling import MemoryLimits
+from napari_pseudolabel.training.common.training_events import Epoch
 from napari_pseudolabel.training.data.adapted_planes import Adapter
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.data.patches import PatchPool
 from napari_pseudolabel.training.data.textures import with_texture
 from napari_pseudolabel.training.segmenter.segmenter_training import BEST, SegmenterTraining
+from napari_pseudolabel.training.student.distilling import Distillation, learned
 from napari_pseudolabel.training.translator.grey_levels_fit import card as curve_card
 from napari_pseudolabel.training.translator.grey_levels_fit import fit
 from napari_pseudolabel.training.translator.syndiff_checkpoints import write_generators
@@ -56,6 +60,7 @@ PREVIEW_SIDE, PREVIEW_EVERY = 128, 250
 PairName = Literal["axons", "nuclei"]
 SetName = Literal["tem-axons", "sem-axons", "fluorescence-nuclei"]
 ProxyName = Literal["sem-proxy", "purple-proxy"]
+StudentName = Literal["sem-to-tem", "tem-to-sem", "purple-to-fluorescence", "fluorescence-to-purple"]
 ContrastsName = Literal["lavender-proxy", "any-contrast-nuclei", "any-contrast-axons"]
 
 app = typer.Typer(add_completion=False, help=__doc__)
@@ -206,6 +211,31 @@ def contrasts(
         {key: torch.lerp(start[key], value.float(), recipe.share) for key, value in learned.items()}
     )
     monai_unet.save(best.network, best.card, out / f"{name}.safetensors", half=True)
+
+
+@app.command()
+def student(name: StudentName, data: Path, out: Path, device: str = "cpu") -> None:
+    """Make the fast version of a shipped translator; NAME-fast.safetensors is written only if its labels agree."""
+    recipe = STUDENTS[name]
+    asked = Distillation(
+        load_translator(recipe.teacher),
+        load_segmenter(recipe.segmenter),
+        recipe.planes(data),
+        replace(recipe.settings, device=device),
+        recipe.data,
+        f"python tools/train_model.py student {name} DATA OUT",
+        "BSD-3-Clause",
+    )
+
+    def tell(event: object) -> None:
+        if isinstance(event, Epoch):
+            typer.echo(f"Step {event.score.step}: {event.score.per_class}", err=True)
+
+    with shown_progress() as control:
+        made = learned(asked, out, replace(control, emit=tell))
+    typer.echo(f"{made.sentence} {made.score.per_class}; a single try of the translator: {made.again}")
+    if made.checkpoint is not None:
+        write_bytes(out / f"{name}-fast.safetensors", made.checkpoint)
 
 
 def card_of(recipe: LabelledSet, images: Sequence[NDArray[np.float32]] = ()) -> Card:

@@ -6,10 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
+from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.options import Checked, Option
 from napari_pseudolabel.training.common.training_events import Score
 from napari_pseudolabel.training.common.training_options import Device, Seed
 from napari_pseudolabel.training.translator.tune_translator import ModalityImages
+
+FAMILY = "small-unet"
+"""Of fast versions; `models.translators.small_unet` has it, which imports torch."""
 
 LEAST_DICE = 0.97
 """Of the labels of every class, below which a fast version is not kept."""
@@ -27,7 +31,7 @@ class DistilSettings(Checked):
             step=250,
             group="advanced",
         ),
-    ] = 2000
+    ] = 1500
     samples: Annotated[
         int,
         Option(
@@ -56,8 +60,8 @@ class DistilSettings(Checked):
             least=4,
             group="advanced",
         ),
-    ] = 32
-    crop: Annotated[int, Option("Side of such a part in pixels at most.", least=64, seen="python")] = 320
+    ] = 24
+    crop: Annotated[int, Option("Side of such a part in pixels at most.", least=64, seen="python")] = 256
     patch: Annotated[int, Option("Side of a training patch in pixels.", least=16, seen="python")] = 96
     batch: Annotated[int, Option("Patches per step.", least=1, seen="python")] = 8
     learning_rate: Annotated[
@@ -89,7 +93,7 @@ class DistilSettings(Checked):
     ] = 0.99
     checks: Annotated[
         int, Option("How often the labels are compared during the training.", least=1, seen="python")
-    ] = 5
+    ] = 3
     seed: Seed = 0
     device: Device = "auto"
 
@@ -167,6 +171,11 @@ class DistilTask:
     def checkpoints(self) -> tuple[str, ...]:
         """References of the models that it needs."""
         return self.translator, self.segmenter
+
+
+def could_be_faster(card: Card) -> bool:
+    """Whether a translator has a network that is no fast version."""
+    return card.kind == "translator" and bool(card.architecture) and card.family != FAMILY
 
 
 def verdict(score: Score, again: dict[str, float], translator: str, evaluations: int) -> tuple[bool, str]:

@@ -26,7 +26,13 @@ from napari_pseudolabel.training.common.training_record import check_record, tod
 from napari_pseudolabel.training.data.folder_names import slug
 from napari_pseudolabel.training.data.image_folders import LabelledPlane, Notes
 from napari_pseudolabel.training.data.training_inputs import fingerprint
-from napari_pseudolabel.training.student.distil_task import DistilSettings, DistilTask, FastVersion, verdict
+from napari_pseudolabel.training.student.distil_task import (
+    DistilSettings,
+    DistilTask,
+    FastVersion,
+    could_be_faster,
+    verdict,
+)
 from napari_pseudolabel.training.student.label_judge import LabelJudge
 from napari_pseudolabel.training.student.student_training import StudentTraining
 from napari_pseudolabel.workspace import atomic_file
@@ -108,7 +114,7 @@ def learned(
         If `control` says so.
     """
     card = asked.translator.card
-    if card.family == small_unet.FAMILY or not card.architecture:
+    if not could_be_faster(card):
         raise InputError(f"“{asked.name}” is as fast as it can be made already; choose another translator.")
     train, kept = parts(asked.planes, asked.settings)
     # Patches are never magnified to their size: what is learned is learned at the scale of the images.

@@ -61,14 +61,15 @@ class LabelJudge:
         """
         step = magnification(self.made, self.segmenter.card.source)
         total: NDArray[np.float32] | None = None
-        for look in looks:
+        many = len(looks) >= len(_MIRRORS)  # then every mirror is seen, though of each look only one
+        for number, look in enumerate(looks):
             height, width = (max(1, round(side * step)) for side in look.shape)
             own = as_raw(resample_to(look, (height, width)), self.segmenter.card)
-            for axes in _MIRRORS:
+            for axes in (_MIRRORS[number % len(_MIRRORS)],) if many else _MIRRORS:
                 found = np.flip(self._probabilities(np.ascontiguousarray(np.flip(own, axes))), axes)
                 total = found if total is None else total + found
         assert total is not None
-        return self.segmenter.labels(total / np.float32(len(looks) * len(_MIRRORS)))
+        return self.segmenter.labels(total / np.float32(len(looks) * (1 if many else len(_MIRRORS))))
 
     def compared(
         self, sources: Sequence[LabelledPlane], translation: Callable[[Plane], Plane], step: int

@@ -19,6 +19,7 @@ from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.pseudo_label.label_jobs import FindDevices, FindModels
 from napari_pseudolabel.widgets.pseudo_label.label_sentences import progress_text
+from napari_pseudolabel.widgets.train.fast_version_controller import FastVersionController
 from napari_pseudolabel.widgets.train.plots import load
 from napari_pseudolabel.widgets.train.segmenter_controller import SegmenterController
 from napari_pseudolabel.widgets.train.train_choice import Subject
@@ -87,9 +88,11 @@ class TrainController(DockController):
         tools = TrainContext(viewer, view, session, runner, self._executor, self.show_failure, canvas_px)
         self.segmenter = SegmenterController(tools, recent)
         self.translator = TranslatorController(tools, recent)
+        self.fast_version = FastVersionController(tools, recent)
         self._parts: dict[Subject, TrainingController] = {
             "segmenter": self.segmenter,
             "translator": self.translator,
+            "fast version": self.fast_version,
         }
         self._running: _Running | None = None
         self._preparing: _Preparing | None = None
@@ -152,7 +155,7 @@ class TrainController(DockController):
         view.pause_toggled.connect(self._on_pause)
         view.finish_button.clicked.connect(self.finish)
         view.cancel_button.clicked.connect(self.cancel)
-        for part in (self.segmenter, self.translator):
+        for part in self._parts.values():
             part.changed.connect(self._refresh)
 
     # What the person does.

@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 
 from napari_pseudolabel.options import Checked, Option
 from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuneSettings
+from napari_pseudolabel.training.student.distil_task import DistilSettings
 from napari_pseudolabel.training.translator.grey_levels_fit import Method
 from napari_pseudolabel.training.translator.tune_translator import TuneSettings
 
-Subject = Literal["segmenter", "translator"]
+Subject = Literal["segmenter", "translator", "fast version"]
 Where = Literal["view", "shape"]
 
 
@@ -109,3 +110,21 @@ class TranslatorChoice:
     grey_levels: Method | None = None
     object_sizes: tuple[float | None, float | None] = (None, None)
     settings: TuneSettings = field(default_factory=TuneSettings)
+
+
+@dataclass(frozen=True)
+class FastVersionChoice:
+    """How a fast version is made.
+
+    Attributes
+    ----------
+    image
+        Unique id of the image layer.
+    translator, segmenter
+        References of models; None where there is none.
+    """
+
+    image: str | None = None
+    translator: str | None = None
+    segmenter: str | None = None
+    settings: DistilSettings = field(default_factory=DistilSettings)

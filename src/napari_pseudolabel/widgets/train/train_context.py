@@ -1,4 +1,4 @@
-"""What the controller needs of the two things that can be trained."""
+"""What the controller needs of the things that can be trained."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class TrainContext:
 
 
 class TrainingController(QObject):
-    """One of the two.
+    """One of them.
 
     Attributes
     ----------

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_pseudolabel.training.segmenter.fine_tune_task import NOTICEABLE_F1, FineTuneResult, gained_f1
 from napari_pseudolabel.widgets.common.labelled_share import left_out_text
-from napari_pseudolabel.widgets.train.train_choice import TranslatorChoice
+from napari_pseudolabel.widgets.train.train_choice import FastVersionChoice, TranslatorChoice
 
 if TYPE_CHECKING:
     from napari_pseudolabel.widgets.train.label_readiness import AnnotationCounts
@@ -61,6 +61,24 @@ def why_no_translator(choice: TranslatorChoice) -> str | None:
     if choice.pair is None and choice.names[0].lower() == choice.names[1].lower():
         return f"Both modalities are called {choice.names[0]}; give them different names."
     return None
+
+
+def why_no_fast_version(choice: FastVersionChoice, modality: str) -> str | None:
+    """Why a fast version cannot be made yet and what to do; None if it can. `modality`: what the image shows, empty if unknown."""
+    if choice.image is None:
+        return NO_IMAGE
+    if choice.translator is None:
+        shown = f"{modality} images" if modality else "the image"
+        return f"No translator that could be faster takes {shown}; open another image, or train a translator first."
+    if choice.segmenter is None:
+        return "Choose a segmenter of what the translator makes: its labels decide whether the fast version is as good."
+    return None
+
+
+def agreement(found: dict[str, float]) -> str:
+    """Return how well the labels of a fast version agree with those of its translator so far."""
+    told = ", ".join(f"{name} {value:.3f}" for name, value in found.items())
+    return f"The labels agree so far: Dice {told}." if told else ""
 
 
 def outcome(result: FineTuneResult, regions: int) -> str:

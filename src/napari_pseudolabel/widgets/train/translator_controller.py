@@ -112,11 +112,11 @@ class TranslatorController(TrainingController):
     def prepare(self) -> Callable[[], _Job]:
         choice, workspace = self._page.choice(), self._context.session.workspace
         names = choice.pair.names if choice.pair is not None else choice.names
-        target = _image(self._page.target)
-        source = _image(self._page.source) if choice.source_layer else Path(choice.source_folder)
+        target = image_in(self._page.target)
+        source = image_in(self._page.source) if choice.source_layer else Path(choice.source_folder)
 
         def make() -> _Job:
-            images = _images_of(names[0], source), _images_of(names[1], target)
+            images = images_of(names[0], source), images_of(names[1], target)
             if choice.grey_levels is not None:
                 first, second = (
                     replace(image, scale=Scale(object_size_px=size))
@@ -212,7 +212,8 @@ class TranslatorController(TrainingController):
             self._page.set_folder(folder)
 
 
-def _image(box: LayerBox) -> Image:
+def image_in(box: LayerBox) -> Image:
+    """Return the image of the layer that is chosen."""
     if box.layer is None:
         raise InputError("The image was removed; choose another one.")
     return image_of(box.layer)
@@ -258,8 +259,8 @@ def keep(checkpoints: Sequence[bytes], names: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"user:{name}{ending}" for name in names)
 
 
-def _images_of(name: str, images: Image | Path) -> ModalityImages:
-    """Planes of a layer, or the folder."""
+def images_of(name: str, images: Image | Path) -> ModalityImages:
+    """Return planes of a layer, or the folder, as images of a modality of that name."""
     if isinstance(images, Path):
         return ModalityImages(name, folder=images)
     indices = list(images.planes())

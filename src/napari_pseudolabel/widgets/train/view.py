@@ -14,6 +14,7 @@ from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.dock_view import DockView
 from napari_pseudolabel.widgets.common.picture_rows import PictureRows
 from napari_pseudolabel.widgets.common.small_widgets import Segments, button, row
+from napari_pseudolabel.widgets.train.fast_version_page import FastVersionPage
 from napari_pseudolabel.widgets.train.model_list import ModelList, PreviewBar
 from napari_pseudolabel.widgets.train.plots import Curves
 from napari_pseudolabel.widgets.train.segmenter_page import SegmenterPage
@@ -30,13 +31,19 @@ _SUBJECTS: tuple[tuple[Subject, str, str], ...] = (
         "Translator",
         "The model that turns one modality into another learns from unlabelled images",
     ),
+    (
+        "fast version",
+        "Fast version",
+        "A small network learns what a translator makes of your image: the same labels, many times faster",
+    ),
 )
 
+_STARTS: dict[Subject, str] = {"fast version": "Make a fast version"}
 
 _LOSS = "How wrong the model is on what it learns from; it should fall"
 _DICE = (
     "How well the model agrees with you on confirmed pixels that it never learns from: 0 not at all, 1 fully. "
-    "Dashed: the model the training started from"
+    "Dashed: the model the training started from. Of a fast version: how well its labels agree with those of its translator"
 )
 _F1 = (
     "How well the objects that you would count are found: 1 if every one is there and none is made up. Of regions that the "
@@ -66,7 +73,13 @@ class TrainView(DockView):
         self.subjects = Segments(_SUBJECTS, "segmenter")
         self.subjects.changed.connect(self._on_subject)
         self.segmenter, self.translator = SegmenterPage(), TranslatorPage()
-        for page in (self.segmenter, self.translator):
+        self.fast_version = FastVersionPage()
+        self._pages: dict[Subject, SegmenterPage | TranslatorPage | FastVersionPage] = {
+            "segmenter": self.segmenter,
+            "translator": self.translator,
+            "fast version": self.fast_version,
+        }
+        for page in self._pages.values():
             page.changed.connect(self.changed)
         self.losses = Curves("Loss", _LOSS, limits=(0, np.inf), palette=OKABE_ITO[2:] + OKABE_ITO[:2])
         self.scores = Curves("Validation Dice", _DICE, limits=(0, 1))
@@ -77,8 +90,7 @@ class TrainView(DockView):
         self.models = ModelList()
         self.place(
             self.subjects,
-            self.segmenter,
-            self.translator,
+            *self._pages.values(),
             self._make_buttons(),
             *self.messages,
             self.preview,
@@ -108,8 +120,9 @@ class TrainView(DockView):
     def set_subject(self, subject: Subject) -> None:
         """Show the page of a subject."""
         self.subjects.choose(subject)
-        self.segmenter.setVisible(subject == "segmenter")
-        self.translator.setVisible(subject == "translator")
+        for name, page in self._pages.items():
+            page.setVisible(subject == name)
+        self.start_button.setText(_STARTS.get(subject, "Start"))
         self.preview.setVisible(subject == "segmenter")
         self._show_models()
 
@@ -128,8 +141,8 @@ class TrainView(DockView):
         self.state = state
         self._show_models()
         self.subjects.setEnabled(not running)
-        self.segmenter.set_editable(not running)
-        self.translator.set_editable(not running)
+        for page in self._pages.values():
+            page.set_editable(not running)
 
     def set_status(self, sentence: str, notes: Sequence[str] = ()) -> None:
         """Say what came out of the training, and what the person should know about it."""
