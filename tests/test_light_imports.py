@@ -8,17 +8,22 @@ import sys
 
 import pytest
 
-SHELL = """
+
+def shell(arguments: str, said: str = "pseudolabel") -> str:
+    """Code that runs the shell command with the list that `arguments` spells."""
+    return f"""
 import contextlib, io, sys
-sys.argv[1:] = {}
+sys.argv[1:] = {arguments}
 from napari_pseudolabel.cli import main
 with contextlib.redirect_stdout(io.StringIO()) as shown:
     try:
         main()
     except SystemExit as end:
         assert end.code == 0, end.code
-assert "pseudolabel" in shown.getvalue()
+assert {said!r} in shown.getvalue()
 """
+
+
 HEAVY = "torch monai napari qtpy skimage dask zarr"
 # What runs, and what is not imported by then. One process does it all, so the lightest comes first.
 ROWS = {
@@ -26,9 +31,9 @@ ROWS = {
         "import napari_pseudolabel.cli.option_types; from napari_pseudolabel.formats import formats; formats()",
         "numpy tifffile imagecodecs pydantic",
     ),
-    "the version": (SHELL.format(["--version"]), HEAVY),
-    "the help of the shell": (SHELL.format(["--help"]), HEAVY),
-    "the help of a command": (SHELL.format(["segment", "--help"]), HEAVY),
+    "the version": (shell("['--version']"), HEAVY),
+    "the help of the shell": (shell("['--help']"), HEAVY),
+    "the help of a command": (shell("['segment', '--help']"), HEAVY),
     "samples in the menu": (
         "import napari_pseudolabel.sample_data.contributions",
         "napari torch skimage pooch",
@@ -79,6 +84,31 @@ ROWS = {
         "torch pyqtgraph",
     ),
 }
+# What no run has a use for; torch's compiler alone takes as long to import as the rest of torch.
+NO_RUN = (
+    "sympy torch._dynamo torch._inductor monai pandas matplotlib skimage.filters scipy.stats scipy.signal scipy.optimize "
+    "dask zarr distributed lightning_fabric napari qtpy napari_pseudolabel.engine"
+)
+# In another process, because these may import torch.
+RUNS = {
+    "the list of models": (shell("['models']", "sem-to-tem"), f"torch scipy skimage {NO_RUN}"),
+    "looking into checkpoints": (
+        "from napari_pseudolabel.models import inspect, bundled_checkpoints\n"
+        "assert all(inspect(one.path).usable for one in bundled_checkpoints())",
+        f"scipy skimage {NO_RUN}",
+    ),
+    "labels of an image": (
+        "import numpy, tempfile, tifffile; folder = tempfile.mkdtemp()\n"
+        "noise = numpy.random.default_rng(0).integers(256, size=(64, 64), dtype='uint8')\n"
+        "tifffile.imwrite(f'{folder}/a.tif', noise)\n"
+        + shell(
+            "['label', f'{folder}/a.tif', f'{folder}/b.png', '--flips', '0',"
+            "'--translator', 'sample:sem-to-tem', '--segmenter', 'sample:tem-axons']",
+            "confidence",
+        ),
+        NO_RUN,
+    ),
+}
 SCRIPT = """
 import json, sys
 for code, heavy in json.loads(sys.argv[1]):
@@ -87,19 +117,33 @@ for code, heavy in json.loads(sys.argv[1]):
 """
 
 
-@pytest.fixture(scope="module")
-def imported() -> dict[str, list[str]]:
+def found(rows: dict[str, tuple[str, str]]) -> dict[str, list[str]]:
     """What each row imported although it must not."""
     ran = subprocess.run(
-        [sys.executable, "-c", SCRIPT, json.dumps(list(ROWS.values()))],
+        [sys.executable, "-c", SCRIPT, json.dumps(list(rows.values()))],
         capture_output=True,
         text=True,
         timeout=240,
     )
     assert ran.returncode == 0, ran.stderr
-    return dict(zip(ROWS, map(json.loads, ran.stdout.splitlines()), strict=True))
+    return dict(zip(rows, map(json.loads, ran.stdout.splitlines()), strict=True))
+
+
+@pytest.fixture(scope="module")
+def imported() -> dict[str, list[str]]:
+    return found(ROWS)
+
+
+@pytest.fixture(scope="module")
+def imported_by_runs() -> dict[str, list[str]]:
+    return found(RUNS)
 
 
 @pytest.mark.parametrize("row", ROWS)
 def test_nothing_heavy_is_imported(imported: dict[str, list[str]], row: str) -> None:
     assert imported[row] == []
+
+
+@pytest.mark.parametrize("row", RUNS)
+def test_no_run_imports_what_it_does_not_use(imported_by_runs: dict[str, list[str]], row: str) -> None:
+    assert imported_by_runs[row] == []

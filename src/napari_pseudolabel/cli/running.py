@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from napari_pseudolabel.cli.progress import Stopped
 from napari_pseudolabel.errors import Cancelled, InputError, message_for
+from napari_pseudolabel.imports import lasting_imports
 from napari_pseudolabel.wording import sentence, shown
 
 VERBOSE = "--verbose"
@@ -59,12 +60,14 @@ def _refuse_empty(words: Sequence[str]) -> None:
 
 
 def _run(words: list[str]) -> int:
-    import typer
+    with lasting_imports():
+        import typer
 
-    from napari_pseudolabel.cli.app import make_app
+        from napari_pseudolabel.cli.app import make_app
 
+        command = typer.main.get_command(make_app())
     try:
-        code = typer.main.get_command(make_app()).main(words, prog_name="pseudolabel", standalone_mode=False)
+        code = command.main(words, prog_name="pseudolabel", standalone_mode=False)
     except typer.Abort:
         raise KeyboardInterrupt from None
     except Exception as error:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_pseudolabel.cli import option_types as o
 from napari_pseudolabel.cli.declared import expanded
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imports import lasting_imports
 
 if TYPE_CHECKING:
     from napari_pseudolabel.cli.working import ImageWork
@@ -39,13 +40,13 @@ class Shared:
         InputError
             If the address or the files cannot be used.
         """
-        from napari_pseudolabel.engine import Connection
-
         files = self.tls_ca_file, self.tls_cert, self.tls_key
         if self.scheduler is None:
             if any(files):
                 raise InputError("TLS files are for workers elsewhere; give --scheduler as well.")
             return None
+        from napari_pseudolabel.engine import Connection
+
         return Connection(self.scheduler, *files)
 
     def check_device(self, settings: LabelSettings) -> None:
@@ -56,10 +57,12 @@ class Shared:
         DeviceError
             If it is to work here, and is not there.
         """
-        from napari_pseudolabel.tiling import pick_device
-
-        if self.scheduler is None:
-            pick_device(settings.tiles.device)
+        if self.scheduler is not None:
+            return
+        with lasting_imports():
+            import napari_pseudolabel.strategies.labelling  # noqa: F401  (what comes next, with torch)
+            from napari_pseudolabel.tiling import pick_device
+        pick_device(settings.tiles.device)
 
     def process(self, input: Path, output: Path, work: ImageWork, format: str | Format | None) -> None:
         """Do the work on all images; see `working.process`."""

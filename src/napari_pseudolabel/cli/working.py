@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,6 @@ from napari_pseudolabel.cli.targets import (
     too_long,
 )
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.engine import Connection, Engine, Listener
 from napari_pseudolabel.errors import Cancelled, InputError, message_for
 from napari_pseudolabel.export import export, export_image
 from napari_pseudolabel.export.writing import check_holds_images
@@ -35,6 +34,9 @@ from napari_pseudolabel.labels.usability import warning
 from napari_pseudolabel.strategies import AnsweringJob, Job, LabelJob, PseudoLabel, RunReport, join
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import duration, sentence, shown, some
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.engine import Connection, Engine
 
 _LISTED = 3
 _SHOWN = 40
@@ -205,6 +207,8 @@ def _runner(connection: Connection | None) -> Iterator[RunParts]:
         models = LoadedModels()
         yield lambda job, control, got: job.run_parts(control, models, got)
         return
+    from napari_pseudolabel.engine import Engine
+
     engine = Engine(connection)
     try:
         yield lambda job, control, got: _submitted(engine, job, control, got)
@@ -231,6 +235,8 @@ def _collected(
 def _submitted(
     engine: Engine, job: Job, control: Control, part: Callable[[PseudoLabel], None] = lambda part: None
 ) -> Any:
+    from napari_pseudolabel.engine import Listener
+
     lost: list[Exception] = []
 
     def kept(one: PseudoLabel) -> None:
@@ -256,6 +262,8 @@ def answer(job: AnsweringJob, control: Control, connection: Connection | None) -
         from napari_pseudolabel.models.loaded import LoadedModels
 
         return job.run(control, LoadedModels())
+    from napari_pseudolabel.engine import Engine
+
     engine = Engine(connection)
     try:
         return _submitted(engine, job, control)

@@ -7,7 +7,6 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 from napari_pseudolabel.models.cards import LabelClass
@@ -91,6 +90,8 @@ def fitted_temperature(
             for values, right in zip(logs, rights, strict=True)
         ]
         return float(np.mean([one.mean() for one in each]))
+
+    from scipy.optimize import minimize_scalar  # labelling does without
 
     found = minimize_scalar(loss, bounds=(-np.log(_WIDEST), np.log(_WIDEST)), method="bounded")
     return float(np.exp(found.x))

@@ -6,6 +6,7 @@ input, however the process that started it ends.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -36,6 +37,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     sys.dont_write_bytecode = True
+    gc.set_threshold(100_000)  # most of what it makes are imports, and those stay
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_MOST_LIKELY_TO_BE_KILLED)
     requests: queue.SimpleQueue[str] = queue.SimpleQueue()

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import tifffile
-import zarr
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.image import ArrayLike
@@ -68,6 +67,8 @@ def read_tiff(path: Path, request: ReadRequest) -> Source:
         if level.size * level.dtype.itemsize <= _IN_MEMORY_BYTES:
             data = level.asarray()
         else:
+            import zarr
+
             number = tif.series.index(series)
             store = tifffile.imread(
                 path, aszarr=True, series=number, level=request.level, omexml=tif.ome_metadata

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dask.array as da
 import numpy as np
 import tifffile
 from numpy.typing import DTypeLike, NDArray
@@ -15,6 +14,9 @@ from tifffile import PHOTOMETRIC
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.image import ArrayLike
 from napari_pseudolabel.types import Array
+
+if TYPE_CHECKING:
+    import dask.array as da
 
 Block = Array
 
@@ -39,7 +41,11 @@ class Pixels:
 
 def lazy(data: ArrayLike) -> Any:
     """Return `data` with numpy's reshaping: itself in memory, else a dask array of planes."""
-    return data if isinstance(data, (np.ndarray, da.Array)) else da.from_zarr(data)
+    if isinstance(data, np.ndarray):
+        return data
+    import dask.array as da  # most files fit into memory, and do without
+
+    return data if isinstance(data, da.Array) else da.from_zarr(data)
 
 
 def samples_last(data: ArrayLike, axes: str) -> Pixels:

@@ -7,7 +7,6 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
-from skimage.segmentation import watershed
 
 from napari_pseudolabel.labels.objects.components import SQUARE
 from napari_pseudolabel.labels.objects.scheme import Fibre
@@ -38,6 +37,8 @@ def fibres(
         (h, w) int32: 1 to n, 0 elsewhere; (h, w) bool: pixels of the outer class that may belong to a fibre which
         is not in the window. Their number means nothing.
     """
+    from skimage.segmentation import watershed  # the shell and the docks start without
+
     inner, outer = labels == fibre.inner, labels == fibre.outer
     markers, count = ndi.label(inner, SQUARE, output=np.int32)
     farthest = float(sum(labels.shape))

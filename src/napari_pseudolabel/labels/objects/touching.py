@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
-from skimage.morphology import local_maxima, reconstruction
-from skimage.segmentation import watershed
 
 from napari_pseudolabel.labels.objects.components import SQUARE
 
@@ -30,6 +28,9 @@ def divided(mask: NDArray[np.bool_], probability: NDArray[np.floating] | None = 
     NDArray
         (h, w) int32: 1 to n inside of the mask, 0 elsewhere.
     """
+    from skimage.morphology import local_maxima, reconstruction  # the shell and the docks start without
+    from skimage.segmentation import watershed
+
     outlined = np.pad(mask, 1)
     depth = ndi.distance_transform_edt(outlined)
     if probability is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -92,7 +93,7 @@ class DynamicUNet(nn.Module):
         self, in_channels: int, classes: int, filters: Sequence[int], *, residual: bool = False
     ) -> None:
         super().__init__()
-        steps = list(zip(filters, filters[1:], strict=False))
+        steps = list(pairwise(filters))
         self.input_block = _Block(in_channels, filters[0], residual=residual)
         self.downsamples = nn.ModuleList(
             _Block(above, below, 2, residual=residual) for above, below in steps[:-1]
