@@ -17,6 +17,7 @@ from napari_pseudolabel.engine import Connection, Handle, Listener
 from napari_pseudolabel.errors import Cancelled
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality
 from napari_pseudolabel.strategies import LabelJob, PseudoLabel, Region
+from napari_pseudolabel.strategies.model_speed import SpeedJob
 from napari_pseudolabel.strategies.survey import SurveyJob
 from napari_pseudolabel.widgets.pseudo_label.label_choice import ModelEntry
 
@@ -156,8 +157,8 @@ class ThreadEngine:
                 for part in self._script.parts(job, control):
                     handle.listener.part(part)
                 result: Any = part.report
-            elif isinstance(job, SurveyJob):
-                result = None  # there are no models here
+            elif isinstance(job, SurveyJob | SpeedJob):
+                raise Cancelled  # there are no models here
             else:
                 result = job.run(control, None)
             if handle.cancelled:

@@ -10,9 +10,11 @@ import pytest
 from napari_pseudolabel.imaging import from_array
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Card, Modality
-from napari_pseudolabel.strategies import LabelSettings, Region
-from napari_pseudolabel.strategies.run_cost import RunCost, rate_of
-from napari_pseudolabel.tiling import TileSettings
+from napari_pseudolabel.strategies import FoundScale, LabelSettings
+from napari_pseudolabel.strategies.geometry import Line
+from napari_pseudolabel.strategies.model_speed import ModelSpeed
+from napari_pseudolabel.strategies.run_cost import RunCost
+from napari_pseudolabel.tiling import Covering, TileSettings
 from napari_pseudolabel.widgets.pseudo_label import expected
 from napari_pseudolabel.widgets.pseudo_label.label_sentences import expected_text
 
@@ -40,17 +42,55 @@ def test_what_takes_longer_is_expected_to():
     assert cost(translator=None).seconds((1000, 800)) < 0.5 * usual
     assert cost(replace(CPU, flips=0)).seconds((1000, 800)) < usual
     assert cost(replace(CPU, scale=Scale(factor=2.0))).seconds((1000, 800)) > 2 * usual
-    assert cost().seconds((350, 350)) < usual / 2
+    assert cost().seconds((350, 350)) < 0.6 * usual
     assert cost().seconds((1000, 800), planes=10) == pytest.approx(10 * usual)
     auto = replace(CPU, tiles=TileSettings())
     assert cost(auto, gpu=True).seconds((1000, 800)) < usual / 10
     assert cost(auto, gpu=False).seconds((1000, 800)) == usual
 
 
+def test_a_search_for_the_scale_takes_its_time_where_there_will_be_one():
+    known = cost().seconds((350, 350))
+    unknown = cost(replace(CPU, scale=Scale()))
+    assert unknown.seconds((350, 350)) > 1.5 * known
+    assert cost(replace(CPU, find_scale="always")).seconds((350, 350)) > 1.5 * known
+    found = FoundScale(0.5, sure=True)
+    after = RunCost.of(replace(CPU, scale=Scale()), IMAGE, DIFFUSION, SEGMENTER, gpu=False, found=found)
+    assert after.factor == 0.5
+    assert after.seconds((350, 350)) < known
+    assert unknown.kind == cost().kind
+
+
 def test_a_measured_rate_tells_what_was_measured():
-    region = Region(0, 0, 1000, 800)
-    rate = rate_of(region, 3, 77.0, 1.0)
-    assert cost().seconds(region.shape, 3, rate) == pytest.approx(77)
+    before = cost()
+    rate = before.rate((1000, 800), 3, 77.0, 1.0)
+    assert before.seconds((1000, 800), 3, rate) == pytest.approx(77)
+    # At another magnification there was more to do, so the machine is faster than that.
+    assert before.rate((1000, 800), 3, 77.0, 2.0) < rate / 2
+
+
+def test_before_the_first_run_what_models_take_is_measured():
+    usual = cost()
+    quick = usual.rate_at(ModelSpeed(0.35e-6, 0.15e-6))
+    assert quick == pytest.approx(0.1)
+    alone = cost(translator=None)
+    assert alone.rate_at(ModelSpeed(0, 3e-6)) == pytest.approx(2)
+
+
+@pytest.mark.parametrize("side", [80, 200, 350, 1000])
+def test_the_work_is_that_of_the_tiles(side):
+    """By one axis, as the tiles of the shipped models lie over a plane of 1000 pixels."""
+    layout = Covering(128, 16, 4, 64)
+    whole = layout.grid((1000, 1000), TileSettings(), None).rows
+    line = Line(1000, 1000, whole, (whole,))
+    seen = [line.block((start, start + side)) for start in range(0, 1001 - side, 13)]
+    computed = np.mean([block.view.axis.tile * len(block.view.axis.starts) for block in seen])
+    judged = np.mean([len(block.segmenter_views[0].axis.starts) for block in seen]) * whole.tile
+    speed = ModelSpeed(1.0, 0.0), ModelSpeed(0.0, 1.0)
+    found = replace(cost(), evaluations=1, looks=1)
+    for one, counted in zip(speed, (computed, judged), strict=True):
+        expected = found._work((side, side), 1, one) / 1.1
+        assert expected == pytest.approx(counted**2, rel=0.25)
 
 
 def test_jobs_of_another_kind_have_rates_of_their_own():
@@ -134,6 +174,8 @@ def test_another_choice_takes_the_question_back(slow, viewer):
 
 def test_what_a_run_took_is_remembered(dock, viewer, script, remembered, qtbot):
     viewer.add_image(np.zeros((200, 300)), name="large", metadata={"modality": "SEM"})
+    # Nobody has to look for the scale.
+    dock.expected._found = lambda: FoundScale(1.0, sure=False)
     dock.view.run_button.click()
     finish(qtbot, dock)
     # The script says that every run takes three seconds.

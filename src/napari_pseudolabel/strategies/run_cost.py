@@ -1,21 +1,28 @@
-"""How long a labelling job will take: from what such jobs took on this machine, or by a rough rate at first."""
+"""How long a labelling job will take: from what such jobs took on this machine, or from how fast its models are."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.evaluations import evaluations_of
-from napari_pseudolabel.models.grids import sizes_of
-from napari_pseudolabel.strategies.label_settings import LabelSettings, Region
+from napari_pseudolabel.models.grids import magnification, sizes_of
+from napari_pseudolabel.strategies.found_scale import FoundScale
+from napari_pseudolabel.strategies.label_settings import LabelSettings
+from napari_pseudolabel.strategies.model_speed import ModelSpeed
 
-# Seconds per pixel of the first model's grid: a pass of a translator, a look of a segmenter, as the shipped ones take them on
-# one thread of an x86_64 machine (docs/benchmarks.md, First minute); a GPU is some 60 times as fast.
-_PASS_S, _LOOK_S, _GPU = 7e-6, 2.4e-6, 60
-# Tiles reach beyond what is wanted, on the grid of the first model.
-_AROUND_PX = 160
+# As the shipped models take them on one thread of an x86_64 machine; a GPU is some 60 times as fast. Only until the models that
+# are chosen have been measured.
+_USUAL, _GPU = ModelSpeed(3.5e-6, 1.5e-6), 60
+# Usual tiles, and what neighbours share.
+_TILE, _SHARED = 128, 16
+# What is done beside the networks: resampling, confidence, islands.
+_BESIDE = 1.1
+# A search looks at so many pixels, twice, at so many magnifications where the card knows the texture; else at twice as many.
+_LOOKED_AT_PX, _MAGNIFICATIONS = 400**2, 5
 
 
 @dataclass(frozen=True)
@@ -25,16 +32,29 @@ class RunCost:
     Attributes
     ----------
     kind
-        Models, device and looks: jobs of the same kind take the same time per pixel.
-    rough_s
-        Seconds per pixel of the first model's grid where nothing was measured.
+        Models, device and looks: jobs of the same kind take the same time for the same work.
+    plane
+        (H, W) of the image.
+    evaluations, looks
+        How often the translator and the segmenter see a pixel.
     factor
-        Pixels of that grid per pixel of the image, along an axis.
+        Pixels of the first model's grid per pixel of the image, along an axis.
+    step
+        Pixels of the segmenter's grid per pixel of that grid.
+    gpu
+        Whether it runs on one.
+    magnifications
+        At which the scale is looked for first; 0 where it is known.
     """
 
     kind: str
-    rough_s: float
+    plane: tuple[int, int]
+    evaluations: int
+    looks: int
     factor: float
+    step: float = 1.0
+    gpu: bool = False
+    magnifications: int = 0
 
     @classmethod
     def of(
@@ -45,6 +65,7 @@ class RunCost:
         segmenter: Card | None,
         *,
         gpu: bool,
+        found: FoundScale | None = None,
     ) -> RunCost:
         """Return what is known before models are loaded.
 
@@ -54,42 +75,76 @@ class RunCost:
             Those of the job.
         gpu
             Whether there is one.
+        found
+            The scale, where it was looked for before.
         """
         looks = 0 if segmenter is None else settings.samples * (settings.flips + 1)
-        steps = (
+        evaluations = (
             0 if translator is None else settings.samples * evaluations_of(translator, settings.evaluations)
         )
         device = settings.tiles.device
         if device == "auto":
             device = "gpu" if gpu else "cpu"
-        rough = (steps * _PASS_S + looks * _LOOK_S) / (1 if device == "cpu" else _GPU)
         names = [card.name or card.family for card in (translator, segmenter) if card is not None]
-        kind = " | ".join((*names, device, f"{steps} steps", f"{looks} looks", settings.mode))
+        kind = " | ".join((*names, device, f"{evaluations} steps", f"{looks} looks", settings.mode))
         first, scale = translator or segmenter, settings.scale
+        source = first.source if first is not None else None
+        searched = False
         try:
-            sizes = sizes_of(first.source if first is not None else None)
-            factor, _ = scale.to_model(scale.asked_of(image.placement), *sizes)
+            sizes, asked = sizes_of(source), scale.asked_of(image.placement)
+            factor, _ = scale.to_model(asked, *sizes)
+            missing = bool(scale.missing(asked, sizes[0]))
+            if found is not None and missing:
+                factor = found.used
+            searched = found is None and (
+                settings.find_scale == "always" or (missing and settings.find_scale != "never")
+            )
         except InputError:
             factor = 1.0  # the job will say what is wrong
-        return cls(kind, rough, factor)
+        between = translator.target if translator is not None else source
+        step = magnification(between, segmenter.source if segmenter is not None else None)
+        tried = _MAGNIFICATIONS * (1 if source is not None and source.texture is not None else 2)
+        height, width = image.shape[-2:]
+        return cls(
+            kind, (height, width), evaluations, looks, factor, step, device != "cpu", tried if searched else 0
+        )
 
-    def seconds(self, shape: tuple[int, int], planes: int = 1, rate: float | None = None) -> float:
+    def seconds(self, shape: tuple[int, int], planes: int = 1, rate: float = 1.0) -> float:
         """Return about how long so many planes of a shape (H, W) take.
 
         Parameters
         ----------
         rate
-            Seconds per pixel that were measured before, as of `rate`; None for the rough one.
+            How many times as long as usual such work takes here, as `rate` and `rate_at` tell it.
         """
-        return _seen(shape, self.factor) * planes * (self.rough_s if rate is None else rate)
+        usual = ModelSpeed(_USUAL.translator / _GPU, _USUAL.segmenter / _GPU) if self.gpu else _USUAL
+        return rate * self._work(shape, planes, usual)
+
+    def rate(self, shape: tuple[int, int], planes: int, seconds: float, report_factor: float) -> float:
+        """Return how many times as long as usual a job took, at the magnification that it was done with."""
+        return seconds / replace(self, factor=report_factor).seconds(shape, planes)
+
+    def rate_at(self, speed: ModelSpeed) -> float:
+        """Return how many times as long as usual models take that were measured."""
+        return self._work(self.plane, 1, speed) / self.seconds(self.plane)
+
+    def _work(self, shape: tuple[int, int], planes: int, speed: ModelSpeed) -> float:
+        seen, judged = 1.0, 1.0
+        for side, whole in zip(shape, self.plane, strict=True):
+            wide, all_of = side * self.factor, whole * self.factor
+            if self.looks:
+                covered = _covered(wide * self.step, all_of * self.step)
+                judged *= covered
+                wide = min(covered / self.step, all_of)
+            seen *= _covered(wide, all_of)
+        each = self.evaluations * seen * speed.translator + self.looks * judged * speed.segmenter
+        looked_at = min(_LOOKED_AT_PX, math.prod(self.plane)) * (_TILE / (_TILE - _SHARED)) ** 2
+        one = (speed.translator if self.evaluations else 0.0) + 2 * self.step**2 * speed.segmenter
+        return _BESIDE * (planes * each + self.magnifications * looked_at * one)
 
 
-def rate_of(region: Region, planes: int, seconds: float, factor: float) -> float:
-    """Return the seconds per pixel of the first model's grid of a job that took so long at a magnification."""
-    return seconds / (_seen(region.shape, factor) * planes)
-
-
-def _seen(shape: tuple[int, int], factor: float) -> float:
-    """Pixels that the first model sees of a plane."""
-    height, width = (side * factor + 2 * _AROUND_PX for side in shape)
-    return height * width
+def _covered(side: float, whole: float) -> float:
+    """Pixels of the tiles along an axis that decide about a part of it, wherever it lies; for the whole axis without a ring."""
+    between = _TILE - _SHARED
+    most = max((whole - _SHARED) / between, 1.0)
+    return min((side + _TILE) / between, most) * min(_TILE, whole + _SHARED)

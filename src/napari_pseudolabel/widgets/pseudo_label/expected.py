@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import blake2b
 from math import prod
 from typing import TYPE_CHECKING
@@ -12,7 +13,8 @@ from qtpy.QtCore import QObject, QTimer
 from napari_pseudolabel.errors import PseudolabelError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.strategies import registry
-from napari_pseudolabel.strategies.run_cost import RunCost, rate_of
+from napari_pseudolabel.strategies.found_scale import FoundScale
+from napari_pseudolabel.strategies.run_cost import RunCost
 from napari_pseudolabel.viewer import visible_region
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
@@ -34,7 +36,13 @@ _LEAST_PX = 10_000
 
 
 class ExpectedTime(QObject):
-    """Estimates from rates of earlier runs with the same models, which are remembered; rough ones at first."""
+    """Estimates from rates of earlier runs with the same models, which are remembered; measured ahead before the first.
+
+    Parameters
+    ----------
+    found
+        Tells the scale of the image, where it was looked for.
+    """
 
     def __init__(
         self,
@@ -44,8 +52,10 @@ class ExpectedTime(QObject):
         models: ModelPicker,
         recent: RecentChoices,
         canvas_px: Callable[[], tuple[int, int] | None],
+        found: Callable[[], FoundScale | None] = lambda: None,
     ) -> None:
         super().__init__()
+        self._found = found
         self._viewer, self._view, self._images, self._models = viewer, view, images, models
         self._remembered, self._canvas_px = recent, canvas_px
         self._said: LabelChoice | None = None
@@ -89,12 +99,16 @@ class ExpectedTime(QObject):
         known, region = self._known(choice), job.whole_region
         if known is None or region.area < _LEAST_PX or report.seconds <= 0:
             return
-        _, cost, before = known
-        now = rate_of(region, len(job.plane_indices), report.seconds, report.factor)
+        _, cost, _ = known
+        # What a run found is known by now; whether it had to look for it is in its report.
+        searched = len(report.found.tried) if report.found is not None and job.found is None else 0
+        done = replace(cost, magnifications=searched)
+        now = done.rate(region.shape, len(job.plane_indices), report.seconds, report.factor)
+        before = self._rate(cost)
         # Of two runs the newer one counts as much as all before.
         self._remembered.remember(_key(cost), repr(now if before is None else (now + before) / 2))
 
-    def _known(self, choice: LabelChoice) -> tuple[Image, RunCost, float | None] | None:
+    def _known(self, choice: LabelChoice) -> tuple[Image, RunCost, float] | None:
         strategy = registry.find(choice.strategy)
         if choice.layer is None or strategy.preparation is not None:
             return None
@@ -110,12 +124,20 @@ class ExpectedTime(QObject):
             image = self._images.image()
         except PseudolabelError:
             return None
-        cost = RunCost.of(choice.settings, image, *cards, gpu=self._models.has_gpu)
+        cost = RunCost.of(choice.settings, image, *cards, gpu=self._models.has_gpu, found=self._found())
+        rate = self._rate(cost)
+        if rate is None:
+            speed = self._models.speed
+            rate = 1.0 if speed is None else cost.rate_at(speed)
+        return image, cost, rate
+
+    def _rate(self, cost: RunCost) -> float | None:
+        """Return the rate of earlier runs of a kind, None before the first."""
         remembered = self._remembered.last(_key(cost))
         try:
-            return image, cost, float(remembered) if remembered else None
+            return float(remembered) if remembered else None
         except ValueError:  # a file that anybody may write into
-            return image, cost, None
+            return None
 
     def _in_view(self, image: Image) -> Region | None:
         layer = self._images.layer()
@@ -129,4 +151,4 @@ class ExpectedTime(QObject):
 
 def _key(cost: RunCost) -> str:
     """Under which name the rate of jobs of a kind is remembered."""
-    return f"rate {blake2b(cost.kind.encode(), digest_size=8).hexdigest()}"
+    return f"times as long {blake2b(cost.kind.encode(), digest_size=8).hexdigest()}"

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_pseudolabel.models.families import suffixes
 from napari_pseudolabel.models.fitting import same_modality
 from napari_pseudolabel.strategies import registry
+from napari_pseudolabel.strategies.model_speed import ModelSpeed, SpeedJob
 from napari_pseudolabel.strategies.survey import SurveyJob
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
@@ -65,7 +66,7 @@ class ModelPicker(QObject):
         self._inspecting: set[tuple[Kind, str]] = set()
         self._strategy = self._begun_with = view.choice().strategy
         self._chosen: dict[str, Way] = {}
-        self._preloaded: tuple[tuple[Kind, str], ...] = ()
+        self._measured: dict[tuple[str | None, str | None], ModelSpeed | None] = {}
 
     def chosen(self, kind: Kind) -> ModelEntry | None:
         """Return what is known about the model that is chosen."""
@@ -123,6 +124,7 @@ class ModelPicker(QObject):
             self._match_segmenter(kept=not alone)
         if persons:
             self._keep_choice()
+            self._prepare(Way(self._strategy, None if alone else choice.translator, choice.segmenter))
         for kind in _KINDS:
             self._look_into(kind)
 
@@ -177,11 +179,29 @@ class ModelPicker(QObject):
         self._alone = not registry.find(way.strategy).takes("translator")
         self._view.choose_strategy(way.strategy)
         self._view.set_reason(way.reason)
-        if chosen is None and way.models != self._preloaded:
-            self._preloaded = way.models
-            # So that they are loaded by the time they are needed; what is wrong with them is said by the run.
-            self._runner.submit(SurveyJob(way.translator, way.segmenter))
+        if chosen is None:
+            self._prepare(way)
         return True
+
+    @property
+    def speed(self) -> ModelSpeed | None:
+        """How fast the chosen models are on the machine that will run them; None while that is not known."""
+        alone = self._alone or not registry.find(self._strategy).takes("translator")
+        chosen = None if alone else self._refs["translator"], self._refs["segmenter"]
+        return self._measured.get(chosen)
+
+    def _prepare(self, way: Way) -> None:
+        """Load models ahead and measure how fast they are, once; what is wrong with them is said by the run."""
+        pair = way.translator, way.segmenter
+        if pair in self._measured or not way.complete or registry.find(way.strategy).preparation is not None:
+            return
+        self._measured[pair] = None
+
+        def measured(found: ModelSpeed) -> None:
+            self._measured[pair] = found
+            self.changed.emit()
+
+        self._runner.submit(SpeedJob(SurveyJob(*pair)), finished=measured)
 
     def entry(self, kind: Kind, ref: str | None) -> ModelEntry | None:
         """Return what is known about a model, None if there is no such."""
