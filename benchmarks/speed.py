@@ -11,6 +11,10 @@ step) over these seconds are set beside the most FLOP/s that products of large m
 in the precision in which torch computes convolutions unless told otherwise: float32, on newer NVIDIA GPUs TF32.
 
     python benchmarks/speed.py [--size 512] [--tile 128] [--width 16] [--device auto] [--json speed.json]
+    OMP_NUM_THREADS=1 python benchmarks/speed.py --goals [--size 512] [--json speed.json]
+
+With ``--goals`` the shipped models do it instead, on a generated image: against the original procedure, which pastes tiles that
+share nothing, and against what labelling took in November.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +33,14 @@ import torch
 from gpu_rates import machine, matrix_peak, network_flops, own_precision, wait_for
 from rich.console import Console
 from rich.table import Table
+from speed_goals import labels, table, translations
 
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
 from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
 from napari_pseudolabel.models.translators.schedule import Schedule
 from napari_pseudolabel.models.translators.translate import Translation, translate
-from napari_pseudolabel.tiling import Grid, TileSettings, make_grid, pad
+from napari_pseudolabel.tiling import Covering, Grid, TileSettings, make_grid, pad
 
 
 @dataclass
@@ -63,6 +68,10 @@ class RandomTranslator:
     @property
     def stride(self) -> int:
         return self.config.stride
+
+    @property
+    def layout(self) -> Covering:
+        return Covering(self.config.image_size, self.config.image_size // 8, self.stride)
 
     def to(self, device: torch.device) -> RandomTranslator:
         self.network.to(device)
@@ -214,6 +223,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--levels", type=int, nargs="+", default=[1, 2, 2, 4], help="1 1 2 2 4 4 as published"
     )
+    parser.add_argument("--goals", action="store_true", help="the goals, with the shipped models; on the CPU")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", type=Path, help="write all numbers here")
@@ -222,6 +232,14 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     options = parser().parse_args()
+    if options.goals:
+        torch.set_num_threads(1)
+        repeats = min(options.repeats, 3)
+        rows = [*translations(options.size, repeats), *labels(options.size, 0, repeats)]
+        Console(width=140).print(table(rows), ", ".join(map(str, machine(torch.device("cpu")).values())))
+        if options.json:
+            options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+        return
     result = measure(options)
     show(result)
     if options.json:

@@ -21,6 +21,7 @@ from napari_pseudolabel.models.segmenters.tiled import TiledSegmenter
 from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.tiling import Axis, Grid, TileSettings, make_grid
+from napari_pseudolabel.tiling.seams import borders
 
 Plane = NDArray[np.float32]
 Tiles = tuple[int, int]
@@ -155,8 +156,7 @@ def _gradients(image: Plane, grid: Grid) -> NDArray[np.float32]:
     """Mean absolute differences across each border of a tile within an image."""
 
     def along(axis: Axis, differences: NDArray[np.float32]) -> NDArray[np.float32]:
-        edges = {edge for start in axis.starts for edge in (start, start + axis.tile)}
-        return differences[[edge - 1 for edge in sorted(edges) if 0 < edge < axis.length]]
+        return differences[borders(axis)]
 
     return np.concatenate(
         [

@@ -31,7 +31,7 @@ def seam_ratio(image: NDArray[np.floating], grid: Grid) -> float:
         (grid.rows, np.abs(np.diff(image, axis=0)).mean(axis=1)),
         (grid.columns, np.abs(np.diff(image, axis=1)).mean(axis=0)),
     ):
-        border = _borders(axis)
+        border = borders(axis)
         across.append(differences[border])
         elsewhere.append(differences[~border])
     at_borders, others = np.concatenate(across), np.concatenate(elsewhere)
@@ -40,7 +40,7 @@ def seam_ratio(image: NDArray[np.floating], grid: Grid) -> float:
     return float(at_borders.mean() / others.mean())
 
 
-def _borders(axis: Axis) -> NDArray[np.bool_]:
+def borders(axis: Axis) -> NDArray[np.bool_]:
     """Mark the differences between pixels p and p + 1 of which a tile border lies: (length - 1,)."""
     edges = np.array([edge for start in axis.starts for edge in (start, start + axis.tile)])
     marked = np.zeros(max(axis.length - 1, 0), bool)
