@@ -175,7 +175,7 @@ def test_another_choice_takes_the_question_back(slow, viewer):
 def test_what_a_run_took_is_remembered(dock, viewer, script, remembered, qtbot):
     viewer.add_image(np.zeros((200, 300)), name="large", metadata={"modality": "SEM"})
     # Nobody has to look for the scale.
-    dock.expected._found = lambda: FoundScale(1.0, sure=False)
+    dock.expected._found = lambda _: FoundScale(1.0, sure=False)
     dock.view.run_button.click()
     finish(qtbot, dock)
     # The script says that every run takes three seconds.

@@ -108,9 +108,7 @@ class PseudoLabelController(DockController):
         ]
         self.preparing: dict[str, PreparingController] = {part.strategy.name: part for part in parts}
         self.outcome = RunOutcome(view, runner)
-        self.expected = ExpectedTime(
-            viewer, view, self.images, self.models, recent, canvas_px, lambda: self.size.facts.found
-        )
+        self.expected = ExpectedTime(viewer, view, self.images, self.models, recent, canvas_px)
         self.comparing = strategy_comparison.Comparing(viewer, canvas_px)
         self._prepared_for: LabelChoice | None = None
         self._running: LabelRun | None = None

@@ -16,9 +16,10 @@ from napari_pseudolabel.strategies import registry
 from napari_pseudolabel.strategies.found_scale import FoundScale
 from napari_pseudolabel.strategies.run_cost import RunCost
 from napari_pseudolabel.viewer import visible_region
+from napari_pseudolabel.viewer.known_size import known_size
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
-from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice
+from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice, models_of
 from napari_pseudolabel.widgets.pseudo_label.label_sentences import duration, expected_text
 from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
@@ -36,13 +37,7 @@ _LEAST_PX = 10_000
 
 
 class ExpectedTime(QObject):
-    """Estimates from rates of earlier runs with the same models, which are remembered; measured ahead before the first.
-
-    Parameters
-    ----------
-    found
-        Tells the scale of the image, where it was looked for.
-    """
+    """Estimates from rates of earlier runs with the same models, which are remembered; measured ahead before the first."""
 
     def __init__(
         self,
@@ -52,10 +47,8 @@ class ExpectedTime(QObject):
         models: ModelPicker,
         recent: RecentChoices,
         canvas_px: Callable[[], tuple[int, int] | None],
-        found: Callable[[], FoundScale | None] = lambda: None,
     ) -> None:
         super().__init__()
-        self._found = found
         self._viewer, self._view, self._images, self._models = viewer, view, images, models
         self._remembered, self._canvas_px = recent, canvas_px
         self._said: LabelChoice | None = None
@@ -124,12 +117,17 @@ class ExpectedTime(QObject):
             image = self._images.image()
         except PseudolabelError:
             return None
-        cost = RunCost.of(choice.settings, image, *cards, gpu=self._models.has_gpu, found=self._found())
+        cost = RunCost.of(choice.settings, image, *cards, gpu=self._models.has_gpu, found=self._found(choice))
         rate = self._rate(cost)
         if rate is None:
             speed = self._models.speed
             rate = 1.0 if speed is None else cost.rate_at(speed)
         return image, cost, rate
+
+    def _found(self, choice: LabelChoice) -> FoundScale | None:
+        """Return the scale of the image, where it was looked for with these models."""
+        layer = self._images.layer()
+        return None if layer is None else known_size(layer).found.get(models_of(choice))
 
     def _rate(self, cost: RunCost) -> float | None:
         """Return the rate of earlier runs of a kind, None before the first."""

@@ -193,3 +193,16 @@ def make_label_job(
         return asked.job(image)
     models = {role: getattr(choice, role) for role in strategy.recorded}
     return strategy.job(image, replace(asked, **models))
+
+
+def models_of(choice: LabelChoice) -> str:
+    """Name what looks at the image: models, or the strategy that makes them, and the channel."""
+    strategy = registry.find(choice.strategy)
+    names = [str(getattr(choice, role)) for role in strategy.roles] if strategy.preparation is None else []
+    return " + ".join(
+        [
+            strategy.name,
+            *names,
+            *([str(choice.settings.channel)] if choice.settings.channel is not None else []),
+        ]
+    )

@@ -25,7 +25,7 @@ from napari_pseudolabel.widgets.common.line_drawing import LineDrawing, Path
 from napari_pseudolabel.widgets.common.overlay import Overlay
 from napari_pseudolabel.widgets.common.serial_executor import SerialExecutor
 from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
-from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice, ModelEntry
+from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice, ModelEntry, models_of
 from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
 from napari_pseudolabel.widgets.pseudo_label.scale_ahead import (
     ScaleAhead,
@@ -133,7 +133,7 @@ class SizeController(QObject):
         """Note what a run has found, with the image that it labels."""
         layer = self._images.layer(choice.layer)
         if layer is not None and found is not None:
-            self._take(layer, _models_of(choice), found)
+            self._take(layer, models_of(choice), found)
 
     def stop(self) -> None:
         """End what is under way: the dock is closed."""
@@ -165,7 +165,7 @@ class SizeController(QObject):
             self._known.on(self._grid)[1],
             pixel,
             self._grid,
-            self._known.found.get(_models_of(choice)),
+            self._known.found.get(models_of(choice)),
             self._textures.get(self._texture_key(pixel)),
             settings.find_scale != "never",
             (first := self._first()) is None or first.card is None,
@@ -215,7 +215,7 @@ class SizeController(QObject):
         self._search = self._runner.submit(
             _search_for(choice, image),
             progressed=self._on_progress,
-            finished=partial(self._on_found, layer, _models_of(choice)),
+            finished=partial(self._on_found, layer, models_of(choice)),
             failed=self._on_not_found,
         )
         self._row.set_searching(search_text())
@@ -352,7 +352,7 @@ class SizeController(QObject):
         segments = "segmenter" in roles and all(one is not None and one.card is not None for one in chosen)
         if not (idle and unknown and segments) or image is None or layer is None or not quick_to_read(image):
             return None
-        models = _models_of(choice)
+        models = models_of(choice)
         key = uid_of(layer), models, choice.first_axis_channels
         return ScaleWish(layer, models, _search_for(choice, image), key)
 
@@ -402,7 +402,7 @@ class SizeController(QObject):
 
     def _texture_key(self, pixel_um: float | None) -> tuple[object, ...]:
         choice = self._view.choice()
-        return choice.layer, _models_of(choice), choice.first_axis_channels, pixel_um, self._grid
+        return choice.layer, models_of(choice), choice.first_axis_channels, pixel_um, self._grid
 
     # What it works with.
 
@@ -437,16 +437,3 @@ class SizeController(QObject):
 def _search_for(choice: LabelChoice, image: Image) -> FindScaleJob:
     models = {role: getattr(choice, role) for role in registry.find(choice.strategy).roles}
     return FindScaleJob(image, settings=choice.settings, **models)
-
-
-def _models_of(choice: LabelChoice) -> str:
-    """Name what looks at the image: models, or the strategy that makes them, and the channel."""
-    strategy = registry.find(choice.strategy)
-    names = [str(getattr(choice, role)) for role in strategy.roles] if strategy.preparation is None else []
-    return " + ".join(
-        [
-            strategy.name,
-            *names,
-            *([str(choice.settings.channel)] if choice.settings.channel is not None else []),
-        ]
-    )
