@@ -41,7 +41,7 @@ from napari_pseudolabel.strategies import LabelJob, LabelSettings
 from napari_pseudolabel.tiling import Covering, TileSettings
 
 SMALL = "small"
-_PIECE = 1024
+_PIECE = 512
 _CARD = Card(kind="segmenter", family="monai-unet", classes=AXON_CLASSES, source=Modality(name="TEM"))
 
 

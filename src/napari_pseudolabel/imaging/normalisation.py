@@ -166,6 +166,11 @@ def normalise(plane: np.ndarray, limits: IntensityRange) -> np.ndarray:
 
 def finite_samples(image: Image, channel: Channel | None) -> np.ndarray:
     """Finite values of the layer, all of them or an even sample; 1D float32."""
+    return np.concatenate(sampled_parts(image, channel))
+
+
+def sampled_parts(image: Image, channel: Channel | None) -> list[np.ndarray]:
+    """Return the same, place by place: a list of 1D float32."""
     *leading, height, width = image.shape
     count = math.prod(leading)
     if count * height * width > _SAMPLES and count > _PLANES:
@@ -176,8 +181,32 @@ def finite_samples(image: Image, channel: Channel | None) -> np.ndarray:
     budget = _SAMPLES // len(indices)
     blocks = max(2, int(np.ceil(np.sqrt(_BLOCKS / len(indices)))))
     parts = [part for index in indices for part in _plane_samples(image, index, channel, budget, blocks)]
-    values = np.concatenate([part.ravel() for part in parts])
-    return values[np.isfinite(values)]
+    return [part[np.isfinite(part)] for part in parts]
+
+
+def rank_error(parts: list[np.ndarray], limits: IntensityRange) -> float:
+    """Return how well a sample knows which share of a layer lies below its limits: two standard errors, in [0, 1].
+
+    The places of a sample differ more from each other than single pixels do, so the error is that of the places, where there
+    are several; and at least that of as many pixels by chance.
+
+    Parameters
+    ----------
+    parts
+        Of `sampled_parts`.
+    """
+    parts = [part for part in parts if part.size]
+    if not parts:
+        return 0.0
+    sizes = np.array([part.size for part in parts], float)
+    weights, worst = sizes / sizes.sum(), 0.0
+    for limit in (limits.low, limits.high):
+        shares = np.array([np.mean(part < limit) for part in parts])
+        mean = float(weights @ shares)
+        by_chance = mean * (1 - mean) / sizes.sum()
+        between = float(np.sum(weights**2 * (shares - mean) ** 2)) if len(parts) > 1 else 0.0
+        worst = max(worst, 2 * math.sqrt(max(by_chance, between)))
+    return worst
 
 
 def _plane_samples(

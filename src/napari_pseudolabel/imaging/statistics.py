@@ -20,14 +20,16 @@ from napari_pseudolabel.imaging.normalisation import (
     fixed_range,
     is_sampled,
     percentiles,
+    rank_error,
+    sampled_parts,
     usual_range,
 )
 from napari_pseudolabel.imaging.value_checks import holds, unfitting
 
-# Up to so many pixels every one is read. Larger layers are sampled by bands of rows, evenly over all planes.
-_EXACT = 2**28
-_BAND = 2**24
-_SAMPLED_ROWS = 64
+# Up to so many pixels every one is read. Larger layers are sampled by stored pieces, evenly over all planes.
+_EXACT = 2**26
+_BAND = 2**22
+_SIDE = 256
 
 
 @dataclass(frozen=True)
@@ -150,10 +152,10 @@ def measure(
         As in `Image.plane`; None for the default.
     need
         What the model asks for. Percentiles may come from a sample, see `intensity_range`. Moments and the box come
-        from all pixels of a layer of up to 2**28, else from evenly spread bands of 64 rows; a sampled box is as much
-        higher as the bands lie apart.
+        from all pixels of a layer of up to 2**26, else from as many in pieces that are spread evenly; a sampled box is as much
+        larger as the pieces lie apart. A note says how far what was sampled may be from what is.
     control
-        Progress and cancel, once per band.
+        Progress and cancel, once per piece.
 
     Raises
     ------
@@ -161,56 +163,65 @@ def measure(
         If the image cannot be read, or the need makes no sense.
     """
     known = [_limits(image, channel, need) for channel in channels]
-    limits = [one for one, _ in known]
-    told = next((note for _, note in known if note), ())
-    notes = (*_sampled(image, need), *told)
+    limits = [one for one, *_ in known]
+    told = next((note for _, note, _ in known if note), ())
+    notes = (*_sampled(image, need, max(error for *_, error in known)), *told)
     if not need.moments:
         return LayerStatistics(tuple(ChannelStatistics(one) for one in limits), notes=notes)
-    bands, gap = _bands(image)
+    places = _places(image)
     sums = _Sums(len(channels), image.shape[-1])
-    stage = control.stage("Measuring the intensities", len(bands))
-    for index, rows in bands:
-        pixels = np.stack([image.plane(index, channel, (rows, slice(None))) for channel in channels])
-        sums.add(pixels, rows.start)
+    stage = control.stage("Measuring the intensities", len(places.parts))
+    means: list[float] = []
+    for index, window in places.parts:
+        pixels = np.stack([image.plane(index, channel, window) for channel in channels])
+        means.append(float(np.nan_to_num(pixels[0], posinf=0, neginf=0).mean(dtype=np.float64)))
+        sums.add(pixels, window)
         stage.advance(1)
     height = image.shape[-2]
-    box = sums.box(height, gap)
-    read = sum(rows.stop - rows.start for _, rows in bands) * image.shape[-1]
+    box = sums.box(height, places.gap)
+    read = sum(_common(window, Box(0, height, 0, image.shape[-1])) for _, window in places.parts)
+    seen = sum(_common(window, box) for _, window in places.parts)
+    moments = [*sums.moments(seen)]
     if read < math.prod(image.shape):
+        share = read / math.prod(image.shape)
+        error = 2 * float(np.std(means)) * math.sqrt((1 - share) / len(means))
         notes += (
             f"The mean, the deviation and the range of the intensities of {image.name} come from "
-            f"{read / math.prod(image.shape):.0%} of its pixels, in bands of rows that are spread evenly.",
+            f"{share:.0%} of its pixels, in pieces that are spread evenly; the mean is known to within "
+            f"{error / max(moments[0].std, 1e-12):.1%} of the deviation.",
         )
-    seen = sum(max(0, min(rows.stop, box.y1) - max(rows.start, box.y0)) * box.shape[1] for _, rows in bands)
     return LayerStatistics(
-        tuple(
-            ChannelStatistics(one, moments) for one, moments in zip(limits, sums.moments(seen), strict=True)
-        ),
+        tuple(ChannelStatistics(one, of) for one, of in zip(limits, moments, strict=True)),
         None if box == Box(0, height, 0, image.shape[-1]) else box,
         notes,
     )
 
 
-def _sampled(image: Image, need: Need) -> tuple[str, ...]:
-    """Return what a person should know about percentiles."""
+def _sampled(image: Image, need: Need, error: float) -> tuple[str, ...]:
+    """Return what a person should know about percentiles, of whose ranks the sample knows so much."""
     if need.kind == "range" or need.fixed(image.data.dtype) is not None or not is_sampled(image):
         return ()
     return (
         f"The percentiles of {image.name} come from an even sample of its "
-        f"{math.prod(image.shape) / 1e6:.0f} million pixels.",
+        f"{math.prod(image.shape) / 1e6:.0f} million pixels: {need.low:g} % and {need.high:g} % are meant, to within "
+        f"{max(100 * error, 0.01):.2f} percentage points.",
     )
 
 
-def _limits(image: Image, channel: Channel | None, need: Need) -> tuple[IntensityRange, tuple[str, ...]]:
-    """Return the limits of a channel, and what a person should know about them."""
+def _limits(
+    image: Image, channel: Channel | None, need: Need
+) -> tuple[IntensityRange, tuple[str, ...], float]:
+    """Return the limits of a channel, what a person should know about them, and the error of their ranks."""
     dtype = image.data.dtype
     fixed = need.fixed(dtype)
     if fixed is not None and (need.kind != "range" or holds(fixed, dtype)):
-        return fixed, ()
-    values = finite_samples(image, channel)
+        return fixed, (), 0.0
+    parts = sampled_parts(image, channel)
+    values = np.concatenate(parts)
     # Where a sample knows a single value, what there is lies between its places.
     found = fixed or _widened(need.of_values(values, dtype), lambda: extremes(image, channel))
-    return found, unfitting(image.name, values, found, usual=need.usual) if need.kind == "range" else ()
+    told = unfitting(image.name, values, found, usual=need.usual) if need.kind == "range" else ()
+    return found, told, rank_error(parts, found) if is_sampled(image) else 0.0
 
 
 def _widened(found: IntensityRange, widest: Callable[[], IntensityRange]) -> IntensityRange:
@@ -261,25 +272,62 @@ def moments_of(pixels: NDArray[np.float32]) -> Moments:
     return Moments(mean, std, float(values.min()), float(values.max()), mean, std)
 
 
-def _bands(image: Image) -> tuple[list[tuple[tuple[int, ...], slice]], int]:
-    """Return what is read, and how many rows lie between two bands of a plane."""
+@dataclass(frozen=True)
+class _Places:
+    """What is read of a layer, and how far apart it lies along Y and X where it is not everything."""
+
+    parts: list[tuple[tuple[int, ...], tuple[slice, slice]]]
+    gap: tuple[int, int] = (0, 0)
+
+
+def _places(image: Image) -> _Places:
+    """Return bands that together are everything, or so many stored pieces on a lattice as may be read."""
     planes, (height, width) = list(image.planes()), image.shape[-2:]
-    everything = len(planes) * height * width <= _EXACT
-    rows = max(1, min(height, _BAND // width if everything else _SAMPLED_ROWS))
-    bands = [
-        (index, slice(start, min(start + rows, height)))
-        for index in planes
-        for start in range(0, height, rows)
+    rows, columns = _stored(image)
+    if len(planes) * height * width <= _EXACT:
+        # As it is stored: a part of a piece costs as much as all of it.
+        tall = max(
+            1, min(height, max(_BAND // width // rows, 1) * rows if rows * width <= _BAND else _BAND // width)
+        )
+        return _Places(
+            [
+                (index, (slice(start, min(start + tall, height)), slice(0, width)))
+                for index in planes
+                for start in range(0, height, tall)
+            ]
+        )
+    wide = rows * columns > _BAND
+    rows, columns = (min(rows, _SIDE), min(columns, _SIDE)) if wide else (rows, columns)
+    grid = -(-height // rows), -(-width // columns)
+    over = len(planes) * grid[0] * grid[1] * rows * columns / _EXACT
+    # As much apart in every direction; planes count as one.
+    leap = min(len(planes), max(1, round(over ** (1 / 3)))) if len(planes) > 1 else 1
+    step = [min(math.ceil(math.sqrt(over / leap)), number) for number in grid]
+    lattice = [range(apart // 2, number, apart) for apart, number in zip(step, grid, strict=True)]
+    parts = [
+        (
+            index,
+            (slice(y * rows, min((y + 1) * rows, height)), slice(x * columns, min((x + 1) * columns, width))),
+        )
+        for index in planes[leap // 2 :: leap]
+        for y in lattice[0]
+        for x in lattice[1]
     ]
-    most = max(1, _EXACT // (rows * width))
-    if everything or len(bands) <= most:
-        return bands, 0
-    step = -(-len(bands) // most)
-    return bands[step // 2 :: step], step * rows
+    return _Places(parts, (step[0] * rows, step[1] * columns))
+
+
+def _stored(image: Image) -> tuple[int, int]:
+    """Return the height and width of the pieces in which an image is stored; usual ones where it is in memory."""
+    sides = getattr(image.data, "chunks", None)
+    if isinstance(image.data, np.ndarray) or not sides:
+        return min(_SIDE, image.shape[-2]), min(_SIDE, image.shape[-1])
+    found = [sides[image.axes.index(letter)] for letter in "YX"]
+    rows, columns = (int(side if isinstance(side, int) else side[0]) for side in found)
+    return rows, columns
 
 
 class _Sums:
-    """Adds up bands. Pixels outside of the box are zero, so sums over all pixels are those of the box."""
+    """Adds up parts. Pixels outside of the box are zero, so sums over all pixels are those of the box."""
 
     def __init__(self, channels: int, width: int) -> None:
         self._inner = 0
@@ -288,20 +336,20 @@ class _Sums:
         self._columns = np.zeros(width, bool)
         self._first, self._last = -1, -1
 
-    def add(self, pixels: NDArray[np.float32], row: int) -> None:
-        """Add a band (C, h, W) that begins at a row."""
+    def add(self, pixels: NDArray[np.float32], window: tuple[slice, slice]) -> None:
+        """Add what is in a window: (C, h, w)."""
         values = np.nan_to_num(pixels, nan=0.0, posinf=0.0, neginf=0.0)
         inside = (values != 0).any(axis=0)
         rows = np.flatnonzero(inside.any(axis=1))
         if not rows.size:
             return
-        first, last = row + int(rows[0]), row + int(rows[-1])
+        first, last = window[0].start + int(rows[0]), window[0].start + int(rows[-1])
         self._first = first if self._first < 0 else min(self._first, first)
         self._last = max(self._last, last)
-        self._columns |= inside.any(axis=0)
+        self._columns[window[1]] |= inside.any(axis=0)
         chosen = values[:, inside] if not inside.all() else values.reshape(len(values), -1)
         count, mean = chosen.shape[1], chosen.mean(axis=1, dtype=np.float64)
-        # about the mean of the band: sums of large squares would lose what they differ by
+        # about the mean of the part: sums of large squares would lose what they differ by
         squares = np.array(
             [
                 np.square(array - middle, dtype=np.float64).sum()
@@ -315,16 +363,16 @@ class _Sums:
             np.maximum(self._high, chosen.max(axis=1)),
         )
 
-    def box(self, height: int, gap: int) -> Box:
+    def box(self, height: int, gap: tuple[int, int]) -> Box:
         """Return what is not zero; everything if all is."""
         if self._first < 0:
             return Box(0, height, 0, len(self._columns))
         columns = np.flatnonzero(self._columns)
         return Box(
-            max(self._first - gap, 0),
-            min(self._last + 1 + gap, height),
-            int(columns[0]),
-            int(columns[-1]) + 1,
+            max(self._first - gap[0], 0),
+            min(self._last + 1 + gap[0], height),
+            max(int(columns[0]) - gap[1], 0),
+            min(int(columns[-1]) + 1 + gap[1], len(self._columns)),
         )
 
     def moments(self, seen: int) -> Iterator[Moments]:
@@ -346,6 +394,13 @@ class _Sums:
                 inner_mean=float(self._mean[channel]),
                 inner_std=float(np.sqrt(self._squares[channel] / max(self._inner, 1))),
             )
+
+
+def _common(window: tuple[slice, slice], box: Box) -> int:
+    """How many pixels of a window lie in a box."""
+    rows, columns = window
+    height = min(rows.stop, box.y1) - max(rows.start, box.y0)
+    return max(0, height) * max(0, min(columns.stop, box.x1) - max(columns.start, box.x0))
 
 
 _Part = tuple[int, NDArray[np.float64], NDArray[np.float64]]
