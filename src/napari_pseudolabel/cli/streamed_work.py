@@ -73,7 +73,7 @@ def streamed(
 
     kept = SlideRun(unfinished(target), format.options.version)
     try:
-        report = run(replace(job, kept=kept), control, kept.add)
+        report = run(replace(job, kept=kept), control, lambda part: None)
         found = None if kept.store.kind == "image" else summary(kept.store, control)
     except BaseException:
         kept.close()

@@ -237,22 +237,11 @@ def _submitted(
 ) -> Any:
     from napari_pseudolabel.engine import Listener
 
-    lost: list[Exception] = []
-
-    def kept(one: PseudoLabel) -> None:
-        try:
-            part(one)
-        except Exception as error:  # a full disk: what comes would be lost as well
-            lost.append(error)
-            handle.cancel()
-
-    listener = Listener(progress=control.report, part=kept, notice=control.emit)
+    listener = Listener(progress=control.report, part=part, notice=control.emit)
     handle = engine.submit(job, listener=listener)
     while not handle.wait(_LOOK_AGAIN_S):
         if control.cancelled():
             handle.cancel()
-    if lost:
-        raise lost[0]
     return handle.result()
 
 

@@ -57,6 +57,7 @@ def run_parts(
             result = run(plan.load(chunk), number)
             if handle.cancelled:
                 return
+            plan.arrived(result)
             with lock:
                 reports.append(result.report)
             finished(number, result)

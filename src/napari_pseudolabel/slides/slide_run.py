@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -48,12 +49,18 @@ class SlideRun:
         Of the `SlideStore`; made when the image is cut.
     version
         Of OME-Zarr, for a new one.
+
+    Attributes
+    ----------
+    sums
+        Of the pixels that parts under way were made of, by plane and region, with where they lie.
     """
 
     def __init__(self, folder: Path, version: NgffVersion = "0.5") -> None:
         self.folder = folder
         self._version: NgffVersion = version
         self._store: SlideStore | None = None
+        self._lock = threading.Lock()
         self.sums: dict[tuple[Index, Region], tuple[Region, int]] = {}
 
     @property
@@ -99,14 +106,15 @@ class SlideRun:
         left = tuple(chunk for chunk in plan.chunks if (chunk.plane, chunk.region) not in done)
         own = {name: value for name, value in vars(plan).items() if name != "chunks"}
         return SlidePlan(
-            **own, chunks=left, sums=self.sums, earlier=tuple(one.told(plan.report) for one in done.values())
+            **own, chunks=left, run=self, earlier=tuple(one.told(plan.report) for one in done.values())
         )
 
     def add(self, part: PseudoLabel) -> None:
         """Keep a part that a worker has made."""
         (plane,) = part.planes
-        read_from, pixels = self.sums.pop((plane, part.region))
-        self.store.add(part, read_from, pixels)
+        with self._lock:
+            read_from, pixels = self.sums.pop((plane, part.region))
+            self.store.add(part, read_from, pixels)
 
     def close(self) -> None:
         """Leave the folder as it is; another run may go on with it."""
@@ -161,13 +169,13 @@ class SlidePlan(LabelPlan):
 
     Attributes
     ----------
-    sums
-        Of the pixels that parts under way were made of, by plane and region, with where they lie.
+    run
+        What keeps its parts.
     earlier
         Reports of the parts that were there.
     """
 
-    sums: dict[tuple[Index, Region], tuple[Region, int]] = None  # type: ignore[assignment]
+    run: SlideRun = None  # type: ignore[assignment]
     earlier: tuple[RunReport, ...] = ()
 
     def begun_at(self, focus: ViewCentre | None) -> LabelPlan:
@@ -181,8 +189,12 @@ class SlidePlan(LabelPlan):
     def load(self, chunk: Chunk) -> ChunkJob:
         """Read the pixels of a chunk, and note what they were."""
         job = super().load(chunk)
-        self.sums[chunk.plane, chunk.region] = chunk.read, sum_of(job.pixels)
+        self.run.sums[chunk.plane, chunk.region] = chunk.read, sum_of(job.pixels)
         return job
+
+    def arrived(self, part: PseudoLabel) -> None:
+        """Keep a part."""
+        self.run.add(part)
 
     def conclude(self, reports: Sequence[RunReport], seconds: float) -> RunReport:
         """One report of all parts, those that were there included."""

@@ -305,6 +305,7 @@ class LabelJob(ImageTask):
         for number, chunk in enumerate(plan.chunks, start=1):
             own = control.part(f"part {number} of {total}") if total > 1 else control
             part = plan.load(chunk).run(own, models)
+            plan.arrived(part)
             reports.append(part.report)
             if number == 1 and (told := plan.time_left(part.report.seconds)):
                 control.emit(told)

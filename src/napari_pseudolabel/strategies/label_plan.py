@@ -180,6 +180,9 @@ class LabelPlan:
         planes = [self.job.image.plane(plane, channel, part.window) for channel in channels]
         return planes[0] if len(planes) == 1 else np.stack(planes)
 
+    def arrived(self, part: PseudoLabel) -> None:
+        """Hear of a part that a worker has made, in any thread, before anybody else."""
+
     def conclude(self, reports: Sequence[RunReport], seconds: float) -> RunReport:
         """One report of all chunks."""
         # The median, because a chunk with little in it registers anywhere.
