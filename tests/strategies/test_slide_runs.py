@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import zarr
-from fake_models import CPU, Models, Threshold
+from fake_models import CLASSES, CPU, Models, Threshold
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
@@ -172,3 +172,50 @@ def test_a_device_may_change(image, tmp_path):
         labelled(image, tmp_path / "run", until=3)
     _, _, rest = labelled(image, tmp_path / "run", tiles=TileSettings(device="auto", batch=2))
     assert rest
+
+
+def mixed(image, folder, using=None, until=None, lent=None, **settings):
+    """Run it as a window does, into a folder of any runs."""
+    run, got = SlideRun(folder, mixed=True, lent=lent), []
+
+    def keep(part):
+        got.append(part)
+        if len(got) == until:
+            raise Killed
+
+    try:
+        job(image, run, **settings).run_parts(Control(), using or models(), keep)
+    finally:
+        if lent is None:
+            run.close()
+    return run, got
+
+
+def test_a_window_goes_on_with_its_run_and_writes_over_those_with_other_settings(image, tmp_path):
+    _, parts = mixed(image, tmp_path / "whole")
+    with pytest.raises(Killed):
+        mixed(image, tmp_path / "run", until=5)
+    _, others = mixed(image, tmp_path / "run", flips=0)
+    assert len(others) == len(parts), "nothing of a run with other settings is taken"
+    again, rest = mixed(image, tmp_path / "run")
+    same = len(parts) - len(rest)
+    assert 0 <= same <= 5, "only what the other run left as it was"
+    whole, _ = mixed(image, tmp_path / "whole")
+    np.testing.assert_array_equal(
+        np.asarray(again.store.values.levels[0][:]), np.asarray(whole.store.values.levels[0][:])
+    )
+
+
+def test_a_window_has_a_folder_for_every_set_of_classes(image, tmp_path):
+    one, _ = mixed(image, tmp_path / "run")
+    named = replace_names("other")
+    other, _ = mixed(image, tmp_path / "run", models(classes=named))
+    assert one.store.folder == tmp_path / "run"
+    assert other.store.folder == tmp_path / "run-2"
+    again, parts = mixed(image, tmp_path / "run", models(classes=named))
+    assert again.store.folder == other.store.folder
+    assert not parts
+
+
+def replace_names(name):
+    return tuple(one.model_copy(update={"name": name}) if one.value else one for one in CLASSES)

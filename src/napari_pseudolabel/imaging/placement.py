@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -162,6 +162,13 @@ class Placement:
             translate=(*self.translate[:-2], *(size * offset for offset in self.translate[-2:])),
             units=(*units[:-2], "micrometer", "micrometer"),
         )
+
+    def moved(self, offsets: Sequence[float]) -> Placement:
+        """Return the placement of a part that begins so many pixels further along each of the last axes."""
+        n = self.ndim
+        alone = replace(self, affine=None)._linear()  # the affine comes after the translation
+        steps = np.array((0.0,) * (n - len(offsets)) + tuple(offsets))
+        return replace(self, translate=tuple(np.array(self.translate) + alone @ steps))
 
     def layer_kwargs(self) -> dict[str, Any]:
         """Keyword arguments for napari's ``add_*`` functions and layers."""

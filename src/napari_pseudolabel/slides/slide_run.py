@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -49,6 +51,9 @@ class SlideRun:
         Of the `SlideStore`; made when the image is cut.
     version
         Of OME-Zarr, for a new one.
+    mixed
+        Whether the folder takes any run on the image one after the other, as a window does: each writes over what others
+        made, and goes on with its own parts as far as they are still there. Runs with other classes have folders of their own.
 
     Attributes
     ----------
@@ -56,8 +61,16 @@ class SlideRun:
         Of the pixels that parts under way were made of, by plane and region, with where they lie.
     """
 
-    def __init__(self, folder: Path, version: NgffVersion = "0.5") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        version: NgffVersion = "0.5",
+        *,
+        mixed: bool = False,
+        lent: SlideStore | None = None,
+    ) -> None:
         self.folder = folder
+        self._mixed, self._lent = mixed, lent
         self._version: NgffVersion = version
         self._store: SlideStore | None = None
         self._lock = threading.Lock()
@@ -71,7 +84,7 @@ class SlideRun:
 
     def known(self, survey: Survey) -> Survey:
         """Return a survey with what an unfinished run has found out about the image by the same models."""
-        if self._store is None and not is_begun(self.folder):
+        if self._mixed or (self._store is None and not is_begun(self.folder)):
             return survey
         store = self._opened()
         if store.about["identity"]["models"] != _plain(_models(survey)):
@@ -92,6 +105,8 @@ class SlideRun:
             If the folder holds an unfinished run of something else, or cannot be used.
         """
         identity = _plain(_identity(plan))
+        if self._mixed:
+            return self._left(plan, self._for(plan, identity), control)
         if self._store is None and not is_begun(self.folder):
             self._store = self._created(plan, identity)
         store = self._opened()
@@ -102,6 +117,31 @@ class SlideRun:
                 f"{self.folder} holds an unfinished run with {other[0]}; go on with what it was begun with, or remove that "
                 "folder to begin anew."
             )
+        return self._left(plan, store, control)
+
+    def _for(self, plan: LabelPlan, identity: JsonObject) -> SlideStore:
+        """Return a store of the same classes, with the journal of this very run."""
+        wanted, base = plan.survey.classes, self.folder
+        lent = self._lent
+        if lent is not None and lent.classes == wanted:
+            self._store = lent
+        for number in itertools.count(1):
+            if self._store is not None:
+                break
+            self.folder = base if number == 1 else base.with_name(f"{base.name}-{number}")
+            if not is_begun(self.folder):
+                self._store = self._created(plan, identity)
+            elif lent is None or lent.folder != self.folder:
+                self._store = SlideStore.open(self.folder)
+                if self._store.classes != wanted:
+                    self._store.close()
+                    self._store = None
+        store = self.store
+        self.folder = store.folder
+        store.use_journal(f"parts-{zlib.crc32(json.dumps(identity).encode()):08x}.jsonl")
+        return store
+
+    def _left(self, plan: LabelPlan, store: SlideStore, control: Control) -> LabelPlan:
         done = self._checked(plan, store, control)
         left = tuple(chunk for chunk in plan.chunks if (chunk.plane, chunk.region) not in done)
         own = {name: value for name, value in vars(plan).items() if name != "chunks"}
@@ -115,6 +155,11 @@ class SlideRun:
         with self._lock:
             read_from, pixels = self.sums.pop((plane, part.region))
             self.store.add(part, read_from, pixels)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the folder takes any run on the image."""
+        return self._mixed
 
     def close(self) -> None:
         """Leave the folder as it is; another run may go on with it."""
@@ -155,6 +200,9 @@ class SlideRun:
             if not store.holds(one):
                 del noted[place]
             elif sum_of(plan.pixels(one.plane, one.read)) != one.pixels:
+                if self._mixed:
+                    del noted[place]
+                    continue
                 raise InputError(
                     f"{plan.job.image.name} was changed since it was labelled in part; remove {self.folder} to begin anew."
                 )
@@ -179,8 +227,11 @@ class SlidePlan(LabelPlan):
     earlier: tuple[RunReport, ...] = ()
 
     def begun_at(self, focus: ViewCentre | None) -> LabelPlan:
-        """Return the same plan: another cut would be another for every view, and what is there would not be found."""
-        return self
+        """Return the same plan where it must find all its parts again: every view would cut it in another way.
+
+        Where somebody waits at a window, the small first part is worth that it is done once more.
+        """
+        return super().begun_at(focus) if self.run.mixed and self.chunks else self
 
     def draft(self, focus: ViewCentre | None) -> ChunkJob | None:
         """Return what shows something soon where the person looks; None where parts are there already."""

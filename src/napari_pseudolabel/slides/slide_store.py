@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -21,7 +22,7 @@ from napari_pseudolabel.errors import FileError, InputError
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.imaging.pyramid import NgffVersion, Pyramid, open_group
 from napari_pseudolabel.labels.evidence import Evidence
-from napari_pseudolabel.labels.windows import Index, key_of
+from napari_pseudolabel.labels.windows import Index, Window, key_of
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.options import read, written
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
@@ -32,6 +33,8 @@ from napari_pseudolabel.workspace.lock import Hold
 
 JOB, JOURNAL, LOCK, SURE = "job.json", "parts.jsonl", ".lock", "sure"
 """Names in the folder; all of them go when the run is complete."""
+HUMAN, FLAGS = "human", "flags"
+"""Names of what a person decided: class values, and whether they were corrected or confirmed."""
 _MADE = ("zarr.json", ".zgroup", ".zattrs", JOURNAL, SURE)
 _SURE = 254  # of an 8-bit confidence: 0 is for what was not predicted
 _OF_PARTS = ("tile", "overlap", "batch", "device", "shift_px", "notes", "seconds")
@@ -105,7 +108,10 @@ class SlideStore:
         self.group: zarr.Group = zarr.open_group(str(folder), mode="r+")
         self.values = Pyramid.of(self.group)
         self.sure = Pyramid.of(self.group[SURE]) if self.kind == "labels" else None  # type: ignore[arg-type]
+        self.human = Pyramid.of(found) if isinstance(found := self.group.get(HUMAN), zarr.Group) else None
         self._journal: IO[bytes] | None = None
+        self._journal_name = JOURNAL
+        self._writing = threading.RLock()
 
     @classmethod
     def create(
@@ -179,14 +185,56 @@ class SlideStore:
         """
         return cls(folder, _hold(folder))
 
+    def use_journal(self, name: str) -> None:
+        """Note parts in another file of the folder from now on: those of another run."""
+        with self._writing:
+            if self._journal is not None:
+                self._journal.close()
+            self._journal, self._journal_name = None, name
+
     def add(self, part: PseudoLabel, read_from: Region, pixels: int) -> None:
-        """Write a part, and note that it is done.
+        """Write a part, and note that it is done; what a person decided there stays.
 
         Parameters
         ----------
         read_from, pixels
             As of `DonePart`.
         """
+        with self._writing:
+            self._add(part, read_from, pixels)
+
+    def correct(self, plane: Index, window: Window, labels: Array, flags: NDArray[np.uint8]) -> None:
+        """Write what a person decided in a part; no run changes it.
+
+        Parameters
+        ----------
+        labels
+            (h, w) class values.
+        flags
+            (h, w): 0 where nobody decided anything, which takes back what was decided there before.
+        """
+        with self._writing:
+            if self.human is None:
+                shape, dtype = self.values.levels[0].shape, self.values.levels[0].dtype
+                group = self.group.require_group(HUMAN)
+                Pyramid.create(self.group.require_group(FLAGS), shape, np.uint8)
+                self.human = Pyramid.create(group, shape, dtype, fill=self.rest)
+            Pyramid.of(self.group[FLAGS]).write(plane, window, flags)  # type: ignore[arg-type]
+            decided = np.where(flags > 0, labels, self.rest).astype(self.values.levels[0].dtype)
+            self.human.write(plane, window, decided)
+
+    def shown(self, plane: Index, window: Window) -> Array:
+        """Return the labels (h, w) of a part, those of a person where there are any; `rest` where there are none."""
+        return Shown(self, 0)[key_of(plane, window)]
+
+    def flags_in(self, plane: Index, window: Window) -> NDArray[np.uint8]:
+        """Return what a person did in a part, as `correct` was given it."""
+        key = key_of(plane, window)
+        if self.human is None:
+            return np.zeros(self.values.levels[0][key].shape, np.uint8)  # type: ignore[union-attr]
+        return np.asarray(Pyramid.of(self.group[FLAGS]).levels[0][key])  # type: ignore[arg-type]
+
+    def _add(self, part: PseudoLabel, read_from: Region, pixels: int) -> None:
         (plane,) = part.planes
         window = part.region.window
         if self.kind == "image":
@@ -217,7 +265,10 @@ class SlideStore:
 
     def parts(self) -> Iterator[DonePart]:
         """Yield the parts that were noted, in the order in which they came; a line that was cut off counts for nothing."""
-        with (self.folder / JOURNAL).open("rb") as lines:
+        file = self.folder / self._journal_name
+        if not file.exists():
+            return
+        with file.open("rb") as lines:
             for line in lines:
                 with suppress(ValueError, KeyError, TypeError):
                     found = json.loads(line)
@@ -244,12 +295,35 @@ class SlideStore:
 
     def _note(self, line: JsonObject) -> None:
         if self._journal is None:
-            self._journal = (self.folder / JOURNAL).open("ab")
+            self._journal = (self.folder / self._journal_name).open("ab")
             if self._journal.tell():  # behind a line that was cut off
                 self._journal.write(b"\n")
         self._journal.write(json.dumps(line).encode() + b"\n")
         self._journal.flush()
         os.fsync(self._journal.fileno())
+
+
+class Shown:
+    """A level of what a store shows: labels of a person where there are any, else those of runs; read when asked."""
+
+    def __init__(self, store: SlideStore, level: int) -> None:
+        self._store, self._level = store, level
+        array = store.values.levels[level]
+        self.shape: tuple[int, ...] = array.shape
+        self.dtype: np.dtype[Any] = array.dtype
+        self.ndim, self.size = array.ndim, array.size
+
+    def __getitem__(self, key: Any) -> Array:
+        """Return a part, as of a zarr array."""
+        values: Array = np.asarray(self._store.values.levels[self._level][key])
+        if self._store.human is None:
+            return values
+        decided: Array = np.asarray(self._store.human.levels[self._level][key])
+        return np.where(decided != self._store.rest, decided, values)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """All of it."""
+        return np.asarray(self[...], dtype)
 
 
 def sum_of(values: Array) -> int:

@@ -33,12 +33,12 @@ CLASSES_KEY = "napari_pseudolabel_classes"
 # How good labels probably are, learned from what a person corrected.
 QUALITY_KEY = "napari_pseudolabel_quality"
 ImageRole = Literal["confidence", "translation"]
-LabelsRole = Literal["labels", "preview", "draft", "objects", "candidate"]
+LabelsRole = Literal["labels", "slide", "preview", "draft", "objects", "candidate"]
 Role = ImageRole | LabelsRole
 # Of what a run makes.
 ROLES: tuple[Role, ...] = ("labels", "translation", "confidence")
-# Of what only shows something about labels for a while: not for saving, exporting or learning.
-HELPERS: tuple[Role, ...] = ("preview", "draft", "objects", "candidate")
+# Of what only shows something about labels for a while, or what is on the disk: not for saving, exporting or learning.
+HELPERS: tuple[Role, ...] = ("preview", "draft", "objects", "candidate", "slide")
 
 
 def record_of(layer: Layer) -> JsonObject | None:

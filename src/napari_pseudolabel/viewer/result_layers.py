@@ -25,7 +25,16 @@ if TYPE_CHECKING:
     from napari_pseudolabel.models.cards import LabelClass
 
 # In which the layers lie above each other.
-_ORDER: tuple[Role, ...] = ("translation", "confidence", "labels", "draft", "preview", "candidate", "objects")
+_ORDER: tuple[Role, ...] = (
+    "translation",
+    "confidence",
+    "slide",
+    "labels",
+    "draft",
+    "preview",
+    "candidate",
+    "objects",
+)
 _HELPER_OPACITY = 0.8
 _STYLES: dict[str, dict[str, Any]] = {
     "confidence": {"colormap": "viridis", "opacity": 0.7},
@@ -80,12 +89,12 @@ def new_labels(
     return layer
 
 
-def show_classes(layer: Labels, classes: Sequence[LabelClass]) -> None:
+def show_classes(layer: Labels, classes: Sequence[LabelClass], unlabelled: int = 0) -> None:
     """Give a Labels layer the colours of its classes, and their names, which napari shows under the mouse.
 
-    The background is transparent, values without a class are grey.
+    The background is transparent, and so is what is not labelled; values without a class are grey.
     """
-    colours: dict[int | None, object] = {None: "#999999", 0: "transparent"}
+    colours: dict[int | None, object] = {None: "#999999", 0: "transparent", unlabelled: "transparent"}
     colours |= {colour.value: colour.color for colour in with_colours(classes) if colour.value != 0}
     layer.colormap = DirectLabelColormap(color_dict=colours)
     named = sorted((label_class.value, label_class.name) for label_class in classes)

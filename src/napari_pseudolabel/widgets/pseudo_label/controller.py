@@ -45,6 +45,7 @@ from napari_pseudolabel.widgets.pseudo_label.preparing import STOPPED, Preparing
 from napari_pseudolabel.widgets.pseudo_label.preparing_options import OptionsController
 from napari_pseudolabel.widgets.pseudo_label.run_outcome import RunOutcome
 from napari_pseudolabel.widgets.pseudo_label.size_controller import SizeController
+from napari_pseudolabel.widgets.pseudo_label.slide_regions import SlideRegions
 from napari_pseudolabel.widgets.pseudo_label.tutoring.controller import TutoringController, default_workspace
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
@@ -114,6 +115,7 @@ class PseudoLabelController(DockController):
         self._running: LabelRun | None = None
         self.size = SizeController(viewer, view, self.images, self.models, runner, make_overlay)
         self._removals = Removals(viewer, self._on_removed)
+        self.slides = SlideRegions(viewer, view, self.images, lambda: workspace().folder, canvas_px, self)
         self._gaze = Gaze(viewer, self.images, runner, canvas_px)
         self._preview_later = Debouncer(self._preview, DEBOUNCE_MS, self)
         self._connect()
@@ -145,6 +147,7 @@ class PseudoLabelController(DockController):
     @override
     def opened(self) -> None:
         self.images.start()
+        self.slides.start()
         self._on_layers()
         for part in self.preparing.values():
             part.start()
@@ -161,6 +164,7 @@ class PseudoLabelController(DockController):
             part.stop()
         self.comparing.stop()
         self._drop()
+        self.slides.stop()
         self.view.image.let_go()
 
     @override
@@ -188,7 +192,7 @@ class PseudoLabelController(DockController):
             part.failed.connect(self._on_not_prepared)
             part.message.connect(view.set_status)
         self.comparing.compared.connect(lambda sentence: self.outcome.agreed(sentence, now=not self.busy))
-        self.viewer.dims.events.current_step.connect(self._on_plane)
+        self.viewer.dims.events.current_step.connect(self._later)
 
     # What the person does.
 
@@ -257,14 +261,10 @@ class PseudoLabelController(DockController):
         self._on_image()
         self._on_changed()
 
-    def _on_plane(self, event: object = None) -> None:
-        if self._active:
-            self._later()
-
     # Jobs.
 
-    def _later(self) -> None:
-        if self.view.preview_button.isChecked():
+    def _later(self, event: object = None) -> None:
+        if self._active and self.view.preview_button.isChecked():
             self._preview_later()
 
     def _preview(self) -> None:
@@ -327,11 +327,12 @@ class PseudoLabelController(DockController):
 
     def _begin(self, choice: LabelChoice, job: LabelJob, *, preview: bool) -> None:
         self.size.began(preview=preview)
+        job = self.slides.kept(choice.layer, job)
         number = self._runner.submit(
             job,
             "label",
             progressed=self._on_progress,
-            **({} if preview else {"drafted": self._on_draft}),
+            **({} if preview or job.kept is not None else {"drafted": self._on_draft}),
             parted=self._on_part,
             noticed=self.view.set_status,
             finished=self._on_finished,
@@ -416,12 +417,10 @@ class PseudoLabelController(DockController):
     def _on_finished(self, report: RunReport) -> None:
         """After a run of few parts: one new layer at a time, so that the window does not stand still for all."""
         running = self._running
-        if running is None:
-            return
-        if running.stream is None or not running.stream.late:
+        if running is not None and (running.stream is None or not running.stream.late):
             self._on_labelled(running, report)
-            return
-        QTimer.singleShot(_BETWEEN_LAYERS_MS, lambda: self._show_late(running, report))
+        elif running is not None:
+            QTimer.singleShot(_BETWEEN_LAYERS_MS, lambda: self._show_late(running, report))
 
     def _show_late(self, running: LabelRun, report: RunReport) -> None:
         if running is self._running and running.stream is not None:
@@ -484,6 +483,7 @@ class PseudoLabelController(DockController):
     def _refresh(self) -> None:
         self.outcome.follow(self.view.choice(), busy=self.busy)
         reason = self._why_not()
+        self.slides.follow()
         self.size.follow(busy=self.busy, can_run=self._active and reason is None)
         self.view.show_misfits(self.models.misfits(self.view.choice(), self.images.layer()))
         # A preview may be cut short by the real thing.

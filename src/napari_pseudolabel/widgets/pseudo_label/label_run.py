@@ -11,6 +11,7 @@ import numpy as np
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.models.evaluations import evaluations_of
+from napari_pseudolabel.slides.slide_run import SlideRun
 from napari_pseudolabel.strategies import registry
 from napari_pseudolabel.viewer import (
     Draft,
@@ -24,6 +25,7 @@ from napari_pseudolabel.viewer import (
 )
 from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.viewer.records import classes_of
+from napari_pseudolabel.viewer.slide_layers import SlideStream
 from napari_pseudolabel.widgets.common.labelled_share import share_of
 from napari_pseudolabel.widgets.pseudo_label.label_choice import (
     LabelChoice,
@@ -67,7 +69,7 @@ class LabelRun:
     preview: bool
     choice: LabelChoice
     job: LabelJob
-    stream: Stream | None = None
+    stream: Stream | SlideStream | None = None
     draft: Draft | None = None
     parts: int = 0
     gone: str = ""
@@ -79,10 +81,15 @@ class LabelRun:
         if look.labels.any():
             self.draft = Draft(viewer, layer, self.image, look)
 
-    def add(self, viewer: ViewerModel, layer: ImageLayer, part: PseudoLabel) -> Stream:
+    def add(self, viewer: ViewerModel, layer: ImageLayer, part: PseudoLabel) -> Stream | SlideStream:
         """Show a part."""
         if self.stream is None:
-            self.stream = Stream(viewer, layer, self.image)
+            kept = self.job.kept
+            self.stream = (
+                SlideStream(viewer, layer, self.image, kept)
+                if isinstance(kept, SlideRun)
+                else Stream(viewer, layer, self.image)
+            )
         self.stream.add(part)
         self.parts += 1
         if self.draft is not None:

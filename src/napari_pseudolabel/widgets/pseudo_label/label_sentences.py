@@ -269,6 +269,16 @@ def outcome_text(report: RunReport, counts: ObjectCounts | None, *, preview: boo
     return " ".join(parts)
 
 
+def slide_text(report: RunReport, folder: str) -> str:
+    """Return what came out of a run on an image whose labels are on the disk, and what to do next."""
+    ready = "Labels made, but probably not usable; see below." if report.doubts else "Labels ready."
+    agree = "" if report.agreement is None else f" The looks agree {report.agreement:.2f}."
+    return (
+        f"{ready}{agree} Took {duration(report.seconds)[6:]}. They are in {folder}. Zoom in and press “Correct what is in view” to "
+        "paint; a new run keeps what you painted."
+    )
+
+
 def stopped_text(parts: int, share: float = 1.0) -> str:
     """Say that a run was cancelled after some parts of the image had arrived; `share` of it is labelled now."""
     arrived = "The part that was" if parts == 1 else f"The {parts} parts that were"

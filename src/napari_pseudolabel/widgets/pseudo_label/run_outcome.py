@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_pseudolabel.slides.slide_run import SlideRun
 from napari_pseudolabel.viewer import PushedLayers
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice
 from napari_pseudolabel.widgets.pseudo_label.label_jobs import ObjectCounts
 from napari_pseudolabel.widgets.pseudo_label.label_run import LabelRun, count_of, labelled_by
-from napari_pseudolabel.widgets.pseudo_label.label_sentences import outcome_text, stopped_text
+from napari_pseudolabel.widgets.pseudo_label.label_sentences import outcome_text, slide_text, stopped_text
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ class RunOutcome:
 
     def show(self, running: LabelRun, report: RunReport, pushed: PushedLayers) -> None:
         """Say how a run has ended; a worker counts the objects, which takes longer than a window may stand still."""
+        if isinstance(kept := running.job.kept, SlideRun):  # it was counted nowhere: all of it is on the disk
+            self._view.set_status(slide_text(report, str(kept.folder)), report.notes)
+            return
         share = labelled_by(pushed)
         self._say(report, None, preview=running.preview, share=share)
         if (count := count_of(running.job, pushed)) is not None:

@@ -87,6 +87,12 @@ class PseudoLabelView(DockView):
             "From what earlier runs with these models took here; rough before the first"
         )
         self.long_question = LongQuestion()
+        self.region_button = button(
+            "Correct what is in view",
+            "Open what is in the canvas at full resolution, in layers of its own that can be painted on; what you change there is "
+            "written back to the labels of the whole image as you go",
+        )
+        self.region_button.hide()
         self.forms = {view.strategy: view() for view in FORMS}
         others = [strategy for strategy in registry.offered() if strategy.name not in self.forms]
         self.prepared = [other for other in others if other.preparation is not None]
@@ -108,6 +114,7 @@ class PseudoLabelView(DockView):
             self.long_question,
             *self.messages,
             self._make_shown(),
+            self.region_button,
             *(page.seen for page in self.forms.values()),
         )
         self.set_planes(1)

@@ -1,0 +1,322 @@
+"""Labels of images that are larger than the memory: shown while they arrive, corrected region by region."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from napari.layers import Image as ImageLayer
+from napari.layers import Labels
+from numpy.typing import NDArray
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging import Image, Placement
+from napari_pseudolabel.labels.windows import Index, key_of
+from napari_pseudolabel.slides.slide_store import Shown, SlideStore, confidence_of
+from napari_pseudolabel.strategies import Region
+from napari_pseudolabel.viewer.corrections import (
+    CONFIRMED,
+    CORRECTED,
+    CORRECTIONS_KEY,
+    REACHED,
+    Corrections,
+)
+from napari_pseudolabel.viewer.image_layers import image_of, unwrapped
+from napari_pseudolabel.viewer.records import KEY, add_run, find_layer, record_of
+from napari_pseudolabel.viewer.result_layers import (
+    add_above,
+    new_image,
+    new_labels,
+    selection_kept,
+    show_classes,
+)
+from napari_pseudolabel.viewer.streaming import PushedLayers
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+    from napari_pseudolabel.slides.slide_run import SlideRun
+    from napari_pseudolabel.strategies import PseudoLabel, RunReport
+
+# Labels, confidence, translation and what is known of corrections take about 20 bytes per pixel in memory.
+LARGE_PX = 2**25
+# So large a region is corrected at once, at most.
+MOST_REGION_PX = 3072**2
+_STORE_KEY = "napari_pseudolabel_slide"
+_REGION_KEY = "napari_pseudolabel_slide_region"
+_REFRESH_S = 0.3
+
+
+def is_large(image: Image) -> bool:
+    """Whether labels of an image go to the disk and not into memory."""
+    return math.prod(image.shape) > LARGE_PX
+
+
+def store_of(layer: Layer) -> SlideStore | None:
+    """Return what a layer shows that holds the labels of a large image; None for other layers."""
+    found = unwrapped(layer).metadata.get(_STORE_KEY)
+    return found.store if isinstance(found, _Held) else None
+
+
+def slide_layer(viewer: ViewerModel, source: Layer) -> Labels | None:
+    """Return the layer with the labels of a large image, None if there is none."""
+    return find_layer(viewer, source, "slide")
+
+
+class _Held:
+    """A store in the metadata of a layer: it stays there, and is not copied."""
+
+    def __init__(self, store: SlideStore) -> None:
+        self.store = store
+
+    def __deepcopy__(self, memo: dict[int, object]) -> None:
+        return None
+
+
+class SlideStream:
+    """Shows a run on a large image while it goes on; for what it has in common with `Stream` see there.
+
+    The labels are a layer of several levels that reads what it shows from the disk. napari cannot paint on such layers:
+    `open_region` makes one of a part that it can.
+    """
+
+    late = False
+
+    def __init__(self, viewer: ViewerModel, source: ImageLayer, image: Image, run: SlideRun) -> None:
+        self._viewer, self._source, self._image, self._run = viewer, source, image, run
+        self._layer: Labels | None = None
+        self._refreshed = 0.0
+        self._last: PseudoLabel | None = None
+
+    @property
+    def labels(self) -> Layer | None:
+        """The layer that takes the labels; None before the first part, and if the person has deleted it."""
+        return self._layer if self._layer is not None and self._layer in self._viewer.layers else None
+
+    def add(self, part: PseudoLabel) -> PushedLayers:
+        """Show a part, which is on the disk already."""
+        self._last = part
+        if self._layer is None:
+            self._layer = _shown(self._viewer, self._source, self._image, self._run.store)
+        now = time.monotonic()
+        if now - self._refreshed > _REFRESH_S and self._layer in self._viewer.layers:
+            self._layer.refresh(extent=False)
+            self._refreshed = now
+        return PushedLayers(None, None, None)
+
+    def show_late(self) -> None:
+        """Do nothing: all there is is shown."""
+
+    def finish(self, report: RunReport | None = None) -> PushedLayers:
+        """End the run, complete or not."""
+        layer, last = self.labels, self._last
+        if layer is not None and last is not None:
+            layer.refresh(extent=False)
+            height, width = self._image.shape[-2:]
+            everything = Region(0, 0, height, width)
+            add_run(layer, report or last.report, everything, last.planes, complete=False)
+        self._last = None
+        return PushedLayers(None, None, None)
+
+
+def _shown(viewer: ViewerModel, source: ImageLayer, image: Image, store: SlideStore) -> Labels:
+    """Return the layer that shows a store, made if need be."""
+    layer = slide_layer(viewer, source)
+    if layer is not None and store_of(layer) is store:
+        return layer
+    levels = [Shown(store, number) for number in range(len(store.values.levels))]
+    names = " + ".join(one.name for one in store.classes if one.value)
+    layer = Labels(
+        cast(Any, levels if len(levels) > 1 else levels[0]),
+        multiscale=len(levels) > 1,
+        name=f"{source.name}: {names or 'labels'} (whole image)",
+        opacity=0.5,
+        **image.placement.layer_kwargs(),
+    )
+    show_classes(layer, store.classes, unlabelled=store.rest)
+    layer.metadata[_STORE_KEY] = _Held(store)
+    with selection_kept(viewer):
+        add_above(viewer, source, layer, "slide", store.classes)
+    layer.editable = False
+    return layer
+
+
+@dataclass(frozen=True)
+class OpenRegion:
+    """A region of a large image that is being corrected.
+
+    Attributes
+    ----------
+    labels
+        An ordinary layer of the region alone.
+    """
+
+    labels: Labels
+    store: SlideStore
+    plane: Index
+    region: Region
+
+
+def open_region(
+    viewer: ViewerModel,
+    source: ImageLayer,
+    image: Image,
+    region: Region,
+    plane: Index,
+    channel: int | None = None,
+) -> OpenRegion:
+    """Make layers of a region of a large image at full resolution, which all tools know how to correct.
+
+    They are its pixels, its labels and the confidence. What a person has decided there before is there again.
+
+    Parameters
+    ----------
+    source
+        The large image, of which there are labels on the disk.
+    image
+        As it was labelled.
+    plane
+        Index over the axes before Y and X.
+    channel
+        Which of several channels is shown; None for the first.
+
+    Raises
+    ------
+    InputError
+        If there are no labels of the image, the region is too large, or is open already.
+    """
+    slide = slide_layer(viewer, source)
+    store = None if slide is None else store_of(slide)
+    if slide is None or store is None:
+        raise InputError("There are no labels of this image yet; press Run first.")
+    if region.area > MOST_REGION_PX:
+        side = math.isqrt(MOST_REGION_PX)
+        raise InputError(
+            f"A region of {region.shape[0]} x {region.shape[1]} pixels is too large to be corrected at once; zoom in until less "
+            f"than {side} x {side} pixels are in view."
+        )
+    if (twin := _overlapping(viewer, store, plane, region)) is not None:
+        raise InputError(
+            f"A part of this region is being corrected already, in {twin.name}; go on there, or remove that layer."
+        )
+    crop = _crop_layer(source, image, region, plane, channel or 0)
+    viewer.layers.insert(viewer.layers.index(slide) + 1, crop)
+    own = image_of(crop)
+    key = key_of(plane, region.window)
+    values = np.asarray(store.values.levels[0][key])
+    flags = store.flags_in(plane, region.window) | np.where(values != store.rest, REACHED, 0).astype(np.uint8)
+    shown = store.shown(plane, region.window)
+    predicted = np.where(values == store.rest, 0, values).astype(values.dtype)
+    if store.sure is not None:
+        sure = new_image(viewer, crop, own, "confidence")
+        sure.data[...] = confidence_of(np.asarray(store.sure.levels[0][key])).reshape(own.shape)
+    layer = new_labels(viewer, crop, own.shape, own.placement, store.classes, dtype=values.dtype)
+    layer.data[...] = np.where(shown == store.rest, 0, shown)
+    layer.metadata[CORRECTIONS_KEY] = Corrections.detached(predicted, flags)
+    Corrections.of(layer)
+    _copy_runs(slide, layer, region)
+    layer.metadata[_REGION_KEY] = {
+        "folder": str(store.folder),
+        "plane": list(plane),
+        "region": list(vars(region).values()),
+    }
+    layer.refresh()
+    viewer.layers.selection.active = layer
+    return OpenRegion(layer, store, plane, region)
+
+
+def region_of(viewer: ViewerModel, layer: Layer) -> OpenRegion | None:
+    """Return which region of which large image a layer is; None for all other layers, or where that image is closed."""
+    told = unwrapped(layer).metadata.get(_REGION_KEY)
+    if not isinstance(told, dict) or not isinstance(layer, Labels):
+        return None
+    for other in viewer.layers:
+        store = store_of(other)
+        if store is not None and str(store.folder) == told["folder"]:
+            return OpenRegion(layer, store, tuple(told["plane"]), Region(*told["region"]))
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class Decisions:
+    """What a person decided in a region, taken from the layer at one moment; `write` may run in any thread."""
+
+    store: SlideStore
+    plane: Index
+    region: Region
+    labels: NDArray[Any]
+    flags: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, found: OpenRegion) -> Decisions:
+        """Take a copy."""
+        corrections = Corrections.of(found.labels)
+        corrections.sync()
+        flags = corrections.flags_in((...,)) & np.uint8(CORRECTED | CONFIRMED)
+        return cls(found.store, found.plane, found.region, np.array(found.labels.data), flags)
+
+    def write(self) -> None:
+        """Bring it to the disk."""
+        self.store.correct(self.plane, self.region.window, self.labels, self.flags)
+
+
+def _overlapping(viewer: ViewerModel, store: SlideStore, plane: Index, region: Region) -> Layer | None:
+    for layer in viewer.layers:
+        found = region_of(viewer, layer)
+        if found is None or found.store is not store or found.plane != plane:
+            continue
+        other = found.region
+        if min(other.y1, region.y1) > max(other.y0, region.y0) and min(other.x1, region.x1) > max(
+            other.x0, region.x0
+        ):
+            return layer
+    return None
+
+
+def _crop_layer(source: ImageLayer, image: Image, region: Region, plane: Index, channel: int) -> ImageLayer:
+    """Return the pixels of a region as a layer of two axes (and colours), where they lie in the world."""
+    rest = iter(plane)
+    spatial = dict(zip("YX", region.window, strict=True))
+    key = tuple(
+        spatial[letter]
+        if letter in "YX"
+        else slice(None)
+        if letter == "S"
+        else channel
+        if letter == "C"
+        else next(rest)
+        for letter in image.axes
+    )
+    values = np.array(image.data[key])
+    placement = _moved(image.placement, region)
+    layer = ImageLayer(
+        values,
+        name=f"{source.name} [{region.y0}:{region.y1}, {region.x0}:{region.x1}]",
+        rgb=image.axes.endswith("S"),
+        metadata={name: value for name, value in source.metadata.items() if isinstance(value, str | float)},
+        **placement.layer_kwargs(),
+    )
+    if not layer.rgb:
+        layer.contrast_limits = source.contrast_limits
+        layer.colormap = source.colormap
+    return layer
+
+
+def _moved(placement: Placement, region: Region) -> Placement:
+    """Return the placement of a region of the last two axes, which alone are left."""
+    while placement.ndim > 2:
+        placement = placement.drop_axis(0)
+    return placement.moved((region.y0, region.x0))
+
+
+def _copy_runs(slide: Layer, layer: Labels, region: Region) -> None:
+    """Note on a layer which runs its labels come from."""
+    runs = [
+        {**run, "region": [0, 0, *region.shape], "planes": [[]]}
+        for run in (record_of(slide) or {}).get("runs", ())
+    ]
+    layer.metadata[KEY] = {**layer.metadata[KEY], "runs": runs[-1:]}
