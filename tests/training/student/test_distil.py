@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 import translator_case as case
 from families import SEGMENTERS
 from safetensors.numpy import load_file
@@ -24,6 +25,7 @@ from napari_pseudolabel.training.student import distil_task
 from napari_pseudolabel.training.student.distil_task import DistilSettings, verdict
 from napari_pseudolabel.training.student.distilling import parts
 from napari_pseudolabel.training.student.label_judge import LabelJudge
+from napari_pseudolabel.training.student.student_training import StudentTraining
 from napari_pseudolabel.training.training_jobs import DistilJob
 
 SETTINGS = DistilSettings(
@@ -170,7 +172,7 @@ def test_parts_share_no_pixel_and_a_quarter_is_kept_apart():
     learned, kept = parts([plane[:150, :150]], SETTINGS)
     assert len(learned) == 3
     with pytest.raises(InputError, match="128 x 128"):
-        parts([plane[:70, :70], np.zeros((500, 500), np.float32)], SETTINGS)
+        parts([plane[:60, :60], np.zeros((500, 500), np.float32)], SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -199,3 +201,41 @@ def test_labels_are_those_of_a_run(models, one_thread):
     judge = LabelJudge(segmenter, segmenter.card.source, "cpu")
     np.testing.assert_array_equal(judge.labels([look]), wanted)
     assert len(np.unique(wanted)) > 1
+
+
+def test_what_the_segmenter_reads_has_gradients_and_is_what_it_says(models, one_thread):
+    segmenter = load_segmenter(models[1])
+    side = segmenter.tile
+    look = np.random.default_rng(0).random((side, side), np.float32)
+    made = torch.from_numpy(look)[None, None].requires_grad_()
+    judge = LabelJudge(segmenter, segmenter.card.source, "cpu")
+    found = judge.reader()(made)
+    wanted = segmenter.probabilities(look, part=of_limits(IntensityRange(0.0, 1.0)))
+    np.testing.assert_allclose(found.softmax(dim=1)[0].detach().numpy(), wanted, atol=1e-5)
+    found.square().mean().backward()
+    assert made.grad.abs().sum() > 0
+    # On another grid the answer is on that of the translation; a family without gradients is only asked for labels.
+    other = LabelJudge(segmenter, segmenter.card.source.model_copy(update={"pixel_size_um": 0.15}), "cpu")
+    assert other.step == pytest.approx(0.75)
+    assert other.reader()(made).shape == found.shape
+
+
+def test_labels_count_in_the_second_half_where_the_segmenter_has_gradients(models, tmp_path, one_thread):
+    calls = []
+
+    def reader(translations):
+        calls.append(translations.shape)
+        return torch.cat([translations, 1 - translations], dim=1)
+
+    pair = np.random.default_rng(0).random((4, 48, 48)).astype(np.float32)
+    score = Score(0, 1.0, {"one": 1.0})
+    run = StudentTraining([pair], lambda translation, step: score, replace(SETTINGS, steps=4), reader=reader)
+    run.run(tmp_path, Control())
+    assert calls == [(1, 1, 32, 32)] * 2
+
+
+def test_a_segmenter_of_another_family_is_only_asked_for_labels(models, tmp_path, one_thread):
+    segmenter = str(SEGMENTERS["torchscript"](tmp_path))
+    assert LabelJudge(load_segmenter(segmenter), None, "cpu").reader() is None
+    made = run(replace(job(tmp_path / "run", models, steps=2), segmenter=segmenter))
+    assert set(made.score.per_class) <= {"one", "two"}

@@ -74,7 +74,8 @@ def begin(dock, qtbot, runner):
 
 def made(kept):
     score = Score(100, 0.98, {"myelin": 0.98, "axon": 0.98 if kept else 0.9})
-    return FastVersion(score, {}, kept, "As it is." if kept else "Not kept.", b"weights" if kept else None, "sem-to-tem-fast", 100)  # fmt: skip
+    said = "As it is." if kept else "Not kept."
+    return FastVersion(score, {}, kept, said, b"weights" if kept else None, "sem-to-tem-fast", 100)
 
 
 def test_only_what_could_be_faster_is_offered_with_segmenters_of_what_it_makes(dock, models, viewer):

@@ -81,6 +81,15 @@ class DistilSettings(Checked):
             seen="python",
         ),
     ] = 0.5
+    labels: Annotated[
+        float,
+        Option(
+            "How much the probabilities of the segmenter count beside the image in the second half of the training, where "
+            "its network can be asked for gradients.",
+            least=0,
+            seen="python",
+        ),
+    ] = 0.5
     ema: Annotated[
         float,
         Option(

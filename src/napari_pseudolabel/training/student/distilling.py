@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging import resample_to
 from napari_pseudolabel.models.cards import Card, Measure, Training
 from napari_pseudolabel.models.fitting import Link, assumptions, refuse_misfit
 from napari_pseudolabel.models.loaded import LoadedModels
@@ -137,15 +138,20 @@ def learned(
         samples = settings.samples if number < len(train) else settings.compared_samples
         made.append(_translations(asked, part, samples, folder / "inputs", control, limits))
         stage.advance()
-    judge = LabelJudge(asked.segmenter, card.target, settings.device, control)
+    judge = LabelJudge(asked.segmenter, card.target, str(device), control)
     known = [
         LabelledPlane(f"part {number}", part, judge.labels(list(looks)))
         for number, (part, looks) in enumerate(zip(kept, made[len(train) :], strict=True), 1)
     ]
     again = _again(judge, known, made[len(train) :])
-    pairs = [np.stack([part, looks.mean(axis=0)]) for part, looks in zip(train, made, strict=False)]
+    reader = judge.reader() if settings.labels else None
+    pairs = [_pair(part, looks, judge if reader else None) for part, looks in zip(train, made, strict=False)]
     run = StudentTraining(
-        pairs, lambda translation, step: judge.compared(known, translation, step), settings, device=device
+        pairs,
+        lambda translation, step: judge.compared(known, translation, step),
+        settings,
+        reader=reader,
+        device=device,
     )
     run.resume(folder / "training.pt")
     resumed_at = run.step
@@ -248,6 +254,15 @@ def _translations(
     with atomic_file(path) as temporary, temporary.open("wb") as file:
         np.save(file, found)
     return found
+
+
+def _pair(part: Plane, looks: Plane, judge: LabelJudge | None) -> Plane:
+    """Return an image, the mean of what the translator made of it, and what the segmenter makes of that, (2 + C, H, W)."""
+    both = np.stack([part, looks.mean(axis=0)])
+    if judge is None:
+        return both
+    found = resample_to(judge.probabilities(list(looks)), (part.shape[0], part.shape[1]))
+    return np.concatenate([both, found.clip(0, 1)])
 
 
 def _again(judge: LabelJudge, known: Sequence[LabelledPlane], made: Sequence[Plane]) -> dict[str, float]:

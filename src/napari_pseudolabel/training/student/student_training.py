@@ -39,16 +39,19 @@ class StudentTraining:
     Parameters
     ----------
     pairs
-        (2, H, W) float32 in [0, 1] each: an image, and what the translator makes of it.
+        (2 + C, H, W) float32 in [0, 1] each: an image, what the translator makes of it, and the probabilities of C classes there.
     compare
         Says how well a step does; the step whose worst class is best is kept.
+    reader
+        Makes logits (B, C, H, W) of translations (B, 1, H, W) in [0, 1], with gradients; None where there are no probabilities.
     network
         To be trained.
 
     Notes
     -----
     What is learned is the mean of several tries of the translator, in L1 of pixels and of the differences between neighbours: a network
-    with one answer cannot know what a diffusion will make up, and edges decide about labels.
+    with one answer cannot know what a diffusion will make up, and edges decide about labels. In the second half of the training the
+    probabilities of the segmenter count as well, by their distance (Kullback and Leibler).
     """
 
     def __init__(
@@ -57,12 +60,13 @@ class StudentTraining:
         compare: Compare,
         settings: DistilSettings,
         *,
+        reader: Callable[[Tensor], Tensor] | None = None,
         network: SmallUNet | None = None,
         device: torch.device | None = None,
     ) -> None:
-        self.settings, self.compare = settings, compare
+        self.settings, self.compare, self.reader = settings, compare, reader
         self.device = device or torch.device("cpu")
-        self.pool = PatchPool(pairs, n_images=2, zoom=(1.0, 1.0))
+        self.pool = PatchPool(pairs, n_images=len(pairs[0]), zoom=(1.0, 1.0))
         if network is None:
             # Only the first weights are drawn from torch's own generator, which others may use too.
             with torch.random.fork_rng(devices=[]):
@@ -88,13 +92,18 @@ class StudentTraining:
     def train_step(self) -> float:
         """One step of the optimiser; returns the loss."""
         s = self.settings
-        batch = self.pool.batch(s.patch, s.batch, seed=s.seed, step=self.step).to(self.device) * 2 - 1
+        batch = self.pool.batch(s.patch, s.batch, seed=s.seed, step=self.step).to(self.device)
         self.network.train()
-        made, wanted = self.network(batch[:, :1]), batch[:, 1:]
+        made, wanted = self.network(batch[:, :1] * 2 - 1), batch[:, 1:2] * 2 - 1
         wrong = made - wanted
         loss = wrong.abs().mean()
         for axis in (2, 3) if s.edges else ():
             loss = loss + s.edges * wrong.diff(dim=axis).abs().mean()
+        if self.reader is not None and s.labels and 2 * self.step >= s.steps:
+            some = -(-len(batch) // 2)  # a segmenter takes several times as long as what is trained
+            known = batch[:some, 2:] / batch[:some, 2:].sum(dim=1, keepdim=True).clamp_min(1e-6)
+            read = F.log_softmax(self.reader((made[:some] + 1) / 2), dim=1)
+            loss = loss + s.labels * F.kl_div(read, known, reduction="none").sum(dim=1).mean()
         if not torch.isfinite(loss):
             raise InputError(f"The training diverged at step {self.step}; lower the learning rate.")
         self.optimiser.zero_grad(set_to_none=True)

@@ -130,7 +130,7 @@ class FastVersionController(TrainingController):
         return map(unwrapped, filter(is_offered, self._context.viewer.layers))
 
     def _modality(self) -> str:
-        """What the image shows, empty if unknown."""
+        """Return what the image shows, empty if unknown."""
         layer = self._page.image.layer
         if layer is None:
             return ""
@@ -165,7 +165,7 @@ class FastVersionController(TrainingController):
         self._page.offer(offered, segmenters, wished)
 
     def _scale(self, translator: str) -> Scale:
-        """What is known of the size of things in the image, as the Label dock goes by it."""
+        """Return what is known of the size of things in the image, as the Label dock goes by it."""
         layer = self._page.image.layer
         card = next(entry.card for entry in self._entries if entry.ref == translator)
         if layer is None or card is None:
