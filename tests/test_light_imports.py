@@ -81,7 +81,7 @@ ROWS = {
     "docks": (
         "import napari_pseudolabel.widgets.pseudo_label.dock, napari_pseudolabel.widgets.export.dock,"
         "napari_pseudolabel.widgets.correct.dock, napari_pseudolabel.widgets.train.dock",
-        "torch pyqtgraph",
+        "torch pyqtgraph pandas distributed zarr dask.array scipy.stats scipy.signal matplotlib",
     ),
 }
 # What no run has a use for; torch's compiler alone takes as long to import as the rest of torch.

@@ -11,8 +11,6 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from functools import cache
 from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
-
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.types import JsonObject
 
@@ -188,6 +186,9 @@ class OptionField:
         InputError
             If it is no value for it.
         """
+        # Formats have options, and the help of the shell lists formats.
+        from pydantic import TypeAdapter, ValidationError
+
         try:
             return TypeAdapter(self.kind).validate_strings(text)
         except ValidationError:
@@ -235,6 +236,8 @@ def changed(options: Any, values: Mapping[tuple[str, ...], object]) -> Any:
 
 def written(options: object) -> JsonObject:
     """Return a dataclass of options as plain values for JSON; `read` is the way back."""
+    from pydantic import TypeAdapter
+
     return cast(JsonObject, TypeAdapter(type(options)).dump_python(options, mode="json"))
 
 
@@ -246,6 +249,8 @@ def read(group: type[Any], found: Any) -> Any:
     ValueError
         If an option is unknown, or a value has another type.
     """
+    from pydantic import TypeAdapter, ValidationError
+
     _check_names(group, found)
     try:
         return TypeAdapter(group).validate_python(dict(found))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from napari_pseudolabel.engine.worker import ModelPackage
 from napari_pseudolabel.models.card_files import sidecar_path
 from napari_pseudolabel.models.registry import resolve
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.engine.worker import ModelPackage
 
 State = tuple[tuple[str, int, int], ...]
 
@@ -36,6 +39,10 @@ def pack(ref: str) -> ModelPackage:
     InputError
         If there is no such checkpoint.
     """
+    from napari_pseudolabel.engine.worker import (
+        ModelPackage,
+    )  # with Dask, of which the docks need no more than `state`
+
     path, inside = _files(ref)
     files = {one.relative_to(path.parent).as_posix(): one.read_bytes() for one in inside}
     digest = hashlib.sha256()

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
@@ -97,6 +96,8 @@ def show_classes(layer: Labels, classes: Sequence[LabelClass], unlabelled: int =
     colours: dict[int | None, object] = {None: "#999999", 0: "transparent", unlabelled: "transparent"}
     colours |= {colour.value: colour.color for colour in with_colours(classes) if colour.value != 0}
     layer.colormap = DirectLabelColormap(color_dict=colours)
+    import pandas as pd  # when there are labels; docks open without
+
     named = sorted((label_class.value, label_class.name) for label_class in classes)
     layer.features = pd.DataFrame(named, columns=["index", "class"])
 

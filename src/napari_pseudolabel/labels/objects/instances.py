@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
-from skimage.measure import label
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.objects.components import SQUARE
@@ -102,6 +101,8 @@ def to_classes(
 
 def _crumbs(instances: Array) -> NDArray[np.bool_]:
     """Pieces of objects that are small beside the largest piece of the same object."""
+    from skimage.measure import label  # the shell and the docks start without
+
     pieces = label(instances, connectivity=2)
     sizes = np.bincount(pieces.ravel())
     sizes[0] = 0

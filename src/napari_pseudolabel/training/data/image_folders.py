@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export import not_labelled
 from napari_pseudolabel.imaging import Image, Need, ReadOptions, labels_to, measure, normalise, resample
 from napari_pseudolabel.imaging.reading.file_names import images_in, label_files_in, partners
 from napari_pseudolabel.imaging.reading.label_values import like
@@ -159,6 +158,8 @@ def labelled_planes(
     InputError
         If a label file is missing or has another shape than its image, or nothing is labelled.
     """
+    from napari_pseudolabel.export import not_labelled  # descriptions of trainings do without objects
+
     found: list[LabelledPlane] = []
     sizes = UnknownSizes(images, preprocessing)
     for path, label_path in labelled_files(images, labels):

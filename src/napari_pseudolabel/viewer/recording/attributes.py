@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Literal, cast
 
 import numpy as np
-import pandas as pd
 from napari.layers import Image, Labels, Layer, Points, Shapes
 from napari.utils.colormaps import (
     AVAILABLE_COLORMAPS,
@@ -85,7 +85,8 @@ def attributes_of(layer: Layer, kind: Kind) -> JsonObject:
 def features_of(layer: Layer) -> JsonObject:
     """Columns of the features of a layer; empty if it has none."""
     table = getattr(layer, "features", None)
-    return plain_table(table) if isinstance(table, pd.DataFrame) else {}
+    pandas = sys.modules.get("pandas")  # where nobody has imported it, this is no table
+    return plain_table(table) if pandas is not None and isinstance(table, pandas.DataFrame) else {}
 
 
 def given(kind: Kind, attributes: Mapping[str, Any]) -> JsonObject:
@@ -102,6 +103,8 @@ def given(kind: Kind, attributes: Mapping[str, Any]) -> JsonObject:
             for name in ("colormap", "contrast_limits", "iso_threshold"):
                 found.pop(name, None)
     if attributes.get("features"):
+        import pandas as pd
+
         found["features"] = pd.DataFrame(attributes["features"])
     return found
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from napari_pseudolabel.types import JsonObject
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 OURS = "napari_pseudolabel"
 """What the keys of our own metadata begin with."""
