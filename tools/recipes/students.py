@@ -34,7 +34,7 @@ class Student:
     look: int
     segmenter: str
     fields: int = 12
-    settings: DistilSettings = field(default_factory=DistilSettings)
+    settings: DistilSettings = field(default_factory=lambda: DistilSettings(steps=800))
 
     @property
     def teacher(self) -> str:

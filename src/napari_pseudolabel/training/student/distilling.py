@@ -15,6 +15,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import resample_to
 from napari_pseudolabel.models.cards import Card, Measure, Training
+from napari_pseudolabel.models.evaluations import evaluations_of
 from napari_pseudolabel.models.fitting import Link, assumptions, refuse_misfit
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.segmenters.base import Segmenter
@@ -119,6 +120,7 @@ def learned(
         raise InputError(f"“{asked.name}” is as fast as it can be made already; choose another translator.")
     train, kept = parts(asked.planes, asked.settings)
     # Patches are never magnified to their size: what is learned is learned at the scale of the images.
+    train = [part for part in train if min(part.shape) >= asked.settings.patch] or train
     smallest = min(min(part.shape) for part in train)
     patch = min(asked.settings.patch, smallest // _MULTIPLE * _MULTIPLE)
     settings = replace(asked.settings, patch=patch)
@@ -139,13 +141,17 @@ def learned(
         made.append(_translations(asked, part, samples, folder / "inputs", control, limits))
         stage.advance()
     judge = LabelJudge(asked.segmenter, card.target, str(device), control)
-    known = [
-        LabelledPlane(f"part {number}", part, judge.labels(list(looks)))
-        for number, (part, looks) in enumerate(zip(kept, made[len(train) :], strict=True), 1)
-    ]
+    stage = control.stage("Labelling what is learned from", len(train) + len(kept))
+    known: list[LabelledPlane] = []
+    for number, (part, looks) in enumerate(zip(kept, made[len(train) :], strict=True), 1):
+        known.append(LabelledPlane(f"part {number}", part, judge.labels(list(looks))))
+        stage.advance()
     again = _again(judge, known, made[len(train) :])
     reader = judge.reader() if settings.labels else None
-    pairs = [_pair(part, looks, judge if reader else None) for part, looks in zip(train, made, strict=False)]
+    pairs: list[Plane] = []
+    for part, looks in zip(train, made, strict=False):
+        pairs.append(_pair(part, looks, judge if reader else None))
+        stage.advance()
     run = StudentTraining(
         pairs,
         lambda translation, step: judge.compared(known, translation, step),
@@ -157,7 +163,7 @@ def learned(
     resumed_at = run.step
     stopped = run.run(folder, control, notes)
     assert run.best is not None
-    good, sentence = verdict(run.best, again, asked.name, int(card.schedule.get("num_timesteps") or 1))
+    good, sentence = verdict(run.best, again, asked.name, evaluations_of(card, "auto"))
     path = folder / _BEST
     about = _card(asked, run.best, again, len(kept), sum(part.size for part in kept))
     syndiff.save(run.best_weights, about, path, half=True)
