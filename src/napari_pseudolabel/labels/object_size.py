@@ -8,7 +8,7 @@ SMALLEST_OBJECT = 0.05
 """Share of a typical object: next to nothing that people labelled is smaller, but much of what models invent is
 (docs/benchmarks.md)."""
 
-LARGEST_CRUMB = 2.0
+LARGEST_CRUMB = 6.0
 """From so many times the smallest area on an island is an object, however unsure models are of it."""
 
 

@@ -13,11 +13,13 @@ from napari_pseudolabel.labels.objects.components import CROSS, SQUARE
 from napari_pseudolabel.labels.objects.scheme import Fibre
 from napari_pseudolabel.labels.windows import rims
 
-# A pixel counts by how sure models are of it: not at all at one half, whole from three quarters on (docs/benchmarks.md).
-_COUNTS_FROM, _WHOLE_FROM = 0.5, 0.75
+# A pixel counts by how sure models are of it: not at all at one half, whole from nine tenths on (docs/benchmarks.md).
+_COUNTS_FROM, _WHOLE_FROM = 0.5, 0.9
 
 
-def specks(labels: NDArray[np.integer], least_px: float) -> NDArray[np.bool_]:
+def specks(
+    labels: NDArray[np.integer], least_px: float, sure: NDArray[np.floating] | None = None
+) -> NDArray[np.bool_]:
     """Find the islands that have less area than `least_px`.
 
     An island is what is connected over edges or corners, whatever its classes: a thin axon with its myelin is one. What
@@ -29,6 +31,9 @@ def specks(labels: NDArray[np.integer], least_px: float) -> NDArray[np.bool_]:
         (H, W) class values, 0 is background.
     least_px
         Area in pixels; nothing is a speck at 1 or below.
+    sure
+        (H, W) in [0, 1]: probability of these labels. Pixels of which models are unsure count less, so an island that they half
+        believe in has to be up to `LARGEST_CRUMB` times as large. All count alike when None.
 
     Returns
     -------
@@ -37,7 +42,7 @@ def specks(labels: NDArray[np.integer], least_px: float) -> NDArray[np.bool_]:
     """
     if least_px <= 1:
         return np.zeros(labels.shape, bool)
-    islands, small = _islands(labels != 0, least_px, SQUARE)
+    islands, small = _islands(labels != 0, least_px, SQUARE, sure)
     small[0] = False
     found: NDArray[np.bool_] = small[islands]
     return found
@@ -72,12 +77,10 @@ def without_crumbs(
     """
     if least_px <= 1 or not (labels == fibre.inner).any():
         return labels
-    weight = np.clip((sure - _COUNTS_FROM) / (_WHOLE_FROM - _COUNTS_FROM), 0, 1)
     found = labels.copy()
     for value, other in ((fibre.inner, fibre.outer), (fibre.outer, fibre.inner)):
-        islands, small = _islands(found == value, LARGEST_CRUMB * least_px, SQUARE)
+        islands, small = _islands(found == value, least_px, SQUARE, sure)
         small[0] = False
-        small &= np.bincount(islands.ravel(), weight.ravel(), len(small)) < least_px
         boxes = ndi.find_objects(islands)
         before = found.copy()
         for number in np.flatnonzero(small).tolist():
@@ -130,11 +133,19 @@ def holes(labels: NDArray[np.integer], least_px: float, solid: Collection[int]) 
 
 
 def _islands(
-    mask: NDArray[np.bool_], least_px: float, structure: NDArray[np.bool_]
+    mask: NDArray[np.bool_],
+    least_px: float,
+    structure: NDArray[np.bool_],
+    sure: NDArray[np.floating] | None = None,
 ) -> tuple[NDArray[np.integer], NDArray[np.bool_]]:
-    """Return number the islands of a mask; and which numbers are those of small ones that do not touch the edge."""
+    """Return the numbered islands of a mask, and which numbers are those of small ones that do not touch the edge."""
     islands, count = ndi.label(mask, structure)
-    small = np.bincount(islands.ravel(), minlength=count + 1) < least_px
+    areas = np.bincount(islands.ravel(), minlength=count + 1)
+    small = areas < least_px
+    if sure is not None:
+        weight = np.clip((sure - _COUNTS_FROM) / (_WHOLE_FROM - _COUNTS_FROM), 0, 1)
+        counted = np.bincount(islands.ravel(), weight.ravel(), count + 1)
+        small = (counted < least_px) & (areas < LARGEST_CRUMB * least_px)
     for rim in rims(islands):
         small[rim] = False
     return islands, small

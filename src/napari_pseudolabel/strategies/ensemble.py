@@ -116,7 +116,9 @@ def segment_ensemble(
         order = _channels(first, given.segmenter)
         for name, probabilities in members(given, settings, control=control):
             labels = given.segmenter.labels(probabilities)
-            sure = class_confidence(probabilities, given.segmenter.classes)
+            sure = class_confidence(
+                tempered(probabilities, given.segmenter.classes, given.temperature), given.segmenter.classes
+            )
             candidates.append(_tidy(labels, sure, least_px, scheme)[inner])
             names.append(name)
             heats.append(math.log(given.temperature))
@@ -128,11 +130,11 @@ def segment_ensemble(
     assert alone is not None
     mean = total / np.float32(len(candidates))
     labels = first.labels(mean)
-    tidy = _tidy(labels, class_confidence(mean, first.classes), least_px, scheme)[inner]
-    labels, mean = labels[inner], mean[:, *inner]
-    doubt = entropy(mean, first.classes)
+    doubt = entropy(mean[:, *inner], first.classes)
     mean = tempered(mean, first.classes, math.exp(float(np.mean(heats))))
     sure = class_confidence(mean, first.classes)
+    tidy = _tidy(labels, sure, least_px, scheme)[inner]
+    labels, mean, sure = labels[inner], mean[:, *inner], sure[inner]
     labelled = labels != 0
     return Segmentation(
         tidy,
@@ -151,7 +153,8 @@ def _tidy(
     """Labels without specks and crumbs, and without holes where there are none."""
     for fibre in scheme.fibres:
         labels = without_crumbs(labels, sure, least_px, fibre)
-    kept = np.where(specks(labels, least_px), np.uint8(0), labels)
+    specked = specks(labels, least_px, sure if scheme.touching else None)
+    kept = np.where(specked, np.uint8(0), labels)
     # Nuclei and cells; gaps between fibres are no holes.
     return kept + holes(kept, least_px, scheme.touching)
 

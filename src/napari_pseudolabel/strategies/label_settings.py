@@ -51,8 +51,8 @@ class LabelSettings(Checked):
         float,
         Option(
             "Islands of labels with less area than this share of a typical object of the segmenter are left out, such "
-            "crumbs of axon inside myelin become myelin, and such holes in nuclei and cells are filled. Needs a segmenter "
-            "that knows the size of its objects.",
+            "crumbs of axon inside myelin become myelin, and such holes in nuclei and cells are filled. Where models are "
+            "unsure, islands up to six times as large go as well. Needs a segmenter that knows the size of its objects.",
             title="Ignore smaller objects",
             term="smallest object",
             unit="%",

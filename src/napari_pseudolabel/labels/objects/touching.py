@@ -9,8 +9,8 @@ from scipy import ndimage as ndi
 from napari_pseudolabel.labels.objects.components import SQUARE
 
 # A neck divides if the objects are this much thicker on both sides: in pixels, and as a share of their radius.
-_LEAST_DEPTH_PX = 1.0
-_LEAST_DEPTH = 0.1
+_LEAST_DEPTH_PX = 1.5
+_LEAST_DEPTH = 0.15
 
 
 def divided(mask: NDArray[np.bool_], probability: NDArray[np.floating] | None = None) -> NDArray[np.int32]:
