@@ -78,7 +78,9 @@ def sweep(
 
     def made(plane: Plane, tiles: Tiles) -> tuple[Plane, float]:
         began = time.process_time()
-        found = translate(translator, plane, settings=_settings(tiles), first=first).mean
+        found = translate(
+            translator, plane, settings=_settings(tiles), evaluations="preview" if first else "quality"
+        ).mean
         return found, time.process_time() - began
 
     def labelled(seen: Plane, tiles: Tiles) -> tuple[NDArray[np.uint8], float]:
