@@ -15,6 +15,7 @@ from napari_pseudolabel.imaging import from_array
 from napari_pseudolabel.slides.slide_run import SlideRun
 from napari_pseudolabel.slides.slide_store import JOURNAL, confidence_of
 from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region
+from napari_pseudolabel.strategies.chunks import ViewCentre
 from napari_pseudolabel.tiling import Covering, TileSettings
 
 
@@ -204,6 +205,52 @@ def test_a_window_goes_on_with_its_run_and_writes_over_those_with_other_settings
     np.testing.assert_array_equal(
         np.asarray(again.store.values.levels[0][:]), np.asarray(whole.store.values.levels[0][:])
     )
+
+
+class Growing(SlideRun):
+    """Begins where somebody looks, as an engine does."""
+
+    def __init__(self, *arguments, focus, **options):
+        super().__init__(*arguments, **options)
+        self.focus, self.asked = focus, []
+
+    def continued(self, plan, control):
+        begun = super().continued(plan, control).begun_at(ViewCentre((), *self.focus))
+        self.asked = [chunk.region for chunk in begun.chunks]
+        return begun
+
+
+def test_another_view_cuts_otherwise_and_what_is_there_is_found(image, tmp_path):
+    """Each window begins elsewhere, with small parts there; nothing that is there is computed again, or counted twice."""
+
+    def looked(focus, until=None):
+        run, got = Growing(tmp_path / "run", mixed=True, focus=focus), []
+
+        def keep(part):
+            got.append(part)
+            if len(got) == until:
+                raise Killed
+
+        try:
+            return job(image, run).run_parts(Control(), models(), keep), got, run
+        finally:
+            run.close()
+
+    whole = job(image).run(Control(), models())
+    with pytest.raises(Killed):
+        looked((350, 300), until=9)
+    report, second, run = looked((20, 580))
+    cut = {
+        chunk.region
+        for chunk in job(image).plan(job(image).survey.run(Control(), models()), Control()).chunks
+    }
+    assert any(part.region not in cut for part in second), "another view cuts otherwise"
+    assert report.evidence == whole.report.evidence
+    expected = np.where(np.isnan(whole.confidence[0]), 255, whole.labels[0])
+    np.testing.assert_array_equal(np.asarray(run.store.values.levels[0][:]), expected)
+    again, parts, _ = looked((350, 300))
+    assert sum(part.region.area for part in parts) < whole.region.area / 2
+    assert again.evidence == whole.report.evidence
 
 
 def test_a_window_has_a_folder_for_every_set_of_classes(image, tmp_path):

@@ -6,11 +6,13 @@ import itertools
 import json
 import threading
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
@@ -142,12 +144,23 @@ class SlideRun:
         return store
 
     def _left(self, plan: LabelPlan, store: SlideStore, control: Control) -> LabelPlan:
-        done = self._checked(plan, store, control)
-        left = tuple(chunk for chunk in plan.chunks if (chunk.plane, chunk.region) not in done)
+        noted = self._checked(plan, store, control)
+        cut = {(chunk.plane, chunk.region) for chunk in plan.chunks}
+        done = {place: one for place, one in noted.items() if place in cut}
+        # Of a window, which cuts what lies near the view into smaller parts.
+        smaller = {place: one for place, one in noted.items() if place not in cut}
+        left = []
+        for chunk in plan.chunks:
+            place = chunk.plane, chunk.region
+            if place in done:
+                continue
+            inside = _filling(chunk, smaller)
+            done |= inside
+            left += [] if inside else [chunk]
+        rest = {place: one.told(plan.report) for place, one in smaller.items() if place not in done}
         own = {name: value for name, value in vars(plan).items() if name != "chunks"}
-        return SlidePlan(
-            **own, chunks=left, run=self, earlier=tuple(one.told(plan.report) for one in done.values())
-        )
+        earlier = tuple(one.told(plan.report) for one in done.values())
+        return SlidePlan(**own, chunks=tuple(left), run=self, earlier=earlier, smaller=rest)
 
     def add(self, part: PseudoLabel) -> None:
         """Keep a part that a worker has made."""
@@ -193,8 +206,7 @@ class SlideRun:
         self, plan: LabelPlan, store: SlideStore, control: Control
     ) -> dict[tuple[Index, Region], DonePart]:
         """Return the parts that need not be done again."""
-        cut = {(chunk.plane, chunk.region) for chunk in plan.chunks}
-        noted = {place: one for one in store.parts() if (place := (one.plane, one.region)) in cut}
+        noted = {(one.plane, one.region): one for one in store.parts()}
         stage = control.stage("Checking what was labelled before", len(noted)) if noted else None
         for place, one in [*noted.items()]:
             if not store.holds(one):
@@ -221,17 +233,26 @@ class SlidePlan(LabelPlan):
         What keeps its parts.
     earlier
         Reports of the parts that were there.
+    smaller
+        Those of smaller parts that were there, in what is left.
     """
 
     run: SlideRun = None  # type: ignore[assignment]
     earlier: tuple[RunReport, ...] = ()
+    smaller: Mapping[tuple[Index, Region], RunReport] = field(default_factory=dict)
 
     def begun_at(self, focus: ViewCentre | None) -> LabelPlan:
         """Return the same plan where it must find all its parts again: every view would cut it in another way.
 
         Where somebody waits at a window, the small first part is worth that it is done once more.
         """
-        return super().begun_at(focus) if self.run.mixed and self.chunks else self
+        if not (self.run.mixed and self.chunks):
+            return self
+        begun = super().begun_at(focus)
+        known = [one for one in begun.chunks if (one.plane, one.region) in self.smaller]
+        told = tuple(self.smaller[one.plane, one.region] for one in known)
+        left = tuple(one for one in begun.chunks if (one.plane, one.region) not in self.smaller)
+        return replace(self, chunks=left, first=begun.first, earlier=(*self.earlier, *told))
 
     def draft(self, focus: ViewCentre | None) -> ChunkJob | None:
         """Return what shows something soon where the person looks; None where parts are there already."""
@@ -251,6 +272,24 @@ class SlidePlan(LabelPlan):
         """One report of all parts, those that were there included."""
         before = sum(one.seconds for one in self.earlier)
         return super().conclude([*self.earlier, *reports], before + seconds)
+
+
+def _filling(
+    chunk: Chunk, parts: Mapping[tuple[Index, Region], DonePart]
+) -> dict[tuple[Index, Region], DonePart]:
+    """Return the parts that together are a chunk; none if they leave some of it out."""
+    own = chunk.region
+    within = {
+        (plane, region): one
+        for (plane, region), one in parts.items()
+        if plane == chunk.plane
+        and own.y0 <= region.y0 < region.y1 <= own.y1
+        and own.x0 <= region.x0 < region.x1 <= own.x1
+    }
+    there = np.zeros(own.shape, bool)
+    for _, region in within:
+        there[region.within(own)] = True
+    return within if there.all() else {}
 
 
 def _plain(value: Any) -> Any:
