@@ -11,6 +11,7 @@ from napari_pseudolabel.errors import Cancelled
 
 if TYPE_CHECKING:
     from napari_pseudolabel.strategies import Job, LabelPlan, PseudoLabel, RunReport
+    from napari_pseudolabel.strategies.chunks import ViewCentre
 
 
 def run_parts(
@@ -42,7 +43,9 @@ def run_parts(
         What the first part that failed raised; `Cancelled` if the job was cancelled.
     """
     handle = work.handle
+    # What comes first stands last; sorted again only where the person looks elsewhere: there may be 100,000.
     waiting = list(enumerate(plan.chunks, start=1))
+    sorted_for: list[ViewCentre | None] = []
     reports: list[RunReport] = []
     failed: list[Exception] = []
     lock = threading.Lock()
@@ -52,8 +55,11 @@ def run_parts(
             with lock:
                 if not waiting or failed:
                     return
-                waiting.sort(key=lambda item: plan.distance(item[1], handle.focus))
-                number, chunk = waiting.pop(0)
+                focus = handle.focus
+                if sorted_for != [focus]:
+                    waiting.sort(key=lambda item: plan.distance(item[1], focus), reverse=True)
+                    sorted_for[:] = [focus]
+                number, chunk = waiting.pop()
             result = run(plan.load(chunk), number)
             if handle.cancelled:
                 return
