@@ -67,6 +67,20 @@ def test_of_usual_tiles_the_first_part_needs_one():
     assert abs(first.region.y0 - 290) < 128
 
 
+def test_what_was_labelled_before_is_not_labelled_again():
+    models, asked = survey(translates=True), job()
+    chunks = [one for one in cut(asked, models, (1.0, 1.0), tiles=2) if one.plane == (0,)]
+    for done in range(len(chunks)):
+        left = chunks[:done] + chunks[done + 1 :]
+        found, _ = growing(asked, models, (1.0, 1.0), None, left, ViewCentre((0,), 200, 250))
+        seen = np.zeros(SHAPE[1:], int)
+        for chunk in found:
+            seen[chunk.region.window] += 1
+        expected = np.ones_like(seen)
+        expected[chunks[done].region.window] = 0
+        np.testing.assert_array_equal(seen, expected)
+
+
 @pytest.mark.parametrize("side", [400, 1000, 3000])
 def test_parts_grow_with_the_distance_so_that_nobody_waits_for_a_large_one(side):
     image = from_array(np.zeros((side, side), np.uint8), "YX")

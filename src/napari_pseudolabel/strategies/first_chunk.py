@@ -48,7 +48,7 @@ def growing(
     Parameters
     ----------
     chunks
-        See `cut`.
+        See `cut`; those that are still to be done.
     at
         In a plane of the job.
 
@@ -70,6 +70,8 @@ def growing(
 
     rows, columns = cores
     first = None if rows is None or columns is None else made(rows, columns)
+    if first is not None and not _covered(first.region, at.plane, chunks):
+        first, cores = None, [None, None]  # a part of it was labelled before
     found = [] if first is None else [first]
     for chunk in chunks:
         region = chunk.region
@@ -96,6 +98,17 @@ def _inside(job: ImageTask, at: ViewCentre) -> tuple[tuple[float, Span], tuple[f
     region = job.whole_region
     y, x = (region.y0, region.y1), (region.x0, region.x1)
     return (min(max(at.y, y[0]), y[1]), y), (min(max(at.x, x[0]), x[1]), x)
+
+
+def _covered(part: Region, plane: tuple[int, ...], chunks: Sequence[Chunk]) -> bool:
+    """Whether every pixel of a part lies in one of the chunks, which do not overlap."""
+    regions = [chunk.region for chunk in chunks if chunk.plane == plane]
+    common = sum(
+        max(min(part.y1, one.y1) - max(part.y0, one.y0), 0)
+        * max(min(part.x1, one.x1) - max(part.x0, one.x0), 0)
+        for one in regions
+    )
+    return common == part.area
 
 
 def _edges(line: Line, core: tuple[float, float]) -> list[int]:
