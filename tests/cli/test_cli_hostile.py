@@ -135,14 +135,14 @@ def test_a_full_memory_at_one_image_does_not_stop_the_folder(
     folder.mkdir()
     for name in ("a", "b"):
         tifffile.imwrite(folder / f"{name}.tif", disc_image((40, 52), 1)[0])
-    run = LabelJob.run
+    run = LabelJob.run_parts
 
     def full(self: LabelJob, *arguments: object, **options: object) -> object:
         if Path(str(self.image.path)).stem == "a":
             raise MemoryError
         return run(self, *arguments, **options)
 
-    monkeypatch.setattr(LabelJob, "run", full)
+    monkeypatch.setattr(LabelJob, "run_parts", full)
     ran = cli("segment", folder, tmp_path / "out", "--segmenter", tiny_segmenter)
     assert ran.code == 2
     assert "1 of 2 images could not be used (a.tif: There is not enough memory" in ran.err

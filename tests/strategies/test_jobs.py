@@ -62,7 +62,7 @@ def test_a_label_job_covers_the_planes_and_reports_itself(stack, tiny_translator
     assert found.confidence.max() <= 1
     assert 0 <= found.translation.min() <= found.translation.max() <= 1
     assert found.spread.max() > 0
-    assert {"Translating, part 2 of 8", "Segmenting, part 1 of 8"} <= stages
+    assert {"Translating, part 2 of 2", "Segmenting, part 1 of 2"} <= stages
     report = found.report
     assert [(one.role, one.name, len(one.sha256)) for one in report.models] == [
         ("translator", "tiny SEM to TEM", 64),
