@@ -113,13 +113,13 @@ def bare_network(translator: RandomTranslator, image: np.ndarray, used: Translat
     tiles = len(grid_of(translator, image, used))
     memory_format = torch.channels_last if plan.device.type == "cpu" else torch.contiguous_format
     x = torch.randn(plan.batch, 2, plan.tile, plan.tile, device=plan.device).to(memory_format=memory_format)
-    step = torch.zeros(plan.batch, dtype=torch.int64, device=plan.device)
-    latent = torch.randn(plan.batch, translator.config.nz, device=plan.device)
+    step = torch.zeros(1, dtype=torch.int64, device=plan.device)
+    latent = torch.randn(1, translator.config.nz, device=plan.device)
     with torch.inference_mode():
         for _ in range(translator.config.num_timesteps):
             for begin in range(0, tiles, plan.batch):
                 count = min(plan.batch, tiles - begin)
-                translator.network(x[:count], step[:count], latent[:count])
+                translator.network(x[:count], step, latent)
 
 
 def seconds(function: Callable[[], object], device: torch.device) -> float:

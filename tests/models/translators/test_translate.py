@@ -45,9 +45,9 @@ class Diffusive(nn.Module):
 
     def forward(self, x, step, latent):
         assert x.shape[1] == 2
-        assert step.shape == (len(x),)
+        assert step.shape == (1,)
         assert step.dtype == torch.int64
-        assert latent.shape == (len(x), 4)
+        assert latent.shape == (1, 4)
         self.calls.append(tuple(x.shape))
         style = self.style(latent) + step[:, None]
         return torch.tanh(self.last(torch.sin(self.first(x) + style[:, :, None, None])))

@@ -17,6 +17,8 @@ from napari_pseudolabel.models.outline import outlined
 from napari_pseudolabel.wording import some
 
 _LISTED = 4
+# Eight tiles of 128; with more a CPU becomes slower again.
+_TOGETHER_PIXELS = 2**17
 
 
 def most_likely(probabilities: NDArray[np.float32], classes: tuple[LabelClass, ...]) -> NDArray[np.uint8]:
@@ -48,15 +50,22 @@ def as_channels(image: ArrayLike, channels: int) -> NDArray[np.float32]:
 
 def mirrored(network: Callable[[Tensor], Tensor], x: Tensor, axes: Sequence[int]) -> Tensor:
     """Mean of a network's answers over all flips of (B, C, h, w) along `axes` (0: rows, 1: columns)."""
-    total = network(x)
     flips = [
         tuple(axis + 2 for axis in chosen)
-        for count in range(1, len(axes) + 1)
+        for count in range(len(axes) + 1)
         for chosen in combinations(axes, count)
     ]
-    for flip in flips:
-        total = total + network(x.flip(flip)).flip(flip)
-    return total / (len(flips) + 1)
+    # A few small tiles leave a CPU time for more of them; what fits a GPU was chosen by the batch.
+    room = max(_TOGETHER_PIXELS // x[:, 0].numel(), 1) if x.device.type == "cpu" else 1
+    total: Tensor | None = None
+    for begin in range(0, len(flips), room):
+        some_flips = flips[begin : begin + room]
+        answers = network(torch.cat([x.flip(flip) for flip in some_flips])).split(len(x))
+        for flip, answer in zip(some_flips, answers, strict=True):
+            back = answer.flip(flip)
+            total = back if total is None else total + back
+    assert total is not None  # no flip is one of them
+    return total / len(flips)
 
 
 def own_tensors(network: nn.Module) -> dict[str, Tensor]:

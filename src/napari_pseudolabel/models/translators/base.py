@@ -32,8 +32,8 @@ class Translator(ABC):
     sha256
         Of the file.
     network
-        In evaluation mode, without gradients. Diffusive: ``network(x, step, latent)`` with x (B, 2, H, W), step (B,)
-        int64 and latent (B, nz); channel 0 of the output is the predicted clean target. One pass: ``network(x)``
+        In evaluation mode, without gradients. Diffusive: ``network(x, step, latent)`` with x (B, 2, H, W), step (1,)
+        int64 and latent (1, nz), the same for all; channel 0 of the output is the predicted clean target. One pass: ``network(x)``
         with x (B, 1, H, W). Images in [-1, 1].
     warnings
         Sentences for the person.

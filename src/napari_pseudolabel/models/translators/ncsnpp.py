@@ -126,9 +126,9 @@ class NCSNpp(nn.Module):
             (B, 2, H, W) float; channel 0 the noisy target, channel 1 the source, both in [-1, 1]
             ([0, 1] if not ``centered``). H and W are multiples of ``config.stride``.
         step
-            (B,) int64 diffusion step in 0 .. T - 1.
+            (B,) int64 diffusion step in 0 .. T - 1, or (1,) for one of all, which is cheaper.
         latent
-            (B, nz) standard normal.
+            (B, nz) standard normal, or (1, nz) for one of all.
 
         Returns
         -------

@@ -77,8 +77,11 @@ class FirFilter(nn.Module):
 
     def up(self, x: Tensor) -> Tensor:
         """Double the size: zeros between the samples, then the filter with gain 4."""
-        y = F.conv_transpose2d(x, self._weight(x, self.kernel * 4), stride=2, groups=x.shape[1])
         start = self.length - 1 - ((self.length - 1) // 2 + 1)
+        weight, channels = self._weight(x, self.kernel * 4), x.shape[1]
+        if 2 * start == self.length - 2:  # as much to be cut off on both sides
+            return F.conv_transpose2d(x, weight, stride=2, padding=start, groups=channels)
+        y = F.conv_transpose2d(x, weight, stride=2, groups=channels)
         return y[..., start : start + 2 * x.shape[-2], start : start + 2 * x.shape[-1]]
 
     def down(self, x: Tensor) -> Tensor:
@@ -92,8 +95,22 @@ class FirFilter(nn.Module):
         return self._correlate(x, ((pad + 1) // 2, pad // 2), stride=1)
 
     def _correlate(self, x: Tensor, pad: tuple[int, int], stride: int) -> Tensor:
-        x = F.pad(x, (*pad, *pad))
-        return F.conv2d(x, self._weight(x, self.kernel.flip(0, 1)), stride=stride, groups=x.shape[1])
+        weight, both = self._weight(x, self.kernel.flip(0, 1)), min(pad)
+        if pad[0] != pad[1]:
+            x, both = F.pad(x, (*pad, *pad)), 0
+        return F.conv2d(x, weight, stride=stride, padding=both, groups=x.shape[1])
+
+
+def silu(fresh: Tensor) -> Tensor:
+    """SiLU of a tensor that nobody else has: in its place, where no gradient needs it as it was."""
+    return F.silu(fresh, inplace=not torch.is_grad_enabled())
+
+
+def joined(x: Tensor, fresh: Tensor, gain: float) -> Tensor:
+    """``(x + fresh) * gain``, in the place of `fresh` where no gradient is asked for."""
+    if torch.is_grad_enabled():
+        return (x + fresh) * gain
+    return fresh.add_(x).mul_(gain)
 
 
 class AdaptiveGroupNorm(nn.Module):
@@ -108,7 +125,12 @@ class AdaptiveGroupNorm(nn.Module):
 
     @override
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        gain, offset = self.style(style)[:, :, None, None].chunk(2, dim=1)
+        """Normalise (B, C, H, W) with the style of each, (B, S), or one for all, (1, S)."""
+        both = self.style(style)
+        if len(both) == 1:
+            gain, offset = both[0].chunk(2)
+            return F.group_norm(x, self.norm.num_groups, gain, offset, self.norm.eps)
+        gain, offset = both[:, :, None, None].chunk(2, dim=1)
         return gain * self.norm(x) + offset
 
 
@@ -144,8 +166,9 @@ class Attention(nn.Module):
         query, key, value = (
             layer(h).flatten(2).transpose(1, 2) for layer in (self.NIN_0, self.NIN_1, self.NIN_2)
         )
-        h = F.scaled_dot_product_attention(query, key, value)
-        return (x + self.NIN_3(h.transpose(1, 2).reshape(x.shape))) * self.gain
+        # With an axis of heads it is computed block by block, in memory that does not grow with the square of the pixels.
+        h = F.scaled_dot_product_attention(query[:, None], key[:, None], value[:, None])[:, 0]
+        return joined(x, self.NIN_3(h.transpose(1, 2).reshape(x.shape)), self.gain)
 
 
 class ResidualBlock(nn.Module):
@@ -198,18 +221,26 @@ class ResidualBlock(nn.Module):
 
     @override
     def forward(self, x: Tensor, step: Tensor | None, style: Tensor) -> Tensor:
-        h = self._resampled(F.silu(self.GroupNorm_0(x, style)))
+        h = self._resampled(silu(self.GroupNorm_0(x, style)))
         x = self._resampled(x)
-        h = self.Conv_0(h)
-        if self.Dense_0 is not None and step is not None:
-            h = h + self.Dense_0(F.silu(step))[:, :, None, None]
+        h = self._first_conv(h, step)
         h = self.GroupNorm_1(h) if self.one_style else self.GroupNorm_1(h, style)
-        h = self.Conv_1(self.dropout(F.silu(h)))
+        h = self.Conv_1(self.dropout(silu(h)))
         if hasattr(self, "Conv_2"):
             x = self.Conv_2(x)
         elif hasattr(self, "NIN_0"):
             x = self.NIN_0(x)
-        return (x + h) * self.gain
+        return joined(x, h, self.gain)
+
+    def _first_conv(self, h: Tensor, step: Tensor | None) -> Tensor:
+        """Convolve and add what the step says."""
+        if self.Dense_0 is None or step is None:
+            return self.Conv_0(h)
+        told = self.Dense_0(F.silu(step))
+        if len(told) > 1:
+            return self.Conv_0(h) + told[:, :, None, None]
+        conv = self.Conv_0
+        return F.conv2d(h, conv.weight, conv.bias + told[0], padding=conv.padding)
 
 
 class _StridedConv(nn.Module):

@@ -310,12 +310,11 @@ class _Job:
         return self.memo.answers(about, state, partial(self._compute, step, latent))
 
     def _compute(self, step: int, latent: Tensor, state: Tensor) -> Tensor:
-        count = len(state)
-        steps = torch.full((count,), step, dtype=torch.int64, device=state.device)
+        steps = torch.full((1,), step, dtype=torch.int64, device=state.device)
         if state.device.type == "cpu":
             # Same numbers, but convolutions on a CPU are 1.2 to 1.4 times as fast (measured) with channels last.
             state = state.contiguous(memory_format=torch.channels_last)
-        prediction: Tensor = self.network(state, steps, latent.expand(count, -1))
+        prediction: Tensor = self.network(state, steps, latent[None])
         return prediction[:, :1]
 
     def _tiled(self, schedule: Schedule, sample: int, stage: Stage) -> NDArray[np.float32]:
