@@ -1,17 +1,19 @@
 """Is a fast version as good as its translator? Dice and F1 against truth of both, their agreement, and CPU seconds.
 
-    python benchmarks/students.py [--data DIR] [--made DIR] [--only sem-to-tem] [--side 448] [--held-out] [--markdown]
+    python benchmarks/students.py [--data DIR] [--made DIR] [--only sem-to-tem] [--side 448] [--held-out] [--markdown] [--cards]
 
 Fast versions are those that come with the package (``sample:NAME-fast``), or of a folder NAME of --made, as
 ``tools/train_model.py student`` leaves it, ``NAME-fast.safetensors`` or, if it was not kept, ``best.safetensors``. The translator
 makes all its evaluations, or the first alone; one seed. Behind all of them is the shipped segmenter of what they make, with the usual
 settings. Images: those of ``evaluations.py``, of large ones the centre of --side pixels; with --held-out only groups that no
-translator has seen. "Agreement" is the Dice of the labels of the fast version with those of the translator, over all images together.
-CPU seconds per million pixels of the translation alone, one thread, side by side, on the first image.
+translator has seen; --cards writes Dice and F1 into the card. "Agreement" is the Dice of the labels of the fast version with those of
+the translator, over all images together. CPU seconds per million pixels of the translation alone, one thread, side by side, on the
+first image.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -24,13 +26,18 @@ import typer
 from evaluations import ROUTES, Route
 from numpy.typing import NDArray
 from quality_measuring import scored, segmented
+from safetensors.numpy import load_file
+from safetensors.numpy import save as to_bytes
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models import load_segmenter, load_translator, resolve
+from napari_pseudolabel.models.card_files import HEADER_KEY, atomic_write, read_header_card, spelt
+from napari_pseudolabel.models.cards import Card, Measure
 from napari_pseudolabel.models.evaluations import Evaluations
 from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.translate import translate
 
+COMMAND = "python benchmarks/students.py --cards"
 FAST = "fast version"
 WAYS: dict[str, Evaluations] = {"all evaluations": "quality", "the first alone": "preview", FAST: "auto"}
 
@@ -61,8 +68,9 @@ def main(
     most: int = 20,
     held_out: Annotated[bool, typer.Option("--held-out")] = False,
     markdown: Annotated[bool, typer.Option("--markdown")] = False,
+    cards: Annotated[bool, typer.Option("--cards")] = False,
 ) -> None:
-    """Measure, and print a table."""
+    """Measure, print a table, and write Dice and F1 into the card of the fast version if that is wanted."""
     torch.set_num_threads(1)
     for route in ROUTES:
         name = route.translator.partition(":")[2]
@@ -71,6 +79,8 @@ def main(
             continue
         found = _measured(route, load_translator(path), data, side, most, held_out)
         _print(name, route, found, markdown)
+        if cards:
+            _write(path, found, "images that no translator has seen" if held_out else "images")
 
 
 def _student(name: str, made: Path | None) -> Path | None:
@@ -102,6 +112,26 @@ def _measured(route: Route, student: Translator, data: Path, side: int, most: in
             found.labels[way].append(labelled.labels)
             found.scores[way].append(scored(labelled, case, segmenter))
     return found
+
+
+def _write(path: Path, found: _Found, what: str) -> None:
+    """Put what was measured of the fast version and of its translator before what is on the card."""
+    count = len(found.labels[FAST])
+    measured = [
+        Measure(
+            metric=f"{measure} ({title})",
+            value=round(float(np.mean([one[measure] for one in found.scores[way]])), 4),
+            data=f"labels of {count} {what}, against truth",
+            command=COMMAND,
+        )
+        for way, title in ((FAST, "fast version"), ("all evaluations", "its translator"))
+        for measure in found.scores[FAST][0]
+    ]
+    card = Card.model_validate(read_header_card(path))
+    others = tuple(one for one in card.quality if one.command != COMMAND)
+    card = card.model_copy(update={"quality": (*measured, *others)})
+    header = {HEADER_KEY: json.dumps(spelt(card), ensure_ascii=False)}
+    atomic_write(path, to_bytes(load_file(path), header))
 
 
 def _print(name: str, route: Route, found: _Found, markdown: bool) -> None:

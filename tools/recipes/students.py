@@ -53,9 +53,11 @@ class Student:
         return (*self.pair.data[:-1], f"{self.fields} generated fields")
 
 
+# Two classes with thin borders between them.
+_AXONS = DistilSettings(steps=1600, most_crops=32)
 STUDENTS = {
-    "sem-to-tem": Student(AXONS, 1, "sample:tem-axons"),
-    "tem-to-sem": Student(AXONS, 0, "sample:sem-axons"),
+    "sem-to-tem": Student(AXONS, 1, "sample:tem-axons", settings=_AXONS),
+    "tem-to-sem": Student(AXONS, 0, "sample:sem-axons", settings=_AXONS),
     "purple-to-fluorescence": Student(NUCLEI, 1, "sample:fluorescence-nuclei"),
     "fluorescence-to-purple": Student(NUCLEI, 0, "sample:purple-proxy"),
 }

@@ -18,7 +18,7 @@ _AS_GOOD = 0.01
 # As the measuring scripts write it: whose labels were carried to which images, and how.
 _CARRIED = re.compile(r"labels carried (?P<source>.+?) -> (?P<target>.+?) by shipped (?P<how>[\w ]+)")
 _OWN = re.compile(r"\d+ validation pixels, which chose the step \((?!synthetic)")
-_DIRECT, _TRANSLATED, _BY_GREY_LEVELS, _FAST = "tutorship", "adaptation", "grey levels", "fast version"
+_DIRECT, _TRANSLATED, _BY_GREY_LEVELS = "tutorship", "adaptation", "grey levels"
 
 
 @dataclass(frozen=True)
@@ -119,14 +119,13 @@ def _routes(modality: str, models: Sequence[Candidate]) -> Iterator[_Route]:
             continue
         for segmenter in segmenters:
             if same_modality(segmenter.takes, translator.makes):
-                # What a translation is worth stands with the labels that were carried, but for curves with the curve, and for
-                # fast versions with them. One of which no truth is known is as good as its translator: it was kept for that.
-                if not translator.passes:
-                    known = _measured(translator.card, modality, _BY_GREY_LEVELS)
-                else:
-                    known = _measured(translator.card, modality, _FAST) or _measured(
-                        segmenter.card, modality, _TRANSLATED
-                    )
+                # What a translation is worth stands with the labels that were carried, but for curves with the curve. A fast
+                # version was kept because it is as good as its translator.
+                known = (
+                    _measured(segmenter.card, modality, _TRANSLATED)
+                    if translator.passes
+                    else _measured(translator.card, modality, _BY_GREY_LEVELS)
+                )
                 yield _Route(translator, segmenter, known)
 
 

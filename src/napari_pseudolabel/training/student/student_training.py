@@ -142,7 +142,7 @@ class StudentTraining:
         curve.cut(self.step)
         stage = control.stage("Training the fast version", s.steps)
         stage.resume_at(self.step)
-        every = max(s.steps // s.checks, 1)
+        every = -(-s.steps // s.checks)
         finish = False
         try:
             while self.step < s.steps and not (finish := stage.hold()):
