@@ -301,6 +301,7 @@ def student(name: StudentName, data: Path, out: Path, device: str = "cpu") -> No
         recipe.data,
         f"python tools/train_model.py student {name} DATA OUT",
         "BSD-3-Clause",
+        recipe.pair.licence,
     )
 
     def tell(event: object) -> None:

@@ -57,8 +57,8 @@ class Distillation:
         (H, W) float32 in [0, 1], on the grid of the translator, normalised as it asks.
     segmenter
         Its labels decide.
-    data, command, licence
-        For the card.
+    data, command, licence, data_licence
+        For the card: the images, what makes it again, and the licences of the weights and of the images.
     """
 
     translator: Translator
@@ -68,6 +68,7 @@ class Distillation:
     data: tuple[str, ...]
     command: str
     licence: str = ""
+    data_licence: str = ""
 
     @property
     def name(self) -> str:
@@ -315,6 +316,7 @@ def _card(asked: Distillation, score: Score, again: dict[str, float], count: int
         normalisation=before.normalisation,
         training=Training(
             data=(*asked.data, f"translations of them by “{asked.name}”"),
+            licence=asked.data_licence,
             steps=score.step,
             seed=asked.settings.seed,
             date=today(),
