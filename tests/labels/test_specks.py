@@ -119,6 +119,22 @@ def test_a_small_nucleus_stays_where_models_are_sure_and_goes_where_they_are_not
     assert not specks(labels, 4).any()
 
 
+def test_what_touches_the_edge_goes_only_where_the_plane_ends():
+    labels = np.zeros((30, 30), np.uint8)
+    labels[0:2, 10:12] = 1
+    labels[15:17, 28:30] = 1
+    assert not specks(labels, 9).any()
+    np.testing.assert_array_equal(
+        specks(labels, 9, goes_on=(False, True, True, True))[:, :20], labels[:, :20] > 0
+    )
+    assert not specks(labels, 9, goes_on=(False, True, True, True))[:, 20:].any()
+    fibre = np.full((20, 20), 1, np.uint8)
+    fibre[0:2, 5:7] = 2
+    sure = np.ones(fibre.shape)
+    assert (without_crumbs(fibre, sure, 9, FIBRE) == fibre).all()
+    assert (without_crumbs(fibre, sure, 9, FIBRE, (False, True, True, True)) == 1).all()
+
+
 def test_myelin_between_two_axons_is_no_crumb():
     labels = np.full((20, 20), 2, np.uint8)
     labels[:, 10] = 0

@@ -11,19 +11,22 @@ from scipy import ndimage as ndi
 from napari_pseudolabel.labels.object_size import LARGEST_CRUMB
 from napari_pseudolabel.labels.objects.components import CROSS, SQUARE
 from napari_pseudolabel.labels.objects.scheme import Fibre
-from napari_pseudolabel.labels.windows import rims
+from napari_pseudolabel.labels.windows import ALL_OPEN, Sides, rims
 
 # A pixel counts by how sure models are of it: not at all at one half, whole from nine tenths on (docs/benchmarks.md).
 _COUNTS_FROM, _WHOLE_FROM = 0.5, 0.9
 
 
 def specks(
-    labels: NDArray[np.integer], least_px: float, sure: NDArray[np.floating] | None = None
+    labels: NDArray[np.integer],
+    least_px: float,
+    sure: NDArray[np.floating] | None = None,
+    goes_on: Sides = ALL_OPEN,
 ) -> NDArray[np.bool_]:
     """Find the islands that have less area than `least_px`.
 
     An island is what is connected over edges or corners, whatever its classes: a thin axon with its myelin is one. What
-    touches the edge of the array is spared, because it may go on beyond.
+    touches the edge of the array is spared where the plane goes on, because it may go on beyond.
 
     Parameters
     ----------
@@ -34,6 +37,8 @@ def specks(
     sure
         (H, W) in [0, 1]: probability of these labels. Pixels of which models are unsure count less, so an island that they half
         believe in has to be up to `LARGEST_CRUMB` times as large. All count alike when None.
+    goes_on
+        On which sides the plane goes on beyond the array.
 
     Returns
     -------
@@ -42,14 +47,18 @@ def specks(
     """
     if least_px <= 1:
         return np.zeros(labels.shape, bool)
-    islands, small = _islands(labels != 0, least_px, SQUARE, sure)
+    islands, small = _islands(labels != 0, least_px, SQUARE, sure, goes_on)
     small[0] = False
     found: NDArray[np.bool_] = small[islands]
     return found
 
 
 def without_crumbs(
-    labels: NDArray[np.uint8], sure: NDArray[np.floating], least_px: float, fibre: Fibre
+    labels: NDArray[np.uint8],
+    sure: NDArray[np.floating],
+    least_px: float,
+    fibre: Fibre,
+    goes_on: Sides = ALL_OPEN,
 ) -> NDArray[np.uint8]:
     """Give the crumbs of axons and myelin to what is around them.
 
@@ -57,7 +66,7 @@ def without_crumbs(
     the area of its axon. Pixels of which models are unsure count less, so a thin axon stays where they are sure, while
     an island that they half believe in has to be up to `LARGEST_CRUMB` times as large. A crumb of axon becomes what most
     pixels around it are, myelin or background; a crumb of myelin goes only where there is nothing but axon around it. What
-    touches the edge of the array is spared, because it may go on beyond.
+    touches the edge of the array is spared where the plane goes on, because it may go on beyond.
 
     Parameters
     ----------
@@ -69,6 +78,8 @@ def without_crumbs(
         Area in pixels; nothing is a crumb at 1 or below.
     fibre
         The two classes.
+    goes_on
+        On which sides the plane goes on beyond the array.
 
     Returns
     -------
@@ -79,16 +90,16 @@ def without_crumbs(
         return labels
     found = labels.copy()
     for value, other in ((fibre.inner, fibre.outer), (fibre.outer, fibre.inner)):
-        islands, small = _islands(found == value, least_px, SQUARE, sure)
+        islands, small = _islands(found == value, least_px, SQUARE, sure, goes_on)
         small[0] = False
         boxes = ndi.find_objects(islands)
         before = found.copy()
         for number in np.flatnonzero(small).tolist():
-            # One pixel more on every side: the island touches no edge.
-            window = tuple(slice(one.start - 1, one.stop + 1) for one in boxes[number - 1])
+            # One pixel more on every side.
+            window = tuple(slice(max(one.start - 1, 0), one.stop + 1) for one in boxes[number - 1])
             crumb = islands[window] == number
             around = before[window][ndi.binary_dilation(crumb, SQUARE) & ~crumb]
-            if value == fibre.outer and not (around == other).all():
+            if not around.size or (value == fibre.outer and not (around == other).all()):
                 continue
             values, counts = np.unique(around, return_counts=True)
             found[window][crumb] = values[counts.argmax()]
@@ -137,8 +148,9 @@ def _islands(
     least_px: float,
     structure: NDArray[np.bool_],
     sure: NDArray[np.floating] | None = None,
+    goes_on: Sides = ALL_OPEN,
 ) -> tuple[NDArray[np.integer], NDArray[np.bool_]]:
-    """Return the numbered islands of a mask, and which numbers are those of small ones that do not touch the edge."""
+    """Return the numbered islands of a mask, and which numbers are those of small ones that end within the plane."""
     islands, count = ndi.label(mask, structure)
     areas = np.bincount(islands.ravel(), minlength=count + 1)
     small = areas < least_px
@@ -146,6 +158,7 @@ def _islands(
         weight = np.clip((sure - _COUNTS_FROM) / (_WHOLE_FROM - _COUNTS_FROM), 0, 1)
         counted = np.bincount(islands.ravel(), weight.ravel(), count + 1)
         small = (counted < least_px) & (areas < LARGEST_CRUMB * least_px)
-    for rim in rims(islands):
-        small[rim] = False
+    for open_side, rim in zip(goes_on, rims(islands), strict=True):
+        if open_side:
+            small[rim] = False
     return islands, small

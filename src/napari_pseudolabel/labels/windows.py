@@ -19,6 +19,7 @@ Box = tuple[int, int, int, int]
 """The same as y0, x0, y1, x1 in pixels, half open."""
 Sides = tuple[bool, bool, bool, bool]
 """Something about the top, the bottom, the left and the right of a window."""
+ALL_OPEN: Sides = (True, True, True, True)
 
 
 def key_of(index: Index, window: Window) -> ArrayKey:

@@ -13,6 +13,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.labels.confidence import background, class_confidence, entropy, tempered
 from napari_pseudolabel.labels.objects import Scheme, scheme_for
 from napari_pseudolabel.labels.specks import holes, specks, without_crumbs
+from napari_pseudolabel.labels.windows import ALL_OPEN, Sides
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.segmenters.base import LayerPart, Segmenter
 from napari_pseudolabel.strategies.label_settings import LabelSettings
@@ -88,6 +89,7 @@ def segment_ensemble(
     control: Control,
     least_px: float = 0.0,
     inner: tuple[slice, slice] = (slice(None), slice(None)),
+    goes_on: Sides = ALL_OPEN,
 ) -> Segmentation:
     """Let every segmenter segment each of its images, flipped as the settings say, and average.
 
@@ -101,6 +103,8 @@ def segment_ensemble(
         them, and smaller holes in nuclei and cells are filled.
     inner
         Rows and columns that are handed back of those pixels; the others only tell islands from objects.
+    goes_on
+        On which sides the plane goes on beyond those pixels: there an island is no speck, because it may go on.
 
     Notes
     -----
@@ -119,7 +123,7 @@ def segment_ensemble(
             sure = class_confidence(
                 tempered(probabilities, given.segmenter.classes, given.temperature), given.segmenter.classes
             )
-            candidates.append(_tidy(labels, sure, least_px, scheme)[inner])
+            candidates.append(_tidy(labels, sure, least_px, scheme, goes_on)[inner])
             names.append(name)
             heats.append(math.log(given.temperature))
             ordered = probabilities[order]
@@ -133,7 +137,7 @@ def segment_ensemble(
     doubt = entropy(mean[:, *inner], first.classes)
     mean = tempered(mean, first.classes, math.exp(float(np.mean(heats))))
     sure = class_confidence(mean, first.classes)
-    tidy = _tidy(labels, sure, least_px, scheme)[inner]
+    tidy = _tidy(labels, sure, least_px, scheme, goes_on)[inner]
     labels, mean, sure = labels[inner], mean[:, *inner], sure[inner]
     labelled = labels != 0
     return Segmentation(
@@ -148,12 +152,12 @@ def segment_ensemble(
 
 
 def _tidy(
-    labels: NDArray[np.uint8], sure: NDArray[np.float32], least_px: float, scheme: Scheme
+    labels: NDArray[np.uint8], sure: NDArray[np.float32], least_px: float, scheme: Scheme, goes_on: Sides
 ) -> NDArray[np.uint8]:
     """Labels without specks and crumbs, and without holes where there are none."""
     for fibre in scheme.fibres:
-        labels = without_crumbs(labels, sure, least_px, fibre)
-    specked = specks(labels, least_px, sure if scheme.touching else None)
+        labels = without_crumbs(labels, sure, least_px, fibre, goes_on)
+    specked = specks(labels, least_px, sure if scheme.touching else None, goes_on)
     kept = np.where(specked, np.uint8(0), labels)
     # Nuclei and cells; gaps between fibres are no holes.
     return kept + holes(kept, least_px, scheme.touching)

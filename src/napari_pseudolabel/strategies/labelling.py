@@ -17,6 +17,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import Box, IntensityRange, normalise, resample_part
 from napari_pseudolabel.imaging.registration import shift
 from napari_pseudolabel.labels.evidence import Evidence
+from napari_pseudolabel.labels.windows import open_sides
 from napari_pseudolabel.models.grids import as_raw
 from napari_pseudolabel.models.segmenters.base import LayerPart, Segmenter
 from napari_pseudolabel.models.translators.translate import translate
@@ -117,6 +118,7 @@ def label_chunk(job: ChunkTask, control: Control, models: LoadedModels) -> Pseud
             control=control,
             least_px=least,
             inner=inner,
+            goes_on=open_sides((slice(outer.y0, outer.y1), slice(outer.x0, outer.x1)), job.whole),
         )
         labels, confidence = blank.labels(found.labels), blank.confidence(found.confidence)
         members = found.members
