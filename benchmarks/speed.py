@@ -224,6 +224,9 @@ def parser() -> argparse.ArgumentParser:
         "--levels", type=int, nargs="+", default=[1, 2, 2, 4], help="1 1 2 2 4 4 as published"
     )
     parser.add_argument("--goals", action="store_true", help="the goals, with the shipped models; on the CPU")
+    parser.add_argument(
+        "--also", default="", help="with --goals: another translator from SEM to TEM, such as a fast version"
+    )
     parser.add_argument("--device", default="auto")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", type=Path, help="write all numbers here")
@@ -235,7 +238,10 @@ def main() -> None:
     if options.goals:
         torch.set_num_threads(1)
         repeats = min(options.repeats, 3)
-        rows = [*translations(options.size, repeats), *labels(options.size, 0, repeats)]
+        rows = [
+            *translations(options.size, repeats, options.also),
+            *labels(options.size, 0, repeats, options.also),
+        ]
         Console(width=140).print(table(rows), ", ".join(map(str, machine(torch.device("cpu")).values())))
         if options.json:
             options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))

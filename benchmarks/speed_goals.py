@@ -76,8 +76,8 @@ def sample(side: int) -> tuple[Image, NDArray[np.int64]]:
     return from_array(image, "YX"), np.pad(labels, wide, "symmetric")[:side, :side].astype(np.int64)
 
 
-def translations(side: int, repeats: int) -> list[GoalRow]:
-    """Translate an image as the original procedure does, and as we do."""
+def translations(side: int, repeats: int, also: str = "") -> list[GoalRow]:
+    """Translate an image as the original procedure does, and as we do; also by another translator, such as a fast version."""
     model = LoadedModels().translator(TRANSLATOR)
     image, _ = sample(side)
     plane = normalise(image.plane(), intensity_range(image))
@@ -96,6 +96,10 @@ def translations(side: int, repeats: int) -> list[GoalRow]:
             own,
             goal,
         )
+    if also:
+        other = LoadedModels().translator(also)
+        lies = other.layout.grid((plane.shape[0], plane.shape[1]), TileSettings(), None)
+        ways[f"ours, {also}"] = (lambda: translate(other, plane).mean), lies, 8.0
     found: dict[str, Plane] = {}
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(repeats):
@@ -191,14 +195,16 @@ def _as_before() -> Iterator[None]:
         Translator.layout, MonaiSegmenter.layout, MonaiSegmenter.tile = own  # type: ignore[method-assign]
 
 
-def labels(side: int, flips: int, repeats: int) -> list[GoalRow]:
-    """Label an image with the bundled models of adaptation, as it was done before and as it is done."""
+def labels(side: int, flips: int, repeats: int, also: str = "") -> list[GoalRow]:
+    """Label an image with the bundled models of adaptation, as it was done before and as it is done; also by another translator."""
     image, truth = sample(side)
     classes = {"axon": 2, "myelin": 1}
 
-    def one(mode: Literal["quality", "fast", "preview"]) -> NDArray[np.uint8]:
+    def one(
+        mode: Literal["auto", "quality", "fast", "preview"], translator: str = TRANSLATOR
+    ) -> NDArray[np.uint8]:
         settings = LabelSettings(flips=flips, scale=Scale(factor=1.0), evaluations=mode)
-        made = LabelJob(image, TRANSLATOR, SEGMENTER, settings=settings).run(Control(), LoadedModels())
+        made = LabelJob(image, translator, SEGMENTER, settings=settings).run(Control(), LoadedModels())
         assert made.labels is not None
         return made.labels[0]
 
@@ -212,6 +218,8 @@ def labels(side: int, flips: int, repeats: int) -> list[GoalRow]:
         "ours, fast": (lambda: one("fast"), 5.0),
         "ours, preview": (lambda: one("preview"), 5.0),
     }
+    if also:
+        ways[f"ours, {also}"] = (lambda: one("auto", also)), 5.0
     found: dict[str, NDArray[np.uint8]] = {}
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(repeats):

@@ -10,7 +10,7 @@ import pytest
 from napari_pseudolabel.imaging import from_array
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Card, Modality
-from napari_pseudolabel.strategies import FoundScale, LabelSettings
+from napari_pseudolabel.strategies import FoundScale, LabelSettings, run_cost
 from napari_pseudolabel.strategies.geometry import Line
 from napari_pseudolabel.strategies.model_speed import ModelSpeed
 from napari_pseudolabel.strategies.run_cost import RunCost
@@ -89,7 +89,7 @@ def test_the_work_is_that_of_the_tiles(side):
     speed = ModelSpeed(1.0, 0.0), ModelSpeed(0.0, 1.0)
     found = replace(cost(), evaluations=1, looks=1)
     for one, counted in zip(speed, (computed, judged), strict=True):
-        expected = found._work((side, side), 1, one) / 1.1
+        expected = found._work((side, side), 1, one) / run_cost._BESIDE
         assert expected == pytest.approx(counted**2, rel=0.25)
 
 

@@ -113,8 +113,7 @@ class _Host:
 
 def _lower_priority() -> None:
     process = psutil.Process()
-    # Below that of the window, whatever that one was started with.
-    process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else process.nice() + _NICENESS)
+    process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else _NICENESS)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ _USUAL, _GPU = ModelSpeed(3.5e-6, 1.5e-6), 60
 # Usual tiles, and what neighbours share.
 _TILE, _SHARED = 128, 16
 # What is done beside the networks: resampling, confidence, islands.
-_BESIDE = 1.1
+_BESIDE = 1.2
 # A search looks at so many pixels, twice, at so many magnifications where the card knows the texture; else at twice as many.
 _LOOKED_AT_PX, _MAGNIFICATIONS = 400**2, 5
 
