@@ -212,7 +212,7 @@ def evaluated(route: Route, results: dict[str, list[Record]], seconds: dict[str,
         fast=steps_of(load_translator(route.translator), fast),
         scores={mode: scores_of(results[way], seconds[way] / seconds[ALL]) for mode, way in modes.items()},
         held_out={mode: scores_of(held_out(results[way])) for mode, way in modes.items() if unseen},
-        data=f"{len(images)} images of {route.side.name} ({len(unseen)} held out), by {route.segmenter}, {seeds} seeds",
+        data=f"{len(images)} images of {route.side.name} ({len(unseen)} held out), by {route.segmenter}, {seeds} seed{'s'[: seeds > 1]}",
         date=date.today().isoformat(),
         command=COMMAND,
     )

@@ -12,7 +12,8 @@ from napari_pseudolabel.errors import CheckpointError, InputError
 from napari_pseudolabel.models import load_translator
 from napari_pseudolabel.models.card_files import read_header_card
 from napari_pseudolabel.models.cards import Card, CardEvaluations, EvaluationScores
-from napari_pseudolabel.models.evaluations import mode_of, steps_of
+from napari_pseudolabel.models.evaluations import fast_told, mode_of, steps_of
+from napari_pseudolabel.models.registry import sample_folder
 from napari_pseudolabel.models.translators import syndiff
 from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
 from napari_pseudolabel.models.translators.schedule import Schedule
@@ -141,3 +142,19 @@ def test_a_card_of_another_diffusion_is_refused(path):
     ):
         load_translator(path, said)
     assert read_header_card(path)["evaluations"]["fast"] == [3, 1]
+
+
+def test_diffusions_that_come_along_say_what_fewer_steps_cost():
+    cards = [Card.model_validate(read_header_card(one)) for one in sample_folder().glob("*-to-*.safetensors")]
+    diffusions = [one for one in cards if one.schedule]
+    assert len(diffusions) >= 4
+    for one in diffusions:
+        known = one.evaluations
+        assert known is not None, one.name
+        assert set(known.scores) == {"quality", "fast", "preview"}
+        assert known.scores["fast"].cost < 0.7
+        assert known.fast in ((3,), (3, 0))
+        assert known.scores["preview"].cost <= known.scores["fast"].cost + 1e-6
+        assert known.data in fast_told(one)
+        assert fast_told(one).endswith("; usual") == (mode_of(one, "auto") == "fast")
+    assert not any(fast_told(one) for one in cards if not one.schedule)

@@ -7,14 +7,16 @@ import pytest
 from run_reports import run_report
 from scripted_engine import CLASSES
 
-from napari_pseudolabel.imaging import Placement
+from napari_pseudolabel.imaging import Intensities, Need, Placement, measure
 from napari_pseudolabel.slides.slide_store import SlideStore
 from napari_pseudolabel.strategies import PseudoLabel, Region
 from napari_pseudolabel.viewer import Corrections, find_layer, slide_layers
-from napari_pseudolabel.viewer.image_layers import image_of
+from napari_pseudolabel.viewer.image_layers import PART_OF_KEY, image_of
+from napari_pseudolabel.viewer.records import source_layer
 from napari_pseudolabel.viewer.slide_layers import (
     Decisions,
     SlideStream,
+    know_whole,
     open_region,
     region_of,
     slide_layer,
@@ -146,6 +148,27 @@ def test_a_region_that_is_opened_again_has_what_was_decided(viewer, source, stor
     assert corrections.confirmed.sum() == 100
     Decisions.of(again).write()
     assert store.flags_in((), region.window)[5, 6]
+
+
+@pytest.mark.parametrize("need", [Need(), Need(moments=True), Need("range", 0, 9)])
+def test_a_region_is_normalised_as_the_whole_image(viewer, source, store, stream, need):
+    """Whatever learns from a region or predicts in it: its own intensities would be others, and nobody would see it."""
+    source.data[600:800, 100:250] //= 4
+    whole = image_of(source)
+    opened = open_region(viewer, source, whole, Region(600, 100, 800, 250), ())
+    crop = image_of(source_layer(viewer, opened.labels))
+    assert crop.shape == (200, 150)
+    assert measure(crop, (None,), need).channels == measure(whole, (None,), need).channels
+    assert Intensities.of(crop).limits(need) == Intensities.of(whole).limits(need)
+
+
+def test_a_region_that_came_back_knows_its_whole_again(viewer, source, store, stream):
+    opened = open_region(viewer, source, image_of(source), Region(600, 100, 800, 250), ())
+    crop = source_layer(viewer, opened.labels)
+    del crop.metadata[PART_OF_KEY]
+    know_whole(viewer, opened.labels)
+    assert image_of(crop).part_of.image.shape == SHAPE
+    assert (image_of(crop).part_of.y0, image_of(crop).part_of.x0) == (600, 100)
 
 
 def test_too_large_a_region_is_one_sentence(viewer, source, store, stream, monkeypatch):

@@ -113,7 +113,8 @@ class _Host:
 
 def _lower_priority() -> None:
     process = psutil.Process()
-    process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else _NICENESS)
+    # Below that of the window, whatever that one was started with.
+    process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else process.nice() + _NICENESS)
 
 
 if __name__ == "__main__":

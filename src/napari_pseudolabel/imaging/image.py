@@ -61,6 +61,8 @@ class Image:
         What it shows, such as "SEM", as models name it; empty if unknown.
     files
         All files that it lies in, where it was read from several.
+    part_of
+        The image that this one was cut out of, whose intensities count in the place of its own; None for a whole one.
 
     Raises
     ------
@@ -76,6 +78,7 @@ class Image:
     notes: tuple[str, ...] = ()
     modality: str = ""
     files: tuple[str, ...] = ()
+    part_of: PartOf | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(self.data.shape)
@@ -224,6 +227,26 @@ class Image:
                 f"{self.name} has {count} channels, so it has no luminance; give an index or 'mean'."
             )
         return cast(Channel, channel)
+
+
+@dataclass(frozen=True, eq=False)
+class PartOf:
+    """Where a region that is an image of its own comes from.
+
+    Attributes
+    ----------
+    image
+        The whole.
+    y0, x0
+        Its pixel that is the first of the part.
+    channel
+        The one that was taken; None for all.
+    """
+
+    image: Image
+    y0: int
+    x0: int
+    channel: int | None = None
 
 
 def from_array(

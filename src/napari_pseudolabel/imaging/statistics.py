@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging.blank_layer import extremes
-from napari_pseudolabel.imaging.image import Channel, Image
+from napari_pseudolabel.imaging.image import Channel, Image, PartOf
 from napari_pseudolabel.imaging.normalisation import (
     IntensityRange,
     Kind,
@@ -162,6 +162,8 @@ def measure(
     InputError
         If the image cannot be read, or the need makes no sense.
     """
+    if image.part_of is not None:
+        return _of_whole(image, image.part_of, channels, need, control)
     known = [_limits(image, channel, need) for channel in channels]
     limits = [one for one, *_ in known]
     told = next((note for _, note, _ in known if note), ())
@@ -195,6 +197,24 @@ def measure(
         None if box == Box(0, height, 0, image.shape[-1]) else box,
         notes,
     )
+
+
+def _of_whole(
+    image: Image, part: PartOf, channels: Sequence[Channel | None], need: Need, control: Control
+) -> LayerStatistics:
+    """Measure the image that another was cut out of: a part is normalised as the whole."""
+    taken = channels if part.channel is None else [part.channel] * len(channels)
+    found = measure(part.image, taken, need, control)
+    if found.box is None:
+        return found
+    height, width = image.shape[-2:]
+    (y0, x0), (y1, x1) = (
+        (min(max(y - part.y0, 0), height), min(max(x - part.x0, 0), width))
+        for y, x in ((found.box.y0, found.box.x0), (found.box.y1, found.box.x1))
+    )
+    box = Box(y0, y1, x0, x1)
+    everything = box == Box(0, height, 0, width) or 0 in box.shape
+    return replace(found, box=None if everything else box)
 
 
 def _sampled(image: Image, need: Need, error: float) -> tuple[str, ...]:
@@ -252,6 +272,8 @@ class Intensities:
     @classmethod
     def of(cls, image: Image, channel: Channel | None = None) -> Intensities:
         """Read them; raises as `intensity_range` does."""
+        if (part := image.part_of) is not None:
+            return cls.of(part.image, channel if part.channel is None else part.channel)
         values = np.sort(finite_samples(image, channel))
         alike = values.size == 0 or values[0] == values[-1]
         widest = extremes(image, channel) if alike else IntensityRange(float(values[0]), float(values[-1]))

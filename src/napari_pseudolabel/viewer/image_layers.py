@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import Image, Placement
+from napari_pseudolabel.imaging.image import PartOf
 from napari_pseudolabel.models.fitting import same_modality
 from napari_pseudolabel.types import JsonObject
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 MODALITY_KEY = "modality"
+PART_OF_KEY = "napari_pseudolabel_part_of"
 _MOST_CHANNELS = 8
 _Of = TypeVar("_Of")
 _WORDS = {
@@ -58,7 +60,19 @@ def image_of(layer: ImageLayer, channel_axis: int | None = None) -> Image:
     if "C" in axes:
         placement = placement.drop_axis(axes.index("C"))
     path, modality = source_path(layer), noted_modality(layer)
-    return Image(data, axes, placement, layer.name, path, modality=modality)
+    whole = unwrapped(layer).metadata.get(PART_OF_KEY)
+    part_of = whole.part if isinstance(whole, Whole) else None
+    return Image(data, axes, placement, layer.name, path, modality=modality, part_of=part_of)
+
+
+class Whole:
+    """What a layer was cut out of, in its metadata: it stays with the layer, and is not copied with them."""
+
+    def __init__(self, part: PartOf) -> None:
+        self.part = part
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Whole:
+        return self
 
 
 def axes_of(layer: ImageLayer, channel_axis: int | None = None) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image, Placement
+from napari_pseudolabel.imaging.image import PartOf
 from napari_pseudolabel.labels.windows import Index, key_of
 from napari_pseudolabel.slides.slide_store import Shown, SlideStore, confidence_of
 from napari_pseudolabel.strategies import Region
@@ -24,8 +25,8 @@ from napari_pseudolabel.viewer.corrections import (
     REACHED,
     Corrections,
 )
-from napari_pseudolabel.viewer.image_layers import image_of, unwrapped
-from napari_pseudolabel.viewer.records import KEY, add_run, find_layer, record_of
+from napari_pseudolabel.viewer.image_layers import PART_OF_KEY, Whole, image_of, unwrapped
+from napari_pseudolabel.viewer.records import KEY, add_run, find_layer, record_of, source_layer
 from napari_pseudolabel.viewer.result_layers import (
     add_above,
     new_image,
@@ -204,6 +205,8 @@ def open_region(
             f"A part of this region is being corrected already, in {twin.name}; go on there, or remove that layer."
         )
     crop = _crop_layer(source, image, region, plane, channel or 0)
+    taken = channel or 0 if "C" in image.axes else None
+    crop.metadata[PART_OF_KEY] = Whole(PartOf(image, region.y0, region.x0, taken))
     viewer.layers.insert(viewer.layers.index(slide) + 1, crop)
     own = image_of(crop)
     key = key_of(plane, region.window)
@@ -223,6 +226,7 @@ def open_region(
         "folder": str(store.folder),
         "plane": list(plane),
         "region": list(vars(region).values()),
+        "channel": taken,
     }
     layer.refresh()
     viewer.layers.selection.active = layer
@@ -239,6 +243,19 @@ def region_of(viewer: ViewerModel, layer: Layer) -> OpenRegion | None:
         if store is not None and str(store.folder) == told["folder"]:
             return OpenRegion(layer, store, tuple(told["plane"]), Region(*told["region"]))
     return None
+
+
+def know_whole(viewer: ViewerModel, layer: Layer) -> None:
+    """See to it that the pixels of a region that came back with a session know what they were cut out of."""
+    found = region_of(viewer, layer)
+    crop = None if found is None else source_layer(viewer, layer)
+    slide = next((one for one in viewer.layers if found is not None and store_of(one) is found.store), None)
+    source = None if slide is None else source_layer(viewer, slide)
+    if found is None or crop is None or source is None or PART_OF_KEY in crop.metadata:
+        return
+    channel = layer.metadata[_REGION_KEY].get("channel")
+    image = image_of(cast(ImageLayer, source))
+    crop.metadata[PART_OF_KEY] = Whole(PartOf(image, found.region.y0, found.region.x0, channel))
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.translators import base, syndiff
 from napari_pseudolabel.models.translators.generator_config import GeneratorConfig
 from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
 from napari_pseudolabel.models.translators.ncsnpp_layers import FirFilter
+from napari_pseudolabel.models.translators.schedule import Schedule
 
 SMALL = {
     "image_size": 16,
@@ -68,3 +71,16 @@ def test_filters_of_any_length_keep_an_even_image_as_it_is(taps):
     for answer, side in ((fir.up(x), 32), (fir.down(x), 8)):
         assert answer.shape[-2:] == (side, side)
         torch.testing.assert_close(answer[..., 4:-4, 4:-4], torch.ones_like(answer[..., 4:-4, 4:-4]))
+
+
+def test_weights_of_a_large_network_lie_as_pixels_on_a_cpu(monkeypatch):
+    translator = syndiff.SynDiffTranslator(
+        Card(kind="translator", family="syndiff"), "none", network(), schedule=Schedule.from_card({})
+    )
+    x, step, latent = torch.rand(2, 2, 16, 16), torch.tensor([1]), torch.randn(1, 4)
+    with torch.inference_mode():
+        before = translator.to("cpu").network(x, step, latent)
+        monkeypatch.setattr(base, "_LARGE", 100)
+        weight = translator.to("cpu").network.all_modules[3].Conv_0.weight
+        assert weight.is_contiguous(memory_format=torch.channels_last)
+        torch.testing.assert_close(translator.network(x, step, latent), before, rtol=0, atol=1e-5)

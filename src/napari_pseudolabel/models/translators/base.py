@@ -19,6 +19,7 @@ _TILE, _FREE_TILE = 256, 768
 _SHARED = 8
 # Statistics of smaller tiles would be too far from those of the training.
 _LEAST_TILE, _LEAST_STEPS = 64, 4
+_LARGE = 5_000_000  # weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,4 +70,7 @@ class Translator(ABC):
     def to(self, device: torch.device | str) -> Self:
         """Move the network to a device, in place, and return the translator."""
         self.network.to(device)
+        if torch.device(device).type == "cpu" and sum(map(torch.numel, self.network.parameters())) > _LARGE:
+            # As the pixels lie, or a CPU turns the weights around in every call, a fifth of the time of the published generator.
+            self.network.to(memory_format=torch.channels_last)
         return self

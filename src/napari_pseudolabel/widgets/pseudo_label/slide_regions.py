@@ -19,6 +19,7 @@ from napari_pseudolabel.viewer.slide_layers import (
     Decisions,
     OpenRegion,
     is_large,
+    know_whole,
     open_region,
     region_of,
     slide_layer,
@@ -140,6 +141,7 @@ class SlideRegions:
         """Hear what is decided in a layer, if it is a region of a large image."""
         if region_of(self._viewer, layer) is None or id(unwrapped(layer)) in self._watched:
             return
+        know_whole(self._viewer, layer)
         plain = unwrapped(layer)
         self._watched[id(plain)] = plain
 
