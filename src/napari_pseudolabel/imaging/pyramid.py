@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import zarr
 
 from napari_pseudolabel.imaging.image import Window
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.imaging.units import canonical_unit, is_time, micrometres
 from napari_pseudolabel.types import Array, ArrayKey, JsonObject
+
+if TYPE_CHECKING:
+    import zarr  # for many a command and the docks nothing is stored
 
 NgffVersion = Literal["0.5", "0.4"]
 OWN = "napari_pseudolabel"
@@ -81,6 +83,8 @@ class Pyramid:
     @classmethod
     def of(cls, group: zarr.Group) -> Pyramid:
         """Return the arrays of a group that `create` has made."""
+        import zarr
+
         found: list[zarr.Array] = []
         while isinstance(array := group.get(str(len(found))), zarr.Array):
             found.append(array)
@@ -113,6 +117,8 @@ class Pyramid:
 
 def open_group(path: str, version: NgffVersion = "0.5") -> zarr.Group:
     """Make an empty group in a folder that is empty or not there."""
+    import zarr
+
     return zarr.open_group(path, mode="a", zarr_format=2 if version == "0.4" else 3)
 
 

@@ -11,10 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from napari_pseudolabel.budget import read_json
@@ -28,6 +27,9 @@ from napari_pseudolabel.options import read, written
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.label_settings import Region
 from napari_pseudolabel.types import Array, JsonObject
+
+if TYPE_CHECKING:
+    import zarr
 from napari_pseudolabel.workspace.atomic import write_text
 from napari_pseudolabel.workspace.lock import Hold
 
@@ -105,6 +107,8 @@ class SlideStore:
         self.kind: Literal["labels", "image"] = self.about["kind"]
         self.rest: int = self.about["rest"]
         self.classes = tuple(LabelClass.model_validate(one) for one in self.about["classes"])
+        import zarr  # the docks know what a store is before there is one
+
         self.group: zarr.Group = zarr.open_group(str(folder), mode="r+")
         self.values = Pyramid.of(self.group)
         self.sure = Pyramid.of(self.group[SURE]) if self.kind == "labels" else None  # type: ignore[arg-type]

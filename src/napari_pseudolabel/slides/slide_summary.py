@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import zarr
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.labels.objects import Counted, Scheme, scheme_for
@@ -14,6 +13,9 @@ from napari_pseudolabel.labels.objects.stitching import Components, objects_by_b
 from napari_pseudolabel.labels.windows import Index, Window, key_of
 from napari_pseudolabel.slides.slide_store import SlideStore, confidence_of
 from napari_pseudolabel.types import Array
+
+if TYPE_CHECKING:
+    import zarr
 
 
 @dataclass(frozen=True)
