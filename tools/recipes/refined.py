@@ -1,4 +1,4 @@
-"""Shipped segmenters learn on, with objects of many sizes and weights between them; none of these is shipped (docs/benchmarks.md)."""
+"""Shipped segmenters learn on, with objects of many sizes and weights between them; none of these is shipped yet (docs/benchmarks.md)."""
 
 from __future__ import annotations
 
