@@ -42,7 +42,7 @@ def test_what_takes_longer_is_expected_to():
     assert cost(translator=None).seconds((1000, 800)) < 0.5 * usual
     assert cost(replace(CPU, flips=0)).seconds((1000, 800)) < usual
     assert cost(replace(CPU, scale=Scale(factor=2.0))).seconds((1000, 800)) > 2 * usual
-    assert cost().seconds((350, 350)) < 0.6 * usual
+    assert cost().seconds((350, 350)) < 0.75 * usual
     assert cost().seconds((1000, 800), planes=10) == pytest.approx(10 * usual)
     auto = replace(CPU, tiles=TileSettings())
     assert cost(auto, gpu=True).seconds((1000, 800)) < usual / 10
@@ -80,17 +80,19 @@ def test_before_the_first_run_what_models_take_is_measured():
 @pytest.mark.parametrize("side", [80, 200, 350, 1000])
 def test_the_work_is_that_of_the_tiles(side):
     """By one axis, as the tiles of the shipped models lie over a plane of 1000 pixels."""
-    layout = Covering(128, 16, 4, 64)
-    whole = layout.grid((1000, 1000), TileSettings(), None).rows
-    line = Line(1000, 1000, whole, (whole,))
+    whole, wide = (
+        layout.grid((1000, 1000), TileSettings(), None).rows
+        for layout in (Covering(128, 16, 4, 64), Covering(256, 32, 16))
+    )
+    line = Line(1000, 1000, whole, (wide,))
     seen = [line.block((start, start + side)) for start in range(0, 1001 - side, 13)]
     computed = np.mean([block.view.axis.tile * len(block.view.axis.starts) for block in seen])
-    judged = np.mean([len(block.segmenter_views[0].axis.starts) for block in seen]) * whole.tile
+    judged = np.mean([len(block.segmenter_views[0].axis.starts) for block in seen]) * wide.tile
     speed = ModelSpeed(1.0, 0.0), ModelSpeed(0.0, 1.0)
     found = replace(cost(), evaluations=1, looks=1)
     for one, counted in zip(speed, (computed, judged), strict=True):
         expected = found._work((side, side), 1, one) / run_cost._BESIDE
-        assert expected == pytest.approx(counted**2, rel=0.25)
+        assert expected == pytest.approx(counted**2, rel=0.4)
 
 
 def test_jobs_of_another_kind_have_rates_of_their_own():

@@ -17,8 +17,9 @@ from napari_pseudolabel.strategies.model_speed import ModelSpeed
 # As the shipped models take them on one thread of an x86_64 machine; a GPU is some 60 times as fast. Only until the models that
 # are chosen have been measured.
 _USUAL, _GPU = ModelSpeed(3.5e-6, 1.5e-6), 60
-# Usual tiles, and what neighbours share.
+# Usual tiles of translators and segmenters, and what neighbours share.
 _TILE, _SHARED = 128, 16
+_WIDE, _COMMON = 256, 32
 # What is done beside the networks: resampling, confidence, islands.
 _BESIDE = 1.2
 # A search looks at so many pixels, twice, at so many magnifications where the card knows the texture; else at twice as many.
@@ -133,18 +134,17 @@ class RunCost:
         for side, whole in zip(shape, self.plane, strict=True):
             wide, all_of = side * self.factor, whole * self.factor
             if self.looks:
-                covered = _covered(wide * self.step, all_of * self.step)
+                covered = _covered(wide * self.step, all_of * self.step, _WIDE, _COMMON)
                 judged *= covered
                 wide = min(covered / self.step, all_of)
-            seen *= _covered(wide, all_of)
+            seen *= _covered(wide, all_of, _TILE, _SHARED)
         each = self.evaluations * seen * speed.translator + self.looks * judged * speed.segmenter
         looked_at = min(_LOOKED_AT_PX, math.prod(self.plane)) * (_TILE / (_TILE - _SHARED)) ** 2
         one = (speed.translator if self.evaluations else 0.0) + 2 * self.step**2 * speed.segmenter
         return _BESIDE * (planes * each + self.magnifications * looked_at * one)
 
 
-def _covered(side: float, whole: float) -> float:
+def _covered(side: float, whole: float, tile: int, shared: int) -> float:
     """Pixels of the tiles along an axis that decide about a part of it, wherever it lies; for the whole axis without a ring."""
-    between = _TILE - _SHARED
-    most = max((whole - _SHARED) / between, 1.0)
-    return min((side + _TILE) / between, most) * min(_TILE, whole + _SHARED)
+    most = max((whole - shared) / (tile - shared), 1.0)
+    return min((side + tile) / (tile - shared), most) * min(tile, whole + shared)
