@@ -109,8 +109,8 @@ def segment_ensemble(
     Notes
     -----
     Probabilities are interpolated, not labels: class borders come out smooth, and probabilities are
-    what the confidence needs. Labels are those of the mean as it is; its temperature, the geometric mean over the members,
-    is for the confidence alone, so it cannot change a label. It is the same for all pixels of all chunks.
+    what the confidence needs. Labels are those of the mean as it is. Its temperature, the geometric mean over the members and
+    the same for all pixels of all chunks, is for the confidence; by that small islands are kept or left out.
     """
     first = inputs[0].segmenter
     scheme = scheme_for(first.classes)
