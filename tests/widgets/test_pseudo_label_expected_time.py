@@ -85,11 +85,14 @@ def test_the_work_is_that_of_the_tiles(side):
         for layout in (Covering(128, 16, 4, 64), Covering(256, 32, 16))
     )
     line = Line(1000, 1000, whole, (wide,))
-    seen = [line.block((start, start + side)) for start in range(0, 1001 - side, 13)]
+    seen = [
+        line.block((start, start + side))
+        for start in range((1000 - side) // 4, (1000 - side) * 3 // 4 + 1, 13)
+    ]
     computed = np.mean([block.view.axis.tile * len(block.view.axis.starts) for block in seen])
     judged = np.mean([len(block.segmenter_views[0].axis.starts) for block in seen]) * wide.tile
     speed = ModelSpeed(1.0, 0.0), ModelSpeed(0.0, 1.0)
-    found = replace(cost(), evaluations=1, looks=1)
+    found = replace(cost(), plane=(1000, 1000), evaluations=1, looks=1)
     for one, counted in zip(speed, (computed, judged), strict=True):
         expected = found._work((side, side), 1, one) / run_cost._BESIDE
         assert expected == pytest.approx(counted**2, rel=0.4)
