@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,6 +26,9 @@ from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.slides.slide_store import JOB, JOURNAL, LOCK, SURE, SlideStore, confidence_of
 from napari_pseudolabel.slides.slide_summary import SlideSummary, StoredPlane
 from napari_pseudolabel.workspace.atomic import into_place, write_text
+
+if TYPE_CHECKING:
+    import zarr
 
 
 def unfinished(target: Path) -> Path:
@@ -71,13 +75,12 @@ def complete(
     fields = dict(provenance)
     if found is not None and found.predicted < found.pixels:
         fields |= {"share_labelled": found.share_labelled, "not_labelled": store.rest}
-        if store.rest <= LARGEST_VALUE:
-            classes = (*classes, LabelClass(name="not labelled", value=store.rest))
+        classes = with_not_labelled(classes, store.rest)
     name = image_stem(target)
     if confidence and store.sure is not None:
-        _write_confidence(store, name, placement, letters)
+        write_confidence(store.group, store.sure, name, placement, letters, control)
     if store.kind == "labels" and format.options.instances:
-        _write_instances(store, name, placement, letters, control)
+        write_instances(store.group, store.values, store.classes, name, placement, letters, control)
     marks = None if store.kind == "image" else label_marks(classes)
     describe(store.group, store.values, name, placement, letters, marks)
     beside = companions(target)
@@ -99,30 +102,44 @@ def complete(
     return target, side
 
 
-def _write_confidence(store: SlideStore, name: str, placement: Placement, letters: str) -> None:
-    assert store.sure is not None
-    group = store.group.create_group(CONFIDENCE, overwrite=True)
-    shape = store.sure.levels[0].shape
-    pyramid = Pyramid.create(group, shape, np.float32, fill=np.nan, letters=letters)
-    for index, window in store.sure.bands():
-        pyramid.write(index, window, confidence_of(np.asarray(store.sure.levels[0][key_of(index, window)])))
-    describe(group, pyramid, f"{name} confidence", placement, letters)
+def with_not_labelled(classes: tuple[LabelClass, ...], rest: int) -> tuple[LabelClass, ...]:
+    """Return the classes with a name for what is not labelled, where a class can have its value."""
+    return (*classes, LabelClass(name="not labelled", value=rest)) if rest <= LARGEST_VALUE else classes
 
 
-def _write_instances(
-    store: SlideStore, name: str, placement: Placement, letters: str, control: Control
+def write_confidence(
+    group: zarr.Group, sure: Pyramid, name: str, placement: Placement, letters: str, control: Control
+) -> None:
+    """Write the confidence behind a stored one into ``confidence`` of a group, as float32 with NaN where there is none."""
+    inner = group.create_group(CONFIDENCE, overwrite=True)
+    pyramid = Pyramid.create(inner, sure.levels[0].shape, np.float32, fill=np.nan, letters=letters)
+    stage = control.stage("Writing the confidence", len(bands := [*sure.bands()]))
+    for index, window in bands:
+        pyramid.write(index, window, confidence_of(np.asarray(sure.levels[0][key_of(index, window)])))
+        stage.advance(1)
+    describe(inner, pyramid, f"{name} confidence", placement, letters)
+
+
+def write_instances(
+    group: zarr.Group,
+    labels: Pyramid,
+    classes: Sequence[LabelClass],
+    name: str,
+    placement: Placement,
+    letters: str,
+    control: Control,
 ) -> None:
     """Write the number of its object to every pixel; each number is there once, whatever the plane."""
-    group = store.group.create_group(INSTANCES, overwrite=True)
-    shape = store.values.levels[0].shape
-    pyramid = Pyramid.create(group, shape, np.uint32, letters=letters)
-    values = tuple(one.value for one in store.classes)
+    inner = group.create_group(INSTANCES, overwrite=True)
+    shape = labels.levels[0].shape
+    pyramid = Pyramid.create(inner, shape, np.uint32, letters=letters)
+    values = tuple(one.value for one in classes)
     number = 1
     stage = control.stage("Numbering the objects", len(planes := [*np.ndindex(*shape[:-2])]))
     for index in planes:
         number = number_objects(
-            StoredPlane(store.values.levels[0], index),
-            scheme_for(store.classes),
+            StoredPlane(labels.levels[0], index),
+            scheme_for(tuple(classes)),
             StoredPlane(pyramid.levels[0], index),
             first=number,
             values=values,
@@ -132,4 +149,4 @@ def _write_instances(
     for index, window in pyramid.bands():
         found = np.asarray(pyramid.levels[0][key_of(index, window)])
         pyramid.write(index, window, found, finest=False)
-    describe(group, pyramid, f"{name} instances", placement, letters, {})
+    describe(inner, pyramid, f"{name} instances", placement, letters, {})

@@ -33,8 +33,13 @@ if TYPE_CHECKING:
 from napari_pseudolabel.workspace.atomic import write_text
 from napari_pseudolabel.workspace.lock import Hold
 
+if TYPE_CHECKING:
+    import zarr
+
 JOB, JOURNAL, LOCK, SURE = "job.json", "parts.jsonl", ".lock", "sure"
 """Names in the folder; all of them go when the run is complete."""
+RUNS = "runs.json"
+"""Provenance of the runs that wrote into a folder that takes any."""
 HUMAN, FLAGS = "human", "flags"
 """Names of what a person decided: class values, and whether they were corrected or confirmed."""
 _MADE = ("zarr.json", ".zgroup", ".zattrs", JOURNAL, SURE)
@@ -100,7 +105,7 @@ class SlideStore:
         Of labels.
     """
 
-    def __init__(self, folder: Path, lock: Hold) -> None:
+    def __init__(self, folder: Path, lock: Hold | None) -> None:
         self.folder = folder
         self._lock = lock
         self.about: JsonObject = _described(folder)
@@ -109,7 +114,7 @@ class SlideStore:
         self.classes = tuple(LabelClass.model_validate(one) for one in self.about["classes"])
         import zarr  # the docks know what a store is before there is one
 
-        self.group: zarr.Group = zarr.open_group(str(folder), mode="r+")
+        self.group: zarr.Group = zarr.open_group(str(folder), mode="r+" if lock else "r")
         self.values = Pyramid.of(self.group)
         self.sure = Pyramid.of(self.group[SURE]) if self.kind == "labels" else None  # type: ignore[arg-type]
         self.human = Pyramid.of(found) if isinstance(found := self.group.get(HUMAN), zarr.Group) else None
@@ -188,6 +193,17 @@ class SlideStore:
             If it is damaged, or another program is at it.
         """
         return cls(folder, _hold(folder))
+
+    @classmethod
+    def look(cls, folder: Path) -> SlideStore:
+        """Open one to read what is there now, whoever writes into it.
+
+        Raises
+        ------
+        InputError
+            If it is damaged.
+        """
+        return cls(folder, None)
 
     def use_journal(self, name: str) -> None:
         """Note parts in another file of the folder from now on: those of another run."""
@@ -290,12 +306,23 @@ class SlideStore:
         key = key_of(part.plane, part.region.window)
         return sum_of(np.asarray(self.values.levels[0][key])) == part.values
 
+    def runs(self) -> list[JsonObject]:
+        """Return the provenance of the runs that wrote here, as `note_runs` was given it; empty where nobody noted any."""
+        with suppress(OSError, FileError, ValueError, KeyError, TypeError):
+            return [dict(one) for one in read_json(self.folder / RUNS)["runs"]]
+        return []
+
+    def note_runs(self, runs: Sequence[JsonObject]) -> None:
+        """Note which runs wrote here, so that it is known in another session."""
+        write_text(self.folder / RUNS, json.dumps({"runs": list(runs)}))
+
     def close(self) -> None:
         """Let others in."""
         if self._journal is not None:
             self._journal.close()
             self._journal = None
-        self._lock.release()
+        if self._lock is not None:
+            self._lock.release()
 
     def _note(self, line: JsonObject) -> None:
         if self._journal is None:

@@ -60,14 +60,16 @@ def content_from(data: Any, attributes: JsonObject) -> ExportContent:
 
 
 def _provenance(record: JsonObject | None, corrections: object, quality: object) -> JsonObject:
-    runs = list((record or {}).get("runs", ()))
     fields: JsonObject = {}
     if isinstance(corrections, Corrections):
         fields = {"share_corrected": corrections.share(), "share_confirmed": corrections.share_confirmed()}
     if quality is not None:
         fields["quality"] = quality
-    if runs:
-        fields |= runs[-1]
-    if len(runs) > 1:
-        fields["runs"] = runs
-    return fields
+    return fields | provenance_of_runs(record)
+
+
+def provenance_of_runs(record: JsonObject | None) -> JsonObject:
+    """Return fields of the provenance: of the last run, and all of them where there are several."""
+    runs = list((record or {}).get("runs", ()))
+    fields: JsonObject = dict(runs[-1]) if runs else {}
+    return {**fields, "runs": runs} if len(runs) > 1 else fields

@@ -74,6 +74,11 @@ def is_helper(layer: Layer) -> bool:
     return (own_record(layer) or {}).get("role") in HELPERS
 
 
+def is_slide(layer: Layer) -> bool:
+    """Return whether it is a layer of ours that shows the labels of a large image, which are on the disk."""
+    return (own_record(layer) or {}).get("role") == "slide"
+
+
 @overload
 def find_layer(
     viewer: ViewerModel, source: Layer, role: ImageRole, shape: tuple[int, ...] | None = None

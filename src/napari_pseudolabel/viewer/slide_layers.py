@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,6 +20,7 @@ from napari_pseudolabel.imaging.image import PartOf
 from napari_pseudolabel.labels.windows import Index, key_of
 from napari_pseudolabel.slides.slide_store import Shown, SlideStore, confidence_of
 from napari_pseudolabel.strategies import Region
+from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.viewer.corrections import (
     CONFIRMED,
     CORRECTED,
@@ -68,11 +71,19 @@ def slide_layer(viewer: ViewerModel, source: Layer) -> Labels | None:
     return find_layer(viewer, source, "slide")
 
 
+def is_growing(layer: Layer) -> bool:
+    """Whether a run on a large image writes into what a layer shows at this moment."""
+    held = unwrapped(layer).metadata.get(_STORE_KEY)
+    stream = held.stream() if isinstance(held, _Held) and held.stream is not None else None
+    return stream is not None and not stream.ended
+
+
 class _Held:
     """A store in the metadata of a layer: it stays there, and is not copied."""
 
     def __init__(self, store: SlideStore) -> None:
         self.store = store
+        self.stream: weakref.ref[SlideStream] | None = None
 
     def __deepcopy__(self, memo: dict[int, object]) -> None:
         return None
@@ -92,6 +103,7 @@ class SlideStream:
         self._layer: Labels | None = None
         self._refreshed = 0.0
         self._last: PseudoLabel | None = None
+        self.ended = False
 
     @property
     def labels(self) -> Layer | None:
@@ -103,6 +115,8 @@ class SlideStream:
         self._last = part
         if self._layer is None:
             self._layer = _shown(self._viewer, self._source, self._image, self._run.store)
+            self._layer.metadata[_STORE_KEY].stream = weakref.ref(self)
+            self._note(part.report, part.planes)  # now: a kill ends no run
         now = time.monotonic()
         if now - self._refreshed > _REFRESH_S and self._layer in self._viewer.layers:
             self._layer.refresh(extent=False)
@@ -117,11 +131,24 @@ class SlideStream:
         layer, last = self.labels, self._last
         if layer is not None and last is not None:
             layer.refresh(extent=False)
-            height, width = self._image.shape[-2:]
-            everything = Region(0, 0, height, width)
-            add_run(layer, report or last.report, everything, last.planes, complete=False)
-        self._last = None
+            self._note(report or last.report, last.planes)
+        self._last, self.ended = None, True
         return PushedLayers(None, None, None)
+
+    def _note(self, report: RunReport, planes: Sequence[Index]) -> None:
+        """Note the run in the layer and in the folder, once for all its parts however often it went on."""
+        layer = self._layer
+        assert layer is not None
+        height, width = self._image.shape[-2:]
+        add_run(layer, report, Region(0, 0, height, width), planes, complete=False)
+        *before, own = layer.metadata[KEY]["runs"]
+        runs = [*(one for one in before if not _same_run(one, own)), own]
+        layer.metadata[KEY] = {**layer.metadata[KEY], "runs": runs}
+        self._run.store.note_runs(runs)
+
+
+def _same_run(one: JsonObject, other: JsonObject) -> bool:
+    return all(one.get(name) == other.get(name) for name in ("models", "strategy", "seed", "parameters"))
 
 
 def _shown(viewer: ViewerModel, source: ImageLayer, image: Image, store: SlideStore) -> Labels:
@@ -142,6 +169,7 @@ def _shown(viewer: ViewerModel, source: ImageLayer, image: Image, store: SlideSt
     layer.metadata[_STORE_KEY] = _Held(store)
     with selection_kept(viewer):
         add_above(viewer, source, layer, "slide", store.classes)
+    layer.metadata[KEY] = {**layer.metadata[KEY], "runs": store.runs()}
     layer.editable = False
     return layer
 

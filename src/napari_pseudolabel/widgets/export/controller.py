@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,27 +10,33 @@ from napari.layers import Labels
 from qtpy.QtWidgets import QFileDialog
 from typing_extensions import override
 
+from napari_pseudolabel.control import Progress
+from napari_pseudolabel.errors import Cancelled, PseudolabelError
 from napari_pseudolabel.export import ExportContent
 from napari_pseudolabel.formats import suffix_of
 from napari_pseudolabel.imaging.reading.file_names import stem
 from napari_pseudolabel.viewer import content_of, source_layer
 from napari_pseudolabel.viewer.image_layers import source_path
-from napari_pseudolabel.viewer.records import is_helper
+from napari_pseudolabel.viewer.records import is_helper, is_slide
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.widgets.common.dock_controller import DockController, Key
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.common.layer_box import ours_first
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
-from napari_pseudolabel.widgets.export.export_jobs import LABELS_FOLDER, ExportJob
-from napari_pseudolabel.widgets.export.problems import blocking, replaced, worth_knowing
+from napari_pseudolabel.widgets.export.export_jobs import LABELS_FOLDER, ExportJob, SlideExportJob
+from napari_pseudolabel.widgets.export.problems import blocking, not_all, replaced, worth_knowing
 from napari_pseudolabel.widgets.export.view import ExportView
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
+    from napari_pseudolabel.slides.slide_export import SlideContent
+
 _DEBOUNCE_MS = 300
+# Where a job has a number: what a person decided is being written before it.
+_ABOUT_TO_WRITE = 0
 
 
 class ExportController(DockController):
@@ -47,6 +54,7 @@ class ExportController(DockController):
         self._proposed = ""
         self._refresh_later = Debouncer(self._refresh, _DEBOUNCE_MS, self)
         view.changed.connect(self._on_changed)
+        view.cancel_button.clicked.connect(self._cancel)
         view.browse.clicked.connect(self._browse)
         view.export_button.clicked.connect(self.export)
         view.layer.refilled.connect(self._on_layers)
@@ -81,25 +89,79 @@ class ExportController(DockController):
         if self._writing is not None or content is None or blocking(content, self.view.format, path):
             return
         self.view.error.clear()
+        self._remembered.remember("export folder", str(Path(path).expanduser().parent))
+        if not isinstance(content, ExportContent):
+            self._export_slide(content, path)
+            return
         self.view.set_status("Writing …")
         effort = self.view.effort.isChecked()
         if effort:
             content = content_of(self.viewer, self.view.layer.layer, effort=True)
         job = ExportJob(content, path, self.view.format, self.view.confidence.isChecked(), effort)
         self._writing = self._runner.submit(job, "local", finished=self._on_finished, failed=self._on_failed)
-        self._remembered.remember("export folder", str(Path(path).expanduser().parent))
         self._refresh()
 
-    def _on_finished(self, written: tuple[Path, ...]) -> None:
+    def _export_slide(self, content: SlideContent, path: str) -> None:
+        """Bring to the disk what was decided until now, then have it all copied from there."""
+        from napari_pseudolabel.viewer.slide_exporting import decided_now
+
+        layer = self.view.layer.layer
+        assert layer is not None
+        job = SlideExportJob(content, path, self.view.format, self.view.confidence.isChecked())
+        try:
+            decisions = decided_now(self.viewer, layer)
+        except PseudolabelError as error:
+            self.show_failure(Failure.of(error))
+            return
+        self._writing = _ABOUT_TO_WRITE
+        self._show_writing("Writing what you decided")
+
+        def brought() -> None:
+            for one in decisions:
+                one.write()
+
+        self._executor.run(brought, lambda _: self._submit_slide(job), self._on_failed)
+
+    def _submit_slide(self, job: SlideExportJob) -> None:
+        if self._writing is None:
+            return  # cancelled meanwhile
+        self._writing = self._runner.submit(
+            job,
+            "local",
+            progressed=self._on_progress,
+            finished=lambda written: self._on_finished(written, not_all(written[0])),
+            failed=self._on_failed,
+        )
+
+    def _show_writing(self, stage: str) -> None:
+        self.view.set_status("")
+        self.view.set_working(True)
+        self.view.set_progress(stage)
+        self._refresh()
+
+    def _cancel(self) -> None:
+        if self._writing == _ABOUT_TO_WRITE:
+            self._on_failed(Failure.of(Cancelled()))
+        elif self._writing is not None:
+            self.view.set_progress("Stopping")
+            self._runner.cancel(self._writing)
+
+    def _on_progress(self, progress: Progress) -> None:
+        self.view.set_progress(progress.stage, progress.done, progress.total)
+
+    def _on_finished(self, written: tuple[Path, ...], notes: Sequence[str] = ()) -> None:
         self._writing = None
         names = ", ".join(path.name for path in written)
-        self.view.set_status(f"Wrote {names} to {written[0].parent}.")
+        self.view.set_working(False)
+        self.view.set_status(f"Wrote {names} to {written[0].parent}.", notes)
         self._refresh()
 
     def _on_failed(self, failure: Failure) -> None:
         self._writing = None
-        self.view.set_status("")
-        self.show_failure(failure)
+        self.view.set_working(False)
+        self.view.set_status("The export was cancelled; nothing was written." if failure.cancelled else "")
+        if not failure.cancelled:
+            self.show_failure(failure)
         self._refresh()
 
     def _on_changed(self) -> None:
@@ -108,7 +170,8 @@ class ExportController(DockController):
             self._refresh()
 
     def _offered(self) -> list[Labels]:
-        return [layer for layer in self.viewer.layers if isinstance(layer, Labels) and not is_helper(layer)]
+        labels = [layer for layer in self.viewer.layers if isinstance(layer, Labels)]
+        return [layer for layer in labels if is_slide(layer) or not is_helper(layer)]
 
     def _on_layers(self) -> None:
         for layer in self.view.layer.layers:
@@ -153,14 +216,25 @@ class ExportController(DockController):
         if path:
             self.view.set_path(self._with_suffix(path))
 
-    def _content(self) -> ExportContent | None:
+    def _content(self) -> ExportContent | SlideContent | None:
         layer = self.view.layer.layer
-        return content_of(self.viewer, layer) if layer is not None else None
+        if layer is None:
+            return None
+        if not is_slide(layer):
+            return content_of(self.viewer, layer)
+        from napari_pseudolabel.viewer.slide_exporting import (
+            slide_content_of,
+        )  # zarr is there when a slide is
+
+        return slide_content_of(self.viewer, layer)
 
     def _refresh(self) -> None:
         content, path = self._content(), self.view.path.text().strip()
         reason = blocking(content, self.view.format, path)
-        self.view.set_confidence(content is not None and content.confidence is not None)
+        ordinary = content is None or isinstance(content, ExportContent)
+        there = content.confidence is not None if isinstance(content, ExportContent) else content is not None
+        self.view.set_confidence(there)
+        self.view.set_effort(ordinary)
         self.view.set_checks(worth_knowing(content, self.view.format) if content is not None else [])
         self.view.set_replaced("" if reason else replaced(path))
         self.view.set_hint(reason or ("Writing …" if self._writing is not None else ""))

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.export import ExportContent
 from napari_pseudolabel.formats import Format
 from napari_pseudolabel.workspace.json_file import make_folder
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.slides.slide_export import SlideContent
 
 LABELS_FOLDER = "labels"
 """Proposed beside images, and made where it is missing."""
@@ -28,7 +32,29 @@ class ExportJob:
     def run(self, control: Control, models: object) -> tuple[Path, ...]:
         """Write all files, and return their paths."""
         control.check()
-        path = Path(self.path).expanduser()
-        if path.parent.name == LABELS_FOLDER and path.parent.parent.is_dir():
-            make_folder(path.parent)
+        path = _made_ready(self.path)
         return self.content.write(path, self.format, confidence=self.confidence, effort=self.effort)
+
+
+@dataclass(frozen=True, eq=False)
+class SlideExportJob:
+    """Write the labels of a large image, which are on the disk of this machine."""
+
+    content: SlideContent
+    path: str
+    format: Format
+    confidence: bool
+    title: str = "Exporting"
+
+    def run(self, control: Control, models: object) -> tuple[Path, ...]:
+        """Write all files, and return their paths."""
+        path = _made_ready(self.path)
+        return self.content.write(path, self.format, confidence=self.confidence, control=control)
+
+
+def _made_ready(path: str) -> Path:
+    """Return where to write; a folder for labels that was proposed is there then."""
+    found = Path(path).expanduser()
+    if found.parent.name == LABELS_FOLDER and found.parent.parent.is_dir():
+        make_folder(found.parent)
+    return found

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export import ExportContent
+from napari_pseudolabel.export import ExportContent, read_sidecar
 from napari_pseudolabel.export.writing import check_replaceable
-from napari_pseudolabel.formats import Format, takes_stacks
+from napari_pseudolabel.formats import Format, formats, takes_stacks
+from napari_pseudolabel.imaging import Placement
 from napari_pseudolabel.widgets.export.export_jobs import LABELS_FOLDER
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.slides.slide_export import SlideContent
 
 # Counting the classes of more pixels would hold up the window.
 _MOST_COUNTED = 50_000_000
+_NO_MODELS = "These labels were not made here, so the provenance names no models."
 
 
-def blocking(content: ExportContent | None, format: Format, path: str) -> str | None:
+def blocking(content: ExportContent | SlideContent | None, format: Format, path: str) -> str | None:
     """Why the labels cannot be exported and what to do; None if they can."""
     if content is None:
         return "Open or make a Labels layer first; the Pseudo-label dock makes one."
     if not path:
         return "Choose a file to write to."
-    if not format.takes(content.labels.shape):
+    if not isinstance(content, ExportContent):
+        if not format.streamed:
+            others = " or ".join(one.title for one in formats() if one.streamed)
+            return f"{format.title} is written in one piece, and this image is too large for that; choose {others}."
+    elif not format.takes(content.labels.shape):
         return f"{format.title} holds one plane, but these labels are a stack; choose {takes_stacks()}."
     try:
         check_replaceable(Path(path).expanduser(), format)
@@ -34,21 +44,15 @@ def blocking(content: ExportContent | None, format: Format, path: str) -> str | 
     return None
 
 
-def worth_knowing(content: ExportContent, format: Format) -> list[str]:
+def worth_knowing(content: ExportContent | SlideContent, format: Format) -> list[str]:
     """Sentences about what may be missing; none of them keeps anybody from exporting."""
-    found = []
-    try:
-        size = content.placement.pixel_size_um()
-    except InputError:
-        size = 0.0  # not square, but known
-    if size is None:
-        found.append("The pixel size is unknown: set scale and units of the image layer.")
-    elif not format.pixel_size:
-        found.append(f"{format.title} cannot hold the pixel size; it is in the provenance file only.")
-    if "classes" not in format.holds:
+    found = _about_format(content.placement, format)
+    if not isinstance(content, ExportContent):
         found.append(
-            f"{format.title} holds objects without their classes; those are in the provenance file only."
+            "All of the image is written, part by part, with what you decided in its regions. What no run has reached and "
+            "nobody decided has a value of its own that the provenance names, and is never background."
         )
+        return found if content.provenance.get("strategy") else [*found, _NO_MODELS]
     if content.labelled is not None and not content.labelled.all():
         part = _percent(float(np.mean(content.labelled)))
         rest = (
@@ -60,7 +64,7 @@ def worth_knowing(content: ExportContent, format: Format) -> list[str]:
         found.append(f"Only {part} of the image is labelled. {rest}")
     share = content.provenance.get("share_corrected")
     if not content.provenance.get("strategy"):
-        found.append("These labels were not made here, so the provenance names no models.")
+        found.append(_NO_MODELS)
     elif not share:
         found.append("Nobody has corrected these labels: they are as the models made them.")
     else:
@@ -69,10 +73,35 @@ def worth_knowing(content: ExportContent, format: Format) -> list[str]:
     return found
 
 
+def _about_format(placement: Placement, format: Format) -> list[str]:
+    found = []
+    try:
+        size = placement.pixel_size_um()
+    except InputError:
+        size = 0.0  # not square, but known
+    if size is None:
+        found.append("The pixel size is unknown: set scale and units of the image layer.")
+    elif not format.pixel_size:
+        found.append(f"{format.title} cannot hold the pixel size; it is in the provenance file only.")
+    if "classes" not in format.holds:
+        found.append(
+            f"{format.title} holds objects without their classes; those are in the provenance file only."
+        )
+    return found
+
+
 def replaced(path: str) -> str:
     """Say that a file is there already; empty if it is not."""
     there = bool(path) and Path(path).expanduser().exists()
     return f"{Path(path).name} exists and will be replaced." if there else ""
+
+
+def not_all(written: Path) -> list[str]:
+    """Say of a file that was written how much of it is labelled; nothing where that is all."""
+    told = read_sidecar(written)
+    if told.share_labelled is None or told.share_labelled == 1:
+        return []
+    return [f"Only {_percent(min(told.share_labelled, 0.999))} of the image is labelled."]
 
 
 def _percent(share: float) -> str:

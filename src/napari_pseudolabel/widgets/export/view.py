@@ -30,7 +30,7 @@ class ExportView(DockView):
     changed = Signal()
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(cancel="Stop; nothing is left of what was written")
         self._checks = MessageLabel()
         self._checks.hide()
         self._replaced = MessageLabel(name="warning")
@@ -57,6 +57,11 @@ class ExportView(DockView):
         """Whether there is a confidence to write."""
         self.confidence.setEnabled(there)
         self.confidence.setText("Confidence" if there else "Confidence (there is none)")
+
+    def set_effort(self, there: bool) -> None:
+        """Whether what each object took can be written."""
+        self.effort.setEnabled(there)
+        self.effort.setText("Effort per object" if there else "Effort per object (of regions only)")
 
     def set_checks(self, found: Sequence[str]) -> None:
         """Say what to know before."""

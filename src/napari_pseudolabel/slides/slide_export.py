@@ -1,0 +1,158 @@
+"""Labels of a large image, with what a person decided, as an OME-Zarr: copied part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.export.companions import PROVENANCE, companions, image_stem
+from napari_pseudolabel.export.sidecar import sidecar_text
+from napari_pseudolabel.export.writing import check_replaceable
+from napari_pseudolabel.formats import Format
+from napari_pseudolabel.formats.ome_zarr import label_marks, letters_of
+from napari_pseudolabel.imaging.placement import Placement
+from napari_pseudolabel.imaging.pyramid import Pyramid, describe, open_group
+from napari_pseudolabel.labels.classes import LARGEST_VALUE, nameless
+from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.slides.completing import with_not_labelled, write_confidence, write_instances
+from napari_pseudolabel.slides.slide_store import SlideStore
+from napari_pseudolabel.types import JsonObject
+from napari_pseudolabel.workspace.atomic import atomic_files
+
+CORRECTED, CONFIRMED = 1, 2
+"""Bits of what a person did (`SlideStore.flags_in`)."""
+
+
+@dataclass(frozen=True, eq=False)
+class SlideContent:
+    """What is written of the labels of a large image; it can travel to a worker, which reads the folder.
+
+    Attributes
+    ----------
+    folder
+        Of the `SlideStore`; a window may go on to write into it.
+    shape
+        (..., Y, X) of the labels.
+    classes
+        As the person has named them.
+    provenance
+        Of the last run, with all runs that wrote into the folder.
+    """
+
+    folder: Path
+    shape: tuple[int, ...]
+    classes: tuple[LabelClass, ...]
+    placement: Placement
+    provenance: JsonObject
+
+    def write(
+        self, target: Path, format: Format, *, confidence: bool = False, control: Control = Control()
+    ) -> tuple[Path, ...]:
+        """Write an OME-Zarr and its provenance, both or none; what nobody has labelled has a value of its own.
+
+        Parameters
+        ----------
+        format
+            OME-Zarr, with its options.
+        confidence
+            Whether that of the models goes into the group ``confidence``.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written, or would replace a folder of somebody else.
+        """
+        check_replaceable(target, format)
+        letters, beside = letters_of(self.placement), companions(target)
+        side, name = beside.paths[PROVENANCE], image_stem(target)
+        store = SlideStore.look(self.folder)
+        with atomic_files(target, side, folders=(target,)) as (folder, text):
+            group = open_group(str(folder), format.options.version)
+            first = store.values.levels[0]
+            labels = Pyramid.create(group, first.shape, first.dtype, fill=store.rest, letters=letters)
+            copied = _Copied.of(store, labels, control)
+            classes = self._all_classes(copied.values())
+            if confidence and store.sure is not None:
+                write_confidence(group, store.sure, name, self.placement, letters, control)
+            if format.options.instances:
+                write_instances(group, labels, classes, name, self.placement, letters, control)
+            fields = {**self.provenance, **copied.shares()}
+            shown = classes
+            if copied.labelled < copied.pixels:
+                fields |= {"share_labelled": copied.labelled / copied.pixels, "not_labelled": store.rest}
+                shown = with_not_labelled(classes, store.rest)
+            describe(group, labels, name, self.placement, letters, label_marks(shown))
+            told = sidecar_text(
+                fields,
+                files={"labels": target.name},
+                classes=classes,
+                placement=self.placement,
+                earlier=beside.earlier,
+            )
+            text.write_text(told, encoding="utf-8", newline="\n")
+            control.check()
+        return target, side
+
+    def _all_classes(self, values: Iterable[int]) -> tuple[LabelClass, ...]:
+        known = {one.value for one in self.classes}
+        return (*self.classes, *nameless(v for v in values if v not in known and 0 < v <= LARGEST_VALUE))
+
+
+@dataclass(frozen=True, eq=False)
+class _Copied:
+    """What was met on the way, so that what is said of a copy is true of this very copy.
+
+    Attributes
+    ----------
+    counts
+        Pixels by value, the last of which is not labelled.
+    corrected, confirmed
+        Pixels.
+    """
+
+    counts: NDArray[np.int64]
+    corrected: int
+    confirmed: int
+
+    @classmethod
+    def of(cls, store: SlideStore, labels: Pyramid, control: Control) -> _Copied:
+        """Copy the labels that are shown, those of a person where there are any."""
+        counts = np.zeros(store.rest + 1, np.int64)
+        corrected = confirmed = 0
+        stage = control.stage("Writing the labels", len(bands := [*labels.bands()]))
+        for index, window in bands:
+            values = np.asarray(store.shown(index, window))
+            if store.human is not None:
+                flags = store.flags_in(index, window)
+                corrected += int(np.count_nonzero(flags & CORRECTED))
+                confirmed += int(np.count_nonzero(flags & CONFIRMED))
+            labels.write(index, window, values)
+            counts += np.bincount(values.ravel(), minlength=len(counts))
+            stage.advance(1)
+        return cls(counts, corrected, confirmed)
+
+    @property
+    def pixels(self) -> int:
+        """How many there are."""
+        return int(self.counts.sum())
+
+    @property
+    def labelled(self) -> int:
+        """How many were predicted, or decided by a person."""
+        return int(self.counts[:-1].sum())
+
+    def values(self) -> list[int]:
+        """Return which labels there are."""
+        return np.flatnonzero(self.counts[:-1]).tolist()
+
+    def shares(self) -> JsonObject:
+        """Return of how much a person decided, in [0, 1]."""
+        return {
+            "share_corrected": self.corrected / max(self.pixels, 1),
+            "share_confirmed": self.confirmed / max(self.pixels, 1),
+        }
