@@ -41,6 +41,12 @@ def run(job, models, control=None):
     return job.run(control or Control(), models)
 
 
+def test_several_samples_are_of_quality_unless_something_else_is_asked_for():
+    assert LabelSettings(samples=2).evaluations == "quality"
+    assert LabelSettings(samples=2, evaluations="fast").evaluations == "fast"
+    assert LabelSettings().evaluations == "auto"
+
+
 def test_a_label_job_covers_the_planes_and_reports_itself(stack, tiny_translator, tiny_segmenter):
     # Without clearing: what a crumb becomes is not what the models found likeliest.
     asked = settings(samples=2, seed=4, smallest_object=0.0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from typing_extensions import override
+
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Channel
 from napari_pseudolabel.imaging.scale import Scale
@@ -84,7 +86,7 @@ class LabelSettings(Checked):
         Option(
             "How thoroughly a translation is made: quality takes all steps of the translator, fast as few as do nearly as "
             "well, preview the first alone. auto is fast where the card of the translator says that it costs next to "
-            "nothing, else quality.",
+            "nothing, else quality; several samples are of quality, because those of fewer steps differ less.",
             title="Speed of translation",
             term="evaluations",
             names=(
@@ -121,6 +123,13 @@ class LabelSettings(Checked):
         Channel | None,
         Option("Which channel of the image is labelled, or how they are combined.", least=0, listed=True),
     ] = None
+
+    @override
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        # What they do not share tells where a translation was made up, and that comes with the later steps.
+        if self.samples > 1 and self.evaluations == "auto":
+            object.__setattr__(self, "evaluations", "quality")
 
 
 @dataclass(frozen=True)
