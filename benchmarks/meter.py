@@ -32,6 +32,7 @@ class Lags:
     phase: str
     seconds: float
     p50: float
+    p95: float
     p99: float
     p99_of_ticks: float
     worst: float
@@ -46,6 +47,7 @@ class Lags:
             phase,
             seconds,
             float(np.percentile(waits, 50)),
+            float(np.percentile(waits, 95)),
             float(np.percentile(waits, 99)),
             float(np.percentile(lags, 99)),
             float(lags.max()),

@@ -6,12 +6,13 @@ import json
 import os
 import shutil
 import threading
+import weakref
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +28,6 @@ from napari_pseudolabel.options import read, written
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.label_settings import Region
 from napari_pseudolabel.types import Array, JsonObject
-
-if TYPE_CHECKING:
-    import zarr
 from napari_pseudolabel.workspace.atomic import write_text
 from napari_pseudolabel.workspace.lock import Hold
 
@@ -85,6 +83,14 @@ class DonePart:
         )
 
 
+class Watching(Protocol):
+    """Keeps something of what a store shows."""
+
+    def forget(self, plane: Index, window: Window) -> None:
+        """Hear, in any thread, that something was written into a window of full resolution."""
+        ...
+
+
 class SlideStore:
     """What a run has made until now; one process at a time.
 
@@ -103,6 +109,8 @@ class SlideStore:
         uint8, 0 where nothing was predicted, else 1 + 254 times the confidence; None for translations.
     classes, rest
         Of labels.
+    watching
+        Those that keep something of what is shown.
     """
 
     def __init__(self, folder: Path, lock: Hold | None) -> None:
@@ -121,6 +129,7 @@ class SlideStore:
         self._journal: IO[bytes] | None = None
         self._journal_name = JOURNAL
         self._writing = threading.RLock()
+        self.watching: weakref.WeakSet[Watching] = weakref.WeakSet()
 
     @classmethod
     def create(
@@ -222,6 +231,12 @@ class SlideStore:
         """
         with self._writing:
             self._add(part, read_from, pixels)
+        for plane in part.planes:
+            self._tell(plane, part.region.window)
+
+    def _tell(self, plane: Index, window: Window) -> None:
+        for one in [*self.watching]:
+            one.forget(plane, window)
 
     def correct(self, plane: Index, window: Window, labels: Array, flags: NDArray[np.uint8]) -> None:
         """Write what a person decided in a part; no run changes it.
@@ -242,10 +257,19 @@ class SlideStore:
             Pyramid.of(self.group[FLAGS]).write(plane, window, flags)  # type: ignore[arg-type]
             decided = np.where(flags > 0, labels, self.rest).astype(self.values.levels[0].dtype)
             self.human.write(plane, window, decided)
+        self._tell(plane, window)
 
     def shown(self, plane: Index, window: Window) -> Array:
         """Return the labels (h, w) of a part, those of a person where there are any; `rest` where there are none."""
-        return Shown(self, 0)[key_of(plane, window)]
+        return self.shown_at(0, key_of(plane, window))
+
+    def shown_at(self, level: int, key: Any) -> Array:
+        """Return a part of a level of what is shown, read from the disk; see `shown`."""
+        values: Array = np.asarray(self.values.levels[level][key])
+        if self.human is None:
+            return values
+        decided: Array = np.asarray(self.human.levels[level][key])
+        return np.where(decided != self.rest, decided, values)
 
     def flags_in(self, plane: Index, window: Window) -> NDArray[np.uint8]:
         """Return what a person did in a part, as `correct` was given it."""
@@ -332,29 +356,6 @@ class SlideStore:
         self._journal.write(json.dumps(line).encode() + b"\n")
         self._journal.flush()
         os.fsync(self._journal.fileno())
-
-
-class Shown:
-    """A level of what a store shows: labels of a person where there are any, else those of runs; read when asked."""
-
-    def __init__(self, store: SlideStore, level: int) -> None:
-        self._store, self._level = store, level
-        array = store.values.levels[level]
-        self.shape: tuple[int, ...] = array.shape
-        self.dtype: np.dtype[Any] = array.dtype
-        self.ndim, self.size = array.ndim, array.size
-
-    def __getitem__(self, key: Any) -> Array:
-        """Return a part, as of a zarr array."""
-        values: Array = np.asarray(self._store.values.levels[self._level][key])
-        if self._store.human is None:
-            return values
-        decided: Array = np.asarray(self._store.human.levels[self._level][key])
-        return np.where(decided != self._store.rest, decided, values)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        """All of it."""
-        return np.asarray(self[...], dtype)
 
 
 def sum_of(values: Array) -> int:

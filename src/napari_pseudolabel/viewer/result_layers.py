@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike
 
 from napari_pseudolabel.imaging import Image, Placement
 from napari_pseudolabel.labels.classes import with_colours
+from napari_pseudolabel.types import Array, JsonObject
 from napari_pseudolabel.viewer.image_layers import placement_of
 from napari_pseudolabel.viewer.records import HELPERS, Role, find_layer, write_record
 
@@ -41,10 +42,12 @@ _STYLES: dict[str, dict[str, Any]] = {
 }
 
 
-def new_image(viewer: ViewerModel, source: Layer, image: Image, role: Role) -> ImageLayer:
-    """Add an image without any value (NaN) for results of a role, hidden at first."""
+def new_image(
+    viewer: ViewerModel, source: Layer, image: Image, role: Role, data: Array | None = None
+) -> ImageLayer:
+    """Add an image for results of a role, hidden at first; without any value (NaN) where there is no data yet."""
     layer = ImageLayer(
-        np.full(image.shape, np.nan, np.float32),
+        np.full(image.shape, np.nan, np.float32) if data is None else data,
         name=f"{source.name}: {role}",
         rgb=False,
         contrast_limits=(0, 1),
@@ -64,6 +67,8 @@ def new_labels(
     classes: Sequence[LabelClass] | None,
     role: Role = "labels",
     dtype: DTypeLike = np.uint8,
+    data: Array | None = None,
+    metadata: JsonObject | None = None,
 ) -> Labels:
     """Add an empty Labels layer; one that only shows something for a while cannot be painted on.
 
@@ -71,11 +76,14 @@ def new_labels(
     ----------
     classes
         None for numbers of objects, each in a colour of its own.
+    data, metadata
+        Where the labels are there already, and what is known of them; filling them in afterwards takes as long again.
     """
     helps = role in HELPERS
     names = " + ".join(label_class.name for label_class in classes or () if label_class.value != 0)
     layer = Labels(
-        np.zeros(shape, dtype),
+        np.zeros(shape, dtype) if data is None else data,
+        metadata=metadata,
         name=f"{source.name}: {role}" if helps else f"{source.name}: {names or 'labels'} (pseudo)",
         opacity=_HELPER_OPACITY if helps else 0.5,
         **placement.layer_kwargs(),

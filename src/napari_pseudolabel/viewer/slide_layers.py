@@ -18,9 +18,10 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image, Placement
 from napari_pseudolabel.imaging.image import PartOf
 from napari_pseudolabel.labels.windows import Index, key_of
-from napari_pseudolabel.slides.slide_store import Shown, SlideStore, confidence_of
+from napari_pseudolabel.slides.shown import Shown
+from napari_pseudolabel.slides.slide_store import SlideStore, confidence_of
 from napari_pseudolabel.strategies import Region
-from napari_pseudolabel.types import JsonObject
+from napari_pseudolabel.types import Array, JsonObject
 from napari_pseudolabel.viewer.corrections import (
     CONFIRMED,
     CORRECTED,
@@ -119,7 +120,7 @@ class SlideStream:
             self._note(part.report, part.planes)  # now: a kill ends no run
         now = time.monotonic()
         if now - self._refreshed > _REFRESH_S and self._layer in self._viewer.layers:
-            self._layer.refresh(extent=False)
+            self._layer.refresh(extent=False, thumbnail=False, highlight=False)
             self._refreshed = now
         return PushedLayers(None, None, None)
 
@@ -190,17 +191,65 @@ class OpenRegion:
     region: Region
 
 
-def open_region(
+@dataclass(frozen=True, eq=False)
+class RegionPixels:
+    """What the disk holds of a region.
+
+    Attributes
+    ----------
+    pixels
+        Of the image, (h, w) or with colours.
+    labels, predicted
+        (h, w): with what a person decided, and without; 0 where there is nothing.
+    flags
+        (h, w) uint8, of `Corrections`.
+    sure
+        (h, w) float32, NaN where nothing was predicted; None where the store has no confidence.
+    """
+
+    pixels: Array
+    labels: Array
+    predicted: Array
+    flags: NDArray[np.uint8]
+    sure: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True, eq=False)
+class WantedRegion:
+    """A region that can be opened; `read` may run in any thread."""
+
+    source: ImageLayer
+    image: Image
+    store: SlideStore
+    slide: Labels
+    region: Region
+    plane: Index
+    channel: int
+
+    def read(self) -> RegionPixels:
+        """Read what the window must not wait for."""
+        store, region, key = self.store, self.region, key_of(self.plane, self.region.window)
+        values = np.asarray(store.values.levels[0][key])
+        reached = np.where(values != store.rest, REACHED, 0).astype(np.uint8)
+        shown = store.shown(self.plane, region.window)
+        return RegionPixels(
+            _pixels(self.image, region, self.plane, self.channel),
+            np.where(shown == store.rest, 0, shown).astype(values.dtype),
+            np.where(values == store.rest, 0, values).astype(values.dtype),
+            store.flags_in(self.plane, region.window) | reached,
+            None if store.sure is None else confidence_of(np.asarray(store.sure.levels[0][key])),
+        )
+
+
+def wanted_region(
     viewer: ViewerModel,
     source: ImageLayer,
     image: Image,
     region: Region,
     plane: Index,
     channel: int | None = None,
-) -> OpenRegion:
-    """Make layers of a region of a large image at full resolution, which all tools know how to correct.
-
-    They are its pixels, its labels and the confidence. What a person has decided there before is there again.
+) -> WantedRegion:
+    """Look whether a region of a large image can be opened.
 
     Parameters
     ----------
@@ -232,33 +281,53 @@ def open_region(
         raise InputError(
             f"A part of this region is being corrected already, in {twin.name}; go on there, or remove that layer."
         )
-    crop = _crop_layer(source, image, region, plane, channel or 0)
-    taken = channel or 0 if "C" in image.axes else None
-    crop.metadata[PART_OF_KEY] = Whole(PartOf(image, region.y0, region.x0, taken))
+    return WantedRegion(source, image, store, slide, region, plane, channel or 0)
+
+
+def show_region(viewer: ViewerModel, wanted: WantedRegion, read: RegionPixels) -> OpenRegion | None:
+    """Make layers of what was read: pixels, labels and confidence, which all tools know how to correct.
+
+    What a person has decided there before is there again. None where the image, or its labels, were removed meanwhile.
+    """
+    source, slide, store, region = wanted.source, wanted.slide, wanted.store, wanted.region
+    if source not in viewer.layers or slide not in viewer.layers:
+        return None
+    crop = _crop_layer(source, wanted.image, region, read.pixels)
+    taken = wanted.channel if "C" in wanted.image.axes else None
+    crop.metadata[PART_OF_KEY] = Whole(PartOf(wanted.image, region.y0, region.x0, taken))
     viewer.layers.insert(viewer.layers.index(slide) + 1, crop)
     own = image_of(crop)
-    key = key_of(plane, region.window)
-    values = np.asarray(store.values.levels[0][key])
-    flags = store.flags_in(plane, region.window) | np.where(values != store.rest, REACHED, 0).astype(np.uint8)
-    shown = store.shown(plane, region.window)
-    predicted = np.where(values == store.rest, 0, values).astype(values.dtype)
-    if store.sure is not None:
-        sure = new_image(viewer, crop, own, "confidence")
-        sure.data[...] = confidence_of(np.asarray(store.sure.levels[0][key])).reshape(own.shape)
-    layer = new_labels(viewer, crop, own.shape, own.placement, store.classes, dtype=values.dtype)
-    layer.data[...] = np.where(shown == store.rest, 0, shown)
-    layer.metadata[CORRECTIONS_KEY] = Corrections.detached(predicted, flags)
+    if read.sure is not None:
+        new_image(viewer, crop, own, "confidence", read.sure.reshape(own.shape))
+    known = {CORRECTIONS_KEY: Corrections.detached(read.predicted, read.flags)}
+    layer = new_labels(
+        viewer, crop, own.shape, own.placement, store.classes, data=read.labels, metadata=known
+    )
     Corrections.of(layer)
     _copy_runs(slide, layer, region)
     layer.metadata[_REGION_KEY] = {
         "folder": str(store.folder),
-        "plane": list(plane),
+        "plane": list(wanted.plane),
         "region": list(vars(region).values()),
         "channel": taken,
     }
-    layer.refresh()
     viewer.layers.selection.active = layer
-    return OpenRegion(layer, store, plane, region)
+    return OpenRegion(layer, store, wanted.plane, region)
+
+
+def open_region(
+    viewer: ViewerModel,
+    source: ImageLayer,
+    image: Image,
+    region: Region,
+    plane: Index,
+    channel: int | None = None,
+) -> OpenRegion:
+    """Read and show a region at once, where nobody waits; see `wanted_region`."""
+    wanted = wanted_region(viewer, source, image, region, plane, channel)
+    opened = show_region(viewer, wanted, wanted.read())
+    assert opened is not None
+    return opened
 
 
 def region_of(viewer: ViewerModel, layer: Layer) -> OpenRegion | None:
@@ -322,8 +391,8 @@ def _overlapping(viewer: ViewerModel, store: SlideStore, plane: Index, region: R
     return None
 
 
-def _crop_layer(source: ImageLayer, image: Image, region: Region, plane: Index, channel: int) -> ImageLayer:
-    """Return the pixels of a region as a layer of two axes (and colours), where they lie in the world."""
+def _pixels(image: Image, region: Region, plane: Index, channel: int) -> Array:
+    """Return the pixels of a region of two axes (and colours)."""
     rest = iter(plane)
     spatial = dict(zip("YX", region.window, strict=True))
     key = tuple(
@@ -336,19 +405,21 @@ def _crop_layer(source: ImageLayer, image: Image, region: Region, plane: Index, 
         else next(rest)
         for letter in image.axes
     )
-    values = np.array(image.data[key])
-    placement = _moved(image.placement, region)
-    layer = ImageLayer(
-        values,
+    return np.array(image.data[key])
+
+
+def _crop_layer(source: ImageLayer, image: Image, region: Region, pixels: Array) -> ImageLayer:
+    """Return the pixels of a region as a layer, where they lie in the world."""
+    rgb = image.axes.endswith("S")
+    look = {} if rgb else {"contrast_limits": source.contrast_limits, "colormap": source.colormap}
+    return ImageLayer(
+        pixels,
         name=f"{source.name} [{region.y0}:{region.y1}, {region.x0}:{region.x1}]",
-        rgb=image.axes.endswith("S"),
+        rgb=rgb,
         metadata={name: value for name, value in source.metadata.items() if isinstance(value, str | float)},
-        **placement.layer_kwargs(),
+        **look,
+        **_moved(image.placement, region).layer_kwargs(),
     )
-    if not layer.rgb:
-        layer.contrast_limits = source.contrast_limits
-        layer.colormap = source.colormap
-    return layer
 
 
 def _moved(placement: Placement, region: Region) -> Placement:

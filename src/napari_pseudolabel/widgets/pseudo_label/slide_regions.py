@@ -18,12 +18,15 @@ from napari_pseudolabel.viewer.image_layers import unwrapped
 from napari_pseudolabel.viewer.slide_layers import (
     Decisions,
     OpenRegion,
+    RegionPixels,
+    WantedRegion,
     is_large,
     know_whole,
-    open_region,
     region_of,
+    show_region,
     slide_layer,
     store_of,
+    wanted_region,
 )
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.widgets.common.job_runner import Failure
@@ -118,11 +121,23 @@ class SlideRegions:
             region = visible_region(self._viewer, layer, image, self._canvas_px())
             plane = current_plane(self._viewer, layer, image)
             chosen = channel if isinstance(channel, int) else None
-            opened = open_region(self._viewer, layer, image, region, plane, chosen)
+            wanted = wanted_region(self._viewer, layer, image, region, plane, chosen)
         except PseudolabelError as error:
             self._failed(Failure.of(error))
             return
-        self.watch(opened.labels)
+        self._view.region_button.setEnabled(False)
+        # After what is still to be written, of a region that was closed a moment ago.
+        self._aside.run(wanted.read, lambda read: self._show(wanted, read), self._not_read)
+
+    def _show(self, wanted: WantedRegion, read: RegionPixels) -> None:
+        self._view.region_button.setEnabled(True)
+        opened = show_region(self._viewer, wanted, read)
+        if opened is not None:
+            self.watch(opened.labels)
+
+    def _not_read(self, failure: Failure) -> None:
+        self._view.region_button.setEnabled(True)
+        self._failed(failure)
 
     def _failed(self, failure: Failure) -> None:
         self._view.error.show_error(failure.sentence, failure.details)
