@@ -167,6 +167,12 @@ def phases(desk: SlideDesk, parts: int, where: bool) -> Iterator[tuple[Lags, Met
         desk.stream.add(first)
         came.append(first)
 
+    live_until(lambda: False, 2)
+    moving()
+    yield phase("the camera moves, no labels", lambda: None, lambda: False, 8)
+    desk.move.stop()
+    import pandas  # noqa: F401, as at the beginning of a run
+
     yield phase("first part", show_first, lambda: bool(came), 20)
     came.clear()
     live_until(lambda: False, 2)
@@ -201,10 +207,13 @@ def open_it(desk: SlideDesk, looked: Any) -> None:
     region = Region(500, 500, 500 + VIEW, 500 + VIEW)
     wanted = slide_layers.wanted_region(desk.viewer, desk.source, looked, region, ())
 
-    def shown(pixels: Any) -> None:
-        desk.opened = slide_layers.show_region(desk.viewer, wanted, pixels)
+    def next_layer(layers: Iterator[Any]) -> None:
+        if (found := next(layers, "all")) == "all":
+            return
+        desk.opened = found
+        desk.aside.run(lambda: None, lambda _: next_layer(layers))
 
-    desk.aside.run(wanted.read, shown)
+    desk.aside.run(wanted.read, lambda read: next_layer(slide_layers.show_region(desk.viewer, wanted, read)))
 
 
 def show(found: list[Lags]) -> Table:

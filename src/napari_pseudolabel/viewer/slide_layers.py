@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -284,21 +284,35 @@ def wanted_region(
     return WantedRegion(source, image, store, slide, region, plane, channel or 0)
 
 
-def show_region(viewer: ViewerModel, wanted: WantedRegion, read: RegionPixels) -> OpenRegion | None:
-    """Make layers of what was read: pixels, labels and confidence, which all tools know how to correct.
+def show_region(viewer: ViewerModel, wanted: WantedRegion, read: RegionPixels) -> Iterator[OpenRegion | None]:
+    """Make layers of what was read, one by one: pixels, confidence and labels, which all tools know how to correct.
 
-    What a person has decided there before is there again. None where the image, or its labels, were removed meanwhile.
+    What a person has decided there before is there again. Between two layers a window may do something else.
+
+    Yields
+    ------
+    OpenRegion or None
+        None after layers that come before the labels. Nothing more where the image, its labels or the pixels were
+        removed meanwhile.
     """
     source, slide, store, region = wanted.source, wanted.slide, wanted.store, wanted.region
     if source not in viewer.layers or slide not in viewer.layers:
-        return None
+        return
     crop = _crop_layer(source, wanted.image, region, read.pixels)
     taken = wanted.channel if "C" in wanted.image.axes else None
     crop.metadata[PART_OF_KEY] = Whole(PartOf(wanted.image, region.y0, region.x0, taken))
-    viewer.layers.insert(viewer.layers.index(slide) + 1, crop)
+    with selection_kept(viewer):  # the labels are what the person will be at
+        viewer.layers.insert(viewer.layers.index(slide) + 1, crop)
+    yield None
+    if crop not in viewer.layers or slide not in viewer.layers:
+        return
     own = image_of(crop)
     if read.sure is not None:
-        new_image(viewer, crop, own, "confidence", read.sure.reshape(own.shape))
+        with selection_kept(viewer):
+            new_image(viewer, crop, own, "confidence", read.sure.reshape(own.shape))
+        yield None
+        if crop not in viewer.layers or slide not in viewer.layers:
+            return
     known = {CORRECTIONS_KEY: Corrections.detached(read.predicted, read.flags)}
     layer = new_labels(
         viewer, crop, own.shape, own.placement, store.classes, data=read.labels, metadata=known
@@ -312,7 +326,7 @@ def show_region(viewer: ViewerModel, wanted: WantedRegion, read: RegionPixels) -
         "channel": taken,
     }
     viewer.layers.selection.active = layer
-    return OpenRegion(layer, store, wanted.plane, region)
+    yield OpenRegion(layer, store, wanted.plane, region)
 
 
 def open_region(
@@ -325,7 +339,7 @@ def open_region(
 ) -> OpenRegion:
     """Read and show a region at once, where nobody waits; see `wanted_region`."""
     wanted = wanted_region(viewer, source, image, region, plane, channel)
-    opened = show_region(viewer, wanted, wanted.read())
+    *_, opened = show_region(viewer, wanted, wanted.read())
     assert opened is not None
     return opened
 

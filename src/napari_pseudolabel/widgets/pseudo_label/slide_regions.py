@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,6 @@ from napari_pseudolabel.viewer.image_layers import unwrapped
 from napari_pseudolabel.viewer.slide_layers import (
     Decisions,
     OpenRegion,
-    RegionPixels,
-    WantedRegion,
     is_large,
     know_whole,
     region_of,
@@ -44,6 +42,15 @@ if TYPE_CHECKING:
     from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
 _WRITE_BACK_MS = 1000
+
+
+def _import_ahead() -> None:
+    """Import what napari takes for the first Labels layer; the window would wait for it when the first labels come."""
+    import pandas  # noqa: F401
+
+
+def _nothing() -> None:
+    """Do nothing beside the window, so that what follows comes after what waits in it."""
 
 
 class SlideRegions:
@@ -105,6 +112,7 @@ class SlideRegions:
 
     def kept(self, layer: str | None, job: LabelJob) -> LabelJob:
         """Return a job that keeps its parts on the disk, if its image is so large."""
+        self._aside.run(_import_ahead)
         source = self._images.layer(layer)
         if source is None or not is_large(job.image):
             return job
@@ -127,13 +135,20 @@ class SlideRegions:
             return
         self._view.region_button.setEnabled(False)
         # After what is still to be written, of a region that was closed a moment ago.
-        self._aside.run(wanted.read, lambda read: self._show(wanted, read), self._not_read)
+        self._aside.run(
+            wanted.read, lambda read: self._show(show_region(self._viewer, wanted, read)), self._not_read
+        )
 
-    def _show(self, wanted: WantedRegion, read: RegionPixels) -> None:
-        self._view.region_button.setEnabled(True)
-        opened = show_region(self._viewer, wanted, read)
+    def _show(self, layers: Iterator[OpenRegion | None]) -> None:
+        """Make one layer, and the next when the window has done what waits."""
+        try:
+            opened = next(layers)
+        except StopIteration:
+            self._view.region_button.setEnabled(True)
+            return
         if opened is not None:
             self.watch(opened.labels)
+        self._aside.run(_nothing, lambda _: self._show(layers))
 
     def _not_read(self, failure: Failure) -> None:
         self._view.region_button.setEnabled(True)
