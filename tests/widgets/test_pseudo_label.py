@@ -95,6 +95,9 @@ def test_controls_go_into_the_job(dock, script, qtbot):
     scale = dock.view.settings.answers["scale"]
     scale.which.setCurrentText("Object size")
     scale.edits[("scale", "object_size_px")].native.setValue(22)
+    qtbot.waitUntil(
+        lambda: rows["device"].native.findText("CPU") >= 0, timeout=10000
+    )  # devices are asked for
     rows["device"].native.setCurrentText("CPU")
     dock.view.run_button.click()
     finish(qtbot, dock)
