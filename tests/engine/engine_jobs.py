@@ -176,6 +176,7 @@ class WatchedPlan:
     def __init__(self, plan: Any, trap: Trap) -> None:
         self.plan, self.trap = plan, trap
         self.chunks, self.distance, self.conclude = plan.chunks, plan.distance, plan.conclude
+        self.arrived = plan.arrived
 
     def begun_at(self, focus: Any) -> WatchedPlan:
         """The chunks keep the numbers that tests know them by."""

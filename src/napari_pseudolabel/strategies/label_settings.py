@@ -87,7 +87,7 @@ class LabelSettings(Checked):
             "How thoroughly a translation is made: quality takes all steps of the translator, fast as few as do nearly as "
             "well, preview the first alone. auto is fast where the card of the translator says that it costs next to "
             "nothing, else quality; several samples are of quality, because those of fewer steps differ less.",
-            title="Speed of translation",
+            title="Speed",
             term="evaluations",
             names=(
                 ("auto", "As its model says"),

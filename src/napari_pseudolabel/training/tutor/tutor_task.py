@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -12,6 +12,7 @@ from napari_pseudolabel.options import Checked, Option
 from napari_pseudolabel.training.common.training_events import Score
 from napari_pseudolabel.training.common.training_options import ClassShift, Ema, OwnSeed, Patience
 from napari_pseudolabel.training.data.labelled_sets import Source, name_of
+from napari_pseudolabel.types import JsonObject
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,15 @@ class TutorSettings(Checked):
     ema: Ema = 0.99
     seed: OwnSeed = 0
     device: Annotated[str, Option("A name such as auto, cpu or cuda.", seen="python")] = "auto"
+
+    @property
+    def identity(self) -> JsonObject:
+        """By what a folder with a training of these settings is known; the same for what was begun before there was a choice."""
+        told = asdict(self)
+        del told["device"]
+        if self.evaluations == "quality":
+            del told["evaluations"]
+        return told
 
 
 @dataclass(frozen=True, eq=False)

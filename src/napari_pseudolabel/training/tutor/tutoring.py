@@ -186,7 +186,6 @@ def _card(job: TutorTask, labelled: LabelledImages, translator: Translator) -> C
 
 
 def _record(job: TutorTask, labelled: LabelledImages, translator: Translator, split: _Split) -> JsonObject:
-    settings = {name: value for name, value in asdict(job.settings).items() if name != "device"}
     content = (
         array
         for plane in labelled.planes
@@ -195,7 +194,7 @@ def _record(job: TutorTask, labelled: LabelledImages, translator: Translator, sp
     )
     return {
         "kind": "tutorship",
-        "settings": settings,
+        "settings": job.settings.identity,
         "translator": translator.sha256,
         "classes": {label_class.name: label_class.value for label_class in labelled.classes},
         "validation": [sorted(files) for files in split.validation],

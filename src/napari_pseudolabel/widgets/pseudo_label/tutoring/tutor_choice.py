@@ -120,10 +120,9 @@ def make_tutor_job(
     """
     settings = replace(choice.settings, seed=seed, device=device)
     translator, classes = choice.translator or "", parse_classes(choice.classes)
-    told = {name: value for name, value in asdict(settings).items() if name != "device"}
     digest = hashlib.sha256()
     for part in (
-        told,
+        settings.identity,
         {label_class.name: label_class.value for label_class in classes},
         asdict(choice.scale),
         list(_stamps(resolve(translator))),
