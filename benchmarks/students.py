@@ -119,12 +119,12 @@ def _write(path: Path, found: _Found, what: str) -> None:
     count = len(found.labels[FAST])
     measured = [
         Measure(
-            metric=f"{measure} ({title})",
+            metric=f"{measure}{title}",
             value=round(float(np.mean([one[measure] for one in found.scores[way]])), 4),
             data=f"labels of {count} {what}, against truth",
             command=COMMAND,
         )
-        for way, title in ((FAST, "fast version"), ("all evaluations", "its translator"))
+        for way, title in ((FAST, ""), ("all evaluations", " (its translator)"))
         for measure in found.scores[FAST][0]
     ]
     card = Card.model_validate(read_header_card(path))
