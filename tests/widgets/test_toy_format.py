@@ -224,7 +224,9 @@ def shell(toy, monkeypatch, capfd):
 
     for name in [one for one in sys.modules if one.startswith("napari_pseudolabel.cli")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(napari_pseudolabel, "cli", importlib.import_module("napari_pseudolabel.cli"))
+    # Before the import, which replaces it: afterwards the package of before is there again.
+    monkeypatch.setattr(napari_pseudolabel, "cli", None, raising=False)
+    importlib.import_module("napari_pseudolabel.cli")
     running = importlib.import_module("napari_pseudolabel.cli.running")
     monkeypatch.setenv("COLUMNS", "200")
 
