@@ -189,8 +189,8 @@ def lags(desk: Desk, seconds: float, where: bool, thread: bool) -> Iterator[tupl
     yield phase("first run", lambda: not desk.label.controller.busy, PATIENCE_S)
     desk.until(lambda: not desk.label.controller.busy, "first run")
     page = desk.train.view.segmenter
-    page.steps.setValue(100_000)
-    page.patience.setValue(page.patience.maximum())
+    page.advanced.edits["steps"].value = 100_000
+    page.advanced.edits["patience"].value = 1000
     desk.until(page.confirm["view"].isEnabled, "looking at the layers")
     page.confirm["view"].click()
     desk.until(desk.train.view.start_button.isEnabled, desk.train.view.hint)
