@@ -39,9 +39,8 @@ def pack(ref: str) -> ModelPackage:
     InputError
         If there is no such checkpoint.
     """
-    from napari_pseudolabel.engine.worker import (
-        ModelPackage,
-    )  # with Dask, of which the docks need no more than `state`
+    # With Dask; the docks need no more than `state`.
+    from napari_pseudolabel.engine.worker import ModelPackage
 
     path, inside = _files(ref)
     files = {one.relative_to(path.parent).as_posix(): one.read_bytes() for one in inside}

@@ -24,7 +24,7 @@ from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.tiling import MemoryLimits, TileSettings, pick_device
 from napari_pseudolabel.training.common.training_events import Score
-from napari_pseudolabel.training.common.training_record import check_record, today
+from napari_pseudolabel.training.common.training_record import STATE, check_record, today
 from napari_pseudolabel.training.data.folder_names import slug
 from napari_pseudolabel.training.data.image_folders import LabelledPlane, Notes
 from napari_pseudolabel.training.data.training_inputs import fingerprint
@@ -160,8 +160,7 @@ def learned(
         reader=reader,
         device=device,
     )
-    run.resume(folder / "training.pt")
-    resumed_at = run.step
+    resumed_at = run.step if run.resume(folder / STATE) else 0
     stopped = run.run(folder, control, notes)
     assert run.best is not None
     good, sentence = verdict(run.best, again, asked.name, evaluations_of(card, "auto"))

@@ -127,8 +127,8 @@ class StudentTraining:
     def run(self, folder: Path, control: Control, notes: Sequence[str] = ()) -> Literal["steps", "finish"]:
         """Train to the end, or until the person wants to keep what there is; `best` and `best_weights` say what came of it.
 
-        Goes on where a stopped or killed training left off in `folder`. Tells `control` a `TrainStart` with the `notes`, a `Loss`
-        every ten steps and an `Epoch` with every comparison of the labels.
+        Call `resume` first, to go on where a stopped or killed training left off in `folder`. Tells `control` a `TrainStart` with
+        the `notes`, a `Loss` every ten steps and an `Epoch` with every comparison of the labels.
 
         Raises
         ------
@@ -136,7 +136,6 @@ class StudentTraining:
             If `control` says so; the state is saved first.
         """
         s = self.settings
-        self.resume(folder / STATE)
         control.emit(TrainStart(self.step, None, tuple(notes)))
         curve = CurveFile(folder / "losses.csv", ("step", "loss"))
         curve.cut(self.step)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_pseudolabel.viewer.image_layers import source_path
+from napari_pseudolabel.models.fitting import ANOTHER
+from napari_pseudolabel.viewer.image_layers import modality_of, source_path
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 
 if TYPE_CHECKING:
@@ -24,6 +26,18 @@ def said_of_folder(layer: Layer, recent: RecentChoices) -> str:
     """
     folder = _folder(layer)
     return recent.of_folder(_WHAT, folder) if folder else ""
+
+
+def shown_by(layer: Layer, known: Iterable[str], recent: RecentChoices) -> str:
+    """Return what an image shows, as it says itself or as the person has said of its folder; empty if nobody knows.
+
+    Parameters
+    ----------
+    known
+        Modalities that can be told by a name.
+    """
+    said = said_of_folder(layer, recent)
+    return modality_of(layer, known) or ("" if said == ANOTHER else said)
 
 
 def say_of_folder(layer: Layer, recent: RecentChoices, modality: str) -> None:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from napari_pseudolabel.imaging.scale import Scale
-from napari_pseudolabel.models.fitting import ANOTHER, same_modality
+from napari_pseudolabel.models.fitting import same_modality
 from napari_pseudolabel.models.grids import sizes_of
 from napari_pseudolabel.training.common.training_events import Epoch, Loss, TrainStart
 from napari_pseudolabel.training.student.distil_task import FastVersion, could_be_faster
 from napari_pseudolabel.training.training_jobs import DistilJob
-from napari_pseudolabel.viewer.image_layers import modality_of, unwrapped
+from napari_pseudolabel.viewer.image_layers import unwrapped
 from napari_pseudolabel.viewer.known_size import known_size
-from napari_pseudolabel.widgets.common.folder_modality import said_of_folder
+from napari_pseudolabel.widgets.common.folder_modality import shown_by
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.pseudo_label.label_choice import ModelEntry
 from napari_pseudolabel.widgets.train import train_sentences
@@ -113,13 +113,7 @@ class FastVersionController(TrainingController):
         if result.checkpoint is None:
             view.set_status(result.sentence, result.notes)
             return
-        content = result.checkpoint
-
-        def kept(names: tuple[str, ...]) -> None:
-            view.set_status(f"{result.sentence} {train_sentences.kept_translators(names)}", result.notes)
-            self._context.session.models_added.emit()
-
-        self._context.executor.run(lambda: keep((content,), (result.name,)), kept, self._context.failed)
+        keep(self._context, (result.checkpoint,), (result.name,), f"{result.sentence} ", result.notes)
 
     @override
     def on_dropped(self) -> None:
@@ -135,8 +129,7 @@ class FastVersionController(TrainingController):
         if layer is None:
             return ""
         known = {entry.source for entry in self._entries if entry.source}
-        said = said_of_folder(layer, self._remembered)
-        return modality_of(layer, known) or ("" if said == ANOTHER else said)
+        return shown_by(layer, known, self._remembered)
 
     def _on_page(self) -> None:
         if self._job is None:

@@ -16,7 +16,6 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image, intensity_range
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.families import family_named
-from napari_pseudolabel.models.fitting import ANOTHER
 from napari_pseudolabel.models.registry import models_folder
 from napari_pseudolabel.training.common.training_events import Loss, TrainStart, TranslatorPreview
 from napari_pseudolabel.training.translator.grey_levels_fit import GreyLevelsJob, GreyLevelTranslators
@@ -26,8 +25,8 @@ from napari_pseudolabel.training.translator.tune_translator import (
     TuneTranslatorJob,
 )
 from napari_pseudolabel.viewer import image_of
-from napari_pseudolabel.viewer.image_layers import modality_of, unwrapped
-from napari_pseudolabel.widgets.common.folder_modality import said_of_folder
+from napari_pseudolabel.viewer.image_layers import unwrapped
+from napari_pseudolabel.widgets.common.folder_modality import shown_by
 from napari_pseudolabel.widgets.common.layer_box import LayerBox, uid_of
 from napari_pseudolabel.widgets.common.picture_rows import grey
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
@@ -40,8 +39,6 @@ from napari_pseudolabel.workspace import write_bytes
 
 if TYPE_CHECKING:
     from napari.layers import Layer
-
-    pass
 
 # Of what is measured, what tells most; see `training.translator.translation_measures`.
 _MEASURES = {"content": "structures", "sharpness": "sharpness", "cycle": "way back", "hidden": "hidden"}
@@ -166,15 +163,8 @@ class TranslatorController(TrainingController):
         else:
             view.set_status(result.sentence, result.notes)
             return
-
-        def kept(names: tuple[str, ...]) -> None:
-            view.set_status(f"{said}{train_sentences.kept_translators(names)}", result.notes)
-            self._context.session.models_added.emit()
-
-        def write() -> tuple[str, ...]:
-            return keep(result.checkpoints, [name + ending for name in result.names])
-
-        self._context.executor.run(write, kept, self._context.failed)
+        names = [name + ending for name in result.names]
+        keep(self._context, result.checkpoints, names, said, result.notes)
 
     @override
     def on_dropped(self) -> None:
@@ -194,9 +184,7 @@ class TranslatorController(TrainingController):
         if layer is None or not self._pairs or uid_of(layer) == self._proposed_for:
             return
         self._proposed_for = uid_of(layer)
-        modality = modality_of(layer, {pair.names[1] for pair in self._pairs})
-        said = said_of_folder(layer, self._remembered)
-        modality = modality or ("" if said == ANOTHER else said)
+        modality = shown_by(layer, {pair.names[1] for pair in self._pairs}, self._remembered)
         self._page.propose_target_name(modality)
         fitting = [pair for pair in self._pairs if pair.names[1] == modality]
         if fitting:
@@ -235,7 +223,19 @@ def pairs_of(translators: Sequence[ModelEntry]) -> list[TranslatorPair]:
     ]
 
 
-def keep(checkpoints: Sequence[bytes], names: Sequence[str]) -> tuple[str, ...]:
+def keep(
+    context: TrainContext, checkpoints: Sequence[bytes], names: Sequence[str], said: str, notes: Sequence[str]
+) -> None:
+    """Write translators beside the window, and tell what they are called, after what is `said`."""
+
+    def kept(refs: tuple[str, ...]) -> None:
+        context.view.set_status(f"{said}{train_sentences.kept_translators(refs)}", notes)
+        context.session.models_added.emit()
+
+    context.executor.run(lambda: _written(checkpoints, names), kept, context.failed)
+
+
+def _written(checkpoints: Sequence[bytes], names: Sequence[str]) -> tuple[str, ...]:
     """Write translators into the user's folder of models, under names that are still free.
 
     Returns
