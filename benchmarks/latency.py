@@ -181,7 +181,7 @@ def lags(desk: Desk, seconds: float, where: bool, thread: bool) -> Iterator[tupl
             live_until(until, at_most)
         person.stop()
         measured = time.perf_counter() - began
-        return Lags.of(name, measured, np.array(found), dict(person.did + desk.came)), meter
+        return Lags.of(name, measured, np.array(found), dict(person.did + desk.came), meter.own_worst), meter
 
     desk.open_train()
     desk.until(desk.label.view.run_button.isEnabled, "starting")
@@ -259,7 +259,16 @@ def show(found: list[Lags]) -> Table:
     """One line per phase."""
     stalls = [f"stalls > {limit} ms" for limit in STALLS_MS]
     table = Table(
-        "phase", "s", "p50 ms", "p99 ms", "max ms", *stalls, "p99 / idle", "max / idle", "meanwhile"
+        "phase",
+        "s",
+        "p50 ms",
+        "p99 ms",
+        "max ms",
+        "own max ms",
+        *stalls,
+        "p99 / idle",
+        "max / idle",
+        "meanwhile",
     )
     idle = next((one for one in found if one.phase == "idle"), None)
     for one in found:
@@ -269,6 +278,7 @@ def show(found: list[Lags]) -> Table:
             f"{one.p50:.1f}",
             f"{one.p99:.0f}",
             f"{one.worst:.0f}",
+            f"{one.own_worst:.0f}",
             *map(str, one.stalls),
             f"{one.p99 / idle.p99:.2f}" if idle else "",
             f"{one.worst / idle.worst:.2f}" if idle else "",

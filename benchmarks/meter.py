@@ -26,7 +26,9 @@ FRAMES = 4
 class Lags:
     """How the event loop did in one phase, in milliseconds; `stalls` counts those above `STALLS_MS`.
 
-    `p99_of_ticks` is the usual percentile, in which a long stall counts as one late tick.
+    `p99_of_ticks` is the usual percentile, in which a long stall counts as one late tick. `own_worst` is the most that the thread
+    of the window computed between two ticks: what is left of a stall on a machine that has nothing else to do, but for what the
+    window waits for.
     """
 
     phase: str
@@ -38,9 +40,17 @@ class Lags:
     worst: float
     stalls: tuple[int, ...]
     did: dict[str, int]
+    own_worst: float = 0.0
 
     @classmethod
-    def of(cls, phase: str, seconds: float, lags: NDArray[np.float64], did: dict[str, int]) -> Lags:
+    def of(
+        cls,
+        phase: str,
+        seconds: float,
+        lags: NDArray[np.float64],
+        did: dict[str, int],
+        own_worst: float = 0.0,
+    ) -> Lags:
         """Summarise the lags of all ticks."""
         waits = np.concatenate([np.arange(max(lag, 0.0), -1e-9, -INTERVAL_MS) for lag in lags])
         return cls(
@@ -53,6 +63,7 @@ class Lags:
             float(lags.max()),
             tuple(int((lags > limit).sum()) for limit in STALLS_MS),
             did,
+            own_worst,
         )
 
 
@@ -79,13 +90,14 @@ class Meter:
         self._looking = False
         self._where = where
         self.stalls: list[Stall] = []
+        self.own_worst = 0.0
         self._seen: Counter[str] = Counter()
 
     @contextmanager
     def measuring(self) -> Iterator[list[float]]:
         """Collect lags in milliseconds."""
         self._lags = lags = []
-        self.stalls = []
+        self.stalls, self.own_worst = [], 0.0
         self._last, self._own = time.perf_counter(), time.thread_time()
         self._timer.start()
         watcher = threading.Thread(target=self._look, args=(threading.get_ident(),), daemon=True)
@@ -105,12 +117,13 @@ class Meter:
         now = time.perf_counter()
         lag = (now - self._last) * 1000 - INTERVAL_MS
         self._lags.append(lag)
+        own = time.thread_time()
+        spent = (own - self._own) * 1000
+        self.own_worst, self._own = max(self.own_worst, spent), own
         if self._where:
-            own = time.thread_time()
             if lag > STALLS_MS[0]:
-                spent = (own - self._own) * 1000
                 self.stalls.append(Stall(lag, spent, self._collected * 1000, self._seen))
-            self._own, self._collected, self._seen = own, 0.0, Counter()
+            self._collected, self._seen = 0.0, Counter()
         self._last = now
 
     def _on_garbage(self, phase: str, info: dict[str, int]) -> None:

@@ -57,6 +57,8 @@ class Script:
         Jobs wait here until it is set, or until they are cancelled.
     seen
         False where there is nothing to see in the image.
+    ready
+        Of the three seconds that every run takes, those until it had the models.
     drafts
         Whether a first look comes before the gate: class 2 everywhere.
     """
@@ -69,6 +71,7 @@ class Script:
     halves: bool = False
     seen: bool = True
     drafts: bool = False
+    ready: float = 0.0
 
     def parts(self, job: LabelJob, control: Control) -> Iterator[PseudoLabel]:
         """What the engine hands out, chunk by chunk; the last one waits for the gate."""
@@ -98,6 +101,7 @@ class Script:
             settings=job.settings,
             notes=self.notes,
             seconds=3.0,
+            ready=self.ready,
         )
         confidence = np.full(labels.shape, 0.75 if self.seen else np.nan, np.float32)
         translation = confidence if job.translator is not None else None

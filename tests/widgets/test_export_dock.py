@@ -40,6 +40,7 @@ def dock(qtbot, viewer, session, remembered):
 
 
 def checks(dock):
+    dock._check()
     return dock.view._checks.text()
 
 

@@ -17,6 +17,7 @@ from napari_pseudolabel.strategies.run_cost import RunCost
 from napari_pseudolabel.tiling import Covering, TileSettings
 from napari_pseudolabel.widgets.pseudo_label import expected
 from napari_pseudolabel.widgets.pseudo_label.label_sentences import expected_text
+from napari_pseudolabel.widgets.pseudo_label.start_up import StartUp
 
 IMAGE = from_array(np.zeros((1000, 800), np.uint8), "YX")
 SEGMENTER = Card(kind="segmenter", family="monai-unet", name="s", source=Modality(name="B"))
@@ -177,7 +178,8 @@ def test_another_choice_takes_the_question_back(slow, viewer):
     assert slow.view.long_question.sentence == ""
 
 
-def test_what_a_run_took_is_remembered(dock, viewer, script, remembered, qtbot):
+def test_what_a_run_took_is_remembered(dock, viewer, script, remembered, qtbot, monkeypatch):
+    monkeypatch.setattr(type(dock.models), "seconds_to_begin", 0.0)
     viewer.add_image(np.zeros((200, 300)), name="large", metadata={"modality": "SEM"})
     # Nobody has to look for the scale.
     dock.expected._found = lambda _: FoundScale(1.0, sure=False)
@@ -185,3 +187,40 @@ def test_what_a_run_took_is_remembered(dock, viewer, script, remembered, qtbot):
     finish(qtbot, dock)
     # The script says that every run takes three seconds.
     assert dock.view.expected == "About 3 s for the whole image."
+
+
+class Clock:
+    """Says what a test says."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_what_models_need_to_begin_is_measured_apart_and_remembered(remembered):
+    clock, models = Clock(), ("t", "s")
+    first = StartUp(remembered, clock)
+    usual = first.left(models)
+    assert usual > 0
+    first.begin(models)
+    clock.now = 2.0
+    assert first.left(models) == usual - 2
+    clock.now = 9.0
+    assert first.left(models) == 0, "it takes longer than is usual, but nobody knows how much"
+    first.end(models, own_s=1.5)
+    assert first.left(models) == 0
+    assert StartUp(remembered, clock).left(models) == 7.5, "the next session has to start them again"
+    assert StartUp(remembered, clock).left((None, "s")) == usual
+
+
+def test_the_rate_of_a_run_is_that_of_its_work(dock, viewer, script, remembered, qtbot, monkeypatch):
+    """The second estimate: what the first run waited for its models is not waited for again."""
+    viewer.add_image(np.zeros((200, 300)), name="large", metadata={"modality": "SEM"})
+    dock.expected._found = lambda _: FoundScale(1.0, sure=False)
+    monkeypatch.setattr(type(dock.models), "seconds_to_begin", 4.0)
+    script.ready = 1.0
+    dock.view.run_button.click()
+    finish(qtbot, dock)
+    # Three seconds, of which one was no work; and four until another worker had the models.
+    assert dock.view.expected == "About 6 s for the whole image."

@@ -314,7 +314,7 @@ def test_in_the_dock(toy, qtbot, viewer, session, remembered, tmp_path):
     assert "as NAME.effort.csv" in view.effort.toolTip()
     layer.scale = (0.5, 0.5)
     layer.units = ("micrometer", "micrometer")
-    dock._refresh()
+    dock._check()
     for sentence in ("Toy cannot hold the pixel size", "Toy holds objects without their classes"):
         assert sentence in view._checks.text()
     indent = view._options["toy"].edits["indent"].native

@@ -162,7 +162,9 @@ class Engine:
             if _is_chunked(job):
                 result: object = self._in_parts(work, job)
             elif _is_answering(job):
-                result = job.answer(self._surveyed(work, job, self._control(work)))
+                control = self._control(work)
+                survey = self._loaded(work, job, control)
+                result = job.answer(self._known(work, job, survey, control))
             else:
                 result = self._one(work, job, 0)
         except Exception as error:
@@ -175,7 +177,9 @@ class Engine:
         handle, listener = work.handle, work.handle.listener
         started = time.monotonic()
         control = self._control(work)
-        plan = job.plan(self._surveyed(work, job, control), control)
+        survey = self._loaded(work, job, control)
+        ready = time.monotonic() - started
+        plan = job.plan(self._known(work, job, survey, control), control)
         plan = plan.begun_at(handle.focus)
         if listener.wants_drafts and (draft := plan.draft(handle.focus)) is not None:
             self._draft(work, draft)
@@ -195,7 +199,7 @@ class Engine:
         reports = run_parts(
             work, plan, lambda part, number: self._one(work, part, number), finished, max(1, width)
         )
-        return plan.conclude(reports, time.monotonic() - started)
+        return plan.conclude(reports, time.monotonic() - started, ready)
 
     def _control(self, work: Work) -> Control:
         """Through which what is done here, where the image is, reports and hears of a cancel."""
@@ -204,10 +208,14 @@ class Engine:
             lambda progress: self._calls.put(lambda: listener.progress(progress)), lambda: handle.cancelled
         )
 
-    def _surveyed(self, work: Work, job: SurveyedJob, control: Control) -> Survey:
-        """Ask what the models are, and whatever else has to be known of the image first."""
+    def _loaded(self, work: Work, job: SurveyedJob, control: Control) -> Survey:
+        """Have the models loaded, by a worker that may have to start first, and ask what they are."""
         control.report(Progress("Loading the models", 0, 1))
         survey: Survey = self._one(work, job.survey, 0)
+        return survey
+
+    def _known(self, work: Work, job: SurveyedJob, survey: Survey, control: Control) -> Survey:
+        """Ask whatever else has to be known of the image first."""
         number = _SECOND_SURVEY
         while (more := job.second_survey(survey, control)) is not None:
             survey = self._one(work, more, number)

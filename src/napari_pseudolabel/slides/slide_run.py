@@ -268,10 +268,10 @@ class SlidePlan(LabelPlan):
         """Keep a part."""
         self.run.add(part)
 
-    def conclude(self, reports: Sequence[RunReport], seconds: float) -> RunReport:
+    def conclude(self, reports: Sequence[RunReport], seconds: float, ready: float = 0.0) -> RunReport:
         """One report of all parts, those that were there included."""
         before = sum(one.seconds for one in self.earlier)
-        return super().conclude([*self.earlier, *reports], before + seconds)
+        return super().conclude([*self.earlier, *reports], before + seconds, ready)
 
 
 def _filling(

@@ -40,6 +40,8 @@ class RunReport:
         Why the labels are probably not usable, in words; empty where nothing speaks against them.
     notes
         Sentences for the person: what was reduced, assumed or looks doubtful.
+    seconds, ready
+        How long the run took, and how much of that went by until a worker was there and had the models.
     modality
         What the image shows; empty if unknown.
     options
@@ -64,6 +66,7 @@ class RunReport:
     doubts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    ready: float = 0.0
     modality: str = ""
     options: Any = None
     found: FoundScale | None = None

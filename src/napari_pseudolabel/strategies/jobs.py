@@ -297,6 +297,7 @@ class LabelJob(ImageTask):
         """Do the same, but hand every chunk to `got` as it comes and keep none; raises as `run` does."""
         started = time.monotonic()
         survey = self.survey.run(control, models)
+        ready = time.monotonic() - started
         while (more := self.second_survey(survey, control)) is not None:
             survey = more.run(control, models)
         plan = self.plan(survey, control)
@@ -310,7 +311,7 @@ class LabelJob(ImageTask):
             if number == 1 and (told := plan.time_left(part.report.seconds)):
                 control.emit(told)
             got(part)
-        return plan.conclude(reports, time.monotonic() - started)
+        return plan.conclude(reports, time.monotonic() - started, ready)
 
 
 def _seeing(survey: Survey) -> tuple[ModelFacts, ...]:

@@ -183,8 +183,8 @@ class LabelPlan:
     def arrived(self, part: PseudoLabel) -> None:
         """Hear of a part that a worker has made, in any thread, before anybody else."""
 
-    def conclude(self, reports: Sequence[RunReport], seconds: float) -> RunReport:
-        """One report of all chunks."""
+    def conclude(self, reports: Sequence[RunReport], seconds: float, ready: float = 0.0) -> RunReport:
+        """One report of all chunks; for `seconds` and `ready` see `RunReport`."""
         # The median, because a chunk with little in it registers anywhere.
         shifts = [report.shift_px for report in reports if report.shift_px is not None]
         middle = np.median(np.array(shifts), axis=0) if shifts else None
@@ -209,6 +209,7 @@ class LabelPlan:
             doubts=doubted,
             notes=(*told, *notes),
             seconds=seconds,
+            ready=ready,
             date=self.report.date,
         )
 

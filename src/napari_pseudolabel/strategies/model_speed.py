@@ -30,10 +30,13 @@ class ModelSpeed:
         For one evaluation.
     segmenter
         For one look.
+    measuring
+        Seconds that it took to find out, when the models were loaded.
     """
 
     translator: float
     segmenter: float
+    measuring: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,9 @@ class SpeedJob:
     def run(self, control: Control, models: LoadedModels) -> ModelSpeed:
         """Do the work; raises as `SurveyJob` and the models do."""
         found = self.survey.run(control, models)
-        return ModelSpeed(self._translator(found, control, models), self._segmenter(found, control, models))
+        began = time.perf_counter()
+        speeds = self._translator(found, control, models), self._segmenter(found, control, models)
+        return ModelSpeed(*speeds, measuring=time.perf_counter() - began)
 
     def _translator(self, found: Survey, control: Control, models: LoadedModels) -> float:
         from napari_pseudolabel.models.translators.translate import translate

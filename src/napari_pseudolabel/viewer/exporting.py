@@ -20,29 +20,37 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
 
-def content_of(viewer: ViewerModel, layer: Labels, *, effort: bool = False) -> ExportContent:
+def content_of(
+    viewer: ViewerModel, layer: Labels, *, effort: bool = False, copied: bool = True
+) -> ExportContent:
     """Return what is to be written of a Labels layer now, with the confidence that belongs to it.
-
-    Arrays in memory are copied, so that the person can go on painting while they are written.
 
     Parameters
     ----------
     effort
         Whether what a person did is to be written as well.
+    copied
+        Whether arrays in memory are copied, so that the person can go on painting while they are written; not needed only to
+        look at them now.
     """
     data, attributes, _ = layer.as_layer_data_tuple()
     # What is labelled is asked for there, so that nothing unannounced is left out of the flags.
     content, corrections = content_from(data, attributes), layer.metadata.get(CORRECTIONS_KEY)
-    source = source_layer(viewer, layer)
-    confidence = find_layer(viewer, source, "confidence") if source is not None else None
-    fitting = confidence is not None and confidence.data.shape == content.labels.shape
+    labels, sure = content.labels, confidence_of(viewer, layer)
     return replace(
         content,
-        labels=content.labels.copy() if isinstance(content.labels, np.ndarray) else content.labels,
-        confidence=confidence.data.copy() if confidence is not None and fitting else None,
+        labels=labels.copy() if copied and isinstance(labels, np.ndarray) else labels,
+        confidence=sure.copy() if copied and sure is not None else sure,
         edits=EffortLog.of(layer).edits() if effort else (),
         flags=corrections.flags_in((...,)) if effort and isinstance(corrections, Corrections) else None,
     )
+
+
+def confidence_of(viewer: ViewerModel, layer: Labels) -> Any:
+    """Return the confidence (..., Y, X) that belongs to labels; None where there is none of their shape."""
+    source = source_layer(viewer, layer)
+    found = find_layer(viewer, source, "confidence") if source is not None else None
+    return found.data if found is not None and found.data.shape == layer.data.shape else None
 
 
 def content_from(data: Any, attributes: JsonObject) -> ExportContent:

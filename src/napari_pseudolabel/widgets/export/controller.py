@@ -16,6 +16,7 @@ from napari_pseudolabel.export import ExportContent
 from napari_pseudolabel.formats import suffix_of
 from napari_pseudolabel.imaging.reading.file_names import stem
 from napari_pseudolabel.viewer import content_of, source_layer
+from napari_pseudolabel.viewer.exporting import confidence_of
 from napari_pseudolabel.viewer.image_layers import source_path
 from napari_pseudolabel.viewer.records import is_helper, is_slide
 from napari_pseudolabel.widgets.common import shortcuts
@@ -52,7 +53,8 @@ class ExportController(DockController):
         self._remembered = recent
         self._writing: int | None = None
         self._proposed = ""
-        self._refresh_later = Debouncer(self._refresh, _DEBOUNCE_MS, self)
+        # It reads all pixels, and a region that is opened makes several layers.
+        self._check_later = Debouncer(self._check, _DEBOUNCE_MS, self)
         view.changed.connect(self._on_changed)
         view.cancel_button.clicked.connect(self._cancel)
         view.browse.clicked.connect(self._browse)
@@ -75,7 +77,7 @@ class ExportController(DockController):
 
     @override
     def closed(self) -> None:
-        self._refresh_later.cancel()
+        self._check_later.cancel()
         self.view.layer.let_go()
 
     @override
@@ -85,8 +87,8 @@ class ExportController(DockController):
 
     def export(self) -> None:
         """Write what is chosen."""
-        content, path = self._content(), self.view.path.text().strip()
-        if self._writing is not None or content is None or blocking(content, self.view.format, path):
+        path = self.view.path.text().strip()
+        if self._writing is not None or self._why_not(path) or (content := self._content()) is None:
             return
         self.view.error.clear()
         self._remembered.remember("export folder", str(Path(path).expanduser().parent))
@@ -180,7 +182,7 @@ class ExportController(DockController):
 
     def _on_paint(self, event: object = None) -> None:
         if self._active:
-            self._refresh_later()
+            self._check_later()
 
     def _propose_path(self) -> None:
         """Put a name that follows from the image, unless the person has chosen one; give it the right suffix."""
@@ -216,25 +218,35 @@ class ExportController(DockController):
         if path:
             self.view.set_path(self._with_suffix(path))
 
-    def _content(self) -> ExportContent | SlideContent | None:
+    def _content(self, *, copied: bool = True) -> ExportContent | SlideContent | None:
         layer = self.view.layer.layer
         if layer is None:
             return None
         if not is_slide(layer):
-            return content_of(self.viewer, layer)
+            return content_of(self.viewer, layer, copied=copied)
         from napari_pseudolabel.viewer.slide_exporting import (
             slide_content_of,
         )  # zarr is there when a slide is
 
         return slide_content_of(self.viewer, layer)
 
-    def _refresh(self) -> None:
-        content, path = self._content(), self.view.path.text().strip()
-        reason = blocking(content, self.view.format, path)
-        ordinary = content is None or isinstance(content, ExportContent)
-        there = content.confidence is not None if isinstance(content, ExportContent) else content is not None
-        self.view.set_confidence(there)
-        self.view.set_effort(ordinary)
+    def _why_not(self, path: str) -> str | None:
+        layer = self.view.layer.layer
+        shape = None if layer is None else tuple(layer.data.shape)
+        return blocking(shape, self.view.format, path, slide=layer is not None and is_slide(layer))
+
+    def _check(self) -> None:
+        content = self._content(copied=False)
         self.view.set_checks(worth_knowing(content, self.view.format) if content is not None else [])
+
+    def _refresh(self) -> None:
+        layer, path = self.view.layer.layer, self.view.path.text().strip()
+        reason = self._why_not(path)
+        slide = layer is not None and is_slide(layer)
+        self.view.set_confidence(
+            layer is not None and (slide or confidence_of(self.viewer, layer) is not None)
+        )
+        self.view.set_effort(not slide)
+        self._check_later()
         self.view.set_replaced("" if reason else replaced(path))
         self.view.set_hint(reason or ("Writing …" if self._writing is not None else ""))

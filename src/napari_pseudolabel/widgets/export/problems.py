@@ -22,17 +22,25 @@ _MOST_COUNTED = 50_000_000
 _NO_MODELS = "These labels were not made here, so the provenance names no models."
 
 
-def blocking(content: ExportContent | SlideContent | None, format: Format, path: str) -> str | None:
-    """Why the labels cannot be exported and what to do; None if they can."""
-    if content is None:
+def blocking(shape: tuple[int, ...] | None, format: Format, path: str, *, slide: bool) -> str | None:
+    """Why the labels cannot be exported and what to do; None if they can.
+
+    Parameters
+    ----------
+    shape
+        Of the labels; None without any.
+    slide
+        Whether they are those of an image that is larger than the memory.
+    """
+    if shape is None:
         return "Open or make a Labels layer first; the Pseudo-label dock makes one."
     if not path:
         return "Choose a file to write to."
-    if not isinstance(content, ExportContent):
+    if slide:
         if not format.streamed:
             others = " or ".join(one.title for one in formats() if one.streamed)
             return f"{format.title} is written in one piece, and this image is too large for that; choose {others}."
-    elif not format.takes(content.labels.shape):
+    elif not format.takes(shape):
         return f"{format.title} holds one plane, but these labels are a stack; choose {takes_stacks()}."
     try:
         check_replaceable(Path(path).expanduser(), format)
@@ -112,5 +120,5 @@ def _absent(content: ExportContent) -> list[str]:
     labels = content.labels
     if not isinstance(labels, np.ndarray) or labels.dtype != np.uint8 or labels.size > _MOST_COUNTED:
         return []
-    counts = np.bincount(labels.ravel(), minlength=256)
-    return [one.name for one in content.classes if one.value and not counts[one.value]]
+    # Comparing takes a sixth of the time of np.bincount, which makes eight bytes of every pixel.
+    return [one.name for one in content.classes if one.value and not (labels == one.value).any()]

@@ -75,9 +75,10 @@ class ExpectedTime(QObject):
             return ""
         image, cost, rate = known
         height, width = image.shape[-2:]
-        whole = cost.seconds((height, width), prod(image.shape[:-2]), rate)
+        before = self._models.seconds_to_begin
+        whole = before + cost.seconds((height, width), prod(image.shape[:-2]), rate)
         seen = self._in_view(image)
-        return expected_text(None if seen is None else cost.seconds(seen.shape, 1, rate), whole)
+        return expected_text(None if seen is None else before + cost.seconds(seen.shape, 1, rate), whole)
 
     def question(self, choice: LabelChoice, job: LabelJob) -> str:
         """Return what has to be asked before a job begins; empty where it is not long."""
@@ -88,15 +89,15 @@ class ExpectedTime(QObject):
         return f"This will take {duration(seconds)}." if seconds > LONG_S else ""
 
     def note(self, choice: LabelChoice, job: LabelJob, report: RunReport) -> None:
-        """Remember how long a complete run took."""
-        known, region = self._known(choice), job.whole_region
-        if known is None or region.area < _LEAST_PX or report.seconds <= 0:
+        """Remember how long a complete run took, from when it had the models."""
+        known, region, seconds = self._known(choice), job.whole_region, report.seconds - report.ready
+        if known is None or region.area < _LEAST_PX or seconds <= 0:
             return
         _, cost, _ = known
         # What a run found is known by now; whether it had to look for it is in its report.
         searched = len(report.found.tried) if report.found is not None and job.found is None else 0
         done = replace(cost, magnifications=searched)
-        now = done.rate(region.shape, len(job.plane_indices), report.seconds, report.factor)
+        now = done.rate(region.shape, len(job.plane_indices), seconds, report.factor)
         before = self._rate(cost)
         # Of two runs the newer one counts as much as all before.
         self._remembered.remember(_key(cost), repr(now if before is None else (now + before) / 2))
@@ -148,5 +149,5 @@ class ExpectedTime(QObject):
 
 
 def _key(cost: RunCost) -> str:
-    """Under which name the rate of jobs of a kind is remembered."""
-    return f"times as long {blake2b(cost.kind.encode(), digest_size=8).hexdigest()}"
+    """Under which name the rate of jobs of a kind is remembered; what older versions called so held the start as well."""
+    return f"rate of work {blake2b(cost.kind.encode(), digest_size=8).hexdigest()}"

@@ -27,6 +27,7 @@ from napari_pseudolabel.widgets.pseudo_label.label_jobs import (
     InspectModel,
 )
 from napari_pseudolabel.widgets.pseudo_label.label_sentences import misfits
+from napari_pseudolabel.widgets.pseudo_label.start_up import Models, StartUp
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ class ModelPicker(QObject):
         self._inspecting: set[tuple[Kind, str]] = set()
         self._strategy = self._begun_with = view.choice().strategy
         self._chosen: dict[str, Way] = {}
-        self._measured: dict[tuple[str | None, str | None], ModelSpeed | None] = {}
+        self._measured: dict[Models, ModelSpeed | None] = {}
+        self._start_up = StartUp(recent)
 
     def chosen(self, kind: Kind) -> ModelEntry | None:
         """Return what is known about the model that is chosen."""
@@ -186,9 +188,18 @@ class ModelPicker(QObject):
     @property
     def speed(self) -> ModelSpeed | None:
         """How fast the chosen models are on the machine that will run them; None while that is not known."""
+        return self._measured.get(self._used)
+
+    @property
+    def seconds_to_begin(self) -> float:
+        """In about how many seconds the chosen models can begin; 0 where a worker has loaded them."""
+        return self._start_up.left(self._used)
+
+    @property
+    def _used(self) -> Models:
+        """Those of the chosen models that the chosen strategy takes."""
         alone = self._alone or not registry.find(self._strategy).takes("translator")
-        chosen = None if alone else self._refs["translator"], self._refs["segmenter"]
-        return self._measured.get(chosen)
+        return None if alone else self._refs["translator"], self._refs["segmenter"]
 
     def _prepare(self, way: Way) -> None:
         """Load models ahead and measure how fast they are, once; what is wrong with them is said by the run."""
@@ -196,9 +207,11 @@ class ModelPicker(QObject):
         if pair in self._measured or not way.complete or registry.find(way.strategy).preparation is not None:
             return
         self._measured[pair] = None
+        self._start_up.begin(pair)
 
         def measured(found: ModelSpeed) -> None:
             self._measured[pair] = found
+            self._start_up.end(pair, found.measuring)
             self.changed.emit()
 
         self._runner.submit(SpeedJob(SurveyJob(*pair)), finished=measured)
