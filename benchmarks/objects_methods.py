@@ -22,6 +22,8 @@ from napari_pseudolabel.labels.specks import holes, specks, without_crumbs
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.strategies import LabelSettings
 from napari_pseudolabel.strategies.jobs import LabelJob
+from napari_pseudolabel.strategies.otsu import OTSU
+from napari_pseudolabel.strategies.strategy import LabelRequest
 
 FLIPS = 3
 _SOLID = 1.1  # area with holes over area without them
@@ -66,14 +68,19 @@ def by_models(segmenter: str, translator: str | None = None, *, inverted: bool =
             plane = image.plane()
             image = from_array(plane.max() - plane, "YX", name=image.name)
         settings = LabelSettings(flips=FLIPS, scale=Scale(factor=wrong * factor_of(scene, target)))
-        job = LabelJob(image, translator=translator, segmenter=segmenter, settings=settings, across=True)
-        result = job.run(Control(), _MODELS)
-        assert result.labels is not None
-        assert result.confidence is not None
-        labels, sure = result.labels[0], result.confidence[0]
-        return Found(labels, np.where(labels, sure, 1 - sure))
+        return _found(
+            LabelJob(image, translator=translator, segmenter=segmenter, settings=settings, across=True)
+        )
 
     return made
+
+
+def _found(job: LabelJob) -> Found:
+    result = job.run(Control(), _MODELS)
+    assert result.labels is not None
+    assert result.confidence is not None
+    labels, sure = result.labels[0], result.confidence[0]
+    return Found(labels, np.where(labels, sure, 1 - sure))
 
 
 def factor_of(scene: Scene, target: Target) -> float:
@@ -84,16 +91,17 @@ def factor_of(scene: Scene, target: Target) -> float:
 
 
 def otsu(scene: Scene, target: Target, wrong: float) -> Found:
-    """Threshold the luminance after Otsu, on the models' grid; touching nuclei are divided by watershed.
+    """Threshold the luminance after Otsu; touching nuclei are divided by watershed.
 
-    Which side of the threshold counts follows from the image alone. Nuclei are the side that covers less. Myelin is the side that
-    encloses more that has no holes of its own (what is between fibres encloses rings), and what it encloses are axons.
+    Nuclei are labelled by the strategy of the package. For axons, on the models' grid, which side of the threshold counts follows
+    from the image alone: myelin is the side that encloses more that has no holes of its own (what is between fibres encloses
+    rings), and what it encloses are axons.
     """
+    if not scheme_for(target.classes).fibres:
+        settings = LabelSettings(scale=Scale(factor=wrong))
+        return _found(OTSU.job(scene.image, LabelRequest(settings=settings)))
     plane = _smooth(scene, target, wrong)
     bright = plane > threshold_otsu(plane)
-    if not scheme_for(target.classes).fibres:
-        mask = bright if bright.mean() < 0.5 else ~bright
-        return _tidy(ndi.binary_fill_holes(mask).astype(np.uint8), scene, target)
     sides = (bright, ~bright)
     enclosed = [ndi.binary_fill_holes(mask) & ~mask for mask in sides]
     side = int(_solid(enclosed[1]) > _solid(enclosed[0]))

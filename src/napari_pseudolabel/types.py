@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from types import EllipsisType
@@ -16,3 +16,6 @@ Array: TypeAlias = "NDArray[np.generic]"
 ArrayKey: TypeAlias = "tuple[int | slice | EllipsisType, ...]"
 # An object of JSON, or one that becomes JSON: what is in it is looked at before it is believed.
 JsonObject: TypeAlias = dict[str, Any]
+
+Contrast = Literal["auto", "bright", "dark"]
+"""Whether objects are brighter or darker than what is around them; auto for what covers less."""

@@ -195,6 +195,7 @@ class LabelJob(ImageTask):
         channels = self.channels(survey)
         scale = self._scale(survey).decided(control)
         control.report(Progress("Measuring the intensities", 0, 1))
+        survey = survey.of_layer(self.image, channels[0], scale.factor, control)
         empty = [nothing_in(self.image, channel) for channel in channels]
         nothing = empty[0] if all(empty) else None
         of_layer = {

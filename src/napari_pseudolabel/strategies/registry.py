@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.strategies.adaptation import ADAPTATION
+from napari_pseudolabel.strategies.otsu import OTSU
 from napari_pseudolabel.strategies.segmentation import SEGMENTATION
 from napari_pseudolabel.strategies.strategy import Strategy
 from napari_pseudolabel.strategies.translation import TRANSLATION
@@ -13,6 +14,7 @@ STRATEGIES: tuple[Strategy, ...] = (
     ADAPTATION,
     TUTORSHIP,
     SEGMENTATION,
+    OTSU,
     TRANSLATION,
 )
 

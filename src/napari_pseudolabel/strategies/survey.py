@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 import numpy as np
 
 from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import LayerStatistics, Need
+from napari_pseudolabel.imaging import Channel, Image, LayerStatistics, Need
 from napari_pseudolabel.imaging.statistics import ChannelStatistics, Moments
 from napari_pseudolabel.labels.object_size import least_area
 from napari_pseudolabel.models.cards import Card, LabelClass
@@ -34,6 +34,29 @@ class SegmenterFactory(Protocol):
 
     def make(self) -> Segmenter:
         """Whatever gives probabilities; called in the worker."""
+
+
+@runtime_checkable
+class LayerFactory(SegmenterFactory, Protocol):
+    """A segmenter that is made for one layer, and has to know something of all of it first."""
+
+    def of_layer(self, image: Image, channel: Channel | None, factor: float, control: Control) -> Self:
+        """Return the same with what it must know; called where the image is, before it is cut.
+
+        Parameters
+        ----------
+        image
+            The whole layer, whatever part of it is labelled.
+        channel
+            As in `Image.plane`.
+        factor
+            Pixels of the segmenter per pixel of the image.
+
+        Raises
+        ------
+        InputError
+            If the image cannot be read.
+        """
 
 
 @dataclass(frozen=True)
@@ -137,6 +160,13 @@ class Survey:
         )
         return height, width
 
+    def of_layer(self, image: Image, channel: Channel | None, factor: float, control: Control) -> Survey:
+        """Return the same where the segmenter is made for one layer; parameters as of `LayerFactory.of_layer`."""
+        if self.segmenter is None or not isinstance(self.segmenter.ref, LayerFactory):
+            return self
+        made = self.segmenter.ref.of_layer(image, channel, factor, control)
+        return replace(self, segmenter=_facts_of(made, "segmenter", made.make()))
+
     @property
     def models(self) -> tuple[ModelFacts, ...]:
         """In the order in which an image meets them."""
@@ -145,8 +175,8 @@ class Survey:
 
     @property
     def chain(self) -> tuple[Link, ...]:
-        """The same, as it matters for whether they fit each other and the image."""
-        return tuple(model.link for model in self.models)
+        """The same, as it matters for whether they fit each other and the image; what is made for a layer fits it."""
+        return tuple(model.link for model in self.models if not isinstance(model.ref, LayerFactory))
 
 
 @dataclass(frozen=True)
@@ -208,7 +238,11 @@ def _segmenter(
     ref: str | SegmenterFactory, role: Role, models: LoadedModels
 ) -> tuple[ModelFacts, tuple[LabelClass, ...]]:
     segmenter = segmenter_of(ref, models)
-    facts = ModelFacts(
+    return _facts_of(ref, role, segmenter), segmenter.classes
+
+
+def _facts_of(ref: str | SegmenterFactory, role: Role, segmenter: Segmenter) -> ModelFacts:
+    return ModelFacts(
         role,
         ref,
         segmenter.card,
@@ -218,7 +252,6 @@ def _segmenter(
         segmenter.channels,
         segmenter.zoom,
     )
-    return facts, segmenter.classes
 
 
 def least_px(

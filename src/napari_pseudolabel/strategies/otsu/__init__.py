@@ -1,0 +1,37 @@
+"""Otsu and watershed: what is brighter or darker than its surroundings is labelled, without any model.
+
+It comes before every strategy that trains something, because on clean images nothing that was trained beats it (docs/no_labels.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.strategies.jobs import LabelJob
+from napari_pseudolabel.strategies.otsu.otsu_factory import OtsuFactory
+from napari_pseudolabel.strategies.otsu.otsu_options import OtsuOptions
+from napari_pseudolabel.strategies.strategy import LabelRequest, Strategy
+
+
+def _label(image: Image, asked: LabelRequest) -> LabelJob:
+    # Mirrored, an image gets mirrored labels, and no size of a model has to be met.
+    settings = replace(
+        asked.settings, flips=0, samples=1, scale=Scale(factor=asked.settings.scale.factor or 1.0)
+    )
+    factory = OtsuFactory(asked.options or OtsuOptions())
+    return replace(asked, settings=settings, found=None).job(image, segmenter=factory)
+
+
+OTSU = Strategy(
+    "otsu",
+    "Bright or dark objects, without a model",
+    "labels what is brighter or darker than its surroundings, and needs no model and no labels",
+    "Divides your image at one grey level, found in the whole image, and cuts objects that touch where they are narrow. "
+    "Choose it first for clean images of nuclei or cells; it takes seconds.",
+    captions=("your image", "above the level", "labels"),
+    options=OtsuOptions,
+    label=_label,
+    term="Otsu and watershed",
+)
