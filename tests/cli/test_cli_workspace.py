@@ -9,10 +9,13 @@ import sys
 
 import numpy as np
 import pytest
-from recorded_session import SHAPE, corrected_viewer, record
+from recorded_session import CLASSES, SHAPE, corrected_viewer, record
 
 from napari_pseudolabel.export import read_sidecar
 from napari_pseudolabel.imaging import read
+from napari_pseudolabel.labels.spot_check import SPOT_CHECK_KEY, SpotCheckOptions, SpotChecks
+from napari_pseudolabel.labels.spot_check.drawn_sample import draw
+from napari_pseudolabel.viewer import Corrections
 from napari_pseudolabel.workspace import Workspace
 
 
@@ -139,6 +142,39 @@ def test_export_writes_labels_provenance_and_effort(cli, workspace, tmp_path):
     (tmp_path / "mine" / "effort.csv").write_text("mine")
     assert "effort.csv is there" in cli("workspace", "export", id, tmp_path / "mine", *again).sentence
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["effort.csv"]
+
+
+def test_what_a_person_judged_comes_back_with_the_session_and_stands_in_show_and_export(
+    cli, workspace, tmp_path
+):
+    viewer = corrected_viewer()
+    layer = viewer.layers[-1]
+    drawn = draw(
+        layer.data,
+        CLASSES,
+        SpotCheckOptions(objects=2, boxes=0),
+        seed=0,
+        labelled=Corrections.of(layer).labelled,
+    )
+    check = drawn.with_question(0, drawn.objects[0].model_copy(update={"answer": "right"}))
+    layer.metadata[SPOT_CHECK_KEY] = SpotChecks().begin(check).dumped()
+    said = "Precision 100 % (95 % CI 21–100, 1 axon judged)."
+    id = record(viewer, workspace.sessions)
+    where = ("--workspace", workspace.folder)
+    assert said in cli("workspace", "show", id, *where).out
+    ran = cli("workspace", "export", id, tmp_path / "out", *where)
+    assert f"sem_12: axon (pseudo): {said}" in ran.out
+    (known,) = read_sidecar(tmp_path / "out" / "sem_12_axon_pseudo.ome.tif").spot_checks
+    assert (known["sentence"], known["void"], known["precision"]["judged"]) == (said, False, 1)
+    # Of labels that are others now it says that it is void.
+    layer.data_setitem((np.array([0]), np.array([0])), 1)
+    id = record(viewer, workspace.sessions)
+    shown = cli("workspace", "show", id, *where, "--json").json["spot_checks"]
+    (known,) = shown["sem_12: axon (pseudo)"]
+    assert (known["void"], known["sentence"]) == (
+        True,
+        f"Void, because the labels have changed since: {said}",
+    )
 
 
 def test_export_works_while_napari_has_the_session_open_and_after_it_was_killed(cli, workspace, tmp_path):

@@ -21,7 +21,7 @@ from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import sentence, shown
 
 if TYPE_CHECKING:
-    from napari_pseudolabel.workspace import SessionInfo, Workspace
+    from napari_pseudolabel.workspace import SessionContent, SessionInfo, Workspace
     from napari_pseudolabel.workspace.sessions import Edit, LayerState
 
 Folder = Annotated[
@@ -145,8 +145,9 @@ def export(
         )
     make_folder(folder)
     files: list[Path] = []
-    for target, (_, labels) in zip(targets, found, strict=True):
+    for target, (name, labels) in zip(targets, found, strict=True):
         files += labels.write(target, format)
+        notes = (*notes, *(f"{name}: {said['sentence']}" for said in labels.spot_statements[-1:]))
     files.append(log)
     write_text(log, effort_csv(edits, names))
     data = {"files": [str(file) for file in files], "notes": list(notes)}
@@ -225,6 +226,7 @@ def _show_session(workspace: Workspace, id: str, as_json: bool) -> None:
     with closing(workspace.sessions.read(id)) as content:
         info = next(session_info for session_info in workspace.sessions.list() if session_info.id == id)
         layers, edits = content.layers(), content.edits()
+        checked = _spot_checks(content, id)
     effort = _effort(edits)
     data = {
         **_described(info),
@@ -241,6 +243,7 @@ def _show_session(workspace: Workspace, id: str, as_json: bool) -> None:
             {"tool": tool, "edits": number, "pixels": pixels, "seconds": seconds}
             for tool, number, pixels, seconds in effort
         ],
+        "spot_checks": checked,
     }
     lines = [
         f"{id}: {info.title or 'no images'}, {info.state}",
@@ -268,7 +271,20 @@ def _show_session(workspace: Workspace, id: str, as_json: bool) -> None:
             ],
         ),
     ]
+    for name, said in checked.items():
+        lines += ["", f"{shown(name)}, spot check of {said[-1]['begun']}: {said[-1]['sentence']}"]
     output.show(data, "\n".join(lines), as_json=as_json)
+
+
+def _spot_checks(content: SessionContent, id: str) -> dict[str, list[JsonObject]]:
+    """Return what a person judged of the labels of a session, by the name of the layer, the newest last."""
+    from napari_pseudolabel.labels.spot_check import SPOT_CHECK_KEY
+    from napari_pseudolabel.viewer.session_labels import labels_of
+
+    # Whether it still holds, the pixels say, and reading these takes time.
+    if not any(SPOT_CHECK_KEY in layer.attributes.get("metadata", {}) for layer in content.layers()):
+        return {}
+    return {name: said for name, labels in labels_of(content, id)[0] if (said := labels.spot_statements)}
 
 
 def _effort(edits: Sequence[Edit]) -> list[tuple[str, int, int, float]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from napari_pseudolabel.imaging import ArrayLike, Placement
 from napari_pseudolabel.labels.classes import LARGEST_VALUE, nameless
 from napari_pseudolabel.labels.effort_log import effort_table, object_efforts
 from napari_pseudolabel.labels.objects import scheme_for
+from napari_pseudolabel.labels.spot_check import SpotChecks, statements
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.workspace.sessions import Edit
@@ -43,6 +44,8 @@ class ExportContent:
     instances
         Same shape, integers: numbers of the objects, where a model told them; None: they follow from the classes
         (`labels.objects`) when a format asks for them.
+    spot_checks
+        What a person judged of them, or of what they were before.
     """
 
     labels: ArrayLike
@@ -54,6 +57,12 @@ class ExportContent:
     flags: NDArray[np.uint8] | None = None
     labelled: NDArray[np.bool_] | None = None
     instances: ArrayLike | None = None
+    spot_checks: SpotChecks = field(default_factory=SpotChecks)
+
+    @property
+    def spot_statements(self) -> list[JsonObject]:
+        """What the spot checks say about these labels, the newest last; those of other labels say that they are void."""
+        return statements(self.spot_checks, np.asarray(self.labels), self.labelled)
 
     def write(
         self, path: str | Path, format: str | Format, *, confidence: bool = True, effort: bool = False
@@ -80,7 +89,10 @@ class ExportContent:
             format=format,
             classes=classes,
             placement=self.placement,
-            provenance=self.provenance,
+            provenance={
+                **self.provenance,
+                **({"spot_checks": said} if (said := self.spot_statements) else {}),
+            },
             confidence=sure,
             effort=effort_table(
                 object_efforts(labels, self.edits, scheme_for(classes), self.flags),

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import ExportContent
+from napari_pseudolabel.labels.spot_check import SpotChecks
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
@@ -58,12 +60,20 @@ def content_from(data: Any, attributes: JsonObject) -> ExportContent:
     metadata = attributes.get("metadata", {})
     record, corrections = record_in(metadata), metadata.get(CORRECTIONS_KEY)
     known = isinstance(corrections, Corrections) and not corrections.own
+    provenance = _provenance(record, corrections, metadata.get(QUALITY_KEY))
+    try:
+        checks = SpotChecks.of(metadata)
+    except InputError as error:
+        # Labels are written all the same, and whoever reads them is told.
+        checks = SpotChecks()
+        provenance["spot_checks"] = [{"void": True, "sentence": str(error)}]
     return ExportContent(
         data[0] if isinstance(data, (list, tuple)) else data,
         tuple(LabelClass.model_validate(one) for one in (record or {}).get("classes", ())),
         placement_from(dict(attributes)),
-        _provenance(record, corrections, metadata.get(QUALITY_KEY)),
+        provenance,
         labelled=corrections.labelled if known else None,
+        spot_checks=checks,
     )
 
 

@@ -20,7 +20,7 @@ _PLURALS = {
     "mitochondrion": "mitochondria",
     "soma": "somata",
     "glia": "glia",
-    "axons": "axons",
+    "axon": "axons",
 }
 
 
@@ -127,10 +127,10 @@ def many(name: str, number: int) -> str:
     known = _PLURALS.get(name.lower())
     if known is None and not (name.isalpha() and name.islower()):
         return f"object{'s'[: number != 1]} of {name}"
-    if number == 1 or name in _PLURALS.values():
-        return name
-    if known:
-        return known
+    if number == 1:
+        return next((one for one, several in _PLURALS.items() if several == name), name)
+    if known or name in _PLURALS.values():
+        return known or name
     if name.endswith(("s", "x", "ch", "sh")):
         return f"{name}es"
     return f"{name[:-1]}ies" if name.endswith("y") and name[-2:-1] not in "aeiou" else f"{name}s"

@@ -48,11 +48,18 @@ PREVIEW = Shortcut("Shift-Q", "Preview", "Label the view and keep it up to date"
 RUN = Shortcut("Shift-R", "Run", "Label the region", "Pseudo-label")
 CANCEL = Shortcut("Shift-X", "Cancel", "Stop the labelling under way", "Pseudo-label")
 REVIEW_ACCEPT = Shortcut(
-    "G", "Accept region", "The region is right: confirm it and go to the next", "Correct"
+    "G",
+    "Accept region",
+    "The region is right: confirm it and go to the next; in a spot check: right",
+    "Correct",
 )
-REVIEW_FIX = Shortcut("J", "Fix region", "Stay in the region and correct it", "Correct")
-REVIEW_SKIP = Shortcut("N", "Skip region", "Leave the region for later", "Correct")
-REVIEW_PREVIOUS = Shortcut("H", "Previous region", "Go back to the region before", "Correct")
+REVIEW_FIX = Shortcut(
+    "J", "Fix region", "Stay in the region and correct it; in a spot check: wrong", "Correct"
+)
+REVIEW_SKIP = Shortcut("N", "Skip region", "Leave the region for later; in a spot check: not sure", "Correct")
+REVIEW_PREVIOUS = Shortcut(
+    "H", "Previous region", "Go back to the region, or the question, before", "Correct"
+)
 REVIEW_SUSPECT = Shortcut("W", "Next suspect", "Go to the next doubtful object of the region", "Correct")
 CONFIRM = Shortcut("Shift-C", "Confirm view", "Everything in the view is right", "Correct, Train")
 UNCONFIRM = Shortcut("Shift-Z", "Take back", "What the view shows is not confirmed any more", "Correct")

@@ -13,6 +13,7 @@ from napari_pseudolabel.widgets.common.job_runner import JobRunner
 from napari_pseudolabel.widgets.common.save_dot import SaveDot
 from napari_pseudolabel.widgets.correct.controller import CorrectController
 from napari_pseudolabel.widgets.correct.review import ReviewController
+from napari_pseudolabel.widgets.correct.spot_check.controller import SpotCheckController
 from napari_pseudolabel.widgets.correct.view import CorrectView
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class CorrectDock(LongDock):
             self.view.header.addWidget(SaveDot(autosave))
         self.review = ReviewController(self.controller.context, self.controller.focus)
         self.controller.add(self.review, self.review.keys())
+        self.spot_check = SpotCheckController(self.controller.context)
+        self.controller.add(self.spot_check)
         self.begin(self.controller)
 
     @override

@@ -22,6 +22,8 @@ from napari_pseudolabel.widgets.common.small_widgets import (
 )
 from napari_pseudolabel.widgets.correct.icons import icon
 from napari_pseudolabel.widgets.correct.palette import Palette
+from napari_pseudolabel.widgets.correct.spot_check.spot_card import SpotCard
+from napari_pseudolabel.widgets.correct.spot_check.spot_form import SpotForm
 from napari_pseudolabel.widgets.correct.tool_bar import ToolBar
 from napari_pseudolabel.widgets.correct.tool_options import AgainForm, ShortcutList, ToolOptions
 from napari_pseudolabel.widgets.correct.tool_table import CONFIRM, FOCUS, UNCONFIRM, Tool
@@ -47,6 +49,8 @@ class CorrectView(DockView):
     ----------
     review
         Empty; the review queue puts its widgets here.
+    spot_card, spot_form
+        Of the spot check: the question, in the place of the review; how much is asked, and what came out.
     header
         Row of the list of labels; what tells whether work is saved goes to its end.
     """
@@ -60,6 +64,10 @@ class CorrectView(DockView):
         self.tools = ToolBar()
         self.review = QWidget()
         self.review_layout = column(parent=self.review)
+        self.spot_card, self.spot_form = SpotCard(), SpotForm()
+        self.spot_fold = Collapsible(
+            "Spot check", self.spot_form, "How good the labels are, with intervals, as a reviewer accepts it"
+        )
         self.options = OptionForm(ToolOptions(), indent=8)
         self.again, self.shortcuts = AgainForm(), ShortcutList()
         self.again_fold = Collapsible(
@@ -74,11 +82,14 @@ class CorrectView(DockView):
             self._make_compare(),
             *self.messages,
             self.review,
+            self.spot_card,
             self._make_confirm(),
             Collapsible("Options", self.options, "How far, how small, how smooth"),
             self.again_fold,
+            self.spot_fold,
             Collapsible("Shortcuts", self.shortcuts, "All keys of this dock"),
         )
+        self.spot_card.hide()
         self.rest.hide()
         self.gaps.hide()
 
