@@ -207,7 +207,7 @@ def test_a_run_on_a_large_image_in_the_dock(dock, viewer, script, qtbot, monkeyp
     assert not view.region_button.isHidden()
     view.region_button.click()
     qtbot.waitUntil(lambda: any(region_of(viewer, one) for one in viewer.layers), timeout=10000)
-    assert view.region_button.isEnabled()
+    qtbot.waitUntil(view.region_button.isEnabled, timeout=10000)
     (painted,) = [one for one in viewer.layers if region_of(viewer, one)]
     painted.data_setitem((np.array([0]), np.array([0])), 2)
     qtbot.waitUntil(lambda: store_of(layer).flags_in((), (slice(0, 1), slice(0, 1)))[0, 0] > 0, timeout=10000)

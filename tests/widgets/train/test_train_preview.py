@@ -77,12 +77,15 @@ def test_a_preview_is_discarded(running, dock, labels, viewer, runner, qtbot):
 
 def test_nothing_is_predicted_while_the_person_paints_or_twice(running, dock, labels, runner, qtbot):
     live: LivePreview = dock.segmenter.live
-    live._predict_later.setTimeout(150)
+    live._predict_later.setTimeout(
+        60_000
+    )  # longer than any pause between strokes, however busy the machine is
     qtbot.waitUntil(lambda: live._model is not None, timeout=5000)
     for column in range(50, 62):
         labels.paint((40, column), 2)
         qtbot.wait(20)
     assert runner.of("LabelJob") == []
+    live._predict_later.setTimeout(150)
     answer(runner, previewed(dock, qtbot, runner))
     labels.paint((40, 64), 2)
     qtbot.wait(250)
