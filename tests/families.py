@@ -15,7 +15,7 @@ from torch import nn
 from napari_pseudolabel.models.card_files import write_sidecar
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality
 from napari_pseudolabel.models.segmenters import monai_unet
-from napari_pseudolabel.models.translators import grey_levels, small_unet, syndiff
+from napari_pseudolabel.models.translators import curve_file, small_unet, syndiff
 from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
 from napari_pseudolabel.models.translators.resnet import ResnetGenerator
 
@@ -126,7 +126,7 @@ def _grey_levels(folder: Path) -> Path:
     curve = np.linspace(1, 0, 256, dtype=np.float32) ** 1.3
     card = Card(kind="translator", family="grey-levels", source=SEM, target=TEM)
     path = folder / "curve.safetensors"
-    path.write_bytes(grey_levels.as_file(curve, card))
+    path.write_bytes(curve_file.as_file(curve, card))
     return path
 
 

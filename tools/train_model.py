@@ -41,7 +41,7 @@ from napari_pseudolabel.models import load_segmenter, load_translator
 from napari_pseudolabel.models.cards import Card, Training
 from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.models.segmenters.monai_unet import MonaiSegmenter
-from napari_pseudolabel.models.translators.grey_levels import as_file
+from napari_pseudolabel.models.translators.curve_file import as_file
 from napari_pseudolabel.tiling import MemoryLimits
 from napari_pseudolabel.training.common.training_events import Epoch
 from napari_pseudolabel.training.data.adapted_planes import Adapter

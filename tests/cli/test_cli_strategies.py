@@ -77,3 +77,25 @@ def test_segmentation_is_what_segment_does(cli, image, tmp_path, tiny_segmenter)
     assert one.code == other.code == 0
     assert (tifffile.imread(tmp_path / "a.ome.tif") == tifffile.imread(tmp_path / "b.ome.tif")).all()
     assert one.json["results"][0]["strategy"] == other.json["results"][0]["strategy"] == "segmentation"
+
+
+def test_the_best_way_is_found_and_told(cli, image, tmp_path, tiny_segmenter, monkeypatch):
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_: str(tmp_path / "cache"))
+    words = ("label", image, tmp_path / "a.ome.tif", "--strategy", "auto", "--device", "cpu", "--scale", 1)
+    given = ("--segmenter", tiny_segmenter, "--modality", "Y")
+    ran = cli(*words, *given, "--json")
+    assert ran.code == 0, ran.err
+    lines = [line for line in ran.err.splitlines() if "then “" in line or "As it is, by “" in line]
+    assert len(lines) == 3  # two ways, and which was chosen
+    told = ran.json["results"][0]
+    assert told["strategy"] == "adaptation"
+    assert told["models"][0]["path"].startswith(("inverted:", "unchanged:"))
+    assert {one["group"] for one in told["choice"]["tried"]} == {"grey levels", "as it is"}
+    for more, part in [
+        ((), "Say what the images show, or choose a segmenter"),
+        ((*given, "--steps", 2), "--steps is for tutorship"),
+        ((*given, "--work-dir", tmp_path), "leave out --work-dir"),
+        ((*given, "--translator", "nowhere"), "nowhere"),
+    ]:
+        ran = cli(*words, *more)
+        assert (ran.code, part in ran.err) == (2, True), ran.err

@@ -13,7 +13,7 @@ from napari_pseudolabel.labels.metrics import evaluate
 from napari_pseudolabel.models import load_translator, named_checkpoints
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.registry import sample_folder
-from napari_pseudolabel.models.translators.grey_levels import CURVE
+from napari_pseudolabel.models.translators.curve_file import CURVE
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.sample_data.fields import axon_field
 from napari_pseudolabel.sample_data.looks import render_sem

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_pseudolabel.cli import option_types as o
 from napari_pseudolabel.cli.declared import expanded
@@ -13,6 +15,10 @@ from napari_pseudolabel.cli.output import say
 from napari_pseudolabel.cli.shared import Shared, shared
 from napari_pseudolabel.cli.strategies import Chosen, prepared, proposed, refuse, strategic
 from napari_pseudolabel.strategies.label_settings import LabelSettings
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.formats import Format
+    from napari_pseudolabel.strategies.strategy import LabelRequest
 
 
 def label_command() -> Callable[..., None]:
@@ -46,6 +52,10 @@ def label(
         folder=work_dir,
         settings=settings,
     )
+    if chosen.auto:
+        chosen.refuse_options()
+        _label_by_the_best(input, output, options, format, asked, confidence=confidence)
+        return
     strategy, asked, reason = proposed(chosen, asked, (options.modality or "").strip())
     asked = replace(asked, options=chosen.options(strategy))
     refuse(strategy, asked)
@@ -55,6 +65,28 @@ def label(
     if strategy.preparation is not None:
         asked = prepared(strategy, asked, input, output, options, format, confidence=confidence)
     work = ImageWork(lambda image: strategy.job(image, asked), confidence=confidence)
+    options.process(input, output, work, format)
+
+
+def _label_by_the_best(
+    input: Path,
+    output: Path,
+    options: Shared,
+    format: str | Format | None,
+    asked: LabelRequest,
+    *,
+    confidence: bool,
+) -> None:
+    """Find the best way for some of the images, and label all of them by it."""
+    from napari_pseudolabel.cli.best_way import found_way, told
+    from napari_pseudolabel.cli.working import ImageWork, planned
+
+    # Now, and not when the ways were tried.
+    planned(input, output, format, confidence=confidence)
+    found = found_way(input, options, asked)
+    for line in told(found):
+        say(line, to=sys.stderr)
+    work = ImageWork(lambda image: found.job(image, asked), confidence=confidence)
     options.process(input, output, work, format)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -17,6 +17,7 @@ from napari_pseudolabel.cli.shared import Shared
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.options import OptionField, changed
 from napari_pseudolabel.strategies import registry
+from napari_pseudolabel.strategies.choice.auto import AUTO
 from napari_pseudolabel.strategies.strategy import LabelRequest, ModelRole, Preparation, Strategy
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ class Chosen:
     name: str | None
     given: dict[str, object]
 
+    @property
+    def auto(self) -> bool:
+        """Whether the best of several ways is to be found."""
+        return self.name == AUTO.name
+
     def strategy(self) -> Strategy:
         """Return the strategy that is meant.
 
@@ -49,14 +55,18 @@ class Chosen:
             If there is none, or an option of another one was given.
         """
         strategy = registry.find(self.name or registry.offered()[0].name)
-        own = {field.key for field in _options(strategy)}
+        self.refuse_options(_options(strategy))
+        return strategy
+
+    def refuse_options(self, own: Sequence[OptionField] = ()) -> None:
+        """Raise InputError if an option of a strategy was given that is none of `own`."""
+        known = {option.key for option in own}
         for one in registry.offered():
             for option in _options(one):
-                if option.key in self.given and option.key not in own:
+                if option.key in self.given and option.key not in known:
                     raise InputError(
                         f"{option.flag} is for {one.name}; leave it out, or give --strategy {one.name}."
                     )
-        return strategy
 
     def options(self, strategy: Strategy) -> Any:
         """Those of a strategy; None if it has none."""
@@ -69,8 +79,9 @@ class Chosen:
 def strategic(command: Command) -> Command:
     """Replace the parameter ``chosen`` of a command by ``--strategy`` and the options of all strategies."""
     offered = registry.offered()
-    does = "; ".join(f"{one.name} (in the dock “{one.title}”) {one.does}" for one in offered)
-    listed = f"[{'|'.join(strategy.name for strategy in offered)}]"
+    listed_all = (*offered, AUTO)
+    does = "; ".join(f"{one.name} (in the dock “{one.title}”) {one.does}" for one in listed_all)
+    listed = f"[{'|'.join(one.name for one in listed_all)}]"
     choice = inspect.Parameter(
         "strategy",
         inspect.Parameter.KEYWORD_ONLY,

@@ -70,7 +70,7 @@ class _Route:
     @property
     def quality(self) -> float:
         """Mean Dice of the classes; below all that was measured if nothing was."""
-        return sum(self.dice.values()) / len(self.dice) if self.dice else -1.0
+        return _mean(self.dice) if self.dice else -1.0
 
     @property
     def cost(self) -> int:
@@ -127,6 +127,20 @@ def _routes(modality: str, models: Sequence[Candidate]) -> Iterator[_Route]:
                     else _measured(translator.card, modality, _BY_GREY_LEVELS)
                 )
                 yield _Route(translator, segmenter, known)
+
+
+def measured_for(card: Card, modality: str) -> float:
+    """Return how good a segmenter is for images of another modality: its mean Dice on such images, translated for it.
+
+    Where nobody measured that, it is its Dice on images that it takes, less 1; 0 less 1 where nobody measured anything.
+    """
+    takes = card.source.name if card.source else ""
+    dice = _measured(card, modality, _TRANSLATED)
+    return _mean(dice) if dice else _mean(_measured(card, takes, _DIRECT)) - 1
+
+
+def _mean(dice: dict[str, float]) -> float:
+    return sum(dice.values()) / len(dice) if dice else 0.0
 
 
 def _measured(card: Card, modality: str, how: str) -> dict[str, float]:

@@ -1,4 +1,7 @@
-"""Checkpoints by name: ``sample:NAME`` comes with the package, ``user:NAME`` is in the user's folder."""
+"""Checkpoints by name: ``sample:NAME`` comes with the package, ``user:NAME`` is in the user's folder.
+
+``inverted:REF`` and ``unchanged:REF`` are made for the model REF; see `plain_curves`.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from napari_pseudolabel.models.card_files import complete, given_card
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.families import is_model
 from napari_pseudolabel.models.offers import Offer, choose
+from napari_pseudolabel.models.plain_curves import PLAIN, plain_curve
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.segmenters.base import Segmenter
@@ -96,7 +100,9 @@ def resolve(ref: str | Path) -> Path:
         If there is no such named checkpoint or no such file; lists the names that exist.
     """
     if isinstance(ref, str):
-        prefix, separator, _ = ref.partition(":")
+        prefix, separator, rest = ref.partition(":")
+        if separator and prefix in PLAIN:
+            return plain_curve(prefix, card_of(rest))
         if separator and prefix in _PREFIXES:
             named = dict(_named())
             if ref not in named:
@@ -107,6 +113,23 @@ def resolve(ref: str | Path) -> Path:
         raise InputError(f"There is no checkpoint file or folder {str(ref)!r}; {_known(dict(_named()))}.")
     # The folder that one stands in has no name, which cards and sentences need.
     return path if path.name not in ("", "..") else path.resolve()
+
+
+def card_of(ref: str) -> Card:
+    """Return the card of a checkpoint by name or path, without loading its weights.
+
+    Raises
+    ------
+    InputError
+        If there is no such checkpoint.
+    CheckpointError
+        If it has no card that can be read; `load_translator` and `load_segmenter` know more.
+    """
+    path = resolve(ref)
+    given = given_card(path)
+    if not ("kind" in given and "family" in given):
+        raise CheckpointError(f"{path.name} has no card; say what it is in the Models dock first.")
+    return complete(given, path)
 
 
 def _known(named: Mapping[str, Path]) -> str:

@@ -48,6 +48,8 @@ class RunReport:
         The strategy's own, a dataclass of plain values; None without.
     found
         The scale, where it was looked for and decides about the factor.
+    choice
+        How the strategy was chosen among others; None where a person chose it.
     """
 
     strategy: str
@@ -70,6 +72,7 @@ class RunReport:
     modality: str = ""
     options: Any = None
     found: FoundScale | None = None
+    choice: JsonObject | None = None
     date: datetime = dataclasses.field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
 
     def provenance(self) -> JsonObject:
@@ -91,6 +94,7 @@ class RunReport:
                 **own,
                 **({} if self.found is None else {"found": written(self.found)}),
             },
+            **({} if self.choice is None else {"choice": self.choice}),
             "shift_px": list(self.shift_px) if self.shift_px else None,
             "agreement": self.agreement,
             "usable": _usable(self.evidence, self.doubts),

@@ -30,6 +30,7 @@ from napari_pseudolabel.strategies.survey import (
     SurveyJob,
     of_translations,
 )
+from napari_pseudolabel.types import JsonObject
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
@@ -68,10 +69,17 @@ class SurveyedJob(Job, Protocol):
         """Return a job that makes the survey more complete, None if nothing is missing; called where the image is."""
 
 
-class AnsweringJob(SurveyedJob, Protocol):
-    """A job of which the survey is all."""
+class AnsweringJob(Job, Protocol):
+    """A job of which surveys of any kind are all: each is made from the one before, where the image is, until nothing is missing."""
 
-    def answer(self, survey: Survey) -> Any:
+    @property
+    def survey(self) -> Job:
+        """A job whose result is the first survey."""
+
+    def second_survey(self, survey: Any, control: Control) -> Job | None:
+        """Return a job whose result is the next survey, None if nothing is missing; called where the image is."""
+
+    def answer(self, survey: Any) -> Any:
         """Return the result."""
 
 
@@ -101,12 +109,15 @@ class Origin:
         The segmenters learned from synthetic images only, which the notes say then.
     options
         The strategy's own options, a dataclass; None without.
+    choice
+        How the strategy was chosen among others, as `choice.found_way` tells it; None where a person chose it.
     """
 
     strategy: str = ""
     tutor: ModelUse | None = None
     synthetic: bool = False
     options: Any = None
+    choice: JsonObject | None = None
 
 
 class KeptParts(Protocol):
@@ -230,6 +241,7 @@ class LabelJob(ImageTask):
             ),
             modality=self.image.modality,
             options=self.origin.options,
+            choice=self.origin.choice,
             found=None if nothing else scale.found,
         )
         factors = whole_factors(self.image.shape, scale.factor)
@@ -262,6 +274,10 @@ class LabelJob(ImageTask):
         chunks = cut(whole, only, plan.factors, tiles=1, ring=0)
         spread = np.unique(np.linspace(0, len(chunks) - 1, _LOOKS).round().astype(int))
         return TranslationsJob(survey, tuple(plan.load(chunks[number]) for number in spread))
+
+    def magnification(self, survey: Survey, control: Control) -> float:
+        """Return the pixels on the grid of the first model per pixel of the image; raises as `plan` does."""
+        return self._scale(survey).decided(control).factor
 
     def _scale(self, survey: Survey) -> RunScale:
         # Found for a model of another grid, as a record may hold it, it says nothing about this one.

@@ -196,7 +196,10 @@ class LabelPlan:
                 "the image, and so are the labels; try another translator or scale."
             ] = None
         evidence = total([report.evidence for report in reports])
-        doubted = () if evidence is None else self._doubts(evidence)
+        height, width = self.job.image.shape[-2:]
+        doubted = (
+            () if evidence is None else doubts_about(evidence, self.survey, (height, width), self.factors)
+        )
         told = (warning(doubted),) if doubted else ()
         # Of several plans the most modest one tells what memory allowed.
         least = min(reports, key=lambda report: (report.tile or 0, report.batch or 0))
@@ -213,16 +216,26 @@ class LabelPlan:
             date=self.report.date,
         )
 
-    def _doubts(self, evidence: Evidence) -> tuple[str, ...]:
-        """Say why the labels are probably not usable."""
-        segmenter = self.survey.segmenter
-        if segmenter is None:
-            return ()
-        height, width = self.job.image.shape[-2:]
-        first = round(height * self.factors[0]), round(width * self.factors[1])
-        known = segmenter.card.calibration
-        grid_px = self.survey.grid_of(segmenter, first)[0] / height
-        return doubts(evidence, self.survey.classes, None if known is None else known.typical, grid_px)
+
+def doubts_about(
+    evidence: Evidence, survey: Survey, whole: tuple[int, int], factors: tuple[float, float]
+) -> tuple[str, ...]:
+    """Say why labels are probably not usable; empty if nothing speaks against them.
+
+    Parameters
+    ----------
+    whole
+        Size (H, W) of the planes of the image.
+    factors
+        As of `LabelPlan`.
+    """
+    segmenter = survey.segmenter
+    if segmenter is None:
+        return ()
+    first = round(whole[0] * factors[0]), round(whole[1] * factors[1])
+    known = segmenter.card.calibration
+    grid_px = survey.grid_of(segmenter, first)[0] / whole[0]
+    return doubts(evidence, survey.classes, None if known is None else known.typical, grid_px)
 
 
 @dataclass(frozen=True, eq=False)

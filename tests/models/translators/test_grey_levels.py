@@ -14,7 +14,8 @@ from napari_pseudolabel.errors import CheckpointError
 from napari_pseudolabel.models import inspect, load_translator
 from napari_pseudolabel.models.cards import Card, Modality
 from napari_pseudolabel.models.translators.base import Translator
-from napari_pseudolabel.models.translators.grey_levels import CURVE, GreyCurve, as_file
+from napari_pseudolabel.models.translators.curve_file import CURVE, as_file
+from napari_pseudolabel.models.translators.grey_levels import GreyCurve
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.tiling import TileSettings
 from napari_pseudolabel.training.translator.grey_levels_fit import apply

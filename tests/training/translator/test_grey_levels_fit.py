@@ -20,7 +20,7 @@ from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models import load_segmenter, load_translator
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.models.loaded import LoadedModels
-from napari_pseudolabel.models.translators.grey_levels import CURVE
+from napari_pseudolabel.models.translators.curve_file import CURVE
 from napari_pseudolabel.training.translator.grey_levels_fit import GreyLevelsJob, apply, fit, looking_like
 from napari_pseudolabel.training.translator.tune_translator import ModalityImages
 from napari_pseudolabel.training.tutor import tutoring

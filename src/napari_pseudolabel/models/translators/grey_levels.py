@@ -8,24 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from safetensors.numpy import save as to_bytes
 from torch import Tensor, nn
 from typing_extensions import override
 
 from napari_pseudolabel.errors import CheckpointError
-from napari_pseudolabel.models.card_files import HEADER_KEY, complete, unknown_modalities
+from napari_pseudolabel.models.card_files import complete, unknown_modalities
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.inspection import Inspection, useful
 from napari_pseudolabel.models.offers import Offer
 from napari_pseudolabel.models.safe_load import sha256
 from napari_pseudolabel.models.translators.base import Translator
+from napari_pseudolabel.models.translators.curve_file import CURVE, FAMILY
 from napari_pseudolabel.models.translators.weights import describe_weights
-
-FAMILY = "grey-levels"
-CURVE = "grey_levels"  # name of the only tensor
 
 
 class GreyCurve(nn.Module):
@@ -81,14 +76,8 @@ def describes(offer: Offer) -> Inspection | None:
     return useful(offer.path, "curve of grey levels", read_card(offer))
 
 
-def as_file(levels: NDArray[np.float32], card: Card) -> bytes:
-    """Content of a ``.safetensors`` file with a curve, (N,) float32 in [0, 1], and its card."""
-    header = {HEADER_KEY: card.model_dump_json(exclude_none=True)}
-    return to_bytes({CURVE: np.ascontiguousarray(levels, dtype=np.float32)}, metadata=header)
-
-
 def loads(offer: Offer) -> GreyLevelTranslator:
-    """Load a curve of grey levels, a file with the content of `as_file`."""
+    """Load a curve of grey levels, a file with the content of `curve_file.as_file`."""
     card = read_card(offer)
     return GreyLevelTranslator(card, sha256(offer.path), GreyCurve(offer.contents.state[CURVE].float()))
 

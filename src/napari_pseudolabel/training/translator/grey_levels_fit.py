@@ -137,7 +137,7 @@ class GreyLevelsJob:
         Cancelled
             If `control` says so.
         """
-        from napari_pseudolabel.models.translators.grey_levels import as_file
+        from napari_pseudolabel.models.translators.curve_file import as_file
         from napari_pseudolabel.training.data.folder_names import slugs_apart
         from napari_pseudolabel.training.data.textures import with_texture
 

@@ -1,0 +1,1 @@
+"""Which of several ways to labels is best for an image, found without anybody knowing the truth."""

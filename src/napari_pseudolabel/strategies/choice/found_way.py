@@ -1,0 +1,199 @@
+"""The way that was chosen for images, and what speaks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.models.grids import sizes_of
+from napari_pseudolabel.strategies.choice.judging import WayScores
+from napari_pseudolabel.strategies.choice.ways import LabelWay
+from napari_pseudolabel.strategies.found_scale import FoundScale
+from napari_pseudolabel.strategies.jobs import LabelJob
+from napari_pseudolabel.strategies.label_settings import Region
+from napari_pseudolabel.strategies.strategy import LabelRequest
+from napari_pseudolabel.types import JsonObject
+from napari_pseudolabel.wording import some
+
+
+@dataclass(frozen=True, eq=False)
+class TriedWay:
+    """A way, and how well its labels hold up.
+
+    Attributes
+    ----------
+    scores
+        None where it could not be tried.
+    reasons
+        Why it is not to be chosen; empty if nothing speaks against it.
+    cost
+        About how many seconds a plane of a megapixel takes on one thread of a usual CPU, quality included.
+    labels
+        (h, w) uint8 of each place; empty where it could not be tried.
+    """
+
+    way: LabelWay
+    scores: WayScores | None
+    reasons: tuple[str, ...]
+    cost: float
+    labels: tuple[NDArray[np.uint8], ...] = ()
+
+    @property
+    def words(self) -> str:
+        """Its scores in a few words, or why it has none."""
+        if self.scores is None:
+            return f"not possible: {'; '.join(self.reasons)}"
+        consensus = self.scores.consensus
+        others = "" if consensus is None else f", others say the same {consensus:.2f}"
+        against = f"; probably not usable: {'; '.join(self.reasons)}" if self.reasons else ""
+        return f"{self.scores.score:.2f} (looks agree {self.scores.agreement:.2f}{others}){against}"
+
+    @property
+    def told(self) -> JsonObject:
+        """The same for files."""
+        scores = self.scores
+        return {
+            "way": self.way.title,
+            "group": self.way.group,
+            "strategy": self.way.strategy,
+            "translator": self.way.translator,
+            "segmenter": self.way.segmenter,
+            "score": None if scores is None else round(scores.score, 4),
+            "agreement": None if scores is None else round(scores.agreement, 4),
+            "consensus": None if scores is None or scores.consensus is None else round(scores.consensus, 4),
+            "against": list(self.reasons),
+            "seconds_per_megapixel": round(self.cost, 1),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class LookedAt:
+    """A place of an image on which the ways were tried.
+
+    Attributes
+    ----------
+    image, path
+        Its name, and where it was read from.
+    plane, region
+        Where.
+    pixels
+        (h, w) float32 in [0, 1]: the image there.
+    found
+        The scale that was found for the image, by grid of the model that sees it; empty where it is known.
+    """
+
+    image: str
+    path: str | None
+    plane: tuple[int, ...]
+    region: Region
+    pixels: NDArray[np.float32]
+    found: tuple[FoundScale, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class FoundWay:
+    """The answer of `FindWayJob`.
+
+    Attributes
+    ----------
+    tried
+        All ways, in the order in which they were listed.
+    best
+        Number of the one to take.
+    ties
+        Numbers of those that are as good, the best included.
+    places
+        What was looked at.
+    classes
+        Of the labels.
+    """
+
+    tried: tuple[TriedWay, ...]
+    best: int
+    ties: tuple[int, ...]
+    places: tuple[LookedAt, ...]
+    classes: tuple[LabelClass, ...]
+
+    @property
+    def chosen(self) -> TriedWay:
+        """The one to take."""
+        return self.tried[self.best]
+
+    @property
+    def sure(self) -> bool:
+        """Whether nothing speaks against it."""
+        return not self.chosen.reasons
+
+    @property
+    def reason(self) -> str:
+        """Why this one, in one sentence."""
+        chosen = self.chosen
+        if not self.sure:
+            against = "; ".join(chosen.reasons)
+            return f"No way makes labels that look usable ({against}). The least bad: {chosen.way.title}."
+        others = [self.tried[number].way.title for number in self.ties if number != self.best]
+        if others:
+            also = some(others, 2, "; ", "; and {} more")
+            return f"Chosen, as the cheapest of {len(self.ties)} that are as good: {chosen.way.title}. As good: {also}."
+        return f"Chosen, because its labels hold up best: {chosen.way.title}."
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """One line for every way, the best first."""
+        marks = dict.fromkeys(self.ties, "as good") | {self.best: "chosen"}
+        return tuple(
+            f"{self.tried[number].way.title}: {self.tried[number].words}"
+            + (f" [{marks[number]}]" if number in marks else "")
+            for number in self.order
+        )
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """Numbers of all ways, the best first; those that are not usable, and then those that are not possible, last."""
+
+        def key(number: int) -> tuple[bool, bool, bool, float]:
+            one = self.tried[number]
+            return (
+                number != self.best,
+                one.scores is None,
+                bool(one.reasons),
+                -(one.scores.score if one.scores else 0.0),
+            )
+
+        return tuple(sorted(range(len(self.tried)), key=key))
+
+    def job(self, image: Image, asked: LabelRequest, number: int | None = None) -> LabelJob:
+        """Return the labelling job of an image by the way that was chosen, or by another one that a person takes.
+
+        What it makes carries the strategy and the models of that way, and says how they were chosen.
+        """
+        number = self.best if number is None else number
+        way = self.tried[number].way
+        seen = [one for one in self.places if (one.image, one.path) == (image.name, image.path)]
+        found = asked.found or next((fitting(one.found, way) for one in seen), None)
+        job = way.job(image, replace(asked, found=found))
+        return replace(job, origin=replace(job.origin, choice=self.taking(number)))
+
+    def taking(self, number: int) -> JsonObject:
+        """Return what is written into the provenance of labels that one of the ways makes: this search, and who chose."""
+        return {
+            "reason": self.reason if number == self.best else "A person chose it instead of the best.",
+            "best": self.chosen.way.title,
+            "as_good": [self.tried[one].way.title for one in self.ties if one != self.best],
+            "looked_at": [
+                {"image": one.image, "plane": list(one.plane), "region": list(vars(one.region).values())}
+                for one in self.places
+            ],
+            "tried": [self.tried[one].told for one in self.order],
+        }
+
+
+def fitting(found: Sequence[FoundScale], way: LabelWay) -> FoundScale | None:
+    """Return the scale among those that were found for an image that is one for the models of a way."""
+    grid = sizes_of(way.first_card.source if way.first_card is not None else None)
+    return next((one for one in found if one.fits(grid)), None)

@@ -1,0 +1,204 @@
+"""Which ways to labels there are for images of a modality: a strategy with its models each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.fitting import channels_of, same_modality
+from napari_pseudolabel.models.plain_curves import plain_card
+from napari_pseudolabel.models.proposals import Candidate, measured_for
+from napari_pseudolabel.strategies.jobs import LabelJob
+from napari_pseudolabel.strategies.label_settings import ModelUse
+from napari_pseudolabel.strategies.registry import find
+from napari_pseudolabel.strategies.strategy import LabelRequest
+
+WayGroup = Literal["direct", "translated", "grey levels", "as it is"]
+"""What ways have in common, and may get wrong together: a segmenter of the modality of the images, an image that a network or
+a curve of grey levels translated, or one that a segmenter of another modality sees as it is."""
+
+
+@dataclass(frozen=True)
+class LabelWay:
+    """A way to labels that can be tried.
+
+    Attributes
+    ----------
+    title
+        In a list, in plain words.
+    group
+        Has one vote; see `judging`.
+    strategy
+        Name of one in the registry.
+    segmenter, translator
+        As `LabelRequest` takes them.
+    second_opinions, tutor
+        Of proxies that were trained for it.
+    segmenter_card, translator_card
+        What is known of them without loading them.
+    """
+
+    title: str
+    group: WayGroup
+    strategy: str
+    segmenter: str
+    translator: str | None = None
+    second_opinions: tuple[str, ...] = ()
+    tutor: ModelUse | None = None
+    segmenter_card: Card | None = None
+    translator_card: Card | None = None
+
+    @property
+    def first_card(self) -> Card | None:
+        """Of the model that sees the image."""
+        return self.translator_card or self.segmenter_card
+
+    def request(self, asked: LabelRequest) -> LabelRequest:
+        """Return what was asked for, with the models of this way."""
+        return replace(
+            asked,
+            translator=self.translator,
+            segmenter=self.segmenter,
+            second_opinions=self.second_opinions,
+            tutor=self.tutor,
+        )
+
+    def job(self, image: Image, asked: LabelRequest) -> LabelJob:
+        """Return the labelling job of an image."""
+        return find(self.strategy).job(image, self.request(asked))
+
+
+def ways(
+    modality: str,
+    models: Sequence[Candidate],
+    *,
+    segmenter: Candidate | None = None,
+    translator: Candidate | None = None,
+) -> tuple[LabelWay, ...]:
+    """List the ways to labels of images of a modality, those first that translate nothing.
+
+    Parameters
+    ----------
+    modality
+        What the images show; empty if unknown, which fits every model.
+    models
+        All that can be used, those first that go before others alike.
+    segmenter
+        That is to be used, or whose classes others for this modality have; None for those that the models for it know.
+    translator
+        The only one to be tried; None for all.
+
+    Returns
+    -------
+    tuple of LabelWay
+        All of the same classes. As it is and inverted is tried with one segmenter of every other modality.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    segmenters = [one for one in models if one.card.kind == "segmenter"]
+    translators = [one for one in models if one.card.kind == "translator"]
+    if segmenter is not None:
+        segmenters = [segmenter, *(one for one in segmenters if one.ref != segmenter.ref)]
+    if translator is not None:
+        translators = [translator]
+    if not modality and segmenter is None:
+        raise InputError(
+            "Say what the images show, or choose a segmenter, so that it is known which ways there are."
+        )
+    wanted = segmenter or _fitting(modality, segmenters, translators)
+    if wanted is None:
+        raise InputError(f"No model takes {modality} images; choose a segmenter whose classes are wanted.")
+    segmenters = [one for one in segmenters if _classes(one) == _classes(wanted)]
+    if segmenter is not None:  # others only where they are made for such images
+        segmenters = [
+            one
+            for one in segmenters
+            if one is segmenter or (modality and one.takes and same_modality(one.takes, modality))
+        ]
+    found = [*_ways(modality, segmenters, translators)]
+    return tuple(sorted(found, key=lambda way: _ORDER.index(way.group)))
+
+
+_ORDER: tuple[WayGroup, ...] = ("direct", "translated", "grey levels", "as it is")
+
+
+def _fitting(
+    modality: str, segmenters: Sequence[Candidate], translators: Sequence[Candidate]
+) -> Candidate | None:
+    """Return a segmenter of the modality, else the first that a translator leads to."""
+    made = [one.makes for one in translators if one.makes and same_modality(one.takes, modality)]
+    for takes in (modality, *made):
+        for one in segmenters:
+            if one.takes and same_modality(one.takes, takes):
+                return one
+    return None
+
+
+def _ways(
+    modality: str, segmenters: Sequence[Candidate], translators: Sequence[Candidate]
+) -> Iterator[LabelWay]:
+    direct = [one for one in segmenters if modality and one.takes and same_modality(one.takes, modality)]
+    for one in direct:
+        yield LabelWay(
+            f"As it is, by “{_name(one)}”", "direct", "segmentation", one.ref, segmenter_card=one.card
+        )
+    for one in _best_of_each([one for one in segmenters if one not in direct], modality):
+        fitting = [
+            it
+            for it in translators
+            if same_modality(it.takes, modality)
+            and one.takes
+            and same_modality(it.makes, one.takes)
+            and it.makes
+        ]
+        for it in fitting:
+            group: WayGroup = "translated" if it.passes else "grey levels"
+            how = "Translated" if it.passes else "Grey levels matched"
+            yield _behind(f"{how} by “{_name(it)}”, then “{_name(one)}”", group, it.ref, it.card, one)
+        if channels_of(one.card) == 1:
+            # On the grid that translators know to fit, where there is one.
+            like = fitting[0] if fitting else one
+            yield _plain("inverted", "Inverted, then “{}”", "grey levels", like, one)
+            yield _plain("unchanged", "As it is, by “{}”", "as it is", like, one)
+
+
+def _best_of_each(segmenters: Sequence[Candidate], modality: str) -> list[Candidate]:
+    """One of every modality: what was measured best for the images, and of equals the first."""
+    found: dict[str, Candidate] = {}
+    for one in segmenters:
+        before = found.get(one.takes.lower())
+        if before is None or measured_for(one.card, modality) > measured_for(before.card, modality):
+            found[one.takes.lower()] = one
+    return list(found.values())
+
+
+def _plain(prefix: str, title: str, group: WayGroup, like: Candidate, segmenter: Candidate) -> LabelWay:
+    ref, card = f"{prefix}:{like.ref}", plain_card(prefix, like.card)
+    return _behind(title.format(_name(segmenter)), group, ref, card, segmenter)
+
+
+def _behind(title: str, group: WayGroup, ref: str, card: Card, segmenter: Candidate) -> LabelWay:
+    return LabelWay(
+        title,
+        group,
+        "adaptation",
+        segmenter.ref,
+        ref,
+        segmenter_card=segmenter.card,
+        translator_card=card,
+    )
+
+
+def _classes(one: Candidate) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted((it.name, it.value) for it in one.card.classes if it.value))
+
+
+def _name(one: Candidate) -> str:
+    return one.card.name or one.ref

@@ -1,0 +1,216 @@
+"""The best way to labels: chosen by what looks and other ways say, the cheapest of those as good, never what is of no use."""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from fake_models import CPU, Models, OnePass, Threshold
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.errors import Cancelled, CheckpointError, InputError
+from napari_pseudolabel.imaging import from_array
+from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.labels.evidence import Evidence
+from napari_pseudolabel.models.cards import Card, LabelClass, Modality
+from napari_pseudolabel.models.proposals import Candidate
+from napari_pseudolabel.strategies import LabelSettings, Record, Region
+from napari_pseudolabel.strategies.again import again
+from napari_pseudolabel.strategies.choice.find_way import FindWayJob, some_of
+from napari_pseudolabel.strategies.choice.judging import TIE, Heard, WayScores, choose, pooled_dice, scores
+from napari_pseudolabel.strategies.choice.ways import LabelWay, ways
+from napari_pseudolabel.strategies.strategy import LabelRequest
+
+CLASSES = (LabelClass(name="background", value=0), LabelClass(name="cell", value=1))
+SQUARE = np.zeros((64, 64), np.uint8)
+SQUARE[16:48, 16:48] = 1
+
+
+def heard(group, labels, doubts=(), looks=None):
+    """A way whose mirrored looks say `looks`, or all the same."""
+    looks = np.stack([labels, labels] if looks is None else looks)
+    doubt = np.zeros(labels.shape)
+    everywhere = np.ones(labels.shape, bool)
+    evidence = Evidence.of(
+        labels, doubt=doubt, unshared=doubt, candidates=looks, seen=labels / 1.0, counted=everywhere
+    )
+    return Heard(group, (labels,), (evidence,), (doubts,))
+
+
+def test_every_other_family_has_one_vote():
+    other = np.roll(SQUARE, 16, axis=0)
+    half = pooled_dice([SQUARE], [other])
+    found = scores([heard("a", SQUARE), heard("b", SQUARE), *(heard("c", other) for _ in range(5))])
+    assert found[0].consensus == pytest.approx((1 + half) / 2)
+    assert found[2].consensus == pytest.approx(half)
+    assert scores([heard("a", SQUARE), heard("a", other)])[0] == WayScores(1.0, None)
+
+
+def test_what_is_not_usable_has_no_vote_and_is_not_chosen():
+    nothing = np.zeros_like(SQUARE)
+    all_ways = [heard("a", SQUARE), heard("b", nothing), heard("c", 1 - SQUARE, ("strange",))]
+    found = scores(all_ways)
+    assert found[0].consensus is None
+    usable = [not one.reasons for one in all_ways]
+    assert usable == [True, False, False]
+    assert choose(found, usable, [9, 1, 1]) == (0, (0,))
+    # Where nothing is usable the least bad is taken, which `FoundWay` says.
+    assert choose(found, [False] * 3, [1, 1, 1])[0] == 0
+
+
+def test_doubts_count_where_most_places_have_them():
+    one = heard("a", SQUARE)
+    many = Heard("a", one.labels * 3, one.evidence * 3, (("strange",), (), ()))
+    assert many.reasons == ()
+    assert replace(many, doubts=(("strange",), ("wide",), ())).reasons == ("strange", "wide")
+
+
+SCORE = st.floats(0, 1)
+
+
+@given(st.lists(st.tuples(SCORE, st.one_of(st.none(), SCORE), st.booleans(), st.floats(0.1, 9)), min_size=1))
+def test_the_choice_is_the_cheapest_of_those_that_are_as_good(found):
+    scored = [WayScores(agreement, consensus) for agreement, consensus, _, _ in found]
+    usable, costs = [one[2] for one in found], [one[3] for one in found]
+    best, ties = choose(scored, usable, costs)
+    assert best in ties
+    eligible = [n for n in range(len(found)) if usable[n]] or range(len(found))
+    highest = max(scored[n].score for n in eligible)
+    assert set(ties) == {n for n in eligible if scored[n].score > highest - TIE}
+    assert costs[best] == min(costs[n] for n in ties)
+
+
+def segmenter(ref, takes):
+    card = Card(kind="segmenter", family="monai-unet", name=ref, source=Modality(name=takes), classes=CLASSES)
+    return Candidate(ref, card)
+
+
+def translator(ref, takes="A", makes="B", family="syndiff"):
+    sides = {"source": Modality(name=takes), "target": Modality(name=makes)}
+    network = {"architecture": {"image_size": 64}} if family == "syndiff" else {}
+    return Candidate(ref, Card(kind="translator", family=family, name=ref, **sides, **network))
+
+
+def test_ways_follow_from_the_cards():
+    known = [
+        segmenter("a", "A"),
+        segmenter("b", "B"),
+        segmenter("other b", "B"),
+        translator("diffusion"),
+        translator("curve", family="grey-levels"),
+        translator("elsewhere", "C", "B"),
+    ]
+    found = ways("A", known)
+    assert [(one.group, one.translator, one.segmenter) for one in found] == [
+        ("direct", None, "a"),
+        ("translated", "diffusion", "b"),
+        ("grey levels", "curve", "b"),
+        ("grey levels", "inverted:diffusion", "b"),
+        ("as it is", "unchanged:diffusion", "b"),
+    ]
+    unknown = ways("", known, segmenter=known[1])
+    assert {one.segmenter for one in unknown} == {"b"}
+    with pytest.raises(InputError, match="Say what the images show"):
+        ways("", known)
+    with pytest.raises(InputError, match="No model takes D images"):
+        ways("D", known)
+    assert [one.group for one in ways("D", known, segmenter=known[0])] == ["grey levels", "as it is"]
+
+
+class Negative(nn.Module):
+    def forward(self, x):
+        return -x
+
+
+@dataclass
+class ByName(Models):
+    """Bright is what the segmenter looks for; translators by their names."""
+
+    def translator(self, ref):
+        if ref == "broken":
+            raise CheckpointError("It is broken.")
+        return OnePass(Negative() if ref == "inverted" else nn.Identity())
+
+
+def way(group, ref=None):
+    return LabelWay(ref or "direct", group, "adaptation" if ref else "segmentation", "segmenter", ref)
+
+
+def field():
+    """(100, 120): a few bright discs on a dark ground."""
+    y, x = np.mgrid[:100, :120]
+    discs = sum(math.e ** (-((y - a) ** 2 + (x - b) ** 2) / 90) for a in (20, 50, 80) for b in (20, 60, 100))
+    return from_array(discs.astype(np.float32), name="field")
+
+
+WAYS = (way("translated", "broken"), way("translated", "same"), way("grey levels", "inverted"), way("direct"))
+SETTINGS = LabelSettings(scale=Scale(factor=1.0), tiles=CPU, flips=1)
+
+
+def find(**changes):
+    job = FindWayJob((field(),), WAYS, SETTINGS, **changes)
+    models, looking = ByName(other=Threshold()), None
+    # As an engine does it: every step travels to a worker, and its result back.
+    looking = pickle.loads(pickle.dumps(job.survey)).run(Control(), models)
+    while (more := job.second_survey(looking, Control())) is not None:
+        looking = pickle.loads(pickle.dumps(more)).run(Control(), models)
+    return job.answer(looking)
+
+
+def test_all_ways_are_tried_and_the_choice_is_told():
+    found = find()
+    assert [one.scores is None for one in found.tried] == [True, False, False, False]
+    assert found.tried[0].words == "not possible: It is broken"
+    assert found.chosen.way == WAYS[3]  # as good as the translation, and cheaper
+    assert found.ties == (1, 3)
+    assert found.sure
+    assert "the cheapest of 2 that are as good: direct. As good: same." in found.reason
+    assert found.lines[0].startswith("direct: 0.71 (looks agree 1.00, others say the same 0.50)")
+    assert found.lines[0].endswith("[chosen]")
+    assert found.places[0].region == Region(0, 0, 100, 120)
+    assert found.places[0].pixels.shape == found.tried[3].labels[0].shape == (100, 120)
+    # Always the same, and here as in an engine.
+    one, other = find(), FindWayJob((field(),), WAYS, SETTINGS).run(Control(), ByName(other=Threshold()))
+    assert one.taking(one.best) == other.taking(other.best)
+    assert all((a == b).all() for a, b in zip(one.tried[2].labels, other.tried[2].labels, strict=True))
+
+
+def test_a_part_is_looked_at_as_the_whole_is():
+    whole, part = find(), find(region=Region(10, 20, 60, 90))
+    assert part.places[0].region == Region(10, 20, 60, 90)
+    assert (part.tried[3].labels[0] == whole.tried[3].labels[0][10:60, 20:90]).all()
+
+
+def test_what_was_chosen_labels_and_is_done_again_without_a_search():
+    found = find()
+    made = found.job(field(), LabelRequest(settings=SETTINGS)).run(Control(), ByName(other=Threshold()))
+    told = json.loads(json.dumps(made.report.provenance()))
+    assert told["strategy"] == "segmentation"
+    assert told["choice"]["best"] == "direct"
+    assert [one["way"] for one in told["choice"]["tried"]] == ["direct", "same", "inverted", "broken"]
+    job = again(Record.from_provenance(told), field())
+    assert (job.strategy_name, job.segmenter, job.translator) == ("segmentation", "segmenter", None)
+    other = found.job(field(), LabelRequest(settings=SETTINGS), 1)
+    assert (other.strategy_name, other.translator) == ("adaptation", "same")
+    assert other.origin.choice["reason"] == "A person chose it instead of the best."
+
+
+def test_a_search_that_cannot_begin_or_is_stopped_says_so():
+    with pytest.raises(InputError, match="no way to labels that could be tried"):
+        FindWayJob((field(),), ())
+    with pytest.raises(InputError, match=r"No way to labels is possible: It is broken\."):
+        FindWayJob((field(),), WAYS[:1], SETTINGS).run(Control(), ByName(other=Threshold()))
+    with pytest.raises(Cancelled):
+        FindWayJob((field(),), WAYS, SETTINGS).run(Control(cancelled=lambda: True), ByName(other=Threshold()))
+
+
+def test_some_of_many_are_spread():
+    assert some_of("ab", 4) == ("a", "b")
+    assert some_of(range(100), 3) == (25, 50, 74)
