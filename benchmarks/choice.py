@@ -6,13 +6,13 @@ On the middle of every image, as `FindWayJob` looks at it, every way makes draft
 run, which are compared with the truth. No way has learned from labels of the images' own modality.
 
 regret    mean Dice (over classes) of the best way less that of the chosen one, in Dice; mean and largest over the images
-rho       rank correlation of the score with the true Dice over the ways of an image, mean over the images
+rho       rank correlation of the agreement with the true Dice over the ways of an image, mean over the images
 unusable  images whose chosen labels have a mean Dice below .5
 seconds   CPU seconds of a choice, one thread, median
 
-"chosen on": images on which the constants of the choice (`judging.TIE` and the kind of score) were looked at; the others
-apart. Rivals in the same table, by their regret: always the way that is proposed from the cards of the shipped models, and
-chance (mean over all ways). What was measured is kept in RUNS, so a second call only does what is missing.
+"chosen on": images that took part in the choice of the rule (agreement, with consensus as a check, instead of their product: all
+axons); the others took part in nothing. Rivals in the same table, by their regret: always the way that is proposed from the cards of
+the shipped models, and chance (mean over all ways). What was measured is kept in RUNS, so a second call only does what is missing.
 """
 
 from __future__ import annotations
@@ -51,13 +51,12 @@ UNUSABLE = 0.5
 
 @dataclass(frozen=True)
 class MeasuredWay:
-    """A way on one view; scores as of `TriedWay`, Dice (mean over classes) of draft and usual labels with the truth."""
+    """A way on one view; agreement and consensus as of `TriedWay`, Dice (mean over classes) of draft and usual labels with the truth."""
 
     way: str
     group: str
     translator: str | None
     segmenter: str
-    score: float
     agreement: float
     consensus: float | None
     doubted: bool
@@ -113,7 +112,6 @@ def measure(
                 one.way.group,
                 one.way.translator,
                 one.way.segmenter,
-                one.scores.score,
                 one.scores.agreement,
                 one.scores.consensus,
                 bool(one.reasons),
@@ -211,7 +209,7 @@ COLUMNS = (
 def _rho(one: MeasuredView) -> float | None:
     if len(one.ways) < 3:
         return None
-    found = spearmanr([way.score for way in one.ways], [way.dice for way in one.ways]).statistic
+    found = spearmanr([way.agreement for way in one.ways], [way.dice for way in one.ways]).statistic
     return None if np.isnan(found) else float(found)
 
 

@@ -19,9 +19,6 @@ from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.strategies import LabelSettings
 
-# Those that the thresholds of the choice were looked at with; of nuclei and slices every other image.
-CHOSEN = ("sub-rat1", "sub-rat2", "sub-366A", "sub-367A", "sub-368A", "sub-369B")
-
 
 @dataclass(frozen=True, eq=False)
 class View:
@@ -32,7 +29,7 @@ class View:
     truth
         (H, W) uint8, never seen by what is measured.
     chosen
-        Whether constants may have been chosen on it.
+        Whether the kind of score was chosen on it: on all axons, and on no nuclei and no mitochondria.
     """
 
     name: str
@@ -76,7 +73,7 @@ def axon_views(data: Path, modality: Modality) -> Iterator[View]:
         placement = image.placement.with_pixel_size_um(float(row["pixel_um"]))
         truth = np.asarray(read_labels(folder / "labels" / path.name).data).astype(np.uint8)
         image = replace(image, placement=placement, modality=modality.name)
-        yield View(row["id"], image, truth, row["subject"] in CHOSEN)
+        yield View(row["id"], image, truth, chosen=True)
 
 
 def nuclei_views(data: Path, modality: Modality, most: int, *, sized: bool) -> Iterator[View]:
@@ -87,7 +84,7 @@ def nuclei_views(data: Path, modality: Modality, most: int, *, sized: bool) -> I
         names = sorted(
             nuclei.names(data, modality, held_out=True) + nuclei.names(data, modality, held_out=False)
         )
-    for number, name in enumerate(names[:most]):
+    for name in names[:most]:
         image = read(data / "nuclei" / nuclei.FOLDERS[modality.name] / "images" / f"{name}.png")
         numbered = nuclei.instances(data, modality, name)
         scale = Scale(object_size_px=nuclei.median_diameter(numbered)) if sized else Scale(factor=1.0)
@@ -95,7 +92,7 @@ def nuclei_views(data: Path, modality: Modality, most: int, *, sized: bool) -> I
             name,
             replace(image, modality=modality.name),
             (numbered > 0).astype(np.uint8),
-            number % 2 == 0,
+            False,
             LabelSettings(scale=scale),
         )
 
@@ -109,7 +106,7 @@ def mito_views(data: Path, name: str) -> Iterator[View]:
         image = read(path)
         placement = image.placement.with_pixel_size_um(OWN_PIXEL_UM[name])
         truth = (np.asarray(read_labels(folder / "labels_mito" / path.name).data) > 0).astype(np.uint8)
-        yield View(path.stem, replace(image, placement=placement, modality=name), truth, number % 8 == 1)
+        yield View(path.stem, replace(image, placement=placement, modality=name), truth, False)
 
 
 DIRECTIONS = (

@@ -24,7 +24,16 @@ from napari_pseudolabel.models.proposals import Candidate
 from napari_pseudolabel.strategies import LabelSettings, Record, Region
 from napari_pseudolabel.strategies.again import again
 from napari_pseudolabel.strategies.choice.find_way import FindWayJob, some_of
-from napari_pseudolabel.strategies.choice.judging import TIE, Heard, WayScores, choose, pooled_dice, scores
+from napari_pseudolabel.strategies.choice.judging import (
+    DISPUTED,
+    TIE,
+    Heard,
+    WayScores,
+    choose,
+    judge,
+    pooled_dice,
+    scores,
+)
 from napari_pseudolabel.strategies.choice.ways import LabelWay, ways
 from napari_pseudolabel.strategies.strategy import LabelRequest
 
@@ -65,6 +74,17 @@ def test_what_is_not_usable_has_no_vote_and_is_not_chosen():
     assert choose(found, [False] * 3, [1, 1, 1])[0] == 0
 
 
+def test_a_way_that_the_others_contradict_is_not_chosen_however_sure_it_is():
+    quarrel = heard("c", 1 - SQUARE)
+    steady = [heard(group, SQUARE, looks=[SQUARE, np.roll(SQUARE, 2)]) for group in "ab"]
+    found = judge([*steady, quarrel], [1, 2, 3])
+    assert found.scores[2].agreement > found.scores[0].agreement
+    assert found.against == ((), (), (DISPUTED,))
+    assert (found.best, found.ties) == (0, (0, 1))
+    # Where two say different things nobody knows who is right.
+    assert judge([steady[0], quarrel], [1, 2]).against == ((), ())
+
+
 def test_doubts_count_where_most_places_have_them():
     one = heard("a", SQUARE)
     many = Heard("a", one.labels * 3, one.evidence * 3, (("strange",), (), ()))
@@ -82,8 +102,8 @@ def test_the_choice_is_the_cheapest_of_those_that_are_as_good(found):
     best, ties = choose(scored, usable, costs)
     assert best in ties
     eligible = [n for n in range(len(found)) if usable[n]] or range(len(found))
-    highest = max(scored[n].score for n in eligible)
-    assert set(ties) == {n for n in eligible if scored[n].score > highest - TIE}
+    highest = max(scored[n].agreement for n in eligible)
+    assert set(ties) == {n for n in eligible if scored[n].agreement > highest - TIE}
     assert costs[best] == min(costs[n] for n in ties)
 
 
@@ -172,7 +192,7 @@ def test_all_ways_are_tried_and_the_choice_is_told():
     assert found.ties == (1, 3)
     assert found.sure
     assert "the cheapest of 2 that are as good: direct. As good: same." in found.reason
-    assert found.lines[0].startswith("direct: 0.71 (looks agree 1.00, others say the same 0.50)")
+    assert found.lines[0].startswith("direct: looks agree 1.00, others say the same 0.50")
     assert found.lines[0].endswith("[chosen]")
     assert found.places[0].region == Region(0, 0, 100, 120)
     assert found.places[0].pixels.shape == found.tried[3].labels[0].shape == (100, 120)

@@ -8,6 +8,7 @@ import typer
 
 from napari_pseudolabel import __version__
 from napari_pseudolabel.cli import (
+    carry,
     check,
     checkpoints,
     find_scale,
@@ -47,6 +48,7 @@ def make_app() -> typer.Typer:
     )
     app.callback()(_options)
     app.command("label")(images.label_command())
+    app.command("carry")(carry.carry_command())
     app.command()(images.translate)
     app.command()(images.segment)
     app.command()(find_scale.scale)

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_pseudolabel.cli.output import say, show
 from napari_pseudolabel.cli.progress import Stopped, interruptible, prefixed
 from napari_pseudolabel.cli.streamed_work import RunParts, check_room, streamed, unfinished_words
@@ -24,14 +22,13 @@ from napari_pseudolabel.cli.targets import (
 )
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, InputError, message_for
-from napari_pseudolabel.export import export, export_image
 from napari_pseudolabel.export.writing import check_holds_images
 from napari_pseudolabel.formats import Format, format_of
 from napari_pseudolabel.imaging import Image, ReadOptions
 from napari_pseudolabel.imaging.reading.file_names import is_image, left_out
-from napari_pseudolabel.labels.objects import census, census_text
 from napari_pseudolabel.labels.usability import warning
 from napari_pseudolabel.strategies import AnsweringJob, Job, LabelJob, PseudoLabel, RunReport, join
+from napari_pseudolabel.strategies.writing_labels import write_result
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import duration, sentence, shown, some
 
@@ -229,7 +226,7 @@ def _collected(
     check_room(job.image, target)
     parts: list[PseudoLabel] = []
     found = join(job, parts, run(job, control, parts.append))
-    return found.report, lambda: _written(found, job.image, target, format, confidence)
+    return found.report, lambda: write_result(found, job.image, target, format, confidence=confidence)
 
 
 def _submitted(
@@ -258,40 +255,6 @@ def answer(job: AnsweringJob, control: Control, connection: Connection | None) -
         return _submitted(engine, job, control)
     finally:
         engine.shutdown()
-
-
-def _written(
-    found: PseudoLabel, image: Image, target: Path, format: str | Format | None, confidence: bool
-) -> JsonObject:
-    provenance = found.report.provenance()
-    placement = image.placement
-    if told := found.report.settings.scale.pixel_size_um:
-        placement = placement.with_pixel_size_um(told)
-    common: JsonObject = {"format": format, "placement": placement, "provenance": provenance}
-    result: JsonObject = {"input": image.path, "output": str(target)}
-    if found.labels is None:
-        assert found.translation is not None
-        files = export_image(target, found.translation.reshape(image.shape), **common)
-    else:
-        assert found.confidence is not None
-        predicted = np.isfinite(found.confidence)
-        files = export(
-            target,
-            found.labels.reshape(image.shape),
-            classes=found.classes,
-            confidence=found.confidence.reshape(image.shape) if confidence else None,
-            labelled=predicted.reshape(image.shape),
-            **common,
-        )
-        counted, sure = found.labels[predicted], found.confidence[predicted]
-        some = bool(predicted.any())
-        # Where nothing is labelled there are shares of nothing.
-        result["shares"] = {one.name: float(np.mean(counted == one.value)) for one in found.classes if some}
-        counts = census(found.labels, found.classes)
-        result["objects"] = {one.name: one.number for one in counts}
-        result["objects_in_words"] = census_text(counts)
-        result["mean_confidence"] = float(sure.mean()) if some else None
-    return {**result, "files": [str(file) for file in files], **provenance}
 
 
 def _text(result: JsonObject) -> str:

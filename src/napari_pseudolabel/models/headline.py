@@ -31,9 +31,10 @@ def headline(card: Card | None) -> str:
 def _told(found: dict[str, float]) -> str:
     dice, f1 = (found.get(kind) for kind in _MEASURES)
     return " ".join(
-        filter(None, ("" if dice is None else _short(dice), "" if f1 is None else f"F1 {_short(f1)}"))
+        filter(None, ("" if dice is None else short(dice), "" if f1 is None else f"F1 {short(f1)}"))
     )
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
+    """Return a number of [0, 1] as tables show it: ".85"."""
     return f"{value:.2f}".removeprefix("0")

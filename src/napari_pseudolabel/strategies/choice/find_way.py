@@ -16,7 +16,7 @@ from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.labels.evidence import Evidence, total
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.strategies.choice.found_way import FoundWay, LookedAt, TriedWay, fitting
-from napari_pseudolabel.strategies.choice.judging import Heard, choose, scores
+from napari_pseudolabel.strategies.choice.judging import Heard, judge
 from napari_pseudolabel.strategies.choice.ways import LabelWay
 from napari_pseudolabel.strategies.jobs import Job, LabelJob
 from napari_pseudolabel.strategies.label_plan import ChunkJob, doubts_about
@@ -224,23 +224,17 @@ class FindWayJob:
         known = [number for number, one in enumerate(heard) if isinstance(one, Heard)]
         if not known:
             raise InputError(f"No way to labels is possible: {heard[0]}")
-        compared = [one for one in heard if isinstance(one, Heard)]
-        scored = scores(compared)
         costs = [self._cost(way) for way in self.ways]
-        best, ties = choose(
-            scored, [not one.reasons for one in compared], [costs[number] for number in known]
-        )
+        judged = judge([one for one in heard if isinstance(one, Heard)], [costs[number] for number in known])
         tried = []
         for number, (way, one) in enumerate(zip(self.ways, heard, strict=True)):
             if isinstance(one, Heard):
-                tried.append(
-                    TriedWay(way, scored[known.index(number)], one.reasons, costs[number], one.labels)
-                )
+                at = known.index(number)
+                tried.append(TriedWay(way, judged.scores[at], judged.against[at], costs[number], one.labels))
             else:
                 tried.append(TriedWay(way, None, (one.rstrip("."),), costs[number]))
-        return FoundWay(
-            tuple(tried), known[best], tuple(known[one] for one in ties), survey.places, survey.classes
-        )
+        ties = tuple(known[one] for one in judged.ties)
+        return FoundWay(tuple(tried), known[judged.best], ties, survey.places, survey.classes)
 
     def run(self, control: Control, models: LoadedModels) -> FoundWay:
         """Do all of it here.
@@ -302,7 +296,7 @@ class FindWayJob:
         planes = tuple(image.planes()) if self.planes is None else self.planes
         plane = planes[len(planes) // 2]
         pixels = image.plane(plane, self.settings.channel, part.window)
-        return LookedAt(image.name, image.path, plane, part, _stretched(pixels))
+        return LookedAt(image.name, image.path, plane, part, stretched(pixels))
 
     def _cost(self, way: LabelWay) -> float:
         cost = RunCost.of(self.settings, self.images[0], way.translator_card, way.segmenter_card, gpu=False)
@@ -330,7 +324,8 @@ def some_of(items: Sequence[Item], most: int) -> tuple[Item, ...]:
     return tuple(items[number] for number in chosen)
 
 
-def _stretched(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+def stretched(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(H, W) raw values brought to [0, 1] for a picture; what has no value becomes 0."""
     seen = pixels[np.isfinite(pixels)]
     low, high = np.percentile(seen, (0.5, 99.5)) if seen.size else (0.0, 1.0)
     return np.clip((np.nan_to_num(pixels) - low) / max(high - low, 1e-6), 0, 1).astype(np.float32)

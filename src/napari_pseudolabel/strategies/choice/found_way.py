@@ -51,7 +51,7 @@ class TriedWay:
         consensus = self.scores.consensus
         others = "" if consensus is None else f", others say the same {consensus:.2f}"
         against = f"; probably not usable: {'; '.join(self.reasons)}" if self.reasons else ""
-        return f"{self.scores.score:.2f} (looks agree {self.scores.agreement:.2f}{others}){against}"
+        return f"looks agree {self.scores.agreement:.2f}{others}{against}"
 
     @property
     def told(self) -> JsonObject:
@@ -63,7 +63,6 @@ class TriedWay:
             "strategy": self.way.strategy,
             "translator": self.way.translator,
             "segmenter": self.way.segmenter,
-            "score": None if scores is None else round(scores.score, 4),
             "agreement": None if scores is None else round(scores.agreement, 4),
             "consensus": None if scores is None or scores.consensus is None else round(scores.consensus, 4),
             "against": list(self.reasons),
@@ -140,7 +139,7 @@ class FoundWay:
         if others:
             also = some(others, 2, "; ", "; and {} more")
             return f"Chosen, as the cheapest of {len(self.ties)} that are as good: {chosen.way.title}. As good: {also}."
-        return f"Chosen, because its labels hold up best: {chosen.way.title}."
+        return f"Chosen, because its looks agree best: {chosen.way.title}."
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -162,7 +161,7 @@ class FoundWay:
                 number != self.best,
                 one.scores is None,
                 bool(one.reasons),
-                -(one.scores.score if one.scores else 0.0),
+                -(one.scores.agreement if one.scores else 0.0),
             )
 
         return tuple(sorted(range(len(self.tried)), key=key))

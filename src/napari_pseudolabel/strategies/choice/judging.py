@@ -1,12 +1,12 @@
 """How well labels hold up that nobody knows the truth of: whether mirrored looks agree, and what other ways to them say.
 
-Agreement of looks, and consensus with one vote per group, are the two label-free scores that never chose labels of no use where we
-measured them (docs/benchmarks.md). How much of each class there is says nothing: species and scales differ.
+Agreement of looks puts ways that are usable into an order, hardly better than chance but well enough to choose by; what the other
+groups of ways say, one vote each, is a check, because a way may agree with itself on nonsense (docs/benchmarks.md). How much of each
+class there is says nothing: species and scales differ.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +16,12 @@ from numpy.typing import NDArray
 from napari_pseudolabel.labels.evidence import Evidence, total
 
 TIE = 0.03
-"""Scores that differ by less are alike: of those the cheapest is taken."""
+"""Agreements that differ by less are alike: of those the cheapest is taken."""
+
+LEAST_CONSENSUS = 2 / 3
+"""So much of the highest consensus a way needs: those that are usable have nearly as much, nonsense less than half."""
+
+DISPUTED = "the other ways say something else"
 
 _LEAST_FOREGROUND = 0.002
 
@@ -75,11 +80,6 @@ class WayScores:
     agreement: float
     consensus: float | None
 
-    @property
-    def score(self) -> float:
-        """What is compared: the geometric mean of both, or the agreement where it stands alone."""
-        return self.agreement if self.consensus is None else math.sqrt(self.agreement * self.consensus)
-
 
 def scores(heard: Sequence[Heard]) -> tuple[WayScores, ...]:
     """Score every way; those that are not usable have no vote."""
@@ -112,6 +112,45 @@ def pooled_dice(ones: Sequence[NDArray[np.uint8]], others: Sequence[NDArray[np.u
     return float(np.mean(2 * common[1:][seen] / whole[1:][seen])) if seen.any() else 1.0
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """Of several ways, in their order.
+
+    Attributes
+    ----------
+    scores
+        How well their labels hold up.
+    against
+        Why each is not to be chosen; empty where nothing speaks against it.
+    best, ties
+        Numbers: which to take, and all that are as good, the best included.
+    """
+
+    scores: tuple[WayScores, ...]
+    against: tuple[tuple[str, ...], ...]
+    best: int
+    ties: tuple[int, ...]
+
+
+def judge(heard: Sequence[Heard], costs: Sequence[float]) -> Judgement:
+    """Score all ways, and choose one; `costs` are of each, in any unit."""
+    scored = scores(heard)
+    alone = disputed(scored, [not one.reasons for one in heard])
+    against = tuple(
+        (*one.reasons, *((DISPUTED,) if it and not one.reasons else ()))
+        for one, it in zip(heard, alone, strict=True)
+    )
+    best, ties = choose(scored, [not one for one in against], costs)
+    return Judgement(scored, against, best, ties)
+
+
+def disputed(scored: Sequence[WayScores], usable: Sequence[bool]) -> tuple[bool, ...]:
+    """Return of every way whether the others contradict it, as they contradict none that is usable more."""
+    known = [one.consensus or 0.0 for one, good in zip(scored, usable, strict=True) if good]
+    least = LEAST_CONSENSUS * max(known, default=0.0)
+    return tuple(one.consensus is not None and one.consensus < least for one in scored)
+
+
 def choose(
     scored: Sequence[WayScores], usable: Sequence[bool], costs: Sequence[float]
 ) -> tuple[int, tuple[int, ...]]:
@@ -127,10 +166,10 @@ def choose(
     Returns
     -------
     best, ties
-        Numbers of ways; `ties` holds the best and those whose score is not `TIE` below the highest.
+        Numbers of ways; `ties` holds the best and those whose agreement is not `TIE` below the highest.
     """
     eligible = [number for number, good in enumerate(usable) if good] or list(range(len(scored)))
-    highest = max(scored[number].score for number in eligible)
-    ties = tuple(number for number in eligible if scored[number].score > highest - TIE)
-    best = min(ties, key=lambda number: (costs[number], -scored[number].score, number))
+    highest = max(scored[number].agreement for number in eligible)
+    ties = tuple(number for number in eligible if scored[number].agreement > highest - TIE)
+    best = min(ties, key=lambda number: (costs[number], -scored[number].agreement, number))
     return best, ties

@@ -45,6 +45,9 @@ class ModelGrid:
         Median diameter of the objects in pixels of the model's grid, where known.
     reading
         How the files of the images are read.
+    image_object_px
+        Median diameter of the objects in pixels of the training images; together with `object_px` it decides about the
+        magnification, and pixel sizes follow from it.
     """
 
     name: str
@@ -52,9 +55,10 @@ class ModelGrid:
     pixel_um: float | None = None
     object_px: float | None = None
     reading: ReadOptions = ReadOptions()
+    image_object_px: float | None = None
 
     def __post_init__(self) -> None:
-        for size in (self.image_pixel_um, self.pixel_um, self.object_px):
+        for size in (self.image_pixel_um, self.pixel_um, self.object_px, self.image_object_px):
             if size is not None and not 0 < size < float("inf"):
                 raise InputError(f"A pixel or object size must be a positive number, not {size:g}.")
 
@@ -62,8 +66,13 @@ class ModelGrid:
     def preprocessing(self) -> FolderPreprocessing:
         """How images are brought to the grid."""
         # `modality` refuses images without a size where the grid has one; else they are the grid.
+        objects = self.image_object_px if self.object_px else None
         return FolderPreprocessing(
-            Scale(pixel_size_um=self.image_pixel_um), self.pixel_um, reading=self.reading, tells=False
+            Scale(pixel_size_um=self.image_pixel_um, object_size_px=objects),
+            self.pixel_um,
+            self.object_px if objects else None,
+            reading=self.reading,
+            tells=False,
         )
 
     def assumed(self, folder: Path, modality: Modality) -> tuple[str, ...]:
@@ -85,6 +94,10 @@ class ModelGrid:
         InputError
             If the grid has a pixel size but an image has none.
         """
+        if self.image_object_px and self.object_px:
+            # What the files say differs from one to the next, but objects are alike on the grid.
+            wide = self.image_object_px / self.object_px
+            return self._modality(None if self.image_pixel_um is None else self.image_pixel_um * wide)
         if self.image_pixel_um is not None:
             return self._modality(self.pixel_um or self.image_pixel_um)
         sizes = {path: self.reading.image(path).placement.pixel_size_um() for path in images_in(folder)}

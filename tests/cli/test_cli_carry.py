@@ -1,0 +1,105 @@
+"""One command from a labelled set to labels of another modality, and a page that needs nothing else."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+
+import pytest
+import tifffile
+
+
+class Page(HTMLParser):
+    """Collects what a page holds; fails on what it would fetch or run."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.pictures, self.text, self.open = [], "", []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        assert tag not in ("script", "link", "iframe", "object")
+        assert not any(name.startswith("on") or name == "href" for name in found)
+        if tag == "img":
+            assert found["src"].startswith("data:image/png;base64,")
+            self.pictures.append(found["src"])
+        if tag not in ("img", "meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture
+def command(training_set, monkeypatch):
+    """Carry labels of folder a to two images of folder b, whose contrast is turned around."""
+    for seed in (2, 3):
+        (training_set / "b" / f"field_{seed}.tif").unlink()
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_: str(training_set / "cache"))
+    return (
+        "carry", training_set / "b", training_set / "out", "--labelled-images", training_set / "a",
+        "--labelled-labels", training_set / "labels", "--class", "disc=1", "--segmenter-steps", 4, "--tutor-steps", 2,
+        "--width", 2, "--patch", 32, "--device", "cpu", "--flips", 1,
+    )  # fmt: skip
+
+
+def files_of(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def test_labels_models_report_and_page_come_out_and_are_not_made_twice(cli, command, training_set):
+    out = training_set / "out"
+    ran = cli(*command)
+    assert ran.code == 0, ran.err
+    for seed in range(2):
+        assert tifffile.imread(out / "labels" / f"field_{seed}.ome.tif").shape == (48, 48)
+    assert {path.name for path in (out / "models").iterdir()} >= {
+        "segmenter.safetensors",
+        "to-labelled-match.safetensors",
+        "to-labelled-invert-match.safetensors",
+    }
+    told = json.loads((out / "report.json").read_text())
+    assert (told["labelled_modality"], told["modality"]) == ("a", "b")
+    assert len(told["images"]) == 2
+    tried = told["choice"]["tried"]
+    assert {one["group"] for one in tried} == {"direct", "grey levels", "as it is"}
+    proxy = next(one for one in tried if one["group"] == "direct")
+    assert proxy["strategy"] == "tutorship"
+    assert told["choice"]["best"] in ran.out
+    made = json.loads((out / "labels" / "field_0.provenance.json").read_text())
+    assert made["choice"]["best"] == told["choice"]["best"]
+    page = Page((out / "index.html").read_text())
+    assert len(page.pictures) >= 1 + len(tried)
+    for words in (
+        "What was tried",
+        "What to correct first",
+        "How to cite",
+        "was trained on the labelled set",
+    ):
+        assert words in page.text
+    assert all(one["way"] in page.text for one in tried)
+    # The same command trains and labels nothing again.
+    before = files_of(out / "labels") | files_of(out / "models")
+    again = cli(*command, "--json")
+    assert again.code == 0, again.err
+    assert again.json["choice"] == told["choice"]
+    assert files_of(out / "labels") | files_of(out / "models") == before
+
+
+def test_what_cannot_be_carried_is_said_before_anything_is_trained(cli, command, training_set):
+    name, images, out, *options = command
+    for words, part in [
+        ((name, images, out, *options[2:]), "give --labelled-images and --labelled-labels"),
+        ((name, images, out, *options[:4]), "No class is named"),
+        ((name, images, images, *options), "The results cannot go into"),
+        ((name, training_set / "nowhere", out, *options), "does not exist"),
+        ((*command, "--segmenter", "nowhere"), "There is no checkpoint file or folder 'nowhere'"),
+    ]:
+        ran = cli(*words)
+        assert (ran.code, part in ran.sentence) == (2, True), ran.err
+    assert not out.exists()
