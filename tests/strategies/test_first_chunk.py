@@ -103,6 +103,21 @@ def test_parts_grow_with_the_distance_so_that_nobody_waits_for_a_large_one(side)
     assert np.median([min(chunk.region.shape) for chunk in chunks]) >= 48
 
 
+def test_parts_far_away_are_no_strips():
+    """They would be as narrow as the first part, and need as many tiles as parts three times as wide."""
+    asked = LabelJob(
+        from_array(np.zeros((3000, 3000), np.uint8), "YX"),
+        "t",
+        "s",
+        settings=LabelSettings(tiles=TileSettings(device="cpu")),
+    )
+    models = survey(translates=True, tile=256)
+    whole = cut(asked, models, (1.0, 1.0))
+    chunks, first = growing(asked, models, (1.0, 1.0), None, whole, ViewCentre((), 1500, 1500))
+    assert first is not None
+    assert sum(one.read.area for one in chunks) < 1.7 * sum(one.read.area for one in whole)
+
+
 def test_a_glance_is_a_tile_where_the_person_looks():
     models, asked = survey(translates=True), job(VIEW)
     chunk = glance(asked, models, (1.0, 1.0), None, ViewCentre((1,), 200, 250))

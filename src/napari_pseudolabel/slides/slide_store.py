@@ -38,6 +38,8 @@ JOB, JOURNAL, LOCK, SURE = "job.json", "parts.jsonl", ".lock", "sure"
 """Names in the folder; all of them go when the run is complete."""
 RUNS = "runs.json"
 """Provenance of the runs that wrote into a folder that takes any."""
+CLASSES = "classes.json"
+"""What a person calls the classes of such a folder, those that were added included."""
 HUMAN, FLAGS = "human", "flags"
 """Names of what a person decided: class values, and whether they were corrected or confirmed."""
 _MADE = ("zarr.json", ".zgroup", ".zattrs", JOURNAL, SURE)
@@ -339,6 +341,23 @@ class SlideStore:
     def note_runs(self, runs: Sequence[JsonObject]) -> None:
         """Note which runs wrote here, so that it is known in another session."""
         write_text(self.folder / RUNS, json.dumps({"runs": list(runs)}))
+
+    def named_classes(self) -> tuple[LabelClass, ...]:
+        """Return the classes as a person has named them, with those that were added; see `name_classes`."""
+        named = {one.value: one for one in self.classes}
+        with suppress(OSError, FileError, ValueError, KeyError, TypeError):
+            told = read_json(self.folder / CLASSES)["classes"]
+            named |= {one.value: one for one in map(LabelClass.model_validate, told)}
+        return tuple(named.values())
+
+    def name_classes(self, classes: Sequence[LabelClass]) -> None:
+        """Note what a person calls classes, in a region or in the whole; those of the runs are what `classes` says."""
+        with self._writing:
+            before = self.named_classes()
+            after = {one.value: one for one in (*before, *classes)}
+            if (*after.values(),) != before:
+                dumped = [one.model_dump(mode="json") for one in after.values()]
+                write_text(self.folder / CLASSES, json.dumps({"classes": dumped}))
 
     def close(self) -> None:
         """Let others in."""

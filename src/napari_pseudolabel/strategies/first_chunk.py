@@ -43,7 +43,8 @@ def growing(
     """Return the same part of an image in chunks that are small where the person looks, and grow with the distance.
 
     Nobody waits for a large one then. Chunks are cut along lines around the place: first the smallest part that can be
-    labelled alone (`Line.core`), then further and further away, by twice as much each time.
+    labelled alone (`Line.core`), then further and further away, by twice as much each time. What is far away is not cut along
+    lines that lie near along the other axis, which would leave thin strips that need whole tiles.
 
     Parameters
     ----------
@@ -60,10 +61,10 @@ def growing(
     lines, side = lines_of(job, survey, factors, statistics, None)
     inside = _inside(job, at)
     cores = [line.core(place, wanted) for line, (place, wanted) in zip(lines, inside, strict=True)]
-    edges = [
-        _edges(line, (place, place) if core is None else core)
-        for line, core, (place, _) in zip(lines, cores, inside, strict=True)
+    middles = [
+        (place, place) if core is None else core for core, (place, _) in zip(cores, inside, strict=True)
     ]
+    edges = [_edges(line, middle) for line, middle in zip(lines, middles, strict=True)]
 
     def made(y: Span, x: Span) -> Chunk:
         return chunk_of(at.plane, lines[0].block(y), lines[1].block(x), side)
@@ -75,8 +76,17 @@ def growing(
     found = [] if first is None else [first]
     for chunk in chunks:
         region = chunk.region
-        ys = _along((region.y0, region.y1), cores[0], edges[0], lines[0].further / 2)
-        xs = _along((region.x0, region.x1), cores[1], edges[1], lines[1].further / 2)
+        spans = (region.y0, region.y1), (region.x0, region.x1)
+        far = max(_apart(span, middle) for span, middle in zip(spans, middles, strict=True))
+        ys, xs = (
+            _along(
+                span,
+                core if far == 0 else None,
+                [one for one in own if 2 * _apart((one, one), middle) >= far],
+                line.further / 2,
+            )
+            for span, core, own, middle, line in zip(spans, cores, edges, middles, lines, strict=True)
+        )
         alone = len(ys) * len(xs) == 1 and not (first is not None and _in(region, first.region))
         if chunk.plane != at.plane or alone or _away(region, edges):
             found.append(chunk)
@@ -119,6 +129,11 @@ def _edges(line: Line, core: tuple[float, float]) -> list[int]:
         away = (2 ** (power + 1) - 1) * line.further
         found |= {round(low - away), round(high + away)}
     return sorted(found)
+
+
+def _apart(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """Return how far apart two spans are; 0 where they meet."""
+    return max(other[0] - one[1], one[0] - other[1], 0)
 
 
 def _away(region: Region, edges: Sequence[Sequence[int]]) -> bool:

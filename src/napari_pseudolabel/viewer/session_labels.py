@@ -15,6 +15,7 @@ from napari_pseudolabel.viewer.exporting import content_from
 from napari_pseudolabel.viewer.recording.plain import REMOVED
 from napari_pseudolabel.viewer.recording.states import recalled
 from napari_pseudolabel.viewer.records import record_in
+from napari_pseudolabel.viewer.slide_labels import FOLDER_KEY
 from napari_pseudolabel.workspace import SessionContent
 from napari_pseudolabel.workspace.sessions import LayerState
 
@@ -42,7 +43,14 @@ def labels_of(content: SessionContent, id: str) -> tuple[list[tuple[str, ExportC
     notes = list(content.lost)
     found = []
     for layer in layers:
-        if layer.kind == "labels":
+        if layer.kind != "labels":
+            continue
+        if FOLDER_KEY in layer.attributes.get("metadata", {}):
+            notes.append(
+                f"{name_of(layer)} are labels of a large image, which only a window exports: bring the session back, "
+                "and use the dock Export."
+            )
+        else:
             own = EffortLog(None, [edit for edit in edits if edit.layer == layer.id])
             made = _content(content, layer, layers, own, notes)
             found.append((name_of(layer), replace(made, provenance={**made.provenance, SESSION_KEY: id})))

@@ -9,7 +9,8 @@ from napari_pseudolabel.slides.slide_export import SlideContent
 from napari_pseudolabel.viewer.exporting import provenance_of_runs
 from napari_pseudolabel.viewer.image_layers import placement_of
 from napari_pseudolabel.viewer.records import classes_of, record_of
-from napari_pseudolabel.viewer.slide_layers import Decisions, is_growing, region_of, store_of
+from napari_pseudolabel.viewer.slide_labels import store_of
+from napari_pseudolabel.viewer.slide_layers import Decisions, is_growing, named_in, region_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -21,11 +22,11 @@ def slide_content_of(viewer: ViewerModel, layer: Labels) -> SlideContent:
     store = store_of(layer)
     assert store is not None
     # A class that the person has added to a region is one of the whole.
-    named = {one.value: one for one in classes_of(layer)}
+    named = {one.value: one for one in (*store.named_classes(), *classes_of(layer))}
     for other in viewer.layers:
         found = region_of(viewer, other)
         if found is not None and found.store is store:
-            named |= {one.value: one for one in classes_of(other)}
+            named |= {one.value: one for one in named_in(found.labels)}
     return SlideContent(
         store.folder,
         tuple(store.values.levels[0].shape),
@@ -50,4 +51,4 @@ def decided_now(viewer: ViewerModel, layer: Labels) -> list[Decisions]:
     store = store_of(layer)
     regions = [region_of(viewer, one) for one in viewer.layers]
     taken = [Decisions.of(one) for one in regions if one is not None and one.store is store]
-    return [one for one in taken if one.flags.any() or one.store.human is not None]
+    return [one for one in taken if one.any]

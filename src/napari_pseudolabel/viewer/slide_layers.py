@@ -18,7 +18,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image, Placement
 from napari_pseudolabel.imaging.image import PartOf
 from napari_pseudolabel.labels.windows import Index, key_of
-from napari_pseudolabel.slides.shown import Shown
+from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.slides.slide_store import SlideStore, confidence_of
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.types import Array, JsonObject
@@ -30,14 +30,9 @@ from napari_pseudolabel.viewer.corrections import (
     Corrections,
 )
 from napari_pseudolabel.viewer.image_layers import PART_OF_KEY, Whole, image_of, unwrapped
-from napari_pseudolabel.viewer.records import KEY, add_run, find_layer, record_of, source_layer
-from napari_pseudolabel.viewer.result_layers import (
-    add_above,
-    new_image,
-    new_labels,
-    selection_kept,
-    show_classes,
-)
+from napari_pseudolabel.viewer.records import KEY, add_run, classes_of, record_of, source_layer
+from napari_pseudolabel.viewer.result_layers import new_image, new_labels, selection_kept
+from napari_pseudolabel.viewer.slide_labels import held_by, layer_showing, slide_layer, store_of
 from napari_pseudolabel.viewer.streaming import PushedLayers
 
 if TYPE_CHECKING:
@@ -51,7 +46,6 @@ if TYPE_CHECKING:
 LARGE_PX = 2**25
 # So large a region is corrected at once, at most.
 MOST_REGION_PX = 3072**2
-_STORE_KEY = "napari_pseudolabel_slide"
 _REGION_KEY = "napari_pseudolabel_slide_region"
 _REFRESH_S = 0.3
 
@@ -61,33 +55,11 @@ def is_large(image: Image) -> bool:
     return math.prod(image.shape) > LARGE_PX
 
 
-def store_of(layer: Layer) -> SlideStore | None:
-    """Return what a layer shows that holds the labels of a large image; None for other layers."""
-    found = unwrapped(layer).metadata.get(_STORE_KEY)
-    return found.store if isinstance(found, _Held) else None
-
-
-def slide_layer(viewer: ViewerModel, source: Layer) -> Labels | None:
-    """Return the layer with the labels of a large image, None if there is none."""
-    return find_layer(viewer, source, "slide")
-
-
 def is_growing(layer: Layer) -> bool:
     """Whether a run on a large image writes into what a layer shows at this moment."""
-    held = unwrapped(layer).metadata.get(_STORE_KEY)
-    stream = held.stream() if isinstance(held, _Held) and held.stream is not None else None
+    held = held_by(layer)
+    stream = held.stream() if held is not None and held.stream is not None else None
     return stream is not None and not stream.ended
-
-
-class _Held:
-    """A store in the metadata of a layer: it stays there, and is not copied."""
-
-    def __init__(self, store: SlideStore) -> None:
-        self.store = store
-        self.stream: weakref.ref[SlideStream] | None = None
-
-    def __deepcopy__(self, memo: dict[int, object]) -> None:
-        return None
 
 
 class SlideStream:
@@ -115,8 +87,10 @@ class SlideStream:
         """Show a part, which is on the disk already."""
         self._last = part
         if self._layer is None:
-            self._layer = _shown(self._viewer, self._source, self._image, self._run.store)
-            self._layer.metadata[_STORE_KEY].stream = weakref.ref(self)
+            self._layer = layer_showing(self._viewer, self._source, self._image, self._run.store)
+            held = held_by(self._layer)
+            assert held is not None
+            held.stream = weakref.ref(self)
             self._note(part.report, part.planes)  # now: a kill ends no run
         now = time.monotonic()
         if now - self._refreshed > _REFRESH_S and self._layer in self._viewer.layers:
@@ -150,29 +124,6 @@ class SlideStream:
 
 def _same_run(one: JsonObject, other: JsonObject) -> bool:
     return all(one.get(name) == other.get(name) for name in ("models", "strategy", "seed", "parameters"))
-
-
-def _shown(viewer: ViewerModel, source: ImageLayer, image: Image, store: SlideStore) -> Labels:
-    """Return the layer that shows a store, made if need be."""
-    layer = slide_layer(viewer, source)
-    if layer is not None and store_of(layer) is store:
-        return layer
-    levels = [Shown(store, number) for number in range(len(store.values.levels))]
-    names = " + ".join(one.name for one in store.classes if one.value)
-    layer = Labels(
-        cast(Any, levels if len(levels) > 1 else levels[0]),
-        multiscale=len(levels) > 1,
-        name=f"{source.name}: {names or 'labels'} (whole image)",
-        opacity=0.5,
-        **image.placement.layer_kwargs(),
-    )
-    show_classes(layer, store.classes, unlabelled=store.rest)
-    layer.metadata[_STORE_KEY] = _Held(store)
-    with selection_kept(viewer):
-        add_above(viewer, source, layer, "slide", store.classes)
-    layer.metadata[KEY] = {**layer.metadata[KEY], "runs": store.runs()}
-    layer.editable = False
-    return layer
 
 
 @dataclass(frozen=True)
@@ -315,7 +266,7 @@ def show_region(viewer: ViewerModel, wanted: WantedRegion, read: RegionPixels) -
             return
     known = {CORRECTIONS_KEY: Corrections.detached(read.predicted, read.flags)}
     layer = new_labels(
-        viewer, crop, own.shape, own.placement, store.classes, data=read.labels, metadata=known
+        viewer, crop, own.shape, own.placement, store.named_classes(), data=read.labels, metadata=known
     )
     Corrections.of(layer)
     _copy_runs(slide, layer, region)
@@ -356,6 +307,12 @@ def region_of(viewer: ViewerModel, layer: Layer) -> OpenRegion | None:
     return None
 
 
+def named_in(region: Labels) -> tuple[LabelClass, ...]:
+    """Return the classes that a person has added or changed in a region since it was opened."""
+    given = (record_of(region) or {}).get("model_classes", ())
+    return tuple(one for one in classes_of(region) if one.model_dump() not in given)
+
+
 def know_whole(viewer: ViewerModel, layer: Layer) -> None:
     """See to it that the pixels of a region that came back with a session know what they were cut out of."""
     found = region_of(viewer, layer)
@@ -371,13 +328,20 @@ def know_whole(viewer: ViewerModel, layer: Layer) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Decisions:
-    """What a person decided in a region, taken from the layer at one moment; `write` may run in any thread."""
+    """What a person decided in a region, taken from the layer at one moment; `write` may run in any thread.
+
+    Attributes
+    ----------
+    classes
+        As `named_in` tells them.
+    """
 
     store: SlideStore
     plane: Index
     region: Region
     labels: NDArray[Any]
     flags: NDArray[np.uint8]
+    classes: tuple[LabelClass, ...]
 
     @classmethod
     def of(cls, found: OpenRegion) -> Decisions:
@@ -385,11 +349,19 @@ class Decisions:
         corrections = Corrections.of(found.labels)
         corrections.sync()
         flags = corrections.flags_in((...,)) & np.uint8(CORRECTED | CONFIRMED)
-        return cls(found.store, found.plane, found.region, np.array(found.labels.data), flags)
+        labels = np.array(found.labels.data)
+        return cls(found.store, found.plane, found.region, labels, flags, named_in(found.labels))
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to be written: what was decided, or what has to be taken back."""
+        return bool(self.flags.any()) or self.store.human is not None
 
     def write(self) -> None:
-        """Bring it to the disk."""
-        self.store.correct(self.plane, self.region.window, self.labels, self.flags)
+        """Bring it to the disk, and with it what the person calls the classes."""
+        self.store.name_classes(self.classes)
+        if self.any:
+            self.store.correct(self.plane, self.region.window, self.labels, self.flags)
 
 
 def _overlapping(viewer: ViewerModel, store: SlideStore, plane: Index, region: Region) -> Layer | None:

@@ -18,7 +18,7 @@ from napari_pseudolabel.viewer.recording.layer_watch import ImageWatch, LayerWat
 from napari_pseudolabel.viewer.recording.passes import Passes
 from napari_pseudolabel.viewer.recording.plain import REMOVED, SESSION_KEY
 from napari_pseudolabel.viewer.recording.views import view_of
-from napari_pseudolabel.viewer.records import is_helper, is_ours
+from napari_pseudolabel.viewer.records import is_helper, is_ours, is_slide
 from napari_pseudolabel.workspace.sessions import (
     Batch,
     Edit,
@@ -43,6 +43,8 @@ _MOST_BYTES = 256_000_000
 
 class Recorder:
     """Watches all layers of a viewer, those left out that only show something for a while.
+
+    Labels of a large image are in a folder of their own; of their layer it is noted which, and how they are shown.
 
     While a person works it only notes which tiles changed. `gather` copies them a few at a time; what
     changes again before it is done is copied again, so that a batch holds the layers as they were at one moment;
@@ -84,7 +86,8 @@ class Recorder:
     @property
     def has_labels(self) -> bool:
         """Whether there is anything that a person could lose."""
-        return any(isinstance(watch, LabelsWatch) for watch in (*self._watches.values(), *self._going))
+        watches = (*self._watches.values(), *self._going)
+        return any(isinstance(watch, LabelsWatch) or is_slide(watch.layer) for watch in watches)
 
     @property
     def dirty(self) -> bool:
@@ -268,7 +271,8 @@ class Recorder:
 
     def _add(self, layer: Layer) -> None:
         kind = kind_of(layer)
-        if kind is None or is_helper(layer):
+        slide = is_slide(layer)
+        if kind is None or (is_helper(layer) and not slide):
             return
         uid = str(layer.unique_id)
         id = self._ids.setdefault(uid, self._id_for(layer))
@@ -279,7 +283,7 @@ class Recorder:
             again.removed = False
             again.change()
             self._watches[id] = again
-        elif isinstance(layer, Labels) and not layer.multiscale:
+        elif isinstance(layer, Labels) and not (layer.multiscale or slide):
             self._watches[id] = LabelsWatch(layer, id, stored=uid in self._stored)
         elif isinstance(layer, Image):
             watch = ImageWatch(layer, id)

@@ -21,11 +21,15 @@ from napari_pseudolabel.viewer.recording.plain import NAMES, OURS, REMOVED, SESS
 from napari_pseudolabel.viewer.recording.sources import may_want_window, opened
 from napari_pseudolabel.viewer.recording.states import recalled
 from napari_pseudolabel.viewer.recording.views import choose, look_at
+from napari_pseudolabel.viewer.records import record_in
+from napari_pseudolabel.viewer.slide_labels import FOLDER_KEY, levels_of, metadata_of, reopened
 from napari_pseudolabel.workspace.sessions import Edit, LayerState, SessionContent, ViewState
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
+
+    from napari_pseudolabel.slides.slide_store import SlideStore
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +44,8 @@ class StoredLayer:
         The layer of its file, for images that are not stored themselves.
     waits
         Whether the file is still to be opened, in the thread of the window.
+    slide
+        What the layer shows, for labels of a large image.
     """
 
     state: LayerState
@@ -47,6 +53,7 @@ class StoredLayer:
     edits: tuple[Edit, ...] = ()
     opened: Layer | None = None
     waits: bool = False
+    slide: SlideStore | None = None
 
     @property
     def name(self) -> str:
@@ -153,10 +160,15 @@ def show(viewer: ViewerModel, stored: StoredSession) -> Restored:
         if layer is not None:
             found[stored_layer.state.id] = layer
     now = {id: str(layer.unique_id) for id, layer in found.items()}
+    moved = {
+        one.state.attributes["metadata"][FOLDER_KEY]: str(one.slide.folder)
+        for one in stored.layers
+        if one.slide is not None
+    }
     for layer in found.values():
         for key, value in layer.metadata.items():
             if isinstance(key, str) and key.startswith(OURS):
-                layer.metadata[key] = renamed(value, now)
+                layer.metadata[key] = renamed(value, {**now, **moved})
         viewer.layers.append(layer)
     if stored.view is not None:
         choose(viewer, stored.view, found)
@@ -198,7 +210,7 @@ def layer_data(content: SessionContent) -> list[tuple[Any, JsonObject, str]]:
         if data is None and kind in ("labels", "image"):
             continue
         metadata = {**_metadata(one), **mark}
-        if kind == "labels":
+        if kind == "labels" and one.slide is None:
             metadata |= _companions(one, data, [])
         found.append((data, {**layers.given(kind, stored), "metadata": metadata}, kind))
     return found
@@ -217,8 +229,22 @@ def _layer(
             notes.append(str(error))
         missing += (f"{name}: {note}" for note in notes)
     waits = state.source is not None
-    one = StoredLayer(state, arrays, edits, waits=waits)
+    one = StoredLayer(state, arrays, edits, waits=waits, slide=_slide(content, state, name, missing))
     return one if state.source is None or may_want_window(state.source) else _opened(one, missing)
+
+
+def _slide(content: SessionContent, state: LayerState, name: str, missing: list[str]) -> SlideStore | None:
+    """Open what a layer showed, if it showed the labels of a large image."""
+    metadata = state.attributes.get("metadata", {})
+    record = record_in(metadata) or {}
+    # A duplicate that napari made of such a layer shows nothing.
+    if FOLDER_KEY not in metadata or (record.get("role"), record.get("uid")) != ("slide", state.id):
+        return None
+    try:
+        return reopened(metadata[FOLDER_KEY], content.path.parent.parent)
+    except InputError as error:
+        missing.append(f"{name}: {error}")
+        return None
 
 
 def _opened(one: StoredLayer, missing: list[str]) -> StoredLayer:
@@ -242,7 +268,8 @@ def _shown(one: StoredLayer, missing: list[str]) -> Any:
         return one.opened
     data = _data(one)
     if data is None and kind in ("labels", "image"):
-        if one.state.source is None and not one.state.arrays:
+        told = FOLDER_KEY in _metadata(one)  # why it cannot be opened
+        if one.state.source is None and not one.state.arrays and not told:
             missing.append(f"The pixels of {one.name} were in no file that could be noted; open it again.")
         return None
     try:
@@ -250,7 +277,7 @@ def _shown(one: StoredLayer, missing: list[str]) -> Any:
     except Exception as error:  # as above
         missing.append(f"{one.name} looks other than before ({error}); set it by hand.")
         layer = layers.bare(kind, data, stored, _metadata(one))
-    if isinstance(layer, Labels):
+    if isinstance(layer, Labels) and one.slide is None:
         layer.metadata.update(_companions(one, data, missing))
         if CORRECTIONS_KEY in layer.metadata:
             Corrections.of(layer)
@@ -261,12 +288,15 @@ def _shown(one: StoredLayer, missing: list[str]) -> Any:
 def _data(one: StoredLayer) -> Any:
     if one.state.kind in ("shapes", "points"):
         return layers.items_of(one.state.kind, one.state.attributes)
+    if one.slide is not None:
+        return levels_of(one.slide)
     data = one.arrays.get("labels" if one.state.kind == "labels" else "data")
     return np.moveaxis(data, 0, -1) if data is not None and one.state.attributes.get("rgb") else data
 
 
 def _metadata(one: StoredLayer) -> JsonObject:
-    return dict(one.state.attributes.get("metadata", {}))
+    own = {} if one.slide is None else metadata_of(one.slide)
+    return {**one.state.attributes.get("metadata", {}), **own}
 
 
 def _companions(one: StoredLayer, labels: Array, missing: list[str]) -> JsonObject:

@@ -15,15 +15,15 @@ from napari_pseudolabel.slides.slide_run import SlideRun
 from napari_pseudolabel.viewer import current_plane, visible_region
 from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.viewer.image_layers import unwrapped
+from napari_pseudolabel.viewer.slide_labels import SLIDES, name_classes, slide_layer, store_of
 from napari_pseudolabel.viewer.slide_layers import (
     Decisions,
     OpenRegion,
     is_large,
     know_whole,
+    named_in,
     region_of,
     show_region,
-    slide_layer,
-    store_of,
     wanted_region,
 )
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
@@ -162,7 +162,7 @@ class SlideRegions:
         shown = slide_layer(self._viewer, layer)
         about = repr((image.path or image.name, tuple(image.data.shape), str(image.data.dtype), image.axes))
         name = re.sub(r"[^A-Za-z0-9_-]+", "-", layer.name).strip("-")[:60] or "image"
-        slides = self._folder() / "slides"
+        slides = self._folder() / SLIDES
         slides.mkdir(parents=True, exist_ok=True)
         folder = slides / f"{name}-{zlib.crc32(about.encode()):08x}"
         return SlideRun(folder, mixed=True, lent=None if shown is None else store_of(shown))
@@ -203,6 +203,7 @@ class SlideRegions:
         def written(_: None) -> None:
             shown = next((one for one in self._viewer.layers if store_of(one) is found.store), None)
             if shown is not None:
+                name_classes(shown, found.store.named_classes())
                 shown.refresh(extent=False)
 
         self._aside.run(Decisions.of(found).write, written, not_written)
@@ -216,9 +217,9 @@ class SlideRegions:
         layer = unwrapped(event.value)
         if (store := store_of(layer)) is not None:
             self._aside.run(store.close)
-        if id(layer) in self._dirty:
-            found = region_of(self._viewer, layer)
-            del self._dirty[id(layer)]
-            if found is not None:
-                self._put(id(layer), layer, found)
+        touched = self._dirty.pop(id(layer), None) is not None
+        found = region_of(self._viewer, layer)
+        # Classes may have other names though no pixel was touched.
+        if found is not None and (touched or named_in(layer)):
+            self._put(id(layer), layer, found)
         self._watched.pop(id(layer), None)
