@@ -229,12 +229,12 @@ class RoundTrip:
         )
         self.facts["first labels"] = Clock.now().since(began)
         self.phase("parts come, nobody moves", lambda: not controller.busy, moving=False, at_most=30)
-        self.phase("parts come, camera moves", lambda: not controller.busy, moving=True, at_most=60)
+        self.phase("parts come, camera moves", lambda: not controller.busy, moving=True, at_most=20)
         self.look_at(self.side // 2, self.side // 2, 1800)
         self.correct_view("a region, while parts come", (0.3, 0.6))
         while controller.busy:
-            self.phase("parts come, nobody moves", lambda: not controller.busy, moving=False, at_most=180)
-            self.phase("parts come, camera moves", lambda: not controller.busy, moving=True, at_most=60)
+            self.phase("parts come, nobody moves", lambda: not controller.busy, moving=False, at_most=240)
+            self.phase("parts come, camera moves", lambda: not controller.busy, moving=True, at_most=20)
             self.facts["until now"] = [Clock.now().since(began), self.parts, view.stage]
         self.until(lambda: not controller.busy, "Run")
         found = Clock.now().since(began)

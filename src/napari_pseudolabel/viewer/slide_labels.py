@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from napari.layers import Labels
 
@@ -23,13 +23,18 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_pseudolabel.imaging import Image
-    from napari_pseudolabel.viewer.slide_layers import SlideStream
 
 SLIDES = "slides"
 """Folder of a workspace that holds the labels of large images."""
 FOLDER_KEY = "napari_pseudolabel_slide_folder"
 """Of the metadata of the layer, which a session keeps."""
 _STORE_KEY = "napari_pseudolabel_slide"
+
+
+class Growing(Protocol):
+    """A run that writes into a store until it has ended."""
+
+    ended: bool
 
 
 class Held:
@@ -43,7 +48,7 @@ class Held:
 
     def __init__(self, store: SlideStore) -> None:
         self.store = store
-        self.stream: weakref.ref[SlideStream] | None = None
+        self.stream: weakref.ref[Growing] | None = None
 
     def __deepcopy__(self, memo: dict[int, object]) -> None:
         return None
