@@ -30,7 +30,7 @@ def recording(viewer, sessions):
     return lambda: Recording(viewer, sessions)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     seed=st.integers(0, 2**32 - 1),
     shape=st.sampled_from([(200, 150), (3, 140, 130), (128, 128)]),

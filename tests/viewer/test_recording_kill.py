@@ -23,7 +23,7 @@ SCRIPT = Path(__file__).with_name("recording_process.py")
 PROMISED_S = 2.0
 
 
-@pytest.mark.parametrize(("kind", "rounds"), [("model", 4), ("window", 2)])
+@pytest.mark.parametrize(("kind", "rounds"), [("model", 3), ("window", 2)])
 def test_killed_at_any_moment(tmp_path, monkeypatch, kind, rounds):
     for name in ("CONFIG", "DATA", "STATE", "CACHE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name))

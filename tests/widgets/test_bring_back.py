@@ -21,7 +21,7 @@ from napari_pseudolabel.workspace import Workspace
 
 PATIENCE_MS = 20000
 SHAPE = (60, 50)
-TIMES = 20
+TIMES = 8
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_the_watch_sees_what_is_made_in_a_thread_and_nothing_else(qtbot, make):
     assert made[0].startswith("elsewhere")
 
 
-def test_twenty_times_an_image_from_a_file_comes_back(window, image_file, tmp_path, qtbot, monkeypatch):
+def test_time_after_time_an_image_from_a_file_comes_back(window, image_file, tmp_path, qtbot, monkeypatch):
     monkeypatch.setattr(gc, "collect", lambda *_: 0)  # napari calls it for every layer that goes
     workspace = Workspace(tmp_path / "effort")
     window.open(image_file, plugin="napari")
