@@ -9,9 +9,9 @@ from scipy import ndimage as ndi
 from skimage.measure import regionprops
 
 from napari_pseudolabel.labels.objects import scheme_for, to_instances
-from napari_pseudolabel.sample_data.fields import NucleiField, NucleiParams, nuclei_field
 from napari_pseudolabel.sample_data.looks import render_fluorescence, render_purple
 from napari_pseudolabel.sample_data.samples import FLUORESCENCE_LIKE, NUCLEUS_CLASSES, PURPLE_LIKE
+from napari_pseudolabel.training.data.nuclei_fields import NucleiField, NucleiParams, nuclei_field
 
 SHAPE = (160, 176)
 LOOKS = [render_fluorescence, render_purple]

@@ -51,7 +51,8 @@ def test_without_its_line_it_is_not_known(monkeypatch):
     with pytest.raises(InputError, match="“threshold”, which this version does not know"):
         Record.from_provenance(told)
     with pytest.raises(
-        InputError, match="no strategy “threshold”; use adaptation, tutorship, segmentation or otsu"
+        InputError,
+        match="no strategy “threshold”; use adaptation, tutorship, segmentation, otsu, rendered or cycled",
     ):
         registry.find("threshold")
 

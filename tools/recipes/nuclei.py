@@ -20,9 +20,9 @@ from napari_pseudolabel.imaging import intensity_range, labels_to, normalise, re
 from napari_pseudolabel.labels.classes import default_classes
 from napari_pseudolabel.labels.objects import to_classes
 from napari_pseudolabel.models.cards import Modality
-from napari_pseudolabel.sample_data.fields import NucleiParams, nuclei_field
 from napari_pseudolabel.sample_data.looks import render_fluorescence, render_purple
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
+from napari_pseudolabel.training.data.nuclei_fields import NucleiParams, nuclei_field
 from recipes.generated import Field, stretched
 
 FLUORESCENCE = Modality(name="fluorescence", object_size_px=20)

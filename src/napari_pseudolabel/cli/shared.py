@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.cli.working import ImageWork
     from napari_pseudolabel.engine import Connection
     from napari_pseudolabel.formats import Format
+    from napari_pseudolabel.imaging import ReadOptions
     from napari_pseudolabel.strategies import LabelSettings
 
 
@@ -64,17 +65,23 @@ class Shared:
             from napari_pseudolabel.tiling import pick_device
         pick_device(settings.tiles.device)
 
+    @property
+    def reading(self) -> ReadOptions:
+        """How files are read."""
+        from napari_pseudolabel.imaging import ReadOptions
+
+        return ReadOptions(self.axes, self.position)
+
     def process(self, input: Path, output: Path, work: ImageWork, format: str | Format | None) -> None:
         """Do the work on all images; see `working.process`."""
         from napari_pseudolabel.cli.working import process
-        from napari_pseudolabel.imaging import ReadOptions
 
         modality = (self.modality or "").strip()
         process(
             input,
             output,
             replace(work, job=lambda image: work.job(replace(image, modality=modality))),
-            reading=ReadOptions(self.axes, self.position),
+            reading=self.reading,
             format=format,
             as_json=self.as_json,
             connection=self.connection,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.control import Control
     from napari_pseudolabel.engine import Connection
     from napari_pseudolabel.formats import Format
+    from napari_pseudolabel.imaging import Image, ReadOptions
 
 _LOOK_AGAIN_S = 0.1
 
@@ -193,17 +195,30 @@ def prepared(
 
     assert strategy.preparation is not None
     preparation = strategy.preparation
+    # Now, and not when the training is over.
+    plan = planned(input, output, format, confidence=confidence)
+    if preparation.sees_images:
+        request = replace(request, images=_readable(plan.paths, options.reading))
     job = preparation.job(request, (options.modality or "").strip())
     if output.resolve() in preparation.sources(job):
         raise InputError("The results cannot go into a folder of the labelled images; choose another folder.")
-    # Now, and not when the training is over.
-    planned(input, output, format, confidence=confidence)
     with resumable(job.folder) as control:
         made = _done(job, _printing(preparation, control, options.as_json), options.connection)
     if not options.as_json:
         for note in made.notes:
             say(note)
     return preparation.with_result(request, job, made)
+
+
+def _readable(paths: Sequence[Path], reading: ReadOptions) -> tuple[Image, ...]:
+    """Return images to learn from, spread over all; what cannot be read is told when it would be labelled."""
+    from napari_pseudolabel.strategies.unlabelled_images import spread
+
+    found = []
+    for path in spread(paths):
+        with contextlib.suppress(InputError):
+            found.append(reading.image(path))
+    return tuple(found)
 
 
 def _options(strategy: Strategy) -> tuple[OptionField, ...]:

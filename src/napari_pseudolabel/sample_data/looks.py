@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 from skimage.measure import label
 
-from napari_pseudolabel.sample_data.fields import AXON, BACKGROUND, MYELIN, NucleiField, nuclei_field
+from napari_pseudolabel.sample_data.fields import AXON, BACKGROUND, MYELIN
+from napari_pseudolabel.training.data.nuclei_fields import NucleiField, nuclei_field
 
 _OUT_OF_FOCUS = 0.15  # share of the nuclei
 

@@ -82,9 +82,10 @@ def _axons(look: str, shape: tuple[int, int], seed: int) -> Drawn:
 
 def _nuclei(look: str, shape: tuple[int, int], seed: int) -> Drawn:
     from napari_pseudolabel.labels.objects import to_classes
-    from napari_pseudolabel.sample_data import fields, looks
+    from napari_pseudolabel.sample_data import looks
+    from napari_pseudolabel.training.data.nuclei_fields import nuclei_field
 
-    field = fields.nuclei_field(shape, seed=seed)
+    field = nuclei_field(shape, seed=seed)
     # A line of background lies where nuclei touch, by which the docks tell them apart.
     labels = to_classes(field.labels, (field.labels > 0).astype(np.uint8))
     return getattr(looks, f"render_{look}")(field, seed=seed), labels

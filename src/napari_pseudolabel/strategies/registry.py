@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.strategies.adaptation import ADAPTATION
+from napari_pseudolabel.strategies.cycled import CYCLED
 from napari_pseudolabel.strategies.otsu import OTSU
+from napari_pseudolabel.strategies.rendered import RENDERED
 from napari_pseudolabel.strategies.segmentation import SEGMENTATION
 from napari_pseudolabel.strategies.strategy import Strategy
 from napari_pseudolabel.strategies.translation import TRANSLATION
@@ -15,6 +17,8 @@ STRATEGIES: tuple[Strategy, ...] = (
     TUTORSHIP,
     SEGMENTATION,
     OTSU,
+    RENDERED,
+    CYCLED,
     TRANSLATION,
 )
 

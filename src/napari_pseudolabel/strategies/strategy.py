@@ -30,6 +30,8 @@ class LabelRequest:
         Of the class that the strategy names; None for one without.
     folder
         Gets what is prepared once; None where nobody said.
+    images
+        What is to be labelled, for a preparation that learns from it.
     settings, region, planes, found
         As of `LabelJob`.
     """
@@ -40,6 +42,7 @@ class LabelRequest:
     tutor: ModelUse | None = None
     options: Any = None
     folder: Path | None = None
+    images: tuple[Image, ...] = ()
     settings: LabelSettings = field(default_factory=LabelSettings)
     region: Region | None = None
     planes: tuple[tuple[int, ...], ...] | None = None
@@ -102,12 +105,15 @@ class Preparation:
         Folders that it learns from, into which no result may go.
     event_text
         What the shell says about an event of the job; empty for nothing.
+    sees_images
+        It learns from what is to be labelled, which the request holds then.
     """
 
     job: Callable[[LabelRequest, str], PreparingJob]
     with_result: Callable[[LabelRequest, Any, Any], LabelRequest]
     sources: Callable[[Any], tuple[Path, ...]] = lambda job: ()
     event_text: Callable[[object], str] = lambda event: ""
+    sees_images: bool = False
 
 
 def by_models(image: Image, request: LabelRequest) -> LabelJob:
@@ -146,6 +152,8 @@ class Strategy:
         The labelling job of an image. What it makes carries the name of the strategy.
     labels
         False for one that only translates; lists of strategies leave it out.
+    measures_size
+        It finds out itself how large things are, so that nobody is asked.
     term
         What papers call it, where the title is plainer: for the tooltips, the shell and its errors.
     """
@@ -160,6 +168,7 @@ class Strategy:
     preparation: Preparation | None = None
     label: Callable[[Image, LabelRequest], LabelJob] = by_models
     labels: bool = True
+    measures_size: bool = False
     term: str = ""
 
     @property

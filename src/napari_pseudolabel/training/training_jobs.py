@@ -1,4 +1,7 @@
-"""The jobs that fine-tune a segmenter, train proxy segmenters, and make fast versions of translators. Importable without torch."""
+"""The jobs that fine-tune a segmenter, train proxies and segmenters without labels, and make fast versions of translators.
+
+Importable without torch.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_pseudolabel.control import Control
+from napari_pseudolabel.training.cycled.cycled_task import CycledTask
 from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuneResult, FineTuneTask
 from napari_pseudolabel.training.student.distil_task import DistilTask, FastVersion
 from napari_pseudolabel.training.tutor.tutor_task import TutorResult, TutorTask
+from napari_pseudolabel.training.unlabelled.unlabelled_task import RenderedTask, UnlabelledResult
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
@@ -70,3 +75,41 @@ class DistilJob(DistilTask):
         from napari_pseudolabel.training.student.distilling import distil  # imports torch
 
         return distil(self, control, models)
+
+
+@dataclass(frozen=True, eq=False)
+class RenderedJob(RenderedTask):
+    """Draw fields that look like images which nobody has labelled, and train a segmenter on them."""
+
+    def run(self, control: Control, models: LoadedModels) -> UnlabelledResult:
+        """Draw and train, or go on with it; tells `SyntheticPair`, `TrainStart`, `Loss` and `Epoch`.
+
+        Raises
+        ------
+        InputError
+            If nothing is found in the images, or `folder` holds another training.
+        Cancelled
+            If `control` says so; the same job goes on from there.
+        """
+        from napari_pseudolabel.training.unlabelled.rendering import render  # imports torch
+
+        return render(self, control)
+
+
+@dataclass(frozen=True, eq=False)
+class CycledJob(CycledTask):
+    """Learn images from rendered masks, and a segmenter from the images and the masks that come back."""
+
+    def run(self, control: Control, models: LoadedModels) -> UnlabelledResult:
+        """Train both, or go on with it; tells `SyntheticPair`, `TrainStart`, `Loss` and `Epoch`.
+
+        Raises
+        ------
+        InputError
+            If nothing is found in the images, or `folder` holds another training.
+        Cancelled
+            If `control` says so; the same job goes on from there.
+        """
+        from napari_pseudolabel.training.cycled.cycling import cycle  # imports torch
+
+        return cycle(self, control)

@@ -26,12 +26,13 @@ def _label(image: Image, asked: LabelRequest) -> LabelJob:
 
 OTSU = Strategy(
     "otsu",
-    "Bright or dark objects, without a model",
+    "Bright or dark objects",
     "labels what is brighter or darker than its surroundings, and needs no model and no labels",
     "Divides your image at one grey level, found in the whole image, and cuts objects that touch where they are narrow. "
     "Choose it first for clean images of nuclei or cells; it takes seconds.",
     captions=("your image", "above the level", "labels"),
     options=OtsuOptions,
     label=_label,
+    measures_size=True,
     term="Otsu and watershed",
 )

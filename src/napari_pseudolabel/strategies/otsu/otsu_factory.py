@@ -95,7 +95,7 @@ class OtsuFactory:
         if self.options.contrast == "auto":
             other = "dark" if known.bright else "bright"
             seen += (
-                f", because that side of the grey levels covers less ({known.covered:.0%}); say that they are {other} "
+                f", because that side of the grey levels covers less ({100 * known.covered:.0f} %); say that they are {other} "
                 "where that is wrong"
             )
         size = "" if self.size_px is None else f" A typical one is {self.size_px:.0f} px wide."

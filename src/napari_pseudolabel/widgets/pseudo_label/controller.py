@@ -105,7 +105,7 @@ class PseudoLabelController(DockController):
         self.modality = ModalityPicker(view, self.images, self.models, recent)
         parts = [
             *(controller(viewer, view, self.models, runner, recent, workspace) for controller in PARTS),
-            *(OptionsController(one, view, self.models, runner, workspace) for one in view.prepared),
+            *(OptionsController(one, view, self.modality, runner, workspace) for one in view.prepared),
         ]
         self.preparing: dict[str, PreparingController] = {part.strategy.name: part for part in parts}
         self.outcome = RunOutcome(view, runner)
@@ -317,7 +317,7 @@ class PseudoLabelController(DockController):
         """Return the job, None if it cannot be described, which is shown."""
         self.view.error.clear()
         try:
-            image = replace(self.images.image(), modality=self.modality.shown().modality)
+            image = self.modality.image()
             return describe(
                 choice, self.viewer, self.images.layer(), image, self.models, self._canvas_px, preview=preview
             )

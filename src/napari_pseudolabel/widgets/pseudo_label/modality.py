@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from qtpy.QtCore import QObject, Signal
 
+from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.viewer.image_layers import note_modality, noted_modality, shown_by
 from napari_pseudolabel.widgets.common.folder_modality import said_of_folder, say_of_folder
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
@@ -18,6 +21,8 @@ class ModalityPicker(QObject):
 
     Attributes
     ----------
+    models
+        The models that are offered.
     changed
         The person has said what the image shows.
     """
@@ -28,7 +33,7 @@ class ModalityPicker(QObject):
         self, view: PseudoLabelView, images: ImagePicker, models: ModelPicker, recent: RecentChoices
     ) -> None:
         super().__init__()
-        self._view, self._images, self._models = view, images, models
+        self._view, self._images, self.models = view, images, models
         self._remembered = recent
         self._said = ShownModality()
         view.modality_chosen.connect(self._on_chosen)
@@ -38,16 +43,20 @@ class ModalityPicker(QObject):
         layer = self._images.layer()
         if layer is None:
             return ShownModality()
-        colours, modality = bool(layer.rgb), shown_by(layer, self._models.modalities())
+        colours, modality = bool(layer.rgb), shown_by(layer, self.models.modalities())
         if modality:
             return ShownModality(modality, colours, "" if noted_modality(layer) else "name")
         modality = said_of_folder(layer, self._remembered)
         return ShownModality(modality, colours, "folder" if modality else "")
 
+    def image(self) -> Image:
+        """Return the chosen image, which knows what it shows; raises as `ImagePicker.image` does."""
+        return replace(self._images.image(), modality=self.shown().modality)
+
     def show(self) -> None:
         """Offer what images may show, and say what this one does."""
         self._said = self.shown()
-        self._view.set_shown_modality(self._models.modalities(), self._said)
+        self._view.set_shown_modality(self.models.modalities(), self._said)
 
     @property
     def outdated(self) -> bool:

@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from napari_pseudolabel.engine.packages import state
+from napari_pseudolabel.imaging.places import looked_at
+from napari_pseudolabel.labels.classes import with_colours
 from napari_pseudolabel.options import written
 from napari_pseudolabel.strategies import LabelSettings
 from napari_pseudolabel.strategies.strategy import LabelRequest, PreparingJob, Strategy
 from napari_pseudolabel.tiling import TileSettings
+from napari_pseudolabel.training.common.training_events import SyntheticPair
+from napari_pseudolabel.training.data.training_inputs import fingerprint
 from napari_pseudolabel.widgets.common.job_runner import JobRunner
+from napari_pseudolabel.widgets.common.picture_rows import grey, overlaid
 from napari_pseudolabel.widgets.pseudo_label.label_choice import TrainingStatus
 from napari_pseudolabel.widgets.pseudo_label.preparing import PreparingController
 
 if TYPE_CHECKING:
-    from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
+    from napari_pseudolabel.widgets.pseudo_label.modality import ModalityPicker
     from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
     from napari_pseudolabel.workspace import Workspace
 
@@ -32,7 +37,7 @@ class OptionsController(PreparingController):
         self,
         strategy: Strategy,
         view: PseudoLabelView,
-        models: ModelPicker,
+        shown: ModalityPicker,
         runner: JobRunner,
         workspace: Callable[[], Workspace],
     ) -> None:
@@ -41,7 +46,7 @@ class OptionsController(PreparingController):
         self.doing = self.reading = f"Preparing {strategy.word.lower()}"
         self.gone = "The image was removed meanwhile. What was prepared is kept; choose an image to label."
         self.keeping = "Keeping what was prepared"
-        self._models, self._workspace = models, workspace
+        self._shown, self._workspace = shown, workspace
         self._modality = ""
         view.changed.connect(self._check_soon)
 
@@ -53,7 +58,7 @@ class OptionsController(PreparingController):
     @override
     def why_not(self) -> str | None:
         for need in self.strategy.needs:
-            chosen = self._models.chosen(need.role)
+            chosen = self._shown.models.chosen(need.role)
             if chosen is None:
                 return f"“{self.strategy.title}” needs {need.words}; choose one."
             if chosen.problem:
@@ -75,11 +80,17 @@ class OptionsController(PreparingController):
         choice, preparation, modality = self._dock.choice(), self.strategy.preparation, self._modality
         assert preparation is not None
         runs = self._workspace().folder / "runs"
+        images = (self._shown.image(),) if preparation.sees_images else ()
         asked = LabelRequest(
             **{role: getattr(choice, role) for role in self.strategy.roles},
             options=choice.options,
+            images=images,
             # No other setting may reach what is prepared, because the folder does not follow from any other.
-            settings=LabelSettings(seed=seed, tiles=TileSettings(device=device)),
+            settings=LabelSettings(
+                seed=seed,
+                tiles=TileSettings(device=device),
+                channel=choice.settings.channel if images else None,
+            ),
         )
 
         def make() -> PreparingJob:
@@ -93,15 +104,25 @@ class OptionsController(PreparingController):
         return TrainingStatus(job.done, job.folder.is_dir())
 
     @override
+    def beginning(self) -> None:
+        self._dock.made.clear()
+
+    @override
     def on_event(self, job: Any, event: object) -> None:
+        if isinstance(event, SyntheticPair) and self._dock.choice().strategy == self.strategy.name:
+            source, made = (grey(values, 0, 255) for values in (event.source, event.translation))
+            labelled = overlaid(made, event.labels, with_colours(job.classes))
+            self._dock.made.set_pictures([[source, made, labelled]], ("your image", event.name, "labels"))
         assert self.strategy.preparation is not None
         if sentence := self.strategy.preparation.event_text(event):
             self.message.emit(sentence, ())
 
 
 def _digest(asked: LabelRequest, modality: str) -> str:
-    """Tell preparations apart by their models, options, seed, and what the image shows."""
+    """Tell preparations apart by their models, options, seed, what the image shows, and its pixels where those are learned from."""
     models = [state(ref) for ref in (asked.translator, asked.segmenter) if ref is not None]
     options = None if asked.options is None else written(asked.options)
-    told = models, options, asked.settings.seed, modality
+    # What is learned from, as far as it is looked at.
+    seen = [fingerprint(looked_at(image, asked.settings.channel)) for image in asked.images]
+    told = (models, options, asked.settings.seed, modality, *seen)
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]

@@ -170,6 +170,7 @@ class SizeController(QObject):
             settings.find_scale != "never",
             (first := self._first()) is None or first.card is None,
             problem,
+            registry.find(choice.strategy).measures_size,
         )
 
     # What the person does.

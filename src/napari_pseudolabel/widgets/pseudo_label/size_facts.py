@@ -65,6 +65,8 @@ class SizeFacts:
         No model is chosen, or it is only made in the run, and nothing is known of it yet.
     problem
         Why no magnification follows, one sentence; empty where one does.
+    measured
+        The strategy finds out itself how large things are.
     """
 
     scale: Scale = Scale()
@@ -77,6 +79,7 @@ class SizeFacts:
     searches: bool = True
     awaited: bool = False
     problem: str = ""
+    measured: bool = False
 
     @property
     def missing(self) -> bool:
@@ -131,6 +134,8 @@ def size_line(facts: SizeFacts) -> SizeLine:
     scale, pixel = facts.scale, facts.scale.pixel_size_um or facts.pixel_um
     if facts.problem:
         return SizeLine(facts.problem, warns=True)
+    if facts.measured and scale == Scale():
+        return SizeLine("measured in the image")
     if scale.factor is not None:
         if not facts.sure:
             said = (

@@ -14,6 +14,7 @@ from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.dock_view import DockView
 from napari_pseudolabel.widgets.common.layer_box import LayerBox
 from napari_pseudolabel.widgets.common.option_form import OptionForm
+from napari_pseudolabel.widgets.common.picture_rows import PictureRows
 from napari_pseudolabel.widgets.common.small_widgets import (
     LABEL_PX,
     Collapsible,
@@ -104,6 +105,7 @@ class PseudoLabelView(DockView):
             self._make_settings(),
             "Averages, mirrors, what is too small, pieces, channel and memory",
         )
+        self.made = PictureRows("A part of your image, an image that was made to learn from, and its labels")
         rows = self._make_form()
         self.fold.toggled.connect(lambda _: self._show_about())
         self.place(
@@ -116,6 +118,7 @@ class PseudoLabelView(DockView):
             self._make_shown(),
             self.region_button,
             *(page.seen for page in self.forms.values()),
+            self.made,
         )
         self.set_planes(1)
         self._show_strategy()
@@ -346,6 +349,7 @@ class PseudoLabelView(DockView):
         for name, page in self.forms.items():
             page.setVisible(name == strategy.name)
             page.seen.set_wanted(name == strategy.name)
+        self.made.clear()
 
     def _show_about(self) -> None:
         """Show what the strategy does, in words and as a picture, but not while its settings need the room."""

@@ -1,0 +1,157 @@
+"""Labels of nuclei from no labels: Otsu and watershed, rendered fields and cycled masks beside a supervised bound.
+
+    python benchmarks/no_labels.py [--data DIR] [--only purple] [--row "rendered fields"] [--seed 0 --seed 1]
+
+Nobody's labels are seen by any row but the bound. Every third image of nuclei is held out: nothing was learned from it and nothing was
+chosen on it. Learned is from up to 16 of the others, spread evenly. Rows:
+
+Otsu + watershed       the strategy `otsu`, nothing is learned
+rendered fields        the strategy `rendered`, about a minute
+cycled masks           the strategy `cycled`, some minutes
+masks that went in     the same cycle, but the segmenter learns from the masks that images were made of, not from those that came back
+supervised bound       the same network and steps on the labels of the same images, as a person would have drawn them
+
+F1 of objects at an IoU of .5 and Dice, means over the held-out images (F1 also of all objects together).
+Rows are written beside what the JSON already holds; a row that is measured again is replaced.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import typer
+from objects_targets import Scene, nuclei_scenes
+from quality_tables import about, dump
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.imaging import Image, Need, labels_to, measure, normalise, resample
+from napari_pseudolabel.labels.matching import Detection, detection
+from napari_pseudolabel.labels.objects import scheme_for, to_instances
+from napari_pseudolabel.models.loaded import LoadedModels
+from napari_pseudolabel.strategies import LabelSettings, registry
+from napari_pseudolabel.strategies.strategy import LabelRequest, Strategy
+from napari_pseudolabel.training.cycled import cycling
+from napari_pseudolabel.training.unlabelled.seen_images import seen_in
+from napari_pseudolabel.training.unlabelled.unlabelled_segmenter import conclude, labelled, train_segmenter
+
+FOLDERS = {"fluorescence": "fluorescence", "purple": "stain_purple_on_white", "lavender": "stain_lavender"}
+MOST = 16
+_MODELS = LoadedModels()
+
+Asked = Callable[[Strategy, list[Scene], int, Path], LabelRequest]
+
+
+def main(
+    data: Path = Path(__file__).parents[2] / "shared" / "data",
+    only: str = typer.Option("", help="Measure only sets whose name holds this text."),
+    row: list[str] | None = typer.Option(None, help="Rows to measure; all by default."),
+    seed: list[int] | None = typer.Option(None, help="Seeds of the trainings; 0 by default."),
+    split: str = typer.Option("held-out", help="held-out, or choosing for what decides about settings."),
+    json_path: Path = typer.Option(Path("runs/no_labels.json"), "--json"),
+) -> None:
+    """Measure, print the table and write it as JSON."""
+    found = json.loads(json_path.read_text())["sets"] if json_path.exists() else {}
+    for name in (name for name in FOLDERS if only in name):
+        scenes = nuclei_scenes(data, FOLDERS[name])
+        others = [one for one in scenes if not one.held_out]
+        learned = [others[i] for i in np.unique(np.linspace(0, len(others) - 1, MOST).round().astype(int))]
+        tested = [one for one in scenes if one.held_out] if split == "held-out" else others[:30]
+        for title, (strategy, asked) in ROWS.items():
+            if row and title not in row:
+                continue
+            for number in [0] if title == "Otsu + watershed" else seed or [0]:
+                with tempfile.TemporaryDirectory() as folder:
+                    started = time.process_time()
+                    request = asked(registry.find(strategy), learned, number, Path(folder) / "run")
+                    seconds = time.process_time() - started
+                    scored = [score(registry.find(strategy), request, one) for one in tested]
+                pooled = sum((one for one, _ in scored), Detection())
+                numbers = {
+                    "F1": float(np.mean([one.f1 for one, _ in scored])),
+                    "F1 pooled": pooled.f1,
+                    "Dice": float(np.mean([dice for _, dice in scored])),
+                    "CPU s": seconds,
+                    "images": len(tested),
+                }
+                found.setdefault(f"{name}, {split}", {})[f"{title}, seed {number}"] = numbers
+                dump(json_path, {**about(), "sets": found})
+                print(
+                    f"| {name} | {title} | {number} | " + " | ".join(f"{v:.3f}" for v in numbers.values()),
+                    flush=True,
+                )
+
+
+def score(strategy: Strategy, request: LabelRequest, scene: Scene) -> tuple[Detection, float]:
+    """Label an image as the docks do, and compare."""
+    found = strategy.job(scene.image, request).run(Control(), _MODELS)
+    assert found.labels is not None
+    assert found.confidence is not None
+    labels, sure = found.labels[0], found.confidence[0]
+    numbered = to_instances(labels, scheme_for(found.classes), np.where(labels, sure, 1 - sure))
+    here, there = labels > 0, scene.truth > 0
+    dice = 2 * np.count_nonzero(here & there) / max(np.count_nonzero(here) + np.count_nonzero(there), 1)
+    return detection(numbered, scene.objects["nucleus"]), float(dice)
+
+
+def as_it_is(strategy: Strategy, learned: list[Scene], seed: int, folder: Path) -> LabelRequest:
+    """Nothing is prepared."""
+    return LabelRequest()
+
+
+def prepared(strategy: Strategy, learned: list[Scene], seed: int, folder: Path) -> LabelRequest:
+    """Prepare as shell and dock do, from images without labels."""
+    assert strategy.preparation is not None
+    images: list[Image] = [scene.image for scene in learned]
+    asked = LabelRequest(folder=folder, settings=LabelSettings(seed=seed), images=tuple(images))
+    job = strategy.preparation.job(asked, "")
+    return strategy.preparation.with_result(asked, job, job.run(Control(), _MODELS))
+
+
+def supervised(strategy: Strategy, learned: list[Scene], seed: int, folder: Path) -> LabelRequest:
+    """Learn from the labels of the same images, at the same magnification, with the same network and steps."""
+    assert strategy.preparation is not None
+    asked = LabelRequest(
+        folder=folder, settings=LabelSettings(seed=seed), images=tuple(scene.image for scene in learned)
+    )
+    job = strategy.preparation.job(asked, "")
+    folder.mkdir(parents=True)
+    factor = seen_in(job, None, None, Control()).factor
+    planes = []
+    for scene in learned:
+        limits = measure(scene.image, [None], Need()).channels[0].limits
+        image = np.clip(resample(normalise(scene.image.plane(), limits), factor), 0, 1)
+        planes.append(labelled(scene.name, image, labels_to(scene.objects["nucleus"], image.shape)))
+    train_segmenter(job, job.settings, planes, "", "labels of people", Control())
+    return strategy.preparation.with_result(asked, job, conclude(job, factor, ()))
+
+
+def by_inputs(strategy: Strategy, learned: list[Scene], seed: int, folder: Path) -> LabelRequest:
+    """Learn from what went into the cycle; go on from its folder where it was trained before."""
+    assert strategy.preparation is not None
+    asked = LabelRequest(
+        folder=folder, settings=LabelSettings(seed=seed), images=tuple(scene.image for scene in learned)
+    )
+    job = strategy.preparation.job(asked, "")
+    settings = job.settings
+    seen = seen_in(job, None, None, Control())
+    training = cycling.trained(job, seen, Control())
+    fields = list(cycling.cycled_fields(training, seen, settings.fields, seed, inputs=True))
+    train_segmenter(job, settings, fields, "", "images made of masks", Control())
+    return strategy.preparation.with_result(asked, job, conclude(job, seen.factor, ()))
+
+
+ROWS: dict[str, tuple[str, Asked]] = {
+    "Otsu + watershed": ("otsu", as_it_is),
+    "rendered fields": ("rendered", prepared),
+    "cycled masks": ("cycled", prepared),
+    "masks that went in": ("cycled", by_inputs),
+    "supervised bound": ("rendered", supervised),
+}
+
+if __name__ == "__main__":
+    typer.run(main)

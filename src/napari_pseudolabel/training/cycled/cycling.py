@@ -1,0 +1,155 @@
+"""Learn images from masks, and a segmenter from the images and the masks that come back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.tiling import pick_device
+from napari_pseudolabel.training.common.training_events import SyntheticPair
+from napari_pseudolabel.training.common.training_record import check_record
+from napari_pseudolabel.training.cycled.cycle_training import CycleTraining
+from napari_pseudolabel.training.cycled.cycled_task import CycledTask
+from napari_pseudolabel.training.cycled.hidden_masks import hidden_in
+from napari_pseudolabel.training.cycled.mask_codes import decoded, encoded
+from napari_pseudolabel.training.data.image_folders import LabelledPlane
+from napari_pseudolabel.training.data.nuclei_fields import nuclei_field
+from napari_pseudolabel.training.data.training_inputs import fingerprint
+from napari_pseudolabel.training.unlabelled.seen_images import SeenImages, seen_in
+from napari_pseudolabel.training.unlabelled.unlabelled_segmenter import (
+    conclude,
+    labelled,
+    result_of,
+    train_segmenter,
+)
+from napari_pseudolabel.training.unlabelled.unlabelled_task import UnlabelledResult
+
+CYCLE = "cycle"
+_FIELD_PX = 192
+_SHOWN_PX = 192
+_PROBED = 4
+_LEAST_COVERED = 0.003
+_COMMAND = "pseudolabel label IMAGE OUT --strategy cycled"
+
+
+def cycle(task: CycledTask, control: Control) -> UnlabelledResult:
+    """Do a task; see `CycledJob.run`."""
+    s = task.settings
+    told = asdict(s)
+    del told["device"]
+    check_record(
+        task.folder,
+        {"kind": "cycled masks", "settings": told, **task.told, "data": fingerprint(task.places)},
+        ("segmenter",),
+    )
+    if (known := result_of(task)) is not None:
+        return known
+    seen = seen_in(task, s.size_px, s.covered, control)
+    training = trained(task, seen, control)
+    codes = np.stack([encoded(mask_like(seen, number, s.seed)) for number in range(-_PROBED, 0)])
+    hidden = hidden_in(training, torch.from_numpy(codes)[:, None].to(training.device))
+    control.emit(_pair("blurred", hidden.disturbed, hidden.disturbed, hidden.back))
+    _show_preview(training, seen, control)
+    fields: list[LabelledPlane] = []
+    stage = control.stage("Making images from masks", s.fields)
+    for field in cycled_fields(training, seen, s.fields, s.seed):
+        if not fields:
+            control.emit(field_pair(seen, field))
+        fields.append(field)
+        stage.advance()
+    train_segmenter(
+        task, s, fields, _COMMAND, f"{len(fields)} images that were made of rendered masks", control
+    )
+    return conclude(task, seen.factor, (*seen.notes, hidden.sentence))
+
+
+def trained(task: CycledTask, seen: SeenImages, control: Control) -> CycleTraining:
+    """Train the generators, or go on with it."""
+    s = task.settings
+    count = max(s.fields, len(seen.looks))
+    masks = [encoded(mask_like(seen, number, s.seed)) for number in range(count)]
+    around, inside = (
+        float(np.median([getattr(look, name) for look in seen.looks])) for name in ("around", "inside")
+    )
+    training = CycleTraining(masks, seen.on_grid(), (around, inside), s, device=pick_device(s.device))
+    training.run(task.folder / CYCLE, control)
+    return training
+
+
+def mask_like(seen: SeenImages, number: int, seed: int) -> NDArray[np.int32]:
+    """Draw objects as large and dense as in one of the images, on the grid of the segmenter: (H, W) int32."""
+    own = number % (2**20)
+    look = seen.looks[number % len(seen.looks)].varied(np.random.default_rng((seed, own)))
+    shape = replace(look.geometry, diameter_px=look.geometry.diameter_px * seen.factor)
+    return nuclei_field((_FIELD_PX, _FIELD_PX), seed=seed * 100_003 + own, params=shape).labels
+
+
+def cycled_fields(
+    training: CycleTraining, seen: SeenImages, count: int, seed: int, *, inputs: bool = False
+) -> Iterator[LabelledPlane]:
+    """Yield images that were made of new masks, with the masks that come back from them.
+
+    Parameters
+    ----------
+    inputs
+        The masks that went in instead, to see what the way back is worth.
+    """
+    for number in range(count):
+        mask = mask_like(seen, 10_000 + number, seed)
+        image, back = _there_and_back(training, encoded(mask))
+        numbered = mask if inputs else decoded(back)
+        if (numbered > 0).mean() < _LEAST_COVERED and number:
+            continue  # next to nothing is in it, of which there is enough in the others
+        yield labelled(f"field {number}", np.asarray((image + 1) / 2, np.float32), numbered)
+
+
+def preview(training: CycleTraining, image: NDArray[np.float32]) -> NDArray[np.int32]:
+    """Return the numbered objects that the generator of masks sees in a real image (H, W) in [0, 1].
+
+    Sides become multiples of 4.
+    """
+    height, width = (side // 4 * 4 for side in image.shape)
+    real = torch.from_numpy(np.ascontiguousarray(image[:height, :width]))[None, None] * 2 - 1
+    with torch.no_grad():
+        return decoded(training.mask_of(real.to(training.device))[0, 0].cpu().numpy())
+
+
+def field_pair(seen: SeenImages, field: LabelledPlane) -> SyntheticPair:
+    """Return a part of the first image, and a field with its labels."""
+    part = seen.on_grid()[0][:_SHOWN_PX, :_SHOWN_PX]
+    return SyntheticPair("cycled", _grey(part), _grey(field.image), field.labels)
+
+
+def _there_and_back(
+    training: CycleTraining, code: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    with torch.no_grad():
+        image = training.image_of(torch.from_numpy(code)[None, None].to(training.device))
+        back = training.mask_of(image)
+    found = [np.asarray(one[0, 0].cpu().numpy(), np.float32) for one in (image, back)]
+    return found[0], found[1]
+
+
+def _show_preview(training: CycleTraining, seen: SeenImages, control: Control) -> None:
+    """Show what the generator of masks says of a real image, before any segmenter is trained."""
+    part = seen.on_grid()[0][:_SHOWN_PX, :_SHOWN_PX]
+    numbered = preview(training, part)
+    part = part[: numbered.shape[0], : numbered.shape[1]]
+    labels = (numbered > 0).astype(np.uint8)
+    control.emit(SyntheticPair("seen at once", _grey(part), _grey(part), labels))
+
+
+def _pair(
+    name: str, source: NDArray[np.float32], image: NDArray[np.float32], code: NDArray[np.float32]
+) -> SyntheticPair:
+    found = (decoded(code) > 0).astype(np.uint8)
+    return SyntheticPair(name, _grey((source + 1) / 2), _grey((image + 1) / 2), found)
+
+
+def _grey(image: NDArray[np.floating]) -> NDArray[np.uint8]:
+    return (np.clip(image, 0, 1) * 255).astype(np.uint8)
