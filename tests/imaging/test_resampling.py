@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import labels_to, resample, resample_to
+from napari_pseudolabel.imaging import labels_to, resample, resample_part, resample_to
 
 shapes = st.tuples(st.integers(1, 30), st.integers(1, 30))
 labels = hnp.arrays(st.sampled_from([np.uint8, np.uint16, np.int64]), shapes, elements=st.integers(0, 250))
@@ -124,3 +124,20 @@ def test_impossible_shapes_are_refused():
         resample_to(np.zeros((4, 4)), (0, 4))
     with pytest.raises(InputError):
         labels_to(np.zeros(4, int), (2, 2))
+
+
+@given(
+    st.floats(0.15, 6),
+    st.tuples(st.integers(0, 9), st.integers(0, 9)),
+    st.integers(0, 2**32 - 1),
+)
+def test_a_part_is_interpolated_as_scipy_does_it(factor, start, seed):
+    from scipy.ndimage import affine_transform, gaussian_filter
+
+    plane = np.random.default_rng(seed).random((23, 31)).astype(np.float32)
+    target = tuple(int(factor * (one + 1)) for one in start)
+    found = resample_part(plane, (factor, factor), start, target, (12, 17))
+    offset = [(wanted + 0.5) / factor - 0.5 - have for wanted, have in zip(target, start, strict=True)]
+    smooth = gaussian_filter(plane, max(0.0, (1 / factor - 1) / 2), mode="nearest")
+    expected = affine_transform(smooth, [1 / factor] * 2, offset, (12, 17), order=1, mode="nearest")
+    np.testing.assert_allclose(found, expected, atol=1e-5)

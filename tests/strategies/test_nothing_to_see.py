@@ -12,6 +12,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import from_array
 from napari_pseudolabel.imaging.blank_layer import nothing_in
 from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region
+from napari_pseudolabel.strategies.blank import flat_parts
 from napari_pseudolabel.tiling import TileSettings
 
 TILE = 32
@@ -190,3 +191,17 @@ def test_the_square_follows_the_grid_of_the_model():
     assert (run(job).labels == 3).all()  # 32 pixels at least
     assert A_TO_B.source.pixel_size_um == 0.2
     assert not run(LabelJob(from_array(data), segmenter="s", settings=SETTINGS)).labels[0, :30, :30].any()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_flat_square_is_missed_wherever_it_lies(seed):
+    """Where no block can be part of a square, nothing more is looked at."""
+    rng = np.random.default_rng(seed)
+    side = int(rng.integers(2, 9))
+    pixels = rng.random((19, 23)).astype(np.float32)
+    y, x = (int(rng.integers(0, size - side + 1)) for size in pixels.shape)
+    odd = side - (side + 1) % 2
+    pixels[y : y + odd, x : x + odd] = np.nan if seed % 3 == 0 else 0.5
+    found = flat_parts(pixels, side)
+    assert found[y : y + odd, x : x + odd].all()
+    assert found.sum() == odd**2 if odd > 1 else found.all()

@@ -46,13 +46,19 @@ def tempered(
     if temperature == 1:
         return probabilities
     power = np.float32(1 / temperature)
-    held = np.clip(probabilities, np.float32(_LEAST), 1)
-    if any(c.value == 0 for c in classes):
-        raised = held**power
-        return np.asarray(raised / raised.sum(axis=0), np.float32)
-    raised = held**power
-    other = np.clip(1 - probabilities, np.float32(_LEAST), 1) ** power
-    return np.asarray(raised / (raised + other), np.float32)
+    raised = _raised(probabilities, power)
+    softmax = any(c.value == 0 for c in classes)
+    raised /= raised.sum(axis=0) if softmax else raised + _raised(1 - probabilities, power)
+    return raised
+
+
+def _raised(probabilities: NDArray[np.float32], power: np.float32) -> NDArray[np.float32]:
+    """Raise to a power by logarithms, which numpy computes several values at a time; a power it does not."""
+    found = np.clip(probabilities, np.float32(_LEAST), 1)
+    np.log(found, out=found)
+    found *= power
+    np.exp(found, out=found)
+    return found
 
 
 def fitted_temperature(

@@ -155,9 +155,11 @@ def _islands(
     areas = np.bincount(islands.ravel(), minlength=count + 1)
     small = areas < least_px
     if sure is not None:
-        weight = np.clip((sure - _COUNTS_FROM) / (_WHOLE_FROM - _COUNTS_FROM), 0, 1)
-        counted = np.bincount(islands.ravel(), weight.ravel(), count + 1)
-        small = (counted < least_px) & (areas < LARGEST_CRUMB * least_px)
+        # Most pixels lie in islands that are too large, however sure.
+        possible = areas < LARGEST_CRUMB * least_px
+        there = possible[islands]
+        weight = np.clip((sure[there] - _COUNTS_FROM) / (_WHOLE_FROM - _COUNTS_FROM), 0, 1)
+        small = possible & (np.bincount(islands[there], weight, count + 1) < least_px)
     for open_side, rim in zip(goes_on, rims(islands), strict=True):
         if open_side:
             small[rim] = False

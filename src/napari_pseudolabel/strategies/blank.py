@@ -84,8 +84,22 @@ def flat_parts(pixels: NDArray[np.float32], side: int) -> NDArray[np.bool_]:
     side
         Of the square; less, and odd, where `pixels` are smaller.
     """
-    square = [(least := min(side, size)) - (least + 1) % 2 for size in pixels.shape]
+    square = [(short := min(side, size)) - (short + 1) % 2 for size in pixels.shape]
     missing = np.isnan(pixels)
-    high = ndimage.maximum_filter(np.where(missing, -np.inf, pixels), square, mode="constant", cval=np.inf)
-    low = ndimage.minimum_filter(np.where(missing, np.inf, pixels), square, mode="constant", cval=-np.inf)
+    most, least = np.where(missing, -np.inf, pixels), np.where(missing, np.inf, pixels)
+    if not _may_be_flat(most, least, square):
+        return np.zeros(pixels.shape, bool)
+    high = ndimage.maximum_filter(most, square, mode="constant", cval=np.inf)
+    low = ndimage.minimum_filter(least, square, mode="constant", cval=-np.inf)
     return np.asarray(ndimage.maximum_filter(high <= low, square, mode="constant", cval=False))
+
+
+def _may_be_flat(most: NDArray[np.floating], least: NDArray[np.floating], square: list[int]) -> bool:
+    """Whether there is a block of half the side without two values: wherever a square lies, it holds one of them."""
+    height, width = ((side + 1) // 2 for side in square)
+    rows, columns = (size // side for size, side in zip(most.shape, (height, width), strict=True))
+    blocks = (
+        one[: rows * height, : columns * width].reshape(rows, height, columns, width) for one in (most, least)
+    )
+    high, low = next(blocks).max(axis=(1, 3)), next(blocks).min(axis=(1, 3))
+    return bool((high <= low).any())

@@ -119,11 +119,8 @@ def segment_ensemble(
     for given in inputs:
         order = _channels(first, given.segmenter)
         for name, probabilities in members(given, settings, control=control):
-            labels = given.segmenter.labels(probabilities)
-            sure = class_confidence(
-                tempered(probabilities, given.segmenter.classes, given.temperature), given.segmenter.classes
-            )
-            candidates.append(_tidy(labels, sure, least_px, scheme, goes_on)[inner])
+            said = _Said.of(probabilities, given.segmenter, given.temperature)
+            candidates.append(said.tidy(least_px, scheme, goes_on)[inner])
             names.append(name)
             heats.append(math.log(given.temperature))
             ordered = probabilities[order]
@@ -133,12 +130,13 @@ def segment_ensemble(
     assert total is not None
     assert alone is not None
     mean = total / np.float32(len(candidates))
-    labels = first.labels(mean)
     doubt = entropy(mean[:, *inner], first.classes)
-    mean = tempered(mean, first.classes, math.exp(float(np.mean(heats))))
-    sure = class_confidence(mean, first.classes)
-    tidy = _tidy(labels, sure, least_px, scheme, goes_on)[inner]
-    labels, mean, sure = labels[inner], mean[:, *inner], sure[inner]
+    if len(candidates) > 1:  # else all has been said
+        said = _Said.of(mean, first, math.exp(float(np.mean(heats))))
+        tidy = said.tidy(least_px, scheme, goes_on)[inner]
+    else:
+        tidy = candidates[0]
+    labels, mean, sure = said.labels[inner], said.probabilities[:, *inner], said.sure[inner]
     labelled = labels != 0
     return Segmentation(
         tidy,
@@ -149,6 +147,33 @@ def segment_ensemble(
         doubt,
         doubt - alone / np.float32(len(candidates)),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Said:
+    """What one member says, or all together.
+
+    Attributes
+    ----------
+    labels
+        (H, W) of the probabilities as they are.
+    probabilities
+        (K, H, W) after the temperature.
+    sure
+        (H, W) of what was chosen, by these.
+    """
+
+    labels: NDArray[np.uint8]
+    probabilities: NDArray[np.float32]
+    sure: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, probabilities: NDArray[np.float32], segmenter: Segmenter, temperature: float) -> _Said:
+        after = tempered(probabilities, segmenter.classes, temperature)
+        return cls(segmenter.labels(probabilities), after, class_confidence(after, segmenter.classes))
+
+    def tidy(self, least_px: float, scheme: Scheme, goes_on: Sides) -> NDArray[np.uint8]:
+        return _tidy(self.labels, self.sure, least_px, scheme, goes_on)
 
 
 def _tidy(

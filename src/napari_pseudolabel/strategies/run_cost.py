@@ -20,8 +20,11 @@ _USUAL, _GPU = ModelSpeed(3.5e-6, 1.5e-6), 60
 # Usual tiles of translators and segmenters, and what neighbours share.
 _TILE, _SHARED = 128, 16
 _WIDE, _COMMON = 256, 32
-# What is done beside the networks: resampling, confidence, islands.
+# What is done beside the networks on their grid.
 _BESIDE = 1.2
+# Resampling, confidence and islands, for a pixel of the image and each look: where pixels are much finer than those of the models,
+# most of the work.
+_PIXEL_S = 2.5e-7
 # A search looks at so many pixels, twice, at so many magnifications where the card knows the texture; else at twice as many.
 _LOOKED_AT_PX, _MAGNIFICATIONS = 400**2, 5
 
@@ -141,7 +144,8 @@ class RunCost:
         each = self.evaluations * seen * speed.translator + self.looks * judged * speed.segmenter
         looked_at = min(_LOOKED_AT_PX, math.prod(self.plane)) * (_TILE / (_TILE - _SHARED)) ** 2
         one = (speed.translator if self.evaluations else 0.0) + 2 * self.step**2 * speed.segmenter
-        return _BESIDE * (planes * each + self.magnifications * looked_at * one)
+        own = planes * math.prod(shape) * (self.looks + 1) * _PIXEL_S
+        return _BESIDE * (planes * each + self.magnifications * looked_at * one) + own
 
 
 def _covered(side: float, whole: float, tile: int, shared: int) -> float:

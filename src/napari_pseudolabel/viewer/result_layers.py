@@ -127,14 +127,21 @@ def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 @contextmanager
 def selection_kept(viewer: ViewerModel) -> Iterator[None]:
-    """Yield the selection of the person is after the block what it was before; napari selects new layers."""
+    """Yield the selection of the person is after the block what it was before; napari selects new layers.
+
+    That another layer was active meanwhile is told to nobody: every dock would follow it, there and back.
+    """
     active, selected = viewer.layers.selection.active, set(viewer.layers.selection)
     count = len(viewer.layers)
-    yield
-    if len(viewer.layers) != count:
-        still = selected & set(viewer.layers)
-        viewer.layers.selection = still
-        viewer.layers.selection.active = active if active in still else None
+    heard = viewer.layers.selection.events.active
+    with heard.blocker():
+        yield
+        if len(viewer.layers) != count:
+            still = selected & set(viewer.layers)
+            viewer.layers.selection = still
+            viewer.layers.selection.active = active if active in still else None
+    if viewer.layers.selection.active is not active:
+        heard(value=viewer.layers.selection.active)
 
 
 def add_above(

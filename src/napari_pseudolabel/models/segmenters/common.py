@@ -23,8 +23,14 @@ _TOGETHER_PIXELS = 2**17
 
 def most_likely(probabilities: NDArray[np.float32], classes: tuple[LabelClass, ...]) -> NDArray[np.uint8]:
     """Return the value of the most probable class of every pixel: (K, H, W) -> (H, W)."""
-    values = np.array([c.value for c in classes], np.uint8)
-    return values[probabilities.argmax(axis=0)]
+    # As np.argmax over the first axis, which takes four times as long: of classes as probable as each other the first.
+    found = np.full(probabilities.shape[1:], classes[0].value, np.uint8)
+    best = probabilities[0]
+    for one, label_class in zip(probabilities[1:], classes[1:], strict=True):
+        better = one > best
+        found[better] = label_class.value
+        best = np.where(better, one, best)
+    return found
 
 
 def as_channels(image: ArrayLike, channels: int) -> NDArray[np.float32]:

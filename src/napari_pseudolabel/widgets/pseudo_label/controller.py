@@ -14,10 +14,11 @@ from typing_extensions import override
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import PseudolabelError
 from napari_pseudolabel.strategies import registry
-from napari_pseudolabel.viewer import PushedLayers, drawn_shapes, drop_preview
+from napari_pseudolabel.viewer import drawn_shapes, drop_preview
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.widgets.common.dock_controller import DockController, Key
+from napari_pseudolabel.widgets.common.garbage import GarbageLater
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.common.removals import Removals
@@ -116,6 +117,7 @@ class PseudoLabelController(DockController):
         self.size = SizeController(viewer, view, self.images, self.models, runner, make_overlay)
         self._removals = Removals(viewer, self._on_removed)
         self.slides = SlideRegions(viewer, view, self.images, lambda: workspace().folder, canvas_px, self)
+        self._garbage = GarbageLater(viewer)
         self._gaze = Gaze(viewer, self.images, runner, canvas_px)
         self._preview_later = Debouncer(self._preview, DEBOUNCE_MS, self)
         self._connect()
@@ -278,7 +280,7 @@ class PseudoLabelController(DockController):
         """Stop the job under way and forget it: whatever it still reports is stale."""
         if self._running is not None:
             self._runner.cancel(self._running.number)
-            self._settle(self._running)
+            self._running.settle()
             self._ended()
 
     def _ended(self) -> None:
@@ -286,6 +288,7 @@ class PseudoLabelController(DockController):
             self._runner.forget(self._running.number)
             self._running.drop_draft()
         self._running = None
+        self._garbage.end()
         self._removals.forget()
         self._gaze.stop()
 
@@ -297,10 +300,6 @@ class PseudoLabelController(DockController):
             self.view.preview_button.setChecked(False)
             self.view.set_progress("Stopping after this batch of tiles")
             self.view.set_status(running.gone)
-
-    def _settle(self, running: LabelRun, report: RunReport | None = None) -> PushedLayers | None:
-        """Make one undo step of what has arrived."""
-        return running.stream.finish(report) if running.stream is not None else None
 
     def _submit(self, *, preview: bool, asked: bool = True) -> None:
         """Begin; unless the person was asked, ask before what takes long."""
@@ -327,6 +326,7 @@ class PseudoLabelController(DockController):
 
     def _begin(self, choice: LabelChoice, job: LabelJob, *, preview: bool) -> None:
         self.size.began(preview=preview)
+        self._garbage.begin()
         job = self.slides.kept(choice.layer, job)
         number = self._runner.submit(
             job,
@@ -432,7 +432,7 @@ class PseudoLabelController(DockController):
         if running is None:
             return
         self._ended()
-        share = labelled_by(self._settle(running))
+        share = labelled_by(running.settle())
         self.view.set_busy(False)
         if running.gone:
             self.view.set_status(running.gone)
@@ -443,7 +443,7 @@ class PseudoLabelController(DockController):
     def _on_labelled(self, running: LabelRun, report: RunReport) -> None:
         self._ended()
         self.view.set_busy(False)
-        pushed = self._settle(running, report)
+        pushed = running.settle(report)
         layer = self.images.layer(running.layer)
         if running.gone or layer is None or pushed is None:
             gone = running.gone or "The image was removed meanwhile, so the labels were dropped."

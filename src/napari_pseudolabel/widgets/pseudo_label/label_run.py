@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
     from napari.layers import Layer
 
-    from napari_pseudolabel.strategies import PseudoLabel, Region, ViewCentre
+    from napari_pseudolabel.strategies import PseudoLabel, Region, RunReport, ViewCentre
     from napari_pseudolabel.strategies.jobs import LabelJob
     from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
 
@@ -103,6 +103,10 @@ class LabelRun:
         if card is None or evaluations_of(card, done.evaluations) >= evaluations_of(card, asked.evaluations):
             return None
         return replace(self.job, settings=asked)
+
+    def settle(self, report: RunReport | None = None) -> PushedLayers | None:
+        """Make one undo step of what has arrived; None where nothing has."""
+        return None if self.stream is None else self.stream.finish(report)
 
     def drop_draft(self) -> None:
         """Take the draft away, if there is one: the run has ended."""
