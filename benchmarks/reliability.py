@@ -14,6 +14,10 @@ bias      confidence minus accuracy, all pixels
 regions   mean quality of the regions of the review queue minus their true Dice, those with something in the prediction or the truth
 warned    images of which is said that their labels are probably not usable, and their mean Dice; the others, and theirs
 
+Temperatures behind translators are fitted on images of the table (`tools/recipes/carried.py`). An image that is among them is judged
+by the temperature of all others but those of its animal, so no number is of images that it was fitted to; the rest, and images without
+a translator, by that of the card.
+
 What was labelled is kept in RUNS by the weights of the models.
 """
 
@@ -31,6 +35,7 @@ import tools_path  # noqa: F401
 import torch
 import typer
 from numpy.typing import NDArray
+from recipes.carried import CARRIED, LEAST_SHARE, answers, binned, temperature
 from recipes.ways import WAYS, Looked, looked
 from rich.console import Console
 from rich.table import Table
@@ -42,7 +47,6 @@ from napari_pseudolabel.labels.usability import doubts
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.loaded import LoadedModels
 
-BINS, LEAST_SHARE = 10, 0.01
 COLUMNS = (
     "way",
     "images",
@@ -118,13 +122,11 @@ class Row:
         ]
 
 
-def judged(image: Looked, card: Card, *, translated: bool) -> Judged:
+def judged(image: Looked, card: Card, temperature: float) -> Judged:
     """Compare what was said of an image with the truth."""
     values = np.array([label_class.value for label_class in image.classes], np.uint8)
     mean = image.members.mean(axis=0)
     labels, candidates = values[mean.argmax(axis=0)], values[image.members.argmax(axis=1)]
-    known = card.calibration
-    temperature = 1.0 if known is None else known.of(translated=translated)
     sure = class_confidence(tempered(mean, image.classes, temperature), image.classes)
     right = labels == image.truth
     found = []
@@ -142,21 +144,15 @@ def judged(image: Looked, card: Card, *, translated: bool) -> Judged:
         seen=image.seen,
         counted=np.ones(labels.shape, bool),
     )
-    typical = None if known is None else known.typical
+    typical = None if card.calibration is None else card.calibration.typical
     return Judged(
         image.name,
         image.chosen,
         mean_dice(labels, image.truth),
-        np.stack([_binned(one, right) for one in (class_confidence(mean, image.classes), sure)]),
+        np.stack([binned(one, right) for one in (class_confidence(mean, image.classes), sure)]),
         found,
         doubts(evidence, image.classes, typical, image.grid_per_px),
     )
-
-
-def _binned(sure: NDArray[np.float32], right: NDArray[np.bool_]) -> NDArray[np.float64]:
-    bin_of = np.clip((sure * BINS).astype(int), 0, BINS - 1).ravel()
-    sums = (np.ones(right.size), sure.ravel(), right.ravel())
-    return np.stack([np.bincount(bin_of, one, BINS) for one in sums])
 
 
 def row(way: str, images: str, found: Sequence[Judged]) -> Row:
@@ -200,8 +196,18 @@ def rows(data: Path, runs: Path, only: str) -> Iterator[Row]:
         if only.lower() not in way.name.lower():
             continue
         card = models.segmenter(way.segmenter).card
+        calibration = card.calibration
+        usual = 1.0 if calibration is None else calibration.of(translated=way.translator is not None)
+        fitted_to = (
+            answers(way.segmenter, data, runs, models) if way.name in CARRIED.get(way.segmenter, ()) else []
+        )
+        groups = {one.group for one in fitted_to}
         found = [
-            judged(image, card, translated=way.translator is not None)
+            judged(
+                image,
+                card,
+                temperature(fitted_to, without=image.group) if image.group in groups else usual,
+            )
             for image in looked(way, data, runs, models)
         ]
         for name, part in (

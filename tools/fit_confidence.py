@@ -1,40 +1,39 @@
 """Fit how sure the shipped segmenters may be on their validation images, and write it into their cards.
 
-    python tools/fit_confidence.py DATA [--only sem-proxy] [--runs DIR]
+    python tools/fit_confidence.py DATA [--only sem-proxy] [--runs DIR] [--behind]
 
 To be run again after a segmenter or a translator was trained (`train_model.py`): one that is trained there brings a calibration
 along, but by fewer images, and a guess behind translators. DATA holds the folders ``axon_tem``, ``axon_sem`` and ``nuclei``. How sure a
-segmenter may be of what the shipped translator makes is fitted on labelled images of a few animals of the other modality, which the
-card names (rats 1 and 2, four of the mice, two of three purple images); the labels of all others are read by benchmarks only. A proxy is
-validated on translated images of its source, without any label of its own modality.
+segmenter may be of what the shipped translators make, by as many steps as they usually take, is fitted on labelled images of the other
+modality, which the card names (all but rat 4, sub-371, sub-373C and every third image of nuclei, which benchmarks alone read). A proxy is
+validated on translated images of its source, without any label of its own modality. What was labelled is kept in RUNS.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 import typer
+from recipes.carried import CARRIED, answers, temperature
 from recipes.contrasts import RANDOM_CONTRASTS
 from recipes.pairs import LABELLED_SETS, PROXIES
-from recipes.ways import WAYS, looked
 from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging.scale import Scale
-from napari_pseudolabel.labels.confidence import fitted_temperature
 from napari_pseudolabel.models import load_segmenter, load_translator, resolve
 from napari_pseudolabel.models.card_files import HEADER_KEY, atomic_write, read_header_card
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.registry import sample_folder
 from napari_pseudolabel.tiling import MemoryLimits
+from napari_pseudolabel.training.common.training_record import today
 from napari_pseudolabel.training.data.adapted_planes import Adapter
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.segmenter.calibrating import calibrated
@@ -42,11 +41,7 @@ from napari_pseudolabel.training.tutor.synthetic import translated
 from napari_pseudolabel.wording import some
 
 MOST, MOST_PX = 12, 256  # planes, and sides of those that are translated
-CARRIED = {
-    "tem-axons": "SEM adaptation",
-    "sem-axons": "TEM adaptation",
-    "fluorescence-nuclei": "purple adaptation",
-}
+_BEHIND = "; behind a translator on "
 COMMAND = "python tools/fit_confidence.py DATA"
 
 
@@ -72,25 +67,11 @@ def validation(name: str, data: Path) -> list[LabelledPlane]:
     return found
 
 
-def carried(name: str, data: Path, runs: Path, models: LoadedModels) -> tuple[float, str]:
-    """Fit the temperature behind the shipped translator; also returns what on."""
-    way = next(one for one in WAYS if one.name == CARRIED[name])
-    found = islice(looked(way, data, runs, models, lambda source: source.chosen), MOST)
-    chances, truths, groups = [], [], []
-    for one in found:
-        channels = np.full(256, -1)
-        channels[[label_class.value for label_class in one.classes]] = range(len(one.classes))
-        chances.append(one.members.mean(axis=0))
-        truths.append(channels[one.truth])
-        groups.append(one.group.removeprefix("sub-"))
-    about = f"{way.name} of {some(list(dict.fromkeys(groups)), 4)}, with their labels"
-    return fitted_temperature(chances, truths), about
-
-
 def main(
     data: Path,
     only: str = typer.Option("", help="One of the segmenters instead of all."),
     runs: Path = Path("runs/looks"),
+    behind: bool = typer.Option(False, help="Fit only what holds behind translators, which takes seconds."),
 ) -> None:
     """Fit, print and write."""
     torch.set_num_threads(1)
@@ -100,16 +81,24 @@ def main(
         if name not in shipped:
             continue
         ref = f"sample:{name}"
-        found = calibrated(
-            load_segmenter(ref),
-            validation(name, data),
-            learned="labels" if name in LABELLED_SETS else "translations",
-            most=MOST,
-            command=COMMAND,
-        )
-        if found is not None and name in CARRIED:
-            behind, about = carried(name, data, runs, models)
-            changes = {"carried": round(behind, 3), "data": f"{found.data}; behind a translator on {about}"}
+        found = load_segmenter(ref).card.calibration if behind else None
+        if found is None:
+            found = calibrated(
+                load_segmenter(ref),
+                validation(name, data),
+                learned="labels" if name in LABELLED_SETS else "translations",
+                most=MOST,
+                command=COMMAND,
+            )
+        if found is not None and ref in CARRIED:
+            known = answers(ref, data, runs, models)
+            groups = dict.fromkeys(one.group.removeprefix("sub-") for one in known)
+            own, *_ = found.data.split(_BEHIND)
+            changes = {
+                "carried": round(temperature(known), 3),
+                "data": f"{own}{_BEHIND}{some(CARRIED[ref], 4)} of {some(list(groups), 6)}, with their labels",
+                "date": today(),
+            }
             found = found.model_copy(update=changes)
         path = resolve(ref)
         card = Card.model_validate(read_header_card(path)).model_copy(update={"calibration": found})

@@ -18,6 +18,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import IntensityRange, intensity_range, normalise, read, resample, resample_to
 from napari_pseudolabel.models import resolve
 from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.models.evaluations import evaluations_of
 from napari_pseudolabel.models.grids import magnification
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.segmenters.base import of_limits
@@ -49,6 +50,8 @@ class Source:
         (H, W) uint8.
     chosen
         Whether constants may be chosen on it; tables show the others apart.
+    held_out
+        Whether nothing at all is fitted to it.
     size
         Pixels on the grid of its models per pixel of the image where the size is known; None where nobody knows it.
     """
@@ -58,6 +61,7 @@ class Source:
     plane: NDArray[np.float32]
     truth: NDArray[np.uint8]
     chosen: bool
+    held_out: bool
     size: float | None
 
 
@@ -125,6 +129,7 @@ def axon_images(data: Path, folder: str, grid_um: float) -> Iterator[Source]:
             plane,
             truth,
             row["subject"] in CHOSEN,
+            any(row["subject"] in animals for animals in axons.HELD_OUT.values()),
             float(row["pixel_um"]) / grid_um,
         )
 
@@ -139,7 +144,8 @@ def nuclei_images(data: Path, folder: str, every: int = 1, most: int = MOST_NUCL
         plane = normalise(image.plane((), image.default_channel), intensity_range(image))
         size = 20 / nuclei.median_diameter(numbered) if folder == "fluorescence" else None
         # What nuclei.names keeps back of the purple stain is kept back here.
-        yield Source(name, name, plane, (numbered > 0).astype(np.uint8), number % 3 != 2, size)
+        kept_back = number % 3 == 2
+        yield Source(name, name, plane, (numbered > 0).astype(np.uint8), not kept_back, kept_back, size)
 
 
 SEM = partial(axon_images, folder=axons.FOLDERS["SEM"], grid_um=SEM_GRID_UM)
@@ -159,6 +165,7 @@ WAYS = (
     Way("TEM grey levels", TEM, "sample:sem-axons", "sample:tem-to-sem-grey-levels"),
     Way("TEM adaptation", TEM, "sample:sem-axons", "sample:tem-to-sem"),
     Way("purple proxy", PURPLE, "sample:purple-proxy"),
+    Way("lavender proxy", LAVENDER, "sample:lavender-proxy"),
     Way("lavender, purple proxy", LAVENDER, "sample:purple-proxy"),
     Way("fluorescence", FLUORESCENCE, "sample:fluorescence-nuclei"),
     Way("SEM, TEM segmenter as it is", SEM, "sample:tem-axons"),
@@ -174,6 +181,9 @@ WAYS = (
     Way("SEM adaptation", SEM, "sample:tem-axons", "sample:sem-to-tem"),
     Way("SEM adaptation, no size", SEM, "sample:tem-axons", "sample:sem-to-tem", sized=False),
     Way("purple adaptation", PURPLE, "sample:fluorescence-nuclei", "sample:purple-to-fluorescence"),
+    Way("purple fast version", PURPLE, "sample:fluorescence-nuclei", "sample:purple-to-fluorescence-fast"),
+    Way("fluorescence adaptation", FLUORESCENCE, "sample:purple-proxy", "sample:fluorescence-to-purple"),
+    Way("fluorescence grey levels", FLUORESCENCE, "sample:purple-proxy", "sample:fluorescence-to-purple-grey-levels"),
     Way("gray, adaptation", GRAY, "sample:fluorescence-nuclei", "sample:purple-to-fluorescence"),
 )  # fmt: skip
 
@@ -186,7 +196,11 @@ def looked(
     only: Callable[[Source], bool] = lambda source: True,
 ) -> Iterator[Looked]:
     """Every image of a way that is wanted; what the same models have made before is read from `runs`."""
-    marks = [_mark(ref) for ref in (way.translator, way.segmenter) if ref is not None]
+    marks = [_mark(way.segmenter)]
+    if way.translator is not None:
+        # Which steps a translation takes stands in the card, beside the weights.
+        evaluations = evaluations_of(models.translator(way.translator).card, "auto")
+        marks = [_mark(way.translator), f"{evaluations}", *marks]
     folder = runs / way.name.replace(" ", "-").replace(",", "") / "-".join(marks)
     folder.mkdir(parents=True, exist_ok=True)
     for source in filter(only, way.images(data)):
