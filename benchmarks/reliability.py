@@ -5,7 +5,7 @@
 Images are labelled in the ways of ``tools/recipes/ways.py``: as they should be, with and without the size of a pixel, in wrong
 scales, and with models of other images, by one look and three mirrors (without leaving out specks). Of large images the middle of 448
 pixels on the grid of the first model is taken. Rows are of images that constants were chosen on (rats 1 and 2, mice 366A, 367A, 368A and
-369B, two of three images of nuclei) and of all others.
+369B, two of three images of nuclei), of all others, and, where no temperature was fitted to the image itself, of all.
 
 ECE       expected calibration error of the probability of the chosen class, ten bins, all pixels together; without and with the
           temperature of the card
@@ -213,6 +213,7 @@ def rows(data: Path, runs: Path, only: str) -> Iterator[Row]:
         for name, part in (
             ("chosen on", [one for one in found if one.chosen]),
             ("others", [one for one in found if not one.chosen]),
+            ("all", found if groups else []),
         ):
             if part:
                 yield row(way.name, name, part)

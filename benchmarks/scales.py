@@ -144,7 +144,7 @@ CASES = (
     Case("TEM", _tem, "tem-axons"),
     Case("SEM, proxy", _sem, "sem-proxy"),
     Case("purple, proxy", _purple, "purple-proxy"),
-    Case("lavender, purple proxy", _lavender, "purple-proxy"),
+    Case("lavender, proxy", _lavender, "lavender-proxy"),
     Case("fluorescence", _fluorescence, "fluorescence-nuclei"),
     Case("TEM, translated", lambda data: list(_tem(data))[1::5], "sem-axons", "tem-to-sem"),
     Case("SEM, translated", lambda data: list(_sem(data))[2::3], "tem-axons", "sem-to-tem"),

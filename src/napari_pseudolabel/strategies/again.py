@@ -96,6 +96,8 @@ def _request(
         planes=where.planes,
         # What the person says now goes first.
         found=record.found if settings is None or settings.scale == record.settings.scale else None,
+        # Of other models it says nothing.
+        confidence=None if segmenter else record.confidence,
     )
 
 

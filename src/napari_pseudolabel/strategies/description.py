@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.labels.evidence import Evidence
+from napari_pseudolabel.labels.refitting import ConfidenceFit
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.options import written
 from napari_pseudolabel.strategies.found_scale import FoundScale
@@ -50,6 +51,8 @@ class RunReport:
         The scale, where it was looked for and decides about the factor.
     choice
         How the strategy was chosen among others; None where a person chose it.
+    confidence
+        The temperature behind the confidence, and where it comes from; None after a mere translation.
     """
 
     strategy: str
@@ -73,6 +76,7 @@ class RunReport:
     options: Any = None
     found: FoundScale | None = None
     choice: JsonObject | None = None
+    confidence: ConfidenceFit | None = None
     date: datetime = dataclasses.field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
 
     def provenance(self) -> JsonObject:
@@ -93,6 +97,7 @@ class RunReport:
                 "device": self.device,
                 **own,
                 **({} if self.found is None else {"found": written(self.found)}),
+                **({} if self.confidence is None else {"confidence": written(self.confidence)}),
             },
             **({} if self.choice is None else {"choice": self.choice}),
             "shift_px": list(self.shift_px) if self.shift_px else None,

@@ -12,12 +12,14 @@ import numpy as np
 from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.imaging import measure
 from napari_pseudolabel.imaging.blank_layer import nothing_in
+from napari_pseudolabel.labels.refitting import ConfidenceFit, ConfirmedRegion
 from napari_pseudolabel.models.assumed import assumed_line
 from napari_pseudolabel.models.evaluations import mode_of
 from napari_pseudolabel.models.fitting import assumptions, refuse_misfit
 from napari_pseudolabel.models.grids import sizes_of
 from napari_pseudolabel.strategies.chunks import ImageTask, cut, join, whole_factors
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
+from napari_pseudolabel.strategies.fitted_confidence import fit_for, told, with_fit
 from napari_pseudolabel.strategies.found_scale import FoundScale
 from napari_pseudolabel.strategies.label_plan import LabelPlan, TranslationsJob
 from napari_pseudolabel.strategies.label_settings import LabelSettings, ModelUse
@@ -151,6 +153,10 @@ class LabelJob(ImageTask):
         The scale, where it was looked for before; None to look for it where the settings say so.
     kept
         Where its parts are kept; None for nowhere.
+    confidence
+        The temperature, where a run is done again; None for that of the cards, or of what was confirmed.
+    confirmed
+        Regions that a person confirmed, by any models, on which the temperature is fitted.
     """
 
     translator: str | None = None
@@ -160,6 +166,8 @@ class LabelJob(ImageTask):
     origin: Origin = field(default=Origin(), kw_only=True)
     found: FoundScale | None = field(default=None, kw_only=True)
     kept: KeptParts | None = field(default=None, kw_only=True)
+    confidence: ConfidenceFit | None = field(default=None, kw_only=True)
+    confirmed: tuple[ConfirmedRegion, ...] = field(default=(), kw_only=True)
     chunks = True
 
     @property
@@ -202,6 +210,8 @@ class LabelJob(ImageTask):
             survey = self.kept.known(survey)
         if not self.across:
             refuse_misfit(survey.chain, self.image.modality, self.image.name)
+        fit = self.confidence or fit_for(survey, self.confirmed)
+        survey = with_fit(survey, fit)
         settings = self._decided(survey)
         channels = self.channels(survey)
         scale = self._scale(survey).decided(control)
@@ -238,11 +248,13 @@ class LabelJob(ImageTask):
                 ),
                 *(() if nothing else assumptions(survey.chain, self.image.modality, self.image.name)),
                 *self._learned(survey),
+                *(() if nothing else told(fit)),
             ),
             modality=self.image.modality,
             options=self.origin.options,
             choice=self.origin.choice,
             found=None if nothing else scale.found,
+            confidence=fit,
         )
         factors = whole_factors(self.image.shape, scale.factor)
         judged = statistics[len(statistics) - len(survey.segmenters) :]

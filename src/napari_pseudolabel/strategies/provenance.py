@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, cast, get_args
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.labels.refitting import ConfidenceFit
 from napari_pseudolabel.options import read
 from napari_pseudolabel.strategies.description import RunReport
 from napari_pseudolabel.strategies.found_scale import FoundScale
@@ -40,6 +41,8 @@ class Record:
         The strategy's own; None without.
     found
         The scale, where it was looked for; a run that is done again does not look once more.
+    confidence
+        The temperature behind the confidence; None in older versions, and after a mere translation.
     """
 
     strategy: str
@@ -49,6 +52,7 @@ class Record:
     modality: str = ""
     options: Any = None
     found: FoundScale | None = None
+    confidence: ConfidenceFit | None = None
 
     @property
     def translator(self) -> ModelUse | None:
@@ -81,6 +85,7 @@ class Record:
             report.modality,
             report.options,
             report.found,
+            report.confidence,
         )
 
     @classmethod
@@ -146,6 +151,7 @@ def _read(found: Mapping[str, Any]) -> Record:
         str(source.get("modality") or ""),
         _options(parameters.get("options"), strategy),
         _found(parameters),
+        read(ConfidenceFit, parameters["confidence"]) if parameters.get("confidence") else None,
     )
 
 

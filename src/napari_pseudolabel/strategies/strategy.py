@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.labels.refitting import ConfidenceFit, ConfirmedRegion
 from napari_pseudolabel.strategies.found_scale import FoundScale
 from napari_pseudolabel.strategies.jobs import Job, LabelJob
 from napari_pseudolabel.strategies.label_settings import LabelSettings, ModelUse, Region
@@ -32,7 +33,7 @@ class LabelRequest:
         Gets what is prepared once; None where nobody said.
     images
         What is to be labelled, for a preparation that learns from it.
-    settings, region, planes, found
+    settings, region, planes, found, confidence, confirmed
         As of `LabelJob`.
     """
 
@@ -47,6 +48,8 @@ class LabelRequest:
     region: Region | None = None
     planes: tuple[tuple[int, ...], ...] | None = None
     found: FoundScale | None = None
+    confidence: ConfidenceFit | None = None
+    confirmed: tuple[ConfirmedRegion, ...] = ()
 
     def job(self, image: Image, **models: Any) -> LabelJob:
         """Return a labelling job on the region and planes that are asked for, with these models."""
@@ -57,6 +60,8 @@ class LabelRequest:
             region=self.region,
             planes=self.planes,
             found=self.found,
+            confidence=self.confidence,
+            confirmed=self.confirmed,
         )
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.labels.windows import key_of
+from napari_pseudolabel.types import ArrayKey
 from napari_pseudolabel.viewer.candidates import Candidates
 from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.viewer.filling import Filling
@@ -170,8 +171,22 @@ class Stream:
         self._layers[role] = layer
         for part in waiting:
             for index, plane in zip(part.planes, getattr(part, role), strict=True):
-                layer.data[key_of(index, part.region.window)] = plane
+                key = key_of(index, part.region.window)
+                layer.data[key] = (
+                    self._beside_labels(key, plane, layer.data[key]) if role == "confidence" else plane
+                )
         layer.refresh(extent=False)
+
+    def _beside_labels(
+        self, key: ArrayKey, sure: NDArray[np.float32], before: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Confidence of a part; where a person has touched labels that of the prediction they touched, which is the one that is kept."""
+        labels = self._present("labels")
+        if not isinstance(labels, Labels):
+            return sure
+        corrections = Corrections.of(labels)
+        kept = corrections.touched_in(key) & corrections.reached_in(key) & np.isfinite(before)
+        return np.where(kept, before, sure)
 
     def _image_layer(self, role: Role) -> Layer | None:
         """Return the layer that takes the images of a role, None if it is still to be made."""

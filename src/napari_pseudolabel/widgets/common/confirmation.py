@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
-from napari_pseudolabel.labels.windows import Index, Window, box_of, holding, moved
+from napari_pseudolabel.labels.windows import Index, Window, box_of, holding, key_of, moved
 from napari_pseudolabel.viewer import Corrections, plane_key
+from napari_pseudolabel.viewer.confirmed_confidence import note_confirmed
 from napari_pseudolabel.viewer.effort import EffortLog
 from napari_pseudolabel.widgets.common.job_runner import Failure
 
@@ -54,6 +56,7 @@ def confirm(
     executor: SerialExecutor,
     done: Callable[[], None],
     failed: Callable[[Failure], None],
+    confidence: NDArray[np.floating] | None = None,
     tool: str = "confirm",
     unpredicted: bool = False,
 ) -> Confirmed:
@@ -79,6 +82,8 @@ def confirm(
         Called once the workspace knows of it, too.
     failed
         Called instead if it cannot be written.
+    confidence
+        Of the labels, in their shape: confirmed regions tell how far it is to be believed. None if it is not open.
     tool
         What the effort log calls it.
     unpredicted
@@ -93,7 +98,9 @@ def confirm(
     corrections.sync_part(plane, window)
     if not unpredicted and not corrections.labelled_in((*plane, *window)).any():
         raise InputError(NOTHING)
+    before = corrections.confirmed_in(key_of(plane, window))
     taken = corrections.confirm(plane, window, unpredicted=unpredicted)
+    note_confirmed(labels, plane, window, taken & ~before, confidence)
     EffortLog.of(labels).note(tool, plane, window)
     if image is None:
         done()

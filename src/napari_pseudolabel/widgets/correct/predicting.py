@@ -16,6 +16,7 @@ from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.models.fitting import misfit
 from napari_pseudolabel.types import Array
 from napari_pseudolabel.viewer import Candidates, Stream, how_made
+from napari_pseudolabel.viewer.confirmed_confidence import confirmed_regions
 from napari_pseudolabel.viewer.corrections import Corrections, Index, Window
 from napari_pseudolabel.viewer.effort import EffortLog
 from napari_pseudolabel.viewer.image_layers import unwrapped
@@ -153,6 +154,8 @@ class Predicting(Part):
         if source is None or image is None:
             raise InputError(NO_IMAGE)
         job = _job(name, labels, image, plane, window, self._context.view.again.options.value())
+        # What was confirmed since the run before counts for this one.
+        job = replace(job, confidence=None, confirmed=confirmed_regions(self._context.viewer))
         self._visibility.end()  # so that what arrives is seen
         number = self._context.runner.submit(
             job,

@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.viewer import Corrections
+from napari_pseudolabel.viewer.confirmed_confidence import confidence_beside
 from napari_pseudolabel.viewer.corrections import Index, Window
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.confirmation import Confirmed, confirm, unconfirm
@@ -63,8 +64,9 @@ class ViewConfirmation(Part):
         self._confirm(asked.plane, asked.window, unpredicted=True)
 
     def _confirm(self, plane: Index, window: Window, *, unpredicted: bool = False) -> None:
+        labels = self._context.layers.require()
         confirmed = confirm(
-            self._context.layers.require(),
+            labels,
             self._context.layers.image,
             plane,
             window,
@@ -72,6 +74,7 @@ class ViewConfirmation(Part):
             executor=self._context.executor,
             done=self.refresh,
             failed=self._context.failed,
+            confidence=confidence_beside(self._context.viewer, labels),
             unpredicted=unpredicted,
         )
         height, width = (part.stop - part.start for part in window)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.labels.refitting import ConfirmedRegion
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.fitting import ANOTHER, Link, same_modality, takes_colours
 from napari_pseudolabel.models.grids import sizes_of
@@ -174,11 +175,20 @@ def preview_side(
 
 
 def make_label_job(
-    choice: LabelChoice, image: Image, region: Region | None, planes: tuple[tuple[int, ...], ...] | None
+    choice: LabelChoice,
+    image: Image,
+    region: Region | None,
+    planes: tuple[tuple[int, ...], ...] | None,
+    confirmed: tuple[ConfirmedRegion, ...] = (),
 ) -> LabelJob:
     """Return the frozen description of what the controls ask for.
 
     Where the strategy prepares something, that makes the models, and the job has none yet.
+
+    Parameters
+    ----------
+    confirmed
+        Regions that a person confirmed, see `LabelJob`.
 
     Raises
     ------
@@ -187,7 +197,12 @@ def make_label_job(
     """
     strategy = registry.find(choice.strategy)
     asked = LabelRequest(
-        options=choice.options, settings=choice.settings, region=region, planes=planes, found=choice.found
+        options=choice.options,
+        settings=choice.settings,
+        region=region,
+        planes=planes,
+        found=choice.found,
+        confirmed=confirmed,
     )
     if strategy.preparation is not None:
         return asked.job(image)

@@ -23,6 +23,7 @@ from napari_pseudolabel.viewer import (
     shape_region,
     visible_region,
 )
+from napari_pseudolabel.viewer.confirmed_confidence import confirmed_regions
 from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.viewer.slide_layers import SlideStream
@@ -165,7 +166,8 @@ def describe(
     if preview:
         choice = replace(choice, settings=replace(choice.settings, evaluations="preview"))
     one = preview or ((choice.where == "view" or not choice.all_planes) and len(image.shape) > 2)
-    return make_label_job(choice, image, region, (current_plane(viewer, layer, image),) if one else None)
+    planes = (current_plane(viewer, layer, image),) if one else None
+    return make_label_job(choice, image, region, planes, confirmed_regions(viewer))
 
 
 def focus_of(

@@ -230,7 +230,11 @@ class PreparingController(QObject):
 
         def label() -> LabelJob:
             asked = LabelRequest(
-                options=options, settings=template.settings, region=template.region, planes=template.planes
+                options=options,
+                settings=template.settings,
+                region=template.region,
+                planes=template.planes,
+                confirmed=template.confirmed,
             )
             return self.strategy.job(template.image, preparation.with_result(asked, job, made))
 

@@ -121,7 +121,8 @@ class SlideRegions:
         source = self._images.layer(layer)
         if source is None or not is_large(job.image):
             return job
-        return replace(job, kept=self.run_for(source, job.image))
+        # A run that goes on where it stopped is of one temperature, whatever was confirmed meanwhile.
+        return replace(job, kept=self.run_for(source, job.image), confirmed=())
 
     def correct_view(self) -> None:
         """Open what is in view of a large image, to be corrected."""

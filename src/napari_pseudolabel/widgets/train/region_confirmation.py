@@ -6,6 +6,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.viewer import current_plane, drawn_shapes, shape_region, visible_region
+from napari_pseudolabel.viewer.confirmed_confidence import confidence_beside
 from napari_pseudolabel.widgets.common.confirmation import Confirmed, confirm
 from napari_pseudolabel.widgets.common.job_runner import Failure
 from napari_pseudolabel.widgets.train import train_sentences
@@ -53,6 +54,7 @@ class RegionConfirmation(QObject):
                 executor=tools.executor,
                 done=self.changed.emit,
                 failed=tools.failed,
+                confidence=confidence_beside(tools.viewer, labels),
             )
         except PseudolabelError as error:
             tools.failed(Failure.of(error))

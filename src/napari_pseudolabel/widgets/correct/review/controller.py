@@ -166,6 +166,7 @@ class ReviewController(Part):
                 executor=self._context.executor,
                 done=lambda: None,
                 failed=self._context.failed,
+                confidence=scene.confidence,
                 tool=tool,
             )
         edits = EffortLog.of(scene.labels).edits()[self._edits_before :]

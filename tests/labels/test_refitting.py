@@ -1,0 +1,43 @@
+"""A temperature that is fitted on what a person confirmed, and held to the usual one."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_pseudolabel.labels.refitting import ConfidenceFit, ConfirmedRegion, refitted
+
+
+def region(true_temperature, number, side=64, given=1.0):
+    """Labels that are as often right as their odds say at another temperature."""
+    rng = np.random.default_rng(number)
+    odds = rng.normal(2, 1.5, side * side)
+    right = rng.random(odds.size) < 1 / (1 + np.exp(-odds / true_temperature))
+    sure = 1 / (1 + np.exp(-odds / given))
+    return ConfirmedRegion.of(((), (0, number, side, number + side)), "m", sure, right, given)
+
+
+def test_many_regions_tell_the_temperature_whatever_the_run_had_before():
+    for before in (1.0, 1.7):
+        found = refitted([region(2.0, number, given=before) for number in range(60)], 1.0)
+        assert found.temperature == pytest.approx(2.0, rel=0.15)
+        assert (found.usual, found.regions, found.pixels) == (1.0, 60, 60 * 64 * 64)
+
+
+def test_a_few_regions_are_held_to_the_usual_temperature():
+    few, more = (refitted([region(2.0, number) for number in range(count)], 1.0) for count in (3, 12))
+    assert 1 < few.temperature < more.temperature < 2
+
+
+@pytest.mark.parametrize("regions", [[], [region(2.0, 0)] * 2, [region(2.0, 0, side=16)] * 5])
+def test_too_little_fits_nothing(regions):
+    assert refitted(regions, 1.3) == ConfidenceFit(1.3, 1.3)
+
+
+@settings(max_examples=20)
+@given(share=st.floats(0, 1), usual=st.floats(0.3, 4))
+def test_whatever_is_confirmed_the_temperature_stays_within_a_third_and_three_times(share, usual):
+    right = np.arange(4096) < share * 4096
+    one = ConfirmedRegion.of(((), (0, 0, 64, 64)), "m", np.full(4096, 0.9), right, 1.0)
+    found = refitted([one] * 4, usual)
+    assert usual / 3.01 < found.temperature < usual * 3.01
