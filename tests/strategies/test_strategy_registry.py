@@ -52,7 +52,7 @@ def test_without_its_line_it_is_not_known(monkeypatch):
         Record.from_provenance(told)
     with pytest.raises(
         InputError,
-        match="no strategy “threshold”; use adaptation, tutorship, segmentation, otsu, rendered or cycled",
+        match="no strategy “threshold”; use adaptation, tutorship, segmentation, otsu, rendered, cycled or auto",
     ):
         registry.find("threshold")
 

@@ -50,7 +50,7 @@ def test_an_added_strategy_is_in_the_list_with_sentences_and_picture(dock, viewe
     view = dock.view
     view.show()
     assert [view.strategy.itemText(number) for number in range(view.strategy.count())] == [
-        one.title for one in registry.offered()
+        one.title for one in registry.listed()
     ]
     choose(dock, "threshold")
     assert view._explanation.text() == TOY.sentences

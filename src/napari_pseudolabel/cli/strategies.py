@@ -81,9 +81,8 @@ class Chosen:
 def strategic(command: Command) -> Command:
     """Replace the parameter ``chosen`` of a command by ``--strategy`` and the options of all strategies."""
     offered = registry.offered()
-    listed_all = (*offered, AUTO)
-    does = "; ".join(f"{one.name} (in the dock “{one.title}”) {one.does}" for one in listed_all)
-    listed = f"[{'|'.join(one.name for one in listed_all)}]"
+    does = "; ".join(f"{one.name} (in the dock “{one.title}”) {one.does}" for one in registry.listed())
+    listed = f"[{'|'.join(one.name for one in registry.listed())}]"
     choice = inspect.Parameter(
         "strategy",
         inspect.Parameter.KEYWORD_ONLY,

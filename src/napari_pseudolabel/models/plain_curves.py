@@ -26,6 +26,11 @@ _DOES = {
 }
 
 
+def is_plain(ref: str) -> bool:
+    """Whether a reference is the name of a plain curve."""
+    return ref.partition(":")[0] in PLAIN
+
+
 def plain_card(prefix: str, like: Card) -> Card:
     """Return the card of a plain curve for the images that a model takes."""
     takes = like.source or Modality(name="")

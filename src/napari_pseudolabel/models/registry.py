@@ -20,7 +20,7 @@ from napari_pseudolabel.models.card_files import complete, given_card
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.families import is_model
 from napari_pseudolabel.models.offers import Offer, choose
-from napari_pseudolabel.models.plain_curves import PLAIN, plain_curve
+from napari_pseudolabel.models.plain_curves import is_plain, plain_curve
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.segmenters.base import Segmenter
@@ -101,7 +101,7 @@ def resolve(ref: str | Path) -> Path:
     """
     if isinstance(ref, str):
         prefix, separator, rest = ref.partition(":")
-        if separator and prefix in PLAIN:
+        if is_plain(ref):
             return plain_curve(prefix, card_of(rest))
         if separator and prefix in _PREFIXES:
             named = dict(_named())

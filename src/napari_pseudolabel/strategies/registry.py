@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.strategies.adaptation import ADAPTATION
+from napari_pseudolabel.strategies.choice.auto import AUTO
 from napari_pseudolabel.strategies.cycled import CYCLED
 from napari_pseudolabel.strategies.otsu import OTSU
 from napari_pseudolabel.strategies.rendered import RENDERED
@@ -25,12 +26,17 @@ STRATEGIES: tuple[Strategy, ...] = (
 
 def get(name: str) -> Strategy | None:
     """Return the strategy of a name, None if there is none."""
-    return next((strategy for strategy in STRATEGIES if strategy.name == name), None)
+    return next((strategy for strategy in (*STRATEGIES, AUTO) if strategy.name == name), None)
 
 
 def offered() -> tuple[Strategy, ...]:
     """All strategies that make labels."""
     return tuple(strategy for strategy in STRATEGIES if strategy.labels)
+
+
+def listed() -> tuple[Strategy, ...]:
+    """All strategies that make labels, and the one that finds out which of them to take."""
+    return (*offered(), AUTO)
 
 
 def find(name: str) -> Strategy:
@@ -43,6 +49,6 @@ def find(name: str) -> Strategy:
     """
     found = get(name)
     if found is None or not found.labels:
-        names = [strategy.name for strategy in offered()]
+        names = [strategy.name for strategy in listed()]
         raise InputError(f"There is no strategy “{name}”; use {', '.join(names[:-1])} or {names[-1]}.")
     return found

@@ -161,6 +161,8 @@ class Strategy:
         It finds out itself how large things are, so that nobody is asked.
     term
         What papers call it, where the title is plainer: for the tooltips, the shell and its errors.
+    chooses
+        It makes no labels itself, but finds out which of the others does best.
     """
 
     name: str
@@ -175,6 +177,7 @@ class Strategy:
     labels: bool = True
     measures_size: bool = False
     term: str = ""
+    chooses: bool = False
 
     @property
     def word(self) -> str:
@@ -184,7 +187,7 @@ class Strategy:
     @property
     def previews(self) -> bool:
         """Whether a part can be labelled in a moment."""
-        return self.preparation is None
+        return self.preparation is None and not self.chooses
 
     @property
     def recorded(self) -> tuple[ModelRole, ...]:

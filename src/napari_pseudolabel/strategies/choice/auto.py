@@ -9,4 +9,5 @@ AUTO = Strategy(
     "Tries what your models can do on what is in view, shows it side by side, and takes what agrees best with itself "
     "and with the others. Look at the pictures: one click takes another.",
     term="Choice by agreement",
+    chooses=True,
 )

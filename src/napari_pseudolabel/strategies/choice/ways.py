@@ -53,6 +53,17 @@ class LabelWay:
     translator_card: Card | None = None
 
     @property
+    def short(self) -> str:
+        """In two words, under a picture."""
+        if self.group == "direct":
+            return "Of its kind"
+        if self.group == "translated":
+            return "Translated"
+        if self.group == "as it is":
+            return "As it is"
+        return "Inverted" if (self.translator or "").startswith("inverted:") else "Matched"
+
+    @property
     def first_card(self) -> Card | None:
         """Of the model that sees the image."""
         return self.translator_card or self.segmenter_card

@@ -42,13 +42,14 @@ from napari_pseudolabel.widgets.pseudo_label.label_sentences import (
 )
 from napari_pseudolabel.widgets.pseudo_label.modality import ModalityPicker
 from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
-from napari_pseudolabel.widgets.pseudo_label.preparing import STOPPED, PreparingController, main_title
+from napari_pseudolabel.widgets.pseudo_label.preparing import PreparingController, main_title
 from napari_pseudolabel.widgets.pseudo_label.preparing_options import OptionsController
 from napari_pseudolabel.widgets.pseudo_label.run_outcome import RunOutcome
 from napari_pseudolabel.widgets.pseudo_label.size_controller import SizeController
 from napari_pseudolabel.widgets.pseudo_label.slide_regions import SlideRegions
 from napari_pseudolabel.widgets.pseudo_label.tutoring.controller import TutoringController, default_workspace
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
+from napari_pseudolabel.widgets.pseudo_label.way_finder import WayFinder
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -70,14 +71,10 @@ class PseudoLabelController(DockController):
 
     Parameters
     ----------
-    viewer
-        The viewer whose layers are labelled.
-    view
-        The widgets.
-    runner
-        Runs the jobs of this dock.
-    recent
-        Where the last choices are kept.
+    viewer, view
+        The viewer whose layers are labelled, and the widgets.
+    runner, recent
+        Runs the jobs of this dock, and keeps its last choices.
     canvas_px, make_overlay
         Says height and width of the canvas, and makes what is drawn upon over it; None where there is no window.
     workspace
@@ -107,7 +104,9 @@ class PseudoLabelController(DockController):
         parts = [
             *(controller(viewer, view, self.models, runner, recent, workspace) for controller in PARTS),
             *(OptionsController(one, view, self.modality, runner, workspace) for one in view.prepared),
+            way_finder := WayFinder(view, self.models, runner),
         ]
+        self.ways = way_finder
         self.preparing: dict[str, PreparingController] = {part.strategy.name: part for part in parts}
         self.outcome = RunOutcome(view, runner)
         self.expected = ExpectedTime(viewer, view, self.images, self.models, recent, canvas_px)
@@ -327,7 +326,7 @@ class PseudoLabelController(DockController):
     def _begin(self, choice: LabelChoice, job: LabelJob, *, preview: bool) -> None:
         self.size.began(preview=preview)
         self._garbage.begin()
-        job = self.slides.kept(choice.layer, job)
+        job = self.slides.kept(choice.layer, self.ways.told(choice.layer, job))
         number = self._runner.submit(
             job,
             "label",
@@ -386,11 +385,11 @@ class PseudoLabelController(DockController):
             self.view.set_status(part.gone)
             self._refresh()
             return
-        self._begin(choice, job, preview=False)
+        self._begin(part.labelled_as(choice), job, preview=False)
 
     def _on_not_prepared(self, failure: Failure) -> None:
         self.view.set_busy(False)
-        self.outcome.failed(replace(failure, sentence=STOPPED) if failure.cancelled else failure)
+        self.outcome.failed(failure)
         self._refresh()
 
     def _on_progress(self, progress: Progress) -> None:

@@ -104,7 +104,7 @@ class ExpectedTime(QObject):
 
     def _known(self, choice: LabelChoice) -> tuple[Image, RunCost, float] | None:
         strategy = registry.find(choice.strategy)
-        if choice.layer is None or strategy.preparation is not None:
+        if choice.layer is None or strategy.preparation is not None or strategy.chooses:
             return None
         cards = []
         for role in ("translator", "segmenter"):

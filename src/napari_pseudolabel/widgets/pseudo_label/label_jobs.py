@@ -19,8 +19,10 @@ from napari_pseudolabel.models import (
     bundled_checkpoints,
     inspect_in_process,
     named_checkpoints,
+    resolve,
 )
 from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.models.plain_curves import is_plain
 from napari_pseudolabel.widgets.pseudo_label.label_choice import Kind, ModelEntry
 
 if TYPE_CHECKING:
@@ -66,7 +68,8 @@ class InspectModel:
 
     def run(self, control: Control, models: object) -> ModelEntry:
         """Look at it in a process of its own."""
-        (found,) = inspect_in_process([self.path], check=control.check)
+        path = str(resolve(self.path)) if is_plain(self.path) else self.path
+        (found,) = inspect_in_process([path], check=control.check)
         title = (found.card.name if found.card else "") or Path(self.path).name
         problem = found.problem
         if problem is None and found.kind != self.kind:

@@ -65,7 +65,7 @@ def why_not(
     strategy = registry.find(choice.strategy)
     models = (
         _why_not_models(strategy, translator, segmenter, modality, known=known, fits=fits)
-        if strategy.preparation is None
+        if strategy.preparation is None and not strategy.chooses
         else preparing()
     )
     if models is not None:

@@ -12,7 +12,10 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_pseudolabel.models.families import suffixes
 from napari_pseudolabel.models.fitting import same_modality
+from napari_pseudolabel.models.plain_curves import is_plain
+from napari_pseudolabel.models.proposals import Candidate
 from napari_pseudolabel.strategies import registry
+from napari_pseudolabel.strategies.choice.ways import LabelWay
 from napari_pseudolabel.strategies.model_speed import ModelSpeed, SpeedJob
 from napari_pseudolabel.strategies.survey import SurveyJob
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
@@ -145,6 +148,28 @@ class ModelPicker(QObject):
         elif not self._alone:
             return
         self._match_segmenter(kept=known)
+
+    def candidates(self) -> list[Candidate]:
+        """Return all models whose cards are known, in the order of the lists."""
+        entries = [entry for kind in _KINDS for entry in self._catalogue.of(kind) if entry.problem is None]
+        # What stands in the place of one of them is no model of its own.
+        return [
+            Candidate(one.ref, one.card) for one in entries if one.card is not None and not is_plain(one.ref)
+        ]
+
+    def take(self, way: LabelWay, reason: str) -> None:
+        """Choose a way that was tried; models that nobody listed (an inversion) are listed now."""
+        cards = {"translator": way.translator_card, "segmenter": way.segmenter_card}
+        for kind, ref in zip(_KINDS, (way.translator, way.segmenter), strict=True):
+            if ref is not None and self._catalogue.get(kind, ref) is None:
+                card = cards[kind]
+                self._catalogue.add(ModelEntry(ref, card.name if card else ref, kind, card))
+        self._strategy, self._alone = way.strategy, way.translator is None
+        self._choose("translator", way.translator or self._refs["translator"])
+        self._choose("segmenter", way.segmenter)
+        self._view.choose_strategy(way.strategy)
+        self._keep_choice()
+        self._view.set_reason(reason)
 
     def note_run(self, choice: LabelChoice, modality: str) -> None:
         """Take note of what the person has labelled with, for the next image."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,11 @@ from napari_pseudolabel.strategies.strategy import LabelRequest, Strategy
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.common.serial_executor import SerialExecutor
-from napari_pseudolabel.widgets.pseudo_label.label_choice import TrainingStatus
+from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice, TrainingStatus
 from napari_pseudolabel.widgets.pseudo_label.label_sentences import duration
 
 if TYPE_CHECKING:
+    from napari_pseudolabel.engine import LaneName
     from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
 LOOK_MS = 300
@@ -53,6 +55,8 @@ class PreparingController(QObject):
     """It is prepared, but the image was removed meanwhile."""
     reading: str
     keeping: str
+    stopped: str = STOPPED
+    """What is said after a cancel."""
 
     def __init__(self, dock: PseudoLabelView, runner: JobRunner) -> None:
         super().__init__()
@@ -103,6 +107,14 @@ class PreparingController(QObject):
         """Return what is known of a job; called beside the window."""
         raise NotImplementedError
 
+    def lane(self, status: TrainingStatus) -> LaneName:
+        """Where the job runs: what is trained already only has to be found, and must not wait behind another training."""
+        return "local" if status.done else "train"
+
+    def labelled_as(self, choice: LabelChoice) -> LabelChoice:
+        """Return what the controls ask for once it is prepared, from what they asked for before."""
+        return choice
+
     def beginning(self) -> None:
         """Get ready for a job that is about to begin."""
 
@@ -139,12 +151,12 @@ class PreparingController(QObject):
         template
             What is to be labelled, and how; it has no models yet.
         """
+        self._template, options = template, self._dock.choice().options
         try:
             make = self.maker(template.settings.seed, template.settings.tiles.device)
         except PseudolabelError as error:
-            self.failed.emit(Failure.of(error))
+            self._end(template, Failure.of(error))
             return
-        self._template, options = template, self._dock.choice().options
         self._dock.set_progress(self.reading)
         self.beginning()
 
@@ -209,8 +221,7 @@ class PreparingController(QObject):
             return
         self._number = self._runner.submit(
             job,
-            # What is trained already only has to be found, and must not wait behind another training.
-            "local" if status.done else "train",
+            self.lane(status),
             progressed=self._on_progress,
             event_sent=partial(self.on_event, job),
             noticed=lambda sentence: self.message.emit(sentence, ()),
@@ -254,7 +265,7 @@ class PreparingController(QObject):
         if template is self._template:
             self._forget()
             self._check_soon()
-            self.failed.emit(failure)
+            self.failed.emit(replace(failure, sentence=self.stopped) if failure.cancelled else failure)
 
     def _forget(self) -> None:
         if self._number is not None:

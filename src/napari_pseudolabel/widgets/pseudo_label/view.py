@@ -42,6 +42,7 @@ from napari_pseudolabel.widgets.pseudo_label.long_question import LongQuestion
 from napari_pseudolabel.widgets.pseudo_label.picture import Picture
 from napari_pseudolabel.widgets.pseudo_label.size_row import SizeRow
 from napari_pseudolabel.widgets.pseudo_label.tutoring.view import TutoringView
+from napari_pseudolabel.widgets.pseudo_label.way_pictures import WayPictures
 from napari_pseudolabel.widgets.pseudo_label.workers import WorkersRow
 
 # What strategies ask for that prepare something.
@@ -263,13 +264,15 @@ class PseudoLabelView(DockView):
 
     def _make_form(self) -> QFormLayout:
         self.image = LayerBox("Image layer to be labelled; proposed is the active one")
-        self.strategy = combo(how(registry.offered()))
+        self.strategy = combo(how(registry.listed()))
         how_label = QLabel("How")
         how_label.setToolTip(self.strategy.toolTip())
-        for strategy in registry.offered():
+        for strategy in registry.listed():
             self.strategy.addItem(strategy.title, strategy.name)
         self._explanation = MessageLabel(registry.offered()[0].sentences)
         self.picture = Picture()
+        self.ways = WayPictures()
+        self.ways.changed.connect(self._show_about)
         self.modality = combo(
             "What is this image? Asked once, so that the models fit: remembered with the image, and for the other images of "
             "its folder. What the metadata or the name of an image say goes first. Papers call it the modality"
@@ -310,6 +313,7 @@ class PseudoLabelView(DockView):
             (row(how_label, (self.strategy, 1)),),
             (self._explanation,),
             (self.picture,),
+            (self.ways,),
             *models,
             *((page,) for page in (*self.forms.values(), *self.own.values())),
             ("Region", self.regions),
@@ -353,7 +357,7 @@ class PseudoLabelView(DockView):
 
     def _show_about(self) -> None:
         """Show what the strategy does, in words and as a picture, but not while its settings need the room."""
-        room = not self.fold.isExpanded()
+        room = not self.fold.isExpanded() and not self.ways.count
         self._form.setRowVisible(self._explanation, room)
         captions = registry.find(self.strategy.currentData()).captions
         self._form.setRowVisible(self.picture, room and captions is not None)

@@ -1,0 +1,121 @@
+"""What the dock does to find the best way: tries them on what is in view, shows them, labels by the best or by what a person takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.strategies import LabelJob
+from napari_pseudolabel.strategies.choice.auto import AUTO
+from napari_pseudolabel.strategies.choice.find_way import FindWayJob
+from napari_pseudolabel.strategies.choice.found_way import FoundWay
+from napari_pseudolabel.strategies.choice.ways import LabelWay, ways
+from napari_pseudolabel.strategies.strategy import LabelRequest
+from napari_pseudolabel.widgets.common.job_runner import JobRunner
+from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice, TrainingStatus
+from napari_pseudolabel.widgets.pseudo_label.preparing import PreparingController
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.engine import LaneName
+    from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
+    from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
+
+
+class WayFinder(PreparingController):
+    """Prepares by trying: what comes of it is the choice of a strategy and its models, which the controls show then."""
+
+    strategy = AUTO
+    doing = reading = "Finding the best way"
+    keeping = "Comparing what the ways say"
+    gone = "The image was removed meanwhile; choose an image to label."
+    stopped = "Stopped; nothing was chosen."
+    main_title = "Find and run"
+
+    def __init__(self, view: PseudoLabelView, models: ModelPicker, runner: JobRunner) -> None:
+        super().__init__(view, runner)
+        self._models = models
+        self._image: str | None = None
+        self._modality = ""
+        self._found: FoundWay | None = None
+        view.ways.taken.connect(self.take)
+
+    @override
+    def follow(self, image: str | None, modality: str) -> None:
+        if image != self._image:  # what was found is about another one
+            self._found = None
+            self._dock.ways.show_ways(None)
+        self._image, self._modality = image, modality
+
+    @override
+    def why_not(self) -> str | None:
+        try:
+            self._ways()
+        except InputError as error:
+            return str(error)
+        return None
+
+    @override
+    def status_text(self, status: TrainingStatus | None) -> str:
+        return ""
+
+    @override
+    def maker(self, seed: int, device: str) -> Callable[[], FindWayJob]:
+        template, possible = self._template, self._ways()
+        assert template is not None
+        return lambda: FindWayJob(
+            (template.image,), possible, template.settings, template.region, template.planes
+        )
+
+    @override
+    def trained(self, job: object) -> TrainingStatus:
+        return TrainingStatus(done=False, begun=False)
+
+    @override
+    def lane(self, status: TrainingStatus) -> LaneName:
+        return "label"  # a person waits for it, and the models are wanted there
+
+    @override
+    def labelled_as(self, choice: LabelChoice) -> LabelChoice:
+        return self._dock.choice()
+
+    def take(self, number: int) -> None:
+        """Choose one of the ways that were tried."""
+        found = self._found
+        if found is not None and not self.busy:
+            reason = found.reason if number == found.best else f"You chose: {found.tried[number].way.title}."
+            self._dock.ways.choose(number)
+            self._models.take(found.tried[number].way, reason)
+
+    def told(self, layer: str | None, job: LabelJob) -> LabelJob:
+        """Return a job that says how its way was chosen, where it was one of those that were tried on its image."""
+        found = self._found
+        if found is None or layer != self._image or job.origin.choice is not None:
+            return job
+        models = job.strategy_name, job.translator, job.segmenter
+        for number, one in enumerate(found.tried):
+            if one.scores is not None and models == (one.way.strategy, one.way.translator, one.way.segmenter):
+                return replace(job, origin=replace(job.origin, choice=found.taking(number)))
+        return job
+
+    def _ways(self) -> tuple[LabelWay, ...]:
+        return ways(self._modality, self._models.candidates())
+
+    @override
+    def _check(self) -> None:
+        """Nothing is kept from one search to the next."""
+
+    @override
+    def _on_finished(self, template: LabelJob, options: object, job: object, made: object) -> None:
+        assert isinstance(made, FoundWay)
+        if template is not self._template:
+            return
+        self._forget()
+        self._found = made
+        self._dock.ways.show_ways(made)
+        self.take(made.best)
+        asked = LabelRequest(settings=template.settings, region=template.region, planes=template.planes)
+        self.ready.emit(made.job(template.image, asked))

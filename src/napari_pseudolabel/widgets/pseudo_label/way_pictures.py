@@ -1,0 +1,114 @@
+"""Ways to labels side by side: a small picture of each, its name, and how well its labels hold up; one click takes it."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QIcon, QPixmap
+from qtpy.QtWidgets import QButtonGroup, QGridLayout, QSizePolicy, QToolButton, QWidget
+
+from napari_pseudolabel.models.headline import short
+from napari_pseudolabel.strategies.choice.found_way import FoundWay, TriedWay
+from napari_pseudolabel.strategies.choice.pictures import overlay
+from napari_pseudolabel.widgets.common.picture_rows import image_of
+
+_COLUMNS, _SIDE_PX = 3, 84
+# More would not fit beside the rest of the dock; what is left out is the worst.
+_MOST = 6
+
+
+class WayPictures(QWidget):
+    """A grid of pictures, the best first.
+
+    Attributes
+    ----------
+    taken
+        A person took the way of this number.
+    changed
+        Other pictures are shown, or none.
+    """
+
+    taken = Signal(int)
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(4)
+        self._group = QButtonGroup(self)
+        self._group.setExclusive(True)
+        self._group.idClicked.connect(self.taken)
+        self.hide()
+
+    @property
+    def count(self) -> int:
+        """How many are shown."""
+        return len(self._group.buttons())
+
+    @property
+    def texts(self) -> dict[int, str]:
+        """What stands under the pictures, by number of the way."""
+        return {self._group.id(one): one.text() for one in self._group.buttons()}
+
+    def show_ways(self, found: FoundWay | None) -> None:
+        """Show what was tried; nothing for None."""
+        for one in self._group.buttons():
+            self._group.removeButton(one)
+            self._grid.removeWidget(one)
+            one.deleteLater()
+        if found is not None:
+            shown = [number for number in found.order if found.tried[number].scores is not None][:_MOST]
+            for place, number in enumerate(shown):
+                card = self._card(found, number)
+                self._group.addButton(card, number)
+                self._grid.addWidget(card, *divmod(place, _COLUMNS))
+            self.choose(found.best)
+        self.setVisible(found is not None)
+        self.changed.emit()
+
+    def choose(self, number: int) -> None:
+        """Mark a way as the one that is used."""
+        if (button := self._group.button(number)) is not None:
+            button.setChecked(True)
+
+    def click(self, number: int) -> None:
+        """Take a way, as a person does."""
+        button = self._group.button(number)
+        assert button is not None, "it is shown"
+        button.click()
+
+    def _card(self, found: FoundWay, number: int) -> QToolButton:
+        one, place = found.tried[number], found.places[0]
+        card = QToolButton()
+        card.setCheckable(True)
+        card.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+        card.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        picture = image_of(overlay(place.pixels, one.labels[0], found.classes, 2 * _SIDE_PX))
+        card.setIcon(QIcon(QPixmap.fromImage(picture)))
+        card.setIconSize(QSize(_SIDE_PX, _SIDE_PX))
+        card.setText(f"{one.way.short}\n{_verdict(found, number)}")
+        card.setToolTip(_tooltip(found, one, number))
+        return card
+
+
+def _verdict(found: FoundWay, number: int) -> str:
+    one = found.tried[number]
+    assert one.scores is not None
+    if one.reasons:
+        return f"{short(one.scores.agreement)} doubtful"
+    if number == found.best:
+        return (
+            f"{short(one.scores.agreement)} best"
+            if len(found.ties) == 1
+            else f"{short(one.scores.agreement)} cheapest"
+        )
+    return f"{short(one.scores.agreement)} as good" if number in found.ties else short(one.scores.agreement)
+
+
+def _tooltip(found: FoundWay, one: TriedWay, number: int) -> str:
+    taken = "chosen" if number == found.best else "as good as the best" if number in found.ties else ""
+    told = ". ".join(filter(None, (one.way.title, one.words, taken)))
+    return (
+        f"{told}. The number says how much mirrored looks at the image agree (Dice): it tells ways apart, and is not how right "
+        "they are. Click to label by this way"
+    )

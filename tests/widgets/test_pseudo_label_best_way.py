@@ -1,0 +1,113 @@
+"""Find the best way: ways side by side, the best labels at once, one click takes another, provenance says who chose."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scripted_engine import CLASSES
+
+from napari_pseudolabel.strategies import Region
+from napari_pseudolabel.strategies.choice.find_way import FindWayJob
+from napari_pseudolabel.strategies.choice.found_way import FoundWay, LookedAt, TriedWay
+from napari_pseudolabel.strategies.choice.judging import WayScores
+
+
+@pytest.fixture
+def searches(monkeypatch):
+    """Searches that ran; all ways but the first are usable, and the cheapest of two that are alike is chosen."""
+    ran = []
+
+    def run(self, control, models):
+        ran.append(self)
+        control.check()
+        region = Region(0, 0, 20, 30)
+        labels = (np.indices((20, 30)).sum(axis=0) % 2).astype(np.uint8)
+        scores = [WayScores(one, 0.9) for one in (0.95, 0.94, 0.5)]
+        tried = tuple(
+            TriedWay(way, score, ("strange",) * (number == 2), 1.0, (labels,))
+            for number, (way, score) in enumerate(zip(self.ways, scores, strict=True))
+        )
+        place = LookedAt("sem_12", None, (), region, np.zeros((20, 30), np.float32))
+        return FoundWay(tried, 1, (0, 1), (place,), CLASSES)
+
+    monkeypatch.setattr(FindWayJob, "run", run)
+    monkeypatch.delattr(FindWayJob, "answer")
+    return ran
+
+
+@pytest.fixture
+def asked(dock):
+    box = dock.view.strategy
+    box.setCurrentIndex(box.findData("auto"))
+    return dock
+
+
+def press(dock, qtbot):
+    dock.view.run_button.click()
+    qtbot.waitUntil(lambda: not dock.busy and dock.comparing.settled, timeout=10000)
+
+
+def test_the_best_labels_at_once_and_one_click_takes_another(asked, searches, script, viewer, qtbot):
+    view = asked.view
+    view.show()
+    assert view.run_button.text() == "Find and run"
+    assert not view.preview_button.isVisible()
+    assert view.hint == ""
+    press(asked, qtbot)
+    (search,) = searches
+    assert [way.group for way in search.ways] == ["grey levels", "grey levels", "as it is"]
+    (job,) = script.jobs
+    assert (job.translator, job.segmenter) == ("inverted:sample:sem-to-tem", "sample:tem-axons")
+    assert job.region == search.region
+    assert job.origin.choice["best"] == job.origin.choice["tried"][0]["way"]
+    # The controls show what was chosen, the pictures what else there is.
+    choice = view.choice()
+    assert (choice.strategy, choice.translator, choice.segmenter) == (
+        "adaptation",
+        "inverted:sample:sem-to-tem",
+        "sample:tem-axons",
+    )
+    assert view.ways.texts == {
+        1: "Inverted\n.94 cheapest",
+        0: "Matched\n.95 as good",
+        2: "As it is\n.50 doubtful",
+    }
+    assert "the cheapest of 2 that are as good" in view._explanation.text()
+    view.ways.click(0)
+    assert view.choice().translator == "sample:sem-to-tem"
+    assert view._explanation.text().startswith("You chose: Grey levels matched by")
+    press(asked, qtbot)
+    assert len(searches) == 1
+    assert script.jobs[1].translator == "sample:sem-to-tem"
+    assert script.jobs[1].origin.choice["reason"] == "A person chose it instead of the best."
+    # Another image has another best way.
+    viewer.add_image(np.random.default_rng(1).random((40, 60)), name="other", metadata={"modality": "SEM"})
+    viewer.layers.selection.active = viewer.layers["other"]
+    qtbot.waitUntil(lambda: view.ways.count == 0)
+    assert view.ways.isHidden()
+
+
+def test_a_search_that_cannot_begin_is_stopped_or_fails_is_said(asked, searches, viewer, qtbot, monkeypatch):
+    view = asked.view
+    monkeypatch.setattr(asked.models, "candidates", list)
+    asked._refresh()
+    assert view.hint == "No model takes SEM images; choose a segmenter whose classes are wanted."
+    assert not view.run_button.isEnabled()
+    monkeypatch.undo()
+    asked._refresh()
+    assert view.run_button.isEnabled()
+
+
+def test_a_search_can_be_stopped(asked, qtbot, monkeypatch):
+    def run(self, control, models):
+        while True:
+            control.check()
+
+    monkeypatch.setattr(FindWayJob, "run", run)
+    monkeypatch.delattr(FindWayJob, "answer")
+    asked.view.run_button.click()
+    qtbot.waitUntil(lambda: asked.ways._number is not None, timeout=10000)
+    asked.view.cancel_button.click()
+    qtbot.waitUntil(lambda: not asked.busy, timeout=10000)
+    assert asked.view.status == "Stopped; nothing was chosen."
+    assert asked.view.run_button.isEnabled()
