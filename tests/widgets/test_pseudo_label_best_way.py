@@ -72,7 +72,7 @@ def test_the_best_labels_at_once_and_one_click_takes_another(asked, searches, sc
         0: "Matched\n.95 as good",
         2: "As it is\n.50 doubtful",
     }
-    assert "the cheapest of 2 that are as good" in view._explanation.text()
+    assert "The cheapest of 2 that are as good was taken" in view._explanation.text()
     view.ways.click(0)
     assert view.choice().translator == "sample:sem-to-tem"
     assert view._explanation.text().startswith("You chose: Grey levels matched by")

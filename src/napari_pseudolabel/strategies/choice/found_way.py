@@ -142,6 +142,15 @@ class FoundWay:
         return f"Chosen, because its looks agree best: {chosen.way.title}."
 
     @property
+    def verdict(self) -> str:
+        """The same in a few words, for beside pictures of all ways."""
+        if not self.sure:
+            return "No way makes labels that look usable; the least bad was taken. Look at the pictures."
+        if len(self.ties) > 1:
+            return f"The cheapest of {len(self.ties)} that are as good was taken. Click another to take it."
+        return "What agrees best with itself was taken. Click another to take it."
+
+    @property
     def lines(self) -> tuple[str, ...]:
         """One line for every way, the best first."""
         marks = dict.fromkeys(self.ties, "as good") | {self.best: "chosen"}

@@ -192,6 +192,7 @@ class PseudoLabelView(DockView):
         """Say why strategy and models are proposed, in place of what the strategy does; empty for the latter."""
         self._reason = sentence
         self._explanation.setText(sentence or registry.find(self.strategy.currentData()).sentences)
+        self._show_about()
 
     def set_models(self, kind: Kind, entries: Sequence[ModelEntry], chosen: str | None) -> None:
         """Offer models."""
@@ -357,8 +358,9 @@ class PseudoLabelView(DockView):
 
     def _show_about(self) -> None:
         """Show what the strategy does, in words and as a picture, but not while its settings need the room."""
-        room = not self.fold.isExpanded() and not self.ways.count
-        self._form.setRowVisible(self._explanation, room)
+        free = not self.fold.isExpanded()
+        room = free and not self.ways.count
+        self._form.setRowVisible(self._explanation, room or (free and bool(self._reason)))
         captions = registry.find(self.strategy.currentData()).captions
         self._form.setRowVisible(self.picture, room and captions is not None)
 

@@ -86,7 +86,7 @@ class WayFinder(PreparingController):
         """Choose one of the ways that were tried."""
         found = self._found
         if found is not None and not self.busy:
-            reason = found.reason if number == found.best else f"You chose: {found.tried[number].way.title}."
+            reason = found.verdict if number == found.best else f"You chose: {found.tried[number].way.title}."
             self._dock.ways.choose(number)
             self._models.take(found.tried[number].way, reason)
 

@@ -11,9 +11,16 @@ from napari_pseudolabel.strategies.choice.found_way import FoundWay, TriedWay
 from napari_pseudolabel.strategies.choice.pictures import overlay
 from napari_pseudolabel.widgets.common.picture_rows import image_of
 
-_COLUMNS, _SIDE_PX = 3, 84
+_COLUMNS, _SIDE_PX = 3, 72
 # More would not fit beside the rest of the dock; what is left out is the worst.
 _MOST = 6
+# So much of the middle of what was looked at: all of it would show no borders.
+_SHOWN_PX = 2 * _SIDE_PX
+_STYLE = """
+QToolButton { border: 2px solid transparent; border-radius: 3px; padding: 1px; background: transparent }
+QToolButton:hover { border-color: palette(mid) }
+QToolButton:checked { border-color: palette(highlight) }
+"""
 
 
 class WayPictures(QWidget):
@@ -35,6 +42,7 @@ class WayPictures(QWidget):
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(4)
+        self.setStyleSheet(_STYLE)
         self._group = QButtonGroup(self)
         self._group.setExclusive(True)
         self._group.idClicked.connect(self.taken)
@@ -83,12 +91,20 @@ class WayPictures(QWidget):
         card.setCheckable(True)
         card.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         card.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        picture = image_of(overlay(place.pixels, one.labels[0], found.classes, 2 * _SIDE_PX))
+        middle = _middle(place.pixels.shape)
+        picture = image_of(overlay(place.pixels[middle], one.labels[0][middle], found.classes, _SHOWN_PX))
         card.setIcon(QIcon(QPixmap.fromImage(picture)))
         card.setIconSize(QSize(_SIDE_PX, _SIDE_PX))
         card.setText(f"{one.way.short}\n{_verdict(found, number)}")
+        # Styles forget that there are two lines.
+        card.setFixedHeight(_SIDE_PX + 2 * card.fontMetrics().lineSpacing() + 14)
         card.setToolTip(_tooltip(found, one, number))
         return card
+
+
+def _middle(shape: tuple[int, ...]) -> tuple[slice, ...]:
+    starts = [max(0, (side - _SHOWN_PX) // 2) for side in shape]
+    return tuple(slice(start, start + _SHOWN_PX) for start in starts)
 
 
 def _verdict(found: FoundWay, number: int) -> str:
