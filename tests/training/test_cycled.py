@@ -117,7 +117,7 @@ def test_images_without_labels_become_a_segmenter(tmp_path):
     events = []
     made = job.run(Control(emit=events.append), LoadedModels())
     names = [event.name for event in events if isinstance(event, SyntheticPair)]
-    assert names == ["blurred", "seen at once", "cycled"]
+    assert names == ["made, blurred", "as it is", "made real"]
     assert job.done
     assert job.run(Control(), LoadedModels()) == made
     assert any("come back with Dice" in note for note in made.notes)

@@ -47,8 +47,7 @@ def looked_at(
     chosen = np.unique(np.linspace(0, count - 1, min(count, _MOST_PLANES)).round().astype(int))
     height, width = image.shape[-2:]
     for number in chosen:
-        index = tuple(int(place) for place in np.unravel_index(number, image.shape[:-2])) if count > 1 else ()
-        index = index or (0,) * (len(image.shape) - 2)
+        index = tuple(int(place) for place in np.unravel_index(number, image.shape[:-2]))
         if height * width * len(chosen) <= most_px:
             yield image.plane(index, channel)
             continue

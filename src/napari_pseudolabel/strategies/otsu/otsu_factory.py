@@ -15,13 +15,6 @@ if TYPE_CHECKING:
     from napari_pseudolabel.labels.thresholding import Threshold
     from napari_pseudolabel.models.segmenters.base import Segmenter
 
-# Measured on nuclei: narrower windows lose pixels of large objects, wider ones dim objects beside bright ones.
-_OBJECTS_AROUND = 5
-_WIDEST_PX = 400
-# So many windows lie side by side at least: a window as wide as the plane evens out nothing.
-_WINDOWS = 2
-_ROUNDS = 2
-
 
 @dataclass(frozen=True)
 class OtsuFactory:
@@ -44,31 +37,22 @@ class OtsuFactory:
         """Return the same with what decides about its labels, found in the whole layer; see `SegmenterFactory`."""
         from napari_pseudolabel.imaging import resample
         from napari_pseudolabel.labels.objects import scheme_for
-        from napari_pseudolabel.labels.thresholding import threshold_of, typical_size_px
+        from napari_pseudolabel.labels.thresholding import found_in, typical_size_px
 
         planes = []
         for plane in looked_at(image, channel):
             control.check()
             planes.append(plane if factor == 1 else resample(plane, factor))
-        options, scheme = self.options, scheme_for(self.options.classes)
-
-        def found(around_px: int) -> tuple[Threshold, float | None]:
-            threshold = threshold_of(planes, options.contrast, options.smoothing_px, around_px)
-            numbered = []
-            for plane in planes:
-                control.check()
-                numbered.append(threshold.instances(plane, scheme))
-            return threshold, typical_size_px(numbered)
-
-        threshold, size_px = found(0)
-        if options.even_out and size_px is not None:
-            # In uneven light half of the plane may be one object, so what is found is measured again.
-            widest = min(_WIDEST_PX, *(min(plane.shape) // _WINDOWS for plane in planes))
-            for _ in range(_ROUNDS):
-                threshold, size_px = found(
-                    min(round(_OBJECTS_AROUND * (size_px or widest)), widest) // 2 * 2 + 1
-                )
-        return replace(self, threshold=threshold, size_px=size_px)
+        options = self.options
+        threshold, numbered = found_in(
+            planes,
+            scheme_for(options.classes),
+            options.contrast,
+            options.smoothing_px,
+            even_out=options.even_out,
+            check=control.check,
+        )
+        return replace(self, threshold=threshold, size_px=typical_size_px(numbered))
 
     @property
     def card(self) -> Card:

@@ -53,13 +53,14 @@ def cycle(task: CycledTask, control: Control) -> UnlabelledResult:
     training = trained(task, seen, control)
     codes = np.stack([encoded(mask_like(seen, number, s.seed)) for number in range(-_PROBED, 0)])
     hidden = hidden_in(training, torch.from_numpy(codes)[:, None].to(training.device))
-    control.emit(_pair("blurred", hidden.disturbed, hidden.disturbed, hidden.back))
-    _show_preview(training, seen, control)
+    control.emit(_beside(seen, "made, blurred", (hidden.disturbed + 1) / 2, _mask(decoded(hidden.back))))
+    found = preview(training, part := _part(seen))
+    control.emit(_beside(seen, "as it is", part[: found.shape[0], : found.shape[1]], _mask(found)))
     fields: list[LabelledPlane] = []
     stage = control.stage("Making images from masks", s.fields)
     for field in cycled_fields(training, seen, s.fields, s.seed):
         if not fields:
-            control.emit(field_pair(seen, field))
+            control.emit(_beside(seen, "made real", field.image, field.labels))
         fields.append(field)
         stage.advance()
     train_segmenter(
@@ -119,12 +120,6 @@ def preview(training: CycleTraining, image: NDArray[np.float32]) -> NDArray[np.i
         return decoded(training.mask_of(real.to(training.device))[0, 0].cpu().numpy())
 
 
-def field_pair(seen: SeenImages, field: LabelledPlane) -> SyntheticPair:
-    """Return a part of the first image, and a field with its labels."""
-    part = seen.on_grid()[0][:_SHOWN_PX, :_SHOWN_PX]
-    return SyntheticPair("cycled", _grey(part), _grey(field.image), field.labels)
-
-
 def _there_and_back(
     training: CycleTraining, code: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -135,20 +130,19 @@ def _there_and_back(
     return found[0], found[1]
 
 
-def _show_preview(training: CycleTraining, seen: SeenImages, control: Control) -> None:
-    """Show what the generator of masks says of a real image, before any segmenter is trained."""
-    part = seen.on_grid()[0][:_SHOWN_PX, :_SHOWN_PX]
-    numbered = preview(training, part)
-    part = part[: numbered.shape[0], : numbered.shape[1]]
-    labels = (numbered > 0).astype(np.uint8)
-    control.emit(SyntheticPair("seen at once", _grey(part), _grey(part), labels))
-
-
-def _pair(
-    name: str, source: NDArray[np.float32], image: NDArray[np.float32], code: NDArray[np.float32]
+def _beside(
+    seen: SeenImages, name: str, made: NDArray[np.floating], labels: NDArray[np.uint8]
 ) -> SyntheticPair:
-    found = (decoded(code) > 0).astype(np.uint8)
-    return SyntheticPair(name, _grey((source + 1) / 2), _grey((image + 1) / 2), found)
+    """Return a part of the first image, and what was made to be shown beside it: (H, W) in [0, 1], and its labels."""
+    return SyntheticPair(name, _grey(_part(seen)), _grey(made), labels)
+
+
+def _part(seen: SeenImages) -> NDArray[np.float32]:
+    return seen.on_grid()[0][:_SHOWN_PX, :_SHOWN_PX]
+
+
+def _mask(numbered: NDArray[np.int32]) -> NDArray[np.uint8]:
+    return (numbered > 0).astype(np.uint8)
 
 
 def _grey(image: NDArray[np.floating]) -> NDArray[np.uint8]:

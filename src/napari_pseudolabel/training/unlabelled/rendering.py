@@ -69,4 +69,4 @@ def _pair(seen: SeenImages, field: LabelledPlane) -> SyntheticPair:
     """Return a part of the first image, and a field with its labels."""
     part = seen.on_grid()[0][:_SHOWN_PX, :_SHOWN_PX]
     grey = [(np.clip(one, 0, 1) * 255).astype(np.uint8) for one in (part, field.image)]
-    return SyntheticPair("rendered", grey[0], grey[1], field.labels)
+    return SyntheticPair("drawn", grey[0], grey[1], field.labels)

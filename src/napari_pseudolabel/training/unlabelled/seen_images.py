@@ -11,7 +11,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import resample
 from napari_pseudolabel.labels.objects import scheme_for
-from napari_pseudolabel.labels.thresholding import Threshold, threshold_of, typical_size_px
+from napari_pseudolabel.labels.thresholding import Threshold, found_in, typical_size_px
 from napari_pseudolabel.training.unlabelled.field_looks import FieldLook, look_of
 from napari_pseudolabel.training.unlabelled.unlabelled_task import UnlabelledTask
 
@@ -19,7 +19,6 @@ TYPICAL_PX = 20.0
 """Diameter of objects on the grid of the segmenters that are trained here."""
 
 _SMOOTHING_PX = 0.7
-_OBJECTS_AROUND = 5
 _LEAST_SIDE_PX = 32
 
 
@@ -79,12 +78,10 @@ def seen_in(
     stage = control.stage("Looking at the images", len(planes))
     found: list[tuple[Threshold, NDArray[np.int32]]] = []
     for plane in planes:
-        control.check()
-        first = threshold_of([plane], task.contrast, _SMOOTHING_PX)
-        wide = size_px or typical_size_px([first.instances(plane, scheme)]) or TYPICAL_PX
-        around = min(round(_OBJECTS_AROUND * wide), min(plane.shape) // 2) // 2 * 2 + 1
-        threshold = threshold_of([plane], task.contrast, _SMOOTHING_PX, around)
-        found.append((threshold, threshold.instances(plane, scheme)))
+        threshold, (numbered,) = found_in(
+            [plane], scheme, task.contrast, _SMOOTHING_PX, size_px=size_px, check=control.check
+        )
+        found.append((threshold, numbered))
         stage.advance()
     # Places of one kind of images are of one polarity: most of them decide.
     bright = 2 * sum(threshold.bright for threshold, _ in found) >= len(found)
