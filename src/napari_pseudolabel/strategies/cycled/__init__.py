@@ -1,6 +1,6 @@
 """Cycled masks: drawn masks learn to look like the images, and a segmenter learns from the masks that come back.
 
-Source: "Synthetic labels, CycleGAN and a low-pass between its generators" (arXiv 2308.01769); see `training.cycled`.
+Source: a CycleGAN between synthetic masks and images with a low-pass between its generators (arXiv 2308.01769); see `training.cycled`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Cycled masks: what is learned from, and how. Importable without torch.
 
-Source: "From Synthetic Labels to Segmentation" line of work with CycleGAN between masks and images (arXiv 2308.01769); constants as
-measured by us (docs/no_labels.md).
+Source: a CycleGAN between synthetic masks and images with a low-pass between its generators (arXiv 2308.01769); sizes, steps and rates
+are those of our own small trials (docs/benchmarks.md).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Does a generator hide a copy of the mask in its images? A cycle that breaks when they are disturbed has hidden one.
 
-After "CycleGAN, a master of steganography" (Chu et al., 2017); what was measured with it is in docs/no_labels.md.
+After "CycleGAN, a master of steganography" (Chu et al., 2017).
 """
 
 from __future__ import annotations

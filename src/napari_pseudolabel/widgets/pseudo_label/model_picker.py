@@ -228,8 +228,8 @@ class ModelPicker(QObject):
 
     def _prepare(self, way: Way) -> None:
         """Load models ahead and measure how fast they are, once; what is wrong with them is said by the run."""
-        pair = way.translator, way.segmenter
-        if pair in self._measured or not way.complete or registry.find(way.strategy).preparation is not None:
+        pair, strategy = (way.translator, way.segmenter), registry.find(way.strategy)
+        if pair in self._measured or not way.complete or strategy.preparation or not strategy.roles:
             return
         self._measured[pair] = None
         self._start_up.begin(pair)
