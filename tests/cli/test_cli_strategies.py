@@ -61,7 +61,8 @@ def test_what_a_strategy_does_not_take_is_refused(toy, cli, image, tmp_path, tin
         (("--strategy", "translation", "--translator", tiny_translator), "no strategy “translation”"),
         (
             ("--strategy", "magic"),
-            "There is no strategy “magic”; use adaptation, tutorship, segmentation, otsu, rendered, cycled, threshold, learned or auto.",
+            "There is no strategy “magic”; use adaptation, tutorship, segmentation, otsu, rendered, cycled, grey-regions, "
+            "feature-regions, threshold, learned or auto.",
         ),
     ]:
         ran = cli("label", image, out, *words)

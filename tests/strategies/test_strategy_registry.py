@@ -52,7 +52,8 @@ def test_without_its_line_it_is_not_known(monkeypatch):
         Record.from_provenance(told)
     with pytest.raises(
         InputError,
-        match="no strategy “threshold”; use adaptation, tutorship, segmentation, otsu, rendered, cycled or auto",
+        match="no strategy “threshold”; use adaptation, tutorship, segmentation, otsu, rendered, cycled, grey-regions, "
+        "feature-regions or auto",
     ):
         registry.find("threshold")
 
@@ -71,7 +72,8 @@ def test_every_strategy_says_all_of_itself(strategy):
     assert strategy.sentences.endswith(".")
     assert not strategy.does.endswith(".")
     if strategy.recorded:
-        with pytest.raises(InputError, match=f"{strategy.word} needs a {strategy.recorded[0]}"):
+        needed = "translator" if strategy.by_features else strategy.recorded[0]
+        with pytest.raises(InputError, match=f"{strategy.word} needs a {needed}"):
             strategy.job(IMAGE, LabelRequest())
     full = strategy.job(IMAGE, LabelRequest(translator="t", segmenter="s"))
     assert full.strategy_name == strategy.name

@@ -58,7 +58,7 @@ def parameter(
     default = one.default
     if given:
         others = [f"{name}: {one.of(it)}" for name, it in presets.items() if one.of(it) != default]
-        told["show_default"] = False if default is None else "; ".join([str(default), *others])
+        told["show_default"] = False if default in (None, "") else "; ".join([str(default), *others])
         kind, default = kind | None, None
     return _parameter(one.key, kind, default, typer.Option(one.flag, **told))
 

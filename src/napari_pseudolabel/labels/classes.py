@@ -11,6 +11,8 @@ from napari_pseudolabel.models.cards import LabelClass
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 BACKGROUND = "background"
 LARGEST_VALUE = 255
+# Regions that nobody has named yet; classes that a person adds have the values from 1 on.
+_FIRST_REGION, _REGION = 101, "region"
 
 
 def default_classes(names: Sequence[str]) -> tuple[LabelClass, ...]:
@@ -53,6 +55,18 @@ def default_classes(names: Sequence[str]) -> tuple[LabelClass, ...]:
 def nameless(values: Iterable[int]) -> tuple[LabelClass, ...]:
     """Return classes about which nobody knows more than their values."""
     return tuple(LabelClass(name=f"class {value}", value=value) for value in values)
+
+
+def unnamed_regions(count: int) -> tuple[LabelClass, ...]:
+    """Return kinds of regions that are to be named, as classes."""
+    return tuple(
+        LabelClass(name=f"{_REGION} {number + 1}", value=_FIRST_REGION + number) for number in range(count)
+    )
+
+
+def is_unnamed_region(one: LabelClass) -> bool:
+    """Whether a class is a kind of regions of which nobody has said what it is."""
+    return one.value >= _FIRST_REGION and one.name == f"{_REGION} {one.value - _FIRST_REGION + 1}"
 
 
 def with_colours(classes: Sequence[LabelClass]) -> tuple[LabelClass, ...]:

@@ -86,7 +86,7 @@ def _request(
         return None if use is None else use.path
 
     return LabelRequest(
-        translator=path(record.translator),
+        translator=path(record.translator or record.features),
         segmenter=segmenter or path(record.segmenter),
         second_opinions=() if segmenter else tuple(opinion.path for opinion in record.second_opinions),
         tutor=record.tutor,

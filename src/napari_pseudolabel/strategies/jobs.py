@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from napari_pseudolabel.control import Control, Progress
-from napari_pseudolabel.imaging import measure
+from napari_pseudolabel.imaging import measure, normalise, resample
 from napari_pseudolabel.imaging.blank_layer import nothing_in
+from napari_pseudolabel.imaging.places import looked_at
 from napari_pseudolabel.labels.refitting import ConfidenceFit, ConfirmedRegion
 from napari_pseudolabel.models.assumed import assumed_line
 from napari_pseudolabel.models.evaluations import mode_of
@@ -26,8 +27,9 @@ from napari_pseudolabel.strategies.label_settings import LabelSettings, ModelUse
 from napari_pseudolabel.strategies.run_scale import RunScale
 from napari_pseudolabel.strategies.scale_search import sweep
 from napari_pseudolabel.strategies.survey import (
+    LearnPlacesJob,
     ModelFacts,
-    SegmenterFactory,
+    SegmenterRef,
     Survey,
     SurveyJob,
     of_translations,
@@ -37,6 +39,8 @@ from napari_pseudolabel.types import JsonObject
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
 
+# So much of a layer tells the kinds of regions in it.
+_PLACES_PX = 2**20
 # Places of a layer that are translated to learn what its translations are like.
 _LOOKS = 9
 
@@ -160,7 +164,7 @@ class LabelJob(ImageTask):
     """
 
     translator: str | None = None
-    segmenter: str | SegmenterFactory | None = None
+    segmenter: SegmenterRef | None = None
     second_opinions: tuple[str, ...] = field(default=(), kw_only=True)
     across: bool = field(default=False, kw_only=True)
     origin: Origin = field(default=Origin(), kw_only=True)
@@ -233,7 +237,7 @@ class LabelJob(ImageTask):
             strategy=self.strategy_name,
             source=self.image.name,
             source_path=self.image.path,
-            models=(*tutor, *(model.use for model in survey.models if isinstance(model.ref, str))),
+            models=(*tutor, *_used(survey)),
             settings=settings,
             factor=scale.factor,
             device=self.settings.tiles.device,
@@ -276,6 +280,8 @@ class LabelJob(ImageTask):
             survey = self.kept.known(survey)
         if self._scale(survey).wanted:
             return sweep(self, survey, control)
+        if survey.wants_places:
+            return self._places(survey, control)
         if not survey.wants_translations:
             return None
         # The same whatever part of the image is labelled, and however.
@@ -290,6 +296,18 @@ class LabelJob(ImageTask):
     def magnification(self, survey: Survey, control: Control) -> float:
         """Return the pixels on the grid of the first model per pixel of the image; raises as `plan` does."""
         return self._scale(survey).decided(control).factor
+
+    def _places(self, survey: Survey, control: Control) -> LearnPlacesJob:
+        """Read some places of the whole layer, whatever part of it is labelled, as the segmenter sees them."""
+        assert survey.segmenter is not None
+        channels = self.channels(survey)
+        factor = self.magnification(survey, control)
+        (known,) = measure(self.image, channels, survey.segmenter.need, control).channels
+        planes = looked_at(self.image, channels[0], _PLACES_PX)
+        return LearnPlacesJob(
+            survey,
+            tuple(normalise(np.nan_to_num(resample(plane, factor)), known.limits) for plane in planes),
+        )
 
     def _scale(self, survey: Survey) -> RunScale:
         # Found for a model of another grid, as a record may hold it, it says nothing about this one.
@@ -341,6 +359,15 @@ class LabelJob(ImageTask):
                 control.emit(told)
             got(part)
         return plan.conclude(reports, time.monotonic() - started, ready)
+
+
+def _used(survey: Survey) -> Iterator[ModelUse]:
+    """Yield the checkpoints that take part, for the provenance."""
+    for model in survey.models:
+        if model.made_of is not None:
+            yield model.made_of
+        elif isinstance(model.ref, str):
+            yield model.use
 
 
 def _seeing(survey: Survey) -> tuple[ModelFacts, ...]:

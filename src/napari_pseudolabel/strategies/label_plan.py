@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.imaging import LayerStatistics
 from napari_pseudolabel.imaging.statistics import Moments, moments_of
+from napari_pseudolabel.labels.classes import is_unnamed_region
 from napari_pseudolabel.labels.evidence import Evidence, total
 from napari_pseudolabel.labels.usability import doubts, warning
 from napari_pseudolabel.strategies.chunks import Chunk, ChunkTask, ImageTask, ViewCentre
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.first_chunk import glance, growing
 from napari_pseudolabel.strategies.label_settings import Region
-from napari_pseudolabel.strategies.survey import Survey, of_translations
+from napari_pseudolabel.strategies.survey import Survey, of_translations, references
 from napari_pseudolabel.wording import duration
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class ChunkJob(ChunkTask):
     @property
     def checkpoints(self) -> tuple[str, ...]:
         """References of the models."""
-        return tuple(model.ref for model in self.survey.models if isinstance(model.ref, str))
+        return references(model.ref for model in self.survey.models)
 
     def run(self, control: Control, models: LoadedModels) -> PseudoLabel:
         """Do the work."""
@@ -230,7 +231,7 @@ def doubts_about(
         As of `LabelPlan`.
     """
     segmenter = survey.segmenter
-    if segmenter is None:
+    if segmenter is None or any(map(is_unnamed_region, survey.classes)):
         return ()
     first = round(whole[0] * factors[0]), round(whole[1] * factors[1])
     known = segmenter.card.calibration

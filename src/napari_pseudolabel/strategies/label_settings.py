@@ -18,8 +18,9 @@ from napari_pseudolabel.tiling import TileSettings
 FindScale = Literal["if-unknown", "always", "never"]
 """When the models look for the scale themselves."""
 
-Role = Literal["translator", "segmenter", "second opinion", "tutor"]
-"""A tutor is the translator that made what a segmenter learned from; no image to be labelled goes through it."""
+Role = Literal["translator", "segmenter", "second opinion", "tutor", "features"]
+"""A tutor is the translator that made what a segmenter learned from; no image to be labelled goes through it. Of one of
+features only what it computes on the way is used: labels are not those of a translation."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,6 +65,11 @@ class Record:
         return self._first("tutor")
 
     @property
+    def features(self) -> ModelUse | None:
+        """The translator whose features were used."""
+        return self._first("features")
+
+    @property
     def segmenter(self) -> ModelUse | None:
         """The first segmenter; None after a mere translation."""
         return self._first("segmenter")

@@ -7,6 +7,7 @@ from napari_pseudolabel.strategies.adaptation import ADAPTATION
 from napari_pseudolabel.strategies.choice.auto import AUTO
 from napari_pseudolabel.strategies.cycled import CYCLED
 from napari_pseudolabel.strategies.otsu import OTSU
+from napari_pseudolabel.strategies.regions import FEATURE_REGIONS, GREY_REGIONS
 from napari_pseudolabel.strategies.rendered import RENDERED
 from napari_pseudolabel.strategies.segmentation import SEGMENTATION
 from napari_pseudolabel.strategies.strategy import Strategy
@@ -20,6 +21,8 @@ STRATEGIES: tuple[Strategy, ...] = (
     OTSU,
     RENDERED,
     CYCLED,
+    GREY_REGIONS,
+    FEATURE_REGIONS,
     TRANSLATION,
 )
 

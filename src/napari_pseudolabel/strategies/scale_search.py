@@ -22,7 +22,7 @@ from napari_pseudolabel.strategies.found_scale import FoundScale, TriedScale
 from napari_pseudolabel.strategies.known_scales import begun, ended, keep, key_of, recall
 from napari_pseudolabel.strategies.label_settings import LabelSettings
 from napari_pseudolabel.strategies.scale_choice import choose, next_factors
-from napari_pseudolabel.strategies.survey import SegmenterFactory, Survey, SurveyJob
+from napari_pseudolabel.strategies.survey import SegmenterRef, Survey, SurveyJob, references
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
@@ -46,7 +46,7 @@ class FindScaleJob(ImageTask):
     """Find the scale of an image, and do nothing else; parameters as of `LabelJob`."""
 
     translator: str | None = None
-    segmenter: str | SegmenterFactory | None = None
+    segmenter: SegmenterRef | None = None
     second_opinions: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
@@ -115,7 +115,7 @@ class SweepJob:
     @property
     def checkpoints(self) -> tuple[str, ...]:
         """References of the models."""
-        return tuple(model.ref for model in self.survey.models if isinstance(model.ref, str))
+        return references(model.ref for model in self.survey.models)
 
     def run(self, control: Control, models: LoadedModels) -> Survey:
         """Do the work; the survey says what was found."""

@@ -12,7 +12,7 @@ from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.labels.refitting import ConfidenceFit, ConfirmedRegion
 from napari_pseudolabel.strategies.found_scale import FoundScale
 from napari_pseudolabel.strategies.jobs import Job, LabelJob
-from napari_pseudolabel.strategies.label_settings import LabelSettings, ModelUse, Region
+from napari_pseudolabel.strategies.label_settings import LabelSettings, ModelUse, Region, Role
 
 ModelRole = Literal["translator", "segmenter"]
 
@@ -50,6 +50,11 @@ class LabelRequest:
     found: FoundScale | None = None
     confidence: ConfidenceFit | None = None
     confirmed: tuple[ConfirmedRegion, ...] = ()
+
+    @property
+    def features(self) -> str | None:
+        """The translator, where only its features are used."""
+        return self.translator
 
     def job(self, image: Image, **models: Any) -> LabelJob:
         """Return a labelling job on the region and planes that are asked for, with these models."""
@@ -163,6 +168,8 @@ class Strategy:
         What papers call it, where the title is plainer: for the tooltips, the shell and its errors.
     chooses
         It makes no labels itself, but finds out which of the others does best.
+    by_features
+        Of the translator only the features are used: no image is translated.
     """
 
     name: str
@@ -178,6 +185,7 @@ class Strategy:
     measures_size: bool = False
     term: str = ""
     chooses: bool = False
+    by_features: bool = False
 
     @property
     def word(self) -> str:
@@ -190,14 +198,21 @@ class Strategy:
         return self.preparation is None and not self.chooses
 
     @property
-    def recorded(self) -> tuple[ModelRole, ...]:
+    def recorded(self) -> tuple[Role, ...]:
         """The models that its provenance has to name; what is prepared is a segmenter."""
+        if self.by_features:
+            return ("features",)
         return ("segmenter",) if self.preparation else self.roles
 
     @property
     def roles(self) -> tuple[ModelRole, ...]:
         """The models that the person chooses, in the order in which an image meets them."""
         return tuple(need.role for need in self.needs)
+
+    @property
+    def translates(self) -> bool:
+        """Whether images are translated."""
+        return self.takes("translator") and not self.by_features
 
     def takes(self, role: ModelRole) -> bool:
         """Whether the person chooses a model of this role."""
@@ -213,7 +228,8 @@ class Strategy:
         """
         for role in self.recorded:
             if getattr(request, role) is None:
-                raise InputError(f"{self.word} needs a {role}; choose one.")
+                what = "translator" if role == "features" else role
+                raise InputError(f"{self.word} needs a {what}; choose one.")
         job = self.label(image, request)
         if job.strategy_name == self.name and job.origin.options == request.options:
             return job

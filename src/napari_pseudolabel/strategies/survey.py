@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.errors import InputError
@@ -23,6 +25,7 @@ from napari_pseudolabel.tiling import Layout
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
     from napari_pseudolabel.models.segmenters.base import Segmenter
+    from napari_pseudolabel.models.translators.base import Translator
 
 
 class SegmenterFactory(Protocol):
@@ -59,6 +62,50 @@ class LayerFactory(SegmenterFactory, Protocol):
         """
 
 
+@runtime_checkable
+class DerivedFactory(Protocol):
+    """A segmenter that is made of a translator in the worker, and learns from some places of the layer first.
+
+    It takes the images that the translator takes, and stands where a reference would.
+    """
+
+    @property
+    def name(self) -> str:
+        """For the person."""
+
+    @property
+    def translator(self) -> str:
+        """Reference of the translator."""
+
+    @property
+    def learned(self) -> bool:
+        """Whether it knows all it must."""
+
+    def learn(
+        self, places: Sequence[NDArray[np.float32]], translator: Translator, control: Control
+    ) -> DerivedFactory:
+        """Return the same with what it must know.
+
+        Parameters
+        ----------
+        places
+            (H, W) in [0, 1] each, on the grid of the translator, always the same for a layer (`imaging.places`).
+        """
+
+    def make_of(self, translator: Translator) -> Segmenter:
+        """Whatever gives probabilities."""
+
+
+SegmenterRef = str | SegmenterFactory | DerivedFactory
+"""A segmenter that is loaded, made, or made of a translator."""
+
+
+def references(refs: Iterable[SegmenterRef | None]) -> tuple[str, ...]:
+    """Return the checkpoints behind models."""
+    found = (ref.translator if isinstance(ref, DerivedFactory) else ref for ref in refs)
+    return tuple(ref for ref in found if isinstance(ref, str))
+
+
 @dataclass(frozen=True)
 class ModelFacts:
     """A model that takes part in a run.
@@ -75,10 +122,12 @@ class ModelFacts:
         Pixels on its network's grid per pixel of the grid of its modality, along Y and X.
     steps
         Of a diffusion; 1 for all others.
+    made_of
+        The model that it was made of, for the provenance; None for one that was loaded, or made of nothing.
     """
 
     role: Role
-    ref: str | SegmenterFactory
+    ref: SegmenterRef
     card: Card
     sha256: str
     layout: Layout
@@ -86,6 +135,7 @@ class ModelFacts:
     channels: int = 1
     zoom: tuple[float, float] = (1.0, 1.0)
     steps: int = 1
+    made_of: ModelUse | None = None
 
     def evaluated(self, asked: Evaluations) -> tuple[int, ...]:
         """Return the steps of a diffusion that are taken; one for all others."""
@@ -139,6 +189,12 @@ class Survey:
         return (() if self.segmenter is None else (self.segmenter,)) + self.second_opinions
 
     @property
+    def wants_places(self) -> bool:
+        """Whether the segmenter has to learn from some places of the layer."""
+        ref = None if self.segmenter is None else self.segmenter.ref
+        return isinstance(ref, DerivedFactory) and not ref.learned
+
+    @property
     def wants_translations(self) -> bool:
         """Whether a segmenter has to know what the translations of the whole layer are like."""
         seen = self.translator is not None and any(segmenter.need.moments for segmenter in self.segmenters)
@@ -184,7 +240,7 @@ class SurveyJob:
     """Load the models and say what they are."""
 
     translator: str | None
-    segmenter: str | SegmenterFactory | None
+    segmenter: SegmenterRef | None
     title: str = "Loading the models"
     second_opinions: tuple[str, ...] = ()
 
@@ -196,8 +252,7 @@ class SurveyJob:
     @property
     def checkpoints(self) -> tuple[str, ...]:
         """References of the models."""
-        chosen = tuple(ref for ref in (self.translator, self.segmenter) if isinstance(ref, str))
-        return chosen + self.second_opinions
+        return references((self.translator, self.segmenter)) + self.second_opinions
 
     def run(self, control: Control, models: LoadedModels) -> Survey:
         """Do the work; raises CheckpointError or InputError where a model cannot be used, or does not fit the others."""
@@ -229,19 +284,55 @@ class SurveyJob:
         return found
 
 
-def segmenter_of(ref: str | SegmenterFactory, models: LoadedModels) -> Segmenter:
+@dataclass(frozen=True)
+class LearnPlacesJob:
+    """Have a segmenter that is made of a translator learn from some places of the layer.
+
+    Attributes
+    ----------
+    places
+        See `DerivedFactory.learn`.
+    """
+
+    survey: Survey
+    places: tuple[NDArray[np.float32], ...]
+    title: str = "Finding kinds of regions"
+
+    @property
+    def checkpoints(self) -> tuple[str, ...]:
+        """References of the models."""
+        return references(model.ref for model in self.survey.models)
+
+    def run(self, control: Control, models: LoadedModels) -> Survey:
+        """Do the work; the survey is complete afterwards."""
+        facts = self.survey.segmenter
+        assert facts is not None
+        assert isinstance(facts.ref, DerivedFactory)
+        ref = facts.ref.learn(self.places, models.translator(facts.ref.translator), control)
+        learned, classes = _segmenter(ref, "segmenter", models)
+        return replace(self.survey, segmenter=learned, classes=classes)
+
+
+def segmenter_of(ref: SegmenterRef, models: LoadedModels) -> Segmenter:
     """Return a segmenter, loaded or made."""
+    if isinstance(ref, DerivedFactory):
+        return ref.make_of(models.translator(ref.translator))
     return models.segmenter(ref) if isinstance(ref, str) else ref.make()
 
 
 def _segmenter(
-    ref: str | SegmenterFactory, role: Role, models: LoadedModels
+    ref: SegmenterRef, role: Role, models: LoadedModels
 ) -> tuple[ModelFacts, tuple[LabelClass, ...]]:
     segmenter = segmenter_of(ref, models)
-    return _facts_of(ref, role, segmenter), segmenter.classes
+    found = _facts_of(ref, role, segmenter)
+    if isinstance(ref, DerivedFactory):
+        made_of = models.translator(ref.translator)
+        use = ModelUse("features", made_of.card.name or ref.translator, ref.translator, made_of.sha256)
+        found = replace(found, made_of=use)
+    return found, segmenter.classes
 
 
-def _facts_of(ref: str | SegmenterFactory, role: Role, segmenter: Segmenter) -> ModelFacts:
+def _facts_of(ref: SegmenterRef, role: Role, segmenter: Segmenter) -> ModelFacts:
     return ModelFacts(
         role,
         ref,

@@ -13,9 +13,10 @@ from napari_pseudolabel.labels.spot_check import SpotChecks
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
-from napari_pseudolabel.viewer.effort import EffortLog
+from napari_pseudolabel.viewer.effort import EFFORT_KEY, EffortLog
 from napari_pseudolabel.viewer.image_layers import placement_from
 from napari_pseudolabel.viewer.records import QUALITY_KEY, find_layer, record_in, source_layer
+from napari_pseudolabel.viewer.region_naming import named_regions
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -61,6 +62,8 @@ def content_from(data: Any, attributes: JsonObject) -> ExportContent:
     record, corrections = record_in(metadata), metadata.get(CORRECTIONS_KEY)
     known = isinstance(corrections, Corrections) and not corrections.own
     provenance = _provenance(record, corrections, metadata.get(QUALITY_KEY))
+    if named := named_regions(metadata.get(EFFORT_KEY)):
+        provenance["regions_named"] = named
     try:
         checks = SpotChecks.of(metadata)
     except InputError as error:

@@ -13,7 +13,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import DTypeLike
 
 from napari_pseudolabel.imaging import Image, Placement
-from napari_pseudolabel.labels.classes import with_colours
+from napari_pseudolabel.labels.classes import is_unnamed_region, with_colours
 from napari_pseudolabel.types import Array, JsonObject
 from napari_pseudolabel.viewer.image_layers import placement_of
 from napari_pseudolabel.viewer.records import HELPERS, Role, find_layer, write_record
@@ -80,7 +80,8 @@ def new_labels(
         Where the labels are there already, and what is known of them; filling them in afterwards takes as long again.
     """
     helps = role in HELPERS
-    names = " + ".join(label_class.name for label_class in classes or () if label_class.value != 0)
+    named = [one for one in classes or () if one.value and not is_unnamed_region(one)]
+    names = " + ".join(one.name for one in named) or ("regions" if classes and len(classes) > 1 else "")
     layer = Labels(
         np.zeros(shape, dtype) if data is None else data,
         metadata=metadata,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
+from napari_pseudolabel.labels.classes import is_unnamed_region
 from napari_pseudolabel.labels.objects.components import SQUARE
 from napari_pseudolabel.labels.objects.incomplete import half_fibres
 from napari_pseudolabel.labels.objects.instances import to_instances
@@ -67,8 +68,11 @@ def census(
     Returns
     -------
     tuple of Counted
-        In the order of the classes, without the background and without what is around others.
+        In the order of the classes, without the background and without what is around others; empty where regions are to be named still,
+        which are no objects.
     """
+    if any(map(is_unnamed_region, classes)):
+        return ()
     planes = labels.reshape(-1, *labels.shape[-2:])
     sure = None if probability is None else probability.reshape(planes.shape)
     scheme = scheme_for(classes)

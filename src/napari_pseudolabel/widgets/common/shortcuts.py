@@ -87,6 +87,9 @@ SOURCE_ONLY = Shortcut(
 INTERPOLATE = Shortcut(
     "Shift-J", "Interpolate", "Fill the slices between two with what lies between them", "Correct"
 )
+NAME_REGIONS = Shortcut(
+    "Ctrl-U", "Name regions", "Click on a region: all of its kind become the chosen class", "Correct"
+)
 FOCUS = Shortcut("Ctrl-F", "Focus", "Tools work on this object, wherever the cursor is", "Correct")
 OBJECTS = Shortcut("Ctrl-I", "Objects", "Show each object in a colour of its own", "Correct")
 HOLD_IMAGE = Shortcut("Q", "Image alone", "While held: the image without labels", "Correct")

@@ -23,6 +23,7 @@ from napari_pseudolabel.widgets.correct.labels_picker import NO_LABELS, RESHAPED
 from napari_pseudolabel.widgets.correct.layer_visibility import LayerVisibility
 from napari_pseudolabel.widgets.correct.objects_view import ObjectsView
 from napari_pseudolabel.widgets.correct.predicting import Predicting
+from napari_pseudolabel.widgets.correct.region_names import RegionNames
 from napari_pseudolabel.widgets.correct.smart_filling import NAME as SMART_FILL
 from napari_pseudolabel.widgets.correct.smart_filling import SmartFilling
 from napari_pseudolabel.widgets.correct.tool_table import TOOLS
@@ -89,6 +90,7 @@ class CorrectController(DockController):
         self.smart = SmartFilling(self.context, self.applying, self.toolbox, self.drawing)
         self.predicting = Predicting(self.context, self.visibility)
         self.gaps = Gaps(self.context)
+        self.names = RegionNames(self.context)
         self._parts: list[Part] = [
             self.drawing,
             self.applying,
@@ -100,6 +102,7 @@ class CorrectController(DockController):
             self.confirming,
             self.smart,
             self.gaps,
+            self.names,
         ]
         self._added: list[Key] = []
         self._connect()
@@ -112,7 +115,7 @@ class CorrectController(DockController):
     @property
     def settled(self) -> bool:
         """Whether nothing is being computed beside the window."""
-        return super().settled and self.objects.settled and self.confirming.settled
+        return super().settled and self.objects.settled and self.confirming.settled and self.names.settled
 
     def add(self, part: Part, keys: Sequence[Key] = ()) -> None:
         """Add a part that follows the labels, such as the review queue, and its keys; before `start`."""
@@ -183,6 +186,7 @@ class CorrectController(DockController):
             *self.classes.actions(),
             (shortcuts.OBJECTS, self._toggle_mode),
             (shortcuts.FOCUS, self._toggle_focus),
+            (shortcuts.NAME_REGIONS, self.names.toggle),
             (shortcuts.NEXT_CANDIDATE, lambda: self._try(self.visibility.next)),
             (shortcuts.CONFIRM, self.confirming.confirm),
             (shortcuts.UNCONFIRM, self.confirming.take_back),

@@ -49,6 +49,8 @@ class CorrectView(DockView):
     ----------
     review
         Empty; the review queue puts its widgets here.
+    name_regions
+        Whether clicks name regions that a strategy has found.
     spot_card, spot_form
         Of the spot check: the question, in the place of the review; how much is asked, and what came out.
     header
@@ -73,11 +75,17 @@ class CorrectView(DockView):
         self.again_fold = Collapsible(
             "Predict again", self.again, "Label the view once more, with another seed, size or segmenter"
         )
+        self.name_regions = segment(
+            "Name regions",
+            "Click on a region: all of its kind become the chosen class; Shift+click makes them background "
+            f"({shortcuts.shown(shortcuts.NAME_REGIONS)})",
+        )
         self.place(
             self._make_header(),
             self._make_image(),
             self._make_modes(),
             self.palette_,
+            self.name_regions,
             self.tools,
             self._make_compare(),
             *self.messages,
@@ -89,6 +97,7 @@ class CorrectView(DockView):
             self.spot_fold,
             Collapsible("Shortcuts", self.shortcuts, "All keys of this dock"),
         )
+        self.name_regions.hide()
         self.spot_card.hide()
         self.rest.hide()
         self.gaps.hide()

@@ -206,7 +206,7 @@ def make_label_job(
     )
     if strategy.preparation is not None:
         return asked.job(image)
-    models = {role: getattr(choice, role) for role in strategy.recorded}
+    models = {role: getattr(choice, role) for role in strategy.roles}
     return strategy.job(image, replace(asked, **models))
 
 

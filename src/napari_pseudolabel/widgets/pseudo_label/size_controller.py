@@ -167,7 +167,7 @@ class SizeController(QObject):
             self._grid,
             self._known.found.get(models_of(choice)),
             self._textures.get(self._texture_key(pixel)),
-            settings.find_scale != "never",
+            settings.find_scale != "never" and not registry.find(choice.strategy).by_features,
             (first := self._first()) is None or first.card is None,
             problem,
             registry.find(choice.strategy).measures_size,

@@ -343,7 +343,7 @@ class PseudoLabelView(DockView):
         self._explanation.setToolTip(strategy.sentences)
         self._show_about()
         if strategy.captions is not None:
-            self.picture.set_captions(strategy.captions, translates=strategy.takes("translator"))
+            self.picture.set_captions(strategy.captions, translates=strategy.translates)
             self.picture.setToolTip(f"{strategy.word} {strategy.does}.")
         for role, field in self._choosers.items():
             self._form.setRowVisible(field, strategy.name not in self.forms and role in strategy.roles)

@@ -30,12 +30,12 @@ from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.widgets.common.job_runner import Failure
 from napari_pseudolabel.widgets.common.overlay import Mark, World
 from napari_pseudolabel.widgets.common.serial_executor import SerialExecutor
+from napari_pseudolabel.widgets.correct.canvas_clicks import STILL_PX, CanvasClicks
 from napari_pseudolabel.widgets.correct.correct_context import CorrectContext, Part
 from napari_pseudolabel.widgets.correct.focus import outline
 from napari_pseudolabel.widgets.correct.layer_visibility import HIDDEN_KEY, reveal
 from napari_pseudolabel.widgets.correct.review import camera
 from napari_pseudolabel.widgets.correct.spot_check import spot_sentences
-from napari_pseudolabel.widgets.correct.spot_check.canvas_clicks import STILL_PX, CanvasClicks
 from napari_pseudolabel.widgets.correct.spot_check.spot_card import BUTTONS
 from napari_pseudolabel.widgets.correct.spot_check.spot_scene import SpotScene, scene_of
 

@@ -1,0 +1,56 @@
+"""Regions to be named: pixels that look alike, found without any training; what they are a person says, by one click for all of a kind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.strategies.jobs import LabelJob
+from napari_pseudolabel.strategies.regions.feature_regions import FeatureRegions
+from napari_pseudolabel.strategies.regions.grey_regions import GreyRegions
+from napari_pseudolabel.strategies.regions.region_options import GreyRegionOptions, RegionOptions
+from napari_pseudolabel.strategies.strategy import LabelRequest, RequiredModel, Strategy
+
+
+def _by_grey(image: Image, asked: LabelRequest) -> LabelJob:
+    # Mirrored, an image has mirrored regions, and no size of a model has to be met.
+    settings = replace(
+        asked.settings, flips=0, samples=1, scale=Scale(factor=asked.settings.scale.factor or 1.0)
+    )
+    factory = GreyRegions(asked.options or GreyRegionOptions())
+    return replace(asked, settings=settings, found=None).job(image, segmenter=factory)
+
+
+def _by_features(image: Image, asked: LabelRequest) -> LabelJob:
+    assert asked.translator is not None
+    # There is no segmenter whose agreement with itself would tell the scale.
+    settings = replace(asked.settings, flips=0, samples=1, find_scale="never")
+    factory = FeatureRegions(asked.options or RegionOptions(), asked.translator)
+    return replace(asked, settings=settings).job(image, segmenter=factory)
+
+
+GREY_REGIONS = Strategy(
+    "grey-regions",
+    "Regions to name, by grey level",
+    "finds regions of like grey levels, to be named by hand; needs no model and no labels",
+    "Divides your image into kinds of regions by their grey levels. Choose it where you have neither labels nor a model: in Correct, "
+    "one click names all regions of a kind.",
+    captions=("your image", "kinds of regions", "named"),
+    options=GreyRegionOptions,
+    label=_by_grey,
+    term="Grey-level clusters",
+)
+FEATURE_REGIONS = Strategy(
+    "feature-regions",
+    "Regions to name, as a translator sees them",
+    "finds regions that a translator tells apart, to be named by hand; needs no labels",
+    "Divides your image into kinds of regions by what a translator computes of it. Choose it where grey levels do not tell things "
+    "apart, such as bright myelin beside bright tissue; in Correct, one click names all regions of a kind.",
+    needs=(RequiredModel("translator", "a translator that takes images like yours"),),
+    captions=("your image", "kinds of regions", "named"),
+    options=RegionOptions,
+    label=_by_features,
+    term="Feature clusters",
+    by_features=True,
+)
