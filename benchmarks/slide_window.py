@@ -103,6 +103,8 @@ def phases(desk: SlideDesk, parts: int, where: bool) -> Iterator[tuple[Lags, Met
 
     from napari_pseudolabel.viewer.image_layers import image_of
     from napari_pseudolabel.viewer.slide_layers import SlideStream
+    from napari_pseudolabel.widgets.common.garbage import GarbageLater
+    from napari_pseudolabel.widgets.pseudo_label.slide_regions import prepare_ahead
 
     meter = Meter(where)
     looked = image_of(desk.source)
@@ -170,8 +172,8 @@ def phases(desk: SlideDesk, parts: int, where: bool) -> Iterator[tuple[Lags, Met
     moving()
     yield phase("the camera moves, no labels", lambda: None, lambda: False, 8)
     desk.move.stop()
-    import pandas  # noqa: F401, as at the beginning of a run
-
+    GarbageLater(desk.viewer).begin()  # as at the beginning of a run
+    prepare_ahead()
     yield phase("first part", show_first, lambda: bool(came), 20)
     came.clear()
     live_until(lambda: False, 2)

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 _WRITE_BACK_MS = 1000
 
 
-def _prepare_ahead() -> None:
+def prepare_ahead() -> None:
     """Import and compute what napari takes for the first Labels layer; the window would wait for it when the first labels come."""
     import pandas  # noqa: F401
     from napari.utils.colormaps import label_colormap
@@ -117,7 +117,7 @@ class SlideRegions:
 
     def kept(self, layer: str | None, job: LabelJob) -> LabelJob:
         """Return a job that keeps its parts on the disk, if its image is so large."""
-        self._aside.run(_prepare_ahead)
+        self._aside.run(prepare_ahead)
         source = self._images.layer(layer)
         if source is None or not is_large(job.image):
             return job
