@@ -34,7 +34,7 @@ from napari_pseudolabel.strategies.choice.judging import (
     pooled_dice,
     scores,
 )
-from napari_pseudolabel.strategies.choice.ways import LabelWay, ways
+from napari_pseudolabel.strategies.choice.ways import LabelWay, polarity, ways
 from napari_pseudolabel.strategies.strategy import LabelRequest
 
 CLASSES = (LabelClass(name="background", value=0), LabelClass(name="cell", value=1))
@@ -131,8 +131,8 @@ def test_ways_follow_from_the_cards():
     assert [(one.group, one.translator, one.segmenter) for one in found] == [
         ("direct", None, "a"),
         ("translated", "diffusion", "b"),
-        ("grey levels", "curve", "b"),
-        ("grey levels", "inverted:diffusion", "b"),
+        ("turned around", "inverted:diffusion", "b"),
+        ("as it is", "curve", "b"),  # as far as is known
         ("as it is", "unchanged:diffusion", "b"),
     ]
     unknown = ways("", known, segmenter=known[1])
@@ -141,7 +141,7 @@ def test_ways_follow_from_the_cards():
         ways("", known)
     with pytest.raises(InputError, match="No model takes D images"):
         ways("D", known)
-    assert [one.group for one in ways("D", known, segmenter=known[0])] == ["grey levels", "as it is"]
+    assert [one.group for one in ways("D", known, segmenter=known[0])] == ["turned around", "as it is"]
 
 
 class Negative(nn.Module):
@@ -170,8 +170,18 @@ def field():
     return from_array(discs.astype(np.float32), name="field")
 
 
-WAYS = (way("translated", "broken"), way("translated", "same"), way("grey levels", "inverted"), way("direct"))
+WAYS = (
+    way("translated", "broken"),
+    way("translated", "same"),
+    way("turned around", "inverted"),
+    way("direct"),
+)
 SETTINGS = LabelSettings(scale=Scale(factor=1.0), tiles=CPU, flips=1)
+
+
+def test_curves_that_turn_grey_levels_around_are_of_one_mind_with_an_inversion():
+    assert polarity("sample:sem-to-tem-grey-levels") == "turned around"
+    assert polarity("nowhere") == polarity("sample:sem-to-tem") == "as it is"
 
 
 def find(**changes):

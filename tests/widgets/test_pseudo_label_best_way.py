@@ -28,7 +28,7 @@ def searches(monkeypatch):
             for number, (way, score) in enumerate(zip(self.ways, scores, strict=True))
         )
         place = LookedAt("sem_12", None, (), region, np.zeros((20, 30), np.float32))
-        return FoundWay(tried, 1, (0, 1), (place,), CLASSES)
+        return FoundWay(tried, 0, (0, 1), (place,), CLASSES)
 
     monkeypatch.setattr(FindWayJob, "run", run)
     monkeypatch.delattr(FindWayJob, "answer")
@@ -55,7 +55,7 @@ def test_the_best_labels_at_once_and_one_click_takes_another(asked, searches, sc
     assert view.hint == ""
     press(asked, qtbot)
     (search,) = searches
-    assert [way.group for way in search.ways] == ["grey levels", "grey levels", "as it is"]
+    assert [way.group for way in search.ways] == ["turned around", "as it is", "as it is"]
     (job,) = script.jobs
     assert (job.translator, job.segmenter) == ("inverted:sample:sem-to-tem", "sample:tem-axons")
     assert job.region == search.region
@@ -68,12 +68,12 @@ def test_the_best_labels_at_once_and_one_click_takes_another(asked, searches, sc
         "sample:tem-axons",
     )
     assert view.ways.texts == {
-        1: "Inverted\n.94 cheapest",
-        0: "Matched\n.95 as good",
+        0: "Inverted\n.95 cheapest",
+        1: "Matched\n.94 as good",
         2: "As it is\n.50 doubtful",
     }
     assert "The cheapest of 2 that are as good was taken" in view._explanation.text()
-    view.ways.click(0)
+    view.ways.click(1)
     assert view.choice().translator == "sample:sem-to-tem"
     assert view._explanation.text().startswith("You chose: Grey levels matched by")
     press(asked, qtbot)

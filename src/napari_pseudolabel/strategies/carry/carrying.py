@@ -26,7 +26,7 @@ from napari_pseudolabel.strategies.carry.carry_task import CarryTask
 from napari_pseudolabel.strategies.choice.find_way import FindWayJob, some_of, stretched
 from napari_pseudolabel.strategies.choice.found_way import FoundWay
 from napari_pseudolabel.strategies.choice.pictures import data_uri, overlay
-from napari_pseudolabel.strategies.choice.ways import LabelWay, ways
+from napari_pseudolabel.strategies.choice.ways import LabelWay, WayGroup, polarity, ways
 from napari_pseudolabel.strategies.description import PseudoLabel
 from napari_pseudolabel.strategies.label_settings import ModelUse
 from napari_pseudolabel.strategies.strategy import LabelRequest
@@ -96,7 +96,7 @@ def carry(task: CarryTask, control: Control, models: LoadedModels) -> Carried:
     control.emit("Grey levels of both modalities are compared.")
     curves = makes.curves(segmenter, control)
     known = [*(there for there, _ in curves.values()), *_named(task)]
-    tutors: dict[str, ModelUse] = {}
+    tutors: dict[str, tuple[ModelUse, WayGroup]] = {}
 
     def found_among(more: Sequence[Candidate]) -> FoundWay:
         translator = None if task.translator is None else Candidate(task.translator, card_of(task.translator))
@@ -116,7 +116,8 @@ def carry(task: CarryTask, control: Control, models: LoadedModels) -> Carried:
             makes.note(f"No proxy was trained: {error}")
         else:
             more.append(proxy)
-            tutors[proxy.ref] = tutor
+            # What the curve gets wrong the proxy has learned: it is no second witness.
+            tutors[proxy.ref] = tutor, polarity(curves[method][1].ref)
         if task.options.minutes:
             control.emit(f"SynDiff is trained for {task.options.minutes:g} minutes.")
             more.append(makes.syndiff(_magnified(found, task), control))
@@ -163,12 +164,13 @@ def _named(task: CarryTask) -> list[Candidate]:
     return [Candidate(one.name, one.card) for one in named_checkpoints() if one.card is not None]
 
 
-def _tutored(way: LabelWay, tutors: dict[str, ModelUse]) -> LabelWay:
+def _tutored(way: LabelWay, tutors: dict[str, tuple[ModelUse, WayGroup]]) -> LabelWay:
     """Return a way that says that its segmenter is a proxy, where it was trained here."""
-    tutor = tutors.get(way.segmenter) if way.group == "direct" else None
-    if tutor is None:
+    if way.group != "direct" or way.segmenter not in tutors:
         return way
-    return replace(way, title="As it is, by a proxy that was trained here", strategy="tutorship", tutor=tutor)
+    tutor, group = tutors[way.segmenter]
+    title = "As it is, by a proxy that was trained here"
+    return replace(way, title=title, strategy="tutorship", tutor=tutor, group=group)
 
 
 def _polarity(found: FoundWay) -> Method:

@@ -6,20 +6,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.fitting import channels_of, same_modality
 from napari_pseudolabel.models.plain_curves import plain_card
 from napari_pseudolabel.models.proposals import Candidate, measured_for
+from napari_pseudolabel.models.registry import resolve
+from napari_pseudolabel.models.translators.curve_file import turns_around
 from napari_pseudolabel.strategies.jobs import LabelJob
 from napari_pseudolabel.strategies.label_settings import ModelUse
 from napari_pseudolabel.strategies.registry import find
 from napari_pseudolabel.strategies.strategy import LabelRequest
 
-WayGroup = Literal["direct", "translated", "grey levels", "as it is"]
-"""What ways have in common, and may get wrong together: a segmenter of the modality of the images, an image that a network or
-a curve of grey levels translated, or one that a segmenter of another modality sees as it is."""
+WayGroup = Literal["direct", "translated", "turned around", "as it is"]
+"""What ways have in common, and may get wrong together: a segmenter of the modality of the images, an image that a network
+translated, or a segmenter of another modality that sees bright and dark turned around, or as they are."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,10 @@ class LabelWay:
     @property
     def short(self) -> str:
         """In two words, under a picture."""
-        if self.group == "direct":
-            return "Of its kind"
-        if self.group == "translated":
-            return "Translated"
-        if self.group == "as it is":
-            return "As it is"
-        return "Inverted" if (self.translator or "").startswith("inverted:") else "Matched"
+        if self.group in ("direct", "translated"):
+            return "Of its kind" if self.group == "direct" else "Translated"
+        how = (self.translator or "unchanged:").partition(":")[0]
+        return {"inverted": "Inverted", "unchanged": "As it is"}.get(how, "Matched")
 
     @property
     def first_card(self) -> Card | None:
@@ -137,7 +136,7 @@ def ways(
     return tuple(sorted(found, key=lambda way: _ORDER.index(way.group)))
 
 
-_ORDER: tuple[WayGroup, ...] = ("direct", "translated", "grey levels", "as it is")
+_ORDER: tuple[WayGroup, ...] = ("direct", "translated", "turned around", "as it is")
 
 
 def _fitting(
@@ -170,14 +169,22 @@ def _ways(
             and it.makes
         ]
         for it in fitting:
-            group: WayGroup = "translated" if it.passes else "grey levels"
+            group: WayGroup = "translated" if it.passes else polarity(it.ref)
             how = "Translated" if it.passes else "Grey levels matched"
             yield _behind(f"{how} by “{_name(it)}”, then “{_name(one)}”", group, it.ref, it.card, one)
         if channels_of(one.card) == 1:
             # On the grid that translators know to fit, where there is one.
             like = fitting[0] if fitting else one
-            yield _plain("inverted", "Inverted, then “{}”", "grey levels", like, one)
+            yield _plain("inverted", "Inverted, then “{}”", "turned around", like, one)
             yield _plain("unchanged", "As it is, by “{}”", "as it is", like, one)
+
+
+def polarity(curve: str) -> WayGroup:
+    """Return the group of images whose grey levels a curve changes."""
+    try:
+        return "turned around" if turns_around(resolve(curve)) else "as it is"
+    except PseudolabelError:
+        return "as it is"  # trying it will say what is wrong with it
 
 
 def _best_of_each(segmenters: Sequence[Candidate], modality: str) -> list[Candidate]:

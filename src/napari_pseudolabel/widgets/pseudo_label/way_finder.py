@@ -41,6 +41,7 @@ class WayFinder(PreparingController):
         self._image: str | None = None
         self._modality = ""
         self._found: FoundWay | None = None
+        self._listed: tuple[object, tuple[LabelWay, ...]] | None = None
         view.ways.taken.connect(self.take)
 
     @override
@@ -102,7 +103,11 @@ class WayFinder(PreparingController):
         return job
 
     def _ways(self) -> tuple[LabelWay, ...]:
-        return ways(self._modality, self._models.candidates())
+        known = tuple(self._models.candidates())
+        asked = self._modality, tuple(one.ref for one in known)
+        if self._listed is None or self._listed[0] != asked:  # curves are read from disk
+            self._listed = asked, ways(self._modality, known)
+        return self._listed[1]
 
     @override
     def _check(self) -> None:
