@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.engine import Connection
     from napari_pseudolabel.formats import Format
     from napari_pseudolabel.imaging import Image, ReadOptions
+    from napari_pseudolabel.training.data.target_images import TargetImages
 
 _LOOK_AGAIN_S = 0.1
 
@@ -198,6 +199,8 @@ def prepared(
     plan = planned(input, output, format, confidence=confidence)
     if preparation.sees_images:
         request = replace(request, images=_readable(plan.paths, options.reading))
+    if preparation.takes_targets:
+        request = replace(request, targets=_to_learn_from(input, request, options))
     job = preparation.job(request, (options.modality or "").strip())
     if output.resolve() in preparation.sources(job):
         raise InputError("The results cannot go into a folder of the labelled images; choose another folder.")
@@ -218,6 +221,18 @@ def _readable(paths: Sequence[Path], reading: ReadOptions) -> tuple[Image, ...]:
         with contextlib.suppress(InputError):
             found.append(reading.image(path))
     return tuple(found)
+
+
+def _to_learn_from(input: Path, request: LabelRequest, options: Shared) -> TargetImages:
+    """Return the images that are to be labelled, as a preparation takes them."""
+    from napari_pseudolabel.training.data.target_images import TargetImages
+
+    return TargetImages(
+        source=input.resolve(),
+        scale=request.settings.scale,
+        reading=options.reading,
+        channel=request.settings.channel,
+    )
 
 
 def _options(strategy: Strategy) -> tuple[OptionField, ...]:

@@ -117,6 +117,8 @@ class Origin:
         The strategy's own options, a dataclass; None without.
     choice
         How the strategy was chosen among others, as `choice.found_way` tells it; None where a person chose it.
+    notes
+        What the preparation has to say to whoever sees the labels.
     """
 
     strategy: str = ""
@@ -124,6 +126,7 @@ class Origin:
     synthetic: bool = False
     options: Any = None
     choice: JsonObject | None = None
+    notes: tuple[str, ...] = ()
 
 
 class KeptParts(Protocol):
@@ -242,6 +245,7 @@ class LabelJob(ImageTask):
             factor=scale.factor,
             device=self.settings.tiles.device,
             notes=(
+                *self.origin.notes,
                 *self.image.assumed(self.settings.channel),
                 *((nothing,) if nothing else scale.notes),
                 *dict.fromkeys(note for one in of_layer.values() for note in one.notes if not nothing),

@@ -10,6 +10,7 @@ from napari_pseudolabel.strategies.otsu import OTSU
 from napari_pseudolabel.strategies.regions import FEATURE_REGIONS, GREY_REGIONS
 from napari_pseudolabel.strategies.rendered import RENDERED
 from napari_pseudolabel.strategies.segmentation import SEGMENTATION
+from napari_pseudolabel.strategies.self_training import SELF_TRAINING
 from napari_pseudolabel.strategies.strategy import Strategy
 from napari_pseudolabel.strategies.translation import TRANSLATION
 from napari_pseudolabel.strategies.tutorship import TUTORSHIP
@@ -23,6 +24,7 @@ STRATEGIES: tuple[Strategy, ...] = (
     CYCLED,
     GREY_REGIONS,
     FEATURE_REGIONS,
+    SELF_TRAINING,
     TRANSLATION,
 )
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.labels.refitting import ConfidenceFit, ConfirmedRegion
 from napari_pseudolabel.strategies.found_scale import FoundScale
-from napari_pseudolabel.strategies.jobs import Job, LabelJob
+from napari_pseudolabel.strategies.jobs import Job, LabelJob, Origin
 from napari_pseudolabel.strategies.label_settings import LabelSettings, ModelUse, Region, Role
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.training.data.target_images import TargetImages
 
 ModelRole = Literal["translator", "segmenter"]
 
@@ -33,6 +36,10 @@ class LabelRequest:
         Gets what is prepared once; None where nobody said.
     images
         What is to be labelled, for a preparation that learns from it.
+    targets
+        The same with what a person has decided, for a preparation that learns from all of it; None for others.
+    notes
+        What the preparation has to say to whoever sees the labels.
     settings, region, planes, found, confidence, confirmed
         As of `LabelJob`.
     """
@@ -44,6 +51,8 @@ class LabelRequest:
     options: Any = None
     folder: Path | None = None
     images: tuple[Image, ...] = ()
+    targets: TargetImages | None = None
+    notes: tuple[str, ...] = ()
     settings: LabelSettings = field(default_factory=LabelSettings)
     region: Region | None = None
     planes: tuple[tuple[int, ...], ...] | None = None
@@ -67,6 +76,7 @@ class LabelRequest:
             found=self.found,
             confidence=self.confidence,
             confirmed=self.confirmed,
+            origin=Origin(notes=self.notes),
         )
 
 
@@ -117,6 +127,8 @@ class Preparation:
         What the shell says about an event of the job; empty for nothing.
     sees_images
         It learns from what is to be labelled, which the request holds then.
+    takes_targets
+        It learns from all that is to be labelled and from what a person has decided there, which the request holds then.
     """
 
     job: Callable[[LabelRequest, str], PreparingJob]
@@ -124,6 +136,7 @@ class Preparation:
     sources: Callable[[Any], tuple[Path, ...]] = lambda job: ()
     event_text: Callable[[object], str] = lambda event: ""
     sees_images: bool = False
+    takes_targets: bool = False
 
 
 def by_models(image: Image, request: LabelRequest) -> LabelJob:
@@ -196,6 +209,11 @@ class Strategy:
     def previews(self) -> bool:
         """Whether a part can be labelled in a moment."""
         return self.preparation is None and not self.chooses
+
+    @property
+    def chosen_see_images(self) -> bool:
+        """Whether the models that are chosen see the images themselves; else they only prepare what does."""
+        return self.preparation is None or self.preparation.takes_targets
 
     @property
     def recorded(self) -> tuple[Role, ...]:

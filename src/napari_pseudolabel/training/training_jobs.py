@@ -1,4 +1,4 @@
-"""The jobs that fine-tune a segmenter, train proxies and segmenters without labels, and make fast versions of translators.
+"""The jobs that fine-tune a segmenter, train proxies, and segmenters with few labels or none, and make fast versions of translators.
 
 Importable without torch.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.training.cycled.cycled_task import CycledTask
 from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuneResult, FineTuneTask
+from napari_pseudolabel.training.self_training.self_training_task import SelfTrained, SelfTrainingTask
 from napari_pseudolabel.training.student.distil_task import DistilTask, FastVersion
 from napari_pseudolabel.training.tutor.tutor_task import TutorResult, TutorTask
 from napari_pseudolabel.training.unlabelled.unlabelled_task import RenderedTask, UnlabelledResult
@@ -113,3 +114,23 @@ class CycledJob(CycledTask):
         from napari_pseudolabel.training.cycled.cycling import cycle  # imports torch
 
         return cycle(self, control)
+
+
+@dataclass(frozen=True, eq=False)
+class SelfTrainingJob(SelfTrainingTask):
+    """Train a segmenter further on images without labels, in rounds."""
+
+    def run(self, control: Control, models: LoadedModels) -> SelfTrained:
+        """Label, learn and label again, or go on with it; tells `TrainStart`, `Round`, `Loss` and `Verdict`.
+
+        Raises
+        ------
+        InputError
+            If the images cannot be used, the segmenter cannot be trained further, it is sure of nothing, or `folder` holds
+            another training.
+        Cancelled
+            If `control` says so; the same job goes on from there.
+        """
+        from napari_pseudolabel.training.self_training.self_training import self_train  # imports torch
+
+        return self_train(self, control, models)

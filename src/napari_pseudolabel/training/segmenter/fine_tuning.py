@@ -41,7 +41,7 @@ _WARM_UP = 10
 
 
 @dataclass(frozen=True, eq=False)
-class _Start:
+class TrainingOrigin:
     """Where a training begins: the card of its network, and its weights if there are any."""
 
     card: Card
@@ -52,7 +52,11 @@ def fine_tune(job: FineTuneTask, control: Control, models: LoadedModels) -> Fine
     """Run a fine-tuning job; see `FineTuneJob.run`."""
     s = job.settings
     device = pick_device(s.device)
-    start = _start(job, models)
+    start = (
+        origin_of(job.segmenter, models, "tuned")
+        if job.segmenter
+        else TrainingOrigin(_new_card(job, models), None)
+    )
     check_patch(s.patch, start.card)
     if why := missing(job.planes, start.card.classes, job.sets):
         raise InputError(why)
@@ -92,11 +96,23 @@ def fine_tune(job: FineTuneTask, control: Control, models: LoadedModels) -> Fine
     )
 
 
-def _start(job: FineTuneTask, models: LoadedModels) -> _Start:
-    if not job.segmenter:
-        return _Start(_new_card(job, models), None)
-    parent = models.segmenter(job.segmenter)
-    name = parent.card.name or job.segmenter
+def origin_of(ref: str, models: LoadedModels, what: str) -> TrainingOrigin:
+    """Return a copy of the weights of a segmenter, with a card that names it as the parent.
+
+    Parameters
+    ----------
+    ref
+        As in `models.registry`.
+    what
+        Stands behind its name, once, such as "tuned".
+
+    Raises
+    ------
+    InputError
+        If it cannot be trained further here.
+    """
+    parent = models.segmenter(ref)
+    name = parent.card.name or ref
     if not family_named(parent.card.family).trains:
         able = " and ".join(family.name for family in families("segmenter") if family.trains)
         raise InputError(
@@ -107,11 +123,11 @@ def _start(job: FineTuneTask, models: LoadedModels) -> _Start:
         raise InputError(
             f"The segmenter {name} takes {channels} channels, but training uses one; choose another."
         )
-    tuned = name if name.endswith(", tuned") else f"{name}, tuned"
+    tuned = name if name.endswith(f", {what}") else f"{name}, {what}"
     card = parent.card.model_copy(update={"name": tuned, "parent": parent.sha256, "quality": ()})
     network: nn.Module = cast(Any, parent).network  # a family that trains has one
     # A copy: the loaded model stays as it is for whoever labels with it.
-    return _Start(card, {key: value.detach().clone() for key, value in network.state_dict().items()})
+    return TrainingOrigin(card, {key: value.detach().clone() for key, value in network.state_dict().items()})
 
 
 def _new_card(job: FineTuneTask, models: LoadedModels) -> Card:

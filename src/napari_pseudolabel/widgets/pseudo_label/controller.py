@@ -95,8 +95,7 @@ class PseudoLabelController(DockController):
         make_overlay: Callable[[], Overlay | None] = lambda: None,
     ) -> None:
         super().__init__(viewer, view, runner)
-        self._remembered = recent
-        self._canvas_px = canvas_px
+        self._remembered, self._canvas_px = recent, canvas_px
         self.images = ImagePicker(viewer, view)
         self.models = ModelPicker(view, runner, recent)
         self.modality = ModalityPicker(view, self.images, self.models, recent)
@@ -107,7 +106,7 @@ class PseudoLabelController(DockController):
         ]
         self.ways = way_finder
         self.preparing: dict[str, PreparingController] = {part.strategy.name: part for part in parts}
-        self.outcome = RunOutcome(view, runner)
+        self.outcome = RunOutcome(view, runner, self.modality)
         self.expected = ExpectedTime(viewer, view, self.images, self.models, recent, canvas_px)
         self.comparing = strategy_comparison.Comparing(viewer, canvas_px)
         self._prepared_for: LabelChoice | None = None

@@ -13,6 +13,7 @@ from napari_pseudolabel.imaging import Channel, Image
 from napari_pseudolabel.viewer import find_layer, image_of, is_ours, possible_channel_axis
 from napari_pseudolabel.viewer.image_layers import unwrapped
 from napari_pseudolabel.viewer.records import ROLES, Role
+from napari_pseudolabel.widgets.pseudo_label.target_layers import OpenImages
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
 if TYPE_CHECKING:
@@ -79,6 +80,10 @@ class ImagePicker(QObject):
         if layer is None:
             raise InputError("The image was removed; choose another one.")
         return image_of(layer, 0 if self._view.choice().first_axis_channels else None)
+
+    def like(self, layer: ImageLayer, modality: str) -> OpenImages:
+        """Return an image with all others that are open and show the same; `modality` is empty if unknown."""
+        return OpenImages.like(self._viewer, layer, modality)
 
     def problem(self) -> str | None:
         """Why the chosen layer cannot be labelled; None if it can, or none is chosen."""

@@ -213,7 +213,7 @@ def make_label_job(
 def models_of(choice: LabelChoice) -> str:
     """Name what looks at the image: models, or the strategy that makes them, and the channel."""
     strategy = registry.find(choice.strategy)
-    names = [str(getattr(choice, role)) for role in strategy.roles] if strategy.preparation is None else []
+    names = [str(getattr(choice, role)) for role in strategy.roles] if strategy.chosen_see_images else []
     return " + ".join(
         [
             strategy.name,

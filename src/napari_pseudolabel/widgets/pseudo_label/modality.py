@@ -13,6 +13,7 @@ from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
 from napari_pseudolabel.widgets.pseudo_label.label_choice import ShownModality
 from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
+from napari_pseudolabel.widgets.pseudo_label.target_layers import OpenImages
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
 
@@ -52,6 +53,11 @@ class ModalityPicker(QObject):
     def image(self) -> Image:
         """Return the chosen image, which knows what it shows; raises as `ImagePicker.image` does."""
         return replace(self._images.image(), modality=self.shown().modality)
+
+    def open_images(self) -> OpenImages | None:
+        """Return the chosen image with all others that are open and show the same; None where none is chosen."""
+        layer = self._images.layer()
+        return None if layer is None else self._images.like(layer, self.shown().modality)
 
     def show(self) -> None:
         """Offer what images may show, and say what this one does."""

@@ -115,6 +115,9 @@ class PreparingController(QObject):
         """Return what the controls ask for once it is prepared, from what they asked for before."""
         return choice
 
+    def committed(self) -> None:
+        """Note what the job that was made last is about to use; called beside the window."""
+
     def beginning(self) -> None:
         """Get ready for a job that is about to begin."""
 
@@ -162,6 +165,7 @@ class PreparingController(QObject):
 
         def made() -> tuple[Any, TrainingStatus]:
             job = make()
+            self.committed()
             return job, self.trained(job)
 
         self._executor.run(

@@ -11,20 +11,22 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from napari_pseudolabel.engine.packages import state
+from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.places import looked_at
 from napari_pseudolabel.labels.classes import with_colours
 from napari_pseudolabel.options import written
 from napari_pseudolabel.strategies import LabelSettings
 from napari_pseudolabel.strategies.strategy import LabelRequest, PreparingJob, Strategy
 from napari_pseudolabel.tiling import TileSettings
-from napari_pseudolabel.training.common.training_events import SyntheticPair
+from napari_pseudolabel.training.common.training_events import SyntheticPair, TrainStart
 from napari_pseudolabel.training.data.training_inputs import fingerprint
 from napari_pseudolabel.widgets.common.job_runner import JobRunner
 from napari_pseudolabel.widgets.common.picture_rows import grey, overlaid
-from napari_pseudolabel.widgets.pseudo_label.label_choice import TrainingStatus
+from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice, TrainingStatus
 from napari_pseudolabel.widgets.pseudo_label.preparing import PreparingController
 
 if TYPE_CHECKING:
+    from napari_pseudolabel.training.data.target_images import TargetImages
     from napari_pseudolabel.widgets.pseudo_label.modality import ModalityPicker
     from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
     from napari_pseudolabel.workspace import Workspace
@@ -48,6 +50,8 @@ class OptionsController(PreparingController):
         self.keeping = "Keeping what was prepared"
         self._shown, self._workspace = shown, workspace
         self._modality = ""
+        self._targets: TargetImages | None = None
+        self._notes: tuple[str, ...] = ()
         view.changed.connect(self._check_soon)
 
     @override
@@ -93,11 +97,31 @@ class OptionsController(PreparingController):
             ),
         )
 
+        read = self._reader(choice) if preparation.takes_targets else None
+
         def make() -> PreparingJob:
-            folder = runs / f"{self.strategy.name}-{_digest(asked, modality)}"
-            return preparation.job(replace(asked, folder=folder), modality)
+            self._targets = None if read is None else read()
+            own = replace(asked, targets=self._targets)
+            folder = runs / f"{self.strategy.name}-{_digest(own, modality)}"
+            return preparation.job(replace(own, folder=folder), modality)
 
         return make
+
+    def _reader(self, choice: LabelChoice) -> Callable[[], TargetImages]:
+        """Return what reads all open images of the kind."""
+        found = self._shown.open_images()
+        if found is None:
+            raise InputError("The image was removed; choose another one.")
+        return found.reader(choice, self._workspace().split)
+
+    @override
+    def committed(self) -> None:
+        if self._targets is None:
+            return
+        for plane in self._targets.planes:
+            # What is learned may judge no later training.
+            if (learned := plane.touched & ~plane.validation).any():
+                self._workspace().split.assign_to_training(plane.key, learned)
 
     @override
     def trained(self, job: PreparingJob) -> TrainingStatus:
@@ -114,8 +138,11 @@ class OptionsController(PreparingController):
             labelled = overlaid(made, event.labels, with_colours(job.classes))
             self._dock.made.set_pictures([[source, made, labelled]], ("your image", event.name, "labels"))
         assert self.strategy.preparation is not None
-        if sentence := self.strategy.preparation.event_text(event):
-            self.message.emit(sentence, ())
+        if isinstance(event, TrainStart):
+            self._notes = event.notes
+            self.message.emit("", event.notes)
+        elif sentence := self.strategy.preparation.event_text(event):
+            self.message.emit(sentence, self._notes)
 
 
 def _digest(asked: LabelRequest, modality: str) -> str:
@@ -124,5 +151,6 @@ def _digest(asked: LabelRequest, modality: str) -> str:
     options = None if asked.options is None else written(asked.options)
     # What is learned from, as far as it is looked at.
     seen = [fingerprint(looked_at(image, asked.settings.channel)) for image in asked.images]
+    seen += [] if asked.targets is None else [asked.targets.fingerprint]
     told = (models, options, asked.settings.seed, modality, *seen)
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]

@@ -323,7 +323,7 @@ class SizeController(QObject):
     def _show(self) -> None:
         row, facts, image, choice = self._row, self.facts, self._image(), self._view.choice()
         strategy = registry.find(choice.strategy)
-        prepares = strategy.preparation is not None
+        prepares = not strategy.chosen_see_images
         row.found = None if prepares else facts.found
         chosen = [self._models.chosen(role) for role in strategy.roles]
         ready = bool(chosen) and all(one is not None and one.problem is None for one in chosen)
@@ -421,7 +421,7 @@ class SizeController(QObject):
     def _first(self) -> ModelEntry | None:
         """Return the model that sees the image first; None where none is chosen, or it is only made in the run."""
         strategy = registry.find(self._view.choice().strategy)
-        if strategy.preparation is not None or not strategy.roles:
+        if not strategy.chosen_see_images or not strategy.roles:
             return None
         return self._models.chosen(strategy.roles[0])
 

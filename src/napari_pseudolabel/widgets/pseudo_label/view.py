@@ -95,6 +95,11 @@ class PseudoLabelView(DockView):
             "written back to the labels of the whole image as you go",
         )
         self.region_button.hide()
+        self.improve_button = button(
+            "Improve on these images",
+            "Let the segmenter learn from what it is sure of in all open images of this kind, and from what you corrected in them",
+        )
+        self.improve_button.hide()
         self.forms = {view.strategy: view() for view in FORMS}
         others = [strategy for strategy in registry.offered() if strategy.name not in self.forms]
         self.prepared = [other for other in others if other.preparation is not None]
@@ -118,6 +123,7 @@ class PseudoLabelView(DockView):
             *self.messages,
             self._make_shown(),
             self.region_button,
+            self.improve_button,
             *(page.seen for page in self.forms.values()),
             self.made,
         )

@@ -1,0 +1,1 @@
+"""Train a segmenter further on images without labels, from what it is sure of in them."""
