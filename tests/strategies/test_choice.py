@@ -25,6 +25,7 @@ from napari_pseudolabel.strategies import LabelSettings, Record, Region
 from napari_pseudolabel.strategies.again import again
 from napari_pseudolabel.strategies.choice.find_way import FindWayJob, some_of
 from napari_pseudolabel.strategies.choice.judging import (
+    BACKED,
     DISPUTED,
     TIE,
     Heard,
@@ -210,6 +211,17 @@ def test_all_ways_are_tried_and_the_choice_is_told():
     one, other = find(), FindWayJob((field(),), WAYS, SETTINGS).run(Control(), ByName(other=Threshold()))
     assert one.taking(one.best) == other.taking(other.best)
     assert all((a == b).all() for a, b in zip(one.tried[2].labels, other.tried[2].labels, strict=True))
+
+
+def test_labels_that_no_other_way_makes_are_chosen_with_a_warning():
+    found = find()
+    assert found.warning == ""
+    for consensus, words in ((BACKED - 0.01, "No other way says the same"), (None, "no other usable way")):
+        tried = [*found.tried]
+        tried[found.best] = replace(found.chosen, scores=WayScores(1.0, consensus))
+        alone = replace(found, tried=tuple(tried))
+        for told in (alone.reason, alone.verdict, alone.taking(alone.best)["reason"]):
+            assert words in told
 
 
 def test_a_part_is_looked_at_as_the_whole_is():

@@ -14,10 +14,11 @@ from train_fakes import CLASSES, score, tuned
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import IntensityRange
+from napari_pseudolabel.labels.overlaid import overlaid
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.strategies import Record
 from napari_pseudolabel.training.data.annotated_plane import AnnotatedPlane
-from napari_pseudolabel.widgets.common.picture_rows import grey, overlaid
+from napari_pseudolabel.widgets.common.picture_rows import grey
 from napari_pseudolabel.widgets.common.serial_executor import SerialExecutor
 from napari_pseudolabel.widgets.train import train_sentences
 from napari_pseudolabel.widgets.train.label_readiness import AnnotationCounts

@@ -16,6 +16,7 @@ from napari_pseudolabel.labels.objects.touching import divided
 from napari_pseudolabel.labels.windows import Window, inside, moved, open_sides, padded, rims
 
 _MARGIN_PX = 48
+_GROWTH = 3
 
 
 def object_at(
@@ -96,20 +97,32 @@ def _fibre_at(plane: Plane, at: Place, fibre: Fibre) -> ObjectMask:
 
 
 def _whole_fibres(plane: Plane, window: Window, fibre: Fibre) -> Iterator[ObjectMask]:
-    """Yield the fibres with a pixel in a window, as far as it and a margin hold the whole of them."""
-    wide = padded(window, _MARGIN_PX, plane.shape)
-    labels, sides = np.asarray(plane[wide]), open_sides(wide, plane.shape)
-    instances, unsure = fibres(labels, fibre, sides)
-    here = np.unique(instances[inside(window, wide)])
-    for number, box in enumerate(ndi.find_objects(instances), start=1):
-        if box is None or number not in here:
-            continue
-        # With a rim, because what is beside an object decides whether it is whole.
-        box = padded(box, 1, instances.shape)
-        own = instances[box] == number
-        cut = [out and not more for out, more in zip(sides, open_sides(box, instances.shape), strict=True)]
-        if not _open(own, unsure[box], cut):
-            yield _fibre_target(labels[box], own, moved(box, wide), fibre)
+    """Yield the fibres with a pixel in a window, most of them: those that go on far beyond it are left to `_fibre_at`."""
+    margin, left = _MARGIN_PX, np.ones([part.stop - part.start for part in window], bool)
+    while True:
+        wide = padded(window, margin, plane.shape)
+        labels, sides = np.asarray(plane[wide]), open_sides(wide, plane.shape)
+        instances, unsure = fibres(labels, fibre, sides)
+        here = np.unique(instances[inside(window, wide)][left])
+        cut_off = 0
+        for number, box in enumerate(ndi.find_objects(instances), start=1):
+            if box is None or number not in here:
+                continue
+            # With a rim, because what is beside an object decides whether it is whole.
+            box = padded(box, 1, instances.shape)
+            own = instances[box] == number
+            cut = [
+                out and not more for out, more in zip(sides, open_sides(box, instances.shape), strict=True)
+            ]
+            if _open(own, unsure[box], cut):
+                cut_off += 1
+                continue
+            whole = _fibre_target(labels[box], own, moved(box, wide), fibre)
+            left &= ~whole.within(window)
+            yield whole
+        margin *= _GROWTH
+        if cut_off < 2 or margin > max(left.shape):
+            return
 
 
 def _fibre_target(labels: Plane, own: NDArray[np.bool_], window: Window, fibre: Fibre) -> ObjectMask:

@@ -129,8 +129,18 @@ class FoundWay:
         return not self.chosen.reasons
 
     @property
+    def warning(self) -> str:
+        """What speaks for caution although nothing speaks against it, in one sentence; empty for nothing."""
+        scores = self.chosen.scores
+        if not self.sure or scores is None or scores.backed:
+            return ""
+        if scores.consensus is None:
+            return "There was no other usable way to compare it with: look at the labels before you use them."
+        return f"No other way says the same ({scores.consensus:.2f}): look at the labels before you use them."
+
+    @property
     def reason(self) -> str:
-        """Why this one, in one sentence."""
+        """Why this one, in one sentence, and a second one where caution is needed."""
         chosen = self.chosen
         if not self.sure:
             against = "; ".join(chosen.reasons)
@@ -138,14 +148,18 @@ class FoundWay:
         others = [self.tried[number].way.title for number in self.ties if number != self.best]
         if others:
             also = some(others, 2, "; ", "; and {} more")
-            return f"Chosen, as the cheapest of {len(self.ties)} that are as good: {chosen.way.title}. As good: {also}."
-        return f"Chosen, because its looks agree best: {chosen.way.title}."
+            why = f"Chosen, as the cheapest of {len(self.ties)} that are as good: {chosen.way.title}. As good: {also}."
+        else:
+            why = f"Chosen, because its looks agree best: {chosen.way.title}."
+        return f"{why} {self.warning}".rstrip()
 
     @property
     def verdict(self) -> str:
         """The same in a few words, for beside pictures of all ways."""
         if not self.sure:
             return "No way makes labels that look usable; the least bad was taken. Look at the pictures."
+        if self.warning:
+            return f"{self.warning} Click another way to take it."
         if len(self.ties) > 1:
             return f"The cheapest of {len(self.ties)} that are as good was taken. Click another to take it."
         return "What agrees best with itself was taken. Click another to take it."

@@ -21,6 +21,9 @@ TIE = 0.03
 LEAST_CONSENSUS = 2 / 3
 """So much of the highest consensus a way needs: those that are usable have nearly as much, nonsense less than half."""
 
+BACKED = 0.4
+"""Consensus from which other ways say much the same: on all images tried, usable labels had .48 at least, others .34 at most."""
+
 DISPUTED = "the other ways say something else"
 
 _LEAST_FOREGROUND = 0.002
@@ -79,6 +82,11 @@ class WayScores:
 
     agreement: float
     consensus: float | None
+
+    @property
+    def backed(self) -> bool:
+        """Whether another group says much the same."""
+        return self.consensus is not None and self.consensus >= BACKED
 
 
 def scores(heard: Sequence[Heard]) -> tuple[WayScores, ...]:

@@ -8,10 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pseudolabel.labels.classes import with_colours
+from napari_pseudolabel.labels.overlaid import overlaid
 from napari_pseudolabel.models.cards import LabelClass
-
-_OPACITY = 0.45
 
 
 def overlay(
@@ -34,14 +32,9 @@ def overlay(
         (h, w, 3) uint8.
     """
     step = max(1, -(-max(grey.shape) // most_px))
-    shown = np.repeat(np.clip(grey[::step, ::step], 0, 1)[..., None], 3, axis=2)
-    if labels is not None:
-        thin = labels[::step, ::step]
-        for one in with_colours(classes):
-            if one.value:
-                there = thin == one.value
-                shown[there] = (1 - _OPACITY) * shown[there] + _OPACITY * _rgb(one)
-    return np.rint(255 * shown).astype(np.uint8)
+    shades = np.rint(255 * np.clip(grey[::step, ::step], 0, 1)).astype(np.uint8)
+    picture = np.repeat(shades[..., None], 3, axis=2)
+    return picture if labels is None else overlaid(picture, labels[::step, ::step], classes)
 
 
 def as_png(picture: NDArray[np.uint8]) -> bytes:
@@ -49,11 +42,6 @@ def as_png(picture: NDArray[np.uint8]) -> bytes:
     import imagecodecs
 
     return bytes(imagecodecs.png_encode(np.ascontiguousarray(picture)))
-
-
-def _rgb(one: LabelClass) -> NDArray[np.float64]:
-    assert one.color is not None
-    return np.array(list(bytes.fromhex(one.color.lstrip("#")[:6]))) / 255
 
 
 def data_uri(picture: NDArray[np.uint8]) -> str:

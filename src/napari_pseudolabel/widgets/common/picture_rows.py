@@ -7,17 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QRectF, QSize, Qt
-from qtpy.QtGui import QColor, QImage, QPainter, QPaintEvent
+from qtpy.QtGui import QImage, QPainter, QPaintEvent
 from qtpy.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
 
-from napari_pseudolabel.labels.classes import with_colours
-from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.types import Array
 
 _GAP = 4
 _MOST_PX = 140
-_OPACITY = 0.45
 
 
 class PictureRows(QWidget):
@@ -91,17 +88,6 @@ def grey(values: Array, low: float = 0.0, high: float = 1.0) -> NDArray[np.uint8
     span = high - low or 1.0
     shades = np.clip((np.nan_to_num(np.asarray(values, np.float32)) - low) / span, 0, 1) * 255
     return np.repeat(shades.astype(np.uint8)[..., None], 3, axis=-1)
-
-
-def overlaid(picture: NDArray[np.uint8], labels: Array, classes: Sequence[LabelClass]) -> NDArray[np.uint8]:
-    """Return a picture with (H, W) class values laid over it in their colours."""
-    out = picture.astype(np.float32)
-    for with_colour in with_colours(classes):
-        if with_colour.value and with_colour.color:
-            where = labels == with_colour.value
-            colour = np.array(QColor(with_colour.color).getRgb()[:3], np.float32)
-            out[where] = out[where] * (1 - _OPACITY) + colour * _OPACITY
-    return out.astype(np.uint8)
 
 
 def image_of(picture: NDArray[np.uint8]) -> QImage:

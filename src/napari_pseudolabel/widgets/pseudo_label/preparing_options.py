@@ -14,6 +14,7 @@ from napari_pseudolabel.engine.packages import state
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.places import looked_at
 from napari_pseudolabel.labels.classes import with_colours
+from napari_pseudolabel.labels.overlaid import overlaid
 from napari_pseudolabel.options import written
 from napari_pseudolabel.strategies import LabelSettings
 from napari_pseudolabel.strategies.strategy import LabelRequest, PreparingJob, Strategy
@@ -21,7 +22,7 @@ from napari_pseudolabel.tiling import TileSettings
 from napari_pseudolabel.training.common.training_events import SyntheticPair, TrainStart
 from napari_pseudolabel.training.data.training_inputs import fingerprint
 from napari_pseudolabel.widgets.common.job_runner import JobRunner
-from napari_pseudolabel.widgets.common.picture_rows import grey, overlaid
+from napari_pseudolabel.widgets.common.picture_rows import grey
 from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice, TrainingStatus
 from napari_pseudolabel.widgets.pseudo_label.preparing import PreparingController
 

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
+from napari_pseudolabel.labels.overlaid import overlaid
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.training.data.annotated_plane import AnnotatedPlane
 from napari_pseudolabel.training.training_jobs import FineTuneJob
-from napari_pseudolabel.widgets.common.picture_rows import grey, overlaid
+from napari_pseudolabel.widgets.common.picture_rows import grey
 from napari_pseudolabel.widgets.train.train_context import TrainContext
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QLineEdit, QWidget
 
+from napari_pseudolabel.labels.overlaid import overlaid
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.strategies.tutorship import TUTORSHIP
 from napari_pseudolabel.training.common.training_events import SyntheticPair
@@ -14,7 +15,7 @@ from napari_pseudolabel.training.tutor.tutor_task import TutorSettings
 from napari_pseudolabel.widgets.common.form_fields import decimal
 from napari_pseudolabel.widgets.common.layer_box import LayerBox
 from napari_pseudolabel.widgets.common.option_form import OptionForm
-from napari_pseudolabel.widgets.common.picture_rows import PictureRows, grey, overlaid
+from napari_pseudolabel.widgets.common.picture_rows import PictureRows, grey
 from napari_pseudolabel.widgets.common.small_widgets import (
     LABEL_PX,
     Collapsible,
