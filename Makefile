@@ -19,7 +19,8 @@ test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+# Three for two cores: tests that wait for processes leave one idle.
+	$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 soak: setup
 	$(BIN)/python -m pytest -m soak --timeout 3600 -o faulthandler_timeout=3900 --figures docs/reliability.md $(ARGS)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage as ndi
 from skimage.draw import disk
@@ -109,6 +109,7 @@ def test_a_fibre_is_split_with_its_axon():
 
 @settings(deadline=None, max_examples=200)
 @given(seeds, places, places, st.booleans())
+@example(124, (0, 0), (14, 34), False)  # a way of exactly the greatest length
 def test_merge_makes_one_of_two_and_touches_no_third(seed, at, to, some_locked):
     plane = blobs(seed, size=2.0)
     target, other = component_at(plane, at), component_at(plane, to)

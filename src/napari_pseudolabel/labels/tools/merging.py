@@ -23,6 +23,8 @@ from napari_pseudolabel.labels.windows import around
 _LONGEST_PX = 200
 # A bridge may be this much longer than the shortest one, which closes a narrow gap along all of its length.
 _SLACK_PX = 1.0
+# Sums of the same steps in another order: a way must not lose a pixel to rounding, or what is left of it lies alone.
+_ROUNDING = 1e-6
 _MARGIN_PX = 8
 
 BETWEEN = "Something that must stay is between the two objects, so they cannot be joined."
@@ -103,7 +105,7 @@ def _bridge(one: NDArray[np.bool_], two: NDArray[np.bool_], room: NDArray[np.boo
     shortest = ways.min()
     if not np.isfinite(shortest):
         raise InputError(BETWEEN)
-    found: NDArray[np.bool_] = ways <= shortest + _SLACK_PX
+    found: NDArray[np.bool_] = ways <= shortest + _SLACK_PX + _ROUNDING
     return found
 
 

@@ -88,7 +88,7 @@ INTERPOLATE = Shortcut(
     "Shift-J", "Interpolate", "Fill the slices between two with what lies between them", "Correct"
 )
 NAME_REGIONS = Shortcut(
-    "Ctrl-U", "Name regions", "Click on a region: all of its kind become the chosen class", "Correct"
+    "Ctrl-B", "Name regions", "Click on a region: all of its kind become the chosen class", "Correct"
 )
 FOCUS = Shortcut("Ctrl-F", "Focus", "Tools work on this object, wherever the cursor is", "Correct")
 OBJECTS = Shortcut("Ctrl-I", "Objects", "Show each object in a colour of its own", "Correct")
