@@ -89,6 +89,19 @@ def test_labels_models_report_and_page_come_out_and_are_not_made_twice(cli, comm
     assert again.code == 0, again.err
     assert again.json["choice"] == told["choice"]
     assert files_of(out / "labels") | files_of(out / "models") == before
+    # Labels that a person has changed are not replaced by those of other settings; the others are.
+    mended = out / "labels" / "field_0.ome.tif"
+    tifffile.imwrite(mended, tifffile.imread(mended) * 0 + 1)
+    corrected = mended.read_bytes()
+    other = cli(*command, "--smallest-object", 0)
+    assert other.code != 0
+    assert "field_0.tif: Its labels" in other.out
+    assert "were changed since they were written" in other.out
+    assert mended.read_bytes() == corrected
+    assert (
+        files_of(out / "labels")[out / "labels" / "field_1.ome.tif"]
+        > before[out / "labels" / "field_1.ome.tif"]
+    )
 
 
 def test_what_cannot_be_carried_is_said_before_anything_is_trained(cli, command, training_set):
@@ -102,4 +115,7 @@ def test_what_cannot_be_carried_is_said_before_anything_is_trained(cli, command,
     ]:
         ran = cli(*words)
         assert (ran.code, part in ran.sentence) == (2, True), ran.err
+    tifffile.imwrite(images / "FIELD_1.TIFF", tifffile.imread(images / "field_1.tif"))
+    ran = cli(*command)
+    assert (ran.code, "Two results would be called" in ran.sentence) == (2, True), ran.err
     assert not out.exists()

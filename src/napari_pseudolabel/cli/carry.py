@@ -47,6 +47,7 @@ def carry(
 
     The same command goes on where it was stopped.
     """
+    from napari_pseudolabel.cli.working import planned
     from napari_pseudolabel.imaging import ReadOptions
     from napari_pseudolabel.models import resolve
 
@@ -62,6 +63,9 @@ def carry(
         settings,
         ReadOptions(options.axes, options.position),
     )
+    planned(
+        images, out, None, confidence=True
+    )  # names that would meet are refused before anything is trained
     for ref in filter(None, (segmenter, translator)):
         resolve(ref)
     options.check_device(settings)

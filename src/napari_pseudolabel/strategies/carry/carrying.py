@@ -209,10 +209,16 @@ def _labelled(
     target = task.out / "labels" / f"{stem(path)}{format.suffix}"
     record = task.out / "work" / "images" / f"{stem(path)}.json"
     key = _key(path, task, found)
-    if target.is_file() and record.is_file():
-        before = read_json(record)
+    if target.is_file():
+        before = read_json(record) if record.is_file() else {}
         if before.get("key") == key:
             return before
+        # Somebody may have corrected the file itself, outside of any workspace.
+        if before.get("written") != sha256(target):
+            raise InputError(
+                f"Its labels {target} were changed since they were written, and would be replaced by new ones; move them away, or "
+                "carry into another folder."
+            )
     image = _image(path, task)
     made = found.job(image, LabelRequest(settings=task.settings)).run(control, models)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -220,6 +226,7 @@ def _labelled(
     result = write_result(made, image, target, confidence=True)
     told: JsonObject = {
         "key": key,
+        "written": sha256(target),
         "name": path.name,
         **{name: result.get(name) for name in _TOLD},
         "correct_first": _regions(image, made),
