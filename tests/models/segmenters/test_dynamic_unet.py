@@ -15,6 +15,7 @@ from napari_pseudolabel.models.segmenters.dynamic_unet import DynamicUNet
 def test_it_answers_as_that_of_monai(filters, residual):
     from monai.networks.nets import DynUNet
 
+    torch.manual_seed(0)
     levels = len(filters)
     theirs = DynUNet(
         spatial_dims=2,
@@ -37,7 +38,7 @@ def test_it_answers_as_that_of_monai(filters, residual):
     ours.load_state_dict(weights)
     x = torch.randn(2, 2, 32, 48)
     with torch.inference_mode():
-        torch.testing.assert_close(ours(x), theirs(x), rtol=0, atol=1e-6 * float(theirs(x).abs().max()))
+        torch.testing.assert_close(ours(x), theirs(x), rtol=0, atol=1e-5 * float(theirs(x).abs().max()))
 
 
 def test_first_weights_are_drawn_as_there():
