@@ -96,7 +96,7 @@ def test_labels_models_report_and_page_come_out_and_are_not_made_twice(cli, comm
     other = cli(*command, "--smallest-object", 0)
     assert other.code != 0
     assert "field_0.tif: Its labels" in other.out
-    assert "were changed since they were written" in other.out
+    assert "are not as they were written last" in other.out
     assert mended.read_bytes() == corrected
     assert (
         files_of(out / "labels")[out / "labels" / "field_1.ome.tif"]

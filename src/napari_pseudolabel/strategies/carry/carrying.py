@@ -216,20 +216,22 @@ def _labelled(
         # Somebody may have corrected the file itself, outside of any workspace.
         if before.get("written") != sha256(target):
             raise InputError(
-                f"Its labels {target} were changed since they were written, and would be replaced by new ones; move them away, or "
-                "carry into another folder."
+                f"Its labels {target} are not as they were written last: they were changed since, or writing was stopped. They would be "
+                "replaced by new ones; move them away, or carry into another folder."
             )
     image = _image(path, task)
     made = found.job(image, LabelRequest(settings=task.settings)).run(control, models)
     target.parent.mkdir(parents=True, exist_ok=True)
     record.parent.mkdir(parents=True, exist_ok=True)
+    # Before the labels are there, so that a stop between them and their record has next to no time to happen in.
+    first = _regions(image, made)
     result = write_result(made, image, target, confidence=True)
     told: JsonObject = {
         "key": key,
         "written": sha256(target),
         "name": path.name,
         **{name: result.get(name) for name in _TOLD},
-        "correct_first": _regions(image, made),
+        "correct_first": first,
     }
     write_text(record, json.dumps(told))
     return told
