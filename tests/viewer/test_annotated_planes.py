@@ -8,8 +8,9 @@ from viewer_results import make_result
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Need, from_array, intensity_range
+from napari_pseudolabel.imaging.plane_key import plane_key
 from napari_pseudolabel.strategies import Region
-from napari_pseudolabel.viewer import annotated_planes, plane_key, push, source_of
+from napari_pseudolabel.viewer import annotated_planes, push, source_of
 from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.workspace import Workspace
 

@@ -1,6 +1,6 @@
 """napari layers as images, and results as napari layers."""
 
-from napari_pseudolabel.viewer.annotated_planes import annotated_planes, plane_key, source_of
+from napari_pseudolabel.viewer.annotated_planes import annotated_planes, source_of
 from napari_pseudolabel.viewer.candidates import Candidates
 from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.viewer.drafts import Draft
@@ -46,7 +46,6 @@ __all__ = [
     "may_belong",
     "middle_of",
     "placement_of",
-    "plane_key",
     "possible_channel_axis",
     "push",
     "record_of",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Channel, Image, Intensities, IntensityRange
+from napari_pseudolabel.imaging.plane_key import plane_key
 from napari_pseudolabel.labels.windows import Index, whole
 from napari_pseudolabel.training.data.annotated_plane import AnnotatedPlane
 from napari_pseudolabel.viewer.corrections import Corrections
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_pseudolabel.workspace import WorkspaceSplit
-
-# So many rows and columns tell two images apart, and reading them takes a few milliseconds.
-_GRID = 1024
 
 
 def source_of(viewer: ViewerModel, labels: Labels) -> ImageLayer | None:
@@ -47,27 +44,6 @@ def source_of(viewer: ViewerModel, labels: Labels) -> ImageLayer | None:
         and image_fitting(layer, labels) is not None
     ]
     return fitting[0] if len(fitting) == 1 else None
-
-
-def plane_key(image: Image, index: tuple[int, ...] = ()) -> str:
-    """Fingerprint of a plane: the same after a restart, or for another file with the same pixels.
-
-    Parameters
-    ----------
-    index
-        Of the plane, over the axes before Y and X.
-
-    Raises
-    ------
-    InputError
-        When the image cannot be read.
-    """
-    height, width = image.shape[-2:]
-    rows, columns = (slice(None, None, max(1, size // _GRID)) for size in (height, width))
-    values = np.ascontiguousarray(image.plane(index, window=(rows, columns)), dtype="<f4")
-    content = hashlib.sha256(f"{height}x{width}".encode())
-    content.update(values.tobytes())
-    return "-".join((content.hexdigest()[:32], *map(str, index)))
 
 
 @dataclass(frozen=True, eq=False)

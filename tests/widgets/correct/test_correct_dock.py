@@ -10,8 +10,9 @@ from scripted_engine import segmenter, translator
 from train_fakes import CLASSES, MODELS, pseudo_label
 
 from napari_pseudolabel.control import Progress
+from napari_pseudolabel.imaging.plane_key import plane_key
 from napari_pseudolabel.strategies import LabelJob, Region
-from napari_pseudolabel.viewer import Candidates, Corrections, how_made, image_of, plane_key, push
+from napari_pseudolabel.viewer import Candidates, Corrections, how_made, image_of, push
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common.job_runner import Failure
 from napari_pseudolabel.widgets.pseudo_label.label_choice import ModelEntry

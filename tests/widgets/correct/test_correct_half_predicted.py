@@ -8,8 +8,9 @@ from napari.components import ViewerModel
 from review_case import SHAPE, make_dock, result, settle, truth
 from train_fakes import ScriptedRunner, pseudo_label
 
+from napari_pseudolabel.imaging.plane_key import plane_key
 from napari_pseudolabel.strategies import Region
-from napari_pseudolabel.viewer import Corrections, Stream, annotated_planes, plane_key
+from napari_pseudolabel.viewer import Corrections, Stream, annotated_planes
 from napari_pseudolabel.viewer.image_layers import image_of
 from napari_pseudolabel.widgets.common import labelled_share
 from napari_pseudolabel.widgets.common.confirmation import NOTHING

@@ -10,9 +10,10 @@ from napari.components import ViewerModel
 from review_case import CANVAS_PX, SHAPE, make_dock, make_viewer, result, settle, truth
 from train_fakes import CLASSES, pseudo_label
 
+from napari_pseudolabel.imaging.plane_key import plane_key
 from napari_pseudolabel.sample_data.fields import AXON, MYELIN
 from napari_pseudolabel.strategies import Region as LabelRegion
-from napari_pseudolabel.viewer import Candidates, Corrections, Stream, annotated_planes, plane_key, push
+from napari_pseudolabel.viewer import Candidates, Corrections, Stream, annotated_planes, push
 from napari_pseudolabel.viewer.effort import EffortLog
 from napari_pseudolabel.viewer.image_layers import image_of
 from napari_pseudolabel.widgets.common import shortcuts

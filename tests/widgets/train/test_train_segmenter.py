@@ -7,9 +7,10 @@ from train_case import SHAPE, begin, confirm, finish, settle, truth
 from train_fakes import CLASSES, play, pseudo_label, score, tuned
 
 from napari_pseudolabel.control import Progress
+from napari_pseudolabel.imaging.plane_key import plane_key
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.training.common.training_events import Epoch, TrainStart
-from napari_pseudolabel.viewer import Corrections, Stream, find_layer, plane_key, source_of
+from napari_pseudolabel.viewer import Corrections, Stream, find_layer, source_of
 from napari_pseudolabel.viewer.image_layers import image_of
 from napari_pseudolabel.widgets.common.job_runner import Failure
 from napari_pseudolabel.widgets.train.train_choice import FolderPair

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_pseudolabel.viewer.annotated_planes import plane_key
+from napari_pseudolabel.imaging.plane_key import plane_key
 from napari_pseudolabel.viewer.image_layers import image_of, source_path
 from napari_pseudolabel.viewer.recording.plain import SESSION_KEY
 from napari_pseudolabel.workspace.sessions import SourceState

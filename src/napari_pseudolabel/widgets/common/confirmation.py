@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.imaging.plane_key import plane_key
 from napari_pseudolabel.labels.windows import Index, Window, box_of, holding, key_of, moved
-from napari_pseudolabel.viewer import Corrections, plane_key
+from napari_pseudolabel.viewer import Corrections
 from napari_pseudolabel.viewer.confirmed_confidence import note_confirmed
 from napari_pseudolabel.viewer.effort import EffortLog
 from napari_pseudolabel.widgets.common.job_runner import Failure

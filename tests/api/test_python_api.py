@@ -1,0 +1,94 @@
+"""What scripts and notebooks call, from the package itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from disc_case import CARD, DISC
+from skimage.draw import disk
+
+import napari_pseudolabel as pseudolabel
+from napari_pseudolabel import api
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging.reading import image_files
+from napari_pseudolabel.models.segmenters import monai_unet
+from napari_pseudolabel.strategies import LabelSettings, Region
+from napari_pseudolabel.strategies.otsu.otsu_options import OtsuOptions
+from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuneSettings
+
+QUICK = LabelSettings(flips=0)
+
+
+@pytest.fixture(scope="module")
+def discs():
+    """(96, 90) uint8 with nine discs, and what is in them."""
+    labels = np.zeros((96, 90), np.uint8)
+    for y in (16, 48, 80):
+        for x in (15, 45, 75):
+            labels[disk((y, x), 9)] = DISC
+    noise = np.random.default_rng(0).normal(0, 8, labels.shape)
+    return np.clip(60 + 120 * (labels > 0) + noise, 0, 255).astype(np.uint8), labels
+
+
+def test_the_package_hands_out_the_stable_functions():
+    assert set(api.__all__) - set(pseudolabel.__all__) <= {"export"}, "a room is called so"
+    assert all(getattr(pseudolabel, name) is getattr(api, name) for name in pseudolabel.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        pseudolabel.nothing  # noqa: B018
+
+
+def test_a_part_is_labelled_and_written_as_a_part(discs, tmp_path):
+    image, truth = discs
+    part = Region(0, 0, 64, 90)
+    found = pseudolabel.pseudo_label(image, strategy="otsu", region=part, settings=QUICK)
+    assert found.labels.shape == (1, 64, 90)
+    assert np.mean((found.labels[0] > 0) == (truth[:64] > 0)) > 0.95
+    files = api.export(tmp_path / "labels.ome.tif", found, image)
+    written = image_files.read_labels(files[0])
+    assert np.array_equal(written.data[:64], found.labels[0])
+    assert (written.data[64:] == 255).all(), "what was not looked at is no background"
+
+
+def test_a_file_and_its_array_get_the_same_labels(discs, tmp_path):
+    image, _ = discs
+    tifffile.imwrite(tmp_path / "discs.tif", image)
+    one, other = (
+        pseudolabel.pseudo_label(source, strategy="otsu", settings=QUICK).labels
+        for source in (tmp_path / "discs.tif", image)
+    )
+    assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({}, "not known what the image shows"),
+        ({"modality": "X-ray"}, "No named model takes X-ray"),
+        ({"strategy": "rendered"}, "give folder"),
+        ({"strategy": "otsu", "folder": "somewhere"}, "leave out folder"),
+        ({"strategy": "otsu", "options": QUICK}, "of another kind"),
+        ({"strategy": "auto", "folder": "somewhere"}, "no folder"),
+        ({"options": OtsuOptions()}, "name it"),
+        ({"strategy": "nothing"}, "nothing"),
+        ({"axes": "ZYX"}, "ZYX"),
+    ],
+)
+def test_what_is_missing_or_does_nothing_is_said(discs, asked, said):
+    with pytest.raises(InputError, match=said):
+        pseudolabel.pseudo_label(discs[0], **asked)
+
+
+def test_fine_tuning_keeps_the_same_corner_for_validation_and_goes_on(discs, tmp_path):
+    image, truth = discs
+    torch.manual_seed(0)
+    monai_unet.save(monai_unet.build(CARD), CARD, start := tmp_path / "start.safetensors")
+    settings = FineTuneSettings(steps=4, batch=2, patch=32, epoch_steps=2)
+    asked = ([image], [truth], tmp_path / "run")
+    made = pseudolabel.fine_tune(*asked, segmenter=start, settings=settings)
+    again = pseudolabel.fine_tune(*asked, segmenter=start, settings=settings)
+    assert made.best == again.best, "what is done is not done again"
+    assert (tmp_path / "run" / "best.safetensors").is_file()
+    with pytest.raises(InputError, match="must match"):
+        pseudolabel.fine_tune([image], [truth[:9]], tmp_path / "other", segmenter=start)
