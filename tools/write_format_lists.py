@@ -68,7 +68,7 @@ def _writer(one: Format) -> str:
 
 def _row(one: Format) -> str:
     others = ", ".join(sorted(one.holds - {"classes"})) or "nothing"
-    rest = "a value of its own" if one.marks else "as background"
+    rest = one.rest or ("a value of its own" if one.marks else "as background")
     cells = (
         one.title,
         f"`{one.name}`",

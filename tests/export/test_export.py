@@ -290,5 +290,5 @@ def test_images_are_exported_with_their_provenance(tmp_path):
 
 
 def test_formats_describe_themselves():
-    assert [one.name for one in formats()] == ["ome-tiff", "png", "ome-zarr"]
-    assert all(one.description and one.suffixes for one in formats())
+    assert [one.name for one in formats()][:3] == ["ome-tiff", "png", "ome-zarr"]
+    assert all(one.description and (one.suffixes or one.folder) for one in formats())

@@ -129,11 +129,7 @@ def test_what_is_not_labelled_is_no_object_and_the_provenance_tells_how_much_is(
             "Toy holds labels up to 9, but these reach 10; export as",
         ),
         (two_squares(), {"format": "png"}, "a.toy is a name of toy, but png was asked for"),
-        (
-            two_squares(),
-            {"format": "tyo"},
-            "no format 'tyo'; choose ome-tiff or png or ome-zarr or toy or folder",
-        ),
+        (two_squares(), {"format": "tyo"}, "no format 'tyo'; choose ome-tiff or png or .* or toy or folder"),
     ],
 )
 def test_what_it_cannot_hold_is_one_sentence(toy, tmp_path, labels, named, message):
@@ -159,9 +155,7 @@ def test_objects_of_a_stack_are_numbered_on(tmp_path):
 def test_a_format_needs_no_registry_in_python(tmp_path):
     put(tmp_path / "a.toy", two_squares(), format=TOY)
     assert max(map(max, told(tmp_path / "a.toy")["objects"])) == 2
-    with pytest.raises(
-        InputError, match=r"no suffix we can write; end it with one of \.ome\.tif, .*\.zarr\.$"
-    ):
+    with pytest.raises(InputError, match=r"no suffix we can write; end it with one of \.ome\.tif, .*\.zarr"):
         put(tmp_path / "b.toy", two_squares())
 
 
@@ -238,12 +232,15 @@ def shell(toy, monkeypatch, capfd):
 
 
 def test_in_the_shell(shell, tmp_path):
+    names_of_formats = "|".join(one.name for one in registry.FORMATS)
+    assert names_of_formats.startswith("ome-tiff|png|ome-zarr|")
+    assert names_of_formats.endswith("|toy|folder")
     for command in ("export", "label", "segment"):
         _, text, _ = shell(command, "--help")
-        assert "ome-tiff|png|ome-zarr|toy|folder" in text
-        assert ".png, .ome.zarr, .zarr, .objects.toy, .toy" in text
+        assert names_of_formats in text.replace("\n", "").replace(" ", "").replace("│", "")
+        assert ".objects.toy, .toy" in text
     _, text, _ = shell("workspace", "export", "--help")
-    assert "ome-tiff|png|ome-zarr|toy|folder" in text
+    assert names_of_formats in text.replace("\n", "").replace(" ", "").replace("│", "")
 
     tifffile.imwrite(tmp_path / "in.tif", two_squares())
     tifffile.imwrite(tmp_path / "stack.tif", np.stack([two_squares()] * 2))
@@ -258,7 +255,7 @@ def test_in_the_shell(shell, tmp_path):
     for words, sentence in [
         (
             ("in.tif", "out", "--format", "tyo"),
-            "Invalid value for '--format': 'tyo' is not one of 'ome-tiff', 'png', 'ome-zarr', 'toy', 'folder'.",
+            "Invalid value for '--format': 'tyo' is not one of 'ome-tiff', 'png', 'ome-zarr', ",
         ),
         (
             ("stack.tif", "b.toy"),
@@ -266,7 +263,7 @@ def test_in_the_shell(shell, tmp_path):
         ),
         (
             ("in.tif", "a.bmp"),
-            "end it with one of .ome.tif, .ome.tiff, .tif, .tiff, .png, .ome.zarr, .zarr, .objects.toy, .toy.",
+            ".objects.toy, .toy.",
         ),
     ]:
         code, _, error = shell("export", tmp_path / words[0], tmp_path / words[1], *words[2:])
@@ -305,9 +302,9 @@ def test_in_the_dock(toy, qtbot, viewer, session, remembered, tmp_path):
     dock = ExportController(viewer, view, runner=JobRunner(session), recent=remembered)
     dock.start()
     listed = [view._format.itemText(index) for index in range(view._format.count())]
-    assert listed == ["OME-TIFF", "PNG", "OME-Zarr", "Toy", "Folder"]
+    assert listed == [one.title for one in registry.FORMATS]
     view.path.setText(str(tmp_path / "a.ome.tif"))
-    view._format.setCurrentIndex(3)
+    view._format.setCurrentIndex(listed.index("Toy"))
     assert view.path.text() == str(tmp_path / "a.objects.toy")
     assert view._about.text() == "Numbered objects of one plane; read by this test."
     assert "into the same file" in view.confidence.toolTip()
@@ -329,7 +326,7 @@ def test_in_the_dock(toy, qtbot, viewer, session, remembered, tmp_path):
     dock._refresh()
     assert view._hint.text() == "Toy holds one plane, but these labels are a stack; choose OME-TIFF."
     layer.data = two_squares()
-    view._format.setCurrentIndex(4)
+    view._format.setCurrentIndex(listed.index("Folder"))
     assert view.path.text() == str(tmp_path / "a")
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "mine.txt").touch()

@@ -91,6 +91,13 @@ def export(
     labels: Annotated[Path, typer.Argument(metavar="INPUT_LABELS", help="Label image.")],
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help=f"File to write ({all_suffixes()}).")],
     wanted: Wanted,
+    image: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The image that the labels are of, for formats that hold it as well; by default the one that their provenance names.",
+        ),
+    ] = None,
     axes: Axes = None,
     position: PositionOption = None,
     as_json: AsJson = False,
@@ -104,26 +111,27 @@ def export(
     from napari_pseudolabel.imaging import read, read_labels
 
     format = wanted.format(output)
-    image = read_labels(labels, axes=axes, position=position)
+    found = read_labels(labels, axes=axes, position=position)
     known = read_sidecar(labels) if sidecar_path(labels).exists() else None
     beside = labels.with_name(known.files["confidence"]) if known and "confidence" in known.files else None
     sources = [labels, *([beside] if beside and beside.exists() else [])]
     check_targets([labels], [output], format, confidence=len(sources) > 1)
-    confidence = _pixels(read(sources[1], axes=image.plane_axes)) if len(sources) > 1 else None
-    values = _pixels(image)
+    confidence = _pixels(read(sources[1], axes=found.plane_axes)) if len(sources) > 1 else None
+    values = _pixels(found)
     rest = known.not_labelled if known else None
     files = write(
         output,
         values if rest is None else np.where(values == rest, values.dtype.type(0), values),
         format=format,
         classes=known.classes if known else (),
-        placement=image.placement,
-        provenance=_carried(known) if known else {"source": {"name": image.name}},
+        placement=found.placement,
+        provenance=_carried(known) if known else {"source": {"name": found.name}},
         confidence=confidence,
         labelled=None if rest is None else values != rest,
+        source=None if image is None else read(image),
     )
     untold = f"{labels.name} has no provenance file, so how it was made is not known."
-    notes = [*image.notes, *([] if known else [untold])]
+    notes = [*found.notes, *([] if known else [untold]), *read_sidecar(files[0]).export_notes]
     data = {"files": [str(file) for file in files], "notes": notes}
     show(data, "\n".join([*map(shown, files), *map(sentence, notes)]), as_json=as_json)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.export.writing import export
 from napari_pseudolabel.formats import Format
-from napari_pseudolabel.imaging import ArrayLike, Placement
+from napari_pseudolabel.imaging import ArrayLike, Image, Placement
 from napari_pseudolabel.labels.classes import LARGEST_VALUE, nameless
 from napari_pseudolabel.labels.effort_log import effort_table, object_efforts
 from napari_pseudolabel.labels.objects import scheme_for
@@ -44,6 +44,12 @@ class ExportContent:
     instances
         Same shape, integers: numbers of the objects, where a model told them; None: they follow from the classes
         (`labels.objects`) when a format asks for them.
+    confirmed
+        bool, same shape: what a person declared right; None where nobody knows.
+    source
+        The image that they are of, for formats that hold it as well; None where it is not there.
+    offset
+        Row and column of the first pixel in the whole image, where this is a region of a larger one.
     spot_checks
         What a person judged of them, or of what they were before.
     """
@@ -57,6 +63,9 @@ class ExportContent:
     flags: NDArray[np.uint8] | None = None
     labelled: NDArray[np.bool_] | None = None
     instances: ArrayLike | None = None
+    confirmed: NDArray[np.bool_] | None = None
+    source: Image | None = None
+    offset: tuple[int, int] = (0, 0)
     spot_checks: SpotChecks = field(default_factory=SpotChecks)
 
     @property
@@ -102,4 +111,7 @@ class ExportContent:
             else None,
             labelled=self.labelled,
             instances=None if self.instances is None else np.asarray(self.instances),
+            confirmed=self.confirmed,
+            source=self.source,
+            offset=self.offset,
         )

@@ -71,6 +71,8 @@ class Provenance(_Record):
         Share of pixels that were predicted, or decided by a person, in [0, 1]; None when unknown.
     not_labelled
         The value of all other pixels in the label file: no class, and no background either. None if there are none.
+    export_notes
+        What to know of this very file, as sentences: what its format could not take.
     spot_checks
         What a person judged of a random sample: precision and recall with intervals (`labels.spot_check`), the newest last;
         ``void`` is said where the labels have changed since.
@@ -91,6 +93,7 @@ class Provenance(_Record):
     share_corrected: float | None = Field(default=None, ge=0, le=1)
     share_labelled: float | None = Field(default=None, ge=0, le=1)
     not_labelled: int | None = Field(default=None, ge=1)
+    export_notes: tuple[str, ...] = ()
     spot_checks: tuple[JsonObject, ...] = ()
 
     @field_validator("models", mode="before")

@@ -13,6 +13,7 @@ from napari_pseudolabel.export.companions import PROVENANCE, Companions, compani
 from napari_pseudolabel.export.sidecar import sidecar_text
 from napari_pseudolabel.formats import FileContent, Format, Part, format_of, formats, takes_stacks
 from napari_pseudolabel.formats.ome_tiff import OME_TIFF
+from napari_pseudolabel.imaging.image import Image
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.imaging.reading.own_files import described
 from napari_pseudolabel.labels.classes import LARGEST_VALUE
@@ -34,6 +35,9 @@ def export(
     effort: str | None = None,
     labelled: np.ndarray | None = None,
     instances: np.ndarray | None = None,
+    confirmed: np.ndarray | None = None,
+    source: Image | None = None,
+    offset: tuple[int, int] = (0, 0),
 ) -> tuple[Path, ...]:
     """Write labels with their provenance, all files or none.
 
@@ -62,6 +66,13 @@ def export(
     instances
         Same shape, integers: number of the object of every pixel, 0 where there is none, for formats that hold objects.
         None: computed from the classes.
+    confirmed
+        bool, same shape: what a person declared right, for formats that teach other programs; None where nobody knows.
+    source
+        The image that the labels are of, for formats that hold it as well. None: the file that the provenance names, where it
+        is needed and there.
+    offset
+        Row and column of the first pixel in the whole image, where the labels are those of a region of it.
 
     Returns
     -------
@@ -78,7 +89,11 @@ def export(
     chosen = format_of(path, format)
     values = _checked_labels(labels)
     _check_axes("labels", values, placement)
-    for what, other in (("The confidence has", confidence), ("Instances have", instances)):
+    for what, other in (
+        ("The confidence has", confidence),
+        ("Instances have", instances),
+        ("What is confirmed has", confirmed),
+    ):
         if other is not None and np.shape(other) != values.shape:
             raise InputError(
                 f"{what} the shape {np.shape(other)}, but the labels have {values.shape}; "
@@ -101,6 +116,10 @@ def export(
         confidence=confidence,
         effort=effort,
         known_instances=None if instances is None else _checked_labels(instances),
+        confirmed=confirmed,
+        source=source,
+        offset=offset,
+        provenance=provenance,
     )
     return _write(path, chosen, content, "labels", classes, provenance)
 
@@ -155,21 +174,22 @@ def _write(
 ) -> tuple[Path, ...]:
     """Write the file, its provenance, and beside it what the format cannot hold."""
     _check_fits(chosen, content)
+    content = replace(content, source=_source(chosen, content), options=chosen.options)
     given: dict[Part, object] = {"confidence": content.confidence, "effort": content.effort}
     beside = companions(
         path, [part for part, what in given.items() if what is not None and part not in chosen.holds]
     )
     targets = (path, *beside.paths.values())
-    text = sidecar_text(
-        provenance,
-        files={role: path.name, **_names(beside)},
-        classes=classes,
-        placement=content.placement,
-        earlier=beside.earlier,
-    )
     check_replaceable(path, chosen)
     with atomic_files(*targets, folders=targets[: chosen.folder]) as temporaries:
-        chosen.write(temporaries[0], replace(content, options=chosen.options))
+        notes = tuple(chosen.write(temporaries[0], content) or ())
+        text = sidecar_text(
+            {**provenance, "export_notes": notes},
+            files={role: path.name, **_names(beside)},
+            classes=classes,
+            placement=content.placement,
+            earlier=beside.earlier,
+        )
         for companion, temporary in zip(beside.paths, temporaries[1:], strict=True):
             if companion == "confidence":
                 sure = FileContent(f"{content.name} confidence", content.placement, image=content.confidence)
@@ -203,6 +223,11 @@ def _check_fits(chosen: Format, content: FileContent) -> None:
         raise InputError(
             f"{chosen.title} holds one plane, but this is a stack of shape {values.shape}; export as {takes_stacks()}."
         )
+    if (side := max(values.shape[-2:])) > chosen.largest_side:
+        raise InputError(
+            f"{chosen.title} reach {chosen.largest_side:,} pixels, but this image is {side:,} high or wide; export a part of "
+            f"it, or as {takes_stacks()}."
+        )
     if content.labels is None:
         return
     if "classes" not in chosen.holds:
@@ -212,6 +237,28 @@ def _check_fits(chosen: Format, content: FileContent) -> None:
         raise InputError(
             f"{chosen.title} holds labels up to {chosen.largest}, but these reach {highest}; export as {roomy}."
         )
+
+
+def _source(chosen: Format, content: FileContent) -> Image | None:
+    """Return the image of the labels, which has to be there for some formats."""
+    if not chosen.source or content.labels is None:
+        return content.source
+    found = content.source
+    told = (content.provenance.get("source") or {}).get("path")
+    if found is None and told and Path(told).exists():
+        from napari_pseudolabel.imaging import read
+
+        found = read(told)
+    if found is None:
+        raise InputError(
+            f"{chosen.title} hold the image beside its labels, and the image of these is not known; open it, or name it with --image."
+        )
+    if found.shape != content.labels.shape:
+        raise InputError(
+            f"The image {found.name} has the shape {found.shape}, but the labels have {content.labels.shape}; give the image that "
+            "they are of."
+        )
+    return found
 
 
 def _names(beside: Companions) -> dict[str, str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_pseudolabel.imaging.image import Image
     from napari_pseudolabel.imaging.placement import Placement
     from napari_pseudolabel.models.cards import LabelClass
 
 Part = Literal["classes", "instances", "confidence", "effort", "images"]
 """What a file can hold: the class of every pixel, the number of its object, how sure the models were, what every object
 has cost, and values of an image."""
+
+_MOST_AT_ONCE = 2**24  # pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +53,16 @@ class FileContent:
         The table of what every object has cost; None if nobody wants it.
     known_instances
         Objects that came with the labels; see `instances`.
+    confirmed
+        bool, shape of the labels: what a person declared right; None where nobody knows.
+    source
+        The image that the labels are of, for formats that hold it as well; its planes have the shape of the labels. None
+        where there is none.
+    offset
+        Row and column of the first pixel in the whole image, where this is a region of a larger one, for formats that place
+        objects in the whole image.
+    provenance
+        What is known of how the labels were made (`export.Provenance`).
     options
         Of the class of `Format.options`; None for a format without.
     """
@@ -64,18 +77,58 @@ class FileContent:
     confidence: Array | None = None
     effort: str | None = None
     known_instances: Array | None = None
+    confirmed: NDArray[np.bool_] | None = None
+    source: Image | None = None
+    offset: tuple[int, int] = (0, 0)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
     options: Any = None
+
+    @property
+    def source_file(self) -> str:
+        """Name of the file of the image that was labelled, or what the image is called."""
+        told = self.provenance.get("source") or {}
+        path = (self.source.path if self.source is not None else None) or told.get("path")
+        name = str(path).replace("\\", "/").rstrip("/").rpartition("/")[2] if path else told.get("name")
+        return name or self.name
+
+    @property
+    def planes(self) -> tuple[tuple[int, ...], ...]:
+        """Index of every plane over the axes before Y and X."""
+        import numpy as np
+
+        assert self.labels is not None
+        return tuple(np.ndindex(*self.labels.shape[:-2]))
+
+    @cached_property
+    def numbered(self) -> bool:
+        """Whether the values of the labels are numbers of objects: nobody has named them, and each is one piece."""
+        from napari_pseudolabel.labels.class_values import are_numbers
+
+        named = [one for one in self.classes if one.value and one.value != self.not_labelled]
+        if self.labels is None or self.known_instances is not None:
+            return False
+        return all(one.name == f"class {one.value}" for one in named) and are_numbers(self._labelled_values())
+
+    def _labelled_values(self) -> NDArray[np.integer]:
+        """Return the labels with 0 where nothing is labelled."""
+        import numpy as np
+
+        assert self.labels is not None
+        values: NDArray[np.integer] = np.asarray(self.labels)
+        return values if self.labelled is None else np.where(self.labelled, values, values.dtype.type(0))
 
     @cached_property
     def instances(self) -> NDArray[np.uint32]:
         """The number of the object of every pixel, 0 where there is none or nothing is labelled.
 
-        Those that came with the labels; else they are computed from the classes plane by plane, numbered on through
-        all planes, because nothing says which objects of two planes are the same.
+        Those that came with the labels, or are the labels; else they are computed from the classes plane by plane,
+        numbered on through all planes, because nothing says which objects of two planes are the same.
         """
         import numpy as np
 
         assert self.labels is not None, "an image has no objects"
+        if self.numbered:
+            return self._labelled_values().astype(np.uint32)
         numbers = self._computed() if self.known_instances is None else self.known_instances
         if self.labelled is not None:
             numbers = np.where(self.labelled, numbers, 0)
@@ -85,15 +138,20 @@ class FileContent:
         import numpy as np
 
         from napari_pseudolabel.labels.objects import scheme_for, to_instances
+        from napari_pseudolabel.labels.objects.stitching import number_objects
 
         assert self.labels is not None
         scheme = scheme_for(self.classes)
         numbers = np.zeros(self.labels.shape, np.uint32)
         count = 0
-        for plane in np.ndindex(*self.labels.shape[:-2]):
+        for plane in self.planes:
             classes = self.labels[plane]
             if self.labelled is not None:
                 classes = np.where(self.labelled[plane], classes, 0)
+            if classes.size > _MOST_AT_ONCE:
+                # The same objects, by blocks: distances and components of all pixels would take some hundred bytes each.
+                count = number_objects(classes, scheme, numbers[plane], first=count + 1) - 1
+                continue
             found = to_instances(classes, scheme)
             numbers[plane] = np.where(found > 0, found + count, 0)
             count += int(found.max(initial=0))
@@ -116,7 +174,8 @@ class Format:
         Ends of names, lower case with the dot; the first is proposed. A folder may do without any: then the format has to
         be asked for by name.
     write
-        Writes a `FileContent` to a path, whatever the suffix of that: an empty file, or an empty folder.
+        Writes a `FileContent` to a path, whatever the suffix of that: an empty file, or an empty folder. May return sentences
+        about what was written, which the person is told and the provenance keeps.
     folder
         Whether it is a folder of files.
     holds
@@ -127,9 +186,16 @@ class Format:
         The largest value of a label or number of an object.
     pixel_size
         Whether it holds the size of a pixel.
+    largest_side
+        Pixels that an image may be high or wide.
     marks
         Whether pixels that are not labelled get a value of their own; else they are written as 0, and only the
         provenance tells how many they are.
+    rest
+        How pixels that are not labelled are written, behind these very words, where that is neither a value of their own nor
+        background.
+    source
+        Whether the image is written beside its labels, and so has to be there.
     options
         A dataclass of options (`napari_pseudolabel.options`) with the values to be used; None without. `dataclasses.replace`
         gives a format with others.
@@ -143,13 +209,16 @@ class Format:
     what: str
     readers: str
     suffixes: tuple[str, ...]
-    write: Callable[[Path, FileContent], None]
+    write: Callable[[Path, FileContent], Sequence[str] | None]
     folder: bool = False
     holds: frozenset[Part] = frozenset({"classes"})
     stacks: bool = True
     largest: int = 2**32 - 1
     pixel_size: bool = True
+    largest_side: int = 2**31 - 1
     marks: bool = True
+    rest: str = ""
+    source: bool = False
     options: Any = None
     streamed: bool = False
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_pseudolabel.export import export, export_image
+from napari_pseudolabel.export import export, export_image, read_sidecar
 from napari_pseudolabel.formats import Format
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.labels.objects import census, census_text
@@ -49,6 +49,7 @@ def write_result(
             classes=found.classes,
             confidence=found.confidence.reshape(image.shape) if confidence else None,
             labelled=predicted.reshape(image.shape),
+            source=image,
             **common,
         )
         counted, sure = found.labels[predicted], found.confidence[predicted]
@@ -59,4 +60,5 @@ def write_result(
         result["objects"] = {one.name: one.number for one in counts}
         result["objects_in_words"] = census_text(counts)
         result["mean_confidence"] = float(sure.mean()) if some else None
-    return {**result, "files": [str(file) for file in files], **provenance}
+    notes = [*provenance.get("notes", ()), *read_sidecar(files[0]).export_notes]
+    return {**result, "files": [str(file) for file in files], **provenance, "notes": notes}

@@ -9,13 +9,21 @@ import numpy as np
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import ExportContent
+from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.labels.spot_check import SpotChecks
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
 from napari_pseudolabel.viewer.effort import EFFORT_KEY, EffortLog
-from napari_pseudolabel.viewer.image_layers import placement_from
-from napari_pseudolabel.viewer.records import QUALITY_KEY, find_layer, record_in, source_layer
+from napari_pseudolabel.viewer.image_layers import image_fitting, placement_from
+from napari_pseudolabel.viewer.records import (
+    QUALITY_KEY,
+    find_layer,
+    may_belong,
+    own_record,
+    record_in,
+    source_layer,
+)
 from napari_pseudolabel.viewer.region_naming import named_regions
 
 if TYPE_CHECKING:
@@ -37,6 +45,8 @@ def content_of(
         look at them now.
     """
     data, attributes, _ = layer.as_layer_data_tuple()
+    source = _image_of(viewer, layer)
+    whole = None if source is None else source.part_of
     # What is labelled is asked for there, so that nothing unannounced is left out of the flags.
     content, corrections = content_from(data, attributes), layer.metadata.get(CORRECTIONS_KEY)
     labels, sure = content.labels, confidence_of(viewer, layer)
@@ -44,9 +54,27 @@ def content_of(
         content,
         labels=labels.copy() if copied and isinstance(labels, np.ndarray) else labels,
         confidence=sure.copy() if copied and sure is not None else sure,
+        # The whole of a region may be much larger than it.
+        source=None if source is None else replace(source, part_of=None),
+        offset=(0, 0) if whole is None else (whole.y0, whole.x0),
         edits=EffortLog.of(layer).edits() if effort else (),
         flags=corrections.flags_in((...,)) if effort and isinstance(corrections, Corrections) else None,
     )
+
+
+def _image_of(viewer: ViewerModel, labels: Labels) -> Image | None:
+    """Return the image that labels were made on; of labels of a person the only one that fits. None where there is none."""
+    from napari.layers import Image as ImageLayer
+
+    known = source_layer(viewer, labels)
+    asked = [known] if known is not None else [*viewer.layers]
+    among = [
+        one
+        for one in asked
+        if isinstance(one, ImageLayer) and own_record(one) is None and may_belong(viewer, labels, one)
+    ]
+    found = [image for one in among if (image := image_fitting(one, labels)) is not None]
+    return found[0] if len(found) == 1 else None
 
 
 def confidence_of(viewer: ViewerModel, layer: Labels) -> Any:
@@ -64,6 +92,8 @@ def content_from(data: Any, attributes: JsonObject) -> ExportContent:
     provenance = _provenance(record, corrections, metadata.get(QUALITY_KEY))
     if named := named_regions(metadata.get(EFFORT_KEY)):
         provenance["regions_named"] = named
+    # A layer of a person's own is all theirs, as long as no model wrote into it.
+    judged = known or "strategy" in provenance
     try:
         checks = SpotChecks.of(metadata)
     except InputError as error:
@@ -76,6 +106,7 @@ def content_from(data: Any, attributes: JsonObject) -> ExportContent:
         placement_from(dict(attributes)),
         provenance,
         labelled=corrections.labelled if known else None,
+        confirmed=corrections.confirmed if judged and isinstance(corrections, Corrections) else None,
         spot_checks=checks,
     )
 

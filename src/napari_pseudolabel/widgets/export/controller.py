@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.common.layer_box import ours_first
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.export.export_jobs import LABELS_FOLDER, ExportJob, SlideExportJob
-from napari_pseudolabel.widgets.export.problems import blocking, not_all, replaced, worth_knowing
+from napari_pseudolabel.widgets.export.problems import about_file, blocking, not_all, replaced, worth_knowing
 from napari_pseudolabel.widgets.export.view import ExportView
 
 if TYPE_CHECKING:
@@ -99,8 +100,15 @@ class ExportController(DockController):
         effort = self.view.effort.isChecked()
         if effort:
             content = content_of(self.viewer, self.view.layer.layer, effort=True)
+        if not self.view.format.source:
+            content = replace(content, source=None)  # it travels to another process
         job = ExportJob(content, path, self.view.format, self.view.confidence.isChecked(), effort)
-        self._writing = self._runner.submit(job, "local", finished=self._on_finished, failed=self._on_failed)
+        self._writing = self._runner.submit(
+            job,
+            "local",
+            finished=lambda written: self._on_finished(written, about_file(written[0])),
+            failed=self._on_failed,
+        )
         self._refresh()
 
     def _export_slide(self, content: SlideContent, path: str) -> None:

@@ -64,7 +64,9 @@ def worth_knowing(content: ExportContent | SlideContent, format: Format) -> list
     if content.labelled is not None and not content.labelled.all():
         part = _percent(float(np.mean(content.labelled)))
         rest = (
-            "The rest is written as not labelled, with a value of its own (255 where no class has it) that the "
+            f"The rest is written {format.rest}, and never as background."
+            if format.rest
+            else "The rest is written as not labelled, with a value of its own (255 where no class has it) that the "
             "provenance names, and never as background."
             if format.marks
             else f"{format.title} cannot tell the rest from background; the provenance says how much it is."
@@ -102,6 +104,11 @@ def replaced(path: str) -> str:
     """Say that a file is there already; empty if it is not."""
     there = bool(path) and Path(path).expanduser().exists()
     return f"{Path(path).name} exists and will be replaced." if there else ""
+
+
+def about_file(written: Path) -> tuple[str, ...]:
+    """Return what a format says of a file that it wrote."""
+    return read_sidecar(written).export_notes
 
 
 def not_all(written: Path) -> list[str]:

@@ -1,0 +1,108 @@
+"""Objects as regions of interest of ImageJ: a zip that Fiji's ROI Manager opens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_pseudolabel.formats.format import FileContent, Format
+
+if TYPE_CHECKING:
+    from roifile import ImagejRoi
+
+    from napari_pseudolabel.formats.object_parts import ObjectPart
+    from napari_pseudolabel.labels.outlines import Ring
+
+# Segments of the path of a composite.
+_MOVE, _LINE, _CLOSE = 0, 1, 4
+
+
+def write(path: Path, content: FileContent) -> None:
+    """Write a region of interest for every object: its outline along the borders of pixels, class and number, colour, slice.
+
+    What has holes or several pieces is a composite. Groups are the values of the classes. What is not labelled is a region
+    of that name.
+    """
+    import zipfile
+
+    from napari_pseudolabel.formats.object_parts import object_parts, parts_not_labelled, plane_words
+
+    taken: set[str] = set()
+    # Not `roiwrite`, which looks at the end of a name; and a file that is there would be added to.
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for parts in (object_parts(content), parts_not_labelled(content)):
+            for part in parts:
+                name = " ".join(filter(None, (part.name, plane_words(content, part.plane))))
+                entry, count = _entry(name), 1
+                while entry in taken:  # names of classes may differ by signs that files cannot have
+                    count += 1
+                    entry = _entry(f"{name} {count}")
+                taken.add(entry)
+                file.writestr(f"{entry}.roi", _roi(part, name, content).tobytes())
+
+
+def _entry(name: str) -> str:
+    return re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", name)
+
+
+def _roi(part: ObjectPart, name: str, content: FileContent) -> ImagejRoi:
+    import numpy as np
+    from roifile import ROI_TYPE, ImagejRoi
+
+    found = part.polygons(content.offset)
+    rings = [ring for polygon in found for ring in polygon]
+    roi = ImagejRoi()
+    roi.name = name
+    roi.stroke_color = bytes((255, *part.rgb))
+    # A group also tells other programs the class; 0 is none.
+    roi.group = part.label_class.value
+    roi.left, roi.top = (int(edge) for edge in np.min([ring.min(axis=0) for ring in rings], axis=0))
+    roi.right, roi.bottom = (int(edge) for edge in np.max([ring.max(axis=0) for ring in rings], axis=0))
+    if len(rings) == 1:
+        roi.roitype = ROI_TYPE.TRACED
+        roi.integer_coordinates = (rings[0] - (roi.left, roi.top)).astype(np.int32)
+        roi.n_coordinates = len(rings[0])
+    else:
+        roi.roitype = ROI_TYPE.RECT
+        roi.multi_coordinates = np.array([one for ring in rings for one in _path(ring)], np.float32)
+        roi.shape_roi_size = len(roi.multi_coordinates)
+    _place(roi, part.plane, content)
+    return roi
+
+
+def _path(ring: Ring) -> Sequence[float]:
+    points = ring.tolist()
+    first = (_MOVE, *points[0])
+    return [*first, *(one for point in points[1:] for one in (_LINE, *point)), _CLOSE]
+
+
+def _place(roi: ImagejRoi, plane: tuple[int, ...], content: FileContent) -> None:
+    """Say on which slice it lies: by its number for a plain stack, and by time and depth for a hyperstack."""
+    import numpy as np
+
+    if len(content.planes) == 1:
+        return
+    assert content.labels is not None
+    roi.position = int(np.ravel_multi_index(plane, content.labels.shape[:-2])) + 1
+    letters = content.placement.letters or ""
+    for letter, place in zip(letters, plane, strict=False):
+        if letter == "Z":
+            roi.z_position = place + 1
+        elif letter == "T":
+            roi.t_position = place + 1
+
+
+IMAGEJ_ROIS = Format(
+    name="imagej-rois",
+    title="ImageJ ROIs",
+    what="outlines of objects with class, number, colour and slice",
+    readers="Fiji and ImageJ (ROI Manager)",
+    suffixes=(".rois.zip", ".zip"),
+    write=write,
+    holds=frozenset({"classes", "instances"}),
+    pixel_size=False,
+    largest_side=60_535,  # of coordinates with 16 bit
+    rest="as a region of its own, called “not labelled”",
+)
