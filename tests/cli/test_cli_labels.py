@@ -30,12 +30,21 @@ def pair(tmp_path):
 def test_evaluate_prints_exactly_the_scores(cli, pair):
     ran = cli("evaluate", *pair, "--class", "axon=1", "--class", "myelin=2", "--json")
     assert ran.code == 0
-    assert ran.json == {
+    found = ran.json
+    assert "Sheaths of myelin touch" in found.pop("notes")[0]
+    assert found == {
         "dice": {"axon": 0.75, "myelin": 0.0},
         "iou": {"axon": 0.6, "myelin": 0.0},
         "f1": {"axon": 1.0, "myelin": 0.0, "fibre": 1.0},
         "precision": {"axon": 1.0, "myelin": 0.0, "fibre": 1.0},
         "recall": {"axon": 1.0, "myelin": 0.0, "fibre": 1.0},
+        "sq": {"axon": 0.6, "myelin": 0.0, "fibre": 0.6},
+        "pq": {"axon": 0.6, "myelin": 0.0, "fibre": 0.6},
+        "ap": {
+            name: dict.fromkeys(("0.5", "0.6", "0.7", "0.8", "0.9"), 0.0)
+            for name in ("axon", "myelin", "fibre")
+        }
+        | {name: {"0.5": 1.0, "0.6": 1.0, "0.7": 0.0, "0.8": 0.0, "0.9": 0.0} for name in ("axon", "fibre")},
         "objects": {
             "axon": {"matched": 1, "predicted": 1, "real": 1},
             "myelin": {"matched": 0, "predicted": 1, "real": 0},
@@ -44,9 +53,13 @@ def test_evaluate_prints_exactly_the_scores(cli, pair):
     }
     table = cli("evaluate", *pair, "--class", "axon=1").out.splitlines()
     assert table == [
-        "class    dice     iou      f1  precision  recall  matched  predicted  real",
-        "axon   0.7500  0.6000  1.0000     1.0000  1.0000        1          1     1",
+        "class    dice     iou      f1  precision  recall      sq      pq  matched  predicted  real",
+        "axon   0.7500  0.6000  1.0000     1.0000  1.0000  0.6000  0.6000        1          1     1",
+        "",
+        "class  ap 0.5  ap 0.6  ap 0.7  ap 0.8  ap 0.9",
+        "axon   1.0000  1.0000  0.0000  0.0000  0.0000",
     ]
+    assert "nothing tells them apart" in cli("evaluate", *pair, "--class", "myelin=2").out
 
 
 def test_evaluate_keeps_large_labels_apart(cli, tmp_path):

@@ -15,7 +15,14 @@ CLASSES = {"myelin": 1, "axon": 2}
 planes = arrays(np.uint8, (7, 9), elements=st.integers(0, 2))
 numbered = arrays(np.int32, (6, 7), elements=st.integers(0, 5))
 PIXELS = ("dice", "iou")
-OBJECTS = ("f1", "precision", "recall")
+OBJECTS = ("f1", "precision", "recall", "sq", "pq")
+
+
+def counts(found):
+    """Matched, predicted and real objects, of one class or of each."""
+    if isinstance(found, dict):
+        return {name: counts(one) for name, one in found.items()}
+    return tuple(found.counts.values())
 
 
 def f1(prediction, reference, name="x"):
@@ -52,10 +59,10 @@ def test_flips_and_renumbered_classes_change_nothing(a, b):
     plain = evaluate(a, b, CLASSES)
     flipped = evaluate(a[:, ::-1], b[:, ::-1], CLASSES)
     # Myelin that is as near to one axon as to another goes to the first one, and which that is a flip changes.
-    assert (flipped.dice, flipped.iou, flipped.objects["axon"]) == (
+    assert (flipped.dice, flipped.iou, counts(flipped.objects["axon"])) == (
         plain.dice,
         plain.iou,
-        plain.objects["axon"],
+        counts(plain.objects["axon"]),
     )
     renumber = np.array([0, 5, 3], np.uint8)
     assert evaluate(renumber[a], renumber[b], {"myelin": 5, "axon": 3}) == plain
@@ -67,7 +74,7 @@ def test_hand_counted_overlap():
     scores = evaluate(a, b, {"x": 1})
     assert scores.dice["x"] == pytest.approx(6 / 8)
     assert scores.iou["x"] == pytest.approx(3 / 5)
-    assert scores.objects["x"] == Detection(1, 1, 1)
+    assert counts(scores.objects["x"]) == (1, 1, 1)
 
 
 def test_an_absent_class_scores_one_and_a_one_sided_class_zero():
@@ -76,7 +83,7 @@ def test_an_absent_class_scores_one_and_a_one_sided_class_zero():
     for pair in ((empty, full), (full, empty)):
         scores = evaluate(*pair, {"x": 1})
         assert [getattr(scores, score)["x"] for score in PIXELS] == [0, 0]
-        assert [getattr(scores.objects["x"], measure) for measure in OBJECTS] == [0, 0, 0]
+        assert [getattr(scores.objects["x"], measure) for measure in OBJECTS] == [0] * 5
 
 
 def test_one_object_cannot_match_twice():
@@ -119,15 +126,15 @@ def two_fibres():
 def test_sheaths_that_touch_are_one_for_every_axon_and_fibres_have_an_axon():
     plane = two_fibres()
     same = evaluate(plane, plane, CLASSES).objects
-    assert same == {"myelin": Detection(3, 3, 3), "axon": Detection(2, 2, 2), "fibre": Detection(2, 2, 2)}
+    assert counts(same) == {"myelin": (3, 3, 3), "axon": (2, 2, 2), "fibre": (2, 2, 2)}
     without = plane.copy()
     without[5:9, 4:8] = 1
     found = evaluate(without, plane, CLASSES).objects
     # What is left is one fibre of both sheaths, of which the real one is exactly half.
-    assert found["axon"] == Detection(1, 1, 2)
-    assert found["fibre"] == Detection(1, 1, 2)
+    assert counts(found["axon"]) == (1, 1, 2)
+    assert counts(found["fibre"]) == (1, 1, 2)
     without[4, 2] = without[4, 1] = 1
-    assert evaluate(without, plane, CLASSES).objects["fibre"] == Detection(0, 1, 2)
+    assert counts(evaluate(without, plane, CLASSES).objects["fibre"]) == (0, 1, 2)
     assert (found["axon"].precision, found["axon"].recall, found["axon"].f1) == (1, 0.5, pytest.approx(2 / 3))
 
 
@@ -135,12 +142,12 @@ def test_nuclei_that_touch_are_divided_and_told_ones_are_taken_as_they_are():
     y, x = np.mgrid[:40, :60]
     left, right = ((y - 20) ** 2 + (x - middle) ** 2 < 144 for middle in (20, 40))
     plane = (left | right).astype(np.uint8)
-    assert evaluate(plane, plane, {"nucleus": 1}).objects["nucleus"] == Detection(2, 2, 2)
-    assert evaluate(plane, plane, {"other": 1}).objects["other"] == Detection(1, 1, 1)
+    assert counts(evaluate(plane, plane, {"nucleus": 1}).objects["nucleus"]) == (2, 2, 2)
+    assert counts(evaluate(plane, plane, {"other": 1}).objects["other"]) == (1, 1, 1)
     told = np.where(left, 7, np.where(right, 9000, 0))
     found = evaluate(plane, plane, {"other": 1}, instances=(None, told)).objects["other"]
     assert (found.predicted, found.real) == (1, 2)
-    assert evaluate(plane, plane, {"other": 1}, instances=(told, told)).objects["other"] == Detection(2, 2, 2)
+    assert counts(evaluate(plane, plane, {"other": 1}, instances=(told, told)).objects["other"]) == (2, 2, 2)
 
 
 @settings(deadline=None)
@@ -161,8 +168,26 @@ def test_matches_are_one_to_one_and_the_best_that_there_are(one, other, least):
 
 
 def test_counts_of_images_are_added_up():
-    assert Detection(1, 2, 4) + Detection(2, 2, 2) == Detection(3, 4, 6)
-    assert [getattr(Detection(), measure) for measure in OBJECTS] == [1, 1, 1]
+    both = Detection(1, 2, 4, 0.8, (1, 1, 1, 1, 0)) + Detection(2, 2, 2, 1.4, (2, 1, 1, 0, 0))
+    assert both == Detection(3, 4, 6, pytest.approx(2.2), (3, 2, 2, 1, 0))
+    assert (both.sq, both.pq) == pytest.approx((2.2 / 3, 2.2 / 3 * 0.6))
+    assert both.ap == pytest.approx({0.5: 3 / 7, 0.6: 2 / 8, 0.7: 2 / 8, 0.8: 1 / 9, 0.9: 0})
+    assert [getattr(Detection(), measure) for measure in OBJECTS] == [1] * 5
+    assert set(Detection().ap.values()) == {1}
+    assert [getattr(Detection(0, 1, 2), measure) for measure in OBJECTS] == [0] * 5
+
+
+def test_close_objects_count_at_high_ious_and_shifted_ones_do_not():
+    reference = np.zeros((12, 60), np.int32)
+    prediction = reference.copy()
+    for number, shift in enumerate((0, 1, 2, 5), start=1):  # of ten columns: IoU 1, 9/11, 8/12, 5/15
+        reference[1:11, 15 * number - 15 : 15 * number - 5] = number
+        prediction[1:11, 15 * number - 15 + shift : 15 * number - 5 + shift] = number
+    found = detection(prediction, reference)
+    assert found.closer == (3, 3, 2, 2, 1)
+    assert found.sq == pytest.approx((1 + 9 / 11 + 8 / 12) / 3)
+    assert found.pq == pytest.approx(found.sq * 3 / 4)
+    assert found.ap == pytest.approx({0.5: 3 / 5, 0.6: 3 / 5, 0.7: 2 / 6, 0.8: 2 / 6, 0.9: 1 / 7})
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from napari_pseudolabel.cli import (
     find_scale,
     images,
     labels,
+    measure,
     train,
     train_fast_version,
     train_grey_levels,
@@ -54,6 +55,7 @@ def make_app() -> typer.Typer:
     app.command()(find_scale.scale)
     app.command()(labels.evaluate)
     app.command()(check.check)
+    app.command()(measure.measure)
     app.command()(labels.export)
     app.command()(checkpoints.inspect)
     app.command()(checkpoints.models)

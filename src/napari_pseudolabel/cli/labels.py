@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -12,7 +11,7 @@ import typer
 from napari_pseudolabel.cli.formats import Wanted, with_format
 from napari_pseudolabel.cli.option_types import AsJson, Axes, Classes, PositionOption
 from napari_pseudolabel.cli.output import show, table
-from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.formats import all_suffixes
 from napari_pseudolabel.labels.classes import named_values
 from napari_pseudolabel.types import JsonObject
@@ -40,14 +39,17 @@ def evaluate(
     axes: Axes = None,
     position: PositionOption = None,
 ) -> None:
-    """Compare labels with a reference: F1, precision and recall of the objects that people count, Dice and IoU of pixels.
+    """Compare labels with a reference: F1, PQ and AP of the objects that people count, Dice and IoU of pixels.
 
     Axons and myelin are also counted as fibres, nuclei and cells that touch are divided, everything else is connected. An
-    object is found if it is the same with an IoU of at least 0.5.
+    object is found if it is the same with an IoU of at least 0.5. PQ is F1 times SQ, the mean IoU of what was found; AP is TP / (TP +
+    FP + FN) at an IoU of 0.5 to 0.9, as StarDist and Cellpose report it.
     """
     from napari_pseudolabel.imaging import read_labels
     from napari_pseudolabel.labels.class_values import comparable, numbers_apart
+    from napari_pseudolabel.labels.matching import Detection
     from napari_pseudolabel.labels.metrics import evaluate as compare
+    from napari_pseudolabel.labels.metrics import object_notes
 
     values = named_values(classes)
     for path in (prediction, reference):
@@ -62,23 +64,30 @@ def evaluate(
         for side, given in (("prediction", ones), ("reference", others))
         if given is not None
     ]
-    told = [*left_out, *told, *comparable(first, second, values)]
+    told = [*left_out, *told, *object_notes(values), *comparable(first, second, values)]
     notes = list(dict.fromkeys([*(note for image in images for note in image.notes), *told]))
     data = {"dice": scores.dice, "iou": scores.iou}
-    for measure in ("f1", "precision", "recall"):
+    for measure in ("f1", "precision", "recall", "sq", "pq"):
         data[measure] = {name: getattr(found, measure) for name, found in scores.objects.items()}
     rows = [
         (
             name,
             *(f"{part[name]:.4f}" if name in part else "" for part in data.values()),
-            *(f"{count:,}" for count in dataclasses.astuple(found)),
+            *(f"{count:,}" for count in found.counts.values()),
         )
         for name, found in scores.objects.items()
     ]
-    columns = ("class", *data, "matched", "predicted", "real")
-    text = "\n".join([table(columns, rows), *map(sentence, notes)])
-    counts = {name: dataclasses.asdict(found) for name, found in scores.objects.items()}
-    show({**data, "objects": counts, **({"notes": notes} if notes else {})}, text, as_json=as_json)
+    ap = {
+        name: {f"{iou:g}": part for iou, part in found.ap.items()} for name, found in scores.objects.items()
+    }
+    close = [(name, *(f"{part:.4f}" for part in parts.values())) for name, parts in ap.items()]
+    heads = (
+        ("class", *data, *Detection().counts),
+        ("class", *(f"ap {iou}" for iou in next(iter(ap.values())))),
+    )
+    text = "\n".join([table(heads[0], rows), "", table(heads[1], close), *map(sentence, notes)])
+    counts = {name: found.counts for name, found in scores.objects.items()}
+    show({**data, "ap": ap, "objects": counts, **({"notes": notes} if notes else {})}, text, as_json=as_json)
 
 
 def _told(numbered: str, side: str) -> bool | None:
@@ -103,31 +112,26 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write labels in another format, with their provenance, classes and confidence."""
-    import numpy as np
-
+    from napari_pseudolabel.cli.label_files import label_file
     from napari_pseudolabel.cli.targets import check_targets
     from napari_pseudolabel.export import export as write
-    from napari_pseudolabel.export import read_sidecar, sidecar_path
-    from napari_pseudolabel.imaging import read, read_labels
+    from napari_pseudolabel.export import read_sidecar
+    from napari_pseudolabel.imaging import read
 
     format = wanted.format(output)
-    found = read_labels(labels, axes=axes, position=position)
-    known = read_sidecar(labels) if sidecar_path(labels).exists() else None
-    beside = labels.with_name(known.files["confidence"]) if known and "confidence" in known.files else None
-    sources = [labels, *([beside] if beside and beside.exists() else [])]
-    check_targets([labels], [output], format, confidence=len(sources) > 1)
-    confidence = _pixels(read(sources[1], axes=found.plane_axes)) if len(sources) > 1 else None
-    values = _pixels(found)
-    rest = known.not_labelled if known else None
+    given = label_file(labels, axes, position)
+    found, known = given.image, given.known
+    confidence = given.confidence()
+    check_targets([labels], [output], format, confidence=confidence is not None)
     files = write(
         output,
-        values if rest is None else np.where(values == rest, values.dtype.type(0), values),
+        given.labels,
         format=format,
         classes=known.classes if known else (),
         placement=found.placement,
         provenance=_carried(known) if known else {"source": {"name": found.name}},
         confidence=confidence,
-        labelled=None if rest is None else values != rest,
+        labelled=given.labelled,
         source=None if image is None else read(image),
     )
     untold = f"{labels.name} has no provenance file, so how it was made is not known."
@@ -188,19 +192,3 @@ def _labelled_in_both(prediction: Image, reference: Image) -> tuple[np.ndarray, 
 def _carried(known: Provenance) -> JsonObject:
     """Everything a sidecar tells, but what the new export says itself."""
     return known.model_dump(mode="json", exclude={"schema_version", "files", "classes", "placement"})
-
-
-def _pixels(image: Image) -> np.ndarray:
-    """All values as they are stored (`Image.plane` would round large labels to float32)."""
-    import numpy as np
-
-    from napari_pseudolabel.budget import check_memory
-
-    size = np.prod([float(side) for side in image.data.shape]) * np.dtype(image.data.dtype).itemsize
-    check_memory(int(size), f"The whole of {image.name}")
-    try:
-        return np.asarray(image.data)
-    except (PseudolabelError, MemoryError):
-        raise
-    except Exception as error:  # decoders and stores raise whatever they like
-        raise InputError(f"{image.path} cannot be read; it may be damaged ({error}).") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from napari_pseudolabel.errors import InputError
@@ -17,8 +17,8 @@ from napari_pseudolabel.imaging.reading.file_names import SUFFIXES, images_in, i
 _LONGEST_NAME = 255  # of common file systems, in bytes
 
 
-def sources(path: Path) -> list[Path]:
-    """Return the image, or the images of a folder.
+def sources(path: Path, within: Callable[[Path], list[Path]] = images_in) -> list[Path]:
+    """Return the image, or the images of a folder: those that `within` finds there.
 
     Raises
     ------
@@ -29,7 +29,7 @@ def sources(path: Path) -> list[Path]:
         raise InputError(f"{path} does not exist; check the path.")
     if is_image(path):
         return [path]
-    return images_in(path)
+    return within(path)
 
 
 def output_name(path: Path, format: str | Format | None) -> str:

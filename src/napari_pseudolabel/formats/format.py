@@ -23,8 +23,6 @@ Part = Literal["classes", "instances", "confidence", "effort", "images"]
 """What a file can hold: the class of every pixel, the number of its object, how sure the models were, what every object
 has cost, and values of an image."""
 
-_MOST_AT_ONCE = 2**24  # pixels
-
 
 @dataclass(frozen=True, eq=False)
 class FileContent:
@@ -126,36 +124,15 @@ class FileContent:
         """
         import numpy as np
 
+        from napari_pseudolabel.labels.objects import numbered, scheme_for
+
         assert self.labels is not None, "an image has no objects"
         if self.numbered:
             return self._labelled_values().astype(np.uint32)
-        numbers = self._computed() if self.known_instances is None else self.known_instances
-        if self.labelled is not None:
-            numbers = np.where(self.labelled, numbers, 0)
-        return numbers.astype(np.uint32)
-
-    def _computed(self) -> NDArray[np.uint32]:
-        import numpy as np
-
-        from napari_pseudolabel.labels.objects import scheme_for, to_instances
-        from napari_pseudolabel.labels.objects.stitching import number_objects
-
-        assert self.labels is not None
-        scheme = scheme_for(self.classes)
-        numbers = np.zeros(self.labels.shape, np.uint32)
-        count = 0
-        for plane in self.planes:
-            classes = self.labels[plane]
-            if self.labelled is not None:
-                classes = np.where(self.labelled[plane], classes, 0)
-            if classes.size > _MOST_AT_ONCE:
-                # The same objects, by blocks: distances and components of all pixels would take some hundred bytes each.
-                count = number_objects(classes, scheme, numbers[plane], first=count + 1) - 1
-                continue
-            found = to_instances(classes, scheme)
-            numbers[plane] = np.where(found > 0, found + count, 0)
-            count += int(found.max(initial=0))
-        return numbers
+        if self.known_instances is None:
+            return numbered(self.labels, scheme_for(self.classes), self.labelled)
+        numbers = self.known_instances
+        return np.where(True if self.labelled is None else self.labelled, numbers, 0).astype(np.uint32)
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,30 @@ class Placement:
         InputError
             When the two sides differ by more than 1 %, or do not stand at right angles.
         """
+        sides = self.pixel_sides_um()
+        if sides is None:
+            return None
+        height, width = sides
+        if abs(height - width) > _SQUARE_WITHIN * max(height, width):
+            raise InputError(
+                f"The pixels are not square ({height:g} um high, {width:g} um wide); "
+                "resample the image to square pixels first, or give the scale by hand."
+            )
+        return (height + width) / 2
+
+    def pixel_sides_um(self) -> tuple[float, float] | None:
+        """Height and width of a pixel in um, after scale, shear, rotation and affine.
+
+        Returns
+        -------
+        tuple or None
+            None when the unit of either axis is not a length (pixel, unknown).
+
+        Raises
+        ------
+        InputError
+            When the two sides do not stand at right angles.
+        """
         if self.units is None or self.ndim < 2:
             return None
         lengths = [micrometres(unit) for unit in self.units]
@@ -127,16 +151,11 @@ class Placement:
         world = self._linear() * np.array([0.0 if length is None else length for length in lengths])[:, None]
         down, right = world[:, -2], world[:, -1]
         height, width = float(np.linalg.norm(down)), float(np.linalg.norm(right))
-        if abs(height - width) > _SQUARE_WITHIN * max(height, width):
-            raise InputError(
-                f"The pixels are not square ({height:g} um high, {width:g} um wide); "
-                "resample the image to square pixels first, or give the scale by hand."
-            )
         if abs(float(down @ right)) > _SQUARE_WITHIN * height * width:
             raise InputError(
                 "The pixels are sheared by the layer's transform; resample the image first, or give the scale by hand."
             )
-        return (height + width) / 2
+        return height, width
 
     def _linear(self) -> np.ndarray:
         """From a step in pixels to a step in the world, without the shift: (n, n)."""

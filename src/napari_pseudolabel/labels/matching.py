@@ -12,6 +12,8 @@ from scipy.sparse.csgraph import connected_components
 
 LEAST_IOU = 0.5
 """From here on two objects are taken for the same one."""
+AP_IOUS = (0.5, 0.6, 0.7, 0.8, 0.9)
+"""Where matches are counted for `Detection.ap`."""
 
 
 @dataclass(frozen=True)
@@ -24,16 +26,31 @@ class Detection:
         Objects of the reference that were found, each by another predicted one.
     predicted, real
         Objects of the prediction, and of the reference.
+    overlap
+        Sum of the IoU of the matched objects.
+    closer
+        How many of the matched objects have at least each IoU of `AP_IOUS`.
     """
 
     matched: int = 0
     predicted: int = 0
     real: int = 0
+    overlap: float = 0.0
+    closer: tuple[int, ...] = (0,) * len(AP_IOUS)
 
     def __add__(self, other: Detection) -> Detection:
         return Detection(
-            self.matched + other.matched, self.predicted + other.predicted, self.real + other.real
+            self.matched + other.matched,
+            self.predicted + other.predicted,
+            self.real + other.real,
+            self.overlap + other.overlap,
+            tuple(map(sum, zip(self.closer, other.closer, strict=True))),
         )
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Numbers of objects by what they are."""
+        return {"matched": self.matched, "predicted": self.predicted, "real": self.real}
 
     @property
     def precision(self) -> float:
@@ -50,6 +67,24 @@ class Detection:
         """2 TP / (2 TP + FP + FN), in [0, 1]; 1 if there are no objects on either side."""
         return self._share(self.predicted + self.real, 2)
 
+    @property
+    def sq(self) -> float:
+        """Segmentation quality: mean IoU of the matched objects, in [0, 1]; 1 if there are no objects on either side."""
+        return self.overlap / self.matched if self.matched else self._share(self.predicted + self.real)
+
+    @property
+    def pq(self) -> float:
+        """Panoptic quality, `sq` times `f1` (Kirillov et al. 2019, which call the F1 recognition quality)."""
+        return self.sq * self.f1
+
+    @property
+    def ap(self) -> dict[float, float]:
+        """TP / (TP + FP + FN) by IoU, in [0, 1]: what StarDist and Cellpose call average precision; 1 if there are no objects."""
+        return {
+            iou: common / every if (every := self.predicted + self.real - common) else 1.0
+            for iou, common in zip(AP_IOUS, self.closer, strict=True)
+        }
+
     def _share(self, of: int, times: int = 1) -> float:
         if of:
             return times * self.matched / of
@@ -60,8 +95,14 @@ def detection(
     prediction: NDArray[np.integer], reference: NDArray[np.integer], iou: float = LEAST_IOU
 ) -> Detection:
     """Count the objects of a numbered plane that a reference has too; parameters as of `matches`."""
-    found = matches(prediction, reference, iou)
-    return Detection(len(found), len(numbers(prediction)), len(numbers(reference)))
+    _, ious = matched(prediction, reference, iou)
+    return Detection(
+        len(ious),
+        len(numbers(prediction)),
+        len(numbers(reference)),
+        float(ious.sum()),
+        tuple(int(np.count_nonzero(ious >= least)) for least in AP_IOUS),
+    )
 
 
 def numbers(instances: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -87,6 +128,13 @@ def matches(
     NDArray
         (M, 2) numbers in `one` and in `other`.
     """
+    return matched(one, other, iou)[0]
+
+
+def matched(
+    one: NDArray[np.integer], other: NDArray[np.integer], iou: float = LEAST_IOU
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """As `matches`, with the IoU of every match (M,)."""
     own, first = _dense(one)
     others, second = _dense(other)
     areas, other_areas = np.bincount(first), np.bincount(second)
@@ -99,10 +147,10 @@ def matches(
     rows, columns, overlap = pairs[0][good], pairs[1][good], overlap[good]
     # Where both meet nobody else, they are the match; groups are settled one by one.
     alone = (np.bincount(rows)[rows] == 1) & (np.bincount(columns)[columns] == 1) if rows.size else good[:0]
-    found = [np.stack([rows[alone], columns[alone]], axis=1)]
-    found += _settled(rows[~alone], columns[~alone], overlap[~alone])
+    found = [np.flatnonzero(alone), *_settled(rows, columns, overlap, np.flatnonzero(~alone))]
     chosen = np.concatenate(found)
-    return np.stack([own[chosen[:, 0]], others[chosen[:, 1]]], axis=1).astype(np.int64)
+    pairs_found = np.stack([own[rows[chosen]], others[columns[chosen]]], axis=1).astype(np.int64)
+    return pairs_found, overlap[chosen]
 
 
 def _dense(instances: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -115,23 +163,26 @@ def _dense(instances: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[n
 
 
 def _settled(
-    rows: NDArray[np.intp], columns: NDArray[np.intp], overlap: NDArray[np.float64]
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    overlap: NDArray[np.float64],
+    among: NDArray[np.intp],
 ) -> list[NDArray[np.intp]]:
-    """Best matches in every group of objects that meet."""
-    if not rows.size:
+    """Best matches in every group of objects that meet, as places in the arrays; `among` are the places to choose from."""
+    if not among.size:
         return []
+    rows, columns = rows[among], columns[among]
     shift = int(rows.max()) + 1
     size = shift + int(columns.max()) + 1
-    graph = coo_array((overlap, (rows, columns + shift)), shape=(size, size))
+    graph = coo_array((overlap[among], (rows, columns + shift)), shape=(size, size))
     _, group = connected_components(graph, directed=False)
     found = []
     for number in np.unique(group[rows]):
-        here = group[rows] == number
+        here = np.flatnonzero(group[rows] == number)
         own, at = np.unique(rows[here], return_inverse=True)
         others, beside = np.unique(columns[here], return_inverse=True)
-        table = np.zeros((len(own), len(others)))
-        table[at, beside] = overlap[here]
+        table, places = np.zeros((len(own), len(others))), np.full((len(own), len(others)), -1)
+        table[at, beside], places[at, beside] = overlap[among[here]], among[here]
         y, x = linear_sum_assignment(table, maximize=True)
-        real = table[y, x] > 0
-        found.append(np.stack([own[y[real]], others[x[real]]], axis=1))
+        found.append(places[y, x][places[y, x] >= 0])
     return found

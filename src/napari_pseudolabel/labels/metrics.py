@@ -14,7 +14,7 @@ from napari_pseudolabel.labels.matching import Detection, detection
 from napari_pseudolabel.labels.objects import Scheme, scheme_for, to_instances
 from napari_pseudolabel.models.cards import LabelClass
 
-FIBRE = "fibre"
+FIBRE, MYELIN = "fibre", "myelin"
 """What an axon and its myelin are together."""
 
 
@@ -77,10 +77,37 @@ def evaluate(
 
 def counted(classes: Mapping[str, int]) -> tuple[str, ...]:
     """Return the names of `detections` that people count: fibres and axons, but not the sheaths of myelin around them."""
-    scheme = scheme_for([LabelClass(name=name, value=number) for number, name in enumerate(classes, start=1)])
+    scheme = scheme_for(_as_classes(classes))
     around = {fibre.outer for fibre in scheme.fibres}
     names = [name for number, name in enumerate(classes, start=1) if number not in around]
     return (*names, *(FIBRE for _ in scheme.fibres))
+
+
+def object_notes(classes: Mapping[str, int]) -> tuple[str, ...]:
+    """Return sentences about classes whose object scores (F1, PQ, AP) say nothing about them: myelin, which touches.
+
+    A class image does not say where one sheath ends and the next begins; with axons the nearest of them decides, without any it is
+    one piece.
+    """
+    names = {one.name.strip().lower(): one.name for one in _as_classes(classes)}
+    scheme = scheme_for(_as_classes(classes))
+    if scheme.fibres:
+        myelin = list(classes)[scheme.fibres[0].outer - 1]
+        return (
+            f"Sheaths of {myelin} touch, and are told apart by the axons in them: its f1, pq and ap follow the axons. Look at its dice, "
+            f"and at {FIBRE}.",
+        )
+    if MYELIN in names:
+        return (
+            f"Sheaths of {names[MYELIN]} touch, and nothing tells them apart without the axons: its f1, pq and ap say nothing. Look at "
+            f"its dice, or name the axons as well.",
+        )
+    return ()
+
+
+def _as_classes(classes: Mapping[str, int]) -> list[LabelClass]:
+    """Classes with values of our own, from 1 on, because label images may hold any."""
+    return [LabelClass(name=name, value=number) for number, name in enumerate(classes, start=1)]
 
 
 def detections(
@@ -101,9 +128,8 @@ def detections(
     dict
         By name of the class; `FIBRE` comes last where there are fibres.
     """
-    # Values of our own, because label images may hold any.
-    own = {name: number for number, name in enumerate(classes, start=1)}
-    scheme = scheme_for([LabelClass(name=name, value=value) for name, value in own.items()])
+    own = {one.name: one.value for one in _as_classes(classes)}
+    scheme = scheme_for(_as_classes(classes))
     found: defaultdict[str, Detection] = defaultdict(Detection)
     stacks = [
         None if array is None else np.asarray(array).reshape(-1, *array.shape[-2:])

@@ -5,6 +5,7 @@ from napari_pseudolabel.labels.objects.components import component_at
 from napari_pseudolabel.labels.objects.incomplete import HalfFibre, half_fibres
 from napari_pseudolabel.labels.objects.instances import to_classes, to_instances
 from napari_pseudolabel.labels.objects.lookup import object_at, objects_in
+from napari_pseudolabel.labels.objects.numbering import numbered
 from napari_pseudolabel.labels.objects.object_mask import ObjectMask
 from napari_pseudolabel.labels.objects.scheme import Fibre, Scheme, scheme_for
 from napari_pseudolabel.labels.windows import Window
@@ -20,6 +21,7 @@ __all__ = [
     "census_text",
     "component_at",
     "half_fibres",
+    "numbered",
     "object_at",
     "objects_in",
     "scheme_for",

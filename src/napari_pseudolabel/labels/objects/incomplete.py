@@ -61,14 +61,7 @@ def half_fibres(
     inner, outer = labels == fibre.inner, labels == fibre.outer
     hidden = np.zeros(labels.shape, bool) if unknown is None else ndi.binary_dilation(unknown, SQUARE)
     axons, count = ndi.label(inner, SQUARE)
-    border, covered = np.zeros((2, count + 1))
-    for axis in (0, 1):
-        for one, other in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
-            own, beside = ((slice(None),) * axis + (part,) for part in (one, other))
-            leaving = inner[own] & ~inner[beside]
-            border += np.bincount(axons[own][leaving], minlength=count + 1)
-            covered += np.bincount(axons[own][leaving & outer[beside]], minlength=count + 1)
-    bare = covered < _COVERED * border
+    bare = np.concatenate([[False], covered_shares(axons, count, outer) < _COVERED])
     groups, others = ndi.label(inner | outer, SQUARE)
     hollow = np.ones(others + 1, bool)
     hollow[groups[inner]] = False
@@ -76,6 +69,32 @@ def half_fibres(
         *_found(axons, bare, hidden, fibre.inner),
         *_found(groups, hollow, hidden, fibre.outer),
     )
+
+
+def covered_shares(axons: NDArray[np.integer], count: int, outer: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Share of the border of every axon that is myelin.
+
+    Parameters
+    ----------
+    axons
+        (H, W) numbers from 1 to `count`, 0 is none. Edges of the plane are no border.
+    outer
+        (H, W) bool: the myelin.
+
+    Returns
+    -------
+    NDArray
+        (count,), in [0, 1]; 1 where an axon has no border.
+    """
+    border, covered = np.zeros((2, count + 1))
+    inner = axons > 0
+    for axis in (0, 1):
+        for one, other in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
+            own, beside = ((slice(None),) * axis + (part,) for part in (one, other))
+            leaving = inner[own] & ~inner[beside]
+            border += np.bincount(axons[own][leaving], minlength=count + 1)
+            covered += np.bincount(axons[own][leaving & outer[beside]], minlength=count + 1)
+    return np.divide(covered, border, out=np.ones(count + 1), where=border > 0)[1:]
 
 
 def _found(
