@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from nnunet_files import INTENSITIES, ModelFolder
+from onnx_files import of_whole_tile, saved
 from syndiff_case import GENERATOR
 from torch import nn
 
@@ -76,6 +77,15 @@ def _torchscript(folder: Path, channels: int = 1) -> Path:
     return path
 
 
+def _onnx(folder: Path) -> Path:
+    path = saved(of_whole_tile(9, len(CLASSES), TILE), folder / "graph.onnx")
+    classes = [one.model_dump() for one in CLASSES]
+    write_sidecar(
+        path, {"classes": classes, "normalisation": {"low": 1, "high": 99}, "source": TEM.model_dump()}
+    )
+    return path
+
+
 def nnunet_folder(
     folder: Path,
     schemes: tuple[str, ...] = ("ZScoreNormalization",),
@@ -133,6 +143,7 @@ def _grey_levels(folder: Path) -> Path:
 SEGMENTERS: dict[str, Callable[[Path], Path]] = {
     "monai-unet": _monai,
     "torchscript": _torchscript,
+    "onnx": _onnx,
     "nnunet": nnunet_folder,
 }
 """Makes a segmenter of a family in a folder."""

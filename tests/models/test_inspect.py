@@ -168,7 +168,7 @@ def _saved(value) -> bytes:
         ("image.png", _png(), "is an image"),
         ("image.pth", _png(), "is an image"),
         ("image.tif", b"II*\0rest", "is an image"),
-        ("model.onnx", b"\x08\x07\x12\x07pytorch", "ONNX"),
+        ("model.onnx", b"\x08\x07\x12\x07pytorch", "is no ONNX model"),
         ("weights.h5", b"\x89HDF\r\n\x1a\n", "HDF5"),
         ("array.npy", b"\x93NUMPY\x01\x00", "NumPy array"),
         ("text.pth", b"hello world", "no checkpoint of a kind that we know"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_pseudolabel.models.card_files import sidecar_path
+from napari_pseudolabel.models.families import files_of
 from napari_pseudolabel.models.registry import resolve
 
 if TYPE_CHECKING:
@@ -52,6 +53,6 @@ def pack(ref: str) -> ModelPackage:
 
 def _files(ref: str) -> tuple[Path, list[Path]]:
     path = resolve(ref)
-    inside = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
+    inside = [*files_of(path)]
     card = Path(sidecar_path(path))
     return path, [*inside, card] if card.is_file() else inside

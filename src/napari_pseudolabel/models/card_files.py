@@ -147,7 +147,7 @@ def given_card(path: str | Path, card: Card | Mapping[str, object] | None = None
     card
         A `Card`, a dictionary shaped like one, or a flat dictionary of the generator's constructor
         arguments by their published names; the three may be mixed. ``source`` and ``target`` may be
-        plain names.
+        plain names, ``classes`` a list of names.
 
     Returns
     -------
@@ -180,7 +180,7 @@ def card_shaped(card: Card | Mapping[str, Any]) -> JsonObject:
             if isinstance(value, Mapping):
                 result.setdefault(name, {}).update(value)
             else:
-                result[name] = value
+                result[name] = _named_classes(value) if name == "classes" else value
         else:
             part = "schedule" if name in SCHEDULE_FIELDS else "architecture"
             result.setdefault(part, {})[name] = value
@@ -191,6 +191,14 @@ def card_shaped(card: Card | Mapping[str, Any]) -> JsonObject:
     if "normalisation" in (*assumed, *(card.get("inferred") or ())):
         result.pop("normalisation", None)
     return result
+
+
+def _named_classes(value: object) -> object:
+    """Return classes that are told by their names alone with the values 0, 1, ...; from 1 where none is the background."""
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+        return value
+    first = 0 if value and value[0].lower() == "background" else 1
+    return [{"name": name, "value": number} for number, name in enumerate(value, first)]
 
 
 def overlay(base: JsonObject, top: Mapping[str, object]) -> None:

@@ -37,6 +37,8 @@ class Family:
         What the white of a translation, 1, is for a segmenter whose card does not name the range of raw values.
     trains
         Whether its models can be trained further.
+    more
+        The function, as ``module:name``, that tells which files beside a file belong to a model; empty if none ever does.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Family:
     title: str = ""
     brightest: float = 1.0
     trains: bool = False
+    more: str = ""
 
     @property
     def code(self) -> Any:
@@ -64,6 +67,13 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         "torchscript", "segmenter", "napari_pseudolabel.models.segmenters.torchscript.segmenter", _WEIGHTS[1:]
+    ),
+    Family(
+        "onnx",
+        "segmenter",
+        "napari_pseudolabel.models.segmenters.onnx.segmenter",
+        (".onnx",),
+        more="napari_pseudolabel.models.segmenters.onnx.onnx_graph:beside",
     ),
     # It takes all folders that nobody else takes, and says what they lack.
     Family(
@@ -114,6 +124,18 @@ def is_model(path: Path) -> bool:
     if path.is_dir():
         return any((path / marker).is_file() for marker in markers())
     return path.suffix in suffixes() and path.is_file()
+
+
+def files_of(path: Path) -> tuple[Path, ...]:
+    """Return all files of a model, its card left out: those in a folder, or a file and what belongs to it."""
+    if path.is_dir():
+        return tuple(sorted(one for one in path.rglob("*") if one.is_file()))
+    more: list[Path] = []
+    for family in FAMILIES:
+        if family.more and path.suffix in family.suffixes:
+            module, _, name = family.more.partition(":")
+            more += getattr(import_module(module), name)(path)
+    return path, *more
 
 
 def _each(found: Iterable[str]) -> tuple[str, ...]:

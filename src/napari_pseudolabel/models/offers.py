@@ -76,8 +76,6 @@ class Offer:
         for magic, what in _FOREIGN.items():
             if self.head.startswith(magic):
                 return what, f"{name} is a {what}, which cannot be used as a checkpoint."
-        if self.path.suffix == ".onnx":
-            return "ONNX model", f"{name} is an ONNX model, which is not supported; use TorchScript."
         return None
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -234,15 +234,23 @@ def examined(path: str, channels: int, side: int, layout: str | None) -> JsonObj
         steady = _alike(alone, again)
         if steady and not _alike(alone, beside, _ROUNDED.get(feed.dtype, _ROUNDED_FLOAT32)):
             continue  # it normalises by all images that it is given, so it is given one
-        named = feed.named(answer)
-        answers = [
-            _described(key, value, last[n] if len(last) == len(named) else "")
-            for n, (key, value) in enumerate(named)
-        ]
-        return result.model_copy(
-            update={"feed": feed, "answers": tuple(answers), "steady": steady}
-        ).model_dump(mode="json")
+        found = {"feed": feed, "answers": answers_to(feed, answer, last), "steady": steady}
+        return result.model_copy(update=found).model_dump(mode="json")
     return result.model_dump(mode="json")
+
+
+def answers_to(feed: Feed, answer: object, last: Sequence[str]) -> tuple[Answer, ...]:
+    """Describe what a network answered; `last` are the operators that computed it, as far as they are known."""
+    named = feed.named(answer)
+    return tuple(
+        _described(key, value, last[n] if len(last) == len(named) else "")
+        for n, (key, value) in enumerate(named)
+    )
+
+
+def same_answers(feed: Feed, one: object, other: object) -> bool:
+    """Whether two answers to the same image hold the same values."""
+    return _alike(_values(feed, one), _values(feed, other))
 
 
 def _apart(function: str, path: Path, *arguments: object) -> object:

@@ -28,7 +28,7 @@ _SLACK = 1e-6
 BACKGROUND = LabelClass(name="background", value=0)
 
 
-class TorchScriptArchitecture(BaseModel):
+class ProgramArchitecture(BaseModel):
     """``card.architecture`` of this family.
 
     Attributes
@@ -90,7 +90,7 @@ class OutputDecoding:
 
 
 def understand(
-    examined: Examined, classes: Sequence[LabelClass], said: TorchScriptArchitecture, path: Path, side: int
+    examined: Examined, classes: Sequence[LabelClass], said: ProgramArchitecture, path: Path, side: int
 ) -> OutputDecoding:
     """Tell what a network answers with.
 
@@ -164,7 +164,7 @@ def understand(
 def _chosen(
     answers: Sequence[Answer],
     classes: Sequence[LabelClass],
-    said: TorchScriptArchitecture,
+    said: ProgramArchitecture,
     path: Path,
     side: int,
 ) -> Answer:

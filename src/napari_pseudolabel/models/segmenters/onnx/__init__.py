@@ -1,0 +1,1 @@
+"""ONNX models: a graph of operators in a file, which onnxruntime computes."""
