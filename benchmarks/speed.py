@@ -52,6 +52,7 @@ class RandomTranslator:
     card: Card
     sha256: str = "random weights"
     diffusive: bool = True
+    source_channels: int = 1
 
     @classmethod
     def create(cls, tile: int, width: int, levels: tuple[int, ...]) -> RandomTranslator:
@@ -72,6 +73,13 @@ class RandomTranslator:
     @property
     def layout(self) -> Covering:
         return Covering(self.config.image_size, self.config.image_size // 8, self.stride)
+
+    @property
+    def process(self) -> Schedule:
+        return Schedule.from_card(self.card.schedule)
+
+    def told(self, source: torch.Tensor) -> torch.Tensor:
+        return source
 
     def to(self, device: torch.device) -> RandomTranslator:
         self.network.to(device)

@@ -14,11 +14,15 @@ from syndiff_case import GENERATOR
 from torch import nn
 
 from napari_pseudolabel.models.card_files import write_sidecar
-from napari_pseudolabel.models.cards import Card, LabelClass, Modality
+from napari_pseudolabel.models.cards import Card, LabelClass, Modality, Normalisation
 from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.models.translators import curve_file, small_unet, syndiff
+from napari_pseudolabel.models.translators.implicit_schedule import ImplicitSchedule
 from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
 from napari_pseudolabel.models.translators.resnet import ResnetGenerator
+from napari_pseudolabel.models.translators.structure_maps import Condition, StructureMaps
+from napari_pseudolabel.models.translators.zero_shot import architecture_with
+from napari_pseudolabel.models.translators.zero_shot_network import ZeroShotNetwork
 
 SEM = Modality(name="SEM", pixel_size_um=0.2, object_size_px=10)
 TEM = Modality(name="TEM", pixel_size_um=0.2, object_size_px=10)
@@ -140,6 +144,25 @@ def _grey_levels(folder: Path) -> Path:
     return path
 
 
+def zero_shot_of(folder: Path, condition: Condition = "gradients") -> Path:
+    """A zero-shot translator with random weights that takes two steps."""
+    torch.manual_seed(9)
+    maps = StructureMaps(condition)
+    config = replace(GENERATOR, num_channels=maps.channels, num_timesteps=2)
+    network = ZeroShotNetwork(config, maps, ImplicitSchedule.create(num_timesteps=2))
+    nn.init.normal_(network.denoiser.all_modules[-1].weight, std=0.3)
+    card = Card(
+        kind="translator",
+        family="zero-shot",
+        architecture=architecture_with(config, maps),
+        schedule=network.schedule.said,
+        source=Modality(name="any", object_size_px=10),
+        target=TEM,
+        normalisation=Normalisation(),
+    )
+    return syndiff.save(network, card, folder / f"zero-shot-{condition}.safetensors")
+
+
 SEGMENTERS: dict[str, Callable[[Path], Path]] = {
     "monai-unet": _monai,
     "torchscript": _torchscript,
@@ -152,6 +175,7 @@ TRANSLATORS: dict[str, Callable[[Path], Path]] = {
     "syndiff": syndiff_of,
     "resnet": _resnet,
     "small-unet": _small_unet,
+    "zero-shot": zero_shot_of,
     "grey-levels": _grey_levels,
 }
 """Makes a translator of a family in a folder."""

@@ -62,7 +62,7 @@ def test_what_a_strategy_does_not_take_is_refused(toy, cli, image, tmp_path, tin
         (
             ("--strategy", "magic"),
             "There is no strategy “magic”; use adaptation, tutorship, segmentation, otsu, rendered, cycled, grey-regions, "
-            "feature-regions, self-training, threshold, learned or auto.",
+            "feature-regions, self-training, zero-shot, threshold, learned or auto.",
         ),
     ]:
         ran = cli("label", image, out, *words)

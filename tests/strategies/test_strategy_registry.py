@@ -53,7 +53,7 @@ def test_without_its_line_it_is_not_known(monkeypatch):
     with pytest.raises(
         InputError,
         match="no strategy “threshold”; use adaptation, tutorship, segmentation, otsu, rendered, cycled, grey-regions, "
-        "feature-regions, self-training or auto",
+        "feature-regions, self-training, zero-shot or auto",
     ):
         registry.find("threshold")
 

@@ -18,6 +18,7 @@ from napari_pseudolabel.cli import (
     train,
     train_fast_version,
     train_grey_levels,
+    train_zero_shot,
     workspace,
 )
 
@@ -65,6 +66,7 @@ def make_app() -> typer.Typer:
     training.command()(train.segmenter)
     training.command("grey-levels")(train_grey_levels.grey_levels)
     training.command("fast-version")(train_fast_version.fast_version)
+    training.command("zero-shot")(train_zero_shot.zero_shot)
     app.add_typer(training, name="train")
 
     workspaces = typer.Typer(help="List, look at, open and export labelling sessions.")

@@ -167,7 +167,7 @@ def refuse(strategy: Strategy, request: LabelRequest) -> None:
         raise InputError(f"{strategy.word} prepares nothing; leave out --work-dir.")
     if request.folder is None and strategy.preparation is not None:
         raise InputError(f"{strategy.word} keeps what it prepares; give --work-dir.")
-    if request.settings.samples != 1 and not strategy.takes("translator"):
+    if request.settings.samples != 1 and not (strategy.takes("translator") or strategy.translates):
         raise InputError(f"{strategy.word} does not translate the images; leave out --samples.")
 
 

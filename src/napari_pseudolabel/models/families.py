@@ -87,6 +87,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("syndiff", "translator", "napari_pseudolabel.models.translators.syndiff", _WEIGHTS, trains=True),
     Family("resnet", "translator", "napari_pseudolabel.models.translators.resnet", _WEIGHTS),
     Family("small-unet", "translator", "napari_pseudolabel.models.translators.small_unet", (".safetensors",)),
+    Family("zero-shot", "translator", "napari_pseudolabel.models.translators.zero_shot", (".safetensors",)),
     Family(
         "grey-levels", "translator", "napari_pseudolabel.models.translators.grey_levels", (".safetensors",)
     ),

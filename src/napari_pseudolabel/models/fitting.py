@@ -12,6 +12,9 @@ from napari_pseudolabel.models.cards import Card
 ANOTHER = "something else"
 """What an image shows that is of none of the modalities that the models know."""
 
+ANY = "any"
+"""What a translator takes that was trained on nothing that it is given: images of any modality."""
+
 
 @dataclass(frozen=True)
 class Link:
@@ -46,8 +49,8 @@ class Link:
 
 
 def same_modality(one: str, other: str) -> bool:
-    """Whether two modalities agree as far as they are known (empty: not); case and punctuation do not count."""
-    return not one or not other or _words(one) == _words(other)
+    """Whether two modalities agree as far as they are known (empty: not; `ANY`: all do); case and punctuation do not count."""
+    return not one or not other or ANY in (one, other) or _words(one) == _words(other)
 
 
 def misfit(chain: Sequence[Link], modality: str = "", image: str = "") -> str | None:
@@ -94,7 +97,9 @@ def assumptions(chain: Sequence[Link], modality: str = "", image: str = "") -> t
     given, giver = modality, None
     for link in chain:
         shown = f"what “{giver.name}” makes" if giver is not None else f"what {image or 'the image'} shows"
-        if link.takes and not given:
+        if link.takes == ANY:
+            pass
+        elif link.takes and not given:
             told.append(f"It is not known {shown}; it was taken for {link.takes}, as “{link.name}” expects.")
         elif given and not link.takes:
             told.append(f"“{link.name}” does not say what it expects; {shown} ({given}) was taken to fit.")
@@ -110,7 +115,8 @@ def assumptions(chain: Sequence[Link], modality: str = "", image: str = "") -> t
 def expects(card: Card) -> str:
     """Return what a model expects of an image in a few words, such as "SEM, 0.12 µm" or "purple stain, colour, 0.5 µm"."""
     source = card.source
-    parts = [source.name if source and source.name else "images of an unknown kind"]
+    named = source.name if source and source.name else "images of an unknown kind"
+    parts = ["images of any kind" if named == ANY else named]
     channels = channels_of(card)
     if channels != 1:
         parts.append("colour" if channels == 3 else f"{channels} channels")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.evaluations import evaluations_of
-from napari_pseudolabel.models.fitting import ANOTHER, same_modality
+from napari_pseudolabel.models.fitting import ANOTHER, ANY, same_modality
 
 # Differences of mean Dice below this are not worth waiting for.
 _AS_GOOD = 0.01
@@ -103,7 +103,7 @@ def propose(modality: str, models: Sequence[Candidate]) -> Proposal | None:
 
 def known_modalities(models: Sequence[Candidate]) -> list[str]:
     """Return what images may show for which some model can be proposed, sorted."""
-    taken = {one.takes for one in models if one.takes}
+    taken = {one.takes for one in models if one.takes} - {ANY}
     return sorted((one for one in taken if propose(one, models) is not None), key=str.lower)
 
 
@@ -114,6 +114,8 @@ def _routes(modality: str, models: Sequence[Candidate]) -> Iterator[_Route]:
             yield _Route(None, segmenter, _measured(segmenter.card, modality, _DIRECT))
     for translator in models:
         if translator.card.kind != "translator" or not (translator.takes and translator.makes):
+            continue
+        if translator.takes == ANY:  # it would be proposed for whatever no other model takes
             continue
         if not same_modality(translator.takes, modality):
             continue

@@ -195,7 +195,7 @@ def _listed(models: object) -> Iterable[Mapping[str, object]]:
 
 def _model(found: Mapping[str, object], strategy: Strategy) -> ModelUse:
     role, path = found["role"], str(found.get("path") or "")
-    if strategy.preparation and role == "translator":
+    if strategy.preparation and strategy.preparation.makes == "segmenter" and role == "translator":
         role = "tutor"
     if role not in get_args(Role):
         raise ValueError(f"“{role}” is no role of a model")

@@ -14,6 +14,7 @@ from napari_pseudolabel.strategies.self_training import SELF_TRAINING
 from napari_pseudolabel.strategies.strategy import Strategy
 from napari_pseudolabel.strategies.translation import TRANSLATION
 from napari_pseudolabel.strategies.tutorship import TUTORSHIP
+from napari_pseudolabel.strategies.zero_shot import ZERO_SHOT
 
 STRATEGIES: tuple[Strategy, ...] = (
     ADAPTATION,
@@ -25,6 +26,7 @@ STRATEGIES: tuple[Strategy, ...] = (
     GREY_REGIONS,
     FEATURE_REGIONS,
     SELF_TRAINING,
+    ZERO_SHOT,
     TRANSLATION,
 )
 

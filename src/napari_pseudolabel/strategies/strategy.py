@@ -129,6 +129,8 @@ class Preparation:
         It learns from what is to be labelled, which the request holds then.
     takes_targets
         It learns from all that is to be labelled and from what a person has decided there, which the request holds then.
+    makes
+        The model that it makes; the person chooses the others.
     """
 
     job: Callable[[LabelRequest, str], PreparingJob]
@@ -137,6 +139,7 @@ class Preparation:
     event_text: Callable[[object], str] = lambda event: ""
     sees_images: bool = False
     takes_targets: bool = False
+    makes: ModelRole = "segmenter"
 
 
 def by_models(image: Image, request: LabelRequest) -> LabelJob:
@@ -217,10 +220,12 @@ class Strategy:
 
     @property
     def recorded(self) -> tuple[Role, ...]:
-        """The models that its provenance has to name; what is prepared is a segmenter."""
+        """The models that its provenance has to name, what is prepared among them."""
         if self.by_features:
             return ("features",)
-        return ("segmenter",) if self.preparation else self.roles
+        if self.preparation is None:
+            return self.roles
+        return ("segmenter",) if self.preparation.makes == "segmenter" else ("translator", *self.roles)
 
     @property
     def roles(self) -> tuple[ModelRole, ...]:
@@ -230,7 +235,8 @@ class Strategy:
     @property
     def translates(self) -> bool:
         """Whether images are translated."""
-        return self.takes("translator") and not self.by_features
+        made = self.preparation is not None and self.preparation.makes == "translator"
+        return (self.takes("translator") or made) and not self.by_features
 
     def takes(self, role: ModelRole) -> bool:
         """Whether the person chooses a model of this role."""

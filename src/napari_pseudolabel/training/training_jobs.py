@@ -1,4 +1,4 @@
-"""The jobs that fine-tune a segmenter, train proxies, and segmenters with few labels or none, and make fast versions of translators.
+"""The jobs that train segmenters and translators beside the window, with labels, with few or with none.
 
 Importable without torch.
 """
@@ -13,6 +13,7 @@ from napari_pseudolabel.training.cycled.cycled_task import CycledTask
 from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuneResult, FineTuneTask
 from napari_pseudolabel.training.self_training.self_training_task import SelfTrained, SelfTrainingTask
 from napari_pseudolabel.training.student.distil_task import DistilTask, FastVersion
+from napari_pseudolabel.training.translator.zero_shot_task import ZeroShotResult, ZeroShotTask
 from napari_pseudolabel.training.tutor.tutor_task import TutorResult, TutorTask
 from napari_pseudolabel.training.unlabelled.unlabelled_task import RenderedTask, UnlabelledResult
 
@@ -134,3 +135,22 @@ class SelfTrainingJob(SelfTrainingTask):
         from napari_pseudolabel.training.self_training.self_training import self_train  # imports torch
 
         return self_train(self, control, models)
+
+
+@dataclass(frozen=True, eq=False)
+class ZeroShotJob(ZeroShotTask):
+    """Learn how one modality looks, so that images of any other can be made to look like it."""
+
+    def run(self, control: Control, models: LoadedModels) -> ZeroShotResult:
+        """Train, or go on with it; tells `TrainStart` and `Loss`.
+
+        Raises
+        ------
+        InputError
+            If the images cannot be used, or `folder` holds another training.
+        Cancelled
+            If `control` says so; the same job goes on from there.
+        """
+        from napari_pseudolabel.training.translator.zero_shot_learning import learn  # imports torch
+
+        return learn(self, control, models)

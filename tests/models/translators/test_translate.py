@@ -60,6 +60,14 @@ class OnePass(nn.Module):
 
 class FakeTranslator(SimpleNamespace):
     layout = Covering(32, 12, 4)
+    source_channels = 1
+
+    @property
+    def process(self):
+        return Schedule.from_card(self.card.schedule)
+
+    def told(self, source):
+        return source
 
     def to(self, device):
         self.device = device

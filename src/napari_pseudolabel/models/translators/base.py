@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import torch
+from torch import Tensor
 
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.translators.schedule import Steps
 from napari_pseudolabel.tiling import Covering
 
 # Of networks that were trained on no tile in particular; and of those that see all they need whatever the tile is, for which
@@ -33,9 +35,9 @@ class Translator(ABC):
     sha256
         Of the file.
     network
-        In evaluation mode, without gradients. Diffusive: ``network(x, step, latent)`` with x (B, 2, H, W), step (1,)
-        int64 and latent (1, nz), the same for all; channel 0 of the output is the predicted clean target. One pass: ``network(x)``
-        with x (B, 1, H, W). Images in [-1, 1].
+        In evaluation mode, without gradients. Diffusive: ``network(x, step, latent)`` with x (B, 1 + C, H, W), the state and what
+        `told` returned, step (1,) int64 and latent (1, nz), the same for all; channel 0 of the output is the predicted clean target.
+        One pass: ``network(x)`` with x (B, 1, H, W). Images in [-1, 1].
     warnings
         Sentences for the person.
     diffusive
@@ -58,6 +60,20 @@ class Translator(ABC):
     def reach(self) -> int | None:
         """How far, in pixels, what lies around a pixel matters to it; None where all of a tile does."""
         return None
+
+    @property
+    def process(self) -> Steps | None:
+        """How a state goes on; None where it is no diffusion."""
+        return None
+
+    @property
+    def source_channels(self) -> int:
+        """Of an image that it is given at once."""
+        return 1
+
+    def told(self, source: Tensor) -> Tensor:
+        """Return what a diffusion is told of tiles of a source (B, 1, H, W) in [-1, 1], beside its state: (B, C, H, W)."""
+        return source
 
     @property
     def layout(self) -> Covering:

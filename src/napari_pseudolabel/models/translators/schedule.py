@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -28,6 +29,17 @@ class Jump:
     clean: float
     state: float
     deviation: float
+
+
+class Steps(Protocol):
+    """What the sampler asks of a diffusion."""
+
+    @property
+    def steps(self) -> int:
+        """How many steps can be evaluated."""
+
+    def jump(self, step: int, target: int) -> Jump:
+        """Return how the state at `step` becomes the one at `target`, which comes later; -1 is the result."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -88,6 +88,16 @@ class SynDiffTranslator(Translator):
     diffusive = True
 
     @property
+    def process(self) -> Schedule:
+        """How a state goes on."""
+        return self.schedule
+
+    @property
+    def source_channels(self) -> int:
+        """Of an image that it is given at once; generators of more than one can be loaded, but not given an image."""
+        return self.network.config.num_channels - 1
+
+    @property
     def stride(self) -> int:
         """Height and width of a tile must be multiples of this."""
         return self.network.config.stride

@@ -18,7 +18,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models.evaluations import Evaluations, steps_of
 from napari_pseudolabel.models.tile_memo import TileMemo
 from napari_pseudolabel.models.translators.base import Translator
-from napari_pseudolabel.models.translators.schedule import Jump, Schedule
+from napari_pseudolabel.models.translators.schedule import Jump, Steps
 from napari_pseudolabel.tiling import (
     BlendWindow,
     Grid,
@@ -174,8 +174,7 @@ def translate(
 
 def _refuse_more_channels(translator: Translator) -> None:
     """Refuse generators that were built for a source of several channels, which can be loaded but not given an image."""
-    channels = translator.card.architecture.get("num_channels", 2) - 1
-    if translator.diffusive and channels != 1:
+    if translator.diffusive and (channels := translator.source_channels) != 1:
         raise InputError(
             f"{translator.card.name} takes a source of {channels} channels at once, and only one can be translated; choose "
             "another translator."
@@ -245,11 +244,10 @@ class _Job:
         self.network = self.translator.network
         self.grid = self.given or make_grid(height, width, plan.tile, plan.overlap, self.translator.stride)
         self.window = BlendWindow.of(self.grid)
-        self.schedule: Schedule | None = None
+        self.schedule = self.translator.process if self.translator.diffusive else None
         self.latent_size = 0
         self.steps: tuple[int, ...] = (0,)
-        if self.translator.diffusive:
-            self.schedule = Schedule.from_card(card.schedule)
+        if self.schedule is not None:
             self.steps = steps_of(card, self.evaluations, self.schedule.steps)
             self.latent_size = int(card.architecture["nz"])
 
@@ -301,13 +299,18 @@ class _Job:
         return DiffusionNoise(PositionNoise(self.seed, sample, device), self.origin)
 
     def _predict(self, step: int, latent: Tensor, state: Tensor, origins: Tensor) -> Tensor:
-        """Return the predicted clean target of tiles (B, 2, h, w): (B, 1, h, w)."""
+        """Return the predicted clean target of tiles (B, 1 + C, h, w), the state and what is told of the source: (B, 1, h, w)."""
         if self.memo is None:
             return self._compute(step, latent, state)
         about = (
             repr((self.translator.sha256, step, state.device.type)).encode() + latent.cpu().numpy().tobytes()
         )
         return self.memo.answers(about, state, partial(self._compute, step, latent))
+
+    def _predict_of_source(self, step: int, latent: Tensor, tiles: Tensor, origins: Tensor) -> Tensor:
+        """Do the same for tiles (B, 2, h, w) of the state and the source itself."""
+        told = self.translator.told(tiles[:, 1:])
+        return self._predict(step, latent, torch.cat([tiles[:, :1], told], dim=1), origins)
 
     def _compute(self, step: int, latent: Tensor, state: Tensor) -> Tensor:
         steps = torch.full((1,), step, dtype=torch.int64, device=state.device)
@@ -317,11 +320,11 @@ class _Job:
         prediction: Tensor = self.network(state, steps, latent[None])
         return prediction[:, :1]
 
-    def _tiled(self, schedule: Schedule, sample: int, stage: Stage) -> NDArray[np.float32]:
+    def _tiled(self, schedule: Steps, sample: int, stage: Stage) -> NDArray[np.float32]:
         noise = self._noise(sample, self.plan.device)
 
         def all_steps(tiles: Tensor, origins: Tensor) -> Tensor:
-            state = torch.cat([noise.initial(origins, self.grid.tile), tiles], dim=1)
+            state = torch.cat([noise.initial(origins, self.grid.tile), self.translator.told(tiles)], dim=1)
             for step, target in self._path:
                 clean = self._predict(step, noise.latent(step, self.latent_size), state, origins)
                 own = partial(noise.posterior, step, origins, self.grid.tile)
@@ -331,7 +334,7 @@ class _Job:
 
         return self._blended(all_steps, None)
 
-    def _joint(self, schedule: Schedule, sample: int, stage: Stage) -> NDArray[np.float32]:
+    def _joint(self, schedule: Steps, sample: int, stage: Stage) -> NDArray[np.float32]:
         device = self.plan.device
         # The state, the source, the prediction, and room for the noise and the cropped source.
         home = home_of_planes(device, planes=5, grid=self.grid)
@@ -343,7 +346,7 @@ class _Job:
             latent = noise.latent(step, self.latent_size).to(device)
             clean = blend_tiles(
                 state,
-                partial(self._predict, step, latent),
+                partial(self._predict_of_source, step, latent),
                 self.grid,
                 self.window,
                 batch=self.plan.batch,

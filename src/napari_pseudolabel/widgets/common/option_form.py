@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, cast, get_args
@@ -51,6 +52,8 @@ class OptionEdit:
         self._factor = 100 if field.option.unit == "%" else 1
         self._number = field.value_kind in (int, float)
         kind, options = field.value_kind, self._bounds() if self._number else {}
+        if kind is pathlib.Path:
+            options = {"mode": "d", "nullable": field.optional}
         # A number that can be None is None one step below its smallest.
         self._none = options.get("min") if field.optional and field.within is None else None
         if field.option.listed or self._titles():

@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog
 
 from napari_pseudolabel.models.families import suffixes
-from napari_pseudolabel.models.fitting import same_modality
+from napari_pseudolabel.models.fitting import ANY, same_modality
 from napari_pseudolabel.models.plain_curves import is_plain
 from napari_pseudolabel.models.proposals import Candidate
 from napari_pseudolabel.strategies import registry
@@ -82,7 +82,7 @@ class ModelPicker(QObject):
         entries = [entry for kind in _KINDS for entry in self._catalogue.of(kind)]
         found: list[str] = []
         for name in (name for model_entry in entries for name in (model_entry.source, model_entry.target)):
-            if name and not any(same_modality(name, other) for other in found):
+            if name and name != ANY and not any(same_modality(name, other) for other in found):
                 found.append(name)
         return sorted(found, key=str.lower)
 
@@ -90,7 +90,7 @@ class ModelPicker(QObject):
         """Whether some model is made for such images, as far as is known of it; of what nobody knows, some may be."""
         entries = (entry for kind in _KINDS for entry in self._catalogue.of(kind))
         return not modality or any(
-            entry.source and same_modality(entry.source, modality) for entry in entries
+            entry.source not in ("", ANY) and same_modality(entry.source, modality) for entry in entries
         )
 
     def misfits(self, choice: LabelChoice, image: Layer | None) -> dict[str, str]:
