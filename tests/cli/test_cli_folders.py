@@ -84,3 +84,25 @@ def test_results_of_a_folder_do_not_go_into_a_file(cli, folder, tmp_path, tiny_s
     assert not (tmp_path / name).exists()
     (tmp_path / name).write_text("")
     assert "is a file" in cli("segment", folder, tmp_path / name, "--segmenter", tiny_segmenter).err
+
+
+def test_what_is_finished_is_not_done_again_and_what_was_changed_is_not_replaced(
+    cli, folder, tmp_path, tiny_segmenter
+):
+    for name in ("a.tif", "b.tif", "c.tif"):
+        tifffile.imwrite(folder / name, picture(20, 20))
+    out = tmp_path / "out"
+    asked = ("segment", folder, out, "--segmenter", tiny_segmenter, "--scale", 1)
+    assert "3 images, in" in cli(*asked).out
+    (out / "b.ome.tif").unlink()
+    corrected = np.full((20, 20), 1, np.uint8)
+    tifffile.imwrite(out / "c.ome.tif", corrected)
+    ran = cli(*asked, "--json")
+    assert ran.code == 2
+    assert "c.ome.tif was changed since it was written" in ran.err
+    assert [one.get("finished_before", False) for one in ran.json["results"]] == [True, False]
+    assert np.array_equal(tifffile.imread(out / "c.ome.tif"), corrected)
+    (out / "c.ome.tif").unlink()
+    ran = cli(*asked)
+    assert ran.out.count("finished before") == 2
+    assert "finished_before" not in cli(*asked, "--flips", 1, "--json").out, "other settings, other labels"

@@ -84,6 +84,7 @@ def test_a_folder_goes_through_although_one_image_is_damaged(cli, image, tmp_pat
     assert [len(part) for part in (ran.json["results"], ran.json["failed"])] == [2, 1]
     assert read(out / "c.ome.tif").shape == (2, 20, 20)
     assert sorted(path.name for path in out.iterdir()) == [
+        ".finished",
         "a.ome.tif",
         "a.provenance.json",
         "c.ome.tif",
@@ -148,7 +149,7 @@ def test_hidden_files_of_a_folder_are_passed_over(cli, tmp_path, tiny_segmenter)
         "segment", FIELD / "c18_appledouble" / "images", tmp_path / "out", "--segmenter", tiny_segmenter
     )
     assert ran.code == 0, ran.err
-    made = {path.name for path in (tmp_path / "out").iterdir()}
+    made = {path.name for path in (tmp_path / "out").iterdir()} - {".finished"}
     assert made == {f"{name}{end}" for name in "ab" for end in (".ome.tif", ".provenance.json")}
 
 

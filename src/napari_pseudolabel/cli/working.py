@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_pseudolabel.cli.output import say, show
+from napari_pseudolabel.cli.output import say, show, table
 from napari_pseudolabel.cli.progress import Stopped, interruptible, prefixed
 from napari_pseudolabel.cli.streamed_work import RunParts, check_room, streamed, unfinished_words
 from napari_pseudolabel.cli.targets import (
@@ -28,6 +29,7 @@ from napari_pseudolabel.imaging import Image, ReadOptions
 from napari_pseudolabel.imaging.reading.file_names import is_image, left_out
 from napari_pseudolabel.labels.usability import warning
 from napari_pseudolabel.strategies import AnsweringJob, Job, LabelJob, PseudoLabel, RunReport, join
+from napari_pseudolabel.strategies.finished_images import FinishedImages
 from napari_pseudolabel.strategies.writing_labels import write_result
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import duration, sentence, shown, some
@@ -71,7 +73,7 @@ def process(
 ) -> None:
     """Work on every image of `input` and print what was written.
 
-    One image that cannot be used does not stop the others of a folder.
+    One image that cannot be used does not stop the others of a folder, and what is finished of a folder is not done again.
 
     Parameters
     ----------
@@ -99,6 +101,7 @@ def process(
     results: list[JsonObject] = []
     failed = [*plan.refused]
     total = len(paths) + len(failed)
+    finished = FinishedImages(output)
     parts_of: dict[Path, Path] = {}  # files of sets, and the file by which their image was labelled
     with interruptible() as control, _runner(connection) as run:
         for number, (path, target) in enumerate(zip(paths, targets, strict=True)):
@@ -114,6 +117,11 @@ def process(
                 parts_of.update((Path(file).resolve(), path) for file in image.files)
                 check_shape(image, target, format)
                 job = work.job(image)
+                if folder:
+                    key = finished.key(path, job, chosen, confidence=work.confidence)
+                    if before := finished.told(target, key):
+                        results.append({**before, "finished_before": True})
+                        continue
                 if folder and chosen.streamed:
                     output.mkdir(exist_ok=True)
                 report, finish = (
@@ -128,6 +136,8 @@ def process(
                 if folder:
                     output.mkdir(exist_ok=True)
                 results.append(finish())
+                if folder:
+                    finished.note(target, key, results[-1])
             except Cancelled as error:
                 if chosen.streamed and (kept := unfinished_words(target)):
                     raise Stopped(f"Cancelled; {kept}") from error
@@ -146,7 +156,8 @@ def process(
         "notes": aside,
     }
     if results or as_json:
-        show(data, "\n".join([*(_text(result) for result in results), *aside]), as_json=as_json)
+        told = _table(results) if folder and results else [_text(result) for result in results]
+        show(data, "\n".join([*told, *aside]), as_json=as_json)
     if failed:
         problems = [f"{path.name}: {why.rstrip('.')}" for path, why in failed]
         listed = some(problems, _LISTED, "; ", "; and {} more")
@@ -264,3 +275,31 @@ def _text(result: JsonObject) -> str:
         lines[-1] += f", mean confidence {result['mean_confidence']:.2f}"
         lines += filter(None, (result["objects_in_words"],))
     return "\n  ".join([*lines, *map(sentence, result["notes"])])
+
+
+def _table(results: Sequence[JsonObject]) -> list[str]:
+    """Lines about the images of a folder: a row for each, and what is to be said of them once."""
+    head = ("image", "objects", "confidence", "agreement", "time")
+    rows = [
+        (
+            Path(result["output"]).name,
+            str(result.get("objects_in_words") or "").rstrip("."),
+            _number(result.get("mean_confidence")),
+            _number(result.get("agreement")),
+            "finished before" if result.get("finished_before") else duration(result["seconds"]),
+        )
+        for result in results
+    ]
+    said = Counter(note for result in results for note in dict.fromkeys(result["notes"]))
+    notes = [
+        sentence(note) if count == 1 else f"{sentence(note)} ({count} images)" for note, count in said.items()
+    ]
+    return [
+        table(head, rows),
+        f"{len(results)} images, in {shown(Path(results[0]['output']).parent)}.",
+        *notes,
+    ]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"

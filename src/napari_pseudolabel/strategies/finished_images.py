@@ -1,0 +1,99 @@
+"""Which images of a folder are labelled already, so that a command that was stopped does not begin again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from hashlib import blake2b, file_digest, sha256
+from pathlib import Path
+
+from napari_pseudolabel import __version__
+from napari_pseudolabel.budget import read_json
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.formats import Format
+from napari_pseudolabel.models import resolve
+from napari_pseudolabel.strategies.jobs import LabelJob
+from napari_pseudolabel.types import JsonObject
+from napari_pseudolabel.workspace import write_text
+
+RECORDS = ".finished"
+"""Folder of the records, in that of the results; a result that is deleted is made again."""
+
+
+@dataclass(frozen=True)
+class FinishedImages:
+    """Records of what was made of the images of a folder, one file each.
+
+    Attributes
+    ----------
+    folder
+        Of the results.
+    """
+
+    folder: Path
+    _sums: dict[str, str] = field(default_factory=dict)
+
+    def told(self, target: Path, key: str) -> JsonObject | None:
+        """Return what was told of a result that is as it would be made again; None if it is to be made.
+
+        Raises
+        ------
+        InputError
+            If the result was changed since it was written: it may hold somebody's corrections.
+        """
+        path = self._record(target)
+        if not (target.exists() and path.is_file()):
+            return None
+        record = read_json(path)
+        if record.get("written") != _stamp(target):
+            raise InputError(
+                f"{target.name} was changed since it was written, and would be replaced; move it away, or choose another folder for "
+                "the results"
+            )
+        told: JsonObject | None = record.get("told")
+        return told if record.get("key") == key else None
+
+    def note(self, target: Path, key: str, told: JsonObject) -> None:
+        """Keep what is told of a result that was written."""
+        path = self._record(target)
+        path.parent.mkdir(exist_ok=True)
+        write_text(path, json.dumps({"key": key, "written": _stamp(target), "told": told}))
+
+    def key(self, path: Path, job: LabelJob, format: Format, *, confidence: bool) -> str:
+        """By what a result is known: the files of its image, how they are read, the models, all settings, and how it is written."""
+        image = job.image
+        files = [Path(file) for file in image.files] or [path]
+        about = (
+            __version__,
+            [(file.name, (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files],
+            (image.axes, image.modality, image.shape),
+            [self._model(ref) for ref in (job.translator, job.segmenter, *job.second_opinions)],
+            (job.settings, job.region, job.planes, job.strategy_name, job.origin.options),
+            (format.name, format.options, confidence),
+        )
+        return blake2b(repr(about).encode(), digest_size=16).hexdigest()
+
+    def _model(self, ref: object) -> str:
+        """By what a model is known: its content, or how it is made."""
+        if not isinstance(ref, str):
+            return repr(ref)
+        if ref not in self._sums:
+            path = resolve(ref)
+            self._sums[ref] = _stamp(path)
+        return self._sums[ref]
+
+    def _record(self, target: Path) -> Path:
+        return self.folder / RECORDS / f"{target.name}.json"
+
+
+def _stamp(path: Path) -> str:
+    """Content of a file; of a folder, which may be large, names, sizes and times of what is in it."""
+    if path.is_file():
+        with path.open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()
+    stats = sorted(
+        (one.relative_to(path).as_posix(), one.stat().st_size, one.stat().st_mtime_ns)
+        for one in path.rglob("*")
+        if one.is_file()
+    )
+    return sha256(repr(stats).encode()).hexdigest()
