@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from bioimage_files import description, package
 from nnunet_files import INTENSITIES, ModelFolder
 from onnx_files import of_whole_tile, saved
 from syndiff_case import GENERATOR
@@ -90,6 +91,19 @@ def _onnx(folder: Path) -> Path:
     return path
 
 
+def _bioimageio(folder: Path) -> Path:
+    made = of_whole_tile(10, len(CLASSES), TILE)
+    names = {"channel_names": [one.name for one in CLASSES]}
+    said = description(b"")
+    batch, _, y, x = said["inputs"][0]["axes"]
+    fixed = [{**axis, "size": TILE} for axis in (y, x)]
+    inputs = [{**said["inputs"][0], "axes": [batch, *fixed, {"type": "channel"}]}]
+    outputs = [{"id": "m", "axes": [batch, *fixed, {"type": "channel", **names}]}]
+    path = package(folder / "package", made, inputs=inputs, outputs=outputs)
+    write_sidecar(path, {"classes": [one.model_dump() for one in CLASSES], "source": TEM.model_dump()})
+    return path
+
+
 def nnunet_folder(
     folder: Path,
     schemes: tuple[str, ...] = ("ZScoreNormalization",),
@@ -167,6 +181,7 @@ SEGMENTERS: dict[str, Callable[[Path], Path]] = {
     "monai-unet": _monai,
     "torchscript": _torchscript,
     "onnx": _onnx,
+    "bioimageio": _bioimageio,
     "nnunet": nnunet_folder,
 }
 """Makes a segmenter of a family in a folder."""

@@ -42,7 +42,7 @@ TOY = Family(
     "segmenter",
     SimpleNamespace(declines=_declines, describes=_describes, loads=_loads),
     suffixes=(".toy",),
-    marker="level.json",
+    markers=("level.json",),
     title="a Toy model",
     brightest=100.0,
 )

@@ -13,6 +13,7 @@ from napari_pseudolabel.budget.files import (
 from napari_pseudolabel.budget.jsons import check_header, check_markup, parse_json, read_json
 from napari_pseudolabel.budget.limits import BUDGET, Budget
 from napari_pseudolabel.budget.pickles import Scan, scan
+from napari_pseudolabel.budget.yamls import parse_yaml
 from napari_pseudolabel.budget.zips import open_zip
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "open_regular",
     "open_zip",
     "parse_json",
+    "parse_yaml",
     "read_bytes",
     "read_json",
     "read_text",

@@ -17,6 +17,8 @@ class Budget:
         Size of a file of weights.
     json_bytes
         Size of a JSON text: a card, plans, a sidecar, the header of a safetensors file.
+    yaml_bytes
+        Size of a YAML text: the description of a package, a list of models.
     markup_bytes
         Size of the XML in an image.
     items
@@ -47,6 +49,7 @@ class Budget:
 
     file_bytes: int = 2**37
     json_bytes: int = 2**24
+    yaml_bytes: int = 2**20
     markup_bytes: int = 2**26
     items: int = 1_000_000
     depth: int = 100

@@ -49,6 +49,11 @@ def _lines(found: Inspection) -> Iterator[str]:
             yield "  settings: " + ", ".join(f"{name}={value}" for name, value in settings.items())
         for measure in card.quality:
             yield f"  {measure.metric}: {measure.value:.3f} on {measure.data}"
+        if card.licence:
+            yield f"  licence: {card.licence}"
+        if card.authors:
+            yield f"  by: {', '.join(card.authors)}"
+        yield from (f"  cite: {one}" for one in card.citation)
         if told := fast_told(card):
             yield f"  fast translation: {told}"
         if (known := card.calibration) is not None:

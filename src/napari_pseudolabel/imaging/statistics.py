@@ -129,11 +129,14 @@ class LayerStatistics:
         layer. None for the whole plane.
     notes
         Sentences for the person, where a large layer was sampled.
+    share
+        Part of all pixels that lies in the box; the moments are those of the box, and all around it is zero.
     """
 
     channels: tuple[ChannelStatistics, ...]
     box: Box | None = None
     notes: tuple[str, ...] = ()
+    share: float = 1.0
 
     @classmethod
     def of_limits(cls, limits: IntensityRange) -> LayerStatistics:
@@ -196,6 +199,7 @@ def measure(
         tuple(ChannelStatistics(one, of) for one, of in zip(limits, moments, strict=True)),
         None if box == Box(0, height, 0, image.shape[-1]) else box,
         notes,
+        seen / read if read else 1.0,
     )
 
 
@@ -249,6 +253,15 @@ def _widened(found: IntensityRange, widest: Callable[[], IntensityRange]) -> Int
         return found
     widest_range = widest()
     return widest_range if widest_range.low < widest_range.high else found
+
+
+def whole_moments(layer: LayerStatistics, channel: int) -> tuple[float, float]:
+    """Mean and deviation of one channel over all pixels of a layer, also those that are zero around the box."""
+    known = layer.channels[channel].moments
+    assert known is not None  # whoever asks for them has needed them
+    mean = known.mean * layer.share
+    squares = (known.std**2 + known.mean**2) * layer.share
+    return mean, math.sqrt(max(squares - mean**2, 0.0))
 
 
 @dataclass(frozen=True, eq=False)

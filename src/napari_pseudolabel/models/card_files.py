@@ -180,7 +180,7 @@ def card_shaped(card: Card | Mapping[str, Any]) -> JsonObject:
             if isinstance(value, Mapping):
                 result.setdefault(name, {}).update(value)
             else:
-                result[name] = _named_classes(value) if name == "classes" else value
+                result[name] = named_classes(value) if name == "classes" else value
         else:
             part = "schedule" if name in SCHEDULE_FIELDS else "architecture"
             result.setdefault(part, {})[name] = value
@@ -193,7 +193,7 @@ def card_shaped(card: Card | Mapping[str, Any]) -> JsonObject:
     return result
 
 
-def _named_classes(value: object) -> object:
+def named_classes(value: object) -> object:
     """Return classes that are told by their names alone with the values 0, 1, ...; from 1 where none is the background."""
     if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
         return value

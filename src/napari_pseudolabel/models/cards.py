@@ -243,6 +243,8 @@ class Card(_Frozen):
         unknown although needed.
     notes
         Sentences for the person: what was chosen of several possibilities when it was loaded.
+    authors, citation
+        Who made it, and what to cite, as its package says.
     """
 
     kind: Literal["translator", "segmenter"]
@@ -261,6 +263,8 @@ class Card(_Frozen):
     evaluations: CardEvaluations | None = None
     parent: str | None = None
     licence: str = ""
+    authors: tuple[Name, ...] = Field(default=(), max_length=256)
+    citation: tuple[str, ...] = Field(default=(), max_length=256)
     inferred: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()

@@ -29,8 +29,8 @@ class Family:
         The module with its three functions, or anything that has them; see `models.offers.FamilyHome`.
     suffixes
         Ends of the names of its files, the usual one first; empty if its models are folders.
-    marker
-        A file that is in every model folder, if its models are folders.
+    markers
+        Files of which one is in every model folder, if its models may be folders.
     title
         What is in such a folder, with its article: "an nnU-Net model".
     brightest
@@ -45,7 +45,7 @@ class Family:
     kind: Kind
     home: str | object
     suffixes: tuple[str, ...] = ()
-    marker: str = ""
+    markers: tuple[str, ...] = ()
     title: str = ""
     brightest: float = 1.0
     trains: bool = False
@@ -66,6 +66,14 @@ FAMILIES: tuple[Family, ...] = (
         trains=True,
     ),
     Family(
+        "bioimageio",
+        "segmenter",
+        "napari_pseudolabel.models.segmenters.bioimageio.segmenter",
+        (".zip",),
+        markers=("rdf.yaml", "bioimageio.yaml"),
+        title="a BioImage.IO package",
+    ),
+    Family(
         "torchscript", "segmenter", "napari_pseudolabel.models.segmenters.torchscript.segmenter", _WEIGHTS[1:]
     ),
     Family(
@@ -80,7 +88,7 @@ FAMILIES: tuple[Family, ...] = (
         "nnunet",
         "segmenter",
         "napari_pseudolabel.models.segmenters.nnunet.family",
-        marker="plans.json",
+        markers=("plans.json",),
         title="an nnU-Net model",
         brightest=255.0,  # its folders do not say the range; those of the method were trained on 8-bit images
     ),
@@ -112,12 +120,12 @@ def suffixes(kind: Kind | None = None) -> tuple[str, ...]:
 
 def markers() -> tuple[str, ...]:
     """Files of which one is in every model folder, each once."""
-    return _each(family.marker for family in families() if family.marker)
+    return _each(marker for family in families() for marker in family.markers)
 
 
 def folder_titles(kind: Kind) -> tuple[str, ...]:
     """Return what is in model folders of a kind; empty if its models are files."""
-    return _each(family.title for family in families(kind) if family.marker)
+    return _each(family.title for family in families(kind) if family.markers)
 
 
 def is_model(path: Path) -> bool:

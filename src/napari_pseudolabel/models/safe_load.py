@@ -20,7 +20,7 @@ __all__ = ["Inert", "load_archive", "load_weights", "plain", "sha256", "strip_pr
 
 _Value = TypeVar("_Value")
 _PREFIXES = ("module.", "_orig_mod.")
-_CHECKPOINT_SUFFIXES = (".json", ".pth", ".pt", ".ckpt", ".safetensors")
+_CHECKPOINT_SUFFIXES = (".json", ".yaml", ".pth", ".pt", ".ckpt", ".safetensors", ".onnx", ".data")
 
 
 def load_weights(path: str | Path) -> Any:

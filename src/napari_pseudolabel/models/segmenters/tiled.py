@@ -103,10 +103,8 @@ class TiledSegmenter(Segmenter):
         mirror: bool = False,
     ) -> NDArray[np.float32]:
         """Segment one plane; see `Segmenter`. `mirror` averages over four flips, four times as slow."""
-        stride, raw = self.architecture.stride, as_channels(image, self.channels)
-        known = [statistics.limits for statistics in part.whole.channels] if part is not None else None
-        limits = known or [_limits(channel, self.card.normalisation) for channel in raw]
-        data = np.stack([normalise(channel, own) for channel, own in zip(raw, limits, strict=True)])
+        stride = self.architecture.stride
+        data = self.prepared(as_channels(image, self.channels), part)
         _, height, width = data.shape
         home = next((p.device for p in self.network.parameters()), torch.device("cpu"))
 
@@ -137,6 +135,12 @@ class TiledSegmenter(Segmenter):
         finally:
             self.network.to(home)
         return np.clip(result, 0, 1, out=result)
+
+    def prepared(self, raw: NDArray[np.float32], part: LayerPart | None) -> NDArray[np.float32]:
+        """Return what the network is given of raw values (C, H, W): normalised as the card says, by the whole layer."""
+        known = [statistics.limits for statistics in part.whole.channels] if part is not None else None
+        limits = known or [_limits(channel, self.card.normalisation) for channel in raw]
+        return np.stack([normalise(channel, own) for channel, own in zip(raw, limits, strict=True)])
 
     def _chances(self, answer: Tensor) -> Tensor:
         if answer.shape[1] != len(self.classes):

@@ -56,10 +56,12 @@ def loads(offer: Offer) -> ProgramSegmenter:
     return load(offer.path, offer.given)
 
 
-def load(path: Path, given: JsonObject) -> ProgramSegmenter:
-    """Load an ONNX file with a card from elsewhere; see `loads`."""
+def load(path: Path, given: JsonObject, guessed: JsonObject | None = None) -> ProgramSegmenter:
+    """Load an ONNX file with a card from elsewhere; see `loads`. `guessed` are fields of the architecture if the file tells none."""
     graph, content = read_graph(path)
     known = told(graph, given)
+    untold = {field: value for field, value in (guessed or {}).items() if field not in known}
+    given = {**given, "architecture": {**untold, **given.get("architecture", {})}}
     full, problem = described(path, given, family=FAMILY, what=_WHAT, told=known)
     if problem := missing_library(path.name) or problem:
         raise CheckpointError(problem)

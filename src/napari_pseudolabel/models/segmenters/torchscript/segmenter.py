@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from napari_pseudolabel.errors import CheckpointError
 from napari_pseudolabel.models.card_files import validated
 from napari_pseudolabel.models.inspection import Inspection, useful, useless
@@ -14,6 +16,7 @@ from napari_pseudolabel.models.segmenters.torchscript.reading import (
     ProgramArchitecture,
     understand,
 )
+from napari_pseudolabel.types import JsonObject
 
 FAMILY = "torchscript"
 
@@ -50,8 +53,13 @@ def loads(offer: Offer) -> ProgramSegmenter:
     CheckpointError
         If the file is damaged or refused, or the card is incomplete or does not fit the network.
     """
-    path = offer.path
-    full, problem = described(path, offer.given, family=FAMILY, what=_WHAT)
+    return load(offer.path, offer.given)
+
+
+def load(path: Path, given: JsonObject, guessed: JsonObject | None = None) -> ProgramSegmenter:
+    """Load an archive with a card from elsewhere; see `loads`. `guessed` are fields of the architecture if the card has none."""
+    given = {**given, "architecture": {**(guessed or {}), **given.get("architecture", {})}}
+    full, problem = described(path, given, family=FAMILY, what=_WHAT)
     if problem:
         raise CheckpointError(problem)
     said = validated(ProgramArchitecture, full.architecture, f"The card of {path.name}")

@@ -1,0 +1,1 @@
+"""BioImage.IO packages: a description in YAML, and weights in a format that another family reads."""
