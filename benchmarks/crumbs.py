@@ -38,8 +38,8 @@ from scipy import ndimage as ndi
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import IntensityRange, resample_to
 from napari_pseudolabel.labels.classes import AXON_CLASSES
-from napari_pseudolabel.labels.metrics import FIBRE, detections
-from napari_pseudolabel.labels.objects import scheme_for, to_instances
+from napari_pseudolabel.labels.metrics import detections
+from napari_pseudolabel.labels.objects import FIBRE, scheme_for, to_instances
 from napari_pseudolabel.labels.objects.components import SQUARE
 from napari_pseudolabel.labels.specks import specks, without_crumbs
 from napari_pseudolabel.labels.windows import rims

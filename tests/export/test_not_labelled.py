@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+
 import numpy as np
 import pytest
 import tifffile
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export import ExportContent, export, not_labelled, read_sidecar
+from napari_pseudolabel.export import ExportContent, FileContent, export, not_labelled, read_sidecar
 from napari_pseudolabel.imaging import Placement, read
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.training.data.image_folders import FolderPreprocessing, labelled_planes
@@ -111,3 +113,16 @@ def test_a_comparison_leaves_it_out(tmp_path, capsys):
     for one, two in (("a.tif", "b.tif"), ("b.tif", "a.tif")):
         evaluate(tmp_path / one, tmp_path / two, ["axon=1"], as_json=True)
         assert '"axon": 1.0' in capsys.readouterr().out
+
+
+def test_measures_lie_beside_and_have_the_numbers_of_the_instances(tmp_path):
+    sure = np.where(LABELLED, 0.5, np.nan)
+    content = ExportContent(LABELS, CLASSES, PLACEMENT, {}, confidence=sure, labelled=LABELLED)
+    files = content.write(tmp_path / "a.png", "png", confidence=False, measures=True)
+    assert [path.name for path in files] == ["a.png", "a.provenance.json", "a.measures.csv"]
+    rows = list(csv.DictReader(files[2].read_text(encoding="utf-8").splitlines()))
+    numbers = FileContent("", PLACEMENT, LABELS, classes=CLASSES, labelled=LABELLED).instances
+    assert [int(row["number"]) for row in rows] == np.unique(numbers[numbers > 0]).tolist()
+    assert {row["mean_confidence"] for row in rows} == {"0.5"}
+    numbered = ExportContent(np.arange(144).reshape(12, 12) // 12, (), PLACEMENT, {}).measured()
+    assert (numbered.count, set(numbered.rows["class"].tolist())) == (11, {"object"})

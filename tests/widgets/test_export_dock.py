@@ -56,7 +56,9 @@ def export(dock, qtbot, path):
 
 def test_labels_confidence_and_provenance(labels, dock, tmp_path, qtbot):
     dock.view.confidence.setChecked(True)
+    dock.view.measures.setChecked(True)
     export(dock, qtbot, tmp_path / "a.ome.tif")
+    assert "area (px^2)" in (tmp_path / "a.measures.csv").read_text()
     np.testing.assert_array_equal(read(tmp_path / "a.ome.tif").plane(()), labels.data)
     assert read(tmp_path / "a.confidence.ome.tif").plane(()).max() == pytest.approx(0.75)
     assert read_sidecar(tmp_path / "a.ome.tif").share_corrected == pytest.approx(1 / labels.data.size)

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 _SUFFIX, _TOTALS = ".csv", ".totals.csv"
 _LISTED = 3
-# Classes whose names nobody has told.
-_UNNAMED = "object"
 What = Literal["auto", "fibres", "objects"]
 
 
@@ -165,6 +163,7 @@ def _meaning(
 
     from napari_pseudolabel.labels.class_values import are_numbers
     from napari_pseudolabel.labels.classes import nameless
+    from napari_pseudolabel.labels.measures import UNNAMED
     from napari_pseudolabel.models.cards import LabelClass
 
     name = found.image.name
@@ -173,7 +172,7 @@ def _meaning(
     else:
         given = found.known.classes if found.known else ()
     if numbered or (numbered is None and not given and are_numbers(found.labels)):
-        kinds = [one.name for one in given if one.value] or [_UNNAMED]
+        kinds = [one.name for one in given if one.value] or [UNNAMED]
         if len(kinds) > 1:
             raise InputError(f"Numbers of objects are of one class, but {len(kinds)} are named; name one.")
         note = f"The values of {name} were taken for numbers of objects."

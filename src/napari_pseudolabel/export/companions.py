@@ -20,6 +20,7 @@ SUFFIXES = {
     PROVENANCE: SIDECAR,
     "confidence": CONFIDENCE,
     "effort": ".effort.csv",
+    "measures": ".measures.csv",
 }
 """End of the name of each companion, by its role in `Provenance.files`."""
 

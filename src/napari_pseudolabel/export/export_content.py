@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pseudolabel.export.writing import export
-from napari_pseudolabel.formats import Format
+from napari_pseudolabel.export.writing import checked_labels, export
+from napari_pseudolabel.formats import FileContent, Format
 from napari_pseudolabel.imaging import ArrayLike, Image, Placement
 from napari_pseudolabel.labels.classes import LARGEST_VALUE, nameless
 from napari_pseudolabel.labels.effort_log import effort_table, object_efforts
+from napari_pseudolabel.labels.measures import UNNAMED, Kind, Measures, kind_for, measure, measures_text
 from napari_pseudolabel.labels.objects import scheme_for
 from napari_pseudolabel.labels.spot_check import SpotChecks, statements
 from napari_pseudolabel.models.cards import LabelClass
@@ -73,10 +75,63 @@ class ExportContent:
         """What the spot checks say about these labels, the newest last; those of other labels say that they are void."""
         return statements(self.spot_checks, np.asarray(self.labels), self.labelled)
 
+    def measured(
+        self,
+        kind: Kind | None = None,
+        spacing: tuple[float, float] | None = None,
+        *,
+        done: Callable[[], object] = lambda: None,
+    ) -> Measures:
+        """Measure all objects, with the numbers that exports give them.
+
+        Parameters
+        ----------
+        kind
+            "fibres" or "objects"; None for fibres where there are axons, myelin and a pixel size.
+        spacing
+            Height and width of a pixel in micrometres; None for what `placement` says.
+        done
+            Called after every plane.
+
+        Raises
+        ------
+        InputError
+            As `labels.measures.measure`, and where pixels are sheared.
+        """
+        spacing = spacing or self.placement.pixel_sides_um()
+        labels, classes = checked_labels(np.asarray(self.labels)), self._named_classes()
+        told = None if self.instances is None else np.asarray(self.instances)
+        content = FileContent(
+            "", self.placement, labels, classes=classes, labelled=self.labelled, known_instances=told
+        )
+        if content.numbered:
+            labels, classes = (labels > 0).astype(np.uint8), (LabelClass(name=UNNAMED, value=1),)
+        return measure(
+            labels,
+            classes,
+            kind or kind_for(classes, spacing),
+            spacing=spacing,
+            labelled=self.labelled,
+            confidence=None if self.confidence is None else np.asarray(self.confidence),
+            instances=content.instances,
+            done=done,
+        )
+
+    def _named_classes(self) -> tuple[LabelClass, ...]:
+        return self.classes or nameless(
+            value for value in np.unique(np.asarray(self.labels)).tolist() if 0 < value <= LARGEST_VALUE
+        )
+
     def write(
-        self, path: str | Path, format: str | Format, *, confidence: bool = True, effort: bool = False
+        self,
+        path: str | Path,
+        format: str | Format,
+        *,
+        confidence: bool = True,
+        effort: bool = False,
+        measures: bool = False,
     ) -> tuple[Path, ...]:
-        """Write labels, provenance, the confidence if it is wanted and there is one, and the effort if it is wanted.
+        """Write labels and provenance, and what is wanted of it: the confidence, if there is one, effort and measures.
 
         Raises
         ------
@@ -89,9 +144,7 @@ class ExportContent:
             sure = np.nan_to_num(np.asarray(self.confidence, dtype=np.float32))
             if self.labelled is not None:
                 sure = np.where(self.labelled, sure, np.float32(0))
-        classes = self.classes or nameless(
-            value for value in np.unique(labels).tolist() if 0 < value <= LARGEST_VALUE
-        )
+        classes = self._named_classes()
         return export(
             path,
             labels,
@@ -109,6 +162,7 @@ class ExportContent:
             )
             if effort
             else None,
+            measures=measures_text([("", self.measured())]) if measures else None,
             labelled=self.labelled,
             instances=None if self.instances is None else np.asarray(self.instances),
             confirmed=self.confirmed,

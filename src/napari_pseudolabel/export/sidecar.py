@@ -52,7 +52,7 @@ class Provenance(_Record):
     schema_version
         Version of this layout.
     files
-        Names of the files written together, by role: ``labels``, and ``confidence`` and ``effort`` if there are any.
+        Names of the files written together, by role: ``labels``, and ``confidence``, ``effort`` and ``measures`` if there are any.
     earlier_files
         Names of files that an earlier export of the same file wrote and this one did not; they do not belong to it.
     source, models, strategy, seed, parameters

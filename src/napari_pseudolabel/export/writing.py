@@ -11,7 +11,7 @@ import numpy as np
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export.companions import PROVENANCE, Companions, companions, image_stem, sidecar_path
 from napari_pseudolabel.export.sidecar import sidecar_text
-from napari_pseudolabel.formats import FileContent, Format, Part, format_of, formats, takes_stacks
+from napari_pseudolabel.formats import FileContent, Format, format_of, formats, takes_stacks
 from napari_pseudolabel.formats.ome_tiff import OME_TIFF
 from napari_pseudolabel.imaging.image import Image
 from napari_pseudolabel.imaging.placement import Placement
@@ -33,6 +33,7 @@ def export(
     provenance: Mapping[str, object],
     confidence: np.ndarray | None = None,
     effort: str | None = None,
+    measures: str | None = None,
     labelled: np.ndarray | None = None,
     instances: np.ndarray | None = None,
     confirmed: np.ndarray | None = None,
@@ -60,6 +61,8 @@ def export(
         Same shape, in [0, 1]; goes to ``NAME.confidence.ome.tif`` as float32, unless the format holds it.
     effort
         Table of what every object has cost, as text; goes to ``NAME.effort.csv``, unless the format holds it.
+    measures
+        Table of sizes and shapes of the objects, as text; goes to ``NAME.measures.csv``, unless the format holds it.
     labelled
         bool, same shape: where the labels mean anything. The rest gets a value that no label has, 255 where it is
         free, which the provenance and the classes inside of the file name. None: everywhere.
@@ -77,7 +80,7 @@ def export(
     Returns
     -------
     tuple of Path
-        The label file, the sidecar ``NAME.provenance.json``, and the confidence and the effort if there are any; for
+        The label file, the sidecar ``NAME.provenance.json``, and the confidence, the effort and the measures if there are any; for
         their names see `companions`.
 
     Raises
@@ -87,7 +90,7 @@ def export(
     """
     path = Path(path)
     chosen = format_of(path, format)
-    values = _checked_labels(labels)
+    values = checked_labels(labels)
     _check_axes("labels", values, placement)
     for what, other in (
         ("The confidence has", confidence),
@@ -115,7 +118,8 @@ def export(
         not_labelled=rest,
         confidence=confidence,
         effort=effort,
-        known_instances=None if instances is None else _checked_labels(instances),
+        measures=measures,
+        known_instances=None if instances is None else checked_labels(instances),
         confirmed=confirmed,
         source=source,
         offset=offset,
@@ -175,7 +179,8 @@ def _write(
     """Write the file, its provenance, and beside it what the format cannot hold."""
     _check_fits(chosen, content)
     content = replace(content, source=_source(chosen, content), options=chosen.options)
-    given: dict[Part, object] = {"confidence": content.confidence, "effort": content.effort}
+    tables = {"effort": content.effort, "measures": content.measures}
+    given = {"confidence": content.confidence, **tables}
     beside = companions(
         path, [part for part, what in given.items() if what is not None and part not in chosen.holds]
     )
@@ -195,8 +200,8 @@ def _write(
                 sure = FileContent(f"{content.name} confidence", content.placement, image=content.confidence)
                 OME_TIFF.write(temporary, sure)
             else:
-                table = text if companion == PROVENANCE else content.effort or ""
-                temporary.write_text(table, encoding="utf-8", newline="\n")
+                written = text if companion == PROVENANCE else tables[companion] or ""
+                temporary.write_text(written, encoding="utf-8", newline="\n")
     return targets
 
 
@@ -266,7 +271,14 @@ def _names(beside: Companions) -> dict[str, str]:
     return {role: path.name for role, path in beside.paths.items() if role != PROVENANCE}
 
 
-def _checked_labels(labels: np.ndarray) -> np.ndarray:
+def checked_labels(labels: np.ndarray) -> np.ndarray:
+    """Return labels of an unsigned type that formats take.
+
+    Raises
+    ------
+    InputError
+        If they are no labels.
+    """
     values = np.asarray(labels)
     if values.dtype.kind not in "iu":
         raise InputError(f"Labels must be integers, but these are {values.dtype}; convert them first.")

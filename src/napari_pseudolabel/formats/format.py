@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from napari_pseudolabel.imaging.placement import Placement
     from napari_pseudolabel.models.cards import LabelClass
 
-Part = Literal["classes", "instances", "confidence", "effort", "images"]
+Part = Literal["classes", "instances", "confidence", "effort", "measures", "images"]
 """What a file can hold: the class of every pixel, the number of its object, how sure the models were, what every object
-has cost, and values of an image."""
+has cost, its size and shape, and values of an image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +49,8 @@ class FileContent:
         Shape of the labels, in [0, 1]; None if there is none or nobody wants it.
     effort
         The table of what every object has cost; None if nobody wants it.
+    measures
+        The table of sizes and shapes of the objects; None if nobody wants it.
     known_instances
         Objects that came with the labels; see `instances`.
     confirmed
@@ -74,6 +76,7 @@ class FileContent:
     not_labelled: int | None = None
     confidence: Array | None = None
     effort: str | None = None
+    measures: str | None = None
     known_instances: Array | None = None
     confirmed: NDArray[np.bool_] | None = None
     source: Image | None = None
@@ -156,7 +159,7 @@ class Format:
     folder
         Whether it is a folder of files.
     holds
-        The parts it can hold. Confidence and effort that it cannot hold go beside it.
+        The parts it can hold. Confidence, effort and measures that it cannot hold go beside it.
     stacks
         Whether it takes more than one plane.
     largest

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.matching import Detection, detection
-from napari_pseudolabel.labels.objects import Scheme, scheme_for, to_instances
+from napari_pseudolabel.labels.objects import FIBRE, Scheme, scheme_for, to_instances
 from napari_pseudolabel.models.cards import LabelClass
 
-FIBRE, MYELIN = "fibre", "myelin"
-"""What an axon and its myelin are together."""
+_MYELIN = "myelin"
 
 
 @dataclass(frozen=True)
@@ -97,9 +96,9 @@ def object_notes(classes: Mapping[str, int]) -> tuple[str, ...]:
             f"Sheaths of {myelin} touch, and are told apart by the axons in them: its f1, pq and ap follow the axons. Look at its dice, "
             f"and at {FIBRE}.",
         )
-    if MYELIN in names:
+    if _MYELIN in names:
         return (
-            f"Sheaths of {names[MYELIN]} touch, and nothing tells them apart without the axons: its f1, pq and ap say nothing. Look at "
+            f"Sheaths of {names[_MYELIN]} touch, and nothing tells them apart without the axons: its f1, pq and ap say nothing. Look at "
             f"its dice, or name the axons as well.",
         )
     return ()

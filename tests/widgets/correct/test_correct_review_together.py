@@ -12,10 +12,9 @@ from train_fakes import ScriptedRunner
 
 from napari_pseudolabel.viewer import Corrections, push
 from napari_pseudolabel.viewer.recording import Journal, Recorder, restore
-from napari_pseudolabel.widgets.common import shortcuts
+from napari_pseudolabel.widgets.common import camera, shortcuts
 from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.correct import dock as module
-from napari_pseudolabel.widgets.correct.review import camera
 from napari_pseudolabel.widgets.correct.review.measuring import learned
 from napari_pseudolabel.widgets.correct.review.state import REVIEW_KEY, Reviewed, ReviewRegion, ReviewState
 from napari_pseudolabel.workspace.sessions import Sessions

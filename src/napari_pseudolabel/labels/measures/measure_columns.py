@@ -55,6 +55,10 @@ class MeasureColumn:
         unit = self.unit_in(micrometres)
         return f"{self.title} ({_SPOKEN.get(unit, unit)})" if unit else self.title
 
+    def tooltip(self, micrometres: bool) -> str:
+        """Return what a dock says about it: the definition, the unit and the name in files."""
+        return f"{self.definition}\nIn files: {self.header(micrometres)}"
+
 
 _PLACE = (
     MeasureColumn(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +14,14 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.classes import is_unnamed_region
 from napari_pseudolabel.labels.measures.measure_columns import COLUMNS, Kind, MeasureColumn
 from napari_pseudolabel.labels.measures.object_shapes import Spacing, shapes
-from napari_pseudolabel.labels.metrics import FIBRE
-from napari_pseudolabel.labels.objects import Fibre, numbered, scheme_for
+from napari_pseudolabel.labels.objects import FIBRE, Fibre, numbered, scheme_for
 from napari_pseudolabel.labels.objects.components import SQUARE
 from napari_pseudolabel.labels.objects.incomplete import covered_shares
 from napari_pseudolabel.labels.windows import Index
 from napari_pseudolabel.models.cards import LabelClass
 
+UNNAMED = "object"
+"""Class of numbered objects that nobody has named."""
 IN_PIXELS = "The pixel size is not known, so lengths and areas are in pixels."
 # Numbers, truth values and texts, one kind per column.
 Rows = dict[str, NDArray[Any]]
@@ -83,6 +84,7 @@ def measure(
     labelled: NDArray[np.bool_] | None = None,
     confidence: NDArray[np.floating] | None = None,
     instances: NDArray[np.integer] | None = None,
+    done: Callable[[], object] = lambda: None,
 ) -> Measures:
     """Measure every object of labels, plane by plane.
 
@@ -106,6 +108,9 @@ def measure(
         Same shape, in [0, 1]; NaN where there is none.
     instances
         Same shape: numbers of objects where somebody has told them apart; None: as the classes make them.
+
+    done
+        Called after every plane.
 
     Raises
     ------
@@ -132,6 +137,7 @@ def measure(
             part["plane"] = np.full(len(part["number"]), " ".join(map(str, index)), object)
             parts.append(part)
             planes += [index] * len(part["number"])
+        done()
     rows = _joined(kind, parts, confidence is not None)
     totals = _fibre_totals(scene, rows) if kind == "fibres" else _object_totals(scene, rows, names)
     return Measures(kind, spacing, rows, tuple(planes), totals, numbers)

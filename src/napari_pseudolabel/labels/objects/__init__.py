@@ -7,10 +7,11 @@ from napari_pseudolabel.labels.objects.instances import to_classes, to_instances
 from napari_pseudolabel.labels.objects.lookup import object_at, objects_in
 from napari_pseudolabel.labels.objects.numbering import numbered
 from napari_pseudolabel.labels.objects.object_mask import ObjectMask
-from napari_pseudolabel.labels.objects.scheme import Fibre, Scheme, scheme_for
+from napari_pseudolabel.labels.objects.scheme import FIBRE, Fibre, Scheme, scheme_for
 from napari_pseudolabel.labels.windows import Window
 
 __all__ = [
+    "FIBRE",
     "Counted",
     "Fibre",
     "HalfFibre",

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from napari_pseudolabel.models.cards import LabelClass
 
+FIBRE = "fibre"
+"""What an axon and its myelin are together."""
 _INNER = ("axon", "axons")
 _OUTER = ("myelin",)
 _TOUCHING = ("nucleus", "nuclei", "cell", "cells")

@@ -78,6 +78,22 @@ class Hatched:
     corners: World
 
 
+@dataclass(frozen=True, eq=False)
+class Tinted:
+    """Pixels of an image that are coloured.
+
+    Attributes
+    ----------
+    colours
+        (h, w) uint32, premultiplied ARGB, in the pixels of the image or coarser ones; 0 is nothing.
+    corners
+        As of `Hatched`.
+    """
+
+    colours: NDArray[np.uint32]
+    corners: World
+
+
 class Overlay(QWidget):
     """A transparent sheet on the canvas of a viewer; the mouse goes through it.
 
@@ -96,6 +112,7 @@ class Overlay(QWidget):
         self._viewer = viewer
         self._marks: dict[str, Mark] = {}
         self._hatched: Hatched | None = None
+        self._tinted: Tinted | None = None
         self._toast, self._warns = "", False
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
@@ -119,6 +136,17 @@ class Overlay(QWidget):
         """Hatch a part of the image instead of what was hatched before; None for nothing."""
         if hatched is not None or self._hatched is not None:
             self._hatched = hatched
+            self.update()
+
+    @property
+    def tinted(self) -> Tinted | None:
+        """What is coloured."""
+        return self._tinted
+
+    def tint(self, tinted: Tinted | None) -> None:
+        """Colour pixels of the image instead of those before; None for none."""
+        if tinted is not None or self._tinted is not None:
+            self._tinted = tinted
             self.update()
 
     @property
@@ -155,7 +183,7 @@ class Overlay(QWidget):
 
     @override
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        if not self._marks and not self._toast and self._hatched is None:
+        if not self._marks and not self._toast and self._hatched is None and self._tinted is None:
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -163,6 +191,10 @@ class Overlay(QWidget):
         if not self._viewer.grid.enabled and self._viewer.dims.ndisplay == 2:
             if self._hatched is not None:
                 self._draw_hatched(painter, self._hatched)
+            if self._tinted is not None:
+                painter.save()
+                self._draw_image(painter, self._tinted.colours, self._tinted.corners)
+                painter.restore()
             for name, mark in self._marks.items():
                 self._draw(painter, mark, _LINE if name in _YELLOW else _FOCUS)
         if self._toast:
@@ -198,17 +230,11 @@ class Overlay(QWidget):
         painter.drawText(plate, int(Qt.AlignmentFlag.AlignCenter), mark.text)
 
     def _draw_hatched(self, painter: QPainter, hatched: Hatched) -> None:
-        height, width = hatched.mask.shape
-        first, along, down = self._on_canvas(hatched.corners)
-        (y, x), right, below = first, (along - first) / width, (down - first) / height
         sheet = QPixmap(self.size())
         sheet.fill(Qt.GlobalColor.transparent)
         drawing = QPainter(sheet)
-        drawing.setTransform(QTransform(right[1], right[0], below[1], below[0], x, y))
         inked = np.where(hatched.mask, np.uint32(0xFF000000), np.uint32(0))
-        drawing.drawImage(
-            0, 0, QImage(inked.tobytes(), width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied)
-        )
+        y, x = self._draw_image(drawing, inked, hatched.corners)
         drawing.resetTransform()
         # Only where something was drawn: a veil, so that lines are seen on bright images, and the lines.
         drawing.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
@@ -218,6 +244,18 @@ class Overlay(QWidget):
         drawing.fillRect(self.rect(), QBrush(_HATCHING, Qt.BrushStyle.BDiagPattern))
         drawing.end()
         painter.drawPixmap(0, 0, sheet)
+
+    def _draw_image(
+        self, painter: QPainter, colours: NDArray[np.uint32], corners: World
+    ) -> tuple[float, float]:
+        """Draw pixels where they lie, and return where the first one is on the canvas."""
+        height, width = colours.shape
+        first, along, down = self._on_canvas(corners)
+        (y, x), right, below = first, (along - first) / width, (down - first) / height
+        painter.setTransform(QTransform(right[1], right[0], below[1], below[0], x, y))
+        form = QImage.Format.Format_ARGB32_Premultiplied
+        painter.drawImage(0, 0, QImage(colours.tobytes(), width, height, 4 * width, form))
+        return float(y), float(x)
 
     def _draw_toast(self, painter: QPainter) -> None:
         margin, most = 10, max(self.width() - 40, 40)
@@ -243,5 +281,5 @@ class Overlay(QWidget):
         return found
 
     def _on_camera(self, event: object = None) -> None:
-        if self._marks or self._hatched is not None:
+        if self._marks or self._hatched is not None or self._tinted is not None:
             self.update()

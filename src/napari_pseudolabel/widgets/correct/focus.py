@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 from qtpy.QtCore import Signal
-from skimage.measure import find_contours
 from typing_extensions import override
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.labels.objects import ObjectMask, object_at
 from napari_pseudolabel.viewer.corrections import Index
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
+from napari_pseudolabel.widgets.common.drawn_borders import outline
 from napari_pseudolabel.widgets.common.overlay import Mark
 from napari_pseudolabel.widgets.correct.correct_context import CorrectContext, Part
 from napari_pseudolabel.widgets.correct.labels_picker import Spot
@@ -174,18 +173,3 @@ class ObjectFocus(Part):
     def _on_changed(self, atoms: object = None) -> None:
         if self._held is not None:
             self._draw_later()
-
-
-def outline(labels: Labels, plane: Index, target: ObjectMask) -> list[list[tuple[float, float]]]:
-    """Return the borders of an object in world coordinates of the two displayed axes."""
-    # Layers lie in the world by an affine map, so three places tell where all others are.
-    origin, down, right = (
-        np.asarray(labels.data_to_world((*plane, *place)), float)[-2:] for place in ((0, 0), (1, 0), (0, 1))
-    )
-    steps = np.stack((down - origin, right - origin))
-    corner = np.array([part.start - 1 for part in target.window])
-    lines = []
-    for contour in find_contours(np.pad(target.mask, 1).astype(np.float32), 0.5):
-        world = origin + (contour + corner) @ steps
-        lines.append([(float(y), float(x)) for y, x in world])
-    return lines

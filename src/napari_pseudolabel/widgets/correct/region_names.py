@@ -13,9 +13,9 @@ from napari_pseudolabel.labels.classes import is_unnamed_region, with_colours
 from napari_pseudolabel.viewer.records import classes_of, write_classes
 from napari_pseudolabel.viewer.region_naming import all_regions, name_regions, with_regions_there
 from napari_pseudolabel.viewer.result_layers import show_classes
+from napari_pseudolabel.widgets.common.canvas_clicks import CanvasClicks
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.widgets.common.serial_executor import SerialExecutor
-from napari_pseudolabel.widgets.correct.canvas_clicks import CanvasClicks
 from napari_pseudolabel.widgets.correct.correct_context import CorrectContext, Part
 
 if TYPE_CHECKING:

@@ -102,7 +102,14 @@ class ExportController(DockController):
             content = content_of(self.viewer, self.view.layer.layer, effort=True)
         if not self.view.format.source:
             content = replace(content, source=None)  # it travels to another process
-        job = ExportJob(content, path, self.view.format, self.view.confidence.isChecked(), effort)
+        job = ExportJob(
+            content,
+            path,
+            self.view.format,
+            self.view.confidence.isChecked(),
+            effort,
+            self.view.measures.isChecked(),
+        )
         self._writing = self._runner.submit(
             job,
             "local",
@@ -254,7 +261,7 @@ class ExportController(DockController):
         self.view.set_confidence(
             layer is not None and (slide or confidence_of(self.viewer, layer) is not None)
         )
-        self.view.set_effort(not slide)
+        self.view.set_tables(not slide)
         self._check_later()
         self.view.set_replaced("" if reason else replaced(path))
         self.view.set_hint(reason or ("Writing …" if self._writing is not None else ""))

@@ -27,13 +27,16 @@ class ExportJob:
     format: Format
     confidence: bool
     effort: bool = False
+    measures: bool = False
     title: str = "Exporting"
 
     def run(self, control: Control, models: object) -> tuple[Path, ...]:
         """Write all files, and return their paths."""
         control.check()
         path = _made_ready(self.path)
-        return self.content.write(path, self.format, confidence=self.confidence, effort=self.effort)
+        return self.content.write(
+            path, self.format, confidence=self.confidence, effort=self.effort, measures=self.measures
+        )
 
 
 @dataclass(frozen=True, eq=False)

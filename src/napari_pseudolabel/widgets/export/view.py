@@ -23,6 +23,9 @@ from napari_pseudolabel.widgets.common.small_widgets import (
     row,
 )
 
+# What a person may want beside the labels.
+EFFORT, MEASURES = "Effort per object", "Measures per object"
+
 
 class ExportView(DockView):
     """Which labels, as what, where to, and what to know before."""
@@ -58,10 +61,11 @@ class ExportView(DockView):
         self.confidence.setEnabled(there)
         self.confidence.setText("Confidence" if there else "Confidence (there is none)")
 
-    def set_effort(self, there: bool) -> None:
-        """Whether what each object took can be written."""
-        self.effort.setEnabled(there)
-        self.effort.setText("Effort per object" if there else "Effort per object (of regions only)")
+    def set_tables(self, there: bool) -> None:
+        """Whether tables of the objects can be written."""
+        for box, title in ((self.effort, EFFORT), (self.measures, MEASURES)):
+            box.setEnabled(there)
+            box.setText(title if there else f"{title} (of regions only)")
 
     def set_checks(self, found: Sequence[str]) -> None:
         """Say what to know before."""
@@ -91,7 +95,7 @@ class ExportView(DockView):
         self.path.setToolTip("File to write; the provenance goes beside it as NAME.provenance.json")
         self.browse = browse_button("Browse for a folder and a name")
         self.confidence = QCheckBox("Confidence")
-        self.effort = QCheckBox("Effort per object")
+        self.effort, self.measures = QCheckBox(EFFORT), QCheckBox(MEASURES)
         always = QCheckBox("Labels and provenance")
         always.setChecked(True)
         always.setEnabled(False)
@@ -111,6 +115,7 @@ class ExportView(DockView):
             ("Contents", always),
             ("", self.confidence),
             ("", self.effort),
+            ("", self.measures),
         )
 
     def _on_format(self) -> None:
@@ -121,6 +126,7 @@ class ExportView(DockView):
         for part, box, what in (
             ("confidence", self.confidence, "how sure the models were, 0 to 1"),
             ("effort", self.effort, "who made each object, and the edits and seconds it took"),
+            ("measures", self.measures, "size and shape of each object, of fibres g-ratio and myelin"),
         ):
             where = "into the same file" if part in chosen.holds else f"as NAME{SUFFIXES[part]}"
             box.setToolTip(f"Also write {what}, {where}")

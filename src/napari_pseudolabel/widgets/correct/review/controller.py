@@ -17,15 +17,16 @@ from napari_pseudolabel.viewer.corrections import key_of
 from napari_pseudolabel.viewer.editing import require_no_stroke
 from napari_pseudolabel.viewer.effort import EffortLog
 from napari_pseudolabel.viewer.records import write_quality
-from napari_pseudolabel.widgets.common import shortcuts
+from napari_pseudolabel.widgets.common import camera, shortcuts
 from napari_pseudolabel.widgets.common.confirmation import confirm, unconfirm
 from napari_pseudolabel.widgets.common.dock_controller import Key
+from napari_pseudolabel.widgets.common.drawn_borders import outline
 from napari_pseudolabel.widgets.common.labelled_share import left_out_text
 from napari_pseudolabel.widgets.common.overlay import Mark
 from napari_pseudolabel.widgets.common.serial_executor import SerialExecutor
 from napari_pseudolabel.widgets.correct.correct_context import CorrectContext, Part
-from napari_pseudolabel.widgets.correct.focus import ObjectFocus, outline
-from napari_pseudolabel.widgets.correct.review import camera, review_sentences
+from napari_pseudolabel.widgets.correct.focus import ObjectFocus
+from napari_pseudolabel.widgets.correct.review import review_sentences
 from napari_pseudolabel.widgets.correct.review.card import THUMBNAIL_PX, ReviewCard
 from napari_pseudolabel.widgets.correct.review.region_scoring import RegionScoring
 from napari_pseudolabel.widgets.correct.review.state import Reviewed, ReviewRegion, ReviewState

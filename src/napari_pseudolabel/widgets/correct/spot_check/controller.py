@@ -25,16 +25,15 @@ from napari_pseudolabel.labels.spot_check.drawn_sample import draw
 from napari_pseudolabel.labels.windows import key_of
 from napari_pseudolabel.viewer import Corrections
 from napari_pseudolabel.viewer.records import classes_of
-from napari_pseudolabel.widgets.common import shortcuts
+from napari_pseudolabel.widgets.common import camera, shortcuts
+from napari_pseudolabel.widgets.common.canvas_clicks import STILL_PX, CanvasClicks
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
+from napari_pseudolabel.widgets.common.drawn_borders import outline
 from napari_pseudolabel.widgets.common.job_runner import Failure
 from napari_pseudolabel.widgets.common.overlay import Mark, World
 from napari_pseudolabel.widgets.common.serial_executor import SerialExecutor
-from napari_pseudolabel.widgets.correct.canvas_clicks import STILL_PX, CanvasClicks
 from napari_pseudolabel.widgets.correct.correct_context import CorrectContext, Part
-from napari_pseudolabel.widgets.correct.focus import outline
 from napari_pseudolabel.widgets.correct.layer_visibility import HIDDEN_KEY, reveal
-from napari_pseudolabel.widgets.correct.review import camera
 from napari_pseudolabel.widgets.correct.spot_check import spot_sentences
 from napari_pseudolabel.widgets.correct.spot_check.spot_card import BUTTONS
 from napari_pseudolabel.widgets.correct.spot_check.spot_scene import SpotScene, scene_of

@@ -1,13 +1,13 @@
-"""Moving the camera to a region, and telling whether it is in view."""
+"""Moving the camera to a part of labels, and telling whether it is in view."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pseudolabel.widgets.correct.review.state import ReviewRegion
+from napari_pseudolabel.labels.windows import Box, Index
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -21,9 +21,21 @@ _SEEN = 0.6
 _CANVAS_PX = (600, 800)
 
 
-def go_to(
-    viewer: ViewerModel, labels: Labels, region: ReviewRegion, canvas_px: tuple[int, int] | None
-) -> None:
+class InPlane(Protocol):
+    """A part of one plane."""
+
+    @property
+    def plane(self) -> Index:
+        """Index over the axes before Y and X."""
+        ...
+
+    @property
+    def box(self) -> Box:
+        """Its rectangle."""
+        ...
+
+
+def go_to(viewer: ViewerModel, labels: Labels, region: InPlane, canvas_px: tuple[int, int] | None) -> None:
     """Show a region in the middle of the canvas, at the zoom at which it can be judged."""
     corners = outline(labels, region)
     offset = viewer.dims.ndim - labels.ndim
@@ -37,9 +49,7 @@ def go_to(
     viewer.camera.center = (*viewer.camera.center[:-2], row, column)
 
 
-def in_view(
-    viewer: ViewerModel, labels: Labels, region: ReviewRegion, canvas_px: tuple[int, int] | None
-) -> bool:
+def in_view(viewer: ViewerModel, labels: Labels, region: InPlane, canvas_px: tuple[int, int] | None) -> bool:
     """Whether most of a region is on the canvas, or most of the canvas on it; the plane is not looked at."""
     if canvas_px is None:
         return True
@@ -51,7 +61,7 @@ def in_view(
     return bool(common >= _SEEN * min(np.prod(high - low), np.prod(2 * half)))
 
 
-def outline(labels: Labels, region: ReviewRegion) -> NDArray[np.float64]:
+def outline(labels: Labels, region: InPlane) -> NDArray[np.float64]:
     """(4, 2) corners of a region in world coordinates of the two displayed axes, on the way around it."""
     top, left, bottom, right = (side - 0.5 for side in region.box)
     corners = ((top, left), (top, right), (bottom, right), (bottom, left))
