@@ -8,9 +8,16 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_pseudolabel.api import carry, fine_tune, load_segmenter, load_translator, pseudo_label
+    from napari_pseudolabel.api import (
+        carry,
+        evaluate,
+        fine_tune,
+        load_segmenter,
+        load_translator,
+        pseudo_label,
+    )
 
-__all__ = ["carry", "fine_tune", "load_segmenter", "load_translator", "pseudo_label"]
+__all__ = ["carry", "evaluate", "fine_tune", "load_segmenter", "load_translator", "pseudo_label"]
 
 try:
     __version__ = version("napari-pseudolabel")

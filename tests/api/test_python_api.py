@@ -92,3 +92,19 @@ def test_fine_tuning_keeps_the_same_corner_for_validation_and_goes_on(discs, tmp
     assert (tmp_path / "run" / "best.safetensors").is_file()
     with pytest.raises(InputError, match="must match"):
         pseudolabel.fine_tune([image], [truth[:9]], tmp_path / "other", segmenter=start)
+
+
+def test_arrays_and_files_are_compared_alike_and_what_is_not_labelled_is_left_out(discs, tmp_path):
+    image, truth = discs
+    found = pseudolabel.pseudo_label(image, strategy="otsu", region=Region(0, 0, 64, 90), settings=QUICK)
+    files = api.export(tmp_path / "labels.ome.tif", found, image)
+    classes = {one.name: one.value for one in found.classes if one.value}
+    (name,) = classes
+    truth = np.where(truth > 0, np.uint8(classes[name]), 0)
+    whole = pseudolabel.evaluate(found.labels, truth[None, :64], classes)
+    part = pseudolabel.evaluate(files[0], truth, classes)
+    assert part.scores.dice == whole.scores.dice
+    assert part.scores.objects[name].f1 == pytest.approx(1.0)
+    assert any("not labelled in both" in note for note in part.notes)
+    with pytest.raises(InputError, match="whole numbers"):
+        pseudolabel.evaluate(truth.astype(float), truth, classes)

@@ -136,7 +136,7 @@ def test_evaluate_refuses_or_says_what_would_mean_nothing(cli, pair, tmp_path):
         assert f"The {side} numbers its objects (25 values" in ran.sentence
     ours = write("ours.tif", cells, classes=(LabelClass(name="Axon", value=2),))
     sentence = cli("evaluate", ours, classes, "--class", "axon=1").sentence
-    assert sentence == "axon is 2 in ours.tif, as its provenance says, and not 1; correct --class."
+    assert sentence == "axon is 2 in ours.tif, as its provenance says, and not 1; correct the class."
     mask = write("mask.tif", (cells > 0).astype(np.uint8) * 255)
     for words, note in [
         (

@@ -3,7 +3,8 @@
 Their names and parameters are kept stable; what else is in the package may change.
 """
 
+from napari_pseudolabel.api.compare_labels import evaluate
 from napari_pseudolabel.api.label_images import export, load_segmenter, load_translator, pseudo_label
 from napari_pseudolabel.api.train_models import carry, fine_tune
 
-__all__ = ["carry", "export", "fine_tune", "load_segmenter", "load_translator", "pseudo_label"]
+__all__ = ["carry", "evaluate", "export", "fine_tune", "load_segmenter", "load_translator", "pseudo_label"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,17 +10,13 @@ import typer
 from napari_pseudolabel.cli.formats import Wanted, with_format
 from napari_pseudolabel.cli.option_types import AsJson, Axes, Classes, PositionOption
 from napari_pseudolabel.cli.output import show, table
-from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.formats import all_suffixes
 from napari_pseudolabel.labels.classes import named_values
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import sentence, shown
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from napari_pseudolabel.export import Provenance
-    from napari_pseudolabel.imaging import Image
 
 
 def evaluate(
@@ -45,27 +40,17 @@ def evaluate(
     object is found if it is the same with an IoU of at least 0.5. PQ is F1 times SQ, the mean IoU of what was found; AP is TP / (TP +
     FP + FN) at an IoU of 0.5 to 0.9, as StarDist and Cellpose report it.
     """
+    from napari_pseudolabel.api import evaluate as compare
+    from napari_pseudolabel.api.compare_labels import check_values
     from napari_pseudolabel.imaging import read_labels
-    from napari_pseudolabel.labels.class_values import comparable, numbers_apart
     from napari_pseudolabel.labels.matching import Detection
-    from napari_pseudolabel.labels.metrics import evaluate as compare
-    from napari_pseudolabel.labels.metrics import object_notes
 
     values = named_values(classes)
     for path in (prediction, reference):
         check_values(path, values)
-    images = [read_labels(path, axes=axes, position=position) for path in (prediction, reference)]
-    first, second, left_out = _labelled_in_both(*images)
-    first, ones = numbers_apart(first, values, "prediction", _told(numbered, "prediction"))
-    second, others = numbers_apart(second, values, "reference", _told(numbered, "reference"))
-    scores = compare(first, second, values, instances=(ones, others))
-    told = [
-        f"The {side} numbers its objects, so each of its values was taken for one {' or '.join(values)}."
-        for side, given in (("prediction", ones), ("reference", others))
-        if given is not None
-    ]
-    told = [*left_out, *told, *object_notes(values), *comparable(first, second, values)]
-    notes = list(dict.fromkeys([*(note for image in images for note in image.notes), *told]))
+    one, other = (read_labels(path, axes=axes, position=position) for path in (prediction, reference))
+    compared = compare(one, other, values, numbered=numbered)
+    scores, notes = compared.scores, compared.notes
     data = {"dice": scores.dice, "iou": scores.iou}
     for measure in ("f1", "precision", "recall", "sq", "pq"):
         data[measure] = {name: getattr(found, measure) for name, found in scores.objects.items()}
@@ -87,12 +72,11 @@ def evaluate(
     )
     text = "\n".join([table(heads[0], rows), "", table(heads[1], close), *map(sentence, notes)])
     counts = {name: found.counts for name, found in scores.objects.items()}
-    show({**data, "ap": ap, "objects": counts, **({"notes": notes} if notes else {})}, text, as_json=as_json)
-
-
-def _told(numbered: str, side: str) -> bool | None:
-    """Whether an image numbers its objects; None if that is not said."""
-    return None if numbered == "auto" else numbered in (side, "both")
+    show(
+        {**data, "ap": ap, "objects": counts, **({"notes": list(notes)} if notes else {})},
+        text,
+        as_json=as_json,
+    )
 
 
 @with_format
@@ -138,55 +122,6 @@ def export(
     notes = [*found.notes, *([] if known else [untold]), *read_sidecar(files[0]).export_notes]
     data = {"files": [str(file) for file in files], "notes": notes}
     show(data, "\n".join([*map(shown, files), *map(sentence, notes)]), as_json=as_json)
-
-
-def check_values(path: Path, named: Mapping[str, int]) -> None:
-    """Compare classes that were named with those that the provenance of a label file names.
-
-    Raises
-    ------
-    InputError
-        If the same class has another value there.
-    """
-    from napari_pseudolabel.export import read_sidecar, sidecar_path
-
-    if not path.exists() or not sidecar_path(path).exists():
-        return
-    told = {label_class.name.casefold(): label_class.value for label_class in read_sidecar(path).classes}
-    for name, value in named.items():
-        if (known := told.get(name.casefold(), value)) != value:
-            raise InputError(
-                f"{name} is {known} in {path.name}, as its provenance says, and not {value}; correct --class."
-            )
-
-
-def _labelled_in_both(prediction: Image, reference: Image) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Two label images, with background where either is not labelled: there is nothing to compare.
-
-    Raises
-    ------
-    InputError
-        If no pixel is labelled in both.
-    """
-    import numpy as np
-
-    from napari_pseudolabel.export import not_labelled
-    from napari_pseudolabel.imaging.reading.label_values import without_single_planes
-
-    first, second = without_single_planes(prediction), without_single_planes(reference)
-    rests = [not_labelled(str(one.path)) for one in (prediction, reference)]
-    if rests == [None, None] or first.shape != second.shape:
-        return first, second, ()
-    rest = (first == rests[0]) | (second == rests[1])
-    if rest.all():
-        names = " and ".join(dict.fromkeys((prediction.name, reference.name)))
-        raise InputError(f"No pixel is labelled in both {names}, so there is nothing to compare.")
-    note = f"{rest.mean():.1%} of the pixels are not labelled in both, and were left out."
-    return (
-        np.where(rest, first.dtype.type(0), first),
-        np.where(rest, second.dtype.type(0), second),
-        (note,) if rest.any() else (),
-    )
 
 
 def _carried(known: Provenance) -> JsonObject:

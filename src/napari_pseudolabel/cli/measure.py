@@ -127,8 +127,8 @@ def _measured(
     position: str | None,
 ) -> tuple[Measures, list[str]]:
     """Measures of a file, and what to know about them."""
+    from napari_pseudolabel.api.compare_labels import check_values
     from napari_pseudolabel.cli.label_files import label_file
-    from napari_pseudolabel.cli.labels import check_values
     from napari_pseudolabel.imaging import Placement
     from napari_pseudolabel.labels.measures import kind_for
     from napari_pseudolabel.labels.measures import measure as measured

@@ -1,0 +1,144 @@
+"""Compare labels with a reference from Python and the shell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from napari_pseudolabel.api.python_inputs import LabelsInput
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.export import not_labelled, read_sidecar, sidecar_path
+from napari_pseudolabel.imaging import Image, from_array, read_labels
+from napari_pseudolabel.imaging.reading.label_values import without_single_planes
+from napari_pseudolabel.labels.class_values import comparable, numbers_apart
+from napari_pseudolabel.labels.metrics import Evaluation, object_notes
+from napari_pseudolabel.labels.metrics import evaluate as compare
+
+Numbered = Literal["reference", "prediction", "both", "auto"]
+
+_AXES = {2: "YX", 3: "ZYX", 4: "TZYX"}
+
+
+@dataclass(frozen=True)
+class ComparedLabels:
+    """What comes of `evaluate`.
+
+    Attributes
+    ----------
+    scores
+        Dice and IoU of pixels; F1, precision, recall, PQ and AP of objects, by name of the class.
+    notes
+        What was assumed or left out, and which scores say nothing.
+    """
+
+    scores: Evaluation
+    notes: tuple[str, ...] = ()
+
+
+def evaluate(
+    prediction: LabelsInput,
+    reference: LabelsInput,
+    classes: Mapping[str, int],
+    *,
+    numbered: Numbered = "auto",
+) -> ComparedLabels:
+    """Compare two label images.
+
+    Axons and myelin are also counted as fibres, nuclei and cells that touch are divided, everything else is 8-connected. An object is
+    found if it is the same with an IoU of at least 0.5. What a label file says is not labelled is left out.
+
+    Parameters
+    ----------
+    prediction, reference
+        Paths, or arrays of one shape (..., Y, X) of integers.
+    classes
+        Value of each class by name: ``{"myelin": 1, "axon": 2}``.
+    numbered
+        Which of them numbers its objects, so that every value is one object of the one class; auto takes ten values of one
+        piece each, or more, for numbers.
+
+    Raises
+    ------
+    InputError
+        If they cannot be read or compared, or a class has another value in the provenance of a file.
+    """
+    named = dict(classes)
+    sides: list[Image] = []
+    for name, given in (("prediction", prediction), ("reference", reference)):
+        if isinstance(given, str | Path):
+            check_values(Path(given), named)
+            sides.append(read_labels(given))
+        else:
+            sides.append(given if isinstance(given, Image) else _of_array(given, name))
+    first, second, left_out = _labelled_in_both(*sides)
+    first, ones = numbers_apart(first, named, "prediction", _told(numbered, "prediction"))
+    second, others = numbers_apart(second, named, "reference", _told(numbered, "reference"))
+    scores = compare(first, second, named, instances=(ones, others))
+    told = [
+        f"The {side} numbers its objects, so each of its values was taken for one {' or '.join(named)}."
+        for side, objects in (("prediction", ones), ("reference", others))
+        if objects is not None
+    ]
+    notes = [*(note for image in sides for note in image.notes), *left_out, *told]
+    notes += [*object_notes(named), *comparable(first, second, named)]
+    return ComparedLabels(scores, tuple(dict.fromkeys(notes)))
+
+
+def check_values(path: Path, named: Mapping[str, int]) -> None:
+    """Compare classes that were named with those that the provenance of a label file names.
+
+    Raises
+    ------
+    InputError
+        If the same class has another value there.
+    """
+    if not path.exists() or not sidecar_path(path).exists():
+        return
+    told = {label_class.name.casefold(): label_class.value for label_class in read_sidecar(path).classes}
+    for name, value in named.items():
+        if (known := told.get(name.casefold(), value)) != value:
+            raise InputError(
+                f"{name} is {known} in {path.name}, as its provenance says, and not {value}; correct the class."
+            )
+
+
+def _of_array(values: object, name: str) -> Image:
+    array = np.asarray(values)
+    if array.dtype.kind not in "bui":
+        raise InputError(f"The {name} holds values of type {array.dtype}; labels are whole numbers.")
+    if array.ndim not in _AXES:
+        raise InputError(f"The {name} has the shape {array.shape}; labels are planes, or stacks of them.")
+    return from_array(array, _AXES[array.ndim], name=name)
+
+
+def _told(numbered: Numbered, side: str) -> bool | None:
+    """Whether an image numbers its objects; None if that is not said."""
+    return None if numbered == "auto" else numbered in (side, "both")
+
+
+def _labelled_in_both(prediction: Image, reference: Image) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Two label images, with background where either is not labelled: there is nothing to compare.
+
+    Raises
+    ------
+    InputError
+        If no pixel is labelled in both.
+    """
+    first, second = without_single_planes(prediction), without_single_planes(reference)
+    rests = [None if one.path is None else not_labelled(one.path) for one in (prediction, reference)]
+    if rests == [None, None] or first.shape != second.shape:
+        return first, second, ()
+    rest = (first == rests[0]) | (second == rests[1])
+    if rest.all():
+        names = " and ".join(dict.fromkeys((prediction.name, reference.name)))
+        raise InputError(f"No pixel is labelled in both {names}, so there is nothing to compare.")
+    note = f"{rest.mean():.1%} of the pixels are not labelled in both, and were left out."
+    return (
+        np.where(rest, first.dtype.type(0), first),
+        np.where(rest, second.dtype.type(0), second),
+        (note,) if rest.any() else (),
+    )
