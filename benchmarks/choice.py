@@ -146,8 +146,8 @@ def views(direction: Carried, data: Path, runs: Path) -> list[MeasuredView]:
     ]
     if direction.trained is not None:
         known = [Candidate(ref, card_of(ref)) for ref in direction.trained(data, runs)]
-    possible = ways(direction.modality, known)
-    folder = runs / direction.name.replace(" -> ", "-to-").replace(" ", "-")
+    possible = ways(direction.modality, known, objects=direction.objects)
+    folder = runs / direction.name.replace(" -> ", "-to-").replace(": ", "-").replace(" ", "-")
     folder.mkdir(parents=True, exist_ok=True)
     found = []
     for view in direction.views(data):

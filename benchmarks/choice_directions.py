@@ -6,6 +6,7 @@ import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,10 @@ from napari_pseudolabel.imaging import Image, read, read_labels
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.strategies import LabelSettings
+from napari_pseudolabel.strategies.choice.ways import Objects
+
+AXONS: Objects = (("axon", 2), ("myelin", 1))
+NUCLEI: Objects = (("nucleus", 1),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +58,8 @@ class Carried:
         Lists the images in DATA.
     trained
         References of a segmenter and translators that were trained for it; none where shipped models do.
+    objects
+        What is looked for; None where the modality tells.
     """
 
     name: str
@@ -60,6 +67,17 @@ class Carried:
     without: tuple[str, ...]
     views: Callable[[Path], Iterator[View]]
     trained: Callable[[Path, Path], tuple[str, ...]] | None = None
+    objects: Objects | None = None
+
+
+def untold(views: Callable[[Path], Iterator[View]], every: int = 1) -> Callable[[Path], Iterator[View]]:
+    """Views of images of which nobody has said what they show; some of many."""
+
+    def found(data: Path) -> Iterator[View]:
+        for view in islice(views(data), 0, None, every):
+            yield replace(view, image=replace(view.image, modality=""))
+
+    return found
 
 
 def axon_views(data: Path, modality: Modality) -> Iterator[View]:
@@ -131,5 +149,33 @@ DIRECTIONS = (
         "lavender stain",
         (),
         partial(nuclei_views, modality=nuclei.LAVENDER, most=8, sized=False),
+    ),
+    Carried(
+        "unknown kind: SEM",
+        "",
+        ("sample:sem-axons",),
+        untold(partial(axon_views, modality=axons.SEM)),
+        objects=AXONS,
+    ),
+    Carried(
+        "unknown kind: TEM",
+        "",
+        ("sample:tem-axons", "sample:sem-proxy"),
+        untold(partial(axon_views, modality=axons.TEM), 3),
+        objects=AXONS,
+    ),
+    Carried(
+        "unknown kind: purple stain",
+        "",
+        (),
+        untold(partial(nuclei_views, modality=nuclei.PURPLE, most=6, sized=True)),
+        objects=NUCLEI,
+    ),
+    Carried(
+        "unknown kind: fluorescence",
+        "",
+        ("sample:fluorescence-nuclei",),
+        untold(partial(nuclei_views, modality=nuclei.FLUORESCENCE, most=6, sized=True)),
+        objects=NUCLEI,
     ),
 )

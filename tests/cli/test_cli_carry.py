@@ -8,6 +8,13 @@ from html.parser import HTMLParser
 import pytest
 import tifffile
 
+from napari_pseudolabel.export import read_sidecar
+from napari_pseudolabel.export.export_content import ExportContent
+from napari_pseudolabel.imaging import Placement
+from napari_pseudolabel.labels.spot_check import SpotCheckOptions, SpotChecks
+from napari_pseudolabel.labels.spot_check.drawn_sample import draw
+from napari_pseudolabel.strategies.carry.carried_image import as_it_is_now
+
 
 class Page(HTMLParser):
     """Collects what a page holds; fails on what it would fetch or run."""
@@ -52,6 +59,17 @@ def files_of(folder):
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
+def spot_checked(path):
+    """A person judges an object of labels and exports them to where they are; what that says."""
+    labels, beside = tifffile.imread(path), read_sidecar(path)
+    check = draw(labels, beside.classes, SpotCheckOptions(objects=1, boxes=0), seed=0)
+    check = check.with_question(0, check.objects[0].model_copy(update={"answer": "right"}))
+    placement, told = Placement(**beside.placement), beside.model_dump(mode="json")
+    content = ExportContent(labels, beside.classes, placement, told, spot_checks=SpotChecks().begin(check))
+    content.write(path, "ome-tiff")
+    return content.spot_statements[-1]["sentence"]
+
+
 def test_labels_models_report_and_page_come_out_and_are_not_made_twice(cli, command, training_set):
     out = training_set / "out"
     ran = cli(*command)
@@ -83,16 +101,25 @@ def test_labels_models_report_and_page_come_out_and_are_not_made_twice(cli, comm
     ):
         assert words in page.text
     assert all(one["way"] in page.text for one in tried)
-    # The same command trains and labels nothing again.
+    assert "about random objects and boxes" in page.text
+    said = spot_checked(out / "labels" / "field_0.ome.tif")
+    # The same command trains and labels nothing again, and takes up what a person said.
     before = files_of(out / "labels") | files_of(out / "models")
     again = cli(*command, "--json")
     assert again.code == 0, again.err
     assert again.json["choice"] == told["choice"]
+    first, second = again.json["images"]
+    assert [one["sentence"] for one in first["spot_checks"]] == [said]
+    assert (first["notes"], "spot_checks" in second) == (told["images"][0]["notes"], False)
+    assert said in Page((out / "index.html").read_text()).text
     assert files_of(out / "labels") | files_of(out / "models") == before
     # Labels that a person has changed are not replaced by those of other settings; the others are.
     mended = out / "labels" / "field_0.ome.tif"
     tifffile.imwrite(mended, tifffile.imread(mended) * 0 + 1)
     corrected = mended.read_bytes()
+    now = as_it_is_now(first, mended)
+    assert now["spot_checks"][0]["sentence"] == f"Void, because the labels have changed since: {said}"
+    assert (now["objects"], "counted again" in now["notes"][-1]) == ({"disc": 1}, True)
     other = cli(*command, "--smallest-object", 0)
     assert other.code != 0
     assert "field_0.tif: Its labels" in other.out

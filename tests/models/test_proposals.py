@@ -62,6 +62,14 @@ def test_translation_has_to_be_worth_its_time(direct, translated, wanted):
     assert found.translator == wanted
     assert found.segmenter == ("own" if wanted is None else "other")
     assert "A" in found.reason
+    assert found.clear
+
+
+def test_without_a_measurement_a_proposal_is_not_clear():
+    own, other = segmenter("own", "A"), segmenter("other", "B")
+    assert not propose("A", [DIFFUSION, own, other]).clear
+    measured = segmenter("own", "A", *carried("tutorship", axon=0.5))
+    assert propose("A", [DIFFUSION, measured, other]).clear
 
 
 def test_a_curve_is_judged_by_its_own_measure_and_goes_before_a_diffusion_that_is_no_better():

@@ -23,7 +23,7 @@ from napari_pseudolabel.models.cards import Card, LabelClass, Modality
 from napari_pseudolabel.models.proposals import Candidate
 from napari_pseudolabel.strategies import LabelSettings, Record, Region
 from napari_pseudolabel.strategies.again import again
-from napari_pseudolabel.strategies.choice.find_way import FindWayJob, some_of
+from napari_pseudolabel.strategies.choice.find_way import FindWayJob, Looking, some_of
 from napari_pseudolabel.strategies.choice.judging import (
     BACKED,
     DISPUTED,
@@ -35,7 +35,7 @@ from napari_pseudolabel.strategies.choice.judging import (
     pooled_dice,
     scores,
 )
-from napari_pseudolabel.strategies.choice.ways import LabelWay, polarity, ways
+from napari_pseudolabel.strategies.choice.ways import LabelWay, objects_for, polarity, ways
 from napari_pseudolabel.strategies.strategy import LabelRequest
 
 CLASSES = (LabelClass(name="background", value=0), LabelClass(name="cell", value=1))
@@ -143,6 +143,12 @@ def test_ways_follow_from_the_cards():
     with pytest.raises(InputError, match="No model takes D images"):
         ways("D", known)
     assert [one.group for one in ways("D", known, segmenter=known[0])] == ["turned around", "as it is"]
+    # Of what nobody knows, or no model is made for, it is said what to look for; translators would be guessed.
+    assert objects_for("D", known) == ()
+    (objects,) = objects_for("", known)
+    for modality in ("", "D"):
+        found = [(one.group, one.segmenter) for one in ways(modality, known, objects=objects)]
+        assert found == [(group, one) for group in ("turned around", "as it is") for one in ("a", "b")]
 
 
 class Negative(nn.Module):
@@ -211,6 +217,20 @@ def test_all_ways_are_tried_and_the_choice_is_told():
     one, other = find(), FindWayJob((field(),), WAYS, SETTINGS).run(Control(), ByName(other=Threshold()))
     assert one.taking(one.best) == other.taking(other.best)
     assert all((a == b).all() for a, b in zip(one.tried[2].labels, other.tried[2].labels, strict=True))
+
+
+def test_a_search_goes_on_with_more_ways_and_says_how_long_that_takes():
+    models, told = ByName(other=Threshold()), []
+    short = FindWayJob((field(),), WAYS[1:3], SETTINGS)
+    looked = short.look(Control(told.append), models)
+    assert told[-1].seconds_left is not None
+    assert [(one.done, one.total) for one in told][:: len(told) - 1] == [(0, 2), (1, 2)]
+    told.clear()
+    longer = replace(short, ways=WAYS[1:], looked=looked)
+    found = longer.run(Control(told.append), models)
+    assert {one.stage for one in told if one.stage.startswith("Trying")} == {"Trying: direct"}
+    whole = replace(longer, looked=Looking()).run(Control(), models)
+    assert found.taking(found.best) == whole.taking(whole.best)
 
 
 def test_labels_that_no_other_way_makes_are_chosen_with_a_warning():

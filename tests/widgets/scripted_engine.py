@@ -15,7 +15,7 @@ from run_reports import run_report
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.engine import Connection, Handle, Listener
 from napari_pseudolabel.errors import Cancelled
-from napari_pseudolabel.models.cards import Card, LabelClass, Modality
+from napari_pseudolabel.models.cards import Card, LabelClass, Measure, Modality
 from napari_pseudolabel.strategies import LabelJob, PseudoLabel, Region
 from napari_pseudolabel.strategies.model_speed import SpeedJob
 from napari_pseudolabel.strategies.survey import SurveyJob
@@ -28,15 +28,30 @@ CLASSES = (
 )
 
 
+def measured(data: str) -> tuple[Measure, ...]:
+    """So what is proposed is clear, and nothing has to be tried to find out."""
+    return (Measure(metric="Dice axon", value=0.8, data=data),)
+
+
 def translator(ref: str, source: str, target: str) -> ModelEntry:
     card = Card(
-        kind="translator", family="syndiff", source=Modality(name=source), target=Modality(name=target)
+        kind="translator",
+        family="syndiff",
+        source=Modality(name=source),
+        target=Modality(name=target),
+        quality=measured(f"labels carried {target} -> {source} by shipped grey levels, mean"),
     )
     return ModelEntry(ref, ref.partition(":")[2], "translator", card)
 
 
 def segmenter(ref: str, source: str, classes: tuple[LabelClass, ...] = CLASSES) -> ModelEntry:
-    card = Card(kind="segmenter", family="monai-unet", source=Modality(name=source), classes=classes)
+    card = Card(
+        kind="segmenter",
+        family="monai-unet",
+        source=Modality(name=source),
+        classes=classes,
+        quality=measured("10 validation pixels, which chose the step (a)"),
+    )
     return ModelEntry(ref, ref.partition(":")[2], "segmenter", card)
 
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scripted_engine import MODELS, segmenter, translator
 
+from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.viewer.image_layers import image_of
 from napari_pseudolabel.widgets.pseudo_label import label_jobs
 
 PROXY = segmenter("sample:sem-proxy", "SEM")
-STAIN = (translator("sample:purple-to-dapi", "purple stain", "DAPI"), segmenter("sample:nuclei", "DAPI"))
+NUCLEI = (LabelClass(name="background", value=0), LabelClass(name="nucleus", value=1))
+STAIN = (
+    translator("sample:purple-to-dapi", "purple stain", "DAPI"),
+    segmenter("sample:nuclei", "DAPI", NUCLEI),
+)
 NOTHING = "Nothing tells what this image shows"
 
 
@@ -141,6 +148,8 @@ def test_a_model_that_says_nothing_is_not_run_on_what_nobody_knows(dock, viewer,
     dock.models._catalogue.put_first([silent])
     say(dock, "something else")
     assert chosen(dock)[0] is None
+    choose(dock, "adaptation")
+    assert chosen(dock)[0] is None
     box = dock.view.models["translator"]
     dock.view.set_models("translator", dock.models.offered("translator"), "user:silent")
     box.currentIndexChanged.emit(box.currentIndex())
@@ -191,10 +200,10 @@ def test_an_image_of_none_of_the_models_gets_none(dock, viewer):
     say(dock, "something else")
     assert chosen(dock)[0] is None
     assert "No model here knows this kind of image" in dock.view.hint
+    choose(dock, "adaptation")
     assert "grey levels only" in dock.view.hint
     assert dock.view.misfits == {}  # the segmenter sees translations, not this image
     assert "models of your own" in dock.view.hint
-    choose(dock, "adaptation")
     box = dock.view.models["translator"]
     box.setCurrentIndex(box.findData("sample:sem-to-tem"))
     (sentence,) = dock.view.misfits.values()
@@ -202,6 +211,30 @@ def test_an_image_of_none_of_the_models_gets_none(dock, viewer):
         "“sem-to-tem” takes SEM images, but this image shows something else (“image 7”)"
     )
     assert not dock.view.run_button.isEnabled()
+
+
+def test_where_nothing_is_clear_all_is_tried_that_finds_what_is_looked_for(dock, viewer, models):
+    add(viewer, name="image 7")
+    view, box = dock.view, dock.view.objects
+    assert view.choice().strategy == "auto"
+    assert [box.itemText(number) for number in range(box.count())] == ["axon, myelin", "nucleus"]
+    box.setCurrentIndex(1)
+    assert view.run_button.isEnabled()
+    assert [one.segmenter for one in dock.ways._ways()] == ["sample:nuclei"] * 2
+    box.setCurrentIndex(0)
+    assert {one.segmenter for one in dock.ways._ways()} == {"sample:tem-axons", "sample:sem-proxy"}
+    # Where a measurement speaks for models these are proposed; models that nobody measured on such images are no proposal.
+    say(dock, "SEM")
+    assert view.choice().strategy == "segmentation"
+    for name in ("sample:sem-proxy", "sample:sem-to-tem"):
+        (one,) = (one for one in models if one.ref == name)
+        unknown = replace(one, card=one.card.model_copy(update={"quality": ()}))
+        dock.models._catalogue.add(unknown)
+    dock.models._chosen.clear()
+    say(dock, "SEM")
+    assert view.choice().strategy == "auto"
+    assert "Nobody measured which models do best on SEM images" in view._explanation.text()
+    assert view.run_button.isEnabled()
 
 
 def test_a_translator_that_does_not_take_the_image_is_refused_by_name(dock):

@@ -54,11 +54,14 @@ class Proposal:
         None where the segmenter takes the image as it is.
     reason
         One sentence for the person.
+    clear
+        Whether a measurement on such images speaks for it; else it is only the cheapest of what fits.
     """
 
     translator: str | None
     segmenter: str
     reason: str
+    clear: bool = True
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def propose(modality: str, models: Sequence[Candidate]) -> Proposal | None:
         key=lambda route: (route.cost, -route.quality),
     )
     translator = route.translator.ref if route.translator else None
-    return Proposal(translator, route.segmenter.ref, _reason(modality, route, routes))
+    return Proposal(translator, route.segmenter.ref, _reason(modality, route, routes), bool(route.dice))
 
 
 def known_modalities(models: Sequence[Candidate]) -> list[str]:

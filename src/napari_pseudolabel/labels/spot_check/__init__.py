@@ -20,7 +20,12 @@ from napari_pseudolabel.labels.spot_check.spot_questions import (
     SpotCheck,
     SpotChecks,
 )
-from napari_pseudolabel.labels.spot_check.spot_statement import SpotStatement, statement, statements
+from napari_pseudolabel.labels.spot_check.spot_statement import (
+    SpotStatement,
+    statement,
+    statements,
+    still_true,
+)
 
 __all__ = [
     "SPOT_CHECK_KEY",
@@ -38,4 +43,5 @@ __all__ = [
     "judged",
     "statement",
     "statements",
+    "still_true",
 ]

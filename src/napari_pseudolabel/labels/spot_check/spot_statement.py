@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,7 +62,7 @@ class SpotStatement:
                 f"Recall {_interval(self.recall)}, {number} {what} in {boxes} box{'es'[: 2 * (boxes != 1)]}{unsure})."
             )
         said = " ".join(parts)
-        return f"Void, because {VOID}: {said}" if said and self.void else said
+        return _void(said) if self.void else said
 
     def to_json(self) -> JsonObject:
         """Return what provenance and pages hold: both shares with their intervals, counts, the rule, and the sentence."""
@@ -139,6 +140,25 @@ def statements(checks: SpotChecks, labels: Array, labelled: NDArray[np.bool_] | 
         return []
     digest = digest_of(labels, labelled)
     return [statement(check, digest).to_json() for check in checks.checks if check.answered]
+
+
+def still_true(told: Sequence[JsonObject], digest: str) -> list[JsonObject]:
+    """Return statements that were written beside labels, as they are about labels with this digest: void where these are others."""
+    return [
+        one
+        if one.get("void") or one.get("labels_digest") == digest
+        else {
+            **one,
+            "void": True,
+            "void_because": VOID,
+            "sentence": _void(str(one.get("sentence") or "")),
+        }
+        for one in told
+    ]
+
+
+def _void(said: str) -> str:
+    return f"Void, because {VOID}: {said}" if said else ""
 
 
 def _named(classes: tuple[LabelClass, ...]) -> str:

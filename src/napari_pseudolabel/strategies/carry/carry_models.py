@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pseudolabel.control import Control, Wish
+from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.reading.file_names import images_in, label_files_in
 from napari_pseudolabel.imaging.scale import Scale
@@ -21,6 +20,7 @@ from napari_pseudolabel.models.proposals import Candidate
 from napari_pseudolabel.models.registry import card_of, named_checkpoints
 from napari_pseudolabel.models.translators.curve_file import as_file
 from napari_pseudolabel.strategies.carry.carry_task import CarryTask
+from napari_pseudolabel.strategies.carry.carry_timer import CarryTimer
 from napari_pseudolabel.strategies.choice.find_way import some_of
 from napari_pseudolabel.strategies.label_settings import ModelUse
 from napari_pseudolabel.tiling import pick_device
@@ -166,25 +166,22 @@ class CarryModels:
         if path.is_file():
             return _candidate(path)
         options, settings = self.task.options, self.task.settings
-        until = time.monotonic() + 60 * options.minutes
-
-        def wish() -> Wish:
-            return "finish" if time.monotonic() > until else control.wish()
-
+        timer = CarryTimer(self.work / "syndiff-seconds.json", 60 * options.minutes, control)
         labelled = self._labelled_grid()
         wide = labelled.object_px or _OBJECT_PX
         target = ModelGrid(
             self.task.names[1], object_px=wide, image_object_px=wide / factor, reading=self.task.reading
         )
-        made = train_translator(
-            TranslatorFolders(self.task.labelled[0], self.task.images),
-            self.work / "syndiff",
-            grids=(labelled, target),
-            settings=replace(SMALL, seed=settings.seed),
-            device=pick_device(settings.tiles.device),
-            licence=options.licence,
-            control=replace(control, wish=wish),
-        )
+        with timer:
+            made = train_translator(
+                TranslatorFolders(self.task.labelled[0], self.task.images),
+                self.work / "syndiff",
+                grids=(labelled, target),
+                settings=replace(SMALL, seed=settings.seed),
+                device=pick_device(settings.tiles.device),
+                licence=options.licence,
+                control=replace(control, wish=timer.wish, report=timer.report),
+            )
         self.note(
             f"SynDiff was trained for {made.steps} steps, as far as {options.minutes:g} minutes reach.",
             *made.notes,

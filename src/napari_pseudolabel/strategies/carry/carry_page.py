@@ -12,6 +12,7 @@ from operator import itemgetter
 
 from napari_pseudolabel import __version__
 from napari_pseudolabel.labels.classes import with_colours
+from napari_pseudolabel.labels.spot_check.spot_statement import RULE
 from napari_pseudolabel.models.headline import short
 from napari_pseudolabel.strategies.carry.carrying import Carried
 from napari_pseudolabel.strategies.choice.found_way import FoundWay, TriedWay
@@ -149,10 +150,24 @@ def _labelled(carried: Carried) -> Iterator[str]:
     yield _table(("image", "objects", "mean confidence", "looks agree", "usable?"), rows)
     for name, why in carried.failed:
         yield f'<p class="warn">{_text(name)} could not be used: {_text(why)}</p>'
-    yield (
-        "<p>Confidence and agreement are no quality: only a person can say how good the labels are. "
-        "<i>Correct &gt; Spot check</i> asks about random objects and boxes, and gives precision and recall with intervals.</p>"
-    )
+    yield from _judged(carried.images)
+
+
+def _judged(images: Sequence[JsonObject]) -> Iterator[str]:
+    """Tell what a person said of random objects and boxes, and what to do where nobody was asked."""
+    told = [(one["name"], said) for one in images for said in (one.get("spot_checks") or ())[-1:]]
+    yield "<p>Confidence and agreement are no quality: only a person can say how good the labels are.</p>"
+    for name, said in told:
+        mark = ' class="warn"' if said.get("void") else ""
+        yield f"<p{mark}>{_text(name)}, spot check of {_text(said.get('begun') or '')}: {_text(said.get('sentence') or '')}</p>"
+    if told:
+        yield f"<p><small>{_text(RULE)}</small></p>"
+    if len(told) < len(images):
+        yield (
+            "<p>In napari, <i>Correct &gt; Spot check</i> asks about random objects and boxes, and gives precision and recall with "
+            f"intervals. Export the labels to where they are{' for the other images' if told else ''} afterwards; the same "
+            "command then writes what was found into this page.</p>"
+        )
 
 
 def _to_correct(images: Sequence[JsonObject]) -> Iterator[str]:

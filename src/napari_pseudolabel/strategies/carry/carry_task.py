@@ -39,12 +39,12 @@ class CarryOptions(Checked):
     ] = 0.0
     segmenter_steps: Annotated[
         int, Option("Optimiser steps of the segmenter that learns from the labelled set.", least=1)
-    ] = 600
+    ] = 240
     tutor_steps: Annotated[
         int, Option("Optimiser steps of the proxy that learns from the translated labelled set.", least=1)
-    ] = 300
+    ] = 150
     width: Annotated[int, Option("Channels of the first level of both networks.", least=1)] = 16
-    patch: Annotated[int, Option("Side of their training patches in pixels.", least=16)] = 128
+    patch: Annotated[int, Option("Side of their training patches in pixels.", least=16)] = 96
     licence: Annotated[str, Option("Licence of the models, for their cards.")] = ""
 
 

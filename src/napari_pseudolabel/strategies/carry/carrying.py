@@ -2,54 +2,41 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 
-from napari_pseudolabel.budget import read_json
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, InputError, message_for
-from napari_pseudolabel.formats import formats
 from napari_pseudolabel.imaging import Image
-from napari_pseudolabel.imaging.reading.file_names import images_in, left_out, stem
-from napari_pseudolabel.labels.review import RegionScore, measure, order
+from napari_pseudolabel.imaging.reading.file_names import images_in, left_out
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.proposals import Candidate
 from napari_pseudolabel.models.registry import card_of, named_checkpoints, resolve
 from napari_pseudolabel.models.safe_load import sha256
+from napari_pseudolabel.strategies.carry.carried_image import image_of, labelled
+from napari_pseudolabel.strategies.carry.carry_clock import CarryClock, CarryStep
 from napari_pseudolabel.strategies.carry.carry_models import METHODS, CarryModels
 from napari_pseudolabel.strategies.carry.carry_task import CarryTask
-from napari_pseudolabel.strategies.choice.find_way import FindWayJob, some_of, stretched
+from napari_pseudolabel.strategies.choice.find_way import FindWayJob, some_of
 from napari_pseudolabel.strategies.choice.found_way import FoundWay
-from napari_pseudolabel.strategies.choice.pictures import data_uri, overlay
 from napari_pseudolabel.strategies.choice.ways import LabelWay, WayGroup, polarity, ways
-from napari_pseudolabel.strategies.description import PseudoLabel
 from napari_pseudolabel.strategies.label_settings import ModelUse
-from napari_pseudolabel.strategies.strategy import LabelRequest
-from napari_pseudolabel.strategies.writing_labels import write_result
 from napari_pseudolabel.training.translator.grey_levels_fit import Method
 from napari_pseudolabel.types import JsonObject
-from napari_pseudolabel.workspace import write_text
 
 MOST_LOOKED_AT = 4
-_REGIONS = 3
-_PICTURE_PX = 320
-_TOLD = (
-    "output",
-    "files",
-    "objects_in_words",
-    "objects",
-    "shares",
-    "mean_confidence",
-    "agreement",
-    "usable",
-    "notes",
-    "seconds",
-)
+_TRAINING = "Training the segmenter"
+# Seconds of one thread of a usual CPU for a network of 16 channels to look at a pixel, and to learn from one.
+_LOOK_S, _LEARN_S = 1.5e-6, 4.7e-6
+_BATCH, _USUAL_WIDTH = 8, 16
+# A place that is looked at lies in so many pixels of whole tiles.
+_TILES_PX = 512**2
+# Inverted, matched twice, and as it is; looking for the scale takes as long as two more.
+_FIRST_WAYS = 4 + 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,45 +78,56 @@ def carry(task: CarryTask, control: Control, models: LoadedModels) -> Carried:
     makes = CarryModels(task, models)
     paths = images_in(task.images)
     looked_at = _readable(some_of(paths, MOST_LOOKED_AT), task)
-    control.emit("The segmenter of the labelled modality comes first.")
-    segmenter = makes.segmenter(control)
-    control.emit("Grey levels of both modalities are compared.")
-    curves = makes.curves(segmenter, control)
+    steps = _Steps.of(task, looked_at, len(paths))
+    clock = CarryClock(control, steps.all)
+    segmenter = makes.segmenter(clock.begin(steps.learning))
+    first = clock.begin(steps.trying)
+    curves = makes.curves(segmenter, first)
     known = [*(there for there, _ in curves.values()), *_named(task)]
-    tutors: dict[str, tuple[ModelUse, WayGroup]] = {}
+    translator = None if task.translator is None else Candidate(task.translator, card_of(task.translator))
 
-    def found_among(more: Sequence[Candidate]) -> FoundWay:
-        translator = None if task.translator is None else Candidate(task.translator, card_of(task.translator))
-        possible = ways(task.names[1], [segmenter, *more, *known], segmenter=segmenter, translator=translator)
-        named = tuple(_tutored(one, tutors) for one in possible)
-        return FindWayJob(looked_at, named, task.settings).run(control, models)
+    def possible(more: Sequence[Candidate]) -> tuple[LabelWay, ...]:
+        return ways(task.names[1], [segmenter, *more, *known], segmenter=segmenter, translator=translator)
 
-    control.emit("The ways that need no further training are tried.")
-    found = found_among(())
+    search = FindWayJob(looked_at, possible(()), task.settings)
+    looked = search.look(first, models)
+    found = search.answer(looked)
     more: list[Candidate] = []
-    if task.translator is None:
+    tutors: dict[str, tuple[ModelUse, WayGroup]] = {}
+    if steps.proxy is not None:
         method = _polarity(found)
-        control.emit(f"A proxy is trained on the labelled set, its grey levels changed ({method}).")
         try:
-            proxy, tutor = makes.proxy(curves[method][1], method, control)
+            proxy, tutor = makes.proxy(curves[method][1], method, clock.begin(steps.proxy))
         except InputError as error:
             makes.note(f"No proxy was trained: {error}")
         else:
             more.append(proxy)
             # What the curve gets wrong the proxy has learned: it is no second witness.
             tutors[proxy.ref] = tutor, polarity(curves[method][1].ref)
-        if task.options.minutes:
-            control.emit(f"SynDiff is trained for {task.options.minutes:g} minutes.")
-            more.append(makes.syndiff(_magnified(found, task), control))
+    if steps.syndiff is not None:
+        more.append(makes.syndiff(_magnified(found, task), clock.begin(steps.syndiff)))
     if more:
-        control.emit("All ways are tried.")
-        found = found_among(more)
+        named = (_tutored(one, tutors) for one in possible(more))
+        new = tuple(one for one in named if one not in search.ways)
+        search = replace(search, ways=(*search.ways, *new), looked=looked)
+        assert steps.trying_more is not None
+        found = search.run(clock.begin(steps.trying_more), models)
+    steps.labelling.seconds = steps.megapixels * found.chosen.cost * _magnified(found, task) ** 2
+    done, failed = _all_labelled(paths, task, found, clock.begin(steps.labelling), models)
+    makes.note(*left_out(task.images, task.labelled[1]))
+    return Carried(task, found, done, failed, _told_models(found), tuple(makes.notes))
+
+
+def _all_labelled(
+    paths: Sequence[Path], task: CarryTask, found: FoundWay, control: Control, models: LoadedModels
+) -> tuple[tuple[JsonObject, ...], tuple[tuple[str, str], ...]]:
+    """Label all images; what is told of them, and which could not be used, and why."""
     done: list[JsonObject] = []
     failed: list[tuple[str, str]] = []
     stage = control.stage("Labelling the images", len(paths))
     for path in paths:
         try:
-            done.append(_labelled(path, task, found, replace(control, report=lambda _: None), models))
+            done.append(labelled(path, task, found, replace(control, report=lambda _: None), models))
         except Cancelled:
             raise
         except (InputError, MemoryError) as error:
@@ -137,24 +135,71 @@ def carry(task: CarryTask, control: Control, models: LoadedModels) -> Carried:
         stage.advance()
     if not done:
         raise InputError(f"No image could be labelled ({failed[0][0]}: {failed[0][1].rstrip('.')}).")
-    makes.note(*left_out(task.images, task.labelled[1]))
-    return Carried(task, found, tuple(done), tuple(failed), _told_models(found), tuple(makes.notes))
+    return tuple(done), tuple(failed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Steps:
+    """What is to be done, None for what is not; `megapixels` are those of all images."""
+
+    learning: CarryStep
+    trying: CarryStep
+    proxy: CarryStep | None
+    syndiff: CarryStep | None
+    trying_more: CarryStep | None
+    labelling: CarryStep
+    megapixels: float
+
+    @property
+    def all(self) -> tuple[CarryStep, ...]:
+        found = self.learning, self.trying, self.proxy, self.syndiff, self.trying_more, self.labelling
+        return tuple(one for one in found if one is not None)
+
+    @classmethod
+    def of(cls, task: CarryTask, looked_at: Sequence[Image], images: int) -> _Steps:
+        options, trains = task.options, task.translator is None
+        step_s = _LEARN_S * _BATCH * options.patch**2 * (options.width / _USUAL_WIDTH) ** 1.5
+        px = float(np.mean([math.prod(one.shape) for one in looked_at])) * images
+        looks = _LOOK_S * (1 + task.settings.flips)
+        look_s = looks * _TILES_PX * len(looked_at)
+        minutes = options.minutes if trains else 0.0
+        return cls(
+            CarryStep(
+                "the segmenter of the labelled modality comes first",
+                _TRAINING,
+                0.0 if task.segmenter is not None else options.segmenter_steps * step_s,
+            ),
+            CarryStep("what needs no further training is tried", "Trying", _FIRST_WAYS * look_s),
+            CarryStep(
+                "a proxy learns from the labelled set with the grey levels of the images",
+                _TRAINING,
+                options.tutor_steps * step_s,
+            )
+            if trains
+            else None,
+            CarryStep(
+                f"SynDiff is trained for {options.minutes:g} minutes",
+                "Training the translator",
+                60 * minutes,
+            )
+            if minutes
+            else None,
+            CarryStep("what was trained is tried", "Trying", look_s) if trains else None,
+            CarryStep("all images are labelled by the best way", "Labelling the images", looks * px),
+            px / 1e6,
+        )
 
 
 def _readable(paths: Sequence[Path], task: CarryTask) -> tuple[Image, ...]:
     found, problem = [], None
     for path in paths:
         try:
-            found.append(_image(path, task))
+            found.append(image_of(path, task))
         except InputError as error:
             problem = error
     if not found and problem is not None:
         raise problem
     return tuple(found)
-
-
-def _image(path: Path, task: CarryTask) -> Image:
-    return replace(task.reading.image(path), modality=task.names[1])
 
 
 def _named(task: CarryTask) -> list[Candidate]:
@@ -199,85 +244,6 @@ def _magnified(found: FoundWay, task: CarryTask) -> float:
     if scale.object_size_px and source is not None and source.object_size_px:
         return source.object_size_px / scale.object_size_px
     return 1.0
-
-
-def _labelled(
-    path: Path, task: CarryTask, found: FoundWay, control: Control, models: LoadedModels
-) -> JsonObject:
-    """Label an image, or find it labelled in the same way; what is told of it."""
-    format = formats()[0]
-    target = task.out / "labels" / f"{stem(path)}{format.suffix}"
-    record = task.out / "work" / "images" / f"{stem(path)}.json"
-    key = _key(path, task, found)
-    if target.is_file():
-        before = read_json(record) if record.is_file() else {}
-        if before.get("key") == key:
-            return before
-        # Somebody may have corrected the file itself, outside of any workspace.
-        if before.get("written") != sha256(target):
-            raise InputError(
-                f"Its labels {target} are not as they were written last: they were changed since, or writing was stopped. They would be "
-                "replaced by new ones; move them away, or carry into another folder."
-            )
-    image = _image(path, task)
-    made = found.job(image, LabelRequest(settings=task.settings)).run(control, models)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    record.parent.mkdir(parents=True, exist_ok=True)
-    # Before the labels are there, so that a stop between them and their record has next to no time to happen in.
-    first = _regions(image, made)
-    result = write_result(made, image, target, confidence=True)
-    told: JsonObject = {
-        "key": key,
-        "written": sha256(target),
-        "name": path.name,
-        **{name: result.get(name) for name in _TOLD},
-        "correct_first": first,
-    }
-    write_text(record, json.dumps(told))
-    return told
-
-
-def _key(path: Path, task: CarryTask, found: FoundWay) -> str:
-    """By what an image is known that was labelled before: its file, the models, and how it is done."""
-    way, stat = found.chosen.way, path.stat()
-    refs = [ref for ref in (way.translator, way.segmenter) if ref is not None]
-    sums = [sha256(resolve(ref)) if resolve(ref).is_file() else ref for ref in refs]
-    about = path.name, stat.st_size, stat.st_mtime_ns, sums, way.strategy, task.settings, task.names
-    return blake2b(repr(about).encode(), digest_size=16).hexdigest()
-
-
-def _regions(image: Image, made: PseudoLabel) -> list[JsonObject]:
-    """Where a person's time helps most, as the review queue orders it."""
-    assert made.labels is not None
-    scored: list[RegionScore] = []
-    for number, plane in enumerate(made.planes):
-        scored += measure(
-            made.labels[number],
-            classes=made.classes,
-            confidence=None if made.confidence is None else made.confidence[number],
-            candidates=None if made.candidates is None else made.candidates[number],
-            plane=plane,
-        )
-    first = [one for one in order(scored) if one.foreground][:_REGIONS]
-    return [_told_region(image, made, one) for one in first]
-
-
-def _told_region(image: Image, made: PseudoLabel, one: RegionScore) -> JsonObject:
-    y0, x0, y1, x1 = one.box
-    window = (slice(y0, y1), slice(x0, x1))
-    assert made.labels is not None
-    labels = made.labels[made.planes.index(one.plane)][window]
-    grey = stretched(image.plane(one.plane, None, window))
-    return {
-        "plane": list(one.plane),
-        "box": list(one.box),
-        "quality": round(one.quality, 3),
-        "seconds": round(one.seconds, 1),
-        "benefit_px": round(one.benefit, 1),
-        "reason": one.reason,
-        "picture": data_uri(overlay(grey, labels, made.classes, _PICTURE_PX)),
-        "image": data_uri(overlay(grey, None, made.classes, _PICTURE_PX)),
-    }
 
 
 def _told_models(found: FoundWay) -> tuple[JsonObject, ...]:

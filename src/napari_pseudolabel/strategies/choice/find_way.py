@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
@@ -77,12 +78,12 @@ class _Step:
 
     looking: Looking
     title: str
-    number: int
-    ways: int
+    done_before: int
+    looks: int
 
     def run(self, control: Control, models: LoadedModels) -> Looking:
         """Do the work."""
-        control.report(Progress(self.title, self.number, self.ways))
+        control.report(Progress(self.title, self.done_before, self.looks))
         # What a model reports of its tiles says nothing about the whole.
         quiet = replace(control, report=lambda _: None)
         try:
@@ -177,6 +178,8 @@ class FindWayJob:
         Of the run that is to come; `samples` and `evaluations` do not matter.
     region, planes
         Of the run that is to come; where they are given, there is one image.
+    looked
+        How far an earlier search on the same images got, with the first of these ways.
     """
 
     images: tuple[Image, ...]
@@ -184,6 +187,7 @@ class FindWayJob:
     settings: LabelSettings = field(default_factory=LabelSettings)
     region: Region | None = None
     planes: tuple[tuple[int, ...], ...] | None = None
+    looked: Looking = field(default_factory=Looking)
     title: str = "Finding the best way"
 
     def __post_init__(self) -> None:
@@ -196,7 +200,7 @@ class FindWayJob:
     @property
     def survey(self) -> Job:
         """The first step; its result is a `Looking`."""
-        return self._first_step(Looking())
+        return self._first_step(self.looked)
 
     def second_survey(self, survey: Looking, control: Control) -> Job | None:
         """Read what the next step needs; None once all ways were tried. Runs where the images are."""
@@ -210,7 +214,7 @@ class FindWayJob:
         except Cancelled:
             raise
         except PseudolabelError as error:
-            return _FailedStep(survey, *self._told(number), error)
+            return _FailedStep(survey, *self._told(survey), error)
 
     def answer(self, survey: Looking) -> FoundWay:
         """Return what was found.
@@ -244,23 +248,41 @@ class FindWayJob:
         PseudolabelError
             With a sentence for the person; `Cancelled` if `control` said so.
         """
-        looking = self.survey.run(control, models)
-        while (more := self.second_survey(looking, control)) is not None:
+        return self.answer(self.look(control, models))
+
+    def look(self, control: Control, models: LoadedModels) -> Looking:
+        """Try all ways that were not tried before; with time left from the second look on. Raises as `run` does."""
+        began, before = time.monotonic(), self._done(self.looked)
+
+        def report(progress: Progress) -> None:
+            done, total = self._done(looking) - before, self._looks - before
+            left = (time.monotonic() - began) / done * (total - done) if done else None
+            control.report(replace(progress, done=done, total=total, seconds_left=left))
+
+        timed, looking = replace(control, report=report), self.looked
+        while (more := self.second_survey(looking, timed)) is not None:
             control.check()
-            looking = more.run(control, models)
-        return self.answer(looking)
+            looking = more.run(timed, models)
+        return looking
+
+    @property
+    def _looks(self) -> int:
+        return len(self.ways) * len(self.images)
+
+    def _done(self, looking: Looking) -> int:
+        return len(looking.heard) * len(self.images) + len(looking.said)
 
     def _first_step(self, looking: Looking) -> Job:
         number = len(looking.heard)
         job = self._job(looking, self.images[0], self.ways[number])
-        return _SurveyStep(looking, *self._told(number), job.survey)
+        return _SurveyStep(looking, *self._told(looking), job.survey)
 
     def _next_step(self, looking: Looking, survey: Survey, control: Control) -> Job:
         number, at = len(looking.heard), len(looking.said)
         way, image = self.ways[number], self.images[at]
         job = self._job(looking, image, way)
         if (more := job.second_survey(survey, control)) is not None:
-            return _SurveyStep(looking, *self._told(number), more)
+            return _SurveyStep(looking, *self._told(looking), more)
         place = (
             looking.places[at]
             if at < len(looking.places)
@@ -272,10 +294,10 @@ class FindWayJob:
         plan = here.plan(survey, control)
         chunks = tuple(plan.load(chunk) for chunk in plan.chunks)
         last = at + 1 == len(self.images)
-        return _LookStep(looking, *self._told(number), place, chunks, way.group, last)
+        return _LookStep(looking, *self._told(looking), place, chunks, way.group, last)
 
-    def _told(self, number: int) -> tuple[str, int, int]:
-        return f"Trying: {self.ways[number].title}", number, len(self.ways)
+    def _told(self, looking: Looking) -> tuple[str, int, int]:
+        return f"Trying: {self.ways[len(looking.heard)].title}", self._done(looking), self._looks
 
     def _job(self, looking: Looking, image: Image, way: LabelWay) -> LabelJob:
         settings = replace(self.settings, samples=1, evaluations="preview")

@@ -24,6 +24,10 @@ WayGroup = Literal["direct", "translated", "turned around", "as it is"]
 translated, or a segmenter of another modality that sees bright and dark turned around, or as they are."""
 
 
+Objects = tuple[tuple[str, int], ...]
+"""Classes that are looked for, by name and value, without the background."""
+
+
 @dataclass(frozen=True)
 class LabelWay:
     """A way to labels that can be tried.
@@ -88,19 +92,22 @@ def ways(
     *,
     segmenter: Candidate | None = None,
     translator: Candidate | None = None,
+    objects: Objects | None = None,
 ) -> tuple[LabelWay, ...]:
     """List the ways to labels of images of a modality, those first that translate nothing.
 
     Parameters
     ----------
     modality
-        What the images show; empty if unknown, which fits every model.
+        What the images show; empty if unknown, which fits every model that is given.
     models
         All that can be used, those first that go before others alike.
     segmenter
         That is to be used, or whose classes others for this modality have; None for those that the models for it know.
     translator
-        The only one to be tried; None for all.
+        The only one to be tried; None for all that are made for the modality.
+    objects
+        What is looked for, one of `objects_for`; None for what the first model for the modality knows.
 
     Returns
     -------
@@ -118,14 +125,13 @@ def ways(
         segmenters = [segmenter, *(one for one in segmenters if one.ref != segmenter.ref)]
     if translator is not None:
         translators = [translator]
-    if not modality and segmenter is None:
-        raise InputError(
-            "Say what the images show, or choose a segmenter, so that it is known which ways there are."
-        )
-    wanted = segmenter or _fitting(modality, segmenters, translators)
-    if wanted is None:
-        raise InputError(f"No model takes {modality} images; choose a segmenter whose classes are wanted.")
-    segmenters = [one for one in segmenters if _classes(one) == _classes(wanted)]
+    elif not modality and segmenter is None:
+        translators = []  # one among those of all modalities would be a guess
+    if segmenter is not None:
+        objects = _classes(segmenter)
+    elif objects is None:
+        objects = _first_objects(modality, [*segmenters, *translators])
+    segmenters = [one for one in segmenters if _classes(one) == objects]
     if segmenter is not None:  # others only where they are made for such images
         segmenters = [
             one
@@ -133,22 +139,46 @@ def ways(
             if one is segmenter or (modality and one.takes and same_modality(one.takes, modality))
         ]
     found = [*_ways(modality, segmenters, translators)]
+    if not found:
+        raise _no_way(modality)
     return tuple(sorted(found, key=lambda way: _ORDER.index(way.group)))
 
 
 _ORDER: tuple[WayGroup, ...] = ("direct", "translated", "turned around", "as it is")
 
 
-def _fitting(
-    modality: str, segmenters: Sequence[Candidate], translators: Sequence[Candidate]
-) -> Candidate | None:
-    """Return a segmenter of the modality, else the first that a translator leads to."""
-    made = [one.makes for one in translators if one.makes and same_modality(one.takes, modality)]
-    for takes in (modality, *made):
-        for one in segmenters:
-            if one.takes and same_modality(one.takes, takes):
-                return one
-    return None
+def objects_for(modality: str, models: Sequence[Candidate]) -> tuple[Objects, ...]:
+    """Return what can be looked for in images of a modality, that first which the first model made for them knows.
+
+    That is what segmenters of the modality know, and those of modalities to which a translator leads: nothing where no model is made
+    for it. Where it is unknown (empty), it is what any segmenter knows.
+    """
+    segmenters = [one for one in models if one.card.kind == "segmenter"]
+    makes = [
+        one.makes
+        for one in models
+        if one.card.kind == "translator" and one.makes and same_modality(one.takes, modality)
+    ]
+    found = segmenters if not modality else []
+    for takes in (modality, *makes) if modality else ():
+        found += [one for one in segmenters if one.takes and same_modality(one.takes, takes)]
+    return tuple(dict.fromkeys(classes for one in found if (classes := _classes(one))))
+
+
+def _first_objects(modality: str, models: Sequence[Candidate]) -> Objects:
+    if not modality:
+        raise InputError(
+            "Say what the images show, or choose a segmenter, so that it is known which ways there are."
+        )
+    if not (found := objects_for(modality, models)):
+        raise _no_way(modality)
+    return found[0]
+
+
+def _no_way(modality: str) -> InputError:
+    return InputError(
+        f"No model takes {modality or 'such'} images; choose a segmenter whose classes are wanted."
+    )
 
 
 def _ways(
@@ -214,7 +244,7 @@ def _behind(title: str, group: WayGroup, ref: str, card: Card, segmenter: Candid
     )
 
 
-def _classes(one: Candidate) -> tuple[tuple[str, int], ...]:
+def _classes(one: Candidate) -> Objects:
     return tuple(sorted((it.name, it.value) for it in one.card.classes if it.value))
 
 

@@ -9,8 +9,14 @@ from pathlib import Path
 from napari_pseudolabel.models.fitting import same_modality
 from napari_pseudolabel.models.proposals import Candidate, propose
 from napari_pseudolabel.strategies import registry
+from napari_pseudolabel.strategies.choice.auto import AUTO
+from napari_pseudolabel.strategies.choice.ways import ways
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.pseudo_label.label_choice import Kind, ModelEntry, ShownModality
+
+_UNCLEAR = (
+    "Nobody measured which models do best on {} images: what is possible is tried, and shown side by side."
+)
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,7 @@ class Catalogue:
     def way(self, modality: str) -> Way | None:
         """Return how images of a modality are labelled to begin with: as the person did it last, else as was measured best.
 
-        None where it is unknown, or no model fits.
+        Where nothing was measured what is possible is tried. None where the modality is unknown, or no model fits.
         """
         if not modality:
             return None
@@ -120,10 +126,13 @@ class Catalogue:
             self._remembered.forget(_way(modality))
 
     def _proposed(self, modality: str) -> Way | None:
-        usable = (entry for entry in self._entries.values() if entry.problem is None and entry.card)
-        found = propose(modality, [Candidate(entry.ref, entry.card) for entry in usable if entry.card])
+        usable = (entry for entry in self._entries.values() if entry.problem is None)
+        models = [Candidate(entry.ref, entry.card) for entry in usable if entry.card is not None]
+        found = propose(modality, models)
         if found is None:
             return None
+        if not found.clear and len(ways(modality, models)) > 1:
+            return Way(AUTO.name, found.translator, found.segmenter, _UNCLEAR.format(modality))
         roles = ("translator", "segmenter") if found.translator else ("segmenter",)
         strategy = next(one for one in registry.offered() if one.roles == roles)
         return Way(strategy.name, found.translator, found.segmenter, found.reason)

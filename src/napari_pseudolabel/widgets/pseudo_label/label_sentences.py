@@ -108,11 +108,21 @@ def _why_not_models(
     return None if fits else "These do not fit each other; what to do stands above, under the model."
 
 
+def choose_objects(modality: str) -> str:
+    """Say what decides which ways are tried, where no model is made for such images."""
+    if not modality:
+        return "Say above what this image shows, or choose what to look for."
+    return f"No model here knows {_kind(modality)}. Choose what to look for: all that finds such in other images is tried."
+
+
+def _kind(modality: str) -> str:
+    return "this kind of image" if modality == ANOTHER else f"{modality} images"
+
+
 def _unknown_kind(modality: str) -> str:
     """Say what remains where no model is made for such images."""
-    kind = "this kind of image" if modality == ANOTHER else f"{modality} images"
     return (
-        f"No model here knows {kind}. What remains: a translator that changes grey levels only, which the dock Train "
+        f"No model here knows {_kind(modality)}. What remains: a translator that changes grey levels only, which the dock Train "
         "makes in seconds (Translator, Start from: Grey levels), or models of your own (…)."
     )
 

@@ -11,10 +11,11 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog
 
 from napari_pseudolabel.models.families import suffixes
-from napari_pseudolabel.models.fitting import ANY, same_modality
+from napari_pseudolabel.models.fitting import ANOTHER, ANY, same_modality
 from napari_pseudolabel.models.plain_curves import is_plain
 from napari_pseudolabel.models.proposals import Candidate
 from napari_pseudolabel.strategies import registry
+from napari_pseudolabel.strategies.choice.auto import AUTO
 from napari_pseudolabel.strategies.choice.ways import LabelWay
 from napari_pseudolabel.strategies.model_speed import ModelSpeed, SpeedJob
 from napari_pseudolabel.strategies.survey import SurveyJob
@@ -143,15 +144,25 @@ class ModelPicker(QObject):
         now = self.chosen("translator")
         # What was chosen for other images tells nothing about one that nobody knows.
         known = bool(shown.modality)
-        if now is None or not known or not shown.fits(now):
-            self._choose("translator", self._catalogue.propose("translator", shown=shown))
-        elif not self._alone:
+        if now is not None and known and shown.fits(now):
             return
+        self._choose("translator", self._catalogue.propose("translator", shown=shown))
         self._match_segmenter(kept=known)
+        self._try_all_if_unclear()
+
+    def _try_all_if_unclear(self) -> None:
+        """Where nothing says which models fit an image, propose to find out."""
+        image = self._view.choice().layer
+        if image is not None and self._strategy == self._begun_with and self._refs["translator"] is None:
+            self._strategy, self._alone = AUTO.name, True
+            self._view.choose_strategy(AUTO.name)
 
     def candidates(self) -> list[Candidate]:
-        """Return all models whose cards are known, in the order of the lists."""
+        """Return all models whose cards are known, in the order of the lists; for colours of an unknown kind those of stains."""
+        shown = self._shown()
         entries = [entry for kind in _KINDS for entry in self._catalogue.of(kind) if entry.problem is None]
+        if shown.colours and not shown.modality:
+            entries = [entry for entry in entries if shown.fits(entry)]
         # What stands in the place of one of them is no model of its own.
         return [
             Candidate(one.ref, one.card) for one in entries if one.card is not None and not is_plain(one.ref)
@@ -168,7 +179,8 @@ class ModelPicker(QObject):
         self._choose("translator", way.translator or self._refs["translator"])
         self._choose("segmenter", way.segmenter)
         self._view.choose_strategy(way.strategy)
-        self._keep_choice()
+        if self._shown().modality not in ("", ANOTHER):  # of those each may need another
+            self._keep_choice()
         self._view.set_reason(reason)
 
     def note_run(self, choice: LabelChoice, modality: str) -> None:
@@ -363,4 +375,5 @@ class ModelPicker(QObject):
         self._choose("translator", self._refs["translator"])
         self._choose("segmenter", self._refs["segmenter"])
         self._match_segmenter()
+        self._try_all_if_unclear()
         self.changed.emit()

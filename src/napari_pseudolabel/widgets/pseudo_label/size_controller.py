@@ -421,6 +421,8 @@ class SizeController(QObject):
     def _first(self) -> ModelEntry | None:
         """Return the model that sees the image first; None where none is chosen, or it is only made in the run."""
         strategy = registry.find(self._view.choice().strategy)
+        if strategy.chooses:  # among those for such images, whose grids are alike
+            return self._models.chosen("translator") or self._models.chosen("segmenter")
         if not strategy.chosen_see_images or not strategy.roles:
             return None
         return self._models.chosen(strategy.roles[0])

@@ -190,6 +190,15 @@ class PseudoLabelView(DockView):
         """What is assumed about what the image shows, empty if nothing is."""
         return self._assumed.text()
 
+    def offer_objects(self, titles: Sequence[str], chosen: int | None) -> None:
+        """Ask what is to be looked for, by number; not where there is one thing only."""
+        fill_combo(self.objects, [*enumerate(titles)], chosen)
+        self._show_objects()
+
+    def _show_objects(self) -> None:
+        chooses = registry.find(self.strategy.currentData()).chooses
+        self._form.setRowVisible(self.objects, chooses and self.objects.count() > 1)
+
     def choose_strategy(self, name: str) -> None:
         """Choose a strategy for the person."""
         self.strategy.setCurrentIndex(self.strategy.findData(name))
@@ -280,6 +289,11 @@ class PseudoLabelView(DockView):
         self.picture = Picture()
         self.ways = WayPictures()
         self.ways.changed.connect(self._show_about)
+        self.objects = combo(
+            "What shall be found: of the models that know these classes all are tried. Asked where what the image shows does not decide it"
+        )
+        self.objects.setPlaceholderText("choose")
+        self.objects.currentIndexChanged.connect(lambda _: self.changed.emit())
         self.modality = combo(
             "What is this image? Asked once, so that the models fit: remembered with the image, and for the other images of "
             "its folder. What the metadata or the name of an image say goes first. Papers call it the modality"
@@ -321,6 +335,7 @@ class PseudoLabelView(DockView):
             (self._explanation,),
             (self.picture,),
             (self.ways,),
+            ("Look for", self.objects),
             *models,
             *((page,) for page in (*self.forms.values(), *self.own.values())),
             ("Region", self.regions),
@@ -354,6 +369,7 @@ class PseudoLabelView(DockView):
         for role, field in self._choosers.items():
             self._form.setRowVisible(field, strategy.name not in self.forms and role in strategy.roles)
             self._show_lines(role)
+        self._show_objects()
         self.preview_button.setVisible(strategy.previews)
         for name, own in self.own.items():
             own.setVisible(name == strategy.name)

@@ -13,10 +13,11 @@ from napari_pseudolabel.strategies import LabelJob
 from napari_pseudolabel.strategies.choice.auto import AUTO
 from napari_pseudolabel.strategies.choice.find_way import FindWayJob
 from napari_pseudolabel.strategies.choice.found_way import FoundWay
-from napari_pseudolabel.strategies.choice.ways import LabelWay, ways
+from napari_pseudolabel.strategies.choice.ways import LabelWay, Objects, objects_for, ways
 from napari_pseudolabel.strategies.strategy import LabelRequest
 from napari_pseudolabel.widgets.common.job_runner import JobRunner
 from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice, TrainingStatus
+from napari_pseudolabel.widgets.pseudo_label.label_sentences import choose_objects
 from napari_pseudolabel.widgets.pseudo_label.preparing import PreparingController
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class WayFinder(PreparingController):
         self._modality = ""
         self._found: FoundWay | None = None
         self._listed: tuple[object, tuple[LabelWay, ...]] | None = None
+        self._offered: tuple[Objects, ...] = ()
+        self._known = False
         view.ways.taken.connect(self.take)
 
     @override
@@ -50,6 +53,14 @@ class WayFinder(PreparingController):
             self._found = None
             self._dock.ways.show_ways(None)
         self._image, self._modality = image, modality
+        known = tuple(self._models.candidates())
+        made = objects_for(modality, known) if modality else ()
+        offered = made or objects_for("", known)
+        if (offered, bool(made)) != (self._offered, self._known):
+            self._offered, self._known = offered, bool(made)
+            titles = [", ".join(name for name, _ in one) for one in offered]
+            # Where no model is made for such images nobody guesses what a person wants of them.
+            self._dock.offer_objects(titles, 0 if made or len(offered) == 1 else None)
 
     @override
     def why_not(self) -> str | None:
@@ -104,9 +115,13 @@ class WayFinder(PreparingController):
 
     def _ways(self) -> tuple[LabelWay, ...]:
         known = tuple(self._models.candidates())
-        asked = self._modality, tuple(one.ref for one in known)
+        chosen = self._dock.objects.currentData()
+        if chosen is None and len(self._offered) > 1:
+            raise InputError(choose_objects(self._modality))
+        objects = None if chosen is None else self._offered[chosen]
+        asked = self._modality, objects, tuple(one.ref for one in known)
         if self._listed is None or self._listed[0] != asked:  # curves are read from disk
-            self._listed = asked, ways(self._modality, known)
+            self._listed = asked, ways(self._modality, known, objects=objects)
         return self._listed[1]
 
     @override
