@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
@@ -34,6 +35,8 @@ class Toy(Checked):
     patience: Annotated[int | None, Option("How long.", least=1, special="for ever")] = None
     device: Annotated[str, Option("Where.", listed=True)] = "auto"
     size: Annotated[Size, Option("How large.", special="As it is")] = field(default_factory=Size)
+    folder: Annotated[Path | None, Option("Where it lies.")] = None
+    phrases: Annotated[list[str] | None, Option("What is looked for.")] = None
     hidden: Annotated[int, Option("Not here.", seen="shell")] = 5
 
 
@@ -54,6 +57,16 @@ def test_a_form_begins_with_the_values_it_is_given(form):
     assert form.value() == Toy(7, 0.25, 0.5, "a_b", 2, True, 9, size=Size(pixels=12.5))
 
 
+def test_texts_are_one_line_and_a_folder_is_one_or_none(form):
+    made = Toy(folder=Path("/models/sd"), phrases=["round nucleus", "a=b"])
+    form.set_value(made)
+    assert form.value() == made
+    form.edits["phrases"].native.setText(" one ;; two;")
+    assert form.value().phrases == ["one", "two"]
+    form.set_value(Toy())
+    assert form.value() == Toy()
+
+
 def test_what_nobody_touches_keeps_digits_that_are_not_shown(form):
     options = Toy(rate=0.1234567, share=0.12345, size=Size(pixels=12.345))
     form.set_value(options)
@@ -65,7 +78,18 @@ def test_what_nobody_touches_keeps_digits_that_are_not_shown(form):
 
 def test_rows_say_what_is_declared(form):
     assert titles(form) == [
-        *("Steps", "Rate", "Share", "Kind", "Look also at\nmirrored images", "Patience", "Device", "Size")
+        *(
+            "Steps",
+            "Rate",
+            "Share",
+            "Kind",
+            "Look also at\nmirrored images",
+            "Patience",
+            "Device",
+            "Size",
+            "Folder",
+            "Phrases",
+        )
     ]
     rows = {name: one.native for name, one in form.edits.items()}
     assert "hidden" not in rows

@@ -189,6 +189,13 @@ class Placement:
         steps = np.array((0.0,) * (n - len(offsets)) + tuple(offsets))
         return replace(self, translate=tuple(np.array(self.translate) + alone @ steps))
 
+    def coarser(self, shape: Sequence[int], onto: Sequence[int]) -> Placement:
+        """Return the placement of planes (h, w) of a size `onto` that cover the same as planes (H, W) of a size `shape`."""
+        factors = [old / new for old, new in zip(shape, onto, strict=True)]
+        begun = self.moved([(factor - 1) / 2 for factor in factors])
+        last = (one * factor for one, factor in zip(self.scale[-2:], factors, strict=True))
+        return replace(begun, scale=(*self.scale[:-2], *last))
+
     def layer_kwargs(self) -> dict[str, Any]:
         """Keyword arguments for napari's ``add_*`` functions and layers."""
         return {name: value for name in _FIELDS if (value := getattr(self, name)) is not None}

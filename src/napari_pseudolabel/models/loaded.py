@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_pseudolabel.models.registry import load_segmenter, load_translator, resolve
 from napari_pseudolabel.models.segmenters.base import Segmenter
 from napari_pseudolabel.models.tile_memo import TileMemo
 from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.tiling import MemoryLimits
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.models.text_to_image.phrase_model import PhraseModel
 
 Model = TypeVar("Model")
 
@@ -30,14 +33,15 @@ class LoadedModels:
         Where checkpoints that came with a job were unpacked, by reference; they go before files of this machine.
     limits
         What fitted into memory after running out of it.
-    memo, segmented
-        Tiles that translators, and segmenters, have computed.
+    memo, segmented, looked
+        Tiles that translators, and segmenters, have computed; what was seen in whole planes.
     """
 
     shipped: Mapping[str, Path] = field(default_factory=dict)
     limits: MemoryLimits = field(default_factory=MemoryLimits)
     memo: TileMemo = field(default_factory=TileMemo)
     segmented: TileMemo = field(default_factory=lambda: TileMemo(_SEGMENTED_BYTES))
+    looked: TileMemo = field(default_factory=TileMemo)
     _cache: dict[tuple[str, Path], tuple[int, Any]] = field(default_factory=dict)
 
     def translator(self, ref: str) -> Translator:
@@ -60,11 +64,24 @@ class LoadedModels:
         """
         return self._get("segmenter", ref, load_segmenter)
 
+    def phrase_model(self, ref: str) -> PhraseModel:
+        """Load a text-to-image model from its folder, or hand out the loaded one.
+
+        Raises
+        ------
+        CheckpointError
+            If it cannot be loaded; says why.
+        """
+        from napari_pseudolabel.models.text_to_image.phrase_model import load_phrase_model
+
+        return self._get("text-to-image", ref, load_phrase_model)
+
     def clear(self) -> None:
         """Forget all models, which frees their memory."""
         self._cache.clear()
         self.memo.clear()
         self.segmented.clear()
+        self.looked.clear()
 
     def _get(self, kind: str, ref: str, load: Callable[[str], Model]) -> Model:
         path = self.shipped.get(ref) or resolve(ref)

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.imaging import measure, normalise, resample
 from napari_pseudolabel.imaging.blank_layer import nothing_in
 from napari_pseudolabel.imaging.places import looked_at
+from napari_pseudolabel.imaging.small_planes import small_plane
 from napari_pseudolabel.labels.refitting import ConfidenceFit, ConfirmedRegion
 from napari_pseudolabel.models.assumed import assumed_line
 from napari_pseudolabel.models.evaluations import mode_of
@@ -28,7 +30,9 @@ from napari_pseudolabel.strategies.run_scale import RunScale
 from napari_pseudolabel.strategies.scale_search import sweep
 from napari_pseudolabel.strategies.survey import (
     LearnPlacesJob,
+    LookAtPlanesJob,
     ModelFacts,
+    PlaneFactory,
     SegmenterRef,
     Survey,
     SurveyJob,
@@ -41,6 +45,8 @@ if TYPE_CHECKING:
 
 # So much of a layer tells the kinds of regions in it.
 _PLACES_PX = 2**20
+# Planes that are looked at as a whole by one job.
+_PLANES_AT_ONCE = 16
 # Places of a layer that are translated to learn what its translations are like.
 _LOOKS = 9
 
@@ -286,6 +292,8 @@ class LabelJob(ImageTask):
             return sweep(self, survey, control)
         if survey.wants_places:
             return self._places(survey, control)
+        if unseen := survey.unseen(self.plane_indices):
+            return self._pictures(survey, unseen, control)
         if not survey.wants_translations:
             return None
         # The same whatever part of the image is labelled, and however.
@@ -312,6 +320,21 @@ class LabelJob(ImageTask):
             survey,
             tuple(normalise(np.nan_to_num(resample(plane, factor)), known.limits) for plane in planes),
         )
+
+    def _pictures(
+        self, survey: Survey, planes: tuple[tuple[int, ...], ...], control: Control
+    ) -> LookAtPlanesJob:
+        """Read whole planes, whatever part of them is labelled, as small as the segmenter looks at them."""
+        assert survey.segmenter is not None
+        assert isinstance(survey.segmenter.ref, PlaneFactory)
+        (channel,), longest = self.channels(survey), survey.segmenter.ref.longest_px
+        (known,) = measure(self.image, (channel,), survey.segmenter.need, control).channels
+        pictures: list[tuple[tuple[int, ...], NDArray[np.float32]]] = []
+        for plane in planes[:_PLANES_AT_ONCE]:
+            control.report(Progress("Reading the image", len(pictures), len(planes)))
+            seen = small_plane(self.image, plane, channel, longest, control)
+            pictures.append((plane, normalise(seen, known.limits)))
+        return LookAtPlanesJob(survey, tuple(pictures), self.settings.tiles.device)
 
     def _scale(self, survey: Survey) -> RunScale:
         # Found for a model of another grid, as a record may hold it, it says nothing about this one.

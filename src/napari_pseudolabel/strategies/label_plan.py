@@ -165,7 +165,7 @@ class LabelPlan:
         return ChunkJob(
             self.pixels(chunk.plane, chunk.read),
             chunk,
-            self.survey,
+            self.survey.of_plane(chunk.plane),
             self.job.settings,
             self.factors,
             (height, width),

@@ -19,7 +19,7 @@ from napari_pseudolabel.imaging.registration import shift
 from napari_pseudolabel.labels.evidence import Evidence
 from napari_pseudolabel.labels.windows import open_sides
 from napari_pseudolabel.models.grids import as_raw
-from napari_pseudolabel.models.segmenters.base import LayerPart, Segmenter
+from napari_pseudolabel.models.segmenters.base import LayerPart, PartPlace, Segmenter
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.strategies.blank import Blank, nothing_there
 from napari_pseudolabel.strategies.chunks import ChunkTask, scaled
@@ -203,7 +203,7 @@ def _segmenter_input(
     name = ""
     if number:
         name = f"{facts.use.name if names.count(facts.use.name) < 2 else facts.name}, "
-    part = LayerPart(statistics, tiling.grid, inside)
+    part = LayerPart(statistics, tiling.grid, inside, PartPlace(seen.y0, seen.x0, grid))
     known = facts.card.calibration
     temperature = 1.0 if known is None else known.of(translated=job.survey.translator is not None)
     return SegmenterInput(segmenter, own, part, lambda values: onto(values, seen, grid), name, temperature)

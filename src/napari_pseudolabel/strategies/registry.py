@@ -6,6 +6,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.strategies.adaptation import ADAPTATION
 from napari_pseudolabel.strategies.choice.auto import AUTO
 from napari_pseudolabel.strategies.cycled import CYCLED
+from napari_pseudolabel.strategies.grounding import PHRASES
 from napari_pseudolabel.strategies.otsu import OTSU
 from napari_pseudolabel.strategies.regions import FEATURE_REGIONS, GREY_REGIONS
 from napari_pseudolabel.strategies.rendered import RENDERED
@@ -25,6 +26,7 @@ STRATEGIES: tuple[Strategy, ...] = (
     CYCLED,
     GREY_REGIONS,
     FEATURE_REGIONS,
+    PHRASES,
     SELF_TRAINING,
     ZERO_SHOT,
     TRANSLATION,

@@ -186,6 +186,8 @@ class Strategy:
         It makes no labels itself, but finds out which of the others does best.
     by_features
         Of the translator only the features are used: no image is translated.
+    lacking
+        What is missing in its options before it can label, in a sentence; empty if nothing is.
     """
 
     name: str
@@ -202,6 +204,7 @@ class Strategy:
     term: str = ""
     chooses: bool = False
     by_features: bool = False
+    lacking: Callable[[Any], str] = lambda options: ""
 
     @property
     def word(self) -> str:
@@ -248,8 +251,11 @@ class Strategy:
         Raises
         ------
         InputError
-            If a model is missing.
+            If a model is missing, or something in the options.
         """
+        own = self.options() if request.options is None and self.options is not None else request.options
+        if lacking := self.lacking(own):
+            raise InputError(lacking)
         for role in self.recorded:
             if getattr(request, role) is None:
                 what = "translator" if role == "features" else role

@@ -96,14 +96,57 @@ class DerivedFactory(Protocol):
         """Whatever gives probabilities."""
 
 
+@runtime_checkable
+class PlaneFactory(SegmenterFactory, Protocol):
+    """A segmenter that looks at each plane as a whole first, made small, in the worker; a part is given what was seen there."""
+
+    @property
+    def longest_px(self) -> int:
+        """How long the longer side of a plane may be when it is looked at."""
+
+    @property
+    def checkpoint(self) -> str | None:
+        """Reference of what it looks through; None where it needs nothing."""
+
+    def looked_at(self, plane: tuple[int, ...]) -> bool:
+        """Whether it knows what is in a plane."""
+
+    def look(
+        self,
+        plane: tuple[int, ...],
+        picture: NDArray[np.float32],
+        models: LoadedModels,
+        device: str,
+        control: Control,
+    ) -> PlaneFactory:
+        """Return the same with what is in a plane.
+
+        Parameters
+        ----------
+        picture
+            (h, w) in [0, 1].
+        """
+
+    def only(self, plane: tuple[int, ...]) -> PlaneFactory:
+        """Return the same without what is known of other planes."""
+
+    def made_of(self, models: LoadedModels) -> ModelUse | None:
+        """Return what it looks through, for the provenance; raises as loading it does."""
+
+
 SegmenterRef = str | SegmenterFactory | DerivedFactory
 """A segmenter that is loaded, made, or made of a translator."""
 
 
 def references(refs: Iterable[SegmenterRef | None]) -> tuple[str, ...]:
     """Return the checkpoints behind models."""
-    found = (ref.translator if isinstance(ref, DerivedFactory) else ref for ref in refs)
-    return tuple(ref for ref in found if isinstance(ref, str))
+
+    def behind(ref: SegmenterRef | None) -> object:
+        if isinstance(ref, DerivedFactory):
+            return ref.translator
+        return ref.checkpoint if isinstance(ref, PlaneFactory) else ref
+
+    return tuple(found for found in map(behind, refs) if isinstance(found, str))
 
 
 @dataclass(frozen=True)
@@ -194,6 +237,18 @@ class Survey:
         ref = None if self.segmenter is None else self.segmenter.ref
         return isinstance(ref, DerivedFactory) and not ref.learned
 
+    def unseen(self, planes: Iterable[tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
+        """Return those planes that the segmenter has to look at as a whole first."""
+        ref = None if self.segmenter is None else self.segmenter.ref
+        return tuple(one for one in planes if isinstance(ref, PlaneFactory) and not ref.looked_at(one))
+
+    def of_plane(self, plane: tuple[int, ...]) -> Survey:
+        """Return the same without what was seen in other planes, for a chunk."""
+        facts = self.segmenter
+        if facts is None or not isinstance(facts.ref, PlaneFactory):
+            return self
+        return replace(self, segmenter=replace(facts, ref=facts.ref.only(plane)))
+
     @property
     def wants_translations(self) -> bool:
         """Whether a segmenter has to know what the translations of the whole layer are like."""
@@ -232,7 +287,8 @@ class Survey:
     @property
     def chain(self) -> tuple[Link, ...]:
         """The same, as it matters for whether they fit each other and the image; what is made for a layer fits it."""
-        return tuple(model.link for model in self.models if not isinstance(model.ref, LayerFactory))
+        made = LayerFactory, PlaneFactory
+        return tuple(model.link for model in self.models if not isinstance(model.ref, made))
 
 
 @dataclass(frozen=True)
@@ -313,6 +369,39 @@ class LearnPlacesJob:
         return replace(self.survey, segmenter=learned, classes=classes)
 
 
+@dataclass(frozen=True)
+class LookAtPlanesJob:
+    """Have a segmenter look at planes as a whole.
+
+    Attributes
+    ----------
+    planes
+        Index and picture of each, see `PlaneFactory.look`.
+    """
+
+    survey: Survey
+    planes: tuple[tuple[tuple[int, ...], NDArray[np.float32]], ...]
+    device: str
+    title: str = "Looking at the image"
+
+    @property
+    def checkpoints(self) -> tuple[str, ...]:
+        """References of the models."""
+        return references(model.ref for model in self.survey.models)
+
+    def run(self, control: Control, models: LoadedModels) -> Survey:
+        """Do the work; the survey knows the planes afterwards."""
+        facts = self.survey.segmenter
+        assert facts is not None
+        ref = facts.ref
+        for number, (plane, picture) in enumerate(self.planes, start=1):
+            assert isinstance(ref, PlaneFactory)
+            own = control.part(f"plane {number} of {len(self.planes)}") if len(self.planes) > 1 else control
+            ref = ref.look(plane, picture, models, self.device, own)
+        learned, classes = _segmenter(ref, "segmenter", models)
+        return replace(self.survey, segmenter=learned, classes=classes)
+
+
 def segmenter_of(ref: SegmenterRef, models: LoadedModels) -> Segmenter:
     """Return a segmenter, loaded or made."""
     if isinstance(ref, DerivedFactory):
@@ -329,6 +418,8 @@ def _segmenter(
         made_of = models.translator(ref.translator)
         use = ModelUse("features", made_of.card.name or ref.translator, ref.translator, made_of.sha256)
         found = replace(found, made_of=use)
+    elif isinstance(ref, PlaneFactory):
+        found = replace(found, made_of=ref.made_of(models))
     return found, segmenter.classes
 
 

@@ -32,13 +32,13 @@ KEY = "napari_pseudolabel"
 CLASSES_KEY = "napari_pseudolabel_classes"
 # How good labels probably are, learned from what a person corrected.
 QUALITY_KEY = "napari_pseudolabel_quality"
-ImageRole = Literal["confidence", "translation"]
+ImageRole = Literal["confidence", "translation", "heat"]
 LabelsRole = Literal["labels", "slide", "preview", "draft", "objects", "candidate"]
 Role = ImageRole | LabelsRole
 # Of what a run makes.
 ROLES: tuple[Role, ...] = ("labels", "translation", "confidence")
 # Of what only shows something about labels for a while, or what is on the disk: not for saving, exporting or learning.
-HELPERS: tuple[Role, ...] = ("preview", "draft", "objects", "candidate", "slide")
+HELPERS: tuple[Role, ...] = ("heat", "preview", "draft", "objects", "candidate", "slide")
 
 
 def record_of(layer: Layer) -> JsonObject | None:
@@ -70,7 +70,7 @@ def is_ours(layer: Layer) -> bool:
 
 
 def is_helper(layer: Layer) -> bool:
-    """Return whether it is a layer of ours that only shows something for a while: a preview, a draft, objects, a candidate."""
+    """Return whether it is a layer of ours that only shows something for a while: heat, a preview, a draft, objects, a candidate."""
     return (own_record(layer) or {}).get("role") in HELPERS
 
 

@@ -16,7 +16,7 @@ from napari_pseudolabel.imaging import Image, Placement
 from napari_pseudolabel.labels.classes import is_unnamed_region, with_colours
 from napari_pseudolabel.types import Array, JsonObject
 from napari_pseudolabel.viewer.image_layers import placement_of
-from napari_pseudolabel.viewer.records import HELPERS, Role, find_layer, write_record
+from napari_pseudolabel.viewer.records import HELPERS, Role, own_record, write_record
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # In which the layers lie above each other.
 _ORDER: tuple[Role, ...] = (
     "translation",
+    "heat",
     "confidence",
     "slide",
     "labels",
@@ -151,9 +152,16 @@ def add_above(
     """Add a new layer of a role above its source and those of our layers that belong below it."""
     # Whoever hears of the new layer must be able to tell that it is ours.
     write_record(layer, role, source, classes)
-    ours = [find_layer(viewer, source, other) for other in _ORDER[: _ORDER.index(role)]]
-    below = {str(one.unique_id) for one in (source, *ours) if one is not None}
-    uids = [str(one.unique_id) for one in viewer.layers]
+    below = [
+        position
+        for position, one in enumerate(viewer.layers)
+        if one is source or _made_for(one, source) in _ORDER[: _ORDER.index(role)]
+    ]
     # On top if the person has removed the source in the meantime.
-    places = (position for position, uid in enumerate(uids) if uid in below)
-    viewer.layers.insert(max(places, default=len(uids) - 1) + 1, layer)
+    viewer.layers.insert(max(below, default=len(viewer.layers) - 1) + 1, layer)
+
+
+def _made_for(layer: Layer, source: Layer) -> str:
+    """Return the role of a layer that was made for a source; empty for others."""
+    record = own_record(layer)
+    return record["role"] if record and record["source"]["uid"] == str(source.unique_id) else ""

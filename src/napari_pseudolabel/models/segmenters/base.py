@@ -18,6 +18,15 @@ from napari_pseudolabel.tiling import Axis, Grid, Layout, TileSettings
 
 
 @dataclass(frozen=True)
+class PartPlace:
+    """The first pixel of a part, and the size (H, W) of the whole plane, both on the grid of the segmenter's modality."""
+
+    y0: int
+    x0: int
+    plane: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class LayerPart:
     """Pixels are a part of a layer, or one translation of many.
 
@@ -29,14 +38,17 @@ class LayerPart:
         The tiles of the whole plane that lie in the part, relative to it; None to lay them out for it alone.
     inside
         The part that lies in the box of `whole`, None if all of it does.
+    place
+        Where the part lies in its plane; None where nobody says.
     """
 
     whole: LayerStatistics
     grid: Grid | None = None
     inside: Box | None = None
+    place: PartPlace | None = None
 
     def flipped(self, axes: Collection[int], shape: tuple[int, int]) -> LayerPart:
-        """Return what belongs to the same pixels (H, W) of `shape` after a flip along -2, -1 or both."""
+        """Return what belongs to the same pixels (H, W) of `shape` after a flip along -2, -1 or both, which lie nowhere in the plane."""
         grid, inside = self.grid, self.inside
         if grid is not None:
             rows, columns = (
@@ -51,7 +63,7 @@ class LayerPart:
             if -1 in axes:
                 x0, x1 = shape[1] - x1, shape[1] - x0
             inside = Box(y0, y1, x0, x1)
-        return LayerPart(self.whole, grid, inside)
+        return LayerPart(self.whole, grid, inside, None if axes else self.place)
 
 
 def of_limits(limits: IntensityRange) -> LayerPart:

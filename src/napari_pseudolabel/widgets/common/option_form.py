@@ -5,9 +5,9 @@ from __future__ import annotations
 import pathlib
 import textwrap
 from collections.abc import Iterable, Sequence
-from typing import Any, cast, get_args
+from typing import Any, cast, get_args, get_origin
 
-from magicgui.widgets import ComboBox, create_widget
+from magicgui.widgets import ComboBox, FileEdit, create_widget
 from magicgui.widgets.bases import ValueWidget
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import (
@@ -27,11 +27,14 @@ from napari_pseudolabel.widgets.common.small_widgets import combo
 # Where nothing is declared.
 _LARGEST = 2**31 - 1
 _DECIMALS = 3
+# Several texts are one line.
+_BETWEEN_TEXTS = ";"
 # As wide as the labels beside other controls of a dock.
 _LABEL_PX = 66
 # Longer titles take two lines, so that the fields beside them keep their width in a narrow dock.
 _TITLE_LETTERS = 17
 _VALUE_PX = 84
+_BROWSE_PX = 28
 
 Path = tuple[str, ...]
 
@@ -56,6 +59,12 @@ class OptionEdit:
             options = {"mode": "d", "nullable": field.optional}
         # A number that can be None is None one step below its smallest.
         self._none = options.get("min") if field.optional and field.within is None else None
+        self._texts = get_origin(kind) is list
+        if self._texts:
+            kind = str
+        elif kind is pathlib.Path:
+            # The only paths that docks ask for are folders.
+            options = {"widget_type": "FileEdit", "mode": "d", "nullable": True}
         if field.option.listed or self._titles():
             kind, options = (
                 None,
@@ -84,6 +93,8 @@ class OptionEdit:
         shown, exact = self._set
         if found == shown:
             return exact  # which may have more digits than are shown
+        if self._texts:
+            return [one.strip() for one in found.split(_BETWEEN_TEXTS) if one.strip()] or None
         if not self._number:
             return found
         if found == self._none:
@@ -95,7 +106,7 @@ class OptionEdit:
 
     @value.setter
     def value(self, value: Any) -> None:
-        shown = value
+        shown = f"{_BETWEEN_TEXTS} ".join(value or ()) if self._texts else value
         if self._number and value is not None:
             shown = value * self._factor
         elif self._number:
@@ -154,6 +165,9 @@ class OptionEdit:
             box.setSuffix(f" {option.unit}" if option.unit else "")
         if isinstance(native, QCheckBox):
             native.setText(self.field.title)
+        if isinstance(self._widget, FileEdit):
+            self._widget.choose_btn.text = "…"
+            self._widget.choose_btn.native.setMaximumWidth(_BROWSE_PX)
 
 
 class AnswersEdit(QWidget):

@@ -14,6 +14,7 @@ from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import PseudolabelError
 from napari_pseudolabel.strategies import registry
 from napari_pseudolabel.viewer import drawn_shapes, drop_preview
+from napari_pseudolabel.viewer.heat_layers import show_heat
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.widgets.common.dock_controller import DockController, Key
@@ -331,6 +332,7 @@ class PseudoLabelController(DockController):
             progressed=self._on_progress,
             **({} if preview or job.kept is not None else {"drafted": self._on_draft}),
             parted=self._on_part,
+            event_sent=partial(show_heat, self.viewer, self.images.layer(choice.layer), job.image),
             noticed=self.view.set_status,
             finished=self._on_finished,
             failed=self._on_failed,

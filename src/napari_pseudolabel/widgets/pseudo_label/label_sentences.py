@@ -70,6 +70,8 @@ def why_not(
     )
     if models is not None:
         return models
+    if lacking := strategy.lacking(choice.options):
+        return lacking
     if choice.where == "shape" and not has_shape:
         return "Add a Shapes layer and draw a shape around what shall be labelled, or choose View or All."
     return None
