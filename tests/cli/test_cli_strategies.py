@@ -6,6 +6,8 @@ import pytest
 import tifffile
 from toy_strategy import add
 
+from napari_pseudolabel.strategies import registry
+
 
 @pytest.fixture
 def toy(monkeypatch):
@@ -61,8 +63,7 @@ def test_what_a_strategy_does_not_take_is_refused(toy, cli, image, tmp_path, tin
         (("--strategy", "translation", "--translator", tiny_translator), "no strategy “translation”"),
         (
             ("--strategy", "magic"),
-            "There is no strategy “magic”; use adaptation, tutorship, segmentation, otsu, rendered, cycled, grey-regions, "
-            "feature-regions, self-training, zero-shot, threshold, learned or auto.",
+            f"There is no strategy “magic”; use {', '.join(one.name for one in registry.offered())} or auto.",
         ),
     ]:
         ran = cli("label", image, out, *words)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from napari_pseudolabel.strategies.grounding.phrase_factory import PhraseHeat
-from napari_pseudolabel.viewer.image_layers import image_of
 from napari_pseudolabel.viewer.heat_layers import show_heat
+from napari_pseudolabel.viewer.image_layers import image_of
 from napari_pseudolabel.viewer.records import is_helper
 
 
