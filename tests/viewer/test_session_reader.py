@@ -41,11 +41,11 @@ def told():
     notification_manager.notification_ready.disconnect(note)
 
 
-def test_the_folder_opens_with_the_plugin(workspace, told, installed):
+def test_the_settings_file_opens_with_the_plugin(workspace, told, installed):
     before = corrected_viewer()
     id = record(before, workspace.sessions)
     viewer = ViewerModel()
-    viewer.open(str(workspace.folder), plugin="napari-pseudolabel")
+    viewer.open(str(workspace.folder / "workspace.json"), plugin="napari-pseudolabel")
     assert [layer.name for layer in viewer.layers] == [layer.name for layer in before.layers]
     for layer, original in zip(viewer.layers, before.layers, strict=True):
         np.testing.assert_array_equal(layer.data, original.data)
@@ -57,10 +57,11 @@ def test_the_folder_opens_with_the_plugin(workspace, told, installed):
     assert not told
 
 
-@pytest.mark.parametrize("name", ["", "workspace.json"])
-def test_the_settings_file_stands_for_its_folder(workspace, name, installed):
+def test_the_settings_file_stands_for_its_folder(workspace, installed):
     record(corrected_viewer(), workspace.sessions)
-    layers = npe2_read([str(workspace.folder / name)], stack=False, plugin_name="napari-pseudolabel")
+    layers = npe2_read(
+        [str(workspace.folder / "workspace.json")], stack=False, plugin_name="napari-pseudolabel"
+    )
     assert [kind for _, _, kind in layers] == ["image", "image", "image", "labels"]
 
 

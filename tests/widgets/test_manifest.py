@@ -29,6 +29,12 @@ def test_napari_agrees(manifest):
     manifest.validate_imports()
 
 
+def test_no_reader_takes_every_folder(manifest):
+    """Else napari asks about each folder that is opened which reader is meant."""
+    assert [one.filename_patterns for one in manifest.contributions.readers] == [["workspace.json"]]
+    assert not any(one.accepts_directories for one in manifest.contributions.readers)
+
+
 def test_menus_are_those_open_to_plugins(manifest):
     assert {"napari/layers/filter", "napari/layers/segment"} <= set(manifest.contributions.menus)
 

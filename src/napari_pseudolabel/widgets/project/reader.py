@@ -1,6 +1,7 @@
-"""napari's File > Open for the folder of a workspace.
+"""napari's File > Open for the ``workspace.json`` of a workspace.
 
-napari asks about every folder that is opened, so nothing heavy is imported before it is a workspace.
+Folders are not offered to it: npe2 knows no names of folders, so napari would ask about every folder that is opened which of two readers is
+meant. Sessions of a folder are opened by the dock of sessions. Nothing heavy is imported before it is a workspace.
 """
 
 from __future__ import annotations
