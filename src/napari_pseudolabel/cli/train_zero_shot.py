@@ -38,6 +38,7 @@ def zero_shot(
         float | None, typer.Option(help="Median diameter of the objects in pixels of the images.")
     ] = None,
     axes: Axes = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same result.")] = 0,
     licence: Licence = "",
     device: Device = "auto",
     as_json: AsJson = False,
@@ -65,7 +66,7 @@ def zero_shot(
             say(f"Going on after step {event.resumed_at} of the training in {out_dir}.")
 
     with resumable(out_dir) as control:
-        job = ZeroShotJob(images, out_dir, segmenter, replace(settings, device=device), licence)
+        job = ZeroShotJob(images, out_dir, segmenter, replace(settings, seed=seed, device=device), licence)
         made = job.run(replace(control, emit=tell), LoadedModels())
     data = {
         "checkpoint": str(made.path),

@@ -95,7 +95,7 @@ def test_the_strategy_learns_once_translates_and_labels(folder, tmp_path, one_th
     settings = LabelSettings(scale=Scale(factor=1), tiles=TileSettings(device="cpu"), flips=0, samples=2)
     asked = LabelRequest(
         segmenter=segmenter,
-        options=ZeroShotOptions(folder, 0.2, learning=TINY),
+        options=ZeroShotOptions(folder, 0.2, training=TINY),
         folder=tmp_path / "work",
         settings=settings,
     )
@@ -104,6 +104,8 @@ def test_the_strategy_learns_once_translates_and_labels(folder, tmp_path, one_th
     job = strategy.preparation.job(asked, "SEM")
     assert strategy.preparation.sources(job) == (folder.resolve(),)
     models = LoadedModels()
+    # A dock asks without models for what was prepared.
+    asked = replace(asked, segmenter=None)
     asked = strategy.preparation.with_result(asked, job, job.run(Control(), models))
     assert load_translator(asked.translator).card.target.name == "TEM"
     image = replace(from_array(np.uint8(PLANES[0] * 255), "YX"), modality="SEM")

@@ -113,9 +113,15 @@ def gradient_maps(image: Tensor) -> Tensor:
         down = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
         across = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
         length = (down.square() + across.square()).sqrt()
-        usual = F.avg_pool2d(length, _AROUND_PX, 1, _AROUND_PX // 2, count_include_pad=False)
-        maps.append(length / (length + usual + _FAINT / scale))
+        maps.append(length / (length + _around(length) + _FAINT / scale))
     return torch.cat(maps, dim=1)
+
+
+def _around(length: Tensor) -> Tensor:
+    """Mean over the window of each pixel, as far as it lies in the image; a row and a column after the other."""
+    half = _AROUND_PX // 2
+    rows = F.avg_pool2d(length, (_AROUND_PX, 1), 1, (half, 0), count_include_pad=False)
+    return F.avg_pool2d(rows, (1, _AROUND_PX), 1, (0, half), count_include_pad=False)
 
 
 def _blurred(image: Tensor, sigma: float) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Literal
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.models.cards import Card
-from napari_pseudolabel.models.fitting import channels_of, same_modality
+from napari_pseudolabel.models.fitting import ANY, channels_of, same_modality
 from napari_pseudolabel.models.plain_curves import plain_card
 from napari_pseudolabel.models.proposals import Candidate, measured_for
 from napari_pseudolabel.models.registry import resolve
@@ -154,10 +154,14 @@ def objects_for(modality: str, models: Sequence[Candidate]) -> tuple[Objects, ..
     for it. Where it is unknown (empty), it is what any segmenter knows.
     """
     segmenters = [one for one in models if one.card.kind == "segmenter"]
+    # What takes images of any modality says nothing about these.
     makes = [
         one.makes
         for one in models
-        if one.card.kind == "translator" and one.makes and same_modality(one.takes, modality)
+        if one.card.kind == "translator"
+        and one.makes
+        and one.takes != ANY
+        and same_modality(one.takes, modality)
     ]
     found = segmenters if not modality else []
     for takes in (modality, *makes) if modality else ():

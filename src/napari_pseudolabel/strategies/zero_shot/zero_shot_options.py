@@ -37,10 +37,12 @@ class ZeroShotOptions:
             title="Their pixel size",
             unit="µm",
             above=0,
+            step=1e-5,
+            typical=0.01,
             special="as in the files",
         ),
     ] = None
-    learning: ZeroShotSettings = field(default_factory=ZeroShotSettings)
+    training: ZeroShotSettings = field(default_factory=ZeroShotSettings)
 
 
 def zero_shot_job(request: LabelRequest, target: str) -> ZeroShotJob:
@@ -68,17 +70,17 @@ def zero_shot_job(request: LabelRequest, target: str) -> ZeroShotJob:
         images,
         request.folder.resolve(),
         request.segmenter,
-        replace(options.learning, seed=request.settings.seed, device=request.settings.tiles.device),
+        replace(options.training, seed=request.settings.seed, device=request.settings.tiles.device),
     )
 
 
 def with_translator(request: LabelRequest, job: ZeroShotJob, made: ZeroShotResult) -> LabelRequest:
-    """Return what is asked for, with the translator."""
+    """Return what is asked for, with the translator and the segmenter that it was made for."""
     if not made.path.is_file():  # a worker elsewhere has trained it
         made.path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(made.path, made.checkpoint)
     # How it was trained stands in its card.
-    return replace(request, translator=str(made.path), options=None)
+    return replace(request, translator=str(made.path), segmenter=job.segmenter, options=None)
 
 
 def sources(job: ZeroShotJob) -> tuple[Path, ...]:

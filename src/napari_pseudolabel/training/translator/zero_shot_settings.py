@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from napari_pseudolabel.options import Checked, Option
-from napari_pseudolabel.training.common.training_options import Device, Seed
+from napari_pseudolabel.training.common.training_options import OwnSeed
 
 SAMPLED = 20
 
@@ -29,6 +29,7 @@ class ZeroShotSettings(Checked):
             "What is told of an image whose kind was never seen: how strong its edges are, or the local mutual information of the "
             "paper, which takes longer.",
             title="Structure as",
+            names=(("gradients", "Strength of edges"), ("information", "Local mutual information")),
             group="advanced",
         ),
     ] = "gradients"
@@ -38,21 +39,19 @@ class ZeroShotSettings(Checked):
             "Grey levels that local mutual information tells apart; 27 in the paper.",
             least=2,
             most=64,
-            group="advanced",
+            seen="shell",
         ),
     ] = 9
     search: Annotated[
         bool,
         Option(
             "Compare patches with those around as well, as in the paper; takes nine times as long.",
-            group="advanced",
+            seen="shell",
         ),
     ] = False
-    batch: Annotated[int, Option("Patches per step.", least=1, group="advanced")] = 4
-    patch: Annotated[int, Option("Side of a patch in pixels.", least=32, group="advanced")] = 64
-    width: Annotated[
-        int, Option("Channels of the first level of the network.", least=8, group="advanced")
-    ] = 16
+    batch: Annotated[int, Option("Patches per step.", least=1, seen="shell")] = 4
+    patch: Annotated[int, Option("Side of a patch in pixels.", least=32, seen="shell")] = 64
+    width: Annotated[int, Option("Channels of the first level of the network.", least=8, seen="shell")] = 16
     sampled: Annotated[
         int,
         Option("Steps in which an image is made.", least=1, most=1000, seen="python"),
@@ -78,5 +77,5 @@ class ZeroShotSettings(Checked):
         ),
     ] = 0.999
     save_every: Annotated[int, Option("Steps between two saves.", least=1, seen="python")] = 250
-    seed: Seed = 0
-    device: Device = "auto"
+    seed: OwnSeed = 0
+    device: Annotated[str, Option("A name such as auto, cpu or cuda.", seen="python")] = "auto"
