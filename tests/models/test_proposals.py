@@ -123,3 +123,10 @@ def test_every_modality_of_the_shipped_models_has_a_proposal():
     for modality in listed:
         found = propose(modality, models)
         assert found.reason.startswith(f"Proposed for {modality}:")
+
+
+def test_what_takes_any_modality_is_proposed_for_none():
+    """It would be proposed wherever nothing else is known, and make a modality of “any”."""
+    models = [translator("redrawn", "any"), segmenter("other", "B")]
+    assert propose("C", models) is None
+    assert known_modalities(models) == ["B"]

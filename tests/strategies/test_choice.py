@@ -149,6 +149,11 @@ def test_ways_follow_from_the_cards():
     for modality in ("", "D"):
         found = [(one.group, one.segmenter) for one in ways(modality, known, objects=objects)]
         assert found == [(group, one) for group in ("turned around", "as it is") for one in ("a", "b")]
+    # What takes images of any modality is tried, but does not say which classes are wanted.
+    redrawn = translator("redrawn", "any", "B", family="zero-shot")
+    with pytest.raises(InputError, match="No model takes D"):
+        ways("D", [*known, redrawn])
+    assert "redrawn" in [one.translator for one in ways("D", [*known, redrawn], segmenter=known[1])]
 
 
 class Negative(nn.Module):

@@ -92,8 +92,13 @@ class Information:
 
 def _shared(source: SourceTerms, weights: Tensor, entropy: Tensor) -> Tensor:
     """Normalised mutual information of the patches of two images at the same places: (B, H, W)."""
-    joint = source.weights[:, :, None] * weights[:, None]
-    together = _entropy(_summed(joint.flatten(1, 2)))
+    total, logarithms = torch.zeros_like(entropy), torch.zeros_like(entropy)
+    for own in source.weights.unbind(1):  # all pairs of bins at once would take K times the memory, and longer
+        counts = _summed(own[:, None] * weights)
+        total += counts.sum(1)
+        logarithms += torch.xlogy(counts, counts).sum(1)
+    total = total.clamp_min(_LEAST)
+    together = total.log() - logarithms / total
     both = source.entropy + entropy
     return (2 * (both - together) / both.clamp_min(_LEAST)).clamp(0, 1)
 
