@@ -93,7 +93,8 @@ class Information:
 def _shared(source: SourceTerms, weights: Tensor, entropy: Tensor) -> Tensor:
     """Normalised mutual information of the patches of two images at the same places: (B, H, W)."""
     total, logarithms = torch.zeros_like(entropy), torch.zeros_like(entropy)
-    for own in source.weights.unbind(1):  # all pairs of bins at once would take K times the memory, and longer
+    # All pairs of bins at once would take K times the memory, and longer.
+    for own in source.weights.unbind(1):
         counts = _summed(own[:, None] * weights)
         total += counts.sum(1)
         logarithms += torch.xlogy(counts, counts).sum(1)
