@@ -211,7 +211,7 @@ def test_safetensors_of_others(tmp_path):
 def test_folders(tmp_path):
     assert "empty" in inspect(tmp_path).problem
     (tmp_path / "a.txt").touch()
-    assert "neither plans.json nor weights" in inspect(tmp_path).problem
+    assert "it holds no weights, and none of" in inspect(tmp_path).problem
     (tmp_path / "gen_diffusive_1_50.pth").touch()
     assert "gen_diffusive_1_50.pth" in inspect(tmp_path).problem
 

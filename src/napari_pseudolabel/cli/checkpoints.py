@@ -10,11 +10,10 @@ import typer
 from napari_pseudolabel.cli.option_types import AsJson
 from napari_pseudolabel.cli.output import show, table
 from napari_pseudolabel.errors import CheckpointError
-from napari_pseudolabel.models.evaluations import fast_told
 from napari_pseudolabel.wording import shown
 
 if TYPE_CHECKING:
-    from napari_pseudolabel.models import Card, Inspection, Modality
+    from napari_pseudolabel.models import Card
     from napari_pseudolabel.models.registry import NamedCheckpoint
 
 # Of a table, so that the name of a bundled model and two cells fit a line of 100 letters.
@@ -30,43 +29,13 @@ def inspect(
 ) -> None:
     """Say what a checkpoint is, what its weights reveal and what is missing; nothing in it is executed."""
     from napari_pseudolabel.models import inspect_in_process
+    from napari_pseudolabel.models.inspection_lines import lines_of
 
     (found,) = inspect_in_process([path], which)
     if found.usable or as_json:
-        show(found.model_dump(mode="json"), "\n".join(map(shown, _lines(found))), as_json=as_json)
+        show(found.model_dump(mode="json"), "\n".join(map(shown, lines_of(found))), as_json=as_json)
     if not found.usable:
         raise CheckpointError(found.problem or f"{path} cannot be used ({found.what}).")
-
-
-def _lines(found: Inspection) -> Iterator[str]:
-    yield f"{found.path}: {found.what}"
-    card = found.card
-    if card is not None:
-        yield f"  {card.kind}, {_purpose(card)}"
-        yield f"  pixel size: {_pixel_sizes(card)}"
-        settings = {**card.architecture, **card.schedule}
-        if settings:
-            yield "  settings: " + ", ".join(f"{name}={value}" for name, value in settings.items())
-        for measure in card.quality:
-            yield f"  {measure.metric}: {measure.value:.3f} on {measure.data}"
-        if card.licence:
-            yield f"  licence: {card.licence}"
-        if card.authors:
-            yield f"  by: {', '.join(card.authors)}"
-        yield from (f"  cite: {one}" for one in card.citation)
-        if told := fast_told(card):
-            yield f"  fast translation: {told}"
-        if (known := card.calibration) is not None:
-            behind = known.of(translated=True)
-            yield f"  temperature: {known.temperature:g}, behind a translator {behind:g}; fitted on {known.data}"
-    if found.parameters is not None:
-        yield f"  weights: {found.parameters}"
-    if found.sha256 is not None:
-        yield f"  sha256: {found.sha256}"
-    for title in ("contents", "inferred", "assumed", "missing"):
-        if names := getattr(found, title):
-            yield f"  {title}: {', '.join(names)}"
-    yield from (f"  {warning}" for warning in found.warnings)
 
 
 def models(as_json: AsJson = False) -> None:
@@ -114,30 +83,12 @@ def _lists(named: Sequence[NamedCheckpoint]) -> Iterator[str]:
 def _use(card: Card) -> str:
     """Say what a model is for in few words: modalities, or a modality and what is labelled in it."""
     if card.kind == "translator":
-        return _purpose(card)
+        from napari_pseudolabel.models.inspection_lines import purpose
+
+        return purpose(card)
     names = ", ".join(one.name for one in card.classes if one.value) or "unknown classes"
     return f"{card.source.name}: {names}" if card.source else names
 
 
 def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 2]} …"
-
-
-def _purpose(card: Card) -> str:
-    if card.kind == "translator":
-        return " to ".join(
-            modality.name if modality else "unknown" for modality in (card.source, card.target)
-        )
-    classes = ", ".join(f"{one.name}={one.value}" for one in card.classes) or "unknown classes"
-    return f"{card.source.name}: {classes}" if card.source else classes
-
-
-def _pixel_sizes(card: Card) -> str:
-    sides = (card.source, card.target) if card.kind == "translator" else (card.source,)
-    return " to ".join(_pixel_size(side) for side in sides)
-
-
-def _pixel_size(modality: Modality | None) -> str:
-    if modality is None or modality.pixel_size_um is None:
-        return "unknown"
-    return f"{modality.pixel_size_um:g} um"

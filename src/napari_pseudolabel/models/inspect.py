@@ -106,7 +106,7 @@ def _folder(path: Path) -> Inspection:
             f"{path.name} is a folder of checkpoints; choose one of its files: {', '.join(weights[:6])}."
         )
         return useless(path, "folder of checkpoints", problem)
-    there = f"neither {', '.join(markers())} nor weights"
+    there = f"no weights, and none of {', '.join(markers())}"
     return useless(path, "unknown folder", f"{path.name} is no model folder: it holds {there}.")
 
 

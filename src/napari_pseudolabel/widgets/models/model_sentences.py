@@ -1,0 +1,48 @@
+"""What the Models dock says about models, in few words."""
+
+from __future__ import annotations
+
+from napari_pseudolabel.budget import in_words
+from napari_pseudolabel.models.headline import headline
+from napari_pseudolabel.models.inspection_lines import purpose
+from napari_pseudolabel.widgets.models.models_jobs import ListedModel
+
+
+def does(model: ListedModel) -> str:
+    """Say what a model is for: "SEM to TEM", "SEM: axon, myelin"."""
+    card = model.card
+    if card is None:
+        return "unknown kind"
+    if card.kind == "translator":
+        return purpose(card)
+    names = ", ".join(one.name for one in card.classes if one.value) or "unknown classes"
+    return f"{card.source.name}: {names}" if card.source and card.source.name else names
+
+
+def quality(model: ListedModel) -> str:
+    """One number per class, or that there is none."""
+    if model.problem:
+        return "cannot be used"
+    return headline(model.card) or "not measured"
+
+
+def origin(model: ListedModel) -> str:
+    """Say where it came from, and how large it is."""
+    where = "yours" if model.own else "comes with the plugin"
+    parent = model.card.parent if model.card else None
+    return " · ".join(filter(None, (in_words(model.size), where, f"from {parent}" if parent else "")))
+
+
+def removing(model: ListedModel) -> str:
+    """Ask before a model goes."""
+    return f"Move {model.path.name} with its card to the trash? Sessions and recipes that name {model.ref} will not find it any more."
+
+
+def added(ref: str) -> str:
+    """Say that a model has a name now."""
+    return f"Added as {ref}; it is in the lists of the Label dock."
+
+
+def counted(number: int) -> str:
+    """Say how many models are listed, where there are none."""
+    return "" if number else "There is no model of this kind yet: add one from a file or folder."
