@@ -23,10 +23,11 @@ def main() -> None:
 
 
 def manifest() -> dict[str, str]:
-    """Lines of the manifest by the name of their section."""
+    """Lines of the manifest by the name of their section; what has no suffix of its own nobody can ask for there."""
+    written = [one for one in formats() if one.suffixes]
     return {
-        "commands": "".join(_command(file_format) for file_format in formats()),
-        "writers": "".join(_writer(file_format) for file_format in formats()),
+        "commands": "".join(map(_command, written)),
+        "writers": "".join(map(_writer, written)),
     }
 
 

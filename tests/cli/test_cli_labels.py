@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import export, read_sidecar
 from napari_pseudolabel.imaging import Placement, read
 from napari_pseudolabel.models.cards import LabelClass
@@ -303,3 +304,39 @@ def test_axes_of_length_one_are_no_stack(cli, tmp_path):
     ran = cli("export", FIELD / "c17_labels_5d.ome.zarr", tmp_path / "a.png")
     assert ran.code == 0, ran.err
     np.testing.assert_array_equal(read(tmp_path / "a.png").data, tifffile.imread(FIELD / "c17_labels_2d.tif"))
+
+
+def test_export_takes_image_classes_and_pixel_size_where_no_file_tells(cli, pair, tmp_path):
+    labels, image = pair[0], tmp_path / "cells.tif"
+    tifffile.imwrite(image, np.arange(144, dtype=np.uint8).reshape(12, 12))
+    options = ("--image", image, "--class", "axon=1", "--class", "myelin=2", "--pixel-size", 0.25)
+    ran = cli("export", labels, tmp_path / "set", "--format", "axondeepseg", *options, "--json")
+    assert ran.code == 0
+    names = {path.name for path in (tmp_path / "set").iterdir()}
+    assert {"cells.png", "cells_seg-axonmyelin.png", "pixel_size_in_micrometer.txt"} <= names
+    assert (tmp_path / "set" / "pixel_size_in_micrometer.txt").read_text() == "0.25\n"
+    assert read_sidecar(tmp_path / "set").source.path == str(image)
+    assert cli("export", labels, tmp_path / "a.coco.json", *options).code == 0
+    assert '"file_name": "cells.tif"' in (tmp_path / "a.coco.json").read_text()
+    ran = cli("export", labels, tmp_path / "Dataset501_A", "--format", "nnunet")
+    assert (ran.code, "name it with --image" in ran.err) == (2, True)
+    ran = cli("export", labels, tmp_path / "a.tif", "--pixel-size", 0)
+    assert (ran.code, "correct --pixel-size" in ran.err) == (2, True)
+    ran = cli("export", labels, image, "--image", image)
+    assert (ran.code, "would overwrite an input" in ran.err) == (2, True)
+
+
+def test_all_images_of_a_folder_go_into_one_set(tmp_path):
+    from napari_pseudolabel.cli.working import planned
+
+    images = tmp_path / "images"
+    images.mkdir()
+    for name in ("a.tif", "b.tif"):
+        tifffile.imwrite(images / name, np.zeros((4, 4), np.uint8))
+    found = planned(images, tmp_path / "Dataset501_A", "nnunet", confidence=False)
+    assert found.targets == [tmp_path / "Dataset501_A"] * 2
+    tifffile.imwrite(images / "A .tif", np.zeros((4, 4), np.uint8))
+    with pytest.raises(InputError, match="Two images would be called A in Dataset501_A"):
+        planned(images, tmp_path / "Dataset501_A", "nnunet", confidence=False)
+    with pytest.raises(InputError, match="have names like Dataset501_labels"):
+        planned(images, tmp_path / "out", "nnunet", confidence=False)

@@ -232,9 +232,9 @@ def shell(toy, monkeypatch, capfd):
 
 
 def test_in_the_shell(shell, tmp_path):
-    names_of_formats = "|".join(one.name for one in registry.FORMATS)
-    assert names_of_formats.startswith("ome-tiff|png|ome-zarr|")
-    assert names_of_formats.endswith("|toy|folder")
+    names_of_formats = ",".join(one.name for one in registry.FORMATS)
+    assert names_of_formats.startswith("ome-tiff,png,ome-zarr,")
+    assert names_of_formats.endswith(",toy,folder")
     for command in ("export", "label", "segment"):
         _, text, _ = shell(command, "--help")
         assert names_of_formats in text.replace("\n", "").replace(" ", "").replace("│", "")

@@ -65,6 +65,12 @@ def _options(format: Format) -> tuple[OptionField, ...]:
     return offered(type(format.options)) if format.options is not None else ()
 
 
+def _panel(option: OptionField) -> str:
+    """Return the title of the options of a format, or of several that share them."""
+    having = [format.title for format in formats() if option.name in {one.name for one in _options(format)}]
+    return f"Format {' and '.join(having)}"
+
+
 def _known(text: str) -> str:
     names = [file_format.name for file_format in formats()]
     if text not in names:
@@ -76,14 +82,15 @@ def _parameters() -> list[inspect.Parameter]:
     told = typer.Option(
         "--format",
         parser=_known,
-        metavar="|".join(file_format.name for file_format in formats()),
-        help="By default the end of the name decides; for a folder the first.",
+        metavar="NAME",
+        help=f"One of {', '.join(file_format.name for file_format in formats())}. By default the end of the name decides; for a folder "
+        "of images the first.",
     )
     name = inspect.Parameter(
         _FORMAT, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, told]
     )
     own = {
-        one.name: parameter(one, given=True, panel=f"Format {format.title}").replace(name=_OPTION + one.name)
+        one.name: parameter(one, given=True, panel=_panel(one)).replace(name=_OPTION + one.name)
         for format in reversed(formats())
         for one in _options(format)
     }

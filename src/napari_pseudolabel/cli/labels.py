@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,13 +12,16 @@ import typer
 from napari_pseudolabel.cli.formats import Wanted, with_format
 from napari_pseudolabel.cli.option_types import AsJson, Axes, Classes, PositionOption
 from napari_pseudolabel.cli.output import show, table
+from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.formats import all_suffixes
-from napari_pseudolabel.labels.classes import named_values
+from napari_pseudolabel.labels.classes import LARGEST_VALUE, named_values
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import sentence, shown
 
 if TYPE_CHECKING:
     from napari_pseudolabel.export import Provenance
+    from napari_pseudolabel.imaging import Image, Placement
+    from napari_pseudolabel.models.cards import LabelClass
 
 
 def evaluate(
@@ -84,6 +89,7 @@ def export(
     labels: Annotated[Path, typer.Argument(metavar="INPUT_LABELS", help="Label image.")],
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help=f"File to write ({all_suffixes()}).")],
     wanted: Wanted,
+    classes: Classes = None,
     image: Annotated[
         Path | None,
         typer.Option(
@@ -91,11 +97,18 @@ def export(
             help="The image that the labels are of, for formats that hold it as well; by default the one that their provenance names.",
         ),
     ] = None,
+    pixel_size: Annotated[
+        float | None,
+        typer.Option(
+            metavar="UM", help="Side of a pixel in micrometres, where neither labels nor image tell."
+        ),
+    ] = None,
     axes: Axes = None,
     position: PositionOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Write labels in another format, with their provenance, classes and confidence."""
+    from napari_pseudolabel.api.compare_labels import check_values
     from napari_pseudolabel.cli.label_files import label_file
     from napari_pseudolabel.cli.targets import check_targets
     from napari_pseudolabel.export import export as write
@@ -103,25 +116,61 @@ def export(
     from napari_pseudolabel.imaging import read
 
     format = wanted.format(output)
+    named = named_values(classes) if classes else {}
+    check_values(labels, named)
     given = label_file(labels, axes, position)
     found, known = given.image, given.known
     confidence = given.confidence()
-    check_targets([labels], [output], format, confidence=confidence is not None)
+    source = None if image is None else read(image)
+    check_targets([labels, *([image] if image else [])], [output], format, confidence=confidence is not None)
     files = write(
         output,
         given.labels,
         format=format,
-        classes=known.classes if known else (),
-        placement=found.placement,
-        provenance=_carried(known) if known else {"source": {"name": found.name}},
+        classes=_classes(known, named),
+        placement=_placement(found, source, pixel_size),
+        provenance=_carried(known) if known else {"source": _told_source(found, source)},
         confidence=confidence,
         labelled=given.labelled,
-        source=None if image is None else read(image),
+        source=source,
     )
     untold = f"{labels.name} has no provenance file, so how it was made is not known."
     notes = [*found.notes, *([] if known else [untold]), *read_sidecar(files[0]).export_notes]
     data = {"files": [str(file) for file in files], "notes": notes}
     show(data, "\n".join([*map(shown, files), *map(sentence, notes)]), as_json=as_json)
+
+
+def _told_source(labels: Image, image: Image | None) -> JsonObject:
+    return {"name": labels.name} if image is None else {"name": image.name, "path": image.path}
+
+
+def _placement(labels: Image, image: Image | None, pixel_size: float | None) -> Placement:
+    """Return where labels lie: as their file says, else their image, else as the person says."""
+    placement = labels.placement
+    if image is not None and image.shape == labels.shape and placement.units is None:
+        placement = image.placement
+    if pixel_size is None:
+        return placement
+    if not pixel_size > 0 or math.isinf(pixel_size):
+        raise InputError(f"A pixel cannot have a side of {pixel_size:g} um; correct --pixel-size.")
+    return placement.with_pixel_size_um(pixel_size)
+
+
+def _classes(known: Provenance | None, named: Mapping[str, int]) -> tuple[LabelClass, ...]:
+    """Return the classes that a provenance tells, and those that are named, which no other may contradict."""
+    from napari_pseudolabel.labels.classes import BACKGROUND
+    from napari_pseudolabel.models.cards import LabelClass
+
+    told = {one.value: one for one in (known.classes if known else ())}
+    if named:
+        told.setdefault(0, LabelClass(name=BACKGROUND, value=0))
+    for name, value in named.items():
+        if value > LARGEST_VALUE:
+            raise InputError(
+                f"{name} has the value {value}, but values of classes go up to {LARGEST_VALUE}; correct --class."
+            )
+        told[value] = LabelClass(name=name, value=value, color=told[value].color if value in told else None)
+    return tuple(told[value] for value in sorted(told))
 
 
 def _carried(known: Provenance) -> JsonObject:

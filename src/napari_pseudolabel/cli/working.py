@@ -25,8 +25,9 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, InputError, message_for
 from napari_pseudolabel.export.writing import check_holds_images
 from napari_pseudolabel.formats import Format, format_of
+from napari_pseudolabel.formats.image_sets import case_name
 from napari_pseudolabel.imaging import Image, ReadOptions
-from napari_pseudolabel.imaging.reading.file_names import is_image, left_out
+from napari_pseudolabel.imaging.reading.file_names import is_image, left_out, stem
 from napari_pseudolabel.labels.usability import warning
 from napari_pseudolabel.strategies import AnsweringJob, Job, LabelJob, PseudoLabel, RunReport, join
 from napari_pseudolabel.strategies.finished_images import FinishedImages
@@ -133,7 +134,7 @@ def process(
                 if report.doubts:
                     # At once, and where it is seen whoever reads the results.
                     say(f"{path.name}: {warning(report.doubts)}", to=sys.stderr)
-                if folder:
+                if folder and not chosen.collects:
                     output.mkdir(exist_ok=True)
                 results.append(finish())
                 if folder:
@@ -195,6 +196,9 @@ def planned(input: Path, output: Path, format: str | Format | None, *, confidenc
         raise InputError("The results cannot go into the folder of the images; choose another folder.")
     if folder:
         check_folder_name(output)
+    chosen = format_of(output, format) if format is not None else None
+    if folder and chosen is not None and chosen.collects:
+        return _set_of(paths, output, chosen)
     targets = [output / output_name(path, format) for path in paths] if folder else [output]
     why = [too_long(target, ["confidence"] if confidence else []) for target in targets]
     if any(why) and not folder:
@@ -204,6 +208,15 @@ def planned(input: Path, output: Path, format: str | Format | None, *, confidenc
     paths, targets = [paths[number] for number in kept], [targets[number] for number in kept]
     check_targets(paths, targets, format, confidence=confidence, new_folder=folder)
     return PlannedFiles(paths, targets, refused)
+
+
+def _set_of(paths: list[Path], output: Path, chosen: Format) -> PlannedFiles:
+    """Plan the one folder to which all images are added."""
+    check_targets(paths, [output], chosen, confidence=False)
+    names = [case_name(stem(path)).casefold() for path in paths]
+    if twice := next((path for path, name in zip(paths, names, strict=True) if names.count(name) > 1), None):
+        raise InputError(f"Two images would be called {case_name(stem(twice))} in {output.name}; rename one.")
+    return PlannedFiles(paths, [output] * len(paths), [])
 
 
 @contextmanager

@@ -134,8 +134,16 @@ def export(
     if not found:
         raise InputError(f"The session {id} holds no labels; choose another of `pseudolabel workspace list`.")
     format = wanted.format(folder) or formats()[0]
-    suffix = (format_named(format) if isinstance(format, str) else format).suffix
-    targets = [folder / f"{stem}{suffix}" for stem in _file_names([name for name, _ in found])]
+    chosen = format_named(format) if isinstance(format, str) else format
+    targets = [folder / f"{stem}{chosen.suffix}" for stem in _file_names([name for name, _ in found])]
+    if chosen.collects:
+        of = [str((one.provenance.get("source") or {}).get("path") or name) for name, one in found]
+        if twice := next((name for name in of if of.count(name) > 1), None):
+            raise InputError(
+                f"The session {id} holds several labels of {Path(twice).name}, but {chosen.title} one of each image; export them from the "
+                "dock Export."
+            )
+        targets = [folder / chosen.proposed] * len(found)
     log = folder / "effort.csv"
     known = [_noted(target, SESSION_KEY) == id for target in targets]
     foreign = [path for path, own in zip((*targets, log), (*known, any(known)), strict=True) if not own]

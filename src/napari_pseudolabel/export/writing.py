@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,10 @@ import numpy as np
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export.companions import PROVENANCE, Companions, companions, image_stem, sidecar_path
+from napari_pseudolabel.export.growing_set import IMAGES, GrowingSet
 from napari_pseudolabel.export.sidecar import sidecar_text
 from napari_pseudolabel.formats import FileContent, Format, format_of, formats, takes_stacks
+from napari_pseudolabel.formats.image_sets import case_of
 from napari_pseudolabel.formats.ome_tiff import OME_TIFF
 from napari_pseudolabel.imaging.image import Image
 from napari_pseudolabel.imaging.placement import Placement
@@ -177,8 +180,8 @@ def _write(
     provenance: Mapping[str, object],
 ) -> tuple[Path, ...]:
     """Write the file, its provenance, and beside it what the format cannot hold."""
-    _check_fits(chosen, content)
     content = replace(content, source=_source(chosen, content), options=chosen.options)
+    _check_fits(chosen, content)
     tables = {"effort": content.effort, "measures": content.measures}
     given = {"confidence": content.confidence, **tables}
     beside = companions(
@@ -187,9 +190,13 @@ def _write(
     targets = (path, *beside.paths.values())
     check_replaceable(path, chosen)
     with atomic_files(*targets, folders=targets[: chosen.folder]) as temporaries:
+        growing = _growing(chosen, path, temporaries[0], content)
         notes = tuple(chosen.write(temporaries[0], content) or ())
+        fields = {**provenance, "export_notes": notes}
+        if growing is not None:
+            fields[IMAGES] = growing.told(fields)
         text = sidecar_text(
-            {**provenance, "export_notes": notes},
+            fields,
             files={role: path.name, **_names(beside)},
             classes=classes,
             placement=content.placement,
@@ -205,14 +212,26 @@ def _write(
     return targets
 
 
+def _growing(chosen: Format, path: Path, folder: Path, content: FileContent) -> GrowingSet | None:
+    """Bring the other images of a set into its new version; None for what holds one image."""
+    if not chosen.collects:
+        return None
+    source = content.provenance.get("source")
+    return GrowingSet.begun(path, folder, case_of(content), source, chosen.shared)
+
+
 def check_replaceable(path: Path, chosen: Format) -> None:
-    """Refuse to replace a folder of somebody else.
+    """Refuse to replace a folder of somebody else, or to write under a name that others would not find.
 
     Raises
     ------
     InputError
-        If it holds anything and its provenance does not say that it was exported.
+        If it holds anything and its provenance does not say that it was exported; or if its name will not do.
     """
+    if chosen.pattern and not re.fullmatch(chosen.pattern, path.name):
+        raise InputError(
+            f"{chosen.title} have names like {chosen.proposed}, or others would not find them, but this is {path.name}; choose such a name."
+        )
     if not chosen.folder or not path.is_dir():
         return
     if any(path.iterdir()) and not described(sidecar_path(path)).is_about(path):
@@ -246,7 +265,7 @@ def _check_fits(chosen: Format, content: FileContent) -> None:
 
 def _source(chosen: Format, content: FileContent) -> Image | None:
     """Return the image of the labels, which has to be there for some formats."""
-    if not chosen.source or content.labels is None:
+    if chosen.source == "no" or content.labels is None:
         return content.source
     found = content.source
     told = (content.provenance.get("source") or {}).get("path")
@@ -254,6 +273,8 @@ def _source(chosen: Format, content: FileContent) -> Image | None:
         from napari_pseudolabel.imaging import read
 
         found = read(told)
+    if found is None and chosen.source == "wanted":
+        return None
     if found is None:
         raise InputError(
             f"{chosen.title} hold the image beside its labels, and the image of these is not known; open it, or name it with --image."

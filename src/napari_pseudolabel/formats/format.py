@@ -88,9 +88,11 @@ class FileContent:
     def source_file(self) -> str:
         """Name of the file of the image that was labelled, or what the image is called."""
         told = self.provenance.get("source") or {}
-        path = (self.source.path if self.source is not None else None) or told.get("path")
-        name = str(path).replace("\\", "/").rstrip("/").rpartition("/")[2] if path else told.get("name")
-        return name or self.name
+        path, name = told.get("path"), told.get("name")
+        if self.source is not None:
+            path, name = self.source.path or path, self.source.name or name
+        file = str(path or "").replace("\\", "/").rstrip("/").rpartition("/")[2]
+        return file or str(name or self.name)
 
     @property
     def planes(self) -> tuple[tuple[int, ...], ...]:
@@ -101,14 +103,22 @@ class FileContent:
         return tuple(np.ndindex(*self.labels.shape[:-2]))
 
     @cached_property
+    def named(self) -> tuple[LabelClass, ...]:
+        """The classes that somebody has named, without the background and what is not labelled."""
+        return tuple(
+            one
+            for one in self.classes
+            if one.value and one.value != self.not_labelled and one.name != f"class {one.value}"
+        )
+
+    @cached_property
     def numbered(self) -> bool:
-        """Whether the values of the labels are numbers of objects: nobody has named them, and each is one piece."""
+        """Whether the values of the labels are numbers of objects: of one class at most, many, and each is one piece."""
         from napari_pseudolabel.labels.class_values import are_numbers
 
-        named = [one for one in self.classes if one.value and one.value != self.not_labelled]
-        if self.labels is None or self.known_instances is not None:
+        if self.labels is None or self.known_instances is not None or len(self.named) > 1:
             return False
-        return all(one.name == f"class {one.value}" for one in named) and are_numbers(self._labelled_values())
+        return are_numbers(self._labelled_values())
 
     def _labelled_values(self) -> NDArray[np.integer]:
         """Return the labels with 0 where nothing is labelled."""
@@ -175,7 +185,16 @@ class Format:
         How pixels that are not labelled are written, behind these very words, where that is neither a value of their own nor
         background.
     source
-        Whether the image is written beside its labels, and so has to be there.
+        Whether the image is written beside its labels, and so has to be there, or is written where it is there.
+    collects
+        Whether it is a folder for several images: an export to one that is there adds an image to it, or replaces that image.
+        What is there must not be written into but replaced (`image_sets.new_file`).
+    shared
+        Names of files of such a folder that are of all its images.
+    proposed
+        Name that is proposed for such a folder.
+    pattern
+        A regular expression of the names that others demand; empty if any will do.
     options
         A dataclass of options (`napari_pseudolabel.options`) with the values to be used; None without. `dataclasses.replace`
         gives a format with others.
@@ -198,7 +217,11 @@ class Format:
     largest_side: int = 2**31 - 1
     marks: bool = True
     rest: str = ""
-    source: bool = False
+    source: Literal["no", "wanted", "needed"] = "no"
+    collects: bool = False
+    shared: tuple[str, ...] = ()
+    proposed: str = ""
+    pattern: str = ""
     options: Any = None
     streamed: bool = False
 

@@ -71,6 +71,7 @@ def object_parts(content: FileContent) -> Iterator[ObjectPart]:
     """Yield every object by its classes, plane by plane, in the order of their numbers."""
     assert content.labels is not None
     known = {one.value: one for one in named_classes(content)}
+    only = next(iter(known.values())) if content.numbered else None
     for plane in content.planes:
         labels, sure = (
             content.labels[plane],
@@ -82,7 +83,7 @@ def object_parts(content: FileContent) -> Iterator[ObjectPart]:
                 mask = own & (values == value)
                 mean = None if sure is None else float(np.mean(sure[window][mask]))
                 part, mask = _smallest(window, mask)
-                one = _class_of(_OBJECT.value if content.numbered else value, known)
+                one = only if only is not None else _class_of(value, known)
                 yield ObjectPart(plane, number, one, part, mask, mean)
 
 
@@ -100,7 +101,7 @@ def parts_not_labelled(content: FileContent) -> Iterator[ObjectPart]:
 def named_classes(content: FileContent) -> tuple[LabelClass, ...]:
     """Return the classes that labels may have, with colours: neither the background nor what is not labelled."""
     if content.numbered:
-        return with_colours([_OBJECT])
+        return with_colours(content.named or [_OBJECT])
     return tuple(
         one for one in with_colours(content.classes) if one.value and one.value != content.not_labelled
     )

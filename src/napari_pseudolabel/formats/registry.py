@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.formats.axondeepseg import AXONDEEPSEG
 from napari_pseudolabel.formats.coco import COCO
 from napari_pseudolabel.formats.format import Format
 from napari_pseudolabel.formats.imagej_rois import IMAGEJ_ROIS
+from napari_pseudolabel.formats.nnunet_set import NNUNET
 from napari_pseudolabel.formats.ome_tiff import OME_TIFF
 from napari_pseudolabel.formats.ome_zarr import OME_ZARR
 from napari_pseudolabel.formats.png import PNG
 from napari_pseudolabel.formats.qupath_geojson import QUPATH_GEOJSON
+from napari_pseudolabel.formats.training_crops import CELLPOSE, STARDIST
 
 FORMATS: tuple[Format, ...] = (
     OME_TIFF,
@@ -20,6 +23,10 @@ FORMATS: tuple[Format, ...] = (
     IMAGEJ_ROIS,
     QUPATH_GEOJSON,
     COCO,
+    NNUNET,
+    AXONDEEPSEG,
+    CELLPOSE,
+    STARDIST,
 )
 
 

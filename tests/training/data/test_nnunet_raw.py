@@ -13,10 +13,11 @@ from tutor_case import SIDE, field, labelled_folders, raw_dataset, tutor_job, wr
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import CheckpointError, InputError
+from napari_pseudolabel.formats.image_sets import case_name
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
-from napari_pseudolabel.training.data.nnunet_raw import case_name, check_raw_target, read_raw, write_raw
+from napari_pseudolabel.training.data.nnunet_raw import check_raw_target, read_raw, write_raw
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

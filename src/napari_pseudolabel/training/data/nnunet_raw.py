@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,17 +13,24 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.budget import read_json
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.formats.nnunet_set import (
+    DATASET,
+    FOLDER_NAME,
+    IGNORE,
+    IMAGES,
+    LABELS,
+    as_text,
+    dataset_fields,
+)
 from napari_pseudolabel.imaging.reading.file_names import SUFFIXES, is_hidden
 from napari_pseudolabel.labels.classes import BACKGROUND
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.workspace import atomic_folder
 
-_DATASET, _IMAGES, _LABELS, _SPLITS = "dataset.json", "imagesTr", "labelsTr", "splits_final.json"
+_SPLITS = "splits_final.json"
 _IMAGE_NAME = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})")
-_FOLDER_NAME = re.compile(r"Dataset\d{3}_[\w-]+")
 _MARK = "napari_pseudolabel"
-_IGNORE = "ignore"
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ def read_raw(folder: Path) -> RawDataset:
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; give the folder of an nnU-Net raw data set.")
     dataset = read_dataset(folder)
-    content = read_json(folder / _DATASET)
+    content = read_json(folder / DATASET)
     ending = str(content.get("file_ending", ""))
     if ending.lower() not in SUFFIXES:
         raise InputError(
@@ -80,9 +86,9 @@ def read_raw(folder: Path) -> RawDataset:
     cases = _cases(folder, ending)
     classes = {label_class.value: label_class for label_class in dataset.classes()}
     classes.setdefault(0, LabelClass(name=BACKGROUND, value=0))
-    ignored = dataset.labels.get(_IGNORE)
+    ignored = dataset.labels.get(IGNORE)
     notes: tuple[str, ...] = ()
-    if len(dataset.channel_names) > 1 and any(folder.joinpath(_IMAGES).glob(f"*_0001{ending}")):
+    if len(dataset.channel_names) > 1 and any(folder.joinpath(IMAGES).glob(f"*_0001{ending}")):
         first = dataset.channel_names.get("0", "0")
         notes = (f"The images of {folder.name} have several channels; the first, {first}, was used.",)
     return RawDataset(
@@ -94,9 +100,9 @@ def read_raw(folder: Path) -> RawDataset:
 
 
 def _cases(folder: Path, ending: str) -> tuple[RawCase, ...]:
-    images, labels = folder / _IMAGES, folder / _LABELS
+    images, labels = folder / IMAGES, folder / LABELS
     if not images.is_dir() or not labels.is_dir():
-        raise InputError(f"{folder} holds no {_IMAGES} and {_LABELS}; give an nnU-Net raw data set.")
+        raise InputError(f"{folder} holds no {IMAGES} and {LABELS}; give an nnU-Net raw data set.")
     cases = []
     for path in sorted(path for path in images.glob(f"*{ending}") if not is_hidden(path)):
         fitting = _IMAGE_NAME.fullmatch(path.name.removesuffix(ending))
@@ -133,7 +139,7 @@ def check_raw_target(folder: Path, mark: str) -> bool:
     InputError
         If nnU-Net would not find a folder of that name, its parent is missing, or something else is there.
     """
-    if not _FOLDER_NAME.fullmatch(folder.name):
+    if not re.fullmatch(FOLDER_NAME, folder.name):
         raise InputError(
             f"nnU-Net would not find a data set called {folder.name}; choose a name like Dataset501_SEM."
         )
@@ -148,7 +154,7 @@ def check_raw_target(folder: Path, mark: str) -> bool:
 
 def _mark_of(folder: Path) -> object:
     try:
-        return read_json(folder / _DATASET).get(_MARK)
+        return read_json(folder / DATASET).get(_MARK)
     except (OSError, ValueError, AttributeError):
         return None
 
@@ -183,38 +189,31 @@ def write_raw(
     ignored = len(values)
     count, some_ignored = 0, False
     with atomic_folder(folder) as temporary:
-        for part in (_IMAGES, _LABELS):
+        for part in (IMAGES, LABELS):
             (temporary / part).mkdir()
         for plane in planes:
             truth = table[plane.labels]
             if plane.weight is not None and not plane.weight.all():
                 truth = np.where(plane.weight > 0, truth, np.uint8(ignored))
                 some_ignored = True
-            _write_png(temporary / _IMAGES / f"{plane.name}_0000.png", grey(plane.image))
-            _write_png(temporary / _LABELS / f"{plane.name}.png", truth)
+            _write_png(temporary / IMAGES / f"{plane.name}_0000.png", grey(plane.image))
+            _write_png(temporary / LABELS / f"{plane.name}.png", truth)
             count += 1
-        content = {
+        content = dataset_fields(
             # Of the published method: nnU-Net normalises by the minimum and the maximum of an image.
-            "channel_names": {"0": "rescale_to_0_1"},
-            "labels": {one.name: values[one.value] for one in sorted(classes, key=lambda one: one.value)}
-            | ({_IGNORE: ignored} if some_ignored else {}),
-            "numTraining": count,
-            "file_ending": ".png",
-            "overwrite_image_reader_writer": "NaturalImage2DIO",
-            "description": description,
-            "licence": licence,
-            _MARK: mark,
-        }
-        for name, value in ((_DATASET, content), (_SPLITS, list(splits))):
+            {"0": "rescale_to_0_1"},
+            {one.name: values[one.value] for one in sorted(classes, key=lambda one: one.value)},
+            ignored=ignored if some_ignored else None,
+            count=count,
+            ending=".png",
+            description=description,
+            licence=licence,
+            **{_MARK: mark},
+        )
+        for name, value in ((DATASET, content), (_SPLITS, list(splits))):
             if not value:
                 continue
-            text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-            (temporary / name).write_text(text, encoding="utf-8")
-
-
-def case_name(text: str) -> str:
-    """Turn a file name into the name of a case: letters, digits, - and _."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-") or "image"
+            (temporary / name).write_text(as_text(value), encoding="utf-8")
 
 
 def grey(image: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control, Progress
+from napari_pseudolabel.formats.image_sets import case_name
 from napari_pseudolabel.imaging import labels_to
 from napari_pseudolabel.imaging.reading.file_names import stem
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.training.common.training_events import SyntheticPair
 from napari_pseudolabel.training.data.adapted_planes import Adapter
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
-from napari_pseudolabel.training.data.nnunet_raw import case_name, grey, write_raw
+from napari_pseudolabel.training.data.nnunet_raw import grey, write_raw
 from napari_pseudolabel.training.data.training_inputs import fingerprint
 
 THUMBNAIL_PX = 192

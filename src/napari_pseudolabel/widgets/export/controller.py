@@ -100,7 +100,7 @@ class ExportController(DockController):
         effort = self.view.effort.isChecked()
         if effort:
             content = content_of(self.viewer, self.view.layer.layer, effort=True)
-        if not self.view.format.source:
+        if self.view.format.source == "no":
             content = replace(content, source=None)  # it travels to another process
         job = ExportJob(
             content,
@@ -207,7 +207,12 @@ class ExportController(DockController):
         elif layer is None:
             return
         else:
-            fitting = self._proposed = self._with_suffix(self._name_for(layer))
+            path = Path(self._name_for(layer))
+            chosen = self.view.format
+            fitting = (
+                str(path.with_name(chosen.proposed)) if chosen.proposed else self._with_suffix(str(path))
+            )
+            self._proposed = fitting
         if fitting != text:
             self.view.set_path(fitting)
 
@@ -263,5 +268,7 @@ class ExportController(DockController):
         )
         self.view.set_tables(not slide)
         self._check_later()
-        self.view.set_replaced("" if reason else replaced(path))
+        self.view.set_replaced(
+            "" if reason else replaced(path, self.view.format), adds=self.view.format.collects
+        )
         self.view.set_hint(reason or ("Writing …" if self._writing is not None else ""))

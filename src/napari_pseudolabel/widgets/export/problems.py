@@ -64,7 +64,7 @@ def worth_knowing(content: ExportContent | SlideContent, format: Format) -> list
     if content.labelled is not None and not content.labelled.all():
         part = _percent(float(np.mean(content.labelled)))
         rest = (
-            f"The rest is written {format.rest}, and never as background."
+            f"The rest is written {format.rest}."
             if format.rest
             else "The rest is written as not labelled, with a value of its own (255 where no class has it) that the "
             "provenance names, and never as background."
@@ -100,9 +100,11 @@ def _about_format(placement: Placement, format: Format) -> list[str]:
     return found
 
 
-def replaced(path: str) -> str:
+def replaced(path: str, format: Format) -> str:
     """Say that a file is there already; empty if it is not."""
     there = bool(path) and Path(path).expanduser().exists()
+    if there and format.collects:
+        return f"{Path(path).name} is there: this image will be added, or replace itself in it."
     return f"{Path(path).name} exists and will be replaced." if there else ""
 
 

@@ -71,10 +71,10 @@ class ExportView(DockView):
         """Say what to know before."""
         self._checks.show_message("\n".join(f"•  {one}" for one in found))
 
-    def set_replaced(self, sentence: str) -> None:
-        """Say that a file will be replaced, beside the button that does it; empty for none."""
+    def set_replaced(self, sentence: str, *, adds: bool = False) -> None:
+        """Say that a file will be replaced, or a folder added to, beside the button that does it; empty for none."""
         self._replaced.show_message(sentence)
-        self.export_button.setText("Replace" if sentence else "Export")
+        self.export_button.setText(("Add" if adds else "Replace") if sentence else "Export")
 
     @property
     def replaced(self) -> str:
