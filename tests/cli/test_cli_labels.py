@@ -338,5 +338,5 @@ def test_all_images_of_a_folder_go_into_one_set(tmp_path):
     tifffile.imwrite(images / "A .tif", np.zeros((4, 4), np.uint8))
     with pytest.raises(InputError, match="Two images would be called A in Dataset501_A"):
         planned(images, tmp_path / "Dataset501_A", "nnunet", confidence=False)
-    with pytest.raises(InputError, match="have names like Dataset501_labels"):
+    with pytest.raises(InputError, match="has a name like Dataset501_labels"):
         planned(images, tmp_path / "out", "nnunet", confidence=False)

@@ -269,7 +269,7 @@ def test_what_is_missing_for_a_set_is_one_sentence(tmp_path, name):
 
 
 def test_sets_of_nnunet_have_its_names_and_one_set_of_classes(tmp_path):
-    with pytest.raises(InputError, match="have names like Dataset501_labels, or others would not find them"):
+    with pytest.raises(InputError, match="has a name like Dataset501_labels, or others would not find it"):
         put(tmp_path / "cells", format="nnunet")
     folder = tmp_path / "Dataset501_labels"
     put(folder, format="nnunet")

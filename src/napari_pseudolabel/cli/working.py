@@ -118,7 +118,8 @@ def process(
                 parts_of.update((Path(file).resolve(), path) for file in image.files)
                 check_shape(image, target, format)
                 job = work.job(image)
-                if folder:
+                own_file = folder and not chosen.collects
+                if own_file:
                     key = finished.key(path, job, chosen, confidence=work.confidence)
                     if before := finished.told(target, key):
                         results.append({**before, "finished_before": True})
@@ -134,10 +135,10 @@ def process(
                 if report.doubts:
                     # At once, and where it is seen whoever reads the results.
                     say(f"{path.name}: {warning(report.doubts)}", to=sys.stderr)
-                if folder and not chosen.collects:
+                if own_file:
                     output.mkdir(exist_ok=True)
                 results.append(finish())
-                if folder:
+                if own_file:
                     finished.note(target, key, results[-1])
             except Cancelled as error:
                 if chosen.streamed and (kept := unfinished_words(target)):

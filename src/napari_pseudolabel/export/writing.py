@@ -230,7 +230,7 @@ def check_replaceable(path: Path, chosen: Format) -> None:
     """
     if chosen.pattern and not re.fullmatch(chosen.pattern, path.name):
         raise InputError(
-            f"{chosen.title} have names like {chosen.proposed}, or others would not find them, but this is {path.name}; choose such a name."
+            f"{chosen.title} has a name like {chosen.proposed}, or others would not find it, but this is {path.name}; choose such a name."
         )
     if not chosen.folder or not path.is_dir():
         return
@@ -249,7 +249,7 @@ def _check_fits(chosen: Format, content: FileContent) -> None:
         )
     if (side := max(values.shape[-2:])) > chosen.largest_side:
         raise InputError(
-            f"{chosen.title} reach {chosen.largest_side:,} pixels, but this image is {side:,} high or wide; export a part of "
+            f"{chosen.title} reaches {chosen.largest_side:,} pixels, but this image is {side:,} high or wide; export a part of "
             f"it, or as {takes_stacks()}."
         )
     if content.labels is None:
@@ -277,7 +277,7 @@ def _source(chosen: Format, content: FileContent) -> Image | None:
         return None
     if found is None:
         raise InputError(
-            f"{chosen.title} hold the image beside its labels, and the image of these is not known; open it, or name it with --image."
+            f"{chosen.title} holds the image beside its labels, and the image of these is not known; open it, or name it with --image."
         )
     if found.shape != content.labels.shape:
         raise InputError(

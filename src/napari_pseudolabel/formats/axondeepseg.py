@@ -108,7 +108,7 @@ def _write_png(path: Path, values: Array) -> None:
 
 AXONDEEPSEG = Format(
     name="axondeepseg",
-    title="AxonDeepSeg masks",
+    title="AxonDeepSeg folder",
     what="masks of axons and myelin, with the image and the pixel size",
     readers="AxonDeepSeg (morphometrics)",
     suffixes=(),

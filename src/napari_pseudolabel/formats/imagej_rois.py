@@ -96,7 +96,7 @@ def _place(roi: ImagejRoi, plane: tuple[int, ...], content: FileContent) -> None
 
 IMAGEJ_ROIS = Format(
     name="imagej-rois",
-    title="ImageJ ROIs",
+    title="ImageJ ROI zip",
     what="outlines of objects with class, number, colour and slice",
     readers="Fiji and ImageJ (ROI Manager)",
     suffixes=(".rois.zip", ".zip"),

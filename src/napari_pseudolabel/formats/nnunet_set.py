@@ -158,7 +158,7 @@ def _value(one: LabelClass) -> int:
 
 NNUNET = Format(
     name="nnunet",
-    title="nnU-Net data sets",
+    title="nnU-Net data set",
     what="images with labels to train from, in which the rest is ignored",
     readers="nnU-Net v2",
     suffixes=(),

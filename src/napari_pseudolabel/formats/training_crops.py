@@ -133,7 +133,7 @@ def _numbers(content: FileContent) -> NDArray[np.uint32]:
 
 CELLPOSE = Format(
     name="cellpose",
-    title="Cellpose folders",
+    title="Cellpose folder",
     what="rectangles of images with numbered objects to train from",
     readers="Cellpose and Omnipose",
     suffixes=(),
@@ -150,7 +150,7 @@ CELLPOSE = Format(
 )
 STARDIST = Format(
     name="stardist",
-    title="StarDist folders",
+    title="StarDist folder",
     what="rectangles of images with numbered objects to train from",
     readers="StarDist",
     suffixes=(),
