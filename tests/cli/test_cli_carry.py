@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from html.parser import HTMLParser
 
 import pytest
@@ -14,6 +15,7 @@ from napari_pseudolabel.imaging import Placement
 from napari_pseudolabel.labels.spot_check import SpotCheckOptions, SpotChecks
 from napari_pseudolabel.labels.spot_check.drawn_sample import draw
 from napari_pseudolabel.strategies.carry.carried_image import as_it_is_now
+from napari_pseudolabel.strategies.choice.find_way import FindWayJob
 
 
 class Page(HTMLParser):
@@ -70,10 +72,31 @@ def spot_checked(path):
     return content.spot_statements[-1]["sentence"]
 
 
-def test_labels_models_report_and_page_come_out_and_are_not_made_twice(cli, command, training_set):
+def interrupted(cli, command, monkeypatch):
+    """Run the command, and press Ctrl-C when the ways are about to be tried."""
+    look = FindWayJob.look
+
+    def pressed(job, control, models):
+        signal.raise_signal(signal.SIGINT)
+        return look(job, control, models)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FindWayJob, "look", pressed)
+        return cli(*command)
+
+
+def test_labels_models_report_and_page_come_out_and_are_not_made_twice(
+    cli, command, training_set, monkeypatch
+):
     out = training_set / "out"
+    stopped = interrupted(cli, command, monkeypatch)
+    assert (stopped.code, "the same command goes on from there" in stopped.err) == (130, True)
+    assert [path.name for path in out.iterdir() if path.name in ("labels", "report.json")] == []
+    trained = out / "models" / "segmenter.safetensors"
+    before = trained.stat().st_mtime_ns
     ran = cli(*command)
     assert ran.code == 0, ran.err
+    assert trained.stat().st_mtime_ns == before
     for seed in range(2):
         assert tifffile.imread(out / "labels" / f"field_{seed}.ome.tif").shape == (48, 48)
     assert {path.name for path in (out / "models").iterdir()} >= {

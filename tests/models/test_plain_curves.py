@@ -25,7 +25,9 @@ def test_an_inversion_stands_where_its_model_would():
     same = load_translator("unchanged:sample:tem-axons")
     torch.testing.assert_close(same.network(x), x)
     assert (same.card.source.name, same.card.target.name) == ("", "TEM")  # any image, taken for TEM
-    assert same.card.source.pixel_size_um == like.target.pixel_size_um
+    # How wide things have to be holds for any image; how wide a pixel is holds for TEM of one species.
+    known = same.card.source.pixel_size_um, same.card.source.object_size_px
+    assert known == (None, like.target.object_size_px)
 
 
 def test_the_file_is_made_again_where_it_is_missing_or_cut_off():

@@ -12,9 +12,14 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QApplication
-from scripted_engine import DEVICES, MODELS, Script, ThreadEngine
+from scripted_engine import CLASSES, DEVICES, MODELS, Script, ThreadEngine
 from train_fakes import ScriptedRunner
 
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.strategies import Region
+from napari_pseudolabel.strategies.choice.find_way import FindWayJob
+from napari_pseudolabel.strategies.choice.found_way import FoundWay, LookedAt, TriedWay
+from napari_pseudolabel.strategies.choice.judging import WayScores
 from napari_pseudolabel.widgets.common.job_runner import JobRunner
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.common.session import Session
@@ -33,6 +38,29 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
     monkeypatch.setattr(label_jobs.FindModels, "run", lambda self, control, models: MODELS)
     monkeypatch.setattr(label_jobs.FindDevices, "run", lambda self, control, models: DEVICES)
     return one
+
+
+@pytest.fixture
+def searches(monkeypatch: pytest.MonkeyPatch) -> list[FindWayJob]:
+    """Searches that ran; all ways but the first are usable, and the cheapest of two that are alike is chosen."""
+    ran: list[FindWayJob] = []
+
+    def run(self: FindWayJob, control: Control, models: object) -> FoundWay:
+        ran.append(self)
+        control.check()
+        region = Region(0, 0, 20, 30)
+        labels = (np.indices((20, 30)).sum(axis=0) % 2).astype(np.uint8)
+        scores = [WayScores(one, 0.9) for one in (0.95, 0.94, 0.5, 0.5, 0.5, 0.5)]
+        tried = tuple(
+            TriedWay(way, score, ("strange",) * (number == 2), 1.0, (labels,))
+            for number, (way, score) in enumerate(zip(self.ways, scores, strict=False))
+        )
+        place = LookedAt("sem_12", None, (), region, np.zeros((20, 30), np.float32))
+        return FoundWay(tried, 0, (0, 1), (place,), CLASSES)
+
+    monkeypatch.setattr(FindWayJob, "run", run)
+    monkeypatch.delattr(FindWayJob, "answer")
+    return ran
 
 
 @pytest.fixture

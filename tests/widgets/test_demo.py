@@ -45,7 +45,7 @@ def test_the_virtual_screen_comes_and_goes(monkeypatch):
 
 @pytest.mark.parametrize(("sample", "class_name"), [(SEM_LIKE, "axon"), (PURPLE_LIKE, "nucleus")])
 def test_the_whole_job_leaves_picture_labels_and_provenance(
-    sample, class_name, make_napari_viewer, script, tmp_path, monkeypatch, capsys, qtbot
+    sample, class_name, make_napari_viewer, script, searches, tmp_path, monkeypatch, capsys, qtbot
 ):
     monkeypatch.setattr("napari.Viewer", lambda **kwargs: make_napari_viewer(show=True))
     purple = (translator("sample:purple-to-dapi", "purple stain", "DAPI"), segmenter("sample:nuclei", "DAPI"))
@@ -53,9 +53,14 @@ def test_the_whole_job_leaves_picture_labels_and_provenance(
     assert demo._off_screen(tmp_path / "out", sample) == 0
     assert (tmp_path / "out" / "window.png").stat().st_size > 10_000
     assert read(tmp_path / "out" / "labels.ome.tif").shape == (512, 512)
-    assert read_sidecar(tmp_path / "out" / "labels.ome.tif").source.name == sample.title
+    record = read_sidecar(tmp_path / "out" / "labels.ome.tif")
+    assert record.source.name == sample.title
     printed = capsys.readouterr().out
     assert "Labels ready" in printed
+    # First come the labels that were proposed, then the ways are compared.
+    assert len(searches) == 1
+    assert script.jobs[0].origin.choice is None
+    assert script.jobs[1].origin.choice["best"] in printed
     assert f"Dice {class_name}: 0." in printed
     assert f"F1 {class_name}: 0." in printed
 

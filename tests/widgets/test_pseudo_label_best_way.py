@@ -4,35 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scripted_engine import CLASSES
 
-from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.strategies.choice.find_way import FindWayJob
-from napari_pseudolabel.strategies.choice.found_way import FoundWay, LookedAt, TriedWay
-from napari_pseudolabel.strategies.choice.judging import WayScores
-
-
-@pytest.fixture
-def searches(monkeypatch):
-    """Searches that ran; all ways but the first are usable, and the cheapest of two that are alike is chosen."""
-    ran = []
-
-    def run(self, control, models):
-        ran.append(self)
-        control.check()
-        region = Region(0, 0, 20, 30)
-        labels = (np.indices((20, 30)).sum(axis=0) % 2).astype(np.uint8)
-        scores = [WayScores(one, 0.9) for one in (0.95, 0.94, 0.5)]
-        tried = tuple(
-            TriedWay(way, score, ("strange",) * (number == 2), 1.0, (labels,))
-            for number, (way, score) in enumerate(zip(self.ways, scores, strict=True))
-        )
-        place = LookedAt("sem_12", None, (), region, np.zeros((20, 30), np.float32))
-        return FoundWay(tried, 0, (0, 1), (place,), CLASSES)
-
-    monkeypatch.setattr(FindWayJob, "run", run)
-    monkeypatch.delattr(FindWayJob, "answer")
-    return ran
 
 
 @pytest.fixture

@@ -35,8 +35,10 @@ def plain_card(prefix: str, like: Card) -> Card:
     """Return the card of a plain curve for the images that a model takes."""
     takes = like.source or Modality(name="")
     target = like.target or takes
-    # A segmenter says nothing about what images may be turned into those that it takes.
-    source = takes if like.kind == "translator" else takes.model_copy(update={"name": ""})
+    # A segmenter says nothing about what images may be turned into those that it takes, nor about how finely they are scanned, only how
+    # wide things have to be: in other species they may be ten times as large.
+    unknown = {"name": "", "pixel_size_um": None if takes.object_size_px else takes.pixel_size_um}
+    source = takes if like.kind == "translator" else takes.model_copy(update=unknown)
     names = (source.name or "image", target.name or "image")
     return Card(
         kind="translator",

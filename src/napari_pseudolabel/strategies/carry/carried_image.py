@@ -34,7 +34,7 @@ from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.workspace import write_text
 
 _REGIONS = 3
-_PICTURE_PX = 320
+_PICTURE_PX, _OVERVIEW_PX = 320, 200
 _CHANGED = "Its labels were changed since they were made here: objects were counted again, confidence and agreement are those of before."
 _TOLD = (
     "output",
@@ -91,6 +91,8 @@ def labelled(
         "written": sha256(target),
         "digest": _content(target, read_sidecar(target))[1],
         "name": path.name,
+        "picture": _overview(image, made),
+        "scale_found": made.report.found is None or made.report.found.sure,
         **{name: result.get(name) for name in _TOLD},
         "correct_first": first,
     }
@@ -140,6 +142,15 @@ def _key(path: Path, task: CarryTask, found: FoundWay) -> str:
     sums = [sha256(resolve(ref)) if resolve(ref).is_file() else ref for ref in refs]
     about = path.name, stat.st_size, stat.st_mtime_ns, sums, way.strategy, task.settings, task.names
     return blake2b(repr(about).encode(), digest_size=16).hexdigest()
+
+
+def _overview(image: Image, made: PseudoLabel) -> str:
+    """Draw the labels of the plane in the middle."""
+    assert made.labels is not None
+    number = len(made.planes) // 2
+    region = made.region
+    grey = stretched(image.plane(made.planes[number], None, region.window))
+    return data_uri(overlay(grey, made.labels[number], made.classes, _OVERVIEW_PX))
 
 
 def _regions(image: Image, made: PseudoLabel) -> list[JsonObject]:

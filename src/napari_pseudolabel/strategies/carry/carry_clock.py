@@ -21,11 +21,14 @@ class CarryStep:
         How its counted stage is called, or begins; what others count says nothing about the whole.
     seconds
         About how long it takes on one thread of a usual CPU; may be corrected before it begins.
+    timed
+        It takes so long on every machine.
     """
 
     words: str
     stage: str
     seconds: float
+    timed: bool = False
 
 
 @dataclass(eq=False)
@@ -54,17 +57,19 @@ class CarryClock:
     def begin(self, step: CarryStep) -> Control:
         """Say that a step begins, and return its control."""
         number = self.steps.index(step) + 1
-        after = sum(one.seconds for one in self.steps[number:])
-        left = duration(self.rate * (step.seconds + after))
+        left = duration(self._left(self.steps[number - 1 :]))
         self.control.emit(f"Step {number} of {len(self.steps)}: {step.words}; about {left} left in all.")
 
         def report(progress: Progress) -> None:
             left = progress.seconds_left
             if left is not None and progress.stage.startswith(step.stage):
-                if progress.done < progress.total:
+                if progress.done < progress.total and not step.timed:
                     # Also where it goes on from an earlier run: what is left of it counts.
                     self._seen[number] = step.seconds, left / (1 - progress.done / progress.total)
-                progress = replace(progress, seconds_left=left + self.rate * after)
+                progress = replace(progress, seconds_left=left + self._left(self.steps[number:]))
             self.control.report(progress)
 
         return replace(self.control, report=report)
+
+    def _left(self, steps: Sequence[CarryStep]) -> float:
+        return sum(one.seconds * (1.0 if one.timed else self.rate) for one in steps)

@@ -31,7 +31,7 @@ table { border-collapse: collapse } td, th { padding: .3em .7em; text-align: lef
 .number { text-align: right; font-variant-numeric: tabular-nums }
 .cards { display: flex; flex-wrap: wrap; gap: 1em } figure { margin: 0; width: 250px } figcaption { font-size: .85em }
 img { width: 240px; image-rendering: auto; border: 3px solid transparent } .chosen img { border-color: #0072B2 }
-.good img { border-color: #56B4E9 } .bad img { opacity: .5 }
+img.small { width: 140px } .good img { border-color: #56B4E9 } .bad img { opacity: .5 }
 .mark { font-weight: bold; color: #0072B2 } .swatch { display: inline-block; width: .9em; height: .9em; margin: 0 .3em 0 .8em }
 .warn { color: #a33 } code { background: #f4f4f4; padding: .1em .3em } small { color: #666 }
 """
@@ -137,17 +137,23 @@ def _labelled(carried: Carried) -> Iterator[str]:
     rows = []
     for one in carried.images:
         usable = one.get("usable") or {}
-        doubts = "; ".join(usable.get("reasons") or ())
+        doubts = [*(usable.get("reasons") or ())]
+        if not one.get("scale_found", True):
+            doubts.append("how large things are was not found, and it was used as it is")
+        picture = f'<img class="small" src="{one["picture"]}" alt="">' if one.get("picture") else ""
         rows.append(
             (
+                picture,
                 _text(one["name"]),
                 _text(one.get("objects_in_words") or ""),
                 _number(one.get("mean_confidence")),
                 _number(one.get("agreement")),
-                f'<span class="warn">{_text(doubts)}</span>' if doubts else "nothing speaks against it",
+                f'<span class="warn">{_text("; ".join(doubts))}</span>'
+                if doubts
+                else "nothing speaks against it",
             )
         )
-    yield _table(("image", "objects", "mean confidence", "looks agree", "usable?"), rows)
+    yield _table(("", "image", "objects", "mean confidence", "looks agree", "usable?"), rows)
     for name, why in carried.failed:
         yield f'<p class="warn">{_text(name)} could not be used: {_text(why)}</p>'
     yield from _judged(carried.images)
@@ -267,7 +273,11 @@ def report(carried: Carried) -> JsonObject:
         "models": list(carried.models),
         "images": [
             {
-                **{name: value for name, value in one.items() if name not in ("key", "correct_first")},
+                **{
+                    name: value
+                    for name, value in one.items()
+                    if name not in ("key", "correct_first", "picture")
+                },
                 "correct_first": [
                     {name: value for name, value in region.items() if name not in pictures}
                     for region in one["correct_first"]

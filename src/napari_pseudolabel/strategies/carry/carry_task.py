@@ -39,12 +39,17 @@ class CarryOptions(Checked):
     ] = 0.0
     segmenter_steps: Annotated[
         int, Option("Optimiser steps of the segmenter that learns from the labelled set.", least=1)
-    ] = 240
+    ] = 400
     tutor_steps: Annotated[
-        int, Option("Optimiser steps of the proxy that learns from the translated labelled set.", least=1)
-    ] = 150
+        int,
+        Option(
+            "Optimiser steps of a proxy that learns from the labelled set with the grey levels of the images, and is tried as well; "
+            "0 trains none: it takes as long as the segmenter, and was no better than the grey levels it learned from.",
+            least=0,
+        ),
+    ] = 0
     width: Annotated[int, Option("Channels of the first level of both networks.", least=1)] = 16
-    patch: Annotated[int, Option("Side of their training patches in pixels.", least=16)] = 96
+    patch: Annotated[int, Option("Side of their training patches in pixels.", least=16)] = 128
     licence: Annotated[str, Option("Licence of the models, for their cards.")] = ""
 
 

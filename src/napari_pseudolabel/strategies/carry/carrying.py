@@ -87,7 +87,8 @@ def carry(task: CarryTask, control: Control, models: LoadedModels) -> Carried:
     translator = None if task.translator is None else Candidate(task.translator, card_of(task.translator))
 
     def possible(more: Sequence[Candidate]) -> tuple[LabelWay, ...]:
-        return ways(task.names[1], [segmenter, *more, *known], segmenter=segmenter, translator=translator)
+        # What was known before stays first: on its grid images are inverted, and as they are.
+        return ways(task.names[1], [segmenter, *known, *more], segmenter=segmenter, translator=translator)
 
     search = FindWayJob(looked_at, possible(()), task.settings)
     looked = search.look(first, models)
@@ -158,6 +159,7 @@ class _Steps:
     @classmethod
     def of(cls, task: CarryTask, looked_at: Sequence[Image], images: int) -> _Steps:
         options, trains = task.options, task.translator is None
+        tutors = trains and options.tutor_steps > 0
         step_s = _LEARN_S * _BATCH * options.patch**2 * (options.width / _USUAL_WIDTH) ** 1.5
         px = float(np.mean([math.prod(one.shape) for one in looked_at])) * images
         looks = _LOOK_S * (1 + task.settings.flips)
@@ -175,16 +177,17 @@ class _Steps:
                 _TRAINING,
                 options.tutor_steps * step_s,
             )
-            if trains
+            if tutors
             else None,
             CarryStep(
                 f"SynDiff is trained for {options.minutes:g} minutes",
                 "Training the translator",
                 60 * minutes,
+                timed=True,
             )
             if minutes
             else None,
-            CarryStep("what was trained is tried", "Trying", look_s) if trains else None,
+            CarryStep("what was trained is tried", "Trying", look_s) if tutors or minutes else None,
             CarryStep("all images are labelled by the best way", "Labelling the images", looks * px),
             px / 1e6,
         )

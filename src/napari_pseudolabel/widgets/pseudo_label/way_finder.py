@@ -94,6 +94,11 @@ class WayFinder(PreparingController):
     def labelled_as(self, choice: LabelChoice) -> LabelChoice:
         return self._dock.choice()
 
+    @property
+    def found(self) -> FoundWay | None:
+        """What was found for the image that is chosen; None where nobody has looked."""
+        return self._found
+
     def take(self, number: int) -> None:
         """Choose one of the ways that were tried."""
         found = self._found
