@@ -8,7 +8,7 @@ six, or of a set of six the upper left corners.
 
 Hungarian   mean IoU of as many kinds as there are classes, background included, matched to them one to one as fits best: no person at all
 six clicks  mean Dice of the classes without the background, after each of six kinds was called what most of it is
-SLIC        the same for 160 connected regions, each named by a click of its own
+SLIC        the same for about 150 connected pieces (`slic-regions`), each named by a click of its own
 
 Features cost one evaluation of the network for the clusters and one for the labels; seconds are of the CPU, per crop, of both.
 """
@@ -29,18 +29,18 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from scipy.optimize import linear_sum_assignment
-from skimage.segmentation import slic
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import from_array, labels_to, read, read_labels, resample
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.strategies import LabelSettings
-from napari_pseudolabel.strategies.regions import FEATURE_REGIONS, GREY_REGIONS
+from napari_pseudolabel.strategies.regions import FEATURE_REGIONS, GREY_REGIONS, SLIC_REGIONS
 from napari_pseudolabel.strategies.regions.region_options import GreyRegionOptions, RegionOptions
+from napari_pseudolabel.strategies.regions.slic_regions import SlicOptions
 from napari_pseudolabel.strategies.strategy import LabelRequest
 
-SIDE, IMAGES, CLICKS, SUPERPIXELS, COMPACTNESS = 256, 6, 6, 160, 0.1
+SIDE, IMAGES, CLICKS, SUPERPIXELS = 256, 6, 6, 150
 SETTINGS = LabelSettings(scale=Scale(factor=1.0), find_scale="never")
 ROWS = ("grey", "features", "SLIC")
 
@@ -93,13 +93,10 @@ def found(
     row: str, of: RegionSet, crop: NDArray[np.float32], kinds: int, models: LoadedModels
 ) -> NDArray[np.intp]:
     """Regions of a crop, numbered from 0."""
-    if row == "SLIC":
-        return (
-            np.asarray(slic(crop / max(float(crop.max()), 1e-9), SUPERPIXELS, COMPACTNESS, channel_axis=None))
-            - 1
-        )
     asked = LabelRequest(settings=SETTINGS)
-    if row == "grey":
+    if row == "SLIC":
+        job = SLIC_REGIONS.job(from_array(crop), replace(asked, options=SlicOptions(pieces=SUPERPIXELS)))
+    elif row == "grey":
         job = GREY_REGIONS.job(from_array(crop), replace(asked, options=GreyRegionOptions(kinds=kinds)))
     else:
         options = RegionOptions(kinds=kinds)

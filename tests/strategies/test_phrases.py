@@ -11,6 +11,7 @@ import numpy as np
 import phrase_case
 import pytest
 import tifffile
+import torch
 from scipy.stats import rankdata
 
 from napari_pseudolabel.cli.running import run as run_command
@@ -20,10 +21,16 @@ from napari_pseudolabel.imaging import from_array
 from napari_pseudolabel.imaging.small_planes import small_plane
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.text_to_image.diffusers_folder import look_through
+from napari_pseudolabel.models.text_to_image.picture_features import merged_regions
 from napari_pseudolabel.strategies import Record, Region
 from napari_pseudolabel.strategies.again import Extent, again
 from napari_pseudolabel.strategies.grounding import PHRASES
 from napari_pseudolabel.strategies.grounding.phrase_options import PhraseOptions
+from napari_pseudolabel.strategies.regions import ATTENTION_REGIONS, QUERY_REGIONS
+from napari_pseudolabel.strategies.regions.diffusion_regions import (
+    AttentionRegionOptions,
+    DiffusionRegionOptions,
+)
 from napari_pseudolabel.strategies.strategy import LabelRequest
 
 MODELS = LoadedModels()
@@ -205,6 +212,45 @@ def test_from_the_shell(folder, tmp_path, capsys):
     assert run_command(list(map(str, words))) == 0
     assert set(np.unique(tifffile.imread(tmp_path / "out.tif")).tolist()) == {0, 1, 2}
     assert "hint where to look" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("strategy", "given"),
+    [(ATTENTION_REGIONS, AttentionRegionOptions), (QUERY_REGIONS, DiffusionRegionOptions)],
+)
+def test_regions_of_the_same_folder_come_from_the_whole_plane(strategy, given, folder):
+    image, masks = image_of(4, 5)
+    asked = LabelRequest(options=given(diffusion=folder, kinds=6, names="disc"))
+    whole = run(strategy.job(image, asked))
+    part = run(strategy.job(image, replace(asked, region=PART, planes=((1,),))))
+    np.testing.assert_array_equal(part.labels[0], whole.labels[1][PART.window])
+    assert [one.role for one in part.report.models] == ["features"]
+    assert any("a click names none in other planes" in note for note in part.report.notes)
+    for found, truth in zip(whole.labels, masks, strict=True):
+        assert 2 <= len(np.unique(found)) <= 6
+        # Called what most of them is, kinds say more than that all is background.
+        things = np.kron(truth["disc"] + 2 * truth["stripes"], np.ones((2, 2), int))
+        right = sum(np.bincount(things[found == kind]).max() for kind in np.unique(found))
+        assert right / things.size > (things == 0).mean() + 0.05
+    with pytest.raises(InputError, match="folder of a text-to-image model"):
+        strategy.job(image, LabelRequest())
+
+
+def test_what_attends_alike_is_merged_up_to_tau():
+    kinds = torch.zeros(8, 8, dtype=torch.long)
+    kinds[2:6, 1:4], kinds[:, 6:] = 1, 2
+    own = torch.stack([kinds == kind for kind in range(3)]).float() + 0.01
+    attention = own[kinds.flatten()] + 0.001 * torch.rand(
+        64, 8, 8, generator=torch.Generator().manual_seed(0)
+    )
+    attention /= attention.sum((1, 2), keepdim=True)
+    for tau in (0.5, None):
+        found, taken, share = merged_regions(attention, (8, 8), 3, tau)
+        assert len(np.unique(found)) == 3
+        assert all(len(np.unique(found[kinds.numpy() == kind])) == 1 for kind in range(3))
+        assert 0 < share < 1
+    assert taken < 0.5
+    assert len(np.unique(merged_regions(attention, (8, 8), 3, 50.0)[0])) == 1
 
 
 @pytest.mark.parametrize("shape", [(40, 30), (90, 31), (7, 200)])

@@ -16,9 +16,10 @@ from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.strategies import Record, Region
 from napari_pseudolabel.strategies.again import Extent, again
 from napari_pseudolabel.strategies.label_settings import LabelSettings
-from napari_pseudolabel.strategies.regions import FEATURE_REGIONS, GREY_REGIONS
+from napari_pseudolabel.strategies.regions import FEATURE_REGIONS, GREY_REGIONS, SLIC_REGIONS
 from napari_pseudolabel.strategies.regions.clusters import Clusters
 from napari_pseudolabel.strategies.regions.region_options import GreyRegionOptions, RegionOptions
+from napari_pseudolabel.strategies.regions.slic_regions import SlicOptions
 from napari_pseudolabel.strategies.strategy import LabelRequest
 
 SHAPE = (90, 110)
@@ -44,8 +45,10 @@ def run(job):
     return job.run(Control(), MODELS)
 
 
-@pytest.fixture(scope="module", params=["grey", "features"])
+@pytest.fixture(scope="module", params=["grey", "features", "pieces"])
 def asked(request, translator):
+    if request.param == "pieces":
+        return SLIC_REGIONS, LabelRequest(options=SlicOptions(pieces=20))
     if request.param == "grey":
         return GREY_REGIONS, LabelRequest(options=GreyRegionOptions(kinds=3, names="axon, myelin"))
     return FEATURE_REGIONS, LabelRequest(

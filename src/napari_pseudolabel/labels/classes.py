@@ -57,6 +57,10 @@ def nameless(values: Iterable[int]) -> tuple[LabelClass, ...]:
     return tuple(LabelClass(name=f"class {value}", value=value) for value in values)
 
 
+# So many kinds of regions can be told by their values; the largest says nothing, where members of an ensemble are kept.
+MOST_REGIONS = LARGEST_VALUE - _FIRST_REGION
+
+
 def unnamed_regions(count: int) -> tuple[LabelClass, ...]:
     """Return kinds of regions that are to be named, as classes."""
     return tuple(

@@ -8,7 +8,13 @@ from napari_pseudolabel.strategies.choice.auto import AUTO
 from napari_pseudolabel.strategies.cycled import CYCLED
 from napari_pseudolabel.strategies.grounding import PHRASES
 from napari_pseudolabel.strategies.otsu import OTSU
-from napari_pseudolabel.strategies.regions import FEATURE_REGIONS, GREY_REGIONS
+from napari_pseudolabel.strategies.regions import (
+    ATTENTION_REGIONS,
+    FEATURE_REGIONS,
+    GREY_REGIONS,
+    QUERY_REGIONS,
+    SLIC_REGIONS,
+)
 from napari_pseudolabel.strategies.rendered import RENDERED
 from napari_pseudolabel.strategies.segmentation import SEGMENTATION
 from napari_pseudolabel.strategies.self_training import SELF_TRAINING
@@ -26,6 +32,9 @@ STRATEGIES: tuple[Strategy, ...] = (
     CYCLED,
     GREY_REGIONS,
     FEATURE_REGIONS,
+    SLIC_REGIONS,
+    ATTENTION_REGIONS,
+    QUERY_REGIONS,
     PHRASES,
     SELF_TRAINING,
     ZERO_SHOT,

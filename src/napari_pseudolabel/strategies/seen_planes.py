@@ -28,7 +28,7 @@ class SeenPlaneSegmenter(Segmenter):
         (M, h, w): what was seen in the plane, as coarse as it was looked at; None before that, when nothing can be told.
     """
 
-    seen: NDArray[np.floating] | None
+    seen: NDArray[np.number] | None
 
     @abstractmethod
     def answer(self, seen: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -64,8 +64,11 @@ class SeenPlaneSegmenter(Segmenter):
             return np.full((len(self.classes), *shape), 1 / len(self.classes), np.float32)
         place = part.place if part is not None else PartPlace(0, 0, (shape[0], shape[1]))
         assert place is not None, "what was seen is not mirrored"
-        factors = place.plane[0] / self.seen.shape[1], place.plane[1] / self.seen.shape[2]
-        there = resample_part(
-            self.seen.astype(np.float32), factors, (0, 0), (place.y0, place.x0), (shape[0], shape[1])
-        )
-        return self.answer(there)
+        return self.answer(self.there(self.seen, place, (shape[0], shape[1])))
+
+    def there(
+        self, seen: NDArray[np.number], place: PartPlace, shape: tuple[int, int]
+    ) -> NDArray[np.float32]:
+        """Return what was seen in a part (H, W) of the plane: (M, H, W)."""
+        factors = place.plane[0] / seen.shape[1], place.plane[1] / seen.shape[2]
+        return resample_part(seen.astype(np.float32), factors, (0, 0), (place.y0, place.x0), shape)

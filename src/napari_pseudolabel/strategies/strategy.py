@@ -186,6 +186,8 @@ class Strategy:
         It makes no labels itself, but finds out which of the others does best.
     by_features
         Of the translator only the features are used: no image is translated.
+    regions_of_plane
+        The kinds of regions that it finds are those of one plane: naming one names none in other planes.
     lacking
         What is missing in its options before it can label, in a sentence; empty if nothing is.
     """
@@ -204,6 +206,7 @@ class Strategy:
     term: str = ""
     chooses: bool = False
     by_features: bool = False
+    regions_of_plane: bool = False
     lacking: Callable[[Any], str] = lambda options: ""
 
     @property

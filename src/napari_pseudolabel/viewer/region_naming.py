@@ -10,6 +10,8 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.classes import is_unnamed_region
 from napari_pseudolabel.labels.windows import Index, holding
 from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.strategies import registry
+from napari_pseudolabel.strategies.provenance import strategy_of
 from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.viewer.editing import require_no_stroke
 from napari_pseudolabel.viewer.effort import EffortLog
@@ -23,7 +25,7 @@ _TOOL = "name_regions"
 
 
 def name_regions(labels: Labels, plane: Index, at: tuple[int, int], value: int) -> tuple[LabelClass, int]:
-    """Give all regions of a kind a class, in every plane, as one undo step.
+    """Give all regions of a kind a class, as one undo step: in every plane, or in one where kinds are those of one plane.
 
     The person has said what they are, but not looked at every pixel: the pixels stay what a machine has made, so that trainings trust
     them as such, and nothing of them counts as corrected or confirmed. What a person touched before stays as it is.
@@ -54,7 +56,7 @@ def name_regions(labels: Labels, plane: Index, at: tuple[int, int], value: int) 
         raise InputError("That is no region to be named any more; Ctrl+Z takes the last naming back.")
     filling = Filling(Corrections.of(labels))
     box = None
-    for index in np.ndindex(*labels.data.shape[:-2]):
+    for index in [plane] if _of_one_plane(labels) else np.ndindex(*labels.data.shape[:-2]):
         mask = np.asarray(labels.data[index]) == there
         window = holding(mask)
         if window[0].stop > window[0].start:
@@ -65,6 +67,13 @@ def name_regions(labels: Labels, plane: Index, at: tuple[int, int], value: int) 
     if box is not None and named:
         EffortLog.of(labels).note(_TOOL, plane, box, named)
     return kind, named
+
+
+def _of_one_plane(labels: Labels) -> bool:
+    """Whether the same number means another region in another plane, as the strategy says that made them last."""
+    runs = (record_of(labels) or {}).get("runs") or [{}]
+    strategy = registry.get(strategy_of(runs[-1]))
+    return strategy is not None and strategy.regions_of_plane
 
 
 def all_regions(labels: Labels) -> tuple[LabelClass, ...]:

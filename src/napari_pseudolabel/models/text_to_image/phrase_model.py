@@ -90,6 +90,11 @@ class PhraseModel:
         return int(max(size) if isinstance(size, (list, tuple)) else size) * self._latent
 
     @property
+    def steps(self) -> int:
+        """Of the noise that it was trained with."""
+        return int(self.schedule.get("num_train_timesteps", 1000))
+
+    @property
     def _latent(self) -> int:
         """Pixels per latent pixel."""
         return int(2 ** (len(self.vae.config.block_out_channels) - 1))

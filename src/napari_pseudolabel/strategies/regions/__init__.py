@@ -7,9 +7,17 @@ from dataclasses import replace
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.strategies.jobs import LabelJob
+from napari_pseudolabel.strategies.regions.diffusion_regions import (
+    AttentionRegionOptions,
+    AttentionRegions,
+    DiffusionRegionOptions,
+    QueryRegions,
+)
 from napari_pseudolabel.strategies.regions.feature_regions import FeatureRegions
 from napari_pseudolabel.strategies.regions.grey_regions import GreyRegions
+from napari_pseudolabel.strategies.regions.plane_regions import PlaneRegions
 from napari_pseudolabel.strategies.regions.region_options import GreyRegionOptions, RegionOptions
+from napari_pseudolabel.strategies.regions.slic_regions import SlicOptions, SlicRegions
 from napari_pseudolabel.strategies.strategy import LabelRequest, RequiredModel, Strategy
 
 
@@ -28,6 +36,11 @@ def _by_features(image: Image, asked: LabelRequest) -> LabelJob:
     settings = replace(asked.settings, flips=0, samples=1, find_scale="never")
     factory = FeatureRegions(asked.options or RegionOptions(), asked.translator)
     return replace(asked, settings=settings).job(image, segmenter=factory)
+
+
+def _of_planes(image: Image, asked: LabelRequest, factory: PlaneRegions) -> LabelJob:
+    settings = replace(asked.settings, flips=0, samples=1, scale=Scale(factor=1.0), find_scale="never")
+    return replace(asked, settings=settings, found=None).job(image, segmenter=factory)
 
 
 GREY_REGIONS = Strategy(
@@ -53,4 +66,49 @@ FEATURE_REGIONS = Strategy(
     label=_by_features,
     term="Feature clusters",
     by_features=True,
+)
+SLIC_REGIONS = Strategy(
+    "slic-regions",
+    "Pieces to name, one by one",
+    "divides planes into connected pieces of like grey levels, each to be named by hand; needs no model and no labels",
+    "Divides your image into connected pieces with edges where grey levels change. Choose it where kinds of regions mix what you want to "
+    "keep apart; in Correct, every piece is named by a click of its own.",
+    captions=("your image", "pieces", "named"),
+    options=SlicOptions,
+    label=lambda image, asked: _of_planes(image, asked, SlicRegions(asked.options or SlicOptions())),
+    measures_size=True,
+    term="SLIC superpixels",
+    regions_of_plane=True,
+)
+ATTENTION_REGIONS = Strategy(
+    "attention-regions",
+    "Regions to name, by what attends to the same",
+    "finds regions by the self-attention of a text-to-image model on disk, to be named by hand (experimental)",
+    "Divides your image into what a text-to-image model of yours sees as one. Experimental: no real weights were measured on microscopy; "
+    "compare it with regions by grey level.",
+    captions=("your image", "kinds of regions", "named"),
+    options=AttentionRegionOptions,
+    label=lambda image, asked: _of_planes(
+        image, asked, AttentionRegions(asked.options or AttentionRegionOptions())
+    ),
+    lacking=lambda options: options.lacking,
+    measures_size=True,
+    term="DiffSeg",
+    regions_of_plane=True,
+)
+QUERY_REGIONS = Strategy(
+    "query-regions",
+    "Regions to name, by what asks for the same",
+    "finds regions by the cross-attention queries of a text-to-image model on disk, to be named by hand (experimental)",
+    "Divides your image into kinds of regions by what a text-to-image model of yours would ask of a phrase. Experimental: no real weights "
+    "were measured on microscopy; compare it with regions by grey level.",
+    captions=("your image", "kinds of regions", "named"),
+    options=DiffusionRegionOptions,
+    label=lambda image, asked: _of_planes(
+        image, asked, QueryRegions(asked.options or DiffusionRegionOptions())
+    ),
+    lacking=lambda options: options.lacking,
+    measures_size=True,
+    term="FreeSeg-Diff",
+    regions_of_plane=True,
 )

@@ -11,20 +11,9 @@ from napari_pseudolabel.options import Checked, Option
 
 
 @dataclass(frozen=True)
-class RegionOptions(Checked):
-    """How many kinds of regions there are, and what they may be called."""
+class NamedRegionOptions(Checked):
+    """What regions may be called."""
 
-    kinds: Annotated[
-        int,
-        Option(
-            "How many kinds of regions are told apart. A kind is named as a whole, by one click, so there should be one or two more than "
-            "there are things to tell apart.",
-            title="Kinds of regions",
-            term="clusters",
-            least=2,
-            most=12,
-        ),
-    ] = 6
     names: Annotated[
         str,
         Option(
@@ -51,6 +40,23 @@ class RegionOptions(Checked):
         named = default_classes(self.names.split(",")) if self.names.strip() else ()
         background = named[:1] or (LabelClass(name=BACKGROUND, value=0),)
         return (*background, *named[1:], *unnamed_regions(count))
+
+
+@dataclass(frozen=True)
+class RegionOptions(NamedRegionOptions):
+    """How many kinds of regions there are, and what they may be called."""
+
+    kinds: Annotated[
+        int,
+        Option(
+            "How many kinds of regions are told apart. A kind is named as a whole, by one click, so there should be one or two more than "
+            "there are things to tell apart.",
+            title="Kinds of regions",
+            term="clusters",
+            least=2,
+            most=12,
+        ),
+    ] = 6
 
 
 @dataclass(frozen=True)
