@@ -82,7 +82,7 @@ SLIC_REGIONS = Strategy(
 )
 ATTENTION_REGIONS = Strategy(
     "attention-regions",
-    "Regions to name, by what attends to the same",
+    "Regions to name, by attention",
     "finds regions by the self-attention of a text-to-image model on disk, to be named by hand (experimental)",
     "Divides your image into what a text-to-image model of yours sees as one. Experimental: no real weights were measured on microscopy; "
     "compare it with regions by grey level.",
@@ -98,7 +98,7 @@ ATTENTION_REGIONS = Strategy(
 )
 QUERY_REGIONS = Strategy(
     "query-regions",
-    "Regions to name, by what asks for the same",
+    "Regions to name, by queries",
     "finds regions by the cross-attention queries of a text-to-image model on disk, to be named by hand (experimental)",
     "Divides your image into kinds of regions by what a text-to-image model of yours would ask of a phrase. Experimental: no real weights "
     "were measured on microscopy; compare it with regions by grey level.",

@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_pseudolabel.errors import PseudolabelError
 from napari_pseudolabel.strategies import registry
 from napari_pseudolabel.strategies.provenance import strategy_of
+from napari_pseudolabel.strategies.regions.region_options import NamedRegionOptions
 from napari_pseudolabel.viewer import (
     Candidates,
     Corrections,
@@ -132,6 +133,8 @@ class Comparing(QObject):
         layer = _labels(self._viewer, source, image)
         candidates = Candidates.of(layer) if layer is not None else None
         others = _others(candidates.names, strategy) if candidates is not None else []
+        # Numbers of regions that nobody has named mean nothing to others.
+        others = [other for other in others if not (_finds_regions(other) or _finds_regions(strategy))]
         if layer is None or not others:
             return
         try:
@@ -146,6 +149,11 @@ class Comparing(QObject):
     def _notify(self, found: list[tuple[str, float | None]]) -> None:
         if told := [agreed(other, dice) for other, dice in found if dice is not None]:
             self.compared.emit(" ".join(told))
+
+
+def _finds_regions(strategy: str) -> bool:
+    found = registry.get(strategy)
+    return found is not None and issubclass(found.options or object, NamedRegionOptions)
 
 
 def _agreement(layer: Labels, other: str, plane: Index, window: Window) -> float | None:
