@@ -20,6 +20,7 @@ from napari_pseudolabel.cli import (
     train_grey_levels,
     train_zero_shot,
     workspace,
+    zoo,
 )
 
 
@@ -76,4 +77,9 @@ def make_app() -> typer.Typer:
     workspaces.command("open")(workspace.open_session)
     workspaces.command()(workspace.export)
     app.add_typer(workspaces, name="workspace")
+
+    models = typer.Typer(help="List models that are elsewhere, and download them.")
+    models.command("list")(zoo.list_zoo)
+    models.command()(zoo.get)
+    app.add_typer(models, name="zoo")
     return app

@@ -1,4 +1,4 @@
-"""Checkpoints by name: ``sample:NAME`` comes with the package, ``user:NAME`` is in the user's folder.
+"""Checkpoints by name: ``sample:NAME`` comes with the package, ``user:NAME`` is in the user's folder, ``zoo:NAME`` was downloaded.
 
 ``inverted:REF`` and ``unchanged:REF`` are made for the model REF; see `plain_curves`.
 """
@@ -19,6 +19,7 @@ from napari_pseudolabel.imaging.reading.file_names import is_hidden
 from napari_pseudolabel.models.card_files import complete, given_card
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.families import is_model
+from napari_pseudolabel.models.model_zoo import PREFIX, zoo_folder, zoo_model
 from napari_pseudolabel.models.offers import Offer, choose
 from napari_pseudolabel.models.plain_curves import is_plain, plain_curve
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.models.segmenters.base import Segmenter
     from napari_pseudolabel.models.translators.base import Translator
 
-_PREFIXES = ("sample", "user")
+_PREFIXES = ("sample", "user", PREFIX)
 _LONGEST_REASON = 200
 
 
@@ -71,7 +72,7 @@ def bundled_checkpoints() -> tuple[NamedCheckpoint, ...]:
 
 
 def _named(prefixes: tuple[str, ...] = _PREFIXES) -> Iterator[tuple[str, Path]]:
-    for prefix, folder in zip(prefixes, (sample_folder(), models_folder()), strict=False):
+    for prefix, folder in zip(prefixes, (sample_folder(), models_folder(), zoo_folder()), strict=False):
         # By stem: a-variant comes after a, whatever the ending, and what comes first is proposed first.
         entries = sorted(folder.iterdir(), key=lambda path: path.stem) if folder.is_dir() else []
         found: dict[str, Path] = {}
@@ -105,6 +106,12 @@ def resolve(ref: str | Path) -> Path:
             return plain_curve(prefix, card_of(rest))
         if separator and prefix in _PREFIXES:
             named = dict(_named())
+            if ref not in named and prefix == PREFIX:
+                model = zoo_model(rest)
+                raise InputError(
+                    f"{model.ref} is not on this computer yet: get it by `pseudolabel zoo get {model.name}`, or in the "
+                    "Models dock."
+                )
             if ref not in named:
                 raise InputError(f"There is no checkpoint “{ref}”; {_known(named)}.")
             return named[ref]

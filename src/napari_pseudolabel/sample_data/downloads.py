@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.types import JsonObject
 
 HOST = "https://raw.githubusercontent.com"
@@ -97,38 +96,8 @@ def fetch(sample: RealSample, *, cache: Path | None = None, host: str = HOST) ->
     """
     import pooch
 
+    from napari_pseudolabel.models.downloading import download
+
     folder = cache or Path(pooch.os_cache("napari-pseudolabel"))
-    name = Path(sample.path).name
     instead = "open the sample again, or open a generated one, which needs no network"
-    try:
-        path = pooch.retrieve(
-            sample.url(host),
-            known_hash=f"sha256:{sample.sha256}",
-            fname=name,
-            path=folder,
-            downloader=pooch.HTTPDownloader(timeout=30),
-        )
-    except (OSError, ValueError) as error:  # those of requests are OSErrors
-        raise InputError(f"{name} {_why(error, host, folder)} and {instead}.") from error
-    return Path(path)
-
-
-def _why(error: Exception, host: str, folder: Path) -> str:
-    """Return what went wrong, and what to do before it is tried again."""
-    from requests import exceptions
-
-    if isinstance(error, exceptions.HTTPError):
-        said = error.response
-        answer = error if said is None else f"{said.status_code} {said.reason}"
-        return f"could not be downloaded because {host} refused it ({answer}); wait a while"
-    if isinstance(error, exceptions.Timeout):
-        return f"could not be downloaded because {host} did not answer in time; check the connection"
-    if isinstance(error, exceptions.RequestException):
-        return f"could not be downloaded because the connection to {host} failed; connect to the internet"
-    if isinstance(error, OSError):
-        why = error.strerror or error
-        return f"could not be stored in {folder} ({why}); make room or let this folder be written to"
-    # pooch: the hash differs
-    return (
-        f"was not kept because what {host} sent is not the expected file (its checksum differs); wait a while"
-    )
+    return download(sample.url(host), sample.sha256, folder / Path(sample.path).name, instead)
