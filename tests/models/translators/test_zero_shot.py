@@ -40,8 +40,7 @@ def test_jumps_keep_the_noise_of_a_state():
     assert (last.clean, last.state, last.deviation) == (1, 0, 0)
 
 
-@pytest.mark.parametrize("condition", ["gradients", "information"])
-@pytest.mark.parametrize("mode", ["tiled", "joint"])
+@pytest.mark.parametrize(("condition", "mode"), [("information", "tiled"), ("gradients", "joint")])
 def test_a_seed_is_a_translation(tmp_path, condition, mode):
     translator = load_translator(zero_shot_of(tmp_path, condition))
     image = np.random.default_rng(0).random((40, 52), dtype=np.float32)
