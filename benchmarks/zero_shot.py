@@ -16,6 +16,7 @@ SynDiff         ... translated by the shipped SynDiff translator, which has seen
 own             ... redrawn by the zero-shot translator; one sample
 own, matched    the same, histogram matched afterwards
 own, 4 samples  probabilities of four samples together
+own, 20 steps   the same in twenty steps instead of five; one sample
 own, first      of its first prediction alone
 shuffled        ... *another* image redrawn: what is left is what the diffusion makes up by itself
 
@@ -48,6 +49,7 @@ from rich.table import Table
 from napari_pseudolabel.imaging import labels_to, resample
 from napari_pseudolabel.models import load_segmenter, load_translator
 from napari_pseudolabel.models.segmenters.base import Segmenter
+from napari_pseudolabel.models.translators.implicit_schedule import ImplicitSchedule
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.sample_data.fields import FieldParams, axon_field
 from napari_pseudolabel.sample_data.looks import render_sem, render_tem
@@ -174,6 +176,8 @@ def measured(scenes: Sequence[Crop], known: Sequence[Plane], checkpoint: Path) -
     draw = partial(translate, zero_shot, settings=CPU, evaluations="quality")
     own = [draw(one, samples=SAMPLES).samples for one in images]
     first = [translate(zero_shot, one, settings=CPU, evaluations="preview").mean for one in images]
+    zero_shot.network.schedule = ImplicitSchedule.create(num_timesteps=20)
+    twenty = [draw(one).mean for one in images]
     back = grey_levels_fit.fit([one[0] for one in own], known, "match")
     rows: dict[str, list[list[Dice]]] = defaultdict(list)
 
@@ -190,6 +194,7 @@ def measured(scenes: Sequence[Crop], known: Sequence[Plane], checkpoint: Path) -
     for sample in range(SAMPLES):
         add("own", [one[sample] for one in own])
     add("own, matched", [grey_levels_fit.apply(back, one[0]) for one in own])
+    add("own, 20 steps", twenty)
     rows["own, 4 samples"].append(
         [dice(_together(segmenter, looks), scene.truth) for looks, scene in zip(own, scenes, strict=True)]
     )

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from napari_pseudolabel.options import Checked, Option
 from napari_pseudolabel.training.common.training_options import OwnSeed
 
-SAMPLED = 20
+SAMPLED = 5
+"""Twenty are no better (docs/benchmarks.md), and take four times as long."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class ZeroShotSettings(Checked):
     steps: Annotated[
         int,
         Option(
-            "Optimiser steps; 2,500 take about ten minutes on one core, and many more are better.",
+            "Optimiser steps; 2,000 take about ten minutes on one core, and more are better.",
             least=1,
             step=500,
         ),

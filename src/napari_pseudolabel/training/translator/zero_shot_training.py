@@ -196,7 +196,7 @@ class ZeroShotTraining:
 
 
 def told_settings(settings: ZeroShotSettings) -> JsonObject:
-    """Return what decides the result, without what may change between two starts."""
+    """Return what decides about the weights, without what may change between two starts."""
     told = dataclasses.asdict(settings)
-    del told["device"], told["save_every"]
+    del told["device"], told["save_every"], told["sampled"]
     return told
