@@ -80,7 +80,8 @@ ROWS = {
     ),
     "docks": (
         "import napari_pseudolabel.widgets.pseudo_label.dock, napari_pseudolabel.widgets.export.dock,"
-        "napari_pseudolabel.widgets.correct.dock, napari_pseudolabel.widgets.train.dock",
+        "napari_pseudolabel.widgets.correct.dock, napari_pseudolabel.widgets.train.dock,"
+        "napari_pseudolabel.widgets.measures.dock",
         "torch pyqtgraph pandas distributed zarr dask.array scipy.stats scipy.signal matplotlib",
     ),
 }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.labels.measures import Kind, Measures
     from napari_pseudolabel.models.cards import LabelClass
 
-_SUFFIX, _TOTALS = ".csv", ".totals.csv"
+_SUFFIX = ".csv"
 _LISTED = 3
 What = Literal["auto", "fibres", "objects"]
 
@@ -60,8 +60,7 @@ def measure(
     from napari_pseudolabel.cli.progress import interruptible
     from napari_pseudolabel.cli.targets import sources
     from napari_pseudolabel.imaging.reading.file_names import is_image, label_files_in
-    from napari_pseudolabel.labels.measures import measures_text, totals_text
-    from napari_pseudolabel.workspace.atomic import atomic_files
+    from napari_pseudolabel.labels.measures.measure_tables import save_tables
 
     if output.suffix.lower() != _SUFFIX:
         raise InputError(f"Measures are a table; end {output.name} with {_SUFFIX}.")
@@ -89,13 +88,10 @@ def measure(
                 measured.append((path.name, found))
                 notes += [f"{path.name}: {note}" if folder else note for note in told]
             stage.advance()
-    totals = output.with_name(output.name[: -len(_SUFFIX)] + _TOTALS)
     if measured:
-        with atomic_files(output, totals) as (rows_file, totals_file):
-            rows_file.write_text(measures_text(measured, files=folder), encoding="utf-8", newline="\n")
-            totals_file.write_text(totals_text(measured, files=folder), encoding="utf-8", newline="\n")
+        files = save_tables(output, measured, files=folder)
         data = {
-            "files": [str(output), str(totals)],
+            "files": [str(file) for file in files],
             "kind": kind,
             "measured": [
                 {
@@ -109,7 +105,7 @@ def measure(
             "notes": notes,
             "failed": [{"input": str(path), "problem": why} for path, why in failed],
         }
-        text = [_summary(measured), f"{output} and {totals.name} were written.", *map(sentence, notes)]
+        text = [_summary(measured), f"{files[0]} and {files[1].name} were written.", *map(sentence, notes)]
         show(data, "\n".join(text), as_json=as_json)
     if failed:
         problems = [f"{path.name}: {why.rstrip('.')}" for path, why in failed]

@@ -31,7 +31,7 @@ class ExportContent:
     labels
         (..., Y, X) integers: numpy, dask or zarr.
     classes
-        Empty for labels that the plugin did not make.
+        Empty for labels whose values nobody has named.
     provenance
         Of the last run, with all runs that the labels still show and the shares that a person corrected
         and confirmed; empty for labels that the plugin did not make.

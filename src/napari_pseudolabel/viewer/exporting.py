@@ -11,13 +11,13 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export import ExportContent
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.labels.spot_check import SpotChecks
-from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
 from napari_pseudolabel.viewer.effort import EFFORT_KEY, EffortLog
 from napari_pseudolabel.viewer.image_layers import image_fitting, placement_from
 from napari_pseudolabel.viewer.records import (
     QUALITY_KEY,
+    classes_in,
     find_layer,
     may_belong,
     own_record,
@@ -102,7 +102,7 @@ def content_from(data: Any, attributes: JsonObject) -> ExportContent:
         provenance["spot_checks"] = [{"void": True, "sentence": str(error)}]
     return ExportContent(
         data[0] if isinstance(data, (list, tuple)) else data,
-        tuple(LabelClass.model_validate(one) for one in (record or {}).get("classes", ())),
+        classes_in(metadata),
         placement_from(dict(attributes)),
         provenance,
         labelled=corrections.labelled if known else None,

@@ -54,7 +54,12 @@ def record_in(metadata: Mapping[str, object]) -> JsonObject | None:
 
 def classes_of(layer: Layer) -> tuple[LabelClass, ...]:
     """Classes of a layer, as the model or the person has named them; empty if nobody has."""
-    found = (record_of(layer) or {}).get("classes") or layer.metadata.get(CLASSES_KEY, ())
+    return classes_in(layer.metadata)
+
+
+def classes_in(metadata: Mapping[str, Any]) -> tuple[LabelClass, ...]:
+    """As `classes_of`, from the metadata of a layer."""
+    found = (record_in(metadata) or {}).get("classes") or metadata.get(CLASSES_KEY, ())
     return tuple(LabelClass.model_validate(one) for one in found)
 
 

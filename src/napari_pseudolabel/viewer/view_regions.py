@@ -10,6 +10,7 @@ import numpy as np
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.strategies import Region
+from napari_pseudolabel.viewer.image_layers import placement_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -17,6 +18,31 @@ if TYPE_CHECKING:
     from napari.layers import Labels, Layer, Shapes
 
 _ROUNDING = 1e-3
+LABEL_AXES = "TZYX"
+"""Of labels, the last ones; they have no more."""
+NOT_2D = "The view is 3D; go back to 2D to correct labels."
+ROLLED = "The canvas shows other axes than Y and X; roll the axes back to correct labels."
+
+
+def as_image(labels: Labels) -> Image:
+    """Labels as what the functions for regions know."""
+    return Image(labels.data, LABEL_AXES[-labels.ndim :], placement_of(labels), labels.name, None)
+
+
+def shown_plane(viewer: ViewerModel, labels: Labels) -> tuple[int, ...]:
+    """Return the plane of labels on the screen, as index over the axes before Y and X.
+
+    Raises
+    ------
+    InputError
+        If the canvas does not show planes of them.
+    """
+    if viewer.dims.ndisplay != 2:
+        raise InputError(NOT_2D)
+    offset = viewer.dims.ndim - labels.ndim
+    if [axis - offset for axis in viewer.dims.displayed] != [labels.ndim - 2, labels.ndim - 1]:
+        raise InputError(ROLLED)
+    return current_plane(viewer, labels, as_image(labels))
 
 
 def current_plane(viewer: ViewerModel, layer: ImageLayer | Labels, image: Image) -> tuple[int, ...]:

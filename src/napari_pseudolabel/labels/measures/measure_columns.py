@@ -14,7 +14,7 @@ Kind = Literal["objects", "fibres"]
 """What a row is: any object, or an axon with its myelin."""
 Unit = Literal["", "px", "rad", "length", "area"]
 _UNITS: dict[str, tuple[str, str]] = {"length": ("um", "px"), "area": ("um^2", "px^2")}
-_SPOKEN = {"um": "µm", "um^2": "µm²", "px^2": "px²"}
+SPOKEN_UNITS = {"um": "µm", "um^2": "µm²", "px^2": "px²"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class MeasureColumn:
     def spoken(self, micrometres: bool) -> str:
         """Return the title with the unit, for axes of plots and lists."""
         unit = self.unit_in(micrometres)
-        return f"{self.title} ({_SPOKEN.get(unit, unit)})" if unit else self.title
+        return f"{self.title} ({SPOKEN_UNITS.get(unit, unit)})" if unit else self.title
 
     def tooltip(self, micrometres: bool) -> str:
         """Return what a dock says about it: the definition, the unit and the name in files."""
@@ -231,4 +231,4 @@ def page_table(kind: Kind, columns: Sequence[MeasureColumn]) -> str:
 
 def _page_unit(one: MeasureColumn, kind: Kind) -> str:
     units = dict.fromkeys(one.unit_in(known) for known in ((True,) if kind == "fibres" else (True, False)))
-    return " or ".join(_SPOKEN.get(unit, unit) for unit in units)
+    return " or ".join(SPOKEN_UNITS.get(unit, unit) for unit in units)

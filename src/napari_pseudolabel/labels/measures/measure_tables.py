@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from napari_pseudolabel.labels.measures.measure_columns import COLUMNS, TOTALS, Kind, MeasureColumn
 from napari_pseudolabel.labels.measures.measures import Measures
-from napari_pseudolabel.workspace.atomic import csv_text
+from napari_pseudolabel.workspace.atomic import atomic_files, csv_text
 
 
 def measures_text(measured: Sequence[tuple[str, Measures]], *, files: bool = False) -> str:
@@ -33,6 +34,29 @@ def totals_text(measured: Sequence[tuple[str, Measures]], *, files: bool = False
     return _text(
         TOTALS, [(name, one, line) for name, one in measured for line in one.totals], measured, files
     )
+
+
+def totals_path(path: Path) -> Path:
+    """Return where the totals beside a table go: ``a.csv`` has ``a.totals.csv``."""
+    return path.with_name(f"{path.stem}.totals{path.suffix}")
+
+
+def save_tables(
+    path: Path, measured: Sequence[tuple[str, Measures]], *, files: bool = False
+) -> tuple[Path, ...]:
+    """Write both tables or none, the totals beside the other; parameters as of `measures_text`.
+
+    Raises
+    ------
+    InputError
+        If they cannot be written.
+    """
+    targets = path, totals_path(path)
+    texts = measures_text(measured, files=files), totals_text(measured, files=files)
+    with atomic_files(*targets) as temporaries:
+        for temporary, text in zip(temporaries, texts, strict=True):
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+    return targets
 
 
 def _lines(rows: Mapping[str, np.ndarray], count: int) -> Iterator[dict[str, object]]:

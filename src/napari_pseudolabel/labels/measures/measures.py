@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,11 @@ class Measures:
     planes: tuple[Index, ...]
     totals: tuple[dict[str, object], ...]
     instances: NDArray[np.uint32]
+
+    @cached_property
+    def highest(self) -> int:
+        """Largest number in `instances`."""
+        return int(self.instances.max(initial=0))
 
     @property
     def count(self) -> int:

@@ -103,6 +103,7 @@ CLASSES = tuple(
 )
 TRAIN = Shortcut("Shift-T", "Train", "Start the training", "Train")
 ACCEPT = Shortcut("Shift-Y", "Accept preview", "Take the preview of the new model over", "Train")
+MEASURE = Shortcut("Shift-L", "Measure", "Measure all objects", "Measure")
 EXPORT = Shortcut("Shift-E", "Export", "Write the labels", "Export")
 
 

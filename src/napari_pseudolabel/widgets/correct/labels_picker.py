@@ -14,17 +14,16 @@ from qtpy.QtCore import QObject, Signal
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.viewer import (
-    current_plane,
     find_layer,
     is_ours,
     may_belong,
-    placement_of,
     source_of,
     visible_region,
 )
 from napari_pseudolabel.viewer.corrections import Index, Window
 from napari_pseudolabel.viewer.image_layers import image_fitting
 from napari_pseudolabel.viewer.records import is_helper
+from napari_pseudolabel.viewer.view_regions import LABEL_AXES, as_image, shown_plane
 from napari_pseudolabel.widgets.common.layer_box import LayerBox, ours_first, uid_of
 
 if TYPE_CHECKING:
@@ -36,10 +35,7 @@ RESHAPED = (
     "The layer was given other labels, of another shape, by a script or another plugin: "
     "what was corrected and confirmed in those before does not count any more."
 )
-NOT_2D = "The view is 3D; go back to 2D to correct labels."
-ROLLED = "The canvas shows other axes than Y and X; roll the axes back to correct labels."
 OUTSIDE = "Move the cursor over the image first."
-_AXES = "TZYX"
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,13 +172,7 @@ class LabelsPicker(QObject):
         InputError
             If there are no labels, or the canvas does not show planes of them.
         """
-        labels = self.require()
-        if self._viewer.dims.ndisplay != 2:
-            raise InputError(NOT_2D)
-        offset = self._viewer.dims.ndim - labels.ndim
-        if [axis - offset for axis in self._viewer.dims.displayed] != [labels.ndim - 2, labels.ndim - 1]:
-            raise InputError(ROLLED)
-        return current_plane(self._viewer, labels, _as_image(labels))
+        return shown_plane(self._viewer, self.require())
 
     def spot(self) -> Spot:
         """Return the pixel under the cursor.
@@ -215,7 +205,7 @@ class LabelsPicker(QObject):
         """
         self.plane()
         labels = self.require()
-        return visible_region(self._viewer, labels, _as_image(labels), self._canvas_px()).window
+        return visible_region(self._viewer, labels, as_image(labels), self._canvas_px()).window
 
     def stop(self) -> None:
         """Stop listening to the layers: the dock is closed."""
@@ -252,14 +242,9 @@ def offers(layer: Layer) -> bool:
     return (
         isinstance(layer, Labels)
         and isinstance(layer.data, np.ndarray)
-        and layer.ndim <= len(_AXES)
+        and layer.ndim <= len(LABEL_AXES)
         and not is_helper(layer)
     )
-
-
-def _as_image(labels: Labels) -> Image:
-    """Labels as what the functions for regions know."""
-    return Image(labels.data, _AXES[-labels.ndim :], placement_of(labels), labels.name, None)
 
 
 def _fits(layer: ImageLayer, labels: Labels) -> bool:
