@@ -346,9 +346,9 @@ def test_an_undone_stroke_is_no_scribble(case):
     labels.paint((2, 2), AXON)
     labels.undo()
     dock.use("smart_fill")
-    assert dock.drawing.tool == "smart_fill"
+    assert dock.clicking.on
     dock.use("smart_fill")
-    assert dock.drawing.tool == ""
+    assert not dock.clicking.on
 
 
 def test_nothing_is_done_while_a_stroke_is_painted(case):

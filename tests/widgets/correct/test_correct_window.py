@@ -159,14 +159,24 @@ def test_choosing_another_mode_or_layer_gives_the_line_up(opened, qtbot):
     assert str(labels.mode) == "fill"
 
 
-def test_a_scribble_dragged_on_the_canvas_fills_the_object(opened, qtbot):
+def test_marks_on_the_canvas_become_an_object_on_enter(opened, qtbot):
     viewer, labels, widget, canvas = opened
     labels.data[8:24, 8:24] = 0
     labels.refresh()
     press(qtbot, canvas, shortcuts.CLASSES[1])
     press(qtbot, canvas, shortcuts.SMART_FILL)
     drag(qtbot, viewer, canvas, [(16, x) for x in range(13, 19)])
+    left, shift = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier
+    qtbot.mouseClick(canvas, left, shift, on_canvas(viewer, canvas, (3, 3)))
     qtbot.waitUntil(lambda: widget.controller.settled, timeout=10000)
+    clicking, marks = widget.controller.clicking, widget.controller.context.overlay.marks
+    assert [mark.inside for mark in clicking._marks] == [True, False]
+    assert {"clicks", "proposal"} <= set(marks)
+    assert not (labels.data[:32, :32] == AXON).any()
+    press(qtbot, canvas, "Backspace")
+    qtbot.waitUntil(lambda: clicking.proposal is not None, timeout=10000)
+    press(qtbot, canvas, "Return")
+    assert "proposal" not in widget.controller.context.overlay.marks
     found = labels.data[:32, :32] == AXON
     assert found[16, 13:19].all()
     assert found[12:20, 12:20].mean() > 0.9

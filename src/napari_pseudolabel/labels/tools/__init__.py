@@ -7,6 +7,7 @@ nothing to do.
 
 from napari_pseudolabel.labels.objects.components import component_at
 from napari_pseudolabel.labels.tools.change import Change, ObjectMask, Window
+from napari_pseudolabel.labels.tools.clicks import ClickField, ClickMark, outlined, window_around
 from napari_pseudolabel.labels.tools.interpolation import interpolate
 from napari_pseudolabel.labels.tools.merging import merge
 from napari_pseudolabel.labels.tools.pasting import paste
@@ -24,6 +25,8 @@ from napari_pseudolabel.labels.tools.splitting import line_through, split
 
 __all__ = [
     "Change",
+    "ClickField",
+    "ClickMark",
     "ObjectMask",
     "Window",
     "component_at",
@@ -33,6 +36,7 @@ __all__ = [
     "interpolate",
     "line_through",
     "merge",
+    "outlined",
     "paste",
     "reassign",
     "remove_small",
@@ -40,4 +44,5 @@ __all__ = [
     "smart_fill",
     "smooth",
     "split",
+    "window_around",
 ]

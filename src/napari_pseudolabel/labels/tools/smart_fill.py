@@ -15,6 +15,7 @@ from skimage.transform import downscale_local_mean
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.objects.components import SQUARE
 from napari_pseudolabel.labels.tools.change import LOCKED, Change, Locked, Plane, ToolWindow, tool_window
+from napari_pseudolabel.labels.tools.image_channels import channels_of
 from napari_pseudolabel.labels.tools.shapes import near
 from napari_pseudolabel.labels.tools.splitting import drawn
 from napari_pseudolabel.labels.windows import Window, open_sides, padded, rims, shape_of, window_of
@@ -79,7 +80,7 @@ def smart_fill(
     outside |= near((part.before == value) & ~own)
     outside |= _rim(window, plane.shape) | part.locked
     outside &= ~own & ~start
-    channels = _channels(image[window], None if probability is None else probability[window])
+    channels = channels_of(image[window], None if probability is None else probability[window])
     markers = np.where(outside, np.uint8(OUTSIDE), np.uint8(0))
     markers[start | own] = INSIDE
     # Where nothing is to be seen, there is nothing that could hinder a walker.
@@ -137,18 +138,6 @@ def _rim(window: Window, shape: tuple[int, ...]) -> NDArray[np.bool_]:
         # The window is the whole image; something has to be outside.
         rim[[0, -1]] = rim[:, [0, -1]] = True
     return rim
-
-
-def _channels(image: Array, probability: NDArray[np.floating] | None) -> NDArray[np.float32]:
-    """(h, w, C) float32: smoothed intensities in units of their spread, and the probability."""
-    planes = np.asarray(image, np.float32)
-    planes = planes[..., None] if planes.ndim == 2 else planes
-    smoothed = ndi.gaussian_filter(planes, (1, 1, 0))
-    low, high = np.percentile(smoothed, (1, 99), axis=(0, 1))
-    channels = np.clip((smoothed - low) / np.maximum(high - low, 1e-6), 0, 1)
-    if probability is not None:
-        channels = np.concatenate((channels, np.asarray(probability, np.float32)[..., None]), axis=-1)
-    return np.asarray(channels, np.float32)
 
 
 def _solved(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
+from napari_pseudolabel.widgets.common.canvas_capture import CanvasCapture
 from napari_pseudolabel.widgets.common.overlay import Mark, Overlay
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ Path = list[tuple[float, float]]
 
 _ESCAPE = "Escape"
 _LEFT = 1
-_NO_MODE = "pan_zoom"
 
 
 class LineDrawing(QObject):
@@ -47,11 +47,10 @@ class LineDrawing(QObject):
         self._viewer = viewer
         self._overlay = overlay
         self._tool = ""
-        self._layer: Layer | None = None
-        self._mode = ""
         self._straight = False
         self._done: Callable[[Path], None] = lambda path: None
-        self._escape_before: object = None
+        self._capture = CanvasCapture(viewer)
+        self._capture.left.connect(self._on_left)
 
     @property
     def tool(self) -> str:
@@ -69,35 +68,16 @@ class LineDrawing(QObject):
             The line goes from the place where the button goes down to the cursor, and has two corners.
         """
         self.leave()
-        self._layer, self._done, self._tool, self._straight = layer, done, tool, straight
-        # Only the active layer hears of the mouse.
-        self._viewer.layers.selection.active = layer
-        self._mode = str(layer.mode)
-        layer.mode = _NO_MODE
-        layer.mouse_pan = False
-        layer.cursor = "cross"
-        layer.mouse_drag_callbacks.append(self._drag)
-        # Keys of the active layer come before those of the viewer; napari's own polygon has this one there.
-        self._escape_before = layer.bind_key(_ESCAPE, lambda _: self._give_up(), overwrite=True)
-        layer.events.mode.connect(self._on_mode)
-        self._viewer.layers.selection.events.active.connect(self._on_active)
+        self._done, self._tool, self._straight = done, tool, straight
+        self._capture.begin(layer, self._drag, {_ESCAPE: self._give_up})
         self.changed.emit(tool)
 
-    def leave(self, *, restore: bool = True) -> None:
-        """Give mouse and keys back; without `restore` the person has chosen another mode."""
-        layer, self._layer, self._tool = self._layer, None, ""
-        if layer is None:
-            return
-        self._viewer.layers.selection.events.active.disconnect(self._on_active)
-        layer.events.mode.disconnect(self._on_mode)
-        if self._drag in layer.mouse_drag_callbacks:
-            layer.mouse_drag_callbacks.remove(self._drag)
-        layer.bind_key(_ESCAPE, self._escape_before, overwrite=True)
-        if restore and self._mode == _NO_MODE:
-            layer.mouse_pan = True
-            layer.cursor = "standard"
-        elif restore:
-            layer.mode = self._mode
+    def leave(self) -> None:
+        """Give mouse and keys back."""
+        self._capture.leave()
+
+    def _on_left(self) -> None:
+        self._tool = ""
         if (overlay := self._overlay()) is not None:
             overlay.mark("line", None)
         self.changed.emit("")
@@ -133,14 +113,3 @@ class LineDrawing(QObject):
     def _seen(self, position: Sequence[float]) -> tuple[float, float]:
         y, x = (position[axis] for axis in self._viewer.dims.displayed)
         return float(y), float(x)
-
-    def _on_mode(self, event: object = None) -> None:
-        self.leave(restore=False)
-
-    def _on_active(self, event: object = None) -> None:
-        # A new layer of ours is the active one for a moment, until the selection is as it was.
-        QTimer.singleShot(0, self._check_active)
-
-    def _check_active(self) -> None:
-        if self._tool and self._viewer.layers.selection.active != self._layer:
-            self.leave()

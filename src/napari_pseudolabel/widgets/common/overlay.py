@@ -32,7 +32,7 @@ _TOAST_MS = 2600
 _LINE = QColor("#f0e442")
 _FOCUS = QColor("#ffffff")
 # What is drawn over images without labels, where white is easily lost.
-_YELLOW = ("line", "size", "missed")
+_YELLOW = ("line", "size", "missed", "clicks", "proposal")
 _SHADOW = QColor(0, 0, 0, 160)
 _PLATE = QColor(20, 20, 24, 215)
 _WARNING = QColor("#ffbe50")

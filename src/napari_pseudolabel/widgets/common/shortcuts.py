@@ -77,7 +77,12 @@ SPLIT = Shortcut("Shift-K", "Split", "Cut an object along a line that you draw",
 PASTE = Shortcut(
     "Shift-I", "Paste", "Take the object under the cursor from the candidate that is shown", "Correct"
 )
-SMART_FILL = Shortcut("Shift-W", "Smart fill", "Grow the last stroke to the border of the object", "Correct")
+SMART_FILL = Shortcut(
+    "Shift-W",
+    "Smart fill",
+    "An object from clicks, or from the last stroke, to the border of the image",
+    "Correct",
+)
 PREDICT_AGAIN = Shortcut(
     "Shift-N", "Predict again", "Label the view once more with other settings", "Correct"
 )

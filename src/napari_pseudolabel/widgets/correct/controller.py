@@ -15,6 +15,8 @@ from napari_pseudolabel.widgets.common.overlay import Overlay
 from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.correct.applying import Applying
 from napari_pseudolabel.widgets.correct.class_list import ClassList
+from napari_pseudolabel.widgets.correct.clicking import NAME as SMART_FILL
+from napari_pseudolabel.widgets.correct.clicking import Clicking
 from napari_pseudolabel.widgets.correct.correct_context import CorrectContext, Part
 from napari_pseudolabel.widgets.correct.drawing import Drawing
 from napari_pseudolabel.widgets.correct.focus import ObjectFocus
@@ -24,7 +26,6 @@ from napari_pseudolabel.widgets.correct.layer_visibility import LayerVisibility
 from napari_pseudolabel.widgets.correct.objects_view import ObjectsView
 from napari_pseudolabel.widgets.correct.predicting import Predicting
 from napari_pseudolabel.widgets.correct.region_names import RegionNames
-from napari_pseudolabel.widgets.correct.smart_filling import NAME as SMART_FILL
 from napari_pseudolabel.widgets.correct.smart_filling import SmartFilling
 from napari_pseudolabel.widgets.correct.tool_table import TOOLS
 from napari_pseudolabel.widgets.correct.tools import Toolbox
@@ -87,7 +88,8 @@ class CorrectController(DockController):
         self.confirming = ViewConfirmation(self.context)
         self.applying = Applying(self.context)
         self.toolbox = Toolbox(self.context, self.applying, self.focus, self.drawing, self.visibility)
-        self.smart = SmartFilling(self.context, self.applying, self.toolbox, self.drawing)
+        self.clicking = Clicking(self.context, self.applying, self.toolbox)
+        self.smart = SmartFilling(self.context, self.applying, self.toolbox, self.clicking)
         self.predicting = Predicting(self.context, self.visibility)
         self.gaps = Gaps(self.context)
         self.names = RegionNames(self.context)
@@ -100,6 +102,7 @@ class CorrectController(DockController):
             self.focus,
             self.objects,
             self.confirming,
+            self.clicking,
             self.smart,
             self.gaps,
             self.names,
@@ -173,6 +176,7 @@ class CorrectController(DockController):
         self.layers.replaced.connect(lambda reshaped: view.set_hint(RESHAPED) if reshaped else None)
         self.drawing.changed.connect(self._on_under_way)
         self.applying.changed.connect(self._on_under_way)
+        self.clicking.changed.connect(self._on_under_way)
         self.visibility.changed.connect(self._on_mode)
         self.predicting.changed.connect(self._on_predicting)
         self.viewer.dims.events.current_step.connect(self._on_plane)
@@ -197,6 +201,8 @@ class CorrectController(DockController):
 
     def use(self, tool: str) -> None:
         """Use a tool by its name."""
+        if tool != SMART_FILL:
+            self.clicking.leave()
         if tool == SMART_FILL:
             self.smart.run()
         elif self.predicting.knows(tool):
@@ -249,6 +255,7 @@ class CorrectController(DockController):
             self.focus.draw()
             self.objects.refresh()
             self.gaps.refresh()
+            self.clicking.on_plane()
 
     def _on_mode(self, mode: str = "") -> None:
         # Objects would lie over the candidate.
@@ -256,7 +263,7 @@ class CorrectController(DockController):
         self.focus.draw()
 
     def _on_under_way(self, tool: str = "") -> None:
-        under_way = {self.drawing.tool, self.applying.tool}
+        under_way = {self.drawing.tool, self.applying.tool, SMART_FILL if self.clicking.on else ""}
         for name in ("split", SMART_FILL, "remove_small"):
             self.view.tools.set_under_way(name, name in under_way)
 

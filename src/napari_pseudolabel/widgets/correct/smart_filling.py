@@ -11,26 +11,22 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.labels.tools import Change, line_through, smart_fill
+from napari_pseudolabel.labels.tools import Change, smart_fill
 from napari_pseudolabel.types import Array
 from napari_pseudolabel.viewer import find_layer
 from napari_pseudolabel.viewer.corrections import Corrections, Index, Window, key_of
 from napari_pseudolabel.viewer.editing import require_no_stroke
 from napari_pseudolabel.viewer.records import channel_of
 from napari_pseudolabel.viewer.undo_history import changes_of, is_stroke
-from napari_pseudolabel.widgets.common.line_drawing import Path
 from napari_pseudolabel.widgets.correct.applying import BUSY, Applying, SlowChange
+from napari_pseudolabel.widgets.correct.clicking import NAME, NO_IMAGE, Clicking
 from napari_pseudolabel.widgets.correct.correct_context import CorrectContext, Part
-from napari_pseudolabel.widgets.correct.drawing import Drawing
 from napari_pseudolabel.widgets.correct.labels_picker import Spot
 from napari_pseudolabel.widgets.correct.tools import Toolbox
 
 if TYPE_CHECKING:
     from napari.layers import Labels
 
-NAME = "smart_fill"
-SCRIBBLE = "Drag a scribble inside of the object, from one end to the other. Escape cancels."
-NO_IMAGE = "The image of these labels is not open, and Smart fill follows its borders; open it."
 # Around the scribble; objects reach no farther than this from it.
 _MARGIN_PX = 136
 _MOST_PX = 1024
@@ -55,15 +51,15 @@ class Scribble:
 
 
 class SmartFilling(Part):
-    """Remembers the last stroke, or lets the person draw one, and fills the object around it."""
+    """Fills the object around the last stroke; without one, has the person click."""
 
     def __init__(
-        self, context: CorrectContext, applying: Applying, toolbox: Toolbox, drawing: Drawing
+        self, context: CorrectContext, applying: Applying, toolbox: Toolbox, clicking: Clicking
     ) -> None:
         super().__init__(context)
         self._applying = applying
         self._toolbox = toolbox
-        self._drawing = drawing
+        self._clicking = clicking
         self._labels: Labels | None = None
         self._atoms: list[object] = []
         context.events.painted.connect(self._on_paint)
@@ -74,9 +70,12 @@ class SmartFilling(Part):
         self._atoms = []
 
     def run(self) -> None:
-        """Fill around the last stroke; if there is none, let the person draw a scribble."""
+        """Fill around the last stroke; if there is none, let the person click; once more ends that."""
         with self._context.refusing():
             self._context.require_labels()
+            if self._clicking.on:
+                self._clicking.leave()
+                return
             if self._applying.tool:
                 raise InputError(BUSY)
             plane, labels = self._context.layers.plane(), self._context.layers.require()
@@ -84,22 +83,13 @@ class SmartFilling(Part):
             if stroke is not None and stroke.plane == plane and _stands(labels, stroke):
                 self._begin(stroke)
             else:
-                self._toolbox.chosen()
-                self._drawing.begin(NAME, SCRIBBLE, self._on_drawn)
-
-    def _on_drawn(self, path: Path) -> None:
-        layers = self._context.layers
-        labels, places = layers.require(), line_through(path)
-        inside = ((places >= 0) & (places < labels.data.shape[-2:])).all(axis=1)
-        self._begin(Scribble(layers.plane(), places[inside], self._toolbox.chosen()))
+                self._clicking.begin()
 
     def _begin(self, scribble: Scribble) -> None:
         layers = self._context.layers
         labels, image, source = layers.require(), layers.image, layers.source
         if image is None or source is None:
             raise InputError(NO_IMAGE)
-        if not len(scribble.places):
-            raise InputError("The scribble lies outside of the image; draw it inside of an object.")
         require_no_stroke(labels)
         window = _around(scribble.places, labels.data.shape)
         key = key_of(scribble.plane, window)

@@ -58,8 +58,8 @@ class ToolOptions(Checked):
     method: Annotated[
         Method,
         Option(
-            "How Smart fill finds the border: a random walk follows weak borders too, a watershed follows the strongest edge",
-            title="Smart fill",
+            "How Smart fill finds the border around a stroke: a random walk follows weak borders too, a watershed the strongest edge",
+            title="Smart fill of strokes",
             seen="dock",
             names=(("random_walker", "Weak borders"), ("watershed", "Strong borders, faster")),
         ),

@@ -80,8 +80,8 @@ TOOLS: tuple[Tool, ...] = (
     Tool(
         "smart_fill",
         shortcuts.SMART_FILL,
-        "Grow the last brush stroke to the border that the image shows. "
-        "Without a stroke: press, then drag a scribble inside of the object.",
+        "Grow the last brush stroke to the border that the image shows. Without a stroke: press, then click on an object; "
+        "Shift+click or right click what does not belong to it, Enter takes it over, Escape drops it.",
     ),
     Tool(
         "interpolate",

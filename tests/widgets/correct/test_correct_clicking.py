@@ -1,0 +1,147 @@
+"""Clicks show an object that is in the labels only when it is taken over."""
+
+import numpy as np
+import pytest
+from correct_case import AXON, MYELIN, SHAPE, fibres, settle
+
+from napari_pseudolabel.viewer import Corrections
+from napari_pseudolabel.widgets.correct import clicking
+
+INSIDE = 16, 16
+
+
+def click(dock, at=INSIDE, inside=True, qtbot=None):
+    dock.clicking.mark(np.array([at]), inside)
+    if qtbot is not None:
+        settle(dock, qtbot)
+
+
+@pytest.fixture
+def begun(case):
+    """The first axon has no label, and the tool waits for clicks."""
+    viewer, labels, dock = case
+    labels.data[8:24, 8:24] = 0
+    labels.refresh()
+    labels.selected_label = AXON
+    labels.mode = "paint"
+    dock.use("smart_fill")
+    return viewer, labels, dock
+
+
+def test_clicks_become_one_undo_step_when_they_are_taken_over(begun, qtbot):
+    _, labels, dock = begun
+    before, touched = labels.data.copy(), Corrections.of(labels).touched.copy()
+    assert dock.view.tools.buttons["smart_fill"].isChecked()
+    click(dock, qtbot=qtbot)
+    click(dock, (5, 5), False, qtbot)
+    assert dock.clicking.proposal is not None
+    np.testing.assert_array_equal(labels.data, before)
+    dock.clicking.take()
+    found, truth = labels.data[:32, :32] == AXON, fibres()[:32, :32] == AXON
+    assert (found & truth).sum() / (found | truth).sum() > 0.8
+    # What autosave writes.
+    np.testing.assert_array_equal(Corrections.of(labels).touched, touched | (labels.data != before))
+    labels.undo()
+    np.testing.assert_array_equal(labels.data, before)
+    np.testing.assert_array_equal(Corrections.of(labels).touched, touched)
+    assert dock.clicking.on  # for the next object
+
+
+def test_taken_over_before_it_is_there_it_is_written_when_it_comes(begun, qtbot):
+    _, labels, dock = begun
+    click(dock)
+    dock.clicking.take()
+    assert labels.data[INSIDE] == 0
+    settle(dock, qtbot)
+    assert labels.data[INSIDE] == AXON
+
+
+@pytest.mark.parametrize("how", ["escape", "back", "plane", "tool", "mode", "labels"])
+def test_what_is_dropped_leaves_no_trace(begun, qtbot, how):
+    viewer, labels, dock = begun
+    before, layers = labels.data.copy(), list(viewer.layers)
+    steps = len(labels._undo_history)
+    for wait in (qtbot, None):  # with the object there, and while it is computed
+        if not dock.clicking.on:
+            dock.use("smart_fill")
+        click(dock, qtbot=wait)
+        if how in ("escape", "back"):
+            getattr(dock.clicking, how)()
+            assert dock.clicking.on
+        elif how == "plane":
+            viewer.dims.ndisplay = 3
+            viewer.dims.ndisplay = 2
+        elif how == "tool":
+            dock.use("split")
+            dock.use("split")
+        elif how == "mode":
+            labels.mode = "erase"
+            assert not dock.clicking.on
+            labels.mode = "paint"
+        else:
+            viewer.layers.selection.active = viewer.layers[0]
+            qtbot.waitUntil(lambda: not dock.clicking.on, timeout=3000)
+        settle(dock, qtbot)
+        assert dock.clicking.proposal is None
+        np.testing.assert_array_equal(labels.data, before)
+        assert len(labels._undo_history) == steps
+        assert list(viewer.layers) == layers
+    dock.clicking.leave()
+    assert str(labels.mode) == ("paint" if how != "labels" else str(labels.mode))
+
+
+def test_only_the_newest_clicks_are_answered(begun, qtbot, monkeypatch):
+    _, _, dock = begun
+    asked = []
+    real = clicking.ClickField.propose
+
+    def counted(field, marks):
+        asked.append(len(marks))
+        return real(field, marks)
+
+    monkeypatch.setattr(clicking.ClickField, "propose", counted)
+    for at in (INSIDE, (15, 15), (17, 17), (16, 17)):
+        click(dock, at)
+    settle(dock, qtbot)
+    assert asked == [1, 4]
+    dock.clicking.back()
+    settle(dock, qtbot)
+    assert asked[-1] == 3
+
+
+def test_confirmed_pixels_and_labels_of_others_stay(begun, qtbot):
+    _, labels, dock = begun
+    corrections = Corrections.of(labels)
+    corrections.confirm((), (slice(0, 15), slice(0, SHAPE[1])))
+    click(dock, qtbot=qtbot)
+    dock.clicking.take()
+    assert labels.data[INSIDE] == AXON
+    assert not labels.data[8:15, 8:24].any()
+    click(dock, (12, 16), qtbot=qtbot)
+    assert "confirmed" in dock.view.hint
+    assert dock.clicking.proposal is None
+
+
+def test_labels_that_change_meanwhile_change_the_object(begun, qtbot):
+    _, labels, dock = begun
+    labels.selected_label = MYELIN
+    click(dock, qtbot=qtbot)
+    there = tuple(np.mgrid[8:24, 18:24].reshape(2, -1))
+    labels.data_setitem(there, AXON)
+    labels.refresh()
+    settle(dock, qtbot)
+    assert not dock.clicking.proposal.seen.outdated
+    labels.data[8:24, 17] = AXON  # by a script, which nobody hears of
+    dock.clicking.take()
+    settle(dock, qtbot)
+    assert (labels.data[8:24, 17:24] == AXON).all()
+    assert labels.data[INSIDE] == MYELIN
+
+
+def test_another_class_is_that_of_the_object(begun, qtbot):
+    _, labels, dock = begun
+    click(dock, qtbot=qtbot)
+    labels.selected_label = MYELIN
+    dock.clicking.take()
+    settle(dock, qtbot)
+    assert labels.data[INSIDE] == MYELIN
