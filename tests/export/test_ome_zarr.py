@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import yaozarrs
 import zarr
 
 from napari_pseudolabel.errors import InputError
@@ -63,6 +64,29 @@ def test_programs_find_axes_units_and_classes(tmp_path, version):
     ]  # fmt: skip
     assert multiscale["datasets"][0]["coordinateTransformations"][0]["scale"] == [2.0, 0.5, 0.5]
     assert told["image-label"]["colors"] == [{"label-value": 2, "rgba": [230, 159, 0, 255]}]
+
+
+def test_a_validator_takes_labels_numbers_and_confidence(tmp_path, version):
+    chosen, path = replace(version, options=replace(version.options, instances=True)), tmp_path / "a.ome.zarr"
+    known = np.ones((2, 300, 40), bool)
+    known[:, :9] = False
+    placement = Placement(
+        (2.0, 0.5, 0.5), (0, 1, 2), units=("second", "nm", "nm"), axis_labels=("t", "y", "x")
+    )
+    export(
+        path, values(known.shape), format=chosen, classes=CLASSES, placement=placement, provenance={}, labelled=known,
+        confidence=known.astype(np.float32),
+    )  # fmt: skip
+    for group, kind in (("", "LabelImage"), ("instances", "LabelImage"), ("confidence", "Image")):
+        yaozarrs.validate_zarr_store(path / group)
+        told = yaozarrs.open_group(path / group).ome_metadata()
+        assert type(told).__name__ == kind
+        assert version.options.version.replace(".", "") in type(told).__module__
+    marks = yaozarrs.open_group(path).ome_metadata().image_label
+    assert [(one.label_value, one.rgba) for one in marks.colors] == [
+        (2, [230, 159, 0, 255]), (255, [128, 128, 128, 255])
+    ]  # fmt: skip
+    assert [one.label_value for one in marks.properties] == [0, 2, 255]
 
 
 def test_a_confidence_lies_inside(tmp_path):

@@ -19,7 +19,7 @@ from napari_pseudolabel.formats.ome_tiff import OME_TIFF
 from napari_pseudolabel.imaging.image import Image
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.imaging.reading.own_files import described
-from napari_pseudolabel.labels.classes import LARGEST_VALUE
+from napari_pseudolabel.labels.classes import LARGEST_VALUE, not_labelled_class
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.workspace.atomic import atomic_files
 
@@ -111,7 +111,7 @@ def export(
         values, rest = _marked(values, labelled, classes, chosen.marks)
         provenance = {**provenance, "share_labelled": float(np.mean(labelled)), "not_labelled": rest}
         if rest is not None and rest <= LARGEST_VALUE:
-            shown = (*shown, LabelClass(name="not labelled", value=rest))
+            shown = (*shown, not_labelled_class(rest))
     content = FileContent(
         image_stem(path),
         placement,

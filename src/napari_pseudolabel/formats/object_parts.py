@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_pseudolabel.formats.format import FileContent
-from napari_pseudolabel.labels.classes import LARGEST_VALUE, nameless, with_colours
+from napari_pseudolabel.labels.classes import LARGEST_VALUE, nameless, not_labelled_class, with_colours
 from napari_pseudolabel.labels.outlines import Polygon, polygons
 from napari_pseudolabel.labels.windows import Index, Window, holding, moved
 from napari_pseudolabel.models.cards import LabelClass
 
-NOT_LABELLED = "not labelled"
 _OBJECT = LabelClass(name="object", value=1)
 
 
@@ -95,7 +94,7 @@ def parts_not_labelled(content: FileContent) -> Iterator[ObjectPart]:
         rest = ~content.labelled[plane]
         if rest.any():
             window, mask = _smallest((slice(0, rest.shape[0]), slice(0, rest.shape[1])), rest)
-            yield ObjectPart(plane, 0, LabelClass(name=NOT_LABELLED, value=0, color="#808080"), window, mask)
+            yield ObjectPart(plane, 0, not_labelled_class(0), window, mask)
 
 
 def named_classes(content: FileContent) -> tuple[LabelClass, ...]:

@@ -9,6 +9,7 @@ from napari_pseudolabel.models.cards import LabelClass
 
 # Okabe & Ito, "Color Universal Design" (2008), without black; the strongest contrasts come first.
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
+_GREY = "#808080"
 BACKGROUND = "background"
 LARGEST_VALUE = 255
 # Regions that nobody has named yet; classes that a person adds have the values from 1 on.
@@ -55,6 +56,11 @@ def default_classes(names: Sequence[str]) -> tuple[LabelClass, ...]:
 def nameless(values: Iterable[int]) -> tuple[LabelClass, ...]:
     """Return classes about which nobody knows more than their values."""
     return tuple(LabelClass(name=f"class {value}", value=value) for value in values)
+
+
+def not_labelled_class(value: int) -> LabelClass:
+    """Return what pixels are called in a file that nobody has labelled: no class, and no background either."""
+    return LabelClass(name="not labelled", value=value, color=_GREY)
 
 
 # So many kinds of regions can be told by their values; the largest says nothing, where members of an ensemble are kept.

@@ -18,7 +18,7 @@ from napari_pseudolabel.formats import Format
 from napari_pseudolabel.formats.ome_zarr import CONFIDENCE, INSTANCES, label_marks
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.imaging.pyramid import Pyramid, describe
-from napari_pseudolabel.labels.classes import LARGEST_VALUE
+from napari_pseudolabel.labels.classes import LARGEST_VALUE, not_labelled_class
 from napari_pseudolabel.labels.objects import scheme_for
 from napari_pseudolabel.labels.objects.stitching import number_objects
 from napari_pseudolabel.labels.windows import key_of
@@ -104,7 +104,7 @@ def complete(
 
 def with_not_labelled(classes: tuple[LabelClass, ...], rest: int) -> tuple[LabelClass, ...]:
     """Return the classes with a name for what is not labelled, where a class can have its value."""
-    return (*classes, LabelClass(name="not labelled", value=rest)) if rest <= LARGEST_VALUE else classes
+    return (*classes, not_labelled_class(rest)) if rest <= LARGEST_VALUE else classes
 
 
 def write_confidence(
