@@ -12,11 +12,13 @@ import shapely
 from pycocotools.coco import COCO
 from shapely.geometry import shape
 
+from napari_pseudolabel.control import Control
+from napari_pseudolabel.errors import Cancelled
 from napari_pseudolabel.export import ExportContent, export
 from napari_pseudolabel.formats import format_named
 from napari_pseudolabel.formats.coco import CocoOptions
 from napari_pseudolabel.imaging import Placement
-from napari_pseudolabel.labels.outlines import polygons, signed_area
+from napari_pseudolabel.labels.outlines import polygons
 from napari_pseudolabel.models.cards import LabelClass
 
 CLASSES = (
@@ -58,6 +60,11 @@ def filled(rings, size):
     for ring in rings:
         inside ^= shapely.contains_xy(shapely.Polygon(ring), xx, yy)
     return inside
+
+
+def signed_area(ring):
+    x, y = ring.T
+    return np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) / 2
 
 
 def test_outlines_are_valid_and_fill_the_same_pixels():
@@ -192,6 +199,17 @@ def test_any_mask_is_the_same_in_coco(tmp_path):
         read = COCO(tmp_path / "a.coco.json")
         for one in read.loadAnns(read.getAnnIds()):
             np.testing.assert_array_equal(read.annToMask(one) > 0, numbers == one["object"])
+
+
+@pytest.mark.parametrize("name", ["a.rois.zip", "a.geojson", "a.coco.json"])
+def test_writing_tells_how_far_it_is_and_can_be_stopped(tmp_path, name):
+    heard = []
+    put(tmp_path / name, fibres(), control=Control(report=heard.append))
+    assert (heard[0].stage, heard[0].done, heard[-1].done) == ("Writing the objects", 0, heard[-1].total)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(Cancelled):
+        put(tmp_path / name, fibres() * 0 + 1, control=Control(cancelled=lambda: True))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_labels_that_number_their_objects_are_objects(tmp_path):

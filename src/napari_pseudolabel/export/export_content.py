@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pseudolabel.control import Control
 from napari_pseudolabel.export.writing import checked_labels, export
 from napari_pseudolabel.formats import FileContent, Format
 from napari_pseudolabel.imaging import ArrayLike, Image, Placement
@@ -130,6 +131,7 @@ class ExportContent:
         confidence: bool = True,
         effort: bool = False,
         measures: bool = False,
+        control: Control = Control(),
     ) -> tuple[Path, ...]:
         """Write labels and provenance, and what is wanted of it: the confidence, if there is one, effort and measures.
 
@@ -168,4 +170,5 @@ class ExportContent:
             confirmed=self.confirmed,
             source=self.source,
             offset=self.offset,
+            control=control,
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.export.companions import PROVENANCE, Companions, companions, image_stem, sidecar_path
 from napari_pseudolabel.export.growing_set import IMAGES, GrowingSet
@@ -42,6 +43,7 @@ def export(
     confirmed: np.ndarray | None = None,
     source: Image | None = None,
     offset: tuple[int, int] = (0, 0),
+    control: Control = Control(),
 ) -> tuple[Path, ...]:
     """Write labels with their provenance, all files or none.
 
@@ -79,6 +81,8 @@ def export(
         is needed and there.
     offset
         Row and column of the first pixel in the whole image, where the labels are those of a region of it.
+    control
+        Hears how far writing is where a format takes its time, and may stop it: nothing is changed then.
 
     Returns
     -------
@@ -126,6 +130,7 @@ def export(
         confirmed=confirmed,
         source=source,
         offset=offset,
+        control=control,
         provenance=provenance,
     )
     return _write(path, chosen, content, "labels", classes, provenance)

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from napari_pseudolabel.control import Control
 from napari_pseudolabel.types import Array
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class FileContent:
         What is known of how the labels were made (`export.Provenance`).
     options
         Of the class of `Format.options`; None for a format without.
+    control
+        Hears how far writing is, and says when to stop.
     """
 
     name: str
@@ -83,6 +86,7 @@ class FileContent:
     offset: tuple[int, int] = (0, 0)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     options: Any = None
+    control: Control = field(default_factory=Control)
 
     @property
     def source_file(self) -> str:

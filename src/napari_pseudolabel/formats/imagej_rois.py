@@ -58,8 +58,9 @@ def _roi(part: ObjectPart, name: str, content: FileContent) -> ImagejRoi:
     roi.stroke_color = bytes((255, *part.rgb))
     # A group also tells other programs the class; 0 is none.
     roi.group = part.label_class.value
-    roi.left, roi.top = (int(edge) for edge in np.min([ring.min(axis=0) for ring in rings], axis=0))
-    roi.right, roi.bottom = (int(edge) for edge in np.max([ring.max(axis=0) for ring in rings], axis=0))
+    (top, left), (rows, columns) = content.offset, part.window
+    roi.left, roi.top = columns.start + left, rows.start + top
+    roi.right, roi.bottom = columns.stop + left, rows.stop + top
     if len(rings) == 1:
         roi.roitype = ROI_TYPE.TRACED
         roi.integer_coordinates = (rings[0] - (roi.left, roi.top)).astype(np.int32)

@@ -15,6 +15,7 @@ from napari_pseudolabel.labels.outlines import Polygon, polygons
 from napari_pseudolabel.labels.windows import Index, Window, holding, moved
 from napari_pseudolabel.models.cards import LabelClass
 
+_STEPS = 100  # of progress: to tell of every object would take longer than to write it
 _OBJECT = LabelClass(name="object", value=1)
 
 
@@ -71,12 +72,14 @@ def object_parts(content: FileContent) -> Iterator[ObjectPart]:
     assert content.labels is not None
     known = {one.value: one for one in named_classes(content)}
     only = next(iter(known.values())) if content.numbered else None
-    for plane in content.planes:
-        labels, sure = (
-            content.labels[plane],
-            None if content.confidence is None else content.confidence[plane],
-        )
-        for number, window, own in _objects(content.instances[plane]):
+    for place, plane in enumerate(content.planes, start=1):
+        labels = content.labels[plane]
+        sure = None if content.confidence is None else content.confidence[plane]
+        several = f" of plane {place} of {len(content.planes)}" if len(content.planes) > 1 else ""
+        found = _objects(content.instances[plane])
+        stage = content.control.stage(f"Writing the objects{several}", len(found))
+        step = max(1, len(found) // _STEPS)
+        for count, (number, window, own) in enumerate(found, start=1):
             values = labels[window]
             for value in np.unique(values[own & (values > 0)]).tolist():
                 mask = own & (values == value)
@@ -84,6 +87,8 @@ def object_parts(content: FileContent) -> Iterator[ObjectPart]:
                 part, mask = _smallest(window, mask)
                 one = only if only is not None else _class_of(value, known)
                 yield ObjectPart(plane, number, one, part, mask, mean)
+            if count % step == 0:
+                stage.advance(step)
 
 
 def parts_not_labelled(content: FileContent) -> Iterator[ObjectPart]:
@@ -131,16 +136,41 @@ def plane_words(content: FileContent, plane: Index) -> str:
     return " ".join(f"{letter}{place}" for letter, place in zip(letters, plane, strict=False))
 
 
-def _objects(numbers: NDArray[np.uint32]) -> Iterator[tuple[int, Window, NDArray[np.bool_]]]:
-    """Yield number, window and mask of every object of a plane."""
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """The objects of a plane: numbers, windows and masks.
+
+    Attributes
+    ----------
+    numbers
+        (H, W): places in `windows` from 1 on.
+    windows
+        None where there is no object.
+    known
+        Numbers of the objects by place, where these are not the places.
+    """
+
+    numbers: NDArray[np.uint32]
+    windows: list[Window | None]
+    known: NDArray[np.uint32] | None
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def __iter__(self) -> Iterator[tuple[int, Window, NDArray[np.bool_]]]:
+        for place, window in enumerate(self.windows, start=1):
+            if window is not None:
+                number = place if self.known is None else int(self.known[place])
+                yield number, window, self.numbers[window] == place
+
+
+def _objects(numbers: NDArray[np.uint32]) -> _Found:
     known = None
     if int(numbers.max(initial=0)) > numbers.size:  # numbers of others, with gaps
         known, inverse = np.unique(numbers, return_inverse=True)
         known = known if known[0] == 0 else np.concatenate([np.zeros(1, known.dtype), known])
         numbers = (inverse.reshape(numbers.shape) + (len(known) - 1 - inverse.max())).astype(np.uint32)
-    for place, window in enumerate(ndi.find_objects(numbers), start=1):
-        if window is not None:
-            yield place if known is None else int(known[place]), window, numbers[window] == place
+    return _Found(numbers, ndi.find_objects(numbers), known)
 
 
 def _smallest(window: Window, mask: NDArray[np.bool_]) -> tuple[Window, NDArray[np.bool_]]:

@@ -33,22 +33,14 @@ def polygons(mask: NDArray[np.bool_], at: tuple[int, int] = (0, 0)) -> tuple[Pol
     found = []
     for number, (rows, columns) in enumerate(ndi.find_objects(parts), start=1):
         origin = columns.start + at[1], rows.start + at[0]
-        rings = [(signed_area(ring), ring + origin) for ring in _rings(parts[rows, columns] == number)]
-        # All others lie inside of the largest.
-        rings.sort(key=lambda one: -abs(one[0]))
-        turned = [ring if (area > 0) == (not hole) else ring[::-1] for hole, (area, ring) in enumerate(rings)]
-        found.append(tuple(turned))
+        outer, *holes = (ring + origin for ring in _rings(parts[rows, columns] == number))
+        # All start at their first corner in reading order and go right, along a gap as along the mask.
+        found.append((outer, *(hole[::-1] for hole in holes)))
     return tuple(found)
 
 
-def signed_area(ring: Ring) -> float:
-    """Return the area within a ring in pixels, positive where y follows x as in a right-handed system."""
-    x, y = ring[:, 0], ring[:, 1]
-    return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y)) / 2
-
-
 def _rings(mask: NDArray[np.bool_]) -> Iterator[Ring]:
-    """Yield the borders of a mask that is connected over edges, each by the corners at which it turns.
+    """Yield the borders of a mask that is connected over edges, the outer first, each by the corners at which it turns.
 
     Along a row, corners are in turn the left and the right end of a border, along a column the upper and the lower one. Where
     two pixels touch by a corner, two borders turn there. They are parted around what is not in the mask, so that they

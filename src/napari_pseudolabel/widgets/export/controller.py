@@ -96,7 +96,6 @@ class ExportController(DockController):
         if not isinstance(content, ExportContent):
             self._export_slide(content, path)
             return
-        self.view.set_status("Writing …")
         effort = self.view.effort.isChecked()
         if effort:
             content = content_of(self.viewer, self.view.layer.layer, effort=True)
@@ -113,10 +112,11 @@ class ExportController(DockController):
         self._writing = self._runner.submit(
             job,
             "local",
+            progressed=self._on_progress,
             finished=lambda written: self._on_finished(written, about_file(written[0])),
             failed=self._on_failed,
         )
-        self._refresh()
+        self._show_writing("Writing")
 
     def _export_slide(self, content: SlideContent, path: str) -> None:
         """Bring to the disk what was decided until now, then have it all copied from there."""

@@ -35,7 +35,12 @@ class ExportJob:
         control.check()
         path = _made_ready(self.path)
         return self.content.write(
-            path, self.format, confidence=self.confidence, effort=self.effort, measures=self.measures
+            path,
+            self.format,
+            confidence=self.confidence,
+            effort=self.effort,
+            measures=self.measures,
+            control=control,
         )
 
 
