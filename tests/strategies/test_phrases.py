@@ -12,6 +12,7 @@ import phrase_case
 import pytest
 import tifffile
 import torch
+from safetensors.torch import load_file, save_file
 from scipy.stats import rankdata
 
 from napari_pseudolabel.cli.running import run as run_command
@@ -194,6 +195,33 @@ def test_folders_that_cannot_be_trusted_are_refused_in_a_sentence(fault, folder,
     with pytest.raises(CheckpointError, match=sentence) as error:
         run(job)
     assert str(error.value).endswith(".")
+
+
+def test_folders_of_older_versions_are_read_as_new_ones(folder, tmp_path):
+    """As Stable Diffusion 1 lies on disk: half precision, other names of the same weights, numbers of positions beside them."""
+    old = tmp_path / "old"
+    shutil.copytree(folder, old)
+    text, vae = (
+        old / "text_encoder" / "model.safetensors",
+        old / "vae" / "diffusion_pytorch_model.safetensors",
+    )
+    words = {
+        f"text_model.{key.removeprefix('text_model.')}": one.half() for key, one in load_file(text).items()
+    }
+    words["text_model.embeddings.position_ids"] = torch.arange(8)[None]
+    named = (("to_q", "query"), ("to_k", "key"), ("to_v", "value"), ("to_out.0", "proj_attn"))
+    pictures = {}
+    for key, one in load_file(vae).items():
+        for now, then in named if "attentions" in key else ():
+            key = key.replace(f".{now}.", f".{then}.")
+        pictures[key] = one.half()
+    for file, weights in ((text, words), (vae, pictures)):
+        file.unlink()
+        save_file(weights, file.with_suffix(".fp16.safetensors"), metadata={"format": "pt"})
+    found, wanted = (MODELS.phrase_model(str(one)) for one in (old, folder))
+    picture, _ = phrase_case.picture(np.random.default_rng(0))
+    torch.testing.assert_close(found.latents(picture), wanted.latents(picture), atol=0.02, rtol=0)
+    torch.testing.assert_close(found.read("disc").hidden, wanted.read("disc").hidden, atol=0.02, rtol=0)
 
 
 def test_from_the_shell(folder, tmp_path, capsys):
