@@ -20,6 +20,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, CheckpointError, InputError
 from napari_pseudolabel.imaging import from_array
 from napari_pseudolabel.imaging.small_planes import small_plane
+from napari_pseudolabel.models import inspect
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.text_to_image.diffusers_folder import look_through
 from napari_pseudolabel.models.text_to_image.picture_features import merged_regions
@@ -111,6 +112,12 @@ def test_a_part_is_as_the_whole_and_provenance_makes_it_again(options, folder):
     assert 0 < (hotter.labels > 0).sum() < (part.labels > 0).sum()
     other = run(replace(job, segmenter=replace(job.segmenter, options=replace(options, map="difference"))))
     assert (other.labels != part.labels).any()
+
+
+def test_the_folder_is_called_by_its_name_where_models_are_asked_for(folder):
+    found = inspect(folder)
+    assert not found.usable
+    assert "give it to the strategy phrases" in found.problem
 
 
 def test_what_is_not_read_of_a_phrase_is_said(folder):

@@ -15,6 +15,7 @@ from napari_pseudolabel.models.inspection import Inspection, useful, useless
 from napari_pseudolabel.models.inspection_process import InspectionProcess, Limits
 from napari_pseudolabel.models.offers import Offer, choose, home_of
 from napari_pseudolabel.models.registry import load_segmenter, reading, resolve
+from napari_pseudolabel.models.text_to_image.diffusers_folder import is_diffusers_folder
 from napari_pseudolabel.types import JsonObject
 
 INSPECTED = f"{__name__}:inspected"
@@ -100,6 +101,9 @@ def _folder(path: Path) -> Inspection:
         return useless(path, "empty folder", f"{path.name} is empty.")
     if found := _described(offer):
         return found
+    if is_diffusers_folder(path):
+        problem = f"{path.name} is a text-to-image model, which neither translates nor segments by itself; give it to the strategy phrases."
+        return useless(path, "text-to-image model", problem)
     weights = sorted(name for name in offer.names if name.endswith(suffixes()))
     if weights:
         problem = (
