@@ -15,7 +15,6 @@ from napari_pseudolabel.models.inspection import Inspection, useful, useless
 from napari_pseudolabel.models.inspection_process import InspectionProcess, Limits
 from napari_pseudolabel.models.offers import Offer, choose, home_of
 from napari_pseudolabel.models.registry import load_segmenter, reading, resolve
-from napari_pseudolabel.models.text_to_image.diffusers_folder import is_diffusers_folder
 from napari_pseudolabel.types import JsonObject
 
 INSPECTED = f"{__name__}:inspected"
@@ -96,6 +95,9 @@ def inspected(path: str, which: int | None) -> JsonObject:
 
 
 def _folder(path: Path) -> Inspection:
+    # With torch, as all that loads.
+    from napari_pseudolabel.models.text_to_image.diffusers_folder import is_diffusers_folder
+
     offer = Offer(path)
     if not offer.names:
         return useless(path, "empty folder", f"{path.name} is empty.")
