@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from bioimage_files import description, package
+from bundle_files import bundle
 from nnunet_files import INTENSITIES, ModelFolder
 from onnx_files import of_whole_tile, saved
 from syndiff_case import GENERATOR
@@ -104,6 +105,13 @@ def _bioimageio(folder: Path) -> Path:
     return path
 
 
+def _monai_bundle(folder: Path) -> Path:
+    path = bundle(folder / "bundle", names=[one.name for one in CLASSES])
+    classes = [one.model_dump() for one in CLASSES]
+    write_sidecar(path, {"classes": classes, "source": TEM.model_dump(), "architecture": {"tile": TILE}})
+    return path
+
+
 def nnunet_folder(
     folder: Path,
     schemes: tuple[str, ...] = ("ZScoreNormalization",),
@@ -182,6 +190,7 @@ SEGMENTERS: dict[str, Callable[[Path], Path]] = {
     "torchscript": _torchscript,
     "onnx": _onnx,
     "bioimageio": _bioimageio,
+    "monai-bundle": _monai_bundle,
     "nnunet": nnunet_folder,
 }
 """Makes a segmenter of a family in a folder."""

@@ -83,6 +83,13 @@ FAMILIES: tuple[Family, ...] = (
         (".onnx",),
         more="napari_pseudolabel.models.segmenters.onnx.onnx_graph:beside",
     ),
+    Family(
+        "monai-bundle",
+        "segmenter",
+        "napari_pseudolabel.models.segmenters.monai_bundle.segmenter",
+        markers=("configs/metadata.json",),
+        title="a MONAI bundle",
+    ),
     # It takes all folders that nobody else takes, and says what they lack.
     Family(
         "nnunet",

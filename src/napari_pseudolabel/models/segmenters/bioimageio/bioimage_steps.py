@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import CheckpointError
-from napari_pseudolabel.imaging import LayerStatistics, Need
-from napari_pseudolabel.imaging.statistics import whole_moments
+from napari_pseudolabel.imaging import LayerStatistics, Need, from_array
+from napari_pseudolabel.imaging.statistics import measure, whole_moments
 from napari_pseudolabel.models.cards import Normalisation
 from napari_pseudolabel.types import JsonObject
 
@@ -104,10 +104,17 @@ class InputSteps:
                     *(self._of_layer(layer, channel) for channel in range(len(raw))), strict=True
                 )
             )
-            data = (data - middle) / (width + np.float32(self.layer.eps))
+            width = width + np.float32(self.layer.eps)
+            width[width == 0] = 1  # a constant layer
+            data = (data - middle) / width
         for step in self.after:
             data = step(data)
         return data.astype(np.float32, copy=False)
+
+    def prepared(self, raw: NDArray[np.float32], whole: LayerStatistics | None) -> NDArray[np.float32]:
+        """Return the same for values that are a part of a layer, or, if `whole` is None, all there is."""
+        known = whole or measure(from_array(raw, "CYX"), range(len(raw)), self.need)
+        return self(raw, known)
 
     def _of_layer(self, layer: LayerStatistics, channel: int) -> tuple[float, float]:
         """Return what is taken away from a channel and what it is divided by, after the steps before."""

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from napari_pseudolabel.errors import CheckpointError
-from napari_pseudolabel.imaging import Need, from_array
-from napari_pseudolabel.imaging.statistics import measure
+from napari_pseudolabel.imaging import Need
 from napari_pseudolabel.models.card_files import (
     complete,
     named_classes,
@@ -60,9 +59,7 @@ class BioimageSegmenter(ProgramSegmenter):
 
     @override
     def prepared(self, raw: NDArray[np.float32], part: LayerPart | None) -> NDArray[np.float32]:
-        if part is not None:
-            return self.steps(raw, part.whole)
-        return self.steps(raw, measure(from_array(raw, "CYX"), range(len(raw)), self.need))
+        return self.steps.prepared(raw, part.whole if part is not None else None)
 
 
 def declines(offer: Offer) -> str:

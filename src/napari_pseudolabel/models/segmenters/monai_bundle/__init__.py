@@ -1,0 +1,1 @@
+"""MONAI bundles: a configuration that is read and never run, and weights."""
