@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_pseudolabel.export import export
+from napari_pseudolabel.export import ExportContent, export
 from napari_pseudolabel.imaging import Placement
 from napari_pseudolabel.labels.classes import AXON_CLASSES
 
@@ -84,6 +84,10 @@ def test_files_of_others_are_classes_or_numbers(cli, ring, tmp_path):
     ran = cli("measure", tmp_path / "numbers.tif", out)
     assert "were taken for numbers of objects" in ran.out
     assert [row["area (px^2)"] for row in rows_of(out)] == ["100"] * 12
+    # Also those that were exported here from a layer whose values nobody has named.
+    ExportContent(numbers, (), MICROMETRES, {}).write(tmp_path / "exported.tif", "ome-tiff")
+    assert "were taken for numbers of objects" in cli("measure", tmp_path / "exported.tif", out).out
+    assert {(row["class"], row["area (um^2)"]) for row in rows_of(out)} == {("object", "25")}
     ran = cli("measure", tmp_path / "classes.tif", out)
     assert "Nothing says what the values of classes" in ran.out
     assert [row["class"] for row in rows_of(out)] == ["class 1", "class 2"]

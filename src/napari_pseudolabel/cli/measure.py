@@ -158,7 +158,7 @@ def _meaning(
     import numpy as np
 
     from napari_pseudolabel.labels.class_values import are_numbers
-    from napari_pseudolabel.labels.classes import nameless
+    from napari_pseudolabel.labels.classes import is_nameless, nameless
     from napari_pseudolabel.labels.measures import UNNAMED
     from napari_pseudolabel.models.cards import LabelClass
 
@@ -166,7 +166,8 @@ def _meaning(
     if named is not None:
         given = tuple(LabelClass(name=one, value=value) for one, value in named.items())
     else:
-        given = found.known.classes if found.known else ()
+        told = found.known.classes if found.known else ()
+        given = () if all(is_nameless(one) for one in told if one.value) else told
     if numbered or (numbered is None and not given and are_numbers(found.labels)):
         kinds = [one.name for one in given if one.value] or [UNNAMED]
         if len(kinds) > 1:

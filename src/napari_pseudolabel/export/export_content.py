@@ -106,7 +106,8 @@ class ExportContent:
             "", self.placement, labels, classes=classes, labelled=self.labelled, known_instances=told
         )
         if content.numbered:
-            labels, classes = (labels > 0).astype(np.uint8), (LabelClass(name=UNNAMED, value=1),)
+            name = content.named[0].name if content.named else UNNAMED
+            labels, classes = (labels > 0).astype(np.uint8), (LabelClass(name=name, value=1),)
         return measure(
             labels,
             classes,

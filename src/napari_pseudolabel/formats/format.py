@@ -109,11 +109,10 @@ class FileContent:
     @cached_property
     def named(self) -> tuple[LabelClass, ...]:
         """The classes that somebody has named, without the background and what is not labelled."""
-        return tuple(
-            one
-            for one in self.classes
-            if one.value and one.value != self.not_labelled and one.name != f"class {one.value}"
-        )
+        from napari_pseudolabel.labels.classes import is_nameless
+
+        others = (0, self.not_labelled)
+        return tuple(one for one in self.classes if one.value not in others and not is_nameless(one))
 
     @cached_property
     def numbered(self) -> bool:

@@ -67,6 +67,11 @@ def not_labelled_class(value: int) -> LabelClass:
 MOST_REGIONS = LARGEST_VALUE - _FIRST_REGION
 
 
+def is_nameless(one: LabelClass) -> bool:
+    """Whether nobody knows more of a class than its value."""
+    return one.name == f"class {one.value}"
+
+
 def unnamed_regions(count: int) -> tuple[LabelClass, ...]:
     """Return kinds of regions that are to be named, as classes."""
     return tuple(
