@@ -39,7 +39,7 @@ class CarryOptions(Checked):
     ] = 0.0
     segmenter_steps: Annotated[
         int, Option("Optimiser steps of the segmenter that learns from the labelled set.", least=1)
-    ] = 400
+    ] = 240
     tutor_steps: Annotated[
         int,
         Option(
