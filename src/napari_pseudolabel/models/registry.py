@@ -109,8 +109,7 @@ def resolve(ref: str | Path) -> Path:
             if ref not in named and prefix == PREFIX:
                 model = zoo_model(rest)
                 raise InputError(
-                    f"{model.ref} is not on this computer yet: get it by `pseudolabel zoo get {model.name}`, or in the "
-                    "Models dock."
+                    f"{model.ref} is not on this computer yet: get it by `pseudolabel zoo get {model.name}`."
                 )
             if ref not in named:
                 raise InputError(f"There is no checkpoint “{ref}”; {_known(named)}.")

@@ -28,7 +28,7 @@ def quality(model: ListedModel) -> str:
 
 def origin(model: ListedModel) -> str:
     """Say where it came from, and how large it is."""
-    where = "yours" if model.own else "comes with the plugin"
+    where = {"user": "yours", "zoo": "from a zoo"}.get(model.ref.partition(":")[0], "comes with the plugin")
     parent = model.card.parent if model.card else None
     return " · ".join(filter(None, (in_words(model.size), where, f"from {parent}" if parent else "")))
 

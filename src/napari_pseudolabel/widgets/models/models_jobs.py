@@ -23,6 +23,7 @@ from napari_pseudolabel.types import JsonObject
 
 _PIECE = 2**22
 OWN = "user:"
+_SHIPPED = "sample:"
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class ListedModel:
     @property
     def own(self) -> bool:
         """Whether it is the person's, and not one that comes with the plugin."""
-        return self.ref.startswith(OWN)
+        return not self.ref.startswith(_SHIPPED)
 
     @property
     def title(self) -> str:
