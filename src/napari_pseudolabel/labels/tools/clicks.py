@@ -43,6 +43,7 @@ _MIXED = 0.5
 # How far the logarithm of an area may be from that of the labelled objects before it counts against it.
 _SPREAD = 1.0
 _USUAL_OF = 3
+_TRIED = 24
 _OPENED_PX = 60
 
 
@@ -106,6 +107,7 @@ class ClickField:
     over: tuple[int, ...] = ()
     _edges: NDArray[np.float32] = field(init=False, repr=False)
     _fronts: dict[bytes, Distance] = field(default_factory=dict, init=False, repr=False)
+    _regions: dict[bytes, NDArray[np.bool_]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         steps = (ndi.sobel(self.channels, axis=axis) for axis in (0, 1))
@@ -168,23 +170,55 @@ class ClickField:
         InputError
             When there is no mark inside, or one lies on another object, or there is nothing to add.
         """
+        if not any(mark.inside for mark in marks):
+            raise InputError("Click on the object first; Shift+click is for what does not belong to it.")
+        mask = self._region(tuple(marks))
+        after = np.where(mask, self.part.before.dtype.type(self.value), self.part.before)
+        return self.part.change(
+            after, "There is nothing to add there; click inside of an object.", "Added the object."
+        )
+
+    def _region(self, marks: tuple[ClickMark, ...]) -> NDArray[np.bool_]:
+        """Return the object of marks, near that of the marks before the last one."""
+        key = b"".join(mark.places.tobytes() + bytes([mark.inside]) for mark in marks)
+        if key not in self._regions:
+            former, last = marks[:-1], marks[-1]
+            known = any(mark.inside for mark in former)
+            self._regions[key] = self._best(marks, self._region(former) if known else None, last.inside)
+        return self._regions[key]
+
+    def _best(
+        self, marks: Sequence[ClickMark], former: NDArray[np.bool_] | None, grows: bool
+    ) -> NDArray[np.bool_]:
+        """Return the region with the strongest border of those that fit the marks.
+
+        Parameters
+        ----------
+        former
+            The region before the last mark.
+        grows
+            That mark says that it was too small, not too large.
+        """
         inside, outside = (
             [drawn(mark.places, self.part.window) for mark in marks if mark.inside == which]
             for which in (True, False)
         )
-        if not inside:
-            raise InputError("Click on the object first; Shift+click is for what does not belong to it.")
         own, open_ = self._open(inside)
         seeds = [mark & open_ for mark in inside]
         fronts = [self._front(mark, open_) for mark in seeds]
         against = [self._front(mark & open_ & ~own, open_) for mark in outside if (mark & open_).any()]
         held = np.logical_or.reduce(seeds)
         refused = np.logical_or.reduce([*outside, np.zeros_like(held)]) & ~own
-        mask = self._best(fronts, against, held, refused, own, open_)
-        after = np.where(mask & ~own, self.part.before.dtype.type(self.value), self.part.before)
-        return self.part.change(
-            after, "There is nothing to add there; click inside of an object.", "Added the object."
-        )
+        usual = self._usual_px(own)
+        found: list[tuple[float, NDArray[np.bool_]]] = []
+        for front in _fronts(fronts):
+            for limited in _limited(front, against, refused):
+                found += self._nested(limited, usual, former, grows)
+        for _, mask in sorted(found, key=lambda one: -one[0]):
+            whole = _whole(mask, held, open_ & ~refused, own)
+            if whole is not None:
+                return whole
+        return held | own
 
     def _open(self, inside: Sequence[NDArray[np.bool_]]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return what belongs to the object already, and where it may be."""
@@ -216,30 +250,9 @@ class ClickField:
             self._fronts[key] = np.asarray(front, np.float32)
         return self._fronts[key]
 
-    def _best(
-        self,
-        fronts: Sequence[Distance],
-        against: Sequence[Distance],
-        held: NDArray[np.bool_],
-        refused: NDArray[np.bool_],
-        own: NDArray[np.bool_],
-        open_: NDArray[np.bool_],
-    ) -> NDArray[np.bool_]:
-        """Return the region with the strongest border of those that fit the marks."""
-        usual = self._usual_px(own)
-        found: list[tuple[float, NDArray[np.bool_]]] = []
-        for front in _fronts(fronts):
-            for limited in _limited(front, against, refused):
-                found += self._nested(limited, usual)
-        best = held | own
-        for _, mask in sorted(found, key=lambda one: -one[0]):
-            whole = _whole(mask, held, open_ & ~refused, own)
-            if whole is not None:
-                best = whole
-                break
-        return best
-
-    def _nested(self, front: Distance, usual: float | None) -> list[tuple[float, NDArray[np.bool_]]]:
+    def _nested(
+        self, front: Distance, usual: float | None, former: NDArray[np.bool_] | None, grows: bool
+    ) -> list[tuple[float, NDArray[np.bool_]]]:
         """Return the best regions that a front has reached at some time, with how good they are."""
         reached = np.isfinite(front)
         ordered = np.sort(front[reached])
@@ -251,7 +264,11 @@ class ClickField:
         score = self._contrast(levels, len(limits))
         if usual is not None:
             score = score * np.exp(-((np.log(areas / usual) / _SPREAD) ** 2) / 2)
-        return [(float(score[one]), levels <= one) for one in np.argsort(-score)[:8]]
+        if former is not None:
+            # What the last click did not speak of was right as it was.
+            common = np.cumsum(np.bincount(levels[former], minlength=len(limits) + 1))[: len(limits)]
+            score = score * common / (former.sum() if grows else areas)
+        return [(float(score[one]), levels <= one) for one in np.argsort(-score)[:_TRIED]]
 
     def _contrast(self, levels: NDArray[np.integer], count: int) -> NDArray[np.float64]:
         """(count,) how much the image changes along the border of what lies at or below each level."""
