@@ -45,6 +45,7 @@ docs: setup
 	$(BIN)/python docs/make_screenshots.py
 	$(BIN)/python docs/make_loop_pictures.py
 	$(BIN)/python docs/make_correct_pictures.py
+	$(BIN)/python docs/make_many_pictures.py
 	$(BIN)/python docs/make_tutorship_pictures.py
 	$(BIN)/python docs/make_model_pages.py
 

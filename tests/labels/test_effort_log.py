@@ -12,8 +12,9 @@ from hypothesis.extra.numpy import arrays
 from napari_pseudolabel.export import ExportContent, read_sidecar
 from napari_pseudolabel.imaging import Placement
 from napari_pseudolabel.labels.classes import AXON_CLASSES
-from napari_pseudolabel.labels.effort_log import CONFIRMED, CORRECTED, effort_table, object_efforts
+from napari_pseudolabel.labels.effort_log import effort_table, object_efforts
 from napari_pseudolabel.labels.objects import Fibre, Scheme, to_instances
+from napari_pseudolabel.labels.pixel_states import CONFIRMED, CORRECTED
 from napari_pseudolabel.workspace.sessions import Edit
 
 FIBRES = Scheme((Fibre(2, 1),))

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from napari.layers import Image, Labels
 from viewer_results import CLASSES
 
+from napari_pseudolabel.labels.pixel_states import REACHED
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.viewer import Stream, annotated_planes
-from napari_pseudolabel.viewer.corrections import REACHED, Corrections
+from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.viewer.filling import Filling
 from napari_pseudolabel.viewer.records import evidence, write_record
 from napari_pseudolabel.workspace import Workspace

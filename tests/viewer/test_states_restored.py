@@ -10,9 +10,9 @@ from napari.components import ViewerModel
 from recorded_session import record
 
 from napari_pseudolabel.export import read_sidecar
+from napari_pseudolabel.labels.pixel_states import CONFIRMED, CORRECTED
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.viewer import Corrections, Stream
-from napari_pseudolabel.viewer.corrections import CONFIRMED, CORRECTED
 from napari_pseudolabel.viewer.recording import Journal, Recorder, restore
 from napari_pseudolabel.viewer.recording.labels_watch import LabelsWatch
 from napari_pseudolabel.viewer.recording.plain import STATES

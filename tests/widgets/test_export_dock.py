@@ -199,3 +199,39 @@ def test_what_was_never_predicted_is_named_before_it_is_written_as_not_labelled(
     push(viewer, source, pseudo_label(Region(0, 0, *layer.data.shape), np.zeros(layer.data.shape, np.uint8)))
     dock._refresh()
     assert "labelled" not in checks(dock).replace("No pixel is labelled", "")
+
+
+def test_all_images_of_the_list_leave_into_a_folder(viewer, session, remembered, tmp_path, qtbot):
+    from napari_pseudolabel.collection.image_list import ImageList
+    from napari_pseudolabel.collection.kept_labels import KeptLabels
+    from napari_pseudolabel.imaging import Placement
+    from napari_pseudolabel.labels.pixel_states import CONFIRMED, REACHED
+    from napari_pseudolabel.models.cards import LabelClass
+
+    images = ImageList.of(session.workspace)
+    paths = [tmp_path / "data" / f"cells_{number}.png" for number in range(3)]
+    one, two, _ = images.add(paths)
+    classes = (LabelClass(name="background", value=0), LabelClass(name="nucleus", value=1))
+    flags = np.full((20, 30), REACHED | CONFIRMED, np.uint8)
+    for number, image in enumerate((one, two)):
+        labels = np.full((20, 30), number, np.uint8)
+        kept = KeptLabels(labels, labels, flags, classes, classes, (), Placement.identity(2), mark="m")
+        kept.write(images.kept_path(image), before=())
+    view = ExportView()
+    qtbot.addWidget(view)
+    controller = ExportController(
+        viewer, view, runner=JobRunner(session), recent=remembered, workspace=lambda: session.workspace
+    )
+    controller.start()
+    qtbot.waitUntil(lambda: view.what.buttons["all"].text() == "All 2 images", timeout=20000)
+    view.what.choose("all")
+    assert view.path.text() == str(tmp_path / "data" / "labels")
+    out = tmp_path / "out"
+    view.path.setText(str(out))
+    view.export_button.click()
+    qtbot.waitUntil(lambda: "Wrote the labels of 2 images" in view.status, timeout=20000)
+    assert (read(out / "cells_1_labels.ome.tif").plane(()) == 1).all()
+    assert "cells_0_labels.ome.tif, cells_1_labels.ome.tif exist" in view.replaced
+    view.what.choose("layer")
+    assert view.path.text() != str(out)
+    assert controller.shutdown()

@@ -403,7 +403,7 @@ def test_shortcuts_do_not_take_those_of_napari(dock, viewer):
 
     theirs = {str(key) for keys in default_shortcuts.values() for key in keys}
     ours = {str(key) for key in viewer.keymap}
-    assert len(ours) == 3
+    assert len(ours) == 4
     assert not ours & theirs
 
 
@@ -429,7 +429,7 @@ def test_pushed_layers_are_ours_from_the_moment_they_are_heard_of(dock, viewer, 
 def test_starting_twice_does_not_bind_keys_twice(dock, viewer, times):
     for _ in range(times):
         dock.start()
-    assert len(viewer.keymap) == 3
+    assert len(viewer.keymap) == 4
 
 
 def test_the_workers_can_be_released(qtbot):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_pseudolabel.export.companions import companions, sidecar_path
-from napari_pseudolabel.export.export_content import ExportContent
+from napari_pseudolabel.export.export_content import ExportContent, provenance_of_runs
 from napari_pseudolabel.export.sidecar import (
     ModelRecord,
     Provenance,
@@ -26,6 +26,7 @@ __all__ = [
     "export_image",
     "formats",
     "not_labelled",
+    "provenance_of_runs",
     "read_sidecar",
     "sidecar_path",
 ]

@@ -173,3 +173,10 @@ class ExportContent:
             offset=self.offset,
             control=control,
         )
+
+
+def provenance_of_runs(record: JsonObject | None) -> JsonObject:
+    """Return fields of the provenance: of the last run, and all of them where there are several."""
+    runs = list((record or {}).get("runs", ()))
+    fields: JsonObject = dict(runs[-1]) if runs else {}
+    return {**fields, "runs": runs} if len(runs) > 1 else fields

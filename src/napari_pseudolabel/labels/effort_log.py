@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_pseudolabel.labels.objects import Scheme, to_instances
+from napari_pseudolabel.labels.pixel_states import CONFIRMED, CORRECTED
 from napari_pseudolabel.labels.windows import Index
 from napari_pseudolabel.workspace.atomic import csv_text
 from napari_pseudolabel.workspace.sessions import Edit
 
 Origin = Literal["machine", "human", "confirmed", ""]
 
-# Bits of the flags, as sessions store them.
-CORRECTED, CONFIRMED = 1, 2
 # These are about all objects of a region, and change none by themselves.
 REGION_TOOLS = frozenset({"accept", "fix", "confirm", "unconfirm", "predict_again", "source_only"})
 _COLUMNS = ("plane", "object", "class", "y", "x", "pixels", "origin", "edits", "seconds", "tools")

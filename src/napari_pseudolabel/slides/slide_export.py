@@ -18,14 +18,12 @@ from napari_pseudolabel.formats.ome_zarr import label_marks, letters_of
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.imaging.pyramid import Pyramid, describe, open_group
 from napari_pseudolabel.labels.classes import LARGEST_VALUE, nameless
+from napari_pseudolabel.labels.pixel_states import CONFIRMED, CORRECTED
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.slides.completing import with_not_labelled, write_confidence, write_instances
 from napari_pseudolabel.slides.slide_store import SlideStore
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.workspace.atomic import atomic_files
-
-CORRECTED, CONFIRMED = 1, 2
-"""Bits of what a person did (`SlideStore.flags_in`)."""
 
 
 @dataclass(frozen=True, eq=False)

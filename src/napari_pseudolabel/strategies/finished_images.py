@@ -53,6 +53,17 @@ class FinishedImages:
         told: JsonObject | None = record.get("told")
         return told if record.get("key") == key else None
 
+    def last(self, target: Path) -> JsonObject | None:
+        """Return what was told of a result when it was written last, however it was made; None where there is none.
+
+        Answers at once: nobody looks whether it was changed since.
+        """
+        path = self._record(target)
+        if not (target.exists() and path.is_file()):
+            return None
+        told: JsonObject | None = read_json(path).get("told")
+        return told
+
     def note(self, target: Path, key: str, told: JsonObject) -> None:
         """Keep what is told of a result that was written."""
         path = self._record(target)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pseudolabel.labels.pixel_states import CONFIRMED, CORRECTED, REACHED
 from napari_pseudolabel.labels.windows import Index, Window, key_of
 from napari_pseudolabel.types import Array, ArrayKey
 from napari_pseudolabel.viewer.image_layers import unwrapped
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
 CORRECTIONS_KEY = "napari_pseudolabel_corrections"
 # Rows compared at a time: fresh memory for arrays of the size of a large layer costs more than comparing.
 _BAND_PX = 256
-
-# Bits of flags.
-CORRECTED = 1
-CONFIRMED = 2
-REACHED = 4
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export import ExportContent
+from napari_pseudolabel.export import ExportContent, provenance_of_runs
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.labels.spot_check import SpotChecks
 from napari_pseudolabel.types import JsonObject
@@ -118,10 +118,3 @@ def _provenance(record: JsonObject | None, corrections: object, quality: object)
     if quality is not None:
         fields["quality"] = quality
     return fields | provenance_of_runs(record)
-
-
-def provenance_of_runs(record: JsonObject | None) -> JsonObject:
-    """Return fields of the provenance: of the last run, and all of them where there are several."""
-    runs = list((record or {}).get("runs", ()))
-    fields: JsonObject = dict(runs[-1]) if runs else {}
-    return {**fields, "runs": runs} if len(runs) > 1 else fields

@@ -17,18 +17,14 @@ from numpy.typing import NDArray
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image, Placement
 from napari_pseudolabel.imaging.image import PartOf
+from napari_pseudolabel.labels.pixel_states import CONFIRMED, CORRECTED, REACHED
 from napari_pseudolabel.labels.windows import Index, key_of
 from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.slides.large import LARGE_PX
 from napari_pseudolabel.slides.slide_store import SlideStore, confidence_of
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.types import Array, JsonObject
-from napari_pseudolabel.viewer.corrections import (
-    CONFIRMED,
-    CORRECTED,
-    CORRECTIONS_KEY,
-    REACHED,
-    Corrections,
-)
+from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
 from napari_pseudolabel.viewer.image_layers import PART_OF_KEY, Whole, image_of, unwrapped
 from napari_pseudolabel.viewer.records import KEY, add_run, classes_of, record_of, source_layer
 from napari_pseudolabel.viewer.result_layers import new_image, new_labels, selection_kept
@@ -42,8 +38,6 @@ if TYPE_CHECKING:
     from napari_pseudolabel.slides.slide_run import SlideRun
     from napari_pseudolabel.strategies import PseudoLabel, RunReport
 
-# Labels, confidence, translation and what is known of corrections take about 20 bytes per pixel in memory.
-LARGE_PX = 2**25
 # So large a region is corrected at once, at most.
 MOST_REGION_PX = 3072**2
 _REGION_KEY = "napari_pseudolabel_slide_region"

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pseudolabel.labels.pixel_states import CONFIRMED, CORRECTED
+from napari_pseudolabel.labels.windows import Index
 from napari_pseudolabel.types import Array, ArrayKey
-from napari_pseudolabel.viewer.corrections import CONFIRMED, CORRECTED, Index
 from napari_pseudolabel.viewer.recording.changed_tiles import Place, all_places, window_of
 from napari_pseudolabel.viewer.recording.plain import REMOVED
 from napari_pseudolabel.workspace.sessions import (

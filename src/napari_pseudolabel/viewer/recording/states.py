@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pseudolabel.labels.pixel_states import CONFIRMED, CORRECTED, REACHED
 from napari_pseudolabel.types import Array, JsonObject
-from napari_pseudolabel.viewer.corrections import CONFIRMED, CORRECTED, REACHED, Corrections
+from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.viewer.recording.plain import STATES
 from napari_pseudolabel.viewer.records import evidence, record_in
 

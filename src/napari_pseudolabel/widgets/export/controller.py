@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.common.layer_box import ours_first
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.export.export_jobs import LABELS_FOLDER, ExportJob, SlideExportJob
+from napari_pseudolabel.widgets.export.many_export import ManyExport, told_of
 from napari_pseudolabel.widgets.export.problems import about_file, blocking, not_all, replaced, worth_knowing
 from napari_pseudolabel.widgets.export.view import ExportView
 
@@ -35,8 +36,10 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_pseudolabel.slides.slide_export import SlideContent
+    from napari_pseudolabel.workspace import Workspace
 
 _DEBOUNCE_MS = 300
+_MANY_FOLDER = "export folder of many"
 # Where a job has a number: what a person decided is being written before it.
 _ABOUT_TO_WRITE = 0
 
@@ -48,9 +51,18 @@ class ExportController(DockController):
     _runner: JobRunner
 
     def __init__(
-        self, viewer: ViewerModel, view: ExportView, *, runner: JobRunner, recent: RecentChoices
+        self,
+        viewer: ViewerModel,
+        view: ExportView,
+        *,
+        runner: JobRunner,
+        recent: RecentChoices,
+        workspace: Callable[[], Workspace] | None = None,
     ) -> None:
         super().__init__(viewer, view, runner)
+        self.many = ManyExport(viewer, self._executor, workspace)
+        self.many.counted.connect(self._on_counted)
+        view.shown.connect(self._on_shown)
         self._remembered = recent
         self._writing: int | None = None
         self._proposed = ""
@@ -74,6 +86,7 @@ class ExportController(DockController):
     @override
     def opened(self) -> None:
         self.view.layer.follow(self.viewer, self._offered, ours_first)
+        self.many.look()
         self.activated(self.viewer.layers.selection.active)
 
     @override
@@ -89,6 +102,9 @@ class ExportController(DockController):
     def export(self) -> None:
         """Write what is chosen."""
         path = self.view.path.text().strip()
+        if self.view.all_images:
+            self._export_all(path)
+            return
         if self._writing is not None or self._why_not(path) or (content := self._content()) is None:
             return
         self.view.error.clear()
@@ -139,6 +155,31 @@ class ExportController(DockController):
 
         self._executor.run(brought, lambda _: self._submit_slide(job), self._on_failed)
 
+    def _export_all(self, path: str) -> None:
+        """Bring to the disk what was decided until now, then have the labels of all images written from there."""
+        if self._writing is not None or self.many.why_not(path):
+            return
+        self.view.error.clear()
+        self._remembered.remember(_MANY_FOLDER, path)
+        view = self.view
+        job, brought = self.many.job(
+            path, view.format, confidence=view.confidence.isChecked(), measures=view.measures.isChecked()
+        )
+        self._writing = _ABOUT_TO_WRITE
+        self._show_writing("Writing what you decided")
+
+        def submit(_: object) -> None:
+            if self._writing is not None:
+                self._writing = self._runner.submit(
+                    job,
+                    "local",
+                    progressed=self._on_progress,
+                    finished=lambda done: self._told(*told_of(done, path)),
+                    failed=self._on_failed,
+                )
+
+        self._executor.run(brought, submit, self._on_failed)
+
     def _submit_slide(self, job: SlideExportJob) -> None:
         if self._writing is None:
             return  # cancelled meanwhile
@@ -167,16 +208,21 @@ class ExportController(DockController):
         self.view.set_progress(progress.stage, progress.done, progress.total)
 
     def _on_finished(self, written: tuple[Path, ...], notes: Sequence[str] = ()) -> None:
-        self._writing = None
         names = ", ".join(path.name for path in written)
+        self._told(f"Wrote {names} to {written[0].parent}.", notes)
+
+    def _told(self, sentence: str, notes: Sequence[str]) -> None:
+        self._writing = None
         self.view.set_working(False)
-        self.view.set_status(f"Wrote {names} to {written[0].parent}.", notes)
+        self.view.set_status(sentence, notes)
         self._refresh()
 
     def _on_failed(self, failure: Failure) -> None:
         self._writing = None
         self.view.set_working(False)
-        self.view.set_status("The export was cancelled; nothing was written." if failure.cancelled else "")
+        several = self.view.all_images
+        cancelled = "what was written before stays" if several else "nothing was written"
+        self.view.set_status(f"The export was cancelled; {cancelled}." if failure.cancelled else "")
         if not failure.cancelled:
             self.show_failure(failure)
         self._refresh()
@@ -202,6 +248,10 @@ class ExportController(DockController):
     def _propose_path(self) -> None:
         """Put a name that follows from the image, unless the person has chosen one; give it the right suffix."""
         layer, text = self.view.layer.layer, self.view.path.text()
+        if self.view.all_images:
+            if not text:
+                self.view.set_path(self.many.proposed(self._remembered.last(_MANY_FOLDER)))
+            return
         if text and text != self._proposed:
             fitting = self._with_suffix(text)
         elif layer is None:
@@ -234,6 +284,11 @@ class ExportController(DockController):
         return path if chosen.named_by(path) else path.removesuffix(suffix_of(path)) + chosen.suffix
 
     def _browse(self) -> None:
+        if self.view.all_images:
+            folder = QFileDialog.getExistingDirectory(self.view, "Export all images", self.view.path.text())
+            if folder:
+                self.view.set_path(folder)
+            return
         path, _ = QFileDialog.getSaveFileName(self.view, "Export labels", self.view.path.text())
         if path:
             self.view.set_path(self._with_suffix(path))
@@ -251,11 +306,24 @@ class ExportController(DockController):
         return slide_content_of(self.viewer, layer)
 
     def _why_not(self, path: str) -> str | None:
+        if self.view.all_images:
+            return self.many.why_not(path)
         layer = self.view.layer.layer
         shape = None if layer is None else tuple(layer.data.shape)
         return blocking(shape, self.view.format, path, slide=layer is not None and is_slide(layer))
 
+    def _on_shown(self) -> None:
+        if self._active:
+            self.many.look()
+
+    def _on_counted(self, number: int) -> None:
+        self.view.set_many(number)
+        self._refresh()
+
     def _check(self) -> None:
+        if self.view.all_images:
+            self.view.set_checks(["As they stand now, with what you decided in them."])
+            return
         content = self._content(copied=False)
         self.view.set_checks(worth_knowing(content, self.view.format) if content is not None else [])
 
@@ -264,11 +332,12 @@ class ExportController(DockController):
         reason = self._why_not(path)
         slide = layer is not None and is_slide(layer)
         self.view.set_confidence(
-            layer is not None and (slide or confidence_of(self.viewer, layer) is not None)
+            self.view.all_images
+            or (layer is not None and (slide or confidence_of(self.viewer, layer) is not None))
         )
         self.view.set_tables(not slide)
         self._check_later()
-        self.view.set_replaced(
-            "" if reason else replaced(path, self.view.format), adds=self.view.format.collects
-        )
+        format = self.view.format
+        there = self.many.replaced(path, format) if self.view.all_images else replaced(path, format)
+        self.view.set_replaced("" if reason else there, adds=format.collects)
         self.view.set_hint(reason or ("Writing …" if self._writing is not None else ""))

@@ -26,4 +26,12 @@ class ExportDock(Dock):
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, ExportView(), parent)
         background = JobRunner(self.session)
-        self.begin(ExportController(napari_viewer, self.view, runner=background, recent=RecentChoices()))
+        self.begin(
+            ExportController(
+                napari_viewer,
+                self.view,
+                runner=background,
+                recent=RecentChoices(),
+                workspace=lambda: self.session.workspace,
+            )
+        )

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QLineEdit
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QLineEdit
+from typing_extensions import override
 
 from napari_pseudolabel.export.companions import SUFFIXES
 from napari_pseudolabel.formats import Format, format_named, formats
@@ -16,6 +18,7 @@ from napari_pseudolabel.widgets.common.layer_box import LayerBox
 from napari_pseudolabel.widgets.common.option_form import OptionForm
 from napari_pseudolabel.widgets.common.small_widgets import (
     MessageLabel,
+    Segments,
     browse_button,
     button,
     combo,
@@ -31,6 +34,7 @@ class ExportView(DockView):
     """Which labels, as what, where to, and what to know before."""
 
     changed = Signal()
+    shown = Signal()
 
     def __init__(self) -> None:
         super().__init__(cancel="Stop; nothing is left of what was written")
@@ -43,7 +47,9 @@ class ExportView(DockView):
             f"Write all files, or none if something goes wrong ({shortcuts.shown(shortcuts.EXPORT)})",
             name="main",
         )
-        self.place(self._make_form(), self._checks, self._replaced, self.export_button, *self.messages)
+        self._form = self._make_form()
+        self.set_many(0)
+        self.place(self._form, self._checks, self._replaced, self.export_button, *self.messages)
 
     @property
     def format(self) -> Format:
@@ -51,6 +57,23 @@ class ExportView(DockView):
         chosen = format_named(str(self._format.currentData()))
         own = self._options.get(chosen.name)
         return chosen if own is None else replace(chosen, options=own.value())
+
+    @property
+    def all_images(self) -> bool:
+        """Whether the labels of all images of the list are to be written."""
+        return bool(self.what.value == "all")
+
+    def set_many(self, number: int) -> None:
+        """Say how many images of the list have labels; without any, there is nothing to ask."""
+        if not number:
+            self.what.choose("layer")
+        self.what.buttons["all"].setText(f"All {number} images")
+        self._form.setRowVisible(self.what, number > 0)
+
+    @override
+    def showEvent(self, event: QShowEvent | None) -> None:
+        super().showEvent(event)
+        self.shown.emit()
 
     def set_path(self, path: str) -> None:
         """Propose a file."""
@@ -82,6 +105,14 @@ class ExportView(DockView):
         return self._replaced.message
 
     def _make_form(self) -> QFormLayout:
+        self.what = Segments(
+            (
+                ("layer", "This layer", "The labels of one layer, as they are in the viewer"),
+                ("all", "All images", "The labels of every image of the list in the Label dock that has any"),
+            ),
+            "layer",
+        )
+        self.what.changed.connect(self._on_what)
         self.layer = LayerBox("Labels layer to be written; proposed is the active one")
         self._format = combo("File format")
         for file_format in formats():
@@ -90,7 +121,7 @@ class ExportView(DockView):
         for own in self._options.values():
             own.changed.connect(self.changed)
         self._about = MessageLabel()
-        self.path = QLineEdit()
+        self._file, self.path, self._other_path = QLabel("File"), QLineEdit(), ""
         self.path.setPlaceholderText("File to write")
         self.path.setToolTip("File to write; the provenance goes beside it as NAME.provenance.json")
         self.browse = browse_button("Browse for a folder and a name")
@@ -107,16 +138,29 @@ class ExportView(DockView):
         self.path.textChanged.connect(lambda _: self.changed.emit())
         self._on_format()
         return form(
+            ("What", self.what),
             ("Labels", self.layer),
             ("Format", self._format),
             ("", self._about),
             *((own,) for own in self._options.values()),
-            ("File", row((self.path, 1), self.browse)),
+            (self._file, row((self.path, 1), self.browse)),
             ("Contents", always),
             ("", self.confidence),
             ("", self.effort),
             ("", self.measures),
         )
+
+    def _on_what(self) -> None:
+        several = self.all_images
+        self._form.setRowVisible(self.layer, not several)
+        self._form.setRowVisible(self.effort, not several)
+        self._file.setText("Folder" if several else "File")
+        self.path.blockSignals(True)
+        text, self._other_path = self._other_path, self.path.text()
+        self.path.setText(text)
+        self.path.blockSignals(False)
+        self.path.setPlaceholderText("Folder to write into" if several else "File to write")
+        self.changed.emit()
 
     def _on_format(self) -> None:
         chosen = self.format

@@ -13,7 +13,7 @@ from typing_extensions import override
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import PseudolabelError
 from napari_pseudolabel.strategies import registry
-from napari_pseudolabel.viewer import drawn_shapes, drop_preview
+from napari_pseudolabel.viewer import drop_preview
 from napari_pseudolabel.viewer.heat_layers import show_heat
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
@@ -23,6 +23,7 @@ from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.common.removals import Removals
 from napari_pseudolabel.widgets.pseudo_label import strategy_comparison
+from napari_pseudolabel.widgets.pseudo_label.can_run import why_not_now
 from napari_pseudolabel.widgets.pseudo_label.expected import ExpectedTime
 from napari_pseudolabel.widgets.pseudo_label.gaze import Gaze
 from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
@@ -32,14 +33,16 @@ from napari_pseudolabel.widgets.pseudo_label.label_run import (
     describe,
     labelled_by,
     nothing_predicted,
+    whole_job,
 )
 from napari_pseudolabel.widgets.pseudo_label.label_sentences import (
     NOTHING,
+    PREPARES_FIRST,
     assumption,
     gone_text,
     progress_text,
-    why_not,
 )
+from napari_pseudolabel.widgets.pseudo_label.many.controller import ManyController
 from napari_pseudolabel.widgets.pseudo_label.modality import ModalityPicker
 from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
 from napari_pseudolabel.widgets.pseudo_label.preparing import PreparingController, main_title
@@ -115,6 +118,8 @@ class PseudoLabelController(DockController):
         self.size = SizeController(viewer, view, self.images, self.models, runner, make_overlay)
         self._removals = Removals(viewer, self._on_removed)
         self.slides = SlideRegions(viewer, view, self.images, lambda: workspace().folder, canvas_px, self)
+        all_of_it = partial(whole_job, view, viewer, self.images, self.modality, self.models)
+        self.many = ManyController(viewer, view, runner, recent, workspace, all_of_it)
         self._garbage = GarbageLater(viewer)
         self._gaze = Gaze(viewer, self.images, runner, canvas_px)
         self._preview_later = Debouncer(self._preview, DEBOUNCE_MS, self)
@@ -131,7 +136,9 @@ class PseudoLabelController(DockController):
         if (part := self._busy_part) is not None:
             return part.doing
         running = self._running
-        return f"Labelling {running.image.name}" if running is not None and not running.preview else ""
+        if running is None or running.preview:
+            return self.many.doing
+        return f"Labelling {running.image.name}"
 
     # Life.
 
@@ -142,12 +149,14 @@ class PseudoLabelController(DockController):
             (shortcuts.RUN, view.run_button.click),
             (shortcuts.PREVIEW, view.preview_button.click),
             (shortcuts.CANCEL, self.cancel),
+            (shortcuts.NEXT_IMAGE, view.many.next.click),
         ]
 
     @override
     def opened(self) -> None:
         self.images.start()
         self.slides.start()
+        self.many.start()
         self._on_layers()
         for part in self.preparing.values():
             part.start()
@@ -165,6 +174,7 @@ class PseudoLabelController(DockController):
         self.comparing.stop()
         self._drop()
         self.slides.stop()
+        self.many.stop()
         self.view.image.let_go()
 
     @override
@@ -465,24 +475,15 @@ class PseudoLabelController(DockController):
         self._refresh()
 
     def _why_not(self) -> str | None:
-        choice, shown = self.view.choice(), self.modality.shown()
-        return why_not(
-            choice,
-            loading=self.models.loading,
-            image_problem=self.images.problem(),
-            translator=self.models.chosen("translator"),
-            segmenter=self.models.chosen("segmenter"),
-            has_shape=drawn_shapes(self.viewer) is not None,
-            preparing=self._part.why_not if self._part else lambda: None,
-            modality=shown.modality,
-            known=self.models.takes(shown.modality),
-            fits=not self.models.misfits(choice, self.images.layer()),
+        return why_not_now(
+            self.view.choice(), self.viewer, self.images, self.models, self.modality, self._part
         )
 
     def _refresh(self) -> None:
         self.outcome.follow(self.view.choice(), busy=self.busy)
         reason = self._why_not()
         self.slides.follow()
+        self.many.follow(reason if self._part is None else PREPARES_FIRST)
         self.size.follow(busy=self.busy, can_run=self._active and reason is None)
         self.view.show_misfits(self.models.misfits(self.view.choice(), self.images.layer()))
         # A preview may be cut short by the real thing.

@@ -43,7 +43,10 @@ if TYPE_CHECKING:
 
     from napari_pseudolabel.strategies import PseudoLabel, Region, RunReport, ViewCentre
     from napari_pseudolabel.strategies.jobs import LabelJob
+    from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
+    from napari_pseudolabel.widgets.pseudo_label.modality import ModalityPicker
     from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
+    from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
 CanvasSize = Callable[[], tuple[int, int] | None]
 
@@ -168,6 +171,18 @@ def describe(
     one = preview or ((choice.where == "view" or not choice.all_planes) and len(image.shape) > 2)
     planes = (current_plane(viewer, layer, image),) if one else None
     return make_label_job(choice, image, region, planes, confirmed_regions(viewer))
+
+
+def whole_job(
+    view: PseudoLabelView,
+    viewer: ViewerModel,
+    images: ImagePicker,
+    modality: ModalityPicker,
+    models: ModelPicker,
+) -> LabelJob:
+    """Return the job of all planes of the open image, as which others can be labelled; raises as `describe` does."""
+    choice = replace(view.choice(), where="all", all_planes=True)
+    return describe(choice, viewer, images.layer(), modality.image(), models, lambda: None, preview=False)
 
 
 def focus_of(

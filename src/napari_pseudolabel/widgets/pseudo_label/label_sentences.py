@@ -30,6 +30,9 @@ _UNKNOWN = "Say above what this image shows, and models are proposed for it; or 
 NOTHING = "Nothing was labelled."
 
 
+PREPARES_FIRST = "This way prepares something for the open image first: press Run and choose above what came of it, or choose another way."
+
+
 def why_not(
     choice: LabelChoice,
     *,

@@ -13,11 +13,11 @@ from napari.layers import Labels
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import Channel, Image, Intensities
+from napari_pseudolabel.slides.large import LARGE_PX
 from napari_pseudolabel.training.data.target_images import TargetImages, plane_without_labels
 from napari_pseudolabel.viewer import find_layer, image_of, is_ours
 from napari_pseudolabel.viewer.annotated_planes import AnnotatedLayers
 from napari_pseudolabel.viewer.image_layers import shown_by
-from napari_pseudolabel.viewer.slide_layers import LARGE_PX
 from napari_pseudolabel.widgets.common.layer_box import uid_of
 from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice
 

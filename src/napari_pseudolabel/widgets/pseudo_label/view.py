@@ -39,6 +39,7 @@ from napari_pseudolabel.widgets.pseudo_label.label_choice import (
 )
 from napari_pseudolabel.widgets.pseudo_label.label_sentences import how, summary, tooltip
 from napari_pseudolabel.widgets.pseudo_label.long_question import LongQuestion
+from napari_pseudolabel.widgets.pseudo_label.many.view import ManyView
 from napari_pseudolabel.widgets.pseudo_label.picture import Picture
 from napari_pseudolabel.widgets.pseudo_label.size_row import SizeRow
 from napari_pseudolabel.widgets.pseudo_label.tutoring.view import TutoringView
@@ -112,8 +113,13 @@ class PseudoLabelView(DockView):
             "Averages, mirrors, what is too small, pieces, channel and memory",
         )
         self.made = PictureRows("A part of your image, an image that was made to learn from, and its labels")
+        self.many = ManyView()
+        self.many_fold = Collapsible(
+            "Many images", self.many, "Label a folder of images, correct the worst first, export all of them"
+        )
         rows = self._make_form()
-        self.fold.toggled.connect(lambda _: self._show_about())
+        for fold in (self.fold, self.many_fold):
+            fold.toggled.connect(lambda _: self._show_about())
         self.place(
             rows,
             self.fold,
@@ -124,6 +130,7 @@ class PseudoLabelView(DockView):
             self._make_shown(),
             self.region_button,
             self.improve_button,
+            self.many_fold,
             *(page.seen for page in self.forms.values()),
             self.made,
         )
@@ -380,7 +387,7 @@ class PseudoLabelView(DockView):
 
     def _show_about(self) -> None:
         """Show what the strategy does, in words and as a picture, but not while its settings need the room."""
-        free = not self.fold.isExpanded()
+        free = not self.fold.isExpanded() and not self.many_fold.isExpanded()
         room = free and not self.ways.count
         self._form.setRowVisible(self._explanation, room or (free and bool(self._reason)))
         captions = registry.find(self.strategy.currentData()).captions

@@ -1,0 +1,1 @@
+"""Many images of one workspace: labelled one after the other, corrected in any order, exported together."""
