@@ -14,10 +14,11 @@ if TYPE_CHECKING:
         fine_tune,
         load_segmenter,
         load_translator,
+        measure,
         pseudo_label,
     )
 
-__all__ = ["carry", "evaluate", "fine_tune", "load_segmenter", "load_translator", "pseudo_label"]
+__all__ = ["carry", "evaluate", "fine_tune", "load_segmenter", "load_translator", "measure", "pseudo_label"]
 
 try:
     __version__ = version("napari-pseudolabel")

@@ -108,3 +108,14 @@ def test_arrays_and_files_are_compared_alike_and_what_is_not_labelled_is_left_ou
     assert any("not labelled in both" in note for note in part.notes)
     with pytest.raises(InputError, match="whole numbers"):
         pseudolabel.evaluate(truth.astype(float), truth, classes)
+
+
+def test_objects_of_an_array_are_measured_in_micrometres_only_where_they_are_known(discs):
+    _, truth = discs
+    bare = pseudolabel.measure(truth, {"disc": DISC})
+    assert bare.measures.count == 9
+    assert any("in pixels" in note for note in bare.notes)
+    known = pseudolabel.measure(truth, {"disc": DISC}, pixel_size_um=0.5)
+    assert np.allclose(known.measures.rows["area"], bare.measures.rows["area"] / 4)
+    with pytest.raises(InputError, match="above 0"):
+        pseudolabel.measure(truth, {"disc": DISC}, pixel_size_um=-1)

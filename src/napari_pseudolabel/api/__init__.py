@@ -5,6 +5,16 @@ Their names and parameters are kept stable; what else is in the package may chan
 
 from napari_pseudolabel.api.compare_labels import evaluate
 from napari_pseudolabel.api.label_images import export, load_segmenter, load_translator, pseudo_label
+from napari_pseudolabel.api.measure_labels import measure
 from napari_pseudolabel.api.train_models import carry, fine_tune
 
-__all__ = ["carry", "evaluate", "export", "fine_tune", "load_segmenter", "load_translator", "pseudo_label"]
+__all__ = [
+    "carry",
+    "evaluate",
+    "export",
+    "fine_tune",
+    "load_segmenter",
+    "load_translator",
+    "measure",
+    "pseudo_label",
+]

@@ -73,7 +73,7 @@ def evaluate(
             check_values(Path(given), named)
             sides.append(read_labels(given))
         else:
-            sides.append(given if isinstance(given, Image) else _of_array(given, name))
+            sides.append(given if isinstance(given, Image) else image_of_array(given, name))
     first, second, left_out = _labelled_in_both(*sides)
     first, ones = numbers_apart(first, named, "prediction", _told(numbered, "prediction"))
     second, others = numbers_apart(second, named, "reference", _told(numbered, "reference"))
@@ -106,7 +106,14 @@ def check_values(path: Path, named: Mapping[str, int]) -> None:
             )
 
 
-def _of_array(values: object, name: str) -> Image:
+def image_of_array(values: object, name: str) -> Image:
+    """Return an array of labels as an image.
+
+    Raises
+    ------
+    InputError
+        If it holds no integers, or is no plane and no stack of planes.
+    """
     array = np.asarray(values)
     if array.dtype.kind not in "bui":
         raise InputError(f"The {name} holds values of type {array.dtype}; labels are whole numbers.")

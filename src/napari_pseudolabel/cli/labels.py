@@ -109,7 +109,7 @@ def export(
 ) -> None:
     """Write labels in another format, with their provenance, classes and confidence."""
     from napari_pseudolabel.api.compare_labels import check_values
-    from napari_pseudolabel.cli.label_files import label_file
+    from napari_pseudolabel.api.known_labels import known_labels
     from napari_pseudolabel.cli.targets import check_targets
     from napari_pseudolabel.export import export as write
     from napari_pseudolabel.export import read_sidecar
@@ -118,7 +118,7 @@ def export(
     format = wanted.format(output)
     named = named_values(classes) if classes else {}
     check_values(labels, named)
-    given = label_file(labels, axes, position)
+    given = known_labels(labels, axes, position)
     found, known = given.image, given.known
     confidence = given.confidence()
     source = None if image is None else read(image)

@@ -15,11 +15,7 @@ from napari_pseudolabel.labels.classes import named_values
 from napari_pseudolabel.wording import sentence, some
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from napari_pseudolabel.cli.label_files import LabelFile
     from napari_pseudolabel.labels.measures import Kind, Measures
-    from napari_pseudolabel.models.cards import LabelClass
 
 _SUFFIX = ".csv"
 _LISTED = 3
@@ -57,6 +53,7 @@ def measure(
 
     Lengths are in micrometres where the pixel size is known, else in pixels, and fibres need it. What is not labelled counts for nothing.
     """
+    from napari_pseudolabel.api import measure as measured_labels
     from napari_pseudolabel.cli.progress import interruptible
     from napari_pseudolabel.cli.targets import sources
     from napari_pseudolabel.imaging.reading.file_names import is_image, label_files_in
@@ -64,8 +61,6 @@ def measure(
 
     if output.suffix.lower() != _SUFFIX:
         raise InputError(f"Measures are a table; end {output.name} with {_SUFFIX}.")
-    if pixel_size is not None and not 0 < pixel_size < float("inf"):
-        raise InputError(f"A pixel size is above 0 micrometres, not {pixel_size:g}.")
     named = None if classes is None else named_values(classes)
     paths = sources(labels, label_files_in)
     folder = not is_image(labels)
@@ -78,15 +73,23 @@ def measure(
         for path in paths:
             control.check()
             try:
-                found, told = _measured(path, kind, pixel_size, named, numbered, axes, position)
+                made = measured_labels(
+                    path,
+                    named,
+                    kind=kind,
+                    pixel_size_um=pixel_size,
+                    numbered=numbered,
+                    axes=axes,
+                    position=position,
+                )
             except (InputError, MemoryError) as error:
                 if not folder:
                     raise
                 failed.append((path, message_for(error) or str(error)))
             else:
-                kind = found.kind
-                measured.append((path.name, found))
-                notes += [f"{path.name}: {note}" if folder else note for note in told]
+                kind = made.measures.kind
+                measured.append((path.name, made.measures))
+                notes += [f"{path.name}: {note}" if folder else note for note in made.notes]
             stage.advance()
     if measured:
         files = save_tables(output, measured, files=folder)
@@ -111,78 +114,6 @@ def measure(
         problems = [f"{path.name}: {why.rstrip('.')}" for path, why in failed]
         listed = some(problems, _LISTED, "; ", "; and {} more")
         raise InputError(f"{len(failed)} of {len(paths)} label files could not be measured ({listed}).")
-
-
-def _measured(
-    path: Path,
-    kind: Kind | None,
-    pixel_size: float | None,
-    named: dict[str, int] | None,
-    numbered: bool | None,
-    axes: str | None,
-    position: str | None,
-) -> tuple[Measures, list[str]]:
-    """Measures of a file, and what to know about them."""
-    from napari_pseudolabel.api.compare_labels import check_values
-    from napari_pseudolabel.cli.label_files import label_file
-    from napari_pseudolabel.imaging import Placement
-    from napari_pseudolabel.labels.measures import kind_for
-    from napari_pseudolabel.labels.measures import measure as measured
-
-    if named is not None:
-        check_values(path, named)
-    found = label_file(path, axes, position)
-    meaning, objects, notes = _meaning(found, named, numbered)
-    placement = found.image.placement
-    if placement.pixel_sides_um() is None and found.known is not None and found.known.placement:
-        placement = Placement.from_dict(found.known.placement)
-    spacing = (pixel_size, pixel_size) if pixel_size is not None else placement.pixel_sides_um()
-    sure = found.confidence()
-    labels = found.labels if objects is None else (found.labels > 0).astype("uint8")
-    made = measured(
-        labels,
-        meaning,
-        kind or kind_for(meaning, spacing),
-        spacing=spacing,
-        labelled=found.labelled,
-        confidence=None if sure is None else sure.reshape(labels.shape),
-        instances=objects,
-    )
-    return made, [*found.image.notes, *notes, *made.notes]
-
-
-def _meaning(
-    found: LabelFile, named: dict[str, int] | None, numbered: bool | None
-) -> tuple[Sequence[LabelClass], np.ndarray | None, list[str]]:
-    """Classes of a file; the numbers of its objects where it holds those instead; and what to know about that."""
-    import numpy as np
-
-    from napari_pseudolabel.labels.class_values import are_numbers
-    from napari_pseudolabel.labels.classes import is_nameless, nameless
-    from napari_pseudolabel.labels.measures import UNNAMED
-    from napari_pseudolabel.models.cards import LabelClass
-
-    name = found.image.name
-    if named is not None:
-        given = tuple(LabelClass(name=one, value=value) for one, value in named.items())
-    else:
-        told = found.known.classes if found.known else ()
-        given = () if all(is_nameless(one) for one in told if one.value) else told
-    if numbered or (numbered is None and not given and are_numbers(found.labels)):
-        kinds = [one.name for one in given if one.value] or [UNNAMED]
-        if len(kinds) > 1:
-            raise InputError(f"Numbers of objects are of one class, but {len(kinds)} are named; name one.")
-        note = f"The values of {name} were taken for numbers of objects."
-        return (LabelClass(name=kinds[0], value=1),), found.labels, [] if numbered else [note]
-    if given:
-        return given, None, []
-    values = [value for value in np.unique(found.labels).tolist() if value]
-    if values and max(values) > 255:
-        raise InputError(
-            f"The values of {name} go up to {max(values)}, which are no classes; give --numbered if they are objects."
-        )
-    untold = f"Nothing says what the values of {name} mean; name them with --class, such as --class axon=2."
-    return nameless(values), None, [untold]
 
 
 def _summary(measured: Sequence[tuple[str, Measures]]) -> str:

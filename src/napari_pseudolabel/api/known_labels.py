@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class LabelFile:
+class KnownLabels:
     """Labels as they are in a file.
 
     Attributes
@@ -47,7 +47,7 @@ class LabelFile:
         return pixels(read(self.sources[1], axes=self.image.plane_axes)) if len(self.sources) > 1 else None
 
 
-def label_file(path: Path, axes: str | None, position: str | None) -> LabelFile:
+def known_labels(path: Path, axes: str | None, position: str | None) -> KnownLabels:
     """Read a label file and its provenance, if there is one.
 
     Raises
@@ -65,7 +65,7 @@ def label_file(path: Path, axes: str | None, position: str | None) -> LabelFile:
     beside = path.with_name(known.files["confidence"]) if known and "confidence" in known.files else None
     values = pixels(image)
     rest = known.not_labelled if known else None
-    return LabelFile(
+    return KnownLabels(
         image,
         values if rest is None else np.where(values == rest, values.dtype.type(0), values),
         None if rest is None else values != rest,
