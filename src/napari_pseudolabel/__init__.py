@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.api import (
         carry,
         evaluate,
+        export,
         fine_tune,
         load_segmenter,
         load_translator,
@@ -18,7 +19,16 @@ if TYPE_CHECKING:
         pseudo_label,
     )
 
-__all__ = ["carry", "evaluate", "fine_tune", "load_segmenter", "load_translator", "measure", "pseudo_label"]
+__all__ = [
+    "carry",
+    "evaluate",
+    "export",
+    "fine_tune",
+    "load_segmenter",
+    "load_translator",
+    "measure",
+    "pseudo_label",
+]
 
 try:
     __version__ = version("napari-pseudolabel")

@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 import pytest
 import tifffile
 
-from napari_pseudolabel.export import read_sidecar
-from napari_pseudolabel.export.export_content import ExportContent
+from napari_pseudolabel.exporting import read_sidecar
+from napari_pseudolabel.exporting.export_content import ExportContent
 from napari_pseudolabel.imaging import Placement
 from napari_pseudolabel.labels.spot_check import SpotCheckOptions, SpotChecks
 from napari_pseudolabel.labels.spot_check.drawn_sample import draw

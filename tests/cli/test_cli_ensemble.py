@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tifffile
 
-from napari_pseudolabel.export import read_sidecar
+from napari_pseudolabel.exporting import read_sidecar
 from napari_pseudolabel.models import load_segmenter
 from napari_pseudolabel.models.cards import CardCalibration, TypicalLabels
 from napari_pseudolabel.models.segmenters import monai_unet

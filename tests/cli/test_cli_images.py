@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_pseudolabel.export import read_sidecar
+from napari_pseudolabel.exporting import read_sidecar
 from napari_pseudolabel.imaging import read, read_labels
 
 FIELD = Path(__file__).parents[1] / "field"

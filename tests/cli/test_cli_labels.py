@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export import export, read_sidecar
+from napari_pseudolabel.exporting import export, read_sidecar
 from napari_pseudolabel.imaging import Placement, read
 from napari_pseudolabel.models.cards import LabelClass
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_pseudolabel.export import ExportContent, export
+from napari_pseudolabel.exporting import ExportContent, export
 from napari_pseudolabel.imaging import Placement
 from napari_pseudolabel.labels.classes import AXON_CLASSES
 

@@ -11,7 +11,7 @@ import tifffile
 import zarr
 from shell import interrupted, start
 
-from napari_pseudolabel.export import read_sidecar
+from napari_pseudolabel.exporting import read_sidecar
 from napari_pseudolabel.imaging import read, read_labels
 from napari_pseudolabel.labels.objects import scheme_for, to_instances
 

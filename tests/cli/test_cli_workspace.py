@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from recorded_session import CLASSES, SHAPE, corrected_viewer, record
 
-from napari_pseudolabel.export import read_sidecar
+from napari_pseudolabel.exporting import read_sidecar
 from napari_pseudolabel.imaging import read
 from napari_pseudolabel.labels.spot_check import SPOT_CHECK_KEY, SpotCheckOptions, SpotChecks
 from napari_pseudolabel.labels.spot_check.drawn_sample import draw

@@ -15,7 +15,7 @@ from napari_pseudolabel.collection.image_list import ImageList
 from napari_pseudolabel.collection.image_order import next_image
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export import read_sidecar
+from napari_pseudolabel.exporting import read_sidecar
 from napari_pseudolabel.formats import formats
 from napari_pseudolabel.imaging import read, read_labels
 from napari_pseudolabel.labels.pixel_states import CONFIRMED, CORRECTED, REACHED

@@ -5,7 +5,7 @@ import pytest
 import tifffile
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export import export, export_image
+from napari_pseudolabel.exporting import export, export_image
 from napari_pseudolabel.imaging import Placement
 from napari_pseudolabel.imaging.reading.file_names import images_in, label_files_in, left_out
 from napari_pseudolabel.training.data.image_folders import labelled_files

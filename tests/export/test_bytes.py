@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_pseudolabel.export import export, export_image
+from napari_pseudolabel.exporting import export, export_image
 from napari_pseudolabel.imaging import Placement
 from napari_pseudolabel.models.cards import LabelClass
 

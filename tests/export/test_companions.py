@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export import export, export_image, read_sidecar, sidecar_path
+from napari_pseudolabel.exporting import export, export_image, read_sidecar, sidecar_path
 from napari_pseudolabel.imaging import Placement, read
 
 LABELS = np.arange(12, dtype=np.uint8).reshape(3, 4) % 3

@@ -7,7 +7,7 @@ import pytest
 from run_reports import run_report
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export import read_sidecar
+from napari_pseudolabel.exporting import read_sidecar
 from napari_pseudolabel.formats import format_named
 from napari_pseudolabel.imaging import Placement, read_labels
 from napari_pseudolabel.models.cards import LabelClass

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export import export, export_image, formats, read_sidecar
+from napari_pseudolabel.exporting import export, export_image, formats, read_sidecar
 from napari_pseudolabel.imaging import Placement, read
 from napari_pseudolabel.models.cards import LabelClass
 

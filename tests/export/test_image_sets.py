@@ -11,7 +11,7 @@ import tifffile
 from PIL import Image as Picture
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export import ExportContent, export, read_sidecar
+from napari_pseudolabel.exporting import ExportContent, export, read_sidecar
 from napari_pseudolabel.formats import format_named, formats
 from napari_pseudolabel.imaging import Placement
 from napari_pseudolabel.imaging.image import from_array

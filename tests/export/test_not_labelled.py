@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export import ExportContent, FileContent, export, not_labelled, read_sidecar
+from napari_pseudolabel.exporting import ExportContent, FileContent, export, not_labelled, read_sidecar
 from napari_pseudolabel.imaging import Placement, read
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.training.data.image_folders import FolderPreprocessing, labelled_planes

@@ -14,7 +14,7 @@ from shapely.geometry import shape
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled
-from napari_pseudolabel.export import ExportContent, export
+from napari_pseudolabel.exporting import ExportContent, export
 from napari_pseudolabel.formats import format_named
 from napari_pseudolabel.formats.coco import CocoOptions
 from napari_pseudolabel.imaging import Placement

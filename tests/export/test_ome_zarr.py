@@ -11,7 +11,7 @@ import yaozarrs
 import zarr
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export import export, export_image
+from napari_pseudolabel.exporting import export, export_image
 from napari_pseudolabel.formats import format_named
 from napari_pseudolabel.formats.ome_zarr import OmeZarrOptions
 from napari_pseudolabel.imaging import Placement, read, read_labels

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from napari_pseudolabel.export import ExportContent, read_sidecar
+from napari_pseudolabel.exporting import ExportContent, read_sidecar
 from napari_pseudolabel.imaging import Placement
 from napari_pseudolabel.labels.classes import AXON_CLASSES
 from napari_pseudolabel.labels.effort_log import effort_table, object_efforts

@@ -7,7 +7,7 @@ import pytest
 import tifffile
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export import read_sidecar
+from napari_pseudolabel.exporting import read_sidecar
 from napari_pseudolabel.imaging import read
 from napari_pseudolabel.sample_data import contributions, samples
 

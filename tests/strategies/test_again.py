@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export.sidecar import Provenance
+from napari_pseudolabel.exporting.sidecar import Provenance
 from napari_pseudolabel.imaging import from_array
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Modality

@@ -13,7 +13,7 @@ from torch import nn
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, CheckpointError, InputError
-from napari_pseudolabel.export.sidecar import Provenance
+from napari_pseudolabel.exporting.sidecar import Provenance
 from napari_pseudolabel.imaging import Placement, from_array
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Normalisation

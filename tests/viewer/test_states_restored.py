@@ -9,7 +9,7 @@ import pytest
 from napari.components import ViewerModel
 from recorded_session import record
 
-from napari_pseudolabel.export import read_sidecar
+from napari_pseudolabel.exporting import read_sidecar
 from napari_pseudolabel.labels.pixel_states import CONFIRMED, CORRECTED
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.viewer import Corrections, Stream

@@ -12,7 +12,7 @@ import pytest
 from scripted_engine import MODELS, segmenter, translator
 
 from napari_pseudolabel import demo
-from napari_pseudolabel.export import read_sidecar
+from napari_pseudolabel.exporting import read_sidecar
 from napari_pseudolabel.imaging import read
 from napari_pseudolabel.sample_data.samples import PURPLE_LIKE, SEM_LIKE
 from napari_pseudolabel.widgets.pseudo_label import label_jobs

@@ -7,7 +7,7 @@ import pytest
 from skimage.io import imsave
 from train_fakes import pseudo_label
 
-from napari_pseudolabel.export import read_sidecar
+from napari_pseudolabel.exporting import read_sidecar
 from napari_pseudolabel.imaging import read
 from napari_pseudolabel.strategies import LabelJob, Region
 from napari_pseudolabel.viewer import Stream, push
@@ -146,7 +146,7 @@ def test_labels_made_elsewhere_are_exported_with_a_remark(viewer, dock, tmp_path
 
 def test_an_error_leaves_the_button_alive(labels, dock, tmp_path, qtbot, monkeypatch):
     from napari_pseudolabel.errors import InputError
-    from napari_pseudolabel.export import export_content
+    from napari_pseudolabel.exporting import export_content
 
     def full(*args, **kwargs):
         raise InputError("The disk is full; free some space.")

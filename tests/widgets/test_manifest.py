@@ -43,7 +43,7 @@ def test_menus_are_those_open_to_plugins(manifest):
 def test_save_of_napari_writes_labels_with_their_provenance(suffix, make_napari_viewer, tmp_path):
     import numpy as np
 
-    from napari_pseudolabel.export import read_sidecar
+    from napari_pseudolabel.exporting import read_sidecar
     from napari_pseudolabel.imaging import read
 
     viewer = make_napari_viewer(show=False)
@@ -82,7 +82,7 @@ def test_why_labels_are_not_saved_reaches_the_person(
                     with pytest.raises(PseudolabelError, match="must not be negative") as caught:
                         save.execute_command("napari.window.file.save_layers_dialog.selected").result()
                     assert not isinstance(caught.value, ValueError)
-    monkeypatch.setattr("napari_pseudolabel.export.export_content.export", _raise)
+    monkeypatch.setattr("napari_pseudolabel.exporting.export_content.export", _raise)
     with pytest.raises(PseudolabelError, match="too deep"):  # what nobody thought of
         layer.save(str(tmp_path / "labels.ome.tif"), plugin="napari-pseudolabel")
     assert list(tmp_path.iterdir()) == []

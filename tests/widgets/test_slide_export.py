@@ -11,7 +11,7 @@ from scripted_engine import CLASSES
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled
-from napari_pseudolabel.export import read_sidecar
+from napari_pseudolabel.exporting import read_sidecar
 from napari_pseudolabel.formats import format_named
 from napari_pseudolabel.imaging import Placement, read, read_labels
 from napari_pseudolabel.slides.slide_store import SlideStore

@@ -17,7 +17,7 @@ from npe2 import PluginManager, PluginManifest
 from write_format_lists import MANIFEST, PAGE, filled, manifest, page
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export import ExportContent, Format, export, export_image, read_sidecar
+from napari_pseudolabel.exporting import ExportContent, Format, export, export_image, read_sidecar
 from napari_pseudolabel.formats import registry
 from napari_pseudolabel.imaging import Placement
 from napari_pseudolabel.models.cards import LabelClass

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_pseudolabel.api.python_inputs import LabelsInput
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export import not_labelled, read_sidecar, sidecar_path
+from napari_pseudolabel.exporting import not_labelled, read_sidecar, sidecar_path
 from napari_pseudolabel.imaging import Image, from_array, read_labels
 from napari_pseudolabel.imaging.reading.label_values import without_single_planes
 from napari_pseudolabel.labels.class_values import comparable, numbers_apart

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_pseudolabel.export import Provenance
+    from napari_pseudolabel.exporting import Provenance
     from napari_pseudolabel.imaging import Image
 
 
@@ -57,7 +57,7 @@ def known_labels(path: Path, axes: str | None, position: str | None) -> KnownLab
     """
     import numpy as np
 
-    from napari_pseudolabel.export import read_sidecar, sidecar_path
+    from napari_pseudolabel.exporting import read_sidecar, sidecar_path
     from napari_pseudolabel.imaging import read_labels
 
     image = read_labels(path, axes=axes, position=position)

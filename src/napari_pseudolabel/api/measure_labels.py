@@ -22,7 +22,7 @@ from napari_pseudolabel.models.cards import LabelClass
 
 
 @dataclass(frozen=True, eq=False)
-class MeasuredLabels:
+class LabelMeasurement:
     """What comes of `measure`.
 
     Attributes
@@ -47,7 +47,7 @@ def measure(
     numbered: bool | None = None,
     axes: str | None = None,
     position: str | None = None,
-) -> MeasuredLabels:
+) -> LabelMeasurement:
     """Measure every object of labels; of fibres what AxonDeepSeg measures, by its names and definitions.
 
     Parameters
@@ -96,7 +96,7 @@ def measure(
         confidence=None if sure is None else sure.reshape(values.shape),
         instances=objects,
     )
-    return MeasuredLabels(made, (*found.image.notes, *notes, *made.notes))
+    return LabelMeasurement(made, (*found.image.notes, *notes, *made.notes))
 
 
 def _meaning(

@@ -53,7 +53,7 @@ def check(
     A low number says that the labels do not fit their image. Small differences between good ones mean nothing.
     """
     from napari_pseudolabel.api.compare_labels import check_values
-    from napari_pseudolabel.export import read_sidecar, sidecar_path
+    from napari_pseudolabel.exporting import read_sidecar, sidecar_path
     from napari_pseudolabel.imaging import ReadOptions
     from napari_pseudolabel.imaging.reading.label_values import like
     from napari_pseudolabel.imaging.scale import Scale

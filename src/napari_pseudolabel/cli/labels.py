@@ -19,7 +19,7 @@ from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import sentence, shown
 
 if TYPE_CHECKING:
-    from napari_pseudolabel.export import Provenance
+    from napari_pseudolabel.exporting import Provenance
     from napari_pseudolabel.imaging import Image, Placement
     from napari_pseudolabel.models.cards import LabelClass
 
@@ -111,8 +111,8 @@ def export(
     from napari_pseudolabel.api.compare_labels import check_values
     from napari_pseudolabel.api.known_labels import known_labels
     from napari_pseudolabel.cli.targets import check_targets
-    from napari_pseudolabel.export import export as write
-    from napari_pseudolabel.export import read_sidecar
+    from napari_pseudolabel.exporting import export as write
+    from napari_pseudolabel.exporting import read_sidecar
     from napari_pseudolabel.imaging import read
 
     format = wanted.format(output)

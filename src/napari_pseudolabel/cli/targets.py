@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export import companions
-from napari_pseudolabel.export.companions import usual_names
-from napari_pseudolabel.export.writing import check_replaceable
+from napari_pseudolabel.exporting import companions
+from napari_pseudolabel.exporting.companions import usual_names
+from napari_pseudolabel.exporting.writing import check_replaceable
 from napari_pseudolabel.formats import Format, format_named, format_of, formats, suffix_of, takes_stacks
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.imaging.reading.file_names import SUFFIXES, images_in, is_image, stem

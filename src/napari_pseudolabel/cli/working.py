@@ -23,7 +23,7 @@ from napari_pseudolabel.cli.targets import (
 )
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, InputError, message_for
-from napari_pseudolabel.export.writing import check_holds_images
+from napari_pseudolabel.exporting.writing import check_holds_images
 from napari_pseudolabel.formats import Format, format_of
 from napari_pseudolabel.formats.image_sets import case_name
 from napari_pseudolabel.imaging import Image, ReadOptions

@@ -164,7 +164,7 @@ def export(
 
 def _noted(path: Path, key: str) -> object:
     """Return what the provenance of an exported file says under a key of its own; None if there is none."""
-    from napari_pseudolabel.export import read_sidecar
+    from napari_pseudolabel.exporting import read_sidecar
 
     try:
         return (read_sidecar(path).model_extra or {}).get(key)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.budget import BUDGET, check_memory, open_zip, parse_json
 from napari_pseudolabel.errors import InputError, PseudolabelError
-from napari_pseudolabel.export import ExportContent, provenance_of_runs, read_sidecar
+from napari_pseudolabel.exporting import ExportContent, provenance_of_runs, read_sidecar
 from napari_pseudolabel.imaging import Placement, read, read_labels
 from napari_pseudolabel.labels.pixel_states import CONFIRMED, CORRECTED, REACHED
 from napari_pseudolabel.models.cards import LabelClass

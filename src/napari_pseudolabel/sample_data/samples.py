@@ -151,7 +151,7 @@ def write_sample(folder: str | Path) -> tuple[Path, ...]:
 def _write(sample: GeneratedSample, folder: Path) -> tuple[Path, ...]:
     import tifffile
 
-    from napari_pseudolabel.export import export
+    from napari_pseudolabel.exporting import export
     from napari_pseudolabel.imaging import Placement
     from napari_pseudolabel.workspace import atomic_file
 

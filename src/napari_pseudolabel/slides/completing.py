@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.export.companions import PROVENANCE, companions, image_stem
-from napari_pseudolabel.export.sidecar import sidecar_text
-from napari_pseudolabel.export.writing import check_replaceable
+from napari_pseudolabel.exporting.companions import PROVENANCE, companions, image_stem
+from napari_pseudolabel.exporting.sidecar import sidecar_text
+from napari_pseudolabel.exporting.writing import check_replaceable
 from napari_pseudolabel.formats import Format
 from napari_pseudolabel.formats.ome_zarr import CONFIDENCE, INSTANCES, label_marks
 from napari_pseudolabel.imaging.placement import Placement

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.export.companions import PROVENANCE, companions, image_stem
-from napari_pseudolabel.export.sidecar import sidecar_text
-from napari_pseudolabel.export.writing import check_replaceable
+from napari_pseudolabel.exporting.companions import PROVENANCE, companions, image_stem
+from napari_pseudolabel.exporting.sidecar import sidecar_text
+from napari_pseudolabel.exporting.writing import check_replaceable
 from napari_pseudolabel.formats import Format
 from napari_pseudolabel.formats.ome_zarr import label_marks, letters_of
 from napari_pseudolabel.imaging.placement import Placement

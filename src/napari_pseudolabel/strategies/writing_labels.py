@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_pseudolabel.export import export, export_image, read_sidecar
+from napari_pseudolabel.exporting import export, export_image, read_sidecar
 from napari_pseudolabel.formats import Format
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.labels.objects import census, census_text

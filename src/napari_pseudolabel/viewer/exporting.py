@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export import ExportContent, provenance_of_runs
+from napari_pseudolabel.exporting import ExportContent, provenance_of_runs
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.labels.spot_check import SpotChecks
 from napari_pseudolabel.types import JsonObject

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from napari_pseudolabel.export import ExportContent
+from napari_pseudolabel.exporting import ExportContent
 from napari_pseudolabel.types import Array, JsonObject
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY
 from napari_pseudolabel.viewer.effort import EFFORT_KEY, EffortLog

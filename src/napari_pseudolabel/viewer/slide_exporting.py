@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export import provenance_of_runs
+from napari_pseudolabel.exporting import provenance_of_runs
 from napari_pseudolabel.slides.slide_export import SlideContent
 from napari_pseudolabel.viewer.image_layers import placement_of
 from napari_pseudolabel.viewer.records import classes_of, record_of

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_pseudolabel.budget import read_json
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export import Provenance, read_sidecar
+from napari_pseudolabel.exporting import Provenance, read_sidecar
 from napari_pseudolabel.formats import formats
 from napari_pseudolabel.imaging import Image, read_labels
 from napari_pseudolabel.imaging.reading.file_names import stem

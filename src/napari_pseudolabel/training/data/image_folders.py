@@ -158,7 +158,7 @@ def labelled_planes(
     InputError
         If a label file is missing or has another shape than its image, or nothing is labelled.
     """
-    from napari_pseudolabel.export import not_labelled  # descriptions of trainings do without objects
+    from napari_pseudolabel.exporting import not_labelled  # descriptions of trainings do without objects
 
     found: list[LabelledPlane] = []
     sizes = UnknownSizes(images, preprocessing)

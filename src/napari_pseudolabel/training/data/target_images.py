@@ -79,7 +79,7 @@ class TargetImages:
             yield from self._of_file(path, corrected.get(stem(path)), notify)
 
     def _of_file(self, path: Path, labels: Path | None, notify: Notify) -> Iterator[AnnotatedPlane]:
-        from napari_pseudolabel.export import not_labelled  # descriptions of trainings do without objects
+        from napari_pseudolabel.exporting import not_labelled  # descriptions of trainings do without objects
 
         image = self.reading.image(path)
         notify(image.assumed(self.channel))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export import not_labelled
+from napari_pseudolabel.exporting import not_labelled
 from napari_pseudolabel.imaging import labels_to, normalise, resample
 from napari_pseudolabel.imaging.reading.file_names import left_out
 from napari_pseudolabel.labels.classes import BACKGROUND

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import Cancelled, PseudolabelError
-from napari_pseudolabel.export import ExportContent
+from napari_pseudolabel.exporting import ExportContent
 from napari_pseudolabel.formats import suffix_of
 from napari_pseudolabel.imaging.reading.file_names import stem
 from napari_pseudolabel.viewer import content_of, source_layer

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.export import ExportContent
+from napari_pseudolabel.exporting import ExportContent
 from napari_pseudolabel.formats import Format
 from napari_pseudolabel.workspace.json_file import make_folder
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export import ExportContent, read_sidecar
-from napari_pseudolabel.export.writing import check_replaceable
+from napari_pseudolabel.exporting import ExportContent, read_sidecar
+from napari_pseudolabel.exporting.writing import check_replaceable
 from napari_pseudolabel.formats import Format, formats, takes_stacks
 from napari_pseudolabel.imaging import Placement
 from napari_pseudolabel.widgets.export.export_jobs import LABELS_FOLDER

@@ -10,7 +10,7 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QLineEdit
 from typing_extensions import override
 
-from napari_pseudolabel.export.companions import SUFFIXES
+from napari_pseudolabel.exporting.companions import SUFFIXES
 from napari_pseudolabel.formats import Format, format_named, formats
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.dock_view import DockView

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.export import ExportContent
+from napari_pseudolabel.exporting import ExportContent
 from napari_pseudolabel.labels.measures import Kind, Measures
 from napari_pseudolabel.labels.measures.object_shapes import Spacing
 from napari_pseudolabel.labels.spot_check.labels_digest import digest_of

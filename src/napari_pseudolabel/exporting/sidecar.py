@@ -13,7 +13,7 @@ from pydantic_core import PydanticSerializationError
 
 from napari_pseudolabel.budget import read_json
 from napari_pseudolabel.errors import FileError, InputError
-from napari_pseudolabel.export.companions import PROVENANCE, SUFFIXES, sidecar_path
+from napari_pseudolabel.exporting.companions import PROVENANCE, SUFFIXES, sidecar_path
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.types import JsonObject

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.export.writing import checked_labels, export
+from napari_pseudolabel.exporting.writing import checked_labels, export
 from napari_pseudolabel.formats import FileContent, Format
 from napari_pseudolabel.imaging import ArrayLike, Image, Placement
 from napari_pseudolabel.labels.classes import LARGEST_VALUE, nameless

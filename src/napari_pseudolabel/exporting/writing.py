@@ -11,9 +11,15 @@ import numpy as np
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export.companions import PROVENANCE, Companions, companions, image_stem, sidecar_path
-from napari_pseudolabel.export.growing_set import IMAGES, GrowingSet
-from napari_pseudolabel.export.sidecar import sidecar_text
+from napari_pseudolabel.exporting.companions import (
+    PROVENANCE,
+    Companions,
+    companions,
+    image_stem,
+    sidecar_path,
+)
+from napari_pseudolabel.exporting.growing_set import IMAGES, GrowingSet
+from napari_pseudolabel.exporting.sidecar import sidecar_text
 from napari_pseudolabel.formats import FileContent, Format, format_of, formats, takes_stacks
 from napari_pseudolabel.formats.image_sets import case_of
 from napari_pseudolabel.formats.ome_tiff import OME_TIFF

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.export.sidecar import read_sidecar
+from napari_pseudolabel.exporting.sidecar import read_sidecar
 from napari_pseudolabel.types import JsonObject
 
 IMAGES = "images"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from napari_pseudolabel.export.companions import companions, sidecar_path
-from napari_pseudolabel.export.export_content import ExportContent, provenance_of_runs
-from napari_pseudolabel.export.sidecar import (
+from napari_pseudolabel.exporting.companions import companions, sidecar_path
+from napari_pseudolabel.exporting.export_content import ExportContent, provenance_of_runs
+from napari_pseudolabel.exporting.sidecar import (
     ModelRecord,
     Provenance,
     SourceRecord,
     not_labelled,
     read_sidecar,
 )
-from napari_pseudolabel.export.writing import export, export_image
+from napari_pseudolabel.exporting.writing import export, export_image
 from napari_pseudolabel.formats import FileContent, Format, formats
 
 __all__ = [
