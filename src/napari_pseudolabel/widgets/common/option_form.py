@@ -55,8 +55,6 @@ class OptionEdit:
         self._factor = 100 if field.option.unit == "%" else 1
         self._number = field.value_kind in (int, float)
         kind, options = field.value_kind, self._bounds() if self._number else {}
-        if kind is pathlib.Path:
-            options = {"mode": "d", "nullable": field.optional}
         # A number that can be None is None one step below its smallest.
         self._none = options.get("min") if field.optional and field.within is None else None
         self._texts = get_origin(kind) is list
@@ -64,7 +62,7 @@ class OptionEdit:
             kind = str
         elif kind is pathlib.Path:
             # The only paths that docks ask for are folders.
-            options = {"widget_type": "FileEdit", "mode": "d", "nullable": True}
+            options = {"widget_type": "FileEdit", "mode": "d", "nullable": field.optional}
         if field.option.listed or self._titles():
             kind, options = (
                 None,
@@ -78,6 +76,8 @@ class OptionEdit:
         self.changed = self._widget.changed
         self._widget.tooltip = field.option.tooltip
         self._polish()
+        for part in self.native.findChildren(QWidget):  # buttons and numbers beside sliders are controls, too
+            part.setToolTip(part.toolTip() or field.option.tooltip)
         self._set: tuple[object, Any] = (object(), None)
         self.value = start
 
