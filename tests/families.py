@@ -203,3 +203,10 @@ TRANSLATORS: dict[str, Callable[[Path], Path]] = {
     "grey-levels": _grey_levels,
 }
 """Makes a translator of a family in a folder."""
+
+PAIRS = (
+    *((None, segmenter) for segmenter in SEGMENTERS),
+    *((translator, segmenter) for translator in TRANSLATORS for segmenter in ("monai-unet", "nnunet")),
+    *(("resnet", segmenter) for segmenter in SEGMENTERS if segmenter not in ("monai-unet", "nnunet")),
+)
+"""Every family alone, and behind or before one of another kind; every translator before the two segmenters that differ most."""

@@ -118,7 +118,7 @@ def test_a_full_memory_is_a_sentence(tmp_path, cli, image, monkeypatch):
     def full(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("napari_pseudolabel.labels.metrics.evaluate", full)
+    monkeypatch.setattr("napari_pseudolabel.api.compare_labels.compare", full)
     labels = tmp_path / "labels.tif"
     tifffile.imwrite(labels, np.eye(8, dtype=np.uint8))
     ran = cli("evaluate", labels, labels, "--class", "a=1")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from families import SEGMENTERS, TRANSLATORS
+from families import PAIRS, SEGMENTERS, TRANSLATORS
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.models.loaded import LoadedModels
@@ -14,11 +14,8 @@ from napari_pseudolabel.tiling import TileSettings
 CPU = TileSettings(device="cpu")
 
 
-@pytest.mark.parametrize("translator", [None, *TRANSLATORS])
-@pytest.mark.parametrize("segmenter", [None, *SEGMENTERS])
+@pytest.mark.parametrize(("translator", "segmenter"), [*((one, None) for one in TRANSLATORS), *PAIRS])
 def test_every_family_is_measured(tmp_path, translator, segmenter):
-    if translator is None and segmenter is None:
-        return
     refs = [
         None if name is None else str(made[name](tmp_path))
         for made, name in ((TRANSLATORS, translator), (SEGMENTERS, segmenter))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from families import SEGMENTERS, TRANSLATORS, nnunet_folder, syndiff_of
+from families import PAIRS, SEGMENTERS, TRANSLATORS, nnunet_folder, syndiff_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,7 +22,6 @@ from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region, ViewC
 from napari_pseudolabel.strategies.chunks import cut, join
 from napari_pseudolabel.tiling import TileSettings
 
-PAIRS = [(translator, segmenter) for translator in (None, *TRANSLATORS) for segmenter in SEGMENTERS]
 SHAPE = (100, 132)
 
 

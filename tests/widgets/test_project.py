@@ -339,7 +339,7 @@ def test_what_is_done_in_an_opened_session_is_saved_at_once(make_napari_viewer, 
     workspace = Workspace.create(tmp_path / "nerves", "Nerves")
     id = record(corrected_viewer(), workspace.sessions)
     viewer = make_napari_viewer(show=True)
-    viewer.open(str(workspace.folder), plugin="napari-pseudolabel")
+    viewer.open(str(workspace.folder / "workspace.json"), plugin="napari-pseudolabel")
     qtbot.waitUntil(lambda: "Labelling sessions (Pseudo-label)" in viewer.window.dock_widgets, timeout=20000)
     dock = viewer.window.dock_widgets["Labelling sessions (Pseudo-label)"]
     assert dock.session.workspace.folder == workspace.folder

@@ -76,12 +76,12 @@ def test_who_declines_says_why(home, tmp_path):
     translator = TRANSLATORS["resnet"](tmp_path)
     with pytest.raises(
         CheckpointError,
-        match="is not a segmenter: it is no toy, no safetensors file, no TorchScript archive, and not in an nnU-Net",
+        match=r"is not a segmenter: it is no toy, no safetensors file, .*no TorchScript archive, .*and not in an nnU-Net",
     ):
         load_segmenter(translator)
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "a.txt").touch()
-    assert "it holds neither level.json, plans.json nor weights" in inspect(tmp_path / "empty").problem
+    assert "it holds no weights, and none of level.json, " in inspect(tmp_path / "empty").problem
     with pytest.raises(CheckpointError):
         load_translator(home / "level.toy")
 
@@ -130,5 +130,7 @@ def test_in_the_dock(listed, dock, home, tmp_path, monkeypatch, qtbot):
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *given: asked.append(given[-1]) or (path, ""))
     dock.models.browse("segmenter", False)
     qtbot.waitUntil(lambda: (dock.models.chosen("segmenter").card or Card) is not Card, timeout=20000)
-    assert asked == ["Checkpoints (*.toy *.safetensors *.pth *.pt *.ckpt);;All files (*)"]
+    (filters,) = asked
+    assert filters.startswith("Checkpoints (*.toy *.safetensors ")
+    assert filters.endswith(");;All files (*)")
     assert dock.models.chosen("segmenter").card.family == "toy"

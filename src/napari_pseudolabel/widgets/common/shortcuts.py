@@ -108,7 +108,7 @@ CLASSES = tuple(
 )
 TRAIN = Shortcut("Shift-T", "Train", "Start the training", "Train")
 ACCEPT = Shortcut("Shift-Y", "Accept preview", "Take the preview of the new model over", "Train")
-MEASURE = Shortcut("Shift-L", "Measure", "Measure all objects", "Measure")
+MEASURE = Shortcut("Ctrl-L", "Measure", "Measure all objects", "Measure")
 NEXT_IMAGE = Shortcut(
     "Shift-Right", "Next image", "Open the image of the list with the most to gain", "Pseudo-label"
 )
