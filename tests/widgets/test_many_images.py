@@ -19,7 +19,7 @@ from napari_pseudolabel.viewer.image_layers import source_path
 def folder(tmp_path, monkeypatch):
     """Three images, and models whose files need not be there."""
     monkeypatch.setattr(
-        "napari_pseudolabel.strategies.finished_images.FinishedImages._model", lambda self, ref: str(ref)
+        "napari_pseudolabel.strategies.finished_images.FinishedImages._sum", lambda self, ref: str(ref)
     )
     made = tmp_path / "pictures"
     made.mkdir()

@@ -222,6 +222,10 @@ def _of_whole(found: PseudoLabel, image: Image) -> PseudoLabel:
     part = found.region.window
     if found.planes == everything and found.region.shape == (height, width):
         return found
+    if found.labels is None:
+        raise InputError(
+            "A translation of a part has no pixels for the rest; translate the whole image to export it."
+        )
     places = {index: number for number, index in enumerate(everything)}
 
     def placed(values: Any, fill: float) -> Any:
@@ -240,7 +244,7 @@ def _of_whole(found: PseudoLabel, image: Image) -> PseudoLabel:
         found,
         labels=placed(found.labels, 0),
         confidence=placed(found.confidence, np.nan),
-        translation=placed(found.translation, np.nan),
+        translation=None,
         spread=None,
         candidates=None,
         region=Region(0, 0, height, width),

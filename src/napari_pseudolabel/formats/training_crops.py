@@ -6,7 +6,7 @@ Neither knows pixels that are to be ignored, so only rectangles are written in w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -148,20 +148,11 @@ CELLPOSE = Format(
     proposed="cellpose_training",
     options=CropOptions(),
 )
-STARDIST = Format(
+STARDIST = replace(
+    CELLPOSE,
     name="stardist",
     title="StarDist folder",
-    what="rectangles of images with numbered objects to train from",
     readers="StarDist",
-    suffixes=(),
     write=write_stardist,
-    folder=True,
-    holds=frozenset({"instances"}),
-    pixel_size=False,
-    rest="nowhere: rectangles are cut out in which everything is known",
-    marks=False,
-    source="needed",
-    collects=True,
     proposed="stardist_training",
-    options=CropOptions(),
 )

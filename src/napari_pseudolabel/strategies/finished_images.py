@@ -78,19 +78,17 @@ class FinishedImages:
             __version__,
             [(file.name, (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files],
             (image.axes, image.modality, image.shape),
-            [self._model(ref) for ref in (job.translator, job.segmenter, *job.second_opinions)],
+            [self._sum(ref) for ref in job.survey.checkpoints],
+            job.segmenter if not isinstance(job.segmenter, str) else None,
             (job.settings, job.region, job.planes, job.strategy_name, job.origin.options),
             (format.name, format.options, confidence),
         )
         return blake2b(repr(about).encode(), digest_size=16).hexdigest()
 
-    def _model(self, ref: object) -> str:
-        """By what a model is known: its content, or how it is made."""
-        if not isinstance(ref, str):
-            return repr(ref)
+    def _sum(self, ref: str) -> str:
+        """By what a model is known: its content."""
         if ref not in self._sums:
-            path = resolve(ref)
-            self._sums[ref] = _stamp(path)
+            self._sums[ref] = _stamp(resolve(ref))
         return self._sums[ref]
 
     def _record(self, target: Path) -> Path:
