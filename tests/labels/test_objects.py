@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage as ndi
+from skimage.segmentation import watershed
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.classes import default_classes
@@ -23,6 +24,7 @@ from napari_pseudolabel.sample_data.fields import AXON, MYELIN, axon_field
 
 SQUARE = np.ones((3, 3), bool)
 FIBRES = Scheme((Fibre(AXON, MYELIN),))
+TALL = Scheme((Fibre(AXON, MYELIN, 1.7),))
 TOUCHING = Scheme((), (1,))
 small_planes = arrays(np.uint8, (13, 17), elements=st.integers(0, 2))
 seeds = st.integers(0, 10_000)
@@ -103,8 +105,8 @@ def test_a_fibre_is_the_same_as_in_the_whole_plane(seed, size, data):
     assert target.value == (AXON if (plane[own] == AXON).any() else MYELIN)
 
 
-@settings(deadline=None, max_examples=60)
-@given(small_planes, st.sampled_from([FIBRES, TOUCHING, Scheme()]))
+@settings(deadline=None, max_examples=40)
+@given(small_planes, st.sampled_from([FIBRES, TALL, TOUCHING, Scheme()]))
 def test_every_pixel_finds_the_object_that_the_whole_plane_has(plane, scheme):
     instances = to_instances(plane, scheme)
     for at in np.argwhere(plane).tolist():
@@ -112,7 +114,7 @@ def test_every_pixel_finds_the_object_that_the_whole_plane_has(plane, scheme):
 
 
 @settings(deadline=None, max_examples=20)
-@given(seeds, st.sampled_from([FIBRES, TOUCHING, Scheme()]), st.floats(2, 6))
+@given(seeds, st.sampled_from([FIBRES, TALL, TOUCHING, Scheme()]), st.floats(2, 6))
 def test_a_window_finds_all_its_objects_whole_and_once(seed, scheme, size):
     plane = blobs(seed, size=size)
     instances = to_instances(plane, scheme)
@@ -141,18 +143,50 @@ def test_fibres_divide_the_foreground_one_axon_each(plane):
     assert len(axons) == counted(plane, AXON)
 
 
-def test_touching_myelin_belongs_to_the_nearest_axon():
+@pytest.mark.parametrize("rows", [1, 2])
+def test_the_middle_between_two_sheaths_of_one_thickness_is_the_border(rows):
     plane = np.zeros((40, 80), np.uint8)
     for column in (22, 54):
         plane[disc(plane.shape, (20, column), 18)] = MYELIN
         plane[disc(plane.shape, (20, column), 8)] = AXON
-    instances = to_instances(plane, FIBRES)
+    plane = plane[::rows]
+    instances = to_instances(plane, Scheme((Fibre(AXON, MYELIN, rows),)))
     assert instances.max() == 2
-    left, right = (instances == instances[20, column] for column in (22, 54))
+    left, right = (instances == instances[20 // rows, column] for column in (22, 54))
     assert left[:, :37].sum() > 0
     assert not left[:, 40:].any()
     assert not right[:, :37].any()
     assert left.sum() == pytest.approx(right.sum(), rel=0.02)
+
+
+def test_a_sheath_goes_round_corners_of_its_own_myelin_and_not_across_gaps():
+    plane = np.zeros((30, 60), np.uint8)
+    plane[5:25, 4:24] = MYELIN
+    plane[8:22, 7:21] = AXON
+    plane[5:25, 25:56] = MYELIN  # a column of background lies between
+    plane[12:18, 44:50] = AXON
+    plane[5, 24] = (
+        MYELIN  # the only bridge: far from it, what is near the axon on the left as the bird flies is not its own
+    )
+    instances = to_instances(plane, FIBRES)
+    assert instances.max() == 2
+    assert (instances[5:25, 35:56] == instances[15, 47]).all()
+    assert instances[5, 26] == instances[15, 10] != instances[24, 28]
+
+
+def test_of_two_axons_that_are_as_near_the_one_that_water_reaches_first_has_the_pixel():
+    """As in the watershed of scikit-image from the middles of the axons, by which AxonDeepSeg tells sheaths apart."""
+    plane = axon_field((160, 160), seed=3)
+    inner, outer = plane == AXON, plane == MYELIN
+    axons, count = ndi.label(inner, SQUARE)
+    markers = np.zeros_like(axons)
+    for number in range(1, count + 1):
+        rows, columns = np.nonzero(axons == number)
+        markers[int(rows.mean()), int(columns.mean())] = number
+    theirs = watershed(-ndi.distance_transform_edt(inner), markers, mask=inner | outer)
+    ours = to_instances(plane, FIBRES)
+    same = np.mean(ours[theirs > 0] == theirs[theirs > 0])
+    assert same > 0.999  # where two middles are as deep, theirs begins with any of the two
 
 
 def test_myelin_without_an_axon_is_an_object_of_its_own():

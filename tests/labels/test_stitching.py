@@ -13,6 +13,7 @@ from napari_pseudolabel.labels.objects.stitching import Components, blocks, numb
 SCHEMES = {
     "components": Scheme(),
     "fibres": Scheme(fibres=(Fibre(inner=2, outer=1),)),
+    "fibres of tall pixels": Scheme(fibres=(Fibre(inner=2, outer=1, aspect=1.7),)),
     "touching": Scheme(touching=(1,)),
     "all": Scheme(fibres=(Fibre(inner=2, outer=1),), touching=(3,)),
 }
@@ -47,7 +48,7 @@ def blobs(seed, shape, classes):
 
 
 @pytest.mark.parametrize("name", SCHEMES)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     seed=st.integers(0, 10**6), side=st.integers(3, 40), height=st.integers(1, 60), width=st.integers(1, 60)
 )

@@ -160,7 +160,9 @@ class ExportContent:
             },
             confidence=sure,
             effort=effort_table(
-                object_efforts(labels, self.edits, scheme_for(classes), self.flags),
+                object_efforts(
+                    labels, self.edits, scheme_for(classes, self.placement.pixel_aspect), self.flags
+                ),
                 {label_class.value: label_class.name for label_class in classes},
             )
             if effort

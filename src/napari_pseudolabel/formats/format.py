@@ -146,7 +146,7 @@ class FileContent:
         if self.numbered:
             return self._labelled_values().astype(np.uint32)
         if self.known_instances is None:
-            return numbered(self.labels, scheme_for(self.classes), self.labelled)
+            return numbered(self.labels, scheme_for(self.classes, self.placement.pixel_aspect), self.labelled)
         numbers = self.known_instances
         return np.where(True if self.labelled is None else self.labelled, numbers, 0).astype(np.uint32)
 

@@ -147,15 +147,28 @@ class Placement:
         lengths = [micrometres(unit) for unit in self.units]
         if lengths[-2] is None or lengths[-1] is None:
             return None
-        # A step along an axis of another unit is no length; none goes there unless a rotation mixes them.
-        world = self._linear() * np.array([0.0 if length is None else length for length in lengths])[:, None]
-        down, right = world[:, -2], world[:, -1]
+        down, right = self._steps(lengths)
         height, width = float(np.linalg.norm(down)), float(np.linalg.norm(right))
         if abs(float(down @ right)) > _SQUARE_WITHIN * height * width:
             raise InputError(
                 "The pixels are sheared by the layer's transform; resample the image first, or give the scale by hand."
             )
         return height, width
+
+    @property
+    def pixel_aspect(self) -> float:
+        """Height of a pixel by its width, whatever their unit; 1 where a side has no length."""
+        lengths = [micrometres(unit) for unit in self.units or ()]
+        known = len(lengths) > 1 and None not in lengths[-2:]
+        down, right = self._steps(lengths if known else (1.0,) * self.ndim)
+        height, width = float(np.linalg.norm(down)), float(np.linalg.norm(right))
+        return height / width if height and width else 1.0
+
+    def _steps(self, lengths: Sequence[float | None]) -> tuple[np.ndarray, np.ndarray]:
+        """Return where a step down and one to the right lead; `lengths` are the units, None for what is no length."""
+        # A step along an axis of another unit is no length; none goes there unless a rotation mixes them.
+        world = self._linear() * np.array([0.0 if length is None else length for length in lengths])[:, None]
+        return world[:, -2], world[:, -1]
 
     def _linear(self) -> np.ndarray:
         """From a step in pixels to a step in the world, without the shift: (n, n)."""

@@ -85,8 +85,8 @@ def counted(classes: Mapping[str, int]) -> tuple[str, ...]:
 def object_notes(classes: Mapping[str, int]) -> tuple[str, ...]:
     """Return sentences about classes whose object scores (F1, PQ, AP) say nothing about them: myelin, which touches.
 
-    A class image does not say where one sheath ends and the next begins; with axons the nearest of them decides, without any it is
-    one piece.
+    A class image does not say where one sheath ends and the next begins; with axons the one that reaches it first decides,
+    without any it is one piece.
     """
     names = {one.name.strip().lower(): one.name for one in _as_classes(classes)}
     scheme = scheme_for(_as_classes(classes))

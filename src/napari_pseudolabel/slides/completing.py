@@ -139,7 +139,7 @@ def write_instances(
     for index in planes:
         number = number_objects(
             StoredPlane(labels.levels[0], index),
-            scheme_for(tuple(classes)),
+            scheme_for(tuple(classes), placement.pixel_aspect),
             StoredPlane(pyramid.levels[0], index),
             first=number,
             values=values,

@@ -94,7 +94,7 @@ def measure(
 ) -> Measures:
     """Measure every object of labels, plane by plane.
 
-    What an object is follows from the names of the classes (`labels.objects`): an axon and the myelin that is nearest to it are a
+    What an object is follows from the names of the classes (`labels.objects`): an axon and the myelin that it reaches first are a
     fibre, nuclei and cells that touch are divided, everything else is 8-connected.
 
     Parameters
@@ -125,7 +125,8 @@ def measure(
     """
     if any(map(is_unnamed_region, classes)):
         raise InputError("These regions have no names yet, and are no objects; name them first.")
-    scheme = scheme_for(classes)
+    height, width = spacing or (1.0, 1.0)
+    scheme = scheme_for(classes, height / width)
     fibre = scheme.fibres[0] if scheme.fibres else None
     if kind == "fibres":
         _check_fibres(fibre, spacing)
@@ -134,7 +135,7 @@ def measure(
     known = labels if labelled is None else np.where(labelled, labels, 0)
     given = None if instances is None else np.where(known > 0, instances, 0).astype(np.uint32)
     numbers = numbered(known, scheme) if given is None else given
-    scene = _Scene(known, numbers, spacing or (1.0, 1.0), labelled, confidence, fibre)
+    scene = _Scene(known, numbers, (height, width), labelled, confidence, fibre)
     names = {one.value: one.name for one in classes}
     parts, planes = [], []
     for index in np.ndindex(*labels.shape[:-2]):

@@ -16,10 +16,19 @@ _TOUCHING = ("nucleus", "nuclei", "cell", "cells")
 
 @dataclass(frozen=True)
 class Fibre:
-    """Two classes that make one object: an axon and the myelin around it."""
+    """Two classes that make one object: an axon and the myelin around it.
+
+    Attributes
+    ----------
+    inner, outer
+        Values of the classes.
+    aspect
+        Height of a pixel by its width: which myelin is nearer is said in lengths.
+    """
 
     inner: int
     outer: int
+    aspect: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,7 @@ class Scheme:
     ----------
     fibres
         Pairs of classes: every component of the inner one is an object together with the part of the outer
-        one that is nearest to it. Outer components without an inner one are objects of their own.
+        one that it reaches first (`fibres`). Outer components without an inner one are objects of their own.
     touching
         Classes whose objects may touch: components are divided where they are narrow.
     """
@@ -51,14 +60,19 @@ class Scheme:
         return next((fibre for fibre in self.fibres if value in (fibre.inner, fibre.outer)), None)
 
 
-def scheme_for(classes: Iterable[LabelClass]) -> Scheme:
+def scheme_for(classes: Iterable[LabelClass], aspect: float = 1.0) -> Scheme:
     """Return the scheme that the names of the classes stand for.
 
     Axon and myelin make fibres; nuclei and cells may touch; everything else is told apart by components.
+
+    Parameters
+    ----------
+    aspect
+        Height of a pixel by its width.
     """
     named = [(one.name.strip().lower(), one.value) for one in classes if one.value]
     inner, outer = _first(named, _INNER), _first(named, _OUTER)
-    fibres = (Fibre(inner, outer),) if inner is not None and outer is not None else ()
+    fibres = (Fibre(inner, outer, aspect),) if inner is not None and outer is not None else ()
     return Scheme(fibres, tuple(value for name, value in named if name in _TOUCHING))
 
 

@@ -34,6 +34,7 @@ def draw(
     *,
     seed: int,
     labelled: NDArray[np.bool_] | None = None,
+    aspect: float = 1.0,
 ) -> SpotCheck:
     """Draw objects and boxes to ask about, in the order in which they are asked, without putting back.
 
@@ -54,13 +55,15 @@ def draw(
         early has a valid, smaller one.
     labelled
         bool, same shape: what was predicted, or decided by a person. None: everywhere.
+    aspect
+        Height of a pixel by its width.
 
     Raises
     ------
     InputError
         If there is nothing to ask about.
     """
-    scheme = scheme_for(classes)
+    scheme = scheme_for(classes, aspect)
     found: list[SpotObject] = []
     sizes: list[float] = []
     for index in np.ndindex(*labels.shape[:-2]):

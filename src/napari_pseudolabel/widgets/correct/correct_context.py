@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.labels.objects import Scheme, scheme_for
+from napari_pseudolabel.viewer.image_layers import placement_of
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.common.labels_events import LabelsEvents
@@ -99,7 +100,7 @@ class CorrectContext:
         labels = self.layers.labels
         if labels is None or self.view.mode == "classes":
             return Scheme()
-        return scheme_for(classes_of(labels))
+        return scheme_for(classes_of(labels), placement_of(labels).pixel_aspect)
 
     @property
     def nesting(self) -> Scheme:

@@ -23,7 +23,7 @@ from napari_pseudolabel.labels.spot_check import (
 )
 from napari_pseudolabel.labels.spot_check.drawn_sample import draw
 from napari_pseudolabel.labels.windows import key_of
-from napari_pseudolabel.viewer import Corrections
+from napari_pseudolabel.viewer import Corrections, placement_of
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common import camera, shortcuts
 from napari_pseudolabel.widgets.common.canvas_clicks import STILL_PX, CanvasClicks
@@ -122,12 +122,12 @@ class SpotCheckController(Part):
             checks = SpotChecks.of(labels.metadata)
             options: SpotCheckOptions = self.form.options.value()
             classes, values, labelled = classes_of(labels), np.asarray(labels.data), _labelled(labels)
+            aspect = placement_of(labels).pixel_aspect
+            sample = partial(draw, values, classes, options, labelled=labelled, aspect=aspect)
             self._set_drawing(drawing := object())
             self._context.say(spot_sentences.DRAWING)
             self._executor.run(
-                lambda: _begun(
-                    checks, partial(draw, values, classes, options, labelled=labelled), values, labelled
-                ),
+                lambda: _begun(checks, sample, values, labelled),
                 lambda begun: self._on_begun(drawing, labels, *begun),
                 partial(self._on_not_begun, drawing),
             )
@@ -245,10 +245,11 @@ class SpotCheckController(Part):
             return
         self._number, self._scene = number, None
         question, values = check.questions[number], np.asarray(labels.data)
+        scheme = scheme_for(check.classes, placement_of(labels).pixel_aspect)
         self._show()
         self._draw()
         self._executor.run(
-            lambda: scene_of(values, question, scheme_for(check.classes)),
+            lambda: scene_of(values, question, scheme),
             partial(self._on_scene, number),
             self._context.failed,
         )
