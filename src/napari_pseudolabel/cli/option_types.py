@@ -11,7 +11,9 @@ from napari_pseudolabel.formats import all_suffixes
 
 Input = Annotated[
     Path,
-    typer.Argument(metavar="INPUT", help="Image (TIFF, OME-TIFF, PNG, JPEG, Zarr) or a folder of images."),
+    typer.Argument(
+        metavar="INPUT", help="Image (TIFF, PNG, JPEG, Zarr, CZI, ND2, LIF) or a folder of images."
+    ),
 ]
 Output = Annotated[
     Path,

@@ -11,8 +11,14 @@ from napari_pseudolabel.exporting import companions
 from napari_pseudolabel.exporting.companions import usual_names
 from napari_pseudolabel.exporting.writing import check_replaceable
 from napari_pseudolabel.formats import Format, format_named, format_of, formats, suffix_of, takes_stacks
-from napari_pseudolabel.imaging import Image
-from napari_pseudolabel.imaging.reading.file_names import SUFFIXES, images_in, is_image, stem
+from napari_pseudolabel.imaging import Channel, Image
+from napari_pseudolabel.imaging.reading.file_names import (
+    MICROSCOPE_SUFFIXES,
+    SUFFIXES,
+    images_in,
+    is_image,
+    stem,
+)
 
 _LONGEST_NAME = 255  # of common file systems, in bytes
 
@@ -105,7 +111,8 @@ def check_folder_name(output: Path) -> None:
         raise InputError(
             f"The results of a folder go into a folder, but {output} is a file; choose another name."
         )
-    if not output.is_dir() and (suffix_of(output.name) or output.suffix.lower() in SUFFIXES):
+    known = (*SUFFIXES, *MICROSCOPE_SUFFIXES)
+    if not output.is_dir() and (suffix_of(output.name) or output.suffix.lower() in known):
         raise InputError(
             f"The results of a folder go into a folder, but {output.name} is the name of a file; leave its suffix out."
         )
@@ -124,6 +131,21 @@ def check_shape(image: Image, path: Path, format: str | Format | None) -> None:
         raise InputError(
             f"{chosen.title} holds one plane, but {image.name} is a stack of shape {image.shape}; "
             f"write {takes_stacks()} instead."
+        )
+
+
+def check_channel(image: Image, channel: Channel | None) -> None:
+    """Ask which channel is meant where the file names several, as those of stains, and nobody chose.
+
+    Raises
+    ------
+    InputError
+        Then.
+    """
+    if channel is None and len(image.channel_names) > 1:
+        told = ", ".join(f"{number} ({name})" for number, name in enumerate(image.channel_names))
+        raise InputError(
+            f"{image.name} has {len(image.channel_names)} channels: {told}; say which by --channel."
         )
 
 

@@ -14,6 +14,7 @@ from napari_pseudolabel.cli.output import say, show, table
 from napari_pseudolabel.cli.progress import Stopped, interruptible, prefixed
 from napari_pseudolabel.cli.streamed_work import RunParts, check_room, streamed, unfinished_words
 from napari_pseudolabel.cli.targets import (
+    check_channel,
     check_folder_name,
     check_shape,
     check_targets,
@@ -118,6 +119,7 @@ def process(
                 parts_of.update((Path(file).resolve(), path) for file in image.files)
                 check_shape(image, target, format)
                 job = work.job(image)
+                check_channel(image, job.settings.channel)
                 own_file = folder and not chosen.collects
                 if own_file:
                     key = finished.key(path, job, chosen, confidence=work.confidence)

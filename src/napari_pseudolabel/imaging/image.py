@@ -63,6 +63,8 @@ class Image:
         All files that it lies in, where it was read from several.
     part_of
         The image that this one was cut out of, whose intensities count in the place of its own; None for a whole one.
+    channel_names
+        Of its channels, where the file tells them.
 
     Raises
     ------
@@ -79,6 +81,7 @@ class Image:
     modality: str = ""
     files: tuple[str, ...] = ()
     part_of: PartOf | None = None
+    channel_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         shape = tuple(self.data.shape)

@@ -12,15 +12,21 @@ from napari_pseudolabel.wording import some
 
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".zarr")
 """Ends of names that folders are searched for; a file that is named may be called anything."""
+MICROSCOPE_SUFFIXES = (".czi", ".nd2", ".lif")
+"""Of files that count where a folder holds no other image: what was saved of them often lies beside them."""
 _LONG_SUFFIXES = tuple(f".ome{suffix}" for suffix in (".tif", ".tiff", ".zarr"))
 _LISTED = 3
+_OURS = "they were made here"
+_RAW = "there are images in other formats beside them (name such a file, or move them, to read them)"
 _ZARR = ("zarr.json", ".zarray", ".zgroup")
 
 
 def stem(path: Path) -> str:
     """Name of an image without the one suffix that says its format: ``cell.1.ome.tif`` gives ``cell.1``."""
     name = path.name
-    end = next((end for end in (*_LONG_SUFFIXES, *SUFFIXES) if name.lower().endswith(end)), "")
+    end = next(
+        (end for end in (*_LONG_SUFFIXES, *SUFFIXES, *MICROSCOPE_SUFFIXES) if name.lower().endswith(end)), ""
+    )
     return name[: len(name) - len(end)] or name
 
 
@@ -53,12 +59,14 @@ def label_files_in(folder: Path) -> list[Path]:
 
 
 def left_out(images: Path, labels: Path | None = None) -> tuple[str, ...]:
-    """Sentences about files that `images_in` and `label_files_in` leave out because they were made here."""
+    """Sentences about files that `images_in` and `label_files_in` leave out."""
     sides = [(images, "images"), *([(labels, "label images")] if labels else [])]
     return tuple(
-        f"Left out of the {what} in {folder}, because they were made here: {some([path.name for path in rest], _LISTED)}."
+        f"Left out of the {what} in {folder}, because {why}: {some([path.name for path in rest], _LISTED)}."
         for folder, what in sides
-        if folder.is_dir() and (rest := _sorted_out(folder, what)[1])
+        if folder.is_dir()
+        for why, rest in _sorted_out(folder, what)[1].items()
+        if rest
     )
 
 
@@ -68,26 +76,33 @@ def _wanted(folder: Path, what: str) -> list[Path]:
     found, rest = _sorted_out(folder, what)
     if not found:
         made = (
-            f", only what was made here: {some([path.name for path in rest], _LISTED)}"
-            if rest
+            f", only what was made here: {some([path.name for path in rest[_OURS]], _LISTED)}"
+            if rest[_OURS]
             else f" ({', '.join(SUFFIXES)})"
         )
         raise InputError(f"{folder} holds no {what}{made}.")
     return found
 
 
-def _sorted_out(folder: Path, what: str) -> tuple[list[Path], list[Path]]:
-    """Return what is wanted of a folder, and what was made here and is something else."""
+def _sorted_out(folder: Path, what: str) -> tuple[list[Path], dict[str, list[Path]]]:
+    """Return what is wanted of a folder, and the rest by why it is not."""
     every = sorted(
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES and not is_hidden(path) and is_image(path)
+        if path.suffix.lower() in (*SUFFIXES, *MICROSCOPE_SUFFIXES) and not is_hidden(path) and is_image(path)
     )
     roles = roles_of(every)
     # Translations are images, unless they lie among those that they are of.
     of_images = {None} if None in roles.values() else {IMAGE}
     taken = of_images if what == "images" else {None, LABELS}
-    return [one for one in every if roles[one] in taken], [one for one in every if roles[one] not in taken]
+    wanted = [one for one in every if roles[one] in taken]
+    raw = [one for one in wanted if one.suffix.lower() in MICROSCOPE_SUFFIXES]
+    if len(raw) == len(wanted):
+        raw = []
+    return [one for one in wanted if one not in raw], {
+        _OURS: [one for one in every if roles[one] not in taken],
+        _RAW: raw,
+    }
 
 
 def partners(paths: Sequence[Path], others: Iterable[Path], what: str) -> list[tuple[Path, Path]]:

@@ -14,17 +14,19 @@ from napari_pseudolabel.imaging.image import Image
 from napari_pseudolabel.imaging.reading.claims import check_lazy, check_tiff
 from napari_pseudolabel.imaging.reading.file_names import stem
 from napari_pseudolabel.imaging.reading.label_values import as_labels
+from napari_pseudolabel.imaging.reading.microscope.microscope_files import microscope_kind
 from napari_pseudolabel.imaging.reading.source import Position, ReadRequest, Source
 
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_START = b"\x89PNG\r\n\x1a\n"
+_START_BYTES = 16
 _JPEG_START = b"\xff\xd8\xff"
 
 
 def read(
     path: str | Path, *, level: int = 0, axes: str | None = None, position: Position | None = None
 ) -> Image:
-    """Read a TIFF, OME-TIFF, ImageJ TIFF, PNG, JPEG, Zarr or OME-Zarr file as a picture.
+    """Read a TIFF, OME-TIFF, ImageJ TIFF, PNG, JPEG, Zarr or OME-Zarr file as a picture; CZI, ND2 and LIF with the extra ``bio``.
 
     The content decides about the format, not the name. Zarr arrays and TIFF files of more than
     256 MB stay on disk until a plane is asked for. Files of label values are read by `read_labels`.
@@ -41,7 +43,8 @@ def read(
         for channels.
     position
         Number from 0, or name, of one of several images in a file, such as stage positions. None takes
-        the first, and a note says so.
+        the first, and a note says so; files of microscopes and plates are refused, because none of their images stands for the
+        others.
 
     Returns
     -------
@@ -153,7 +156,7 @@ def _source(path: Path, request: ReadRequest) -> Source:
 
         return read_zarr(path, request)
     with open_regular(path) as file:
-        start = file.read(8)
+        start = file.read(_START_BYTES)
     if start.startswith(_TIFF_STARTS):
         from napari_pseudolabel.imaging.reading.reading_tiff import read_tiff
 
@@ -175,9 +178,11 @@ def _source(path: Path, request: ReadRequest) -> Source:
             return source
         colours = "S" if source.axes == "YXS" and len(request.letters) == len("YX") else ""
         return replace(source, axes=request.letters + colours)
+    if (kind := microscope_kind(start)) is not None:
+        return kind.read(path, request)
     if path.name.lower().endswith(".companion.ome"):
         raise InputError(f"{path} describes a set of images; give one of the TIFF files beside it.")
     raise InputError(
         f"{path} is {'empty' if not start else 'not an image we can read'}; "
-        "use TIFF, OME-TIFF, PNG, JPEG, Zarr or OME-Zarr."
+        "use TIFF, OME-TIFF, PNG, JPEG, Zarr or OME-Zarr, or CZI, ND2 or LIF."
     )

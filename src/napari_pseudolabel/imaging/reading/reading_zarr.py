@@ -43,7 +43,7 @@ def read_zarr(path: Path, request: ReadRequest) -> Source:
     if isinstance(node, zarr.Group):
         inner = _inner_images(node)
         if inner:
-            number, notes = chosen_position(path, inner, position)
+            number, notes = chosen_position(path, inner, position, ask=_is_of_a_plate(node))
             node, position = node[inner[number]], None
     if isinstance(node, zarr.Group):
         attributes = _ome_attributes(node)
@@ -72,6 +72,10 @@ def _inner_images(group: zarr.Group) -> list[str]:
         wells = [str(one["path"]) for one in attributes["plate"]["wells"]]
         return [f"{well}/{field}" for well in wells if well in group for field in _fields(group[well])]
     return _fields(group) or [str(one) for one in attributes.get("labels", ())]
+
+
+def _is_of_a_plate(group: zarr.Group) -> bool:
+    return not {"plate", "well"}.isdisjoint(_ome_attributes(group))
 
 
 def _fields(well: zarr.Array | zarr.Group) -> list[str]:

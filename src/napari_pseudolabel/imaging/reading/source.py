@@ -67,7 +67,7 @@ class Source:
         Complete placement where the file holds one; it goes before `steps`.
     notes
         What had to be assumed or was left out, each a sentence that begins with "It", "Its" or "Parts".
-    files
+    files, channel_names
         As in `Image`.
     """
 
@@ -77,6 +77,7 @@ class Source:
     placement: Placement | None = None
     notes: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
+    channel_names: tuple[str, ...] = ()
 
     def image(self, path: Path, name: str) -> Image:
         """Make the image."""
@@ -92,11 +93,20 @@ class Source:
             )
         notes = tuple(f"{path.name}: {note[0].lower()}{note[1:]}" for note in self.notes)
         files = tuple(map(str, self.files))
-        return Image(self.data, self.axes, placement, name, str(path), notes, files=files)
+        return Image(
+            self.data,
+            self.axes,
+            placement,
+            name,
+            str(path),
+            notes,
+            files=files,
+            channel_names=self.channel_names,
+        )
 
 
 def chosen_position(
-    path: Path, names: Sequence[str], position: Position | None
+    path: Path, names: Sequence[str], position: Position | None, *, ask: bool = False
 ) -> tuple[int, tuple[str, ...]]:
     """Return number of the position that a person asks for by number or name, and a note where nobody chose.
 
@@ -104,17 +114,21 @@ def chosen_position(
     ----------
     names
         Of all positions; empty where one has none.
+    ask
+        Whether somebody has to choose, because they show different places and none stands for the others.
 
     Raises
     ------
     InputError
-        If there is no such position.
+        If there is no such position, or nobody chose and must.
     """
     told = [f"{number} ({name})" if name else str(number) for number, name in enumerate(names[:_LISTED])]
     listed = ", ".join(told) + (", ..." if len(names) > _LISTED else "")
     if position is None:
         if len(names) == 1:
             return 0, ()
+        if ask:
+            raise InputError(f"{path} holds {len(names)} images: {listed}; say which by --position.")
         return 0, (
             f"It holds {len(names)} images: {listed}; the first was read, a position chooses another.",
         )
