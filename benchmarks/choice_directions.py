@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import tools_path  # noqa: F401
+from choice_mito import mito_models
 from numpy.typing import NDArray
-from quality_mito import FOLDERS, HELD_OUT, OWN_PIXEL_UM
+from quality_mito import FIBSEM, FOLDERS, HELD_OUT, OWN_PIXEL_UM, SSTEM
 from recipes import axons, nuclei
 
 from napari_pseudolabel.imaging import Image, read, read_labels
@@ -116,10 +117,10 @@ def nuclei_views(data: Path, modality: Modality, most: int, *, sized: bool) -> I
 
 
 def mito_views(data: Path, name: str) -> Iterator[View]:
-    """Slices of the half that no training has seen, every fourth."""
+    """Four slices of the half that no training has seen, spread over it."""
     folder = data / FOLDERS[name]
     paths = sorted((folder / "images").glob("*.png"))
-    for number in HELD_OUT[name][::4]:
+    for number in HELD_OUT[name][:: len(HELD_OUT[name]) // 4]:
         path = paths[number]
         image = read(path)
         placement = image.placement.with_pixel_size_um(OWN_PIXEL_UM[name])
@@ -149,6 +150,20 @@ DIRECTIONS = (
         "lavender stain",
         (),
         partial(nuclei_views, modality=nuclei.LAVENDER, most=8, sized=False),
+    ),
+    Carried(
+        "mitochondria: ssTEM -> FIB-SEM",
+        "FIB-SEM",
+        (),
+        partial(mito_views, name="FIB-SEM"),
+        partial(mito_models, source=SSTEM),
+    ),
+    Carried(
+        "mitochondria: FIB-SEM -> ssTEM",
+        "ssTEM",
+        (),
+        partial(mito_views, name="ssTEM"),
+        partial(mito_models, source=FIBSEM),
     ),
     Carried(
         "unknown kind: SEM",

@@ -23,6 +23,8 @@ from napari_pseudolabel.models.cards import Card, LabelClass, Modality
 from napari_pseudolabel.models.proposals import Candidate
 from napari_pseudolabel.strategies import LabelSettings, Record, Region
 from napari_pseudolabel.strategies.again import again
+from napari_pseudolabel.strategies.carry import kept_searches
+from napari_pseudolabel.strategies.carry.kept_searches import KeptSearches
 from napari_pseudolabel.strategies.choice.find_way import FindWayJob, Looking, some_of
 from napari_pseudolabel.strategies.choice.judging import (
     BACKED,
@@ -33,9 +35,11 @@ from napari_pseudolabel.strategies.choice.judging import (
     choose,
     judge,
     pooled_dice,
+    said_by_others,
     scores,
 )
-from napari_pseudolabel.strategies.choice.ways import LabelWay, objects_for, polarity, ways
+from napari_pseudolabel.strategies.choice.unjudged import unjudged
+from napari_pseudolabel.strategies.choice.ways import LabelWay, objects_for, polarity, short_names, ways
 from napari_pseudolabel.strategies.strategy import LabelRequest
 
 CLASSES = (LabelClass(name="background", value=0), LabelClass(name="cell", value=1))
@@ -61,6 +65,14 @@ def test_every_other_family_has_one_vote():
     assert found[0].consensus == pytest.approx((1 + half) / 2)
     assert found[2].consensus == pytest.approx(half)
     assert scores([heard("a", SQUARE), heard("a", other)])[0] == WayScores(1.0, None)
+
+
+def test_what_is_not_judged_is_compared_with_every_family_once():
+    other = np.roll(SQUARE, 16, axis=0)
+    half = pooled_dice([SQUARE], [other])
+    judged = [heard("a", SQUARE), *(heard("b", other) for _ in range(5)), heard("c", 0 * SQUARE)]
+    assert said_by_others([SQUARE], judged) == pytest.approx((1 + half) / 2)
+    assert said_by_others([SQUARE], judged[-1:]) is None
 
 
 def test_what_is_not_usable_has_no_vote_and_is_not_chosen():
@@ -196,8 +208,8 @@ def test_curves_that_turn_grey_levels_around_are_of_one_mind_with_an_inversion()
     assert polarity("nowhere") == polarity("sample:sem-to-tem") == "as it is"
 
 
-def find(**changes):
-    job = FindWayJob((field(),), WAYS, SETTINGS, **changes)
+def find(ways=WAYS, **changes):
+    job = FindWayJob((field(),), ways, SETTINGS, **changes)
     models, looking = ByName(other=Threshold()), None
     # As an engine does it: every step travels to a worker, and its result back.
     looking = pickle.loads(pickle.dumps(job.survey)).run(Control(), models)
@@ -247,6 +259,60 @@ def test_labels_that_no_other_way_makes_are_chosen_with_a_warning():
         alone = replace(found, tried=tuple(tried))
         for told in (alone.reason, alone.verdict, alone.taking(alone.best)["reason"]):
             assert words in told
+
+
+def test_where_only_the_other_polarity_could_be_compared_that_is_said():
+    found = find()
+    inverted, same = found.tried[2], replace(found.chosen, way=way("as it is", "same"))
+    two = tuple(replace(one, scores=WayScores(score, 0.1)) for one, score in ((inverted, 0.5), (same, 0.9)))
+    alone = replace(found, tried=two, best=1, ties=(1,))
+    assert "its looks agree 0.90, theirs 0.50" in alone.reason
+    assert "No other way says the same" in replace(alone, tried=(*two, found.tried[1])).warning
+
+
+def test_what_needs_no_labels_stands_beside_the_others_and_is_never_chosen_for_the_person():
+    (threshold,) = unjudged()
+    found = find((*WAYS, threshold))
+    beside, before = found.tried[4], find()
+    assert (beside.scores, beside.possible, found.best, found.ties) == (None, True, 3, (1, 3))
+    assert [one.scores for one in found.tried[:4]] == [one.scores for one in before.tried]  # it has no vote
+    assert found.order == (3, 1, 4, 2, 0)  # before what the others contradict
+    assert beside.alike is None  # of the two classes of the others it knows none
+    assert beside.words.startswith("not judged, because mirrored looks of a threshold always agree")
+    assert "“Bright or dark objects” is not judged" in found.reason
+    made = found.job(field(), LabelRequest(settings=SETTINGS), 4)
+    assert (made.strategy_name, beside.way.made(made), found.tried[3].way.made(made)) == ("otsu", True, False)
+    with pytest.raises(InputError, match="No way to labels is possible"):
+        find((WAYS[0], threshold))
+
+
+def test_names_of_ways_that_would_read_the_same_say_by_which_model():
+    known = [segmenter("first", "A"), segmenter("second", "B")]
+    found = short_names(ways("", known, objects=(("cell", 1),)))
+    assert found == ("Inverted\nfirst", "Inverted\nsecond", "As it is\nfirst", "As it is\nsecond")
+    assert short_names(WAYS[1:]) == ("Translated", "Inverted", "Of its kind")
+
+
+def test_a_finished_search_is_kept_by_the_content_of_images_and_models(tmp_path, monkeypatch):
+    for name in ("same", "inverted", "segmenter", "broken"):
+        (tmp_path / name).write_bytes(name.encode())
+    monkeypatch.setattr(kept_searches, "resolve", lambda ref: tmp_path / ref)
+    path = tmp_path / "field.tif"
+    path.write_bytes(b"pixels")
+    image = replace(field(), path=str(path))
+    search = FindWayJob((image,), (*WAYS, *unjudged()), SETTINGS)
+    kept, models = KeptSearches(tmp_path / "kept"), ByName(other=Threshold())
+    found, looked = kept.find(search, Control(), models)
+    assert looked.heard
+    again, nowhere = kept.find(search, Control(), None)  # without a model
+    assert not nowhere.heard
+    assert again.taking(again.best) == found.taking(found.best)
+    assert again.job(field(), LabelRequest()) is not None
+    for one, other in zip(found.tried, again.tried, strict=True):
+        assert all((a == b).all() for a, b in zip(one.labels, other.labels, strict=True))
+    for changed in ("field.tif", "segmenter"):
+        (tmp_path / changed).write_bytes(b"other")
+        assert kept.find(search, Control(), models)[1].heard
 
 
 def test_a_part_is_looked_at_as_the_whole_is():

@@ -52,7 +52,7 @@ def searches(monkeypatch: pytest.MonkeyPatch) -> list[FindWayJob]:
         labels = (np.indices((20, 30)).sum(axis=0) % 2).astype(np.uint8)
         scores = [WayScores(one, 0.9) for one in (0.95, 0.94, 0.5, 0.5, 0.5, 0.5)]
         tried = tuple(
-            TriedWay(way, score, ("strange",) * (number == 2), 1.0, (labels,))
+            TriedWay(way, score if way.judged else None, ("strange",) * (number == 2), 1.0, (labels,))
             for number, (way, score) in enumerate(zip(self.ways, scores, strict=False))
         )
         place = LookedAt("sem_12", None, (), region, np.zeros((20, 30), np.float32))

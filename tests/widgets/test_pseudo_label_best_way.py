@@ -28,7 +28,7 @@ def test_the_best_labels_at_once_and_one_click_takes_another(asked, searches, sc
     assert view.hint == ""
     press(asked, qtbot)
     (search,) = searches
-    assert [way.group for way in search.ways] == ["turned around", "as it is", "as it is"]
+    assert [way.group for way in search.ways] == ["turned around", "as it is", "as it is", "without labels"]
     (job,) = script.jobs
     assert (job.translator, job.segmenter) == ("inverted:sample:sem-to-tem", "sample:tem-axons")
     assert job.region == search.region
@@ -40,7 +40,10 @@ def test_the_best_labels_at_once_and_one_click_takes_another(asked, searches, sc
         "inverted:sample:sem-to-tem",
         "sample:tem-axons",
     )
-    assert view.ways.texts == {
+    beside = view.ways.texts[3]
+    assert beside.startswith("Bright or d")
+    assert beside.endswith("\nnot judged")
+    assert {number: text for number, text in view.ways.texts.items() if number != 3} == {
         0: "Inverted\n.95 cheapest",
         1: "Matched\n.94 as good",
         2: "As it is\n.50 doubtful",
@@ -51,6 +54,9 @@ def test_the_best_labels_at_once_and_one_click_takes_another(asked, searches, sc
     assert view._explanation.text().startswith("You chose: Grey levels matched by")
     press(asked, qtbot)
     assert len(searches) == 1
+    view.ways.click(3)
+    assert (view.choice().strategy, view.choice().segmenter) == ("otsu", "sample:tem-axons")
+    view.ways.click(1)
     assert script.jobs[1].translator == "sample:sem-to-tem"
     assert script.jobs[1].origin.choice["reason"] == "A person chose it instead of the best."
     # Another image has another best way.

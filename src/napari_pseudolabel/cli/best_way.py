@@ -19,6 +19,7 @@ from napari_pseudolabel.models.proposals import Candidate
 from napari_pseudolabel.models.registry import card_of
 from napari_pseudolabel.strategies.choice.find_way import FindWayJob, some_of
 from napari_pseudolabel.strategies.choice.found_way import FoundWay
+from napari_pseudolabel.strategies.choice.unjudged import unjudged
 from napari_pseudolabel.strategies.choice.ways import ways
 from napari_pseudolabel.strategies.strategy import LabelRequest, ModelRole
 
@@ -47,7 +48,7 @@ def found_way(input: Path, options: Shared, asked: LabelRequest) -> FoundWay:
     )
     with interruptible() as control:
         images = some_images(sources(input), ReadOptions(options.axes, options.position), modality)
-        job = FindWayJob(images, possible, asked.settings)
+        job = FindWayJob(images, (*possible, *unjudged()), asked.settings)
         found: FoundWay = answer(job, control, options.connection)
     return found
 
@@ -86,3 +87,6 @@ def told(found: FoundWay) -> Iterator[str]:
     """Lines for the person: every way with its scores, and which was chosen, and why."""
     yield from found.lines
     yield found.reason
+    for one in found.tried:
+        if one.possible and not one.way.judged:
+            yield f"To label by “{one.way.title}” give --strategy {one.way.strategy}."

@@ -98,7 +98,7 @@ def _tried(found: FoundWay) -> Iterator[str]:
     yield _figure(data_uri(overlay(place.pixels, None, (), _PICTURE_PX)), "the image", "")
     for number in found.order:
         one = found.tried[number]
-        if one.scores is None:
+        if not one.possible:
             continue
         mark = (
             "chosen"
@@ -108,17 +108,18 @@ def _tried(found: FoundWay) -> Iterator[str]:
             else "bad" * bool(one.reasons)
         )
         yield _figure(
-            data_uri(overlay(place.pixels, one.labels[0], found.classes, _PICTURE_PX)),
+            data_uri(overlay(place.pixels, one.labels[0], found.classes_of(number), _PICTURE_PX)),
             f"{_text(one.way.title)}<br>{_scores(one, mark)}",
             mark,
         )
     yield "</div>"
-    if failed := [one for one in found.tried if one.scores is None]:
+    if failed := [one for one in found.tried if not one.possible]:
         yield f"<p>Not possible: {'; '.join(f'{_text(one.way.title)} ({_text(one.words)})' for one in failed)}.</p>"
 
 
 def _scores(one: TriedWay, mark: str) -> str:
-    assert one.scores is not None
+    if one.scores is None:
+        return f"{_text(one.words)} · <code>pseudolabel label … --strategy {_text(one.way.strategy)}</code> makes it"
     words = {"chosen": "chosen", "good": "as good"}.get(mark, "")
     parts = [
         f'<span class="mark">{words}</span>' if words else "",

@@ -21,8 +21,10 @@ from napari_pseudolabel.strategies.carry.carried_image import image_of, labelled
 from napari_pseudolabel.strategies.carry.carry_clock import CarryClock, CarryStep
 from napari_pseudolabel.strategies.carry.carry_models import METHODS, CarryModels
 from napari_pseudolabel.strategies.carry.carry_task import CarryTask
+from napari_pseudolabel.strategies.carry.kept_searches import KeptSearches
 from napari_pseudolabel.strategies.choice.find_way import FindWayJob, some_of
 from napari_pseudolabel.strategies.choice.found_way import FoundWay
+from napari_pseudolabel.strategies.choice.unjudged import unjudged
 from napari_pseudolabel.strategies.choice.ways import LabelWay, WayGroup, polarity, ways
 from napari_pseudolabel.strategies.label_settings import ModelUse
 from napari_pseudolabel.training.translator.grey_levels_fit import Method
@@ -90,9 +92,9 @@ def carry(task: CarryTask, control: Control, models: LoadedModels) -> Carried:
         # What was known before stays first: on its grid images are inverted, and as they are.
         return ways(task.names[1], [segmenter, *known, *more], segmenter=segmenter, translator=translator)
 
-    search = FindWayJob(looked_at, possible(()), task.settings)
-    looked = search.look(first, models)
-    found = search.answer(looked)
+    search = FindWayJob(looked_at, (*possible(()), *unjudged()), task.settings)
+    searches = KeptSearches(makes.work / "searches")
+    found, looked = searches.find(search, first, models)
     more: list[Candidate] = []
     tutors: dict[str, tuple[ModelUse, WayGroup]] = {}
     if steps.proxy is not None:
@@ -112,7 +114,7 @@ def carry(task: CarryTask, control: Control, models: LoadedModels) -> Carried:
         new = tuple(one for one in named if one not in search.ways)
         search = replace(search, ways=(*search.ways, *new), looked=looked)
         assert steps.trying_more is not None
-        found = search.run(clock.begin(steps.trying_more), models)
+        found, _ = searches.find(search, clock.begin(steps.trying_more), models)
     steps.labelling.seconds = steps.megapixels * found.chosen.cost * _magnified(found, task) ** 2
     done, failed = _all_labelled(paths, task, found, clock.begin(steps.labelling), models)
     makes.note(*left_out(task.images, task.labelled[1]))

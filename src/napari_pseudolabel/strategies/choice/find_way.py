@@ -17,7 +17,7 @@ from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.labels.evidence import Evidence, total
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.strategies.choice.found_way import FoundWay, LookedAt, TriedWay, fitting
-from napari_pseudolabel.strategies.choice.judging import Heard, judge
+from napari_pseudolabel.strategies.choice.judging import Heard, judge, said_by_others
 from napari_pseudolabel.strategies.choice.ways import LabelWay
 from napari_pseudolabel.strategies.jobs import Job, LabelJob
 from napari_pseudolabel.strategies.label_plan import ChunkJob, doubts_about
@@ -173,7 +173,7 @@ class FindWayJob:
     images
         Of one modality.
     ways
-        What is tried, in this order.
+        What is tried, in this order; those that cannot be judged only to be seen beside the others.
     settings
         Of the run that is to come; `samples` and `evaluations` do not matter.
     region, planes
@@ -225,18 +225,26 @@ class FindWayJob:
             If no way is possible.
         """
         heard = survey.heard
-        known = [number for number, one in enumerate(heard) if isinstance(one, Heard)]
+        said = {number: one for number, one in enumerate(heard) if isinstance(one, Heard)}
+        known = [number for number in said if self.ways[number].judged]
         if not known:
             raise InputError(f"No way to labels is possible: {heard[0]}")
         costs = [self._cost(way) for way in self.ways]
-        judged = judge([one for one in heard if isinstance(one, Heard)], [costs[number] for number in known])
+        judged = judge([said[number] for number in known], [costs[number] for number in known])
         tried = []
         for number, (way, one) in enumerate(zip(self.ways, heard, strict=True)):
-            if isinstance(one, Heard):
+            if number in known:
                 at = known.index(number)
-                tried.append(TriedWay(way, judged.scores[at], judged.against[at], costs[number], one.labels))
+                found = TriedWay(
+                    way, judged.scores[at], judged.against[at], costs[number], said[number].labels
+                )
+            elif isinstance(one, Heard):
+                others = [said[it] for it in known] if same_values(way.classes, survey.classes) else []
+                alike = said_by_others(one.labels, others)
+                found = TriedWay(way, None, one.reasons, costs[number], one.labels, alike)
             else:
-                tried.append(TriedWay(way, None, (one.rstrip("."),), costs[number]))
+                found = TriedWay(way, None, (one.rstrip("."),), costs[number])
+            tried.append(found)
         ties = tuple(known[one] for one in judged.ties)
         return FoundWay(tuple(tried), known[judged.best], ties, survey.places, survey.classes)
 
@@ -333,6 +341,11 @@ def _heard(group: str, said: Sequence[_Said]) -> Heard:
         tuple(one.evidence for one in said),
         tuple(one.doubts for one in said),
     )
+
+
+def same_values(one: Sequence[LabelClass], other: Sequence[LabelClass]) -> bool:
+    """Whether labels of these classes can be compared."""
+    return {it.value for it in one} | {0} == {it.value for it in other} | {0}
 
 
 Item = TypeVar("Item")

@@ -110,6 +110,15 @@ def _consensus(number: int, heard: Sequence[Heard], voters: Mapping[str, Sequenc
     return float(np.mean(votes)) if votes else None
 
 
+def said_by_others(labels: Sequence[NDArray[np.uint8]], heard: Sequence[Heard]) -> float | None:
+    """Mean Dice of labels of the same places with what the groups of usable ways say; None where none is usable."""
+    groups: dict[str, list[float]] = {}
+    for one in heard:
+        if not one.reasons:
+            groups.setdefault(one.group, []).append(pooled_dice(labels, one.labels))
+    return float(np.mean([np.mean(one) for one in groups.values()])) if groups else None
+
+
 def pooled_dice(ones: Sequence[NDArray[np.uint8]], others: Sequence[NDArray[np.uint8]]) -> float:
     """Dice of labels of the same places, all pixels together, mean over the classes that either has; 1 where that is none."""
     common, whole = np.zeros(256), np.zeros(256)

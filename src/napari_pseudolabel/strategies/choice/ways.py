@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import Image
-from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.models.cards import Card, LabelClass
 from napari_pseudolabel.models.fitting import ANY, channels_of, same_modality
 from napari_pseudolabel.models.plain_curves import plain_card
 from napari_pseudolabel.models.proposals import Candidate, measured_for
@@ -19,9 +21,9 @@ from napari_pseudolabel.strategies.label_settings import ModelUse
 from napari_pseudolabel.strategies.registry import find
 from napari_pseudolabel.strategies.strategy import LabelRequest
 
-WayGroup = Literal["direct", "translated", "turned around", "as it is"]
+WayGroup = Literal["direct", "translated", "turned around", "as it is", "without labels"]
 """What ways have in common, and may get wrong together: a segmenter of the modality of the images, an image that a network
-translated, or a segmenter of another modality that sees bright and dark turned around, or as they are."""
+translated, a segmenter of another modality that sees bright and dark turned around, or as they are, or what never saw labels."""
 
 
 Objects = tuple[tuple[str, int], ...]
@@ -46,21 +48,58 @@ class LabelWay:
         Of proxies that were trained for it.
     segmenter_card, translator_card
         What is known of them without loading them.
+    options
+        Of the strategy, an `ObjectOptions` where the segmenter is None.
+    scale
+        That it was made for; None for that of the run.
     """
 
     title: str
     group: WayGroup
     strategy: str
-    segmenter: str
+    segmenter: str | None
     translator: str | None = None
     second_opinions: tuple[str, ...] = ()
     tutor: ModelUse | None = None
     segmenter_card: Card | None = None
     translator_card: Card | None = None
+    options: Any = None
+    scale: Scale | None = None
+
+    @property
+    def judged(self) -> bool:
+        """Whether the agreement of its looks says anything about its labels."""
+        return self.group != "without labels"
+
+    @property
+    def why_not_judged(self) -> str:
+        """A clause; empty for what is judged."""
+        if self.judged:
+            return ""
+        if find(self.strategy).preparation is None:
+            return "mirrored looks of a threshold always agree"
+        return (
+            "it learned from drawings made after this image, and nobody measured what its agreement is worth"
+        )
+
+    @property
+    def classes(self) -> tuple[LabelClass, ...]:
+        """Those of its labels."""
+        found: tuple[LabelClass, ...] = (self.segmenter_card or self.options).classes
+        return found
+
+    def made(self, job: LabelJob) -> bool:
+        """Whether a job labels by this way."""
+        models = (self.strategy, self.translator)
+        if self.segmenter is None:
+            return models == (job.strategy_name, job.translator) and job.origin.options == self.options
+        return (*models, self.segmenter) == (job.strategy_name, job.translator, job.segmenter)
 
     @property
     def short(self) -> str:
         """In two words, under a picture."""
+        if not self.judged:
+            return find(self.strategy).title
         if self.group in ("direct", "translated"):
             return "Of its kind" if self.group == "direct" else "Translated"
         how = (self.translator or "unchanged:").partition(":")[0]
@@ -79,11 +118,33 @@ class LabelWay:
             segmenter=self.segmenter,
             second_opinions=self.second_opinions,
             tutor=self.tutor,
+            options=self.options,
+            settings=asked.settings if self.scale is None else replace(asked.settings, scale=self.scale),
         )
 
     def job(self, image: Image, asked: LabelRequest) -> LabelJob:
         """Return the labelling job of an image."""
         return find(self.strategy).job(image, self.request(asked))
+
+
+def opposed(one: LabelWay, other: LabelWay) -> bool:
+    """Whether two ways see bright and dark the other way around, so that one of them is wrong."""
+    return {one.group, other.group} == {"turned around", "as it is"}
+
+
+def short_names(ways: Sequence[LabelWay]) -> tuple[str, ...]:
+    """Return of each way what it is in two words; where several are the same, a second line with the model that tells them apart."""
+    shared = Counter(one.short for one in ways)
+
+    def told(way: LabelWay) -> str:
+        if shared[way.short] == 1:
+            return way.short
+        alike = [one for one in ways if one.short == way.short]
+        role = "segmenter" if len({one.segmenter for one in alike}) > 1 else "translator"
+        card, ref = getattr(way, f"{role}_card"), getattr(way, role)
+        return f"{way.short}\n{(card.name if card else '') or ref}"
+
+    return tuple(told(one) for one in ways)
 
 
 def ways(

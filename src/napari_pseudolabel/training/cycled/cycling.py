@@ -24,10 +24,9 @@ from napari_pseudolabel.training.unlabelled.seen_images import SeenImages, seen_
 from napari_pseudolabel.training.unlabelled.unlabelled_segmenter import (
     conclude,
     labelled,
-    result_of,
     train_segmenter,
 )
-from napari_pseudolabel.training.unlabelled.unlabelled_task import UnlabelledResult
+from napari_pseudolabel.training.unlabelled.unlabelled_task import UnlabelledResult, result_of
 
 CYCLE = "cycle"
 _FIELD_PX = 192

@@ -17,10 +17,9 @@ from napari_pseudolabel.training.unlabelled.seen_images import SeenImages, seen_
 from napari_pseudolabel.training.unlabelled.unlabelled_segmenter import (
     conclude,
     labelled,
-    result_of,
     train_segmenter,
 )
-from napari_pseudolabel.training.unlabelled.unlabelled_task import RenderedTask, UnlabelledResult
+from napari_pseudolabel.training.unlabelled.unlabelled_task import RenderedTask, UnlabelledResult, result_of
 
 _FIELD_PX = 192
 _SHOWN_PX = 192

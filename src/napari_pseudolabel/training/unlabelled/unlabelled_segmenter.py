@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pseudolabel.budget import read_json
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.objects import to_classes
@@ -29,8 +28,8 @@ from napari_pseudolabel.training.unlabelled.unlabelled_task import (
     RenderedSettings,
     UnlabelledResult,
     UnlabelledTask,
+    result_of,
 )
-from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import some
 from napari_pseudolabel.workspace import write_text
 
@@ -122,17 +121,3 @@ def conclude(task: UnlabelledTask, factor: float, notes: Sequence[str]) -> Unlab
     found = result_of(task)
     assert found is not None
     return found
-
-
-def result_of(task: UnlabelledTask) -> UnlabelledResult | None:
-    """Return what a task has made; None if it is not done."""
-    if not task.done:
-        return None
-    path = task.folder / SEGMENTER
-    try:
-        told: JsonObject = read_json(task.folder / RESULT)
-        return UnlabelledResult(
-            path, path.read_bytes(), float(told["factor"]), tuple(map(str, told["notes"]))
-        )
-    except (ValueError, KeyError, TypeError):
-        return None  # damaged: ended again from its state

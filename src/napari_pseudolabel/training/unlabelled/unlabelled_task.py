@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pseudolabel.budget import read_json
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.options import Checked, Option
 from napari_pseudolabel.training.common.training_options import Ema, OwnSeed
@@ -137,3 +138,17 @@ class RenderedTask(UnlabelledTask):
 
     settings: RenderedSettings = field(default_factory=RenderedSettings)
     title: str = "Learning from rendered fields"
+
+
+def result_of(task: UnlabelledTask) -> UnlabelledResult | None:
+    """Return what a task has made; None if it is not done."""
+    if not task.done:
+        return None
+    path = task.folder / SEGMENTER
+    try:
+        told: JsonObject = read_json(task.folder / RESULT)
+        return UnlabelledResult(
+            path, path.read_bytes(), float(told["factor"]), tuple(map(str, told["notes"]))
+        )
+    except (ValueError, KeyError, TypeError):
+        return None  # damaged: ended again from its state

@@ -105,8 +105,8 @@ class PseudoLabelController(DockController):
         self.modality = ModalityPicker(view, self.images, self.models, recent)
         parts = [
             *(controller(viewer, view, self.models, runner, recent, workspace) for controller in PARTS),
-            *(OptionsController(one, view, self.modality, runner, workspace) for one in view.prepared),
-            way_finder := WayFinder(view, self.models, runner),
+            *(own := [OptionsController(it, view, self.modality, runner, workspace) for it in view.prepared]),
+            way_finder := WayFinder(view, self.models, runner, own),
         ]
         self.ways = way_finder
         self.preparing: dict[str, PreparingController] = {part.strategy.name: part for part in parts}

@@ -172,12 +172,13 @@ class ModelPicker(QObject):
         """Choose a way that was tried; models that nobody listed (an inversion) are listed now."""
         cards = {"translator": way.translator_card, "segmenter": way.segmenter_card}
         for kind, ref in zip(_KINDS, (way.translator, way.segmenter), strict=True):
-            if ref is not None and self._catalogue.get(kind, ref) is None:
+            if way.judged and ref is not None and self._catalogue.get(kind, ref) is None:
                 card = cards[kind]
                 self._catalogue.add(ModelEntry(ref, card.name if card else ref, kind, card))
         self._strategy, self._alone = way.strategy, way.translator is None
-        self._choose("translator", way.translator or self._refs["translator"])
-        self._choose("segmenter", way.segmenter)
+        if registry.find(way.strategy).roles:
+            self._choose("translator", way.translator or self._refs["translator"])
+            self._choose("segmenter", way.segmenter)
         self._view.choose_strategy(way.strategy)
         if self._shown().modality not in ("", ANOTHER):  # of those each may need another
             self._keep_choice()

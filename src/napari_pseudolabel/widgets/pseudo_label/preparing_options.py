@@ -21,6 +21,7 @@ from napari_pseudolabel.strategies.strategy import LabelRequest, PreparingJob, S
 from napari_pseudolabel.tiling import TileSettings
 from napari_pseudolabel.training.common.training_events import SyntheticPair, TrainStart
 from napari_pseudolabel.training.data.training_inputs import fingerprint
+from napari_pseudolabel.training.unlabelled.unlabelled_task import UnlabelledTask, result_of
 from napari_pseudolabel.widgets.common.job_runner import JobRunner
 from napari_pseudolabel.widgets.common.picture_rows import grey
 from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice, TrainingStatus
@@ -82,7 +83,29 @@ class OptionsController(PreparingController):
 
     @override
     def maker(self, seed: int, device: str) -> Callable[[], PreparingJob]:
-        choice, preparation, modality = self._dock.choice(), self.strategy.preparation, self._modality
+        return self._maker(self._dock.choice(), seed, device)
+
+    def learned(self, seed: int, device: str) -> Callable[[], LabelRequest | None]:
+        """Return what tells, beside the window, what is asked for with what was learned from the image; None where nothing was.
+
+        Raises
+        ------
+        PseudolabelError
+            If something is missing.
+        """
+        options = self._dock.own[self.strategy.name].value()
+        make = self._maker(replace(self._dock.choice(), options=options), seed, device)
+
+        def found() -> LabelRequest | None:
+            job, preparation = make(), self.strategy.preparation
+            assert preparation is not None
+            made = result_of(job) if isinstance(job, UnlabelledTask) else None
+            return None if made is None else preparation.with_result(LabelRequest(options=options), job, made)
+
+        return found
+
+    def _maker(self, choice: LabelChoice, seed: int, device: str) -> Callable[[], PreparingJob]:
+        preparation, modality = self.strategy.preparation, self._modality
         assert preparation is not None
         runs = self._workspace().folder / "runs"
         images = (self._shown.image(),) if preparation.sees_images else ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,14 @@ from napari_pseudolabel.strategies import LabelJob
 from napari_pseudolabel.strategies.choice.auto import AUTO
 from napari_pseudolabel.strategies.choice.find_way import FindWayJob
 from napari_pseudolabel.strategies.choice.found_way import FoundWay
+from napari_pseudolabel.strategies.choice.unjudged import unjudged, without_labels
 from napari_pseudolabel.strategies.choice.ways import LabelWay, Objects, objects_for, ways
 from napari_pseudolabel.strategies.strategy import LabelRequest
 from napari_pseudolabel.widgets.common.job_runner import JobRunner
 from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice, TrainingStatus
 from napari_pseudolabel.widgets.pseudo_label.label_sentences import choose_objects
 from napari_pseudolabel.widgets.pseudo_label.preparing import PreparingController
+from napari_pseudolabel.widgets.pseudo_label.preparing_options import OptionsController
 
 if TYPE_CHECKING:
     from napari_pseudolabel.engine import LaneName
@@ -36,9 +38,17 @@ class WayFinder(PreparingController):
     stopped = "Stopped; nothing was chosen."
     main_title = "Find and run"
 
-    def __init__(self, view: PseudoLabelView, models: ModelPicker, runner: JobRunner) -> None:
+    def __init__(
+        self,
+        view: PseudoLabelView,
+        models: ModelPicker,
+        runner: JobRunner,
+        learned: Sequence[OptionsController] = (),
+    ) -> None:
         super().__init__(view, runner)
         self._models = models
+        names = [one.name for one in without_labels()]
+        self._learned = {one.strategy.name: one for one in learned if one.strategy.name in names}
         self._image: str | None = None
         self._modality = ""
         self._found: FoundWay | None = None
@@ -78,9 +88,19 @@ class WayFinder(PreparingController):
     def maker(self, seed: int, device: str) -> Callable[[], FindWayJob]:
         template, possible = self._template, self._ways()
         assert template is not None
-        return lambda: FindWayJob(
-            (template.image,), possible, template.settings, template.region, template.planes
-        )
+        finders = {name: one.learned(seed, device) for name, one in self._learned.items()}
+
+        def make() -> FindWayJob:
+            learned = {name: asked for name, find in finders.items() if (asked := find()) is not None}
+            return FindWayJob(
+                (template.image,),
+                (*possible, *unjudged(learned)),
+                template.settings,
+                template.region,
+                template.planes,
+            )
+
+        return make
 
     @override
     def trained(self, job: object) -> TrainingStatus:
@@ -112,9 +132,8 @@ class WayFinder(PreparingController):
         found = self._found
         if found is None or layer != self._image or job.origin.choice is not None:
             return job
-        models = job.strategy_name, job.translator, job.segmenter
         for number, one in enumerate(found.tried):
-            if one.scores is not None and models == (one.way.strategy, one.way.translator, one.way.segmenter):
+            if one.possible and one.way.made(job):
                 return replace(job, origin=replace(job.origin, choice=found.taking(number)))
         return job
 

@@ -14,6 +14,8 @@ from napari_pseudolabel.widgets.common.picture_rows import image_of
 _COLUMNS, _SIDE_PX = 3, 72
 # More would not fit beside the rest of the dock; what is left out is the worst.
 _MOST = 6
+# Of a line under a picture.
+_WIDE_PX = 92
 # So much of the middle of what was looked at: all of it would show no borders.
 _SHOWN_PX = 2 * _SIDE_PX
 _STYLE = """
@@ -65,8 +67,7 @@ class WayPictures(QWidget):
             self._grid.removeWidget(one)
             one.deleteLater()
         if found is not None:
-            shown = [number for number in found.order if found.tried[number].scores is not None][:_MOST]
-            for place, number in enumerate(shown):
+            for place, number in enumerate(_shown(found)):
                 card = self._card(found, number)
                 self._group.addButton(card, number)
                 self._grid.addWidget(card, *divmod(place, _COLUMNS))
@@ -86,18 +87,21 @@ class WayPictures(QWidget):
         button.click()
 
     def _card(self, found: FoundWay, number: int) -> QToolButton:
-        one, place = found.tried[number], found.places[0]
+        one, place, classes = found.tried[number], found.places[0], found.classes_of(number)
         card = QToolButton()
         card.setCheckable(True)
         card.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         card.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         middle = _middle(place.pixels.shape)
-        picture = image_of(overlay(place.pixels[middle], one.labels[0][middle], found.classes, _SHOWN_PX))
+        picture = image_of(overlay(place.pixels[middle], one.labels[0][middle], classes, _SHOWN_PX))
         card.setIcon(QIcon(QPixmap.fromImage(picture)))
         card.setIconSize(QSize(_SIDE_PX, _SIDE_PX))
-        card.setText(f"{one.way.short}\n{_verdict(found, number)}")
-        # Styles forget that there are two lines.
-        card.setFixedHeight(_SIDE_PX + 2 * card.fontMetrics().lineSpacing() + 14)
+        metrics, lines = card.fontMetrics(), [*found.names[number].split("\n"), _verdict(found, number)]
+        card.setText(
+            "\n".join(metrics.elidedText(line, Qt.TextElideMode.ElideRight, _WIDE_PX) for line in lines)
+        )
+        # Styles forget that there are several lines.
+        card.setFixedHeight(_SIDE_PX + len(lines) * metrics.lineSpacing() + 14)
         card.setToolTip(_tooltip(found, one, number))
         return card
 
@@ -107,9 +111,18 @@ def _middle(shape: tuple[int, ...]) -> tuple[slice, ...]:
     return tuple(slice(start, start + _SHOWN_PX) for start in starts)
 
 
+def _shown(found: FoundWay) -> list[int]:
+    """As many as there is room for; what is not judged is among them, because nobody can say that it is worse."""
+    possible = [number for number in found.order if found.tried[number].possible]
+    judged = [number for number in possible if found.tried[number].way.judged]
+    left_out = set(judged[_MOST - len(possible) + len(judged) :])
+    return [number for number in possible if number not in left_out]
+
+
 def _verdict(found: FoundWay, number: int) -> str:
     one = found.tried[number]
-    assert one.scores is not None
+    if one.scores is None:
+        return "not judged"
     if one.reasons:
         return f"{short(one.scores.agreement)} doubtful"
     if number == found.best:
@@ -124,6 +137,8 @@ def _verdict(found: FoundWay, number: int) -> str:
 def _tooltip(found: FoundWay, one: TriedWay, number: int) -> str:
     taken = "chosen" if number == found.best else "as good as the best" if number in found.ties else ""
     told = ". ".join(filter(None, (one.way.title, one.words, taken)))
+    if one.scores is None:
+        return f"{told}. Compare the pictures; click to label by this way"
     return (
         f"{told}. The number says how much mirrored looks at the image agree (Dice): it tells ways apart, and is not how right "
         "they are. Click to label by this way"
