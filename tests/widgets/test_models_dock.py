@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from onnx_files import bright, saved
 from qtpy.QtWidgets import QMessageBox
 
-from napari_pseudolabel.models import inspection_process, load_segmenter
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.models import inspection_process, load_segmenter, model_zoo
 from napari_pseudolabel.models.card_files import write_sidecar
 from napari_pseudolabel.widgets.common.job_runner import JobRunner
 from napari_pseudolabel.widgets.models import controller as dock_controller
@@ -102,3 +105,49 @@ def test_what_cannot_be_used_is_not_added(dock, qtbot, tmp_path, own):
     dock.add(str(tmp_path / "none.onnx"))
     qtbot.waitUntil(lambda: "no checkpoint file" in dock.view.error.sentence, timeout=20000)
     assert dock.view.add_button.isEnabled()
+
+
+def test_a_model_of_a_zoo_is_got_by_a_button(dock, qtbot, tmp_path, monkeypatch, session):
+    view, added = dock.view, []
+    session.models_added.connect(lambda: added.append(1))
+    zoo = tmp_path / "zoo.yaml"
+    zoo.write_text(
+        f"models:\n- {{name: cells, url: 'http://a.example/cells.onnx', sha256: '{'0' * 64}', about: Bright cells}}\n"
+    )
+    monkeypatch.setattr(model_zoo, "zoo_folder", lambda: tmp_path / "here")
+    monkeypatch.setattr(dock_controller.preferences, "zoo_files", lambda: (zoo,))
+    dock.refresh()
+    qtbot.waitUntil(lambda: bool(dock._elsewhere), timeout=20000)
+    view.cards.setCurrentRow(view.cards.count() - 1)
+    assert (view.selected, view.get_button.isHidden()) == ("zoo:cells", False)
+    assert not view.remove_button.isEnabled()
+    assert not view.reveal_button.isEnabled()
+    assert "Bright cells.\nIt is not on this computer yet" in view.details
+
+    def downloads(url, sha256, path, instead, control):
+        stage = control.stage("Downloading", 2)
+        if url != "http://a.example/cells.onnx":
+            raise InputError("no")
+        stage.advance(1)
+        waiting.wait(20)
+        control.check()
+        stage.advance(1)
+        path.parent.mkdir()
+        return saved(bright(), path)
+
+    monkeypatch.setattr(model_zoo, "download", downloads)
+    waiting = threading.Event()
+    view.get_button.click()
+    assert not view.get_button.isEnabled()
+    view.cancel_button.click()
+    waiting.set()
+    qtbot.waitUntil(lambda: "nothing was added" in view.status, timeout=20000)
+    assert view.get_button.isEnabled()
+    view.get_button.click()
+    qtbot.waitUntil(lambda: "zoo:cells" in view.status, timeout=20000)
+    qtbot.waitUntil(lambda: not dock._elsewhere, timeout=20000)
+    assert added
+    assert (tmp_path / "here" / "cells.onnx").is_file()
+    zoo.write_text("words")
+    dock.refresh()
+    qtbot.waitUntil(lambda: "no zoo" in view.error.sentence, timeout=20000)

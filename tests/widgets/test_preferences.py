@@ -21,7 +21,7 @@ NAMES = ("scheduler", "tls_ca_file", "tls_cert", "tls_key")
 @pytest.fixture
 def chosen(monkeypatch):
     values = dict.fromkeys(NAMES, "")
-    settings = SimpleNamespace(cluster=SimpleNamespace(**values))
+    settings = SimpleNamespace(cluster=SimpleNamespace(**values), models=SimpleNamespace(zoo=" ~/zoo.yaml "))
     monkeypatch.setattr("napari.settings.get_plugin_settings", lambda plugin: settings)
     return settings.cluster
 
@@ -33,6 +33,11 @@ def test_the_manifest_declares_what_is_read():
     declared = manifest["contributions"]["configurations"]["cluster"]["properties"]
     assert tuple(declared) == NAMES
     assert all(one["default"] == "" for one in declared.values())
+    assert list(manifest["contributions"]["configurations"]["models"]["properties"]) == ["zoo"]
+
+
+def test_the_zoo_of_the_person(chosen):
+    assert preferences.zoo_files() == (Path("~/zoo.yaml").expanduser(),)
 
 
 def test_nothing_set_means_this_computer(chosen):

@@ -16,6 +16,7 @@ from napari_pseudolabel.models.families import suffixes
 from napari_pseudolabel.models.inspection import Inspection
 from napari_pseudolabel.models.inspection_lines import lines_of
 from napari_pseudolabel.types import JsonObject
+from napari_pseudolabel.widgets.common import preferences
 from napari_pseudolabel.widgets.common.dock_controller import DockController
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
@@ -24,8 +25,10 @@ from napari_pseudolabel.widgets.common.small_widgets import tip
 from napari_pseudolabel.widgets.models import model_sentences
 from napari_pseudolabel.widgets.models.models_jobs import (
     AddModel,
+    GetModel,
     ListedModel,
     ListModels,
+    ListZoo,
     LookIntoModel,
     belongings,
     facts_of,
@@ -57,6 +60,7 @@ class ModelsController(DockController):
         super().__init__(viewer, view, runner)
         self._session, self._remembered = session, recent
         self._found: tuple[ListedModel, ...] = ()
+        self._elsewhere: tuple[ListedModel, ...] = ()
         self._known: dict[str, str] = {}
         self._adding: int | None = None
         view.workers.follow(session)
@@ -64,6 +68,7 @@ class ModelsController(DockController):
         view.kind_changed.connect(self._show)
         view.add_button.clicked.connect(self._browse_file)
         view.add_folder_button.clicked.connect(self._browse_folder)
+        view.get_button.clicked.connect(self.get)
         view.reveal_button.clicked.connect(self._reveal)
         view.remove_button.clicked.connect(self.remove)
         view.cancel_button.clicked.connect(self._cancel)
@@ -86,14 +91,12 @@ class ModelsController(DockController):
     def refresh(self) -> None:
         """List the models again."""
         self._runner.submit(ListModels(), "local", finished=self._on_listed, failed=self.show_failure)
+        zoo = ListZoo(preferences.zoo_files())
+        self._runner.submit(zoo, "local", finished=self._on_elsewhere, failed=self.show_failure)
 
     def add(self, path: str, answers: JsonObject | None = None) -> None:
         """Add the model in a file or folder; asks for what it does not say."""
-        self.view.error.clear()
-        self.view.missing.clear()
-        self.view.set_working(True)
-        self.view.set_progress("Looking into the file …")
-        self._set_adding(True)
+        self._begin("Looking into the file …")
         if answers is None:
             self._adding = self._runner.submit(
                 LookIntoModel(path), "local", finished=self._on_looked, failed=self._on_failed
@@ -101,6 +104,20 @@ class ModelsController(DockController):
             return
         self._adding = self._runner.submit(
             AddModel(path, answers),
+            "local",
+            progressed=self._on_progress,
+            finished=self._on_added,
+            failed=self._on_failed,
+        )
+
+    def get(self) -> None:
+        """Download the chosen model of a zoo."""
+        model = self._chosen()
+        if model is None or model.zoo is None:
+            return
+        self._begin("Downloading …")
+        self._adding = self._runner.submit(
+            GetModel(model.zoo),
             "local",
             progressed=self._on_progress,
             finished=self._on_added,
@@ -130,15 +147,24 @@ class ModelsController(DockController):
         self._found = found
         self._show()
 
+    def _on_elsewhere(self, found: tuple[ListedModel, ...]) -> None:
+        self._elsewhere = found
+        self._show()
+
     def _show(self) -> None:
-        self.view.set_models(listed_by(str(self.view.kinds.value), self._found), self.view.selected)
+        listed = (*self._found, *self._elsewhere)
+        self.view.set_models(listed_by(str(self.view.kinds.value), listed), self.view.selected)
 
     def _on_chosen(self) -> None:
         model = self._chosen()
         self.view.remove_button.setEnabled(model is not None and model.own)
-        self.view.reveal_button.setEnabled(model is not None)
+        self.view.reveal_button.setEnabled(model is not None and model.here)
+        self.view.get_button.setVisible(model is not None and not model.here)
         if model is None:
             self.view.show_details("")
+            return
+        if model.zoo is not None:
+            self.view.show_details(model_sentences.elsewhere(model.zoo))
             return
         self.view.show_details(self._known.get(model.ref) or _at_once(model))
         if model.ref not in self._known:
@@ -185,13 +211,20 @@ class ModelsController(DockController):
         else:
             self.show_failure(failure)
 
+    def _begin(self, what: str) -> None:
+        self.view.error.clear()
+        self.view.missing.clear()
+        self.view.set_working(True)
+        self.view.set_progress(what)
+        self._set_adding(True)
+
     def _end(self) -> None:
         self._adding = None
         self.view.set_working(False)
         self._set_adding(False)
 
     def _set_adding(self, on: bool) -> None:
-        for one in (self.view.add_button, self.view.add_folder_button):
+        for one in (self.view.add_button, self.view.add_folder_button, self.view.get_button):
             one.setEnabled(not on)
 
     def _cancel(self) -> None:
@@ -199,7 +232,8 @@ class ModelsController(DockController):
             self._runner.cancel(self._adding)
 
     def _chosen(self) -> ListedModel | None:
-        return next((one for one in self._found if one.ref == self.view.selected), None)
+        listed = (*self._found, *self._elsewhere)
+        return next((one for one in listed if one.ref == self.view.selected), None)
 
     def _browse_file(self) -> None:
         files = " ".join(f"*{suffix}" for suffix in suffixes())

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from napari_pseudolabel.budget import in_words
 from napari_pseudolabel.models.headline import headline
 from napari_pseudolabel.models.inspection_lines import purpose
+from napari_pseudolabel.models.model_zoo import ZooModel
 from napari_pseudolabel.widgets.models.models_jobs import ListedModel
 
 
@@ -28,9 +31,17 @@ def quality(model: ListedModel) -> str:
 
 def origin(model: ListedModel) -> str:
     """Say where it came from, and how large it is."""
+    if model.zoo is not None:
+        return f"not on this computer · {urlsplit(model.zoo.url).netloc}"
     where = {"user": "yours", "zoo": "from a zoo"}.get(model.ref.partition(":")[0], "comes with the plugin")
     parent = model.card.parent if model.card else None
     return " · ".join(filter(None, (in_words(model.size), where, f"from {parent}" if parent else "")))
+
+
+def elsewhere(model: ZooModel) -> str:
+    """Say what the zoo tells of a model that is not here."""
+    about = model.about and f"{model.about.rstrip('.')}.\n"
+    return f"{about}It is not on this computer yet; Get downloads and checks it.\n{model.url}\nsha256 {model.sha256}"
 
 
 def removing(model: ListedModel) -> str:

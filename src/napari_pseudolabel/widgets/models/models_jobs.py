@@ -16,9 +16,10 @@ from napari_pseudolabel.models import (
     models_folder,
     named_checkpoints,
 )
-from napari_pseudolabel.models.card_files import sidecar_path, write_sidecar
+from napari_pseudolabel.models.card_files import card_shaped, complete, sidecar_path, write_sidecar
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.families import files_of
+from napari_pseudolabel.models.model_zoo import ZooModel, get, zoo_models
 from napari_pseudolabel.types import JsonObject
 
 _PIECE = 2**22
@@ -42,6 +43,8 @@ class ListedModel:
         None if nobody knows what it is.
     problem
         Why it cannot be used, one sentence; empty if it can.
+    zoo
+        Where it is to be had, for one that is not on this computer yet.
     """
 
     ref: str
@@ -49,11 +52,17 @@ class ListedModel:
     size: int = 0
     card: Card | None = None
     problem: str = ""
+    zoo: ZooModel | None = None
 
     @property
     def own(self) -> bool:
-        """Whether it is the person's, and not one that comes with the plugin."""
-        return not self.ref.startswith(_SHIPPED)
+        """Whether it is on this computer because of the person, and did not come with the plugin."""
+        return self.here and not self.ref.startswith(_SHIPPED)
+
+    @property
+    def here(self) -> bool:
+        """Whether it is on this computer."""
+        return self.zoo is None
 
     @property
     def title(self) -> str:
@@ -80,6 +89,49 @@ class ListModels:
         looked_at = inspect_in_process([one.path for one in named if one.card is None], check=control.check)
         found = [facts_of(one, next(looked_at) if one.card is None else None) for one in named]
         return tuple(sorted(found, key=lambda one: not one.own))
+
+
+@dataclass(frozen=True)
+class ListZoo:
+    """List the models of the zoo that are not on this computer.
+
+    Attributes
+    ----------
+    files
+        Zoo files, before those of the environment and of the person's folder.
+    """
+
+    files: tuple[Path, ...] = ()
+    title: str = "Reading the zoo"
+
+    def run(self, control: Control, models: object) -> tuple[ListedModel, ...]:
+        """List them.
+
+        Raises
+        ------
+        InputError
+            If a file is missing, or is no zoo.
+        """
+        return tuple(_elsewhere(one) for one in zoo_models(self.files) if not one.here)
+
+
+@dataclass(frozen=True)
+class GetModel:
+    """Download a model of the zoo, which has a name from then on."""
+
+    model: ZooModel
+    title: str = "Getting a model"
+
+    def run(self, control: Control, models: object) -> str:
+        """Download it; returns its name. Raises as `model_zoo.get` does."""
+        get(self.model, control)
+        return self.model.ref
+
+
+def _elsewhere(model: ZooModel) -> ListedModel:
+    said = card_shaped(model.card)
+    told = "kind" in said and "family" in said
+    return ListedModel(model.ref, model.path, card=complete(said, model.path) if told else None, zoo=model)
 
 
 @dataclass(frozen=True)

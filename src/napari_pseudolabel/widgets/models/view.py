@@ -57,6 +57,8 @@ class ModelsView(DockView):
         self.fold = Collapsible("What is known of it", self._details, "All that the model and its card say")
         self.reveal_button = button("Show folder", "Show the chosen model in the file manager")
         self.remove_button = button("Remove …", "Move the chosen model to the trash; you are asked before")
+        self.get_button = button("Get", "Download the chosen model, which a zoo file names, and check it")
+        self.get_button.hide()
         self.add_button = self.main_button = button(
             "Add from a file …", "Copy a model into your folder of models, so that it has a name", name="main"
         )
@@ -67,7 +69,7 @@ class ModelsView(DockView):
             self.kinds,
             (self.cards, _ALL_ROOM),
             self._empty,
-            row(self.reveal_button, self.remove_button, None),
+            row(self.get_button, self.reveal_button, self.remove_button, None),
             row((self.add_button, 1), self.add_folder_button),
             self.missing,
             *self.messages,

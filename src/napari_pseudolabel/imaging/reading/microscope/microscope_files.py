@@ -14,7 +14,6 @@ from napari_pseudolabel.imaging.reading.source import ReadRequest, Source
 IN_MEMORY_BYTES = 2**28
 """Up to this size an image is read at once; of larger ones the planes that are asked for."""
 _AXES = "TZCYXS"
-_HERE = "napari_pseudolabel.imaging.reading.microscope"
 
 
 class _Reads(Protocol):
@@ -60,15 +59,24 @@ class MicroscopeKind:
             ) from error
         if request.level != 0:
             raise InputError(f"{path} has level 0 only here, so level {request.level} does not exist.")
-        reads: _Reads = import_module(f"{_HERE}.{self.module}").read
+        reads: _Reads = import_module(self.module).read
         return reads(path, request)
 
 
 KINDS = (
-    MicroscopeKind("CZI", (b"ZISRAWFILE",), "pylibCZIrw", "czi_file"),
+    MicroscopeKind(
+        "CZI", (b"ZISRAWFILE",), "pylibCZIrw", "napari_pseudolabel.imaging.reading.microscope.czi_file"
+    ),
     # The older ND2 is a JPEG 2000.
-    MicroscopeKind("ND2", (b"\xda\xce\xbe\n", b"\0\0\0\x0cjP  "), "nd2", "nd2_file"),
-    MicroscopeKind("LIF", (b"\x70\0\0\0",), "liffile", "lif_file"),
+    MicroscopeKind(
+        "ND2",
+        (b"\xda\xce\xbe\n", b"\0\0\0\x0cjP  "),
+        "nd2",
+        "napari_pseudolabel.imaging.reading.microscope.nd2_file",
+    ),
+    MicroscopeKind(
+        "LIF", (b"\x70\0\0\0",), "liffile", "napari_pseudolabel.imaging.reading.microscope.lif_file"
+    ),
 )
 
 
