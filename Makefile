@@ -20,10 +20,11 @@ test: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 # Three for two cores: tests that wait for processes leave one idle.
-	$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: setup
 	$(BIN)/python -m pytest -m soak --timeout 3600 -o faulthandler_timeout=3900 --figures docs/reliability.md $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --hypothesis-profile thorough
 
 bench: setup
 	$(BIN)/python benchmarks/quality.py

@@ -4,15 +4,40 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import few_looks
 import numpy as np
 import pytest
+from hypothesis import settings
 
 # Small networks are slower on many threads, and results are compared between processes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Three hundred processes import the package, and compile it if nobody keeps what they compiled, even where the person wants
+# that for other programs; so do all workers of pytest with the test files.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+# What a property test tries if it says nothing itself. No judgement of time: other programs run beside.
+settings.register_profile("brief", max_examples=30, deadline=None)
+settings.register_profile("thorough", max_examples=300, deadline=None)
+settings.load_profile("brief")
+
 TILE = 32
+
+
+# Folders whose tests take seconds each, or wait for processes.
+_FIRST = ("engine", "training", "cli", "strategies", "viewer", "widgets")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files: at the end of a run in several processes small ones fill what is left."""
+    here = Path(__file__).parent
+    places = {name: place for place, name in enumerate(_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.relative_to(here).parts[0], len(_FIRST)))
 
 
 @pytest.hookimpl(trylast=True)
@@ -28,6 +53,13 @@ def one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def brief_calibration() -> Iterator[None]:
+    """Trainings of this file measure with few looks how sure they may be."""
+    with few_looks.few_looks():
+        yield
 
 
 @pytest.fixture(scope="session")

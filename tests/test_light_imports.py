@@ -71,6 +71,10 @@ ROWS = {
         "from napari_pseudolabel.models import named_checkpoints; named_checkpoints()",
         "torch",
     ),
+    "what a worker needs before it has a job": (
+        "from napari_pseudolabel.models.loaded import LoadedModels; LoadedModels()",
+        "torch scipy napari",
+    ),
     "jobs of docks, which workers import": (
         "import importlib, pathlib, napari_pseudolabel.widgets as w\n"
         "names = [f'{path.parent.name}.{path.stem}' for path in pathlib.Path(w.__path__[0]).glob('*/*_jobs.py')]\n"

@@ -18,7 +18,7 @@ from napari_pseudolabel.training.translator.tune_translator import (
 )
 
 SETTINGS = TuneSettings(
-    steps=6, batch=1, preview_every=2, save_every=1, warm_up=1, learning_rate=2e-3, ema=0.5, device="cpu"
+    steps=6, batch=1, preview_every=2, save_every=1000, warm_up=1, learning_rate=2e-3, ema=0.5, device="cpu"
 )
 
 # Of a job that is killed: states are written before and after a look.

@@ -23,7 +23,15 @@ SCRIPT = Path(__file__).with_name("recording_process.py")
 PROMISED_S = 2.0
 
 
-@pytest.mark.parametrize(("kind", "rounds"), [("model", 3), ("window", 2)])
+@pytest.mark.parametrize(
+    ("kind", "rounds"),
+    [
+        ("model", 2),
+        ("window", 1),
+        pytest.param("model", 10, marks=pytest.mark.soak),
+        pytest.param("window", 10, marks=pytest.mark.soak),
+    ],
+)
 def test_killed_at_any_moment(tmp_path, monkeypatch, kind, rounds):
     for name in ("CONFIG", "DATA", "STATE", "CACHE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name))
@@ -39,7 +47,7 @@ def test_killed_at_any_moment(tmp_path, monkeypatch, kind, rounds):
         else:
             viewer.add_labels(np.zeros((400, 300), np.uint8), name="mine")
         log = tmp_path / f"edits-{number}"
-        done = kill_in_the_middle(workspace.folder, log, number, kind, moments.uniform(2.5, 4.5))
+        done = kill_in_the_middle(workspace.folder, log, number, kind, moments.uniform(2.2, 3.2))
         (info,) = workspace.sessions.list()
         assert not info.clean
         assert not info.in_use

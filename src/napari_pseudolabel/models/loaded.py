@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_pseudolabel.models.registry import load_segmenter, load_translator, resolve
-from napari_pseudolabel.models.segmenters.base import Segmenter
 from napari_pseudolabel.models.tile_memo import TileMemo
-from napari_pseudolabel.models.translators.base import Translator
 from napari_pseudolabel.tiling import MemoryLimits
 
 if TYPE_CHECKING:
+    from napari_pseudolabel.models.segmenters.base import Segmenter
     from napari_pseudolabel.models.text_to_image.phrase_model import PhraseModel
+    from napari_pseudolabel.models.translators.base import Translator
 
 Model = TypeVar("Model")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor, nn
-from typing_extensions import override
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _MOST_BYTES = 2**28
 
@@ -41,6 +41,8 @@ class TileMemo:
         Tensor
             (B, K, h, w) on the device of `tiles`.
         """
+        import torch
+
         content = tiles.detach().cpu().contiguous().numpy()
         keys = [hashlib.blake2b(one.data, key=hashlib.blake2b(about).digest()).digest() for one in content]
         known = [self._cache.get(key) for key in keys]
@@ -72,30 +74,3 @@ class TileMemo:
         while self._bytes > self._most:
             _, oldest = self._cache.popitem(last=False)
             self._bytes -= oldest.nbytes
-
-
-class RememberingNetwork(nn.Module):
-    """A network without memory or chance, that is not asked twice for the same tile on a CPU.
-
-    On a GPU answers come faster than they could be brought from where they are kept.
-
-    Parameters
-    ----------
-    network
-        (B, C, h, w) -> (B, K, h, w).
-    about
-        Tells its answers from those of others.
-    """
-
-    def __init__(self, network: nn.Module, memo: TileMemo, about: str) -> None:
-        super().__init__()
-        self.network = network
-        self._memo, self._about = memo, about.encode()
-
-    @override
-    def forward(self, tiles: Tensor) -> Tensor:
-        """Answer, by what is remembered where something is."""
-        if tiles.device.type != "cpu":
-            answer: Tensor = self.network(tiles)
-            return answer
-        return self._memo.answers(self._about, tiles, self.network)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
-
-import torch
+from typing import TYPE_CHECKING, TypeVar
 
 from napari_pseudolabel.errors import DeviceError
 from napari_pseudolabel.tiling.settings import Plan
+
+if TYPE_CHECKING:
+    import torch
 
 Result = TypeVar("Result")
 
@@ -24,6 +25,8 @@ _OUT_OF_MEMORY_PHRASES = (
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that a device or the computer has no memory left."""
+    import torch
+
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
     message = str(error).lower()
@@ -130,6 +133,8 @@ def _smaller(plan: Plan, asked: Plan, stride: int, smallest_tile: int) -> Plan |
         return replace(plan, tile=tile, overlap=min(plan.overlap, tile // 4))
     if plan.device.type != "cpu":
         # The CPU has its own memory, usually more of it: back to the tile that was asked for.
+        import torch
+
         return replace(plan, tile=asked.tile, overlap=asked.overlap, batch=1, device=torch.device("cpu"))
     return None
 
@@ -152,6 +157,8 @@ def _name(device: torch.device) -> str:
 
 
 def _free(device: torch.device) -> None:
+    import torch
+
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
+
 import pytest
 import torch
 import torch.nn.functional as F
-from monai.networks.nets import AttentionUnet, BasicUNet, DynUNet, SegResNet, UNet
 from torch import nn
 from torchscript_files import CARD, saved
 
@@ -84,6 +86,11 @@ class Mixed(nn.Module):
         return self.last["a"](x + torch.stack(found[-1:]).sum(0))
 
 
+def monai(name: str, *values: object, **options: object) -> Callable[[], nn.Module]:
+    """A network of MONAI, which takes seconds to import: not while tests are collected."""
+    return lambda: getattr(import_module("monai.networks.nets"), name)(*values, **options)
+
+
 NETWORKS = {
     "batch norm": PlainUNet,
     "instance norm": lambda: PlainUNet(nn.InstanceNorm2d, nn.LeakyReLU, "bilinear"),
@@ -93,11 +100,11 @@ NETWORKS = {
     "hardswish": lambda: PlainUNet(act=nn.Hardswish),
     "attention": Attention,
     "mixed": Mixed,
-    "monai UNet": lambda: UNet(2, 1, 2, (4, 8), (2,), num_res_units=1),
-    "monai BasicUNet": lambda: BasicUNet(2, 1, 2, features=(2, 2, 2, 2, 2, 2)),
-    "monai AttentionUnet": lambda: AttentionUnet(2, 1, 2, (4, 8), (2,)),
-    "monai DynUNet": lambda: DynUNet(2, 1, 2, [3, 3, 3], [1, 2, 2], [2, 2], filters=[2, 4, 4]),
-    "monai SegResNet": lambda: SegResNet(2, 8, 1, 2, blocks_down=(1, 1), blocks_up=(1,)),
+    "monai UNet": monai("UNet", 2, 1, 2, (4, 8), (2,), num_res_units=1),
+    "monai BasicUNet": monai("BasicUNet", 2, 1, 2, features=(2, 2, 2, 2, 2, 2)),
+    "monai AttentionUnet": monai("AttentionUnet", 2, 1, 2, (4, 8), (2,)),
+    "monai DynUNet": monai("DynUNet", 2, 1, 2, [3, 3, 3], [1, 2, 2], [2, 2], filters=[2, 4, 4]),
+    "monai SegResNet": monai("SegResNet", 2, 8, 1, 2, blocks_down=(1, 1), blocks_up=(1,)),
 }
 
 

@@ -1,4 +1,4 @@
-"""What the processes of `test_ranks` run; they import it by name."""
+"""What the processes of `test_ranks` run; they import it by name, and the trainings only where they train."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.training.common.ranks import Ranks
-from napari_pseudolabel.training.data.patches import PatchPool
-from napari_pseudolabel.training.translator.syndiff_settings import SynDiffSettings
-from napari_pseudolabel.training.translator.syndiff_training import SynDiffTraining
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.training.translator.syndiff_settings import SynDiffSettings
+    from napari_pseudolabel.training.translator.syndiff_training import SynDiffTraining
 
 WAIT_S = 60
 
@@ -29,6 +30,9 @@ class _Alone(Ranks):
 
 def training(settings: SynDiffSettings, ranks: Ranks) -> SynDiffTraining:
     """A tiny training on noise."""
+    from napari_pseudolabel.training.data.patches import PatchPool
+    from napari_pseudolabel.training.translator.syndiff_training import SynDiffTraining
+
     noise = torch.rand(2, 1, 48, 48, generator=torch.Generator().manual_seed(0)).numpy()
     return SynDiffTraining((PatchPool([noise[0]]), PatchPool([noise[1]])), settings, ranks=ranks)
 

@@ -14,6 +14,11 @@ from napari_pseudolabel.training.segmenter.calibrating import OTHER, OWN, calibr
 CLASSES = (LabelClass(name="background", value=0), LabelClass(name="bright", value=3))
 
 
+@pytest.fixture(scope="module")
+def brief_calibration():
+    """Judged here as it is."""
+
+
 @dataclass
 class Boaster:
     """Sees what is brighter than the middle, and says so with a logit that is `boast` times too large."""

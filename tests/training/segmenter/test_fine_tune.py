@@ -118,7 +118,10 @@ def test_trust_decides_whether_untouched_labels_teach(tiny_segmenter, tmp_path):
         assert same(*map(network, folders)) is not learned
 
 
-@pytest.mark.parametrize("share", [0.02, 0.5, 0.98])
+SHARES = [0.5, *(pytest.param(share, marks=pytest.mark.soak) for share in (0.02, 0.98))]
+
+
+@pytest.mark.parametrize("share", SHARES)
 def test_a_cancelled_job_goes_on_as_if_nothing_had_happened(tiny_segmenter, tiny_translator, tmp_path, share):
     calls, last = [], math.inf
 

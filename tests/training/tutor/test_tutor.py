@@ -214,7 +214,10 @@ def test_a_finished_job_translates_and_trains_nothing(tiny_translator, tmp_path,
     assert (translations, seen, told) == ([], [], [Fold(1, 1, first.proxies[0].score)])
 
 
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+SHARES = [0.5, *(pytest.param(share, marks=pytest.mark.soak) for share in (0.1, 0.9))]
+
+
+@pytest.mark.parametrize("share", SHARES)
 def test_a_cancelled_job_goes_on_as_if_nothing_had_happened(tiny_translator, tmp_path, share):
     source = labelled_folders(tmp_path / "set", count=3)
     calls, last = [], np.inf

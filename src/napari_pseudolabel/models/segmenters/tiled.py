@@ -17,9 +17,10 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import IntensityRange, Need, from_array, intensity_range, normalise
 from napari_pseudolabel.models.cards import Normalisation
 from napari_pseudolabel.models.grids import need_of
+from napari_pseudolabel.models.remembering_network import RememberingNetwork
 from napari_pseudolabel.models.segmenters.base import LayerPart, Segmenter
 from napari_pseudolabel.models.segmenters.common import as_channels, mirrored
-from napari_pseudolabel.models.tile_memo import RememberingNetwork, TileMemo
+from napari_pseudolabel.models.tile_memo import TileMemo
 from napari_pseudolabel.tiling import (
     BlendWindow,
     Covering,

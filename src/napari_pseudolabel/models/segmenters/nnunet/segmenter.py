@@ -19,6 +19,7 @@ from napari_pseudolabel.errors import CheckpointError, InputError
 from napari_pseudolabel.imaging import Need
 from napari_pseudolabel.models.card_files import complete, given_card, unknown_modalities
 from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.remembering_network import RememberingNetwork
 from napari_pseudolabel.models.safe_load import load_weights, sha256, strip_prefixes
 from napari_pseudolabel.models.segmenters.base import LayerPart, Segmenter
 from napari_pseudolabel.models.segmenters.common import as_channels, fitted
@@ -28,7 +29,7 @@ from napari_pseudolabel.models.segmenters.nnunet.plans import Configuration, Net
 from napari_pseudolabel.models.segmenters.nnunet.prediction import SlidingWindow, sliding_logits
 from napari_pseudolabel.models.segmenters.nnunet.preprocessing import Preprocessing
 from napari_pseudolabel.models.segmenters.nnunet.trainers import Trainer, as_trained
-from napari_pseudolabel.models.tile_memo import RememberingNetwork, TileMemo
+from napari_pseudolabel.models.tile_memo import TileMemo
 from napari_pseudolabel.tiling import Grid, Plan, Sliding, TileSettings, pick_device, with_back_off
 from napari_pseudolabel.types import JsonObject
 
