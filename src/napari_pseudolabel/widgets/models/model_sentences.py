@@ -34,8 +34,7 @@ def origin(model: ListedModel) -> str:
     if model.zoo is not None:
         return f"not on this computer · {urlsplit(model.zoo.url).netloc}"
     where = {"user": "yours", "zoo": "from a zoo"}.get(model.ref.partition(":")[0], "comes with the plugin")
-    parent = model.card.parent if model.card else None
-    return " · ".join(filter(None, (in_words(model.size), where, f"from {parent}" if parent else "")))
+    return f"{in_words(model.size)} · {where}"
 
 
 def elsewhere(model: ZooModel) -> str:
