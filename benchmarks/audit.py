@@ -32,9 +32,9 @@ from numpy.typing import NDArray
 from quality_cases import Case, Side
 from quality_directions import Direction, directions
 from quality_directions import found as file_of
-from quality_measuring import matched, segmented
+from quality_scores import segmented
 from quality_tables import Sheet, about, dump
-from quality_training import SETTINGS, Bench, adapter, bound_segmenters, reference, source_segmenter
+from quality_training import SETTINGS, Bench, adapter, bound_segmenters, matched, reference, source_segmenter
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.models import load_segmenter

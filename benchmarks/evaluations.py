@@ -29,7 +29,7 @@ import numpy as np
 import torch
 import typer
 from quality_cases import FLUORESCENCE, PURPLE, SEM, TEM, Case, Side
-from quality_measuring import scored, segmented
+from quality_scores import scored, segmented
 from quality_statistics import Record, Summary, summary
 from quality_tables import Sheet
 from quality_training import digest

@@ -20,6 +20,9 @@ shipped grey levels  ... to the target, its grey levels changed by the shipped c
 long ... tutorship   invert + match tutorship, and one with the shipped curves, trained as long as what is shipped
 shipped adaptation   SynDiff adaptation with the shipped segmenter instead
 shipped tutorship    the shipped proxy segmenter applied to the target as it is
+CUT, CycleGAN + P    ... to the target translated by networks of others on a small budget (`quality_rivals.py`), by the shipped segmenter
+all other strategies by the name that papers give them, as shell and dock run them (`quality_strategies.py`): prepared on the unlabelled
+                     images that are labelled (self-training: on others of the target, where there are any)
 
 Numbers are means over the groups of the target (animals, images, blocks of slices); +- is the standard deviation over the seeds of the
 segmenter. Intervals: 95 %, bootstrap over images of the mean over images, each averaged over seeds. "Held out": the groups that
@@ -35,7 +38,7 @@ from pathlib import Path
 
 import typer
 from quality_directions import directions
-from quality_measuring import collected, measure
+from quality_measuring import METHODS, collected, measure
 from quality_tables import by_method, sheet, write_cards, write_json
 from quality_training import SETTINGS, Bench
 
@@ -49,6 +52,7 @@ def main(
     steps: int = SETTINGS.steps,
     mito_translators: Path = Path("runs/mito"),
     only: str = typer.Option("", help="Measure only directions whose name holds this text."),
+    method: list[str] | None = typer.Option(None, help="Rows to measure; all by default."),
     collect: bool = typer.Option(False, "--collect", help="Measure nothing; show what there is."),
     json_path: Path = typer.Option(Path("runs/quality.json"), "--json"),
     markdown: bool = typer.Option(False, "--markdown", help="Print the tables as Markdown."),
@@ -68,10 +72,13 @@ def main(
         names = ", ".join(direction.name for direction in everything)
         typer.echo(f"No direction is called “{only}”; they are {names}.", err=True)
         raise typer.Exit(2)
+    if unknown := set(method or ()) - set(METHODS):
+        typer.echo(f"There is no row {', '.join(unknown)}; they are {', '.join(METHODS)}.", err=True)
+        raise typer.Exit(2)
     bench = Bench(data, runs, steps)
     if not collect:
         for direction in chosen:
-            measure(bench, direction, range(seeds))
+            measure(bench, direction, range(seeds), method or METHODS)
     records = list(collected(bench))
     for direction in chosen:
         results = by_method(records, direction)

@@ -24,6 +24,8 @@ class Direction:
         Translator that makes source images look like the target.
     proxy
         Shipped segmenter of the target that learned from translated source images; None if none is shipped.
+    alike
+        Whether segmenters of the source label the target as well, though worse.
     """
 
     source: Side
@@ -31,6 +33,7 @@ class Direction:
     adapting: str
     tutoring: str
     proxy: str | None = None
+    alike: bool = False
 
     @property
     def name(self) -> str:
@@ -60,7 +63,7 @@ def directions(mito: Path) -> list[Direction]:
             "sample:fluorescence-to-purple",
             "sample:purple-proxy",
         ),
-        Direction(SSTEM_SIDE, FIBSEM_SIDE, to_sstem, to_fibsem),
+        Direction(SSTEM_SIDE, FIBSEM_SIDE, to_sstem, to_fibsem, alike=True),
     ]
 
 

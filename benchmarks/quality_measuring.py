@@ -8,10 +8,12 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
+import quality_rivals
+import quality_strategies
 from quality_cases import Case
 from quality_directions import Direction, found
+from quality_rivals import RIVALS
+from quality_scores import INFERENCE, Plane, scored, segmented
 from quality_statistics import Record
 from quality_training import (
     Bench,
@@ -26,15 +28,9 @@ from quality_training import (
 )
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.imaging import IntensityRange, resample_to
-from napari_pseudolabel.labels.metrics import counted, evaluate
-from napari_pseudolabel.labels.object_size import least_area
-from napari_pseudolabel.labels.objects import scheme_for, to_instances
-from napari_pseudolabel.models import load_segmenter, load_translator
+from napari_pseudolabel.models import load_segmenter, load_translator, resolve
 from napari_pseudolabel.models.evaluations import mode_of
-from napari_pseudolabel.models.segmenters.base import Segmenter, of_limits
-from napari_pseudolabel.strategies import LabelSettings
-from napari_pseudolabel.strategies.ensemble import Segmentation, SegmenterInput, segment_ensemble
+from napari_pseudolabel.models.segmenters.base import Segmenter
 from napari_pseudolabel.workspace import write_text
 
 BOUND = "supervised bound"
@@ -49,18 +45,18 @@ LONG_TRIVIAL = (SHIPPED_INVERSION, SHIPPED_MATCH, GREY_ADAPTATION, LONG_TUTORSHI
 ADAPTATION, TUTORSHIP = "SynDiff adaptation", "SynDiff tutorship"
 SHIPPED_ADAPTATION, SHIPPED_TUTORSHIP = "shipped adaptation", "shipped tutorship"
 OURS = (ADAPTATION, SHIPPED_ADAPTATION, SHIPPED_TUTORSHIP, TUTORSHIP)
-METHODS = (BOUND, *TRIVIAL, ADAPTATION, TUTORSHIP, *LONG_TRIVIAL, SHIPPED_ADAPTATION, SHIPPED_TUTORSHIP)
-_OF_SHIPPED = (SHIPPED_INVERSION, SHIPPED_MATCH, GREY_ADAPTATION, SHIPPED_ADAPTATION)
-# The default, for all methods alike.
-INFERENCE = LabelSettings()
-
-Plane = NDArray[np.float32]
+_TRAINED = (BOUND, *TRIVIAL, ADAPTATION, TUTORSHIP)
+STRATEGIES = quality_strategies.rows()
+METHODS = (*_TRAINED, *LONG_TRIVIAL, SHIPPED_ADAPTATION, SHIPPED_TUTORSHIP, *RIVALS, *STRATEGIES)
+_OF_SHIPPED = (SHIPPED_INVERSION, SHIPPED_MATCH, GREY_ADAPTATION, SHIPPED_ADAPTATION, *RIVALS)
 # What a method makes of a target image before it is segmented, (H, W) in [0, 1].
 Look = Callable[[Case], Plane]
 
 
 def missing(direction: Direction, method: str) -> str | None:
     """Why a method cannot be measured; None if it can."""
+    if method in STRATEGIES:
+        return quality_strategies.missing(direction, STRATEGIES[method])
     if method in (ADAPTATION, SHIPPED_ADAPTATION) and found(direction.adapting) is None:
         return "not trained"
     if method == TUTORSHIP and found(direction.tutoring) is None:
@@ -74,19 +70,21 @@ def missing(direction: Direction, method: str) -> str | None:
     return None
 
 
-def measure(bench: Bench, direction: Direction, seeds: Sequence[int]) -> None:
-    """Score all methods, as far as that has not been done."""
+def measure(
+    bench: Bench, direction: Direction, seeds: Sequence[int], methods: Sequence[str] = METHODS
+) -> None:
+    """Score methods, as far as that has not been done."""
     everything = direction.target.cases(bench.data)
     cases = [case for case in everything if case.scored]
-    with_seeds = {
-        **dict.fromkeys((BOUND, *TRIVIAL, ADAPTATION, TUTORSHIP), seeds),
-        **dict.fromkeys((*LONG_TRIVIAL, SHIPPED_ADAPTATION, SHIPPED_TUTORSHIP), seeds[:1]),
-    }
     looks = _looks(bench, direction)
-    for method in METHODS:
+    for method in methods:
         if missing(direction, method):
             continue
-        for seed in with_seeds[method]:
+        if method in STRATEGIES:
+            for seed in quality_strategies.seeds(STRATEGIES[method], seeds):
+                _score_strategy(bench, direction, method, seed, everything)
+            continue
+        for seed in seeds if method in _TRAINED else seeds[:1]:
             model_of = _model(bench, direction, method, seed, everything)
             _score(bench, direction, method, seed, cases, model_of, looks)
 
@@ -130,7 +128,32 @@ def _looks(bench: Bench, direction: Direction) -> dict[str, Look]:
         looks[ADAPTATION] = looks[SHIPPED_ADAPTATION] = _translated(bench, path)
     if path := found(direction.grey_levels[0]):
         looks[GREY_ADAPTATION] = _translated(bench, path)
+    for name in RIVALS:
+        looks[name] = partial(_by_rival, bench, direction, name)
     return looks
+
+
+def _by_rival(bench: Bench, direction: Direction, method: str, case: Case) -> Plane:
+    return quality_rivals.look(quality_rivals.trained(bench, direction, method), case.plane.image)
+
+
+def _score_strategy(
+    bench: Bench, direction: Direction, method: str, seed: int, everything: Sequence[Case]
+) -> None:
+    """Prepare a strategy and score what it labels; what was scored before is known by its request, models included."""
+    strategy = STRATEGIES[method]
+    asked = quality_strategies.made(bench, direction, strategy, seed, everything)
+    model = asked.segmenter or asked.translator
+    key = f"{digest(resolve(model)) if model else ''} {asked.settings}"
+    for case in (one for one in everything if one.scored):
+        path = _folder(bench, direction.name) / _slug(method) / str(seed) / f"{case.plane.name}.json"
+        if not _known(path, key):
+            told = quality_strategies.score(strategy, asked, case, direction)
+            _write(
+                path,
+                key,
+                Record(direction.name, method, seed, case.plane.name, case.group, case.held_out, told),
+            )
 
 
 def _translated(bench: Bench, path: Path) -> Look:
@@ -148,23 +171,32 @@ def _score(
     looks: dict[str, Look],
 ) -> None:
     translator = _translator(direction, method)
+    weights = quality_rivals.trained(bench, direction, method) if method in RIVALS else translator
     loaded: dict[Path, Segmenter] = {}
     # What changed labels, or what is counted, since: so that it is measured again.
     since = " crumbs gone, fibres counted, necks of 1 px"
     for case in cases:
         model = model_of(case)
-        made_by = f"{digest(model)} {digest(translator) if translator else ''}{_mode(translator)}"
+        made_by = f"{digest(model)} {digest(weights) if weights else ''}{_mode(translator)}"
         key = f"{made_by} {INFERENCE.flips} {INFERENCE.smallest_object}{since}"
         path = _folder(bench, direction.name) / _slug(method) / str(seed) / f"{case.plane.name}.json"
-        if path.exists() and json.loads(path.read_text())["key"] == key:
+        if _known(path, key):
             continue
         if model not in loaded:
             loaded[model] = load_segmenter(model)
         look = looks[method](case) if method in looks else case.plane.image
         scores = scored(segmented(loaded[model], look, case.truth.shape), case, loaded[model])
         record = Record(direction.name, method, seed, case.plane.name, case.group, case.held_out, scores)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps({"key": key, **asdict(record)}))
+        _write(path, key, record)
+
+
+def _known(path: Path, key: str) -> bool:
+    return path.exists() and json.loads(path.read_text())["key"] == key
+
+
+def _write(path: Path, key: str, record: Record) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps({"key": key, **asdict(record)}))
 
 
 def _mode(translator: Path | None) -> str:
@@ -180,35 +212,6 @@ def _translator(direction: Direction, method: str) -> Path | None:
     if method == GREY_ADAPTATION:
         return found(direction.grey_levels[0])
     return found(direction.adapting) if method in (ADAPTATION, SHIPPED_ADAPTATION) else None
-
-
-def segmented(model: Segmenter, look: Plane, shape: tuple[int, ...]) -> Segmentation:
-    """Labels on the pixels of an image of this shape."""
-    wanted = model.card.source
-    on_grid = least_area(INFERENCE.smallest_object, wanted.object_size_px if wanted else None)
-    return segment_ensemble(
-        [
-            SegmenterInput(
-                model,
-                look[None],
-                of_limits(IntensityRange(0.0, 1.0)),
-                partial(resample_to, shape=(shape[0], shape[1])),
-            )
-        ],
-        INFERENCE,
-        control=Control(),
-        least_px=on_grid * (shape[0] * shape[1]) / look.size,
-    )
-
-
-def scored(made: Segmentation, case: Case, model: Segmenter) -> dict[str, float]:
-    """Dice of every class, and F1 of what people count: axons and fibres, or objects of each class."""
-    classes = {label_class.name: label_class.value for label_class in model.classes if label_class.value}
-    foreground = np.where(made.labels, made.confidence, 1 - made.confidence)
-    objects = to_instances(made.labels, scheme_for(model.classes), foreground)
-    found = evaluate(made.labels, case.truth, classes, instances=(objects, case.instances))
-    scores = {f"Dice {name}": value for name, value in found.dice.items()}
-    return scores | {f"F1 {name}": found.objects[name].f1 for name in counted(classes)}
 
 
 def collected(bench: Bench) -> Iterator[Record]:

@@ -28,6 +28,7 @@ from quality_measuring import (
     missing,
 )
 from quality_statistics import Difference, Record, Summary, difference, summary
+from quality_strategies import ELSEWHERE
 from rich.console import Console
 from rich.table import Table
 from safetensors.numpy import load_file
@@ -99,7 +100,8 @@ def sheet(direction: Direction, results: Results) -> Sheet:
     images = {record.image: record for rows in results.values() for record in rows}
     unseen = sum(record.held_out for record in images.values())
     title = f"{direction.name} ({len(images)} images, {unseen} held out)"
-    return Sheet(title, [*heads, "seeds"], rows, list(_notes(results)))
+    elsewhere = [f"strategy {name}: {where}" for name, where in ELSEWHERE.items()]
+    return Sheet(title, [*heads, "seeds"], rows, [*_notes(results), *elsewhere])
 
 
 def _cells(found: Summary) -> tuple[str, str, str]:

@@ -22,7 +22,7 @@ import tools_path  # noqa: F401
 import torch
 import typer
 from quality_cases import SEM, TEM, Case, Side
-from quality_measuring import scored, segmented
+from quality_scores import scored, segmented
 from quality_statistics import Record, group_mean
 from quality_tables import Sheet, about, dump
 from recipes.generated import Field, mixed

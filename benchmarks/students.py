@@ -25,7 +25,7 @@ import torch
 import typer
 from evaluations import ROUTES, Route
 from numpy.typing import NDArray
-from quality_measuring import scored, segmented
+from quality_scores import scored, segmented
 from safetensors.numpy import load_file
 from safetensors.numpy import save as to_bytes
 

@@ -128,7 +128,7 @@ class CarryModels:
                 LabelledSet(
                     images.resolve(),
                     labels.resolve(),
-                    scale=self._labelled_scale(),
+                    scale=self.labelled_scale(),
                     reading=self.task.reading,
                 ),
             ),
@@ -243,7 +243,8 @@ class CarryModels:
             image_object_px=measured,
         )
 
-    def _labelled_scale(self) -> Scale:
+    def labelled_scale(self) -> Scale:
+        """Return what is known about the sizes in the labelled set."""
         return Scale(object_size_px=self._measured(), pixel_size_um=self.task.options.labelled_pixel_size)
 
     def _measured(self) -> float | None:
@@ -264,12 +265,13 @@ class CarryModels:
         return found
 
     def _kept(self, name: str, content: bytes, about: Card) -> Candidate:
-        return Candidate(str(self._written(f"{name}.safetensors", content)), about)
+        return Candidate(str(self.written(f"{name}.safetensors", content)), about)
 
     def _copied(self, made: Path, name: str) -> Path:
-        return self._written(name, made.read_bytes())
+        return self.written(name, made.read_bytes())
 
-    def _written(self, name: str, content: bytes) -> Path:
+    def written(self, name: str, content: bytes) -> Path:
+        """Write a model into the folder of those that are used, where it is not there yet."""
         path = self.folder / name
         if not path.is_file() or path.read_bytes() != content:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -48,6 +48,16 @@ class CarryOptions(Checked):
             least=0,
         ),
     ] = 0
+    improve_rounds: Annotated[
+        int,
+        Option(
+            "Rounds of self-training on the images, where the best way is a segmenter that sees them as they are (a proxy, or that "
+            "of the labelled set where nothing has to be translated); 0 for none.",
+            term="self-training",
+            least=0,
+            most=50,
+        ),
+    ] = 0
     width: Annotated[int, Option("Channels of the first level of both networks.", least=1)] = 16
     patch: Annotated[int, Option("Side of their training patches in pixels.", least=16)] = 128
     licence: Annotated[str, Option("Licence of the models, for their cards.")] = ""

@@ -19,6 +19,7 @@ from napari_pseudolabel.models.registry import card_of, named_checkpoints, resol
 from napari_pseudolabel.models.safe_load import sha256
 from napari_pseudolabel.strategies.carry.carried_image import image_of, labelled
 from napari_pseudolabel.strategies.carry.carry_clock import CarryClock, CarryStep
+from napari_pseudolabel.strategies.carry.carry_improving import improved
 from napari_pseudolabel.strategies.carry.carry_models import METHODS, CarryModels
 from napari_pseudolabel.strategies.carry.carry_task import CarryTask
 from napari_pseudolabel.strategies.carry.kept_searches import KeptSearches
@@ -35,6 +36,8 @@ _TRAINING = "Training the segmenter"
 # Seconds of one thread of a usual CPU for a network of 16 channels to look at a pixel, and to learn from one.
 _LOOK_S, _LEARN_S = 1.5e-6, 4.7e-6
 _BATCH, _USUAL_WIDTH = 8, 16
+# A round of self-training, in steps of the others: smaller patches, and fewer of them.
+_ROUND_STEPS = 20
 # A place that is looked at lies in so many pixels of whole tiles.
 _TILES_PX = 512**2
 # Inverted, matched twice, and as it is; looking for the scale takes as long as two more.
@@ -115,6 +118,8 @@ def carry(task: CarryTask, control: Control, models: LoadedModels) -> Carried:
         search = replace(search, ways=(*search.ways, *new), looked=looked)
         assert steps.trying_more is not None
         found, _ = searches.find(search, clock.begin(steps.trying_more), models)
+    if steps.improving is not None:
+        found = improved(found, _magnified(found, task), makes, clock.begin(steps.improving))
     steps.labelling.seconds = steps.megapixels * found.chosen.cost * _magnified(found, task) ** 2
     done, failed = _all_labelled(paths, task, found, clock.begin(steps.labelling), models)
     makes.note(*left_out(task.images, task.labelled[1]))
@@ -150,12 +155,21 @@ class _Steps:
     proxy: CarryStep | None
     syndiff: CarryStep | None
     trying_more: CarryStep | None
+    improving: CarryStep | None
     labelling: CarryStep
     megapixels: float
 
     @property
     def all(self) -> tuple[CarryStep, ...]:
-        found = self.learning, self.trying, self.proxy, self.syndiff, self.trying_more, self.labelling
+        found = (
+            self.learning,
+            self.trying,
+            self.proxy,
+            self.syndiff,
+            self.trying_more,
+            self.improving,
+            self.labelling,
+        )
         return tuple(one for one in found if one is not None)
 
     @classmethod
@@ -190,6 +204,13 @@ class _Steps:
             if minutes
             else None,
             CarryStep("what was trained is tried", "Trying", look_s) if tutors or minutes else None,
+            CarryStep(
+                "the segmenter goes on learning from the images",
+                "Learning from what it is sure of",
+                options.improve_rounds * (_ROUND_STEPS * step_s + 2 * _LOOK_S * px),
+            )
+            if options.improve_rounds
+            else None,
             CarryStep("all images are labelled by the best way", "Labelling the images", looks * px),
             px / 1e6,
         )
