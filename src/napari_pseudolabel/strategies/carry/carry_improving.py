@@ -64,6 +64,8 @@ def improved(found: FoundWay, factor: float, makes: CarryModels, control: Contro
             device=task.settings.tiles.device,
         ),
         labelled,
+        # What it sees as they are was taken for the labelled modality.
+        task.names[0 if as_it_is else 1],
     )
     made = job.run(control, makes.models)
     makes.note(
