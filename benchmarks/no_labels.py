@@ -12,13 +12,13 @@ masks that went in     the same cycle, but the segmenter learns from the masks t
 supervised bound       the same network and steps on labels that people drew, in other images
 
 F1 of objects at an IoU of .5 and Dice, means over the held-out images (F1 also of all objects together).
-Rows are written beside what the JSON already holds; a row that is measured again is replaced.
+Rows are written beside what the JSON already holds; a row that is measured again is replaced. Trainings are kept in RUNS and gone on with.
 """
 
 from __future__ import annotations
 
 import json
-import tempfile
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -41,7 +41,7 @@ from napari_pseudolabel.training.unlabelled.unlabelled_segmenter import conclude
 
 FOLDERS = {"fluorescence": "fluorescence", "purple": "stain_purple_on_white", "lavender": "stain_lavender"}
 MOST = 16
-BOUND = "supervised bound"
+BOUND, CYCLED_ROW = "supervised bound", "cycled masks"
 _MODELS = LoadedModels()
 
 Asked = Callable[[Strategy, list[Scene], int, Path], LabelRequest]
@@ -53,6 +53,7 @@ def main(
     row: list[str] | None = typer.Option(None, help="Rows to measure; all by default."),
     seed: list[int] | None = typer.Option(None, help="Seeds of the trainings; 0 by default."),
     split: str = typer.Option("held-out", help="held-out, or choosing for what decides about settings."),
+    runs: Path = Path("runs/no_labels"),
     json_path: Path = typer.Option(Path("runs/no_labels.json"), "--json"),
 ) -> None:
     """Measure, print the table and write it as JSON."""
@@ -66,12 +67,12 @@ def main(
             if row and title not in row:
                 continue
             for number in [0] if title == "Otsu + watershed" else seed or [0]:
-                with tempfile.TemporaryDirectory() as folder:
-                    started = time.process_time()
-                    seen = learned if title == BOUND else tested
-                    request = asked(registry.find(strategy), seen, number, Path(folder) / "run")
-                    seconds = time.process_time() - started
-                    scored = [score(registry.find(strategy), request, one) for one in tested]
+                folder = runs / f"{name} {split} {number}".replace(" ", "-") / title.replace(" ", "-")
+                started = time.process_time()
+                seen = learned if title == BOUND else tested
+                request = asked(registry.find(strategy), seen, number, folder)
+                seconds = spent(folder, time.process_time() - started)
+                scored = [score(registry.find(strategy), request, one) for one in tested]
                 pooled = sum((one for one, _ in scored), Detection())
                 numbers = {
                     "F1": float(np.mean([one.f1 for one, _ in scored])),
@@ -86,6 +87,16 @@ def main(
                     f"| {name} | {title} | {number} | " + " | ".join(f"{v:.3f}" for v in numbers.values()),
                     flush=True,
                 )
+
+
+def spent(folder: Path, seconds: float) -> float:
+    """CPU seconds of all runs that went on in a folder, this one included."""
+    if not folder.is_dir():
+        return seconds
+    clock = folder / "seconds.json"
+    total = seconds + (json.loads(clock.read_text()) if clock.exists() else 0.0)
+    clock.write_text(json.dumps(total))
+    return total
 
 
 def score(strategy: Strategy, request: LabelRequest, scene: Scene) -> tuple[Detection, float]:
@@ -121,7 +132,7 @@ def supervised(strategy: Strategy, learned: list[Scene], seed: int, folder: Path
         folder=folder, settings=LabelSettings(seed=seed), images=tuple(scene.image for scene in learned)
     )
     job = strategy.preparation.job(asked, "")
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     factor = seen_in(job, None, None, Control()).factor
     planes = []
     for scene in learned:
@@ -133,7 +144,10 @@ def supervised(strategy: Strategy, learned: list[Scene], seed: int, folder: Path
 
 
 def by_inputs(strategy: Strategy, learned: list[Scene], seed: int, folder: Path) -> LabelRequest:
-    """Learn from what went into the cycle; go on from its folder where it was trained before."""
+    """Learn from what went into the cycle, which is that of the row of cycled masks where that was measured."""
+    known = folder.parent / CYCLED_ROW.replace(" ", "-") / cycling.CYCLE
+    if known.is_dir():
+        shutil.copytree(known, folder / cycling.CYCLE, dirs_exist_ok=True)
     assert strategy.preparation is not None
     asked = LabelRequest(
         folder=folder, settings=LabelSettings(seed=seed), images=tuple(scene.image for scene in learned)
@@ -150,7 +164,7 @@ def by_inputs(strategy: Strategy, learned: list[Scene], seed: int, folder: Path)
 ROWS: dict[str, tuple[str, Asked]] = {
     "Otsu + watershed": ("otsu", as_it_is),
     "rendered fields": ("rendered", prepared),
-    "cycled masks": ("cycled", prepared),
+    CYCLED_ROW: ("cycled", prepared),
     "masks that went in": ("cycled", by_inputs),
     BOUND: ("rendered", supervised),
 }
