@@ -36,7 +36,7 @@ def improved(found: FoundWay, factor: float, makes: CarryModels, control: Contro
         If `control` says so; the same task goes on from there.
     """
     task, way = makes.task, found.chosen.way
-    if not _sees_images(way):
+    if way.segmenter is None or not _sees_images(way):
         makes.note(
             "Nothing was improved on the images: the chosen way changes them before they are segmented, and self-training needs a "
             "segmenter that sees them as they are; train a proxy (--tutor-steps)."
