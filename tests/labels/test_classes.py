@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.labels.classes import AXON_CLASSES, OKABE_ITO, default_classes, with_colours
+from napari_pseudolabel.labels.classes import AXON_CLASSES, OKABE_ITO, default_classes, shaded, with_colours
 from napari_pseudolabel.models.cards import LabelClass
 
 names = st.lists(
@@ -57,9 +57,11 @@ def test_a_class_keeps_its_colour_when_another_goes():
     assert with_colours(plain)[2].color == classes[3].color
 
 
-def test_more_classes_than_colours_begin_again():
+def test_more_classes_than_colours_go_on_with_shades():
     classes = default_classes([f"c{i}" for i in range(9)])
-    assert [one.color for one in classes[8:]] == list(OKABE_ITO[:2])
+    assert classes[8].color == shaded(OKABE_ITO[0], 0.45)
+    many = default_classes([str(number) for number in range(5 * len(OKABE_ITO))])
+    assert len({one.color for one in many[1:]}) == len(many) - 1
 
 
 # Viénot, Brettel & Mollon (1999): what is left of linear RGB for a person without L or M cones.

@@ -278,7 +278,9 @@ def test_what_needs_no_labels_stands_beside_the_others_and_is_never_chosen_for_t
     assert [one.scores for one in found.tried[:4]] == [one.scores for one in before.tried]  # it has no vote
     assert found.order == (3, 1, 4, 2, 0)  # before what the others contradict
     assert beside.alike is None  # of the two classes of the others it knows none
-    assert beside.words.startswith("not judged, because mirrored looks of a threshold always agree")
+    assert beside.words.startswith(
+        "not judged, because mirrored looks of a threshold always agree, and it has one class"
+    )
     assert "“Bright or dark objects” is not judged" in found.reason
     made = found.job(field(), LabelRequest(settings=SETTINGS), 4)
     assert (made.strategy_name, beside.way.made(made), found.tried[3].way.made(made)) == ("otsu", True, False)

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from napari_pseudolabel.strategies.choice.find_way import FindWayJob
+from napari_pseudolabel.widgets.pseudo_label.catalogue import Way
+from napari_pseudolabel.widgets.pseudo_label.label_choice import ShownModality
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def test_the_best_labels_at_once_and_one_click_takes_another(asked, searches, sc
         "sample:tem-axons",
     )
     beside = view.ways.texts[3]
-    assert beside.startswith("Bright or d")
+    assert beside.startswith("Bright")
     assert beside.endswith("\nnot judged")
     assert {number: text for number, text in view.ways.texts.items() if number != 3} == {
         0: "Inverted\n.95 cheapest",
@@ -90,3 +92,13 @@ def test_a_search_can_be_stopped(asked, qtbot, monkeypatch):
     qtbot.waitUntil(lambda: not asked.busy, timeout=10000)
     assert asked.view.status == "Stopped; nothing was chosen."
     assert asked.view.run_button.isEnabled()
+
+
+def test_after_a_way_without_models_a_segmenter_is_still_proposed(dock):
+    shown = ShownModality("TEM")
+    dock.models._shown = lambda: shown
+    dock.models._catalogue.note_used("TEM", Way("otsu", None, None))
+    assert dock.models._take_way(shown)
+    assert dock.view.choice().strategy == "otsu"
+    dock.view.choose_strategy("segmentation")
+    assert dock.view.choice().segmenter == "sample:tem-axons"

@@ -10,6 +10,7 @@ from napari_pseudolabel.models.cards import LabelClass
 # Okabe & Ito, "Color Universal Design" (2008), without black; the strongest contrasts come first.
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 _GREY = "#808080"
+_SHADES = (0.45, -0.4, 0.7, -0.65)
 BACKGROUND = "background"
 LARGEST_VALUE = 255
 # Regions that nobody has named yet; classes that a person adds have the values from 1 on.
@@ -84,12 +85,19 @@ def is_unnamed_region(one: LabelClass) -> bool:
     return one.value >= _FIRST_REGION and one.name == f"{_REGION} {one.value - _FIRST_REGION + 1}"
 
 
+def shaded(colour: str, by: float) -> str:
+    """Return a colour, #RRGGBB, so much nearer to white (`by` above 0) or to black (below); 1 is all of the way."""
+    parts = bytes.fromhex(colour.lstrip("#"))
+    end = 255 if by > 0 else 0
+    return "#" + "".join(f"{round(part + abs(by) * (end - part)):02X}" for part in parts)
+
+
 def with_colours(classes: Sequence[LabelClass]) -> tuple[LabelClass, ...]:
     """Return the classes, with a colour for each that has none; the background stays without.
 
     The colour follows from the value, so that a class keeps it when others come or go; where another
-    class has taken it, the next free one of the palette is used, and only a longer list of classes than
-    the palette has colours repeats them.
+    class has taken it, the next free one of the palette is used. A longer list of classes than the palette has
+    colours goes on with lighter and darker ones, so that pieces beside each other are told apart.
     """
     taken = {one.color.upper() for one in classes if one.color and one.value != 0}
     coloured = []
@@ -97,7 +105,8 @@ def with_colours(classes: Sequence[LabelClass]) -> tuple[LabelClass, ...]:
         if one.value != 0 and one.color is None:
             start = (one.value - 1) % len(OKABE_ITO)
             order = OKABE_ITO[start:] + OKABE_ITO[:start]
-            colour = next((colour for colour in order if colour not in taken), order[0])
+            more = (shaded(colour, by) for by in _SHADES for colour in order)
+            colour = next((colour for colour in (*order, *more) if colour not in taken), order[0])
             taken.add(colour)
             one = one.model_copy(update={"color": colour})
         coloured.append(one)

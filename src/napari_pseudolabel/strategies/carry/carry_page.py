@@ -92,7 +92,8 @@ def _tried(found: FoundWay) -> Iterator[str]:
         f"<p>Each way labelled the same part of {len(found.places)} of the images; the pictures show “{_text(place.image)}”. "
         "Nobody knows the truth there. How much mirrored looks agree (Dice) puts the ways into an order; how much other kinds "
         "of ways say the same is a check that tells nonsense. Neither is the quality. Agreements that differ by less than "
-        f"{short(TIE)} are as good, and of those the cheapest way was taken.</p>"
+        f"{short(TIE)} are as good, and of those the cheapest way was taken. What is not judged needs no labels, and is never taken "
+        "by itself: compare it by eye.</p>"
     )
     yield '<div class="cards">'
     yield _figure(data_uri(overlay(place.pixels, None, (), _PICTURE_PX)), "the image", "")

@@ -67,6 +67,8 @@ class TriedWay:
             else f"looks agree {self.scores.agreement:.2f}"
         )
         others = "" if self.consensus is None else f", others say the same {self.consensus:.2f}"
+        if self.scores is None and self.consensus is None:
+            others = ", and it has one class only"
         against = f"; probably not usable: {'; '.join(self.reasons)}" if self.reasons else ""
         return f"{first}{others}{against}"
 

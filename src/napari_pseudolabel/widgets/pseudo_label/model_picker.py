@@ -217,6 +217,8 @@ class ModelPicker(QObject):
         self._choose("segmenter", way.segmenter)
         self._strategy = way.strategy
         self._alone = not registry.find(way.strategy).takes("translator")
+        if way.segmenter is None:  # it takes none, what a person chooses next may
+            self._match_segmenter()
         self._view.choose_strategy(way.strategy)
         self._view.set_reason(way.reason)
         if chosen is None:

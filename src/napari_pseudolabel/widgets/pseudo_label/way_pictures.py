@@ -15,7 +15,7 @@ _COLUMNS, _SIDE_PX = 3, 72
 # More would not fit beside the rest of the dock; what is left out is the worst.
 _MOST = 6
 # Of a line under a picture.
-_WIDE_PX = 92
+_WIDE_PX = 102
 # So much of the middle of what was looked at: all of it would show no borders.
 _SHOWN_PX = 2 * _SIDE_PX
 _STYLE = """
@@ -70,7 +70,7 @@ class WayPictures(QWidget):
             for place, number in enumerate(_shown(found)):
                 card = self._card(found, number)
                 self._group.addButton(card, number)
-                self._grid.addWidget(card, *divmod(place, _COLUMNS))
+                self._grid.addWidget(card, *divmod(place, _COLUMNS), Qt.AlignmentFlag.AlignTop)
             self.choose(found.best)
         self.setVisible(found is not None)
         self.changed.emit()
@@ -98,7 +98,7 @@ class WayPictures(QWidget):
         card.setIconSize(QSize(_SIDE_PX, _SIDE_PX))
         metrics, lines = card.fontMetrics(), [*found.names[number].split("\n"), _verdict(found, number)]
         card.setText(
-            "\n".join(metrics.elidedText(line, Qt.TextElideMode.ElideRight, _WIDE_PX) for line in lines)
+            "\n".join(metrics.elidedText(line, Qt.TextElideMode.ElideMiddle, _WIDE_PX) for line in lines)
         )
         # Styles forget that there are several lines.
         card.setFixedHeight(_SIDE_PX + len(lines) * metrics.lineSpacing() + 14)
