@@ -13,10 +13,17 @@ from napari_pseudolabel.models.segmenters.dynamic_unet import DynamicUNet
 FILTERS = (4, 8, 8)
 
 
-def bundle(path: Path, make=None, names: Sequence[str] = ("background", "cell"), **changes) -> Path:
+def bundle(
+    path: Path,
+    make=None,
+    names: Sequence[str] = ("background", "cell"),
+    name: str = "DynUNet",
+    arguments: dict | None = None,
+    **changes,
+) -> Path:
     """Write a bundle with our network, or one of the class `make` with the arguments that the configuration has."""
     levels = len(FILTERS)
-    arguments = {
+    arguments = arguments or {
         "spatial_dims": 2,
         "out_channels": len(names),
         "kernel_size": [3] * levels,
@@ -24,7 +31,7 @@ def bundle(path: Path, make=None, names: Sequence[str] = ("background", "cell"),
         "upsample_kernel_size": [2] * (levels - 1),
         "filters": list(FILTERS),
     }
-    network = {"_target_": "monai.networks.nets.DynUNet", "in_channels": "@image_channels", **arguments}
+    network = {"_target_": f"monai.networks.nets.{name}", "in_channels": "@image_channels", **arguments}
     steps = [
         {"_target_": "LoadImaged", "keys": "image"},
         {"_target_": "EnsureChannelFirstd", "keys": "image"},
@@ -44,8 +51,8 @@ def bundle(path: Path, make=None, names: Sequence[str] = ("background", "cell"),
             "outputs": {"pred": {"channel_def": {str(n): name for n, name in enumerate(names)}}}
         },
     }
-    for name, value in (("inference", config), ("metadata", about)):
-        (file := path / "configs" / f"{name}.json").parent.mkdir(parents=True, exist_ok=True)
+    for kind, value in (("inference", config), ("metadata", about)):
+        (file := path / "configs" / f"{kind}.json").parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(value))
     torch.manual_seed(7)
     made = DynamicUNet(1, len(names), FILTERS) if make is None else make(in_channels=1, **arguments)

@@ -29,7 +29,7 @@ from napari_pseudolabel.models.offers import Offer
 from napari_pseudolabel.models.safe_load import sha256 as hash_of
 from napari_pseudolabel.models.segmenters.common import fitted, own_tensors
 from napari_pseudolabel.models.segmenters.dynamic_unet import DynamicUNet
-from napari_pseudolabel.models.segmenters.tiled import TiledSegmenter
+from napari_pseudolabel.models.segmenters.tiled import TiledSegmenter, TileRequirements
 from napari_pseudolabel.tiling import Covering
 
 FAMILY = "monai-unet"
@@ -87,16 +87,25 @@ class MonaiSegmenter(TiledSegmenter):
 
     @property
     def tile(self) -> int:
-        """Side of the tiles in prediction: that of the card, but not more than `LARGEST_PREDICTED` where that is enough."""
-        described = self.architecture
-        usual = max(LARGEST_PREDICTED // described.stride, _LEAST_COARSE) * described.stride
-        return min(described.tile, usual)
+        """Side of the tiles in prediction; see `predicted_tile`."""
+        return predicted_tile(self.architecture)
 
     @property
     @override
     def layout(self) -> Covering:
-        # Small planes get whole tiles, too, in which they are mirrored.
-        return Covering(self.tile, min(SHARED, self.tile // 4), self.architecture.stride)
+        return predicted_layout(self.architecture)
+
+
+def predicted_tile(described: TileRequirements) -> int:
+    """Side of the tiles in prediction: that of the card, but not more than `LARGEST_PREDICTED` where that is enough."""
+    usual = max(LARGEST_PREDICTED // described.stride, _LEAST_COARSE) * described.stride
+    return min(described.tile, usual)
+
+
+def predicted_layout(described: TileRequirements) -> Covering:
+    """Lay tiles over a plane; small planes get whole ones, too, in which they are mirrored."""
+    tile = predicted_tile(described)
+    return Covering(tile, min(SHARED, tile // 4), described.stride)
 
 
 def architecture_of(card: Card) -> MonaiArchitecture:

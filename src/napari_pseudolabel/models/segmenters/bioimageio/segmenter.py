@@ -22,12 +22,14 @@ from napari_pseudolabel.models.inspection import Inspection, useful, useless
 from napari_pseudolabel.models.offers import Offer
 from napari_pseudolabel.models.safe_load import sha256
 from napari_pseudolabel.models.segmenters.base import LayerPart
+from napari_pseudolabel.models.segmenters.bioimageio import state_dict
 from napari_pseudolabel.models.segmenters.bioimageio.bioimage_description import (
     PackageDescription,
     read_description,
 )
 from napari_pseudolabel.models.segmenters.bioimageio.bioimage_package import BioimagePackage
 from napari_pseudolabel.models.segmenters.bioimageio.bioimage_steps import InputSteps
+from napari_pseudolabel.models.segmenters.monai_bundle.bundle_networks import missing_monai
 from napari_pseudolabel.models.segmenters.onnx import segmenter as onnx
 from napari_pseudolabel.models.segmenters.onnx.onnx_session import missing_library
 from napari_pseudolabel.models.segmenters.program import ProgramSegmenter
@@ -37,6 +39,8 @@ from napari_pseudolabel.types import JsonObject
 FAMILY = "bioimageio"
 
 _PROGRAMS = {"onnx": onnx.load, "torchscript": torchscript.load}
+_STATE = "pytorch_state_dict"
+_KINDS = (*_PROGRAMS, _STATE)
 """Formats of weights that are read, the better one first."""
 
 
@@ -79,16 +83,14 @@ def describes(offer: Offer) -> Inspection | None:
     except CheckpointError as error:
         problem = str(error)
     else:
-        problem = problem or (
-            missing_library(f"{offer.path.name} holds an ONNX model and") if kind == "onnx" else ""
-        )
+        problem = problem or _missing(offer.path.name, kind, said)
     if problem:
         return useless(offer.path, what, problem, missing=card.missing, card=card)
     return useful(offer.path, what, card)
 
 
 def loads(offer: Offer) -> BioimageSegmenter:
-    """Load a package with weights of the format ONNX or TorchScript.
+    """Load a package with weights of the format ONNX or TorchScript, or of a network that is known here.
 
     Raises
     ------
@@ -110,7 +112,13 @@ def loads(offer: Offer) -> BioimageSegmenter:
         "architecture": {"layout": said.layout, **_told_output(said), **offer.given.get("architecture", {})},
     }
     guessed = {"in_channels": said.channels, "tile": said.tile, "stride": said.stride}
-    found: ProgramSegmenter = _PROGRAMS[kind](path, given, guessed)
+    found: ProgramSegmenter = (
+        state_dict.load(
+            path, given, guessed, state_dict.architecture_told(said.weights[kind], package.path.name)
+        )
+        if kind == _STATE
+        else _PROGRAMS[kind](path, given, guessed)
+    )
     # What was unpacked stays for as long as the network may read it.
     found.network.unpacked = folder  # type: ignore[assignment]
     full = card.model_copy(update={"architecture": found.card.architecture, "classes": found.card.classes})
@@ -126,7 +134,7 @@ def _weights(package: BioimagePackage, said: PackageDescription) -> str:
         If there is none that can be read.
     """
     name = package.path.name
-    for kind in _PROGRAMS:
+    for kind in _KINDS:
         source = said.weights.get(kind, {}).get("source")
         if source is None:
             continue
@@ -134,11 +142,24 @@ def _weights(package: BioimagePackage, said: PackageDescription) -> str:
             raise CheckpointError(
                 f"The weights of {name} are not in it ({str(source)[:80]}); download the package with everything in it."
             )
+        if kind == _STATE:
+            state_dict.architecture_told(said.weights[kind], name)
         return kind
     there = ", ".join(said.weights) or "none"
     raise CheckpointError(
-        f"{name} has no weights that are read here ({there}); ONNX and TorchScript are. Export it to ONNX, or choose a "
+        f"{name} has no weights that are read here ({there}); ONNX, TorchScript and state dicts are. Export it to ONNX, or choose a "
         "package that has them."
+    )
+
+
+def _missing(name: str, kind: str, said: PackageDescription) -> str:
+    """Say that a library is not installed that these weights need; empty if all are."""
+    if kind == "onnx":
+        return missing_library(f"{name} holds an ONNX model and")
+    return (
+        missing_monai(state_dict.architecture_told(said.weights[kind], name).network)
+        if kind == _STATE
+        else ""
     )
 
 

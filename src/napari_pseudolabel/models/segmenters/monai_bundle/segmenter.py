@@ -1,4 +1,4 @@
-"""A MONAI bundle as a segmenter: its weights in our own network, where its configuration names one that we have."""
+"""A MONAI bundle as a segmenter: its weights in a network that its configuration names and that is known here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from typing_extensions import override
 
 from napari_pseudolabel.budget import read_json
@@ -21,6 +21,7 @@ from napari_pseudolabel.models.card_files import (
     overlay,
     sidecar_path,
     unknown_modalities,
+    validated,
 )
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.inspection import Inspection, useful, useless
@@ -36,7 +37,21 @@ from napari_pseudolabel.models.segmenters.monai_bundle.bundle_config import (
     read_transforms,
     target,
 )
-from napari_pseudolabel.models.segmenters.monai_unet import MonaiSegmenter, architecture_of, build
+from napari_pseudolabel.models.segmenters.monai_bundle.bundle_networks import (
+    OWN,
+    NamedArchitecture,
+    checked_arguments,
+    missing_monai,
+)
+from napari_pseudolabel.models.segmenters.monai_unet import (
+    MonaiArchitecture,
+    architecture_of,
+    build,
+    predicted_layout,
+    predicted_tile,
+)
+from napari_pseudolabel.models.segmenters.tiled import TiledSegmenter
+from napari_pseudolabel.tiling import Covering
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import sentence
 
@@ -49,11 +64,32 @@ _USUAL_FILTERS = (32, 64, 128, 256, 512, 512, 512, 512)
 _AFFINE = ("instance", {"affine": True})
 
 
+Described = MonaiArchitecture | NamedArchitecture
+
+
 @dataclass(frozen=True, eq=False)
-class BundleSegmenter(MonaiSegmenter):
+class BundleSegmenter(TiledSegmenter):
     """The network of a bundle, whose images are prepared as its configuration says; see `Segmenter`."""
 
+    OUTPUT = "logits"
+
     steps: InputSteps
+    described: Described
+
+    @property
+    @override
+    def architecture(self) -> Described:
+        return self.described
+
+    @property
+    @override
+    def tile(self) -> int:
+        return predicted_tile(self.described)
+
+    @property
+    @override
+    def layout(self) -> Covering:
+        return predicted_layout(self.described)
 
     @property
     @override
@@ -75,13 +111,15 @@ def describes(offer: Offer) -> Inspection | None:
     if declines(offer):
         return None
     card, problem, _ = _read(offer)
+    if not problem and "arguments" in card.architecture:
+        problem = missing_monai(str(card.architecture["network"]))
     if problem:
         return useless(offer.path, "MONAI bundle", problem, missing=card.missing, card=card)
     return useful(offer.path, "MONAI bundle", card)
 
 
 def loads(offer: Offer) -> BundleSegmenter:
-    """Load a bundle whose network is MONAI's DynUNet in two dimensions.
+    """Load a bundle of one of the networks of MONAI that are known here, in two dimensions.
 
     Raises
     ------
@@ -94,15 +132,39 @@ def loads(offer: Offer) -> BundleSegmenter:
     path = offer.path / _WEIGHTS
     if not path.is_file():
         raise CheckpointError(f"{offer.path.name} has no {_WEIGHTS}; download the bundle with its weights.")
-    weights = _state(load_weights(path), path)
-    described = architecture_of(card)
+    described = _described(card)
+    own = isinstance(described, MonaiArchitecture)
+    weights = state_of(load_weights(path), path, _ALIASES if own else ())
     side = 2 * described.stride
-    network = fitted(lambda: build(card), weights, path.name, (1, described.in_channels, side, side))
-    return BundleSegmenter(card, sha256(offer.path), network, steps)
+
+    def made() -> nn.Module:
+        return build(card) if isinstance(described, MonaiArchitecture) else described.build()
+
+    network = fitted(made, weights, path.name, (1, described.in_channels, side, side))
+    return BundleSegmenter(card, sha256(offer.path), network, steps, described)
 
 
-def _state(value: object, path: Path) -> dict[str, Tensor]:
-    """Return the weights by name, where a bundle keeps them."""
+def _described(card: Card) -> Described:
+    if "arguments" not in card.architecture:
+        return architecture_of(card)
+    named = validated(NamedArchitecture, card.architecture, "The card's architecture")
+    outputs = named.checked.out_channels
+    if len(card.classes) != outputs or outputs < 2:
+        raise CheckpointError(
+            f"The network answers with {outputs} channels, but {len(card.classes)} classes are named, two or more; "
+            "correct the card."
+        )
+    return named
+
+
+def state_of(value: object, path: Path, aliases: tuple[str, ...] = ()) -> dict[str, Tensor]:
+    """Return the weights by name, where files keep them, without those whose names begin with `aliases`.
+
+    Raises
+    ------
+    CheckpointError
+        If there are none.
+    """
     while (
         isinstance(value, Mapping)
         and len(value) < 10
@@ -111,7 +173,7 @@ def _state(value: object, path: Path) -> dict[str, Tensor]:
         value = next((value[key] for key in ("model", "net", "network", "state_dict") if key in value), None)
     if not isinstance(value, Mapping):
         raise CheckpointError(f"{path.name} holds no weights of a network.")
-    return {name: one for name, one in strip_prefixes(value).items() if not name.startswith(_ALIASES)}
+    return {name: one for name, one in strip_prefixes(value).items() if not name.startswith(aliases)}
 
 
 def _read(offer: Offer) -> tuple[Card, str, InputSteps]:
@@ -169,12 +231,16 @@ def _architecture(config: JsonObject, whose: str) -> tuple[JsonObject, int]:
     if not isinstance(given, Mapping):
         raise CheckpointError(f"The configuration of {whose} has no {_NETWORK}, which names the network.")
     kind = target(given)
-    if kind != "DynUNet":
+    said = {key: value for key, value in plain(given, config, whose).items() if not key.startswith("_")}
+    if _sigmoid(config):
         raise CheckpointError(
-            f"{whose} is of the network {sentence(kind)[:60] or 'without a name'}; of MONAI's networks DynUNet is read, in two "
-            "dimensions. Export it to ONNX or TorchScript."
+            f"{whose} makes probabilities of its answers one by one (sigmoid), where a softmax is taken here; export it to ONNX "
+            "or TorchScript."
         )
-    said = plain(given, config, whose)
+    if kind != OWN:
+        arguments = checked_arguments(sentence(kind), said, whose)
+        named = {"network": arguments.NAME, "arguments": said, "in_channels": arguments.in_channels}
+        return named, arguments.out_channels
     levels = len(said["strides"])
     norm = said.get("norm_name", _AFFINE)
     expected = {
@@ -185,7 +251,6 @@ def _architecture(config: JsonObject, whose: str) -> tuple[JsonObject, int]:
         "norm_name": not isinstance(norm, str) and (str(norm[0]).lower(), norm[1]) == _AFFINE,
         "act_name": "act_name" not in said,
         "trans_bias": not said.get("trans_bias"),
-        "postprocessing": not _sigmoid(config),
     }
     if wrong := [name for name, fits in expected.items() if not fits]:
         raise CheckpointError(
