@@ -7,6 +7,7 @@ happens with the progress (a bar in the shell, a signal in the dock, an event of
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -46,6 +47,8 @@ Wish = Literal["run", "pause", "finish"]
 """What the person wants of a training: go on, wait, or stop here and keep the best."""
 
 _LOOK_AGAIN_S = 0.1
+# So finely the work that is done is remembered, by shares of it.
+_MARKS = 200
 
 
 def _drop(event: object) -> None:
@@ -56,6 +59,39 @@ def _run() -> Wish:
     return "run"
 
 
+class WorkRate:
+    """How fast work goes, by the newer half of it: the first part holds starting and loading, and is no measure for the rest.
+
+    Parameters
+    ----------
+    clock
+        Seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._done = 0.0
+        self._marks = deque([(clock(), 0.0)])
+
+    def did(self, units: float) -> None:
+        """Count work that is done now."""
+        self._done += units
+        if self._done - self._marks[-1][1] >= self._done / _MARKS:
+            self._marks.append((self._clock(), self._done))
+        while len(self._marks) > 2 and self._marks[1][1] <= self._done / 2:
+            self._marks.popleft()
+
+    def waited(self, seconds: float) -> None:
+        """So many seconds were no work."""
+        self._marks = deque((at + seconds, done) for at, done in self._marks)
+
+    def seconds_for(self, units: float) -> float | None:
+        """Return how long so much work will take; None before any is done."""
+        at, done = self._marks[0]
+        fresh = self._done - done
+        return (self._clock() - at) / fresh * units if fresh > 0 else None
+
+
 @dataclass
 class Stage:
     """A counted part of a job, made by `Control.stage`."""
@@ -64,19 +100,27 @@ class Stage:
     total: int
     control: Control
     done: int = 0
-    _started: float = field(default_factory=time.monotonic)
-    _skipped: int = 0
+    _rate: WorkRate = field(default_factory=WorkRate)
 
     def resume_at(self, done: int) -> None:
         """Count `done` units as finished earlier; they do not enter the estimate of the time left."""
-        self.done = self._skipped = done
+        self.skip(done - self.done)
+
+    def skip(self, units: int) -> None:
+        """Count more units as finished earlier."""
+        self.done += units
+        self.control.check()
+
+    def expect(self, units: int) -> None:
+        """Make the stage so many units longer than was thought, or shorter."""
+        self.total += units
 
     def advance(self, units: int = 1) -> None:
         """Count finished units, report them and raise `Cancelled` if the person asked to stop."""
-        self.done = min(self.done + units, self.total)
-        elapsed = time.monotonic() - self._started
-        fresh = self.done - self._skipped
-        left = elapsed / fresh * (self.total - self.done) if fresh else None
+        units = min(units, self.total - self.done)
+        self.done += units
+        self._rate.did(units)
+        left = self._rate.seconds_for(self.total - self.done)
         self.control.report(Progress(self.name, self.done, self.total, left))
         self.control.check()
 
@@ -97,7 +141,7 @@ class Stage:
         while (wish := self.control.wish()) == "pause":
             self.control.check()
             time.sleep(_LOOK_AGAIN_S)
-        self._started += time.monotonic() - began
+        self._rate.waited(time.monotonic() - began)
         return wish == "finish"
 
 

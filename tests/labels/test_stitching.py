@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_pseudolabel.labels.objects import Fibre, Scheme, components, lookup, stitching, to_instances
-from napari_pseudolabel.labels.objects.stitching import Components, blocks, number_objects
+from napari_pseudolabel.labels.objects import Fibre, Scheme, components, stitched_fibres, to_instances
+from napari_pseudolabel.labels.objects.block_pieces import Components
+from napari_pseudolabel.labels.objects.plane_blocks import blocks
+from napari_pseudolabel.labels.objects.stitching import number_objects
 
 SCHEMES = {
     "components": Scheme(),
@@ -23,8 +25,7 @@ SCHEMES = {
 def narrow(monkeypatch):
     """Margins so small that objects go on beyond them."""
     monkeypatch.setattr(components, "_FIRST_PX", 2)
-    monkeypatch.setattr(lookup, "_MARGIN_PX", 3)
-    monkeypatch.setattr(stitching, "_NEAR_PX", 4)
+    monkeypatch.setattr(stitched_fibres, "_MARGIN_PX", 2)
 
 
 def same_objects(one, other):
@@ -72,7 +73,8 @@ def test_a_component_over_many_blocks_is_one(seed, side):
     found = Components.of(plane, 1, side)
     numbers = np.zeros(plane.shape, int)
     for window in blocks(plane.shape, side):
-        numbers[window] = found.numbered(window)
+        pieces, names = found.in_block(plane[window], window)
+        numbers[window] = names[pieces]
     whole = to_instances(plane, Scheme())
     same_objects(whole, numbers)
     assert found.count == whole.max()

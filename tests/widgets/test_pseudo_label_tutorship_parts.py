@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.widgets.pseudo_label.preparing import progress_text
+from napari_pseudolabel.widgets.common.progress_words import progress_text
 from napari_pseudolabel.widgets.pseudo_label.tutoring.browsing import free_name
 from napari_pseudolabel.widgets.pseudo_label.tutoring.tutor_choice import parse_classes, written
 

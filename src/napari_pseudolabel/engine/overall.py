@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from napari_pseudolabel.control import Progress
+from napari_pseudolabel.control import Progress, WorkRate
 
 _STEPS = 1000
 # The stages after the first, such as the segmentation of what was translated, take about this share.
@@ -20,15 +20,18 @@ class Overall:
     ----------
     weights
         Of each part: about how much work it is.
+    clock
+        Seconds.
     """
 
-    def __init__(self, weights: Sequence[float]) -> None:
+    def __init__(self, weights: Sequence[float], clock: Callable[[], float] = time.monotonic) -> None:
         self._parts = len(weights)
         self._weights = dict(enumerate(weights, start=1))
         self._all = sum(weights)
         self._first_stage: dict[int, str] = {}
         self._shares: dict[int, float] = {}
-        self._started = time.monotonic()
+        self._share = 0.0
+        self._rate = WorkRate(clock)
         self._lock = threading.Lock()
 
     def heard(self, part: int, progress: Progress) -> Progress:
@@ -55,7 +58,8 @@ class Overall:
     def _now(self, stage: str) -> Progress:
         share = sum(self._weights[part] * one for part, one in self._shares.items()) / self._all
         done = sum(one >= 1 for one in self._shares.values())
-        elapsed = time.monotonic() - self._started
-        left = elapsed / share * (1 - share) if share > 0 else None
+        self._rate.did(share - self._share)
+        self._share = share
+        left = self._rate.seconds_for(1 - share)
         name = stage if self._parts == 1 else f"{stage}, part {min(done + 1, self._parts)} of {self._parts}"
         return Progress(name, int(share * _STEPS), _STEPS, left)

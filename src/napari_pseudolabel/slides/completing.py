@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,17 +15,16 @@ from napari_pseudolabel.exporting.companions import PROVENANCE, companions, imag
 from napari_pseudolabel.exporting.sidecar import sidecar_text
 from napari_pseudolabel.exporting.writing import check_replaceable
 from napari_pseudolabel.formats import Format
-from napari_pseudolabel.formats.ome_zarr import CONFIDENCE, INSTANCES, label_marks
+from napari_pseudolabel.formats.ome_zarr import CONFIDENCE, label_marks
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.imaging.pyramid import Pyramid, describe
 from napari_pseudolabel.labels.classes import LARGEST_VALUE, not_labelled_class
-from napari_pseudolabel.labels.objects import scheme_for
-from napari_pseudolabel.labels.objects.stitching import number_objects
 from napari_pseudolabel.labels.windows import key_of
 from napari_pseudolabel.models.cards import LabelClass
+from napari_pseudolabel.slides.numbered_slide import NUMBERED, number_slide
 from napari_pseudolabel.slides.slide_store import JOB, JOURNAL, LOCK, SURE, SlideStore, confidence_of
-from napari_pseudolabel.slides.slide_summary import SlideSummary, StoredPlane
-from napari_pseudolabel.workspace.atomic import into_place, write_text
+from napari_pseudolabel.slides.slide_summary import SlideSummary
+from napari_pseudolabel.workspace.atomic import into_place
 
 if TYPE_CHECKING:
     import zarr
@@ -80,7 +79,7 @@ def complete(
     if confidence and store.sure is not None:
         write_confidence(store.group, store.sure, name, placement, letters, control)
     if store.kind == "labels" and format.options.instances:
-        write_instances(store.group, store.values, store.classes, name, placement, letters, control)
+        number_slide(store.folder, store.group, store.values, store.classes, name, placement, control)
     marks = None if store.kind == "image" else label_marks(classes)
     describe(store.group, store.values, name, placement, letters, marks)
     beside = companions(target)
@@ -92,10 +91,9 @@ def complete(
         placement=placement,
         earlier=beside.earlier,
     )
-    write_text(side, text)
     store.close()
-    into_place(store.folder, target)
-    for rest in (JOB, JOURNAL, LOCK):
+    into_place(store.folder, target, {side: text})
+    for rest in (JOB, JOURNAL, LOCK, NUMBERED):
         with suppress(OSError):
             (target / rest).unlink()
     shutil.rmtree(target / SURE, ignore_errors=True)
@@ -118,35 +116,3 @@ def write_confidence(
         pyramid.write(index, window, confidence_of(np.asarray(sure.levels[0][key_of(index, window)])))
         stage.advance(1)
     describe(inner, pyramid, f"{name} confidence", placement, letters)
-
-
-def write_instances(
-    group: zarr.Group,
-    labels: Pyramid,
-    classes: Sequence[LabelClass],
-    name: str,
-    placement: Placement,
-    letters: str,
-    control: Control,
-) -> None:
-    """Write the number of its object to every pixel; each number is there once, whatever the plane."""
-    inner = group.create_group(INSTANCES, overwrite=True)
-    shape = labels.levels[0].shape
-    pyramid = Pyramid.create(inner, shape, np.uint32, letters=letters)
-    values = tuple(one.value for one in classes)
-    number = 1
-    stage = control.stage("Numbering the objects", len(planes := [*np.ndindex(*shape[:-2])]))
-    for index in planes:
-        number = number_objects(
-            StoredPlane(labels.levels[0], index),
-            scheme_for(tuple(classes), placement.pixel_aspect),
-            StoredPlane(pyramid.levels[0], index),
-            first=number,
-            values=values,
-            done=control.check,
-        )
-        stage.advance(1)
-    for index, window in pyramid.bands():
-        found = np.asarray(pyramid.levels[0][key_of(index, window)])
-        pyramid.write(index, window, found, finest=False)
-    describe(inner, pyramid, f"{name} instances", placement, letters, {})

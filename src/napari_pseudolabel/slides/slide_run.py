@@ -297,6 +297,14 @@ def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
+def own_version() -> str:
+    """Return the version of this program, by which what another one began is told; empty where it is not installed."""
+    try:
+        return version("napari-pseudolabel")
+    except PackageNotFoundError:
+        return ""
+
+
 def _models(survey: Survey) -> list[Any]:
     return [
         [
@@ -314,16 +322,12 @@ def _identity(plan: LabelPlan) -> JsonObject:
     settings = written(job.settings)
     for name in ("device", "batch"):
         settings["tiles"].pop(name)
-    try:
-        ours = version("napari-pseudolabel")
-    except PackageNotFoundError:
-        ours = ""
     return {
         "image": [list(image.data.shape), str(image.data.dtype), image.axes, repr(job.channels(plan.survey))],
         "models": _models(plan.survey),
         "settings": settings,
         "part": [list(vars(job.whole_region).values()), [list(one) for one in job.plane_indices]],
-        "version": ours,
+        "version": own_version(),
         "intensities": [[repr(one.channels), repr(one.box)] for one in plan.statistics],
         "scale": list(plan.factors),
     }

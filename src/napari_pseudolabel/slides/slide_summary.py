@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.labels.objects import Counted, Scheme, scheme_for
-from napari_pseudolabel.labels.objects.stitching import Components, objects_by_block
+from napari_pseudolabel.labels.objects import Counted, scheme_for
+from napari_pseudolabel.labels.objects.block_pieces import Components
+from napari_pseudolabel.labels.objects.stitched_touching import count_touching
 from napari_pseudolabel.labels.windows import Index, Window, key_of
 from napari_pseudolabel.slides.slide_store import SlideStore, confidence_of
 from napari_pseudolabel.types import Array
@@ -78,14 +79,11 @@ def _counted(store: SlideStore, control: Control) -> tuple[Counted, ...]:
         number = groups = 0
         for plane in planes:
             if value in scheme.touching:
-                alone = Scheme(touching=(value,))
-                for masks in objects_by_block(plane, alone):
-                    number += len(masks)
-                    control.check()
+                number += count_touching(plane, value, check=control.check)
             else:
-                number += Components.of(plane, value).count
+                number += Components.of(plane, value, done=control.check).count
             if fibre is not None:
-                groups += Components.of(plane, fibre.outer).count
+                groups += Components.of(plane, fibre.outer, done=control.check).count
             stage.advance(1)
         found.append(Counted(names[value], number, names[fibre.outer] if fibre else "", groups))
     return tuple(found)

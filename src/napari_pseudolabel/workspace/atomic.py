@@ -13,7 +13,7 @@ import io
 import os
 import shutil
 import stat
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -75,20 +75,33 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         yield temporary
 
 
-def into_place(folder: Path, target: Path) -> None:
-    """Give a finished folder the name of another one beside it, which it replaces; both have been there in full.
+def into_place(folder: Path, target: Path, texts: Mapping[Path, str]) -> None:
+    """Give a finished folder the name of another one beside it, which it replaces; texts appear with it, all or none.
+
+    Parameters
+    ----------
+    texts
+        Of files in other places, UTF-8.
 
     Raises
     ------
     InputError
-        When it cannot be; `folder` is where it was then.
+        When it cannot be; `folder` is where it was then, and nothing else was changed.
     """
+    files = {path: name_for(path, "new") for path in texts}
     try:
         _check_target(target, folder=True)
-        _sync(folder)
-        _replace_all((folder,), (target,))
+        for path, temporary in files.items():
+            _check_target(path, folder=False)
+            temporary.write_text(texts[path], encoding="utf-8", newline="\n")
+        for one in (folder, *files.values()):
+            _sync(one)
+        _replace_all((*files.values(), folder), (*files, target))
     except OSError as error:
         raise _sentence((target,), error) from error
+    finally:
+        for temporary in files.values():
+            _remove(temporary)
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pseudolabel.control import Control, Progress
+from napari_pseudolabel.control import Control, Progress, WorkRate
 from napari_pseudolabel.errors import Cancelled, InputError, PseudolabelError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.labels.evidence import Evidence, total
@@ -260,12 +259,17 @@ class FindWayJob:
 
     def look(self, control: Control, models: LoadedModels) -> Looking:
         """Try all ways that were not tried before; with time left from the second look on. Raises as `run` does."""
-        began, before = time.monotonic(), self._done(self.looked)
+        before = self._done(self.looked)
+        rate, counted = WorkRate(), 0
 
         def report(progress: Progress) -> None:
+            nonlocal counted
             done, total = self._done(looking) - before, self._looks - before
-            left = (time.monotonic() - began) / done * (total - done) if done else None
-            control.report(replace(progress, done=done, total=total, seconds_left=left))
+            rate.did(done - counted)
+            counted = done
+            control.report(
+                replace(progress, done=done, total=total, seconds_left=rate.seconds_for(total - done))
+            )
 
         timed, looking = replace(control, report=report), self.looked
         while (more := self.second_survey(looking, timed)) is not None:

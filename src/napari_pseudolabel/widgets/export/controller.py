@@ -25,6 +25,7 @@ from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.widgets.common.dock_controller import DockController, Key
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.common.layer_box import ours_first
+from napari_pseudolabel.widgets.common.progress_words import progress_text
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.export.export_jobs import LABELS_FOLDER, ExportJob, SlideExportJob
 from napari_pseudolabel.widgets.export.many_export import ManyExport, told_of
@@ -205,7 +206,7 @@ class ExportController(DockController):
             self._runner.cancel(self._writing)
 
     def _on_progress(self, progress: Progress) -> None:
-        self.view.set_progress(progress.stage, progress.done, progress.total)
+        self.view.set_progress(progress_text(progress), progress.done, progress.total)
 
     def _on_finished(self, written: tuple[Path, ...], notes: Sequence[str] = ()) -> None:
         names = ", ".join(path.name for path in written)
@@ -220,12 +221,21 @@ class ExportController(DockController):
     def _on_failed(self, failure: Failure) -> None:
         self._writing = None
         self.view.set_working(False)
-        several = self.view.all_images
-        cancelled = "what was written before stays" if several else "nothing was written"
+        several, kept = self.view.all_images, self._kept()
+        cancelled = kept or ("what was written before stays" if several else "nothing was written")
         self.view.set_status(f"The export was cancelled; {cancelled}." if failure.cancelled else "")
         if not failure.cancelled:
             self.show_failure(failure)
         self._refresh()
+
+    def _kept(self) -> str:
+        """Return what a stopped export of a large image has kept, as a clause."""
+        layer = self.view.layer.layer
+        if layer is None or not is_slide(layer):
+            return ""
+        from napari_pseudolabel.slides.slide_export import stopped_words
+
+        return stopped_words(Path(self.view.path.text().strip()).expanduser())
 
     def _on_changed(self) -> None:
         if self._active:

@@ -31,6 +31,7 @@ from napari_pseudolabel.widgets.common.dock_controller import DockController, Ke
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.common.layer_box import ours_first
 from napari_pseudolabel.widgets.common.overlay import Overlay
+from napari_pseudolabel.widgets.common.progress_words import progress_text
 from napari_pseudolabel.widgets.common.removals import Removals
 from napari_pseudolabel.widgets.measures.freshness import Freshness
 from napari_pseudolabel.widgets.measures.highlights import Highlights
@@ -231,7 +232,7 @@ class MeasureController(DockController):
     # What comes back.
 
     def _on_progress(self, progress: Progress) -> None:
-        self.view.set_progress(progress.stage, progress.done, progress.total)
+        self.view.set_progress(progress_text(progress), progress.done, progress.total)
 
     def _on_measured(self, layer: Labels, found: MeasuredLabels) -> None:
         self.view.set_working(False)

@@ -19,6 +19,7 @@ from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.widgets.common import preferences
 from napari_pseudolabel.widgets.common.dock_controller import DockController
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
+from napari_pseudolabel.widgets.common.progress_words import progress_text
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.common.session import Session
 from napari_pseudolabel.widgets.common.small_widgets import tip
@@ -196,7 +197,7 @@ class ModelsController(DockController):
         self.add(form.path, form.answers())
 
     def _on_progress(self, progress: Progress) -> None:
-        self.view.set_progress(progress.stage, progress.done, progress.total)
+        self.view.set_progress(progress_text(progress), progress.done, progress.total)
 
     def _on_added(self, ref: str) -> None:
         self._end()

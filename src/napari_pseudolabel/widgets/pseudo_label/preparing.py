@@ -15,9 +15,9 @@ from napari_pseudolabel.strategies import LabelJob
 from napari_pseudolabel.strategies.strategy import LabelRequest, Strategy
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
+from napari_pseudolabel.widgets.common.progress_words import progress_text
 from napari_pseudolabel.widgets.common.serial_executor import SerialExecutor
 from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice, TrainingStatus
-from napari_pseudolabel.widgets.pseudo_label.label_sentences import duration
 
 if TYPE_CHECKING:
     from napari_pseudolabel.engine import LaneName
@@ -276,16 +276,6 @@ class PreparingController(QObject):
             self._runner.cancel(self._number)
             self._runner.forget(self._number)
         self._template = self._number = None
-
-
-def progress_text(progress: Progress) -> str:
-    """How far a training is, how long it will take, and what is being done, which a narrow dock may cut."""
-    parts = []
-    if progress.total > 1 and progress.done:
-        parts.append(f"{100 * progress.done // progress.total} %")
-        if progress.seconds_left is not None:
-            parts.append(f"{duration(progress.seconds_left)} left")
-    return ": ".join(filter(None, (", ".join(parts), progress.stage)))
 
 
 def main_title(part: PreparingController | None, *, again: bool) -> str:
