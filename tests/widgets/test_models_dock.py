@@ -53,6 +53,7 @@ def test_cards_say_what_models_are_for_and_how_good(dock, qtbot):
     view = dock.view
     choose(dock, "sample:sem-axons")
     assert not view.remove_button.isEnabled()
+    assert view.pack_button.isEnabled()
     qtbot.waitUntil(lambda: "sha256" in view.details, timeout=20000)
     card = view.cards.itemWidget(view.cards.currentItem())
     assert "axon ." in card.lines[2].message
@@ -61,6 +62,9 @@ def test_cards_say_what_models_are_for_and_how_good(dock, qtbot):
     view.kinds.choose("translator")
     dock._show()
     assert 0 < view.cards.count() < everything
+    view.cards.setCurrentRow(0)
+    assert not view.pack_button.isEnabled()
+    assert "Only segmenters" in view.pack_button.toolTip()
 
 
 def test_what_a_model_does_not_say_is_asked_for_and_it_can_be_used(

@@ -61,6 +61,7 @@ def make_app() -> typer.Typer:
     app.command()(labels.export)
     app.command()(checkpoints.inspect)
     app.command()(checkpoints.models)
+    app.command("export-model")(checkpoints.export_model)
 
     training = typer.Typer(help="Train models on folders of images.")
     training.command()(train.translator)

@@ -1,8 +1,9 @@
-"""``pseudolabel inspect`` and ``pseudolabel models``."""
+"""``pseudolabel inspect``, ``models`` and ``export-model``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -57,6 +58,32 @@ def models(as_json: AsJson = False) -> None:
     text = "\n\n".join(_lists(named)) or "There are no named checkpoints."
     more = f"`pseudolabel inspect NAME` says more. Your own are called user:NAME; put them into\n{models_folder()}"
     show(data, f"{text}\n\n{more}", as_json=as_json)
+
+
+def export_model(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A file, a folder, or a name of `pseudolabel models`.")
+    ],
+    output: Annotated[Path, typer.Argument(metavar="OUT.zip", help="The BioImage.IO package to write.")],
+    author: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Who made the model; again for each. By default as its card says."),
+    ] = None,
+    image: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="An image as the model sees them, of whose middle the test input is made; by default noise.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a segmenter as a BioImage.IO package (ONNX), validated and read back; for ilastik, deepImageJ and others."""
+    from napari_pseudolabel.api.pack_models import export_model as write
+
+    notes = write(model, output, authors=author or (), image=image)
+    data = {"file": str(output), "notes": list(notes)}
+    show(data, "\n".join([shown(str(output)), *notes]), as_json=as_json)
 
 
 def _lists(named: Sequence[NamedCheckpoint]) -> Iterator[str]:

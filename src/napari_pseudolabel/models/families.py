@@ -39,6 +39,9 @@ class Family:
         Whether its models can be trained further.
     more
         The function, as ``module:name``, that tells which files beside a file belong to a model; empty if none ever does.
+    packs
+        The function, as ``module:name``, that makes an ONNX program of one of its segmenters, from what is normalised as the card says
+        to logits; empty if they cannot become BioImage.IO packages.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Family:
     brightest: float = 1.0
     trains: bool = False
     more: str = ""
+    packs: str = ""
 
     @property
     def code(self) -> Any:
@@ -64,6 +68,7 @@ FAMILIES: tuple[Family, ...] = (
         "napari_pseudolabel.models.segmenters.monai_unet",
         (".safetensors",),
         trains=True,
+        packs="napari_pseudolabel.models.segmenters.bioimageio.package_writing:program_of",
     ),
     Family(
         "bioimageio",
@@ -118,6 +123,14 @@ def families(kind: str | None = None, first: object = None) -> tuple[Family, ...
 def family_named(name: str) -> Family:
     """Return the family of a card."""
     return next(family for family in FAMILIES if family.name == name)
+
+
+def why_not_packed(kind: str, name: str) -> str:
+    """Say why a model of a kind and a family cannot become a BioImage.IO package; empty if it can."""
+    if kind == "segmenter" and family_named(name).packs:
+        return ""
+    able = " or ".join(family.name for family in FAMILIES if family.packs)
+    return f"Only segmenters of the family {able} can be exported as packages; this is a {kind} of the family {name}."
 
 
 def suffixes(kind: Kind | None = None) -> tuple[str, ...]:

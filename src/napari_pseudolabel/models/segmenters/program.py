@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from napari_pseudolabel.errors import CheckpointError
 from napari_pseudolabel.models.card_files import complete, sidecar_path, unknown_modalities
@@ -19,6 +20,7 @@ from napari_pseudolabel.models.segmenters.torchscript.reading import (
     OutputDecoding,
     ProgramArchitecture,
 )
+from napari_pseudolabel.tiling import Covering
 from napari_pseudolabel.types import JsonObject
 
 _UNTOLD = ("in_channels", "tile", "stride")  # of an architecture; not every program tells them
@@ -33,6 +35,11 @@ class ProgramSegmenter(TiledSegmenter):
     def architecture(self) -> ProgramArchitecture:
         """What the card says about the network."""
         return ProgramArchitecture.model_validate(self.card.architecture)
+
+    @property
+    @override
+    def layout(self) -> Covering:
+        return Covering(self.tile, self.architecture.overlap, self.architecture.stride)
 
     def labels(self, probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Return the value of the most probable class, or of the one above the threshold: (K, H, W) -> (H, W)."""

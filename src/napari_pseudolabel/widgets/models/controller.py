@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QFile, QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QFileDialog, QMessageBox
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 from typing_extensions import override
 
 from napari_pseudolabel.control import Progress
@@ -31,6 +31,7 @@ from napari_pseudolabel.widgets.models.models_jobs import (
     ListModels,
     ListZoo,
     LookIntoModel,
+    PackModel,
     belongings,
     facts_of,
     listed_by,
@@ -72,6 +73,7 @@ class ModelsController(DockController):
         view.get_button.clicked.connect(self.get)
         view.reveal_button.clicked.connect(self._reveal)
         view.remove_button.clicked.connect(self.remove)
+        view.pack_button.clicked.connect(self._browse_package)
         view.cancel_button.clicked.connect(self._cancel)
         view.missing.answered.connect(self._on_answered)
 
@@ -142,6 +144,28 @@ class ModelsController(DockController):
 
         self._executor.run(lambda: _to_trash(model.path), done, self.show_failure)
 
+    def pack(self, path: str, author: str) -> None:
+        """Write the chosen model as a package; `author` may be empty where its card says who made it."""
+        model = self._chosen()
+        if model is None:
+            return
+        self.view.error.clear()
+        self.view.set_working(True)
+        self.view.set_progress("Packing the model …")
+        self._set_adding(True)
+
+        def done(notes: tuple[str, ...]) -> None:
+            self._end()
+            self.view.set_status(" ".join([f"Written to {path}.", *notes]))
+
+        self._adding = self._runner.submit(
+            PackModel(str(model.path), path, author),
+            "local",
+            progressed=self._on_progress,
+            finished=done,
+            failed=self._on_failed,
+        )
+
     def _on_listed(self, found: tuple[ListedModel, ...]) -> None:
         if len(found) < len(self._found) and all(not one.own for one in found):
             return  # the quick list, which came late
@@ -161,6 +185,9 @@ class ModelsController(DockController):
         self.view.remove_button.setEnabled(model is not None and model.own)
         self.view.reveal_button.setEnabled(model is not None and model.here)
         self.view.get_button.setVisible(model is not None and not model.here)
+        problem = "No model is chosen." if model is None else model_sentences.not_packed(model)
+        self.view.pack_button.setEnabled(not problem and self._adding is None)
+        self.view.pack_button.setToolTip(tip(problem or model_sentences.PACKING))
         if model is None:
             self.view.show_details("")
             return
@@ -208,7 +235,7 @@ class ModelsController(DockController):
     def _on_failed(self, failure: Failure) -> None:
         self._end()
         if failure.cancelled:
-            self.view.set_status("Cancelled; nothing was added.")
+            self.view.set_status("Cancelled; nothing was written.")
         else:
             self.show_failure(failure)
 
@@ -227,6 +254,9 @@ class ModelsController(DockController):
     def _set_adding(self, on: bool) -> None:
         for one in (self.view.add_button, self.view.add_folder_button, self.view.get_button):
             one.setEnabled(not on)
+        model = self._chosen()
+        packable = model is not None and not model_sentences.not_packed(model)
+        self.view.pack_button.setEnabled(packable and not on)
 
     def _cancel(self) -> None:
         if self._adding is not None:
@@ -244,6 +274,24 @@ class ModelsController(DockController):
 
     def _browse_folder(self) -> None:
         self._take(QFileDialog.getExistingDirectory(self.view, "Choose the folder of a model", self._start()))
+
+    def _browse_package(self) -> None:
+        model = self._chosen()
+        if model is None or model.card is None:
+            return
+        path, _ = QFileDialog.getSaveFileName(
+            self.view,
+            "Export as a package",
+            str(Path(self._start()) / f"{model.path.stem}.zip"),
+            "Packages (*.zip)",
+        )
+        if not path:
+            return
+        author, told = "", bool(model.card.authors)
+        if not told:
+            author, told = QInputDialog.getText(self.view, "Export as a package", "Who made this model?")
+        if told:
+            self.pack(path if path.endswith(".zip") else f"{path}.zip", author.strip())
 
     def _start(self) -> str:
         return self._remembered.last(_FOLDER) or str(Path.home())

@@ -5,10 +5,22 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from napari_pseudolabel.budget import in_words
+from napari_pseudolabel.models.families import why_not_packed
 from napari_pseudolabel.models.headline import headline
 from napari_pseudolabel.models.inspection_lines import purpose
 from napari_pseudolabel.models.model_zoo import ZooModel
 from napari_pseudolabel.widgets.models.models_jobs import ListedModel
+
+PACKING = "Write the chosen segmenter as a BioImage.IO package, for ilastik, deepImageJ and others"
+
+
+def not_packed(model: ListedModel) -> str:
+    """Say why a model cannot be exported as a package; empty if it can."""
+    if not model.here:
+        return "It is not on this computer yet; get it first."
+    if model.card is None or model.problem:
+        return model.problem or "Nobody knows what this file is."
+    return why_not_packed(model.card.kind, model.card.family)
 
 
 def does(model: ListedModel) -> str:

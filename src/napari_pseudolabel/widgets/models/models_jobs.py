@@ -213,6 +213,23 @@ class AddModel:
             write_sidecar(aside / source.name, said)
 
 
+@dataclass(frozen=True)
+class PackModel:
+    """Write a segmenter as a BioImage.IO package; `author` is who made it, empty where its card says."""
+
+    path: str
+    target: str
+    author: str = ""
+    title: str = "Exporting a model"
+
+    def run(self, control: Control, models: object) -> tuple[str, ...]:
+        """Write it; returns sentences about what it does not say."""
+        from napari_pseudolabel.api.pack_models import export_model
+
+        authors = [self.author] if self.author else []
+        return export_model(self.path, self.target, authors=authors, control=control)
+
+
 def belongings(path: Path) -> Iterator[Path]:
     """Yield what has to go with a model: the folder or its files, and its card."""
     yield from (path,) if path.is_dir() else files_of(path)

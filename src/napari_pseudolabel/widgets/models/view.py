@@ -59,6 +59,7 @@ class ModelsView(DockView):
         self.remove_button = button("Remove …", "Move the chosen model to the trash; you are asked before")
         self.get_button = button("Get", "Download the chosen model, which a zoo file names, and check it")
         self.get_button.hide()
+        self.pack_button = button("Export …", model_sentences.PACKING)
         self.add_button = self.main_button = button(
             "Add from a file …", "Copy a model into your folder of models, so that it has a name", name="main"
         )
@@ -69,7 +70,7 @@ class ModelsView(DockView):
             self.kinds,
             (self.cards, _ALL_ROOM),
             self._empty,
-            row(self.get_button, self.reveal_button, self.remove_button, None),
+            row(self.get_button, self.reveal_button, self.pack_button, self.remove_button, None),
             row((self.add_button, 1), self.add_folder_button),
             self.missing,
             *self.messages,

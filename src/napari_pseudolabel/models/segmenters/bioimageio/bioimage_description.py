@@ -21,6 +21,9 @@ _UM = {
     "angstrom": 1e-4,
     "meter": 1e6,
 }
+OURS = "napari_pseudolabel"
+"""Under this name in ``config`` lies what a package that was made here says besides."""
+
 _USUAL_TILE = 256
 _UNNAMED = re.compile(r"(channel|c|ch)_?\d*", re.IGNORECASE)
 _LONGEST = 500
@@ -51,6 +54,8 @@ class PackageDescription:
         Of the output, where the postprocessing tells.
     weights
         Formats, each with its ``source``, ``sha256``, and more.
+    ours
+        What a package says that was made here: ``card`` has fields of a card, ``tile`` and ``overlap`` are those of the model.
     """
 
     name: str
@@ -68,6 +73,7 @@ class PackageDescription:
     threshold: float | None
     steps: InputSteps
     weights: Mapping[str, JsonObject]
+    ours: Mapping[str, Any]
 
 
 def read_description(said: JsonObject, whose: str) -> PackageDescription:
@@ -121,7 +127,12 @@ def read_description(said: JsonObject, whose: str) -> PackageDescription:
         threshold=threshold,
         steps=read_steps(inputs[0].get("preprocessing") or [], letters, channels, whose),
         weights={str(kind): dict(one) for kind, one in (said.get("weights") or {}).items() if one},
+        ours=_mapping(_mapping(said.get("config")).get(OURS)),
     )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _text(value: object) -> str:

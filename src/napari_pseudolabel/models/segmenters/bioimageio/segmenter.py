@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +43,9 @@ _PROGRAMS = {"onnx": onnx.load, "torchscript": torchscript.load}
 _STATE = "pytorch_state_dict"
 _KINDS = (*_PROGRAMS, _STATE)
 """Formats of weights that are read, the better one first."""
+
+OURS_FIELDS = ("source", "classes", "training", "quality", "calibration", "parent")
+"""What the description has no place for, where a package was made here."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +115,7 @@ def loads(offer: Offer) -> BioimageSegmenter:
         "normalisation": card.normalisation.model_dump(),
         "architecture": {"layout": said.layout, **_told_output(said), **offer.given.get("architecture", {})},
     }
-    guessed = {"in_channels": said.channels, "tile": said.tile, "stride": said.stride}
+    guessed = {"in_channels": said.channels, "tile": said.tile, "stride": said.stride, **_told_tiles(said)}
     found: ProgramSegmenter = (
         state_dict.load(
             path, given, guessed, state_dict.architecture_told(said.weights[kind], package.path.name)
@@ -168,6 +172,10 @@ def _told_output(said: PackageDescription) -> JsonObject:
     return {name: value for name, value in told.items() if value is not None}
 
 
+def _told_tiles(said: PackageDescription) -> JsonObject:
+    return {name: value for name in ("tile", "overlap") if isinstance(value := said.ours.get(name), int)}
+
+
 def _card(offer: Offer, said: PackageDescription) -> tuple[Card, str]:
     """Return what the description and a card beside the package say, and what they do not."""
     path = offer.path
@@ -184,6 +192,9 @@ def _card(offer: Offer, said: PackageDescription) -> tuple[Card, str]:
         known["source"] = {"name": "", "pixel_size_um": said.pixel_size_um}
     if said.classes:
         known["classes"] = named_classes(said.classes)
+    about = said.ours.get("card")
+    if isinstance(about, Mapping):
+        overlay(known, {name: about[name] for name in OURS_FIELDS if name in about})
     if "normalisation" in offer.given:
         raise CheckpointError(
             f"The card of {path.name} says a normalisation, but its package says how images are prepared; leave it out of the card."

@@ -37,6 +37,8 @@ class ProgramArchitecture(BaseModel):
         Channels of the image.
     tile, stride
         Side of the tiles in prediction, and what it must be a multiple of, in pixels.
+    overlap
+        Of tiles, in pixels; None for the usual share of the tile.
     output
         ``logits``: one channel per class, background included, before a softmax. ``probabilities``: the same,
         after it. ``sigmoid``: one channel per class, each a probability by itself, so that classes may overlap and
@@ -54,6 +56,7 @@ class ProgramArchitecture(BaseModel):
     in_channels: int = Field(default=1, ge=1, le=64)
     tile: int = Field(default=256, ge=8, le=4096)
     stride: int = Field(default=32, ge=1, le=4096)
+    overlap: int | None = Field(default=None, ge=0, le=2048)
     output: Output | None = None
     threshold: float | None = Field(default=None, gt=0, lt=1)
     take: int | str | None = None
