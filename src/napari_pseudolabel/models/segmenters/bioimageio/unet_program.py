@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
@@ -25,10 +25,10 @@ def unet_program(network: DynamicUNet) -> bytes:
 
     graph = _Graph()
     answer = graph.unet(network, "image")
-    sizes = ["batch", None, "y", "x"]
-    first, last = network.input_block.conv1.conv, network.output_block["conv"].conv
+    parts: Any = network  # its modules are typed as any module
+    first, last = parts.input_block.conv1.conv, parts.output_block["conv"].conv
     ends = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, [sizes[0], channels, *sizes[2:]])
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", channels, "y", "x"])
         for name, channels in (("image", first.in_channels), ("logits", last.out_channels))
     ]
     graph.nodes.append(helper.make_node("Identity", [answer], ["logits"]))
@@ -44,7 +44,7 @@ class _Graph:
         self.nodes: list[NodeProto] = []
         self.weights: list[TensorProto] = []
 
-    def unet(self, network: DynamicUNet, x: str) -> str:
+    def unet(self, network: Any, x: str) -> str:
         """Add the network; what it calculates is that of its `forward`."""
         skips = [self._block(network.input_block, x)]
         for down in network.downsamples:
@@ -55,7 +55,7 @@ class _Graph:
             x = self._block(up.conv_block, x)
         return self._conv(network.output_block["conv"].conv, x)
 
-    def _block(self, block: nn.Module, x: str) -> str:
+    def _block(self, block: Any, x: str) -> str:
         slope = block.activation.negative_slope
         h = self._norm(block.norm1, self._conv(block.conv1.conv, x))
         h = self._node("LeakyRelu", [h], alpha=slope)
@@ -76,7 +76,7 @@ class _Graph:
         inputs = [x, self._weight(norm.weight), self._weight(norm.bias)]
         return self._node("InstanceNormalization", inputs, epsilon=norm.eps)
 
-    def _node(self, kind: str, inputs: list[str], **attributes: object) -> str:
+    def _node(self, kind: str, inputs: list[str], **attributes: Any) -> str:
         from onnx import helper
 
         name = f"{kind.lower()}_{len(self.nodes)}"
