@@ -21,6 +21,7 @@ from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.evidence import Evidence
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality
 from napari_pseudolabel.models.proposals import Candidate
+from napari_pseudolabel.models.translators.curve_file import as_file
 from napari_pseudolabel.strategies import LabelSettings, Record, Region
 from napari_pseudolabel.strategies.again import again
 from napari_pseudolabel.strategies.carry import kept_searches
@@ -30,6 +31,7 @@ from napari_pseudolabel.strategies.choice.judging import (
     BACKED,
     DISPUTED,
     TIE,
+    TURNED,
     Heard,
     WayScores,
     choose,
@@ -39,8 +41,16 @@ from napari_pseudolabel.strategies.choice.judging import (
     scores,
 )
 from napari_pseudolabel.strategies.choice.unjudged import unjudged
-from napari_pseudolabel.strategies.choice.ways import LabelWay, objects_for, polarity, short_names, ways
+from napari_pseudolabel.strategies.choice.ways import (
+    LabelWay,
+    nearer_polarity,
+    objects_for,
+    polarity,
+    short_names,
+    ways,
+)
 from napari_pseudolabel.strategies.strategy import LabelRequest
+from napari_pseudolabel.training.translator.grey_levels_fit import fit
 
 CLASSES = (LabelClass(name="background", value=0), LabelClass(name="cell", value=1))
 SQUARE = np.zeros((64, 64), np.uint8)
@@ -96,6 +106,34 @@ def test_a_way_that_the_others_contradict_is_not_chosen_however_sure_it_is():
     assert (found.best, found.ties) == (0, (0, 1))
     # Where two say different things nobody knows who is right.
     assert judge([steady[0], quarrel], [1, 2]).against == ((), ())
+
+
+def test_grey_levels_tell_the_polarity_where_no_way_of_another_kind_does(tmp_path):
+    sure, right = (
+        heard("turned around", SQUARE),
+        heard("as it is", 1 - SQUARE, looks=[1 - SQUARE, np.roll(1 - SQUARE, 4)]),
+    )
+    assert judge([sure, right], [1, 1]).best == 0
+    found = judge([sure, right], [1, 1], "as it is")
+    assert (found.best, found.against) == (1, ((TURNED,), ()))
+    assert judge([sure, right, heard("direct", SQUARE)], [1, 1, 1], "as it is").best == 0
+
+    rng = np.random.default_rng(0)
+    images, labelled = rng.beta(2, 6, (2, 40, 40)), rng.beta(2, 5, (2, 40, 40))
+    both = []
+    for method, group in (("match", "as it is"), ("invert-match", "turned around")):
+        one = translator(str(tmp_path / f"{method}.safetensors"), family="grey-levels")
+        (tmp_path / f"{method}.safetensors").write_bytes(as_file(fit(images, labelled, method), one.card))
+        both.append(replace(way(group, one.ref), translator_card=one.card))
+    assert nearer_polarity(both, images) == "as it is"
+    assert nearer_polarity(both[1:], images) is None
+    (tmp_path / "invert-match.safetensors").write_bytes(
+        as_file(fit(images, 1 - labelled, "invert-match"), both[1].translator_card)
+    )
+    (tmp_path / "match.safetensors").write_bytes(
+        as_file(fit(images, 1 - labelled, "match"), both[0].translator_card)
+    )
+    assert nearer_polarity(both, images) == "turned around"
 
 
 def test_doubts_count_where_most_places_have_them():

@@ -17,7 +17,7 @@ from napari_pseudolabel.labels.evidence import Evidence, total
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.strategies.choice.found_way import FoundWay, LookedAt, TriedWay, fitting
 from napari_pseudolabel.strategies.choice.judging import Heard, judge, said_by_others
-from napari_pseudolabel.strategies.choice.ways import LabelWay
+from napari_pseudolabel.strategies.choice.ways import LabelWay, nearer_polarity
 from napari_pseudolabel.strategies.jobs import Job, LabelJob
 from napari_pseudolabel.strategies.label_plan import ChunkJob, doubts_about
 from napari_pseudolabel.strategies.label_settings import LabelSettings, Region
@@ -229,7 +229,8 @@ class FindWayJob:
         if not known:
             raise InputError(f"No way to labels is possible: {heard[0]}")
         costs = [self._cost(way) for way in self.ways]
-        judged = judge([said[number] for number in known], [costs[number] for number in known])
+        polarity = nearer_polarity(self.ways, [one.pixels for one in survey.places])
+        judged = judge([said[number] for number in known], [costs[number] for number in known], polarity)
         tried = []
         for number, (way, one) in enumerate(zip(self.ways, heard, strict=True)):
             if number in known:

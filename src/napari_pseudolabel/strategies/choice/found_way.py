@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.grids import sizes_of
-from napari_pseudolabel.strategies.choice.judging import DISPUTED, TIE, WayScores
+from napari_pseudolabel.strategies.choice.judging import DISPUTED, TIE, TURNED, WayScores
 from napari_pseudolabel.strategies.choice.ways import LabelWay, opposed, short_names
 from napari_pseudolabel.strategies.found_scale import FoundScale
 from napari_pseudolabel.strategies.jobs import LabelJob
@@ -160,6 +160,11 @@ class FoundWay:
         rivals = [one.scores for one in self._others if one.scores is not None]
         if rivals and all(opposed(self.chosen.way, one.way) for one in self._others):
             second = max(one.agreement for one in rivals)
+            if any(TURNED in one.reasons for one in self._others):
+                return (
+                    "The only others see bright and dark the other way around and cannot agree with it; the grey levels of the labelled "
+                    f"images decided (looks agree {scores.agreement:.2f}, theirs {second:.2f}): {look}"
+                )
             return (
                 "The only others see bright and dark the other way around and cannot agree with it; that its looks agree "
                 f"{scores.agreement:.2f}, theirs {second:.2f}, is all there is to go by: {look}"
@@ -173,7 +178,7 @@ class FoundWay:
             one
             for one in self.tried
             if one.scores is not None
-            and set(one.reasons) <= {DISPUTED}
+            and set(one.reasons) <= {DISPUTED, TURNED}
             and one.way.group != self.chosen.way.group
         )
 

@@ -26,6 +26,11 @@ BACKED = 0.4
 
 DISPUTED = "the other ways say something else"
 
+TURNED = "the grey levels of the labelled images lie the other way around"
+
+POLARITIES = ("turned around", "as it is")
+"""Groups of ways of which one is wrong: they see bright and dark the other way around."""
+
 _LEAST_FOREGROUND = 0.002
 
 
@@ -149,13 +154,29 @@ class Judgement:
     ties: tuple[int, ...]
 
 
-def judge(heard: Sequence[Heard], costs: Sequence[float]) -> Judgement:
-    """Score all ways, and choose one; `costs` are of each, in any unit."""
+def judge(heard: Sequence[Heard], costs: Sequence[float], polarity: str | None = None) -> Judgement:
+    """Score all ways, and choose one.
+
+    Parameters
+    ----------
+    costs
+        Of each, in any unit.
+    polarity
+        The one of `POLARITIES` for which grey levels speak, where they are known. It counts where no way of another kind is usable:
+        a segmenter that learned for minutes may agree with itself better on the wrong one (docs/benchmarks.md).
+    """
     scored = scores(heard)
     alone = disputed(scored, [not one.reasons for one in heard])
+    groups = {one.group for one in heard if not one.reasons}
+    told = polarity is not None and groups <= set(POLARITIES)
+    turned = [told and one.group in POLARITIES and one.group != polarity for one in heard]
     against = tuple(
-        (*one.reasons, *((DISPUTED,) if it and not one.reasons else ()))
-        for one, it in zip(heard, alone, strict=True)
+        (
+            *one.reasons,
+            *((TURNED,) if other else ()),
+            *((DISPUTED,) if it and not (one.reasons or other) else ()),
+        )
+        for one, it, other in zip(heard, alone, turned, strict=True)
     )
     best, ties = choose(scored, [not one for one in against], costs)
     return Judgement(scored, against, best, ties)

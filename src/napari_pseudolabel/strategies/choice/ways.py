@@ -7,15 +7,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Card, LabelClass
 from napari_pseudolabel.models.fitting import ANY, channels_of, same_modality
-from napari_pseudolabel.models.plain_curves import plain_card
+from napari_pseudolabel.models.plain_curves import is_plain, plain_card
 from napari_pseudolabel.models.proposals import Candidate, measured_for
 from napari_pseudolabel.models.registry import resolve
-from napari_pseudolabel.models.translators.curve_file import turns_around
+from napari_pseudolabel.models.translators.curve_file import FAMILY, bending, turns_around
+from napari_pseudolabel.strategies.choice.judging import POLARITIES
 from napari_pseudolabel.strategies.jobs import LabelJob
 from napari_pseudolabel.strategies.label_settings import ModelUse
 from napari_pseudolabel.strategies.registry import find
@@ -129,7 +133,26 @@ class LabelWay:
 
 def opposed(one: LabelWay, other: LabelWay) -> bool:
     """Whether two ways see bright and dark the other way around, so that one of them is wrong."""
-    return {one.group, other.group} == {"turned around", "as it is"}
+    return {one.group, other.group} == set(POLARITIES)
+
+
+def nearer_polarity(ways: Sequence[LabelWay], pixels: Sequence[NDArray[np.floating]]) -> str | None:
+    """Return the one of `POLARITIES` in which the grey levels of images, in [0, 1], are nearer to those of the labelled modality.
+
+    Told by curves that match the histograms of both, one that turns around and one that does not; None where either is missing.
+    """
+    bent: dict[str, float] = {}
+    for way in ways:
+        card = way.translator_card
+        if way.translator is None or is_plain(way.translator) or card is None or card.family != FAMILY:
+            continue
+        try:
+            path = resolve(way.translator)
+            far = float(np.mean([bending(path, one) for one in pixels]))
+        except PseudolabelError:
+            continue
+        bent[way.group] = min(far, bent.get(way.group, far))
+    return min(POLARITIES, key=lambda group: bent[group]) if set(bent) == set(POLARITIES) else None
 
 
 def short_names(ways: Sequence[LabelWay]) -> tuple[str, ...]:
