@@ -22,13 +22,13 @@ from photographs import IMAGES, on_a_screen, photograph
 from napari_pseudolabel.demo import open_demo, wait_for
 from napari_pseudolabel.labels.classes import with_colours
 from napari_pseudolabel.labels.overlaid import overlaid
+from napari_pseudolabel.labels.pictures import as_png, overlay
 from napari_pseudolabel.sample_data.samples import (
     FLUORESCENCE_LIKE,
     PURPLE_LIKE,
     SEM_LIKE,
     GeneratedSample,
 )
-from napari_pseudolabel.strategies.choice.pictures import as_png, overlay
 from napari_pseudolabel.viewer import find_layer
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.workspace import Workspace

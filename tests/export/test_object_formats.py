@@ -14,7 +14,7 @@ from shapely.geometry import shape
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled
-from napari_pseudolabel.exporting import ExportContent, export
+from napari_pseudolabel.exporting import ExportContent, export, read_sidecar
 from napari_pseudolabel.formats import format_named
 from napari_pseudolabel.formats.coco import CocoOptions
 from napari_pseudolabel.imaging import Placement
@@ -199,6 +199,22 @@ def test_any_mask_is_the_same_in_coco(tmp_path):
         read = COCO(tmp_path / "a.coco.json")
         for one in read.loadAnns(read.getAnnIds()):
             np.testing.assert_array_equal(read.annToMask(one) > 0, numbers == one["object"])
+
+
+def test_coco_of_a_stack_has_an_image_for_every_plane(tmp_path):
+    labels = np.stack([fibres(), np.zeros_like(fibres()), fibres()[::-1]])
+    known = np.ones(labels.shape, bool)
+    known[1, :5] = False
+    path = put(tmp_path / "a.coco.json", labels, labelled=known)[0]
+    read = COCO(path)
+    assert len({one["file_name"] for one in read.imgs.values()}) == 3
+    for place, number in enumerate(sorted(read.imgs)):
+        found = np.zeros(labels.shape[1:], np.uint8)
+        for one in read.loadAnns(read.getAnnIds(number, iscrowd=False)):
+            found[read.annToMask(one) > 0] = one["category_id"]
+        np.testing.assert_array_equal(found, labels[place])
+    assert {one["image_id"] for one in read.loadAnns(read.getAnnIds(iscrowd=True))} == {2}
+    assert "save the planes" in read_sidecar(path).export_notes[0]
 
 
 @pytest.mark.parametrize("name", ["a.rois.zip", "a.geojson", "a.coco.json"])

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.exporting.writing import checked_labels, export
 from napari_pseudolabel.formats import FileContent, Format
+from napari_pseudolabel.formats.measured_content import measured
 from napari_pseudolabel.imaging import ArrayLike, Image, Placement
 from napari_pseudolabel.labels.classes import LARGEST_VALUE, nameless
 from napari_pseudolabel.labels.effort_log import effort_table, object_efforts
-from napari_pseudolabel.labels.measures import UNNAMED, Kind, Measures, kind_for, measure, measures_text
+from napari_pseudolabel.labels.measures import Kind, Measures, measures_text
 from napari_pseudolabel.labels.objects import scheme_for
 from napari_pseudolabel.labels.spot_check import SpotChecks, statements
 from napari_pseudolabel.models.cards import LabelClass
@@ -99,25 +100,16 @@ class ExportContent:
         InputError
             As `labels.measures.measure`, and where pixels are sheared.
         """
-        spacing = spacing or self.placement.pixel_sides_um()
-        labels, classes = checked_labels(np.asarray(self.labels)), self._named_classes()
-        told = None if self.instances is None else np.asarray(self.instances)
         content = FileContent(
-            "", self.placement, labels, classes=classes, labelled=self.labelled, known_instances=told
-        )
-        if content.numbered:
-            name = content.named[0].name if content.named else UNNAMED
-            labels, classes = (labels > 0).astype(np.uint8), (LabelClass(name=name, value=1),)
-        return measure(
-            labels,
-            classes,
-            kind or kind_for(classes, spacing),
-            spacing=spacing,
+            "",
+            self.placement,
+            checked_labels(np.asarray(self.labels)),
+            classes=self._named_classes(),
             labelled=self.labelled,
             confidence=None if self.confidence is None else np.asarray(self.confidence),
-            instances=content.instances,
-            done=done,
+            known_instances=None if self.instances is None else np.asarray(self.instances),
         )
+        return measured(content, kind, spacing, done=done)
 
     def _named_classes(self) -> tuple[LabelClass, ...]:
         return self.classes or nameless(

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from napari_pseudolabel.formats.format import FileContent, Format
+from napari_pseudolabel.formats.image_sets import name_of_plane
 from napari_pseudolabel.options import Checked, Option
 from napari_pseudolabel.types import JsonObject
 
 if TYPE_CHECKING:
     from napari_pseudolabel.formats.object_parts import ObjectPart
+    from napari_pseudolabel.labels.windows import Index
 
 
 @dataclass(frozen=True)
@@ -32,28 +34,45 @@ class CocoOptions(Checked):
     ] = "polygons"
 
 
-def write(path: Path, content: FileContent) -> None:
+def write(path: Path, content: FileContent) -> Sequence[str]:
     """Write an annotation for every object: mask, area, bounding box, class; numbers of classes are the values of the labels.
 
     An axon and its myelin are two annotations with the same ``object``. What is not labelled is a crowd (``iscrowd``) of every
-    class, which evaluations leave out.
+    class, which evaluations leave out. Every plane of a stack is an image.
     """
     assert content.labels is not None
     height, width = content.labels.shape[-2:]
-    image = {"id": 1, "file_name": content.source_file, "height": height, "width": width}
+    size = {"height": height, "width": width}
+    ids = {plane: number for number, plane in enumerate(content.planes, start=1)}
+    images = [{"id": number, "file_name": _file_of(content, plane), **size} for plane, number in ids.items()]
     categories: dict[int, JsonObject] = {}
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(f'{{"images": [{json.dumps(image, ensure_ascii=False)}],\n"annotations": [')
-        for number, one in enumerate(_annotations(content, categories, (height, width)), start=1):
-            told = json.dumps({"id": number, "image_id": 1, **one}, allow_nan=False)
+        file.write(f'{{"images": {json.dumps(images, ensure_ascii=False)},\n"annotations": [')
+        for number, (plane, one) in enumerate(_annotations(content, categories, (height, width)), start=1):
+            told = json.dumps({"id": number, "image_id": ids[plane], **one}, allow_nan=False)
             file.write(f"{',' if number > 1 else ''}\n{told}")
         known = json.dumps([*categories.values()], ensure_ascii=False)
         file.write(f'\n],\n"categories": {known}}}\n')
+    if len(ids) == 1:
+        return []
+    first = images[0]["file_name"]
+    return [
+        f"COCO knows no stacks, so every plane is an image of its own, called like {first}; save the planes under these names."
+    ]
+
+
+def _file_of(content: FileContent, plane: Index) -> str:
+    """Name of the file of a plane: that of the image, with the place of the plane where there are several."""
+    file = content.source_file
+    if len(content.planes) == 1:
+        return file
+    return f"{name_of_plane(content, plane)}{file[len(file.partition('.')[0]) :]}"
 
 
 def _annotations(
     content: FileContent, categories: dict[int, JsonObject], shape: tuple[int, int]
-) -> Iterator[JsonObject]:
+) -> Iterator[tuple[Index, JsonObject]]:
+    """Yield annotations with the index of their plane."""
     from napari_pseudolabel.formats.object_parts import named_classes, object_parts, parts_not_labelled
 
     for one in named_classes(content):
@@ -62,10 +81,11 @@ def _annotations(
         value = part.label_class.value
         categories.setdefault(value, _category(value, part.label_class.name))
         told = {**_annotation(part, shape, rle=content.options.masks == "rle"), "object": part.number}
-        yield told if part.confidence is None else {**told, "confidence": round(part.confidence, 4)}
+        sure = {} if part.confidence is None else {"confidence": round(part.confidence, 4)}
+        yield part.plane, {**told, **sure}
     for part in parts_not_labelled(content):
         for value in categories:
-            yield {**_annotation(part, shape, rle=True), "category_id": value, "iscrowd": 1}
+            yield part.plane, {**_annotation(part, shape, rle=True), "category_id": value, "iscrowd": 1}
 
 
 def _category(value: int, name: str) -> JsonObject:
@@ -110,12 +130,11 @@ def _run_lengths(part: ObjectPart, shape: tuple[int, int]) -> JsonObject:
 COCO = Format(
     name="coco",
     title="COCO JSON",
-    what="masks, boxes and classes of objects of one image",
+    what="masks, boxes and classes of objects, of one image or of every plane of a stack",
     readers="detectron2, MMDetection, CVAT, FiftyOne",
     suffixes=(".coco.json",),
     write=write,
     holds=frozenset({"classes", "instances"}),
-    stacks=False,
     pixel_size=False,
     rest="as a crowd of every class, which evaluations leave out",
     options=CocoOptions(),

@@ -8,6 +8,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.formats.axondeepseg import AXONDEEPSEG
 from napari_pseudolabel.formats.coco import COCO
 from napari_pseudolabel.formats.format import Format
+from napari_pseudolabel.formats.html_page import HTML_PAGE
 from napari_pseudolabel.formats.imagej_rois import IMAGEJ_ROIS
 from napari_pseudolabel.formats.nnunet_set import NNUNET
 from napari_pseudolabel.formats.ome_tiff import OME_TIFF
@@ -27,6 +28,7 @@ FORMATS: tuple[Format, ...] = (
     AXONDEEPSEG,
     CELLPOSE,
     STARDIST,
+    HTML_PAGE,
 )
 
 

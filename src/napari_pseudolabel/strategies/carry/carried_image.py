@@ -18,6 +18,7 @@ from napari_pseudolabel.formats import formats
 from napari_pseudolabel.imaging import Image, read_labels
 from napari_pseudolabel.imaging.reading.file_names import stem
 from napari_pseudolabel.labels.objects import census, census_text
+from napari_pseudolabel.labels.pictures import data_uri, overlay
 from napari_pseudolabel.labels.review import RegionScore, measure, order
 from napari_pseudolabel.labels.spot_check import digest_of, still_true
 from napari_pseudolabel.models.loaded import LoadedModels
@@ -26,7 +27,6 @@ from napari_pseudolabel.models.safe_load import sha256
 from napari_pseudolabel.strategies.carry.carry_task import CarryTask
 from napari_pseudolabel.strategies.choice.find_way import stretched
 from napari_pseudolabel.strategies.choice.found_way import FoundWay
-from napari_pseudolabel.strategies.choice.pictures import data_uri, overlay
 from napari_pseudolabel.strategies.description import PseudoLabel
 from napari_pseudolabel.strategies.strategy import LabelRequest
 from napari_pseudolabel.strategies.writing_labels import write_result

@@ -6,9 +6,9 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QIcon, QPixmap
 from qtpy.QtWidgets import QButtonGroup, QGridLayout, QSizePolicy, QToolButton, QWidget
 
+from napari_pseudolabel.labels.pictures import overlay
 from napari_pseudolabel.models.headline import short
 from napari_pseudolabel.strategies.choice.found_way import FoundWay, TriedWay
-from napari_pseudolabel.strategies.choice.pictures import overlay
 from napari_pseudolabel.widgets.common.picture_rows import image_of
 
 _COLUMNS, _SIDE_PX = 3, 72

@@ -322,8 +322,8 @@ def _standing(images: ImageList, one: ListedImage) -> tuple[ImageStanding, Image
 
 def _picture(one: ListedImage) -> NDArray[np.uint8]:
     """Return a small picture, (h, w, 3) uint8, of the plane in the middle of an image."""
+    from napari_pseudolabel.labels.pictures import overlay
     from napari_pseudolabel.strategies.choice.find_way import stretched
-    from napari_pseudolabel.strategies.choice.pictures import overlay
 
     image = listed_image(one)
     planes = [*image.planes()]
