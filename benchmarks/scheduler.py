@@ -1,12 +1,16 @@
 """What a task costs besides its work: how large do chunks have to be, and what would a million tiles cost?
 
-    python benchmarks/scheduler.py [--tasks 2000] [--pixels 0 --pixels 700] [--json FILE]
+    python benchmarks/scheduler.py [--tasks 2000] [--pixels 0 --pixels 700] [--parts 10000 --parts 1000000] [--json FILE]
 
 Tasks that compute nothing go through the engine as chunks do: pickled with their pixels, handed to Dask one by one with as
 many under way as there are workers, answered with labels, reported. Counted are the CPU seconds of the process that submits
 and of those that it started (scheduler, worker), so that what else the machine does matters little. From two sizes of tasks
 follow the overhead of a task and of its pixels; from these what a million tiles cost, in chunks of as many as are usual, and the
-least work that a task must hold for the overhead to stay below 3 %.
+least work that a task must hold for the overhead to stay below 3 %. Half of the tasks against the other half says whether a task
+costs more the more there were before.
+
+With --parts, jobs of so many parts go through the engine's own bookkeeping alone (what comes next, progress and time left of the
+whole), with no process behind it: what a part costs there must not depend on how many there are.
 """
 
 from __future__ import annotations
@@ -27,7 +31,12 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from napari_pseudolabel.engine import Engine
+from napari_pseudolabel.control import Progress
+from napari_pseudolabel.engine import Engine, Listener
+from napari_pseudolabel.engine.handle import Handle
+from napari_pseudolabel.engine.overall import Overall
+from napari_pseudolabel.engine.parts import run_parts
+from napari_pseudolabel.engine.work import Work
 from napari_pseudolabel.strategies.chunks import TILES_PER_CHUNK
 
 MILLION = 10**6
@@ -54,6 +63,7 @@ class Row:
     tasks: int
     client: float
     cluster: float
+    slope: float
 
     @property
     def both(self) -> float:
@@ -74,29 +84,84 @@ def measured(engine: Engine, side: int, tasks: int) -> Row:
     """Hand over so many tasks, one after the other."""
     job = Nothing(np.zeros((side, side), np.float32))
     engine.submit(job).result()
-    before = cpu_seconds(engine)
-    for _ in range(tasks):
-        engine.submit(job).result()
-    after = cpu_seconds(engine)
-    client, cluster = (1000 * (b - a) / tasks for a, b in zip(before, after, strict=True))
-    return Row(side, tasks, client, cluster)
+    halves = []
+    for _ in range(2):
+        before = cpu_seconds(engine)
+        for _ in range(tasks // 2):
+            engine.submit(job).result()
+        after = cpu_seconds(engine)
+        halves.append([1000 * (b - a) / (tasks // 2) for a, b in zip(before, after, strict=True)])
+    client, cluster = (sum(both) / 2 for both in zip(*halves, strict=True))
+    return Row(side, tasks, client, cluster, sum(halves[1]) / sum(halves[0]))
+
+
+@dataclass(frozen=True)
+class Done:
+    """Stands for what a worker has made."""
+
+    report: None = None
+
+
+class ManyParts:
+    """Stands for the plan of a job with so many parts, which do nothing."""
+
+    def __init__(self, count: int) -> None:
+        self.chunks = range(count)
+
+    def distance(self, chunk: int, focus: object) -> tuple[int, float]:
+        """Return what comes first."""
+        return 0, float(chunk)
+
+    def load(self, chunk: int) -> int:
+        """Return the part."""
+        return chunk
+
+    def arrived(self, part: Done) -> None:
+        """Hear of it."""
+
+
+def bookkeeping(parts: int) -> float:
+    """Return CPU microseconds per part."""
+    plan: Any = ManyParts(parts)
+    began = time.process_time()
+    work = Work(Handle("parts", Listener(), lambda *_: None), "label")
+    overall = Overall([1.0] * parts)
+
+    def finished(number: int, result: object) -> None:
+        overall.heard(number, Progress("Labelling", 1, 2))
+        overall.finished(number)
+
+    run: Any = lambda job, part: Done()  # noqa: E731
+    run_parts(work, plan, run, finished, 2)
+    return 1e6 * (time.process_time() - began) / parts
 
 
 def main(
     tasks: Annotated[int, typer.Option(help="Of each size.")] = 2000,
     pixels: Annotated[list[int] | None, typer.Option(help="Sides of the images that tasks carry.")] = None,
+    parts: Annotated[
+        list[int] | None, typer.Option(help="Parts of jobs whose bookkeeping is measured.")
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json")] = None,
 ) -> None:
     """Measure, and tell what follows."""
+    for count in parts or ():
+        print(f"bookkeeping of {count:,} parts: {bookkeeping(count):.1f} CPU microseconds each", flush=True)
+    if not tasks:
+        return
     engine = Engine()
     try:
         rows = [measured(engine, side, tasks) for side in pixels or (1, 700)]
     finally:
         engine.shutdown()
-    table = Table("side px", "tasks", "client ms", "scheduler + worker ms", "together ms")
+    table = Table(
+        "side px", "tasks", "client ms", "scheduler + worker ms", "together ms", "second half / first"
+    )
     for row in rows:
         table.add_row(
-            str(row.side), str(row.tasks), *(f"{one:.2f}" for one in (row.client, row.cluster, row.both))
+            str(row.side),
+            str(row.tasks),
+            *(f"{one:.2f}" for one in (row.client, row.cluster, row.both, row.slope)),
         )
     console = Console(width=120)
     console.print(table)

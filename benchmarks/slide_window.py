@@ -172,7 +172,8 @@ def phases(desk: SlideDesk, parts: int, where: bool) -> Iterator[tuple[Lags, Met
     moving()
     yield phase("the camera moves, no labels", lambda: None, lambda: False, 8)
     desk.move.stop()
-    GarbageLater(desk.viewer).begin()  # as at the beginning of a run
+    run_goes_on = GarbageLater(desk.viewer)
+    run_goes_on.begin()
     prepare_ahead()
     yield phase("first part", show_first, lambda: bool(came), 20)
     came.clear()
@@ -190,14 +191,26 @@ def phases(desk: SlideDesk, parts: int, where: bool) -> Iterator[tuple[Lags, Met
     desk.timer.stop()
     desk.move.stop()
     desk.stream.finish()
+    run_goes_on.end()
     desk.source.visible = False
     camera.zoom, camera.center = 0.5, (0, VIEW, VIEW)
     live_until(lambda: False, 2)
-    yield phase(
-        f"a region of {VIEW} x {VIEW} is opened",
-        lambda: open_it(desk, looked),
-        lambda: desk.opened is not None,
-    )
+    later = GarbageLater(desk.viewer)
+    before = set(desk.viewer.layers)
+
+    def opening() -> None:
+        later.begin()
+        open_it(desk, looked)
+
+    yield phase(f"a region of {VIEW} x {VIEW} is opened", opening, lambda: desk.opened is not None)
+    live_until(lambda: False, 2)
+
+    def closing() -> None:
+        for one in [*desk.viewer.layers]:
+            if one not in before:
+                desk.viewer.layers.remove(one)
+
+    yield phase("it is closed", closing, lambda: set(desk.viewer.layers) == before)
 
 
 def open_it(desk: SlideDesk, looked: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_pseudolabel.control import Control, WorkRate
+from napari_pseudolabel.control import Control, Progress, WorkRate
 from napari_pseudolabel.engine.overall import Overall
 
 
@@ -65,3 +65,13 @@ def test_the_start_of_a_run_in_parts_is_no_measure_for_its_parts():
         clock.now += 10
         left.append(overall.finished(part).seconds_left)
     assert left == pytest.approx([10 * (100 - part) for part in range(2, 6)])
+
+
+def test_parts_at_the_same_time_add_up_by_their_weights():
+    overall = Overall([1, 3], Clock())
+    assert overall.heard(1, Progress("Translating", 5, 10)).done == 112  # nine tenths of half of a quarter
+    assert overall.heard(1, Progress("Segmenting", 1, 2)).done == 237
+    assert overall.heard(1, Progress("Segmenting", 1, 4)).done == 237, "it never goes back"
+    told = overall.finished(2)
+    assert (told.stage, told.done) == ("Labelling, part 2 of 2", 987)
+    assert overall.finished(1).done == overall.finished(2).done == 1000

@@ -7,6 +7,8 @@ import gc
 import numpy as np
 import pytest
 
+from napari_pseudolabel.widgets.common.garbage import GarbageLater
+
 
 @pytest.fixture(autouse=True)
 def nothing_left():
@@ -33,6 +35,19 @@ def test_the_pixels_of_a_layer_that_is_removed_meanwhile_are_freed(dock, viewer,
     assert gc.get_freeze_count() == 0
     script.gate.set()
     qtbot.waitUntil(lambda: not dock.busy, timeout=10000)
+
+
+def test_layers_that_came_meanwhile_go_without_a_search_of_all(viewer):
+    ours, others = GarbageLater(viewer), GarbageLater(viewer)
+    old = viewer.add_image(np.zeros((5, 5)), name="old")
+    ours.begin()
+    others.begin()
+    viewer.layers.remove(viewer.add_image(np.zeros((5, 5)), name="new"))
+    others.end()
+    assert gc.get_freeze_count() > 0, "the other goes on"
+    viewer.layers.remove(old)
+    assert gc.get_freeze_count() == 0
+    ours.end()
 
 
 def test_docks_follow_no_selection_that_is_taken_back(viewer):

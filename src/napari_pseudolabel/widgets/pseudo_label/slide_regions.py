@@ -27,6 +27,7 @@ from napari_pseudolabel.viewer.slide_layers import (
     wanted_region,
 )
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
+from napari_pseudolabel.widgets.common.garbage import GarbageLater
 from napari_pseudolabel.widgets.common.job_runner import Failure
 from napari_pseudolabel.widgets.common.serial_executor import SerialExecutor
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
 _WRITE_BACK_MS = 1000
+_SEARCH_AGAIN_MS = 2000
 
 
 def prepare_ahead() -> None:
@@ -89,6 +91,9 @@ class SlideRegions:
         self._dirty: dict[int, Labels] = {}
         self._watched: dict[int, Labels] = {}
         self._later = Debouncer(self._write, _WRITE_BACK_MS, parent)
+        # While regions are open: what was there before is searched for garbage once they are closed, not for every layer of them.
+        self._garbage = GarbageLater(viewer)
+        self._closed = Debouncer(self._search_again, _SEARCH_AGAIN_MS, parent)
 
     def start(self) -> None:
         """Begin to watch."""
@@ -100,6 +105,8 @@ class SlideRegions:
     def stop(self) -> None:
         """Write what is not written yet, and end."""
         self._later.cancel()
+        self._closed.cancel()
+        self._garbage.end()
         self._viewer.layers.events.inserted.disconnect(self._on_inserted)
         self._viewer.layers.events.removed.disconnect(self._on_removed)
         self.flush()
@@ -140,6 +147,7 @@ class SlideRegions:
             self._failed(Failure.of(error))
             return
         self._view.region_button.setEnabled(False)
+        self._garbage.begin()
         # After what is still to be written, of a region that was closed a moment ago.
         self._aside.run(
             wanted.read, lambda read: self._show(show_region(self._viewer, wanted, read)), self._not_read
@@ -151,6 +159,7 @@ class SlideRegions:
             opened = next(layers)
         except StopIteration:
             self._view.region_button.setEnabled(True)
+            self._closed()
             return
         if opened is not None:
             self.watch(opened.labels)
@@ -158,6 +167,7 @@ class SlideRegions:
 
     def _not_read(self, failure: Failure) -> None:
         self._view.region_button.setEnabled(True)
+        self._closed()
         self._failed(failure)
 
     def _failed(self, failure: Failure) -> None:
@@ -229,3 +239,9 @@ class SlideRegions:
         if found is not None and (touched or named_in(layer)):
             self._put(id(layer), layer, found)
         self._watched.pop(id(layer), None)
+        self._closed()
+
+    def _search_again(self) -> None:
+        opening = not self._view.region_button.isEnabled()
+        if not opening and all(region_of(self._viewer, layer) is None for layer in self._viewer.layers):
+            self._garbage.end()
