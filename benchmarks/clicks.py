@@ -1,11 +1,14 @@
 """How much of an object do one, two and three clicks find? And how long does a person wait for it?
 
-    python benchmarks/clicks.py --data DIR [--objects 12] [--alone] [--only NAME] [--seed 3] [--json FILE]
+    python benchmarks/clicks.py --data DIR [--objects 12] [--alone] [--only NAME] [--model REF] [--seed 3] [--json FILE]
 
 Objects are drawn at random from expert labels; around each are 512 x 512 pixels. A simulated person clicks on the middle of the
 object (the pixel farthest from its border), then on the middle of what is most wrong, of what is missing or of what is too much.
 By that the result of one click may get worse: no click is taken back. Other objects of the image are labelled already, as they are
 where labels are corrected, or with --alone are not. Smart fill gets a line along the middle half of the object.
+
+With --model a segmenter labels each view first, and the same clicks are measured once more with what it says: how likely a pixel is of
+the class, by its label and its confidence, as a run leaves them in the layers.
 
 IoU is the mean over objects. Time is that of one thread of the CPU, for the whole view and for one more click.
 """
@@ -27,9 +30,14 @@ from rich.table import Table
 from scipy import ndimage as ndi
 from skimage.io import imread
 
+from napari_pseudolabel import pseudo_label
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.tools import ClickField, ClickMark, line_through, smart_fill, window_around
+from napari_pseudolabel.models.loaded import LoadedModels
+from napari_pseudolabel.strategies import LabelSettings
 
+MODELS = LoadedModels()
 SETS = {
     "axons, SEM": ("axon_sem/images", "axon_sem/labels", 2),
     "axons, TEM": ("axon_tem/images", "axon_tem/labels", 2),
@@ -88,7 +96,10 @@ def iou(found: Mask, truth: Mask) -> float:
 
 
 def clicked(
-    image: NDArray[np.generic], plane: NDArray[np.uint8], truth: Mask
+    image: NDArray[np.generic],
+    plane: NDArray[np.uint8],
+    truth: Mask,
+    probability: NDArray[np.float32] | None = None,
 ) -> tuple[list[float], list[float]]:
     """IoU after each click, and seconds for it."""
     marks, scores, seconds = [ClickMark.at(middle(truth)[0], True)], [], []
@@ -97,7 +108,8 @@ def clicked(
         begun = process_time()
         if field is None:
             window = window_around(marks, plane.shape)
-            field = ClickField.of(plane, image[window], window, 1)
+            likely = None if probability is None else probability[window]
+            field = ClickField.of(plane, image[window], window, 1, probability=likely)
         found = proposed(plane, lambda marks=marks, field=field: field.propose(marks)) & (plane != 1)
         seconds.append(process_time() - begun)
         scores.append(iou(found, truth))
@@ -118,6 +130,19 @@ def proposed(plane: NDArray[np.uint8], make: Callable[[], object]) -> Mask:
     return after == 1
 
 
+def said_by(
+    model: str, image: NDArray[np.generic], objects: NDArray[np.int64], value: int
+) -> NDArray[np.float32]:
+    """How likely each pixel is of a class, by the label and the confidence of a run that is told how large objects are."""
+    areas = np.bincount(objects.ravel())[1:]
+    size = float(np.median(2 * np.sqrt(areas[areas > 0] / np.pi)))
+    settings = LabelSettings(flips=0, scale=Scale(object_size_px=size))
+    found = pseudo_label(image, segmenter=model, models=MODELS, settings=settings)
+    sure = found.confidence[0]
+    likely = np.where(found.labels[0] == value, sure, 1 - sure)
+    return np.where(np.isfinite(likely), likely, 0.5).astype(np.float32)
+
+
 def along(truth: Mask) -> NDArray[np.intp]:
     """A line through the middle half of an object, along it, where it lies in it."""
     places = np.argwhere(truth)
@@ -129,15 +154,23 @@ def along(truth: Mask) -> NDArray[np.intp]:
     return kept if len(kept) else np.array([middle(truth)[0]])
 
 
-def measured(data: Path, name: str, count: int, alone: bool, seed: int) -> dict[str, list[float]]:
-    """Means over the objects of a set."""
+def measured(
+    data: Path, name: str, count: int, alone: bool, seed: int, model: str = ""
+) -> dict[str, list[float]]:
+    """Means over the objects of a set; with a model also those with it, of all objects and of those that it missed."""
     scores, seconds, filled = [], [], []
+    helped: list[list[float]] = []
+    missed: list[bool] = []
     for image, objects, one in cases(data, name, count, seed):
         truth = objects == one
         plane = np.where(truth | (objects == 0) | alone, 0, 1).astype(np.uint8)
         # Labels of touching objects leave a line of background, as the plugin does.
         plane[ndi.binary_dilation(truth, np.ones((3, 3)))] = 0
         found, took = clicked(image, plane, truth)
+        if model:
+            likely = said_by(model, image, objects, SETS[name][2] or 1)
+            helped.append(clicked(image, plane, truth, likely)[0])
+            missed.append(bool(likely[middle(truth)[0]] < 0.5))
         scores.append(found)
         seconds.append(took)
         stroke = along(truth)
@@ -151,6 +184,11 @@ def measured(data: Path, name: str, count: int, alone: bool, seed: int) -> dict[
         "smart_fill": [float(np.mean(filled))],
         "ms": (1000 * np.median(seconds, axis=0)).tolist(),
         "objects": [len(scores)],
+        "helped": np.mean(helped, axis=0).tolist() if model else [],
+        "helped_better": [float((np.array(helped)[:, 0] > np.array(scores)[:, 0]).mean())] if model else [],
+        "missed": [float(sum(missed))],
+        "missed_alone": np.array(scores)[missed].mean(axis=0).tolist() if any(missed) else [],
+        "missed_helped": np.array(helped)[missed].mean(axis=0).tolist() if any(missed) else [],
     }
 
 
@@ -158,12 +196,13 @@ def main(
     data: Annotated[Path, typer.Option(help="folder of the data")],
     objects: Annotated[int, typer.Option(help="of each set")] = 12,
     alone: Annotated[bool, typer.Option(help="no other object is labelled")] = False,
+    model: Annotated[str, typer.Option(help="segmenter that says what it sees first")] = "",
     only: Annotated[str, typer.Option(help="part of the name of a set")] = "",
     seed: Annotated[int, typer.Option(help="which objects; constants were chosen with 0")] = 3,
     json_file: Annotated[Path | None, typer.Option("--json")] = None,
 ) -> None:
     """Measure, and print a table."""
-    results = {name: measured(data, name, objects, alone, seed) for name in SETS if only in name}
+    results = {name: measured(data, name, objects, alone, seed, model) for name in SETS if only in name}
     table = Table(title=f"IoU; {'nothing else' if alone else 'all other objects'} labelled; {machine()}")
     for title in (
         "set",
@@ -181,6 +220,15 @@ def main(
             *(f"{number:.2f}" for number in numbers),
             " / ".join(f"{ms:.0f}" for ms in one["ms"]),
         )
+        if model:
+            told = {
+                f"with {model}": "helped",
+                "missed by it": "missed_alone",
+                "missed, with it": "missed_helped",
+            }
+            for title, key in told.items():
+                count = one["missed"][0] if key.startswith("missed") else one["objects"][0]
+                table.add_row(title, f"{count:.0f}", *(f"{number:.2f}" for number in one[key]))
     Console(width=140).print(table)
     if json_file is not None:
         json_file.write_text(json.dumps(results, indent=1))

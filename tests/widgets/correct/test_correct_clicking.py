@@ -6,6 +6,7 @@ from correct_case import AXON, MYELIN, SHAPE, fibres, settle
 
 from napari_pseudolabel.viewer import Corrections
 from napari_pseudolabel.widgets.correct import clicking
+from napari_pseudolabel.widgets.correct.model_opinion import ModelOpinion
 
 INSIDE = 16, 16
 
@@ -145,3 +146,20 @@ def test_another_class_is_that_of_the_object(begun, qtbot):
     dock.clicking.take()
     settle(dock, qtbot)
     assert labels.data[INSIDE] == MYELIN
+
+
+def test_what_a_run_says_of_the_object_counts_as_long_as_it_says_the_same(begun, qtbot, monkeypatch):
+    _, labels, dock = begun
+    opinion = ModelOpinion(fibres(), np.where(fibres() == AXON, 0.9, np.nan).astype(np.float32))
+    monkeypatch.setattr(ModelOpinion, "of", lambda context, plane, window: opinion)
+    click(dock, qtbot=qtbot)
+    seen = dock.clicking.proposal.seen
+    np.testing.assert_array_equal(seen.likely, np.where(fibres() == AXON, np.float32(0.9), 0.5))
+    assert seen.field.channels.shape[-1] == 2
+    click(dock, (5, 5), False, qtbot)
+    assert dock.clicking.proposal.seen is seen  # nothing is looked at again
+    labels.selected_label = MYELIN  # of which the run said something else
+    settle(dock, qtbot)
+    seen = dock.clicking.proposal.seen
+    assert (seen.likely, seen.field.channels.shape[-1]) == (None, 1)
+    assert ModelOpinion(fibres(), None).likely(np.array([INSIDE]), AXON) is None

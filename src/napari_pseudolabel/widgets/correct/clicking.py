@@ -32,6 +32,7 @@ from napari_pseudolabel.widgets.correct.applying import Applying
 from napari_pseudolabel.widgets.correct.correct_context import CorrectContext, Part
 from napari_pseudolabel.widgets.correct.drawn_clicks import DrawnClicks
 from napari_pseudolabel.widgets.correct.labels_picker import Spot
+from napari_pseudolabel.widgets.correct.model_opinion import ModelOpinion, same_opinion
 from napari_pseudolabel.widgets.correct.tools import Toolbox
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class Seen:
     ----------
     values
         (h, w) labels of the window, as they were.
+    likely
+        (h, w) how likely a run found the class there; None where that is no help.
     """
 
     spot: Spot
@@ -64,6 +67,7 @@ class Seen:
     value: int
     over: tuple[int, ...]
     values: Array
+    likely: NDArray[np.float32] | None
     field: ClickField
 
     @property
@@ -240,8 +244,12 @@ class Clicking(Part):
         key = key_of(plane, window)
         values, channel = np.array(labels.data[key]), channel_of(labels)
         locked = Corrections.of(labels).confirmed_in(key)
+        opinion = ModelOpinion.of(self._context, plane, window)
+        corner = np.array([side.start for side in window])
+        likely = opinion.likely(self._marks[0].places - corner, value)
         if known is not None and not (
             (known.window, known.value, known.over) == (window, value, over)
+            and same_opinion(known.likely, likely)
             and np.array_equal(known.values, values)
             and np.array_equal(known.field.part.locked, locked)
         ):
@@ -250,8 +258,16 @@ class Clicking(Part):
 
         def seen() -> Seen:
             part = image.plane(plane, channel, window=window)
-            field = ClickField.of(values, part, whole(values.shape), value, locked=locked, over=over)
-            return Seen(spot, window, value, over, values, field)
+            field = ClickField.of(
+                values,
+                part,
+                whole(values.shape),
+                value,
+                probability=likely,
+                locked=locked,
+                over=over,
+            )
+            return Seen(spot, window, value, over, values, likely, field)
 
         def work(marks: tuple[ClickMark, ...]) -> ProposedObject | str:
             try:

@@ -13,7 +13,6 @@ from typing_extensions import override
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.tools import Change, smart_fill
 from napari_pseudolabel.types import Array
-from napari_pseudolabel.viewer import find_layer
 from napari_pseudolabel.viewer.corrections import Corrections, Index, Window, key_of
 from napari_pseudolabel.viewer.editing import require_no_stroke
 from napari_pseudolabel.viewer.records import channel_of
@@ -22,6 +21,7 @@ from napari_pseudolabel.widgets.correct.applying import BUSY, Applying, SlowChan
 from napari_pseudolabel.widgets.correct.clicking import NAME, NO_IMAGE, Clicking
 from napari_pseudolabel.widgets.correct.correct_context import CorrectContext, Part
 from napari_pseudolabel.widgets.correct.labels_picker import Spot
+from napari_pseudolabel.widgets.correct.model_opinion import ModelOpinion
 from napari_pseudolabel.widgets.correct.tools import Toolbox
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 _MARGIN_PX = 136
 _MOST_PX = 1024
 _PAINTING = ("paint", "polygon")
-# Share of a scribble that must have been predicted as what the person says it is.
-_SAME = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,16 +85,13 @@ class SmartFilling(Part):
 
     def _begin(self, scribble: Scribble) -> None:
         layers = self._context.layers
-        labels, image, source = layers.require(), layers.image, layers.source
-        if image is None or source is None:
+        labels, image = layers.require(), layers.image
+        if image is None or layers.source is None:
             raise InputError(NO_IMAGE)
         require_no_stroke(labels)
         window = _around(scribble.places, labels.data.shape)
-        key = key_of(scribble.plane, window)
-        corrections = Corrections.of(labels)
-        predicted, locked = corrections.predicted_in(key), corrections.confirmed_in(key)
-        layer = find_layer(self._context.viewer, source, "confidence", image.shape)
-        sure = None if layer is None else np.array(layer.data[key])
+        opinion = ModelOpinion.of(self._context, scribble.plane, window)
+        locked = Corrections.of(labels).confirmed_in(key_of(scribble.plane, window))
         channel, method = channel_of(labels), self._context.view.options.value().method
         over = self._toolbox.over(None, scribble.value)
         places = scribble.places - np.array([part.start for part in window])
@@ -107,7 +102,7 @@ class SmartFilling(Part):
                 image.plane(scribble.plane, channel, window=window),
                 places,
                 scribble.value,
-                probability=_probability(predicted, sure, places, scribble.value),
+                probability=opinion.likely(places, scribble.value),
                 method=method,
                 locked=locked,
                 over=over,
@@ -154,16 +149,3 @@ def _around(places: NDArray[np.intp], shape: tuple[int, ...]) -> Window:
         for one, other, size in zip(low, high, shape[-2:], strict=True)
     )
     return rows, columns
-
-
-def _probability(
-    predicted: Array, sure: NDArray[np.float32] | None, places: NDArray[np.intp], value: int
-) -> NDArray[np.float32] | None:
-    """How likely the models found a class at each pixel; None where that is no help.
-
-    Where they saw something else than the person, their borders are not those of the object.
-    """
-    if sure is None or np.mean(predicted[tuple(places.T)] == value) < _SAME:
-        return None
-    likely = np.where(predicted == value, sure, 1 - sure)
-    return np.where(np.isfinite(likely), likely, 0.5).astype(np.float32)
