@@ -13,6 +13,7 @@ Otsu + watershed     no model: luminance, threshold after Otsu; which side count
 forest, 8 scribbles per class  a random forest from eight strokes per class, drawn by the truth on each image itself
 SynDiff adaptation, grey levels  the segmenter of the other modality on the image translated by what is shipped
 shipped proxy        the shipped segmenter that learned from translated images of the other modality
+... scale found      at the magnification that a run finds by itself, as for an image without a size
 any contrast         the shipped segmenter that learned from labels of the other modality in random contrasts, without a translator
 
 Numbers are means over groups (animals, or images of nuclei). "Held out" are the animals and the images on which no choice was made:

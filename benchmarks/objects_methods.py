@@ -59,15 +59,18 @@ def objects_of(found: Found, target: Target) -> dict[str, NDArray[np.int32]]:
     return {name: to_instances(found.labels, scheme, found.foreground)}
 
 
-def by_models(segmenter: str, translator: str | None = None, *, inverted: bool = False) -> Method:
-    """Label as the dock does, with three flips."""
+def by_models(
+    segmenter: str, translator: str | None = None, *, inverted: bool = False, found: bool = False
+) -> Method:
+    """Label as the dock does, with three flips; `found`: at the scale that it finds by itself."""
 
     def made(scene: Scene, target: Target, wrong: float) -> Found:
         image = scene.image
         if inverted:
             plane = image.plane()
             image = from_array(plane.max() - plane, "YX", name=image.name)
-        settings = LabelSettings(flips=FLIPS, scale=Scale(factor=wrong * factor_of(scene, target)))
+        scale = Scale() if found else Scale(factor=wrong * factor_of(scene, target))
+        settings = LabelSettings(flips=FLIPS, scale=scale)
         return _found(
             LabelJob(image, translator=translator, segmenter=segmenter, settings=settings, across=True)
         )
@@ -173,6 +176,7 @@ def methods(target: Target) -> dict[str, Method]:
         found["grey levels"] = by_models(target.source_segmenter, target.grey_levels)
     if target.proxy:
         found["shipped proxy"] = by_models(target.proxy)
+        found["shipped proxy, scale found"] = by_models(target.proxy, found=True)
     if target.any_contrast:
         found["any contrast"] = by_models(target.any_contrast)
     return found

@@ -131,3 +131,29 @@ def test_what_is_too_small_to_show_objects_is_not_looked_at_and_an_edge_is_not_b
     assert "beyond was not looked at" in chosen.sentence
     # Even where all that can be looked at lies beyond what the texture says there is something to try.
     assert next_factors([], TextureEstimates(0.05, 0.05), 0.5) == (0.5,)
+
+
+def sized(true, estimates):
+    """Search an image that looks agree on alike, and whose objects have the width that the model knows at one magnification."""
+    found = []
+    while waiting := next_factors(found, estimates):
+        found += [TriedScale(one, 0.97, 0.3, 0.5 * float(np.log2(one / true))) for one in waiting]
+    return choose(found, estimates, 20.0)
+
+
+@pytest.mark.parametrize("true", [0.2, 0.7, 1.5])
+@pytest.mark.parametrize(
+    "texture", [TextureEstimates(4.0, 4.4), TextureEstimates(0.5, 0.6), TextureEstimates(0.25, 3.0), BLIND]
+)
+def test_objects_that_are_found_say_how_large_they_are_whatever_the_texture_is_like(true, texture):
+    found = sized(true, texture)
+    assert found.sure, found.why
+    # Of magnifications as good the smaller one.
+    assert -0.6 < np.log2(found.factor / true) < 0.2
+
+
+def test_objects_that_are_nowhere_as_wide_as_those_of_the_model_claim_nothing():
+    some = [TriedScale(2.0**octave, 0.97, 0.3, 1.2) for octave in (-1.0, -0.5, 0.0, 0.5)]
+    found = choose(some, TextureEstimates(0.7, 0.7))
+    assert not found.sure
+    assert "2.3 times as wide as those that the model learned from" in found.sentence

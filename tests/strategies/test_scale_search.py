@@ -299,3 +299,19 @@ def test_what_was_found_is_plain_values():
     from napari_pseudolabel.options import read, written
 
     assert read(FoundScale, written(found)) == found
+
+
+@pytest.mark.parametrize(("pixel_um", "wide"), [(None, True), (0.2, False)])
+def test_objects_are_measured_where_the_model_learned_by_their_size_alone(pixel_um, wide):
+    """Discs of 40 pixels, and crumbs, for a model of objects of 20 pixels that agrees alike at all scales."""
+    rows, columns = np.mgrid[:240, :300]
+    discs = ((rows % 60 - 30) ** 2 + (columns % 60 - 30) ** 2 <= 20**2).astype(np.float32)
+    discs[::60, ::6] = 1.0
+    toy = Threshold(pixel_size_um=pixel_um, object_size_px=20)
+    found = FindScaleJob(from_array(discs), None, "s", settings=LabelSettings(tiles=CPU)).run(
+        Control(), Models(other=toy)
+    )
+    assert all((one.wider is not None) == wide for one in found.tried)
+    assert found.sure == wide
+    if wide:
+        assert abs(np.log2(found.factor / 0.5)) < 0.3

@@ -17,11 +17,15 @@ class TriedScale:
         Mean Dice of mirrored looks, in [0, 1].
     foreground
         Share of the pixels that are not background, in [0, 1].
+    wider
+        By how many octaves the objects that were found are wider than those that the model learned from; None where none was found, or
+        images were not brought to that size.
     """
 
     factor: float
     agreement: float
     foreground: float
+    wider: float | None = None
 
 
 @dataclass(frozen=True)

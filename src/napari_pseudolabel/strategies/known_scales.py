@@ -15,7 +15,7 @@ from napari_pseudolabel.strategies.found_scale import FoundScale, TriedScale
 from napari_pseudolabel.workspace import write_bytes
 
 # To be counted up whenever the search changes.
-_RULE = 3
+_RULE = 4
 _MOST_FILES = 1000
 # Of the latest search that has not ended, in this process.
 _begun: dict[str, dict[float, TriedScale]] = {}

@@ -17,6 +17,10 @@ _STEP = 0.5
 _REACH, _BLIND_REACH = 0.75, 2.0
 # What an octave away from the texture costs, squared, in agreement: agreement is flat near its best, texture is not.
 _PULL = 0.01
+# What an octave between the objects that are found and those that the model learned from costs, squared; where that is known.
+_SIZE_PULL = 0.1
+# So many octaves may lie between them at the magnification that is believed.
+_WIDER = 0.75
 # A peak that is so much lower than the best counts as well, and of those the smallest magnification: too large hurts far more.
 _NEAR_TIE = 0.015
 # Without a texture, agreement must differ by so much over what was tried for the best to mean something.
@@ -47,19 +51,24 @@ def next_factors(
     usable = [one for one in tried if _has_foreground(one)]
     if not usable:
         return ()
-    best = max(usable, key=lambda one: _score(one, estimates)).factor
+    leading = max(usable, key=lambda one: _score(one, estimates))
+    best, sized = leading.factor, leading.wider is not None
     known = {one.factor for one in tried}
+    if sized and 1.0 not in known and smallest <= 1:
+        return (1.0,)  # texture may speak for what lies far away; of objects one sees which way they are
     beside = (_moved(best, -_STEP), _moved(best, _STEP))
     return tuple(
         one
         for one in beside
-        if one not in known and max(smallest, SMALLEST) <= one <= LARGEST and _may_lead(one, known, estimates)
+        if one not in known
+        and max(smallest, SMALLEST) <= one <= LARGEST
+        and _may_lead(one, known, estimates, sized=sized)
     )
 
 
-def _may_lead(factor: float, known: Set[float], estimates: TextureEstimates) -> bool:
-    """Whether a look can change what is believed: beyond the sweep only what the texture would not contradict."""
-    if estimates.middle is None or min(known) < factor < max(known):
+def _may_lead(factor: float, known: Set[float], estimates: TextureEstimates, *, sized: bool) -> bool:
+    """Whether a look can change what is believed: beyond the sweep only what the texture would not contradict, or objects tell."""
+    if sized or estimates.middle is None or min(known) < factor < max(known):
         return True
     return _alike(estimates) and abs(math.log2(factor / estimates.middle)) <= _APART + _STEP
 
@@ -111,10 +120,15 @@ def _doubt(
 ) -> str:
     """Say in a clause why a choice is not safe; empty where it is."""
     texture = estimates.middle
+    wider = min(usable, key=lambda one: abs(math.log2(one.factor / factor))).wider if usable else None
     if tried and not usable:
         return "the models find nothing in the image, or nothing but objects, at any scale"
     if usable and max(one.agreement for one in usable) < _LEAST_AGREEMENT:
         return "the models contradict themselves at every scale"
+    if wider is not None:
+        # What was found in the image itself knows better than what its texture is like.
+        times = f"{2**wider:.2g} times as wide as those that the model learned from"
+        return "" if abs(wider) <= _WIDER else f"the objects found at {factor:.2g} times are {times}"
     if texture is not None and _alike(estimates):
         apart = abs(math.log2(factor / texture))
         if apart <= _APART:
@@ -156,6 +170,8 @@ def _peak(usable: Sequence[TriedScale], estimates: TextureEstimates) -> tuple[fl
 
 
 def _score(one: TriedScale, estimates: TextureEstimates) -> float:
+    if one.wider is not None:
+        return one.agreement - _SIZE_PULL * one.wider**2
     texture = estimates.middle
     away = 0.0 if texture is None else math.log2(one.factor / texture)
     return one.agreement - _PULL * away**2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import LayerStatistics, normalise
 from napari_pseudolabel.imaging.resampling import resample, resample_to
 from napari_pseudolabel.imaging.statistics import moments_of
-from napari_pseudolabel.models.grids import as_raw
+from napari_pseudolabel.labels.object_size import SMALLEST_OBJECT, least_area
+from napari_pseudolabel.labels.objects import scheme_for, to_instances
+from napari_pseudolabel.models.grids import as_raw, sizes_of
 from napari_pseudolabel.models.segmenters.base import LayerPart
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.strategies.found_scale import TriedScale
@@ -43,6 +46,7 @@ class Looks:
     def at(self, factor: float) -> TriedScale:
         """Look at all places, each magnified by a factor."""
         foreground = pixels = 0.0
+        areas: list[NDArray[np.int64]] = []
         both = np.zeros((2, 256))
         for crop in self.crops:
             self.control.check()
@@ -51,10 +55,36 @@ class Looks:
             both[1] += np.bincount(one.ravel(), minlength=256) + np.bincount(other.ravel(), minlength=256)
             foreground += float((one > 0).sum())
             pixels += one.size
+            if self._ruler is not None:
+                areas.append(self._areas(np.where(one == other, one, 0)))
         common, total = both[:, 1:]
         seen = total > 0
         agreement = float(np.mean(2 * common[seen] / total[seen])) if seen.any() else 0.0
-        return TriedScale(factor, agreement, foreground / max(pixels, 1))
+        return TriedScale(factor, agreement, foreground / max(pixels, 1), self._wider(areas))
+
+    @property
+    def _ruler(self) -> float | None:
+        """Width of the objects that the segmenter learned from; None where images were brought to a size of their pixels instead."""
+        assert self.survey.segmenter is not None
+        pixel_um, object_px = sizes_of(self.survey.segmenter.card.source)
+        return object_px if pixel_um is None else None
+
+    def _areas(self, labels: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Pixels of each object, without what is around others."""
+        assert self.survey.segmenter is not None
+        scheme = scheme_for(self.survey.segmenter.card.classes)
+        around = [fibre.outer for fibre in scheme.fibres]
+        numbered = to_instances(np.where(np.isin(labels, around), 0, labels), scheme)
+        found = np.bincount(numbered.ravel())[1:]
+        # Crumbs, of which there are many, are no objects.
+        return found[found >= max(least_area(SMALLEST_OBJECT, self._ruler), 1)]
+
+    def _wider(self, areas: Sequence[NDArray[np.int64]]) -> float | None:
+        found = np.concatenate(areas) if areas else np.zeros(0)
+        if not found.size or self._ruler is None:
+            return None
+        # Discs of the median area.
+        return math.log2(4 / math.pi * float(np.median(found))) / 2 - math.log2(self._ruler)
 
     def _looks(self, crop: NDArray[np.float32], factor: float) -> list[NDArray[np.uint8]]:
         """Labels of a crop and of its mirror, on the segmenter's grid."""
