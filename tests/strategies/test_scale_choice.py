@@ -137,7 +137,7 @@ def sized(true, estimates):
     """Search an image that looks agree on alike, and whose objects have the width that the model knows at one magnification."""
     found = []
     while waiting := next_factors(found, estimates):
-        found += [TriedScale(one, 0.97, 0.3, 0.5 * float(np.log2(one / true))) for one in waiting]
+        found += [TriedScale(one, 0.97, 0.3, 0.8 * float(np.log2(one / true))) for one in waiting]
     return choose(found, estimates, 20.0)
 
 
@@ -149,7 +149,14 @@ def test_objects_that_are_found_say_how_large_they_are_whatever_the_texture_is_l
     found = sized(true, texture)
     assert found.sure, found.why
     # Of magnifications as good the smaller one.
-    assert -0.6 < np.log2(found.factor / true) < 0.2
+    assert -0.5 < np.log2(found.factor / true) < 0.2
+
+
+def test_an_image_whose_objects_are_right_stays_as_it_is():
+    for true in (0.85, 1.0, 1.2):
+        found = sized(true, TextureEstimates(0.7, 0.75))
+        assert found.sure
+        assert found.factor == 1.0
 
 
 def test_objects_that_are_nowhere_as_wide_as_those_of_the_model_claim_nothing():

@@ -146,8 +146,14 @@ def _doubt(
 
 
 def _peak(usable: Sequence[TriedScale], estimates: TextureEstimates) -> tuple[float, float]:
-    """Return the smallest of the best peaks of the score, between the factors by a parabola, and the agreement there."""
+    """Return the smallest of the best peaks of the score, between the factors by a parabola, and the agreement there.
+
+    Where objects are measured, the image as it is, if that is as good: it is the only one that nothing was interpolated in.
+    """
     scores = [_score(one, estimates) for one in usable]
+    for one, score in zip(usable, scores, strict=True):
+        if one.factor == 1 and one.wider is not None and score >= max(scores) - _NEAR_TIE:
+            return 1.0, one.agreement
     last = len(usable) - 1
     peaks = [
         at
