@@ -14,11 +14,12 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import LayerStatistics, normalise
 from napari_pseudolabel.imaging.resampling import resample, resample_to
 from napari_pseudolabel.imaging.statistics import moments_of
-from napari_pseudolabel.labels.object_size import SMALLEST_OBJECT, least_area
+from napari_pseudolabel.labels.object_size import least_area
 from napari_pseudolabel.labels.objects import scheme_for, to_instances
 from napari_pseudolabel.models.grids import as_raw, sizes_of
 from napari_pseudolabel.models.segmenters.base import LayerPart
 from napari_pseudolabel.models.translators.translate import translate
+from napari_pseudolabel.strategies.ensemble import Segmentation, SegmenterInput, segment_ensemble
 from napari_pseudolabel.strategies.found_scale import TriedScale
 from napari_pseudolabel.strategies.label_settings import LabelSettings
 from napari_pseudolabel.strategies.survey import Survey, of_translations, segmenter_of
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
 
 # The image and its mirror; further looks change the choice no more.
-_LOOKS: tuple[tuple[int, ...], ...] = ((), (-1,))
+_FLIPS = 1
 # So many pixels of the grid of the first model are looked at, over all places.
 _MOST_PX = 400 * 400
 
@@ -50,16 +51,17 @@ class Looks:
         both = np.zeros((2, 256))
         for crop in self.crops:
             self.control.check()
-            one, other = self._looks(_middle(crop, factor, len(self.crops)), factor)
+            seen = self._looks(_middle(crop, factor, len(self.crops)), factor)
+            one, other = seen.candidates
             both[0] += np.bincount(one[one == other].ravel(), minlength=256)
             both[1] += np.bincount(one.ravel(), minlength=256) + np.bincount(other.ravel(), minlength=256)
             foreground += float((one > 0).sum())
             pixels += one.size
             if self._ruler is not None:
-                areas.append(self._areas(np.where(one == other, one, 0)))
+                areas.append(self._areas(seen.labels))
         common, total = both[:, 1:]
-        seen = total > 0
-        agreement = float(np.mean(2 * common[seen] / total[seen])) if seen.any() else 0.0
+        counted = total > 0
+        agreement = float(np.mean(2 * common[counted] / total[counted])) if counted.any() else 0.0
         return TriedScale(factor, agreement, foreground / max(pixels, 1), self._wider(areas))
 
     @property
@@ -75,9 +77,7 @@ class Looks:
         scheme = scheme_for(self.survey.segmenter.card.classes)
         around = [fibre.outer for fibre in scheme.fibres]
         numbered = to_instances(np.where(np.isin(labels, around), 0, labels), scheme)
-        found = np.bincount(numbered.ravel())[1:]
-        # Crumbs, of which there are many, are no objects.
-        return found[found >= max(least_area(SMALLEST_OBJECT, self._ruler), 1)]
+        return np.bincount(numbered.ravel())[1:]
 
     def _wider(self, areas: Sequence[NDArray[np.int64]]) -> float | None:
         found = np.concatenate(areas) if areas else np.zeros(0)
@@ -86,8 +86,8 @@ class Looks:
         # Discs of the median area.
         return math.log2(4 / math.pi * float(np.median(found))) / 2 - math.log2(self._ruler)
 
-    def _looks(self, crop: NDArray[np.float32], factor: float) -> list[NDArray[np.uint8]]:
-        """Labels of a crop and of its mirror, on the segmenter's grid."""
+    def _looks(self, crop: NDArray[np.float32], factor: float) -> Segmentation:
+        """Labels of a crop and of its mirror, on the segmenter's grid; without crumbs where objects are measured."""
         survey, facts, settings = self.survey, self.survey.segmenter, self.settings.tiles
         assert facts is not None
         segmenter = segmenter_of(facts.ref, self.models)
@@ -111,16 +111,15 @@ class Looks:
             statistics = of_translations(facts, replace(survey, translated=moments_of(image)))
         # Where the layer is not zero lies elsewhere on this grid; all that is looked at counts.
         part = LayerPart(replace(statistics, box=None))
-        found = []
-        for axes in _LOOKS:
-            chances = segmenter.probabilities(
-                np.ascontiguousarray(np.flip(image, axes)),
-                settings=settings,
-                control=self.control,
-                part=part,
-            )
-            found.append(np.flip(segmenter.labels(chances), axes))
-        return found
+        known = facts.card.calibration
+        temperature = 1.0 if known is None else known.of(translated=survey.translator is not None)
+        given = SegmenterInput(segmenter, image[None], part, lambda values: values, temperature=temperature)
+        return segment_ensemble(
+            (given,),
+            replace(self.settings, flips=_FLIPS),
+            control=self.control,
+            least_px=0.0 if self._ruler is None else least_area(self.settings.smallest_object, self._ruler),
+        )
 
 
 def _middle(crop: NDArray[np.float32], factor: float, count: int) -> NDArray[np.float32]:

@@ -138,7 +138,15 @@ class SweepJob:
     def _key(self) -> str:
         models = [(model.sha256, model.role) for model in self.survey.models[:2]]
         tiles = self.settings.tiles
-        about = self.statistics, self.estimates, models, self.settings.seed, tiles.tile, tiles.overlap
+        about = (
+            self.statistics,
+            self.estimates,
+            models,
+            self.settings.seed,
+            tiles.tile,
+            tiles.overlap,
+            self.settings.smallest_object,
+        )
         return key_of(*self.crops, *about)
 
     def _looked_for(
