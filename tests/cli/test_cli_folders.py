@@ -106,3 +106,25 @@ def test_what_is_finished_is_not_done_again_and_what_was_changed_is_not_replaced
     ran = cli(*asked)
     assert ran.out.count("finished before") == 2
     assert "finished_before" not in cli(*asked, "--flips", 1, "--json").out, "other settings, other labels"
+
+
+def test_a_set_goes_on_where_it_was_stopped_image_by_image(cli, folder, tmp_path, tiny_segmenter):
+    for name in ("a.tif", "b.tif", "c.tif"):
+        tifffile.imwrite(folder / name, picture(40, 40))
+    out = tmp_path / "Dataset501_A"
+    asked = ("segment", folder, out, "--segmenter", tiny_segmenter, "--scale", 1, "--format", "nnunet")
+    assert cli(*asked).code == 0
+    made = {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    assert "a.tif" in {path.name for path in made}
+    for name in ("a.tif", "b.tif"):
+        (out / "labelsTr" / name).unlink()
+    corrected = np.full((40, 40), 1, np.uint8)
+    tifffile.imwrite(out / "labelsTr" / "c.tif", corrected)
+    ran = cli(*asked, "--json")
+    assert ran.code == 2
+    assert "c in Dataset501_A was changed since it was written" in ran.err
+    assert len(ran.json["results"]) == 2
+    assert np.array_equal(tifffile.imread(out / "labelsTr" / "c.tif"), corrected)
+    (out / "labelsTr" / "c.tif").write_bytes(made[(out / "labelsTr" / "c.tif").relative_to(out)])
+    assert cli(*asked).out.count("finished before") == 3
+    assert {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()} == made

@@ -103,7 +103,8 @@ def process(
     results: list[JsonObject] = []
     failed = [*plan.refused]
     total = len(paths) + len(failed)
-    finished = FinishedImages(output)
+    whole_set = folder and bool(targets) and format_of(targets[0], format).collects
+    finished = FinishedImages(output.parent if whole_set else output)
     parts_of: dict[Path, Path] = {}  # files of sets, and the file by which their image was labelled
     with interruptible() as control, _runner(connection) as run:
         for number, (path, target) in enumerate(zip(paths, targets, strict=True)):
@@ -120,10 +121,10 @@ def process(
                 check_shape(image, target, format)
                 job = work.job(image)
                 check_channel(image, job.settings.channel)
-                own_file = folder and not chosen.collects
-                if own_file:
+                case = case_name(stem(path)) if whole_set else ""
+                if folder:
                     key = finished.key(path, job, chosen, confidence=work.confidence)
-                    if before := finished.told(target, key):
+                    if before := finished.told(target, key, case):
                         results.append({**before, "finished_before": True})
                         continue
                 if folder and chosen.streamed:
@@ -137,11 +138,11 @@ def process(
                 if report.doubts:
                     # At once, and where it is seen whoever reads the results.
                     say(f"{path.name}: {warning(report.doubts)}", to=sys.stderr)
-                if own_file:
+                if folder and not whole_set:
                     output.mkdir(exist_ok=True)
                 results.append(finish())
-                if own_file:
-                    finished.note(target, key, results[-1])
+                if folder:
+                    finished.note(target, key, results[-1], case)
             except Cancelled as error:
                 if chosen.streamed and (kept := unfinished_words(target)):
                     raise Stopped(f"Cancelled; {kept}") from error

@@ -79,12 +79,24 @@ class GrowingSet:
         """
         for name, one in self.others.items():
             for file in one.get(_FILES, ()):
-                if self.folder.joinpath(file).stat().st_ino != self.files[file]:
+                path = self.folder / file
+                # What somebody deleted stays so, until its image is exported again.
+                if (path.stat().st_ino if path.exists() else None) != self.files.get(file):
                     raise InputError(
                         f"{file} would be of {self.case} and of {name}, which is in the set already; rename one of the images."
                     )
         own = [name for name in _files(self.folder) if name not in self.files and name not in self.shared]
         return {**self.others, self.case: {**provenance, _FILES: own}}
+
+
+def files_of(folder: Path, case: str) -> tuple[Path, ...]:
+    """Return the files of one image in a set that was exported; none where it does not hold the image, or not all of it."""
+    try:
+        images = (read_sidecar(folder).model_extra or {}).get(IMAGES, {})
+    except InputError:
+        return ()
+    found = tuple(folder / name for name in images.get(case, {}).get(_FILES, ()))
+    return found if all(one.is_file() for one in found) else ()
 
 
 def _files(folder: Path) -> list[str]:

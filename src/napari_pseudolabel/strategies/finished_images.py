@@ -10,6 +10,7 @@ from pathlib import Path
 from napari_pseudolabel import __version__
 from napari_pseudolabel.budget import read_json
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.exporting.growing_set import files_of
 from napari_pseudolabel.formats import Format
 from napari_pseudolabel.models import resolve
 from napari_pseudolabel.strategies.jobs import LabelJob
@@ -27,13 +28,14 @@ class FinishedImages:
     Attributes
     ----------
     folder
-        Of the results.
+        Of the results; for images that become parts of a set, the folder in which the set lies. Of such a part ``case`` is the name
+        in the set, and ``target`` the set.
     """
 
     folder: Path
     _sums: dict[str, str] = field(default_factory=dict)
 
-    def told(self, target: Path, key: str) -> JsonObject | None:
+    def told(self, target: Path, key: str, case: str = "") -> JsonObject | None:
         """Return what was told of a result that is as it would be made again; None if it is to be made.
 
         Raises
@@ -41,13 +43,16 @@ class FinishedImages:
         InputError
             If the result was changed since it was written: it may hold somebody's corrections.
         """
-        path = self._record(target)
+        path = self._record(target, case)
         if not (target.exists() and path.is_file()):
             return None
-        record = read_json(path)
-        if record.get("written") != _stamp(target):
+        record, now = read_json(path), _stamp(target, case)
+        if not now:
+            return None
+        if record.get("written") != now:
+            whose = f"{case} in {target.name}" if case else target.name
             raise InputError(
-                f"{target.name} was changed since it was written, and would be replaced; move it away, or choose another folder for "
+                f"{whose} was changed since it was written, and would be replaced; move it away, or choose another folder for "
                 "the results"
             )
         told: JsonObject | None = record.get("told")
@@ -64,11 +69,11 @@ class FinishedImages:
         told: JsonObject | None = read_json(path).get("told")
         return told
 
-    def note(self, target: Path, key: str, told: JsonObject) -> None:
+    def note(self, target: Path, key: str, told: JsonObject, case: str = "") -> None:
         """Keep what is told of a result that was written."""
-        path = self._record(target)
+        path = self._record(target, case)
         path.parent.mkdir(exist_ok=True)
-        write_text(path, json.dumps({"key": key, "written": _stamp(target), "told": told}))
+        write_text(path, json.dumps({"key": key, "written": _stamp(target, case), "told": told}))
 
     def key(self, path: Path, job: LabelJob, format: Format, *, confidence: bool) -> str:
         """By what a result is known: the files of its image, how they are read, the models, all settings, and how it is written."""
@@ -91,12 +96,18 @@ class FinishedImages:
             self._sums[ref] = _stamp(resolve(ref))
         return self._sums[ref]
 
-    def _record(self, target: Path) -> Path:
-        return self.folder / RECORDS / f"{target.name}.json"
+    def _record(self, target: Path, case: str = "") -> Path:
+        return self.folder / RECORDS / f"{target.name}{f'.{case}' * bool(case)}.json"
 
 
-def _stamp(path: Path) -> str:
-    """Content of a file; of a folder, which may be large, names, sizes and times of what is in it."""
+def _stamp(path: Path, case: str = "") -> str:
+    """Content of a file; of a folder, which may be large, names, sizes and times of what is in it; of a part of a set, of its files.
+
+    Empty where a set does not hold the part.
+    """
+    if case:
+        sums = [(one.name, _stamp(one)) for one in files_of(path, case)]
+        return sha256(repr(sums).encode()).hexdigest() if sums else ""
     if path.is_file():
         with path.open("rb") as file:
             return file_digest(file, "sha256").hexdigest()
