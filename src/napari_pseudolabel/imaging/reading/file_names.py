@@ -78,7 +78,7 @@ def _wanted(folder: Path, what: str) -> list[Path]:
         made = (
             f", only what was made here: {some([path.name for path in rest[_OURS]], _LISTED)}"
             if rest[_OURS]
-            else f" ({', '.join(SUFFIXES)})"
+            else f" ({', '.join((*SUFFIXES, *MICROSCOPE_SUFFIXES))})"
         )
         raise InputError(f"{folder} holds no {what}{made}.")
     return found

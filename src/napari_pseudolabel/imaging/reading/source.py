@@ -128,7 +128,9 @@ def chosen_position(
         if len(names) == 1:
             return 0, ()
         if ask:
-            raise InputError(f"{path} holds {len(names)} images: {listed}; say which by --position.")
+            raise InputError(
+                f"{path} holds {len(names)} images: {listed}; say which (--position in the shell)."
+            )
         return 0, (
             f"It holds {len(names)} images: {listed}; the first was read, a position chooses another.",
         )
