@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.labels.classes import AXON_CLASSES, default_classes
 from napari_pseudolabel.labels.measures import COLUMNS, TOTALS, measure, measures_text, totals_text
 from napari_pseudolabel.labels.measures.measure_columns import page_table
@@ -121,6 +121,21 @@ def test_axons_without_myelin_have_no_g_ratio_and_myelin_without_axon_is_no_fibr
     assert found.rows["myelin_thickness"].tolist() == found.rows["myelin_cover"].tolist() == [0]
     assert measure(plane, AXON_CLASSES, "objects").rows["class"].tolist() == ["fibre", "myelin"]
     assert ",," in measures_text([("a", found)])
+
+
+def test_measuring_can_be_stopped_within_a_plane():
+    plane = np.zeros((40, 400), np.uint8)
+    plane[5:35:10, 5:395:10] = 1
+    asked = []
+
+    def check():
+        asked.append(None)
+        if len(asked) == 2:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        measure(plane, OTHERS, "objects", check=check)
+    assert measure(plane, OTHERS, "objects").count == 3 * 39
 
 
 @pytest.mark.parametrize(("kind", "classes"), [("objects", CELLS), ("fibres", AXON_CLASSES)])

@@ -7,7 +7,9 @@ import pytest
 from napari.layers import Labels
 from qtpy.QtWidgets import QWidget
 
+from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.classes import AXON_CLASSES
+from napari_pseudolabel.viewer.known_size import KnownSize, note_size
 from napari_pseudolabel.viewer.records import write_classes
 from napari_pseudolabel.widgets.common.job_runner import JobRunner
 from napari_pseudolabel.widgets.common.overlay import Overlay
@@ -118,3 +120,12 @@ def test_fibres_wait_for_a_pixel_size_which_can_be_told(dock, viewer, labels, qt
     assert dock.view.hint == ""
     dock.selection.measures = None
     assert measured(dock, qtbot).rows["axon_diam"][0] == pytest.approx(8, rel=0.05)
+    # Of another image another size: the one that its person told in the Label dock, else none.
+    other = viewer.add_labels(labels.data[:, :90], name="other")
+    write_classes(other, AXON_CLASSES)
+    image = viewer.add_image(np.zeros((40, 90)), name="nerve 2")
+    note_size(image, KnownSize(Scale(pixel_size_um=0.25), "set"))
+    dock.activated(other)
+    assert dock.view.pixel_size.value() == 0.25
+    dock.activated(plain)
+    assert dock.view.pixel_size.value() == 0.5

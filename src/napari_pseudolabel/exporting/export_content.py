@@ -83,6 +83,7 @@ class ExportContent:
         spacing: tuple[float, float] | None = None,
         *,
         done: Callable[[], object] = lambda: None,
+        check: Callable[[], object] = lambda: None,
     ) -> Measures:
         """Measure all objects, with the numbers that exports give them.
 
@@ -92,8 +93,8 @@ class ExportContent:
             "fibres" or "objects"; None for fibres where there are axons, myelin and a pixel size.
         spacing
             Height and width of a pixel in micrometres; None for what `placement` says.
-        done
-            Called after every plane.
+        done, check
+            Called after every plane, and after every few objects.
 
         Raises
         ------
@@ -109,7 +110,7 @@ class ExportContent:
             confidence=None if self.confidence is None else np.asarray(self.confidence),
             known_instances=None if self.instances is None else np.asarray(self.instances),
         )
-        return measured(content, kind, spacing, done=done)
+        return measured(content, kind, spacing, done=done, check=check)
 
     def _named_classes(self) -> tuple[LabelClass, ...]:
         return self.classes or nameless(

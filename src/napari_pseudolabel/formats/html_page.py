@@ -124,7 +124,7 @@ def _counted(content: FileContent) -> Iterator[str]:
         known = known if content.labelled is None else np.where(content.labelled, known, 0)
         yield f"<p>{text(census_text(census(known, content.named)))}</p>"
     try:
-        found = measured(content)
+        found = measured(content, check=content.control.check)
     except InputError as error:
         yield f"<p>{text(error)}</p>"
         return

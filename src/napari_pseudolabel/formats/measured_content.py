@@ -18,6 +18,7 @@ def measured(
     spacing: tuple[float, float] | None = None,
     *,
     done: Callable[[], object] = lambda: None,
+    check: Callable[[], object] = lambda: None,
 ) -> Measures:
     """Measure all objects; values that number objects are taken as that.
 
@@ -27,7 +28,7 @@ def measured(
         "fibres" or "objects"; None for fibres where there are axons, myelin and a pixel size.
     spacing
         Height and width of a pixel in micrometres; None for what the placement says.
-    done
+    done, check
         As for `labels.measures.measure`.
 
     Raises
@@ -52,4 +53,5 @@ def measured(
         confidence=sure,
         instances=content.instances,
         done=done,
+        check=check,
     )

@@ -15,6 +15,7 @@ from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
 from napari_pseudolabel.viewer.effort import EFFORT_KEY, EffortLog
 from napari_pseudolabel.viewer.image_layers import image_fitting, placement_from
+from napari_pseudolabel.viewer.known_size import known_size
 from napari_pseudolabel.viewer.records import (
     QUALITY_KEY,
     classes_in,
@@ -28,6 +29,7 @@ from napari_pseudolabel.viewer.region_naming import named_regions
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Image as ImageLayer
     from napari.layers import Labels
 
 
@@ -64,17 +66,31 @@ def content_of(
 
 def _image_of(viewer: ViewerModel, labels: Labels) -> Image | None:
     """Return the image that labels were made on; of labels of a person the only one that fits. None where there is none."""
+    found = [image for one in _images_of(viewer, labels) if (image := image_fitting(one, labels)) is not None]
+    return found[0] if len(found) == 1 else None
+
+
+def _images_of(viewer: ViewerModel, labels: Labels) -> list[ImageLayer]:
+    """Return the layer that labels were made on, or those that they may belong to."""
     from napari.layers import Image as ImageLayer
 
     known = source_layer(viewer, labels)
     asked = [known] if known is not None else [*viewer.layers]
-    among = [
+    return [
         one
         for one in asked
         if isinstance(one, ImageLayer) and own_record(one) is None and may_belong(viewer, labels, one)
     ]
-    found = [image for one in among if (image := image_fitting(one, labels)) is not None]
-    return found[0] if len(found) == 1 else None
+
+
+def said_pixel_size(viewer: ViewerModel, labels: Labels) -> float | None:
+    """Return the side of a pixel in micrometres that a person has told of the image of labels, in the Label dock; None where nobody has."""
+    found = {
+        size
+        for one in _images_of(viewer, labels)
+        if (size := known_size(one).scale.pixel_size_um) and image_fitting(one, labels) is not None
+    }
+    return found.pop() if len(found) == 1 else None
 
 
 def confidence_of(viewer: ViewerModel, layer: Labels) -> Any:

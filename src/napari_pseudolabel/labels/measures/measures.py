@@ -91,6 +91,7 @@ def measure(
     confidence: NDArray[np.floating] | None = None,
     instances: NDArray[np.integer] | None = None,
     done: Callable[[], object] = lambda: None,
+    check: Callable[[], object] = lambda: None,
 ) -> Measures:
     """Measure every object of labels, plane by plane.
 
@@ -117,6 +118,8 @@ def measure(
 
     done
         Called after every plane.
+    check
+        Called after every few objects; what it raises stops the work.
 
     Raises
     ------
@@ -135,7 +138,7 @@ def measure(
     known = labels if labelled is None else np.where(labelled, labels, 0)
     given = None if instances is None else np.where(known > 0, instances, 0).astype(np.uint32)
     numbers = numbered(known, scheme) if given is None else given
-    scene = _Scene(known, numbers, (height, width), labelled, confidence, fibre)
+    scene = _Scene(known, numbers, (height, width), labelled, confidence, fibre, check)
     names = {one.value: one.name for one in classes}
     parts, planes = [], []
     for index in np.ndindex(*labels.shape[:-2]):
@@ -171,6 +174,7 @@ class _Scene:
     labelled: NDArray[np.bool_] | None
     confidence: NDArray[np.floating] | None
     fibre: Fibre | None
+    check: Callable[[], object]
 
     @property
     def area(self) -> float:
@@ -228,7 +232,7 @@ def _object_rows(scene: _Scene, index: Index, names: dict[int, str]) -> Rows:
     return {
         "number": numbers,
         "class": kinds,
-        **shapes(dense, count, scene.spacing),
+        **shapes(dense, count, scene.spacing, scene.check),
         **scene.about(index, dense, count),
     }
 
@@ -242,7 +246,7 @@ def _fibre_rows(scene: _Scene, index: Index) -> Rows:
     if not count:
         return {"number": numbers}
     axons = np.where(inner, whole, 0)
-    axon, fibre = (shapes(dense, count, scene.spacing) for dense in (axons, whole))
+    axon, fibre = (shapes(dense, count, scene.spacing, scene.check) for dense in (axons, whole))
     diameter, outer = axon["equivalent_diameter"], fibre["equivalent_diameter"]
     myelin = fibre["area"] - axon["area"]
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +14,7 @@ Spacing = tuple[float, float]
 
 # Directions of the lines, as steps of rows and columns from one pixel to the next on a line.
 _STEPS = ((0, 1), (1, 0), (1, 1), (1, -1), (1, 2), (2, 1), (1, -2), (2, -1))
+_BETWEEN_CHECKS = 50
 _OF_SKIMAGE = MappingProxyType(
     {
         "area": "area",
@@ -32,7 +34,12 @@ _OF_SKIMAGE = MappingProxyType(
 )
 
 
-def shapes(numbers: NDArray[np.integer], count: int, spacing: Spacing) -> dict[str, NDArray[Any]]:
+def shapes(
+    numbers: NDArray[np.integer],
+    count: int,
+    spacing: Spacing,
+    check: Callable[[], object] = lambda: None,
+) -> dict[str, NDArray[Any]]:
     """Measure the objects of a plane.
 
     Parameters
@@ -41,20 +48,25 @@ def shapes(numbers: NDArray[np.integer], count: int, spacing: Spacing) -> dict[s
         (H, W): 1 to `count`, all of which occur; 0 is none.
     spacing
         Height and width of a pixel, in the unit that lengths shall have.
+    check
+        Called after every few objects; what it raises stops the work.
 
     Returns
     -------
     dict
         Arrays (count,) by name of the column (`measure_columns`); centroids and boxes in pixels.
     """
-    from skimage.measure import regionprops_table  # the shell and the docks start without
+    from skimage.measure import regionprops  # the shell and the docks start without
 
-    found = regionprops_table(
-        numbers,
-        properties=tuple(dict.fromkeys(name.partition("-")[0] for name in _OF_SKIMAGE)),
-        spacing=spacing,
-    )
-    named = {name: np.asarray(found[other]) for other, name in _OF_SKIMAGE.items()}
+    wanted = [(name, *other.split("-")) for other, name in _OF_SKIMAGE.items()]
+    found: dict[str, list[float]] = {name: [] for name, *_ in wanted}
+    for number, region in enumerate(regionprops(numbers, spacing=spacing)):
+        if number % _BETWEEN_CHECKS == 0:
+            check()
+        for name, asked, *place in wanted:
+            value = getattr(region, asked)
+            found[name].append(value[int(place[0])] if place else value)
+    named = {name: np.asarray(values) for name, values in found.items()}
     for name, size in zip(("y0", "x0"), spacing, strict=True):
         named[name] = named[name] / size
     named["perimeter"] = perimeters(numbers, count, spacing)

@@ -21,6 +21,7 @@ from napari_pseudolabel.labels.measures.measure_tables import save_tables
 from napari_pseudolabel.labels.measures.object_shapes import Spacing
 from napari_pseudolabel.labels.objects import scheme_for
 from napari_pseudolabel.viewer import content_of
+from napari_pseudolabel.viewer.exporting import said_pixel_size
 from napari_pseudolabel.viewer.image_layers import placement_of
 from napari_pseudolabel.viewer.measured_layer import add_measured
 from napari_pseudolabel.viewer.records import classes_of, is_helper, is_slide
@@ -83,6 +84,9 @@ class MeasureController(DockController):
         self._measuring: int | None = None
         self._measured: Labels | None = None
         self._results: dict[str, MeasuredLabels] = {}
+        # Pixel sizes that were told of layers that have none, and the layer whose size is shown.
+        self._sizes: dict[str, float] = {}
+        self._sized = ""
         # The layer for which the person has said what to measure.
         self._told: Labels | None = None
         view.changed.connect(self._refresh)
@@ -315,11 +319,23 @@ class MeasureController(DockController):
         with suppress(InputError):  # sheared: said when it is measured
             sides = None if layer is None else placement_of(layer).pixel_sides_um()
         self.view.set_size_asked(layer is not None and sides is None)
+        if layer is not None and sides is None:
+            self._show_size(layer)
         if layer is not None and layer is not self._told:
             with QSignalBlocker(self.view.kinds):
                 self.view.kinds.choose(kind_for(classes_of(layer), sides or self._typed_size()))
         self._show(layer)
         self.view.set_hint(self._why_not(layer) or ("Measuring …" if self._measuring is not None else ""))
+
+    def _show_size(self, layer: Labels) -> None:
+        """Keep the size that is told of a layer; of another one show its own, which may have been told in the Label dock."""
+        box, uid = self.view.pixel_size, str(layer.unique_id)
+        if uid == self._sized and box.value():
+            self._sizes[uid] = box.value()
+            return
+        self._sized = uid
+        with QSignalBlocker(box):
+            box.setValue(self._sizes.get(uid) or said_pixel_size(self.viewer, layer) or 0.0)
 
     def _on_selection(self) -> None:
         measures, chosen = self.selection.measures, self.selection.chosen

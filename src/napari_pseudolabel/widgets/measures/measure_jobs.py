@@ -33,6 +33,6 @@ class MeasureJob:
     def run(self, control: Control, models: object) -> MeasuredLabels:
         """Measure plane after plane."""
         stage = control.stage(self.title, int(np.prod(self.content.labels.shape[:-2])))
-        measures = self.content.measured(self.kind, self.spacing, done=stage.advance)
+        measures = self.content.measured(self.kind, self.spacing, done=stage.advance, check=control.check)
         _ = measures.highest  # here rather than in the window
         return MeasuredLabels(measures, digest_of(np.asarray(self.content.labels), self.content.labelled))
