@@ -127,6 +127,7 @@ def test_grey_levels_tell_the_polarity_where_no_way_of_another_kind_does(tmp_pat
         both.append(replace(way(group, one.ref), translator_card=one.card))
     assert nearer_polarity(both, images) == "as it is"
     assert nearer_polarity(both[1:], images) is None
+    assert nearer_polarity(both, [np.array([[0.0, 1.0]])]) is None  # as near to both
     (tmp_path / "invert-match.safetensors").write_bytes(
         as_file(fit(images, 1 - labelled, "invert-match"), both[1].translator_card)
     )

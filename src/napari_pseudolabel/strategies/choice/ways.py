@@ -136,10 +136,15 @@ def opposed(one: LabelWay, other: LabelWay) -> bool:
     return {one.group, other.group} == set(POLARITIES)
 
 
+CLEARLY_NEARER = 0.03
+"""Distances, in grey levels from 0 to 1, that differ by less say nothing: axons have .04 to .07, mitochondria 0 (docs/benchmarks.md)."""
+
+
 def nearer_polarity(ways: Sequence[LabelWay], pixels: Sequence[NDArray[np.floating]]) -> str | None:
     """Return the one of `POLARITIES` in which the grey levels of images, in [0, 1], are nearer to those of the labelled modality.
 
-    Told by curves that match the histograms of both, one that turns around and one that does not; None where either is missing.
+    Told by curves that match the histograms of both, one that turns around and one that does not; None where either is missing, or
+    they are about as near: the histograms of many micrographs are nearly symmetric, and say nothing.
     """
     bent: dict[str, float] = {}
     for way in ways:
@@ -152,7 +157,10 @@ def nearer_polarity(ways: Sequence[LabelWay], pixels: Sequence[NDArray[np.floati
         except PseudolabelError:
             continue
         bent[way.group] = min(far, bent.get(way.group, far))
-    return min(POLARITIES, key=lambda group: bent[group]) if set(bent) == set(POLARITIES) else None
+    if set(bent) != set(POLARITIES):
+        return None
+    nearer, farther = sorted(POLARITIES, key=lambda group: bent[group])
+    return nearer if bent[farther] - bent[nearer] >= CLEARLY_NEARER else None
 
 
 def short_names(ways: Sequence[LabelWay]) -> tuple[str, ...]:
