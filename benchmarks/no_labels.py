@@ -21,7 +21,9 @@ import json
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import typer
@@ -29,7 +31,7 @@ from objects_targets import Scene, nuclei_scenes
 from quality_tables import about, dump
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.imaging import Image, Need, labels_to, measure, normalise, resample
+from napari_pseudolabel.imaging import Need, labels_to, measure, normalise, resample
 from napari_pseudolabel.labels.matching import Detection, detection
 from napari_pseudolabel.labels.objects import scheme_for, to_instances
 from napari_pseudolabel.models.loaded import LoadedModels
@@ -44,7 +46,8 @@ MOST = 16
 BOUND, CYCLED_ROW = "supervised bound", "cycled masks"
 _MODELS = LoadedModels()
 
-Asked = Callable[[Strategy, list[Scene], int, Path], LabelRequest]
+Asked = Callable[[Strategy, LabelRequest, list[Scene], dict[str, int]], LabelRequest]
+"""Gets what is asked for so far, what to learn from, and how many steps of what, where not as usual."""
 
 
 def main(
@@ -53,10 +56,14 @@ def main(
     row: list[str] | None = typer.Option(None, help="Rows to measure; all by default."),
     seed: list[int] | None = typer.Option(None, help="Seeds of the trainings; 0 by default."),
     split: str = typer.Option("held-out", help="held-out, or choosing for what decides about settings."),
+    steps: int | None = typer.Option(None, help="Of every segmenter; as usual by default."),
+    cycle_steps: int | None = typer.Option(None, help="Of the cycle; as usual by default."),
     runs: Path = Path("runs/no_labels"),
     json_path: Path = typer.Option(Path("runs/no_labels.json"), "--json"),
 ) -> None:
     """Measure, print the table and write it as JSON."""
+    asked_for = {"steps": steps, "cycle_steps": cycle_steps}
+    budget = {key: count for key, count in asked_for.items() if count is not None}
     found = json.loads(json_path.read_text())["sets"] if json_path.exists() else {}
     for name in (name for name in FOLDERS if only in name):
         scenes = nuclei_scenes(data, FOLDERS[name])
@@ -70,7 +77,8 @@ def main(
                 folder = runs / f"{name} {split} {number}".replace(" ", "-") / title.replace(" ", "-")
                 started = time.process_time()
                 seen = learned if title == BOUND else tested
-                request = asked(registry.find(strategy), seen, number, folder)
+                first = LabelRequest(folder=folder, settings=LabelSettings(seed=number))
+                request = asked(registry.find(strategy), first, seen, budget)
                 seconds = spent(folder, time.process_time() - started)
                 scored = [score(registry.find(strategy), request, one) for one in tested]
                 pooled = sum((one for one, _ in scored), Detection())
@@ -111,28 +119,37 @@ def score(strategy: Strategy, request: LabelRequest, scene: Scene) -> tuple[Dete
     return detection(numbered, scene.objects["nucleus"]), float(dice)
 
 
-def as_it_is(strategy: Strategy, learned: list[Scene], seed: int, folder: Path) -> LabelRequest:
+def as_it_is(
+    strategy: Strategy, asked: LabelRequest, learned: list[Scene], budget: dict[str, int]
+) -> LabelRequest:
     """Nothing is prepared."""
-    return LabelRequest()
+    return replace(asked, folder=None)
 
 
-def prepared(strategy: Strategy, learned: list[Scene], seed: int, folder: Path) -> LabelRequest:
+def job_of(strategy: Strategy, asked: LabelRequest, learned: list[Scene], budget: dict[str, int]) -> Any:
+    """Return the preparing job of a strategy that learns from images without labels."""
+    assert strategy.preparation is not None
+    job: Any = strategy.preparation.job(replace(asked, images=tuple(scene.image for scene in learned)), "")
+    known = {key: count for key, count in budget.items() if hasattr(job.settings, key)}
+    return replace(job, settings=replace(job.settings, **known))
+
+
+def prepared(
+    strategy: Strategy, asked: LabelRequest, learned: list[Scene], budget: dict[str, int]
+) -> LabelRequest:
     """Prepare as shell and dock do, from images without labels."""
     assert strategy.preparation is not None
-    images: list[Image] = [scene.image for scene in learned]
-    asked = LabelRequest(folder=folder, settings=LabelSettings(seed=seed), images=tuple(images))
-    job = strategy.preparation.job(asked, "")
+    job = job_of(strategy, asked, learned, budget)
     return strategy.preparation.with_result(asked, job, job.run(Control(), _MODELS))
 
 
-def supervised(strategy: Strategy, learned: list[Scene], seed: int, folder: Path) -> LabelRequest:
+def supervised(
+    strategy: Strategy, asked: LabelRequest, learned: list[Scene], budget: dict[str, int]
+) -> LabelRequest:
     """Learn from labels, at the magnification that is measured without them, with the same network and steps."""
     assert strategy.preparation is not None
-    asked = LabelRequest(
-        folder=folder, settings=LabelSettings(seed=seed), images=tuple(scene.image for scene in learned)
-    )
-    job = strategy.preparation.job(asked, "")
-    folder.mkdir(parents=True, exist_ok=True)
+    job = job_of(strategy, asked, learned, budget)
+    job.folder.mkdir(parents=True, exist_ok=True)
     factor = seen_in(job, None, None, Control()).factor
     planes = []
     for scene in learned:
@@ -143,21 +160,19 @@ def supervised(strategy: Strategy, learned: list[Scene], seed: int, folder: Path
     return strategy.preparation.with_result(asked, job, conclude(job, factor, ()))
 
 
-def by_inputs(strategy: Strategy, learned: list[Scene], seed: int, folder: Path) -> LabelRequest:
+def by_inputs(
+    strategy: Strategy, asked: LabelRequest, learned: list[Scene], budget: dict[str, int]
+) -> LabelRequest:
     """Learn from what went into the cycle, which is that of the row of cycled masks where that was measured."""
-    known = folder.parent / CYCLED_ROW.replace(" ", "-") / cycling.CYCLE
-    if known.is_dir():
-        shutil.copytree(known, folder / cycling.CYCLE, dirs_exist_ok=True)
     assert strategy.preparation is not None
-    asked = LabelRequest(
-        folder=folder, settings=LabelSettings(seed=seed), images=tuple(scene.image for scene in learned)
-    )
-    job = strategy.preparation.job(asked, "")
-    settings = job.settings
+    job = job_of(strategy, asked, learned, budget)
+    known = job.folder.parent / CYCLED_ROW.replace(" ", "-") / cycling.CYCLE
+    if known.is_dir():
+        shutil.copytree(known, job.folder / cycling.CYCLE, dirs_exist_ok=True)
     seen = seen_in(job, None, None, Control())
     training = cycling.trained(job, seen, Control())
-    fields = list(cycling.cycled_fields(training, seen, settings.fields, seed, inputs=True))
-    train_segmenter(job, settings, fields, "", "images made of masks", Control())
+    fields = list(cycling.cycled_fields(training, seen, job.settings.fields, job.settings.seed, inputs=True))
+    train_segmenter(job, job.settings, fields, "", "images made of masks", Control())
     return strategy.preparation.with_result(asked, job, conclude(job, seen.factor, ()))
 
 
