@@ -69,6 +69,12 @@ def _of_objects(strategy: Strategy) -> bool:
     return strategy.options is not None and issubclass(strategy.options, ObjectOptions)
 
 
+def folder_of(bench: Bench, direction: Direction, strategy: Strategy, seed: int) -> Path:
+    """Where what a strategy prepares is kept."""
+    name = direction.name.replace(" ", "-").replace(">", "")
+    return bench.folder / "strategies" / strategy.name / name / str(seed)
+
+
 def made(
     bench: Bench, direction: Direction, strategy: Strategy, seed: int, everything: Sequence[Case]
 ) -> LabelRequest:
@@ -76,16 +82,10 @@ def made(
     # Images are on the grid of the models; what finds sizes itself is not told.
     scale = Scale() if _of_objects(strategy) else Scale(factor=1.0)
     settings = LabelSettings(seed=seed, scale=scale, find_scale="never")
-    folder = (
-        bench.folder
-        / "strategies"
-        / strategy.name
-        / direction.name.replace(" ", "-").replace(">", "")
-        / str(seed)
-    )
+    folder = folder_of(bench, direction, strategy, seed)
     asked = LabelRequest(
         translator=direction.adapting if strategy.takes("translator") else None,
-        segmenter=_start(bench, direction, seed) if strategy.takes("segmenter") else None,
+        segmenter=start_of(bench, direction, seed) if strategy.takes("segmenter") else None,
         folder=folder,
         settings=settings,
     )
@@ -129,7 +129,7 @@ def named(regions: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[np.ui
     return np.array(most, np.uint8)[regions]
 
 
-def _start(bench: Bench, direction: Direction, seed: int) -> str:
+def start_of(bench: Bench, direction: Direction, seed: int) -> str:
     """A segmenter that labels the target: the shipped proxy, else the one of the source where modalities look alike."""
     return direction.proxy or str(source_segmenter(bench, direction, seed))
 
