@@ -170,7 +170,7 @@ def test_a_notice_of_the_engine_is_shown(dock, script, qtbot):
     script.gate.clear()
     dock.view.run_button.click()
     qtbot.waitUntil(lambda: bool(script.jobs), timeout=5000)
-    dock._runner.noticed.emit(dock._running.number, "A worker process ended unexpectedly.")
+    dock._runner.noticed.emit(dock.labelling.running.number, "A worker process ended unexpectedly.")
     assert "ended unexpectedly" in status(dock)
     script.gate.set()
     finish(qtbot, dock)
@@ -368,11 +368,12 @@ def test_a_file_is_looked_into_and_chosen(dock, tmp_path, monkeypatch, qtbot):
     assert hint(dock) == ""
 
 
+@pytest.mark.usefixtures("one_process")
 def test_a_file_that_is_no_model_says_so_and_blocks_the_run(dock, tmp_path, qtbot):
     path = tmp_path / "notes.txt"
     path.write_text("hello")
     dock.models.open("translator", str(path))
-    qtbot.waitUntil(lambda: "notes.txt" in hint(dock), timeout=10000)
+    qtbot.waitUntil(lambda: "notes.txt" in hint(dock), timeout=60000)
     assert not dock.view.run_button.isEnabled()
 
 

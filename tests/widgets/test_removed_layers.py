@@ -24,7 +24,9 @@ def under_way(dock, script, qtbot, *, part=False):
     dock.view.run_button.click()
     qtbot.waitUntil(lambda: bool(script.jobs), timeout=10000)
     if part:
-        qtbot.waitUntil(lambda: dock._running is not None and dock._running.parts == 1, timeout=10000)
+        qtbot.waitUntil(
+            lambda: dock.labelling.running is not None and dock.labelling.running.parts == 1, timeout=10000
+        )
 
 
 def ended(dock, qtbot):

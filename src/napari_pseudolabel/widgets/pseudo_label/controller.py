@@ -6,47 +6,29 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Labels
-from qtpy.QtCore import QTimer
 from typing_extensions import override
 
-from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import PseudolabelError
 from napari_pseudolabel.strategies import registry
 from napari_pseudolabel.viewer import drop_preview
-from napari_pseudolabel.viewer.heat_layers import show_heat
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.widgets.common.dock_controller import DockController, Key
-from napari_pseudolabel.widgets.common.garbage import GarbageLater
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
-from napari_pseudolabel.widgets.common.removals import Removals
 from napari_pseudolabel.widgets.pseudo_label import strategy_comparison
 from napari_pseudolabel.widgets.pseudo_label.can_run import why_not_now
 from napari_pseudolabel.widgets.pseudo_label.expected import ExpectedTime
-from napari_pseudolabel.widgets.pseudo_label.gaze import Gaze
 from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
 from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice
-from napari_pseudolabel.widgets.pseudo_label.label_run import (
-    LabelRun,
-    describe,
-    labelled_by,
-    nothing_predicted,
-    whole_job,
-)
-from napari_pseudolabel.widgets.pseudo_label.label_sentences import (
-    NOTHING,
-    PREPARES_FIRST,
-    assumption,
-    gone_text,
-    progress_text,
-)
+from napari_pseudolabel.widgets.pseudo_label.label_run import LabelRun, describe, whole_job
+from napari_pseudolabel.widgets.pseudo_label.label_sentences import PREPARES_FIRST, assumption
 from napari_pseudolabel.widgets.pseudo_label.many.controller import ManyController
 from napari_pseudolabel.widgets.pseudo_label.modality import ModalityPicker
 from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
 from napari_pseudolabel.widgets.pseudo_label.preparing import PreparingController, main_title
 from napari_pseudolabel.widgets.pseudo_label.preparing_options import OptionsController
+from napari_pseudolabel.widgets.pseudo_label.run_controller import RunController
 from napari_pseudolabel.widgets.pseudo_label.run_outcome import RunOutcome
 from napari_pseudolabel.widgets.pseudo_label.size_controller import SizeController
 from napari_pseudolabel.widgets.pseudo_label.slide_regions import SlideRegions
@@ -56,17 +38,16 @@ from napari_pseudolabel.widgets.pseudo_label.way_finder import WayFinder
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Layer
 
-    from napari_pseudolabel.strategies import PseudoLabel, RunReport
+    from napari_pseudolabel.strategies import RunReport
     from napari_pseudolabel.strategies.jobs import LabelJob
+    from napari_pseudolabel.viewer import PushedLayers
     from napari_pseudolabel.widgets.common.overlay import Overlay
     from napari_pseudolabel.workspace import Workspace
 
 # What strategies do that prepare something.
 PARTS = (TutoringController,)
 DEBOUNCE_MS = 300
-_BETWEEN_LAYERS_MS = 30
 
 
 class PseudoLabelController(DockController):
@@ -114,28 +95,25 @@ class PseudoLabelController(DockController):
         self.expected = ExpectedTime(viewer, view, self.images, self.models, recent, canvas_px)
         self.comparing = strategy_comparison.Comparing(viewer, canvas_px)
         self._prepared_for: LabelChoice | None = None
-        self._running: LabelRun | None = None
         self.size = SizeController(viewer, view, self.images, self.models, runner, make_overlay)
-        self._removals = Removals(viewer, self._on_removed)
         self.slides = SlideRegions(viewer, view, self.images, lambda: workspace().folder, canvas_px, self)
         all_of_it = partial(whole_job, view, viewer, self.images, self.modality, self.models)
         self.many = ManyController(viewer, view, runner, recent, workspace, all_of_it)
-        self._garbage = GarbageLater(viewer)
-        self._gaze = Gaze(viewer, self.images, runner, canvas_px)
+        self.labelling = RunController(viewer, view, self.images, runner, canvas_px)
         self._preview_later = Debouncer(self._preview, DEBOUNCE_MS, self)
         self._connect()
 
     @property
     def busy(self) -> bool:
         """Whether a labelling job is under way."""
-        return self._running is not None or self._busy_part is not None
+        return self.labelling.running is not None or self._busy_part is not None
 
     @property
     @override
     def doing(self) -> str:
         if (part := self._busy_part) is not None:
             return part.doing
-        running = self._running
+        running = self.labelling.running
         if running is None or running.preview:
             return self.many.doing
         return f"Labelling {running.image.name}"
@@ -165,14 +143,13 @@ class PseudoLabelController(DockController):
     @override
     def closed(self) -> None:
         self._preview_later.cancel()
-        self._gaze.stop()
         self.expected.say(None)
         self.models.stop()
         self.size.stop()
         for part in self.preparing.values():
             part.stop()
         self.comparing.stop()
-        self._drop()
+        self.labelling.drop()
         self.slides.stop()
         self.many.stop()
         self.view.image.let_go()
@@ -201,6 +178,10 @@ class PseudoLabelController(DockController):
             part.ready.connect(partial(self._on_prepared, part))
             part.failed.connect(self._on_not_prepared)
             part.message.connect(view.set_status)
+        self.labelling.appeared.connect(self._on_appeared)
+        self.labelling.labelled.connect(self._on_labelled)
+        self.labelling.failed.connect(self._on_failed)
+        self.labelling.ended.connect(self._refresh)
         self.comparing.compared.connect(lambda sentence: self.outcome.agreed(sentence, now=not self.busy))
         self.viewer.dims.events.current_step.connect(self._later)
 
@@ -218,8 +199,8 @@ class PseudoLabelController(DockController):
 
     def run(self) -> None:
         """Label the region that is chosen."""
-        if self._running is not None and self._running.preview:
-            self._drop()
+        if self.labelling.previewing:
+            self.labelling.drop()
         self.view.preview_button.setChecked(False)
         if self._why_not() is not None or self.busy:
             return
@@ -233,9 +214,8 @@ class PseudoLabelController(DockController):
         self.view.preview_button.setChecked(False)
         if (part := self._busy_part) is not None:
             part.cancel()
-        elif self._running is not None:
-            self.view.set_progress("Stopping after this batch of tiles")
-            self._runner.cancel(self._running.number)
+        else:
+            self.labelling.cancel()
 
     def _on_changed(self) -> None:
         if self.images.update():
@@ -250,8 +230,7 @@ class PseudoLabelController(DockController):
             self._preview()
         else:
             self._preview_later.cancel()
-            if self._running is not None and self._running.preview:
-                self._runner.cancel(self._running.number)
+            self.labelling.cancel_preview()
         self._refresh()
 
     def _on_layers(self) -> None:
@@ -280,34 +259,9 @@ class PseudoLabelController(DockController):
     def _preview(self) -> None:
         if not self.view.preview_button.isChecked():
             return
-        self._drop()
+        self.labelling.drop()
         if self._why_not() is None:
             self._submit(preview=True)
-
-    def _drop(self) -> None:
-        """Stop the job under way and forget it: whatever it still reports is stale."""
-        if self._running is not None:
-            self._runner.cancel(self._running.number)
-            self._running.settle()
-            self._ended()
-
-    def _ended(self) -> None:
-        if self._running is not None:
-            self._runner.forget(self._running.number)
-            self._running.drop_draft()
-        self._running = None
-        self._garbage.end()
-        self._removals.forget()
-        self._gaze.stop()
-
-    def _on_removed(self, layer: Layer) -> None:
-        """Cancel a run whose image, or the labels that it streams into, was removed: there is no use in it."""
-        if (running := self._running) is not None:
-            running.gone = gone_text(layer.name, labels=isinstance(layer, Labels))
-            self._runner.cancel(running.number)
-            self.view.preview_button.setChecked(False)
-            self.view.set_progress("Stopping after this batch of tiles")
-            self.view.set_status(running.gone)
 
     def _submit(self, *, preview: bool, asked: bool = True) -> None:
         """Begin; unless the person was asked, ask before what takes long."""
@@ -334,27 +288,33 @@ class PseudoLabelController(DockController):
 
     def _begin(self, choice: LabelChoice, job: LabelJob, *, preview: bool) -> None:
         self.size.began(preview=preview)
-        self._garbage.begin()
         job = self.slides.kept(choice.layer, self.ways.told(choice.layer, job))
-        number = self._runner.submit(
-            job,
-            "label",
-            progressed=self._on_progress,
-            **({} if preview or job.kept is not None else {"drafted": self._on_draft}),
-            parted=self._on_part,
-            event_sent=partial(show_heat, self.viewer, self.images.layer(choice.layer), job.image),
-            noticed=self.view.set_status,
-            finished=self._on_finished,
-            failed=self._on_failed,
-        )
-        self._removals.watch(self.images.layer(choice.layer))
-        self._running = LabelRun(number, choice.layer or "", job.image, preview, choice, job)
+        self.labelling.begin(choice, job, preview=preview)
         self.outcome.forget()
-        if not preview:
-            self.view.set_status("")
-            self._gaze.follow(self._running)
-        self.view.set_busy(True)
         self._refresh()
+
+    def _on_appeared(self, running: LabelRun, report: RunReport) -> None:
+        self.size.found_in_run(running.choice, report.found)
+        self.images.show_layers()
+
+    def _on_failed(self, running: LabelRun, failure: Failure, share: float) -> None:
+        self.outcome.failed(failure, running.parts, share)
+
+    def _on_labelled(self, running: LabelRun, report: RunReport, pushed: PushedLayers) -> None:
+        self.outcome.show(running, report, pushed)
+        self.size.found_in_run(running.choice, report.found)
+        layer = self.images.layer(running.layer)
+        if layer is not None and not running.preview:
+            self.comparing.compare(layer, running.image, running.choice.strategy)
+            drop_preview(self.viewer, layer)  # it compares with labels that are no more
+            self.models.note_run(running.choice, running.image.modality)
+            self.expected.note(running.choice, running.job, report)
+            if pushed.labels is not None:
+                self.viewer.layers.selection.active = pushed.labels
+        self.images.show_layers()
+        rest = running.rest(self.models.chosen("translator"))
+        if rest is not None and self.view.preview_button.isChecked():
+            self._begin(running.choice, rest, preview=True)
 
     # Strategies that prepare something: first that, then the labels.
 
@@ -402,78 +362,6 @@ class PseudoLabelController(DockController):
         self.outcome.failed(failure)
         self._refresh()
 
-    def _on_progress(self, progress: Progress) -> None:
-        self.view.set_progress(progress_text(progress), progress.done, progress.total)
-
-    def _on_draft(self, look: PseudoLabel) -> None:
-        if (running := self._running) is not None:
-            running.look(self.viewer, self.images.layer(running.layer), look)
-
-    def _on_part(self, part: PseudoLabel) -> None:
-        running = self._running
-        if running is None:
-            return
-        layer = self.images.layer(running.layer)
-        if layer is None or running.gone or (running.stream is None and nothing_predicted(part)):
-            return
-        strategy_comparison.keep_others(self.viewer, layer, running.image, part, running.choice.strategy)
-        stream = running.add(self.viewer, layer, part)
-        if running.parts == 1:
-            self.size.found_in_run(running.choice, part.report.found)
-            self._removals.watch(layer, stream.labels)
-            self.images.show_layers()
-
-    def _on_finished(self, report: RunReport) -> None:
-        """After a run of few parts: one new layer at a time, so that the window does not stand still for all."""
-        running = self._running
-        if running is not None and (running.stream is None or not running.stream.late):
-            self._on_labelled(running, report)
-        elif running is not None:
-            QTimer.singleShot(_BETWEEN_LAYERS_MS, lambda: self._show_late(running, report))
-
-    def _show_late(self, running: LabelRun, report: RunReport) -> None:
-        if running is self._running and running.stream is not None:
-            running.stream.show_late()
-            self._on_finished(report)
-
-    def _on_failed(self, failure: Failure) -> None:
-        running = self._running
-        if running is None:
-            return
-        self._ended()
-        share = labelled_by(running.settle())
-        self.view.set_busy(False)
-        if running.gone:
-            self.view.set_status(running.gone)
-        else:
-            self.outcome.failed(failure, running.parts, share)
-        self._refresh()
-
-    def _on_labelled(self, running: LabelRun, report: RunReport) -> None:
-        self._ended()
-        self.view.set_busy(False)
-        pushed = running.settle(report)
-        layer = self.images.layer(running.layer)
-        if running.gone or layer is None or pushed is None:
-            gone = running.gone or "The image was removed meanwhile, so the labels were dropped."
-            self.view.set_status(*((gone,) if running.gone or layer is None else (NOTHING, report.notes)))
-            self._refresh()
-            return
-        self.outcome.show(running, report, pushed)
-        self.size.found_in_run(running.choice, report.found)
-        if not running.preview:
-            self.comparing.compare(layer, running.image, running.choice.strategy)
-            drop_preview(self.viewer, layer)  # it compares with labels that are no more
-            self.models.note_run(running.choice, running.image.modality)
-            self.expected.note(running.choice, running.job, report)
-            if pushed.labels is not None:
-                self.viewer.layers.selection.active = pushed.labels
-        self.images.show_layers()
-        rest = running.rest(self.models.chosen("translator"))
-        if rest is not None and self.view.preview_button.isChecked():
-            self._begin(running.choice, rest, preview=True)
-        self._refresh()
-
     def _why_not(self) -> str | None:
         return why_not_now(
             self.view.choice(), self.viewer, self.images, self.models, self.modality, self._part
@@ -487,7 +375,7 @@ class PseudoLabelController(DockController):
         self.size.follow(busy=self.busy, can_run=self._active and reason is None)
         self.view.show_misfits(self.models.misfits(self.view.choice(), self.images.layer()))
         # A preview may be cut short by the real thing.
-        free = self._busy_part is None and (self._running is None or self._running.preview)
+        free = self._busy_part is None and (self.labelling.running is None or self.labelling.previewing)
         part = self._part
         self.view.run_button.setText(main_title(part, again=self.images.labelled))
         roles = registry.find(self.view.choice().strategy).roles
