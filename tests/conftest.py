@@ -6,12 +6,17 @@ import gc
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import few_looks
 import numpy as np
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from napari_pseudolabel.models.inspection_process import InspectionProcess
 
 # Small networks are slower on many threads, and results are compared between processes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -47,6 +52,15 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    """Spare it again after a test of what thaws everything (`widgets.common.garbage`)."""
+    thawed = yield
+    if not gc.get_freeze_count():
+        gc.freeze()
+    return thawed
+
+
 @pytest.fixture(scope="session")
 def one_thread() -> None:
     """Compute in one thread, as the child processes of the tests do."""
@@ -60,6 +74,28 @@ def brief_calibration() -> Iterator[None]:
     """Trainings of this file measure with few looks how sure they may be."""
     with few_looks.few_looks():
         yield
+
+
+@pytest.fixture(scope="session")
+def process_apart() -> Iterator[InspectionProcess]:
+    """A process in which files are looked at; ended by what one of them does, it is started again."""
+    from napari_pseudolabel.models.inspection_process import InspectionProcess
+
+    with InspectionProcess() as apart:
+        yield apart
+
+
+@pytest.fixture
+def one_process(process_apart: InspectionProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at all files in one process: starting one for each takes longer than all else in a test."""
+    from napari_pseudolabel.models.segmenters.onnx import onnx_session
+    from napari_pseudolabel.models.segmenters.torchscript import examining
+
+    for module in (onnx_session, examining):
+        monkeypatch.setattr(module, "call_in_process", process_apart.call)
+    # The package hands out a function of the same name.
+    module = sys.modules["napari_pseudolabel.models.inspect"]
+    monkeypatch.setattr(module, "InspectionProcess", lambda check: nullcontext(process_apart))
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,8 @@ from napari_pseudolabel.strategies import LabelSettings, Region
 from napari_pseudolabel.strategies.otsu.otsu_options import OtsuOptions
 from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuneSettings
 
+pytestmark = pytest.mark.usefixtures("brief_calibration")
+
 QUICK = LabelSettings(flips=0)
 
 

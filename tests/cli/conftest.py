@@ -11,8 +11,13 @@ import tifffile
 from shell import Ran, start
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _brief(brief_calibration: None) -> None:
+    """Trainings in this process; what is killed does as much."""
+
+
 @pytest.fixture
-def cli(capfd: pytest.CaptureFixture[str], one_thread: None) -> Callable[..., Ran]:
+def cli(capfd: pytest.CaptureFixture[str], one_thread: None, one_process: None) -> Callable[..., Ran]:
     """Run the command in this process."""
     from napari_pseudolabel.cli.running import run
 

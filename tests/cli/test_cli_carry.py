@@ -108,7 +108,7 @@ def test_labels_models_report_and_page_come_out_and_are_not_made_twice(
     assert (told["labelled_modality"], told["modality"]) == ("a", "b")
     assert len(told["images"]) == 2
     tried = told["choice"]["tried"]
-    assert {one["group"] for one in tried} == {"turned around", "as it is"}
+    assert {one["group"] for one in tried} == {"turned around", "as it is", "without labels"}
     # A proxy is no second witness for the curve that tutored it.
     assert [one["strategy"] for one in tried].count("tutorship") == 1
     assert told["choice"]["best"] in ran.out

@@ -92,7 +92,11 @@ def test_the_best_way_is_found_and_told(cli, image, tmp_path, tiny_segmenter, mo
     told = ran.json["results"][0]
     assert told["strategy"] == "adaptation"
     assert told["models"][0]["path"].startswith(("inverted:", "unchanged:"))
-    assert {one["group"] for one in told["choice"]["tried"]} == {"turned around", "as it is"}
+    assert {one["group"] for one in told["choice"]["tried"]} == {
+        "turned around",
+        "as it is",
+        "without labels",
+    }
     for more, part in [
         ((), "Say what the images show, or choose a segmenter"),
         ((*given, "--steps", 2), "--steps is for tutorship"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -22,13 +23,19 @@ from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterTr
 from napari_pseudolabel.training.translator.syndiff_settings import SMALL
 from napari_pseudolabel.training.translator.syndiff_training import SynDiffTraining
 
+pytestmark = pytest.mark.usefixtures("one_process")
+
 SETTINGS = TileSettings(device="meta", tile=32, overlap=8, batch=3)
-PLANE = np.random.default_rng(0).random((50, 70), dtype=np.float32)
+PLANE = np.random.default_rng(0).random((40, 50), dtype=np.float32)
+DIFFUSIONS = ("syndiff", "zero-shot")
+# Of what is no diffusion there is one way.
+WAYS = (
+    *((family, *way) for family in DIFFUSIONS for way in product(("tiled", "joint"), ("quality", "preview"))),
+    *((family, "tiled", "quality") for family in TRANSLATORS if family not in DIFFUSIONS),
+)
 
 
-@pytest.mark.parametrize("evaluations", ["quality", "preview"])
-@pytest.mark.parametrize("mode", ["tiled", "joint"])
-@pytest.mark.parametrize("family", TRANSLATORS)
+@pytest.mark.parametrize(("family", "mode", "evaluations"), WAYS)
 def test_a_translation_stays_on_its_device(family, mode, evaluations, tmp_path, monkeypatch):
     translator = load_translator(TRANSLATORS[family](tmp_path))
     with on_meta(monkeypatch) as rules:
@@ -38,8 +45,10 @@ def test_a_translation_stays_on_its_device(family, mode, evaluations, tmp_path, 
     assert rules.computed > 5
 
 
-@pytest.mark.parametrize("mirror", [False, True])
-@pytest.mark.parametrize("family", [name for name in SEGMENTERS if name != "torchscript"])
+@pytest.mark.parametrize(
+    ("family", "mirror"),
+    [("monai-unet", False), *((name, True) for name in SEGMENTERS if name != "torchscript")],
+)
 def test_probabilities_stay_on_their_device(family, mirror, tmp_path, monkeypatch):
     segmenter = load_segmenter(SEGMENTERS[family](tmp_path))
     with on_meta(monkeypatch) as rules:

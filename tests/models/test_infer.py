@@ -90,7 +90,7 @@ def configurations(draw) -> GeneratorConfig:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2, deadline=None)
 @given(configurations())
 def test_weights_give_back_their_configuration(config):
     state = state_of(config)
@@ -108,7 +108,7 @@ def test_weights_give_back_their_configuration(config):
     assert different(config, infer(shapes_of(config), said).config) <= silent & set(result.inferred)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2, deadline=None)
 @given(configurations(), st.data())
 def test_a_lost_weight_never_loads(config, data):
     state = state_of(config)

@@ -96,6 +96,7 @@ def test_discriminators_are_named_but_not_usable(tmp_path, state):
     assert "gen_" in found.problem
 
 
+@pytest.mark.usefixtures("one_process")
 def test_torchscript_is_described_without_being_run(tmp_path):
     path = tmp_path / "model.pt"
     torch.jit.save(torch.jit.trace(torch.nn.Conv2d(1, 2, 3), torch.zeros(1, 1, 8, 8)), path)
@@ -273,7 +274,11 @@ def test_a_wrong_sidecar_is_reported(tmp_path):
 STATE = generator()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=settings.default.max_examples // 2,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(st.data())
 def test_mutilated_weights_never_raise_and_never_pass(tmp_path, data):
     """Drop, rename or reshape weights of a good file: always one sentence."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from families import PAIRS, SEGMENTERS, TRANSLATORS
+from families import SEGMENTERS, TRANSLATORS
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.models.loaded import LoadedModels
@@ -11,10 +11,13 @@ from napari_pseudolabel.strategies.model_speed import SpeedJob
 from napari_pseudolabel.strategies.survey import SurveyJob
 from napari_pseudolabel.tiling import TileSettings
 
+pytestmark = pytest.mark.usefixtures("one_process")
+
 CPU = TileSettings(device="cpu")
+ALONE = (*((one, None) for one in TRANSLATORS), *((None, one) for one in SEGMENTERS))
 
 
-@pytest.mark.parametrize(("translator", "segmenter"), [*((one, None) for one in TRANSLATORS), *PAIRS])
+@pytest.mark.parametrize(("translator", "segmenter"), [*ALONE, ("syndiff", "nnunet")])
 def test_every_family_is_measured(tmp_path, translator, segmenter):
     refs = [
         None if name is None else str(made[name](tmp_path))

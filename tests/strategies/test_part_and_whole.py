@@ -22,7 +22,9 @@ from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region, ViewC
 from napari_pseudolabel.strategies.chunks import cut, join
 from napari_pseudolabel.tiling import TileSettings
 
-SHAPE = (100, 132)
+pytestmark = pytest.mark.usefixtures("one_process")
+
+SHAPE = (84, 100)
 
 
 def test_no_family_is_left_out():
@@ -49,7 +51,7 @@ class World:
         wave = 120 + 90 * np.sin(x / 9) * np.cos(y / 7) + 0.3 * x
         plane = np.clip(wave + rng.normal(0, 15, SHAPE), 1, 255).astype(np.uint8)
         plane[:, :11] = 0
-        plane[94:] = 0
+        plane[78:] = 0
         # The planes differ much, so that statistics of one of them are not those of the layer.
         self.image = from_array(np.stack([plane, plane // 3]), "ZYX", name="waves")
         self.whole = cache(self._whole)
@@ -79,7 +81,11 @@ class World:
 
 
 @pytest.mark.parametrize(("translator", "segmenter"), PAIRS)
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=settings.default.max_examples // 15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     y=st.tuples(st.integers(0, SHAPE[0] - 1), st.integers(1, SHAPE[0])),
     x=st.tuples(st.integers(0, SHAPE[1] - 1), st.integers(1, SHAPE[1])),
@@ -104,7 +110,11 @@ def test_any_cut_gives_the_labels_of_the_whole(
 
 
 @pytest.mark.parametrize("translator", [None, "syndiff"])
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=settings.default.max_examples // 15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(y=st.integers(-5, SHAPE[0] + 5), x=st.integers(-5, SHAPE[1] + 5), plane=st.integers(0, 1))
 def test_what_comes_first_and_a_draft_of_it_change_no_label(world, translator, y, x, plane):
     whole = world.whole(translator, "monai-unet", 1.0, 1)

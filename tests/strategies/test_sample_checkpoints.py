@@ -56,7 +56,7 @@ def test_all_are_there_small_and_described() -> None:
 
 
 def test_adaptation_labels_the_sample_and_source_only_does_not(field: tuple[np.ndarray, np.ndarray]) -> None:
-    image, truth = (plane[:160, :192] for plane in field)
+    image, truth = (plane[:128, :160] for plane in field)
     placement = Placement(scale=(0.12, 0.12), translate=(0.0, 0.0), units=("micrometer", "micrometer"))
     source = from_array(image, "YX", placement)
     models = LoadedModels()
@@ -119,10 +119,11 @@ def test_nuclei_of_the_purple_sample_are_labelled_and_proxies_know_their_modalit
     assert min(evaluate(labels[0], truth, CLASSES).dice.values()) > 0.8
 
 
-def test_joint_mode_shows_no_seams() -> None:
+@pytest.mark.parametrize("seed", [77, pytest.param(82, marks=pytest.mark.soak)])
+def test_joint_mode_shows_no_seams(seed: int) -> None:
     translator = load_translator("sample:sem-to-tem")
 
-    def seams(seed: int, overlap: int | None, shape: tuple[int, int]) -> float:
+    def seams(overlap: int | None, shape: tuple[int, int]) -> float:
         plane = render_sem(axon_field(shape, seed=seed), seed=seed).astype(np.float32) / 255
         settings = TileSettings(overlap=overlap, device="cpu")
         result = translate(translator, plane, mode="joint", evaluations="quality", settings=settings)
@@ -130,7 +131,6 @@ def test_joint_mode_shows_no_seams() -> None:
         return seam_ratio(result.mean, grid)
 
     # Large planes: what lies under few borders may be brighter or darker by chance.
-    for seed in (77, 82):
-        assert seams(seed, None, (384, 512)) == pytest.approx(1, abs=0.05)
+    assert seams(None, (384, 512)) == pytest.approx(1, abs=0.05)
     # Without an overlap the seams of whole tiles are plain to see, so the measure can tell.
-    assert seams(77, 0, (256, 256)) > 1.5
+    assert seams(0, (256, 256)) > 1.5

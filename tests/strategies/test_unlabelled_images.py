@@ -21,6 +21,8 @@ from napari_pseudolabel.training.data.nuclei_fields import NucleiParams
 from napari_pseudolabel.training.unlabelled.field_looks import FieldLook, drawn
 from napari_pseudolabel.training.unlabelled.unlabelled_task import RenderedSettings
 
+pytestmark = pytest.mark.usefixtures("brief_calibration")
+
 TINY = RenderedSettings(steps=2, fields=4, batch=1, patch=16, width=2, ema=0.0)
 LOOK = FieldLook(NucleiParams(diameter_px=14, covered=0.2))
 IMAGE = from_array(

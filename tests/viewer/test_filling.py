@@ -30,7 +30,7 @@ ACTIONS = st.lists(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples, deadline=None)
 @given(st.integers(0, 3), ACTIONS)
 def test_whatever_happens_touched_pixels_stay_and_undo_brings_the_rest_back(old, actions):
     """The person paints, confirms, undoes and redoes at any time while parts arrive."""

@@ -216,7 +216,7 @@ acts = st.lists(
 
 
 @given(acts=acts)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples, deadline=None)
 def test_whatever_happens_only_what_was_predicted_or_decided_is_confirmed_or_learned(acts):
     layer, corrections = ours()
     running: Filling | None = None

@@ -15,16 +15,12 @@ from napari_pseudolabel.imaging import from_array
 from napari_pseudolabel.imaging.statistics import measure
 from napari_pseudolabel.models import inspect, load_segmenter
 from napari_pseudolabel.models.segmenters.bioimageio.bioimage_steps import read_steps
-from napari_pseudolabel.models.segmenters.onnx import onnx_session
 from napari_pseudolabel.tiling import TileSettings
 
 SETTINGS = TileSettings(device="cpu")
 
 
-@pytest.fixture(autouse=True)
-def one_process(process_apart, monkeypatch):
-    """Starting a process for each file takes longer than all else in a test."""
-    monkeypatch.setattr(onnx_session, "call_in_process", process_apart.call)
+pytestmark = pytest.mark.usefixtures("one_process")
 
 
 @pytest.mark.parametrize("name", ["package", "package.zip"])
