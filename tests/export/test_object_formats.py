@@ -13,11 +13,11 @@ from pycocotools.coco import COCO
 from shapely.geometry import shape
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.errors import Cancelled
-from napari_pseudolabel.exporting import ExportContent, export, read_sidecar
-from napari_pseudolabel.formats import format_named
+from napari_pseudolabel.errors import Cancelled, InputError
+from napari_pseudolabel.exporting import ExportContent, export, read_sidecar, writing
+from napari_pseudolabel.formats import format_named, formats
 from napari_pseudolabel.formats.coco import CocoOptions
-from napari_pseudolabel.imaging import Placement
+from napari_pseudolabel.imaging import Placement, from_array
 from napari_pseudolabel.labels.outlines import polygons
 from napari_pseudolabel.models.cards import LabelClass
 
@@ -226,6 +226,20 @@ def test_writing_tells_how_far_it_is_and_can_be_stopped(tmp_path, name):
     with pytest.raises(Cancelled):
         put(tmp_path / name, fibres() * 0 + 1, control=Control(cancelled=lambda: True))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_what_the_memory_cannot_hold_is_refused_before_the_work_begins(tmp_path, monkeypatch):
+    monkeypatch.setattr(writing, "_ALWAYS_THERE", 0)
+    monkeypatch.setattr(writing, "free_memory", lambda: 1000)
+    hungry = [one for one in formats() if one.bytes_per_pixel]
+    assert {"instances", "measures"} & set().union(*(one.holds for one in hungry))
+    for one in hungry:
+        name = f"a{one.suffix}" if one.suffix else one.proposed
+        with pytest.raises(InputError, match=r"free; export regions of it, or as OME-Zarr\."):
+            put(tmp_path / name, fibres(), format=one.name, source=from_array(fibres(), name="a.tif"))
+    assert not [*tmp_path.iterdir()]
+    monkeypatch.setattr(writing, "free_memory", lambda: 10**6)
+    put(tmp_path / "a.geojson", fibres())
 
 
 def test_labels_that_number_their_objects_are_objects(tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_pseudolabel.budget import free_memory, in_words
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.exporting.companions import (
@@ -31,6 +32,7 @@ from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.workspace.atomic import atomic_files
 
 _UNSIGNED = (np.uint8, np.uint16, np.uint32)
+_ALWAYS_THERE = 2**28  # bytes
 
 
 def export(
@@ -200,6 +202,7 @@ def _write(
     )
     targets = (path, *beside.paths.values())
     check_replaceable(path, chosen)
+    _check_room(chosen, content)
     with atomic_files(*targets, folders=targets[: chosen.folder]) as temporaries:
         growing = _growing(chosen, path, temporaries[0], content)
         notes = tuple(chosen.write(temporaries[0], content) or ())
@@ -248,6 +251,25 @@ def check_replaceable(path: Path, chosen: Format) -> None:
     if any(path.iterdir()) and not described(sidecar_path(path)).is_about(path):
         raise InputError(
             f"{path.name} is a folder that was not exported here, and would be replaced; choose another name."
+        )
+
+
+def _check_room(chosen: Format, content: FileContent) -> None:
+    """Refuse what the memory cannot hold, before the work begins; what was asked for would take minutes until then.
+
+    Raises
+    ------
+    InputError
+        If there is less memory than that.
+    """
+    values = content.image if content.labels is None else content.labels
+    assert values is not None
+    size = values.size * chosen.bytes_per_pixel
+    if size > _ALWAYS_THERE and size > (free := free_memory()):
+        others = " or ".join(one.title for one in formats() if one.streamed)
+        raise InputError(
+            f"Writing {chosen.title} of an image as large as this takes about {in_words(size)} of memory, but {in_words(free)} are "
+            f"free; export regions of it, or as {others}."
         )
 
 

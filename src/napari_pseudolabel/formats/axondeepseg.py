@@ -114,6 +114,7 @@ AXONDEEPSEG = Format(
     suffixes=(),
     write=write,
     folder=True,
+    bytes_per_pixel=32,
     rest="as background, the only thing it knows, with a mask beside it: NAME_not-labelled.png",
     source="wanted",
     collects=True,

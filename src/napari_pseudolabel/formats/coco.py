@@ -136,6 +136,7 @@ COCO = Format(
     write=write,
     holds=frozenset({"classes", "instances"}),
     pixel_size=False,
+    bytes_per_pixel=12,
     rest="as a crowd of every class, which evaluations leave out",
     options=CocoOptions(),
 )

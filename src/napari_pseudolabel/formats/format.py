@@ -201,6 +201,8 @@ class Format:
     options
         A dataclass of options (`napari_pseudolabel.options`) with the values to be used; None without. `dataclasses.replace`
         gives a format with others.
+    bytes_per_pixel
+        About how much memory writing takes beside labels and image, where objects are dense; 0 where that is next to nothing.
     streamed
         Whether labels are written part by part as they are made, so that an image may be larger than the memory
         (`napari_pseudolabel.slides`).
@@ -226,6 +228,7 @@ class Format:
     proposed: str = ""
     pattern: str = ""
     options: Any = None
+    bytes_per_pixel: int = 0
     streamed: bool = False
 
     @property

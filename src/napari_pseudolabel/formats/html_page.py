@@ -207,6 +207,7 @@ HTML_PAGE = Format(
     readers="browsers",
     suffixes=(".html",),
     write=write,
+    bytes_per_pixel=60,
     rest="darker, and in no count",
     source="wanted",
 )

@@ -105,5 +105,6 @@ IMAGEJ_ROIS = Format(
     holds=frozenset({"classes", "instances"}),
     pixel_size=False,
     largest_side=60_535,  # of coordinates with 16 bit
+    bytes_per_pixel=12,
     rest="as a region of its own, called “not labelled”",
 )

@@ -165,6 +165,7 @@ NNUNET = Format(
     write=write,
     folder=True,
     pixel_size=False,
+    bytes_per_pixel=32,
     rest="as the label ignore, the highest",
     source="needed",
     collects=True,

@@ -98,6 +98,7 @@ QUPATH_GEOJSON = Format(
     write=write,
     holds=frozenset({"classes", "instances"}),
     pixel_size=False,
+    bytes_per_pixel=12,
     rest="as a locked annotation of the class Ignore*",
     options=QuPathOptions(),
 )

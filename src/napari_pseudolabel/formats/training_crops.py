@@ -141,6 +141,7 @@ CELLPOSE = Format(
     folder=True,
     holds=frozenset({"instances"}),
     pixel_size=False,
+    bytes_per_pixel=32,
     rest="nowhere: rectangles are cut out in which everything is known",
     marks=False,
     source="needed",
