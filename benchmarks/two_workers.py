@@ -159,7 +159,12 @@ def main(
     with clusters(1, 2) as made:
         for one in made:
             for seed in range(3):  # whichever worker it meets
-                run(one, image(900, seed), segmenter)
+                told = run(one, image(900, seed), segmenter)
+                print(
+                    f"warm: {told.parts} parts by {one.count} in {told.seconds:.1f} s",
+                    file=sys.stderr,
+                    flush=True,
+                )
         for repeat in range(repeats):
             for one in made:
                 rows.append(run(one, image(side, 100 + 2 * repeat + one.count), segmenter))

@@ -13,7 +13,7 @@ from napari_pseudolabel.labels.objects.components import SQUARE
 from napari_pseudolabel.labels.objects.fibres import fibres
 from napari_pseudolabel.labels.objects.plane_blocks import LargePlane
 from napari_pseudolabel.labels.objects.scheme import Fibre
-from napari_pseudolabel.labels.windows import Window, holding, inside, moved, open_sides, padded
+from napari_pseudolabel.labels.windows import Window, holding, inside, moved, open_sides, padded, whole
 from napari_pseudolabel.types import Array
 
 _MARGIN_PX = 48
@@ -98,6 +98,9 @@ def share_out(plane: LargePlane, numbers: LargePlane, window: Window, fibre: Fib
         here = todo[part] & (given > 0)
         found[part][here] = given[here]
         todo[part] &= ~here
+        assert near != whole(plane.shape) or not todo.any(), (
+            "all of the plane is known, and nobody has a part of a sheath"
+        )
         margin *= _GROWTH
     return found
 
