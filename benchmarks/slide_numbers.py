@@ -101,40 +101,35 @@ def export(folder: Path, side: int, stop: float) -> None:
 def check(folder: Path, side: int) -> dict[str, Any]:
     """Read the export back."""
     import zarr
+    from scipy import ndimage
     from skimage.measure import label
 
     group: Any = zarr.open_group(str(folder / "export.ome.zarr"), mode="r")
     labels, numbers = group["0"], group["instances"]["0"]
     every = np.zeros((side, side), bool)
-    most = 0
-    boxes = np.zeros((0, 4), np.int64)
-    axons = np.zeros(0, bool)
+    most = max(int(np.asarray(numbers[top : top + 512]).max()) for top in range(0, side, 512))
+    boxes = np.tile(np.array([side, side, -1, -1]), (most, 1))
+    axons = np.zeros(most + 1, bool)
     elsewhere = 0
     for top in range(0, side, 512):
         rows = slice(top, min(top + 512, side))
-        classes, band = np.asarray(labels[rows]), np.asarray(numbers[rows]).astype(np.int64)
+        classes, band = np.asarray(labels[rows]), np.asarray(numbers[rows])
         every[rows] = classes == VALUES["axon"]
         elsewhere += int(np.count_nonzero((band > 0) != (classes > 0)))
-        if (largest := int(band.max())) > most:
-            new = np.tile(np.array([side, side, -1, -1]), (largest - most, 1))
-            boxes, axons = np.concatenate([boxes, new]), np.append(axons, np.zeros(largest - most, bool))
-            most = largest
-        y, x = np.nonzero(band)
-        own = band[y, x] - 1
-        for column, at, take in (
-            (0, y + top, np.minimum),
-            (1, x, np.minimum),
-            (2, y + top, np.maximum),
-            (3, x, np.maximum),
-        ):
-            take.at(boxes[:, column], own, at)
-        axons[own[classes[y, x] == VALUES["axon"]]] = True
+        axons[band[every[rows]]] = True
+        for number, place in enumerate(ndimage.find_objects(band.view(np.int32))):
+            if place is not None:
+                y, x = place
+                own = boxes[number]
+                boxes[number] = (
+                    min(own[0], top + y.start), min(own[1], x.start), max(own[2], top + y.stop - 1), max(own[3], x.stop - 1),
+                )  # fmt: skip
     found: dict[str, Any] = {
         "objects": most,
         "numbers that no pixel has": int((boxes[:, 2] < 0).sum()),
         "objects too wide to be one": int(((boxes[:, 2:] - boxes[:, :2]).max(axis=1) >= WIDEST_PX).sum()),
         "pixels with a class or a number alone": elsewhere,
-        "objects with an axon": int(axons.sum()),
+        "objects with an axon": int(axons[1:].sum()),
         "axons in one piece": int(label(every, connectivity=2).max()),
         "decided pixels that differ": sum(
             int(np.count_nonzero(np.asarray(labels[window]) != decided(window))) for window in squares(side)
@@ -147,11 +142,8 @@ def check(folder: Path, side: int) -> dict[str, Any]:
         wide = slice(y, y + WINDOW + 2 * CONTEXT), slice(x, x + WINDOW + 2 * CONTEXT)
         whole = to_instances(np.asarray(labels[wide]), scheme_for(AXON_CLASSES))
         read = np.asarray(numbers[wide])
-        pairs, counts = np.unique(np.stack([whole.ravel(), read.ravel()]), axis=1, return_counts=True)
-        sizes, read_sizes = (
-            np.bincount(whole.ravel()),
-            dict(zip(*np.unique(read, return_counts=True), strict=True)),
-        )
+        keys, counts = np.unique(whole.ravel().astype(np.int64) << 32 | read.ravel(), return_counts=True)
+        sizes, read_sizes = np.bincount(whole.ravel()), np.bincount(read.ravel())
         inside = {
             number + 1
             for number, (y0, x0, y1, x1) in enumerate(boxes.tolist())
@@ -162,7 +154,7 @@ def check(folder: Path, side: int) -> dict[str, Any]:
         }
         equal = {
             int(other)
-            for (one, other), count in zip(pairs.T, counts, strict=True)
+            for one, other, count in zip(keys >> 32, keys & 0xFFFFFFFF, counts, strict=True)
             if one and other and count == sizes[one] == read_sizes[other]
         }
         same, different = same + len(inside & equal), different + len(inside - equal)
