@@ -77,13 +77,15 @@ def main(translator: str, *kills: str) -> None:
 
     Files are translations and states of trainings.
     """
+    from few_looks import few_looks
     from killed_process import killed
 
     from napari_pseudolabel.models.loaded import LoadedModels
 
     for folder, at in zip(kills[::2], kills[1::2], strict=True):
         job = killed_job(Path(folder), translator)
-        killed(lambda job=job: job.run(Control(), LoadedModels()), int(at), arrays=True)  # type: ignore[misc]
+        with few_looks():  # as in the process of the test
+            killed(lambda job=job: job.run(Control(), LoadedModels()), int(at), arrays=True)  # type: ignore[misc]
 
 
 def killed_job(folder: Path, translator: Path | str) -> TutorJob:

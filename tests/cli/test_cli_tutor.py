@@ -19,6 +19,11 @@ TRAINING = (
 )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def brief_calibration():
+    """Workers elsewhere measure with all looks, and so does this process."""
+
+
 @pytest.fixture
 def command(tmp_path, training_set, tiny_translator):
     """Label the images of folder b after learning from folder a and its labels."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import bioimageio.core
 import numpy as np
 import pytest
-from bioimageio.spec import load_description
 from families import SEGMENTERS
 
 from napari_pseudolabel.errors import CheckpointError, InputError
@@ -13,16 +11,11 @@ from napari_pseudolabel.models import load_segmenter
 from napari_pseudolabel.models.cards import LabelClass, Normalisation
 from napari_pseudolabel.models.families import FAMILIES, why_not_packed
 from napari_pseudolabel.models.segmenters.bioimageio.package_writing import write_package
-from napari_pseudolabel.models.segmenters.onnx import onnx_session
 from napari_pseudolabel.tiling import TileSettings
 
 SETTINGS = TileSettings(device="cpu")
 
-
-@pytest.fixture(autouse=True)
-def one_process(process_apart, monkeypatch):
-    """Starting a process for each file takes longer than all else in a test."""
-    monkeypatch.setattr(onnx_session, "call_in_process", process_apart.call)
+pytestmark = pytest.mark.usefixtures("one_process")
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +43,9 @@ def test_what_comes_back_labels_as_the_model_does(tmp_path, segmenter, normalisa
     expected, found = (one.probabilities(image, settings=SETTINGS) for one in (model, again))
     np.testing.assert_allclose(found, expected, atol=1e-4)
     if normalisation.kind == "percentile":
+        import bioimageio.core  # takes seconds: not while tests are collected
+        from bioimageio.spec import load_description
+
         summary = bioimageio.core.test_model(load_description(path), weight_format="onnx")
         assert summary.status == "passed", summary.format()
 

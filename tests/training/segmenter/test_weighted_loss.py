@@ -6,7 +6,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from monai.losses import DiceCELoss
 
 from napari_pseudolabel.training.segmenter.segmenter_training import dice_cross_entropy
 
@@ -29,6 +28,8 @@ def gradient(logits, truth, weight):
 @given(seed=st.integers(0, 10**6), classes=st.integers(2, 5))
 def test_with_full_weights_it_is_the_loss_of_monai(seed, classes):
     logits, truth, _ = drawn(seed, classes)
+    from monai.losses import DiceCELoss  # takes seconds to import: not while tests are collected
+
     reference = DiceCELoss(include_background=False, to_onehot_y=True, softmax=True, batch=True)
     expected = reference(logits, truth[:, None])
     found = dice_cross_entropy(logits, truth, torch.ones(truth.shape))
