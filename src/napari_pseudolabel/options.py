@@ -241,6 +241,21 @@ def written(options: object) -> JsonObject:
     return cast(JsonObject, TypeAdapter(type(options)).dump_python(options, mode="json"))
 
 
+def typed(options: object) -> list[str]:
+    """Return what is typed in the shell to get a dataclass of options; nothing for what is as usual."""
+    words: list[str] = []
+    for one in options_of(type(options)):
+        value = one.of(options)
+        if not one.seen_in("shell") or value == one.default or value is None:
+            continue
+        if isinstance(value, bool):
+            words.append(one.flag if value else f"--no-{one.flag.removeprefix('--')}")
+        else:
+            for part in value if isinstance(value, (list, tuple)) else [value]:
+                words += [one.flag, str(part)]
+    return words
+
+
 def read(group: type[Any], found: Any) -> Any:
     """Options of a class from what `written` wrote.
 

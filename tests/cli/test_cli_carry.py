@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 from html.parser import HTMLParser
 
 import pytest
 import tifffile
 
+from napari_pseudolabel import carry
 from napari_pseudolabel.exporting import read_sidecar
 from napari_pseudolabel.exporting.export_content import ExportContent
 from napari_pseudolabel.imaging import Placement
 from napari_pseudolabel.labels.spot_check import SpotCheckOptions, SpotChecks
 from napari_pseudolabel.labels.spot_check.drawn_sample import draw
 from napari_pseudolabel.strategies.carry.carried_image import as_it_is_now
+from napari_pseudolabel.strategies.carry.carry_task import CarryOptions
 from napari_pseudolabel.strategies.choice.find_way import FindWayJob
+from napari_pseudolabel.strategies.label_settings import LabelSettings
+from napari_pseudolabel.tiling import TileSettings
 
 
 class Page(HTMLParser):
@@ -135,6 +140,20 @@ def test_labels_models_report_and_page_come_out_and_are_not_made_twice(
     assert [one["sentence"] for one in first["spot_checks"]] == [said]
     assert (first["notes"], "spot_checks" in second) == (told["images"][0]["notes"], False)
     assert said in Page((out / "index.html").read_text()).text
+    assert files_of(out / "labels") | files_of(out / "models") == before
+    # Python leaves the same folder, and the page says what is typed in the shell for it.
+    typed = shlex.split(Page((out / "index.html").read_text()).text.split("Do it again")[1])
+    assert (typed[:2], typed[2:4]) == (["pseudolabel", "carry"], [str(command[1]), str(command[2])])
+    assert set(typed[4:]) == set(map(str, command[3:]))
+    shell = {path: path.read_text() for path in (out / "index.html", out / "report.json")}
+    for path in shell:
+        path.unlink()
+    carry(
+        *map(str, command[1:3]), training_set / "a", training_set / "labels", {"disc": 1}, options=CarryOptions(
+            segmenter_steps=4, tutor_steps=2, width=2, patch=32
+        ), settings=LabelSettings(flips=1, tiles=TileSettings(device="cpu")),
+    )  # fmt: skip
+    assert {path: path.read_text() for path in shell} == shell
     assert files_of(out / "labels") | files_of(out / "models") == before
     # Labels that a person has changed are not replaced by those of other settings; the others are.
     mended = out / "labels" / "field_0.ome.tif"

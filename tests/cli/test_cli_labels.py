@@ -327,7 +327,7 @@ def test_export_takes_image_classes_and_pixel_size_where_no_file_tells(cli, pair
 
 
 def test_all_images_of_a_folder_go_into_one_set(tmp_path):
-    from napari_pseudolabel.cli.working import planned
+    from napari_pseudolabel.exporting.planned_files import planned
 
     images = tmp_path / "images"
     images.mkdir()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from skimage.io import imsave
 
+from napari_pseudolabel.collection.decided_images import DecidedImages
 from napari_pseudolabel.collection.image_export import ExportImagesJob
 from napari_pseudolabel.collection.image_gain import ImageGain, gain_in, labels_of
 from napari_pseudolabel.collection.image_labelling import ImageLabelling
@@ -18,11 +19,16 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.exporting import read_sidecar
 from napari_pseudolabel.formats import formats
 from napari_pseudolabel.imaging import read, read_labels
+from napari_pseudolabel.imaging.plane_key import plane_key
+from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.pixel_states import CONFIRMED, CORRECTED, REACHED
+from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.strategies.otsu import OTSU
 from napari_pseudolabel.strategies.otsu.otsu_options import OtsuOptions
 from napari_pseudolabel.strategies.strategy import LabelRequest
+from napari_pseudolabel.training.segmenter.fine_tune_task import missing
+from napari_pseudolabel.workspace import WorkspaceSplit
 
 
 @pytest.fixture
@@ -161,3 +167,37 @@ def test_all_finished_images_leave_as_they_stand(images, tmp_path):
     assert side.share_corrected == pytest.approx(16 / changed.labels.size)
     assert side.strategy == "otsu"
     assert side.source.path == first.path
+
+
+def test_what_was_decided_is_learned_from_with_the_scale_and_names_of_its_image(images, tmp_path):
+    _, first, second = images.images()
+    for one in (first, second):
+        label(labelling(images), one)
+    split, others = WorkspaceSplit(tmp_path / "split.json"), DecidedImages(images)
+    assert others.read(split).planes == ()
+    kept = change(images, first)
+    flags = kept.flags.copy()
+    flags[10:50, 10:60] |= CONFIRMED
+    found = {**kept.runs[-1]["parameters"], "factor": 2.5, "found": {"factor": 2.5, "sure": True, "why": ""}}
+    runs = ({**kept.runs[-1], "parameters": found},)
+    replace(kept, flags=flags, runs=runs).write(images.kept_path(first), before=("here",))
+    split.assign(plane_key(read(first.path)), (10, 10, 50, 60))
+    (plane,) = others.read(split).planes
+    np.testing.assert_array_equal(plane.image, read(first.path).plane(()))
+    np.testing.assert_array_equal(plane.labels, kept.labels)
+    np.testing.assert_array_equal(plane.touched, kept.touched | (flags & CONFIRMED > 0))
+    assert plane.held_out.sum() == 20 * 25
+    assert plane.scale == Scale(factor=2.5)
+    # What only counts is cut to where something was decided, and counts the same.
+    (bare,) = others.read(split, bare=True).planes
+    assert bare.touched.shape == (50, 60)
+    assert missing([bare], kept.classes) == missing([plane], kept.classes)
+    assert (bare.touched.sum(), bare.held_out.sum()) == (plane.touched.sum(), 20 * 25)
+    change(images, second)
+    assert others.read(split, bare=True).images == 2
+    assert [one.name for one in others.read(split, without=first.name).planes] == [second.name]
+    other = (LabelClass(name="mitochondrion", value=1),)
+    for bare in (True, False):
+        left = others.read(split, classes=other, bare=bare)
+        assert (left.planes, [name for name, _ in left.left]) == ((), [first.name, second.name])
+        assert "mitochondrion in the open labels" in left.left[0][1]

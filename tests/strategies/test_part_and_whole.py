@@ -175,6 +175,15 @@ def test_there_is_no_draft_of_what_is_a_first_prediction_anyway(world):
         assert (plan.draft(None) is not None) == drafted
 
 
+def test_planes_that_are_alike_are_translated_alike(world):
+    """A stack does not flicker: the noise of a diffusion belongs to rows and columns, and not to planes."""
+    job = world.job("syndiff of three", "monai-unet", 1.0, flips=0, evaluations="quality")
+    plane = world.image.data[0, :40, :48]
+    found = world.run(replace(job, image=from_array(np.stack([plane, plane]), "ZYX")), 1)
+    np.testing.assert_allclose(found.translation[0], found.translation[1], atol=1e-5)
+    assert found.translation[0].std() > 0
+
+
 SCHEMES = {
     "z-score": {},
     "z-score of what is not zero": {"masked": True},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from skimage.io import imsave
 
 from napari_pseudolabel.strategies.choice.find_way import FindWayJob
 from napari_pseudolabel.widgets.pseudo_label.catalogue import Way
@@ -66,6 +67,24 @@ def test_the_best_labels_at_once_and_one_click_takes_another(asked, searches, sc
     viewer.layers.selection.active = viewer.layers["other"]
     qtbot.waitUntil(lambda: view.ways.count == 0)
     assert view.ways.isHidden()
+
+
+def test_the_list_is_labelled_by_what_the_search_finds(asked, searches, script, tmp_path, qtbot, monkeypatch):
+    monkeypatch.setattr(
+        "napari_pseudolabel.strategies.finished_images.FinishedImages._sum", lambda self, ref: str(ref)
+    )
+    image = np.random.default_rng(2).integers(0, 255, (60, 80)).astype(np.uint8)
+    imsave(tmp_path / "listed.png", image, check_contrast=False)
+    asked.many.add([tmp_path / "listed.png"])
+    qtbot.waitUntil(lambda: asked.many.settled, timeout=10000)
+    asked.view.many.label_all.click()
+    assert not asked.view.many.label_all.isEnabled()
+    qtbot.waitUntil(lambda: asked.many.run.done.labelled == 1 and not asked.busy, timeout=10000)
+    (search,), (job,) = searches, script.jobs
+    assert (job.image.name, job.region, job.translator) == ("listed", None, "inverted:sample:sem-to-tem")
+    assert search.images[0].name != "listed"
+    assert asked.view.choice().strategy == "adaptation"
+    qtbot.waitUntil(lambda: asked.many.settled, timeout=10000)
 
 
 def test_a_search_that_cannot_begin_is_stopped_or_fails_is_said(asked, searches, viewer, qtbot, monkeypatch):

@@ -14,7 +14,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.exporting import not_labelled, read_sidecar, sidecar_path
 from napari_pseudolabel.imaging import Image, from_array, read_labels
 from napari_pseudolabel.imaging.reading.label_values import without_single_planes
-from napari_pseudolabel.labels.class_values import comparable, numbers_apart
+from napari_pseudolabel.labels.class_values import comparable, mask_as_class, numbers_apart, refuse_grey
 from napari_pseudolabel.labels.metrics import Evaluation, object_notes
 from napari_pseudolabel.labels.metrics import evaluate as compare
 
@@ -75,6 +75,10 @@ def evaluate(
         else:
             sides.append(given if isinstance(given, Image) else image_of_array(given, name))
     first, second, left_out = _labelled_in_both(*sides)
+    refuse_grey(first, sides[0].name)
+    refuse_grey(second, sides[1].name)
+    first, masked = mask_as_class(first, named, "prediction")
+    second, other_masked = mask_as_class(second, named, "reference")
     first, ones = numbers_apart(first, named, "prediction", _told(numbered, "prediction"))
     second, others = numbers_apart(second, named, "reference", _told(numbered, "reference"))
     scores = compare(first, second, named, instances=(ones, others))
@@ -83,7 +87,7 @@ def evaluate(
         for side, objects in (("prediction", ones), ("reference", others))
         if objects is not None
     ]
-    notes = [*(note for image in sides for note in image.notes), *left_out, *told]
+    notes = [*(note for image in sides for note in image.notes), *left_out, *masked, *other_masked, *told]
     notes += [*object_notes(named), *comparable(first, second, named)]
     return ComparedLabels(scores, tuple(dict.fromkeys(notes)))
 

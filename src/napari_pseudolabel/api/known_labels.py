@@ -59,11 +59,13 @@ def known_labels(path: Path, axes: str | None, position: str | None) -> KnownLab
 
     from napari_pseudolabel.exporting import read_sidecar, sidecar_path
     from napari_pseudolabel.imaging import read_labels
+    from napari_pseudolabel.labels.class_values import refuse_grey
 
     image = read_labels(path, axes=axes, position=position)
     known = read_sidecar(path) if sidecar_path(path).exists() else None
     beside = path.with_name(known.files["confidence"]) if known and "confidence" in known.files else None
     values = pixels(image)
+    refuse_grey(values, path.name)
     rest = known.not_labelled if known else None
     return KnownLabels(
         image,

@@ -12,7 +12,7 @@ import numpy as np
 from napari_pseudolabel.api.python_inputs import ImageInput, LabelsInput, class_values, opened
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import Image, Intensities
+from napari_pseudolabel.imaging import Image, Intensities, ReadOptions
 from napari_pseudolabel.imaging.plane_key import plane_key
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import LabelClass
@@ -38,6 +38,7 @@ def carry(
     classes: dict[str, int],
     *,
     modality: str = "",
+    axes: str | None = None,
     options: CarryOptions | None = None,
     settings: LabelSettings | None = None,
     segmenter: str | Path | None = None,
@@ -52,13 +53,15 @@ def carry(
     images
         Folder of the images to be labelled.
     out
-        Gets ``labels``, ``models`` and ``work``.
+        Gets ``labels``, ``models`` and ``work``, ``report.json``, and the page ``index.html``, as from the shell.
     labelled_images, labelled_labels
         Folders of images of the labelled modality, and of their labels of the same names.
     classes
         Label value of each class by name: ``{"myelin": 1, "axon": 2}``.
     modality
         What the images show; empty to call it after their folder.
+    axes
+        One letter per axis (T, Z, C, Y, X, S), where their files do not tell.
     options, settings
         How it is trained, and how the images are labelled.
     segmenter, translator
@@ -69,7 +72,7 @@ def carry(
     Returns
     -------
     Carried
-        What was tried, which way was taken and why, and the images with their labels. ``pseudolabel carry`` writes a page too.
+        What was tried, which way was taken and why, and the images with their labels.
 
     Raises
     ------
@@ -77,7 +80,7 @@ def carry(
         With one sentence that says what is wrong and what to do.
     """
     from napari_pseudolabel.models.loaded import LoadedModels
-    from napari_pseudolabel.strategies.carry.carrying import carry as carried
+    from napari_pseudolabel.strategies.carry.carried_folder import carry_to_folder
 
     task = CarryTask(
         Path(images),
@@ -92,8 +95,9 @@ def carry(
         None if segmenter is None else str(segmenter),
         None if translator is None else str(translator),
         settings or LabelSettings(),
+        ReadOptions(axes),
     )
-    return carried(task, control or Control(), models or LoadedModels())
+    return carry_to_folder(task, control or Control(), models or LoadedModels())
 
 
 def fine_tune(

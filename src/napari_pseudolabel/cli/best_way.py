@@ -8,9 +8,9 @@ from pathlib import Path
 
 from napari_pseudolabel.cli.progress import interruptible
 from napari_pseudolabel.cli.shared import Shared
-from napari_pseudolabel.cli.targets import sources
 from napari_pseudolabel.cli.working import answer
 from napari_pseudolabel.errors import CheckpointError, InputError
+from napari_pseudolabel.exporting.targets import sources
 from napari_pseudolabel.imaging import Image, ReadOptions
 from napari_pseudolabel.models import named_checkpoints
 from napari_pseudolabel.models.cards import Card

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -20,8 +17,6 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.strategies.carry.carry_task import CarryOptions, CarryTask
 from napari_pseudolabel.strategies.label_settings import LabelSettings
 from napari_pseudolabel.wording import sentence, shown
-
-PAGE, REPORT = "index.html", "report.json"
 
 
 def carry_command() -> Callable[..., None]:
@@ -47,9 +42,7 @@ def carry(
 
     The same command goes on where it was stopped.
     """
-    from napari_pseudolabel.cli.working import planned
     from napari_pseudolabel.imaging import ReadOptions
-    from napari_pseudolabel.models import resolve
 
     if options.scheduler is not None:
         raise InputError("Labels are carried on this machine; leave out --scheduler.")
@@ -63,22 +56,13 @@ def carry(
         settings,
         ReadOptions(options.axes, options.position),
     )
-    planned(
-        images, out, None, confidence=True
-    )  # names that would meet are refused before anything is trained
-    for ref in filter(None, (segmenter, translator)):
-        resolve(ref)
-    options.check_device(settings)
     from napari_pseudolabel.models.loaded import LoadedModels
-    from napari_pseudolabel.strategies.carry.carry_page import page, report
-    from napari_pseudolabel.strategies.carry.carrying import carry as carry_labels
-    from napari_pseudolabel.workspace import write_text
+    from napari_pseudolabel.strategies.carry.carried_folder import PAGE, carry_to_folder
+    from napari_pseudolabel.strategies.carry.carry_page import report
 
     with resumable(out) as control:
-        made = carry_labels(task, control, LoadedModels())
+        made = carry_to_folder(task, control, LoadedModels())
     told = report(made)
-    write_text(out / REPORT, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
-    write_text(out / PAGE, page(made, shlex.join(["pseudolabel", *sys.argv[1:]])))
     for line in () if options.as_json else made.found.lines:
         say(line)
     lines = [

@@ -79,7 +79,8 @@ def _label_by_the_best(
 ) -> None:
     """Find the best way for some of the images, and label all of them by it."""
     from napari_pseudolabel.cli.best_way import found_way, told
-    from napari_pseudolabel.cli.working import ImageWork, planned
+    from napari_pseudolabel.cli.working import ImageWork
+    from napari_pseudolabel.exporting.planned_files import planned
 
     # Now, and not when the ways were tried.
     planned(input, output, format, confidence=confidence)

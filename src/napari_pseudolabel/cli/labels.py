@@ -110,9 +110,9 @@ def export(
     """Write labels in another format, with their provenance, classes and confidence."""
     from napari_pseudolabel.api.compare_labels import check_values
     from napari_pseudolabel.api.known_labels import known_labels
-    from napari_pseudolabel.cli.targets import check_targets
     from napari_pseudolabel.exporting import export as write
     from napari_pseudolabel.exporting import read_sidecar
+    from napari_pseudolabel.exporting.targets import check_targets
     from napari_pseudolabel.imaging import read
 
     format = wanted.format(output)

@@ -55,7 +55,7 @@ def measure(
     """
     from napari_pseudolabel.api import measure as measured_labels
     from napari_pseudolabel.cli.progress import interruptible
-    from napari_pseudolabel.cli.targets import sources
+    from napari_pseudolabel.exporting.targets import sources
     from napari_pseudolabel.imaging.reading.file_names import is_image, label_files_in
     from napari_pseudolabel.labels.measures.measure_tables import save_tables
 

@@ -191,7 +191,7 @@ def prepared(
         After Ctrl-C.
     """
     from napari_pseudolabel.cli.train import resumable
-    from napari_pseudolabel.cli.working import planned
+    from napari_pseudolabel.exporting.planned_files import planned
 
     assert strategy.preparation is not None
     preparation = strategy.preparation

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.exporting.writing import checked_labels, export
-from napari_pseudolabel.formats import FileContent, Format
+from napari_pseudolabel.formats import FileContent, Format, format_of
 from napari_pseudolabel.formats.measured_content import measured
 from napari_pseudolabel.imaging import ArrayLike, Image, Placement
 from napari_pseudolabel.labels.classes import LARGEST_VALUE, nameless
@@ -82,6 +82,7 @@ class ExportContent:
         kind: Kind | None = None,
         spacing: tuple[float, float] | None = None,
         *,
+        options: object = None,
         done: Callable[[], object] = lambda: None,
         check: Callable[[], object] = lambda: None,
     ) -> Measures:
@@ -93,6 +94,8 @@ class ExportContent:
             "fibres" or "objects"; None for fibres where there are axons, myelin and a pixel size.
         spacing
             Height and width of a pixel in micrometres; None for what `placement` says.
+        options
+            Of the format that is exported to, where that may number objects in its own way.
         done, check
             Called after every plane, and after every few objects.
 
@@ -109,6 +112,7 @@ class ExportContent:
             labelled=self.labelled,
             confidence=None if self.confidence is None else np.asarray(self.confidence),
             known_instances=None if self.instances is None else np.asarray(self.instances),
+            options=options,
         )
         return measured(content, kind, spacing, done=done, check=check)
 
@@ -140,7 +144,7 @@ class ExportContent:
             sure = np.nan_to_num(np.asarray(self.confidence, dtype=np.float32))
             if self.labelled is not None:
                 sure = np.where(self.labelled, sure, np.float32(0))
-        classes = self._named_classes()
+        classes, options = self._named_classes(), format_of(Path(path), format).options
         return export(
             path,
             labels,
@@ -160,7 +164,7 @@ class ExportContent:
             )
             if effort
             else None,
-            measures=measures_text([("", self.measured())]) if measures else None,
+            measures=measures_text([("", self.measured(options=options))]) if measures else None,
             labelled=self.labelled,
             instances=None if self.instances is None else np.asarray(self.instances),
             confirmed=self.confirmed,

@@ -206,6 +206,8 @@ def _write(
     with atomic_files(*targets, folders=targets[: chosen.folder]) as temporaries:
         growing = _growing(chosen, path, temporaries[0], content)
         notes = tuple(chosen.write(temporaries[0], content) or ())
+        if content.joined_along is not None:
+            notes += content.options.words
         fields = {**provenance, "export_notes": notes}
         if growing is not None:
             fields[IMAGES] = growing.told(fields)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_pseudolabel.control import Control
+from napari_pseudolabel.formats.stack_options import StackOptions
 from napari_pseudolabel.types import Array
 
 if TYPE_CHECKING:
@@ -136,7 +137,8 @@ class FileContent:
         """The number of the object of every pixel, 0 where there is none or nothing is labelled.
 
         Those that came with the labels, or are the labels; else they are computed from the classes plane by plane,
-        numbered on through all planes, because nothing says which objects of two planes are the same.
+        and numbered on through all planes. Which objects of two planes are the same is only said where it is asked for
+        (`StackOptions`).
         """
         import numpy as np
 
@@ -145,10 +147,23 @@ class FileContent:
         assert self.labels is not None, "an image has no objects"
         if self.numbered:
             return self._labelled_values().astype(np.uint32)
-        if self.known_instances is None:
-            return numbered(self.labels, scheme_for(self.classes, self.placement.pixel_aspect), self.labelled)
-        numbers = self.known_instances
-        return np.where(True if self.labelled is None else self.labelled, numbers, 0).astype(np.uint32)
+        if self.known_instances is not None:
+            numbers = self.known_instances
+            return np.where(True if self.labelled is None else self.labelled, numbers, 0).astype(np.uint32)
+        scheme = scheme_for(self.classes, self.placement.pixel_aspect)
+        found = numbered(self.labels, scheme, self.labelled)
+        if self.joined_along is not None:
+            from napari_pseudolabel.labels.objects.plane_joining import join_planes
+
+            join_planes(found, self.labels, scheme, self.options.join_planes, self.joined_along)
+        return found
+
+    @cached_property
+    def joined_along(self) -> int | None:
+        """The axis along which objects of neighbouring planes get one number; None where they do not."""
+        if self.labels is None or self.numbered or self.known_instances is not None:
+            return None
+        return self.options.axis(self.placement) if isinstance(self.options, StackOptions) else None
 
 
 @dataclass(frozen=True)

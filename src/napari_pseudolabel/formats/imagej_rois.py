@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_pseudolabel.formats.format import FileContent, Format
+from napari_pseudolabel.formats.stack_options import StackOptions
 
 if TYPE_CHECKING:
     from roifile import ImagejRoi
@@ -107,4 +108,5 @@ IMAGEJ_ROIS = Format(
     largest_side=60_535,  # of coordinates with 16 bit
     bytes_per_pixel=12,
     rest="as a region of its own, called “not labelled”",
+    options=StackOptions(),
 )

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.formats.format import FileContent, Format
-from napari_pseudolabel.options import Checked, Option
+from napari_pseudolabel.formats.stack_options import StackOptions
+from napari_pseudolabel.options import Option
 from napari_pseudolabel.types import Array, JsonObject
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _HEX = re.compile(r"#[0-9A-Fa-f]{6}")
 
 
 @dataclass(frozen=True)
-class OmeZarrOptions(Checked):
+class OmeZarrOptions(StackOptions):
     """What an OME-Zarr is like."""
 
     version: Annotated[
@@ -43,6 +44,11 @@ class OmeZarrOptions(Checked):
             flag="--instances",
         ),
     ] = False
+
+    @property
+    def numbers(self) -> bool:
+        """Whether objects are numbered: also where planes are to be joined, because nothing else would show it."""
+        return self.instances or self.join_planes > 0
 
 
 def write(path: Path, content: FileContent) -> None:
@@ -64,7 +70,7 @@ def write(path: Path, content: FileContent) -> None:
     if content.confidence is not None:
         inner = group.create_group(CONFIDENCE)
         _write(inner, content.confidence, f"{content.name} confidence", content.placement, None)
-    if content.labels is not None and content.options.instances:
+    if content.labels is not None and content.options.numbers:
         inner = group.create_group(INSTANCES)
         _write(inner, content.instances, f"{content.name} instances", content.placement, {})
     told = None if content.labels is None else label_marks(content.classes)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from napari_pseudolabel.formats.format import FileContent, Format
-from napari_pseudolabel.options import Checked, Option
+from napari_pseudolabel.formats.stack_options import StackOptions
+from napari_pseudolabel.options import Option
 from napari_pseudolabel.types import JsonObject
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _IGNORED = "Ignore*"
 
 
 @dataclass(frozen=True)
-class QuPathOptions(Checked):
+class QuPathOptions(StackOptions):
     """What objects become in QuPath."""
 
     objects: Annotated[

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.measure import label
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.wording import some
@@ -14,6 +13,9 @@ from napari_pseudolabel.wording import some
 _FEWEST = 10  # below, each class may well be in one piece
 _PIECES = 1.5  # connected pieces per value, at most, where values are numbers of objects
 _LISTED = 8
+_MASK = 255  # what masks have for white
+# Fewer values, and those of more bytes, are hardly grey levels; so many of the values lie alone in an image.
+_FEWEST_GREY, _WIDEST_GREY, _MOSTLY = 6, 2, 2 / 3
 
 
 def are_numbers(labels: NDArray[np.integer]) -> bool:
@@ -24,6 +26,8 @@ def are_numbers(labels: NDArray[np.integer]) -> bool:
     labels
         (..., Y, X); every plane may have its own numbers.
     """
+    from skimage.measure import label  # the shell starts without
+
     values = np.unique(labels)
     if np.count_nonzero(values) < _FEWEST:
         return False
@@ -35,6 +39,72 @@ def are_numbers(labels: NDArray[np.integer]) -> bool:
         start = 0 if own[0] == 0 else 1
         pieces += int(label(small.reshape(plane.shape) + start, connectivity=2, return_num=True)[1])
     return pieces <= _PIECES * numbered
+
+
+def refuse_grey(labels: NDArray[np.integer], name: str) -> None:
+    """Refuse what is an image, or a mask that was smoothed, scaled or saved as JPEG: its values mean neither classes nor objects.
+
+    Of those most values are grey levels, whose pixels lie among pixels of others; a class, or an object, has neighbours of its own.
+
+    Parameters
+    ----------
+    labels
+        (..., Y, X).
+    name
+        Of the image, for the sentence.
+
+    Raises
+    ------
+    InputError
+        If it is one.
+    """
+    for plane in labels.reshape(-1, *labels.shape[-2:]):
+        if plane.dtype.itemsize > _WIDEST_GREY or not plane.any():
+            continue
+        counts = np.bincount(plane.ravel())
+        values = np.flatnonzero(counts[1:]) + 1
+        if len(values) < _FEWEST_GREY:
+            continue
+        framed = np.pad(plane, 1)
+        around = [framed[1:-1, :-2], framed[1:-1, 2:], framed[:-2, 1:-1], framed[2:, 1:-1]]
+        lonely = np.logical_and.reduce([plane != one for one in around])
+        lonely &= np.logical_or.reduce([one > 0 for one in around])
+        alone = np.bincount(plane[lonely], minlength=len(counts))[values] > counts[values] / 2
+        if alone.mean() >= _MOSTLY:
+            raise InputError(
+                f"{name} holds {len(values)} values like grey levels, and no labels: it is an image, or a mask that was smoothed, "
+                "scaled or saved as JPEG; give the labels as they were drawn, or a mask of 0 and 255."
+            )
+
+
+def mask_as_class(
+    labels: NDArray[np.integer], classes: Mapping[str, int], side: str
+) -> tuple[NDArray[np.integer], tuple[str, ...]]:
+    """Take a mask of 0 and 255 for the one class that is named, and say so.
+
+    Parameters
+    ----------
+    labels
+        (..., Y, X).
+    classes
+        Value of each class by name.
+    side
+        What the image is called in a sentence.
+
+    Raises
+    ------
+    InputError
+        If several classes are named, of which none has that value.
+    """
+    wanted = {name: value for name, value in classes.items() if value}
+    if _MASK in wanted.values() or set(np.unique(labels).tolist()) not in ({0, _MASK}, {_MASK}):
+        return labels, ()
+    if len(wanted) != 1:
+        raise InputError(
+            f"The {side} is a mask of 0 and 255, which is one class, but {len(wanted)} are named; name the one that it shows."
+        )
+    ((name, value),) = wanted.items()
+    return np.where(labels > 0, value, 0), (f"The {side} is a mask of 0 and 255; 255 was taken for {name}.",)
 
 
 def listed(values: Iterable[int]) -> str:
@@ -101,11 +171,21 @@ def comparable(
     -------
     tuple of str
         Sentences about scores that say nothing.
+
+    Raises
+    ------
+    InputError
+        If none of them says anything, because both images hold other values.
     """
     sides = {"prediction": prediction, "reference": reference}
     values = {side: {int(value) for value in np.unique(labels)} for side, labels in sides.items()}
     wanted = {value: name for name, value in classes.items() if value}
     found = values["prediction"] | values["reference"]
+    if found - {0} and not wanted.keys() & found:
+        names = " or ".join(f"{name} ({value})" for value, name in wanted.items())
+        raise InputError(
+            f"Neither label image holds {names}; the values are {listed(found)}. Name the classes by the values that they have."
+        )
     notes = [
         f"Neither label image holds {name} ({value}), so its scores say nothing; the values are {listed(found)}."
         for value, name in wanted.items()

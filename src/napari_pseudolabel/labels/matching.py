@@ -145,12 +145,31 @@ def matched(
     overlap = common / (areas[pairs[0]] + other_areas[pairs[1]] - common)
     good = overlap >= iou
     rows, columns, overlap = pairs[0][good], pairs[1][good], overlap[good]
-    # Where both meet nobody else, they are the match; groups are settled one by one.
-    alone = (np.bincount(rows)[rows] == 1) & (np.bincount(columns)[columns] == 1) if rows.size else good[:0]
-    found = [np.flatnonzero(alone), *_settled(rows, columns, overlap, np.flatnonzero(~alone))]
-    chosen = np.concatenate(found)
+    chosen = one_to_one(rows, columns, overlap)
     pairs_found = np.stack([own[rows[chosen]], others[columns[chosen]]], axis=1).astype(np.int64)
     return pairs_found, overlap[chosen]
+
+
+def one_to_one(
+    rows: NDArray[np.intp], columns: NDArray[np.intp], overlap: NDArray[np.float64]
+) -> NDArray[np.intp]:
+    """Choose pairs so that nobody is in two of them and the sum of their overlap is the highest.
+
+    Parameters
+    ----------
+    rows, columns
+        (N,) one and the other of every pair that is possible.
+    overlap
+        (N,) above 0.
+
+    Returns
+    -------
+    NDArray
+        Places of the pairs that were chosen.
+    """
+    # Where both meet nobody else, they are the match; groups are settled one by one.
+    alone = (np.bincount(rows)[rows] == 1) & (np.bincount(columns)[columns] == 1) if rows.size else rows > 0
+    return np.concatenate([np.flatnonzero(alone), *_settled(rows, columns, overlap, np.flatnonzero(~alone))])
 
 
 def _dense(instances: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

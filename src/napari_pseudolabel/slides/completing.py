@@ -78,8 +78,10 @@ def complete(
     name = image_stem(target)
     if confidence and store.sure is not None:
         write_confidence(store.group, store.sure, name, placement, letters, control)
-    if store.kind == "labels" and format.options.instances:
-        number_slide(store.folder, store.group, store.values, store.classes, name, placement, control)
+    if store.kind == "labels" and format.options.numbers:
+        fields["export_notes"] = number_slide(
+            store.folder, store.group, store.values, store.classes, name, placement, format.options, control
+        )
     marks = None if store.kind == "image" else label_marks(classes)
     describe(store.group, store.values, name, placement, letters, marks)
     beside = companions(target)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.formats.ome_zarr import INSTANCES
+from napari_pseudolabel.formats.ome_zarr import INSTANCES, OmeZarrOptions
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.imaging.pyramid import Pyramid, describe
 from napari_pseudolabel.labels.objects import scheme_for
+from napari_pseudolabel.labels.objects.plane_joining import join_planes
 from napari_pseudolabel.labels.objects.stitching import number_objects
 from napari_pseudolabel.labels.windows import Index, Window, key_of
 from napari_pseudolabel.models.cards import LabelClass
@@ -37,11 +38,13 @@ def number_slide(
     classes: Sequence[LabelClass],
     name: str,
     placement: Placement,
+    options: OmeZarrOptions,
     control: Control,
-) -> None:
-    """Write the number of its object to every pixel; each number is there once, whatever the plane.
+) -> tuple[str, ...]:
+    """Write the number of its object to every pixel; return what there is to say of it.
 
-    A numbering of the same labels that was stopped in this folder goes on.
+    Each number is there once, whatever the plane, unless planes are to be joined. A numbering of the same
+    labels that was stopped in this folder goes on.
 
     Parameters
     ----------
@@ -49,6 +52,8 @@ def number_slide(
         Of the group.
     labels
         Class values; nobody writes into them meanwhile.
+    options
+        Whether planes are joined.
     """
     letters = placement.letters
     shape, values = labels.levels[0].shape, tuple(one.value for one in classes)
@@ -85,12 +90,17 @@ def number_slide(
             )
     finally:
         journal.close()
+    axis = options.axis(placement)
+    if axis is not None:
+        # A journal does not fit to what comes now, so one that is stopped here begins anew.
+        join_planes(there.levels[0], labels.levels[0], scheme, options.join_planes, axis, control.check)
     stage = control.stage("Writing the numbers smaller", len(bands := [*there.bands()]))
     for index, window in bands:
         there.write(index, window, read(index, window), finest=False)
         stage.advance()
     inner: Any = group[INSTANCES]
     describe(inner, there, f"{name} instances", placement, letters or "", {})
+    return () if axis is None else options.words
 
 
 def _there(group: zarr.Group) -> Pyramid | None:

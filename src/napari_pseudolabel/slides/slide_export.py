@@ -111,9 +111,11 @@ class SlideContent:
         classes = self._all_classes(copied.values())
         if confidence and store.sure is not None:
             write_confidence(group, store.sure, name, self.placement, letters, control)
-        if format.options.instances:
-            number_slide(folder, group, labels, classes, name, self.placement, control)
         fields = {**self.provenance, **copied.shares()}
+        if format.options.numbers:
+            fields["export_notes"] = number_slide(
+                folder, group, labels, classes, name, self.placement, format.options, control
+            )
         shown = classes
         if copied.labelled < copied.pixels:
             fields |= {"share_labelled": copied.labelled / copied.pixels, "not_labelled": store.rest}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, cast, get_args
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.refitting import ConfidenceFit
 from napari_pseudolabel.options import read
 from napari_pseudolabel.strategies.description import RunReport
@@ -53,6 +54,11 @@ class Record:
     options: Any = None
     found: FoundScale | None = None
     confidence: ConfidenceFit | None = None
+
+    @property
+    def scale(self) -> Scale:
+        """How the image was brought to the grid of the models: as it was asked for, or as it was found."""
+        return self.settings.scale if self.found is None else Scale(factor=self.factor)
 
     @property
     def translator(self) -> ModelUse | None:

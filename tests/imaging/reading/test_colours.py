@@ -317,6 +317,17 @@ def test_interlaced_png_of_16_bit_keeps_all_bits(tmp_path):
     np.testing.assert_array_equal(found, data)
 
 
+def test_an_orientation_of_a_png_is_said_and_not_followed(tmp_path):
+    plane = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    for orientation, said in ((1, False), (6, True)):
+        exif = Pillow.Exif()
+        exif[274] = orientation
+        Pillow.fromarray(plane).save(tmp_path / "a.png", exif=exif)
+        for image in (read(tmp_path / "a.png"), read_labels(tmp_path / "a.png")):
+            np.testing.assert_array_equal(image.data, plane)
+            assert ["orientation 6" in note for note in image.notes] == [True] * said
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_jpeg_is_turned_as_it_asks_for(tmp_path, orientation):
     upright = np.zeros((16, 32), np.uint8)

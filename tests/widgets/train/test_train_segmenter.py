@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+from skimage.io import imsave
 from train_case import SHAPE, begin, confirm, finish, settle, truth
 from train_fakes import CLASSES, play, pseudo_label, score, tuned
 
+from napari_pseudolabel.collection.image_list import ImageList
+from napari_pseudolabel.collection.kept_labels import KeptLabels
 from napari_pseudolabel.control import Progress
+from napari_pseudolabel.imaging import Placement, read
 from napari_pseudolabel.imaging.plane_key import plane_key
+from napari_pseudolabel.labels.pixel_states import CONFIRMED, REACHED
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.training.common.training_events import Epoch, TrainStart
 from napari_pseudolabel.viewer import Corrections, Stream, find_layer, source_of
@@ -40,6 +45,26 @@ def test_confirming_a_region_makes_it_possible(dock, labels, viewer, qtbot):
     assert "1 confirmed region of sem_12, 50 % of its pixels" in dock.view.segmenter.learns_from
     assert Corrections.of(labels).confirmed[:, :48].all()
     assert not Corrections.of(labels).confirmed[:, 48:].any()
+
+
+def test_what_was_decided_in_other_images_of_the_list_is_learned_too(
+    dock, labels, viewer, session, qtbot, runner, tmp_path
+):
+    imsave(tmp_path / "other.png", (truth() * 90).astype(np.uint8), check_contrast=False)
+    images = ImageList.of(session.workspace)
+    (one,) = images.add([tmp_path / "other.png"])
+    flags = np.full(SHAPE, REACHED | CONFIRMED, np.uint8)
+    run = labels.metadata["napari_pseudolabel"]["runs"][-1]
+    place = Placement((1, 1), (0, 0))
+    kept = KeptLabels(truth(), truth(), flags, tuple(CLASSES), tuple(CLASSES), (run,), place)
+    kept.write(images.kept_path(one), before=())
+    session.workspace.split.assign(plane_key(read(one.path)), (0, 0, *SHAPE))
+    confirm(dock, qtbot)
+    assert "2 confirmed regions of sem_12 and 1 more image of the list" in dock.view.segmenter.learns_from
+    _, job = begin(dock, qtbot, runner)
+    assert [plane.name for plane in job.planes] == ["sem_12", "other"]
+    assert job.planes[1].held_out.sum() == SHAPE[0] * SHAPE[1] // 4
+    assert session.workspace.split.assigned(plane_key(read(one.path)), SHAPE).all()
 
 
 def test_a_class_that_occurs_nowhere_is_named(dock, labels, viewer, qtbot):

@@ -9,7 +9,7 @@ from typing import Annotated
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import ReadOptions
 from napari_pseudolabel.labels.classes import named_values
-from napari_pseudolabel.options import Checked, Option
+from napari_pseudolabel.options import Checked, Option, typed
 from napari_pseudolabel.strategies.label_settings import LabelSettings
 from napari_pseudolabel.training.data.folder_names import folder_names
 
@@ -72,7 +72,7 @@ class CarryTask:
     images
         Folder of the images to be labelled.
     out
-        Gets ``labels``, ``models`` and ``work``. The same task goes on from there.
+        Gets ``labels``, ``models``, ``work``, the page and the report. The same task goes on from there.
     modality
         What the images show; empty to call it after their folder.
     segmenter, translator
@@ -123,3 +123,17 @@ class CarryTask:
             return known[0] or "", known[1]
         found = folder_names(self.labelled[0], self.images)
         return known[0] or found[0], known[1] or found[1]
+
+    @property
+    def command(self) -> list[str]:
+        """What is typed in the shell for it, wherever it comes from."""
+        given = {
+            "--segmenter": self.segmenter,
+            "--translator": self.translator,
+            "--modality": self.modality or None,
+            "--axes": self.reading.axes,
+            "--position": self.reading.position,
+        }
+        words = [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
+        folders = str(self.images), str(self.out)
+        return ["pseudolabel", "carry", *folders, *typed(self.options), *words, *typed(self.settings)]

@@ -97,7 +97,8 @@ class Adapter:
     def annotated(self, plane: AnnotatedPlane, trust: float, control: Control) -> Adapted:
         """Bring a plane from the layers; only the part with pixels that count, and what surrounds it."""
         weights, held_out = plane.weights(trust), plane.held_out
-        factor, why = self.factor(plane.pixel_size_um)
+        own = self if plane.scale is None else replace(self, scale=plane.scale)
+        factor, why = own.factor(plane.pixel_size_um)
         box = self.box((weights > 0) | held_out, factor)
         if box is None:
             return Adapted((), None, ())

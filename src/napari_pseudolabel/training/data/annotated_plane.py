@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.imaging import Intensities, IntensityRange
+from napari_pseudolabel.imaging.scale import Scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,8 @@ class AnnotatedPlane:
         What the image shows; empty if unknown.
     intensities
         Of the whole layer: from them a model sees what its card asks for. None where only the limits are known.
+    scale
+        How this image is brought to the grid of the models; None for what is said of all.
     """
 
     name: str
@@ -52,6 +55,7 @@ class AnnotatedPlane:
     validation: NDArray[np.bool_]
     modality: str = ""
     intensities: Intensities | None = None
+    scale: Scale | None = None
 
     def __post_init__(self) -> None:
         shape = self.image.shape

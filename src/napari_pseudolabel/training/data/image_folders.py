@@ -14,6 +14,7 @@ from napari_pseudolabel.imaging import Image, Need, ReadOptions, labels_to, meas
 from napari_pseudolabel.imaging.reading.file_names import images_in, label_files_in, partners
 from napari_pseudolabel.imaging.reading.label_values import like
 from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.labels.class_values import refuse_grey
 
 Notify = Callable[[tuple[str, ...]], None]
 """Hears what had to be assumed about files: sentences for the person."""
@@ -216,6 +217,7 @@ def class_planes(
     labels = reading.labels(path)
     notify(labels.notes)
     values = like(labels, image)
+    refuse_grey(values, path.name)
     if values.max() > _LARGEST_CLASS:
         raise InputError(f"{path.name} is no image of classes: its values are not integers 0 to 255.")
     for index in image.planes():

@@ -22,7 +22,8 @@ from napari_pseudolabel.widgets.pseudo_label.expected import ExpectedTime
 from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
 from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice
 from napari_pseudolabel.widgets.pseudo_label.label_run import LabelRun, describe, whole_job
-from napari_pseudolabel.widgets.pseudo_label.label_sentences import PREPARES_FIRST, assumption
+from napari_pseudolabel.widgets.pseudo_label.label_sentences import assumption
+from napari_pseudolabel.widgets.pseudo_label.list_preparing import ListPreparing
 from napari_pseudolabel.widgets.pseudo_label.many.controller import ManyController
 from napari_pseudolabel.widgets.pseudo_label.modality import ModalityPicker
 from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
@@ -98,7 +99,8 @@ class PseudoLabelController(DockController):
         self.size = SizeController(viewer, view, self.images, self.models, runner, make_overlay)
         self.slides = SlideRegions(viewer, view, self.images, lambda: workspace().folder, canvas_px, self)
         all_of_it = partial(whole_job, view, viewer, self.images, self.modality, self.models)
-        self.many = ManyController(viewer, view, runner, recent, workspace, all_of_it)
+        self._for_list = ListPreparing(view, all_of_it, lambda: self._part, lambda: self.busy)
+        self.many = ManyController(viewer, view, runner, recent, workspace, self._for_list.begin)
         self.labelling = RunController(viewer, view, self.images, runner, canvas_px)
         self._preview_later = Debouncer(self._preview, DEBOUNCE_MS, self)
         self._connect()
@@ -117,8 +119,6 @@ class PseudoLabelController(DockController):
         if running is None or running.preview:
             return self.many.doing
         return f"Labelling {running.image.name}"
-
-    # Life.
 
     @override
     def keys(self) -> list[Key]:
@@ -250,8 +250,6 @@ class PseudoLabelController(DockController):
         self._on_image()
         self._on_changed()
 
-    # Jobs.
-
     def _later(self, event: object = None) -> None:
         if self._active and self.view.preview_button.isChecked():
             self._preview_later()
@@ -350,14 +348,17 @@ class PseudoLabelController(DockController):
     def _on_prepared(self, part: PreparingController, job: LabelJob) -> None:
         """Label what was asked for, now that the segmenters are there."""
         choice, self._prepared_for = self._prepared_for, None
-        if choice is None or self.images.layer(choice.layer) is None:
+        if self._for_list.taken(job):
+            self._refresh()
+        elif choice is not None and self.images.layer(choice.layer) is not None:
+            self._begin(part.labelled_as(choice), job, preview=False)
+        else:
             self.view.set_busy(False)
             self.view.set_status(part.gone)
             self._refresh()
-            return
-        self._begin(part.labelled_as(choice), job, preview=False)
 
     def _on_not_prepared(self, failure: Failure) -> None:
+        self._for_list.drop()
         self.view.set_busy(False)
         self.outcome.failed(failure)
         self._refresh()
@@ -371,7 +372,7 @@ class PseudoLabelController(DockController):
         self.outcome.follow(self.view.choice(), busy=self.busy)
         reason = self._why_not()
         self.slides.follow()
-        self.many.follow(reason if self._part is None else PREPARES_FIRST)
+        self.many.follow(self._for_list.why_not(reason))
         self.size.follow(busy=self.busy, can_run=self._active and reason is None)
         self.view.show_misfits(self.models.misfits(self.view.choice(), self.images.layer()))
         # A preview may be cut short by the real thing.

@@ -30,7 +30,7 @@ _UNKNOWN = "Say above what this image shows, and models are proposed for it; or 
 NOTHING = "Nothing was labelled."
 
 
-PREPARES_FIRST = "This way prepares something for the open image first: press Run and choose above what came of it, or choose another way."
+BUSY = "Something is being prepared; all images can be labelled when it is done, or cancelled."
 
 
 def why_not(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pseudolabel.collection.decided_images import DecidedPlanes
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.labels.classes import BACKGROUND, nameless
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.workspace import WorkspaceSplit
 
 Classes = Sequence[LabelClass]
+Decided = Callable[[bool], DecidedPlanes]
 
 # Regions are counted on a coarse copy; what somebody confirms is larger than its pixels.
 _COARSE = 1024
@@ -36,11 +38,17 @@ class AnnotationCounts:
     regions
         Confirmed regions of which a part is kept for validation.
     share
-        Of the pixels that a person corrected or confirmed, in [0, 1].
+        Of the pixels of the open image that a person corrected or confirmed, in [0, 1].
+    listed
+        Images of the list that are learned from as well.
+    left
+        Names of images of the list that cannot be, and why.
     """
 
     regions: int = 0
     share: float = 0.0
+    listed: int = 0
+    left: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,24 +60,43 @@ class LabelReadiness:
 
 
 def check_readiness(
-    layers: AnnotatedLayers, split: WorkspaceSplit, classes: Classes, sets: Sequence[LabelledSet]
+    layers: AnnotatedLayers,
+    split: WorkspaceSplit,
+    classes: Classes,
+    sets: Sequence[LabelledSet],
+    decided: Decided | None = None,
 ) -> LabelReadiness:
-    """Count what is known, and find out what is missing."""
+    """Count what is known, and find out what is missing.
+
+    Parameters
+    ----------
+    decided
+        Reads what was decided in other images of the list, without them if its argument is true; None to leave them out.
+    """
     try:
         planes = [layers.plane(index, touched, split) for index, touched in layers.touched_planes()]
     except PseudolabelError as error:
         return LabelReadiness(AnnotationCounts(), str(error))
     known = sum(int(np.count_nonzero(plane.touched)) for plane in planes)
+    more = DecidedPlanes() if decided is None else decided(True)
+    planes += more.planes
     counts = AnnotationCounts(
-        sum(_regions(plane.held_out) for plane in planes), known / _pixels(layers.image)
+        sum(_regions(plane.held_out) for plane in planes),
+        known / _pixels(layers.image),
+        more.images,
+        more.left,
     )
     return LabelReadiness(counts, missing(planes, classes or classes_in(planes), sets))
 
 
 def gather_planes(
-    layers: AnnotatedLayers, split: WorkspaceSplit, classes: Classes, sets: Sequence[LabelledSet]
+    layers: AnnotatedLayers,
+    split: WorkspaceSplit,
+    classes: Classes,
+    sets: Sequence[LabelledSet],
+    decided: Decided | None = None,
 ) -> tuple[tuple[AnnotatedPlane, ...], tuple[LabelClass, ...]]:
-    """Copy what is known, and note in the split that a training sees it.
+    """Copy what is known, and note in the split that a training sees it; parameters as of `check_readiness`.
 
     Returns
     -------
@@ -81,7 +108,7 @@ def gather_planes(
     InputError
         When something is missing, cannot be read, or the workspace cannot be written to.
     """
-    planes = layers.planes(split)
+    planes = layers.planes(split) + (() if decided is None else decided(False).planes)
     found = tuple(classes) or classes_in(planes)
     if why := missing(planes, found, sets):
         raise InputError(why)

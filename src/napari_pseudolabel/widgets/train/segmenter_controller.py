@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QFileDialog
 from typing_extensions import override
 
+from napari_pseudolabel.collection.decided_images import DecidedImages
+from napari_pseudolabel.collection.image_list import ImageList
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.classes import with_colours
@@ -21,6 +23,7 @@ from napari_pseudolabel.training.segmenter.fine_tune_task import FineTuneResult
 from napari_pseudolabel.training.training_jobs import FineTuneJob
 from napari_pseudolabel.viewer import how_made
 from napari_pseudolabel.viewer.annotated_planes import AnnotatedLayers
+from napari_pseudolabel.viewer.listed_layers import OpenImage
 from napari_pseudolabel.viewer.records import channel_of, classes_of
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.widgets.common.job_runner import Failure
@@ -30,6 +33,7 @@ from napari_pseudolabel.widgets.pseudo_label.label_choice import ModelEntry, pre
 from napari_pseudolabel.widgets.train import train_sentences
 from napari_pseudolabel.widgets.train.label_readiness import (
     AnnotationCounts,
+    Decided,
     LabelReadiness,
     check_readiness,
     gather_planes,
@@ -74,6 +78,7 @@ class SegmenterController(TrainingController):
         self._best: Epoch | None = None
         self._readiness: LabelReadiness | None = None
         self._checking = self._again = False
+        self._others: DecidedImages | None = None
         self._followed: Labels | None = None
         self.layers = LayerPicker(context.viewer, self._page)
         self.models = ModelHistoryController(
@@ -182,8 +187,9 @@ class SegmenterController(TrainingController):
         self._checking = True
         split = self._context.session.workspace.split
         classes, sets = self._classes(labels), _sets(self._page.choice())
+        decided = self._decided(classes)
         self._context.executor.run(
-            lambda: check_readiness(layers, split, classes, sets),
+            lambda: check_readiness(layers, split, classes, sets, decided),
             lambda looked: self._on_checked(labels, looked),
             self._on_not_checked,
         )
@@ -211,6 +217,19 @@ class SegmenterController(TrainingController):
         if made is not None and not image.modality:
             image = replace(image, modality=made.modality)
         return AnnotatedLayers.of(self._context.viewer, source, labels, image, channel_of(labels))
+
+    def _decided(self, classes: tuple[LabelClass, ...]) -> Decided | None:
+        """Return what reads what was decided in other images of the list; None where the person does not want them."""
+        if not self._page.choice().listed:
+            return None
+        workspace = self._context.session.workspace
+        images = ImageList.of(workspace)
+        if self._others is None or self._others.images.folder != images.folder:
+            self._others = DecidedImages(images)
+        others, split, made = self._others, workspace.split, made_of(self.layers.labels_layer())
+        opened = OpenImage.of(self._context.viewer, self.layers.image_layer())
+        without = opened.name if opened is not None and opened.list_id == images.id else ""
+        return lambda bare: others.read(split, without=without, classes=classes, made=made, bare=bare)
 
     def _show_readiness(self) -> None:
         layer, looked = self.layers.image_layer(), self._readiness
@@ -273,7 +292,7 @@ class SegmenterController(TrainingController):
         labels, layers = self.layers.labels_layer(), self._layers()
         if layers is None or labels is None:
             raise InputError(train_sentences.NO_LABELS)
-        workspace = self._context.session.workspace
+        workspace, decided = self._context.session.workspace, self._decided(self._classes(labels))
         choice, start, classes = self._page.choice(), self._start(), self._classes(labels)
         self._made = made = how_made(labels) or Record("segmentation", ())
         translator = made.translator
@@ -281,12 +300,12 @@ class SegmenterController(TrainingController):
         asked = made.settings.evaluations
         settings = replace(
             choice.settings,
-            scale=made.settings.scale,
+            scale=made.scale,
             evaluations="auto" if asked == "preview" else asked,
         )
 
         def make() -> FineTuneJob:
-            planes, found = gather_planes(layers, workspace.split, classes, _sets(choice))
+            planes, found = gather_planes(layers, workspace.split, classes, _sets(choice), decided)
             return FineTuneJob(
                 planes,
                 segmenter=start,

@@ -46,6 +46,14 @@ class SegmenterChoice(Checked):
     image: str | None = None
     labels: str | None = None
     pairs: tuple[FolderPair, ...] = ()
+    listed: Annotated[
+        bool,
+        Option(
+            "Learn from all images of Many images in which you corrected or confirmed something, and not from the open one alone.",
+            title="All corrected images",
+            seen="dock",
+        ),
+    ] = True
     settings: FineTuneSettings = field(default_factory=FineTuneSettings)
     minutes: Annotated[
         int,

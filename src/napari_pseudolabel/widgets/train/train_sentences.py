@@ -25,7 +25,13 @@ _CLEAR = 0.3
 def learns_from(counts: AnnotationCounts, name: str, start: str, pairs: int) -> str:
     """Return what a segmenter will learn from."""
     parts = []
-    if counts.regions:
+    several = "1 more image" if counts.listed == 1 else f"{counts.listed} more images"
+    if counts.listed:
+        regions = "1 confirmed region" if counts.regions == 1 else f"{counts.regions} confirmed regions"
+        parts.append(
+            f"Learns from {regions} of {name} and {several} of the list; a quarter of each region is kept for validation."
+        )
+    elif counts.regions:
         regions = "1 confirmed region" if counts.regions == 1 else f"{counts.regions} confirmed regions"
         parts.append(
             f"Learns from {regions} of {name}, {percent(counts.share)} of its pixels; a quarter of each region is "
@@ -37,6 +43,10 @@ def learns_from(counts: AnnotationCounts, name: str, start: str, pairs: int) -> 
         )
     else:
         parts.append("Correct a part of the labels, then confirm it: View says that all you see is right.")
+    if counts.left:
+        first, why = counts.left[0]
+        rest = f" (and {len(counts.left) - 1} more)" if len(counts.left) > 1 else ""
+        parts.append(f"Not from {first}{rest}: {why.rstrip('.')}.")
     if pairs:
         parts.append("1 folder is added." if pairs == 1 else f"{pairs} folders are added.")
     if start:

@@ -50,9 +50,9 @@ class ManyController(QObject):
     ----------
     dock
         Whose list it is; shows what went wrong.
-    pattern
-        Returns a job on the open image, as the controls of the dock say; others are done the same way. Raises InputError where
-        there is none.
+    prepare
+        Hands a job on the open image to a function, as the controls of the dock say; others are done the same way. What its
+        strategy trains first comes before. Raises InputError where there is no such job.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class ManyController(QObject):
         runner: JobRunner,
         recent: RecentChoices,
         workspace: Callable[[], Workspace],
-        pattern: Callable[[], LabelJob],
+        prepare: Callable[[Callable[[LabelJob], None]], None],
     ) -> None:
         super().__init__()
         view = dock.many
         self._viewer, self._view, self._error, self._remembered = viewer, view, dock.error, recent
-        self._workspace, self._pattern, self._choice = workspace, pattern, dock.choice
+        self._workspace, self._prepare, self._choice = workspace, prepare, dock.choice
         self.run = ManyRun(runner)
         self.opened = OpenedImages(viewer, self._images)
         self._aside, self._pictures = (
@@ -155,14 +155,19 @@ class ManyController(QObject):
         """Label what is listed."""
         if self._reason or self.run.busy or not self._listed:
             return
+        self._view.set_status("")
         try:
-            way = ImageLabelling(self._images(), self._pattern(), models_of(self._choice()))
+            self._prepare(self._label_as)
         except PseudolabelError as error:
             self._failed(Failure.of(error))
+
+    def _label_as(self, pattern: LabelJob) -> None:
+        """Label what is listed as the open image would be."""
+        if not self._active or self.run.busy or not self._listed:
             return
+        way = ImageLabelling(self._images(), pattern, models_of(self._choice()))
         problems, self._problems = self._problems, {}
         self._total = len(self._listed)
-        self._view.set_status("")
         self.run.begin(way, tuple(self._listed.values()))
         for name in problems:
             self._on_changed(name)
