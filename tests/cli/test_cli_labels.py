@@ -142,7 +142,7 @@ def test_evaluate_refuses_or_says_what_would_mean_nothing(cli, pair, tmp_path):
     for words, note in [
         (
             (mask, classes, "--class", "cell=1"),
-            "The prediction holds none of the classes; its values are 0 and 255.",
+            "The prediction is a mask of 0 and 255; 255 was taken for cell.",
         ),
         (
             (*pair, "--class", "axon=1", "--class", "glia=5"),
@@ -291,13 +291,13 @@ def test_label_files_from_the_field_agree_with_themselves(cli, prediction, refer
     assert ("notes" in ran.json) == (prediction.startswith("c11") and not options)
 
 
-def test_a_class_that_no_file_holds_scores_one_and_that_is_said(cli):
+def test_classes_that_no_file_holds_are_refused(cli):
     files = FIELD / "c17_labels_5d.ome.zarr", FIELD / "c17_labels_2d.tif"
     ran = cli("evaluate", *files, "--class", "a=3", "--json")
-    assert (ran.code, ran.json["dice"]) == (0, {"a": 1.0})
-    assert ran.json["notes"] == [
-        "Neither label image holds a (3), so its scores say nothing; the values are 0 and 464."
-    ]
+    assert (ran.code, ran.sentence) == (
+        2,
+        "Neither label image holds a (3); the values are 0 and 464. Name the classes by the values that they have.",
+    )
 
 
 def test_axes_of_length_one_are_no_stack(cli, tmp_path):

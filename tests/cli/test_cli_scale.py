@@ -26,7 +26,7 @@ def test_scale_says_what_it_found_and_on_what_evidence(cli, unsized, tiny_segmen
     assert found["factor"] > 0
     assert found["object_size_px"] == pytest.approx(20 / found["factor"])
     assert len(found["tried"]) > 4
-    assert {"factor", "agreement", "foreground"} == set(found["tried"][0])
+    assert {"factor", "agreement", "foreground", "wider"} == set(found["tried"][0])
     assert found["sentence"].startswith("Magnified" if found["sure"] else "The scale was not found, because")
     told = cli("scale", unsized, "--segmenter", tiny_segmenter, "--device", "cpu")
     assert found["sentence"] in told.out

@@ -145,7 +145,7 @@ def test_a_model_of_a_zoo_is_got_by_a_button(dock, qtbot, tmp_path, monkeypatch,
     assert not view.get_button.isEnabled()
     view.cancel_button.click()
     waiting.set()
-    qtbot.waitUntil(lambda: "nothing was added" in view.status, timeout=20000)
+    qtbot.waitUntil(lambda: "nothing was written" in view.status, timeout=20000)
     assert view.get_button.isEnabled()
     view.get_button.click()
     qtbot.waitUntil(lambda: "zoo:cells" in view.status, timeout=20000)

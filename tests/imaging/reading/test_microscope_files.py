@@ -270,7 +270,7 @@ def test_microscope_files_count_where_a_folder_holds_nothing_else(file, tmp_path
 
 
 def test_the_shell_asks_which_channel_is_meant(czi):
-    from napari_pseudolabel.cli.targets import check_channel
+    from napari_pseudolabel.exporting.targets import check_channel
 
     image = read(czi())
     with pytest.raises(InputError, match=r"2 channels: 0 \(DAPI\), 1 \(GFP\); say which by --channel"):
