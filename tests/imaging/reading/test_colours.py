@@ -328,6 +328,15 @@ def test_an_orientation_of_a_png_is_said_and_not_followed(tmp_path):
             assert ["orientation 6" in note for note in image.notes] == [True] * said
 
 
+def test_an_animation_says_that_its_first_picture_was_used(tmp_path):
+    path = tmp_path / "moving.png"
+    first, *more = (Pillow.fromarray(np.full((4, 5), value, np.uint8)) for value in (10, 20, 30))
+    first.save(path, save_all=True, append_images=more)
+    for image in (read(path), read_labels(path)):
+        assert (image.data == 10).all()
+        assert ["animation of 3 pictures" in note for note in image.notes] == [True]
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_jpeg_is_turned_as_it_asks_for(tmp_path, orientation):
     upright = np.zeros((16, 32), np.uint8)

@@ -27,7 +27,7 @@ def read_png(path: Path, *, labels: bool) -> Source:
     data: Array
     if labels and kind == _PNG_PALETTE:
         with Pillow.open(BytesIO(content)) as picture:
-            return Source(np.asarray(picture), "YX", notes=_turned(content))
+            return Source(np.asarray(picture), "YX", notes=_told(content))
     # Pillow cuts RGB of 16 bit down to 8.
     data = imagecodecs.png_decode(content)
     if data.ndim == 3 and data.shape[-1] in (2, 4):
@@ -38,18 +38,23 @@ def read_png(path: Path, *, labels: bool) -> Source:
         data = data // (255 // (2**bits - 1))  # what the decoder spread over the range of eight bits
     if kind == _PNG_PALETTE and data.ndim == 3 and (data == data[..., :1]).all():
         data = data[..., 0]
-    return Source(data, "YXS" if data.ndim == 3 else "YX", notes=_turned(content))
+    return Source(data, "YXS" if data.ndim == 3 else "YX", notes=_told(content))
 
 
-def _turned(content: bytes) -> tuple[str, ...]:
-    """Say that a PNG asks viewers to turn it, which few do, and labels were probably drawn without."""
-    if b"eXIf" not in content:
+def _told(content: bytes) -> tuple[str, ...]:
+    """Say that a PNG asks viewers to turn it, which few do, and labels were probably drawn without; or to show more than one picture."""
+    if b"eXIf" not in content and b"acTL" not in content:
         return ()
     with Pillow.open(BytesIO(content)) as picture:
-        asked = picture.getexif().get(_ORIENTATION, 1)
-    if asked not in range(2, 9):
-        return ()
-    return (f"It asks viewers to turn it (orientation {asked}); its pixels were used as they are stored.",)
+        asked, frames = picture.getexif().get(_ORIENTATION, 1), getattr(picture, "n_frames", 1)
+    notes = []
+    if asked in range(2, 9):
+        notes.append(
+            f"It asks viewers to turn it (orientation {asked}); its pixels were used as they are stored."
+        )
+    if frames > 1:
+        notes.append(f"It is an animation of {frames} pictures, of which the first was used.")
+    return tuple(notes)
 
 
 def read_jpeg(path: Path) -> Source:
