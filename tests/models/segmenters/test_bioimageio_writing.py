@@ -38,6 +38,7 @@ def test_what_comes_back_labels_as_the_model_does(tmp_path, segmenter, normalisa
     assert not any("licence" in one for one in notes)
     again = load_segmenter(path)
     assert (again.classes, again.card.source, again.card.quality) == (card.classes, card.source, card.quality)
+    assert again.card.citation == card.citation
     assert again.layout == model.layout
     # Of several tiles, not only the one that was tested when it was written.
     expected, found = (one.probabilities(image, settings=SETTINGS) for one in (model, again))

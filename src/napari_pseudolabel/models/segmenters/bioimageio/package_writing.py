@@ -146,7 +146,7 @@ def _description(
             f"The licence of the card ({card.licence}) has no SPDX name, so it is said in the text only."
         )
     if not card.citation:
-        notes.append("The card does not say what to cite; the package cites the plugin.")
+        notes.append("The card does not say what to cite; the package cites the kind of its network.")
     if pixel is None:
         notes.append("The card does not say the pixel size of the model; the package does not either.")
 
@@ -171,7 +171,7 @@ def _description(
         "name": _name(card),
         "description": (card.description or f"Segments {_name(card)}.")[:1024],
         "authors": [{"name": name} for name in authors],
-        "cite": [{"text": text, "url": _HOME} for text in card.citation or ("napari-pseudolabel",)],
+        "cite": [_ARCHITECTURE],
         **({"license": licence} if licence else {}),
         "documentation": file("README.md"),
         "tags": ["segmentation", "2d", "pytorch", "onnx", *_words(card)],
@@ -204,7 +204,11 @@ def _description(
     return said, tuple(notes)
 
 
-_HOME = "https://pypi.org/project/napari-pseudolabel"
+# An entry needs an address, which citations of cards do not have: those stand in the page and in what is ours.
+_ARCHITECTURE = {
+    "text": "Ronneberger, Fischer, Brox: U-Net, 2015 (the kind of network)",
+    "doi": "10.1007/978-3-319-24574-4_28",
+}
 
 
 def _preparation(normalisation: Normalisation) -> list[JsonObject]:
@@ -255,6 +259,7 @@ def _page(card: Card) -> str:
         "; ".join(card.training.data) or "not said",
         "## Validation",
         "\n".join(measured) or "Nobody has measured it.",
+        *(("## To cite", "\n".join(f"- {one}" for one in card.citation)) if card.citation else ()),
         *(("## Licence", card.licence) if card.licence else ()),
     ]
     return "\n\n".join(filter(None, lines)) + "\n"

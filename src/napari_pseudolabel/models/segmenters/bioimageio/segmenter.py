@@ -44,7 +44,7 @@ _STATE = "pytorch_state_dict"
 _KINDS = (*_PROGRAMS, _STATE)
 """Formats of weights that are read, the better one first."""
 
-OURS_FIELDS = ("source", "classes", "training", "quality", "calibration", "parent")
+OURS_FIELDS = ("source", "classes", "training", "quality", "calibration", "parent", "citation")
 """What the description has no place for, where a package was made here."""
 
 
