@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tifffile
@@ -12,6 +14,7 @@ from skimage.draw import disk
 import napari_pseudolabel as pseudolabel
 from napari_pseudolabel import api
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging import from_array
 from napari_pseudolabel.imaging.reading import image_files
 from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.strategies import LabelSettings, Region
@@ -80,6 +83,15 @@ def test_a_file_and_its_array_get_the_same_labels(discs, tmp_path):
 def test_what_is_missing_or_does_nothing_is_said(discs, asked, said):
     with pytest.raises(InputError, match=said):
         pseudolabel.pseudo_label(discs[0], **asked)
+
+
+def test_which_of_several_stains_is_meant_is_asked(discs):
+    image = replace(from_array(np.stack([255 - discs[0], discs[0]]), "CYX"), channel_names=("DAPI", "GFP"))
+    with pytest.raises(InputError, match=r"2 channels: 0 \(DAPI\), 1 \(GFP\)"):
+        pseudolabel.pseudo_label(image, strategy="otsu", settings=QUICK)
+    chosen = pseudolabel.pseudo_label(image, strategy="otsu", settings=replace(QUICK, channel=1)).labels
+    alone = pseudolabel.pseudo_label(discs[0], strategy="otsu", settings=QUICK).labels
+    assert np.array_equal(chosen, alone)
 
 
 def test_fine_tuning_keeps_the_same_corner_for_validation_and_goes_on(discs, tmp_path):

@@ -88,11 +88,13 @@ def pseudo_label(
     PseudolabelError
         With one sentence that says what is wrong and what to do.
     """
+    from napari_pseudolabel.exporting.targets import check_channel
     from napari_pseudolabel.models.loaded import LoadedModels
 
     control, models = control or Control(), models or LoadedModels()
     layer = opened(image, axes, modality)
     settings = settings or LabelSettings()
+    check_channel(layer, settings.channel)
     if pixel_size_um is not None:
         settings = replace(settings, scale=Scale(pixel_size_um=pixel_size_um))
     asked = LabelRequest(
