@@ -149,10 +149,7 @@ class ModelsController(DockController):
         model = self._chosen()
         if model is None:
             return
-        self.view.error.clear()
-        self.view.set_working(True)
-        self.view.set_progress("Packing the model …")
-        self._set_adding(True)
+        self._begin("Packing the model …")
 
         def done(notes: tuple[str, ...]) -> None:
             self._end()
@@ -291,7 +288,8 @@ class ModelsController(DockController):
         if not told:
             author, told = QInputDialog.getText(self.view, "Export as a package", "Who made this model?")
         if told:
-            self.pack(path if path.endswith(".zip") else f"{path}.zip", author.strip())
+            # With another name than was chosen it could replace a file that nobody was asked about.
+            self.pack(path, author.strip())
 
     def _start(self) -> str:
         return self._remembered.last(_FOLDER) or str(Path.home())
