@@ -16,6 +16,7 @@ from napari_pseudolabel.exporting.export_content import ExportContent
 from napari_pseudolabel.imaging import Placement
 from napari_pseudolabel.labels.spot_check import SpotCheckOptions, SpotChecks
 from napari_pseudolabel.labels.spot_check.drawn_sample import draw
+from napari_pseudolabel.labels.usability import UNASKED
 from napari_pseudolabel.strategies.carry.carried_image import as_it_is_now
 from napari_pseudolabel.strategies.carry.carry_task import CarryOptions
 from napari_pseudolabel.strategies.choice.find_way import FindWayJob
@@ -130,6 +131,9 @@ def test_labels_models_report_and_page_come_out_and_are_not_made_twice(
         assert words in page.text
     assert all(one["way"] in page.text for one in tried)
     assert "about random objects and boxes" in page.text
+    # What nobody has looked at is not called right.
+    assert [one["usable"]["verdict"] for one in told["images"]] == ["not checked"] * 2
+    assert f"Checked: nothing. Not checked: {UNASKED}; that takes a person." in " ".join(page.text.split())
     said = spot_checked(out / "labels" / "field_0.ome.tif")
     # The same command trains and labels nothing again, and takes up what a person said.
     before = files_of(out / "labels") | files_of(out / "models")

@@ -10,7 +10,7 @@ import pytest
 from napari_pseudolabel.labels.confidence import agreement, entropy
 from napari_pseudolabel.labels.contrast import contrast
 from napari_pseudolabel.labels.evidence import Evidence, total
-from napari_pseudolabel.labels.usability import doubts, warning
+from napari_pseudolabel.labels.usability import usability, warning
 from napari_pseudolabel.models.cards import LabelClass, TypicalLabels
 
 CLASSES = tuple(
@@ -95,8 +95,8 @@ def test_what_does_not_count_has_no_part():
 
 
 def test_nothing_speaks_against_usual_labels(usual):
-    assert doubts(usual, CLASSES, typical(usual)) == ()
-    assert doubts(usual, CLASSES, None) == ()
+    assert usability(usual, CLASSES, typical(usual)).doubts == ()
+    assert usability(usual, CLASSES, None).doubts == ()
 
 
 @pytest.mark.parametrize(
@@ -112,19 +112,19 @@ def test_nothing_speaks_against_usual_labels(usual):
     ids=["nothing", "everything", "unsure", "quarrel", "inverted", "size"],
 )  # fmt: skip
 def test_what_speaks_against_labels_is_said(case, word, usual):
-    found = doubts(Evidence.of(**case), CLASSES, typical(usual))
+    found = usability(Evidence.of(**case), CLASSES, typical(usual)).doubts
     assert any(word in one for one in found)
     assert word in warning(found)
 
 
 def test_another_scale_of_the_image_is_no_reason(usual):
     large = Evidence.of(**looked(np.kron(rings((40, 40)), np.ones((4, 4), np.uint8))))
-    assert not any("wide" in one for one in doubts(large, CLASSES, typical(usual), grid_px=0.25))
+    assert not any("wide" in one for one in usability(large, CLASSES, typical(usual), grid_px=0.25).doubts)
 
 
 def test_a_few_pixels_say_nothing(usual):
     few = Evidence.of(**looked(np.zeros((20, 20), np.uint8)))
-    assert doubts(few, CLASSES, typical(usual)) == ()
+    assert usability(few, CLASSES, typical(usual)).doubts == ()
 
 
 def test_one_look_alone_is_judged_by_how_sure_it_is(usual):
@@ -134,5 +134,5 @@ def test_one_look_alone_is_judged_by_how_sure_it_is(usual):
 
     known = typical(usual)
     assert alone(0.9).agreement is None
-    assert doubts(alone(0.9), CLASSES, known) == ()
-    assert any("far less sure" in one for one in doubts(alone(0.4), CLASSES, known))
+    assert usability(alone(0.9), CLASSES, known).doubts == ()
+    assert any("far less sure" in one for one in usability(alone(0.4), CLASSES, known).doubts)

@@ -54,14 +54,18 @@ def test_labels_that_look_as_they_should_are_not_doubted(image):
     found = run(image, Known())
     assert found.report.doubts == ()
     usable = found.report.provenance()["usable"]
-    assert usable == {"verdict": "nothing speaks against it", "reasons": []}
+    asked = ["how much of the image would be objects", "whether mirrored looks agree"]
+    assert usable == {"verdict": "no doubt in what was checked", "reasons": [], "checked": asked}
+    tiny = run(from_array(np.asarray(image.data)[:48, :64], name="few pixels"), Known()).report
+    assert tiny.provenance()["usable"] == {"verdict": "not checked", "reasons": [], "checked": []}
 
 
 def test_a_run_that_found_nothing_says_so_first(image):
     report = run(image, Empty()).report
     assert report.notes[0].startswith("These labels are probably not usable: hardly anything was found.")
     told = json.loads(json.dumps(report.provenance()))
-    assert told["usable"] == {"verdict": "probably not", "reasons": ["hardly anything was found"]}
+    usable = told["usable"]
+    assert (usable["verdict"], usable["reasons"]) == ("probably not", ["hardly anything was found"])
     assert Record.from_provenance(told) == Record.of(report)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_pseudolabel.labels.usability import Usability
 from napari_pseudolabel.strategies import LabelSettings
 from napari_pseudolabel.strategies.description import RunReport
 from napari_pseudolabel.widgets.pseudo_label.label_jobs import ObjectCounts
@@ -11,7 +12,7 @@ COUNTS = ObjectCounts((), 0.81, doubtful=3, regions=9)
 
 
 def said(*doubts, preview=False):
-    report = RunReport("segmentation", "a", None, (), LabelSettings(), 1.0, doubts=doubts)
+    report = RunReport("segmentation", "a", None, (), LabelSettings(), 1.0, usability=Usability(doubts))
     return outcome_text(report, COUNTS, preview=preview)
 
 

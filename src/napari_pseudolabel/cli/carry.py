@@ -69,7 +69,7 @@ def carry(
         made.found.reason,
         *made.notes,
         *(f"{name}: {why}" for name, why in made.failed),
-        f"{len(made.images)} images were labelled; {out / PAGE} shows what was done and what to correct first.",
+        f"{len(made.images)} images were labelled; {out / PAGE} shows what was done, what was checked, and what to correct first.",
     ]
     show(told, "\n".join(shown(sentence(line)) for line in lines), as_json=options.as_json)
     if made.failed:

@@ -157,7 +157,9 @@ def refuse(strategy: Strategy, request: LabelRequest) -> None:
     """
     for need in strategy.needs:
         if getattr(request, need.role) is None:
-            raise InputError(f"{strategy.word} needs {need.words}; give --{need.role}.")
+            raise InputError(
+                f"{strategy.word} needs {need.words}; give --{need.role} (“pseudolabel models” lists those that have a name)."
+            )
     for role in get_args(ModelRole):
         if getattr(request, role) is not None and not strategy.takes(role):
             raise InputError(f"{strategy.word} takes no {role}; leave out --{role}.")

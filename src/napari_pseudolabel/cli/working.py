@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.engine import Connection, Engine
 
 _LISTED = 3
+_MOST_SHARES = 12  # more are pieces to be named
 _LOOK_AGAIN_S = 0.1
 
 
@@ -226,7 +226,8 @@ def answer(job: AnsweringJob, control: Control, connection: Connection | None) -
 def _text(result: JsonObject) -> str:
     lines = [f"{shown(result['output'])} ({duration(result['seconds'])})"]
     if result.get("shares"):
-        lines.append(", ".join(f"{sentence(name)} {share:.1%}" for name, share in result["shares"].items()))
+        shares = [f"{sentence(name)} {share:.1%}" for name, share in result["shares"].items()]
+        lines.append(some(shares, _MOST_SHARES))
         lines[-1] += f", mean confidence {result['mean_confidence']:.2f}"
         lines += filter(None, (result["objects_in_words"],))
     return "\n  ".join([*lines, *map(sentence, result["notes"])])
@@ -245,15 +246,23 @@ def _table(results: Sequence[JsonObject]) -> list[str]:
         )
         for result in results
     ]
-    said = Counter(note for result in results for note in dict.fromkeys(result["notes"]))
-    notes = [
-        sentence(note) if count == 1 else f"{sentence(note)} ({count} images)" for note, count in said.items()
-    ]
+    said: dict[str, list[str]] = {}
+    for result, row in zip(results, rows, strict=True):
+        for note in dict.fromkeys(result["notes"]):
+            said.setdefault(note, []).append(row[0])
+    notes = [f"{sentence(note)}{_whose(names, len(results))}" for note, names in said.items()]
     return [
         table(head, rows),
         f"{len(results)} images, in {shown(Path(results[0]['output']).parent)}.",
         *notes,
     ]
+
+
+def _whose(names: Sequence[str], images: int) -> str:
+    """Say which image a note is about; empty where there is one image."""
+    if images == 1:
+        return ""
+    return f" ({names[0]})" if len(names) == 1 else f" ({len(names)} images)"
 
 
 def _number(value: float | None) -> str:

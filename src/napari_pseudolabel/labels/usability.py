@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from napari_pseudolabel.labels.contrast import Contrast
 from napari_pseudolabel.labels.evidence import Evidence
@@ -22,13 +23,40 @@ _LEAST_PIXELS = 64**2  # of which anything can be said
 _BEST_AGREEMENT = 0.98
 
 
-def doubts(
+UNASKED = "whether single objects are right, and what was missed"
+"""What no label-free look can tell."""
+
+
+@dataclass(frozen=True)
+class Usability:
+    """What can be said of labels without a truth.
+
+    Attributes
+    ----------
+    doubts
+        Why they are probably not usable, as clauses; empty where nothing of what was asked speaks against them.
+    asked
+        What was compared, as clauses; empty where nothing could be.
+    """
+
+    doubts: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """In a few words, which promise no more than was asked."""
+        if self.doubts:
+            return "probably not"
+        return "no doubt in what was checked" if self.asked else "not checked"
+
+
+def usability(
     evidence: Evidence,
     classes: Sequence[LabelClass],
     typical: TypicalLabels | None,
     grid_px: float = 1.0,
-) -> tuple[str, ...]:
-    """Say why labels are probably not usable; empty if nothing speaks against them.
+) -> Usability:
+    """Say whether labels look usable, and what was compared for that.
 
     Parameters
     ----------
@@ -42,38 +70,66 @@ def doubts(
         Pixels on the grid of the segmenter per pixel of the image.
     """
     if evidence.pixels < _LEAST_PIXELS:
-        return ()
+        return Usability()
     if evidence.foreground < _LEAST_SHARE:
-        return ("hardly anything was found",)
-    return tuple(_doubts(evidence, classes, typical or TypicalLabels(), grid_px))
+        return Usability(("hardly anything was found",), (_SHARE,))
+    checks = dict(_checks(evidence, classes, typical or TypicalLabels(), grid_px))
+    return Usability(tuple(doubt for found in checks.values() for doubt in found), tuple(checks))
 
 
 def warning(doubted: Sequence[str]) -> str:
-    """Return the sentence for the person, from what `doubts` said."""
+    """Return the sentence for the person, from the doubts of `usability`."""
     return (
         f"These labels are probably not usable: {'; '.join(doubted)}. Choose models for this kind of image, another way "
         "to label it, or another scale."
     )
 
 
-def _doubts(
+_SHARE = "how much of the image would be objects"
+
+
+def _checks(
     evidence: Evidence, classes: Sequence[LabelClass], typical: TypicalLabels, grid_px: float
-) -> Iterator[str]:
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Compare what can be compared; each with the doubts that come of it."""
     names = {label_class.value: label_class.name for label_class in classes}
-    if evidence.foreground > _MOST_SHARE:
-        yield f"{evidence.foreground:.0%} of it would be objects"
-    if _strange(evidence, typical):
-        yield "the segmenter is far less sure of them than of images that it knows"
-    if (quarrel := evidence.quarrel) is not None and quarrel > _MOST_QUARREL:
-        yield "it says something else when it looks at the same pixels mirrored"
-    for a, b in _lost(typical, evidence.contrast):
-        yield f"{names.get(a, a)} is not brighter than {names.get(b, b)}, as it is in images that it knows"
+    share = evidence.foreground
+    yield _SHARE, (f"{share:.0%} of it would be objects",) * (share > _MOST_SHARE)
+    if typical.hesitation is not None and evidence.hesitation is not None:
+        strange = ("the segmenter is far less sure of them than of images that it knows",)
+        yield (
+            "how sure the segmenter is, as against images that it knows",
+            strange * _strange(evidence, typical),
+        )
+    if (quarrel := evidence.quarrel) is not None:
+        other = ("it says something else when it looks at the same pixels mirrored",)
+        yield "whether mirrored looks agree", other * (quarrel > _MOST_QUARREL)
+    found = evidence.contrast
+    if pairs := [pair for pair in typical.contrast if pair[:2] in found]:
+        lost = _lost(pairs, found)
+        yield (
+            "which class is brighter",
+            tuple(
+                f"{names.get(a, a)} is not brighter than {names.get(b, b)}, as it is in images that it knows"
+                for a, b in lost
+            ),
+        )
     wanted = dict(typical.widths)
-    for value, width in evidence.width_px.items():
-        times = width * grid_px / wanted[value] if value in wanted else 1.0
-        if not 1 / _MOST_TIMES <= times <= _MOST_TIMES:
-            size = f"{times:.1f} times as wide" if times > 1 else f"{1 / times:.1f} times narrower"
-            yield f"{names.get(value, value)} is {size} at this scale as in images that it knows"
+    if widths := {value: px for value, px in evidence.width_px.items() if value in wanted}:
+        yield (
+            "how wide things are",
+            tuple(
+                _width_doubts({names.get(v, str(v)): px * grid_px / wanted[v] for v, px in widths.items()})
+            ),
+        )
+
+
+def _width_doubts(times: Mapping[str, float]) -> Iterator[str]:
+    """By name of a class: how many times as wide as it should be."""
+    for name, wide in times.items():
+        if not 1 / _MOST_TIMES <= wide <= _MOST_TIMES:
+            size = f"{wide:.1f} times as wide" if wide > 1 else f"{1 / wide:.1f} times narrower"
+            yield f"{name} is {size} at this scale as in images that it knows"
 
 
 def _strange(evidence: Evidence, typical: TypicalLabels) -> bool:
@@ -89,11 +145,10 @@ def _strange(evidence: Evidence, typical: TypicalLabels) -> bool:
     return math.log(max(hesitation, 0.01)) + math.log(disagreement) > _MOST_STRANGE
 
 
-def _lost(typical: TypicalLabels, found: Contrast) -> Iterator[tuple[int, int]]:
+def _lost(pairs: Sequence[tuple[int, int, float]], found: Contrast) -> Iterator[tuple[int, int]]:
     """Pairs of classes of which the first is clearly brighter on images that the segmenter knows, and not here."""
-    for a, b, share in typical.contrast:
-        here = found.get((a, b))
-        if here is None or abs(share - 0.5) < _CLEAR:
+    for a, b, share in pairs:
+        if abs(share - 0.5) < _CLEAR:
             continue
-        if (here - 0.5) * math.copysign(1, share - 0.5) < _UNCLEAR:
+        if (found[a, b] - 0.5) * math.copysign(1, share - 0.5) < _UNCLEAR:
             yield (a, b) if share > 0.5 else (b, a)

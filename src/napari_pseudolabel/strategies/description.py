@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.labels.evidence import Evidence
 from napari_pseudolabel.labels.refitting import ConfidenceFit
+from napari_pseudolabel.labels.usability import Usability
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.options import written
 from napari_pseudolabel.strategies.found_scale import FoundScale
@@ -37,8 +37,8 @@ class RunReport:
         Mean pairwise Dice between the labels of the members (samples, flips, segmenters); None with one.
     evidence
         What the labels look like; None where there are none.
-    doubts
-        Why the labels are probably not usable, in words; empty where nothing speaks against them.
+    usability
+        Why the labels are probably not usable, and what was asked to know.
     notes
         Sentences for the person: what was reduced, assumed or looks doubtful.
     seconds, ready
@@ -68,7 +68,7 @@ class RunReport:
     shift_px: tuple[float, float] | None = None
     agreement: float | None = None
     evidence: Evidence | None = None
-    doubts: tuple[str, ...] = ()
+    usability: Usability = dataclasses.field(default_factory=Usability)
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     ready: float = 0.0
@@ -78,6 +78,11 @@ class RunReport:
     choice: JsonObject | None = None
     confidence: ConfidenceFit | None = None
     date: datetime = dataclasses.field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why the labels are probably not usable, in words; empty where nothing of what was asked speaks against them."""
+        return self.usability.doubts
 
     def provenance(self) -> JsonObject:
         """Return the report as JSON-able fields of the provenance sidecar; `Record.from_provenance` is the way back."""
@@ -102,18 +107,18 @@ class RunReport:
             **({} if self.choice is None else {"choice": self.choice}),
             "shift_px": list(self.shift_px) if self.shift_px else None,
             "agreement": self.agreement,
-            "usable": _usable(self.evidence, self.doubts),
+            "usable": _usable(self.evidence, self.usability),
             "notes": list(self.notes),
             "seconds": round(self.seconds, 2),
             "date": self.date.isoformat(),
         }
 
 
-def _usable(evidence: Evidence | None, doubts: Sequence[str]) -> JsonObject | None:
+def _usable(evidence: Evidence | None, looks: Usability) -> JsonObject | None:
     """Return the verdict for the provenance; None where there are no labels."""
     if evidence is None or not evidence.pixels:
         return None
-    return {"verdict": "probably not" if doubts else "nothing speaks against it", "reasons": list(doubts)}
+    return {"verdict": looks.verdict, "reasons": list(looks.doubts), "checked": list(looks.asked)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from napari_pseudolabel.imaging import LayerStatistics
 from napari_pseudolabel.imaging.statistics import Moments, moments_of
 from napari_pseudolabel.labels.classes import is_unnamed_region
 from napari_pseudolabel.labels.evidence import Evidence, total
-from napari_pseudolabel.labels.usability import doubts, warning
+from napari_pseudolabel.labels.usability import Usability, usability, warning
 from napari_pseudolabel.strategies.chunks import Chunk, ChunkTask, ImageTask, ViewCentre
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.first_chunk import glance, growing
@@ -198,10 +198,12 @@ class LabelPlan:
             ] = None
         evidence = total([report.evidence for report in reports])
         height, width = self.job.image.shape[-2:]
-        doubted = (
-            () if evidence is None else doubts_about(evidence, self.survey, (height, width), self.factors)
+        looks = (
+            Usability()
+            if evidence is None
+            else usability_of(evidence, self.survey, (height, width), self.factors)
         )
-        told = (warning(doubted),) if doubted else ()
+        told = (warning(looks.doubts),) if looks.doubts else ()
         # Of several plans the most modest one tells what memory allowed.
         least = min(reports, key=lambda report: (report.tile or 0, report.batch or 0))
         return replace(
@@ -210,7 +212,7 @@ class LabelPlan:
             # Of all pixels together: parts are of any size.
             agreement=None if evidence is None else evidence.agreement,
             evidence=evidence,
-            doubts=doubted,
+            usability=looks,
             notes=(*told, *notes),
             seconds=seconds,
             ready=ready,
@@ -218,10 +220,10 @@ class LabelPlan:
         )
 
 
-def doubts_about(
+def usability_of(
     evidence: Evidence, survey: Survey, whole: tuple[int, int], factors: tuple[float, float]
-) -> tuple[str, ...]:
-    """Say why labels are probably not usable; empty if nothing speaks against them.
+) -> Usability:
+    """Say whether labels look usable, as far as that can be told.
 
     Parameters
     ----------
@@ -232,11 +234,11 @@ def doubts_about(
     """
     segmenter = survey.segmenter
     if segmenter is None or any(map(is_unnamed_region, survey.classes)):
-        return ()
+        return Usability()
     first = round(whole[0] * factors[0]), round(whole[1] * factors[1])
     known = segmenter.card.calibration
     grid_px = survey.grid_of(segmenter, first)[0] / whole[0]
-    return doubts(evidence, survey.classes, None if known is None else known.typical, grid_px)
+    return usability(evidence, survey.classes, None if known is None else known.typical, grid_px)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from review_case import SHAPE, make_dock, result, settle, truth
 from train_fakes import ScriptedRunner, pseudo_label
 
 from napari_pseudolabel.imaging.plane_key import plane_key
+from napari_pseudolabel.labels.review import REVIEWED
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.viewer import Corrections, Stream, annotated_planes
 from napari_pseudolabel.viewer.image_layers import image_of
@@ -92,7 +93,7 @@ def test_a_region_with_a_notch_says_what_stays_out(qtbot, session):
     labels.data_setitem((np.array([90, 91]), np.array([90, 90])), 1)
     review.accept()
     said = "Accepted 100 x 96 px. 25 % of it was never predicted and stays out."
-    assert dock.view.status == f"{said} Every region with objects was reviewed."
+    assert dock.view.status == f"{said} {REVIEWED}"
     assert review._state.done[0].truth == 1.0
     confirmed = Corrections.of(labels).confirmed
     assert np.count_nonzero(confirmed[48:96, 50:100]) == 2

@@ -17,6 +17,7 @@ from napari_pseudolabel.viewer import Candidates, Corrections, Stream, annotated
 from napari_pseudolabel.viewer.effort import EffortLog
 from napari_pseudolabel.viewer.image_layers import image_of
 from napari_pseudolabel.widgets.common import shortcuts
+from napari_pseudolabel.widgets.correct.review.review_sentences import NO_SUSPECT
 from napari_pseudolabel.widgets.correct.review.state import REVIEW_KEY, Reviewed, ReviewRegion, ReviewState
 from napari_pseudolabel.widgets.correct.review.suspects import suspects
 from napari_pseudolabel.widgets.correct.review.thumbnail import thumbnail
@@ -317,7 +318,7 @@ def test_what_was_mended_is_no_suspect(case):
     rows, columns = np.nonzero(truth() != labels.data)
     labels.data_setitem((rows, columns), truth()[rows, columns])
     review.next_suspect()
-    assert "Nothing in this region is in doubt" in dock.view.hint
+    assert NO_SUSPECT in dock.view.hint
 
 
 def test_a_missing_object_is_pointed_at_without_a_focus(qtbot, runner, session):

@@ -10,6 +10,7 @@ from napari_pseudolabel.labels.review.queue import Place, RegionScore
 from napari_pseudolabel.labels.windows import shape_of, window_of
 
 TARGET = 0.9
+REVIEWED = "Every region with objects was reviewed; places where nothing was found were not: the spot check asks what was missed."
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def forecast(
     count = sum(1 for score in held if score.place in done)
     stop = None
     if held and not left:
-        stop = "Every region with objects was reviewed."
+        stop = REVIEWED
     elif now >= target and calibrated:
         stop = (
             f"The labels are probably good enough: {now:.2f} of {target:.2f} wanted, "

@@ -23,6 +23,7 @@ from napari_pseudolabel.formats.page_parts import (
 )
 from napari_pseudolabel.labels.pictures import data_uri, overlay
 from napari_pseudolabel.labels.spot_check.spot_statement import RULE
+from napari_pseudolabel.labels.usability import UNASKED
 from napari_pseudolabel.models.headline import short
 from napari_pseudolabel.strategies.carry.carrying import Carried
 from napari_pseudolabel.strategies.choice.found_way import FoundWay, TriedWay
@@ -108,12 +109,15 @@ def _scores(one: TriedWay, mark: str) -> str:
 def _labelled(carried: Carried) -> Iterator[str]:
     yield "<h2>What was labelled</h2>"
     rows = []
+    asked: dict[tuple[str, ...], list[str]] = {}
     for one in carried.images:
         usable = one.get("usable") or {}
         doubts = [*(usable.get("reasons") or ())]
         if not one.get("scale_found", True):
             doubts.append("how large things are was not found, and it was used as it is")
         picture = f'<img class="small" src="{one["picture"]}" alt="">' if one.get("picture") else ""
+        checked = tuple(usable.get("checked") or ())
+        asked.setdefault(checked, []).append(one["name"])
         rows.append(
             (
                 picture,
@@ -123,10 +127,14 @@ def _labelled(carried: Carried) -> Iterator[str]:
                 number(one.get("agreement")),
                 f'<span class="warn">{text("; ".join(doubts))}</span>'
                 if doubts
-                else "nothing speaks against it",
+                else ("no doubt in what was checked" if checked else "not checked"),
             )
         )
-    yield table(("", "image", "objects", "mean confidence", "looks agree", "usable?"), rows)
+    yield table(("", "image", "objects", "mean confidence", "looks agree", "doubts"), rows)
+    for checked, names in asked.items():
+        where = "" if len(asked) == 1 else f" in {text(', '.join(names))}"
+        what = text("; ".join(checked) or "nothing")
+        yield f"<p>Checked{where}: {what}. <b>Not checked: {text(UNASKED)}</b>; that takes a person.</p>"
     for name, why in carried.failed:
         yield f'<p class="warn">{text(name)} could not be used: {text(why)}</p>'
     yield from _judged(carried.images)
@@ -135,7 +143,7 @@ def _labelled(carried: Carried) -> Iterator[str]:
 def _judged(images: Sequence[JsonObject]) -> Iterator[str]:
     """Tell what a person said of random objects and boxes, and what to do where nobody was asked."""
     told = [(one["name"], said) for one in images for said in (one.get("spot_checks") or ())[-1:]]
-    yield "<p>Confidence and agreement are no quality: only a person can say how good the labels are.</p>"
+    yield "<p>Confidence, agreement and the absence of doubts are no quality: only a person can say how good the labels are.</p>"
     for name, said in told:
         yield spot_check_line(said, name)
     if told:
@@ -153,7 +161,7 @@ def _to_correct(images: Sequence[JsonObject]) -> Iterator[str]:
     regions = [(one["name"], region) for one in images for region in one["correct_first"]]
     regions.sort(key=lambda it: -it[1]["benefit_px"] / max(it[1]["seconds"], 1))
     if not regions:
-        yield "<p>There is nothing to correct, because nothing was found.</p>"
+        yield "<p>Nothing was found, so no region can go first; look at the images for what was missed.</p>"
         return
     yield (
         "<p>Where a minute of a person helps most, first of all images; in napari, <i>Correct</i> leads through all of them in "

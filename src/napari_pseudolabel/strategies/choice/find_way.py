@@ -19,7 +19,7 @@ from napari_pseudolabel.strategies.choice.found_way import FoundWay, LookedAt, T
 from napari_pseudolabel.strategies.choice.judging import Heard, judge, said_by_others
 from napari_pseudolabel.strategies.choice.ways import LabelWay, nearer_polarity
 from napari_pseudolabel.strategies.jobs import Job, LabelJob
-from napari_pseudolabel.strategies.label_plan import ChunkJob, doubts_about
+from napari_pseudolabel.strategies.label_plan import ChunkJob, usability_of
 from napari_pseudolabel.strategies.label_settings import LabelSettings, Region
 from napari_pseudolabel.strategies.run_cost import RunCost
 from napari_pseudolabel.strategies.strategy import LabelRequest
@@ -146,7 +146,8 @@ class _LookStep(_Step):
             parts.append(part.report.evidence)
         evidence = total(parts) or Evidence()
         first, survey = self.chunks[0], self.chunks[0].survey
-        said = _Said(labels, evidence, doubts_about(evidence, survey, first.whole, first.factors))
+        looks = usability_of(evidence, survey, first.whole, first.factors)
+        said = _Said(labels, evidence, looks.doubts)
         looking = self.looking
         number, all_said = len(looking.said), (*looking.said, said)
         places = (*looking.places[:number], self.place, *looking.places[number + 1 :])

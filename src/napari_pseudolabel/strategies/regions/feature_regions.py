@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.strategies.regions.clusters import Clusters
-from napari_pseudolabel.strategies.regions.grey_regions import UNNAMED, explained
+from napari_pseudolabel.strategies.regions.grey_regions import KINDS, explained
 from napari_pseudolabel.strategies.regions.region_options import RegionOptions
 
 if TYPE_CHECKING:
@@ -72,11 +72,11 @@ class FeatureRegions:
         return Card(
             kind="segmenter",
             family="monai-unet",
-            name=self.name,
+            name=f"{self.name} of {of.name}" if of.name else self.name,
             classes=self.options.classes(self.options.kinds if known is None else known.count),
             source=of.source,
             normalisation=of.normalisation,
             inferred=of.inferred,
             assumed=of.assumed,
-            notes=() if known is None else (UNNAMED, explained(known)),
+            notes=() if known is None else (KINDS, explained(known)),
         )

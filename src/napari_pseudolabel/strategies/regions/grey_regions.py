@@ -17,7 +17,7 @@ from napari_pseudolabel.strategies.regions.region_options import GreyRegionOptio
 if TYPE_CHECKING:
     from napari_pseudolabel.models.segmenters.base import Segmenter
 
-UNNAMED = (
+KINDS = (
     "These are kinds of regions, not classes yet: in Correct, choose a class and press Name regions, then click on a region of every "
     "kind; Shift+click calls it background."
 )
@@ -57,7 +57,7 @@ class GreyRegions:
     def card(self) -> Card:
         """What it is, and what it found."""
         known = self.clusters
-        notes = () if known is None else (UNNAMED, explained(known))
+        notes = () if known is None else (KINDS, explained(known))
         count = self.options.kinds if known is None else known.count
         return Card(
             kind="segmenter",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.strategies.label_settings import ModelUse
-from napari_pseudolabel.strategies.regions.grey_regions import UNNAMED
+from napari_pseudolabel.strategies.regions.grey_regions import KINDS
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.loaded import LoadedModels
@@ -58,6 +58,9 @@ class PlaneRegions(ABC):
     count: int = 1
     seen: tuple[SeenRegions, ...] = field(default=(), repr=False)
 
+    told: ClassVar[str] = KINDS
+    """What the regions are, and how they are named."""
+
     @property
     def checkpoint(self) -> str | None:
         """Nothing, but for those that look through a model."""
@@ -101,7 +104,7 @@ class PlaneRegions(ABC):
     @property
     def card(self) -> Card:
         """What it is, and what it found."""
-        notes = dict.fromkeys((UNNAMED, ONE_PLANE, *(one.note for one in self.seen if one.note)))
+        notes = dict.fromkeys((self.told, ONE_PLANE, *(one.note for one in self.seen if one.note)))
         return Card(
             kind="segmenter",
             family="monai-unet",

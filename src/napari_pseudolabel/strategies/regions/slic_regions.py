@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,11 @@ class SlicRegions(PlaneRegions):
     options: SlicOptions
     name: str = "SLIC superpixels"
     longest_px: int = 1024
+
+    told: ClassVar[str] = (
+        "These are pieces, not classes yet: in Correct, choose a class and press Name regions, then click on every piece of it; "
+        "Shift+click calls it background. Pieces without a name stay pieces."
+    )
 
     @override
     def regions_in(

@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.confidence import mean_dice
+from napari_pseudolabel.labels.review import REVIEWED
 from napari_pseudolabel.viewer.corrections import key_of
 from napari_pseudolabel.viewer.editing import require_no_stroke
 from napari_pseudolabel.viewer.effort import EffortLog
@@ -268,7 +269,7 @@ class ReviewController(Part):
             self._go(following)
         else:
             self._leave_region()
-            self._context.say(f"{said} {review_sentences.ALL_DONE}" if said else self._words()[1])
+            self._context.say(f"{said} {REVIEWED}" if said else self._words()[1])
         self.scoring.update()
 
     def _following(self) -> ReviewRegion | None:
@@ -400,7 +401,7 @@ class ReviewController(Part):
         if not arranged.forecast.regions:
             return "", review_sentences.NOTHING
         if not arranged.queue:
-            return "", review_sentences.ALL_DONE
+            return "", REVIEWED
         return "Review queue", review_sentences.begin(arranged.forecast)
 
     def _left_out(self, region: ReviewRegion) -> str:

@@ -9,13 +9,12 @@ from napari_pseudolabel.widgets.correct.review.state import ReviewRegion
 
 NOTHING = "Nothing is labelled yet, so there is nothing to review."
 MEASURING = "Looking for the regions that are worth your time …"
-ALL_DONE = "Every region with objects was reviewed."
 RETURNED = "The region was out of view; press the key again when it is right."
 ONLY_ONE = "No other region is left; accept this one, or fix it."
 FIRST = "There is no region before this one."
 NOT_STARTED = "Start the review first: the queue shows region after region."
 EMPTY = "Nothing was found here; look whether something is missing."
-NO_SUSPECT = "Nothing in this region is in doubt."
+NO_SUSPECT = "The models doubt nothing in this region; what they missed they do not know."
 
 
 def progress(forecast: Forecast) -> str:
