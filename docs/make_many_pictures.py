@@ -118,4 +118,4 @@ def waited_for(done: Callable[[], object]) -> None:
 
 
 if __name__ == "__main__":
-    on_a_screen(partial(make, IMAGES), for_children=True)
+    on_a_screen(partial(make, IMAGES))

@@ -17,7 +17,7 @@ SCHEMES = {
     "fibres": Scheme(fibres=(Fibre(inner=2, outer=1),)),
     "fibres of tall pixels": Scheme(fibres=(Fibre(inner=2, outer=1, aspect=1.7),)),
     "touching": Scheme(touching=(1,)),
-    "all": Scheme(fibres=(Fibre(inner=2, outer=1),), touching=(3,)),
+    "all, of flat pixels": Scheme(fibres=(Fibre(inner=2, outer=1),), touching=(3,), aspect=0.4),
 }
 
 
@@ -82,5 +82,5 @@ def test_a_component_over_many_blocks_is_one(seed, side):
 
 def test_an_empty_plane_has_no_objects():
     out = np.zeros((20, 20), np.uint32)
-    assert number_objects(np.zeros((20, 20), np.uint8), SCHEMES["all"], out, side=7) == 1
+    assert number_objects(np.zeros((20, 20), np.uint8), SCHEMES["all, of flat pixels"], out, side=7) == 1
     assert not out.any()

@@ -81,7 +81,7 @@ def evaluate(
     second, other_masked = mask_as_class(second, named, "reference")
     first, ones = numbers_apart(first, named, "prediction", _told(numbered, "prediction"))
     second, others = numbers_apart(second, named, "reference", _told(numbered, "reference"))
-    scores = compare(first, second, named, instances=(ones, others))
+    scores = compare(first, second, named, instances=(ones, others), aspect=_aspect(*reversed(sides)))
     told = [
         f"The {side} numbers its objects, so each of its values was taken for one {' or '.join(named)}."
         for side, objects in (("prediction", ones), ("reference", others))
@@ -124,6 +124,16 @@ def image_of_array(values: object, name: str) -> Image:
     if array.ndim not in _AXES:
         raise InputError(f"The {name} has the shape {array.shape}; labels are planes, or stacks of them.")
     return from_array(array, _AXES[array.ndim], name=name)
+
+
+def _aspect(*images: Image) -> float:
+    """Height of a pixel by its width, by the first image that knows of pixels that are not square, or whose provenance does."""
+    for image in images:
+        beside = image.path is not None and sidecar_path(image.path).exists()
+        for told in (image.placement, *([read_sidecar(image.path)] if beside and image.path else ())):
+            if told.pixel_aspect != 1:
+                return told.pixel_aspect
+    return 1.0
 
 
 def _told(numbered: Numbered, side: str) -> bool | None:

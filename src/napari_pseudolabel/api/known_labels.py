@@ -47,8 +47,15 @@ class KnownLabels:
         return pixels(read(self.sources[1], axes=self.image.plane_axes)) if len(self.sources) > 1 else None
 
 
-def known_labels(path: Path, axes: str | None, position: str | None) -> KnownLabels:
+def known_labels(
+    path: Path, axes: str | None, position: str | None, *, of_image: bool = False
+) -> KnownLabels:
     """Read a label file and its provenance, if there is one.
+
+    Parameters
+    ----------
+    axes, position
+        As for `imaging.read_labels`; with `of_image` those of the image, of which the labels may lack some.
 
     Raises
     ------
@@ -58,10 +65,14 @@ def known_labels(path: Path, axes: str | None, position: str | None) -> KnownLab
     import numpy as np
 
     from napari_pseudolabel.exporting import read_sidecar, sidecar_path
-    from napari_pseudolabel.imaging import read_labels
+    from napari_pseudolabel.imaging import ReadOptions, read_labels
     from napari_pseudolabel.labels.class_values import refuse_grey
 
-    image = read_labels(path, axes=axes, position=position)
+    image = (
+        ReadOptions(axes, position).labels(path)
+        if of_image
+        else read_labels(path, axes=axes, position=position)
+    )
     known = read_sidecar(path) if sidecar_path(path).exists() else None
     beside = path.with_name(known.files["confidence"]) if known and "confidence" in known.files else None
     values = pixels(image)

@@ -120,7 +120,11 @@ def _meaning(
     values = [value for value in np.unique(found.labels).tolist() if value]
     if values and max(values) > LARGEST_VALUE:
         raise InputError(
-            f"The values of {name} go up to {max(values)}, which are no classes; give --numbered if they are objects."
+            f"The values of {name} go up to {max(values)}, which are no classes; if they are objects, give --numbered, in Python "
+            "numbered=True."
         )
-    untold = f"Nothing says what the values of {name} mean; name them with --class, such as --class axon=2."
+    untold = (
+        f"Nothing says what the values of {name} mean; name them with --class axon=2, in Python by "
+        'classes={"axon": 2}.'
+    )
     return nameless(values), None, [untold]

@@ -118,10 +118,10 @@ def export(
     format = wanted.format(output)
     named = named_values(classes) if classes else {}
     check_values(labels, named)
-    given = known_labels(labels, axes, position)
+    given = known_labels(labels, axes, position, of_image=image is not None)
     found, known = given.image, given.known
     confidence = given.confidence()
-    source = None if image is None else read(image)
+    source = None if image is None else read(image, position=position)
     check_targets([labels, *([image] if image else [])], [output], format, confidence=confidence is not None)
     files = write(
         output,

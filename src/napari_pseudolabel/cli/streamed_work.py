@@ -74,7 +74,11 @@ def streamed(
     kept = SlideRun(unfinished(target), format.options.version)
     try:
         report = run(replace(job, kept=kept), control, lambda part: None)
-        found = None if kept.store.kind == "image" else summary(kept.store, control)
+        found = (
+            None
+            if kept.store.kind == "image"
+            else summary(kept.store, control, job.image.placement.pixel_aspect)
+        )
     except BaseException:
         kept.close()
         raise

@@ -65,6 +65,10 @@ class ImageLabelling:
         job = replace(
             self.pattern, image=image, region=None, planes=None, found=None, kept=None, confirmed=()
         )
+        if image.channels > 1 and job.settings.channel is None and not image.axes.endswith("S"):
+            raise InputError(
+                f"It has {image.channels} channels; open it, choose one under Advanced, and label the images again."
+            )
         key = self.images.finished.key(Path(one.path), job, OME_TIFF, confidence=True)
         told = self.images.finished.told(self.images.labels_path(one), key)
         return None if told is not None else ListedWork(one, job, key)

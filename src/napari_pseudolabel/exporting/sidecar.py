@@ -96,6 +96,11 @@ class Provenance(_Record):
     export_notes: tuple[str, ...] = ()
     spot_checks: tuple[JsonObject, ...] = ()
 
+    @property
+    def pixel_aspect(self) -> float:
+        """Height of a pixel by its width; 1 where it does not say where the labels lie."""
+        return Placement.from_dict(self.placement).pixel_aspect if self.placement else 1.0
+
     @field_validator("models", mode="before")
     @classmethod
     def _by_role(cls, value: object) -> object:

@@ -122,7 +122,7 @@ def _counted(content: FileContent) -> Iterator[str]:
     if not content.numbered:
         known: NDArray[np.integer] = np.asarray(content.labels)
         known = known if content.labelled is None else np.where(content.labelled, known, 0)
-        yield f"<p>{text(census_text(census(known, content.named)))}</p>"
+        yield f"<p>{text(census_text(census(known, content.named, aspect=content.placement.pixel_aspect)))}</p>"
     try:
         found = measured(content, check=content.control.check)
     except InputError as error:

@@ -40,6 +40,7 @@ def evaluate(
     classes: Mapping[str, int],
     *,
     instances: tuple[NDArray[np.integer] | None, NDArray[np.integer] | None] = (None, None),
+    aspect: float = 1.0,
 ) -> Evaluation:
     """Compare two label images.
 
@@ -52,6 +53,8 @@ def evaluate(
     instances
         Numbered objects of the prediction and of the reference, of the same shape, where somebody has told them apart;
         None for objects as the classes make them (`labels.objects`).
+    aspect
+        Height of a pixel by its width.
 
     Raises
     ------
@@ -71,7 +74,9 @@ def evaluate(
         common, total = int((a & b).sum()), int(a.sum()) + int(b.sum())
         dice[name] = 2 * common / total if total else 1.0
         iou[name] = common / (total - common) if total else 1.0
-    return Evaluation(dice, iou, detections(prediction, reference, classes, instances=instances))
+    return Evaluation(
+        dice, iou, detections(prediction, reference, classes, instances=instances, aspect=aspect)
+    )
 
 
 def counted(classes: Mapping[str, int]) -> tuple[str, ...]:
@@ -115,6 +120,7 @@ def detections(
     classes: Mapping[str, int],
     *,
     instances: tuple[NDArray[np.integer] | None, NDArray[np.integer] | None] = (None, None),
+    aspect: float = 1.0,
 ) -> dict[str, Detection]:
     """Count the objects that two label images have in common, matched one to one at an IoU of at least 0.5.
 
@@ -128,7 +134,7 @@ def detections(
         By name of the class; `FIBRE` comes last where there are fibres.
     """
     own = {one.name: one.value for one in _as_classes(classes)}
-    scheme = scheme_for(_as_classes(classes))
+    scheme = scheme_for(_as_classes(classes), aspect)
     found: defaultdict[str, Detection] = defaultdict(Detection)
     stacks = [
         None if array is None else np.asarray(array).reshape(-1, *array.shape[-2:])

@@ -47,8 +47,8 @@ class SlideSummary:
         return self.predicted / max(self.pixels, 1)
 
 
-def summary(store: SlideStore, control: Control = Control()) -> SlideSummary:
-    """Go through the labels of a store, band by band."""
+def summary(store: SlideStore, control: Control = Control(), aspect: float = 1.0) -> SlideSummary:
+    """Go through the labels of a store, band by band; `aspect` is the height of a pixel by its width."""
     assert store.sure is not None
     counts = np.zeros(store.rest + 1, np.int64)
     sure = 0.0
@@ -63,11 +63,11 @@ def summary(store: SlideStore, control: Control = Control()) -> SlideSummary:
     predicted = int(counts[: store.rest].sum())
     shares = {one.name: float(counts[one.value] / predicted) for one in store.classes if predicted}
     mean = sure / predicted if predicted else None
-    return SlideSummary(int(counts.sum()), predicted, shares, mean, _counted(store, control))
+    return SlideSummary(int(counts.sum()), predicted, shares, mean, _counted(store, control, aspect))
 
 
-def _counted(store: SlideStore, control: Control) -> tuple[Counted, ...]:
-    labels, scheme = store.values.levels[0], scheme_for(store.classes)
+def _counted(store: SlideStore, control: Control, aspect: float) -> tuple[Counted, ...]:
+    labels, scheme = store.values.levels[0], scheme_for(store.classes, aspect)
     names = {one.value: one.name for one in store.classes}
     outside = {fibre.outer for fibre in scheme.fibres}
     counted = [value for value in names if value and value not in outside]
@@ -79,7 +79,7 @@ def _counted(store: SlideStore, control: Control) -> tuple[Counted, ...]:
         number = groups = 0
         for plane in planes:
             if value in scheme.touching:
-                number += count_touching(plane, value, check=control.check)
+                number += count_touching(plane, value, check=control.check, aspect=aspect)
             else:
                 number += Components.of(plane, value, done=control.check).count
             if fibre is not None:

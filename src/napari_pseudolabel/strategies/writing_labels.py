@@ -56,7 +56,7 @@ def write_result(
         some = bool(predicted.any())
         # Where nothing is labelled there are shares of nothing.
         result["shares"] = {one.name: float(np.mean(counted == one.value)) for one in found.classes if some}
-        counts = census(found.labels, found.classes)
+        counts = census(found.labels, found.classes, aspect=placement.pixel_aspect)
         result["objects"] = {one.name: one.number for one in counts}
         result["objects_in_words"] = census_text(counts)
         result["mean_confidence"] = float(sure.mean()) if some else None

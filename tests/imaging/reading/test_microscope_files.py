@@ -119,7 +119,7 @@ def test_a_czi_has_its_pixels_size_and_channels(czi, lazy, monkeypatch):
 
 def test_scenes_of_a_czi_are_asked_for(czi):
     path = czi(scenes=2, kinds=("Gray8",), planes=1)
-    with pytest.raises(InputError, match=r"holds 2 images: 0 \(S0\), 1 \(S1\); say which \(--position"):
+    with pytest.raises(InputError, match=r"holds 2 images: 0 \(S0\), 1 \(S1\); say which: --position"):
         read(path)
     for position in (1, "1", "S1"):
         np.testing.assert_array_equal(read(path, position=position).plane(), STACK[0, 0] + 1)

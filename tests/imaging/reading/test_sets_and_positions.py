@@ -12,7 +12,8 @@ import tifffile
 import zarr
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import read
+from napari_pseudolabel.exporting.targets import check_channel
+from napari_pseudolabel.imaging import ReadOptions, read
 from napari_pseudolabel.imaging.reading import reading_tiff
 from napari_pseudolabel.imaging.reading.tiff_series import along_an_axis
 
@@ -233,9 +234,10 @@ def test_positions_are_chosen_by_number_or_name(positions, monkeypatch, lazy):
             np.testing.assert_array_equal(image.plane(), data)
             assert image.placement.pixel_size_um() == pytest.approx((number + 1) / 10)
             assert image.notes == ()
-    image = read(path)
-    np.testing.assert_array_equal(image.plane(), images["well A"])
-    assert "holds 3 images: 0 (well A), 1 (well B), 2 (7)" in image.notes[0]
+    with pytest.raises(
+        InputError, match=r"3 images: 0 \(well A\), 1 \(well B\), 2 \(7\); say which: --position"
+    ):
+        read(path)
     for wrong in (3, "well C", -1):
         with pytest.raises(InputError, match="well B"):
             read(path, position=wrong)
@@ -246,9 +248,91 @@ def test_pages_of_differing_kinds_are_several_images(tmp_path):
     with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
         for page in pages:
             tif.write(page, contiguous=False)
-    assert "holds 3 images" in read(tmp_path / "a.tif").notes[0]
+    with pytest.raises(InputError, match="holds 3 images"):
+        read(tmp_path / "a.tif")
     for number, page in enumerate(pages):
         np.testing.assert_array_equal(read(tmp_path / "a.tif", position=number).plane(), page)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_equal_pages_are_planes_however_they_were_written(tmp_path, monkeypatch, lazy):
+    """One by one, as loops of scripts do, or at once; whoever gives a position means one of the pages."""
+    if lazy:
+        monkeypatch.setattr(reading_tiff, "_IN_MEMORY_BYTES", 0)
+    stack = noise(3, 9, 8)
+    for metadata in ({}, None):
+        with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
+            for page in stack:
+                tif.write(page, contiguous=False, metadata=metadata)
+        image = read(tmp_path / "a.tif")
+        assert image.axes == "ZYX"
+        np.testing.assert_array_equal(np.asarray(image.data[:]), stack)
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
+        for page in stack:
+            tif.write(page, contiguous=False)
+    np.testing.assert_array_equal(read(tmp_path / "a.tif", position=1).plane(), stack[1])
+
+
+@pytest.mark.parametrize("kind", ["smaller", "as large", "larger"])
+def test_the_first_image_stands_for_smaller_ones_alone(tmp_path, kind):
+    """A slide has a label and an overview; of wells, or where the overview comes first, somebody has to say which is meant."""
+    side = {"smaller": 5, "as large": 9, "larger": 20}[kind]
+    images = [noise(9, 9), noise(side, side).astype(np.uint16)]
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
+        for one in images:
+            tif.write(one, contiguous=False)
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=True) as tif:
+        for one in images:
+            tif.write(one, metadata={"axes": "YX"})
+    series = zarr.create_group(tmp_path / "series.zarr", zarr_format=2)
+    series.attrs["bioformats2raw.layout"] = 3
+    several = zarr.create_group(tmp_path / "several.zarr", zarr_format=2)
+    for number, one in enumerate(images):
+        write_image(series.create_group(str(number)), one)
+        write_image(several, one, name=str(number)) if not number else several.create_array("1", data=one)
+    several.attrs["multiscales"] = [
+        {**several.attrs["multiscales"][0], "name": str(n), "datasets": [{"path": str(n)}]} for n in (0, 1)
+    ]
+    for name in ("a.tif", "a.ome.tif", "series.zarr", "several.zarr"):
+        if kind == "smaller":
+            image = read(tmp_path / name)
+            np.testing.assert_array_equal(image.plane(), images[0])
+            assert "holds 2 images" in image.notes[0]
+        else:
+            with pytest.raises(InputError, match=r"holds 2 images.*--position.*position=0.*window"):
+                read(tmp_path / name)
+        np.testing.assert_array_equal(read(tmp_path / name, position=1).plane(), images[1])
+
+
+def test_labels_of_a_position_are_those_at_it(tmp_path):
+    """Labels have the positions of their picture, or are of one."""
+    labels = [np.full((6, 7), value, np.uint8) for value in (1, 2)]
+    with tifffile.TiffWriter(tmp_path / "several.ome.tif", ome=True) as tif:
+        for one in labels:
+            tif.write(one, metadata={"axes": "YX"})
+    tifffile.imwrite(tmp_path / "one.tif", labels[0])
+    for name, position, value in (("several.ome.tif", 1, 2), ("several.ome.tif", "0", 1), ("one.tif", 1, 1)):
+        assert (np.asarray(ReadOptions(position=position).labels(tmp_path / name).data) == value).all()
+    with pytest.raises(InputError, match="2 images"):
+        ReadOptions().labels(tmp_path / "several.ome.tif")
+
+
+def test_names_of_channels_are_known_whatever_the_file(tmp_path):
+    """Where channels have names, labelling asks which is meant."""
+    data, names = noise(2, 6, 7), ["DAPI", "GFP"]
+    tifffile.imwrite(tmp_path / "a.ome.tif", data, metadata={"axes": "CYX", "Channel": {"Name": names}})
+    group = zarr.create_group(tmp_path / "a.zarr", zarr_format=2)
+    write_image(group, data)
+    channels = [{"label": name} for name in names]
+    axes = [{"name": "c", "type": "channel"}, {"name": "y", "type": "space"}, {"name": "x", "type": "space"}]
+    group.attrs["multiscales"] = [{**group.attrs["multiscales"][0], "axes": axes}]
+    group.attrs["omero"] = {"channels": channels}
+    for name in ("a.ome.tif", "a.zarr"):
+        assert read(tmp_path / name).channel_names == ("DAPI", "GFP")
+        with pytest.raises(InputError, match=r"0 \(DAPI\), 1 \(GFP\)"):
+            check_channel(read(tmp_path / name), None)
+    tifffile.imwrite(tmp_path / "b.ome.tif", data, metadata={"axes": "CYX"})
+    check_channel(read(tmp_path / "b.ome.tif"), None)
 
 
 def test_thumbnails_are_no_images(tmp_path):
@@ -283,7 +367,8 @@ def test_series_and_plates_of_ome_zarr(tmp_path):
     series.create_group("OME")
     for number, data in enumerate(images):
         write_image(series.create_group(str(number)), data)
-    assert "holds 12 images" in read(tmp_path / "series.zarr").notes[0]
+    with pytest.raises(InputError, match="holds 12 images"):
+        read(tmp_path / "series.zarr")
     for number, data in enumerate(images):
         np.testing.assert_array_equal(read(tmp_path / "series.zarr", position=number).plane(), data)
     plate = zarr.create_group(tmp_path / "plate.zarr", zarr_format=2)
@@ -303,10 +388,12 @@ def test_series_and_plates_of_ome_zarr(tmp_path):
 def test_positions_may_be_an_axis():
     """As Micro-Manager stores them; R is what tifffile calls it."""
     stack = noise(2, 3, 4, 5)
-    for position, number in ((None, 0), (1, 1), ("1", 1)):
+    for position, number in ((0, 0), (1, 1), ("1", 1)):
         data, axes, notes = along_an_axis(stack, "ZRYX", Path("a.tif"), position)
         np.testing.assert_array_equal(data, stack[:, number])
-        assert (axes, bool(notes)) == ("ZYX", position is None)
+        assert (axes, notes) == ("ZYX", ())
+    with pytest.raises(InputError, match="say which"):
+        along_an_axis(stack, "ZRYX", Path("a.tif"), None)
     with pytest.raises(InputError, match="no position 3"):
         along_an_axis(stack, "ZRYX", Path("a.tif"), 3)
 

@@ -43,8 +43,8 @@ def read(
         for channels.
     position
         Number from 0, or name, of one of several images in a file, such as stage positions. None takes
-        the first, and a note says so; files of microscopes and plates are refused, because none of their images stands for the
-        others.
+        the first, and a note says so, where it is larger than all others (labels and overviews of a slide); else, and of the scenes of
+        microscopes and the fields of plates, somebody has to choose.
 
     Returns
     -------
@@ -117,19 +117,20 @@ class ReadOptions:
     def labels(self, path: Path) -> Image:
         """Read the labels of such a picture; see `read_labels`.
 
-        They have no channels and one position, whatever the picture has.
+        They have no channels, and may have a position for every one of the picture, or one.
         """
         letters = (self.axes or "").upper().replace("C", "").replace("S", "")
-        if len(letters) <= len("YX"):
-            return read_labels(path)
-        try:
-            return read_labels(path, axes=letters)
-        except InputError as first:
-            # Axes of length 1 may be missing in labels.
+        # Axes of length 1 may be missing in labels.
+        ways: list[tuple[str | None, Position | None]] = [(letters, None)] * (len(letters) > len("YX"))
+        ways.append((None, None))
+        ways = [*((axes, self.position) for axes, _ in ways if self.position is not None), *ways]
+        failed: list[InputError] = []
+        for axes, position in ways:
             try:
-                return read_labels(path)
-            except InputError:
-                raise first from None
+                return read_labels(path, axes=axes, position=position)
+            except InputError as error:
+                failed.append(error)
+        raise failed[0] if self.position is None else failed[-1]
 
 
 def _image(path: Path, request: ReadRequest) -> Image:

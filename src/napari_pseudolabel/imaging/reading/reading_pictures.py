@@ -67,6 +67,8 @@ def read_jpeg(path: Path) -> Source:
             notes = (
                 "It was turned as its EXIF orientation asks for; programs that ignore it show it otherwise.",
             )
+        if (frames := getattr(picture, "n_frames", 1)) > 1:
+            notes += (f"It holds {frames} pictures, of which the first was used.",)
         turned = ImageOps.exif_transpose(picture)
         data = np.asarray(turned if turned.mode == "L" else turned.convert("RGB"))
     return Source(data, "YXS" if data.ndim == 3 else "YX", notes=notes)

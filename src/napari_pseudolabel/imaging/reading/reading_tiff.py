@@ -25,6 +25,8 @@ from napari_pseudolabel.imaging.reading.tiff_colours import (
 )
 from napari_pseudolabel.imaging.reading.tiff_series import (
     along_an_axis,
+    are_equal_pages,
+    channel_names,
     chosen_series,
     described_elsewhere,
     files_of,
@@ -47,7 +49,7 @@ def read_tiff(path: Path, request: ReadRequest) -> Source:
         When there is no such level, position or image, or files of its set are missing. Decoders raise other errors
         on damaged files.
     """
-    with _opened(path) as tif:
+    with _opened(path, one_by_one=request.position is not None) as tif:
         series, position, notes = chosen_series(tif, path, request.position)
         _check_description(tif, path)
         levels = series.levels
@@ -56,7 +58,8 @@ def read_tiff(path: Path, request: ReadRequest) -> Source:
         full, level = levels[0], levels[request.level]
         whole, told = whole_part(tif, full, path)
         files = files_of(full, path)
-        sizes = tiff_sizes(tif, number_in_xml(tif, series) if tif.is_ome else 0)
+        number = number_in_xml(tif, series) if tif.is_ome else 0
+        sizes = tiff_sizes(tif, number)
         steps, placement = sizes.steps, sizes.placement
         if request.level:
             placement = None
@@ -69,9 +72,13 @@ def read_tiff(path: Path, request: ReadRequest) -> Source:
         else:
             import zarr
 
-            number = tif.series.index(series)
             store = tifffile.imread(
-                path, aszarr=True, series=number, level=request.level, omexml=tif.ome_metadata
+                path,
+                aszarr=True,
+                series=tif.series.index(series),
+                level=request.level,
+                omexml=tif.ome_metadata,
+                is_shaped=tif.is_shaped,
             )
             data = zarr.open_array(store, mode="r")
         if whole is not None:
@@ -90,22 +97,34 @@ def read_tiff(path: Path, request: ReadRequest) -> Source:
                 told=request.axes is not None,
             )
         told += turned(level.keyframe)
+        shape = dict(zip(pixels.axes, pixels.data.shape, strict=False))
+        names = channel_names(tif, number, shape.get("C", 0))
     axes = pixels.axes if request.axes else _known_letters(pixels.axes)
     if request.axes is not None or (placement is not None and placement.ndim != len(set(axes) - set("CS"))):
         placement = None
-    return Source(pixels.data, axes, steps, placement, (*notes, *told, *pixels.notes, *sizes.notes), files)
+    return Source(
+        pixels.data, axes, steps, placement, (*notes, *told, *pixels.notes, *sizes.notes), files, names
+    )
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tifffile.TiffFile]:
-    """Open a file together with the others of its set, wherever the set is described."""
+def _opened(path: Path, *, one_by_one: bool) -> Iterator[tifffile.TiffFile]:
+    """Open a file together with the others of its set, wherever the set is described.
+
+    Equal pages that were written one by one, each with a description of its own, are one stack, as in a file without
+    descriptions; `one_by_one` leaves them apart.
+    """
     with tifffile.TiffFile(path) as tif:
         xml = tif.ome_metadata if tif.is_ome else None
         check_set(xml, path)
         better = described_elsewhere(xml, path) or under_its_own_name(xml, path)
-        if better is None:
+        if better is None and (one_by_one or not are_equal_pages(tif)):
             yield tif
             return
+    if better is None:
+        with tifffile.TiffFile(path, is_shaped=False) as tif:
+            yield tif
+        return
     check_set(better, path)
     with tifffile.TiffFile(path, omexml=better) as tif:
         yield tif

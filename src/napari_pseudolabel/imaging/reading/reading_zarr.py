@@ -12,7 +12,13 @@ import zarr
 from napari_pseudolabel.errors import FileError, InputError
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.imaging.pyramid import OWN
-from napari_pseudolabel.imaging.reading.source import ReadRequest, Source, axes_by_shape, chosen_position
+from napari_pseudolabel.imaging.reading.source import (
+    ReadRequest,
+    Source,
+    axes_by_shape,
+    chosen_position,
+    none_stands_out,
+)
 from napari_pseudolabel.imaging.reading.stated_sizes import number, stated_sizes
 from napari_pseudolabel.imaging.zarr_store import open_checked
 from napari_pseudolabel.types import JsonObject
@@ -43,7 +49,8 @@ def read_zarr(path: Path, request: ReadRequest) -> Source:
     if isinstance(node, zarr.Group):
         inner = _inner_images(node)
         if inner:
-            number, notes = chosen_position(path, inner, position, ask=_is_of_a_plate(node))
+            alike = _is_of_a_plate(node) or none_stands_out([_pixels_in(node[one]) for one in inner])
+            number, notes = chosen_position(path, inner, position, ask=alike)
             node, position = node[inner[number]], None
     if isinstance(node, zarr.Group):
         attributes = _ome_attributes(node)
@@ -51,7 +58,9 @@ def read_zarr(path: Path, request: ReadRequest) -> Source:
             if request.labels:
                 _refuse_image_with_labels(node, path)
             listed = attributes["multiscales"]
-            number, told = chosen_position(path, [str(one.get("name", "")) for one in listed], position)
+            names = [str(one.get("name", "")) for one in listed]
+            alike = none_stands_out([_pixels_of(node, one) for one in listed])
+            number, told = chosen_position(path, names, position, ask=alike)
             source = _multiscale(node, listed[number], path, request)
             return replace(source, notes=(*notes, *told, *source.notes))
         node = _only_array(node, path)
@@ -72,6 +81,18 @@ def _inner_images(group: zarr.Group) -> list[str]:
         wells = [str(one["path"]) for one in attributes["plate"]["wells"]]
         return [f"{well}/{field}" for well in wells if well in group for field in _fields(group[well])]
     return _fields(group) or [str(one) for one in attributes.get("labels", ())]
+
+
+def _pixels_in(node: zarr.Array | zarr.Group) -> int:
+    """How many pixels the first image of a group has; 0 where there is none."""
+    if isinstance(node, zarr.Array):
+        return int(node.size)
+    return max((_pixels_of(node, one) for one in _ome_attributes(node).get("multiscales") or ()), default=0)
+
+
+def _pixels_of(group: zarr.Group, multiscale: JsonObject) -> int:
+    found = group[multiscale["datasets"][0]["path"]]
+    return int(found.size) if isinstance(found, zarr.Array) else 0
 
 
 def _is_of_a_plate(group: zarr.Group) -> bool:
@@ -157,7 +178,19 @@ def _multiscale(group: zarr.Group, multiscale: JsonObject, path: Path, request: 
     }
     notes = (f"Its translation along {', '.join(lost)} is no number, and was left out.",) if lost else ()
     placement = _own_placement(group, letters) if level == 0 and request.axes is None else None
-    return Source(array, letters, steps, placement, notes=(*told.notes, *notes))
+    named = _channel_names(group) if "C" in letters else ()
+    fit = len(named) == dict(zip(letters, array.shape, strict=True)).get("C")
+    return Source(
+        array, letters, steps, placement, notes=(*told.notes, *notes), channel_names=named if fit else ()
+    )
+
+
+def _channel_names(group: zarr.Group) -> tuple[str, ...]:
+    """Return what the channels are called for display; none where no channel has a name."""
+    found = _ome_attributes(group).get("omero")
+    channels = found.get("channels") if isinstance(found, Mapping) else None
+    names = tuple(str(one.get("label") or "") if isinstance(one, Mapping) else "" for one in channels or ())
+    return names if any(names) else ()
 
 
 def _own_placement(group: zarr.Group, letters: str) -> Placement | None:

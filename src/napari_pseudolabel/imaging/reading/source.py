@@ -37,7 +37,7 @@ class ReadRequest:
     axes
         What the person says the axes are; it goes before what the file says and before every guess.
     position
-        Which of several images; None for the first, with a note.
+        Which of several images; None for the first, with a note, where it is larger than all others.
     labels
         Whether stored values are indices to be kept (True) or a picture to look at.
     """
@@ -115,7 +115,7 @@ def chosen_position(
     names
         Of all positions; empty where one has none.
     ask
-        Whether somebody has to choose, because they show different places and none stands for the others.
+        Whether somebody has to choose, because none stands for the others, as an image does for its thumbnails; see `none_stands_out`.
 
     Raises
     ------
@@ -129,7 +129,8 @@ def chosen_position(
             return 0, ()
         if ask:
             raise InputError(
-                f"{path} holds {len(names)} images: {listed}; say which (--position in the shell)."
+                f"{path} holds {len(names)} images: {listed}; say which: --position 0 in the shell, "
+                "imaging.read(path, position=0) in Python; for the window, save the one as a file of its own."
             )
         return 0, (
             f"It holds {len(names)} images: {listed}; the first was read, a position chooses another.",
@@ -140,6 +141,11 @@ def chosen_position(
     if text.isdecimal() and int(text) < len(names):
         return int(text), ()
     raise InputError(f"{path} has no position {text}; it holds {listed}.")
+
+
+def none_stands_out(sizes: Sequence[int]) -> bool:
+    """Whether one of the images of a file is as large as the first, or larger, by their numbers of pixels."""
+    return any(size >= sizes[0] for size in sizes[1:])
 
 
 def axes_by_shape(shape: tuple[int, ...]) -> str:

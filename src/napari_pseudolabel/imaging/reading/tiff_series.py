@@ -9,7 +9,7 @@ import tifffile
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.image import ArrayLike
-from napari_pseudolabel.imaging.reading.source import Position, chosen_position
+from napari_pseudolabel.imaging.reading.source import Position, chosen_position, none_stands_out
 from napari_pseudolabel.wording import some
 
 _LISTED = 3
@@ -60,6 +60,12 @@ def under_its_own_name(xml: str | None, path: Path) -> str | None:
     return ElementTree.tostring(root, encoding="unicode")
 
 
+def are_equal_pages(tif: tifffile.TiffFile) -> bool:
+    """Whether a file consists of several pages of one kind, each of which tifffile described as an image of its own."""
+    kinds = {(one.axes, one.shape, one.dtype, len(one)) for one in tif.series}
+    return tif.is_shaped and len(tif.series) > 1 and len(kinds) == 1 and len(tif.series[0]) == 1
+
+
 def chosen_series(
     tif: tifffile.TiffFile, path: Path, position: Position | None
 ) -> tuple[tifffile.TiffPageSeries, Position | None, tuple[str, ...]]:
@@ -70,7 +76,7 @@ def chosen_series(
     InputError
         If there is none.
     """
-    found = [one for one in tif.series if not getattr(one.keyframe, "is_reduced", False)] or list(tif.series)
+    found = [one for one in tif.series if not _is_beside(one.keyframe)] or list(tif.series)
     if not found:
         raise InputError(f"{path} is a TIFF file without an image; choose another file.")
     described = len(_root(tif.ome_metadata).findall("{*}Image")) if tif.is_ome else 0
@@ -90,8 +96,13 @@ def chosen_series(
     if position is None and len(own) == 1:  # of the images of a set, that of this file
         told = f"It belongs to “{own[0].name}”, one of {len(found)} images of its set." if own[0].name else ""
         return own[0], None, (told,) if told else ()
-    number, notes = chosen_position(path, names, position)
+    number, notes = chosen_position(path, names, position, ask=none_stands_out([one.size for one in found]))
     return found[number], None, notes
+
+
+def _is_beside(page: tifffile.TiffPage) -> bool:
+    """Whether a page is there for another one: a thumbnail, or a mask of what is transparent."""
+    return bool(getattr(page, "is_reduced", False) or getattr(page, "is_mask", False))
 
 
 def files_of(series: tifffile.TiffPageSeries, path: Path) -> tuple[Path, ...]:
@@ -114,7 +125,7 @@ def along_an_axis(
             raise InputError(f"{path} has a single position, so position {position} does not exist.")
         return data, axes, ()
     at = axes.index(letter)
-    number, notes = chosen_position(path, [""] * data.shape[at], position)
+    number, notes = chosen_position(path, [""] * data.shape[at], position, ask=True)
     return data[(slice(None),) * at + (number,)], axes.replace(letter, ""), notes
 
 
@@ -125,6 +136,14 @@ def number_in_xml(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> in
     if len(names) != len(tif.series) and series.name in names:
         return names.index(series.name)
     return number
+
+
+def channel_names(tif: tifffile.TiffFile, number: int, count: int) -> tuple[str, ...]:
+    """Names of the channels of an image of the OME-XML; none where it names none, or describes another number of them."""
+    images = _root(tif.ome_metadata if tif.is_ome else None).findall("{*}Image")
+    found = images[number].findall("{*}Pixels/{*}Channel") if number < len(images) else []
+    names = tuple(one.get("Name") or "" for one in found)
+    return names if len(names) == count and any(names) else ()
 
 
 def whole_part(

@@ -263,7 +263,7 @@ def _fibre_rows(scene: _Scene, index: Index) -> Rows:
         "axonmyelin_perimeter": fibre["perimeter"],
         "fiber_eccentricity": fibre["eccentricity"],
         "fiber_orientation": fibre["orientation"],
-        "myelin_cover": covered_shares(axons, count, plane == scene.fibre.outer),
+        "myelin_cover": covered_shares(axons, count, plane == scene.fibre.outer, scene.fibre.aspect),
         **scene.about(index, whole, count),
     }
 

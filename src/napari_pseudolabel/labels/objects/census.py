@@ -55,6 +55,7 @@ def census(
     labels: NDArray[np.integer],
     classes: Sequence[LabelClass],
     probability: NDArray[np.floating] | None = None,
+    aspect: float = 1.0,
 ) -> tuple[Counted, ...]:
     """Count the objects of labels: axons with their myelin, nuclei that touch one by one, else what is connected.
 
@@ -64,6 +65,8 @@ def census(
         (..., Y, X) class values; leading axes are planes of their own.
     probability
         Of the same shape, in [0, 1], of the foreground; helps to tell touching objects apart.
+    aspect
+        Height of a pixel by its width.
 
     Returns
     -------
@@ -75,7 +78,7 @@ def census(
         return ()
     planes = labels.reshape(-1, *labels.shape[-2:])
     sure = None if probability is None else probability.reshape(planes.shape)
-    scheme = scheme_for(classes)
+    scheme = scheme_for(classes, aspect)
     names = {one.value: one.name for one in classes}
     around = {fibre.outer for fibre in scheme.fibres}
     found = []

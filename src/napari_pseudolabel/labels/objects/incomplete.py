@@ -61,7 +61,7 @@ def half_fibres(
     inner, outer = labels == fibre.inner, labels == fibre.outer
     hidden = np.zeros(labels.shape, bool) if unknown is None else ndi.binary_dilation(unknown, SQUARE)
     axons, count = ndi.label(inner, SQUARE)
-    bare = np.concatenate([[False], covered_shares(axons, count, outer) < _COVERED])
+    bare = np.concatenate([[False], covered_shares(axons, count, outer, fibre.aspect) < _COVERED])
     groups, others = ndi.label(inner | outer, SQUARE)
     hollow = np.ones(others + 1, bool)
     hollow[groups[inner]] = False
@@ -71,7 +71,9 @@ def half_fibres(
     )
 
 
-def covered_shares(axons: NDArray[np.integer], count: int, outer: NDArray[np.bool_]) -> NDArray[np.float64]:
+def covered_shares(
+    axons: NDArray[np.integer], count: int, outer: NDArray[np.bool_], aspect: float = 1.0
+) -> NDArray[np.float64]:
     """Share of the border of every axon that is myelin.
 
     Parameters
@@ -80,6 +82,8 @@ def covered_shares(axons: NDArray[np.integer], count: int, outer: NDArray[np.boo
         (H, W) numbers from 1 to `count`, 0 is none. Edges of the plane are no border.
     outer
         (H, W) bool: the myelin.
+    aspect
+        Height of a pixel by its width.
 
     Returns
     -------
@@ -88,12 +92,12 @@ def covered_shares(axons: NDArray[np.integer], count: int, outer: NDArray[np.boo
     """
     border, covered = np.zeros((2, count + 1))
     inner = axons > 0
-    for axis in (0, 1):
+    for axis, length in enumerate((1.0, aspect)):  # of the edge over which a step leads
         for one, other in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
             own, beside = ((slice(None),) * axis + (part,) for part in (one, other))
             leaving = inner[own] & ~inner[beside]
-            border += np.bincount(axons[own][leaving], minlength=count + 1)
-            covered += np.bincount(axons[own][leaving & outer[beside]], minlength=count + 1)
+            border += length * np.bincount(axons[own][leaving], minlength=count + 1)
+            covered += length * np.bincount(axons[own][leaving & outer[beside]], minlength=count + 1)
     return np.divide(covered, border, out=np.ones(count + 1), where=border > 0)[1:]
 
 

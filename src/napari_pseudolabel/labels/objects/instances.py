@@ -52,7 +52,7 @@ def to_instances(
             continue
         parts, _ = ndi.label(plane == value, SQUARE, output=np.int32)
         if value in scheme.touching:
-            parts = _told_apart(parts, probability)
+            parts = _told_apart(parts, probability, scheme.aspect)
         count = _add(instances, parts, count)
     return instances
 
@@ -135,13 +135,15 @@ def _giving(instances: Array, classes: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return giving
 
 
-def _told_apart(parts: NDArray[np.int32], probability: NDArray[np.floating] | None) -> NDArray[np.int32]:
+def _told_apart(
+    parts: NDArray[np.int32], probability: NDArray[np.floating] | None, aspect: float
+) -> NDArray[np.int32]:
     """Components with those of several touching objects divided."""
     instances = np.zeros_like(parts)
     count = 0
     for number, window in enumerate(ndi.find_objects(parts), start=1):
         mask = parts[window] == number
-        found = divided(mask, None if probability is None else probability[window])
+        found = divided(mask, None if probability is None else probability[window], aspect)
         instances[window][mask] = found[mask] + count
         count += int(found.max())
     return instances

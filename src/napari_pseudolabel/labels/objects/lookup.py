@@ -49,7 +49,7 @@ def object_at(
     found = component_at(plane, at)
     if found is None or value not in scheme.touching:
         return found
-    parts = divided(found.mask, None if probability is None else probability[found.window])
+    parts = divided(found.mask, None if probability is None else probability[found.window], scheme.aspect)
     own = parts == parts[at[0] - found.window[0].start, at[1] - found.window[1].start]
     return object_mask(value, found.window, own)
 

@@ -42,10 +42,13 @@ class Scheme:
         one that it reaches first (`fibres`). Outer components without an inner one are objects of their own.
     touching
         Classes whose objects may touch: components are divided where they are narrow.
+    aspect
+        Height of a pixel by its width: what is narrow is said in lengths.
     """
 
     fibres: tuple[Fibre, ...] = ()
     touching: tuple[int, ...] = ()
+    aspect: float = 1.0
 
     def over(self, value: int) -> tuple[int, ...]:
         """Classes that objects of a class may grow over: an axon grows into its myelin."""
@@ -73,7 +76,7 @@ def scheme_for(classes: Iterable[LabelClass], aspect: float = 1.0) -> Scheme:
     named = [(one.name.strip().lower(), one.value) for one in classes if one.value]
     inner, outer = _first(named, _INNER), _first(named, _OUTER)
     fibres = (Fibre(inner, outer, aspect),) if inner is not None and outer is not None else ()
-    return Scheme(fibres, tuple(value for name, value in named if name in _TOUCHING))
+    return Scheme(fibres, tuple(value for name, value in named if name in _TOUCHING), aspect)
 
 
 def _first(named: Sequence[tuple[str, int]], names: Sequence[str]) -> int | None:

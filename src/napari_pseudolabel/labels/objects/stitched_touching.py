@@ -17,7 +17,7 @@ from napari_pseudolabel.types import Array
 
 
 def told_apart(
-    plane: LargePlane, values: Array, window: Window, components: Components
+    plane: LargePlane, values: Array, window: Window, components: Components, aspect: float = 1.0
 ) -> Iterator[tuple[Window, NDArray[np.int32]]]:
     """Yield the components that begin in a block, with their objects.
 
@@ -25,6 +25,8 @@ def told_apart(
     ----------
     values
         (h, w): what the plane holds in a block of `blocks`.
+    aspect
+        Height of a pixel by its width.
 
     Yields
     ------
@@ -40,22 +42,31 @@ def told_apart(
             continue  # it began in another block
         mask = pieces[box] == number
         if first == last:
-            yield moved(box, window), divided(mask)
+            yield moved(box, window), divided(mask, aspect=aspect)
             continue
         at = box[0].start + window[0].start, box[1].start + window[1].start + int(mask[0].argmax())
         found = component_at(plane, at)  # type: ignore[arg-type]  # windows are all that it reads
         assert found is not None
-        yield found.window, divided(found.mask)
+        yield found.window, divided(found.mask, aspect=aspect)
 
 
 def count_touching(
-    plane: LargePlane, value: int, side: int = BLOCK_PX, check: Callable[[], None] = lambda: None
+    plane: LargePlane,
+    value: int,
+    side: int = BLOCK_PX,
+    check: Callable[[], None] = lambda: None,
+    aspect: float = 1.0,
 ) -> int:
-    """Return how many objects of a class that may touch there are in a plane; `check` is called after every block."""
+    """Return how many objects of a class that may touch there are in a plane; `check` is called after every block.
+
+    For `aspect` see `told_apart`.
+    """
     components = Components.of(plane, value, side, done=check)
     count = 0
     for window in blocks(plane.shape, side):
         values = np.asarray(plane[window])
-        count += sum(int(objects.max()) for _, objects in told_apart(plane, values, window, components))
+        count += sum(
+            int(objects.max()) for _, objects in told_apart(plane, values, window, components, aspect)
+        )
         check()
     return count

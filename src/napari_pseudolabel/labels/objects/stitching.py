@@ -112,7 +112,7 @@ def number_objects(
             number = known
             log.skip(_WRITING)
             continue
-        written = _numbered(plane, out, window, bundles, plain, touching, first, number)
+        written = _numbered(plane, out, window, bundles, plain, touching, first, number, scheme.aspect)
         number = written.number
         log.note("numbered", window, number, written.values)
         out[window] = written.values
@@ -160,6 +160,7 @@ def _numbered(
     touching: list[Components],
     first: int,
     number: int,
+    aspect: float,
 ) -> _Numbered:
     values, there = np.asarray(plane[window]), np.array(out[window])
     found = np.zeros(values.shape, np.int64)
@@ -174,7 +175,7 @@ def _numbered(
     np.copyto(there, found, casting="unsafe", where=found > 0)
     beyond: list[tuple[Window, NDArray[np.int64]]] = []
     for components in touching:
-        for place, objects in told_apart(plane, values, window, components):
+        for place, objects in told_apart(plane, values, window, components, aspect):
             numbers = np.where(objects > 0, objects.astype(np.int64) + (number - 1), 0)
             number += int(objects.max())
             common = common_part(place, window)

@@ -8,12 +8,14 @@ from scipy import ndimage as ndi
 
 from napari_pseudolabel.labels.objects.components import SQUARE
 
-# A neck divides if the objects are this much thicker on both sides: in pixels, and as a share of their radius.
+# A neck divides if the objects are this much thicker on both sides: in pixels, by their longer side, and as a share of their radius.
 _LEAST_DEPTH_PX = 1.5
 _LEAST_DEPTH = 0.15
 
 
-def divided(mask: NDArray[np.bool_], probability: NDArray[np.floating] | None = None) -> NDArray[np.int32]:
+def divided(
+    mask: NDArray[np.bool_], probability: NDArray[np.floating] | None = None, aspect: float = 1.0
+) -> NDArray[np.int32]:
     """Return number the objects of one component.
 
     Parameters
@@ -22,6 +24,8 @@ def divided(mask: NDArray[np.bool_], probability: NDArray[np.floating] | None = 
         (h, w) bool: the component.
     probability
         (h, w) in [0, 1]: where it is low, objects end.
+    aspect
+        Height of a pixel by its width.
 
     Returns
     -------
@@ -32,10 +36,12 @@ def divided(mask: NDArray[np.bool_], probability: NDArray[np.floating] | None = 
     from skimage.segmentation import watershed
 
     outlined = np.pad(mask, 1)
-    depth = ndi.distance_transform_edt(outlined)
+    # The longer side is 1: what a coarse grid has blurred is no shape.
+    sides = np.array([aspect, 1.0]) / max(aspect, 1.0)
+    depth = ndi.distance_transform_edt(outlined, sampling=sides)
     if probability is not None:
-        depth *= np.pad(ndi.gaussian_filter(np.asarray(probability, float), 1), 1)
-    depth = ndi.gaussian_filter(depth, 0.7) * outlined
+        depth *= np.pad(ndi.gaussian_filter(np.asarray(probability, float), 1 / sides), 1)
+    depth = ndi.gaussian_filter(depth, 0.7 / sides) * outlined
     needed = max(_LEAST_DEPTH_PX, _LEAST_DEPTH * float(depth.max()))
     tops = reconstruction(np.maximum(depth - needed, 0), depth)
     markers, count = ndi.label(local_maxima(tops) & outlined, SQUARE, output=np.int32)

@@ -120,7 +120,7 @@ def as_it_is_now(told: JsonObject, target: Path) -> JsonObject:
     labels, digest = _content(target, beside)
     now = {**told, "spot_checks": still_true(beside.spot_checks, digest)}
     if digest != told.get("digest"):
-        counts = census(labels, beside.classes)
+        counts = census(labels, beside.classes, aspect=beside.pixel_aspect)
         now["objects"] = {one.name: one.number for one in counts}
         now["objects_in_words"] = census_text(counts)
         now["notes"] = [*(told.get("notes") or ()), _CHANGED]

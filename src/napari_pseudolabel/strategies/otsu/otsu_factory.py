@@ -46,7 +46,7 @@ class OtsuFactory:
         options = self.options
         threshold, numbered = found_in(
             planes,
-            scheme_for(options.classes),
+            scheme_for(options.classes, image.placement.pixel_aspect),
             options.contrast,
             options.smoothing_px,
             even_out=options.even_out,

@@ -79,9 +79,11 @@ class ModelGrid:
         """Tell of a model that will not know the scale of its images; parameters as of `modality`, and what it returned."""
         if modality.pixel_size_um is not None or modality.object_size_px is not None:
             return ()
+        sizes = (self.reading.image(path).placement.pixel_size_um() for path in images_in(folder))
+        told = "do not all say the same pixel size" if any(sizes) else "do not say their pixel size"
         return (
-            f"The images in {folder} do not all say the same pixel size, so they were used as they are, as if of one scale, "
-            "and the model does not know its own; give the pixel size of the images.",
+            f"The images in {folder} {told}, so they were used as they are, as if of one scale, and the model does not know its "
+            "own; give the pixel size of the images.",
         )
 
     def modality(self, folder: Path) -> Modality:

@@ -105,11 +105,14 @@ class CountObjects:
     ----------
     labels, confidence
         (..., Y, X); confidence is NaN where nothing was predicted.
+    aspect
+        Height of a pixel by its width.
     """
 
     labels: NDArray[np.integer]
     confidence: NDArray[np.float32] | None
     classes: tuple[LabelClass, ...]
+    aspect: float = 1.0
     title: str = "Counting"
 
     def run(self, control: Control, models: object) -> ObjectCounts:
@@ -118,7 +121,7 @@ class CountObjects:
         from napari_pseudolabel.labels.review import TARGET, RegionScore, measure
 
         planes = self.labels.reshape(-1, *self.labels.shape[-2:])
-        counts = census(planes, self.classes)
+        counts = census(planes, self.classes, aspect=self.aspect)
         foreground = self.labels > 0
         mean = None
         if self.confidence is not None and foreground.any():

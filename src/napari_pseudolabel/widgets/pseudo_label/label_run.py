@@ -209,4 +209,4 @@ def count_of(job: LabelJob, pushed: PushedLayers) -> CountObjects | None:
         return np.stack([np.asarray(layer.data[(*plane, *region.window)]) for plane in job.plane_indices])
 
     sure = of(pushed.confidence) if pushed.confidence is not None else None
-    return CountObjects(of(pushed.labels), sure, classes_of(pushed.labels))
+    return CountObjects(of(pushed.labels), sure, classes_of(pushed.labels), job.image.placement.pixel_aspect)
