@@ -27,6 +27,10 @@ class WorkerError(PseudolabelError, RuntimeError):
     """A worker process cannot be started or reached, or has died more than once at the same work."""
 
 
+class ElsewhereError(PseudolabelError):
+    """The file of an image does not look here as it did where it was described; whoever asked sends the pixels instead."""
+
+
 class Cancelled(PseudolabelError):
     """The person cancelled the job; nothing was written."""
 

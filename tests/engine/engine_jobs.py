@@ -190,6 +190,8 @@ class WatchedPlan:
         meant = self.trap.chunk in (None, number)
         return WatchedChunk(self.plan.load(chunk), number, self.trap if meant else Trap())
 
+    sent = load
+
 
 @dataclass(frozen=True, eq=False)
 class WatchedChunk:

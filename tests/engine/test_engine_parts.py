@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from napari_pseudolabel.engine.parts import run_parts
+from napari_pseudolabel.errors import ElsewhereError
 
 
 class Plan:
@@ -22,8 +23,10 @@ class Plan:
         self.compared += 1
         return abs(chunk - focus)
 
-    def load(self, chunk):
+    def sent(self, chunk):
         return chunk
+
+    load = sent
 
     def arrived(self, part):
         self.kept.append(part.chunk)
@@ -59,6 +62,22 @@ def test_parts_are_not_compared_again_for_every_part():
     plan = Plan(400)
     ran(plan, 7.3)
     assert plan.compared == 400
+
+
+def test_pixels_are_sent_where_a_worker_sees_another_file():
+    plan, asked = Plan(4), []
+    plan.sent = lambda chunk: f"part {chunk} of a file"
+
+    def run(what, number):
+        asked.append(what)
+        if isinstance(what, str):
+            raise ElsewhereError("no such file here")
+        return SimpleNamespace(chunk=what, report=what)
+
+    work = SimpleNamespace(handle=SimpleNamespace(cancelled=False, focus=0))
+    reports = run_parts(work, plan, run, lambda number, part: None, 1)
+    assert reports == [0, 1, 2, 3] == sorted(plan.kept)
+    assert asked == ["part 0 of a file", 0, 1, 2, 3], "it is not tried again for every part"
 
 
 def test_the_first_error_ends_it():

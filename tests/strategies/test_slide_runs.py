@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from fake_models import CLASSES, CPU, Models, Threshold
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import from_array
+from napari_pseudolabel.imaging.reading import stored_part
 from napari_pseudolabel.slides.slide_run import SlideRun
 from napari_pseudolabel.slides.slide_store import JOURNAL, confidence_of
 from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region
@@ -60,6 +62,23 @@ def labelled(image, folder, using=None, until=None, region=None, **settings):
     finally:
         run.close()
     return run.store, report, got
+
+
+def test_workers_that_read_the_image_themselves_make_the_same_parts(image, tmp_path, monkeypatch):
+    monkeypatch.setattr(stored_part, "_LARGE_BYTES", 0)
+    own, run = models(), SlideRun(tmp_path / "run")
+    task = replace(job(image, run), region=Region(90, 30, 260, 180))
+    plan = task.plan(task.survey.run(Control(), own), Control())
+    for chunk in plan.chunks:
+        sent = pickle.dumps(plan.sent(chunk))
+        assert len(sent) < 30_000, "no pixels travel"
+        read, loaded = pickle.loads(sent).run(Control(), own), plan.load(chunk).run(Control(), own)
+        np.testing.assert_array_equal(read.labels, loaded.labels)
+        np.testing.assert_array_equal(read.confidence, loaded.confidence)
+        assert read.made_of == loaded.made_of
+        plan.arrived(read)
+    run.close()
+    assert not task.plan(plan.survey, Control()).chunks, "a run goes on with them"
 
 
 def test_what_is_kept_is_what_a_run_in_memory_gives(image, tmp_path):

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from napari_pseudolabel.engine.work import Work
-from napari_pseudolabel.errors import Cancelled
+from napari_pseudolabel.errors import Cancelled, ElsewhereError
 
 if TYPE_CHECKING:
     from napari_pseudolabel.strategies import Job, LabelPlan, PseudoLabel, RunReport
-    from napari_pseudolabel.strategies.chunks import ViewCentre
+    from napari_pseudolabel.strategies.chunks import Chunk, ViewCentre
 
 
 def run_parts(
@@ -22,6 +22,8 @@ def run_parts(
     width: int,
 ) -> list[RunReport]:
     """Keep every worker busy with the part that matters most at this moment.
+
+    Pixels are sent where workers see another file than the one that the image comes from, or none.
 
     Parameters
     ----------
@@ -49,6 +51,16 @@ def run_parts(
     reports: list[RunReport] = []
     failed: list[Exception] = []
     lock = threading.Lock()
+    elsewhere = threading.Event()
+
+    def answer(chunk: Chunk, number: int) -> PseudoLabel:
+        if not elsewhere.is_set():
+            try:
+                return run(plan.sent(chunk), number)
+            except ElsewhereError:
+                plan.sent(chunk)  # which says so where the image was changed meanwhile
+                elsewhere.set()
+        return run(plan.load(chunk), number)
 
     def feed() -> None:
         while not handle.cancelled:
@@ -60,7 +72,7 @@ def run_parts(
                     waiting.sort(key=lambda item: plan.distance(item[1], focus), reverse=True)
                     sorted_for[:] = [focus]
                 number, chunk = waiting.pop()
-            result = run(plan.load(chunk), number)
+            result = answer(chunk, number)
             if handle.cancelled:
                 return
             plan.arrived(result)

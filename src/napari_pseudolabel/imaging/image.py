@@ -13,6 +13,7 @@ import numpy as np
 from napari_pseudolabel.budget import check_memory
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging.placement import Placement
+from napari_pseudolabel.imaging.reading.read_request import ReadRequest
 
 Channel = int | Literal["mean", "luminance"]
 """An index picks one channel; ``mean`` averages all; ``luminance`` weighs red, green and blue."""
@@ -65,6 +66,8 @@ class Image:
         The image that this one was cut out of, whose intensities count in the place of its own; None for a whole one.
     channel_names
         Of its channels, where the file tells them.
+    request
+        With which `path` was read, where it was; so that others can read it again.
 
     Raises
     ------
@@ -82,6 +85,7 @@ class Image:
     files: tuple[str, ...] = ()
     part_of: PartOf | None = None
     channel_names: tuple[str, ...] = ()
+    request: ReadRequest | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(self.data.shape)
@@ -176,17 +180,7 @@ class Image:
         InputError
             When there is no such plane or channel, or the file cannot be read.
         """
-        leading = self.shape[:-2]
-        if len(index) != len(leading) or not all(0 <= i < n for i, n in zip(index, leading, strict=True)):
-            raise InputError(f"{self.name} has no plane {index}: it has {leading or 'a single plane'}.")
-        chosen = self._checked(self.default_channel if channel is None else channel)
-        rest = iter(index)
-        spatial = dict(zip("YX", window or (slice(None), slice(None)), strict=True))
-        samples: int | slice = chosen if isinstance(chosen, int) else slice(0, self.channels)
-        key = tuple(
-            spatial[letter] if letter in "YX" else samples if letter in "CS" else int(next(rest))
-            for letter in self.axes
-        )
+        key = self.selection(index, channel, window)
         if not isinstance(self.data, np.ndarray):
             sizes = [
                 len(range(*part.indices(size)))
@@ -207,12 +201,29 @@ class Image:
         values = values.astype(np.float32)
         if values.ndim == 2:
             return values
+        chosen = self.default_channel if channel is None else channel
         # The channel axis may stand anywhere: count the slices before it.
         channel_axis = next(at for at, letter in enumerate(self.axes) if letter in "CS")
         position = sum(isinstance(part, slice) for part in key[:channel_axis])
         if chosen == "mean":
             return values.mean(axis=position, dtype=np.float32)
         return np.tensordot(values, _LUMINANCE, axes=(position, 0)).astype(np.float32)
+
+    def selection(
+        self, index: tuple[int, ...], channel: Channel | None, window: Window | None
+    ) -> tuple[int | slice, ...]:
+        """Return what `plane` reads of `data`, by axis; raises as it does."""
+        leading = self.shape[:-2]
+        if len(index) != len(leading) or not all(0 <= i < n for i, n in zip(index, leading, strict=True)):
+            raise InputError(f"{self.name} has no plane {index}: it has {leading or 'a single plane'}.")
+        chosen = self._checked(self.default_channel if channel is None else channel)
+        rest = iter(index)
+        spatial = dict(zip("YX", window or (slice(None), slice(None)), strict=True))
+        samples: int | slice = chosen if isinstance(chosen, int) else slice(0, self.channels)
+        return tuple(
+            spatial[letter] if letter in "YX" else samples if letter in "CS" else int(next(rest))
+            for letter in self.axes
+        )
 
     def _checked(self, channel: Channel) -> Channel:
         """Return `channel`, which must exist; combinations of a single channel are that channel."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from itertools import islice, product
 from math import prod
 from pathlib import Path
 from typing import Any
 
 import zarr
-from zarr.storage import LocalStore
+from zarr.storage import FsspecStore, LocalStore
 
 from napari_pseudolabel.budget import BUDGET, check_regular, read_json
 from napari_pseudolabel.errors import FileError
 
-_METADATA = ("zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata")
+METADATA = ("zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata")
 _LARGEST_CHUNK_FILE = 2**34
 _NUMBERS = re.compile(r"(?:^|/)(?:c[/.])?(\d+(?:[/.]\d+)*)$")
 
@@ -45,7 +45,7 @@ class CheckedStore(LocalStore):
         try:
             if path.is_dir():
                 return
-            if path.name in _METADATA:
+            if path.name in METADATA:
                 read_json(path)
             else:
                 check_regular(path, _LARGEST_CHUNK_FILE)
@@ -82,6 +82,44 @@ def stored_chunks(array: zarr.Array) -> list[tuple[int, ...]] | None:
         if len(place) == len(grid) and all(one < size for one, size in zip(place, grid, strict=True)):
             found.append(place)
     return sorted(found) if len(found) < most else None
+
+
+def piece_files(array: object, key: Sequence[int | slice]) -> Iterator[Path]:
+    """Files in which a selection of an array of Zarr lies, whether they are there or not, in order; none for other arrays.
+
+    Parameters
+    ----------
+    key
+        Indices and slices without steps, one per axis.
+    """
+    if not isinstance(array, zarr.Array) or not isinstance(array.store, LocalStore):
+        return
+    folder = Path(array.store.root) / array.path
+    spans = []
+    for one, size, side in zip(key, array.shape, array.shards or array.chunks, strict=True):
+        start, stop, _ = one.indices(size) if isinstance(one, slice) else (one, one + 1, 1)
+        spans.append(range(start // side, -(-stop // side)))
+    for place in product(*spans):
+        yield folder / array.metadata.encode_chunk_key(place)
+
+
+def folder_behind(data: object) -> Path | None:
+    """Folder of the array of Zarr that data are, or that a dask array is made of and nothing else; None for all others."""
+    if not isinstance(data, zarr.Array):
+        layers = getattr(getattr(data, "dask", None), "layers", {})
+        originals = [layer for name, layer in layers.items() if name.startswith("original-")]
+        # One layer with what is read, and one that reads it.
+        data = next(iter(originals[0].values())) if len(layers) == 2 and originals else None
+    if not isinstance(data, zarr.Array):
+        return None
+    store = data.store
+    if isinstance(store, LocalStore):
+        return Path(store.root) / data.path
+    # What dask makes of a path; that of an address says "http" or "s3".
+    here = isinstance(store, FsspecStore) and "file" in getattr(
+        getattr(store.fs, "sync_fs", None), "protocol", ()
+    )
+    return Path(store.path) / data.path if isinstance(store, FsspecStore) and here else None
 
 
 def _names(folder: Path) -> Iterator[str]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import IO
 
 from napari_pseudolabel.control import Stage
+from napari_pseudolabel.imaging.plane_key import sum_of
 from napari_pseudolabel.labels.objects.stitching import Step
 from napari_pseudolabel.labels.windows import Index, Window, box_of
-from napari_pseudolabel.slides.slide_store import sum_of
 from napari_pseudolabel.types import Array, JsonObject
 
 _Block = tuple[Index, tuple[int, int, int, int]]

@@ -16,11 +16,12 @@ import numpy as np
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.imaging.plane_key import sum_of
 from napari_pseudolabel.imaging.pyramid import NgffVersion
 from napari_pseudolabel.imaging.statistics import Moments
 from napari_pseudolabel.labels.windows import Index
 from napari_pseudolabel.options import read, written
-from napari_pseudolabel.slides.slide_store import DonePart, SlideStore, is_begun, sum_of
+from napari_pseudolabel.slides.slide_store import DonePart, SlideStore, is_begun
 from napari_pseudolabel.strategies.chunks import Chunk, ViewCentre
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.found_scale import FoundScale
@@ -56,11 +57,6 @@ class SlideRun:
     mixed
         Whether the folder takes any run on the image one after the other, as a window does: each writes over what others
         made, and goes on with its own parts as far as they are still there. Runs with other classes have folders of their own.
-
-    Attributes
-    ----------
-    sums
-        Of the pixels that parts under way were made of, by plane and region, with where they lie.
     """
 
     def __init__(
@@ -76,7 +72,6 @@ class SlideRun:
         self._version: NgffVersion = version
         self._store: SlideStore | None = None
         self._lock = threading.Lock()
-        self.sums: dict[tuple[Index, Region], tuple[Region, int]] = {}
 
     @property
     def store(self) -> SlideStore:
@@ -164,10 +159,8 @@ class SlideRun:
 
     def add(self, part: PseudoLabel) -> None:
         """Keep a part that a worker has made."""
-        (plane,) = part.planes
         with self._lock:
-            read_from, pixels = self.sums.pop((plane, part.region))
-            self.store.add(part, read_from, pixels)
+            self.store.add(part)
 
     @property
     def mixed(self) -> bool:
@@ -257,12 +250,6 @@ class SlidePlan(LabelPlan):
     def draft(self, focus: ViewCentre | None) -> ChunkJob | None:
         """Return what shows something soon where the person looks; None where parts are there already."""
         return None if self.earlier else super().draft(focus)
-
-    def load(self, chunk: Chunk) -> ChunkJob:
-        """Read the pixels of a chunk, and note what they were."""
-        job = super().load(chunk)
-        self.run.sums[chunk.plane, chunk.region] = chunk.read, sum_of(job.pixels)
-        return job
 
     def arrived(self, part: PseudoLabel) -> None:
         """Keep a part."""

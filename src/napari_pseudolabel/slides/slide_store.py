@@ -7,7 +7,6 @@ import os
 import shutil
 import threading
 import weakref
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from napari_pseudolabel.budget import read_json
 from napari_pseudolabel.errors import FileError, InputError
 from napari_pseudolabel.imaging.placement import Placement
+from napari_pseudolabel.imaging.plane_key import sum_of
 from napari_pseudolabel.imaging.pyramid import NgffVersion, Pyramid, open_group
 from napari_pseudolabel.labels.evidence import Evidence
 from napari_pseudolabel.labels.windows import Index, Window, key_of
@@ -223,16 +223,10 @@ class SlideStore:
                 self._journal.close()
             self._journal, self._journal_name = None, name
 
-    def add(self, part: PseudoLabel, read_from: Region, pixels: int) -> None:
-        """Write a part, and note that it is done; what a person decided there stays.
-
-        Parameters
-        ----------
-        read_from, pixels
-            As of `DonePart`.
-        """
+    def add(self, part: PseudoLabel) -> None:
+        """Write a part, and note that it is done; what a person decided there stays."""
         with self._writing:
-            self._add(part, read_from, pixels)
+            self._add(part)
         for plane in part.planes:
             self._tell(plane, part.region.window)
 
@@ -280,8 +274,10 @@ class SlideStore:
             return np.zeros(self.values.levels[0][key].shape, np.uint8)  # type: ignore[union-attr]
         return np.asarray(Pyramid.of(self.group[FLAGS]).levels[0][key])  # type: ignore[arg-type]
 
-    def _add(self, part: PseudoLabel, read_from: Region, pixels: int) -> None:
+    def _add(self, part: PseudoLabel) -> None:
         (plane,) = part.planes
+        assert part.made_of is not None
+        read_from, pixels = part.made_of
         window = part.region.window
         if self.kind == "image":
             assert part.translation is not None
@@ -375,11 +371,6 @@ class SlideStore:
         self._journal.write(json.dumps(line).encode() + b"\n")
         self._journal.flush()
         os.fsync(self._journal.fileno())
-
-
-def sum_of(values: Array) -> int:
-    """Return a sum over the values of an array, by which a change is noticed."""
-    return zlib.crc32(np.ascontiguousarray(values).view(np.uint8).data)
 
 
 def confidence_of(sure: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -217,7 +217,7 @@ def join(job: ImageTask, parts: Sequence[PseudoLabel], report: RunReport) -> Pse
         return whole
 
     arrays = {name: joined(name) for name in ("labels", "confidence", "translation", "spread", "candidates")}
-    return replace(parts[0], **arrays, region=region, planes=planes, report=report)
+    return replace(parts[0], **arrays, region=region, planes=planes, report=report, made_of=None)
 
 
 def whole_factors(shape: Sequence[int], factor: float) -> tuple[float, float]:

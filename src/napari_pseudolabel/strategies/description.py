@@ -140,6 +140,8 @@ class PseudoLabel:
         (P, K, H, W) uint8, class values that each member of the ensemble alone gives; None if there is only one.
     members
         Names of the K members, such as "sample 1" or "sample 2 flipped".
+    made_of
+        Of a part: what was read for it, and a sum (CRC-32) over these pixels.
     """
 
     labels: NDArray[np.uint8] | None
@@ -152,3 +154,4 @@ class PseudoLabel:
     report: RunReport
     candidates: NDArray[np.uint8] | None = None
     members: tuple[str, ...] = ()
+    made_of: tuple[Region, int] | None = None

@@ -219,6 +219,9 @@ class LabelJob(ImageTask):
             If the image, its scale or its region cannot be used, or the image is not of the modality that the
             models expect.
         """
+        from napari_pseudolabel.imaging.reading.stored_part import StoredImage
+
+        stored = StoredImage.of(self.image)  # before anything is known of its pixels
         if self.kept is not None:
             survey = self.kept.known(survey)
         if not self.across:
@@ -274,7 +277,8 @@ class LabelJob(ImageTask):
         judged = statistics[len(statistics) - len(survey.segmenters) :]
         chunks = cut(self, survey, factors, judged)
         own = replace(self, settings=settings)
-        plan = LabelPlan(own, survey, factors, statistics, report, chunks, nothing is not None)
+        empty_layer = nothing is not None
+        plan = LabelPlan(own, survey, factors, statistics, report, chunks, empty_layer, stored=stored)
         return plan if self.kept is None else self.kept.continued(plan, control)
 
     def _decided(self, survey: Survey) -> LabelSettings:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.imaging import LayerStatistics
+from napari_pseudolabel.imaging.plane_key import sum_of
 from napari_pseudolabel.imaging.statistics import Moments, moments_of
 from napari_pseudolabel.labels.classes import is_unnamed_region
 from napari_pseudolabel.labels.evidence import Evidence, total
@@ -24,6 +25,7 @@ from napari_pseudolabel.strategies.survey import Survey, of_translations, refere
 from napari_pseudolabel.wording import duration
 
 if TYPE_CHECKING:
+    from napari_pseudolabel.imaging.reading.stored_part import StoredImage, StoredPart
     from napari_pseudolabel.models.loaded import LoadedModels
 
 _TOLERATED_SHIFT_PX = 1.0
@@ -49,7 +51,38 @@ class ChunkJob(ChunkTask):
             control = replace(control, report=lambda _: None)
         result = label_chunk(self, control, models)
         seconds = time.monotonic() - started
-        return replace(result, report=replace(result.report, seconds=seconds))
+        made_of = self.chunk.read, sum_of(self.pixels)
+        return replace(result, report=replace(result.report, seconds=seconds), made_of=made_of)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredChunkJob:
+    """Label one chunk whose pixels are read from their file by whoever does it.
+
+    Attributes
+    ----------
+    part
+        What is read.
+    bare
+        The job, without its pixels.
+    """
+
+    part: StoredPart
+    bare: ChunkJob
+
+    @property
+    def title(self) -> str:
+        """What is being done, for the person."""
+        return self.bare.title
+
+    @property
+    def checkpoints(self) -> tuple[str, ...]:
+        """References of the models."""
+        return self.bare.checkpoints
+
+    def run(self, control: Control, models: LoadedModels) -> PseudoLabel:
+        """Do the work; `ElsewhereError` where another file is seen here."""
+        return replace(self.bare, pixels=self.part.read()).run(control, models)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +99,8 @@ class LabelPlan:
         There is nothing to see in the layer.
     first
         The chunk that comes first wherever the person looks meanwhile; None for the nearest.
+    stored
+        Where workers find the pixels, if they see the same files; None where these have to be sent.
     """
 
     job: ImageTask
@@ -76,6 +111,7 @@ class LabelPlan:
     chunks: tuple[Chunk, ...]
     empty: bool = False
     first: Chunk | None = None
+    stored: StoredImage | None = None
 
     def distance(self, chunk: Chunk, focus: ViewCentre | None) -> tuple[int, float]:
         """Return what comes first: the plane on the screen, and in it what is nearest to the middle of the view."""
@@ -161,9 +197,25 @@ class LabelPlan:
         InputError
             If the image cannot be read.
         """
+        return self._job(chunk, self.pixels(chunk.plane, chunk.read))
+
+    def sent(self, chunk: Chunk) -> ChunkJob | StoredChunkJob:
+        """Return the job of a chunk as it travels: of a large image in a file, without the pixels.
+
+        Raises
+        ------
+        InputError
+            If the image cannot be read, or was changed on the disk since the plan was made.
+        """
+        if self.stored is None:
+            return self.load(chunk)
+        part = self.stored.part(chunk.plane, self.job.channels(self.survey), chunk.read.window)
+        return StoredChunkJob(part, self._job(chunk, np.empty((0, 0), np.float32)))
+
+    def _job(self, chunk: Chunk, pixels: NDArray[np.float32]) -> ChunkJob:
         height, width = self.job.image.shape[-2:]
         return ChunkJob(
-            self.pixels(chunk.plane, chunk.read),
+            pixels,
             chunk,
             self.survey.of_plane(chunk.plane),
             self.job.settings,

@@ -15,7 +15,8 @@ from napari_pseudolabel.imaging.reading.claims import check_lazy, check_tiff
 from napari_pseudolabel.imaging.reading.file_names import stem
 from napari_pseudolabel.imaging.reading.label_values import as_labels
 from napari_pseudolabel.imaging.reading.microscope.microscope_files import microscope_kind
-from napari_pseudolabel.imaging.reading.source import Position, ReadRequest, Source
+from napari_pseudolabel.imaging.reading.read_request import Position, ReadRequest
+from napari_pseudolabel.imaging.reading.source import Source
 
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_START = b"\x89PNG\r\n\x1a\n"
@@ -137,7 +138,7 @@ def _image(path: Path, request: ReadRequest) -> Image:
     try:
         source = _source(path, request)
         check_lazy(source.data, path)
-        return source.image(path, stem(path))
+        return source.image(path, stem(path), request)
     except PseudolabelError:
         raise
     except MemoryError as error:

@@ -13,7 +13,8 @@ import tifffile
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.image import ArrayLike
 from napari_pseudolabel.imaging.reading.claims import check_pixels, check_set
-from napari_pseudolabel.imaging.reading.source import ReadRequest, Source
+from napari_pseudolabel.imaging.reading.read_request import ReadRequest
+from napari_pseudolabel.imaging.reading.source import Source
 from napari_pseudolabel.imaging.reading.tiff_colours import (
     Pixels,
     as_indices,

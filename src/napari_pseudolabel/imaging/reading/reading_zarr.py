@@ -12,13 +12,8 @@ import zarr
 from napari_pseudolabel.errors import FileError, InputError
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.imaging.pyramid import OWN
-from napari_pseudolabel.imaging.reading.source import (
-    ReadRequest,
-    Source,
-    axes_by_shape,
-    chosen_position,
-    none_stands_out,
-)
+from napari_pseudolabel.imaging.reading.read_request import ReadRequest
+from napari_pseudolabel.imaging.reading.source import Source, axes_by_shape, chosen_position, none_stands_out
 from napari_pseudolabel.imaging.reading.stated_sizes import number, stated_sizes
 from napari_pseudolabel.imaging.zarr_store import open_checked
 from napari_pseudolabel.types import JsonObject

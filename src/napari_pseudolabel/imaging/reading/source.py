@@ -9,6 +9,7 @@ from pathlib import Path
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.image import ArrayLike, Image
 from napari_pseudolabel.imaging.placement import Placement
+from napari_pseudolabel.imaging.reading.read_request import Position, ReadRequest
 
 
 @dataclass(frozen=True)
@@ -20,37 +21,7 @@ class AxisScale:
     translate: float = 0.0
 
 
-Position = int | str
-"""One of several images in a file: its number from 0, or its name."""
-
 _LISTED = 8
-
-
-@dataclass(frozen=True)
-class ReadRequest:
-    """What is asked of a file.
-
-    Attributes
-    ----------
-    level
-        Of a pyramid, 0 is the largest.
-    axes
-        What the person says the axes are; it goes before what the file says and before every guess.
-    position
-        Which of several images; None for the first, with a note, where it is larger than all others.
-    labels
-        Whether stored values are indices to be kept (True) or a picture to look at.
-    """
-
-    level: int = 0
-    axes: str | None = None
-    position: Position | None = None
-    labels: bool = False
-
-    @property
-    def letters(self) -> str | None:
-        """The axes in capitals."""
-        return None if self.axes is None else self.axes.upper()
 
 
 @dataclass(frozen=True)
@@ -79,8 +50,8 @@ class Source:
     files: tuple[Path, ...] = ()
     channel_names: tuple[str, ...] = ()
 
-    def image(self, path: Path, name: str) -> Image:
-        """Make the image."""
+    def image(self, path: Path, name: str, request: ReadRequest) -> Image:
+        """Make the image that was asked for."""
         placement = self.placement
         if placement is None:
             kept = [letter for letter in self.axes if letter not in "CS"]
@@ -102,6 +73,7 @@ class Source:
             notes,
             files=files,
             channel_names=self.channel_names,
+            request=request,
         )
 
 

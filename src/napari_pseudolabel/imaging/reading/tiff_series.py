@@ -9,7 +9,8 @@ import tifffile
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.image import ArrayLike
-from napari_pseudolabel.imaging.reading.source import Position, chosen_position, none_stands_out
+from napari_pseudolabel.imaging.reading.read_request import Position
+from napari_pseudolabel.imaging.reading.source import chosen_position, none_stands_out
 from napari_pseudolabel.wording import some
 
 _LISTED = 3

@@ -12,7 +12,8 @@ from napari_pseudolabel.imaging.reading.microscope.microscope_files import (
     IN_MEMORY_BYTES,
     kept_axes,
 )
-from napari_pseudolabel.imaging.reading.source import ReadRequest, Source, chosen_position
+from napari_pseudolabel.imaging.reading.read_request import ReadRequest
+from napari_pseudolabel.imaging.reading.source import Source, chosen_position
 from napari_pseudolabel.imaging.reading.stated_sizes import stated_sizes
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging.reading.source import ReadRequest, Source
+from napari_pseudolabel.imaging.reading.read_request import ReadRequest
+from napari_pseudolabel.imaging.reading.source import Source
 
 IN_MEMORY_BYTES = 2**28
 """Up to this size an image is read at once; of larger ones the planes that are asked for."""
