@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
+import time
 
 import dask.array as da
 import numpy as np
@@ -88,6 +89,16 @@ def test_what_was_changed_is_never_read(kind, how, tmp_path):
         part.read()
     with pytest.raises(InputError, match="was changed on the disk after the run had begun; leave it"):
         stored.part((), (None,), WINDOW)
+
+
+@pytest.mark.parametrize("kind", ["tiff", "zarr"])
+def test_a_clock_that_is_ahead_is_no_change(kind, tmp_path):
+    image = lazily(kind, tmp_path)
+    path = tmp_path / "image"
+    later = time.time_ns() + 10**18
+    for file in path.iterdir() if path.is_dir() else [path]:
+        os.utime(file, ns=(later, later))
+    StoredImage.of(image).part((), (None,), WINDOW).read()
 
 
 def test_another_file_of_the_same_name_is_not_taken_for_it(tmp_path):

@@ -219,11 +219,13 @@ def _pieces(image: Image, part: StoredPart) -> Iterable[str]:
 def _look(*files: Iterable[str]) -> tuple[str, int]:
     """Return a digest of the names, sizes and times of files, there or not, and when the newest was changed (ns)."""
     content, newest = hashlib.sha256(), 0
+    now = time.time_ns()
     for path in (path for some in files for path in some):
         size = changed = -1
         with suppress(OSError):
             found = os.stat(path)
             size, changed = found.st_size, found.st_mtime_ns
+            # Clocks of microscopes may be ahead by years, and copies keep their times; the disk knows when the copy was made.
+            newest = max(newest, changed if changed <= now else min(changed, found.st_ctime_ns))
         content.update(f"{path}\0{size}\0{changed}\0".encode())
-        newest = max(newest, changed)
     return content.hexdigest(), newest
