@@ -235,6 +235,7 @@ def rows(task: Task) -> dict[str, tuple[Row, SelfTrainingSettings]]:
         "self-training": (self_trained, s),
         "source only, same steps": (source_only, s),
         "self-training, no blending": (self_trained, replace(s, blending="off")),
+        "self-training, harmonised": (self_trained, replace(s, harmonise=True)),
     }
     if s.large_shift:
         found["self-training, no FDA, intensity, blur"] = (self_trained, replace(s, large_shift=False))
@@ -247,8 +248,9 @@ def main(
     task: Literal["sem", "mito"] = "sem",
     start: Path | None = None,
     whole: bool = False,
+    only: str = "",
 ) -> None:
-    """Train, score, print; with `whole` only what the first row does on whole images."""
+    """Train, score, print; with `whole` only what the first row does on whole images, with `only` rows of that name."""
     torch.set_num_threads(1)
     asked = sem_task(data) if task == "sem" else mito_task(data, runs, start)
     labelled = as_folder(asked.sources, runs / task / "sources", asked.translator)
@@ -265,6 +267,8 @@ def main(
             typer.echo(f"{name}, mean of {len(each)} whole images: {told}")
         return
     for name, (row, settings) in rows(asked).items():
+        if only not in ("", name):
+            continue
         began = process_time()
         folder = runs / task / name.replace(", ", "-").replace(" ", "-")
         for number, path in enumerate(row(asked, folder, labelled, settings), 1):

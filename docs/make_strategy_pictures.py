@@ -3,7 +3,8 @@
     python docs/make_strategy_pictures.py [OUTPUT_FOLDER] [--only NAME] [--window FOLDER] [--text-to-image FOLDER]
 
 The images are the generated samples. Each picture shows the image, what the strategy made of it where it makes an image, and its labels.
-`--window` also photographs the whole window. Strategies that look through a text-to-image model need the folder of one.
+`--window` also photographs the whole window. Strategies that look through a text-to-image model need the folder of one; the pictures in
+the docs are of the tiny one of the tests, which knows discs and stripes (`build` and `trained` of `tests/phrase_case.py`).
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 from photographs import IMAGES, on_a_screen, photograph
 
 from napari_pseudolabel.demo import open_demo, wait_for
+from napari_pseudolabel.imaging import resample_to
 from napari_pseudolabel.labels.classes import with_colours
 from napari_pseudolabel.labels.overlaid import overlaid
 from napari_pseudolabel.labels.pictures import as_png, overlay
@@ -27,6 +30,7 @@ from napari_pseudolabel.sample_data.samples import (
     FLUORESCENCE_LIKE,
     PURPLE_LIKE,
     SEM_LIKE,
+    TEM_LIKE,
     GeneratedSample,
 )
 from napari_pseudolabel.viewer import find_layer
@@ -49,15 +53,16 @@ class Shown:
 
     Attributes
     ----------
-    translator
+    translator, segmenter
         That is chosen; None for what the dock proposes.
     options
-        Of its own, by name, where they are others than usual.
+        Of its own, by name, where they are others than usual: shorter trainings.
     """
 
     name: str
     sample: GeneratedSample
     translator: str | None = None
+    segmenter: str | None = None
     options: Mapping[str, object] = field(default_factory=dict)
     by_text_to_image: bool = False
 
@@ -67,14 +72,17 @@ SHOWN = (
     Shown("segmentation", SEM_LIKE),
     Shown("adaptation", SEM_LIKE, "sample:sem-to-tem"),
     Shown("otsu", FLUORESCENCE_LIKE),
+    Shown("tutorship", SEM_LIKE, "sample:tem-to-sem-grey-levels", options={"steps": 150}),
     Shown("rendered", FLUORESCENCE_LIKE),
-    Shown("cycled", FLUORESCENCE_LIKE),
+    Shown("cycled", FLUORESCENCE_LIKE, options={"cycle_steps": 150}),
     Shown("grey-regions", SEM_LIKE),
     Shown("feature-regions", SEM_LIKE, "sample:sem-to-tem"),
     Shown("slic-regions", SEM_LIKE),
     Shown("attention-regions", FLUORESCENCE_LIKE, by_text_to_image=True),
     Shown("query-regions", FLUORESCENCE_LIKE, by_text_to_image=True),
-    Shown("self-training", PURPLE_LIKE),
+    Shown("phrases", FLUORESCENCE_LIKE, options={"phrases": ["disc"]}, by_text_to_image=True),
+    Shown("self-training", PURPLE_LIKE, options={"rounds": 1}),
+    Shown("zero-shot", SEM_LIKE, segmenter="sample:tem-axons", options={"steps": 800}),
 )
 
 
@@ -111,17 +119,38 @@ def make(one: Shown, args: argparse.Namespace) -> None:
 def _choose(dock: PseudoLabelDock, one: Shown, text_to_image: Path | None) -> None:
     """Choose what the strategy asks for."""
     view = dock.view
-    if one.translator is not None:
-        box = view.models["translator"]
-        wait_for(lambda: box.findData(one.translator) >= 0, 30)
-        box.setCurrentIndex(box.findData(one.translator))
-    own = view.own.get(one.name)
-    chosen = {**one.options, **({"model": text_to_image} if one.by_text_to_image else {})}
-    if own is not None:
+    page = view.forms.get(one.name)
+    boxes = {**view.models, **({} if page is None else {"translator": page.translator})}
+    for role, ref in (("translator", one.translator), ("segmenter", one.segmenter)):
+        if ref is not None:
+            wait_for(lambda box=boxes[role], ref=ref: box.findData(ref) >= 0, 30)
+            boxes[role].setCurrentIndex(boxes[role].findData(ref))
+    if page is not None:
+        images, labels = _known_fields(Path(tempfile.mkdtemp()))
+        page.set_folders(images=str(images), labels=str(labels))
+        page.set_classes("myelin=1, axon=2")
+        page.pixel_size.setValue(TEM_LIKE.pixel_size_um)
+        for name, value in one.options.items():
+            page.training.edits[name].value = value
+    elif own := view.own.get(one.name):
+        chosen = {**one.options, **({"diffusion": text_to_image} if one.by_text_to_image else {})}
+        if one.name == "zero-shot":
+            chosen["known_images"], _ = _known_fields(Path(tempfile.mkdtemp()))
+            chosen["known_pixel_size"] = TEM_LIKE.pixel_size_um
         for name, value in chosen.items():
             own.edits[name].value = value
     if view.objects.count() > 1 and one.name == "auto":
         view.objects.setCurrentIndex(0)
+
+
+def _known_fields(folder: Path, count: int = 4) -> tuple[Path, Path]:
+    """Write some generated fields of TEM-like axons and their labels, and return the two folders."""
+    for seed in range(count):
+        drawn = TEM_LIKE.render(TEM_LIKE.shape, 100 + seed)
+        for name, values in zip(("images", "labels"), drawn, strict=True):
+            (folder / name).mkdir(exist_ok=True)
+            (folder / name / f"field_{seed}.png").write_bytes(imagecodecs.png_encode(values))
+    return folder / "images", folder / "labels"
 
 
 def _parts(viewer: Viewer, image: Layer, labels: Any) -> list[NDArray[np.uint8]]:
@@ -132,8 +161,19 @@ def _parts(viewer: Viewer, image: Layer, labels: Any) -> list[NDArray[np.uint8]]
     window = np.s_[y : y + SIDE_PX, x : x + SIDE_PX]
     seen = _rgb(np.asarray(image.data)[window])
     made = find_layer(viewer, image, "translation")
-    translated = [] if made is None else [overlay(np.asarray(made.data)[window], None, (), SIDE_PX)]
+    if made is None:
+        made = find_layer(viewer, image, "heat")
+    translated = (
+        []
+        if made is None
+        else [overlay(_as_large(np.asarray(made.data), values.shape)[window], None, (), SIDE_PX)]
+    )
     return [seen, *translated, overlaid(seen, values[window], with_colours(classes_of(labels)))]
+
+
+def _as_large(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Bring a picture that is coarser than the image to its pixels."""
+    return resample_to(values.astype(np.float32), (shape[0], shape[1]))
 
 
 def _rgb(pixels: NDArray[Any]) -> NDArray[np.uint8]:

@@ -40,7 +40,7 @@ from napari_pseudolabel.strategies.choice.judging import (
     said_by_others,
     scores,
 )
-from napari_pseudolabel.strategies.choice.unjudged import unjudged
+from napari_pseudolabel.strategies.choice.unjudged import unjudged, untried, without_labels
 from napari_pseudolabel.strategies.choice.ways import (
     LabelWay,
     nearer_polarity,
@@ -325,6 +325,26 @@ def test_what_needs_no_labels_stands_beside_the_others_and_is_never_chosen_for_t
     assert (made.strategy_name, beside.way.made(made), found.tried[3].way.made(made)) == ("otsu", True, False)
     with pytest.raises(InputError, match="No way to labels is possible"):
         find((WAYS[0], threshold))
+
+
+def test_what_learned_from_the_image_itself_stands_beside_them_too(monkeypatch):
+    monkeypatch.setattr("napari_pseudolabel.strategies.choice.unjudged.card_of", lambda _: Threshold().card)
+    assert "“Learn from drawn objects”, “Masks made real" in untried()
+    learned = {
+        one.name: LabelRequest(segmenter="segmenter", options=one.options())
+        for one in without_labels()
+        if one.preparation is not None
+    }
+    _, *beside = unjudged(learned)
+    assert [one.strategy for one in beside] == list(learned)
+    assert untried(learned) == ""
+    found = find((*WAYS, *beside))
+    assert (found.best, found.ties) == (3, (1, 3))
+    for number, one in enumerate(found.tried[4:], 4):
+        assert (one.scores, one.possible, one.alike) == (None, True, 1.0)
+        assert one.words.startswith("not judged, because it learned from drawings made after this image")
+        made = found.job(field(), LabelRequest(settings=SETTINGS), number)
+        assert (made.strategy_name, one.way.made(made)) == (one.way.strategy, True)
 
 
 def test_names_of_ways_that_would_read_the_same_say_by_which_model():

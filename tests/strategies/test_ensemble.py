@@ -259,7 +259,7 @@ def test_what_was_left_out_is_as_sure_as_the_background_there():
     assert found.confidence[0, 9, 9] == pytest.approx(0.2, abs=1e-3)
     assert found.confidence[0, 50, 50] == pytest.approx(1)
     assert found.report.notes == (
-        "Islands of labels below 16 pixels were left out or given to what is around them, 5 % of a typical object of the segmenter.",
+        "Islands of labels below 16 pixels were left out or given to what is around them, 5 % of a typical object.",
     )
 
 

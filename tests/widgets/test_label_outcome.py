@@ -11,8 +11,8 @@ from napari_pseudolabel.widgets.pseudo_label.label_sentences import outcome_text
 COUNTS = ObjectCounts((), 0.81, doubtful=3, regions=9)
 
 
-def said(*doubts, preview=False):
-    report = RunReport("segmentation", "a", None, (), LabelSettings(), 1.0, usability=Usability(doubts))
+def said(*doubts, preview=False, strategy="segmentation"):
+    report = RunReport(strategy, "a", None, (), LabelSettings(), 1.0, usability=Usability(doubts))
     return outcome_text(report, COUNTS, preview=preview)
 
 
@@ -30,3 +30,12 @@ def test_labels_that_are_probably_of_no_use_are_not_offered_for_painting():
     for part in ("confidence", "worth a look", "Paint"):
         assert part not in text
     assert said("hardly anything was found", preview=True).startswith("Preview of the view.")
+
+
+def test_regions_to_be_named_are_no_labels_to_be_corrected():
+    for name in ("grey-regions", "slic-regions", "attention-regions"):
+        text = said(strategy=name)
+        assert text.startswith("Regions ready, none of them named yet.")
+        assert "Name regions" in text
+        for part in ("confidence", "worth a look", "Paint"):
+            assert part not in text

@@ -19,7 +19,7 @@ from napari_pseudolabel.models.proposals import Candidate
 from napari_pseudolabel.models.registry import card_of
 from napari_pseudolabel.strategies.choice.find_way import FindWayJob, some_of
 from napari_pseudolabel.strategies.choice.found_way import FoundWay
-from napari_pseudolabel.strategies.choice.unjudged import unjudged
+from napari_pseudolabel.strategies.choice.unjudged import unjudged, untried
 from napari_pseudolabel.strategies.choice.ways import ways
 from napari_pseudolabel.strategies.strategy import LabelRequest, ModelRole
 
@@ -90,3 +90,5 @@ def told(found: FoundWay) -> Iterator[str]:
     for one in found.tried:
         if one.possible and not one.way.judged:
             yield f"To label by “{one.way.title}” give --strategy {one.way.strategy}."
+    if left := untried():
+        yield left

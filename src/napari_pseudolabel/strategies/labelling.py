@@ -136,7 +136,7 @@ def label_chunk(job: ChunkTask, control: Control, models: LoadedModels) -> Pseud
         if found.left_out > _TOLD_SHARE:
             told = (
                 f"Islands of labels below {least:.0f} pixels were left out or given to what is around them, "
-                f"{100 * settings.smallest_object:.0f} % of a typical object of the segmenter."
+                f"{100 * settings.smallest_object:.0f} % of a typical object."
             )
             report = replace(report, notes=(*report.notes, told))
     report = replace(report, notes=(*report.notes, *blank.notes(found.labels if segmenters else None)))

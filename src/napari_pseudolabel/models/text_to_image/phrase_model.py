@@ -114,7 +114,8 @@ class PhraseModel:
             If nothing of the phrase is understood.
         """
         most = min(self.tokenizer.model_max_length, self.text_encoder.config.max_position_embeddings)
-        pieces: list[int] = self.tokenizer(phrase, add_special_tokens=False).input_ids
+        # What is too long is said below, in words.
+        pieces: list[int] = self.tokenizer(phrase, add_special_tokens=False, verbose=False).input_ids
         held = self.tokenizer(
             phrase, padding="max_length", max_length=most, truncation=True, return_tensors="pt"
         ).input_ids
@@ -127,23 +128,29 @@ class PhraseModel:
     def _unread(self, phrase: str, pieces: list[int], count: int) -> tuple[str, ...]:
         unknown = self.tokenizer.unk_token_id
         if phrase.strip() and (not pieces or all(piece == unknown for piece in pieces[:count])):
-            raise InputError(f"{self.name} knows no word of “{phrase}”; say it in other words.")
+            raise InputError(f"The model {self.name} knows no word of “{phrase}”; say it in other words.")
         notes = []
         if count < len(pieces):
-            kept, lost = (self.tokenizer.decode(part).strip() for part in (pieces[:count], pieces[count:]))
+            kept, lost = map(self._words, (pieces[:count], pieces[count:]))
             notes.append(
-                f"“{phrase}” is too long for {self.name}, which read “{kept}” and not “{lost}”; say it shorter."
+                f"“{phrase}” is too long for the model {self.name}, which read “{kept}” and not “{lost}”; say it shorter."
             )
         words = {word: self.tokenizer(word, add_special_tokens=False).input_ids for word in phrase.split()}
         if strange := [word for word, ids in words.items() if unknown in ids]:
             notes.append(
-                f"{self.name} does not know {_listed(strange)} of “{phrase}”; other words may show more."
+                f"The model {self.name} does not know {_listed(strange)} of “{phrase}”; other words may show more."
             )
         if split := [word for word, ids in words.items() if len(ids) > 1 and unknown not in ids]:
             notes.append(
-                f"{self.name} has no word of its own for {_listed(split)} of “{phrase}” and reads it in pieces."
+                f"The model {self.name} has no word of its own for {_listed(split)} of “{phrase}” and reads it in pieces."
             )
         return tuple(notes)
+
+    def _words(self, pieces: list[int]) -> str:
+        """Return what pieces say; those that are unknown are a mark that is no word."""
+        text: str = self.tokenizer.decode(pieces)
+        mark = self.tokenizer.unk_token
+        return (text.replace(mark, "…") if mark else text).strip()
 
     def latents(self, picture: NDArray[np.float32]) -> Tensor:
         """(H, W) in [0, 1] -> (1, C, h, w): what the network works on, without chance."""

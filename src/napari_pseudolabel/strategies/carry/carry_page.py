@@ -28,6 +28,7 @@ from napari_pseudolabel.models.headline import short
 from napari_pseudolabel.strategies.carry.carrying import Carried
 from napari_pseudolabel.strategies.choice.found_way import FoundWay, TriedWay
 from napari_pseudolabel.strategies.choice.judging import TIE
+from napari_pseudolabel.strategies.choice.unjudged import untried
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import duration
 
@@ -86,6 +87,7 @@ def _tried(found: FoundWay) -> Iterator[str]:
             mark,
         )
     yield "</div>"
+    yield f"<p>{text(untried())}</p>"
     if failed := [one for one in found.tried if not one.possible]:
         yield f"<p>Not possible: {'; '.join(f'{text(one.way.title)} ({text(one.words)})' for one in failed)}.</p>"
 

@@ -27,6 +27,20 @@ def unjudged(prepared: Mapping[str, LabelRequest] | None = None) -> tuple[LabelW
     return tuple(way for one in without_labels() for way in _ways(one, (prepared or {}).get(one.name)))
 
 
+def untried(prepared: Mapping[str, LabelRequest] | None = None) -> str:
+    """Say which ways without labels no search tries by itself, because they have to learn first; empty if there are none."""
+    titles = [
+        f"“{one.title}”"
+        for one in without_labels()
+        if one.preparation is not None and one.name not in (prepared or {})
+    ]
+    return (
+        f"Not tried, because they learn from the images first: {', '.join(titles)}. Choose one to compare it by eye."
+        if titles
+        else ""
+    )
+
+
 def _ways(strategy: Strategy, asked: LabelRequest | None) -> Iterator[LabelWay]:
     if strategy.preparation is None:
         assert strategy.options is not None

@@ -1,12 +1,13 @@
 """Objects that are brighter or darker than they were, blended into their patch; and patches that look like another modality.
 
-Sources: generative blending augmentation (arXiv 2304.01705; the seam is feathered here, where the paper harmonises it by a
-network), Fourier domain adaptation (Yang and Soatto, CVPR 2020).
+Sources: generative blending augmentation (arXiv 2304.01705; the seam is feathered here, or harmonised by a network as in the
+paper, see `harmonising`), Fourier domain adaptation (Yang and Soatto, CVPR 2020).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -48,7 +49,14 @@ def blended(images: Tensor, objects: Tensor, factors: Tensor, sigma: float) -> T
 
 
 def with_object_contrast(
-    images: Tensor, truth: Tensor, classes: int, sigma: float, generator: torch.Generator, *, every: bool
+    images: Tensor,
+    truth: Tensor,
+    classes: int,
+    sigma: float,
+    generator: torch.Generator,
+    *,
+    every: bool,
+    redraw: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> Tensor:
     """Draw a factor for each patch, and change the objects of one class or of all by it.
 
@@ -60,12 +68,16 @@ def with_object_contrast(
         How many there are, background included.
     every
         Objects of all classes, instead of one that is drawn.
+    redraw
+        Makes the images (B, 1, H, W) with changed objects (B, H, W) fit together; None leaves it at a soft seam.
     """
     count = len(images)
     choices = torch.tensor((1.0, *FACTORS), dtype=images.dtype)
     factors = choices[torch.randint(len(choices), (count,), generator=generator)]
     chosen = torch.randint(1, classes, (count, 1, 1), generator=generator)
-    return blended(images, truth > 0 if every else truth == chosen, factors, sigma)
+    objects = truth > 0 if every else truth == chosen
+    found = blended(images, objects, factors, sigma)
+    return found if redraw is None else redraw(found, objects & (factors != 1).view(-1, 1, 1))
 
 
 def with_amplitudes(images: Tensor, looks: Tensor, bands: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.data.patches import PatchPool
 from napari_pseudolabel.training.segmenter.segmenter_settings import SegmenterSettings
 from napari_pseudolabel.training.segmenter.segmenter_training import SegmenterTraining
+from napari_pseudolabel.training.self_training.harmonising import Harmoniser, harmonised
 from napari_pseudolabel.training.self_training.object_contrast import (
     with_large_shifts,
     with_object_contrast,
@@ -75,6 +77,8 @@ class RoundTraining(SegmenterTraining):
         Weights of the teacher.
     looks
         (H, W) float32 in [0, 1], images whose look patches get where the settings say so.
+    harmoniser
+        Redraws objects that were made brighter or darker; None leaves them as they are.
     """
 
     def __init__(
@@ -87,9 +91,13 @@ class RoundTraining(SegmenterTraining):
         device: torch.device,
         start: Mapping[str, Tensor],
         looks: Sequence[NDArray[np.float32]],
+        harmoniser: Harmoniser | None = None,
     ) -> None:
         s = settings
         self.own, self.number = settings, number
+        self.redraw = (
+            None if harmoniser is None else partial(harmonised, harmoniser=harmoniser, sigma=settings.seam)
+        )
         self.looks = PatchPool([look[None] for look in looks]) if s.large_shift else None
         super().__init__(
             learned.planes,
@@ -124,6 +132,7 @@ class RoundTraining(SegmenterTraining):
                 self.own.seam,
                 generator,
                 every=self.own.blending == "all",
+                redraw=self.redraw,
             )
         if self.looks is not None:
             looks = self.looks.batch(s.patch, s.batch, seed=s.seed, step=step)

@@ -30,6 +30,7 @@ from napari_pseudolabel.training.data.textures import with_texture
 from napari_pseudolabel.training.data.training_inputs import fingerprint
 from napari_pseudolabel.training.segmenter.fine_tuning import check_patch, origin_of
 from napari_pseudolabel.training.self_training.gating import MACHINE, TargetLabels
+from napari_pseudolabel.training.self_training.harmonising import Harmoniser, learned_harmoniser
 from napari_pseudolabel.training.self_training.round_training import RoundInput, RoundTraining
 from napari_pseudolabel.training.self_training.self_training_task import (
     RESULT,
@@ -51,7 +52,7 @@ from napari_pseudolabel.types import Array, JsonObject
 from napari_pseudolabel.wording import some
 from napari_pseudolabel.workspace import write_text
 
-_TEACHER, _ROUND = "teacher.safetensors", "round.json"
+_TEACHER, _ROUND, _HARMONISER = "teacher.safetensors", "round.json", "harmoniser.pt"
 _COMMAND = "pseudolabel label IMAGES_DIR OUT --strategy self-training"
 
 
@@ -104,11 +105,12 @@ class _Rounds:
         start = now = self._labels(teacher, 0)
         rounds = [self._report(0, start, start)]
         self.control.emit(rounds[0])
+        harmoniser = self._harmoniser(start)
         for number, folder in enumerate(folders, 1):
             ended = False
             done = _done(folder)
             if done is None:
-                learner = self._learner(number, now, teacher)
+                learner = self._learner(number, now, teacher, harmoniser)
                 ended = learner.complete(folder, self.control.part(f"round {number}"))
                 if ended and not learner.step:
                     break
@@ -135,7 +137,25 @@ class _Rounds:
         classes = {one.name: one.value for one in self.card.classes if one.value}
         return report(number, self.parts, start, now, classes, self.job.settings.least_confidence)
 
-    def _learner(self, number: int, now: Sequence[TargetLabels], teacher: nn.Module) -> RoundTraining:
+    def _harmoniser(self, start: Sequence[TargetLabels]) -> Harmoniser | None:
+        """Learn how the part looks that holds most objects, where changed objects are to be redrawn."""
+        s = self.job.settings
+        if not s.harmonise or s.blending == "off":
+            return None
+        held = [
+            np.count_nonzero(said.labels[part.seen]) for part, said in zip(self.parts, start, strict=True)
+        ]
+        image = self.parts[int(np.argmax(held))].image
+        path = self.job.folder / _HARMONISER
+        return learned_harmoniser(image, s.harmonise_steps, s.patch, s.seed, path, self.control)
+
+    def _learner(
+        self,
+        number: int,
+        now: Sequence[TargetLabels],
+        teacher: nn.Module,
+        harmoniser: Harmoniser | None,
+    ) -> RoundTraining:
         least = self.job.settings.least_confidence
         taught = [part.taught(said, least) for part, said in zip(self.parts, now, strict=True)]
         taught = [plane for plane in taught if plane.weight is not None and plane.weight.any()]
@@ -152,6 +172,7 @@ class _Rounds:
             device=self.device,
             start=teacher.state_dict(),
             looks=[part.image for part in self.parts],
+            harmoniser=harmoniser,
         )
 
     def _keep(self, rounds: tuple[Round, ...], folders: Sequence[Path]) -> SelfTrained:

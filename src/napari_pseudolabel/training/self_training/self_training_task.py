@@ -64,6 +64,19 @@ class SelfTrainingSettings(Checked):
             seen="python",
         ),
     ] = 1.2
+    harmonise: Annotated[
+        bool,
+        Option(
+            "Let a tiny network that learns how one of the images looks redraw objects that were made brighter or darker, and what is "
+            "around them, instead of only softening their border. Experimental; takes up to a minute more, once.",
+            title="Redraw changed objects",
+            term="SinGAN harmonisation",
+            seen="shell",
+        ),
+    ] = False
+    harmonise_steps: Annotated[
+        int, Option("Steps of each of the two scales of that network.", least=1, seen="python")
+    ] = 150
     large_shift: Annotated[
         bool,
         Option(

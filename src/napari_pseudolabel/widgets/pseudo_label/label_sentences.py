@@ -13,6 +13,7 @@ from napari_pseudolabel.models.evaluations import fast_told
 from napari_pseudolabel.models.fitting import ANOTHER, expects, first_misfit
 from napari_pseudolabel.models.headline import headline
 from napari_pseudolabel.strategies import registry
+from napari_pseudolabel.strategies.regions.region_options import NamedRegionOptions
 from napari_pseudolabel.strategies.strategy import Strategy
 from napari_pseudolabel.widgets.common.labelled_share import labelled_text
 from napari_pseudolabel.widgets.pseudo_label.label_choice import (
@@ -264,6 +265,15 @@ def outcome_text(report: RunReport, counts: ObjectCounts | None, *, preview: boo
     """
     if not share:  # the notes say why
         return NOTHING
+    if _to_be_named(report) and not preview:
+        took = f"Took {duration(report.seconds)[6:]}."
+        told = (
+            "Regions ready, none of them named yet.",
+            labelled_text(share),
+            took,
+            "→ Correct, Name regions",
+        )
+        return " ".join(filter(None, told))
     ready = "Labels made, but probably not usable; see below." if report.doubts else "Labels ready."
     parts = ["Preview of the view." if preview else ready, *filter(None, (labelled_text(share),))]
     if counts is not None:
@@ -275,13 +285,20 @@ def outcome_text(report: RunReport, counts: ObjectCounts | None, *, preview: boo
     if report.agreement is not None:
         parts.append(f"The looks agree {report.agreement:.2f}.")
     if not preview and counts is not None and counts.doubtful and not report.doubts:
-        many = "regions are" if counts.regions > 1 else "region is"
+        many = f"regions {'are' if counts.doubtful > 1 else 'is'}" if counts.regions > 1 else "region is"
         parts.append(f"{counts.doubtful} of {counts.regions} {many} worth a look in the dock Correct.")
     if not preview:
         parts.append(f"Took {duration(report.seconds)[6:]}.")
         if not report.doubts:  # then another try is better than any painting
             parts.append("Paint on the labels layer to correct them; a new run keeps what you painted.")
     return " ".join(parts)
+
+
+def _to_be_named(report: RunReport) -> bool:
+    """Whether what was made are regions that a person has yet to name."""
+    strategy = registry.get(report.strategy)
+    own = None if strategy is None else strategy.options
+    return own is not None and issubclass(own, NamedRegionOptions)
 
 
 def slide_text(report: RunReport, folder: str) -> str:

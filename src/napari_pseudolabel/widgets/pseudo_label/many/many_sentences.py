@@ -127,7 +127,10 @@ def left_out_text(names: Sequence[str]) -> str:
 def next_text(found: NextImage) -> str:
     """Say why an image comes next."""
     gain = found.gain
-    many = f"{gain.doubtful} of {gain.regions} regions are worth a look" if gain.doubtful else "Worth a look"
+    are = "is" if gain.doubtful == 1 else "are"
+    many = (
+        f"{gain.doubtful} of {gain.regions} regions {are} worth a look" if gain.doubtful else "Worth a look"
+    )
     again = "You have seen all others. " if found.again else ""
     return f"{again}{found.one.name}: {many}; first: {gain.reason}. → Correct"
 
