@@ -341,7 +341,8 @@ def test_what_learned_from_the_image_itself_stands_beside_them_too(monkeypatch):
     found = find((*WAYS, *beside))
     assert (found.best, found.ties) == (3, (1, 3))
     for number, one in enumerate(found.tried[4:], 4):
-        assert (one.scores, one.possible, one.alike) == (None, True, 1.0)
+        # One of the three groups sees it the other way around.
+        assert (one.scores, one.possible, round(one.alike, 2)) == (None, True, 0.67)
         assert one.words.startswith("not judged, because it learned from drawings made after this image")
         made = found.job(field(), LabelRequest(settings=SETTINGS), number)
         assert (made.strategy_name, one.way.made(made)) == (one.way.strategy, True)

@@ -140,6 +140,8 @@ def learned_harmoniser(
         makes = torch.optim.Adam(scale.parameters(), _RATE, _BETAS)
         judges = torch.optim.Adam(critic.parameters(), _RATE, _BETAS)
         for step in range(steps):
+            if stage.hold():  # the rounds end at once as well
+                return harmoniser.eval()
             images = pool.batch(patch, _BATCH, seed=seed + number, step=step)
             real = coarser(images, SCALES - number)
             noise = _NOISE * torch.randn(coarser(images, SCALES).shape, generator=generator)
