@@ -86,7 +86,7 @@ ROWS = {
         "import napari_pseudolabel.widgets.pseudo_label.dock, napari_pseudolabel.widgets.export.dock,"
         "napari_pseudolabel.widgets.correct.dock, napari_pseudolabel.widgets.train.dock,"
         "napari_pseudolabel.widgets.measures.dock",
-        "torch pyqtgraph pandas distributed zarr dask.array scipy.stats scipy.signal matplotlib",
+        "torch pyqtgraph pandas distributed zarr dask.array scipy.stats scipy.signal scipy.optimize matplotlib",
     ),
 }
 # What no run has a use for; torch's compiler alone takes as long to import as the rest of torch.

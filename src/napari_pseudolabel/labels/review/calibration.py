@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression
 
 LEAST_REGIONS = 10
 _DIGITS = 6
@@ -49,6 +48,8 @@ class Calibration:
         -----
         Isotonic regression: the only assumption is that a higher estimate does not mean a lower truth.
         """
+        from scipy.optimize import isotonic_regression  # a fifth of the time in which a dock opens
+
         # Between estimates that hardly differ the slope of the curve would overflow.
         x, y = np.round(np.asarray(estimates, float), _DIGITS), np.asarray(truths, float)
         places, inverse, counts = np.unique(x, return_inverse=True, return_counts=True)

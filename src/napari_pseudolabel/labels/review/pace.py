@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import nnls
 
 # Before anybody has worked: looking at a region, and drawing along a boundary at half a pixel per centisecond.
 _LOOKING_SECONDS, _SECONDS_PER_PX = 5.0, 0.02
@@ -40,6 +39,8 @@ class Pace:
         """
         if len(path_px) < _LEAST_REGIONS:
             return cls()
+        from scipy.optimize import nnls  # which takes a while, and docks import this
+
         path, taken = np.asarray(path_px, float), np.asarray(seconds, float)
         # The default as a few more observations, so that three odd regions do not make odd predictions.
         guessed = np.quantile(path, np.linspace(0, 1, _GUESSES))
