@@ -82,7 +82,10 @@ class SlideDesk:
         labels = (grey > 100).astype(np.uint8) + (grey > 150)
         sure = np.full((1, PART, PART), 0.8, np.float32)
         region = Region(top, left, top + PART, left + PART)
-        return PseudoLabel(labels[None], sure, None, None, AXON_CLASSES, region, ((),), report())
+        made_of = region, 0
+        return PseudoLabel(
+            labels[None], sure, None, None, AXON_CLASSES, region, ((),), report(), made_of=made_of
+        )
 
 
 def report() -> Any:
@@ -130,7 +133,7 @@ def phases(desk: SlideDesk, parts: int, where: bool) -> Iterator[tuple[Lags, Met
         def keep() -> None:
             for number in range(parts):
                 one = desk.part(number)
-                desk.store.add(one, one.region, 0)
+                desk.store.add(one)
                 ready.append(one)
                 time.sleep(0.2)
 
@@ -162,7 +165,7 @@ def phases(desk: SlideDesk, parts: int, where: bool) -> Iterator[tuple[Lags, Met
         desk.move.start(50)
 
     first = desk.part(0)
-    desk.store.add(first, first.region, 0)
+    desk.store.add(first)
 
     def show_first() -> None:
         desk.stream.add(first)

@@ -28,7 +28,9 @@ def run(target, label):
     region = Region(0, 0, 29, 40)
     labels = np.full((1, 29, 40), label, np.uint8)
     sure = np.full((1, 29, 40), 0.5, np.float32)
-    store.add(PseudoLabel(labels, sure, None, None, CLASSES, region, ((),), run_report()), region, 0)
+    store.add(
+        PseudoLabel(labels, sure, None, None, CLASSES, region, ((),), run_report(), made_of=(region, 0))
+    )
     return complete(
         store,
         target,

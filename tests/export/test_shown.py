@@ -43,8 +43,10 @@ def test_any_window_is_what_is_on_the_disk(store, monkeypatch):
         if what == 0:
             region = Region(where[0].start, where[1].start, where[0].stop, where[1].stop)
             labels, sure = random.integers(0, 2, (1, *size)).astype(np.uint8), np.ones((1, *size), np.float32)
-            part = PseudoLabel(labels, sure, None, None, CLASSES, region, (plane,), run_report())
-            store.add(part, region, 0)
+            part = PseudoLabel(
+                labels, sure, None, None, CLASSES, region, (plane,), run_report(), made_of=(region, 0)
+            )
+            store.add(part)
         elif what == 1:
             flags = random.integers(0, 2, size).astype(np.uint8)
             store.correct(plane, where, np.ones(size, np.uint8), flags)

@@ -52,10 +52,18 @@ def store(workspace, viewer, source):
     region = Region(0, 0, 700, 1100)
     labels = np.ones((1, *region.shape), np.uint8)
     one = PseudoLabel(
-        labels, np.full(labels.shape, 0.75, np.float32), None, None, AXON_CLASSES, region, ((),), run_report()
+        labels,
+        np.full(labels.shape, 0.75, np.float32),
+        None,
+        None,
+        AXON_CLASSES,
+        region,
+        ((),),
+        run_report(),
+        made_of=(region, 0),
     )
     run = type("Run", (), {"store": made})()
-    made.add(one, region, 0)
+    made.add(one)
     SlideStream(viewer, source, image_of(source), run).add(one)
     yield made
     made.close()

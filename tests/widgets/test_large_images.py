@@ -60,11 +60,13 @@ def source(viewer):
 def part(region, label=1, sure=0.75):
     labels = np.full((1, *region.shape), label, np.uint8)
     confidence = np.full(labels.shape, sure, np.float32)
-    return PseudoLabel(labels, confidence, None, None, CLASSES, region, ((),), run_report())
+    return PseudoLabel(
+        labels, confidence, None, None, CLASSES, region, ((),), run_report(), made_of=(region, 0)
+    )
 
 
 def arrived(store, stream, one):
-    store.add(one, one.region, 0)
+    store.add(one)
     stream.add(one)
 
 
@@ -190,7 +192,7 @@ def test_a_run_on_a_large_image_in_the_dock(dock, viewer, script, qtbot, monkeyp
                     run.folder, job.image.shape, job.image.placement, classes=CLASSES, kind="labels",
                     identity={"models": []}, known={},
                 )  # fmt: skip
-            run.store.add(one, one.region, 0)
+            run.store.add(one)
             yield one
 
     script.parts = kept

@@ -57,8 +57,8 @@ def streamed(viewer, source, store):
     stream = SlideStream(viewer, source, image_of(source), Run(store))
     labels = np.ones((1, *region.shape), np.uint8)
     sure = np.full(labels.shape, 0.75, np.float32)
-    one = PseudoLabel(labels, sure, None, None, CLASSES, region, ((),), run_report())
-    store.add(one, region, 0)
+    one = PseudoLabel(labels, sure, None, None, CLASSES, region, ((),), run_report(), made_of=(region, 0))
+    store.add(one)
     stream.add(one)
     return stream
 
