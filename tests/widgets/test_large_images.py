@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from run_reports import run_report
@@ -192,7 +194,7 @@ def test_a_run_on_a_large_image_in_the_dock(dock, viewer, script, qtbot, monkeyp
                     run.folder, job.image.shape, job.image.placement, classes=CLASSES, kind="labels",
                     identity={"models": []}, known={},
                 )  # fmt: skip
-            run.store.add(one)
+            run.store.add(replace(one, made_of=(one.region, 0)))
             yield one
 
     script.parts = kept
