@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import cellpose_case
 import numpy as np
 import torch
 from bioimage_files import description, package
@@ -112,6 +113,12 @@ def _monai_bundle(folder: Path) -> Path:
     return path
 
 
+def _cellpose(folder: Path) -> Path:
+    path = cellpose_case.saved(folder / "cyto")
+    write_sidecar(path, {"architecture": {"tile": 48}, "source": {"name": "discs"}})
+    return path
+
+
 def nnunet_folder(
     folder: Path,
     schemes: tuple[str, ...] = ("ZScoreNormalization",),
@@ -192,6 +199,7 @@ SEGMENTERS: dict[str, Callable[[Path], Path]] = {
     "bioimageio": _bioimageio,
     "monai-bundle": _monai_bundle,
     "nnunet": nnunet_folder,
+    "cellpose": _cellpose,
 }
 """Makes a segmenter of a family in a folder."""
 

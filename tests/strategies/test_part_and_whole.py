@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import cellpose_case
 import numpy as np
 import pytest
 from families import PAIRS, SEGMENTERS, TRANSLATORS, nnunet_folder, syndiff_of
@@ -16,7 +17,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import from_array
 from napari_pseudolabel.imaging.scale import Scale
-from napari_pseudolabel.models.families import families
+from napari_pseudolabel.models.families import families, family_named
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region, ViewCentre
 from napari_pseudolabel.strategies.chunks import cut, join
@@ -54,13 +55,18 @@ class World:
         plane[78:] = 0
         # The planes differ much, so that statistics of one of them are not those of the layer.
         self.image = from_array(np.stack([plane, plane // 3]), "ZYX", name="waves")
+        # Objects are told apart only where there are some.
+        found = cellpose_case.discs(SHAPE)[0].astype(np.uint8)
+        found[:, :11] = found[78:] = 0
+        self.discs = from_array(np.stack([found, found // 3]), "ZYX", name="discs")
         self.whole = cache(self._whole)
 
     def job(self, translator, segmenter, factor, **changes):
         changes = {"mode": "tiled", **changes}
         chosen = LabelSettings(scale=Scale(factor=factor), tiles=TileSettings(device="cpu"), **changes)
         if translator is None:
-            return LabelJob(self.image, segmenter=str(self.paths[segmenter]), settings=chosen)
+            image = self.discs if family_named(segmenter).own_objects else self.image
+            return LabelJob(image, segmenter=str(self.paths[segmenter]), settings=chosen)
         return LabelJob(self.image, str(self.paths[translator]), str(self.paths[segmenter]), settings=chosen)
 
     def plan(self, job):

@@ -42,6 +42,8 @@ class Family:
     packs
         The function, as ``module:name``, that makes an ONNX program of one of its segmenters, from what is normalised as the card says
         to logits; empty if they cannot become BioImage.IO packages.
+    own_objects
+        Whether its models tell objects of one class apart themselves, by lines of background that a mean with other looks would fill.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Family:
     trains: bool = False
     more: str = ""
     packs: str = ""
+    own_objects: bool = False
 
     @property
     def code(self) -> Any:
@@ -77,6 +80,13 @@ FAMILIES: tuple[Family, ...] = (
         (".zip",),
         markers=("rdf.yaml", "bioimageio.yaml"),
         title="a BioImage.IO package",
+    ),
+    Family(
+        "cellpose",
+        "segmenter",
+        "napari_pseudolabel.models.segmenters.cellpose.segmenter",
+        _WEIGHTS[1:],
+        own_objects=True,
     ),
     Family(
         "torchscript", "segmenter", "napari_pseudolabel.models.segmenters.torchscript.segmenter", _WEIGHTS[1:]

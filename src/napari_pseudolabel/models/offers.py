@@ -17,6 +17,8 @@ from napari_pseudolabel.models.inspection import Inspection
 from napari_pseudolabel.types import JsonObject
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from napari_pseudolabel.models.translators.translator_archive import Contents, State
 
 _IMAGES = {
@@ -122,6 +124,21 @@ class Offer:
         if not self.has_weights or self.given.get("kind") == "segmenter":
             return {}
         return {} if isinstance(self._contents, PseudolabelError) else self._contents.state
+
+    @cached_property
+    def weights(self) -> Mapping[str, Tensor]:
+        """Weights by name, where a file holds them alone or beside little else as trainings write them; else empty."""
+        from torch import Tensor
+
+        from napari_pseudolabel.models.safe_load import strip_prefixes
+
+        value = self._value if self.has_weights and not self.path.is_dir() else None
+        if isinstance(value, Mapping) and isinstance(value.get("model_state"), Mapping):
+            value = value["model_state"]
+        if not isinstance(value, Mapping) or not value:
+            return {}
+        own = strip_prefixes({name: one for name, one in value.items() if isinstance(name, str)})
+        return {name: one for name, one in own.items() if isinstance(one, Tensor)}
 
     def holds(self, name: str) -> bool:
         """Whether the dictionary in a file of weights has an entry of that name."""

@@ -234,6 +234,7 @@ def _view(axis: Axis, span: Span, ring: int) -> View:
         window, own = axis.part((low, max(min(span[1], axis.length), low + 1)))
         return View(window, own, (0, len(own.starts)))
     starts, margin = axis.starts, axis.margin
+    span = max(span[0] - axis.context, 0), min(span[1] + axis.context, axis.length)
     cover = [
         i
         for i, start in enumerate(starts)

@@ -286,7 +286,10 @@ class LabelJob(ImageTask):
         translator = survey.translator
         diffuses = translator is not None and translator.steps > 1
         mode = mode_of(translator.card, self.settings.evaluations) if translator and diffuses else "auto"
-        return replace(self.settings, evaluations=mode)
+        settings = replace(self.settings, evaluations=mode)
+        # A mean of several looks would fill the lines between objects.
+        alone = any(model.own_objects for model in survey.segmenters)
+        return replace(settings, samples=1, flips=0) if alone else settings
 
     def second_survey(self, survey: Survey, control: Control) -> Job | None:
         """Find the scale where it is not known; then measure translations where a segmenter has to know what they are like."""

@@ -203,7 +203,8 @@ def _segmenter_input(
     name = ""
     if number:
         name = f"{facts.use.name if names.count(facts.use.name) < 2 else facts.name}, "
-    part = LayerPart(statistics, tiling.grid, inside, PartPlace(seen.y0, seen.x0, grid))
+    per_pixel = max(one / size for one, size in zip(grid, job.whole, strict=True))
+    part = LayerPart(statistics, tiling.grid, inside, PartPlace(seen.y0, seen.x0, grid, per_pixel))
     known = facts.card.calibration
     temperature = 1.0 if known is None else known.of(translated=job.survey.translator is not None)
     return SegmenterInput(segmenter, own, part, lambda values: onto(values, seen, grid), name, temperature)

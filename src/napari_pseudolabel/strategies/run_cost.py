@@ -9,6 +9,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.evaluations import evaluations_of
+from napari_pseudolabel.models.families import family_named
 from napari_pseudolabel.models.grids import magnification, sizes_of
 from napari_pseudolabel.strategies.found_scale import FoundScale
 from napari_pseudolabel.strategies.label_settings import LabelSettings
@@ -82,7 +83,8 @@ class RunCost:
         found
             The scale, where it was looked for before.
         """
-        looks = 0 if segmenter is None else settings.samples * (settings.flips + 1)
+        alone = segmenter is not None and family_named(segmenter.family).own_objects
+        looks = 0 if segmenter is None else 1 if alone else settings.samples * (settings.flips + 1)
         evaluations = (
             0 if translator is None else settings.samples * evaluations_of(translator, settings.evaluations)
         )

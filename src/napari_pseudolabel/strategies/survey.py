@@ -16,6 +16,7 @@ from napari_pseudolabel.imaging.statistics import ChannelStatistics, Moments
 from napari_pseudolabel.labels.object_size import least_area
 from napari_pseudolabel.models.cards import Card, LabelClass
 from napari_pseudolabel.models.evaluations import Evaluations, steps_of
+from napari_pseudolabel.models.families import family_named
 from napari_pseudolabel.models.fitting import Link, refuse_misfit
 from napari_pseudolabel.models.grids import as_raw, limits_of_translations, magnification, need_of
 from napari_pseudolabel.strategies.found_scale import FoundScale
@@ -185,6 +186,11 @@ class ModelFacts:
         return steps_of(self.card, asked, self.steps)
 
     @property
+    def own_objects(self) -> bool:
+        """As of its `Family`."""
+        return family_named(self.card.family).own_objects
+
+    @property
     def link(self) -> Link:
         """What the model takes and makes."""
         return Link.of(self.card, self.name)
@@ -336,6 +342,10 @@ class SurveyJob:
             _check_classes(ref, classes, its_classes)
             others.append(facts)
         found = Survey(translator, segmenter, classes, tuple(others))
+        if others and (apart := next((one for one in found.segmenters if one.own_objects), None)):
+            raise InputError(
+                f"{apart.use.name} tells objects apart itself, and a mean with other opinions would join them; choose it alone."
+            )
         refuse_misfit(found.chain)
         return found
 

@@ -32,6 +32,8 @@ class Axis:
     phase
         Of a network whose answers do not depend on where its tiles lie, because all that decides about a pixel lies within
         the margin: tiles may begin at any multiple of this. 0 for all others.
+    context
+        Pixels around what is wanted that have to be predicted, too, because objects are told apart in them.
     """
 
     length: int
@@ -40,6 +42,7 @@ class Axis:
     blend: int | None = None
     margin: int = 0
     phase: int = 0
+    context: int = 0
 
     @property
     def first(self) -> int:

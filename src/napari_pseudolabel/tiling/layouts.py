@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from napari_pseudolabel.tiling.grid import Axis, Grid, free_grid, least_free_tile, make_grid
@@ -48,6 +48,8 @@ class Covering:
     reach
         How far, in pixels, what lies around a pixel matters to the network; None where all of a tile does, as with attention,
         or a normalisation over the tile.
+    context
+        Pixels around what is wanted that have to be predicted, too; see `Axis`.
     """
 
     tile: int
@@ -55,6 +57,7 @@ class Covering:
     stride: int = 1
     least: int | None = None
     reach: int | None = None
+    context: int = 0
 
     def grid(self, shape: tuple[int, int], settings: TileSettings, box: tuple[Span, Span] | None) -> Grid:
         """Lay tiles over a whole plane; see `Layout`. They do not care about the box."""
@@ -62,9 +65,12 @@ class Covering:
         asked = settings.overlap is not None
         if self.reach is not None and not asked and tile >= least_free_tile(self.reach, self.stride):
             return free_grid(*shape, tile, self.reach, self.stride)
-        return make_grid(
+        grid = make_grid(
             *shape, tile, overlap, self.stride, least=self.least if settings.tile is None else None
         )
+        if not self.context:
+            return grid
+        return Grid(*(replace(axis, context=self.context) for axis in (grid.rows, grid.columns)))
 
 
 @dataclass(frozen=True)

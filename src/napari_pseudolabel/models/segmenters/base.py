@@ -19,11 +19,18 @@ from napari_pseudolabel.tiling import Axis, Grid, Layout, TileSettings
 
 @dataclass(frozen=True)
 class PartPlace:
-    """The first pixel of a part, and the size (H, W) of the whole plane, both on the grid of the segmenter's modality."""
+    """The first pixel of a part, and the size (H, W) of the whole plane, both on the grid of the segmenter's modality.
+
+    Attributes
+    ----------
+    per_pixel
+        Pixels of that grid for one of the image.
+    """
 
     y0: int
     x0: int
     plane: tuple[int, int]
+    per_pixel: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Protocol
 
@@ -104,6 +105,26 @@ class TiledSegmenter(Segmenter):
         mirror: bool = False,
     ) -> NDArray[np.float32]:
         """Segment one plane; see `Segmenter`. `mirror` averages over four flips, four times as slow."""
+
+        def chances(tiles: Tensor) -> Tensor:
+            return mirrored(lambda x: self._chances(self.network(x)), tiles, (0, 1) if mirror else ())
+
+        result = self.blended(image, chances, settings=settings, control=control, part=part)
+        return np.clip(result, 0, 1, out=result)
+
+    def blended(
+        self,
+        image: ArrayLike,
+        answer: Callable[[Tensor], Tensor],
+        *,
+        settings: TileSettings,
+        control: Control,
+        part: LayerPart | None,
+    ) -> NDArray[np.float32]:
+        """Blend what is answered about normalised tiles (B, C, h, w) -> (B, K, h, w), by `network` on any device: (K, H, W).
+
+        For the rest, and for what it raises, see `Segmenter.probabilities`.
+        """
         stride = self.architecture.stride
         data = self.prepared(as_channels(image, self.channels), part)
         _, height, width = data.shape
@@ -115,14 +136,10 @@ class TiledSegmenter(Segmenter):
                 grid = make_grid(height, width, plan.tile, plan.overlap, stride)
             elif grid is None:
                 grid = self.layout.grid((height, width), settings, None)
-            network = self.network.to(plan.device)
-
-            def answer(tiles: Tensor, _origins: Tensor) -> Tensor:
-                return mirrored(lambda x: self._chances(network(x)), tiles, (0, 1) if mirror else ())
-
+            self.network.to(plan.device)
             return run_tiles(
                 data,
-                answer,
+                lambda tiles, _origins: answer(tiles),
                 grid,
                 BlendWindow.of(grid),
                 batch=plan.batch,
@@ -135,7 +152,7 @@ class TiledSegmenter(Segmenter):
             result, _ = with_back_off(attempt, asked, self.sha256, stride=stride)
         finally:
             self.network.to(home)
-        return np.clip(result, 0, 1, out=result)
+        return result
 
     def prepared(self, raw: NDArray[np.float32], part: LayerPart | None) -> NDArray[np.float32]:
         """Return what the network is given of raw values (C, H, W): normalised as the card says, by the whole layer."""
