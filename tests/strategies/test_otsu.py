@@ -151,3 +151,18 @@ def test_noise_does_not_make_the_typical_object_small():
     found = threshold_of([speckled], "auto", 0.0)
     size = typical_size_px([found.instances(speckled, scheme_for(OtsuOptions().classes))])
     assert size == pytest.approx(14, abs=1.5)
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e-12, 1.0, 1e15, 1e30])
+def test_the_threshold_is_the_same_in_any_unit(unit):
+    """Squares of float32 vanish below 1e-23 and overflow above 1e19."""
+    plane = PLANE.astype(np.float32)
+    known, found = (threshold_of([values], "auto", 1.0) for values in (plane, plane * np.float32(unit)))
+    assert found.level / unit == pytest.approx(known.level, rel=1e-3)
+    assert found.bright == known.bright
+
+
+def test_what_float32_cannot_tell_apart_is_nothing_to_see():
+    """An offset of 2^31, as unsigned numbers that were signed ones have."""
+    values = (PLANE.astype(np.uint32) + 2**31).astype(np.float32)
+    assert threshold_of([values], "auto", 1.0).covered == 0

@@ -14,7 +14,13 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.exporting import not_labelled, read_sidecar, sidecar_path
 from napari_pseudolabel.imaging import Image, from_array, read_labels
 from napari_pseudolabel.imaging.reading.label_values import without_single_planes
-from napari_pseudolabel.labels.class_values import comparable, mask_as_class, numbers_apart, refuse_grey
+from napari_pseudolabel.labels.class_values import (
+    comparable,
+    mask_as_class,
+    may_be_numbers,
+    numbers_apart,
+    refuse_grey,
+)
 from napari_pseudolabel.labels.metrics import Evaluation, object_notes
 from napari_pseudolabel.labels.metrics import evaluate as compare
 
@@ -89,6 +95,8 @@ def evaluate(
     ]
     notes = [*(note for image in sides for note in image.notes), *left_out, *masked, *other_masked, *told]
     notes += [*object_notes(named), *comparable(first, second, named)]
+    for side, values in (("prediction", first), ("reference", second)):
+        notes += may_be_numbers(values, named, f"the {side}")
     return ComparedLabels(scores, tuple(dict.fromkeys(notes)))
 
 

@@ -14,7 +14,7 @@ from napari_pseudolabel.api.known_labels import KnownLabels, known_labels
 from napari_pseudolabel.api.python_inputs import LabelsInput
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image, Placement
-from napari_pseudolabel.labels.class_values import are_numbers
+from napari_pseudolabel.labels.class_values import are_numbers, without_class
 from napari_pseudolabel.labels.classes import LARGEST_VALUE, is_nameless, nameless
 from napari_pseudolabel.labels.measures import UNNAMED, Kind, Measures, kind_for
 from napari_pseudolabel.labels.measures import measure as measured
@@ -116,7 +116,8 @@ def _meaning(
         note = f"The values of {name} were taken for numbers of objects."
         return (LabelClass(name=kinds[0], value=1),), found.labels, [] if numbered else [note]
     if given:
-        return given, None, []
+        known = [one.value for one in given]
+        return given, None, [*without_class(found.labels, known, name, "measured under their numbers")]
     values = [value for value in np.unique(found.labels).tolist() if value]
     if values and max(values) > LARGEST_VALUE:
         raise InputError(

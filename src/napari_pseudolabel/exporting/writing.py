@@ -27,6 +27,7 @@ from napari_pseudolabel.formats.ome_tiff import OME_TIFF
 from napari_pseudolabel.imaging.image import Image
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.imaging.reading.own_files import described
+from napari_pseudolabel.labels.class_values import without_class
 from napari_pseudolabel.labels.classes import LARGEST_VALUE, not_labelled_class
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.workspace.atomic import atomic_files
@@ -206,6 +207,7 @@ def _write(
     with atomic_files(*targets, folders=targets[: chosen.folder]) as temporaries:
         growing = _growing(chosen, path, temporaries[0], content)
         notes = tuple(chosen.write(temporaries[0], content) or ())
+        notes += _about_values(content)
         if content.joined_along is not None:
             notes += content.options.words
         fields = {**provenance, "export_notes": notes}
@@ -226,6 +228,18 @@ def _write(
                 written = text if companion == PROVENANCE else tables[companion] or ""
                 temporary.write_text(written, encoding="utf-8", newline="\n")
     return targets
+
+
+def _about_values(content: FileContent) -> tuple[str, ...]:
+    """Say which values nobody has named, where it was asked what the objects are."""
+    made = "instances" in vars(content) and content.known_instances is None
+    if content.labels is None or not made or content.numbered:
+        return ()
+    rest = () if content.not_labelled is None else (content.not_labelled,)
+    known = [*(one.value for one in content.named), *rest]
+    return without_class(
+        content.labels, known, content.name, "taken for classes, and not for numbers of objects"
+    )
 
 
 def _growing(chosen: Format, path: Path, folder: Path, content: FileContent) -> GrowingSet | None:

@@ -15,7 +15,7 @@ from napari_pseudolabel.imaging.normalisation import IntensityRange
 _LEAST_FINITE_PX = 16
 _LEAST_STRAY_PX = 4
 # Values that differ by less are the same: float32 itself is about ten times as fine.
-_TOLERANCE = 1e-6
+_TOLERANCE, _DIGITS = 1e-6, 6
 _BAND_PX = 2**20
 
 Place = tuple[tuple[int, ...], Window]
@@ -88,7 +88,7 @@ def _nothing(name: str, finite: int, total: int, value: float) -> str:
     elif finite < total / 2:
         why = f"only {finite} of its {total} pixels have a value (the others are NaN or infinite)"
     else:
-        why = f"its pixels have the value {value:g} everywhere"
+        why = f"its pixels have the value {value:g} everywhere, as far as {_DIGITS} digits show"
     return f"There is nothing to see in {name}, and nothing was labelled: {why}; choose another image or channel."
 
 

@@ -8,18 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.types import Array
 from napari_pseudolabel.wording import some
 
 _FEWEST = 10  # below, each class may well be in one piece
+_FEWEST_DOUBTED = 5  # from here on that is said
 _PIECES = 1.5  # connected pieces per value, at most, where values are numbers of objects
 _LISTED = 8
-_MASK = 255  # what masks have for white
+_MASKS = (255, 65535)  # what masks of 8 and 16 bits have for white
 # Fewer values, and those of more bytes, are hardly grey levels; so many of the values lie alone in an image.
 _FEWEST_GREY, _WIDEST_GREY, _MOSTLY = 6, 2, 2 / 3
 
 
-def are_numbers(labels: NDArray[np.integer]) -> bool:
-    """Whether values are numbers of objects: there are many, and each is one connected piece.
+def are_numbers(labels: NDArray[np.integer], fewest: int = _FEWEST) -> bool:
+    """Whether values are numbers of objects: there are many, `fewest` or more, and each is one connected piece.
 
     Parameters
     ----------
@@ -29,7 +31,7 @@ def are_numbers(labels: NDArray[np.integer]) -> bool:
     from skimage.measure import label  # the shell starts without
 
     values = np.unique(labels)
-    if np.count_nonzero(values) < _FEWEST:
+    if np.count_nonzero(values) < fewest:
         return False
     pieces, numbered = 0, 0
     for plane in labels.reshape(-1, *labels.shape[-2:]):
@@ -80,7 +82,7 @@ def refuse_grey(labels: NDArray[np.integer], name: str) -> None:
 def mask_as_class(
     labels: NDArray[np.integer], classes: Mapping[str, int], side: str
 ) -> tuple[NDArray[np.integer], tuple[str, ...]]:
-    """Take a mask of 0 and 255 for the one class that is named, and say so.
+    """Take a mask of 0 and 255 (or 65535, of 16 bits) for the one class that is named, and say so.
 
     Parameters
     ----------
@@ -97,14 +99,44 @@ def mask_as_class(
         If several classes are named, of which none has that value.
     """
     wanted = {name: value for name, value in classes.items() if value}
-    if _MASK in wanted.values() or set(np.unique(labels).tolist()) not in ({0, _MASK}, {_MASK}):
+    white = next((one for one in _MASKS if set(np.unique(labels).tolist()) in ({0, one}, {one})), None)
+    if white is None or white in wanted.values():
         return labels, ()
     if len(wanted) != 1:
         raise InputError(
-            f"The {side} is a mask of 0 and 255, which is one class, but {len(wanted)} are named; name the one that it shows."
+            f"The {side} is a mask of 0 and {white}, which is one class, but {len(wanted)} are named; name the one that it shows."
         )
     ((name, value),) = wanted.items()
-    return np.where(labels > 0, value, 0), (f"The {side} is a mask of 0 and 255; 255 was taken for {name}.",)
+    return np.where(labels > 0, value, 0), (
+        f"The {side} is a mask of 0 and {white}; {white} was taken for {name}.",
+    )
+
+
+def without_class(labels: Array, classes: Iterable[int], which: str, become: str) -> tuple[str, ...]:
+    """Return a sentence about values that no class has, such as numbers of objects where classes are meant; none where there are none.
+
+    Parameters
+    ----------
+    labels
+        (..., Y, X).
+    classes
+        Values of the classes that are named.
+    which, become
+        What the image is called in the sentence, and what those values were "taken for".
+    """
+    rest = set(np.unique(labels).tolist()) - {0, *classes}
+    many = len(rest) != 1
+    told = (
+        f"value{'s'[:many]} {listed(rest)} of {which} belong{'s'[many:]} to no class that is named: {become}."
+    )
+    return (f"The {told}",) if rest else ()
+
+
+def may_be_numbers(labels: NDArray[np.integer], classes: Mapping[str, int], which: str) -> tuple[str, ...]:
+    """As `without_class`, of values that were taken for background, where there are five or more values of one piece each."""
+    numbers = are_numbers(labels, _FEWEST_DOUBTED)
+    become = "taken for background; if they are numbers of objects, say so (--numbered, in Python numbered=)"
+    return without_class(labels, classes.values(), which, become) if numbers else ()
 
 
 def listed(values: Iterable[int]) -> str:

@@ -19,6 +19,8 @@ from napari_pseudolabel.labels.objects.components import SQUARE
 from napari_pseudolabel.types import Contrast
 
 _BINS = 4096
+# Values that differ by less are the same: float32 itself is about ten times as fine.
+_TOLERANCE = 1e-6
 _CUT = 4.0  # deviations of a Gaussian
 _CRUMB = 0.05
 # Of the window whose mean evens out the light, in objects. Measured on nuclei: narrower ones lose pixels of large objects, wider ones
@@ -96,10 +98,13 @@ def threshold_of(
 
     levelled = [_levelled(plane, smoothing_px, around_px)[np.isfinite(plane)] for plane in planes]
     values = np.concatenate([*levelled, np.zeros(0, np.float32)])
-    if values.size == 0 or values.min() == values.max():
-        at = float(values[0]) if values.size else 0.0
-        return Threshold(at, 1.0, contrast != "dark", 0.0, smoothing_px, around_px)
-    level = float(threshold_otsu(values, nbins=_BINS))
+    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+    if high - low <= _TOLERANCE * max(abs(low), abs(high)):
+        return Threshold(low, 1.0, contrast != "dark", 0.0, smoothing_px, around_px)
+    # In [0, 1] squares of values neither overflow nor vanish, whatever their unit.
+    level = low + (high - low) * float(
+        threshold_otsu((values.astype(float) - low) / (high - low), nbins=_BINS)
+    )
     above = values > level
     share = float(above.mean())
     bright = share <= 0.5 if contrast == "auto" else contrast == "bright"

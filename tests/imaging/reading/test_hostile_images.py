@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from PIL import Image as Pillow
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import from_array, intensity_range, read, read_labels
@@ -93,3 +94,27 @@ def test_honest_files_of_any_compression_are_read(tmp_path):
         for _ in range(300):
             writer.write(np.zeros((4, 4), np.uint8), contiguous=False)
     assert read(path).shape[-2:] == (4, 4)
+
+
+@pytest.mark.parametrize("written", ["one by one", "at once"])
+@pytest.mark.parametrize("big", [False, True])
+def test_a_stack_that_was_cut_is_no_shorter_stack(tmp_path, written, big):
+    """Its list of pages leads behind the end, where other programs stop without a word."""
+    stack, path = np.ones((5, 32, 33), np.uint8), tmp_path / "a.tif"
+    with tifffile.TiffWriter(path, bigtiff=big) as tif:
+        for part in stack if written == "one by one" else [stack]:
+            tif.write(part, metadata=None, photometric="minisblack", contiguous=False)
+    assert read(path).shape == stack.shape
+    path.write_bytes(path.read_bytes()[:-2100])
+    with pytest.raises(InputError, match="cut short"):
+        read(path)
+
+
+def test_hidden_colours_are_said(tmp_path):
+    """Of a picture that is transparent somewhere, viewers show nothing there."""
+    for alpha, told in ((255, False), (0, True)):
+        pixels = np.full((4, 5, 4), 9, np.uint8)
+        pixels[..., 3] = 255
+        pixels[0, :, 3] = alpha
+        Pillow.fromarray(pixels).save(tmp_path / "a.png")
+        assert any("transparent on 25.0%" in note for note in read(tmp_path / "a.png").notes) == told

@@ -317,3 +317,17 @@ def test_the_image_is_not_taken_for_its_labels(tmp_path):
     for part in ("labels/cells", "labels"):
         np.testing.assert_array_equal(labels_of(tmp_path / "a.zarr" / part), LABELS)
     np.testing.assert_array_equal(read(tmp_path / "a.zarr").plane(), LABELS * 50)
+
+
+@pytest.mark.parametrize("planes", [3, 4])
+def test_planes_that_were_written_as_colours_are_all_there(tmp_path, planes):
+    stack = np.arange(planes, dtype=np.uint8)[:, None, None] + np.zeros((6, 7), np.uint8)
+    options = {"photometric": "rgb", "planarconfig": "separate"}
+    tifffile.imwrite(tmp_path / "a.tif", stack, **options)
+    image = read_labels(tmp_path / "a.tif")
+    np.testing.assert_array_equal(image.data, stack)
+    assert f"taken for {planes} planes" in image.notes[0]
+    tifffile.imwrite(tmp_path / "a.tif", stack * 0 + 1, **options)
+    image = read_labels(tmp_path / "a.tif")
+    assert image.axes == "YX"
+    assert "are the same; they were taken for one plane" in image.notes[0]

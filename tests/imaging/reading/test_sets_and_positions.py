@@ -184,7 +184,11 @@ def test_a_stack_of_imagej_that_was_cut_is_said(tmp_path):
     stack, path = noise(5, 32, 33), tmp_path / "a.tif"
     tifffile.imwrite(path, stack, imagej=True, metadata={"axes": "ZYX"})
     assert read(path).notes == ()
-    path.write_bytes(path.read_bytes()[:-2000])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-2000])
+    with pytest.raises(InputError, match="cut short"):
+        read(path)
+    tifffile.imwrite(path, stack[0], description="ImageJ=1.54f\nimages=5\nslices=5\n", metadata=None)
     image = read(path)
     np.testing.assert_array_equal(image.plane(), stack[0])
     assert "describes 5 planes, of which it holds 1" in image.notes[0]

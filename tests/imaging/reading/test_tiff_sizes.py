@@ -175,6 +175,15 @@ def test_a_size_that_cannot_be_leaves_the_word_to_the_next(written):
     assert "cannot be" in notes[0]
 
 
+def metaseries(state):
+    """What MetaMorph writes, with a calibration that is on or off."""
+    sizes = "".join(f'<prop id="spatial-calibration-{axis}" type="float" value="0.25"/>' for axis in "xy")
+    return (
+        f'<MetaData><PlaneInfo><prop id="spatial-calibration-state" type="bool" value="{state}"/>{sizes}'
+        '<prop id="spatial-calibration-units" type="string" value="um"/></PlaneInfo></MetaData>'
+    )
+
+
 def fei(text):
     return (34682, "s", 0, text, True)
 
@@ -188,6 +197,8 @@ def fei(text):
         ({"extratags": [fei("[Scan")]}, None),
         ({"extratags": [(34118, "s", 0, "\nAP_PIXEL_SIZE\nPixel Size = 12.5 nm\n", True)]}, 0.0125),
         ({"description": "Aperio Image Library v10\n8x6 [0,0 8x6]|AppMag = 20|MPP = 0.499"}, 0.499),
+        ({"description": metaseries("on"), "software": "MetaSeries"}, 0.25),
+        ({"description": metaseries("off"), "software": "MetaSeries"}, None),
     ],
 )
 def test_sizes_of_makers(written, options, size):

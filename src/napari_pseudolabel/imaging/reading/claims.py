@@ -21,6 +21,7 @@ _TYPE_BYTES = dict(
 )
 _WHOLE: dict[int, Any] = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
 _WIDTH, _HEIGHT, _BITS, _DESCRIPTION, _OFFSETS, _SAMPLES, _ROWS = 256, 257, 258, 270, 273, 277, 278
+_HAMAMATSU = 65420
 _PLANAR, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _INNER, _DEPTH = 284, 322, 323, 324, 330, 32997
 _OME_COUNT = re.compile(r"\b(SizeX|SizeY|SizeZ|SizeC|SizeT|PlaneCount|IFD|First[ZCT])\s*=\s*[\"'](\d+)[\"']")
 _OME_PIXELS = re.compile(r"<(?:\w+:)?Pixels\b([^<>]*)")
@@ -122,6 +123,7 @@ class _Tiff:
         self.order = "<" if content[:2] == b"II" else ">"
         self.big = struct.unpack_from(f"{self.order}H", content, 2)[0] == 43
         self.pages = self.claimed = 0  # of all pages: how many, and bytes of pixels
+        self.wide = False  # whether its offsets are of 8 bytes though it says 4, as Hamamatsu writes them
 
     def check(self) -> None:
         first = self._number(8, "Q") if self.big else self._number(4, "I")
@@ -131,7 +133,12 @@ class _Tiff:
         while waiting:
             offset, in_chain = waiting.pop()
             if not offset or offset + 8 > self.size:
-                continue  # tifffile says that the rest is cut off, or there is none
+                if offset and in_chain and self.pages and not self.wide:
+                    raise InputError(
+                        f"{self.path.name} is cut short: after {self.pages} page{'s'[: self.pages > 1]} its list of pages leads "
+                        "behind its end; copy or download it again."
+                    )
+                continue  # tifffile says that the first is cut off, or there is none
             known = chain if in_chain else inside_pages
             if in_chain and offset in known:
                 raise InputError(
@@ -173,6 +180,7 @@ class _Tiff:
             if where + number * _TYPE_BYTES.get(kind, 1) <= self.size:
                 tags.setdefault(code, (kind, number, where))
         self._pixels(tags)
+        self.wide |= _HAMAMATSU in tags
         if self.pages == 1:
             self._description(tags)
         following = self._number(at + count * step, "Q" if self.big else "I")

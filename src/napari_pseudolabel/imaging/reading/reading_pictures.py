@@ -30,7 +30,11 @@ def read_png(path: Path, *, labels: bool) -> Source:
             return Source(np.asarray(picture), "YX", notes=_told(content))
     # Pillow cuts RGB of 16 bit down to 8.
     data = imagecodecs.png_decode(content)
+    notes = _told(content)
     if data.ndim == 3 and data.shape[-1] in (2, 4):
+        unseen = float((data[..., -1] == 0).mean())
+        if unseen:
+            notes += (f"It is transparent on {unseen:.1%}, where the stored colours were used.",)
         data = data[..., :-1]
     if data.ndim == 3 and data.shape[-1] == 1:
         data = data[..., 0]
@@ -38,7 +42,7 @@ def read_png(path: Path, *, labels: bool) -> Source:
         data = data // (255 // (2**bits - 1))  # what the decoder spread over the range of eight bits
     if kind == _PNG_PALETTE and data.ndim == 3 and (data == data[..., :1]).all():
         data = data[..., 0]
-    return Source(data, "YXS" if data.ndim == 3 else "YX", notes=_told(content))
+    return Source(data, "YXS" if data.ndim == 3 else "YX", notes=notes)
 
 
 def _told(content: bytes) -> tuple[str, ...]:

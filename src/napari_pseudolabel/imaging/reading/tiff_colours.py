@@ -103,8 +103,8 @@ def as_indices(pixels: Pixels, page: tifffile.TiffPage, *, told: bool) -> Pixels
     kind = _photometric(page)
     if kind in _GREY or kind == PHOTOMETRIC.PALETTE or not pixels.axes.endswith("S"):
         found = _channels(pixels.data, pixels.axes, page)
-        if kind == PHOTOMETRIC.MINISWHITE and page.bitspersample == 1:
-            white = "It is stored with 0 for white; the stored values are the labels, so 1 is what viewers show black."
+        if kind == PHOTOMETRIC.MINISWHITE:
+            white = "It is stored with 0 for white; the stored values are the labels, so 0 is what viewers show white."
             return Pixels(found.data, found.axes, (*found.notes, white))
         return found
     if kind != PHOTOMETRIC.RGB:
@@ -112,14 +112,18 @@ def as_indices(pixels: Pixels, page: tifffile.TiffPage, *, told: bool) -> Pixels
             f"{page.parent.filename} stores colours as {_name(kind)}; give labels with one integer per pixel."
         )
     colours = lazy(pixels.data)[..., :3]
-    if told or page.planarconfig != 2 or _equal(colours):
+    if told or page.planarconfig != 2:
         return Pixels(colours, pixels.axes)
-    # Programs that see three planes take them for planar colours when they write: as colours they would be no labels.
+    if _equal(colours):
+        taken = "Its three planes are marked as red, green and blue, and are the same; they were taken for one plane of labels."
+        return Pixels(colours, pixels.axes, (taken,))
+    # Programs that see three or four planes take them for planar colours when they write: as colours they would be no labels.
     free = next((letter for letter in "ZT" if letter not in pixels.axes), None)
     if free is None:
         return Pixels(colours, pixels.axes)
-    taken = "Its three planes are marked as red, green and blue, but differ; they were taken for three planes of labels."
-    return Pixels(np.moveaxis(np.asarray(colours), -1, 0), free + pixels.axes[:-1], (taken,))
+    planes = np.moveaxis(np.asarray(pixels.data), -1, 0)
+    taken = f"Its {len(planes)} planes are marked as colours, but differ; they were taken for {len(planes)} planes of labels."
+    return Pixels(planes, free + pixels.axes[:-1], (taken,))
 
 
 def check_tables(series: tifffile.TiffPageSeries) -> None:

@@ -210,12 +210,13 @@ def _olympus(tif: tifffile.TiffFile) -> StatedSizes | None:
 
 def _metamorph(tif: tifffile.TiffFile) -> StatedSizes | None:
     metadata: Metadata = tif.stk_metadata or {}
-    if metadata.get("XCalibration"):
+    if metadata.get("XCalibration") and metadata.get("SpatialCalibration", True):
         unit = metadata.get("CalibrationUnits", "")
         sizes = {letter: (metadata[f"{letter}Calibration"], unit) for letter in "XY"}
         return stated_sizes("its MetaMorph header", sizes)
     plane = (tif.metaseries_metadata or {}).get("PlaneInfo", {})
-    if plane.get("spatial-calibration-x"):
+    # What stands there while the calibration is off is left over from another objective.
+    if plane.get("spatial-calibration-x") and plane.get("spatial-calibration-state", True):
         unit = plane.get("spatial-calibration-units", "")
         sizes = {letter: (plane.get(f"spatial-calibration-{letter.lower()}"), unit) for letter in "XY"}
         return stated_sizes("its MetaSeries header", sizes)
