@@ -45,20 +45,42 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.path.relative_to(here).parts[0], len(_FIRST)))
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Iterator[object]:
+    """What is imported stays until the end: there is no garbage to look for meanwhile."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
+_thawed: list[bool] = []
+_unfreeze = gc.unfreeze
+
+
+def _noted() -> None:
+    _thawed.append(True)
+    _unfreeze()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector what stays until the end: all that the test files have imported."""
+    """Spare the garbage collector all that the test files have imported."""
     gc.collect()
     gc.freeze()
+    # To ask it whether something is frozen takes longer than most tests: it counts.
+    gc.unfreeze = _noted
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown() -> Iterator[None]:
     """Spare it again after a test of what thaws everything (`widgets.common.garbage`)."""
-    thawed = yield
-    if not gc.get_freeze_count():
+    done = yield
+    if _thawed:
+        _thawed.clear()
         gc.freeze()
-    return thawed
+    return done
 
 
 @pytest.fixture(scope="session")

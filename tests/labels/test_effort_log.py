@@ -5,7 +5,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -47,7 +47,6 @@ edits = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
 @given(arrays(np.uint8, (2, 14, 16), elements=st.integers(0, 2)), edits, st.sampled_from([FIBRES, Scheme()]))
 def test_no_second_and_no_edit_is_lost(labels, log, scheme):
     rows = object_efforts(labels, log, scheme)

@@ -53,7 +53,6 @@ def same_mask(target, mask) -> bool:
 # Components.
 
 
-@settings(deadline=None, max_examples=40)
 @given(seeds, st.floats(1, 9), st.data())
 def test_a_component_is_the_same_as_in_the_whole_plane(seed, size, data):
     plane = blobs(seed, size=size)
@@ -90,7 +89,6 @@ def test_there_is_nothing_outside_of_the_plane(at):
 # Objects at a place and in a window.
 
 
-@settings(deadline=None, max_examples=40)
 @given(seeds, st.floats(1.5, 6), st.data())
 def test_a_fibre_is_the_same_as_in_the_whole_plane(seed, size, data):
     plane = blobs(seed, size=size)
@@ -105,7 +103,6 @@ def test_a_fibre_is_the_same_as_in_the_whole_plane(seed, size, data):
     assert target.value == (AXON if (plane[own] == AXON).any() else MYELIN)
 
 
-@settings(deadline=None, max_examples=40)
 @given(small_planes, st.sampled_from([FIBRES, TALL, TOUCHING, Scheme()]))
 def test_every_pixel_finds_the_object_that_the_whole_plane_has(plane, scheme):
     instances = to_instances(plane, scheme)
@@ -129,7 +126,6 @@ def test_a_window_finds_all_its_objects_whole_and_once(seed, scheme, size):
 # Fibres.
 
 
-@settings(deadline=None, max_examples=60)
 @given(small_planes)
 def test_fibres_divide_the_foreground_one_axon_each(plane):
     instances = to_instances(plane, FIBRES)
@@ -209,7 +205,6 @@ def test_a_third_class_is_told_apart_by_components():
 # Touching objects.
 
 
-@settings(deadline=None, max_examples=30)
 @given(
     st.integers(8, 16), st.floats(1.6, 1.9), st.floats(0, np.pi)
 )  # closer, small necks are less than is asked
@@ -226,7 +221,6 @@ def test_two_discs_that_overlap_a_little_are_two_nuclei(radius, apart, angle):
     assert sizes.min() > 0.8 * sizes.max()
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.integers(3, 20), st.floats(0.6, 1), st.floats(0, np.pi))
 def test_an_ellipse_is_one_nucleus(radius, aspect, angle):
     y, x = np.mgrid[:60, :60] - 30.0
@@ -282,7 +276,6 @@ def test_nuclei_that_touch_stay_as_many_components(seed, count):
     assert ((apart > 0) == (instances > 0)).all()
 
 
-@settings(deadline=None, max_examples=60)
 @given(arrays(np.int32, (9, 11), elements=st.integers(0, 4)))
 def test_no_two_objects_touch_behind_the_gap(instances):
     classes = to_classes(instances, dict.fromkeys(range(1, 5), 1))

@@ -194,7 +194,6 @@ def test_pixels_that_nothing_was_predicted_for_are_no_error():
     assert 0 <= one.quality <= 1
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     arrays(np.uint8, (40, 50), elements=st.integers(0, 2)),
     st.integers(0, 3),

@@ -27,7 +27,6 @@ def rate(one):
     return one.benefit / one.seconds
 
 
-@settings(deadline=None, max_examples=50)
 @given(scores, st.integers(0, 1000), st.data())
 def test_the_queue_holds_every_region_that_is_left_once(regions, seed, data):
     done = data.draw(st.lists(st.sampled_from(regions), unique_by=lambda one: one.place))

@@ -132,7 +132,6 @@ def test_wilson_is_that_of_scipy(right, wrong):
     assert (share.low, share.high) == pytest.approx((told.low, told.high))
 
 
-@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=30))
 def test_boxes_never_say_more_than_as_many_objects_one_by_one(boxes):
     right, every = [a for a, _ in boxes], [a + b for a, b in boxes]

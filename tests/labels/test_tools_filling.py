@@ -47,7 +47,6 @@ def test_a_stroke_fills_the_object_that_the_image_shows(seed, method, inverted):
     assert counted(filled) == 1
 
 
-@settings(deadline=None, max_examples=60)
 @given(seeds, st.sampled_from(METHODS), st.integers(1, 2), st.booleans(), st.booleans(), st.integers(4, 60))
 def test_whatever_is_around_a_fill_is_one_piece_and_takes_only_what_it_may(
     seed, method, value, some_locked, told, reach
@@ -161,7 +160,6 @@ def stacks(draw):
     return stack
 
 
-@settings(deadline=None, max_examples=80)
 @given(stacks(), seeds, st.booleans())
 def test_slices_between_hold_what_both_have_and_nothing_that_neither_has(stack, seed, some_locked):
     before = stack.copy()

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from scipy import ndimage as ndi
 from skimage.draw import disk
@@ -37,7 +37,6 @@ def fibre(plane, centre, outer, inner):
 # Split.
 
 
-@settings(deadline=None, max_examples=200)
 @given(seeds, places, paths)
 def test_split_loses_pixels_of_the_line_only_and_makes_more_objects(seed, at, path):
     plane = blobs(seed)
@@ -107,7 +106,6 @@ def test_a_fibre_is_split_with_its_axon():
 # Merge.
 
 
-@settings(deadline=None, max_examples=200)
 @given(seeds, places, places, st.booleans())
 @example(124, (0, 0), (14, 34), False)  # a way of exactly the greatest length
 def test_merge_makes_one_of_two_and_touches_no_third(seed, at, to, some_locked):
@@ -201,7 +199,6 @@ def test_nuclei_that_were_told_apart_become_one():
 # Paste.
 
 
-@settings(deadline=None, max_examples=150)
 @given(seeds, seeds, places, st.booleans(), st.booleans())
 def test_paste_takes_the_object_over_and_nothing_else(seed, other_seed, at, replace, some_locked):
     plane, candidate = blobs(seed), blobs(other_seed)

@@ -55,7 +55,6 @@ TOOLS: dict[str, Callable[..., tools.Change]] = {
 }
 
 
-@settings(deadline=None, max_examples=300)
 @given(st.sampled_from(sorted(TOOLS)), planes(), locks(), places, SCHEMES, st.integers(1, 3))
 def test_every_tool_changes_its_object_or_background_only(name, plane, locked, at, scheme, number):
     before = plane.copy()
@@ -109,7 +108,6 @@ def test_an_object_that_has_the_class_already_says_so():
 # Grow and shrink.
 
 
-@settings(deadline=None, max_examples=150)
 @given(planes(), places, st.integers(1, 4), locks())
 def test_grow_never_swallows_another_object(plane, at, pixels, locked):
     target = component_at(plane, at)
@@ -167,7 +165,6 @@ def test_a_fibre_grows_by_its_myelin():
     assert (after == 1).sum() > (plane == 1).sum()
 
 
-@settings(deadline=None, max_examples=150)
 @given(planes(), places, st.integers(1, 4), locks())
 def test_shrink_takes_from_the_border_and_leaves_something(plane, at, pixels, locked):
     target = component_at(plane, at)
@@ -236,7 +233,6 @@ def test_smooth_brings_a_rough_disc_nearer_to_the_disc(seed):
     assert after.sum() == pytest.approx(rough.sum(), rel=0.03)
 
 
-@settings(deadline=None, max_examples=100)
 @given(planes(), places, st.floats(0.5, 4))
 def test_smooth_neither_deletes_nor_breaks_nor_joins(plane, at, radius):
     target = component_at(plane, at)
@@ -276,7 +272,6 @@ def test_smooth_says_when_the_object_would_break():
 # Holes and crumbs.
 
 
-@settings(deadline=None, max_examples=150)
 @given(planes(), places, SCHEMES)
 def test_filled_objects_have_no_hole_of_background(plane, at, scheme):
     target = object_at(plane, at, scheme)
@@ -301,7 +296,6 @@ def test_holes_of_other_classes_are_filled_when_told():
     assert (tools.fill_holes(plane, target, over=(1,)).labels == 2).all()
 
 
-@settings(deadline=None, max_examples=150)
 @given(planes(), locks(), st.integers(1, 40), st.integers(1, 2))
 def test_remove_small_takes_whole_small_components_only(plane, locked, least, value):
     window = slice(4, 22), slice(5, 29)

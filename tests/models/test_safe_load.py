@@ -330,7 +330,7 @@ def test_cut_off_files(tmp_path, load, as_zip, keep):
         load(path)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(noise=st.binary(min_size=1, max_size=60))
 def test_random_programs_never_escape(tmp_path, noise):
     noise = noise.replace(b"\x96", b"")  # a bytearray that is cut off makes Python itself print a complaint

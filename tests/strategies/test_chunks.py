@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_pseudolabel.control import Control
@@ -38,7 +38,6 @@ def job_on(shape, region=None, planes=None, **kwargs):
     )
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     height=st.integers(1, 300),
     width=st.integers(1, 300),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_pseudolabel.errors import InputError
@@ -20,7 +20,6 @@ def grids(draw):
 
 
 @given(grids())
-@settings(max_examples=200, deadline=None)
 def test_weights_are_positive_and_add_up_to_one_at_every_pixel(grid):
     window = BlendWindow.of(grid)
     total = np.zeros(grid.padded_shape)
@@ -34,7 +33,6 @@ def test_weights_are_positive_and_add_up_to_one_at_every_pixel(grid):
 
 
 @given(grids())
-@settings(max_examples=200, deadline=None)
 def test_the_image_lies_within_what_the_tiles_cover(grid):
     for axis in (grid.rows, grid.columns):
         assert axis.first <= 0
@@ -43,7 +41,6 @@ def test_the_image_lies_within_what_the_tiles_cover(grid):
 
 
 @given(st.integers(1, 500), st.integers(1, 8), st.integers(1, 16), st.integers(0, 64))
-@settings(max_examples=300, deadline=None)
 def test_neighbours_share_the_overlap_and_keep_the_sampling_phase(length, stride, strides, overlap):
     tile = stride * strides
     overlap = min(overlap, tile - 1)
@@ -57,7 +54,6 @@ def test_neighbours_share_the_overlap_and_keep_the_sampling_phase(length, stride
 
 
 @given(st.integers(1, 500), st.integers(2, 8), st.integers(2, 16), st.integers(0, 64))
-@settings(max_examples=300, deadline=None)
 def test_fitted_tiles_are_as_few_and_cover_less(length, stride, strides, overlap):
     tile = stride * strides
     overlap = min(overlap // stride * stride, tile - stride)
@@ -87,7 +83,6 @@ def test_a_small_image_is_no_large_tile():
     st.integers(0, 20),
     st.tuples(st.floats(0, 1), st.floats(0, 1)),
 )
-@settings(max_examples=300, deadline=None)
 def test_free_tiles_have_all_that_decides_around_what_they_answer_for(length, stride, cores, reach, ends):
     tile = least_free_tile(reach, stride) + (cores - 1) * stride
     whole = free_grid(length, 1, tile, reach, stride).rows
@@ -127,7 +122,6 @@ def test_a_small_image_lies_in_the_middle_of_its_tile():
 
 
 @given(st.integers(1, 20), st.integers(1, 64), st.integers(0, 30))
-@settings(max_examples=200, deadline=None)
 def test_padding_is_numpys_reflection(length, tile, overlap):
     axis = make_grid(length, 1, tile, min(overlap, tile - 1)).rows
     expected = np.pad(

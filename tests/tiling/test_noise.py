@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -48,7 +48,6 @@ def philox_of_python(counter, key):
 
 
 @given(st.tuples(word, word, word, word), st.tuples(word, word))
-@settings(max_examples=100, deadline=None)
 def test_wrapping_products_equal_unbounded_ones(counter, key):
     assert tuple(int(w) for w in philox(words(*counter), key)) == philox_of_python(counter, key)
 
@@ -61,7 +60,6 @@ def test_wrapping_products_equal_unbounded_ones(counter, key):
     st.integers(-37, 37),
     st.integers(-37, 37),
 )
-@settings(max_examples=100, deadline=None)
 def test_a_pixels_noise_does_not_depend_on_the_tile(y, x, height, width, dy, dx):
     noise = PositionNoise(3, 1, CPU)
     tiles = noise.normal(2, 0, torch.tensor([[y, x], [y + dy, x + dx]]), (height, width))

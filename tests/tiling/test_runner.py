@@ -24,7 +24,6 @@ def run(image, function, tile, overlap, *, stride=1, batch=3, **more):
 
 
 @given(st.integers(1, 70), st.integers(1, 70), st.integers(1, 24), st.integers(0, 12), st.integers(1, 5))
-@settings(max_examples=60, deadline=None)
 def test_the_identity_gives_the_image_back(height, width, tile, overlap, batch):
     image = image_of(height, width, 2)
     result = run(image, lambda tiles, origins: tiles, tile, min(overlap, tile - 1), batch=batch)
@@ -80,7 +79,6 @@ def test_tiled_equals_untiled_where_tiles_know_all_that_a_pixel_depends_on(half_
 
 
 @given(st.permutations(range(15)), st.integers(1, 16))
-@settings(max_examples=30, deadline=None)
 def test_order_and_batch_do_not_matter(order, batch):
     network = LocalNetwork()
     image = image_of(60, 80)

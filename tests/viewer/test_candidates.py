@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import psutil
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from napari.layers import Labels
 
@@ -57,7 +57,6 @@ def test_what_was_added_is_there_and_nothing_else():
         assert (candidates.part(number, (), WINDOW) == number).all()
 
 
-@settings(deadline=None, max_examples=40)
 @given(st.data())
 def test_additions_are_those_of_plain_arrays(data):
     shape = (2, SIZE, SIZE)

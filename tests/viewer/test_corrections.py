@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 from filled import fill
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from napari.layers import Labels
 
@@ -211,7 +211,6 @@ def test_new_data_of_another_shape_starts_afresh():
     assert not fresh.mask.any()
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.lists(
         st.one_of(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from filled import fill
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from napari.layers import Labels
 from viewer_results import make_result
@@ -46,7 +46,6 @@ def labels_of(seed: int) -> Labels:
     return Labels(np.random.default_rng(seed).integers(0, 4, (SIZE, SIZE)).astype(np.uint8))
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 5), BLOCKS, BLOCKS)
 def test_a_change_is_one_undo_step_that_counts_as_corrected_and_leaves_confirmed_pixels(
     seed, confirmed, block

@@ -6,7 +6,7 @@ import dask.array as da
 import numpy as np
 import pytest
 import zarr
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
@@ -64,7 +64,6 @@ def test_pixels_are_those_of_the_layer_and_are_not_copied(kind, tmp_path):
         assert image.data is data
 
 
-@settings(max_examples=30, deadline=None)
 @given(
     scale=st.tuples(sizes, sizes),
     translate=st.tuples(numbers, numbers),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from viewer_results import CLASSES, make_result
 
@@ -50,7 +50,6 @@ def assert_same_objects(numbers, expected):
     np.testing.assert_array_equal(numbers > 0, expected > 0)
 
 
-@settings(max_examples=80, deadline=None)
 @given(planes(), SCHEMES, st.integers(5, 12), st.randoms())
 def test_looking_part_by_part_finds_the_objects_of_the_whole(plane, scheme, side, random):
     windows = blocks(side)
@@ -58,7 +57,6 @@ def test_looking_part_by_part_finds_the_objects_of_the_whole(plane, scheme, side
     assert_same_objects(looked(plane, scheme, windows).numbers, to_instances(plane, scheme))
 
 
-@settings(max_examples=120, deadline=None)
 @given(planes(), SCHEMES, st.integers(0, 17), st.integers(0, 17), st.integers(1, 6), st.integers(0, 2))
 def test_after_an_edit_looking_there_is_enough(plane, scheme, y, x, size, value):
     objects = looked(plane, scheme)
@@ -73,7 +71,6 @@ def test_after_an_edit_looking_there_is_enough(plane, scheme, y, x, size, value)
     np.testing.assert_array_equal(objects.numbers[outside], before[outside])
 
 
-@settings(max_examples=60, deadline=None)
 @given(planes(), SCHEMES)
 def test_what_did_not_change_keeps_its_number(plane, scheme):
     objects = looked(plane, scheme)

@@ -180,7 +180,7 @@ def test_a_slider_says_its_value_and_what_a_dock_does_not_offer_keeps_its_own(qt
     assert form.value() == Held(0.3, Size(factor=2))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     samples=st.integers(1, 64), flips=st.integers(0, 3), percent=st.integers(0, 100), seed=st.integers(0, 2**32 - 1)
 )  # fmt: skip

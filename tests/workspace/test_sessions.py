@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from session_cases import SHAPE, batches, labels_layer, saved, tile_of, tiles_of
@@ -83,7 +83,6 @@ def test_an_empty_session_is_one_as_well(sessions):
     assert [one.note for one in sessions.list()] == [""]
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(["bool", "uint8", "int16", "int32", "uint64", "float16", "float32", "float64", ">i4"]),
     st.lists(st.integers(1, 2), max_size=2),
@@ -222,7 +221,6 @@ ACTIONS = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(ACTIONS, min_size=1, max_size=25))
 def test_random_batches_agree_with_a_plain_dictionary(tmp_path_factory, actions):
     sessions = Sessions(tmp_path_factory.mktemp("sessions"))

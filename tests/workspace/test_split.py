@@ -8,7 +8,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_pseudolabel.errors import InputError
@@ -82,7 +82,6 @@ BOXES = st.tuples(st.integers(0, 20), st.integers(0, 28), st.integers(1, 12), st
 )
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.lists(st.one_of(BOXES, st.integers(0, 2**31)), min_size=1, max_size=8))
 def test_what_was_assigned_once_never_changes(tmp_path_factory, actions):
     split = WorkspaceSplit(tmp_path_factory.mktemp("workspace") / "split.json")

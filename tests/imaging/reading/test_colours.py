@@ -9,7 +9,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
@@ -207,7 +207,6 @@ def test_ome_channels_with_several_samples(tmp_path):
     np.testing.assert_array_equal(image.plane(channel=2), grey[..., 2])
 
 
-@settings(max_examples=40)
 @given(
     channels=st.integers(1, 3),
     planes=st.integers(1, 3),

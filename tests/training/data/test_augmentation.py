@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_pseudolabel.errors import InputError
@@ -42,7 +42,6 @@ def test_outside_of_the_plane_nothing_counts():
     torch.testing.assert_close(patch[2], inside)
 
 
-@settings(deadline=None, max_examples=30)
 @given(seed=st.integers(0, 10**6), size=st.integers(8, 40), shape=st.tuples(*[st.integers(8, 60)] * 2))
 def test_patches_keep_ranges_and_what_belongs_together(seed, size, shape):
     # The weight of every pixel follows from its label, so it must still do so after any deformation.

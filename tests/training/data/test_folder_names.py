@@ -6,7 +6,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_pseudolabel.errors import InputError
@@ -63,7 +63,6 @@ def test_here(tmp_path, monkeypatch):
     )
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.lists(
         st.lists(st.sampled_from(["images", "A", "B", "a", "-"]), min_size=1, max_size=4).map("/".join),

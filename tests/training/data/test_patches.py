@@ -26,7 +26,6 @@ def pool(seed, sizes, **options):
 sizes = st.lists(st.tuples(st.integers(8, 50), st.integers(8, 50)), min_size=1, max_size=3)
 
 
-@settings(deadline=None, max_examples=40)
 @given(seed=st.integers(0, 2**31), step=st.integers(0, 10**6), side=st.integers(8, 40), sizes=sizes)
 def test_patches_keep_shape_range_and_label_values(seed, step, side, sizes):
     batch = pool(seed, sizes).batch(side, 3, seed=seed, step=step)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_pseudolabel.errors import InputError
@@ -34,7 +34,6 @@ def plane(name, value):
     return LabelledPlane(name, image, np.zeros((8, 8), np.uint8))
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     contents=st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=3), min_size=2, max_size=8),
     share=st.floats(0, 1),

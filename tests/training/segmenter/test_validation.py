@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
@@ -26,7 +26,6 @@ def plane(shape, seed, mask=None):
 boxes = st.lists(st.tuples(*[st.integers(0, 400)] * 2, *[st.integers(1, 90)] * 2), min_size=1, max_size=5)
 
 
-@settings(deadline=None, max_examples=40)
 @given(
     shape=st.tuples(*[st.integers(20, 400)] * 2), boxes=boxes, least=st.integers(1, 200), seed=st.integers(0)
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_pseudolabel.training.self_training.gating import (
@@ -28,7 +28,6 @@ def planes(seed: int) -> tuple[TargetLabels, PlaneDecisions]:
     return said, PlaneDecisions(rng.integers(0, 3, shape).astype(np.uint8), touched, rng.random(shape) < 0.2)
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000), st.floats(0, 0.99))
 def test_what_a_person_decided_wins_and_the_rest_has_to_pass(seed, least):
     said, decided = planes(seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
@@ -32,7 +32,6 @@ def structures(seed: int, count: int = 3) -> np.ndarray:
 
 
 @given(keep=st.floats(0.05, 1.0), height=st.integers(4, 40), width=st.integers(4, 40))
-@settings(max_examples=30, deadline=None)
 def test_the_low_pass_is_a_projection_in_the_cosine_basis(keep, height, width):
     image = np.random.default_rng(height * 100 + width).random((2, height, width)).astype(np.float32)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_pseudolabel.errors import InputError
@@ -16,7 +16,6 @@ def plane(name, value):
     return LabelledPlane(name, np.full((8, 8), value, np.float32), np.zeros((8, 8), np.uint8))
 
 
-@settings(deadline=None, max_examples=80)
 @given(
     contents=st.lists(st.lists(st.integers(0, 6), min_size=1, max_size=3), min_size=1, max_size=9),
     folds=st.integers(1, 6),
