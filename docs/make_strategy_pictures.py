@@ -23,7 +23,7 @@ from photographs import IMAGES, on_a_screen, photograph
 
 from napari_pseudolabel.demo import open_demo, wait_for
 from napari_pseudolabel.imaging import resample_to
-from napari_pseudolabel.labels.classes import with_colours
+from napari_pseudolabel.labels.classes import default_classes, with_colours
 from napari_pseudolabel.labels.overlaid import overlaid
 from napari_pseudolabel.labels.pictures import as_png, overlay
 from napari_pseudolabel.sample_data.samples import (
@@ -67,6 +67,22 @@ class Shown:
     by_text_to_image: bool = False
 
 
+def _things(shape: tuple[int, int], seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Draw two discs and two fields of stripes, as the tiny text-to-image model of the tests was taught them, and where the discs are."""
+    y, x = (at / side for at, side in zip(np.mgrid[: shape[0], : shape[1]], shape, strict=True))
+    seen, discs = np.full(shape, 0.35), np.zeros(shape, np.uint8)
+    for row, column in ((0.25, 0.28), (0.74, 0.76)):
+        disc = (y - row) ** 2 + (x - column) ** 2 <= 0.19**2
+        seen[disc], discs[disc] = 0.9, 1
+        striped = np.maximum(abs(y - row), abs(x - 1 + column)) <= 0.2
+        seen[striped] = np.where(y[striped] * 32 % 4 < 2, 0.05, 0.75)
+    noise = np.random.default_rng(seed).normal(0, 0.04, shape)
+    return np.round(255 * np.clip(seen + noise, 0, 1)).astype(np.uint8), discs
+
+
+THINGS = GeneratedSample(
+    "things", "Discs and stripes", "", 1, _things, default_classes(("disc",)), shape=(SIDE_PX, SIDE_PX)
+)
 SHOWN = (
     Shown("auto", PURPLE_LIKE),
     Shown("segmentation", SEM_LIKE),
@@ -78,9 +94,9 @@ SHOWN = (
     Shown("grey-regions", SEM_LIKE),
     Shown("feature-regions", SEM_LIKE, "sample:sem-to-tem"),
     Shown("slic-regions", SEM_LIKE),
-    Shown("attention-regions", FLUORESCENCE_LIKE, by_text_to_image=True),
-    Shown("query-regions", FLUORESCENCE_LIKE, by_text_to_image=True),
-    Shown("phrases", FLUORESCENCE_LIKE, options={"phrases": ["disc"]}, by_text_to_image=True),
+    Shown("attention-regions", THINGS, by_text_to_image=True),
+    Shown("query-regions", THINGS, by_text_to_image=True),
+    Shown("phrases", THINGS, options={"phrases": ["disc"]}, by_text_to_image=True),
     Shown("self-training", PURPLE_LIKE, options={"rounds": 1}),
     Shown("zero-shot", SEM_LIKE, segmenter="sample:tem-axons", options={"steps": 800}),
 )
@@ -94,7 +110,8 @@ def make(one: Shown, args: argparse.Namespace) -> None:
     image = viewer.layers[0]
     try:
         wait_for(lambda: not dock.controller.models.loading)
-        viewer.scene.camera.zoom *= 2
+        if image.data.shape[0] > SIDE_PX:
+            viewer.scene.camera.zoom *= 2
         view.choose_strategy(one.name)
         _choose(dock, one, args.text_to_image)
         wait_for(lambda: view.run_button.isEnabled(), 120)

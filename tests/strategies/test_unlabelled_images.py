@@ -41,6 +41,8 @@ def test_it_learns_labels_and_finds_its_way_back(tmp_path):
     assert found.labels.shape == (1, 96, 112)
     assert [one.name for one in found.classes] == ["background", "cells"]
     assert any("synthetic images only" in note for note in found.report.notes)
+    # It learned from this very image: that it fits is not assumed.
+    assert not any("It is not known" in note for note in found.report.notes)
     told = json.loads(json.dumps(found.report.provenance()))
     assert (told["strategy"], told["parameters"]["options"]["objects"]) == ("rendered", "cells")
     record = Record.from_provenance(told)

@@ -119,6 +119,8 @@ class Origin:
         What made the images that the segmenters learned from. No image to be labelled goes through it.
     synthetic
         The segmenters learned from synthetic images only, which the notes say then.
+    of_these
+        The segmenters learned from the very images that are labelled, so nobody asks whether they fit.
     options
         The strategy's own options, a dataclass; None without.
     choice
@@ -130,6 +132,7 @@ class Origin:
     strategy: str = ""
     tutor: ModelUse | None = None
     synthetic: bool = False
+    of_these: bool = False
     options: Any = None
     choice: JsonObject | None = None
     notes: tuple[str, ...] = ()
@@ -263,7 +266,11 @@ class LabelJob(ImageTask):
                 *filter(
                     None, (assumed_line(model.card, model.use.name, ("spacing",)) for model in survey.models)
                 ),
-                *(() if nothing else assumptions(survey.chain, self.image.modality, self.image.name)),
+                *(
+                    ()
+                    if nothing or self.origin.of_these
+                    else assumptions(survey.chain, self.image.modality, self.image.name)
+                ),
                 *self._learned(survey),
                 *(() if nothing else told(fit)),
             ),

@@ -99,4 +99,4 @@ def with_learned(asked: LabelRequest, job: UnlabelledTask, made: UnlabelledResul
 def by_learned(image: Image, asked: LabelRequest) -> LabelJob:
     """Return the job that labels an image with what was learned."""
     job = asked.job(image, segmenter=asked.segmenter)
-    return replace(job, origin=Origin(synthetic=True))
+    return replace(job, origin=Origin(synthetic=True, of_these=True))
