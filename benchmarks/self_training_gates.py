@@ -38,6 +38,8 @@ from napari_pseudolabel.training.self_training.gating import TargetLabels
 from napari_pseudolabel.training.self_training.self_training_task import SelfTrainingSettings
 from napari_pseudolabel.training.training_jobs import SelfTrainingJob
 
+_NO_TEMPERATURE = 0.02
+
 Gate = Callable[[TargetLabels, float], NDArray[np.bool_]]
 
 
@@ -110,6 +112,9 @@ def main(
         rounds=rounds, patch=128, large_shift=True, device="cpu", patience=rounds + 1
     )
     for name, (gate, least, warm) in GATES.items():
+        if warm and abs(temperature - 1) < _NO_TEMPERATURE:
+            typer.echo(f"| {name} | the temperature is {temperature}, so it is the gate above | | | | | |")
+            continue
         own = folder / name.replace(" ", "-").replace(">", "").replace(".", "")
         images = TargetImages(tuple(as_target(plane) for plane in learned))
         with (

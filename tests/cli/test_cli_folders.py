@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_pseudolabel.cli.working import folder_lines
 from napari_pseudolabel.imaging import read
 
 OME = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
@@ -128,3 +129,17 @@ def test_a_set_goes_on_where_it_was_stopped_image_by_image(cli, folder, tmp_path
     (out / "labelsTr" / "c.tif").write_bytes(made[(out / "labelsTr" / "c.tif").relative_to(out)])
     assert cli(*asked).out.count("finished before") == 3
     assert {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()} == made
+
+
+def test_what_is_said_of_every_image_is_said_once_and_the_rest_with_its_image():
+    def result(name, *notes):
+        return {
+            "output": f"out/{name}.ome.tif",
+            "seconds": 1.0,
+            "notes": [f"It is not known what {name} shows.", *notes],
+        }
+
+    text = "\n".join(folder_lines([result("a"), result("b", "It is dark.")]))
+    assert "It is not known what the image shows. (2 images)" in text
+    assert "It is dark. (b.ome.tif)" in text
+    assert "(" not in folder_lines([result("a")])[-1]

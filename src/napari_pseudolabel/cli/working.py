@@ -153,7 +153,7 @@ def process(
         "notes": aside,
     }
     if results or as_json:
-        told = _table(results) if folder and results else [_text(result) for result in results]
+        told = folder_lines(results) if folder and results else [_text(result) for result in results]
         show(data, "\n".join([*told, *aside]), as_json=as_json)
     if failed:
         problems = [f"{path.name}: {why.rstrip('.')}" for path, why in failed]
@@ -233,7 +233,7 @@ def _text(result: JsonObject) -> str:
     return "\n  ".join([*lines, *map(sentence, result["notes"])])
 
 
-def _table(results: Sequence[JsonObject]) -> list[str]:
+def folder_lines(results: Sequence[JsonObject]) -> list[str]:
     """Lines about the images of a folder: a row for each, and what is to be said of them once."""
     head = ("image", "objects", "confidence", "agreement", "time")
     rows = [
@@ -248,7 +248,9 @@ def _table(results: Sequence[JsonObject]) -> list[str]:
     ]
     said: dict[str, list[str]] = {}
     for result, row in zip(results, rows, strict=True):
-        for note in dict.fromkeys(result["notes"]):
+        # What is said of every image is said once, also where it calls each by its name.
+        named = f" {stem(Path(row[0]))} "
+        for note in dict.fromkeys(note.replace(named, " the image ") for note in result["notes"]):
             said.setdefault(note, []).append(row[0])
     notes = [f"{sentence(note)}{_whose(names, len(results))}" for note, names in said.items()]
     return [
