@@ -115,7 +115,7 @@ def _monai_bundle(folder: Path) -> Path:
 
 def _cellpose(folder: Path) -> Path:
     path = cellpose_case.saved(folder / "cyto")
-    write_sidecar(path, {"architecture": {"tile": 48}, "source": {"name": "discs"}})
+    write_sidecar(path, {"architecture": {"tile": 48}, "source": TEM.model_dump()})
     return path
 
 
@@ -215,6 +215,11 @@ TRANSLATORS: dict[str, Callable[[Path], Path]] = {
 PAIRS = (
     *((None, segmenter) for segmenter in SEGMENTERS),
     *((translator, segmenter) for translator in TRANSLATORS for segmenter in ("monai-unet", "nnunet")),
-    *(("resnet", segmenter) for segmenter in SEGMENTERS if segmenter not in ("monai-unet", "nnunet")),
+    *(
+        ("resnet", segmenter)
+        for segmenter in SEGMENTERS
+        if segmenter not in ("monai-unet", "nnunet", "cellpose")
+    ),
+    ("grey-levels", "cellpose"),  # which finds objects only where they look like some
 )
 """Every family alone, and behind or before one of another kind; every translator before the two segmenters that differ most."""

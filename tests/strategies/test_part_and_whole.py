@@ -59,15 +59,18 @@ class World:
         found = cellpose_case.discs(SHAPE)[0].astype(np.uint8)
         found[:, :11] = found[78:] = 0
         self.discs = from_array(np.stack([found, found // 3]), "ZYX", name="discs")
+        self.dark_discs = from_array(np.stack([255 - found, 200 - found]), "ZYX", name="dark discs")
         self.whole = cache(self._whole)
 
     def job(self, translator, segmenter, factor, **changes):
         changes = {"mode": "tiled", **changes}
         chosen = LabelSettings(scale=Scale(factor=factor), tiles=TileSettings(device="cpu"), **changes)
+        image = self.image
+        if family_named(segmenter).own_objects:
+            image = self.discs if translator is None else self.dark_discs
         if translator is None:
-            image = self.discs if family_named(segmenter).own_objects else self.image
             return LabelJob(image, segmenter=str(self.paths[segmenter]), settings=chosen)
-        return LabelJob(self.image, str(self.paths[translator]), str(self.paths[segmenter]), settings=chosen)
+        return LabelJob(image, str(self.paths[translator]), str(self.paths[segmenter]), settings=chosen)
 
     def plan(self, job):
         survey = job.survey.run(Control(), self.models)
