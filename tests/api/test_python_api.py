@@ -133,3 +133,26 @@ def test_objects_of_an_array_are_measured_in_micrometres_only_where_they_are_kno
     assert np.allclose(known.measures.rows["area"], bare.measures.rows["area"] / 4)
     with pytest.raises(InputError, match="above 0"):
         pseudolabel.measure(truth, {"disc": DISC}, pixel_size_um=-1)
+
+
+LABELS = np.kron(np.array([[0, 1], [2, 0]], np.uint8), np.ones((8, 8), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "said"),
+    [
+        (LABELS - np.int16(1), {"a": 1}, "negative values"),
+        (np.ma.masked_equal(LABELS, 2), {"a": 1}, "masked values"),
+        (np.dstack([LABELS] * 3), {"a": 1}, "as a picture in colours has"),
+        (from_array(LABELS * 0.5, "YX"), {"a": 1}, "no whole numbers"),
+        (from_array(np.dstack([LABELS, LABELS, 0 * LABELS]), "YXS"), {"a": 1}, "holds colours"),
+        (LABELS, {"a": 1, "b": 1}, "Two classes have the value 1"),
+        (LABELS, {"a": -1}, "whole numbers from 0 on"),
+        (LABELS, {"a": "1"}, "whole numbers from 0 on"),
+        (".", {"a": 1}, "is not a Zarr"),
+    ],
+)
+def test_what_is_no_label_or_no_class_is_one_sentence_from_python_too(labels, classes, said):
+    for call in (api.measure, lambda one, named: api.evaluate(one, LABELS, named)):
+        with pytest.raises(InputError, match=said):
+            call(labels, classes)

@@ -28,7 +28,7 @@ def test_they_are_said_wherever_classes_are_named(numbers, tmp_path):
     notes = evaluate(file, (plane > 0).astype(np.uint8), {"a": 1}).notes
     assert any(said.format("the prediction") + "taken for background" in note for note in notes)
     assert not any("the reference belong" in note for note in notes)
-    assert any(said.format("numbers") + "measured" in note for note in measure(file, {"a": 1}).notes)
+    assert any(said.format("numbers") + "measured all" in note for note in measure(file, {"a": 1}).notes)
     classes, placement = (LabelClass(name="a", value=1),), Placement.identity(2, "YX")
     for name, told in (("out.geojson", True), ("out.coco.json", True), ("out.tif", False)):
         export(tmp_path / name, plane, classes=classes, placement=placement, provenance={})

@@ -13,7 +13,7 @@ from napari_pseudolabel.api.python_inputs import LabelsInput
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.exporting import not_labelled, read_sidecar, sidecar_path
 from napari_pseudolabel.imaging import Image, from_array, read_labels
-from napari_pseudolabel.imaging.reading.label_values import without_single_planes
+from napari_pseudolabel.imaging.reading.label_values import as_labels, without_single_planes
 from napari_pseudolabel.labels.class_values import (
     comparable,
     mask_as_class,
@@ -72,14 +72,14 @@ def evaluate(
     InputError
         If they cannot be read or compared, or a class has another value in the provenance of a file.
     """
-    named = dict(classes)
+    named = checked_classes(classes)
     sides: list[Image] = []
     for name, given in (("prediction", prediction), ("reference", reference)):
         if isinstance(given, str | Path):
             check_values(Path(given), named)
             sides.append(read_labels(given))
         else:
-            sides.append(given if isinstance(given, Image) else image_of_array(given, name))
+            sides.append(as_labels(given) if isinstance(given, Image) else image_of_array(given, name))
     first, second, left_out = _labelled_in_both(*sides)
     refuse_grey(first, sides[0].name)
     refuse_grey(second, sides[1].name)
@@ -100,6 +100,24 @@ def evaluate(
     return ComparedLabels(scores, tuple(dict.fromkeys(notes)))
 
 
+def checked_classes(classes: Mapping[str, int]) -> dict[str, int]:
+    """Return the values of classes as they are named.
+
+    Raises
+    ------
+    InputError
+        If one is no whole number from 0 on, or two classes have the same.
+    """
+    named: dict[str, int] = {}
+    for name, value in classes.items():
+        if not isinstance(value, int | np.integer) or value < 0:
+            raise InputError(f"The class {name} has the value {value!r}; values are whole numbers from 0 on.")
+        if value in named.values():
+            raise InputError(f"Two classes have the value {value}; give each class one of its own.")
+        named[name] = int(value)
+    return named
+
+
 def check_values(path: Path, named: Mapping[str, int]) -> None:
     """Compare classes that were named with those that the provenance of a label file names.
 
@@ -108,6 +126,7 @@ def check_values(path: Path, named: Mapping[str, int]) -> None:
     InputError
         If the same class has another value there.
     """
+    path = path.absolute()
     if not path.exists() or not sidecar_path(path).exists():
         return
     told = {label_class.name.casefold(): label_class.value for label_class in read_sidecar(path).classes}
@@ -126,12 +145,16 @@ def image_of_array(values: object, name: str) -> Image:
     InputError
         If it holds no integers, or is no plane and no stack of planes.
     """
-    array = np.asarray(values)
+    array = values if np.ma.isMaskedArray(values) else np.asarray(values)
     if array.dtype.kind not in "bui":
         raise InputError(f"The {name} holds values of type {array.dtype}; labels are whole numbers.")
     if array.ndim not in _AXES:
         raise InputError(f"The {name} has the shape {array.shape}; labels are planes, or stacks of them.")
-    return from_array(array, _AXES[array.ndim], name=name)
+    if array.ndim == len("YXS") and array.shape[-1] in (3, 4) and min(array.shape[:2]) > 4:
+        raise InputError(
+            f"The {name} has the shape {array.shape}, as a picture in colours has; give labels with one integer per pixel."
+        )
+    return as_labels(from_array(array, _AXES[array.ndim], name=name))
 
 
 def _aspect(*images: Image) -> float:

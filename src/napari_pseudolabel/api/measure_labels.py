@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pseudolabel.api.compare_labels import check_values, image_of_array
+from napari_pseudolabel.api.compare_labels import check_values, checked_classes, image_of_array
 from napari_pseudolabel.api.known_labels import KnownLabels, known_labels
 from napari_pseudolabel.api.python_inputs import LabelsInput
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image, Placement
+from napari_pseudolabel.imaging.reading.label_values import as_labels
 from napari_pseudolabel.labels.class_values import are_numbers, without_class
 from napari_pseudolabel.labels.classes import LARGEST_VALUE, is_nameless, nameless
 from napari_pseudolabel.labels.measures import UNNAMED, Kind, Measures, kind_for
@@ -72,13 +74,15 @@ def measure(
     """
     if pixel_size_um is not None and not 0 < pixel_size_um < float("inf"):
         raise InputError(f"A pixel size is above 0 micrometres, not {pixel_size_um:g}.")
-    named = None if classes is None else dict(classes)
+    if kind not in (None, *get_args(Kind)):
+        raise InputError(f"{kind!r} is nothing that is measured; give {' or '.join(get_args(Kind))}.")
+    named = None if classes is None else checked_classes(classes)
     if isinstance(labels, str | Path):
         if named is not None:
             check_values(Path(labels), named)
         found = known_labels(Path(labels), axes, position)
     else:
-        image = labels if isinstance(labels, Image) else image_of_array(labels, "array")
+        image = as_labels(labels) if isinstance(labels, Image) else image_of_array(labels, "array")
         found = KnownLabels(image, np.asarray(image.data), None, None, ())
     meaning, objects, notes = _meaning(found, named, numbered)
     placement = found.image.placement
@@ -117,7 +121,7 @@ def _meaning(
         return (LabelClass(name=kinds[0], value=1),), found.labels, [] if numbered else [note]
     if given:
         known = [one.value for one in given]
-        return given, None, [*without_class(found.labels, known, name, "measured under their numbers")]
+        return given, None, [*without_class(found.labels, known, name, "measured all the same")]
     values = [value for value in np.unique(found.labels).tolist() if value]
     if values and max(values) > LARGEST_VALUE:
         raise InputError(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import ArrayLike, Image, from_array, read, read_labels
-from napari_pseudolabel.imaging.reading.label_values import like
+from napari_pseudolabel.imaging.reading.label_values import as_labels, like
 
 ImageInput = str | Path | Image | ArrayLike
 LabelsInput = str | Path | Image | NDArray[np.integer]
@@ -53,7 +53,7 @@ def class_values(labels: LabelsInput, image: Image) -> NDArray[np.uint8]:
         If they are of another shape, or are no classes.
     """
     if isinstance(labels, str | Path | Image):
-        given = labels if isinstance(labels, Image) else read_labels(labels)
+        given = as_labels(labels) if isinstance(labels, Image) else read_labels(labels)
         values = np.asarray(like(given, image))
     else:
         values = np.asarray(labels)

@@ -291,6 +291,8 @@ def from_array(
     """
     if isinstance(data, (list, tuple)) and data and hasattr(data[0], "shape"):
         data = data[0]
+    if np.ma.isMaskedArray(data) and np.ma.is_masked(data):
+        raise InputError(f"{name} has masked values; fill them first, with NaN in an image and 0 in labels.")
     array = cast(ArrayLike, data if hasattr(data, "shape") and hasattr(data, "dtype") else np.asarray(data))
     letters = guess_axes(tuple(array.shape), placement) if axes is None else axes.upper()
     if letters is None:

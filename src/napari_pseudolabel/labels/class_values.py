@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -185,6 +185,30 @@ def numbers_apart(
             "no classes; name one class, that of all its objects, or give labels in which every object has the value of its class."
         )
     return np.where(labels > 0, wanted[0], 0), labels
+
+
+def refuse_numbers(labels: NDArray[np.integer], unnamed: Collection[int], name: str) -> None:
+    """Refuse labels that number objects where classes are learned: all but the first few objects would be background.
+
+    Parameters
+    ----------
+    labels
+        (..., Y, X).
+    unnamed
+        Values that no class has.
+    name
+        Of the image, for the sentence.
+
+    Raises
+    ------
+    InputError
+        If they do.
+    """
+    if len(set(unnamed) - {0}) >= _FEWEST - 1 and are_numbers(labels):
+        raise InputError(
+            f"The labels of {name} number its objects ({np.count_nonzero(np.unique(labels))} values of one piece each), so their "
+            "values are no classes; give labels in which every object has the value of its class."
+        )
 
 
 def comparable(

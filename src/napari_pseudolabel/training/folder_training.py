@@ -207,8 +207,7 @@ def train_segmenter(
     notes.add(grid.assumed(folders.images, modality))
     split = _split(folders, grid, settings.seed, notes.add)
     labels = label_classes(classes)
-    found = {int(value) for plane in split.train for value in np.unique(plane.labels)}
-    notes.add(check_values(found, classes, "training"))
+    notes.add(check_values(split.train, classes, "training"))
     architecture = {"filters": tuple(width * factor for factor in (1, 2, 4, 8, 8))}
     files = {plane.name for plane in split.train}, {plane.name for plane in split.validation}
     card = Card(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tifffile
@@ -22,6 +24,7 @@ from napari_pseudolabel.training.data.image_folders import (
 from napari_pseudolabel.training.data.training_inputs import (
     ModelGrid,
     aligned,
+    check_values,
     labelled,
     split_by_file,
     unlabelled,
@@ -182,8 +185,8 @@ def test_axes_and_positions_that_a_person_says(tmp_path):
     (plane,) = labelled(*folders, ModelGrid("any", reading=ReadOptions(position=1)), told.extend)
     assert np.corrcoef(plane.image.ravel(), stack[1].ravel())[0, 1] > 0.99
     assert told == []
-    labelled(*folders, ModelGrid("any"), told.extend)
-    assert ["holds 2 images" in note for note in told] == [True]
+    with pytest.raises(InputError, match="holds 2 images"):
+        labelled(*folders, ModelGrid("any"))
 
 
 @pytest.fixture
@@ -233,3 +236,18 @@ def test_a_model_that_will_not_know_its_scale_is_told(unsized):
         (*notes,) = grid.assumed(unsized, grid.modality(unsized))
         assert bool(notes) == tells
         assert all(str(unsized) in note and "give the pixel size" in note for note in notes)
+
+
+def test_numbers_of_objects_are_no_classes():
+    """All but the first object would be background; ten classes of one piece each may be named."""
+    labels = np.zeros((8, 48), np.uint8)
+    for number in range(12):
+        labels[2:6, 4 * number : 4 * number + 3] = number + 1
+    numbered = LabelledPlane("cells.tif", labels.astype(np.float32), labels)
+    with pytest.raises(
+        InputError, match=r"labels of cells\.tif number its objects \(12 values of one piece each\)"
+    ):
+        check_values([numbered], {"cell": 1}, "training")
+    assert check_values([numbered], {f"class {value}": value for value in range(1, 13)}, "training") == ()
+    few = replace(numbered, labels=np.minimum(labels, 3))
+    assert "values 2, 3 belong to no class" in check_values([few], {"cell": 1}, "training")[0]

@@ -28,7 +28,7 @@ def as_labels(image: Image) -> Image:
         values, axes = values[..., :3], axes[:-1]
         if not (values == values[..., :1]).all():
             raise InputError(
-                f"{image.path} holds colours; give a label image with one integer per pixel. If these are planes, say "
+                f"{image.path or image.name} holds colours; give a label image with one integer per pixel. If these are planes, say "
                 "so with axes, such as ZYX."
             )
         values = values[..., 0]
@@ -36,11 +36,11 @@ def as_labels(image: Image) -> Image:
         at = axes.index("C")
         if values.shape[at] > 1:
             raise InputError(
-                f"{image.path} has {values.shape[at]} channels (axes {image.axes}); give a label image with one integer "
+                f"{image.path or image.name} has {values.shape[at]} channels (axes {image.axes}); give a label image with one integer "
                 "per pixel. If these are planes, say so with axes, such as ZYX."
             )
         values, axes = values.take(0, axis=at), axes.replace("C", "")
-    whole = _integers(values, str(image.path))
+    whole = _integers(values, str(image.path or image.name))
     # Other programs and our own writers expect the byte order of the machine.
     return replace(image, data=whole.astype(whole.dtype.newbyteorder("="), copy=False), axes=axes)
 

@@ -13,6 +13,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import ReadOptions, labels_to, normalise, resample, resample_to
 from napari_pseudolabel.imaging.reading.file_names import left_out
 from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.labels.class_values import refuse_numbers
 from napari_pseudolabel.labels.windows import holding, padded
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.evaluations import Evaluations, mode_of
@@ -130,6 +131,8 @@ class Adapter:
         told = Notes()
         told.add(left_out(source.images, source.labels))
         for plane in labelled_planes(source.images, source.labels, preparation, told.add):
+            named = {one.value for one in self.segmenter.classes}
+            refuse_numbers(plane.labels, set(np.unique(plane.known_labels).tolist()) - named, plane.name)
             looks, notes = self.segmenter_images(plane.image, (0, 0), control)
             told.add(notes)
             labels = labels_to(plane.labels, looks.shape[1:])

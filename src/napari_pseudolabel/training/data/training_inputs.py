@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import ReadOptions
 from napari_pseudolabel.imaging.reading.file_names import images_in, pair_name, partners
 from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.labels.class_values import refuse_numbers
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.training.data.image_folders import (
     FolderPreprocessing,
@@ -289,16 +290,26 @@ def split_given(train: list[LabelledPlane], validation: list[LabelledPlane]) -> 
     return PlaneSplit(train, validation)
 
 
-def check_values(found: Set[int], classes: Mapping[str, int], what: str) -> tuple[str, ...]:
-    """Refuse classes that no label has, and tell of label values without a class; the background counts as one.
+def check_values(planes: Sequence[LabelledPlane], classes: Mapping[str, int], what: str) -> tuple[str, ...]:
+    """Tell of label values without a class; the background counts as one.
 
     Parameters
     ----------
-    found
-        Label values of all images.
+    planes
+        Labels of all images.
     what
         Which images, in the sentence: "training".
+
+    Raises
+    ------
+    InputError
+        If no label has one of the classes, or an image numbers its objects.
     """
+    found: set[int] = set()
+    for plane in planes:
+        values = set(np.unique(plane.known_labels).tolist())
+        found |= values
+        refuse_numbers(plane.labels, values - set(classes.values()), plane.name)
     for name, value in classes.items():
         if value and value not in found:
             raise InputError(

@@ -79,8 +79,7 @@ def labelled_images(job: TutorTask, adapter: Adapter) -> LabelledImages:
     ordered = tuple(classes[value] for value in sorted(classes))
     if len(ordered) < 2:
         raise InputError("Name at least one class besides the background, which has the value 0.")
-    found_values = {int(value) for plane in planes for value in np.unique(plane.known_labels)}
-    notes.add(check_values(found_values, {one.name: one.value for one in ordered}, "labelled"))
+    notes.add(check_values(planes, {one.name: one.value for one in ordered}, "labelled"))
     return LabelledImages(tuple(planes), ordered, tuple(notes))
 
 
