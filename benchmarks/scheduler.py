@@ -57,13 +57,14 @@ class Nothing:
 
 @dataclass(frozen=True)
 class Row:
-    """Tasks of one size; CPU milliseconds per task."""
+    """Tasks of one size; CPU milliseconds per task, and resident memory after each half."""
 
     side: int
     tasks: int
     client: float
     cluster: float
     slope: float
+    memory_mb: tuple[float, float]
 
     @property
     def both(self) -> float:
@@ -84,15 +85,16 @@ def measured(engine: Engine, side: int, tasks: int) -> Row:
     """Hand over so many tasks, one after the other."""
     job = Nothing(np.zeros((side, side), np.float32))
     engine.submit(job).result()
-    halves = []
+    halves, memory = [], []
     for _ in range(2):
         before = cpu_seconds(engine)
         for _ in range(tasks // 2):
             engine.submit(job).result()
         after = cpu_seconds(engine)
         halves.append([1000 * (b - a) / (tasks // 2) for a, b in zip(before, after, strict=True)])
+        memory.append((psutil.Process().memory_info().rss + engine.memory_bytes()) / 2**20)
     client, cluster = (sum(both) / 2 for both in zip(*halves, strict=True))
-    return Row(side, tasks, client, cluster, sum(halves[1]) / sum(halves[0]))
+    return Row(side, tasks, client, cluster, sum(halves[1]) / sum(halves[0]), (memory[0], memory[1]))
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,8 @@ class ManyParts:
     def load(self, chunk: int) -> int:
         """Return the part."""
         return chunk
+
+    sent = load
 
     def arrived(self, part: Done) -> None:
         """Hear of it."""
@@ -155,13 +159,20 @@ def main(
     finally:
         engine.shutdown()
     table = Table(
-        "side px", "tasks", "client ms", "scheduler + worker ms", "together ms", "second half / first"
+        "side px",
+        "tasks",
+        "client ms",
+        "scheduler + worker ms",
+        "together ms",
+        "second half / first",
+        "MB after each half",
     )
     for row in rows:
         table.add_row(
             str(row.side),
             str(row.tasks),
             *(f"{one:.2f}" for one in (row.client, row.cluster, row.both, row.slope)),
+            " / ".join(f"{one:.0f}" for one in row.memory_mb),
         )
     console = Console(width=120)
     console.print(table)

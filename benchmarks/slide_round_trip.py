@@ -1,6 +1,6 @@
 """A whole slide in one window: labelled with real models, corrected while that goes on, exported and read back.
 
-    python benchmarks/slide_round_trip.py --data DIR --folder FOLDER [--side 20480] [--image NAME] [--where] [--json FILE]
+    python benchmarks/slide_round_trip.py --data DIR --folder FOLDER [--side 20480] [--image NAME] [--known] [--where] [--json FILE]
 
 A TEM image with known labels is laid out by reflection over a whole slide, whose brightness changes slowly, and written as Zarr
 with levels. A real napari window (without a screen: on Xvfb, drawn by the CPU) opens it; the docks are pressed as a person presses
@@ -244,6 +244,25 @@ class RoundTrip:
         self.look_at(self.side // 4, self.side // 4, 1800)
         self.correct_view("a region, when all is labelled", (0.5, 0.5))
 
+    def take(self, truth: np.ndarray) -> None:
+        """Show the known labels as if a run had left them, so that nobody waits for a network, and correct a region."""
+        from napari_pseudolabel.labels.classes import AXON_CLASSES
+        from napari_pseudolabel.slides.slide_store import SlideStore
+        from napari_pseudolabel.viewer.image_layers import image_of
+        from napari_pseudolabel.viewer.slide_labels import layer_showing
+
+        looked = image_of(self.image)
+        store = SlideStore.create(
+            self.folder / "known", looked.shape, looked.placement, classes=AXON_CLASSES, kind="labels", identity={},
+            known={},
+        )  # fmt: skip
+        for index, window in store.values.bands():
+            store.values.write(index, window, mirrored(truth, window[0], self.side).astype(np.uint8))
+        layer_showing(self.viewer, self.image, looked, store)
+        self.label.controller.slides.follow()
+        self.look_at(self.side // 4, self.side // 4, 1800)
+        self.correct_view("a region", (0.5, 0.5))
+
     def correct_view(self, name: str, place: tuple[float, float]) -> None:
         """Open what is in view, paint three strokes, confirm what is in a closer view, and close it."""
         from napari_pseudolabel.viewer import Corrections
@@ -396,6 +415,7 @@ def main(
         help="STRATEGY,TRANSLATOR,SEGMENTER; empty for what the dock proposes.",
     ),
     flips: int = typer.Option(3, help="Mirrors in which the segmenter looks again, 0 to 3."),
+    known: bool = typer.Option(False, help="Correct and export the known labels, and label nothing."),
     where: bool = typer.Option(False, help="Note what the window did in its longest stalls."),
     json_path: Path = typer.Option(Path("runs/slide_round_trip.json"), "--json"),
 ) -> None:
@@ -421,7 +441,10 @@ def main(
     peaks = Peaks()
     threading.Thread(target=peaks.watch, daemon=True).start()
     trip = RoundTrip(folder, side, models, flips, where, facts)
-    trip.run()
+    if known:
+        trip.take(truth)
+    else:
+        trip.run()
     target = trip.write()
     peaks.ended = True
     facts["peak MB"] = {

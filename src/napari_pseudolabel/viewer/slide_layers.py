@@ -144,18 +144,17 @@ class RegionPixels:
     ----------
     pixels
         Of the image, (h, w) or with colours.
-    labels, predicted
-        (h, w): with what a person decided, and without; 0 where there is nothing.
-    flags
-        (h, w) uint8, of `Corrections`.
+    labels
+        (h, w), with what a person decided; 0 where there is nothing.
+    known
+        What was predicted and decided there.
     sure
         (h, w) float32, NaN where nothing was predicted; None where the store has no confidence.
     """
 
     pixels: Array
     labels: Array
-    predicted: Array
-    flags: NDArray[np.uint8]
+    known: Corrections
     sure: NDArray[np.float32] | None
 
 
@@ -180,8 +179,10 @@ class WantedRegion:
         return RegionPixels(
             _pixels(self.image, region, self.plane, self.channel),
             np.where(shown == store.rest, 0, shown).astype(values.dtype),
-            np.where(values == store.rest, 0, values).astype(values.dtype),
-            store.flags_in(self.plane, region.window) | reached,
+            Corrections.detached(
+                np.where(values == store.rest, 0, values).astype(values.dtype),
+                store.flags_in(self.plane, region.window) | reached,
+            ),
             None if store.sure is None else confidence_of(np.asarray(store.sure.levels[0][key])),
         )
 
@@ -258,7 +259,7 @@ def show_region(viewer: ViewerModel, wanted: WantedRegion, read: RegionPixels) -
         yield None
         if crop not in viewer.layers or slide not in viewer.layers:
             return
-    known = {CORRECTIONS_KEY: Corrections.detached(read.predicted, read.flags)}
+    known = {CORRECTIONS_KEY: read.known}
     layer = new_labels(
         viewer, crop, own.shape, own.placement, store.named_classes(), data=read.labels, metadata=known
     )
