@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -82,8 +83,8 @@ def check_targets(
                     f"The output {file.name} would overwrite an input; choose another name or folder."
                 )
         for file in (path, *companions(path, roles).paths.values()):
-            # Also where capital letters are no difference.
-            alike = file.resolve().with_name(file.name.casefold())
+            # Also where capital letters are no difference, nor ways to write an accent.
+            alike = file.resolve().with_name(unicodedata.normalize("NFC", file.name).casefold())
             if alike in taken:
                 raise InputError(f"Two results would be called {file.name}; rename one of the images.")
             taken.add(alike)

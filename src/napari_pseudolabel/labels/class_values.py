@@ -134,9 +134,13 @@ def without_class(labels: Array, classes: Iterable[int], which: str, become: str
 
 def may_be_numbers(labels: NDArray[np.integer], classes: Mapping[str, int], which: str) -> tuple[str, ...]:
     """As `without_class`, of values that were taken for background, where there are five or more values of one piece each."""
-    numbers = are_numbers(labels, _FEWEST_DOUBTED)
     become = "taken for background; if they are numbers of objects, say so (--numbered, in Python numbered=)"
-    return without_class(labels, classes.values(), which, become) if numbers else ()
+    return without_class(labels, classes.values(), which, become) if look_like_numbers(labels) else ()
+
+
+def look_like_numbers(labels: NDArray[np.integer]) -> bool:
+    """Whether there are five or more values of one piece each: classes or numbers of objects, nobody can tell."""
+    return are_numbers(labels, _FEWEST_DOUBTED)
 
 
 def listed(values: Iterable[int]) -> str:

@@ -277,6 +277,23 @@ def test_equal_pages_are_planes_however_they_were_written(tmp_path, monkeypatch,
     np.testing.assert_array_equal(read(tmp_path / "a.tif", position=1).plane(), stack[1])
 
 
+@pytest.mark.parametrize("odd", ["type", "compression", "meaning", "height"])
+def test_a_stack_with_an_odd_page_is_no_stack_of_the_others(tmp_path, odd):
+    """Its planes would be others than a person counts."""
+    page = noise(9, 8)
+    strange, options = {
+        "type": (page.astype(np.uint16), {}),
+        "compression": (page, {"compression": "zlib"}),
+        "meaning": (255 - page, {"photometric": "miniswhite"}),
+        "height": (noise(10, 8), {}),
+    }[odd]
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
+        for one, how in ((page, {}), (strange, options), (page, {})):
+            tif.write(one, metadata=None, contiguous=False, **how)
+    with pytest.raises(InputError, match="holds 2 images"):
+        read(tmp_path / "a.tif")
+
+
 @pytest.mark.parametrize("kind", ["smaller", "as large", "larger"])
 def test_the_first_image_stands_for_smaller_ones_alone(tmp_path, kind):
     """A slide has a label and an overview; of wells, or where the overview comes first, somebody has to say which is meant."""

@@ -249,5 +249,10 @@ def test_numbers_of_objects_are_no_classes():
     ):
         check_values([numbered], {"cell": 1}, "training")
     assert check_values([numbered], {f"class {value}": value for value in range(1, 13)}, "training") == ()
-    few = replace(numbered, labels=np.minimum(labels, 3))
-    assert "values 2, 3 belong to no class" in check_values([few], {"cell": 1}, "training")[0]
+    for most, doubted in ((6, True), (3, False)):
+        few = replace(numbered, labels=np.where(labels > most, np.uint8(0), labels))
+        (note,) = check_values([few], {"cell": 1}, "training")
+        assert "belong to no class, so they count as background." in note
+        assert ("If they number objects" in note) == doubted
+    with pytest.raises(InputError, match=r"class cell \(9\), only the values 0, 1, 2 and 3"):
+        check_values([few], {"cell": 9}, "training")

@@ -79,15 +79,15 @@ def _inner_images(group: zarr.Group) -> list[str]:
 
 
 def _pixels_in(node: zarr.Array | zarr.Group) -> int:
-    """How many pixels the first image of a group has; 0 where there is none."""
+    """How many pixels a plane of the largest image of a group has; 0 where there is none."""
     if isinstance(node, zarr.Array):
-        return int(node.size)
+        return math.prod(node.shape[-2:])
     return max((_pixels_of(node, one) for one in _ome_attributes(node).get("multiscales") or ()), default=0)
 
 
 def _pixels_of(group: zarr.Group, multiscale: JsonObject) -> int:
     found = group[multiscale["datasets"][0]["path"]]
-    return int(found.size) if isinstance(found, zarr.Array) else 0
+    return math.prod(found.shape[-2:]) if isinstance(found, zarr.Array) else 0
 
 
 def _is_of_a_plate(group: zarr.Group) -> bool:
@@ -103,9 +103,8 @@ def _refuse_image_with_labels(group: zarr.Group, path: Path) -> None:
         return
     names = _ome_attributes(group["labels"]).get("labels", ())
     if names:
-        raise InputError(
-            f"{path} is an image, and its labels are beside it; give {path / 'labels' / str(names[0])}."
-        )
+        given = " or ".join(str(path / "labels" / str(name)) for name in names)
+        raise InputError(f"{path} is an image, and its labels are beside it; give {given}.")
 
 
 def _ome_attributes(node: zarr.Array | zarr.Group) -> JsonObject:

@@ -116,7 +116,7 @@ def chosen_position(
 
 
 def none_stands_out(sizes: Sequence[int]) -> bool:
-    """Whether one of the images of a file is as large as the first, or larger, by their numbers of pixels."""
+    """Whether a plane of one of the images of a file is as large as one of the first, or larger, by their numbers of pixels."""
     return any(size >= sizes[0] for size in sizes[1:])
 
 

@@ -97,8 +97,15 @@ def chosen_series(
     if position is None and len(own) == 1:  # of the images of a set, that of this file
         told = f"It belongs to “{own[0].name}”, one of {len(found)} images of its set." if own[0].name else ""
         return own[0], None, (told,) if told else ()
-    number, notes = chosen_position(path, names, position, ask=none_stands_out([one.size for one in found]))
+    number, notes = chosen_position(
+        path, names, position, ask=none_stands_out([_plane_px(one) for one in found])
+    )
     return found[number], None, notes
+
+
+def _plane_px(series: tifffile.TiffPageSeries) -> int:
+    """Pixels of a plane: pages that differ from the others of their stack, and so are an image of their own, are as large."""
+    return int(series.keyframe.imagelength * series.keyframe.imagewidth)
 
 
 def _is_beside(page: tifffile.TiffPage) -> bool:

@@ -14,7 +14,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import ReadOptions
 from napari_pseudolabel.imaging.reading.file_names import images_in, pair_name, partners
 from napari_pseudolabel.imaging.scale import Scale
-from napari_pseudolabel.labels.class_values import refuse_numbers
+from napari_pseudolabel.labels.class_values import listed, look_like_numbers, refuse_numbers
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.training.data.image_folders import (
     FolderPreprocessing,
@@ -306,17 +306,23 @@ def check_values(planes: Sequence[LabelledPlane], classes: Mapping[str, int], wh
         If no label has one of the classes, or an image numbers its objects.
     """
     found: set[int] = set()
+    doubt = ""
     for plane in planes:
         values = set(np.unique(plane.known_labels).tolist())
         found |= values
-        refuse_numbers(plane.labels, values - set(classes.values()), plane.name)
+        unnamed = values - {0, *classes.values()}
+        refuse_numbers(plane.labels, unnamed, plane.name)
+        if not doubt and unnamed and look_like_numbers(plane.labels):
+            doubt = " If they number objects, give labels in which every object has the value of its class."
     for name, value in classes.items():
         if value and value not in found:
             raise InputError(
-                f"No {what} image holds the class {name} ({value}); check the classes and the labels."
+                f"No {what} image holds the class {name} ({value}), only the values {listed(found)}; check the classes and the labels."
             )
     rest = ", ".join(map(str, sorted(found - {0, *classes.values()})))
-    return (f"The label values {rest} belong to no class, so they count as background.",) if rest else ()
+    return (
+        (f"The label values {rest} belong to no class, so they count as background.{doubt}",) if rest else ()
+    )
 
 
 def fingerprint(planes: Iterable[NDArray[np.generic]]) -> str:
