@@ -2,6 +2,7 @@
 
     python benchmarks/objects.py [--data DIR] [--only SEM] [--rows "any contrast"] [--factor 1 --factor 0.6] [--markdown]
     python benchmarks/objects.py --only lavender --try mine=runs/mine/best.safetensors
+    python benchmarks/objects.py --only lavender --rows "" --cards
 
 Images at their own size: axons by the pixel size of the index, nuclei as they are. All rows of models label as the dock does, with three
 flips; nobody tells them anything about the image. Rows:
@@ -18,24 +19,29 @@ any contrast         the shipped segmenter that learned from labels of the other
 
 Numbers are means over groups (animals, or images of nuclei). "Held out" are the animals and the images on which no choice was made:
 rat 4; sub-371 and sub-373C; every third image of nuclei. ``--factor`` gives the models the image at a wrong size.
-Rows are written beside what the JSON already holds; a row that is measured again is replaced.
+Rows are written beside what the JSON already holds; a row that is measured again is replaced. --cards writes what the JSON holds of the
+shipped proxies into their cards.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import typer
 from objects_methods import Method, by_models, methods, objects_of, scenes_of
 from objects_targets import TARGETS, Scene, Target
-from quality_tables import Sheet, about, dump
+from quality_tables import Sheet, about, add_measures, dump
 
 from napari_pseudolabel.labels.matching import detection
 from napari_pseudolabel.labels.metrics import evaluate
+from napari_pseudolabel.models import resolve
+from napari_pseudolabel.models.cards import Measure
+
+COMMAND = "python benchmarks/objects.py --cards"
 
 
 def main(
@@ -48,6 +54,7 @@ def main(
     split: str = typer.Option("all", help="all, held-out or choosing: which images."),
     json_path: Path = typer.Option(Path("runs/objects.json"), "--json"),
     markdown: bool = typer.Option(False, "--markdown", help="Print the tables as Markdown."),
+    cards: bool = typer.Option(False, "--cards", help="Write the rows of shipped proxies into their cards."),
 ) -> None:
     """Measure, print the tables and write them as JSON."""
     found = json.loads(json_path.read_text())["targets"] if json_path.exists() else {}
@@ -68,7 +75,10 @@ def main(
                     measured(known[name], scene, target, wrong) for scene in chosen
                 ]
         dump(json_path, {**about(), "targets": found})
-        sheet(target, table).show(markdown=markdown)
+        if table:
+            sheet(target, table).show(markdown=markdown)
+        if cards and target.proxy:
+            add_measures(resolve(target.proxy), list(card_measures(target, table)), COMMAND)
 
 
 def measured(method: Method, scene: Scene, target: Target, wrong: float) -> dict[str, object]:
@@ -86,6 +96,27 @@ def measured(method: Method, scene: Scene, target: Target, wrong: float) -> dict
             f"recall {name}": found.recall,
         }
     return {"image": scene.name, "group": scene.group, "held_out": scene.held_out, "scores": scores}
+
+
+def card_measures(target: Target, table: dict[str, list[dict[str, object]]]) -> Iterator[Measure]:
+    """What the card of the shipped proxy says: at the scale that is found, as the images are, and what needs no model."""
+    (kind,) = (name for name in ("axon", "nucleus") if name in {one.name for one in target.classes})
+    for row, short, where in (
+        ("shipped proxy, scale found", "", "at the scale that a run finds"),
+        ("shipped proxy", "images at their own size", "at their own size"),
+        ("Otsu + watershed", "Otsu + watershed", "at their own size"),
+    ):
+        records = table.get(row, [])
+        unseen = [one for one in records if one["held_out"]]
+        for name in (f"Dice {kind}", f"F1 {kind}"):
+            if not unseen or len(records) == len(unseen):
+                continue
+            of = f"{len(records)} {target.name} images {where}, mean over images or animals"
+            data = f"{of}; of {len(unseen)} held out {mean(unseen, name):.3f}"
+            value = round(mean(records, name), 3)
+            yield Measure(
+                metric=f"{name} ({short})" if short else name, value=value, data=data, command=COMMAND
+            )
 
 
 def sheet(target: Target, table: dict[str, list[dict[str, object]]]) -> Sheet:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -221,9 +221,31 @@ def _write_card(path: Path, direction: Direction, method: str, results: Results)
         for one in shown
         for name in measures(results)
     ]
-    card = Card.model_validate(read_header_card(path))
     # Those of the other direction stay, and so do those of the training.
-    old = [measure for measure in card.quality if not measure.data.startswith(carried)]
-    card = card.model_copy(update={"quality": (*new, *old)})
+    _put(path, new, lambda measure: not measure.data.startswith(carried))
+
+
+def add_measures(path: Path, new: Sequence[Measure], command: str) -> None:
+    """Put measures into the card of a checkpoint, behind others but for those of the training, instead of what the command wrote before."""
+    if new:
+        scripts = command.split()[1]
+        _put(
+            path,
+            new,
+            lambda measure: scripts not in measure.command,
+            before=lambda measure: bool(measure.command),
+        )
+
+
+def _put(
+    path: Path,
+    new: Sequence[Measure],
+    stays: Callable[[Measure], bool],
+    before: Callable[[Measure], bool] = lambda measure: False,
+) -> None:
+    card = Card.model_validate(read_header_card(path))
+    old = [measure for measure in card.quality if stays(measure)]
+    quality = (*filter(before, old), *new, *(one for one in old if not before(one)))
+    card = card.model_copy(update={"quality": quality})
     header = {HEADER_KEY: json.dumps(card.model_dump(mode="json", exclude_none=True), ensure_ascii=False)}
     atomic_write(path, to_bytes(load_file(path), header))

@@ -1,5 +1,7 @@
 """A temperature that is fitted on what a person confirmed, and held to the usual one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -27,6 +29,19 @@ def test_many_regions_tell_the_temperature_whatever_the_run_had_before():
 def test_a_few_regions_are_held_to_the_usual_temperature():
     few, more = (refitted([region(2.0, number) for number in range(count)], 1.0) for count in (3, 12))
     assert 1 < few.temperature < more.temperature < 2
+
+
+def test_other_images_count_by_their_number_and_the_own_regions_more():
+    own, same, other = (
+        [replace(region(2.0, number), image=name.format(number)) for number in range(6)]
+        for name in ("a", "b", "b{}")
+    )
+    first, one, six = (refitted(given, 1.0, image="a") for given in (own, same, other))
+    assert 1 < one.temperature < six.temperature < first.temperature < 2
+    assert (first.images, one.images, six.images) == (1, 1, 6)
+    both = refitted([*own, *other], 1.0, image="a")
+    assert both.temperature > first.temperature
+    assert (both.regions, both.images) == (12, 7)
 
 
 @pytest.mark.parametrize("regions", [[], [region(2.0, 0)] * 2, [region(2.0, 0, side=16)] * 5])

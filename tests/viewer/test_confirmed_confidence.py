@@ -6,13 +6,18 @@ import numpy as np
 import pytest
 from run_reports import SEGMENTER, TRANSLATOR
 
+from napari_pseudolabel.collection.confirmed_planes import ConfirmedPlanes
+from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.refitting import ConfidenceFit
 from napari_pseudolabel.viewer import Corrections, push
 from napari_pseudolabel.viewer.confirmed_confidence import (
     confidence_beside,
+    confirmed_of,
     confirmed_regions,
     note_confirmed,
 )
+from napari_pseudolabel.widgets.common.confirmation import all_confirmed
+from napari_pseudolabel.workspace import Workspace
 
 LEFT, ALL = (slice(0, 12), slice(0, 8)), (slice(0, 12), slice(0, 16))
 
@@ -64,6 +69,31 @@ def test_labels_without_a_known_temperature_tell_nothing(viewer, result):
     own = viewer.add_labels(np.ones((12, 16), np.uint8))
     confirm(viewer, own, LEFT)
     assert confirmed_regions(viewer) == ()
+
+
+def test_what_was_confirmed_is_kept_for_all_images_of_a_workspace(viewer, labelled, tmp_path):
+    confirm(viewer, labelled, LEFT)
+    known, other = confirmed_of(labelled), ConfirmedPlanes(Workspace.open(tmp_path))
+    assert known[0].image == "sem_12"
+    ConfirmedPlanes(Workspace.open(tmp_path)).keep("plane", known)
+    assert other.regions() == known
+    assert all_confirmed(viewer, Workspace.open(tmp_path)) == known  # what is open counts once
+    viewer.layers.clear()
+    assert all_confirmed(viewer, Workspace.open(tmp_path)) == known
+    for key in ("0", "1"):
+        other.keep(key, [replace(known[0], box=(0, at, 1, at + 1)) for at in range(300)])
+    assert len(other.regions()) == 300  # the oldest planes go first
+    other.keep("1", ())
+    assert other.regions() == ()
+
+
+def test_a_damaged_list_of_regions_gets_a_sentence(viewer, labelled, tmp_path):
+    confirm(viewer, labelled, LEFT)
+    ConfirmedPlanes(Workspace.open(tmp_path)).keep("plane", confirmed_of(labelled))
+    path = tmp_path / "confirmed.json"
+    path.write_text(path.read_text().replace('"counts":[', '"counts":[7,7,', 1))
+    with pytest.raises(InputError, match=r"confirmed\.json is damaged"):
+        all_confirmed(viewer, Workspace.open(tmp_path))
 
 
 def test_confidence_stays_beside_the_prediction_that_was_corrected(viewer, result):

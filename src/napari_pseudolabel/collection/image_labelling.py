@@ -62,9 +62,7 @@ class ImageLabelling:
                 f"It has more than {LARGE_PX // 10**6} million pixels; open it and label it by itself, its labels go to the disk then."
             )
         image = replace(image, modality=image.modality or self.pattern.image.modality)
-        job = replace(
-            self.pattern, image=image, region=None, planes=None, found=None, kept=None, confirmed=()
-        )
+        job = replace(self.pattern, image=image, region=None, planes=None, found=None, kept=None)
         if image.channels > 1 and job.settings.channel is None and not image.axes.endswith("S"):
             raise InputError(
                 f"It has {image.channels} channels; open it, choose one under Advanced, and label the images again."

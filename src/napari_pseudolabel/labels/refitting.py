@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,12 +14,14 @@ from napari_pseudolabel.labels.windows import Box
 LEAST_REGIONS, LEAST_PX = 3, 5_000
 """From less nothing is fitted."""
 
-# The usual temperature counts as much as so many regions (docs/benchmarks.md).
-_USUAL_REGIONS = 6
+# The usual temperature counts as much as so many regions of the image, or so many other images (docs/benchmarks.md).
+_USUAL_REGIONS, _USUAL_IMAGES = 6, 12
 # Of the logarithm of the odds, before any temperature; what is surer than that is not told apart.
 _EDGES = np.linspace(-10, 10, 81)
 _MIDDLES = (_EDGES[:-1] + _EDGES[1:]) / 2
-_WIDEST = 3.0
+# Logarithms of temperatures that are tried, against the usual one: a third to three times.
+_TRIED = np.linspace(-np.log(3), np.log(3), 111)
+_BINS = 10
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class ConfirmedRegion:
         Which models labelled it; numbers of others say nothing about them.
     counts, right
         Pixels in each of 80 steps of the odds of their label before any temperature, and those that the person left as they were.
+    image
+        Path or name of the image; empty where nobody noted it.
     """
 
     plane: tuple[int, ...]
@@ -40,6 +45,12 @@ class ConfirmedRegion:
     models: str
     counts: tuple[int, ...]
     right: tuple[int, ...]
+    image: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what a damaged file may hold; `ValueError`."""
+        if len(self.counts) != _EDGES.size - 1 or len(self.right) != _EDGES.size - 1:
+            raise ValueError("a confirmed region has another number of steps")
 
     @classmethod
     def of(
@@ -49,6 +60,7 @@ class ConfirmedRegion:
         sure: NDArray[np.floating],
         right: NDArray[np.bool_],
         temperature: float,
+        image: str = "",
     ) -> ConfirmedRegion:
         """Count pixels.
 
@@ -63,7 +75,7 @@ class ConfirmedRegion:
         odds = np.clip(np.log(held / (1 - held)) * temperature, _EDGES[0], _EDGES[-1])
         counts, _ = np.histogram(odds, _EDGES)
         good, _ = np.histogram(odds[right], _EDGES)
-        return cls(*place, models, tuple(counts.tolist()), tuple(good.tolist()))
+        return cls(*place, models, tuple(counts.tolist()), tuple(good.tolist()), image)
 
 
 @dataclass(frozen=True)
@@ -76,17 +88,18 @@ class ConfidenceFit:
         By which confidence was made from probabilities.
     usual
         That of the cards.
-    regions, pixels
-        Confirmed ones that it was fitted on; 0 for that of the cards.
+    regions, pixels, images
+        Confirmed ones that it was fitted on, and of how many images; 0 for that of the cards.
     """
 
     temperature: float
     usual: float
     regions: int = 0
     pixels: int = 0
+    images: int = 0
 
 
-def refitted(regions: Sequence[ConfirmedRegion], usual: float) -> ConfidenceFit:
+def refitted(regions: Sequence[ConfirmedRegion], usual: float, image: str = "") -> ConfidenceFit:
     """Fit the temperature at which models are as often right as they say, held to the usual one.
 
     Parameters
@@ -95,6 +108,8 @@ def refitted(regions: Sequence[ConfirmedRegion], usual: float) -> ConfidenceFit:
         All by the models in question.
     usual
         Temperature of their cards.
+    image
+        Path or name of the image that is labelled: its own regions say more than those of others.
 
     Returns
     -------
@@ -104,25 +119,45 @@ def refitted(regions: Sequence[ConfirmedRegion], usual: float) -> ConfidenceFit:
     Notes
     -----
     Of the probabilities only that of the label is known afterwards, so it counts against all others together, which is exact where
-    two classes are likely. Logarithms of the temperature that explains the regions best, every region counting alike, and of the
-    usual one are averaged by the number of regions: few regions are like each other by accident.
+    two classes are likely. The temperature that fits regions is the one that makes the difference between confidence and accuracy
+    smallest, bins counting by the root of their share of the pixels, regions alike: by likelihood, doubtful pixels of nuclei stay too
+    sure (docs/benchmarks.md). The logarithms of it and of the usual one are averaged: few regions are like each other by accident.
+    Regions of an image count by their number, and those of others, before, by the number of images: these differ far more from each
+    other than the places of one.
     """
-    pixels = sum(sum(one.counts) for one in regions)
-    if len(regions) < LEAST_REGIONS or pixels < LEAST_PX:
-        return ConfidenceFit(usual, usual)
-    counts = np.array([one.counts for one in regions], float)
-    right = np.array([one.right for one in regions], float)
+    others = [one for one in regions if one.image not in ("", image)]
+    own = [one for one in regions if one.image in ("", image)]
+    found, used = math.log(usual), list[ConfirmedRegion]()
+    shares = (_images(others) / (_images(others) + _USUAL_IMAGES), len(own) / (len(own) + _USUAL_REGIONS))
+    for some, share in zip((others, own), shares, strict=True):
+        if len(some) >= LEAST_REGIONS and sum(sum(one.counts) for one in some) >= LEAST_PX:
+            found += (math.log(_fitting(some, usual)) - found) * share
+            used += some
+    pixels = sum(sum(one.counts) for one in used)
+    return ConfidenceFit(round(math.exp(found), 3), usual, len(used), pixels, _images(used))
+
+
+def _images(regions: Sequence[ConfirmedRegion]) -> int:
+    return len({one.image for one in regions})
+
+
+def _fitting(regions: Sequence[ConfirmedRegion], usual: float) -> float:
+    """Return the temperature that fits regions best, within a third and three times the usual one."""
+    counts, right = (np.array([getattr(one, name) for one in regions], float) for name in ("counts", "right"))
     share = 1 / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    good, wrong = (right * share).sum(axis=0), ((counts - right) * share).sum(axis=0)
+    here, good = (counts * share).sum(axis=0), (right * share).sum(axis=0)
+    tried = usual * np.exp(_TRIED)
+    return float(tried[np.argmin(_smooth(np.array([_apart(here, good, one) for one in tried])))])
 
-    def loss(of_log: float) -> float:
-        odds = _MIDDLES * np.exp(-of_log)
-        return float((good * np.logaddexp(0, -odds) + wrong * np.logaddexp(0, odds)).sum())
 
-    from scipy.optimize import minimize_scalar  # labelling does without
+def _apart(counts: NDArray[np.float64], right: NDArray[np.float64], temperature: float) -> float:
+    """Return the difference between confidence and accuracy at a temperature, over bins of confidence."""
+    sure = 1 / (1 + np.exp(-_MIDDLES / temperature))
+    bins = np.minimum((sure * _BINS).astype(int), _BINS - 1)
+    many, said, was = (np.bincount(bins, one, _BINS) for one in (counts, counts * sure, right))
+    return float((abs(said - was) / np.sqrt(np.maximum(many, 1e-9))).sum())
 
-    middle, width = np.log(usual), np.log(_WIDEST)
-    best = minimize_scalar(loss, bounds=(middle - width, middle + width), method="bounded").x
-    weight = len(regions) / (len(regions) + _USUAL_REGIONS)
-    found = float(np.exp(middle + weight * (best - middle)))
-    return ConfidenceFit(round(found, 3), usual, len(regions), pixels)
+
+def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Even out what sharp borders of bins make uneven."""
+    return np.convolve(np.pad(values, 2, "edge"), np.ones(5) / 5, "valid")

@@ -22,13 +22,15 @@ def mark_of(models: Iterable[ModelUse]) -> str:
     return "+".join(known) if all(known) else ""
 
 
-def fit_for(survey: Survey, confirmed: Sequence[ConfirmedRegion]) -> ConfidenceFit | None:
+def fit_for(survey: Survey, confirmed: Sequence[ConfirmedRegion], image: str = "") -> ConfidenceFit | None:
     """Return the temperature for the models of a survey; None for a mere translation.
 
     Parameters
     ----------
     confirmed
         By any models; those of others do not count.
+    image
+        Path or name of the image.
     """
     if not survey.segmenters:
         return None
@@ -40,7 +42,7 @@ def fit_for(survey: Survey, confirmed: Sequence[ConfirmedRegion]) -> ConfidenceF
     # As the members of an ensemble are put together.
     usual = float(np.exp(np.mean([math.log(heat) for heat in heats])))
     mark = mark_of(model.use for model in survey.models)
-    return refitted([one for one in confirmed if mark and one.models == mark], usual)
+    return refitted([one for one in confirmed if mark and one.models == mark], usual, image)
 
 
 def with_fit(survey: Survey, fit: ConfidenceFit | None) -> Survey:
@@ -69,7 +71,8 @@ def told(fit: ConfidenceFit | None) -> tuple[str, ...]:
     if fit is None or not fit.regions:
         return ()
     change = "less" if fit.temperature > fit.usual else "more"
+    where = "" if fit.images < 2 else f" in {fit.images} images"
     return (
-        f"Confidence fitted on {fit.regions} confirmed regions of {fit.pixels} pixels: {change} sure than the models by "
+        f"Confidence fitted on {fit.regions} confirmed regions of {fit.pixels} pixels{where}: {change} sure than the models by "
         f"themselves (temperature {fit.temperature:.2f}, usually {fit.usual:.2f}).",
     )

@@ -229,7 +229,7 @@ class LabelJob(ImageTask):
             survey = self.kept.known(survey)
         if not self.across:
             refuse_misfit(survey.chain, self.image.modality, self.image.name)
-        fit = self.confidence or fit_for(survey, self.confirmed)
+        fit = self.confidence or fit_for(survey, self.confirmed, self.image.path or self.image.name)
         survey = with_fit(survey, fit)
         settings = self._decided(survey)
         channels = self.channels(survey)

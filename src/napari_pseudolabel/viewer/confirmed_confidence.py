@@ -49,7 +49,8 @@ def note_confirmed(
     confidence
         Of the shape of the labels; None if there is none.
     """
-    if confidence is None or own_record(labels) is None:
+    record = own_record(labels)
+    if confidence is None or record is None:
         return
     try:
         made = how_made(labels, plane, window)
@@ -65,7 +66,9 @@ def note_confirmed(
     if not known.any():
         return
     right = (np.asarray(labels.data[key]) == corrections.predicted_in(key))[known]
-    found = ConfirmedRegion.of((plane, box_of(window)), mark, sure[known], right, made.confidence.temperature)
+    image = record["source"].get("path") or record["source"].get("name") or ""
+    place, heat = (plane, box_of(window)), made.confidence.temperature
+    found = ConfirmedRegion.of(place, mark, sure[known], right, heat, image)
     kept = [one for one in _noted(labels) if (one.plane, one.box) != (found.plane, found.box)]
     labels.metadata[CONFIRMED_KEY] = [asdict(one) for one in (*kept, found)]
 
@@ -74,12 +77,16 @@ def confirmed_regions(viewer: ViewerModel) -> tuple[ConfirmedRegion, ...]:
     """Return what is known of all labels that are open, without regions whose confirmation was taken back."""
     from napari.layers import Labels
 
+    return tuple(one for layer in viewer.layers if isinstance(layer, Labels) for one in confirmed_of(layer))
+
+
+def confirmed_of(labels: Labels) -> tuple[ConfirmedRegion, ...]:
+    """Return the same of one layer."""
+    if CONFIRMED_KEY not in labels.metadata or own_record(labels) is None:
+        return ()
+    corrections = Corrections.of(labels)
     return tuple(
-        one
-        for layer in viewer.layers
-        if isinstance(layer, Labels) and CONFIRMED_KEY in layer.metadata and own_record(layer) is not None
-        for one in _noted(layer)
-        if Corrections.of(layer).confirmed_in(key_of(one.plane, window_of(one.box))).any()
+        one for one in _noted(labels) if corrections.confirmed_in(key_of(one.plane, window_of(one.box))).any()
     )
 
 

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pseudolabel.collection.confirmed_planes import ConfirmedPlanes
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.imaging.plane_key import plane_key
+from napari_pseudolabel.labels.refitting import ConfirmedRegion
 from napari_pseudolabel.labels.windows import Index, Window, box_of, holding, key_of, moved
 from napari_pseudolabel.viewer import Corrections
-from napari_pseudolabel.viewer.confirmed_confidence import note_confirmed
+from napari_pseudolabel.viewer.confirmed_confidence import confirmed_of, confirmed_regions, note_confirmed
 from napari_pseudolabel.viewer.effort import EffortLog
 from napari_pseudolabel.widgets.common.job_runner import Failure
 
 if TYPE_CHECKING:
+    from napari.components import ViewerModel
     from napari.layers import Labels
 
     from napari_pseudolabel.widgets.common.serial_executor import SerialExecutor
@@ -33,18 +36,17 @@ class Confirmed:
 
     Attributes
     ----------
+    image
+        That was labelled; None if it is not open.
     left_out
         Share of the part that is not confirmed, because it was never predicted, in [0, 1).
     """
 
     labels: Labels
+    image: Image | None
     plane: Index
     window: Window
     left_out: float = 0.0
-
-    def take_back(self) -> None:
-        """Take a confirmation back; which pixels validate is remembered all the same."""
-        unconfirm(self.labels, self.plane, self.window)
 
 
 def confirm(
@@ -106,7 +108,8 @@ def confirm(
     if image is None:
         done()
     else:
-        split = workspace.split
+        split, told = workspace.split, ConfirmedPlanes(workspace)
+        noted = _of_plane(labels, plane)
         # So that the share of it that validates holds some of what was confirmed.
         box = box_of(moved(holding(taken), window))
 
@@ -116,11 +119,43 @@ def confirm(
                 listener(plane, window)
             done()
 
-        executor.run(lambda: split.assign(plane_key(image, plane), box), assigned, failed)
-    return Confirmed(labels, plane, window, 1 - np.count_nonzero(taken) / taken.size)
+        def assign() -> None:
+            key = plane_key(image, plane)
+            split.assign(key, box)
+            told.keep(key, noted)
+
+        executor.run(assign, assigned, failed)
+    return Confirmed(labels, image, plane, window, 1 - np.count_nonzero(taken) / taken.size)
 
 
-def unconfirm(labels: Labels, plane: Index, window: Window) -> None:
-    """Take a confirmation back; corrections stay corrections."""
+def unconfirm(
+    labels: Labels,
+    image: Image | None,
+    plane: Index,
+    window: Window,
+    *,
+    workspace: Workspace,
+    executor: SerialExecutor,
+    failed: Callable[[Failure], None],
+) -> None:
+    """Take a confirmation back; corrections stay corrections. Parameters as of `confirm`."""
     Corrections.of(labels).unconfirm(plane, window)
     EffortLog.of(labels).note("unconfirm", plane, window)
+    if image is not None:
+        told, noted = ConfirmedPlanes(workspace), _of_plane(labels, plane)
+        executor.run(lambda: told.keep(plane_key(image, plane), noted), lambda _: None, failed)
+
+
+def _of_plane(labels: Labels, plane: Index) -> list[ConfirmedRegion]:
+    return [one for one in confirmed_of(labels) if one.plane == tuple(plane)]
+
+
+def all_confirmed(viewer: ViewerModel, workspace: Workspace) -> tuple[ConfirmedRegion, ...]:
+    """Return what is known of all labels that are open, and of all images of the workspace.
+
+    Raises
+    ------
+    InputError
+        When the workspace cannot be read.
+    """
+    return tuple(dict.fromkeys((*confirmed_regions(viewer), *ConfirmedPlanes(workspace).regions())))

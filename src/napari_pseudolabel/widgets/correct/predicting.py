@@ -16,10 +16,10 @@ from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.models.fitting import misfit
 from napari_pseudolabel.types import Array
 from napari_pseudolabel.viewer import Candidates, Stream, how_made
-from napari_pseudolabel.viewer.confirmed_confidence import confirmed_regions
 from napari_pseudolabel.viewer.corrections import Corrections, Index, Window
 from napari_pseudolabel.viewer.effort import EffortLog
 from napari_pseudolabel.viewer.image_layers import unwrapped
+from napari_pseudolabel.widgets.common.confirmation import all_confirmed
 from napari_pseudolabel.widgets.common.job_runner import Failure
 from napari_pseudolabel.widgets.common.removals import Removals
 from napari_pseudolabel.widgets.correct.correct_context import CorrectContext, Part
@@ -155,7 +155,11 @@ class Predicting(Part):
             raise InputError(NO_IMAGE)
         job = _job(name, labels, image, plane, window, self._context.view.again.options.value())
         # What was confirmed since the run before counts for this one.
-        job = replace(job, confidence=None, confirmed=confirmed_regions(self._context.viewer))
+        job = replace(
+            job,
+            confidence=None,
+            confirmed=all_confirmed(self._context.viewer, self._context.session.workspace),
+        )
         self._visibility.end()  # so that what arrives is seen
         number = self._context.runner.submit(
             job,

@@ -99,7 +99,16 @@ class ViewConfirmation(Part):
             if not Corrections.of(labels).confirmed_in((*plane, *window)).any():
                 raise InputError("Nothing in the view is confirmed.")
             self._offer_rest(None)
-            unconfirm(labels, plane, window)
+            context = self._context
+            unconfirm(
+                labels,
+                context.layers.image,
+                plane,
+                window,
+                workspace=context.session.workspace,
+                executor=context.executor,
+                failed=context.failed,
+            )
             self._context.say(
                 "Nothing in the view is confirmed any more; what you corrected stays corrected."
             )

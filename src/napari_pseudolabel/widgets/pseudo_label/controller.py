@@ -81,7 +81,7 @@ class PseudoLabelController(DockController):
         make_overlay: Callable[[], Overlay | None] = lambda: None,
     ) -> None:
         super().__init__(viewer, view, runner)
-        self._remembered, self._canvas_px = recent, canvas_px
+        self._remembered, self._canvas_px, self._workspace = recent, canvas_px, workspace
         self.images = ImagePicker(viewer, view)
         self.models = ModelPicker(view, runner, recent)
         self.modality = ModalityPicker(view, self.images, self.models, recent)
@@ -98,7 +98,7 @@ class PseudoLabelController(DockController):
         self._prepared_for: LabelChoice | None = None
         self.size = SizeController(viewer, view, self.images, self.models, runner, make_overlay)
         self.slides = SlideRegions(viewer, view, self.images, lambda: workspace().folder, canvas_px, self)
-        all_of_it = partial(whole_job, view, viewer, self.images, self.modality, self.models)
+        all_of_it = partial(whole_job, view, viewer, self.images, self.modality, self.models, workspace)
         self._for_list = ListPreparing(view, all_of_it, lambda: self._part, lambda: self.busy)
         self.many = ManyController(viewer, view, runner, recent, workspace, self._for_list.begin)
         self.labelling = RunController(viewer, view, self.images, runner, canvas_px)
@@ -278,7 +278,14 @@ class PseudoLabelController(DockController):
         try:
             image = self.modality.image()
             return describe(
-                choice, self.viewer, self.images.layer(), image, self.models, self._canvas_px, preview=preview
+                choice,
+                self.viewer,
+                self.images.layer(),
+                image,
+                self.models,
+                self._canvas_px,
+                preview=preview,
+                workspace=self._workspace(),
             )
         except PseudolabelError as error:
             self.outcome.failed(Failure.of(error))

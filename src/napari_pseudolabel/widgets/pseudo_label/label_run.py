@@ -23,10 +23,10 @@ from napari_pseudolabel.viewer import (
     shape_region,
     visible_region,
 )
-from napari_pseudolabel.viewer.confirmed_confidence import confirmed_regions
 from napari_pseudolabel.viewer.corrections import Corrections
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.viewer.slide_layers import SlideStream
+from napari_pseudolabel.widgets.common.confirmation import all_confirmed
 from napari_pseudolabel.widgets.common.labelled_share import share_of
 from napari_pseudolabel.widgets.pseudo_label.label_choice import (
     LabelChoice,
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.widgets.pseudo_label.modality import ModalityPicker
     from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
     from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
+    from napari_pseudolabel.workspace import Workspace
 
 CanvasSize = Callable[[], tuple[int, int] | None]
 
@@ -139,8 +140,9 @@ def describe(
     canvas_px: CanvasSize,
     *,
     preview: bool,
+    workspace: Workspace,
 ) -> LabelJob:
-    """Everything a worker needs, taken from the widgets and the viewer at this moment.
+    """Everything a worker needs, taken from the widgets, the viewer and the workspace at this moment.
 
     Raises
     ------
@@ -170,7 +172,7 @@ def describe(
         choice = replace(choice, settings=replace(choice.settings, evaluations="preview"))
     one = preview or ((choice.where == "view" or not choice.all_planes) and len(image.shape) > 2)
     planes = (current_plane(viewer, layer, image),) if one else None
-    return make_label_job(choice, image, region, planes, confirmed_regions(viewer))
+    return make_label_job(choice, image, region, planes, all_confirmed(viewer, workspace))
 
 
 def whole_job(
@@ -179,10 +181,12 @@ def whole_job(
     images: ImagePicker,
     modality: ModalityPicker,
     models: ModelPicker,
+    workspace: Callable[[], Workspace],
 ) -> LabelJob:
     """Return the job of all planes of the open image, as which others can be labelled; raises as `describe` does."""
     choice = replace(view.choice(), where="all", all_planes=True)
-    return describe(choice, viewer, images.layer(), modality.image(), models, lambda: None, preview=False)
+    layer, image = images.layer(), modality.image()
+    return describe(choice, viewer, layer, image, models, lambda: None, preview=False, workspace=workspace())
 
 
 def focus_of(

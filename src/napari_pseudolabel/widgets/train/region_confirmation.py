@@ -7,7 +7,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.viewer import current_plane, drawn_shapes, shape_region, visible_region
 from napari_pseudolabel.viewer.confirmed_confidence import confidence_beside
-from napari_pseudolabel.widgets.common.confirmation import Confirmed, confirm
+from napari_pseudolabel.widgets.common.confirmation import Confirmed, confirm, unconfirm
 from napari_pseudolabel.widgets.common.job_runner import Failure
 from napari_pseudolabel.widgets.train import train_sentences
 from napari_pseudolabel.widgets.train.layer_picker import LayerPicker
@@ -65,7 +65,15 @@ class RegionConfirmation(QObject):
         """Take the last confirmation back; the split remembers it all the same."""
         last = self._last
         if last is not None and last.labels in self._context.viewer.layers:
-            last.take_back()
+            unconfirm(
+                last.labels,
+                last.image,
+                last.plane,
+                last.window,
+                workspace=self._context.session.workspace,
+                executor=self._context.executor,
+                failed=self._context.failed,
+            )
             self.changed.emit()
         self.forget()
 

@@ -200,7 +200,15 @@ class ReviewController(Part):
         if self._is_done(region):
             # Tools leave alone what is confirmed.
             with self.scoring.quietly():
-                unconfirm(scene.labels, region.plane, region.window)
+                unconfirm(
+                    scene.labels,
+                    self._context.layers.image,
+                    region.plane,
+                    region.window,
+                    workspace=self._context.session.workspace,
+                    executor=self._context.executor,
+                    failed=self._context.failed,
+                )
         self._fixing = True
         self._context.viewer.layers.selection.active = scene.labels
         self._show()
