@@ -20,7 +20,7 @@ class StackOptions(Checked):
         Option(
             "Objects of neighbouring planes of a stack that overlap at least so much (IoU) are one object, and have one number; 0 "
             "numbers every plane by itself. 0.25 is usual. Planes of time are never joined.",
-            title="Join planes from overlap",
+            title="Join planes",
             term="stitch threshold",
             least=0,
             most=1,
