@@ -88,9 +88,9 @@ SHOWN = (
     Shown("segmentation", SEM_LIKE),
     Shown("adaptation", SEM_LIKE, "sample:sem-to-tem"),
     Shown("otsu", FLUORESCENCE_LIKE),
-    Shown("tutorship", SEM_LIKE, "sample:tem-to-sem-grey-levels", options={"steps": 150}),
+    Shown("tutorship", SEM_LIKE, "sample:tem-to-sem-grey-levels", options={"steps": 60}),
     Shown("rendered", FLUORESCENCE_LIKE),
-    Shown("cycled", FLUORESCENCE_LIKE, options={"cycle_steps": 150}),
+    Shown("cycled", FLUORESCENCE_LIKE, options={"cycle_steps": 60, "steps": 60}),
     Shown("grey-regions", SEM_LIKE),
     Shown("feature-regions", SEM_LIKE, "sample:sem-to-tem"),
     Shown("slic-regions", SEM_LIKE),
@@ -98,7 +98,7 @@ SHOWN = (
     Shown("query-regions", THINGS, by_text_to_image=True),
     Shown("phrases", THINGS, options={"phrases": ["disc"]}, by_text_to_image=True),
     Shown("self-training", PURPLE_LIKE, options={"rounds": 1}),
-    Shown("zero-shot", SEM_LIKE, segmenter="sample:tem-axons", options={"steps": 800}),
+    Shown("zero-shot", SEM_LIKE, segmenter="sample:tem-axons", options={"steps": 200}),
 )
 
 

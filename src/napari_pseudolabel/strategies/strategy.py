@@ -178,8 +178,8 @@ class Strategy:
         The labelling job of an image. What it makes carries the name of the strategy.
     labels
         False for one that only translates; lists of strategies leave it out.
-    measures_size
-        It finds out itself how large things are, so that nobody is asked.
+    size_by
+        How it finds out itself how large things are, in a few words, so that nobody is asked; empty where it does not.
     term
         What papers call it, where the title is plainer: for the tooltips, the shell and its errors.
     chooses
@@ -202,7 +202,7 @@ class Strategy:
     preparation: Preparation | None = None
     label: Callable[[Image, LabelRequest], LabelJob] = by_models
     labels: bool = True
-    measures_size: bool = False
+    size_by: str = ""
     term: str = ""
     chooses: bool = False
     by_features: bool = False

@@ -36,6 +36,6 @@ CYCLED = Strategy(
     options=CycledOptions,
     preparation=Preparation(_job, with_learned, sees_images=True),
     label=by_learned,
-    measures_size=True,
+    size_by="measured in the image",
     term="Cycled masks",
 )

@@ -29,6 +29,6 @@ PHRASES = Strategy(
     options=PhraseOptions,
     label=_label,
     lacking=lambda options: options.lacking,
-    measures_size=True,
+    size_by="not needed: it is looked at as a whole",
     term="Phrase grounding",
 )

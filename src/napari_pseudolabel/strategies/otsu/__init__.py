@@ -33,6 +33,6 @@ OTSU = Strategy(
     captions=("your image", "above the level", "labels"),
     options=OtsuOptions,
     label=_label,
-    measures_size=True,
+    size_by="measured in the image",
     term="Otsu and watershed",
 )

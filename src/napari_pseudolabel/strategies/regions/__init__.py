@@ -76,7 +76,7 @@ SLIC_REGIONS = Strategy(
     captions=("your image", "pieces", "named"),
     options=SlicOptions,
     label=lambda image, asked: _of_planes(image, asked, SlicRegions(asked.options or SlicOptions())),
-    measures_size=True,
+    size_by="not needed: it is looked at as a whole",
     term="SLIC superpixels",
     regions_of_plane=True,
 )
@@ -92,7 +92,7 @@ ATTENTION_REGIONS = Strategy(
         image, asked, AttentionRegions(asked.options or AttentionRegionOptions())
     ),
     lacking=lambda options: options.lacking,
-    measures_size=True,
+    size_by="not needed: it is looked at as a whole",
     term="DiffSeg",
     regions_of_plane=True,
 )
@@ -108,7 +108,7 @@ QUERY_REGIONS = Strategy(
         image, asked, QueryRegions(asked.options or DiffusionRegionOptions())
     ),
     lacking=lambda options: options.lacking,
-    measures_size=True,
+    size_by="not needed: it is looked at as a whole",
     term="FreeSeg-Diff",
     regions_of_plane=True,
 )

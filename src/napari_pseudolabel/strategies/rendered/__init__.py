@@ -33,6 +33,6 @@ RENDERED = Strategy(
     options=RenderedOptions,
     preparation=Preparation(_job, with_learned, sees_images=True),
     label=by_learned,
-    measures_size=True,
+    size_by="measured in the image",
     term="Rendered fields",
 )

@@ -170,7 +170,7 @@ class SizeController(QObject):
             settings.find_scale != "never" and not registry.find(choice.strategy).by_features,
             (first := self._first()) is None or first.card is None,
             problem,
-            registry.find(choice.strategy).measures_size,
+            registry.find(choice.strategy).size_by,
         )
 
     # What the person does.

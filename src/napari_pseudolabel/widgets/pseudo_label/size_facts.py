@@ -66,7 +66,7 @@ class SizeFacts:
     problem
         Why no magnification follows, one sentence; empty where one does.
     measured
-        The strategy finds out itself how large things are.
+        How the strategy finds out itself how large things are, in a few words; empty where it does not.
     """
 
     scale: Scale = Scale()
@@ -79,7 +79,7 @@ class SizeFacts:
     searches: bool = True
     awaited: bool = False
     problem: str = ""
-    measured: bool = False
+    measured: str = ""
 
     @property
     def missing(self) -> bool:
@@ -135,7 +135,7 @@ def size_line(facts: SizeFacts) -> SizeLine:
     if facts.problem:
         return SizeLine(facts.problem, warns=True)
     if facts.measured and scale == Scale():
-        return SizeLine("measured in the image")
+        return SizeLine(facts.measured)
     if scale.factor is not None:
         if not facts.sure:
             said = (
