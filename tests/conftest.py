@@ -34,8 +34,11 @@ settings.load_profile("brief")
 TILE = 32
 
 
-# Folders whose tests take seconds each, or wait for processes.
-_FIRST = ("engine", "training", "cli", "strategies", "viewer", "widgets")
+# Folders and files whose tests take seconds each, or wait for processes.
+_FIRST = (
+    *("engine", "training", "cli", "strategies", "viewer", "widgets", "models"),
+    *("test_light_imports.py", "workspace", "tiling", "test_architecture.py", "test_wheel.py"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -55,31 +58,40 @@ def pytest_collection() -> Iterator[object]:
         gc.enable()
 
 
-_thawed: list[bool] = []
+# Modules there were when everything was frozen, and whether something has thawed it.
+_frozen = {"modules": 0, "thawed": False}
+_MANY = 100
 _unfreeze = gc.unfreeze
 
 
-def _noted() -> None:
-    _thawed.append(True)
+def _freeze() -> None:
+    gc.freeze()
+    _frozen.update(modules=len(sys.modules), thawed=False)
+
+
+def _thaw() -> None:
     _unfreeze()
+    _frozen["thawed"] = True
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
     """Spare the garbage collector all that the test files have imported."""
     gc.collect()
-    gc.freeze()
+    _freeze()
     # To ask it whether something is frozen takes longer than most tests: it counts.
-    gc.unfreeze = _noted
+    gc.unfreeze = _thaw
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown() -> Iterator[None]:
-    """Spare it again after a test of what thaws everything (`widgets.common.garbage`)."""
+    """Spare it again after a test of what thaws everything (`widgets.common.garbage`), and what a test has imported."""
     done = yield
-    if _thawed:
-        _thawed.clear()
-        gc.freeze()
+    if len(sys.modules) > _frozen["modules"] + _MANY:
+        gc.collect()
+        _freeze()
+    elif _frozen["thawed"]:
+        _freeze()
     return done
 
 

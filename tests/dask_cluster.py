@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from importlib import import_module
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from few_looks import few_looks
+from warm_process import warm
+
+_TESTS = Path(__file__).parent
 _PATIENCE_S = 60
 
 
@@ -25,13 +30,16 @@ class Cluster:
         Where its processes are; paths relative to another folder mean nothing to them.
     tls
         Options of the commands that name PEM files.
+    brief
+        Whether trainings measure with few looks, as in this process.
     """
 
     folder: Path
     tls: tuple[str, ...] = ()
+    brief: bool = False
     address: str = ""
-    scheduler: subprocess.Popen[bytes] | None = None
-    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    scheduler: BaseProcess | None = None
+    workers: list[BaseProcess] = field(default_factory=list)
 
     def start_scheduler(self) -> None:
         """Start it on any free port of the loopback address, and wait until it says which."""
@@ -42,12 +50,12 @@ class Cluster:
         end = time.monotonic() + _PATIENCE_S
         while not self.address:
             assert time.monotonic() < end, "the scheduler did not start"
-            assert self.scheduler.poll() is None, (self.folder / "log").read_text()
+            assert self.scheduler.is_alive(), (self.folder / "log").read_text()
             time.sleep(0.05)
             if told.exists() and (text := told.read_text()).rstrip().endswith("}"):
                 self.address = json.loads(text)["address"]
 
-    def start_worker(self, threads: int = 1) -> subprocess.Popen[bytes]:
+    def start_worker(self, threads: int = 1) -> BaseProcess:
         """Start one more worker, without a nanny that would start another in its place; does not wait."""
         options = ("--no-nanny", "--nthreads", str(threads), "--no-dashboard", "--host", "127.0.0.1")
         worker = self._run("worker", self.address, *options, "--local-directory", str(self.folder))
@@ -60,18 +68,20 @@ class Cluster:
         for process in processes:
             process.kill()
         for process in processes:
-            process.wait()
+            process.join()
 
-    def _run(self, what: str, *options: str) -> subprocess.Popen[bytes]:
-        with (self.folder / "log").open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-P", "-m", f"distributed.cli.dask_{what}", *options, *self.tls],
-                cwd=self.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
-            )
+    def _run(self, what: str, *options: str) -> BaseProcess:
+        words = (*options, *self.tls)
+        return warm(_elsewhere, what, words, str(self.folder), self.brief, log=self.folder / "log")
+
+
+def _elsewhere(what: str, words: tuple[str, ...], folder: str, brief: bool) -> None:
+    """Be a program of Dask, in a folder of its own, that cannot import what lies beside the tests."""
+    sys.path[:] = [path for path in sys.path if not Path(path).is_relative_to(_TESTS)]
+    os.chdir(folder)
+    program = import_module(f"distributed.cli.dask_{what}").main
+    with few_looks() if brief else nullcontext():
+        program(words)
 
 
 def certificates(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
@@ -87,7 +97,7 @@ def certificates(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
 
 
 @contextmanager
-def cluster(folder: Path, workers: int, tls: tuple[str, ...] = ()) -> Iterator[Cluster]:
+def cluster(folder: Path, workers: int, tls: tuple[str, ...] = (), brief: bool = False) -> Iterator[Cluster]:
     """Run a cluster; its workers may still be starting.
 
     Parameters
@@ -95,7 +105,7 @@ def cluster(folder: Path, workers: int, tls: tuple[str, ...] = ()) -> Iterator[C
     folder
         Empty.
     """
-    found = Cluster(folder, tls)
+    found = Cluster(folder, tls, brief)
     try:
         found.start_scheduler()
         for _ in range(workers):

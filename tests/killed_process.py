@@ -1,25 +1,25 @@
-"""Work in a process that is killed outright while it writes a file, which is then half there.
-
-A process that has imported everything forks once for every kill: importing takes longer than the work.
-"""
+"""Work in a process that is killed outright while it writes a file, which is then half there."""
 
 from __future__ import annotations
 
 import os
 import signal
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+from warm_process import warm
 
 
 def killed(work: Callable[[], object], at: int, arrays: bool = False) -> None:
-    """Do the work in a child, and have it killed while it writes for the n-th time.
+    """Do the work in a process, and have it killed while it writes for the n-th time.
 
     Parameters
     ----------
+    work
+        Picklable.
     at
         The number of the write, from 1.
     arrays
@@ -28,22 +28,22 @@ def killed(work: Callable[[], object], at: int, arrays: bool = False) -> None:
     Raises
     ------
     AssertionError
-        If the child ended in another way.
+        If the process ended in another way.
     """
-    import torch._dynamo  # every optimiser imports it
+    with tempfile.TemporaryDirectory() as folder:
+        process = warm(_work, work, at, arrays, log=(log := Path(folder) / "log"))
+        process.join(280)
+        assert process.exitcode == -signal.SIGKILL, log.read_text()
 
-    torch.set_num_threads(1)
-    if (child := os.fork()) == 0:
-        try:
-            _kill_at(at, arrays)
-            work()
-        finally:
-            os._exit(1)
-    _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
+
+def _work(work: Callable[[], object], at: int, arrays: bool) -> None:
+    _kill_at(at, arrays)
+    work()
 
 
 def _kill_at(at: int, arrays: bool) -> None:
+    import torch
+
     saved, kept, calls = torch.save, np.savez, []
 
     def count(path: str | Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -87,16 +86,8 @@ def job(folder: Path, pair: tuple[str, str] | None, **changes: Any) -> TuneTrans
     )
 
 
-def main(first: str, second: str, *kills: str) -> None:
-    """Run jobs that are killed: for each its folder, and at which write of its state."""
-    from killed_process import killed
-
+def run(job: TuneTranslatorJob) -> None:
+    """Run a job that nobody listens to."""
     from napari_pseudolabel.models.loaded import LoadedModels
 
-    for folder, at in zip(kills[::2], kills[1::2], strict=True):
-        one = job(Path(folder), (first, second), **KILLED)
-        killed(lambda one=one: one.run(Control(), LoadedModels()), int(at))  # type: ignore[misc]
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    job.run(Control(), LoadedModels())

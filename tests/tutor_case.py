@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,29 +71,19 @@ def tutor_job(folder: Path, translator: Path | str, *sources: object, **changes:
     )
 
 
-def main(translator: str, *kills: str) -> None:
-    """Run tutorships of two folds that are killed: for each its folder, and at which write.
-
-    Files are translations and states of trainings.
-    """
+def run_briefly(job: TutorJob) -> None:
+    """Run a job as the tests of trainings do, in another process."""
     from few_looks import few_looks
-    from killed_process import killed
 
     from napari_pseudolabel.models.loaded import LoadedModels
 
-    for folder, at in zip(kills[::2], kills[1::2], strict=True):
-        job = killed_job(Path(folder), translator)
-        with few_looks():  # as in the process of the test
-            killed(lambda job=job: job.run(Control(), LoadedModels()), int(at), arrays=True)  # type: ignore[misc]
+    with few_looks():
+        job.run(Control(), LoadedModels())
 
 
 def killed_job(folder: Path, translator: Path | str) -> TutorJob:
-    """The job of `main`, on ``labelled`` beside the run folder."""
+    """Two folds, on ``labelled`` beside the run folder."""
     source = LabelledSet(
         folder.parent / "labelled/images", folder.parent / "labelled/labels", scale=Scale(factor=1)
     )
     return tutor_job(folder, translator, source, folds=2)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

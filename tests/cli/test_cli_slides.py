@@ -9,27 +9,30 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from shell import interrupted, start
+from shell import command_line, interrupted
+from warm_process import warm
 
 from napari_pseudolabel.exporting import read_sidecar
 from napari_pseudolabel.imaging import read, read_labels
 from napari_pseudolabel.labels.objects import scheme_for, to_instances
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has neither SIGKILL nor pseudo terminals")
-# Ends with the second part, after that was noted.
-KILLED = """
-import os, signal
-from napari_pseudolabel.slides.slide_store import SlideStore
-note, calls = SlideStore._note, []
-def counted(self, line):
-    note(self, line)
-    calls.append(line)
-    if len(calls) == 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-SlideStore._note = counted
-from napari_pseudolabel.cli import main
-main()
-"""
+
+
+def killed_at_the_second_part(*words: str) -> None:
+    """Run a command that ends after the second part was noted."""
+    from napari_pseudolabel.slides.slide_store import SlideStore
+
+    note, calls = SlideStore._note, []
+
+    def counted(self, line):
+        note(self, line)
+        calls.append(line)
+        if len(calls) == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    SlideStore._note = counted
+    command_line(*words)
 
 
 @pytest.fixture
@@ -81,9 +84,10 @@ def test_a_zarr_becomes_the_labels_that_a_tiff_gets(cli, command, tmp_path):
 
 @posix
 def test_a_killed_label_goes_on_where_it_stopped(cli, command, tmp_path):
-    running = start(command("a.ome.zarr"), code=KILLED)
-    _, errors = running.communicate(timeout=280)
-    assert running.returncode == -signal.SIGKILL, errors
+    words = map(str, command("a.ome.zarr"))
+    running = warm(killed_at_the_second_part, *words, log=(log := tmp_path / "log"))
+    running.join(280)
+    assert running.exitcode == -signal.SIGKILL, log.read_text()
     assert not (tmp_path / "a.ome.zarr").exists()
     assert not (tmp_path / "a.provenance.json").exists()
     half = cli("evaluate", tmp_path / "a.ome.zarr.part", tmp_path / "a.ome.zarr.part", "--class", "axon=1")

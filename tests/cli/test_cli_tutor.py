@@ -19,11 +19,6 @@ TRAINING = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def brief_calibration():
-    """Workers elsewhere measure with all looks, and so does this process."""
-
-
 @pytest.fixture
 def command(tmp_path, training_set, tiny_translator):
     """Label the images of folder b after learning from folder a and its labels."""
@@ -161,7 +156,7 @@ def test_a_killed_command_goes_on_where_it_was(cli, command, tmp_path):
 
 def test_workers_elsewhere_train_and_label_as_it_is_here(cli, command, tmp_path):
     (tmp_path / "cluster").mkdir()
-    with cluster(tmp_path / "cluster", workers=1) as found:
+    with cluster(tmp_path / "cluster", workers=1, brief=True) as found:
         there = cli(*command, "--scheduler", found.address)
     assert there.code == 0, there.err
     assert "Proxy 1 of 1" in there.out

@@ -111,7 +111,7 @@ def test_when_a_worker_is_killed_the_other_one_does_its_part(
 ):
     job = Watched(image, *relative, settings=settings, trap=Trap(chunk=4, marks=tmp_path, deaths=1))
     report = remote.submit(job, listener=heard.listener).result()
-    dead = [worker for worker in two_workers.workers if worker.poll() is not None]
+    dead = [worker for worker in two_workers.workers if not worker.is_alive()]
     assert len(dead) == 1
     (sentence,) = heard.of("notice")
     assert "ended unexpectedly" in sentence

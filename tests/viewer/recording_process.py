@@ -1,6 +1,7 @@
-"""A napari that edits labels as fast as it can until it is killed; run by a test.
+"""A napari that edits labels until it is killed; run by a test.
 
-Arguments: folder of the workspace, file for the number of edits that are done, seed, "model" or "window".
+Arguments: folder of the workspace, file for the number of edits that are done, seed, "model" or "window", and the
+milliseconds between two edits.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from napari_pseudolabel.workspace import Workspace
 SHAPE = (400, 300)
 
 
-def main(folder: Path, log: Path, seed: int, kind: str) -> None:
+def main(folder: Path, log: Path, seed: int, kind: str, pause_ms: int) -> None:
     workspace = Workspace(folder)
     app = QApplication.instance() or QApplication([])
     viewer: Any
@@ -57,9 +58,9 @@ def main(folder: Path, log: Path, seed: int, kind: str) -> None:
 
     timer = QTimer()
     timer.timeout.connect(one)
-    timer.start(0)
+    timer.start(pause_ms)
     app.exec()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4], int(sys.argv[5]))

@@ -43,7 +43,10 @@ def test_the_virtual_screen_comes_and_goes(monkeypatch):
     assert "DISPLAY" not in os.environ
 
 
-@pytest.mark.parametrize(("sample", "class_name"), [(SEM_LIKE, "axon"), (PURPLE_LIKE, "nucleus")])
+@pytest.mark.parametrize(
+    ("sample", "class_name"),
+    [(SEM_LIKE, "axon"), pytest.param(PURPLE_LIKE, "nucleus", marks=pytest.mark.soak)],
+)
 def test_the_whole_job_leaves_picture_labels_and_provenance(
     sample, class_name, make_napari_viewer, script, searches, tmp_path, monkeypatch, capsys, qtbot
 ):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import ranks_case as case
 import torch
+import warm_process
 from syndiff_case import SYNDIFF
 
 from napari_pseudolabel.control import Control
@@ -19,6 +20,16 @@ from napari_pseudolabel.training.common.ranks import Ranks, train_on
 from napari_pseudolabel.training.common.training_events import Loss
 
 CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def warm_ranks(monkeypatch):
+    """Fork the processes from one that has imported everything; `cli/test_cli_train.py` spawns them as a person does."""
+    from lightning_fabric.strategies import ddp
+
+    warm_process.ready()
+    launcher = ddp._MultiProcessingLauncher
+    monkeypatch.setattr(ddp, "_MultiProcessingLauncher", lambda one, **_: launcher(one, "forkserver"))
 
 
 def test_one_device_runs_in_this_process():
@@ -38,6 +49,7 @@ def test_one_device_runs_in_this_process():
     assert Ranks().first
 
 
+@pytest.mark.usefixtures("warm_ranks")
 def test_two_processes_have_the_same_weights_after_every_step(tmp_path):
     settings = dataclasses.replace(SYNDIFF, steps=10)
     events: list[object] = []
@@ -58,6 +70,7 @@ def test_two_processes_have_the_same_weights_after_every_step(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["losses.csv", "training.pt"]
 
 
+@pytest.mark.usefixtures("warm_ranks")
 def test_a_cancel_reaches_all_processes():
     cancel = threading.Event()
     control = Control(cancelled=cancel.is_set, emit=lambda event: cancel.set())
@@ -68,6 +81,7 @@ def test_a_cancel_reaches_all_processes():
 @pytest.mark.parametrize(
     ("task", "sentence"), [(case.failing, "The folder is empty."), (case.dying, "ended unexpectedly")]
 )
+@pytest.mark.usefixtures("warm_ranks")
 def test_a_process_that_fails_or_dies_ends_all(task, sentence):
     with pytest.raises(InputError, match=sentence):
         train_on(task, CPU, 2, Control())

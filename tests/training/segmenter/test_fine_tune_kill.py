@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import pickle
 import signal
-import subprocess
-import sys
+import time
 
 import pytest
 import torch
 from tuning_case import small_job
+from warm_process import warm
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.safe_load import load_weights
 from napari_pseudolabel.training.common.training_events import Epoch, TrainStart
+from napari_pseudolabel.training.training_jobs import FineTuneJob
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-CHILD = """
-import pickle, sys, torch
-torch.set_num_threads(1)
-from napari_pseudolabel.control import Control
-from napari_pseudolabel.models.loaded import LoadedModels
-from napari_pseudolabel.training.common.training_events import Epoch
 
-def tell(event):
-    if isinstance(event, Epoch):
-        print("epoch", event.number, flush=True)
+def train(job: FineTuneJob) -> None:
+    """Run a job that says when an epoch is over."""
 
-job = pickle.load(open(sys.argv[1], "rb"))
-job.run(Control(emit=tell), LoadedModels())
-"""
+    def tell(event):
+        if isinstance(event, Epoch):
+            print("epoch", event.number, flush=True)
+
+    job.run(Control(emit=tell), LoadedModels())
 
 
 def test_a_killed_training_goes_on_from_its_last_checkpoint(
@@ -41,17 +36,15 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint(
         Control(), LoadedModels()
     )
     job = small_job(tmp_path / "killed", tiny_segmenter, tiny_translator, steps=12)
-    (tmp_path / "job.pickle").write_bytes(pickle.dumps(job))
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(tmp_path / "job.pickle")], stdout=subprocess.PIPE, text=True
-    )
-    with child:
-        try:
-            assert child.stdout is not None
-            assert any(line.startswith("epoch 3") for line in child.stdout)
-        finally:
-            child.kill()
-    assert child.returncode == -signal.SIGKILL
+    child = warm(train, job, log=(log := tmp_path / "log"))
+    try:
+        while not log.exists() or "epoch 3" not in log.read_text():
+            assert child.is_alive(), log.read_text()
+            time.sleep(0.001)
+    finally:
+        child.kill()
+        child.join()
+    assert child.exitcode == -signal.SIGKILL
     kept = load_weights(tmp_path / "killed" / "training.pt")["step"]
     assert 6 <= kept < 12
 

@@ -6,15 +6,15 @@ import csv
 import dataclasses
 import os
 import pickle
-import subprocess
-import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 import translator_case as case
+from killed_process import killed
 from safetensors.numpy import load, load_file
 
 from napari_pseudolabel.control import Control
@@ -163,8 +163,8 @@ def test_a_cancelled_job_goes_on_as_if_nothing_had_happened(pair, tmp_path):
 def test_a_killed_job_goes_on_without_repeated_rows(pair, tmp_path):
     # States are written at steps 0, 4, 8 and 12, before and after a look. Killed while the one of step 12 is half
     # there before the look (the 6th), and after it (the 7th): rows of steps 10 and 12 are already in the curves.
-    kills = (tmp_path / "8", "6", tmp_path / "12", "7")
-    subprocess.run([sys.executable, case.__file__, *pair, *kills], check=True, timeout=280)
+    for folder, write in (("8", 6), ("12", 7)):
+        killed(partial(case.run, case.job(tmp_path / folder, pair, **case.KILLED)), write)
     once = run(case.job(tmp_path / "whole", pair, **case.KILLED))
     for resumed_at in (8, 12):
         folder = tmp_path / str(resumed_at)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+from functools import partial
 
 import pytest
-import tutor_case
-from tutor_case import killed_job, labelled_folders
+from killed_process import killed
+from tutor_case import killed_job, labelled_folders, run_briefly
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.models.loaded import LoadedModels
@@ -28,8 +27,8 @@ def whole(tiny_translator, tmp_path_factory):
     """The result of a run that nobody killed, and the folder of the labelled images and of those that were killed."""
     folder = tmp_path_factory.mktemp("tutorship")
     labelled_folders(folder / "labelled")
-    kills = [str(word) for stage, (at, *_) in STAGES.items() for word in (folder / stage, at)]
-    subprocess.run([sys.executable, tutor_case.__file__, tiny_translator, *kills], check=True, timeout=280)
+    for stage, (at, *_) in STAGES.items():
+        killed(partial(run_briefly, killed_job(folder / stage, tiny_translator)), at, arrays=True)
     return killed_job(folder / "whole", tiny_translator).run(Control(), LoadedModels()), folder
 
 
