@@ -1,10 +1,12 @@
 """Make docs/models.md from the cards of the bundled checkpoints, the results of the benchmarks, and the models themselves.
 
     python docs/make_model_pages.py [--runs DIR] [--quality FILE] [--audit FILE] [--output DIR]
+    python docs/make_model_pages.py --cards
 
 DIR holds the folders in which the checkpoints were trained (OUT of ``tools/train_model.py``): those that hold NAME.safetensors,
 or are called NAME. Curves whose folder is gone stay as they were drawn. All pictures are of generated images.
-What a person knows of failures is in docs/models_notes.md, one heading per checkpoint.
+What a person knows of failures is in docs/models_notes.md, one heading per checkpoint. --cards takes seconds: it
+runs no model, and brings what the page says of the cards and the notes up to date.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from napari_pseudolabel.models.registry import NamedCheckpoint, named_checkpoint
 
 HERE = Path(__file__).parent
 NOTES = HERE / "models_notes.md"
+_MEASURED, _FAILURES = "**Measured** (from the card)", "**Known failures**"
 _INTRODUCTION = """# Models
 
 The checkpoints that come with the package. This page is made by `python docs/make_model_pages.py` from their cards, the
@@ -38,7 +41,7 @@ images flatter: the models learned from others drawn by the same generator. How 
 
 def main(runs: Path | None, quality: Path, audit: Path, output: Path) -> None:
     """Write the page and its pictures."""
-    bundled = [one for one in named_checkpoints() if one.name.startswith("sample:") and one.card is not None]
+    bundled = _bundled()
     models = LoadedModels()
     parts = [_INTRODUCTION, _overview(bundled)]
     for one in bundled:
@@ -76,13 +79,34 @@ def _section(one: NamedCheckpoint, shown: Sequence[Shown], output: Path) -> Iter
     for picture in shown:
         yield f"![{one.name}]({picture.path.relative_to(output).as_posix()})"
         yield picture.caption
+    yield from _told(one, card)
+
+
+def refreshed(page: str) -> str:
+    """Return a page on which measures and known failures of every checkpoint are those of its card and of the notes."""
+    for one in _bundled():
+        assert one.card is not None
+        start = page.index(f"\n## {one.name}\n") + 1
+        end = page.find("\n## ", start)
+        end = len(page) if end < 0 else end
+        said = min(found for head in (_MEASURED, _FAILURES) if (found := page.find(head, start, end)) > 0)
+        page = f"{page[:said]}{chr(10).join(f'{part}{chr(10)}' for part in _told(one, one.card))}{page[end:]}"
+    return page
+
+
+def _bundled() -> list[NamedCheckpoint]:
+    return [one for one in named_checkpoints() if one.name.startswith("sample:") and one.card is not None]
+
+
+def _told(one: NamedCheckpoint, card: Card) -> Iterator[str]:
+    """What was measured, by the card, and what is known of failures."""
     if card.quality:
         rows = [
             [m.metric, f"{m.value:.3f}", m.data, f"`{m.command}`" if m.command else ""] for m in card.quality
         ]
-        yield "**Measured** (from the card)"
+        yield _MEASURED
         yield table(["measure", "value", "on", "command"], rows)
-    yield "**Known failures**"
+    yield _FAILURES
     yield _note(one.name)
 
 
@@ -171,10 +195,15 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quality", type=Path, default=Path("runs/quality.json"))
     parser.add_argument("--audit", type=Path, default=Path("runs/audit.json"))
     parser.add_argument("--output", type=Path, default=HERE, help="folder for models.md and images/")
+    parser.add_argument("--cards", action="store_true", help="only what cards and notes say")
     return parser.parse_args()
 
 
 if __name__ == "__main__":
     args = _arguments()
-    main(args.runs, args.quality, args.audit, args.output)
+    if args.cards:
+        page = args.output / "models.md"
+        page.write_text(refreshed(page.read_text(encoding="utf-8")), encoding="utf-8")
+    else:
+        main(args.runs, args.quality, args.audit, args.output)
     sys.exit(0)

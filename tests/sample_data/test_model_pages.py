@@ -38,6 +38,18 @@ def test_every_bundled_checkpoint_is_on_the_page_with_a_picture():
         assert (DOCS / "images" / f"model-{name.partition(':')[2]}.png").stat().st_size <= 150_000
 
 
+def test_the_page_says_what_cards_and_notes_say():
+    from make_model_pages import refreshed
+
+    text = (DOCS / "models.md").read_text(encoding="utf-8")
+    assert refreshed(text) == text, "run docs/make_model_pages.py --cards"
+    name = "sample:lavender-proxy"
+    start = text.index(f"## {name}\n")
+    old = text[:start] + text[start:].replace("| F1 nucleus | 0.", "| F1 nucleus | 1.", 1)
+    assert old != text
+    assert refreshed(old) == text
+
+
 def test_results_of_the_quality_benchmark_become_tables(tmp_path):
     from model_tables import sections
 
