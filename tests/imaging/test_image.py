@@ -191,3 +191,9 @@ def test_any_order_is_either_refused_or_read_right(order, count):
     index = tuple(size - 1 for size in image.shape[:-2])
     key = tuple(slice(None) if letter in "YX" else 0 if letter == "C" else -1 for letter in axes)
     np.testing.assert_array_equal(image.plane(index), array[key])
+
+
+@pytest.mark.parametrize(("scale", "told"), [((1, 1), False), ((0.5, 0.502), False), ((0.25, 0.5), True)])
+def test_pixels_that_are_not_square_are_said_wherever_an_image_is_used_as_it_is(scale, told):
+    image = from_array(np.zeros((4, 5)), "YX", Placement(scale, (0, 0), units=("um", "um")), name="a")
+    assert any("0.5 times as high as wide" in note for note in image.assumed(0)) == told

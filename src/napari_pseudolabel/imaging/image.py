@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_pseudolabel.budget import check_memory
 from napari_pseudolabel.errors import InputError, PseudolabelError
-from napari_pseudolabel.imaging.placement import Placement
+from napari_pseudolabel.imaging.placement import SQUARE_WITHIN, Placement
 from napari_pseudolabel.imaging.reading.read_request import ReadRequest
 
 Channel = int | Literal["mean", "luminance"]
@@ -147,10 +147,15 @@ class Image:
         return "luminance" if "S" in self.axes else 0
 
     def assumed(self, channel: Channel | None = None) -> tuple[str, ...]:
-        """Sentences for the person: `notes`, and which of several channels is taken where nobody chose one."""
+        """Sentences for the person: `notes`, that pixels are not square, and which of several channels is taken where nobody chose one."""
+        notes, aspect = self.notes, self.placement.pixel_aspect
+        if abs(aspect - 1) > SQUARE_WITHIN:
+            notes += (
+                f"The pixels of {self.name} are {aspect:.3g} times as high as wide, and it was used as it is: objects look stretched.",
+            )
         if channel is not None or "C" not in self.axes or self.channels == 1:
-            return self.notes
-        return (*self.notes, f"{self.name} has {self.channels} channels, of which the first, 0, was used.")
+            return notes
+        return (*notes, f"{self.name} has {self.channels} channels, of which the first, 0, was used.")
 
     def planes(self) -> Iterator[tuple[int, ...]]:
         """Return indices over the axes before Y and X, in C order; one empty tuple for ``"YX"``."""

@@ -12,7 +12,8 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.units import canonical_unit, micrometres
 from napari_pseudolabel.types import JsonObject
 
-_SQUARE_WITHIN = 0.01
+SQUARE_WITHIN = 0.01
+"""Sides of pixels that differ by a smaller share are alike."""
 _FIELDS = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
 
@@ -122,7 +123,7 @@ class Placement:
         if sides is None:
             return None
         height, width = sides
-        if abs(height - width) > _SQUARE_WITHIN * max(height, width):
+        if abs(height - width) > SQUARE_WITHIN * max(height, width):
             raise InputError(
                 f"The pixels are not square ({height:g} um high, {width:g} um wide); "
                 "resample the image to square pixels first, or give the scale by hand."
@@ -149,7 +150,7 @@ class Placement:
             return None
         down, right = self._steps(lengths)
         height, width = float(np.linalg.norm(down)), float(np.linalg.norm(right))
-        if abs(float(down @ right)) > _SQUARE_WITHIN * height * width:
+        if abs(float(down @ right)) > SQUARE_WITHIN * height * width:
             raise InputError(
                 "The pixels are sheared by the layer's transform; resample the image first, or give the scale by hand."
             )

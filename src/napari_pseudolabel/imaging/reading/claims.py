@@ -136,7 +136,7 @@ class _Tiff:
                 if offset and in_chain and self.pages and not self.wide:
                     raise InputError(
                         f"{self.path.name} is cut short: after {self.pages} page{'s'[: self.pages > 1]} its list of pages leads "
-                        "behind its end; copy or download it again."
+                        "behind its end; copy or download it again, or save it anew where nothing is missing."
                     )
                 continue  # tifffile says that the first is cut off, or there is none
             known = chain if in_chain else inside_pages
