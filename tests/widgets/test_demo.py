@@ -45,6 +45,7 @@ def test_the_virtual_screen_comes_and_goes(monkeypatch):
 
 @pytest.mark.parametrize(
     ("sample", "class_name"),
+    # The second one is the same way through other pictures; its models are judged in strategies/test_sample_checkpoints.py.
     [(SEM_LIKE, "axon"), pytest.param(PURPLE_LIKE, "nucleus", marks=pytest.mark.soak)],
 )
 def test_the_whole_job_leaves_picture_labels_and_provenance(
