@@ -13,6 +13,7 @@ from napari_pseudolabel.tiling import MemoryLimits
 
 if TYPE_CHECKING:
     from napari_pseudolabel.models.segmenters.base import Segmenter
+    from napari_pseudolabel.models.segmenters.sam.sam_model import SamModel
     from napari_pseudolabel.models.text_to_image.phrase_model import PhraseModel
     from napari_pseudolabel.models.translators.base import Translator
 
@@ -75,6 +76,18 @@ class LoadedModels:
         from napari_pseudolabel.models.text_to_image.phrase_model import load_phrase_model
 
         return self._get("text-to-image", ref, load_phrase_model)
+
+    def sam(self, ref: str) -> SamModel:
+        """Load a model of Segment Anything from its file, or hand out the loaded one.
+
+        Raises
+        ------
+        CheckpointError
+            If it cannot be loaded; says why.
+        """
+        from napari_pseudolabel.models.segmenters.sam.sam_model import load_sam
+
+        return self._get("sam", ref, load_sam)
 
     def clear(self) -> None:
         """Forget all models, which frees their memory."""

@@ -1,9 +1,12 @@
 """Clicks show an object that is in the labels only when it is taken over."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from correct_case import AXON, MYELIN, SHAPE, fibres, settle
 
+from napari_pseudolabel.models.segmenters.sam.sam_model import load_sam
 from napari_pseudolabel.viewer import Corrections
 from napari_pseudolabel.widgets.correct import clicking
 from napari_pseudolabel.widgets.correct.model_opinion import ModelOpinion
@@ -96,9 +99,9 @@ def test_only_the_newest_clicks_are_answered(begun, qtbot, monkeypatch):
     asked = []
     real = clicking.ClickField.propose
 
-    def counted(field, marks):
+    def counted(field, marks, found=None):
         asked.append(len(marks))
-        return real(field, marks)
+        return real(field, marks, found)
 
     monkeypatch.setattr(clicking.ClickField, "propose", counted)
     for at in (INSIDE, (15, 15), (17, 17), (16, 17)):
@@ -163,3 +166,66 @@ def test_what_a_run_says_of_the_object_counts_as_long_as_it_says_the_same(begun,
     seen = dock.clicking.proposal.seen
     assert (seen.likely, seen.field.channels.shape[-1]) == (None, 1)
     assert ModelOpinion(fibres(), None).likely(np.array([INSIDE]), AXON) is None
+
+
+@pytest.fixture
+def network(begun, qtbot, monkeypatch, tmp_path):
+    """A model is chosen that answers every click with one square, part of which lies on the myelin around; or does not answer."""
+    _, _, dock = begun
+    asked, context = [], dock.context
+    (path := tmp_path / "vit_b.pt").touch()
+
+    def submit(job, lane, *, finished, failed):
+        asked.append(job)
+
+        def run():
+            if not path.read_text():
+                return load_sam(job.model)
+            found = np.zeros(job.picture.shape, bool)
+            found[12:20, 4:20] = True
+            return found
+
+        context.executor.run(run, finished, failed)
+
+    monkeypatch.setattr(context.runner, "submit", submit)
+    settle(dock, qtbot)  # those that are on this computer are listed beside the window
+    dock.network.offer([path])
+    dock.view.options.set_value(replace(dock.view.options.value(), clicks=str(path)))
+    return asked, path
+
+
+def test_a_model_that_is_chosen_answers_clicks(begun, network, qtbot):
+    _, labels, dock = begun
+    asked, path = network
+    path.write_text("weights")
+    before = labels.data.copy()
+    click(dock, qtbot=qtbot)
+    click(dock, (5, 5), False, qtbot)
+    assert [(job.model, list(job.inside)) for job in asked] == [
+        (str(path), [True]),
+        (str(path), [True, False]),
+    ]
+    assert asked[0].picture is asked[1].picture
+    dock.clicking.take()
+    written = np.argwhere(labels.data != before)
+    assert (labels.data[tuple(written.T)] == AXON).all()
+    assert len(written) > 50
+    # Only what was free, in the square.
+    assert (written >= (12, 4)).all()
+    assert (written < 20).all()
+    assert (before[tuple(written.T)] == 0).all()
+    labels.undo()
+    np.testing.assert_array_equal(labels.data, before)
+
+
+def test_where_a_model_cannot_be_used_the_image_answers_and_it_is_said(begun, network, qtbot):
+    _, labels, dock = begun
+    asked, _ = network
+    click(dock, qtbot=qtbot)
+    assert dock.clicking.proposal is not None
+    assert "is empty" in dock.view.hint
+    assert "The image alone answers clicks now." in dock.view.hint
+    click(dock, (5, 5), False, qtbot)
+    assert len(asked) == 1
+    dock.clicking.take()
+    assert labels.data[INSIDE] == AXON

@@ -154,7 +154,7 @@ class ClickField:
             raise InputError(NO_BORDER)
         return cls(tool_window(plane, window, locked), channels, value, over)
 
-    def propose(self, marks: Sequence[ClickMark]) -> Change:
+    def propose(self, marks: Sequence[ClickMark], found: NDArray[np.bool_] | None = None) -> Change:
         """Return the labels with the object.
 
         Only background and `over` are taken. Other objects and locked pixels are walls. A label of the same class on which a
@@ -164,6 +164,8 @@ class ClickField:
         ----------
         marks
             At least one inside; all in the window. Counted in the plane.
+        found
+            (h, w) what a network takes for the object; by default the borders of the image decide.
 
         Raises
         ------
@@ -172,11 +174,23 @@ class ClickField:
         """
         if not any(mark.inside for mark in marks):
             raise InputError("Click on the object first; Shift+click is for what does not belong to it.")
-        mask = self._region(tuple(marks))
+        mask = self._region(tuple(marks)) if found is None else self._allowed(marks, found)
         after = np.where(mask, self.part.before.dtype.type(self.value), self.part.before)
         return self.part.change(
             after, "There is nothing to add there; click inside of an object.", "Added the object."
         )
+
+    def _allowed(self, marks: Sequence[ClickMark], found: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return what may be taken of an object, without holes, in pieces that hold marks."""
+        inside, outside = (
+            [drawn(mark.places, self.part.window) for mark in marks if mark.inside == which]
+            for which in (True, False)
+        )
+        own, open_ = self._open(inside)
+        held = np.logical_or.reduce(inside) & open_
+        free = open_ & ~(np.logical_or.reduce([*outside, np.zeros_like(held)]) & ~own)
+        pieces, _ = ndi.label(ndi.binary_fill_holes((found & free) | held | own) & free, SQUARE)
+        return np.isin(pieces, np.setdiff1d(pieces[held], [0]))
 
     def _region(self, marks: tuple[ClickMark, ...]) -> NDArray[np.bool_]:
         """Return the object of marks, near that of the marks before the last one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ from napari_pseudolabel.widgets.correct.correct_context import CorrectContext, P
 from napari_pseudolabel.widgets.correct.drawn_clicks import DrawnClicks
 from napari_pseudolabel.widgets.correct.labels_picker import Spot
 from napari_pseudolabel.widgets.correct.model_opinion import ModelOpinion, same_opinion
+from napari_pseudolabel.widgets.correct.network_clicks import NetworkClicks
 from napari_pseudolabel.widgets.correct.tools import Toolbox
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Seen:
         (h, w) labels of the window, as they were.
     likely
         (h, w) how likely a run found the class there; None where that is no help.
+    picture
+        (h, w), or (h, w, C): the image of the window.
     """
 
     spot: Spot
@@ -68,6 +71,7 @@ class Seen:
     over: tuple[int, ...]
     values: Array
     likely: NDArray[np.float32] | None
+    picture: Array
     field: ClickField
 
     @property
@@ -96,8 +100,11 @@ class Clicking(Part):
 
     changed = Signal()
 
-    def __init__(self, context: CorrectContext, applying: Applying, toolbox: Toolbox) -> None:
+    def __init__(
+        self, context: CorrectContext, applying: Applying, toolbox: Toolbox, network: NetworkClicks
+    ) -> None:
         super().__init__(context)
+        self._network = network
         self._applying = applying
         self._toolbox = toolbox
         self._capture = CanvasCapture(context.viewer)
@@ -216,6 +223,12 @@ class Clicking(Part):
     def follow(self, labels: Labels | None) -> None:
         self.leave()
 
+    @override
+    def stop(self) -> None:
+        super().stop()
+        # What a worker is asked then is never answered.
+        self._running = self._again = False
+
     # What becomes of it.
 
     def _refresh(self) -> None:
@@ -229,12 +242,10 @@ class Clicking(Part):
             work = self._work()
             self._running = True
             marks = tuple(self._marks)
-            self._context.executor.run(
-                lambda: work(marks), lambda made: self._on_made(marks, made), self._on_failed
-            )
+            self._context.executor.run(work, lambda seen: self._on_seen(marks, seen), self._on_failed)
 
-    def _work(self) -> Any:
-        """Return what computes a proposal, or a sentence why there is none, from marks."""
+    def _work(self) -> Callable[[], Seen | str]:
+        """Return what looks at the window of the clicks, or says why that cannot be."""
         layers, value = self._context.layers, self._toolbox.chosen()
         labels, image = layers.require(), layers.image
         if image is None:
@@ -267,17 +278,36 @@ class Clicking(Part):
                 locked=locked,
                 over=over,
             )
-            return Seen(spot, window, value, over, values, likely, field)
+            return Seen(spot, window, value, over, values, likely, part, field)
 
-        def work(marks: tuple[ClickMark, ...]) -> ProposedObject | str:
+        def work() -> Seen | str:
             try:
-                there = seen() if known is None else known
-                moved_ = [ClickMark(mark.places - np.array(spot.at), mark.inside) for mark in marks]
-                return ProposedObject(there, there.field.propose(moved_))
+                return seen() if known is None else known
             except PseudolabelError as error:
                 return str(error)
 
         return work
+
+    def _on_seen(self, marks: tuple[ClickMark, ...], seen: Seen | str) -> None:
+        """Have the clicks answered by the network that was chosen, or by the image alone."""
+        if isinstance(seen, str):
+            self._on_made(marks, seen)
+            return
+        inside = [ClickMark(mark.places - np.array(seen.spot.at), mark.inside) for mark in marks]
+
+        def propose(found: NDArray[np.bool_] | None = None) -> None:
+            def work() -> ProposedObject | str:
+                try:
+                    return ProposedObject(seen, seen.field.propose(inside, found))
+                except PseudolabelError as error:
+                    return str(error)
+
+            self._context.executor.run(work, lambda made: self._on_made(marks, made), self._on_failed)
+
+        if (model := self._network.model) is not None:
+            self._network.ask(model, seen.picture, inside, propose, propose)
+        else:
+            propose()
 
     def _window(self, shape: tuple[int, ...]) -> Window:
         """Return the window of the clicks before, as long as all are in it: what is known of it goes on to hold."""
@@ -313,7 +343,7 @@ class Clicking(Part):
         target = outlined(made.change, seen.value, tuple(int(one) for one in first))
         self._shown.outline(seen.spot.labels, seen.spot.plane, target, seen.spot.at)
         pixels = int((made.change.labels != seen.values[made.change.window]).sum())
-        self._context.view.set_hint("")
+        self._context.view.set_hint(self._network.trouble)
         self._context.view.set_status(f"{pixels:,} px; Enter takes them over, Escape drops them.")
         if take:
             self.take()

@@ -23,6 +23,7 @@ from napari_pseudolabel.widgets.correct.focus import ObjectFocus
 from napari_pseudolabel.widgets.correct.gaps import Gaps
 from napari_pseudolabel.widgets.correct.labels_picker import NO_LABELS, RESHAPED, LabelsPicker
 from napari_pseudolabel.widgets.correct.layer_visibility import LayerVisibility
+from napari_pseudolabel.widgets.correct.network_clicks import NetworkClicks
 from napari_pseudolabel.widgets.correct.objects_view import ObjectsView
 from napari_pseudolabel.widgets.correct.predicting import Predicting
 from napari_pseudolabel.widgets.correct.region_names import RegionNames
@@ -88,7 +89,8 @@ class CorrectController(DockController):
         self.confirming = ViewConfirmation(self.context)
         self.applying = Applying(self.context)
         self.toolbox = Toolbox(self.context, self.applying, self.focus, self.drawing, self.visibility)
-        self.clicking = Clicking(self.context, self.applying, self.toolbox)
+        self.network = NetworkClicks(self.context)
+        self.clicking = Clicking(self.context, self.applying, self.toolbox, self.network)
         self.smart = SmartFilling(self.context, self.applying, self.toolbox, self.clicking)
         self.predicting = Predicting(self.context, self.visibility)
         self.gaps = Gaps(self.context)
@@ -102,6 +104,7 @@ class CorrectController(DockController):
             self.focus,
             self.objects,
             self.confirming,
+            self.network,
             self.clicking,
             self.smart,
             self.gaps,

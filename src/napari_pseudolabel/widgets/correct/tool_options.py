@@ -64,6 +64,16 @@ class ToolOptions(Checked):
             names=(("random_walker", "Weak borders"), ("watershed", "Strong borders, faster")),
         ),
     ] = "random_walker"
+    clicks: Annotated[
+        str | None,
+        Option(
+            "What finds an object from clicks: the image alone, or a model of Segment Anything (SAM), which looks at the view once. "
+            "Its file belongs into the folder of models, with sam or vit_ in its name; what micro-sam has downloaded is found",
+            title="Smart fill of clicks",
+            seen="dock",
+            listed=True,
+        ),
+    ] = None
     over: Annotated[
         bool,
         Option(
