@@ -59,7 +59,9 @@ def store(tmp_path, labels):
         tmp_path / "slide", SHAPE, PLACEMENT, classes=CLASSES, kind="labels", identity={}, known={}
     )
     region, sure = Region(0, 0, *SHAPE), np.ones((1, *SHAPE), np.float32)
-    made.add(PseudoLabel(labels[None], sure, None, None, CLASSES, region, ((),), run_report()), region, 0)
+    made.add(
+        PseudoLabel(labels[None], sure, None, None, CLASSES, region, ((),), run_report(), made_of=(region, 0))
+    )
     yield made
     made.close()
 
