@@ -10,7 +10,7 @@ import pytest
 from napari_pseudolabel.labels.confidence import agreement, entropy
 from napari_pseudolabel.labels.contrast import contrast
 from napari_pseudolabel.labels.evidence import Evidence, total
-from napari_pseudolabel.labels.usability import usability, warning
+from napari_pseudolabel.labels.usability import Usability, usability, warning
 from napari_pseudolabel.models.cards import LabelClass, TypicalLabels
 
 CLASSES = tuple(
@@ -124,7 +124,9 @@ def test_another_scale_of_the_image_is_no_reason(usual):
 
 def test_a_few_pixels_say_nothing(usual):
     few = Evidence.of(**looked(np.zeros((20, 20), np.uint8)))
-    assert usability(few, CLASSES, typical(usual)).doubts == ()
+    assert usability(few, CLASSES, typical(usual)) == Usability()
+    # Unless each is many of those that the segmenter sees.
+    assert usability(few, CLASSES, typical(usual), grid_px=4).doubts == ("hardly anything was found",)
 
 
 def test_one_look_alone_is_judged_by_how_sure_it_is(usual):

@@ -69,7 +69,8 @@ def usability(
     grid_px
         Pixels on the grid of the segmenter per pixel of the image.
     """
-    if evidence.pixels < _LEAST_PIXELS:
+    # A magnified image has few pixels, and the segmenter has seen as many more.
+    if evidence.pixels * max(grid_px, 1.0) ** 2 < _LEAST_PIXELS:
         return Usability()
     if evidence.foreground < _LEAST_SHARE:
         return Usability(("hardly anything was found",), (_SHARE,))
