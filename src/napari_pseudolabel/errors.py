@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class PseudolabelError(Exception):
     """Base of every error that is shown to the person as it is, without a traceback."""
@@ -9,6 +11,15 @@ class PseudolabelError(Exception):
 
 class InputError(PseudolabelError, ValueError):
     """An image, a label file, a parameter or a combination of them cannot be used."""
+
+
+class SeveralImages(InputError):
+    """A file holds several images of which none stands for the others, and nobody said which is meant."""
+
+    def __init__(self, sentence: str, names: Sequence[str] = ()) -> None:
+        super().__init__(sentence)
+        self.names = tuple(names)
+        """Of the images in their order; empty where one has none."""
 
 
 class CheckpointError(PseudolabelError, ValueError):

@@ -9,12 +9,14 @@ import pytest
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pycocotools.coco import COCO
 from scipy import ndimage as ndi
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.exporting.export_content import ExportContent
 from napari_pseudolabel.exporting.sidecar import read_sidecar
 from napari_pseudolabel.formats import format_named
+from napari_pseudolabel.formats.coco import CocoOptions
 from napari_pseudolabel.formats.ome_zarr import OmeZarrOptions
 from napari_pseudolabel.imaging import Placement
 from napari_pseudolabel.imaging.pyramid import Pyramid
@@ -93,7 +95,20 @@ def test_exports_and_measures_join_planes_of_depth_and_not_of_time_and_say_so(tm
     said = number_slide(tmp_path, group, pyramid, CLASSES, "slide", UM, format.options, Control())
     np.testing.assert_array_equal(np.asarray(group["instances/0"]), numbers)
     assert said == read_sidecar(path).export_notes
+    # COCO knows no stacks: each plane keeps the number in a field of ours, which its readers keep.
+    content.write(
+        path := tmp_path / "stack.coco.json",
+        replace(format_named("coco"), options=CocoOptions(join_planes=0.25)),
+    )
+    read = COCO(path)
+    assert [(one["image_id"], one["object"]) for one in read.loadAnns(read.getAnnIds())] == [
+        (1, 1),
+        (2, 1),
+        (3, 1),
+        (3, 2),
+    ]
+    assert "overlap (IoU) of at least 0.25" in read_sidecar(path).export_notes[1]
     timed = replace(content, placement=replace(UM, axis_labels=("t", "y", "x")))
-    timed.write(path, format)
+    timed.write(path := tmp_path / "timed.ome.zarr", format)
     assert np.asarray(zarr.open(path)["instances/0"]).max() == 4
     assert read_sidecar(path).export_notes == ()

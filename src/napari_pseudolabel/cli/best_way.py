@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from napari_pseudolabel.cli.progress import interruptible
 from napari_pseudolabel.cli.shared import Shared
 from napari_pseudolabel.cli.working import answer
 from napari_pseudolabel.errors import CheckpointError, InputError
-from napari_pseudolabel.exporting.targets import sources
 from napari_pseudolabel.imaging import Image, ReadOptions
+from napari_pseudolabel.imaging.reading.file_images import FileImage
 from napari_pseudolabel.models import named_checkpoints
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.loaded import LoadedModels
@@ -27,7 +26,7 @@ MOST_IMAGES = 4
 """So many images of a folder are looked at."""
 
 
-def found_way(input: Path, options: Shared, asked: LabelRequest) -> FoundWay:
+def found_way(given: Sequence[FileImage], options: Shared, asked: LabelRequest) -> FoundWay:
     """Try the ways that are possible on some of the images.
 
     Raises
@@ -47,7 +46,7 @@ def found_way(input: Path, options: Shared, asked: LabelRequest) -> FoundWay:
         translator=candidate(asked.translator, "translator"),
     )
     with interruptible() as control:
-        images = some_images(sources(input), ReadOptions(options.axes, options.position), modality)
+        images = some_images(given, ReadOptions(options.axes, options.position), modality)
         job = FindWayJob(images, (*possible, *unjudged()), asked.settings)
         found: FoundWay = answer(job, control, options.connection)
     return found
@@ -64,7 +63,7 @@ def candidate(ref: str | None, role: ModelRole) -> Candidate | None:
         return Candidate(ref, card)
 
 
-def some_images(paths: Sequence[Path], reading: ReadOptions, modality: str) -> tuple[Image, ...]:
+def some_images(images: Sequence[FileImage], reading: ReadOptions, modality: str) -> tuple[Image, ...]:
     """Return some of many images, spread over them; those that cannot be read are left out.
 
     Raises
@@ -73,9 +72,9 @@ def some_images(paths: Sequence[Path], reading: ReadOptions, modality: str) -> t
         If none of them can be read.
     """
     found, problem = [], None
-    for path in some_of(paths, MOST_IMAGES):
+    for one in some_of(images, MOST_IMAGES):
         try:
-            found.append(replace(reading.image(path), modality=modality))
+            found.append(replace(one.read(reading), modality=modality))
         except InputError as error:
             problem = error
     if not found and problem is not None:

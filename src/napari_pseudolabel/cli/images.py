@@ -83,8 +83,8 @@ def _label_by_the_best(
     from napari_pseudolabel.exporting.planned_files import planned
 
     # Now, and not when the ways were tried.
-    planned(input, output, format, confidence=confidence)
-    found = found_way(input, options, asked)
+    plan = planned(input, output, format, confidence=confidence, reading=options.reading)
+    found = found_way(plan.images, options, asked)
     for line in told(found):
         say(line, to=sys.stderr)
     work = ImageWork(lambda image: found.job(image, asked), confidence=confidence)

@@ -17,7 +17,10 @@ Input = Annotated[
 ]
 Output = Annotated[
     Path,
-    typer.Argument(metavar="OUTPUT", help=f"File to write ({all_suffixes()}); a folder if INPUT is one."),
+    typer.Argument(
+        metavar="OUTPUT",
+        help=f"File to write ({all_suffixes()}); a folder if INPUT is one, or holds several images.",
+    ),
 ]
 TranslatorRef = Annotated[
     str,
@@ -67,7 +70,8 @@ PositionOption = Annotated[
         "--position",
         "--scene",
         metavar="TEXT",
-        help="Which of several images in a file, such as stage positions: a number from 0, or a name.",
+        help="Which of several images in a file, such as stage positions: a number from 0, or a name; where results go into a "
+        "folder, also several by a pattern, such as 'A/*'.",
     ),
 ]
 ModalityOption = Annotated[

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.engine import Connection
     from napari_pseudolabel.formats import Format
     from napari_pseudolabel.imaging import Image, ReadOptions
+    from napari_pseudolabel.imaging.reading.file_images import FileImage
     from napari_pseudolabel.training.data.target_images import TargetImages
 
 _LOOK_AGAIN_S = 0.1
@@ -198,9 +199,9 @@ def prepared(
     assert strategy.preparation is not None
     preparation = strategy.preparation
     # Now, and not when the training is over.
-    plan = planned(input, output, format, confidence=confidence)
+    plan = planned(input, output, format, confidence=confidence, reading=options.reading)
     if preparation.sees_images:
-        request = replace(request, images=_readable(plan.paths, options.reading))
+        request = replace(request, images=_readable(plan.images, options.reading))
     if preparation.takes_targets:
         request = replace(request, targets=_to_learn_from(input, request, options))
     job = preparation.job(request, (options.modality or "").strip())
@@ -214,14 +215,14 @@ def prepared(
     return preparation.with_result(request, job, made)
 
 
-def _readable(paths: Sequence[Path], reading: ReadOptions) -> tuple[Image, ...]:
+def _readable(images: Sequence[FileImage], reading: ReadOptions) -> tuple[Image, ...]:
     """Return images to learn from, spread over all; what cannot be read is told when it would be labelled."""
     from napari_pseudolabel.strategies.unlabelled_images import spread
 
     found = []
-    for path in spread(paths):
+    for one in spread(images):
         with contextlib.suppress(InputError):
-            found.append(reading.image(path))
+            found.append(one.read(reading))
     return tuple(found)
 
 

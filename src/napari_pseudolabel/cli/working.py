@@ -85,35 +85,36 @@ def process(
     Cancelled, Stopped
         After Ctrl-C.
     """
-    plan = planned(input, output, format, confidence=work.confidence)
-    paths, targets = plan.paths, plan.targets
+    plan = planned(input, output, format, confidence=work.confidence, reading=reading)
+    images, targets = plan.images, plan.targets
     if work.images:
         for target in targets:
             check_holds_images(format_of(target, format))
-    folder = not is_image(input)
-    aside = [*left_out(input)] if folder else []
+    folder = plan.folder
+    aside = [] if is_image(input) else [*left_out(input)]
     results: list[JsonObject] = []
     failed = [*plan.refused]
-    total = len(paths) + len(failed)
+    total = len(images) + len(failed)
     whole_set = folder and bool(targets) and format_of(targets[0], format).collects
     finished = FinishedImages(output.parent if whole_set else output)
     parts_of: dict[Path, Path] = {}  # files of sets, and the file by which their image was labelled
     with interruptible() as control, _runner(connection) as run:
-        for number, (path, target) in enumerate(zip(paths, targets, strict=True)):
-            if whole := parts_of.get(path.resolve()):
+        for number, (one, target) in enumerate(zip(images, targets, strict=True)):
+            path = one.path
+            if (whole := parts_of.get(path.resolve(), path)) != path:
                 aside.append(
                     f"{path.name} is a part of the image that begins with {whole.name}, and was not labelled again."
                 )
                 continue
-            part = prefixed(control, f"Image {number + 1} of {len(paths)}: " if folder else "")
+            part = prefixed(control, f"Image {number + 1} of {len(images)}: " if folder else "")
             chosen = format_of(target, format)
             try:
-                image = reading.image(path)
+                image = one.read(reading)
                 parts_of.update((Path(file).resolve(), path) for file in image.files)
                 check_shape(image, target, format)
                 job = work.job(image)
                 check_channel(image, job.settings.channel)
-                case = case_name(stem(path)) if whole_set else ""
+                case = case_name(one.name) if whole_set else ""
                 if folder:
                     key = finished.key(path, job, chosen, confidence=work.confidence)
                     if before := finished.told(target, key, case):
@@ -129,7 +130,7 @@ def process(
                 control.check()  # the last moment at which nothing was changed
                 if report.doubts:
                     # At once, and where it is seen whoever reads the results.
-                    say(f"{path.name}: {warning(report.doubts)}", to=sys.stderr)
+                    say(f"{one.title}: {warning(report.doubts)}", to=sys.stderr)
                 if folder and not whole_set:
                     output.mkdir(exist_ok=True)
                 results.append(finish())
@@ -141,22 +142,29 @@ def process(
                 if not results:
                     raise
                 raise Stopped(
-                    f"Cancelled; {len(results)} of {len(paths)} images were done before."
+                    f"Cancelled; {len(results)} of {len(images)} images were done before."
                 ) from error
             except (InputError, MemoryError) as error:
                 if not folder:
                     raise
-                failed.append((path, message_for(error) or str(error)))
+                failed.append((one, message_for(error) or str(error)))
     data = {
         "results": results,
-        "failed": [{"input": str(path), "problem": why} for path, why in failed],
+        "failed": [
+            {
+                "input": str(one.path),
+                **({} if one.position is None else {"position": one.position}),
+                "problem": why,
+            }
+            for one, why in failed
+        ],
         "notes": aside,
     }
     if results or as_json:
         told = folder_lines(results) if folder and results else [_text(result) for result in results]
         show(data, "\n".join([*told, *aside]), as_json=as_json)
     if failed:
-        problems = [f"{path.name}: {why.rstrip('.')}" for path, why in failed]
+        problems = [f"{one.title}: {why.rstrip('.')}" for one, why in failed]
         listed = some(problems, _LISTED, "; ", "; and {} more")
         raise InputError(f"{len(failed)} of {total} images could not be used ({listed}).")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +10,16 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.exporting.targets import (
     check_folder_name,
     check_targets,
+    may_be_folder,
     output_name,
     sources,
     too_long,
 )
 from napari_pseudolabel.formats import Format, format_of
 from napari_pseudolabel.formats.image_sets import case_name
+from napari_pseudolabel.imaging.reading.file_images import FileImage, images_in_file
 from napari_pseudolabel.imaging.reading.file_names import is_image, stem
+from napari_pseudolabel.imaging.reading.image_files import ReadOptions
 
 _SHOWN = 40
 
@@ -26,49 +30,70 @@ class PlannedFiles:
 
     Attributes
     ----------
-    paths, targets
+    images, targets
         Images, and the file that becomes of each.
     refused
         Images of a folder of which nothing can become, and why.
+    folder
+        Whether they are those of a folder, or of a file of several, which is the same from here on.
     """
 
-    paths: list[Path]
+    images: list[FileImage]
     targets: list[Path]
-    refused: list[tuple[Path, str]]
+    refused: list[tuple[FileImage, str]]
+    folder: bool
 
 
-def planned(input: Path, output: Path, format: str | Format | None, *, confidence: bool) -> PlannedFiles:
-    """Find images and the file that becomes of each; nothing is opened.
+def planned(
+    input: Path,
+    output: Path,
+    format: str | Format | None,
+    *,
+    confidence: bool,
+    reading: ReadOptions | None = None,
+) -> PlannedFiles:
+    """Find images and the file that becomes of each.
+
+    Nothing is opened but a single file whose results may go into a folder: it may hold several images.
+
+    Parameters
+    ----------
+    reading
+        How that file is read.
 
     Raises
     ------
     InputError
         If there is no image, or a result cannot be written.
     """
-    paths = sources(input)
-    folder = not is_image(input)
-    if folder and output.resolve() == input.resolve():
+    several: list[FileImage] = []
+    if input.exists() and is_image(input) and may_be_folder(output):
+        several = images_in_file(input, reading or ReadOptions())
+    images = several or [FileImage(path, stem(path)) for path in sources(input)]
+    folder = bool(several) or not is_image(input)
+    if folder and input.resolve() in (output.resolve(), *(output.resolve().parents if several else ())):
         raise InputError("The results cannot go into the folder of the images; choose another folder.")
     if folder:
         check_folder_name(output)
     chosen = format_of(output, format) if format is not None else None
     if folder and chosen is not None and chosen.collects:
-        return _set_of(paths, output, chosen)
-    targets = [output / output_name(path, format) for path in paths] if folder else [output]
+        return _set_of(images, output, chosen)
+    targets = [output / output_name(one.name, format) for one in images] if folder else [output]
     why = [too_long(target, ["confidence"] if confidence else []) for target in targets]
     if any(why) and not folder:
         raise InputError(f"{output.name[:_SHOWN]}… is too long a name; choose a shorter one.")
     kept = [number for number, one in enumerate(why) if not one]
-    refused = [(path, one) for path, one in zip(paths, why, strict=True) if one]
-    paths, targets = [paths[number] for number in kept], [targets[number] for number in kept]
-    check_targets(paths, targets, format, confidence=confidence, new_folder=folder)
-    return PlannedFiles(paths, targets, refused)
+    refused = [(image, one) for image, one in zip(images, why, strict=True) if one]
+    images, targets = [images[number] for number in kept], [targets[number] for number in kept]
+    check_targets([one.path for one in images], targets, format, confidence=confidence, new_folder=folder)
+    return PlannedFiles(images, targets, refused, folder)
 
 
-def _set_of(paths: list[Path], output: Path, chosen: Format) -> PlannedFiles:
+def _set_of(images: list[FileImage], output: Path, chosen: Format) -> PlannedFiles:
     """Plan the one folder to which all images are added."""
-    check_targets(paths, [output], chosen, confidence=False)
-    names = [case_name(stem(path)).casefold() for path in paths]
-    if twice := next((path for path, name in zip(paths, names, strict=True) if names.count(name) > 1), None):
-        raise InputError(f"Two images would be called {case_name(stem(twice))} in {output.name}; rename one.")
-    return PlannedFiles(paths, [output] * len(paths), [])
+    check_targets([one.path for one in images], [output], chosen, confidence=False)
+    names = [case_name(one.name) for one in images]
+    counts = Counter(name.casefold() for name in names)
+    if twice := next((name for name in names if counts[name.casefold()] > 1), None):
+        raise InputError(f"Two images would be called {twice} in {output.name}; rename one.")
+    return PlannedFiles(images, [output] * len(images), [], folder=True)

@@ -38,10 +38,11 @@ class ModelRecord(_Record):
 
 
 class SourceRecord(_Record):
-    """The image that was labelled."""
+    """The image that was labelled; `position` says which of its file, where somebody chose."""
 
     name: str = ""
     path: str | None = None
+    position: int | str | None = None
 
 
 class Provenance(_Record):

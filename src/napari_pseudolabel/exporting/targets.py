@@ -18,7 +18,6 @@ from napari_pseudolabel.imaging.reading.file_names import (
     SUFFIXES,
     images_in,
     is_image,
-    stem,
 )
 
 _LONGEST_NAME = 255  # of common file systems, in bytes
@@ -39,10 +38,10 @@ def sources(path: Path, within: Callable[[Path], list[Path]] = images_in) -> lis
     return within(path)
 
 
-def output_name(path: Path, format: str | Format | None) -> str:
+def output_name(name: str, format: str | Format | None) -> str:
     """File name of the result of an image in an output folder."""
     chosen = format_named(format) if isinstance(format, str) else format or formats()[0]
-    return stem(path) + chosen.suffix
+    return name + chosen.suffix
 
 
 def check_targets(
@@ -112,11 +111,19 @@ def check_folder_name(output: Path) -> None:
         raise InputError(
             f"The results of a folder go into a folder, but {output} is a file; choose another name."
         )
-    known = (*SUFFIXES, *MICROSCOPE_SUFFIXES)
-    if not output.is_dir() and (suffix_of(output.name) or output.suffix.lower() in known):
+    if not output.is_dir() and _is_file_name(output):
         raise InputError(
             f"The results of a folder go into a folder, but {output.name} is the name of a file; leave its suffix out."
         )
+
+
+def may_be_folder(output: Path) -> bool:
+    """Whether results may go into a folder of that name: one that is there and no image, or one that can be made."""
+    return not is_image(output) if output.exists() else not _is_file_name(output)
+
+
+def _is_file_name(path: Path) -> bool:
+    return bool(suffix_of(path.name)) or path.suffix.lower() in (*SUFFIXES, *MICROSCOPE_SUFFIXES)
 
 
 def check_shape(image: Image, path: Path, format: str | Format | None) -> None:

@@ -317,11 +317,12 @@ def _source(chosen: Format, content: FileContent) -> Image | None:
     if chosen.source == "no" or content.labels is None:
         return content.source
     found = content.source
-    told = (content.provenance.get("source") or {}).get("path")
+    source = content.provenance.get("source") or {}
+    told = source.get("path")
     if found is None and told and Path(told).exists():
         from napari_pseudolabel.imaging import read
 
-        found = read(told)
+        found = read(told, position=source.get("position"))
     if found is None and chosen.source == "wanted":
         return None
     if found is None:

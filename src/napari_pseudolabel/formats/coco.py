@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from napari_pseudolabel.formats.format import FileContent, Format
 from napari_pseudolabel.formats.image_sets import name_of_plane
-from napari_pseudolabel.options import Checked, Option
+from napari_pseudolabel.formats.stack_options import StackOptions
+from napari_pseudolabel.options import Option
 from napari_pseudolabel.types import JsonObject
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class CocoOptions(Checked):
-    """How masks are written."""
+class CocoOptions(StackOptions):
+    """How masks are written, and how objects are numbered."""
 
     masks: Annotated[
         Literal["polygons", "rle"],
@@ -37,8 +38,9 @@ class CocoOptions(Checked):
 def write(path: Path, content: FileContent) -> Sequence[str]:
     """Write an annotation for every object: mask, area, bounding box, class; numbers of classes are the values of the labels.
 
-    An axon and its myelin are two annotations with the same ``object``. What is not labelled is a crowd (``iscrowd``) of every
-    class, which evaluations leave out. Every plane of a stack is an image.
+    An axon and its myelin are two annotations with the same ``object``, and so are the parts of an object in several planes, where
+    these are joined; COCO has no field for it, and its readers keep such fields without looking at them. What is not labelled is a
+    crowd (``iscrowd``) of every class, which evaluations leave out. Every plane of a stack is an image.
     """
     assert content.labels is not None
     height, width = content.labels.shape[-2:]

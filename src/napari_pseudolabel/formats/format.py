@@ -91,12 +91,15 @@ class FileContent:
 
     @property
     def source_file(self) -> str:
-        """Name of the file of the image that was labelled, or what the image is called."""
+        """Name of the file of the image that was labelled, or what the image is called, as one of several of a file is."""
         told = self.provenance.get("source") or {}
-        path, name = told.get("path"), told.get("name")
+        path, name, position = told.get("path"), told.get("name"), told.get("position")
         if self.source is not None:
             path, name = self.source.path or path, self.source.name or name
+            position = self.source.position if position is None else position
         file = str(path or "").replace("\\", "/").rstrip("/").rpartition("/")[2]
+        if position is not None and name and not file.startswith(name):
+            return str(name)
         return file or str(name or self.name)
 
     @property

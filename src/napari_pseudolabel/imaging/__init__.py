@@ -15,6 +15,7 @@ from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.imaging.statistics import Box, Intensities, LayerStatistics, Need, measure
 
 if TYPE_CHECKING:
+    from napari_pseudolabel.imaging.reading.file_images import FileImage, images_at
     from napari_pseudolabel.imaging.reading.image_files import ReadOptions, read, read_labels
     from napari_pseudolabel.imaging.resampling import labels_to, resample, resample_part, resample_to
 
@@ -22,6 +23,7 @@ __all__ = [
     "ArrayLike",
     "Box",
     "Channel",
+    "FileImage",
     "Image",
     "Intensities",
     "IntensityRange",
@@ -30,6 +32,7 @@ __all__ = [
     "Placement",
     "ReadOptions",
     "from_array",
+    "images_at",
     "intensity_range",
     "labels_to",
     "measure",
@@ -42,6 +45,8 @@ __all__ = [
 ]
 
 _LATE = {
+    "FileImage": "reading.file_images",
+    "images_at": "reading.file_images",
     "ReadOptions": "reading.image_files",
     "read": "reading.image_files",
     "read_labels": "reading.image_files",

@@ -13,7 +13,7 @@ import numpy as np
 from napari_pseudolabel.budget import check_memory
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging.placement import SQUARE_WITHIN, Placement
-from napari_pseudolabel.imaging.reading.read_request import ReadRequest
+from napari_pseudolabel.imaging.reading.read_request import Position, ReadRequest
 
 Channel = int | Literal["mean", "luminance"]
 """An index picks one channel; ``mean`` averages all; ``luminance`` weighs red, green and blue."""
@@ -121,6 +121,11 @@ class Image:
                 f"The placement of {self.name} has {self.placement.ndim} axes, but {self.plane_axes!r} needs "
                 f"{len(self.plane_axes)} (channels and RGB samples do not count)."
             )
+
+    @property
+    def position(self) -> Position | None:
+        """Which of several images of its file it is, as somebody asked for it; None where nobody did."""
+        return None if self.request is None else self.request.position
 
     @property
     def plane_axes(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pseudolabel.imaging.reading.read_request import Position
 from napari_pseudolabel.labels.evidence import Evidence
 from napari_pseudolabel.labels.refitting import ConfidenceFit
 from napari_pseudolabel.labels.usability import Usability
@@ -51,6 +52,8 @@ class RunReport:
         The scale, where it was looked for and decides about the factor.
     choice
         How the strategy was chosen among others; None where a person chose it.
+    position
+        Which image of its file was labelled, where somebody chose.
     confidence
         The temperature behind the confidence, and where it comes from; None after a mere translation.
     """
@@ -76,6 +79,7 @@ class RunReport:
     options: Any = None
     found: FoundScale | None = None
     choice: JsonObject | None = None
+    position: Position | None = None
     confidence: ConfidenceFit | None = None
     date: datetime = dataclasses.field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
 
@@ -89,7 +93,12 @@ class RunReport:
         settings = written(self.settings)
         own = {} if self.options is None else {"options": written(self.options)}
         return {
-            "source": {"name": self.source, "path": self.source_path, "modality": self.modality},
+            "source": {
+                "name": self.source,
+                "path": self.source_path,
+                **({} if self.position is None else {"position": self.position}),
+                "modality": self.modality,
+            },
             "models": [dataclasses.asdict(model) for model in self.models],
             "strategy": self.strategy,
             "seed": settings.pop("seed"),

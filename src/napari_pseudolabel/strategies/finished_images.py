@@ -12,6 +12,7 @@ from napari_pseudolabel.budget import read_json
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.exporting.growing_set import files_of
 from napari_pseudolabel.formats import Format
+from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.models import resolve
 from napari_pseudolabel.strategies.jobs import LabelJob
 from napari_pseudolabel.types import JsonObject
@@ -76,13 +77,14 @@ class FinishedImages:
         write_text(path, json.dumps({"key": key, "written": _stamp(target, case), "told": told}))
 
     def key(self, path: Path, job: LabelJob, format: Format, *, confidence: bool) -> str:
-        """By what a result is known: the files of its image, how they are read, the models, all settings, and how it is written."""
+        """By what a result is known: which image of which files, how they are read, the models, all settings, and how it is written."""
         image = job.image
         files = [Path(file) for file in image.files] or [path]
         about = (
             __version__,
             [(file.name, (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files],
-            (image.axes, image.modality, image.shape),
+            _pieces(image) if path.is_dir() else "",
+            (image.axes, image.modality, image.shape, image.placement, image.position),
             [self._sum(ref) for ref in job.survey.checkpoints],
             job.segmenter if not isinstance(job.segmenter, str) else None,
             (job.settings, job.region, job.planes, job.strategy_name, job.origin.options),
@@ -98,6 +100,16 @@ class FinishedImages:
 
     def _record(self, target: Path, case: str = "") -> Path:
         return self.folder / RECORDS / f"{target.name}{f'.{case}' * bool(case)}.json"
+
+
+def _pieces(image: Image) -> str:
+    """Stamp of the array of Zarr that an image is, whose folder does not change with what is in its pieces."""
+    from napari_pseudolabel.imaging.zarr_store import (
+        folder_behind,  # zarr takes a quarter of a second to import
+    )
+
+    folder = folder_behind(image.data)
+    return "" if folder is None else _stamp(folder)
 
 
 def _stamp(path: Path, case: str = "") -> str:

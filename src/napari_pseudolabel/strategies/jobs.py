@@ -252,6 +252,7 @@ class LabelJob(ImageTask):
             strategy=self.strategy_name,
             source=self.image.name,
             source_path=self.image.path,
+            position=self.image.position,
             models=(*tutor, *_used(survey)),
             settings=settings,
             factor=scale.factor,

@@ -12,7 +12,7 @@ import zarr
 from napari_pseudolabel.errors import FileError, InputError
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.imaging.pyramid import OWN
-from napari_pseudolabel.imaging.reading.read_request import ReadRequest
+from napari_pseudolabel.imaging.reading.read_request import Position, ReadRequest
 from napari_pseudolabel.imaging.reading.source import Source, axes_by_shape, chosen_position, none_stands_out
 from napari_pseudolabel.imaging.reading.stated_sizes import number, stated_sizes
 from napari_pseudolabel.imaging.zarr_store import open_checked
@@ -42,10 +42,12 @@ def read_zarr(path: Path, request: ReadRequest) -> Source:
     notes: tuple[str, ...] = ()
     position = request.position
     if isinstance(node, zarr.Group):
-        inner = _inner_images(node)
+        inner = _inner_images(node, position)
         if inner:
             alike = _is_of_a_plate(node) or none_stands_out([_pixels_in(node[one]) for one in inner])
             number, notes = chosen_position(path, inner, position, ask=alike)
+            if inner[number] not in node:
+                raise InputError(f"{path} names {inner[number]}, which is not in it; copy the folder again.")
             node, position = node[inner[number]], None
     if isinstance(node, zarr.Group):
         attributes = _ome_attributes(node)
@@ -65,8 +67,12 @@ def read_zarr(path: Path, request: ReadRequest) -> Source:
     return Source(node, request.letters or _array_axes(node), notes=notes)
 
 
-def _inner_images(group: zarr.Group) -> list[str]:
-    """Paths of the images that a group says it consists of: series, fields of a plate or of a well, labels."""
+def _inner_images(group: zarr.Group, position: Position | None) -> list[str]:
+    """Paths of the images that a group says it consists of: series, fields of a plate or of a well, labels.
+
+    Of a plate those of the one well that a position names, where it does: every well that is looked into takes a moment. A
+    well without fields stands for itself, so that somebody misses it.
+    """
     attributes = _ome_attributes(group)
     if attributes.get("multiscales"):
         return []
@@ -74,7 +80,11 @@ def _inner_images(group: zarr.Group) -> list[str]:
         return sorted((key for key in group if key.isdecimal()), key=int)
     if "plate" in attributes:
         wells = [str(one["path"]) for one in attributes["plate"]["wells"]]
-        return [f"{well}/{field}" for well in wells if well in group for field in _fields(group[well])]
+        wells = [well for well in wells if str(position).startswith(f"{well}/")] or wells
+        fields = {well: _fields(group[well]) if well in group else [] for well in wells}
+        return [
+            path for well, inner in fields.items() for path in ([f"{well}/{one}" for one in inner] or [well])
+        ]
     return _fields(group) or [str(one) for one in attributes.get("labels", ())]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.errors import InputError, SeveralImages
 from napari_pseudolabel.imaging.image import ArrayLike, Image
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.imaging.reading.read_request import Position, ReadRequest
@@ -91,8 +91,10 @@ def chosen_position(
 
     Raises
     ------
+    SeveralImages
+        If nobody chose and must.
     InputError
-        If there is no such position, or nobody chose and must.
+        If there is no such position.
     """
     told = [f"{number} ({name})" if name else str(number) for number, name in enumerate(names[:_LISTED])]
     listed = ", ".join(told) + (", ..." if len(names) > _LISTED else "")
@@ -100,15 +102,16 @@ def chosen_position(
         if len(names) == 1:
             return 0, ()
         if ask:
-            raise InputError(
-                f"{path} holds {len(names)} images: {listed}; say which: --position 0 in the shell, "
-                "imaging.read(path, position=0) in Python; for the window, save the one as a file of its own."
+            raise SeveralImages(
+                f"{path} holds {len(names)} images: {listed}; say which: --position 0 in the shell, where a folder for the "
+                "results takes all; imaging.read(path, position=0) in Python; for the window, save the one as a file of its own.",
+                names,
             )
         return 0, (
             f"It holds {len(names)} images: {listed}; the first was read, a position chooses another.",
         )
     text = str(position)
-    if text in names:
+    if text in names and not isinstance(position, int):
         return names.index(text), ()
     if text.isdecimal() and int(text) < len(names):
         return int(text), ()

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Channel, Image, Intensities, ReadOptions
-from napari_pseudolabel.imaging.reading.file_names import images_in, is_image, label_files_in, stem
+from napari_pseudolabel.imaging.reading.file_images import FileImage, images_at
+from napari_pseudolabel.imaging.reading.file_names import label_files_in, stem
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.windows import Window, holding
 from napari_pseudolabel.models.cards import Modality
@@ -70,18 +71,18 @@ class TargetImages:
                 raise InputError("There are no images to learn from; choose a folder, or open some.")
             return
         corrected = {} if self.corrected is None else {stem(p): p for p in label_files_in(self.corrected)}
-        paths = [self.source] if is_image(self.source) else images_in(self.source)
-        if corrected and not any(stem(path) in corrected for path in paths):
+        images = images_at(self.source, self.reading)
+        if corrected and not any(one.name in corrected for one in images):
             raise InputError(
                 f"No label image in {self.corrected} has the name of an image in {self.source}; give both the same names."
             )
-        for path in paths:
-            yield from self._of_file(path, corrected.get(stem(path)), notify)
+        for one in images:
+            yield from self._of_file(one, corrected.get(one.name), notify)
 
-    def _of_file(self, path: Path, labels: Path | None, notify: Notify) -> Iterator[AnnotatedPlane]:
+    def _of_file(self, one: FileImage, labels: Path | None, notify: Notify) -> Iterator[AnnotatedPlane]:
         from napari_pseudolabel.exporting import not_labelled  # descriptions of trainings do without objects
 
-        image = self.reading.image(path)
+        image = one.read(self.reading)
         notify(image.assumed(self.channel))
         intensities = Intensities.of(image, self.channel)
         values = iter(class_planes(labels, image, self.reading, notify)) if labels is not None else None

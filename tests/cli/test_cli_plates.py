@@ -1,0 +1,151 @@
+"""A file of several images, such as a plate, is labelled as a folder of images is."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.exporting import read_sidecar
+from napari_pseudolabel.imaging import ReadOptions, read
+from napari_pseudolabel.imaging.reading.file_images import images_in_file
+from napari_pseudolabel.strategies.finished_images import FinishedImages
+
+FIELDS = ("A/1/0", "A/1/1", "B/2/0")
+
+
+def picture(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(1, 255, (20, 24)).astype(np.uint8)
+
+
+def write_plate(path: Path, fields: tuple[str, ...] = FIELDS) -> Path:
+    """Write a plate of which the field number n is `picture` n; its pixels have 0.1 um."""
+    group = zarr.create_group(path, zarr_format=2)
+    wells: dict[str, list[str]] = {}
+    for field in fields:
+        well, _, inner = field.rpartition("/")
+        wells.setdefault(well, []).append(inner)
+    group.attrs["plate"] = {"wells": [{"path": well} for well in wells]}
+    for number, field in enumerate(fields):
+        well, _, inner = field.rpartition("/")
+        group.require_group(well).attrs["well"] = {"images": [{"path": one} for one in wells[well]]}
+        image = group.create_group(field)
+        image.create_array("0", data=picture(number))
+        image.attrs["multiscales"] = [
+            {
+                "version": "0.4",
+                "axes": [{"name": name, "type": "space", "unit": "micrometer"} for name in "yx"],
+                "datasets": [
+                    {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [0.1, 0.1]}]}
+                ],
+            }
+        ]
+    return path
+
+
+@pytest.fixture
+def plate(tmp_path):
+    return write_plate(tmp_path / "P.ome.zarr")
+
+
+@pytest.fixture
+def segment(cli, tmp_path, tiny_segmenter):
+    def call(source, *more, out="out"):
+        return cli("segment", source, tmp_path / out, "--segmenter", tiny_segmenter, "--scale", 1, *more)
+
+    return call
+
+
+def outputs(ran) -> list[str]:
+    return [Path(one["output"]).name for one in ran.json["results"]]
+
+
+def test_every_field_is_an_image_and_a_killed_run_goes_on(segment, plate, tmp_path, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    note, done = FinishedImages.note, []
+
+    def note_one(self, *told):
+        done.append(note(self, *told) if not done else die())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FinishedImages, "note", note_one)
+        with pytest.raises(Killed):  # labels are written, and nobody noted it
+            segment(plate)
+    first = (tmp_path / "out" / "P_A1_0.ome.tif").stat().st_mtime_ns
+    ran = segment(plate, "--json")
+    assert ran.code == 0, ran.err
+    assert outputs(ran) == ["P_A1_0.ome.tif", "P_A1_1.ome.tif", "P_B2_0.ome.tif"]
+    assert [one.get("finished_before", False) for one in ran.json["results"]] == [True, False, False]
+    assert (tmp_path / "out" / "P_A1_0.ome.tif").stat().st_mtime_ns == first
+    told = [one["source"] for one in ran.json["results"]]
+    assert [(one["path"], one["position"]) for one in told] == [(str(plate), field) for field in FIELDS]
+    # The same labels as those of the field by itself.
+    assert segment(plate / "B/2/0", out="a.ome.tif").code == 0
+    made = tmp_path / "out" / "P_B2_0.ome.tif"
+    np.testing.assert_array_equal(tifffile.imread(made), tifffile.imread(tmp_path / "a.ome.tif"))
+    # One field is changed on the disk, and only that one is another.
+    zarr.open_array(plate / "B/2/0/0", mode="r+")[:] = picture(9)
+    ran = segment(plate)
+    assert ran.out.count("finished before") == 2
+    assert "3 images, in" in ran.out
+
+
+def test_a_broken_and_a_missing_field_stop_no_other_and_are_named(segment, plate, tmp_path):
+    (plate / "A/1/0/0/.zarray").write_text("{")
+    shutil.rmtree(plate / "B")
+    ran = segment(plate, "--json")
+    assert ran.code == 2
+    assert outputs(ran) == ["P_A1_1.ome.tif"]
+    assert [one["position"] for one in ran.json["failed"]] == ["A/1/0", "B/2"]
+    assert "2 of 3 images could not be used (P_A1_0: " in ran.err
+    assert "P_B-2: " in ran.err
+    assert "names B/2, which is not in it" in ran.err
+
+
+def test_positions_pick_and_sets_take_all(segment, plate, tmp_path):
+    assert outputs(segment(plate, "--position", "A/*", "--json", out="some")) == [
+        "P_A1_0.ome.tif",
+        "P_A1_1.ome.tif",
+    ]
+    assert outputs(segment(plate, "--position", "2", "--json", out="one")) == ["P_B2_0.ome.tif"]
+    assert "no position C" in segment(plate, "--position", "C/*", out="none").err
+    assert "where a folder for the results takes all" in segment(plate, out="a.tif").err
+    assert "cannot go into the folder of the images" in segment(plate, out="P.ome.zarr/labels").err
+    ran = segment(plate, "--format", "nnunet", "--position", "*/0", out="Dataset501_P")
+    assert ran.code == 0, ran.err
+    made = tmp_path / "Dataset501_P"
+    assert sorted(one.name for one in (made / "labelsTr").iterdir()) == ["P_A1_0.tif", "P_B2_0.tif"]
+    assert sorted(read_sidecar(made).model_extra["images"]) == ["P_A1_0", "P_B2_0"]
+    inside = read(next((made / "imagesTr").glob("P_B2_0*"))).plane()
+    np.testing.assert_array_equal(inside, picture(2))
+
+
+def test_images_of_a_file_have_names_of_their_own_whatever_they_are_called(tmp_path):
+    plate = write_plate(tmp_path / "P.zarr", ("A/11/0", "A1/1/0", "A/2/x y"))
+    found = images_in_file(plate, ReadOptions())
+    assert [one.name for one in found] == ["P_A11_0-0", "P_A11_0-1", "P_A2_x-y"]
+    for one in found:
+        np.testing.assert_array_equal(one.read().plane(), read(plate / str(one.position)).plane())
+    series = tmp_path / "s.tif"
+    with tifffile.TiffWriter(series, ome=True) as file:
+        for number, name in enumerate(("s 1", "S-1", "7", "7", "0")):
+            file.write(picture(number), metadata={"axes": "YX", "Name": name})
+    found = images_in_file(series, ReadOptions())
+    assert [one.name for one in found] == ["s_s-1-0", "s_S-1-1", "s_2", "s_3", "s_0"]
+    for number, one in enumerate(found):
+        np.testing.assert_array_equal(one.read().plane(), picture(number))
+        assert one.read().name == one.name
+    tifffile.imwrite(tmp_path / "one.tif", picture(0))
+    assert images_in_file(tmp_path / "one.tif", ReadOptions()) == []
+    with pytest.raises(InputError, match="no position 5"):
+        images_in_file(series, ReadOptions(position="5"))
