@@ -56,6 +56,14 @@ def test_objects_of_a_part_are_those_of_the_plane():
     assert len(np.unique(inner)) > 2
 
 
+def test_objects_that_lose_all_pixels_to_others_are_none():
+    _, numbers = cellpose_case.discs((64, 64), 5)
+    answer = cellpose_case.flows(numbers)
+    answer[:2] += np.random.default_rng(5).normal(0, 3, (2, 64, 64))
+    found = objects_of_flows(answer.astype(np.float32), FlowThresholds())
+    assert set(np.unique(found)) == set(range(found.max() + 1))
+
+
 def test_what_flows_elsewhere_or_is_small_is_left_out():
     numbers = np.zeros((40, 60), np.int32)
     y, x = np.mgrid[:40, :60]

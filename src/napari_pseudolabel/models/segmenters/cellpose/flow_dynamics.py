@@ -83,7 +83,8 @@ def objects_of_flows(
     ends = _followed(answer[:2] * inside / np.float32(_FLOW), start, place, control)
     objects = _gathered(ends, start, (height, width))
     areas = np.bincount(objects.ravel())
-    objects = _without(objects, areas > _MAX_SHARE * place.plane[0] * place.plane[1])
+    # A place to which pixels come may lose all of them to one that gathers more.
+    objects = _without(objects, (areas == 0) | (areas > _MAX_SHARE * place.plane[0] * place.plane[1]))
     if thresholds.flow_threshold > 0 and objects.any():
         objects = _without(objects, _flow_errors(objects, answer[:2], control) > thresholds.flow_threshold)
     return _solid(objects, thresholds.min_size)
