@@ -131,9 +131,9 @@ def test_positions_pick_and_sets_take_all(segment, plate, tmp_path):
 
 
 def test_images_of_a_file_have_names_of_their_own_whatever_they_are_called(tmp_path):
-    plate = write_plate(tmp_path / "P.zarr", ("A/11/0", "A1/1/0", "A/2/x y"))
+    plate = write_plate(tmp_path / "P.zarr", ("A/11/0", "A1/1/0", "A/2/x y", "A/2/x-y"))
     found = images_in_file(plate, ReadOptions())
-    assert [one.name for one in found] == ["P_A11_0-0", "P_A11_0-1", "P_A2_x-y"]
+    assert [one.name for one in found] == ["P_A11_0", "P_A1-1-0", "P_A2_x-y-2", "P_A2_x-y-3"]
     for one in found:
         np.testing.assert_array_equal(one.read().plane(), read(plate / str(one.position)).plane())
     series = tmp_path / "s.tif"

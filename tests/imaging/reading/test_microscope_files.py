@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import read
+from napari_pseudolabel.imaging import images_at, read
 from napari_pseudolabel.imaging.reading.file_names import images_in, left_out
 from napari_pseudolabel.imaging.reading.microscope import czi_file
 
@@ -121,6 +121,8 @@ def test_scenes_of_a_czi_are_asked_for(czi):
     path = czi(scenes=2, kinds=("Gray8",), planes=1)
     with pytest.raises(InputError, match=r"holds 2 images: 0 \(S0\), 1 \(S1\); say which: --position"):
         read(path)
+    assert [one.name for one in images_at(path)] == [f"{path.stem}_S0", f"{path.stem}_S1"]
+    np.testing.assert_array_equal(images_at(path)[1].read().plane(), STACK[0, 0] + 1)
     for position in (1, "1", "S1"):
         np.testing.assert_array_equal(read(path, position=position).plane(), STACK[0, 0] + 1)
 
@@ -200,6 +202,8 @@ def test_an_nd2_that_was_never_calibrated_has_no_size(nd2):
     image = read(path)
     assert image.placement.pixel_size_um() is None
     assert "nobody calibrated" in image.notes[0]
+    path, _ = nd2({"P": 2, "Y": 8, "X": 9}, voxel=(1.0, 1.0, 1.0))
+    assert images_at(path)[1].read().notes[0].startswith(f"{path.stem}_well-1: its pixels")
 
 
 # LIF ---------------------------------------------------------------------------------------------
@@ -247,6 +251,7 @@ def test_a_lif_has_its_images_size_and_channels(lif):
     path = lif("first", "second")
     with pytest.raises(InputError, match=r"0 \(first\), 1 \(second\); say which"):
         read(path)
+    assert [one.position for one in images_at(path)] == ["first", "second"]
     image = read(path, position="second")
     assert (image.axes, image.channel_names) == ("ZCYX", NAMES)
     assert image.placement.pixel_size_um() == pytest.approx(0.4)

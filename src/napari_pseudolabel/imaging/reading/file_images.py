@@ -17,7 +17,7 @@ from napari_pseudolabel.imaging.reading.image_files import ReadOptions
 from napari_pseudolabel.imaging.reading.read_request import Position
 from napari_pseudolabel.imaging.reading.source import chosen_position
 
-_FIELD = re.compile(r"(.+)/(.+)/(.+)")
+_FIELD = re.compile(r"([A-Za-z]+)/(\d+)/([^/]+)")  # row, column and field of a plate
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,8 @@ def _named(path: Path, names: Sequence[str]) -> list[FileImage]:
 
 def _plain(name: str) -> str:
     """Return a name for files: a field of a plate as row and column of its well, and the field."""
-    return re.sub(r"[^\w-]+", "-", _FIELD.sub(r"\1\2_\3", name)).strip("-") or "image"
+    field = _FIELD.fullmatch(name)
+    return re.sub(r"[^\w-]+", "-", field.expand(r"\1\2_\3") if field else name).strip("-") or "image"
 
 
 def _folded(name: str) -> str:
