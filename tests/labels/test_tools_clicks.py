@@ -6,7 +6,7 @@ from skimage.draw import disk
 from tool_cases import applied, counted
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.labels.tools import ClickField, ClickMark, window_around
+from napari_pseudolabel.labels.tools import ClickField, ClickMark, well_inside, window_around
 from napari_pseudolabel.labels.windows import whole
 
 SHAPE = (96, 120)
@@ -126,3 +126,12 @@ def test_what_cannot_be_answered_is_said():
 
 def test_the_window_holds_the_clicks_and_no_more_than_there_is():
     assert window_around([ClickMark.at((3, 1990), True)], (300, 2000)) == (slice(0, 300), slice(1488, 2000))
+
+
+@pytest.mark.parametrize(
+    ("at", "inside"),
+    [((100, 600), True), ((100, 563), False), ((100, 564), True), ((0, 947), True), ((299, 948), False)],
+)
+def test_the_next_object_must_lie_well_inside_of_what_is_looked_at(at, inside):
+    window = slice(0, 300), slice(500, 1012)  # all rows of the plane, which is wider
+    assert well_inside(np.array([at]), window, (300, 2000)) == inside

@@ -34,6 +34,7 @@ class Toy(Checked):
     over: Annotated[bool, Option("Whether.", title="Take all")] = False
     patience: Annotated[int | None, Option("How long.", least=1, special="for ever")] = None
     device: Annotated[str, Option("Where.", listed=True)] = "auto"
+    model: Annotated[str | None, Option("By what.", listed=True)] = None
     size: Annotated[Size, Option("How large.", special="As it is")] = field(default_factory=Size)
     folder: Annotated[Path | None, Option("Where it lies.")] = None
     phrases: Annotated[list[str] | None, Option("What is looked for.")] = None
@@ -86,6 +87,7 @@ def test_rows_say_what_is_declared(form):
             "Look also at\nmirrored images",
             "Patience",
             "Device",
+            "Model",
             "Size",
             "Folder",
             "Phrases",
@@ -146,6 +148,15 @@ def test_what_is_offered_while_it_runs_keeps_the_choice(form, qtbot):
     assert form.value().device == "cpu"
     device.offer((("auto", "Automatic"),))
     assert form.value().device == "auto"
+
+
+def test_nothing_chosen_from_a_list_is_a_change_too(form, qtbot):
+    model = form.edits["model"]
+    model.offer(((None, "None"), ("a.pt", "A")))
+    for text, value in (("A", "a.pt"), ("None", None)):
+        with qtbot.waitSignal(form.changed, timeout=1000):
+            model.native.setCurrentText(text)
+        assert form.value().model == value
 
 
 def test_a_form_of_one_group_keeps_the_rest(qtbot):

@@ -10,6 +10,7 @@ from napari_pseudolabel.models.segmenters.sam.sam_model import load_sam
 from napari_pseudolabel.viewer import Corrections
 from napari_pseudolabel.widgets.correct import clicking
 from napari_pseudolabel.widgets.correct.model_opinion import ModelOpinion
+from napari_pseudolabel.widgets.correct.network_clicks import LOOKS
 
 INSIDE = 16, 16
 
@@ -194,8 +195,10 @@ def network(begun, qtbot, monkeypatch, tmp_path):
     return asked, path
 
 
-def test_a_model_that_is_chosen_answers_clicks(begun, network, qtbot):
+def test_a_model_that_is_chosen_answers_clicks(begun, network, qtbot, monkeypatch):
     _, labels, dock = begun
+    said = []
+    monkeypatch.setattr(dock.context, "say", said.append)
     asked, path = network
     path.write_text("weights")
     before = labels.data.copy()
@@ -207,6 +210,10 @@ def test_a_model_that_is_chosen_answers_clicks(begun, network, qtbot):
     ]
     assert asked[0].picture is asked[1].picture
     dock.clicking.take()
+    click(dock, (3, 40), qtbot=qtbot)  # the next object is in what the model has looked at
+    assert [one for one in said if "looks at" in one] == [LOOKS.format("vit_b")]
+    assert len(asked) == 3
+    dock.clicking.escape()
     written = np.argwhere(labels.data != before)
     assert (labels.data[tuple(written.T)] == AXON).all()
     assert len(written) > 50
@@ -220,12 +227,20 @@ def test_a_model_that_is_chosen_answers_clicks(begun, network, qtbot):
 
 def test_where_a_model_cannot_be_used_the_image_answers_and_it_is_said(begun, network, qtbot):
     _, labels, dock = begun
-    asked, _ = network
+    asked, path = network
     click(dock, qtbot=qtbot)
     assert dock.clicking.proposal is not None
     assert "is empty" in dock.view.hint
     assert "The image alone answers clicks now." in dock.view.hint
     click(dock, (5, 5), False, qtbot)
     assert len(asked) == 1
+    # Once its file is mended it can be chosen again, with the clicks that are there.
+    path.write_text("weights")
+    for chosen in (None, str(path)):
+        dock.view.options.edits["clicks"].value = chosen
+        assert not dock.view.hint
+        settle(dock, qtbot)
+    assert len(asked) == 2
     dock.clicking.take()
     assert labels.data[INSIDE] == AXON
+    assert not (labels.data[20:24, 8:24] == AXON).any()

@@ -7,7 +7,7 @@ nothing to do.
 
 from napari_pseudolabel.labels.objects.components import component_at
 from napari_pseudolabel.labels.tools.change import Change, ObjectMask, Window
-from napari_pseudolabel.labels.tools.clicks import ClickField, ClickMark, outlined, window_around
+from napari_pseudolabel.labels.tools.clicks import ClickField, ClickMark, outlined, well_inside, window_around
 from napari_pseudolabel.labels.tools.interpolation import interpolate
 from napari_pseudolabel.labels.tools.merging import merge
 from napari_pseudolabel.labels.tools.pasting import paste
@@ -44,5 +44,6 @@ __all__ = [
     "smart_fill",
     "smooth",
     "split",
+    "well_inside",
     "window_around",
 ]

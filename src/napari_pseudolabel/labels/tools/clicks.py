@@ -27,6 +27,8 @@ from napari_pseudolabel.types import Array
 
 SIDE_PX = 512
 """Height and width of what is looked at around clicks."""
+# As much must be seen around the clicks of the next object to look no further.
+_AROUND_PX = 64
 NO_BORDER = "The image shows no border around the click; paint the object with the brush."
 FAR_APART = f"The clicks are more than {SIDE_PX} px apart; press Enter, then go on with the next part."
 
@@ -85,6 +87,15 @@ def window_around(marks: Sequence[ClickMark], shape: tuple[int, ...]) -> Window:
         start = int(np.clip((first + last - SIDE_PX) // 2, 0, max(size - SIDE_PX, 0)))
         sides.append(slice(start, min(start + SIDE_PX, size)))
     return sides[0], sides[1]
+
+
+def well_inside(places: NDArray[np.intp], window: Window, shape: tuple[int, ...]) -> bool:
+    """Whether a window shows what is around places, (N, 2): 64 pixels, less at the borders of the plane."""
+    return all(
+        side.start + _AROUND_PX * (side.start > 0) <= at.min()
+        and at.max() < side.stop - _AROUND_PX * (side.stop < size)
+        for at, side, size in zip(places.T, window, shape[-2:], strict=True)
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -61,8 +61,10 @@ class Dock(QWidget):
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # Before it is placed the dock is lower than it will be, and Qt would leave a bar over its right edge for a moment.
+        area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(view)
-        self.view = view
+        self.view, self._area = view, area
         self._column.addWidget(area)
         self._restyle()
         viewer.events.theme.connect(self._restyle)
@@ -89,7 +91,7 @@ class Dock(QWidget):
             self._placed = True
             self._name_tab()
             self._guard()
-            QTimer.singleShot(0, self._join_others)
+            QTimer.singleShot(0, self._on_placed)
 
     @override
     def sizeHint(self) -> QSize:
@@ -156,6 +158,10 @@ class Dock(QWidget):
         dock = self._dock_widget()
         if dock is not None:
             dock.setWindowTitle(self.tab)
+
+    def _on_placed(self) -> None:
+        self._join_others()
+        self._area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
 
     def _join_others(self) -> None:
         """Become a tab of the plugin's other docks in the same place, instead of sharing their height."""

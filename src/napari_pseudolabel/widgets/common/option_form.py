@@ -13,6 +13,7 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
+    QComboBox,
     QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
@@ -74,6 +75,8 @@ class OptionEdit:
             ValueWidget[Any], create_widget(annotation=kind, name=field.name, options=options)
         )
         self.changed = self._widget.changed
+        if isinstance(self.native, QComboBox):
+            self.native.currentIndexChanged.connect(self._on_entry)
         self._widget.tooltip = field.option.tooltip
         self._polish()
         for part in self.native.findChildren(QWidget):  # buttons and numbers beside sliders are controls, too
@@ -123,6 +126,10 @@ class OptionEdit:
             self._widget.choices = [(title, value) for value, title in entries]
             if entries:
                 self._widget.value = chosen if chosen in values else values[0]
+
+    def _on_entry(self) -> None:
+        if self._widget.value is None:  # magicgui tells of every choice but this
+            self.changed.emit(None)
 
     def _bounds(self) -> dict[str, Any]:
         option = self.field.option

@@ -18,6 +18,7 @@ from napari_pseudolabel.labels.tools import (
     ClickMark,
     line_through,
     outlined,
+    well_inside,
     window_around,
 )
 from napari_pseudolabel.labels.windows import Index, Window, key_of, moved, whole
@@ -113,12 +114,15 @@ class Clicking(Part):
         self._marks: list[ClickMark] = []
         self._plane: Index = ()
         self._seen: Seen | None = None
+        # Of the object before; a network needs long for another one.
+        self._window_before: Window | None = None
         self._proposal: ProposedObject | None = None
         # One computation at a time; what was asked for meanwhile is computed next, and only that.
         self._running = self._again = self._take_later = False
         context.events.chosen.connect(self._refresh)
         context.events.drawn.connect(self._on_drawn)
         context.events.painted.connect(lambda _: self._on_drawn())
+        network.chosen.connect(self._refresh)
 
     @property
     def on(self) -> bool:
@@ -222,6 +226,7 @@ class Clicking(Part):
     @override
     def follow(self, labels: Labels | None) -> None:
         self.leave()
+        self._window_before = None
 
     @override
     def stop(self) -> None:
@@ -237,6 +242,7 @@ class Clicking(Part):
             return
         if self._running:
             self._again = True
+            self._network.remind()
             return
         with self._context.refusing():
             work = self._work()
@@ -317,7 +323,11 @@ class Clicking(Part):
             low, high = (rows.start, columns.start), (rows.stop, columns.stop)
             if ((places >= low) & (places < high)).all():
                 return self._seen.window
-        return window_around(self._marks, shape)
+        before = self._window_before
+        if self._network.model is not None and before is not None and well_inside(places, before, shape):
+            return before
+        self._window_before = window_around(self._marks, shape)
+        return self._window_before
 
     def _on_made(self, marks: tuple[ClickMark, ...], made: ProposedObject | str) -> None:
         self._running = False

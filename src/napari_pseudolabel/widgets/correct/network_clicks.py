@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from qtpy.QtCore import Signal
 from typing_extensions import override
 
 from napari_pseudolabel.labels.tools import ClickMark
@@ -20,20 +21,34 @@ if TYPE_CHECKING:
 
 ALONE = "The image alone"
 INSTEAD = "The image alone answers clicks now."
+LOOKS = "{} looks at the image around the click, which may take a minute; clicks there are fast then. Escape drops the click."
 # A line is told by so many of its places.
 _PLACES = 4
 
 
 class NetworkClicks(Part):
-    """Knows the model that a person chose for clicks, and asks it."""
+    """Knows the model that a person chose for clicks, and asks it.
+
+    Attributes
+    ----------
+    chosen
+        Something else answers clicks from now on.
+    """
+
+    chosen = Signal()
 
     def __init__(self, context: CorrectContext) -> None:
         super().__init__(context)
         # What a model could not do, by its path, so that it is not asked again with every click.
         self._troubles: dict[str, str] = {}
-        self._picture: Array | None = None
+        # Which model saw which picture last: the next clicks there take a moment.
+        self._seen: tuple[str, Array] | None = None
+        # What is said while one looks; empty while none does.
+        self._looking = ""
         self._asked = False
-        context.view.options.edits["clicks"].offer([(None, ALONE)])
+        edit = context.view.options.edits["clicks"]
+        edit.offer([(None, ALONE)])
+        edit.changed.connect(self._on_chosen)
 
     @property
     def model(self) -> str | None:
@@ -48,6 +63,8 @@ class NetworkClicks(Part):
 
     @override
     def follow(self, labels: Labels | None) -> None:
+        if labels is None:
+            self._looking = ""
         if labels is not None and not self._asked:
             self._asked = True
             from napari_pseudolabel.models.sam_files import sam_files
@@ -73,18 +90,31 @@ class NetworkClicks(Part):
         places = [mark.places[_some(len(mark.places))] for mark in marks]
         inside = [mark.inside for mark, some in zip(marks, places, strict=True) for _ in some]
         job = ClickedObjectJob(model, picture, np.concatenate(places), inside)
-        if picture is not self._picture:
-            self._context.view.set_status(f"{Path(model).stem} looks at the view; further clicks are fast.")
-        self._picture = picture
+        if self._seen is None or self._seen[0] != model or not np.array_equal(self._seen[1], picture):
+            self._looking = LOOKS.format(Path(model).stem)
+        self.remind()
 
         def fail(failure: Failure) -> None:
+            self._looking = ""
             self._troubles[model] = f"{failure.sentence} {INSTEAD}"
             failed()
 
         def finish(found: Any) -> None:
+            self._looking, self._seen = "", (model, picture)
             done(np.asarray(found, bool))
 
         self._context.runner.submit(job, "local", finished=finish, failed=fail)
+
+    def remind(self) -> None:
+        """Say why clicks wait, where they do."""
+        if self._looking:
+            self._context.say(self._looking)
+
+    def _on_chosen(self) -> None:
+        # Who chooses a model again has perhaps mended its file.
+        self._troubles.pop(self._context.view.options.value().clicks or "", None)
+        self._context.view.set_hint("")
+        self.chosen.emit()
 
 
 def _some(count: int) -> NDArray[np.intp]:
