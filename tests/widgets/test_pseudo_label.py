@@ -328,8 +328,9 @@ def test_the_first_axis_of_a_short_stack_may_hold_channels(dock, viewer, script,
     dock.view.first_axis.setCurrentIndex(1)
     assert dock.view.planes.isHidden()
     channel = dock.view.settings.edits["channel"].native
-    assert channel.count() == 4
-    channel.setCurrentIndex(2)
+    assert channel.count() == 5
+    assert dock.view.choice().settings.channel is None  # so that a run says which it took
+    channel.setCurrentIndex(3)
     dock.view.run_button.click()
     finish(qtbot, dock)
     assert script.jobs[-1].image.axes == "CYX"

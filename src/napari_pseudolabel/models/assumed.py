@@ -93,5 +93,6 @@ _PHRASES: dict[str, Callable[[Card], str]] = {
     "tile": lambda card: f"tiles of {card.architecture.get('tile', 256)} pixels",
     "stride": lambda card: f"tiles in multiples of {card.architecture['stride']} pixels",
     "in_channels": lambda card: "images of one channel",
+    "classes": lambda card: f"what it finds is called “{card.classes[-1].name}”",
     "threshold": lambda card: "a class where its probability is above 0.5",
 }

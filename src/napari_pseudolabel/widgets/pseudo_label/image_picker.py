@@ -131,4 +131,6 @@ def _channels(image: Image | None) -> list[tuple[Channel | None, str]]:
     mean: tuple[Channel | None, str] = ("mean", "Mean of all")
     if "S" in image.axes:
         return [("luminance", "Luminance"), (0, "Red"), (1, "Green"), (2, "Blue"), mean]
-    return [*((index, f"Channel {index}") for index in range(image.channels)), mean]
+    # Where nobody chooses, the run says that it took the first, and the list of many images asks.
+    numbered = ((index, f"Channel {index}") for index in range(image.channels))
+    return [(None, "The first, unless chosen"), *numbered, mean]

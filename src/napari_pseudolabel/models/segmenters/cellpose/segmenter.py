@@ -253,7 +253,7 @@ def _read(offer: Offer) -> tuple[Card, CellposeArchitecture, Callable[[], nn.Mod
         assumed=(() if "classes" in given else ("classes",)),
         missing=tuple(unknown_modalities(known, ("source",))),
         notes=(
-            "Objects are told apart by the model itself, in one look: a mean of several, as with flips, would join them.",
+            "The model tells objects apart itself, so it looks once: a mean with mirrored images or other opinions would join them.",
         ),
     )
     if len(card.classes) != 2 or card.classes[0].value != 0:
