@@ -7,6 +7,7 @@ from tool_cases import applied, counted
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.tools import ClickField, ClickMark, well_inside, window_around
+from napari_pseudolabel.labels.tools.image_channels import channels_of
 from napari_pseudolabel.labels.windows import whole
 
 SHAPE = (96, 120)
@@ -135,3 +136,11 @@ def test_the_window_holds_the_clicks_and_no_more_than_there_is():
 def test_the_next_object_must_lie_well_inside_of_what_is_looked_at(at, inside):
     window = slice(0, 300), slice(500, 1012)  # all rows of the plane, which is wider
     assert well_inside(np.array([at]), window, (300, 2000)) == inside
+
+
+def test_what_tools_see_is_the_same_in_any_unit():
+    image = np.random.default_rng(0).random((20, 30, 2)).astype(np.float32)
+    for unit in (1e-12, 1e12):
+        np.testing.assert_allclose(
+            channels_of(np.float32(unit) * image, None), channels_of(image, None), atol=1e-4
+        )

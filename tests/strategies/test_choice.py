@@ -26,7 +26,7 @@ from napari_pseudolabel.strategies import LabelSettings, Record, Region
 from napari_pseudolabel.strategies.again import again
 from napari_pseudolabel.strategies.carry import kept_searches
 from napari_pseudolabel.strategies.carry.kept_searches import KeptSearches
-from napari_pseudolabel.strategies.choice.find_way import FindWayJob, Looking, some_of
+from napari_pseudolabel.strategies.choice.find_way import FindWayJob, Looking, some_of, stretched
 from napari_pseudolabel.strategies.choice.judging import (
     BACKED,
     DISPUTED,
@@ -409,3 +409,10 @@ def test_a_search_that_cannot_begin_or_is_stopped_says_so():
 def test_some_of_many_are_spread():
     assert some_of("ab", 4) == ("a", "b")
     assert some_of(range(100), 3) == (25, 50, 74)
+
+
+def test_pictures_are_the_same_in_any_unit():
+    pixels = np.random.default_rng(0).random((20, 30)).astype(np.float32)
+    pixels[3, 4] = np.nan
+    for unit in (1e-12, 1e12):
+        np.testing.assert_allclose(stretched(np.float32(unit) * pixels), stretched(pixels), atol=1e-4)

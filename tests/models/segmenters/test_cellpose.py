@@ -102,6 +102,8 @@ def test_a_checkpoint_is_known_by_its_weights_and_tells_objects_apart(path):
     )
     assert right > 50
     assert model.classes[1].name == "droplet"
+    tiny = model.labels(model.probabilities(np.float32(1e-9) * image))
+    assert (tiny != labels).mean() < 1e-3  # whatever the unit of the image is
 
 
 def test_cellpose_sam_is_known_by_its_weights(tmp_path):

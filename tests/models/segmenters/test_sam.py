@@ -58,6 +58,8 @@ def test_images_are_prepared_as_the_network_was_taught(weights, tmp_path):
     assert not found[..., 16:, :].any()
     assert found[0, 0, 0, 0] == pytest.approx(-123.675 / 58.395)
     assert found[0, 2, 0, 31] == pytest.approx((255 - 103.53) / 57.375)
+    tiny = load_sam(path)._prepared(np.float32(1e-9) * picture[:16])
+    np.testing.assert_allclose(tiny, found)  # whatever the unit of the image is
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
+from napari_pseudolabel.imaging import IntensityRange, normalise
 from napari_pseudolabel.types import Array
 
 
@@ -14,8 +15,10 @@ def channels_of(image: Array, probability: NDArray[np.floating] | None) -> NDArr
     planes = np.asarray(image, np.float32)
     planes = planes[..., None] if planes.ndim == 2 else planes
     smoothed = ndi.gaussian_filter(planes, (1, 1, 0))
-    low, high = np.percentile(smoothed, (1, 99), axis=(0, 1))
-    channels = np.clip((smoothed - low) / np.maximum(high - low, 1e-6), 0, 1)
+    limits = [
+        IntensityRange(low, high) for low, high in np.percentile(smoothed, (1, 99), axis=(0, 1)).T.tolist()
+    ]
+    channels = np.stack([normalise(smoothed[..., c], own) for c, own in enumerate(limits)], axis=-1)
     if probability is not None:
         channels = np.concatenate((channels, np.asarray(probability, np.float32)[..., None]), axis=-1)
     return np.asarray(channels, np.float32)

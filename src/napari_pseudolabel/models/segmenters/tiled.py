@@ -156,9 +156,14 @@ class TiledSegmenter(Segmenter):
 
     def prepared(self, raw: NDArray[np.float32], part: LayerPart | None) -> NDArray[np.float32]:
         """Return what the network is given of raw values (C, H, W): normalised as the card says, by the whole layer."""
+        return np.stack(
+            [normalise(channel, own) for channel, own in zip(raw, self.limits(raw, part), strict=True)]
+        )
+
+    def limits(self, raw: NDArray[np.float32], part: LayerPart | None) -> list[IntensityRange]:
+        """Return which raw values of each channel become 0 and 1: by the whole layer, where it is known."""
         known = [statistics.limits for statistics in part.whole.channels] if part is not None else None
-        limits = known or [_limits(channel, self.card.normalisation) for channel in raw]
-        return np.stack([normalise(channel, own) for channel, own in zip(raw, limits, strict=True)])
+        return known or [_limits(channel, self.card.normalisation) for channel in raw]
 
     def _chances(self, answer: Tensor) -> Tensor:
         if answer.shape[1] != len(self.classes):

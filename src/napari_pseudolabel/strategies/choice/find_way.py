@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control, Progress, WorkRate
 from napari_pseudolabel.errors import Cancelled, InputError, PseudolabelError
-from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.imaging import Image, IntensityRange, normalise
 from napari_pseudolabel.labels.evidence import Evidence, total
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.strategies.choice.found_way import FoundWay, LookedAt, TriedWay, fitting
@@ -369,4 +369,4 @@ def stretched(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     """(H, W) raw values brought to [0, 1] for a picture; what has no value becomes 0."""
     seen = pixels[np.isfinite(pixels)]
     low, high = np.percentile(seen, (0.5, 99.5)) if seen.size else (0.0, 1.0)
-    return np.clip((np.nan_to_num(pixels) - low) / max(high - low, 1e-6), 0, 1).astype(np.float32)
+    return normalise(pixels, IntensityRange(float(low), float(high)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import CheckpointError
+from napari_pseudolabel.imaging import IntensityRange
 from napari_pseudolabel.models.card_files import (
     complete,
     named_classes,
@@ -42,7 +43,6 @@ _USUAL_PX = 30.0
 _SHARED = 32
 # Objects are told apart with so much around, in typical diameters, and what gathers within so many pixels of their ends.
 _AROUND, _GATHERED_PX = 3, 16
-_LEAST_RANGE = 1e-3
 _SIZES = ("diam_mean", "diam_labels")
 _NORMALISATION = {"kind": "percentile", "low": 1.0, "high": 99.0}
 
@@ -107,19 +107,8 @@ class CellposeSegmenter(TiledSegmenter):
         return Covering(self.tile, min(_SHARED, self.tile // 4), self.described.stride, context=around)
 
     @override
-    def prepared(self, raw: NDArray[np.float32], part: LayerPart | None) -> NDArray[np.float32]:
-        if part is not None:
-            known = [(one.limits.low, one.limits.high) for one in part.whole.channels]
-        else:
-            said = self.card.normalisation
-            known = [tuple(np.nanpercentile(one, (said.low, said.high)).tolist()) for one in raw]
-        scaled = [
-            (channel - np.float32(low)) / np.float32(high - low)
-            if high - low > _LEAST_RANGE
-            else np.zeros_like(channel)
-            for channel, (low, high) in zip(raw, known, strict=True)
-        ]
-        return np.nan_to_num(np.stack(scaled), copy=False)
+    def limits(self, raw: NDArray[np.float32], part: LayerPart | None) -> list[IntensityRange]:
+        return [replace(one, clip=False) for one in super().limits(raw, part)]
 
     @override
     def probabilities(

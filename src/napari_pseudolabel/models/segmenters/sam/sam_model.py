@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
 from napari_pseudolabel.errors import CheckpointError
+from napari_pseudolabel.imaging import IntensityRange, normalise
 from napari_pseudolabel.models.offers import Offer
 from napari_pseudolabel.models.outline import outlined
 from napari_pseudolabel.models.safe_load import load_weights
@@ -102,8 +103,9 @@ class SamModel:
             if plane.ndim == 3 and plane.shape[-1] == 3
             else plane.reshape(*plane.shape[:2], -1).mean(-1, keepdims=True)
         )
-        low, high = np.percentile(colours, _RANGE).tolist()
-        bytes_ = np.clip((colours - low) / max(high - low, 1e-6), 0, 1) * np.float32(255)
+        bytes_ = normalise(colours, IntensityRange(*np.percentile(colours, _RANGE).tolist())) * np.float32(
+            255
+        )
         tensor = torch.from_numpy(np.ascontiguousarray(np.broadcast_to(bytes_, (*plane.shape[:2], 3))))
         height, width = self._size(plane.shape[:2])
         sized = interpolate(

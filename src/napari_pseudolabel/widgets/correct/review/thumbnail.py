@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.imaging import Image, IntensityRange, normalise
 from napari_pseudolabel.labels.classes import with_colours
 from napari_pseudolabel.labels.review.uncertainty import edges
 from napari_pseudolabel.models.cards import LabelClass
@@ -63,7 +63,7 @@ def _contrasted(
         max(0.0, (old / len(new) - 1) / 2) for old, new in zip(values.shape, (rows, columns), strict=True)
     ]
     smooth = ndi.gaussian_filter(known, blur)[np.ix_(rows, columns)]
-    return (255 * np.clip((smooth - low) / max(high - low, 1e-6), 0, 1)).astype(np.uint8)
+    return (255 * normalise(smooth, IntensityRange(float(low), float(high)))).astype(np.uint8)
 
 
 def _colours(classes: Sequence[LabelClass], values: Sequence[int]) -> list[tuple[int, tuple[int, int, int]]]:
