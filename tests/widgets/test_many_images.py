@@ -191,3 +191,30 @@ def test_images_leave_the_list_and_come_back(dock, many, folder, qtbot):
     dock.many.add_folder(folder)
     settle(dock, qtbot)
     assert dock.view.many.status == "1 image added."
+
+
+def test_what_will_be_refused_is_said_before(dock, many, folder, viewer, script, qtbot):
+    import tifffile
+
+    oblong = np.random.default_rng(9).integers(0, 255, (60, 80)).astype(np.uint8)
+    # 100,000 and 50,000 pixels per cm
+    tifffile.imwrite(folder / "oblong.tif", oblong, resolution=(1e5, 5e4), resolutionunit="CENTIMETER")
+    tifffile.imwrite(folder / "stained.ome.tif", np.stack([oblong] * 2), metadata={"axes": "CYX"})
+    (folder / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n no")
+    many.add_folder(folder)
+    settle(dock, qtbot)
+    assert "not square" in lines(dock)["oblong"]
+    assert "2 channels" in lines(dock)["stained"]
+    assert "torn.png" in lines(dock)["torn"]
+    assert dock.view.many.hint.startswith("3 of 6 images cannot be labelled like this")
+    assert dock.view.many.label_all.isEnabled()
+    scale = dock.view.settings.answers["scale"]
+    scale.which.setCurrentText("Magnification")
+    scale.edits[("scale", "factor")].native.setValue(1.5)
+    dock.view.settings.edits["channel"].native.setCurrentIndex(0)
+    settle(dock, qtbot)
+    assert lines(dock)["oblong"] == "waiting"
+    assert dock.view.many.hint.startswith("2 of 6")
+    dock.view.many.label_all.click()
+    settle(dock, qtbot)
+    assert [job.image.name for job in script.jobs] == ["sem_0", "sem_1", "sem_2", "oblong"]

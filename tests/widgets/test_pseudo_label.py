@@ -93,8 +93,8 @@ def test_controls_go_into_the_job(dock, script, qtbot):
     for name, value in (("samples", 3), ("seed", 11), ("tile", 64), ("overlap", 0)):
         rows[name].native.setValue(value)
     scale = dock.view.settings.answers["scale"]
-    scale.which.setCurrentText("Object size")
-    scale.edits[("scale", "object_size_px")].native.setValue(22)
+    scale.which.setCurrentText("Pixel size")
+    scale.edits[("scale", "pixel_size_um")].native.setValue(0.22)
     qtbot.waitUntil(
         lambda: rows["device"].native.findText("CPU") >= 0, timeout=10000
     )  # devices are asked for
@@ -104,7 +104,7 @@ def test_controls_go_into_the_job(dock, script, qtbot):
     settings = script.jobs[-1].settings
     assert (settings.samples, settings.seed) == (3, 11)
     assert (settings.tiles.tile, settings.tiles.overlap, settings.tiles.device) == (64, 0, "cpu")
-    assert settings.scale.object_size_px == 22
+    assert settings.scale.pixel_size_um == 0.22
     assert settings.scale.factor is None
 
 

@@ -11,14 +11,57 @@ from napari_pseudolabel.collection.image_gain import gain_in
 from napari_pseudolabel.collection.image_list import ImageList, ListedImage
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.formats.ome_tiff import OME_TIFF
-from napari_pseudolabel.imaging import Image, read
+from napari_pseudolabel.imaging import Image, Placement, read
+from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.options import written
 from napari_pseudolabel.slides.large import LARGE_PX
-from napari_pseudolabel.strategies import LabelJob, PseudoLabel, RunReport, join
+from napari_pseudolabel.strategies import LabelJob, LabelSettings, PseudoLabel, RunReport, join
 from napari_pseudolabel.strategies.writing_labels import write_result
 from napari_pseudolabel.types import JsonObject
 
 _TOLD = ("objects_in_words", "mean_confidence", "agreement", "seconds", "usable", "notes")
+
+
+@dataclass(frozen=True, eq=False)
+class ListedKind:
+    """What decides whether an image of a list can be labelled, before anything of it is computed.
+
+    Attributes
+    ----------
+    pixels
+        Of all planes.
+    channels
+        Of which a person has to choose one; 1 for the colours of a picture.
+    """
+
+    placement: Placement
+    pixels: int
+    channels: int
+
+    @classmethod
+    def of(cls, image: Image) -> ListedKind:
+        """Return that of an image."""
+        channels = 1 if image.axes.endswith("S") else image.channels
+        return cls(image.placement, math.prod(image.shape), channels)
+
+    def refused(self, settings: LabelSettings, *, measured: bool = False) -> str:
+        """Why it cannot be labelled with these settings and what to do, one sentence; empty where it can.
+
+        Parameters
+        ----------
+        measured
+            The strategy finds out itself how large things are.
+        """
+        if self.pixels > LARGE_PX:
+            return f"It has more than {LARGE_PX // 10**6} million pixels; open it and label it by itself, its labels go to the disk then."
+        if self.channels > 1 and settings.channel is None:
+            return f"It has {self.channels} channels; open it, choose one under Advanced, and label the images again."
+        try:
+            if not (measured and settings.scale == Scale()):
+                settings.scale.asked_of(self.placement)
+        except InputError as error:
+            return str(error)
+        return ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,16 +100,10 @@ class ImageLabelling:
         if self.images.standing(one).kind == "changed":
             return None
         image = listed_image(one)
-        if math.prod(image.shape) > LARGE_PX:
-            raise InputError(
-                f"It has more than {LARGE_PX // 10**6} million pixels; open it and label it by itself, its labels go to the disk then."
-            )
+        if refused := ListedKind.of(image).refused(self.pattern.settings):
+            raise InputError(refused)
         image = replace(image, modality=image.modality or self.pattern.image.modality)
         job = replace(self.pattern, image=image, region=None, planes=None, found=None, kept=None)
-        if image.channels > 1 and job.settings.channel is None and not image.axes.endswith("S"):
-            raise InputError(
-                f"It has {image.channels} channels; open it, choose one under Advanced, and label the images again."
-            )
         key = self.images.finished.key(Path(one.path), job, OME_TIFF, confidence=True)
         told = self.images.finished.told(self.images.labels_path(one), key)
         return None if told is not None else ListedWork(one, job, key)

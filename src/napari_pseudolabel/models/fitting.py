@@ -133,6 +133,34 @@ def channels_of(card: Card) -> int:
     return found if isinstance(found, int) else 1
 
 
+def channel_misfit(
+    models: Sequence[tuple[str, int]], image: str, channels: int, *, translates: bool
+) -> tuple[int, str] | None:
+    """Return which model takes another number of channels than it is given, and a sentence that says so; None if all fit.
+
+    Parameters
+    ----------
+    models
+        Name and number of channels, in the order in which the image meets them; a translator that comes first makes as many.
+    image, channels
+        Name of the image, and how many channels it has. Of several that models do not take together one is chosen.
+    """
+    if not models:
+        return None
+    first, wanted = models[0]
+    for number, (name, own) in enumerate(models):
+        if own != wanted:
+            does = "makes" if translates else "takes"
+            return (
+                number,
+                f"{name} takes {own} channels, but {first} {does} {wanted}; choose models that fit each other.",
+            )
+    if wanted in (1, channels):
+        return None
+    has = f"{image} has {channels} channel{'s'[: channels > 1]}, but {first} takes {wanted}"
+    return 0, f"{has}; choose another image, or another segmenter."
+
+
 def takes_colours(card: Card) -> bool:
     """Whether a model is made for colour images such as those of stains, be it for their luminance."""
     name = _words(card.source.name) if card.source else ""

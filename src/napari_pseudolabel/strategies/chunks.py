@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Box, Channel, Image, LayerStatistics
 from napari_pseudolabel.labels.object_size import LARGEST_CRUMB
+from napari_pseudolabel.models.fitting import channel_misfit
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.geometry import Block, Line, Span, View
 from napari_pseudolabel.strategies.label_settings import LabelSettings, Region
@@ -79,19 +80,13 @@ class ImageTask(ABC):
             If the image has another number of channels, or several models do not agree.
         """
         wanted = survey.models[0].channels
-        for model in survey.models:
-            if model.channels != wanted:
-                raise InputError(
-                    f"{model.use.name} takes {model.channels} channels, but {survey.models[0].use.name} "
-                    f"{'makes' if survey.translator else 'takes'} {wanted}; choose models that fit each other."
-                )
+        models = [(model.use.name, model.channels) for model in survey.models]
+        translates = survey.translator is not None
+        found = channel_misfit(models, self.image.name, self.image.channels, translates=translates)
+        if found is not None:
+            raise InputError(found[1])
         if wanted == 1:
             return (self.settings.channel,)
-        if self.image.channels != wanted:
-            raise InputError(
-                f"{self.image.name} has {self.image.channels} channel{'s'[: self.image.channels > 1]}, but "
-                f"{survey.models[0].use.name} takes {wanted}; choose another image, or another segmenter."
-            )
         return tuple(range(wanted))
 
 

@@ -52,6 +52,7 @@ GREY_REGIONS = Strategy(
     captions=("your image", "kinds of regions", "named"),
     options=GreyRegionOptions,
     label=_by_grey,
+    size_by="not needed: the image is used as it is",
     term="Grey-level clusters",
 )
 FEATURE_REGIONS = Strategy(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_pseudolabel.errors import PseudolabelError
 from napari_pseudolabel.viewer import drawn_shapes
+from napari_pseudolabel.widgets.pseudo_label.label_run import region_of
 from napari_pseudolabel.widgets.pseudo_label.label_sentences import why_not
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
-    from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice
+    from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice, Where
+    from napari_pseudolabel.widgets.pseudo_label.label_run import CanvasSize
     from napari_pseudolabel.widgets.pseudo_label.modality import ModalityPicker
     from napari_pseudolabel.widgets.pseudo_label.model_picker import ModelPicker
     from napari_pseudolabel.widgets.pseudo_label.preparing import PreparingController
@@ -43,5 +46,19 @@ def why_not_now(
         preparing=part.why_not if part else lambda: None,
         modality=shown.modality,
         known=models.takes(shown.modality),
-        fits=not models.misfits(choice, images.layer()),
+        fits=not models.misfits(choice, images.known),
     )
+
+
+def why_not_there(
+    where: Where, viewer: ViewerModel, images: ImagePicker, canvas_px: CanvasSize
+) -> str | None:
+    """Why what is chosen of the image cannot be labelled, and what to do; None if it can."""
+    layer, image = images.layer(), images.known
+    if layer is None or image is None:
+        return None
+    try:
+        region_of(where, viewer, layer, image, canvas_px)
+    except PseudolabelError as error:
+        return str(error)
+    return None

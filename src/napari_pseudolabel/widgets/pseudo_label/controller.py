@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import QTimer
 from typing_extensions import override
 
 from napari_pseudolabel.errors import PseudolabelError
@@ -17,10 +18,10 @@ from napari_pseudolabel.widgets.common.dock_controller import DockController, Ke
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.pseudo_label import strategy_comparison
-from napari_pseudolabel.widgets.pseudo_label.can_run import why_not_now
+from napari_pseudolabel.widgets.pseudo_label.can_run import why_not_now, why_not_there
 from napari_pseudolabel.widgets.pseudo_label.expected import ExpectedTime
 from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
-from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice
+from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice, Where
 from napari_pseudolabel.widgets.pseudo_label.label_run import LabelRun, describe, whole_job
 from napari_pseudolabel.widgets.pseudo_label.label_sentences import assumption
 from napari_pseudolabel.widgets.pseudo_label.list_preparing import ListPreparing
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 # What strategies do that prepare something.
 PARTS = (TutoringController,)
 DEBOUNCE_MS = 300
+_LOOK_MS = 400
 
 
 class PseudoLabelController(DockController):
@@ -103,6 +105,10 @@ class PseudoLabelController(DockController):
         self.many = ManyController(viewer, view, runner, recent, workspace, self._for_list.begin)
         self.labelling = RunController(viewer, view, self.images, runner, canvas_px)
         self._preview_later = Debouncer(self._preview, DEBOUNCE_MS, self)
+        self._seen: tuple[str | None, str | None, float | None] = (None, None, None)
+        self._looking = QTimer(self)
+        self._looking.setInterval(_LOOK_MS)
+        self._looking.timeout.connect(self._look)
         self._connect()
 
     @property
@@ -139,9 +145,11 @@ class PseudoLabelController(DockController):
         for part in self.preparing.values():
             part.start()
         self.models.find(self.modality.shown)
+        self._looking.start()
 
     @override
     def closed(self) -> None:
+        self._looking.stop()
         self._preview_later.cancel()
         self.expected.say(None)
         self.models.stop()
@@ -371,17 +379,34 @@ class PseudoLabelController(DockController):
         self._refresh()
 
     def _why_not(self) -> str | None:
+        """Why the main button cannot be pressed and what to do; None if it can."""
+        where = self.view.choice().where
+        return self._why_never() or self.size.refusal or self._why_not_there(where)
+
+    def _why_never(self) -> str | None:
+        """Return what stands in the way whatever the size and the region are."""
         return why_not_now(
             self.view.choice(), self.viewer, self.images, self.models, self.modality, self._part
         )
 
+    def _why_not_there(self, where: Where) -> str | None:
+        return why_not_there(where, self.viewer, self.images, self._canvas_px)
+
+    def _look(self) -> None:
+        """Notice what napari does not tell of: the view has moved, a shape was drawn, the image has another pixel size."""
+        seen = self._why_not(), self._why_not_there("view"), self.size.facts.pixel_um
+        if seen != self._seen:
+            self._refresh()
+
     def _refresh(self) -> None:
         self.outcome.follow(self.view.choice(), busy=self.busy)
-        reason = self._why_not()
+        never = self._why_never()
         self.slides.follow()
-        self.many.follow(self._for_list.why_not(reason))
-        self.size.follow(busy=self.busy, can_run=self._active and reason is None)
-        self.view.show_misfits(self.models.misfits(self.view.choice(), self.images.layer()))
+        self.many.follow(self._for_list.why_not(never))
+        self.size.follow(busy=self.busy, can_run=self._active and never is None)
+        reason, unseen = self._why_not(), self._why_not_there("view")
+        self._seen = reason, unseen, self.size.facts.pixel_um
+        self.view.show_misfits(self.models.misfits(self.view.choice(), self.images.known))
         # A preview may be cut short by the real thing.
         free = self._busy_part is None and (self.labelling.running is None or self.labelling.previewing)
         part = self._part
@@ -393,4 +418,5 @@ class PseudoLabelController(DockController):
         ready = self._active and not self.busy and reason is None
         self.expected.say(self.view.choice() if ready else None)
         hint = reason or (part.status if part else "")
-        self.view.set_runnable(hint if free else "", can_run=reason is None and free)
+        can_run = reason is None and free
+        self.view.set_runnable(hint if free else "", can_run=can_run, can_preview=can_run and unseen is None)

@@ -114,9 +114,7 @@ class ExpectedTime(QObject):
             cards.append(entry.card if entry is not None else None)
         if not any(cards):
             return None
-        try:
-            image = self._images.image()
-        except PseudolabelError:
+        if (image := self._images.known) is None:
             return None
         cost = RunCost.of(choice.settings, image, *cards, gpu=self._models.has_gpu, found=self._found(choice))
         rate = self._rate(cost)

@@ -53,10 +53,7 @@ class ImagePicker(QObject):
         if asked == self._asked:
             return False
         self._asked = asked
-        try:
-            image = self.image()
-        except PseudolabelError:
-            image = None
+        image = self.known
         self._view.set_planes(prod(image.shape[:-2]) if image is not None else 1)
         self._view.set_channels(_channels(image))
         self.show_layers()
@@ -80,6 +77,14 @@ class ImagePicker(QObject):
         if layer is None:
             raise InputError("The image was removed; choose another one.")
         return image_of(layer, 0 if self._view.choice().first_axis_channels else None)
+
+    @property
+    def known(self) -> Image | None:
+        """The chosen layer as an image; None where none is chosen, or it cannot be labelled."""
+        try:
+            return self.image()
+        except PseudolabelError:
+            return None
 
     def like(self, layer: ImageLayer, modality: str) -> OpenImages:
         """Return an image with all others that are open and show the same; `modality` is empty if unknown."""

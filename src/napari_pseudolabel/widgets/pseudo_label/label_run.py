@@ -31,6 +31,7 @@ from napari_pseudolabel.widgets.common.labelled_share import share_of
 from napari_pseudolabel.widgets.pseudo_label.label_choice import (
     LabelChoice,
     ModelEntry,
+    Where,
     make_label_job,
     preview_side,
 )
@@ -131,6 +132,26 @@ def labelled_by(pushed: PushedLayers | None) -> float:
     return share_of(Corrections.of(pushed.labels))
 
 
+def region_of(
+    where: Where, viewer: ViewerModel, layer: ImageLayer, image: Image, canvas_px: CanvasSize
+) -> Region | None:
+    """Return the part of the planes that is to be labelled; None for all of them.
+
+    Raises
+    ------
+    InputError
+        When nothing is drawn, or nothing of the image is in view or inside of what is drawn.
+    """
+    if where == "view":
+        return visible_region(viewer, layer, image, canvas_px())
+    if where == "all":
+        return None
+    shapes = drawn_shapes(viewer)
+    if shapes is None:
+        raise InputError("Draw a shape around what shall be labelled first.")
+    return shape_region(shapes, layer, image)
+
+
 def describe(
     choice: LabelChoice,
     viewer: ViewerModel,
@@ -151,16 +172,9 @@ def describe(
     """
     if layer is None:
         raise InputError("The image was removed; choose another one.")
-    region: Region | None = None
-    if preview or choice.where == "view":
-        region = visible_region(viewer, layer, image, canvas_px())
-        if not preview and region.shape == image.shape[-2:]:
-            region = None  # all of it is in view
-    elif choice.where == "shape":
-        shapes = drawn_shapes(viewer)
-        if shapes is None:
-            raise InputError("Draw a shape around what shall be labelled first.")
-        region = shape_region(shapes, layer, image)
+    region = region_of("view" if preview else choice.where, viewer, layer, image, canvas_px)
+    if not preview and region is not None and region.shape == image.shape[-2:]:
+        region = None  # all of it
     if preview and region is not None:
         gpu = models.has_gpu and choice.settings.tiles.device != "cpu"
         # In the order in which the image meets them.

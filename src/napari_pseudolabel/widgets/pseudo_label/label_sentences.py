@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.evaluations import fast_told
-from napari_pseudolabel.models.fitting import ANOTHER, expects, first_misfit
+from napari_pseudolabel.models.fitting import ANOTHER, channel_misfit, channels_of, expects, first_misfit
 from napari_pseudolabel.models.headline import headline
 from napari_pseudolabel.strategies import registry
 from napari_pseudolabel.strategies.regions.region_options import NamedRegionOptions
@@ -133,21 +133,28 @@ def _unknown_kind(modality: str) -> str:
     )
 
 
-def misfits(met: Sequence[ModelEntry | None], modality: str, name: str) -> dict[str, str]:
+def misfits(met: Sequence[ModelEntry | None], modality: str, name: str, channels: int = 1) -> dict[str, str]:
     """Return what is said under which model, because it does not take what it is given.
 
     Parameters
     ----------
     met
         The models in the order in which the image meets them.
-    modality, name
+    modality, name, channels
         Of the image; empty if unknown.
     """
     # What comes after a model that is not chosen yet sees nobody knows what.
-    chosen = takewhile(lambda entry: entry is not None and not entry.problem, met)
-    chain = [entry.link for entry in chosen if entry is not None]
-    found = first_misfit(chain, modality, name)
-    return {} if found is None else {found[0].kind: found[1]}
+    met = [*takewhile(lambda entry: entry is not None and not entry.problem, met)]
+    chosen = [entry for entry in met if entry is not None]
+    found = first_misfit([entry.link for entry in chosen], modality, name)
+    if found is not None:
+        return {found[0].kind: found[1]}
+    taken = [(entry.title, channels_of(entry.card)) for entry in chosen if entry.card is not None]
+    translates = bool(chosen) and chosen[0].kind == "translator"
+    wrong = (
+        channel_misfit(taken, name, channels, translates=translates) if len(taken) == len(chosen) else None
+    )
+    return {} if wrong is None else {chosen[wrong[0]].kind: wrong[1]}
 
 
 def _no_segmenter(translator: ModelEntry | None, modality: str) -> str:

@@ -35,7 +35,7 @@ from napari_pseudolabel.widgets.pseudo_label.start_up import Models, StartUp
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
+    from napari_pseudolabel.imaging import Image
 
 _KINDS: tuple[Kind, Kind] = ("translator", "segmenter")
 
@@ -94,12 +94,13 @@ class ModelPicker(QObject):
             entry.source not in ("", ANY) and same_modality(entry.source, modality) for entry in entries
         )
 
-    def misfits(self, choice: LabelChoice, image: Layer | None) -> dict[str, str]:
+    def misfits(self, choice: LabelChoice, image: Image | None) -> dict[str, str]:
         """Return what is said under which model, because it does not fit an image or the model before."""
         strategy = registry.find(choice.strategy)
         if image is None or strategy.preparation is not None:
             return {}  # what is prepared says itself what does not fit
-        return misfits([self.chosen(role) for role in strategy.roles], self._shown().modality, image.name)
+        met = [self.chosen(role) for role in strategy.roles]
+        return misfits(met, self._shown().modality, image.name, image.channels)
 
     def find(self, shown: Callable[[], ShownModality]) -> None:
         """List the named models and propose some for what an image shows, asked for then.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject
 
 from napari_pseudolabel.control import Progress
-from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.grids import sizes_of
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 _TOOL = "size"
 _SAY = "Drag a line across one typical object, from border to border. Escape cancels."
 _SHORT = "The line is too short to tell a size; drag it across one object, from border to border."
+_SAY_SIZE = "Say above, beside Size, how large things are: draw one object, or move the slider."
 _SHORTEST_PX = 2.0
 _TOLD_MS = 120
 
@@ -148,9 +149,16 @@ class SizeController(QObject):
             overlay.end()
 
     @property
+    def refusal(self) -> str | None:
+        """Why a run would be refused for the size of things, and what to do; None where it would not."""
+        facts, chooses = self.facts, registry.find(self._view.choice().strategy).chooses
+        # Of several ways some may know what a model lacks.
+        return _SAY_SIZE if (facts.problem if chooses else facts.refused) else None
+
+    @property
     def facts(self) -> SizeFacts:
         """What is known about the size of things in the chosen image."""
-        image, scale = self._image(), self._put_last
+        image, scale = self._images.known, self._put_last
         pixel, problem = None, ""
         if image is not None:
             try:
@@ -208,7 +216,7 @@ class SizeController(QObject):
             return
         stopped = self._ahead.looking
         self._ahead.end()
-        choice, image, layer = self._view.choice(), self._image(), self._layer
+        choice, image, layer = self._view.choice(), self._images.known, self._layer
         if stopped or image is None or layer is None:
             self._show()
             return
@@ -321,7 +329,7 @@ class SizeController(QObject):
         self._tell_soon()
 
     def _show(self) -> None:
-        row, facts, image, choice = self._row, self.facts, self._image(), self._view.choice()
+        row, facts, image, choice = self._row, self.facts, self._images.known, self._view.choice()
         strategy = registry.find(choice.strategy)
         prepares = not strategy.chosen_see_images
         row.found = None if prepares else facts.found
@@ -330,7 +338,7 @@ class SizeController(QObject):
         row.set_possible(
             image=image is not None,
             find=self._search is not None
-            or (image is not None and ready and not prepares and not self._busy),
+            or (image is not None and ready and not prepares and not self._busy and not facts.problem),
             draw=image is not None and (facts.awaited or self._grid[1] is not None),
             shown=image is not None and facts.object_px is not None,
             reset=self._known.how in ("set", "drawn"),
@@ -347,7 +355,7 @@ class SizeController(QObject):
         """Return what a run would look for, so that it is looked for before; None where it would not, or nobody knows yet."""
         choice, layer = self._view.choice(), self._layer
         idle = self._can_run and not self._busy and self._search is None
-        unknown = facts.searches and facts.missing and not (facts.awaited or facts.found or facts.problem)
+        unknown = facts.searches and facts.missing and not (facts.awaited or facts.found or facts.refused)
         roles = registry.find(choice.strategy).roles
         chosen = [self._models.chosen(role) for role in roles]
         segments = "segmenter" in roles and all(one is not None and one.card is not None for one in chosen)
@@ -406,12 +414,6 @@ class SizeController(QObject):
         return choice.layer, models_of(choice), choice.first_axis_channels, pixel_um, self._grid
 
     # What it works with.
-
-    def _image(self) -> Image | None:
-        try:
-            return self._images.image()
-        except PseudolabelError:
-            return None
 
     def _modality(self) -> Modality | None:
         """Return what the model expects that sees the image first."""

@@ -87,6 +87,21 @@ class SizeFacts:
         return bool(self.scale.missing(self.pixel_um, self.grid[0]))
 
     @property
+    def refused(self) -> str:
+        """Why a run would be refused for the size of things, one sentence; empty where it would not."""
+        if self.measured and self.scale == Scale():
+            return ""
+        if self.problem or self.missing or self.awaited:
+            return self.problem
+        if self.scale.factor is None and (size := self.scale.object_size_px) and self.grid[1] is None:
+            return f"objects of {size:.3g} px, but this model does not say how large its own are: press Find, or set a pixel size"
+        try:
+            self.scale.to_model(self.pixel_um, *self.grid)
+        except InputError as error:
+            return str(error)
+        return ""
+
+    @property
     def factor(self) -> float | None:
         """Pixels on the grid of the model per pixel of the image, in a run now; None where a run would fail or search."""
         if self.missing:
@@ -132,10 +147,10 @@ def times(factor: float) -> str:
 def size_line(facts: SizeFacts) -> SizeLine:
     """Return what is said under the image."""
     scale, pixel = facts.scale, facts.scale.pixel_size_um or facts.pixel_um
-    if facts.problem:
-        return SizeLine(facts.problem, warns=True)
     if facts.measured and scale == Scale():
         return SizeLine(facts.measured)
+    if refused := facts.refused:
+        return SizeLine(refused, warns=True)
     if scale.factor is not None:
         if not facts.sure:
             said = (
@@ -165,9 +180,7 @@ def _of_objects(facts: SizeFacts, size: float) -> SizeLine:
     where = _FROM.get(facts.how, "set by you")
     if facts.awaited:
         return SizeLine(f"objects of {size:.3g} px ({where})")
-    if facts.factor is None:
-        said = f"objects of {size:.3g} px, but this model does not say how large its own are: press Find, or set a pixel size"
-        return SizeLine(said, warns=True)
+    assert facts.factor is not None, "otherwise it is refused"
     return SizeLine(f"objects of {size:.3g} px ({where}) → magnified {times(facts.factor)} times")
 
 

@@ -248,12 +248,12 @@ class PseudoLabelView(DockView):
         fill_combo(self.planes, [(False, "This plane"), (True, f"All {count} planes")], everything)
         self._show_planes()
 
-    def set_runnable(self, sentence: str, *, can_run: bool) -> None:
-        """Set the line under the buttons, and whether they can be pressed."""
+    def set_runnable(self, sentence: str, *, can_run: bool, can_preview: bool) -> None:
+        """Set the line under the buttons, and whether they can be pressed; a preview is of the view, whatever the region."""
         self.set_hint(sentence, blocks=not can_run)
         self.run_button.setEnabled(can_run)
         previews = registry.find(self.strategy.currentData()).previews
-        self.preview_button.setEnabled(previews and (can_run or self.preview_button.isChecked()))
+        self.preview_button.setEnabled(previews and (can_preview or self.preview_button.isChecked()))
 
     @property
     def expected(self) -> str:

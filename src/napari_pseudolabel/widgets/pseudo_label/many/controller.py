@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,12 +14,13 @@ from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QFileDialog
 
 from napari_pseudolabel.collection.image_gain import ImageGain, gain_in
-from napari_pseudolabel.collection.image_labelling import ImageLabelling, listed_image
+from napari_pseudolabel.collection.image_labelling import ImageLabelling, ListedKind, listed_image
 from napari_pseudolabel.collection.image_list import ImageList, ImageStanding, ListedImage
 from napari_pseudolabel.collection.image_order import NextImage, next_image
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging.reading.file_names import images_in, left_out
+from napari_pseudolabel.strategies import LabelSettings, registry
 from napari_pseudolabel.viewer import is_ours
 from napari_pseudolabel.viewer.image_layers import source_path
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
@@ -77,6 +78,9 @@ class ManyController(QObject):
         self._listed: dict[str, ListedImage] = {}
         self._problems: dict[str, str] = {}
         self._pictured: set[str] = set()
+        self._kinds: dict[str, ListedKind | str] = {}
+        self._refused: dict[str, str] = {}
+        self._asked = LabelSettings(), False
         self._seen: set[str] = set()
         self._shown: set[str] = set()
         self._progress: Progress | None = None
@@ -126,7 +130,10 @@ class ManyController(QObject):
 
     def follow(self, reason: str | None) -> None:
         """Take note why images cannot be labelled as the controls say; None if they can. Another workspace is noticed, too."""
-        self._reason = reason
+        self._reason, choice = reason, self._choice()
+        if (asked := (choice.settings, bool(registry.find(choice.strategy).size_by))) != self._asked:
+            self._asked = asked
+            self._look_for_refused(self._kinds)
         if self._active and self._list is not None and self._list.folder != self._images().folder:
             self.list_again()
         self._refresh()
@@ -252,8 +259,36 @@ class ManyController(QObject):
             self._on_changed(one.name)
             if one.name not in self._pictured:
                 self._pictured.add(one.name)
-                self._pictures.run(partial(_picture, one), partial(self._view.set_picture, one.name))
+                self._pictures.run(
+                    partial(_picture, one),
+                    partial(self._on_picture, one.name),
+                    partial(self._on_unread, one.name),
+                )
         self._refresh()
+
+    def _on_picture(self, name: str, found: tuple[NDArray[np.uint8], ListedKind]) -> None:
+        picture, kind = found
+        self._view.set_picture(name, picture)
+        self._on_known(name, kind)
+
+    def _on_unread(self, name: str, failure: Failure) -> None:
+        self._on_known(name, failure.sentence)
+
+    def _on_known(self, name: str, kind: ListedKind | str) -> None:
+        """Take note of what an image is, or why it cannot be read."""
+        self._kinds[name] = kind
+        self._look_for_refused([name])
+        self._refresh()
+
+    def _look_for_refused(self, names: Iterable[str]) -> None:
+        """Find which images cannot be labelled as the controls say now."""
+        settings, measured = self._asked
+        for name in names:
+            kind = self._kinds[name]
+            why = kind if isinstance(kind, str) else kind.refused(settings, measured=measured)
+            if why != self._refused.get(name, ""):
+                self._refused[name] = why
+                self._on_changed(name)
 
     def _on_changed(self, name: str) -> None:
         """Say how an image stands now."""
@@ -272,7 +307,8 @@ class ManyController(QObject):
     def _show_row(self, one: ListedImage, found: tuple[ImageStanding, ImageGain | None]) -> None:
         standing, gain = found
         if one.name != self.run.current:
-            problem, shown = self._problems.get(one.name, ""), one.name in self.opened.names
+            refused = self._refused.get(one.name, "") if standing.kind == "waiting" else ""
+            problem, shown = self._problems.get(one.name, "") or refused, one.name in self.opened.names
             self._view.set_row(say.row_of(one, standing, gain, problem=problem, shown=shown))
 
     def _on_progress(self, progress: Progress) -> None:
@@ -308,8 +344,9 @@ class ManyController(QObject):
             self._error.show_error(failure.sentence, failure.details)
 
     def _refresh(self) -> None:
+        refused = sum(1 for name in self._listed if self._refused.get(name))
         free = bool(self._listed) and not self.run.busy
-        hint = self._reason if free and self._reason else ""
+        hint = self._reason or say.refused_text(refused, len(self._listed)) if free else ""
         self._view.set_runnable(hint, can_label=free and not self._reason, can_go_on=bool(self._listed))
 
 
@@ -325,8 +362,8 @@ def _standing(images: ImageList, one: ListedImage) -> tuple[ImageStanding, Image
         return standing, None  # it says why when it is opened
 
 
-def _picture(one: ListedImage) -> NDArray[np.uint8]:
-    """Return a small picture, (h, w, 3) uint8, of the plane in the middle of an image."""
+def _picture(one: ListedImage) -> tuple[NDArray[np.uint8], ListedKind]:
+    """Return a small picture, (h, w, 3) uint8, of the plane in the middle of an image, and what decides whether it can be labelled."""
     from napari_pseudolabel.labels.pictures import overlay
     from napari_pseudolabel.strategies.choice.find_way import stretched
 
@@ -335,4 +372,4 @@ def _picture(one: ListedImage) -> NDArray[np.uint8]:
     side = min(image.shape[-2:])
     top, left = ((length - side) // 2 for length in image.shape[-2:])
     pixels = image.plane(planes[len(planes) // 2], None, (slice(top, top + side), slice(left, left + side)))
-    return overlay(stretched(pixels), None, (), _SHOWN_TIMES * THUMBNAIL_PX)
+    return overlay(stretched(pixels), None, (), _SHOWN_TIMES * THUMBNAIL_PX), ListedKind.of(image)

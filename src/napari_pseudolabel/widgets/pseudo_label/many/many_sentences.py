@@ -113,6 +113,13 @@ def done_text(done: ManyDone) -> str:
     return f"{start}{', '.join(parts)}."
 
 
+def refused_text(number: int, total: int) -> str:
+    """Say that some images cannot be labelled as the controls say; empty where all can."""
+    if not number:
+        return ""
+    return f"{number} of {total} {_images(total)} cannot be labelled like this; why, and what to do, stands in the list."
+
+
 def added_text(number: int, told: Sequence[str]) -> str:
     """Say what was added to the list, and what was left out."""
     first = f"{number} {_images(number)} added." if number else "All of them are in the list already."
