@@ -129,6 +129,20 @@ def test_time_has_an_increment(tmp_path):
         assert 'TimeIncrement="2.5" TimeIncrementUnit="s"' in tif.ome_metadata
 
 
+def test_who_reads_tiff_alone_finds_the_pixel_size(tmp_path):
+    # As ImageJ without plugins does, and most that know no OME-XML.
+    def per_centimetre(placement):
+        export_grid(tmp_path / "a.ome.tif", grid(4, 20, 30), placement)
+        with tifffile.TiffFile(tmp_path / "a.ome.tif") as tif:
+            tags = tif.pages[-1].tags
+            found = [np.divide(*tags[f"{letter}Resolution"].value) for letter in "YX"]
+            return found if tags["ResolutionUnit"].value == 3 else None
+
+    lengths = Placement((2.5, 250.0, -0.1), (0, 0, 0), units=("s", "nm", "um"), axis_labels=("t", "y", "x"))
+    assert per_centimetre(lengths) == pytest.approx([40_000, 100_000])
+    assert per_centimetre(Placement.identity(3)) is None
+
+
 @pytest.mark.parametrize(
     ("highest", "dtype"), [(2, np.uint8), (255, np.uint8), (256, np.uint16), (65536, np.uint32)]
 )

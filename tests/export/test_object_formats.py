@@ -93,9 +93,9 @@ def test_imagej_rois(tmp_path, known):
         inside = filled(roi.coordinates(multi=True), labels.shape)
         assert not painted[inside].any()
         painted[inside] = value
-        assert (roi.group, roi.hexcolor(roi.stroke_color)) == {
-            1: (1, "#0072b2"), 2: (2, "#e69f00"), 3: (0, "#808080")
-        }[value]  # fmt: skip
+        # With a group ImageJ would take another colour.
+        assert (roi.group, roi.hexcolor(roi.stroke_color)) == (0, ("#0072b2", "#e69f00", "#808080")[value - 1])
+        assert roi.properties.get("qupath.object.classification") == (None, "axon", "myelin", None)[value]
         assert (roi.top, roi.left) == tuple(np.argwhere(inside).min(axis=0))
         assert (roi.bottom, roi.right) == tuple(np.argwhere(inside).max(axis=0) + 1)
         assert roi.composite == (len(roi.coordinates(multi=True)) > 1)
@@ -116,6 +116,17 @@ def test_imagej_rois_of_a_stack_know_their_slice(tmp_path):
     first, second = roifile.roiread(tmp_path / "a.zip")
     assert (first.name, first.position, first.t_position, first.z_position) == ("axon 1 t0 z1", 2, 1, 2)
     assert (second.name, second.position, second.t_position, second.z_position) == ("axon 1 t1 z2", 6, 2, 3)
+
+
+@pytest.mark.parametrize(("letter", "place"), [("Z", (2, 2, 0)), ("T", (2, 0, 0))])
+def test_imagej_finds_the_slice_of_a_plain_stack(tmp_path, letter, place):
+    # It forgets the number where it is told a time, and finds a time in a hyperstack only: a series of one channel is none.
+    labels = np.zeros((3, 12, 12), np.uint8)
+    labels[1, 3:6, 3:6] = 1
+    put(tmp_path / "a.zip", labels, placement=Placement.identity(3, f"{letter}YX"), instances=labels)
+    roi = roifile.roiread(tmp_path / "a.zip")
+    roi = roi[0] if isinstance(roi, list) else roi
+    assert (roi.position, roi.z_position, roi.t_position) == place
 
 
 @pytest.mark.parametrize("known", [None, labelled()])

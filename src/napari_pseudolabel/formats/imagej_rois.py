@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from napari_pseudolabel.formats.object_parts import ObjectPart
     from napari_pseudolabel.labels.outlines import Ring
 
+# QuPath reads the class of a region of ImageJ here; ImageJ shows it among the properties.
+_CLASS_PROPERTY = "qupath.object.classification"
 # Segments of the path of a composite.
 _MOVE, _LINE, _CLOSE = 0, 1, 4
 
@@ -23,8 +25,8 @@ _MOVE, _LINE, _CLOSE = 0, 1, 4
 def write(path: Path, content: FileContent) -> None:
     """Write a region of interest for every object: its outline along the borders of pixels, class and number, colour, slice.
 
-    What has holes or several pieces is a composite. Groups are the values of the classes. What is not labelled is a region
-    of that name.
+    What has holes or several pieces is a composite. What is not labelled is a region of that name. No groups: ImageJ gives
+    each group a colour of its own and forgets that of the class.
     """
     import zipfile
 
@@ -57,8 +59,8 @@ def _roi(part: ObjectPart, name: str, content: FileContent) -> ImagejRoi:
     roi = ImagejRoi()
     roi.name = name
     roi.stroke_color = bytes((255, *part.rgb))
-    # A group also tells other programs the class; 0 is none.
-    roi.group = part.label_class.value
+    if part.number:
+        roi.properties = {_CLASS_PROPERTY: part.label_class.name}
     (top, left), (rows, columns) = content.offset, part.window
     roi.left, roi.top = columns.start + left, rows.start + top
     roi.right, roi.bottom = columns.stop + left, rows.stop + top
@@ -81,19 +83,21 @@ def _path(ring: Ring) -> Sequence[float]:
 
 
 def _place(roi: ImagejRoi, plane: tuple[int, ...], content: FileContent) -> None:
-    """Say on which slice it lies: by its number for a plain stack, and by time and depth for a hyperstack."""
+    """Say on which slice it lies: by its number for a plain stack, and by time and depth for a hyperstack.
+
+    ImageJ forgets the number where it is told a depth or a time. A depth alone is found in both kinds; a time alone is not
+    found in a plain stack, as a series of one channel is, and there the number is, which it takes for the time of others, too.
+    """
     import numpy as np
 
     if len(content.planes) == 1:
         return
     assert content.labels is not None
     roi.position = int(np.ravel_multi_index(plane, content.labels.shape[:-2])) + 1
-    letters = content.placement.letters or ""
-    for letter, place in zip(letters, plane, strict=False):
-        if letter == "Z":
-            roi.z_position = place + 1
-        elif letter == "T":
-            roi.t_position = place + 1
+    at = dict(zip(content.placement.letters or "", plane, strict=False))
+    if "Z" in at:
+        roi.z_position = at["Z"] + 1
+        roi.t_position = at.get("T", -1) + 1
 
 
 IMAGEJ_ROIS = Format(

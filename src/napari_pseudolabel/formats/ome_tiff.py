@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.formats.format import FileContent, Format
@@ -12,11 +12,16 @@ from napari_pseudolabel.formats.format import FileContent, Format
 if TYPE_CHECKING:
     from napari_pseudolabel.imaging.placement import Placement
 
+_UM_PER_CM = 1e4
+# What fractions of 32 bit hold.
+_SMALLEST_UM, _LARGEST_UM = 1e-5, 1e9
+
 
 def write(path: Path, content: FileContent) -> None:
     """Write uint8, uint16 or uint32 labels, or float32 values such as a confidence or a translation.
 
-    Pixel sizes go to the places every reader of OME-TIFF knows. Axes, the complete placement and
+    Pixel sizes go to the places every reader of OME-TIFF knows, and to the resolution tags, where programs look that read
+    TIFF alone, such as ImageJ without plugins. Axes, the complete placement and
     the classes of labels (name, value, colour) follow as JSON in a map annotation of the namespace
     ``napari-pseudolabel``, from which `imaging.read` restores the placement exactly.
 
@@ -50,6 +55,7 @@ def write(path: Path, content: FileContent) -> None:
             "MapAnnotation": annotation,
             **_sizes(axes, content.placement),
         },
+        **_resolution(content.placement),
     )
 
 
@@ -57,6 +63,18 @@ def _axes(placement: Placement) -> str:
     if placement.letters is None:
         raise InputError(f"OME-TIFF takes two to four axes, but these labels have {placement.ndim}.")
     return placement.letters
+
+
+def _resolution(placement: Placement) -> dict[str, Any]:
+    """Pixels per centimetre along X and Y; nothing where they are not lengths, or no fraction of 32 bit."""
+    from napari_pseudolabel.imaging.units import micrometres
+
+    lengths = [micrometres(unit) for unit in (placement.units or ())[-2:]]
+    sides = [abs(step) * (um or 0.0) for step, um in zip(placement.scale[-2:], lengths, strict=False)]
+    if len(sides) < 2 or not all(_SMALLEST_UM < side < _LARGEST_UM for side in sides):
+        return {}
+    y, x = (_UM_PER_CM / side for side in sides)
+    return {"resolution": (x, y), "resolutionunit": "CENTIMETER"}
 
 
 def _sizes(axes: str, placement: Placement) -> dict[str, float | str | None]:
