@@ -94,7 +94,10 @@ def test_imagej_rois(tmp_path, known):
         assert not painted[inside].any()
         painted[inside] = value
         # With a group ImageJ would take another colour.
-        assert (roi.group, roi.hexcolor(roi.stroke_color)) == (0, ("#0072b2", "#e69f00", "#808080")[value - 1])
+        assert (roi.group, roi.hexcolor(roi.stroke_color)) == (
+            0,
+            ("#0072b2", "#e69f00", "#808080")[value - 1],
+        )
         assert roi.properties.get("qupath.object.classification") == (None, "axon", "myelin", None)[value]
         assert (roi.top, roi.left) == tuple(np.argwhere(inside).min(axis=0))
         assert (roi.bottom, roi.right) == tuple(np.argwhere(inside).max(axis=0) + 1)
