@@ -8,6 +8,7 @@ import tifffile
 
 from napari_pseudolabel.api import evaluate as evaluated
 from napari_pseudolabel.imaging import Placement
+from napari_pseudolabel.labels import tools
 from napari_pseudolabel.labels.classes import default_classes
 from napari_pseudolabel.labels.measures import measure
 from napari_pseudolabel.labels.metrics import evaluate
@@ -58,3 +59,55 @@ def test_the_covered_share_of_a_border_is_one_of_its_length(stretched):
     myelin[:2] = True  # above: one of four sides
     axon, myelin = (one.repeat(stretched[0], 0).repeat(stretched[1], 1) for one in (axon, myelin))
     assert covered_shares(axon, 1, myelin, stretched[1] / stretched[0])[0] == pytest.approx(0.25)
+
+
+def lengths(stretched):
+    """Of a disc on other grids: its plane, what is under its middle, and the height of a pixel by its width."""
+    y, x = np.mgrid[:120, :120] - 60.0
+    plane = (y**2 + x**2 <= 30**2).astype(np.uint8)[:: stretched[0], :: stretched[1]]
+    at = 60 // stretched[0], 60 // stretched[1]
+    return plane, tools.component_at(plane, at), stretched[0] / stretched[1]
+
+
+@pytest.mark.parametrize("stretched", [(1, 1), (2, 1), (1, 3), (3, 2)])
+def test_borders_move_by_the_same_length_in_all_directions(stretched):
+    plane, target, aspect = lengths(stretched)
+    long = max(stretched)
+    for tool, sign, steps in ((tools.grow, 1, 4), (tools.shrink, -1, 4), (tools.grow, 1, 1)):
+        change = tool(plane, target, steps, aspect=aspect)
+        after = np.zeros_like(plane)
+        after[change.window] = change.labels
+        for axis, side in enumerate(stretched):
+            moved = after.any(axis=1 - axis).sum() - plane.any(axis=1 - axis).sum()
+            assert moved * side == pytest.approx(sign * 2 * steps * long, abs=2 * side)
+
+
+@pytest.mark.parametrize("stretched", [(1, 1), (2, 1), (1, 3)])
+def test_bumps_are_smoothed_by_their_length(stretched):
+    plane, _, aspect = lengths(stretched)
+    middle, long = [side // 2 for side in plane.shape], max(stretched)
+    kept = []
+    for axis in (0, 1):
+        bumpy, reach = plane.copy(), 6 * long // stretched[axis]
+        wide = 2 * long // stretched[1 - axis]
+        first = np.flatnonzero(plane.any(axis=1 - axis))[0]
+        window = [slice(0, 0), slice(0, 0)]
+        window[axis] = slice(first - reach, first)
+        window[1 - axis] = slice(middle[1 - axis] - wide, middle[1 - axis] + wide)
+        bumpy[tuple(window)] = 1
+        target = tools.component_at(bumpy, tuple(middle))
+        change = tools.smooth(bumpy, target, 3, aspect=aspect)
+        bumpy[change.window] = change.labels
+        kept.append(bumpy[tuple(window)].mean())
+    assert abs(kept[0] - kept[1]) < 0.15  # the bump is as high above as it is wide at the side
+    assert max(kept) < 0.8
+
+
+def test_growing_jumps_over_no_gap_where_pixels_are_flat():
+    plane = np.zeros((9, 40), np.uint8)
+    plane[3:6, 5:9] = 1
+    plane[:, 12] = 2
+    change = tools.grow(plane, tools.component_at(plane, (4, 6)), 2, aspect=4.0)
+    plane[change.window] = change.labels
+    assert not (plane[:, 13:] == 1).any()
+    assert (plane[4, 9:12] == 1).all()

@@ -72,6 +72,18 @@ def test_set_class_uses_the_chosen_one(case):
     assert "palette" in dock.view.hint
 
 
+def test_objects_grow_by_lengths_where_pixels_are_flat(case):
+    viewer, labels, _ = case
+    for layer in viewer.layers:
+        layer.scale = (2, 1)
+    before = use(case, "grow", (2 * FIRST[0], FIRST[1]))
+    assert changed_box(before, labels) == (11, 10, 21, 22)  # one pixel down and up, two to each side
+    labels.undo()
+    before = use(case, "shrink", (2 * FIRST[0], FIRST[1]))
+    assert (labels.data[13:19, 14:18] == AXON).all()
+    assert np.count_nonzero(labels.data == AXON) == np.count_nonzero(before == AXON) - 64 + 24
+
+
 def test_an_axon_grows_into_its_myelin_and_shrinks_back_to_it(case):
     _, labels, dock = case
     dock.view.options.edits["step_px"].native.setValue(2)

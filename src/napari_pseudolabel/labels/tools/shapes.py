@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,7 @@ from napari_pseudolabel.labels.windows import Window, open_sides, rims
 
 # Pieces that smoothing cuts off and that are smaller than this share of the object are its roughness.
 _CRUMB = 0.05
+_DOWN, _ACROSS = SQUARE & [[False, True, False]], SQUARE & [[False], [True], [False]]
 
 
 def delete(plane: Plane, target: ObjectMask | None, *, locked: Locked | None = None) -> Change:
@@ -95,6 +98,7 @@ def grow(
     *,
     locked: Locked | None = None,
     over: tuple[int, ...] = (),
+    aspect: float = 1.0,
 ) -> Change:
     """Move the border of an object outward.
 
@@ -107,6 +111,8 @@ def grow(
         By how much.
     over
         Classes that are taken besides background; for what else see `delete`.
+    aspect
+        Height of a pixel by its width. Where that is not 1, lengths are in longer sides of a pixel.
 
     Raises
     ------
@@ -114,14 +120,13 @@ def grow(
         When there is no object, or no room for it to grow.
     """
     target = require_object(target)
-    part = tool_window(plane, target.window, locked, pixels + 1)
+    part = tool_window(plane, target.window, locked, math.ceil(pixels * max(_sides(aspect))) + 1)
     mask = target.within(part.window)
     room = part.free(over) & ~near(part.others(mask))
     bigger = mask
     for step in range(pixels):
-        # Alternating neighbourhoods make an octagon, which is nearly round.
-        bigger = ndi.binary_dilation(bigger, CROSS if step % 2 == 0 else SQUARE, mask=room | mask)
-    after = _spread(part.before, mask, bigger & ~mask)
+        bigger = _stepped(bigger, step, aspect, partial(ndi.binary_dilation, mask=room | mask), np.logical_or)
+    after = _spread(part.before, mask, bigger & ~mask, aspect)
     return part.change(
         after,
         "The object has no room to grow: other objects or confirmed pixels are all around it.",
@@ -130,7 +135,13 @@ def grow(
 
 
 def shrink(
-    plane: Plane, target: ObjectMask | None, pixels: int, *, locked: Locked | None = None, under: int = 0
+    plane: Plane,
+    target: ObjectMask | None,
+    pixels: int,
+    *,
+    locked: Locked | None = None,
+    under: int = 0,
+    aspect: float = 1.0,
 ) -> Change:
     """Move the border of an object inward.
 
@@ -139,7 +150,7 @@ def shrink(
     pixels
         By how much.
     under
-        Class of the pixels that become free; for what else see `delete`.
+        Class of the pixels that become free; for what else see `grow`.
 
     Raises
     ------
@@ -151,7 +162,7 @@ def shrink(
     mask = smaller = target.within(part.window)
     for step in range(pixels):
         # What lies beyond the border of the image is unknown, so the object does not end there.
-        smaller = ndi.binary_erosion(smaller, CROSS if step % 2 == 0 else SQUARE, border_value=1)
+        smaller = _stepped(smaller, step, aspect, partial(ndi.binary_erosion, border_value=1), np.logical_and)
     if not smaller.any():
         raise InputError(
             f"The object is too thin to shrink by {pixels} px: nothing would be left. Delete it instead."
@@ -168,6 +179,7 @@ def smooth(
     locked: Locked | None = None,
     over: tuple[int, ...] = (),
     under: int = 0,
+    aspect: float = 1.0,
 ) -> Change:
     """Round the border of an object off; its area stays the same where there is room.
 
@@ -179,7 +191,7 @@ def smooth(
         Bumps and dents smaller than this go, in pixels.
     over, under
         Classes that are taken besides background, and the class of pixels that become free; for what else
-        see `delete`.
+        see `grow`.
 
     Raises
     ------
@@ -187,18 +199,19 @@ def smooth(
         When there is no object, it would break in two, is smooth already, or what would change is locked.
     """
     target = require_object(target)
-    part = tool_window(plane, target.window, locked, math.ceil(2 * radius) + 1)
+    blur = tuple(radius * side for side in _sides(aspect))
+    part = tool_window(plane, target.window, locked, math.ceil(2 * max(blur)) + 1)
     mask = target.within(part.window)
     room = part.free(over) & ~near(part.others(mask))
-    rounded = _rounded(mask, radius, room | mask)
+    rounded = _rounded(mask, blur, room | mask)
     after = np.where(mask & ~rounded, part.before.dtype.type(under), part.before)
-    after = _spread(after, mask & rounded, rounded & ~mask)
+    after = _spread(after, mask & rounded, rounded & ~mask, aspect)
     inner = after == target.value
     inner &= rounded
     outer = rounded & ~inner
     if outer.any():
         rest = after[outer][0]
-        core = _rounded(inner, radius, rounded)
+        core = _rounded(inner, blur, rounded)
         after[rounded] = np.where(core[rounded], after.dtype.type(target.value), rest)
     return part.change(after, "The border of the object is smooth already.", "Smoothed the object.")
 
@@ -218,7 +231,7 @@ def remove_small(
     value
         The class.
     least_px
-        Components with fewer pixels go. Those with a locked pixel stay.
+        Components with fewer pixels go, whatever their shape: pixels are areas. Those with a locked pixel stay.
     window
         Where to look, with explicit bounds.
 
@@ -251,20 +264,58 @@ def near(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return grown
 
 
+def _sides(aspect: float) -> tuple[float, float]:
+    """Return how many pixels, down and across, are as long as the longer side of one."""
+    return max(1 / aspect, 1.0), max(aspect, 1.0)
+
+
+def _stepped(
+    mask: NDArray[np.bool_],
+    step: int,
+    aspect: float,
+    move: Callable[[NDArray[np.bool_], NDArray[np.bool_]], NDArray[np.bool_]],
+    both: Callable[[NDArray[np.bool_], NDArray[np.bool_]], NDArray[np.bool_]],
+) -> NDArray[np.bool_]:
+    """Move the border of a mask by the longer side of a pixel.
+
+    Parameters
+    ----------
+    step
+        How many steps were done before.
+    move
+        Moves it by one pixel, in the directions of a structure.
+    both
+        Joins the masks that were moved down and across.
+    """
+    counts = [round(side * (step + 1)) - round(side * step) for side in _sides(aspect)]
+    # Alternating neighbourhoods make an octagon, which is nearly round.
+    if counts == [1, 1]:
+        return move(mask, SQUARE if step % 2 else CROSS)
+    moved: list[NDArray[np.bool_]] = []
+    for line, count in zip((_DOWN, _ACROSS), counts, strict=True):
+        one = moved[0] if moved and step % 2 else mask
+        for _ in range(count):  # pixel by pixel: nothing is jumped over
+            one = move(one, line)
+        moved.append(one)
+    return moved[1] if step % 2 else both(*moved)
+
+
 def _spread(
-    labels: NDArray[np.generic], origin: NDArray[np.bool_], to: NDArray[np.bool_]
+    labels: NDArray[np.generic], origin: NDArray[np.bool_], to: NDArray[np.bool_], aspect: float = 1.0
 ) -> NDArray[np.generic]:
     """Labels with those of `origin` carried to the nearest pixels of `to`."""
     after = labels.copy()
     if to.any():
-        rows, columns = ndi.distance_transform_edt(~origin, return_distances=False, return_indices=True)
+        rows, columns = ndi.distance_transform_edt(
+            ~origin, sampling=(aspect, 1.0), return_distances=False, return_indices=True
+        )
         after[to] = labels[rows[to], columns[to]]
     return after
 
 
-def _rounded(mask: NDArray[np.bool_], radius: float, room: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return a mask of as many pixels without what is smaller than the radius."""
-    blurred = ndi.gaussian_filter(mask.astype(np.float32), radius, truncate=2.0, mode="nearest")
+def _rounded(mask: NDArray[np.bool_], blur: tuple[float, ...], room: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return a mask of as many pixels without what is smaller than a radius, down and across."""
+    blurred = ndi.gaussian_filter(mask.astype(np.float32), blur, truncate=2.0, mode="nearest")
     level = np.partition(blurred.ravel(), -np.count_nonzero(mask))[-np.count_nonzero(mask)]
     rounded = (blurred >= level) & room
     pieces, count = ndi.label(rounded, SQUARE)

@@ -100,7 +100,13 @@ class CorrectContext:
         labels = self.layers.labels
         if labels is None or self.view.mode == "classes":
             return Scheme()
-        return scheme_for(classes_of(labels), placement_of(labels).pixel_aspect)
+        return scheme_for(classes_of(labels), self.aspect)
+
+    @property
+    def aspect(self) -> float:
+        """Height of a pixel of the labels by its width."""
+        labels = self.layers.labels
+        return 1.0 if labels is None else placement_of(labels).pixel_aspect
 
     @property
     def nesting(self) -> Scheme:

@@ -25,7 +25,7 @@ class ToolOptions(Checked):
     step_px: Annotated[
         int,
         Option(
-            "By how many pixels Grow and Shrink move the border at a time",
+            "By how many pixels Grow and Shrink move the border at a time; where pixels are not square, by how many of their longer sides",
             title="Grow, Shrink by",
             seen="dock",
             unit="px",
@@ -36,7 +36,7 @@ class ToolOptions(Checked):
     radius_px: Annotated[
         int,
         Option(
-            "Smooth removes bumps and dents smaller than this, in pixels",
+            "Smooth removes bumps and dents smaller than this, in pixels; where they are not square, in their longer sides",
             title="Smooth below",
             seen="dock",
             unit="px",
@@ -47,7 +47,7 @@ class ToolOptions(Checked):
     least_px: Annotated[
         int,
         Option(
-            "Remove small takes objects with fewer pixels than this",
+            "Remove small takes objects with fewer pixels than this, whatever the shape of pixels",
             title="Small is below",
             seen="dock",
             unit="px",

@@ -123,15 +123,19 @@ class Toolbox(QObject):
     def _smooth(self, plane: Plane, target: ObjectMask | None, locked: Locked) -> Change:
         radius = self._context.view.options.value().radius_px
         over, under = self.over(target), self._under(plane, target)
-        return tools.smooth(plane, target, radius, locked=locked, over=over, under=under)
+        return tools.smooth(
+            plane, target, radius, locked=locked, over=over, under=under, aspect=self._context.aspect
+        )
 
     def _grow(self, plane: Plane, target: ObjectMask | None, locked: Locked) -> Change:
         step = self._context.view.options.value().step_px
-        return tools.grow(plane, target, step, locked=locked, over=self.over(target))
+        over, aspect = self.over(target), self._context.aspect
+        return tools.grow(plane, target, step, locked=locked, over=over, aspect=aspect)
 
     def _shrink(self, plane: Plane, target: ObjectMask | None, locked: Locked) -> Change:
         step = self._context.view.options.value().step_px
-        return tools.shrink(plane, target, step, locked=locked, under=self._under(plane, target))
+        under, aspect = self._under(plane, target), self._context.aspect
+        return tools.shrink(plane, target, step, locked=locked, under=under, aspect=aspect)
 
     # Tools for more, or for less.
 
