@@ -22,6 +22,7 @@ ZERO_SHOT = Strategy(
     options=ZeroShotOptions,
     preparation=Preparation(zero_shot_job, with_translator, sources, makes="translator"),
     term="Zero-shot",
+    lacking=lambda options: options.lacking,
 )
 
 __all__ = ["ZERO_SHOT", "ZeroShotOptions"]

@@ -44,6 +44,12 @@ class ZeroShotOptions:
     ] = None
     training: ZeroShotSettings = field(default_factory=ZeroShotSettings)
 
+    @property
+    def lacking(self) -> str:
+        """What is missing, in a sentence; empty if nothing is."""
+        told = "Give a folder of images of the kind that the segmenter knows; how they look is learned from them."
+        return "" if self.known_images else told
+
 
 def zero_shot_job(request: LabelRequest, target: str) -> ZeroShotJob:
     """Return what to learn from, and how; what the images to be labelled show does not matter.
@@ -55,9 +61,7 @@ def zero_shot_job(request: LabelRequest, target: str) -> ZeroShotJob:
     """
     options: ZeroShotOptions = request.options or ZeroShotOptions()
     if options.known_images is None:
-        raise InputError(
-            "Zero-shot learns how the segmenter's images look; give a folder of them (--known-images)."
-        )
+        raise InputError(options.lacking)
     if request.segmenter is None:
         raise InputError("Zero-shot needs a segmenter of the labelled modality; choose one.")
     if request.folder is None:

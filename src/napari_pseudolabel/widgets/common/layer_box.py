@@ -11,7 +11,8 @@ from qtpy.QtWidgets import QComboBox
 
 from napari_pseudolabel.viewer import is_ours
 from napari_pseudolabel.viewer.image_layers import unwrapped
-from napari_pseudolabel.widgets.common.small_widgets import fill_combo, make_narrow
+from napari_pseudolabel.widgets.common.narrow_boxes import make_narrow
+from napari_pseudolabel.widgets.common.small_widgets import fill_combo
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

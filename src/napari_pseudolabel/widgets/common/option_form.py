@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pseudolabel.options import Option, OptionField, changed, options_of
+from napari_pseudolabel.widgets.common.narrow_boxes import make_narrow
 from napari_pseudolabel.widgets.common.small_widgets import combo
 
 # Where nothing is declared.
@@ -78,6 +79,8 @@ class OptionEdit:
         if isinstance(self.native, QComboBox):
             self.native.currentIndexChanged.connect(self._on_entry)
         self._widget.tooltip = field.option.tooltip
+        if isinstance(self.native, QComboBox):
+            make_narrow(self.native, field.option.tooltip)
         self._polish()
         for part in self.native.findChildren(QWidget):  # buttons and numbers beside sliders are controls, too
             part.setToolTip(part.toolTip() or field.option.tooltip)

@@ -28,6 +28,7 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible, QElidingLabel
 from typing_extensions import override
 
+from napari_pseudolabel.widgets.common.narrow_boxes import make_narrow
 from napari_pseudolabel.wording import shown
 
 Item: TypeAlias = QWidget | QLayout | tuple[QWidget | QLayout | None, int] | None
@@ -48,14 +49,6 @@ def combo(tooltip: str) -> QComboBox:
     box = QComboBox()
     make_narrow(box, tooltip)
     return box
-
-
-def make_narrow(box: QComboBox, tooltip: str) -> None:
-    """As `combo`, for a box that is there."""
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(6)
-    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    box.setToolTip(tooltip)
 
 
 def fill_combo(box: QComboBox, entries: Sequence[tuple[object, str]], chosen: object) -> None:

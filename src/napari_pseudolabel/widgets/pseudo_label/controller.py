@@ -105,7 +105,7 @@ class PseudoLabelController(DockController):
         self.many = ManyController(viewer, view, runner, recent, workspace, self._for_list.begin)
         self.labelling = RunController(viewer, view, self.images, runner, canvas_px)
         self._preview_later = Debouncer(self._preview, DEBOUNCE_MS, self)
-        self._seen: tuple[str | None, str | None, float | None] = (None, None, None)
+        self._seen: tuple[object, ...] = ()
         self._looking = QTimer(self)
         self._looking.setInterval(_LOOK_MS)
         self._looking.timeout.connect(self._look)
@@ -394,9 +394,17 @@ class PseudoLabelController(DockController):
 
     def _look(self) -> None:
         """Notice what napari does not tell of: the view has moved, a shape was drawn, the image has another pixel size."""
-        seen = self._why_not(), self._why_not_there("view"), self.size.facts.pixel_um
-        if seen != self._seen:
+        if self._where_it_is != self._seen:
             self._refresh()
+
+    @property
+    def _where_it_is(self) -> tuple[object, ...]:
+        """What a run depends on and napari changes: the size of a pixel, and what of the image is in view or drawn."""
+        layer, where = self.images.layer(), self.view.regions.value
+        if layer is None:
+            return ()
+        placed = [(*getattr(layer, name),) for name in ("scale", "units")]
+        return *placed, *(self._why_not_there(one) for one in dict.fromkeys((where, "view")))
 
     def _refresh(self) -> None:
         self.outcome.follow(self.view.choice(), busy=self.busy)
@@ -405,7 +413,7 @@ class PseudoLabelController(DockController):
         self.many.follow(self._for_list.why_not(never))
         self.size.follow(busy=self.busy, can_run=self._active and never is None)
         reason, unseen = self._why_not(), self._why_not_there("view")
-        self._seen = reason, unseen, self.size.facts.pixel_um
+        self._seen = self._where_it_is
         self.view.show_misfits(self.models.misfits(self.view.choice(), self.images.known))
         # A preview may be cut short by the real thing.
         free = self._busy_part is None and (self.labelling.running is None or self.labelling.previewing)
