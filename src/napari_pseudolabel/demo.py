@@ -1,4 +1,4 @@
-"""``make demo``: napari with a generated image and the Pseudo-label dock, models chosen.
+"""``make demo``: napari with a generated image and the Pseudo-label dock, which is about to find the best way to label it.
 
 Without a screen the whole job is done on a virtual one, and pictures, labels and numbers are left in
 a folder.
@@ -129,7 +129,6 @@ def _off_screen(output: Path, sample: GeneratedSample) -> int:
 
 
 def _job(output: Path, folder: Path, sample: GeneratedSample) -> int:
-    from napari_pseudolabel.strategies.choice.auto import AUTO
     from napari_pseudolabel.workspace import Workspace
 
     viewer, dock = open_demo(sample)
@@ -140,16 +139,14 @@ def _job(output: Path, folder: Path, sample: GeneratedSample) -> int:
             print(dock.view.hint, file=sys.stderr)
             return 1
         dock.view.regions.choose("all")  # the truth is compared with all of it
-        if not _run(dock):
-            return 1
-        print(dock.view.status)
-        _print_scores(viewer, sample)
-        # What was proposed came first, because nobody has to wait for it; now what else there is.
-        dock.view.choose_strategy(AUTO.name)
-        if not _run(dock):
+        dock.view.run_button.click()
+        wait_for(lambda: not dock.controller.busy)
+        if dock.view.error.sentence:
+            print(dock.view.error.sentence, file=sys.stderr)
             return 1
         found = dock.controller.ways.found
         print("\n".join((*found.lines, found.reason) if found is not None else ()))
+        print(dock.view.status)
         _print_scores(viewer, sample)
         wait_for(lambda: False, patience_s=1.0)  # the last drawing
         print("\n".join(f"  {path}" for path in leave_behind(viewer, output)))
@@ -160,15 +157,6 @@ def _job(output: Path, folder: Path, sample: GeneratedSample) -> int:
         dock.controller.shutdown()
         viewer.close()
     return 0
-
-
-def _run(dock: PseudoLabelDock) -> bool:
-    """Press the main button and wait; whether it went well."""
-    dock.view.run_button.click()
-    wait_for(lambda: not dock.controller.busy)
-    if dock.view.error.sentence:
-        print(dock.view.error.sentence, file=sys.stderr)
-    return not dock.view.error.sentence
 
 
 def _print_scores(viewer: Viewer, sample: GeneratedSample) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 
 import numpy as np
@@ -43,7 +43,10 @@ def test_the_factor_of_a_rescaled_field_is_found_again(texture, factor):
 
 def test_a_negative_is_as_coarse_as_the_image(texture):
     image = field(4)
-    assert texture_of([1 - image]) == texture_of([image])
+    one, other = texture_of([image]), texture_of([1 - image])
+    assert replace(one, lean=()) == replace(other, lean=())
+    assert len(one.lean) == 5
+    assert other.lean == pytest.approx([-lean for lean in one.lean], abs=1e-3)
     one, other = compare([image], texture), compare([200 - 3 * image], texture)
     assert other.all == pytest.approx(one.all, rel=1e-3)
 

@@ -12,12 +12,15 @@ import pytest
 from fake_models import CPU, Models, OnePass, Threshold
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
+from scipy.stats import rankdata
 from torch import nn
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, CheckpointError, InputError
 from napari_pseudolabel.imaging import from_array
-from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.imaging.scale import Scale, texture_of
+from napari_pseudolabel.imaging.scale.texture import lean_of
 from napari_pseudolabel.labels.evidence import Evidence
 from napari_pseudolabel.models.cards import Card, LabelClass, Modality
 from napari_pseudolabel.models.proposals import Candidate
@@ -43,6 +46,8 @@ from napari_pseudolabel.strategies.choice.judging import (
 from napari_pseudolabel.strategies.choice.unjudged import unjudged, untried, without_labels
 from napari_pseudolabel.strategies.choice.ways import (
     LabelWay,
+    leaning_polarity,
+    likely_polarity,
     nearer_polarity,
     objects_for,
     polarity,
@@ -135,6 +140,33 @@ def test_grey_levels_tell_the_polarity_where_no_way_of_another_kind_does(tmp_pat
         as_file(fit(images, 1 - labelled, "match"), both[0].translator_card)
     )
     assert nearer_polarity(both, images) == "turned around"
+
+
+def blobs(sign, seed):
+    """Spots of a few pixels that stick out bright (1) or dark (-1); the grey levels are as symmetric as can be made."""
+    rng = np.random.default_rng(seed)
+    spots = gaussian_filter((rng.random((160, 160)) < 0.004).astype(float), 3)
+    return sign * rankdata(spots + 0.02 * spots.max() * rng.random(spots.shape)).reshape(spots.shape) ** 3
+
+
+def test_what_sticks_out_tells_the_polarity_where_grey_levels_say_nothing():
+    texture, old = texture_of([blobs(-1, seed) for seed in range(3)]), segmenter("old", "A").card
+    card = old.model_copy(update={"source": Modality(name="A", texture=texture)})
+    both = [replace(way(group, "x"), segmenter_card=card) for group in ("as it is", "turned around")]
+    dark, bright = (lean_of([blobs(sign, 9)]) for sign in (-1, 1))
+    assert leaning_polarity(both, dark) == "as it is"
+    assert leaning_polarity(both, bright) == "turned around"
+    assert likely_polarity(both, [], bright) == "turned around"
+    # Nothing is said where it is not known, of noise, or of models of several modalities.
+    assert leaning_polarity(both, ()) is None
+    assert leaning_polarity([replace(one, segmenter_card=old) for one in both], dark) is None
+    assert leaning_polarity(both, [a + b for a, b in zip(dark, bright, strict=True)]) is None
+    assert leaning_polarity([*both, replace(both[0], segmenter="another")], dark) is None
+
+    # A search measures it on the whole layer, once.
+    job = FindWayJob((from_array(blobs(1, 9)),), tuple(both), SETTINGS, region=Region(0, 0, 20, 20))
+    (place,) = job.look(Control(), ByName(other=Threshold())).places
+    assert place.lean == pytest.approx(bright, abs=1e-4)
 
 
 def test_doubts_count_where_most_places_have_them():
@@ -287,6 +319,19 @@ def test_a_search_goes_on_with_more_ways_and_says_how_long_that_takes():
     assert {one.stage for one in told if one.stage.startswith("Trying")} == {"Trying: direct"}
     whole = replace(longer, looked=Looking()).run(Control(), models)
     assert found.taking(found.best) == whole.taking(whole.best)
+
+
+def test_a_search_tells_what_was_found_so_far():
+    told = []
+    job = FindWayJob((field(),), WAYS[:3], SETTINGS)
+    found = job.run(Control(emit=told.append), ByName(other=Threshold()))
+    # The first way is broken, and nothing is told of it alone.
+    assert [len(one.tried) for one in told] == [2, 3]
+    assert told[-1].taking(told[-1].best) == found.taking(found.best)
+    look = told[0].look(1)
+    assert look.labels.shape == (1, 100, 120)
+    assert (look.labels[0] == found.tried[1].labels[0]).all()
+    assert (look.region, look.planes, look.classes) == (found.places[0].region, ((),), found.classes)
 
 
 def test_labels_that_no_other_way_makes_are_chosen_with_a_warning():

@@ -18,6 +18,7 @@ from napari_pseudolabel.models.card_files import HEADER_KEY
 from napari_pseudolabel.models.cards import Card, Measure
 from napari_pseudolabel.sample_data.contributions import layers_of
 from napari_pseudolabel.sample_data.samples import FLUORESCENCE_LIKE, PURPLE_LIKE, SEM_LIKE, TEM_LIKE
+from napari_pseudolabel.viewer import KEY
 from napari_pseudolabel.widgets.pseudo_label import label_jobs
 from napari_pseudolabel.widgets.pseudo_label.catalogue import Catalogue, Way
 from napari_pseudolabel.widgets.pseudo_label.label_choice import ModelEntry, ShownModality
@@ -104,6 +105,13 @@ def small(sample):
     return replace(sample, shape=(48, 64))
 
 
+def own_image(viewer, sample):
+    """An image like a sample, as a person brings one: it does not say that it is a sample."""
+    data, attributes, _ = layers_of(small(sample))[0]
+    metadata = {key: value for key, value in attributes["metadata"].items() if key != KEY}
+    return viewer.add_image(data, **{**attributes, "metadata": metadata})
+
+
 def chosen(dock):
     """What labels the image: a translator, where the strategy takes one, and a segmenter."""
     choice = dock.view.choice()
@@ -120,8 +128,7 @@ def chosen(dock):
     ],
 )
 def test_models_and_scale_follow_the_sample(sample, translator, segmenter, dock, viewer):
-    data, attributes, _ = layers_of(small(sample))[0]
-    viewer.add_image(data, **attributes)
+    own_image(viewer, sample)
     assert chosen(dock) == (translator, segmenter)
     assert dock.view.run_button.isEnabled()
     assert dock.view.choice().settings.scale == Scale(object_size_px=sample.object_size_px)
@@ -129,8 +136,7 @@ def test_models_and_scale_follow_the_sample(sample, translator, segmenter, dock,
 
 def test_going_from_one_image_to_another_changes_both_models_and_the_scale(dock, viewer):
     for sample in (PURPLE_LIKE, SEM_LIKE):
-        data, attributes, _ = layers_of(small(sample))[0]
-        viewer.add_image(data, **attributes)
+        own_image(viewer, sample)
     assert chosen(dock) == (None, "sample:sem-proxy")
     assert dock.view.choice().settings.scale == Scale()
     viewer.layers.selection.active = viewer.layers[PURPLE_LIKE.title]
@@ -152,14 +158,13 @@ def test_a_scale_that_the_person_chose_is_that_of_its_image(dock, viewer):
 def test_what_the_person_chose_stays_for_such_images_and_is_proposed_the_next_time(
     dock, viewer, script, remembered, qtbot
 ):
-    data, attributes, _ = layers_of(small(SEM_LIKE))[0]
-    viewer.add_image(data, **attributes)
+    own_image(viewer, SEM_LIKE)
     assert "Proposed for SEM" in dock.view._explanation.text()
     dock.view.strategy.setCurrentIndex(dock.view.strategy.findData("adaptation"))
     assert "Proposed" not in dock.view._explanation.text()
     for kind, ref in (("translator", "sample:sem-to-tem"), ("segmenter", "sample:tem-axons")):
         dock.view.models[kind].setCurrentIndex(dock.view.models[kind].findData(ref))
-    viewer.add_image(data, **attributes)
+    own_image(viewer, SEM_LIKE)
     assert chosen(dock) == ("sample:sem-to-tem", "sample:tem-axons")
     dock.view.run_button.click()
     qtbot.waitUntil(lambda: not dock.busy, timeout=10000)
@@ -170,6 +175,32 @@ def test_what_the_person_chose_stays_for_such_images_and_is_proposed_the_next_ti
     # Of other images nothing was said.
     assert catalogue.way("TEM").segmenter == "sample:tem-axons"
     assert catalogue.way("TEM").strategy == "segmentation"
+
+
+def test_on_a_sample_all_ways_are_tried_and_what_is_taken_there_is_no_habit(
+    dock, viewer, script, searches, remembered, qtbot
+):
+    data, attributes, _ = layers_of(small(SEM_LIKE))[0]
+    sample = viewer.add_image(data, **attributes)
+    assert (dock.view.choice().strategy, dock.view.run_button.text()) == ("auto", "Find and run")
+    assert dock.view.choice().segmenter == "sample:sem-proxy"  # loaded ahead
+    dock.view.run_button.click()
+    qtbot.waitUntil(lambda: not dock.busy, timeout=10000)
+    assert searches[0].ways[0].segmenter == "sample:sem-proxy"
+    dock.view.ways.click(1)
+    dock.view.run_button.click()
+    qtbot.waitUntil(lambda: not dock.busy, timeout=10000)
+    taken = (dock.view.choice().strategy, *chosen(dock))
+    assert taken != ("segmentation", None, "sample:sem-proxy")
+    # An image of the person's own is labelled as ever, now and the next time; the sample as was taken.
+    own_image(viewer, SEM_LIKE)
+    assert (dock.view.choice().strategy, *chosen(dock)) == ("segmentation", None, "sample:sem-proxy")
+    viewer.layers.selection.active = sample
+    assert (dock.view.choice().strategy, *chosen(dock)) == taken
+    catalogue = Catalogue(remembered)
+    catalogue.put_first(label_jobs.FindModels().run(None, None))
+    assert catalogue.way("SEM").segmenter == "sample:sem-proxy"
+    assert catalogue.way("SEM", sample=True).strategy == "auto"
 
 
 def test_who_goes_back_to_the_proposal_gets_it_again(remembered):
@@ -232,8 +263,7 @@ def entry(checkpoint):
 
 
 def test_what_comes_with_the_package_is_listed_before_any_worker_is_there(slow_worker, dock, viewer, qtbot):
-    data, attributes, _ = layers_of(small(SEM_LIKE))[0]
-    viewer.add_image(data, **attributes)
+    own_image(viewer, SEM_LIKE)
     assert not slow_worker.is_set()
     assert chosen(dock) == (None, "sample:sem-proxy")
     dock.view.strategy.setCurrentIndex(dock.view.strategy.findData("adaptation"))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 from skimage.io import imsave
 
 from napari_pseudolabel.strategies.choice.find_way import FindWayJob
+from napari_pseudolabel.viewer import find_layer
 from napari_pseudolabel.widgets.pseudo_label.catalogue import Way
 from napari_pseudolabel.widgets.pseudo_label.label_choice import ShownModality
 
@@ -111,6 +116,42 @@ def test_a_search_can_be_stopped(asked, qtbot, monkeypatch):
     qtbot.waitUntil(lambda: not asked.busy, timeout=10000)
     assert asked.view.status == "Stopped; nothing was chosen."
     assert asked.view.run_button.isEnabled()
+
+
+def test_first_labels_are_there_while_the_other_ways_are_tried(asked, searches, viewer, qtbot, monkeypatch):
+    whole, may = FindWayJob.run, threading.Event()
+
+    def run(self, control, models):
+        found = whole(self, control, models)
+        for count in (1, 2):
+            control.emit(replace(found, tried=found.tried[:count], best=count - 1, ties=(count - 1,)))
+        while not may.wait(0.01):
+            control.check()
+        return found
+
+    monkeypatch.setattr(FindWayJob, "run", run)
+    view, image = asked.view, viewer.layers["sem_12"]
+    view.run_button.click()
+    qtbot.waitUntil(lambda: view.ways.count == 2, timeout=10000)
+    assert list(view.ways.texts.values()) == ["Matched\n.94", "Inverted\n.95"]  # which is best nobody knows yet
+    qtbot.mouseClick(view.ways.childAt(view.ways.rect().center()) or view.ways, Qt.MouseButton.LeftButton)
+    assert view.choice().strategy == "auto"
+    draft = find_layer(viewer, image, "draft")
+    assert draft.data[:20, :30].any()
+    assert not draft.data[20:].any()
+    view.cancel_button.click()
+    qtbot.waitUntil(lambda: not asked.busy, timeout=10000)
+    assert find_layer(viewer, image, "draft") is None
+    assert view.ways.isHidden()
+    # Until the labels are there, and no longer.
+    view.run_button.click()
+    qtbot.waitUntil(lambda: find_layer(viewer, image, "draft") is not None, timeout=10000)
+    may.set()
+    qtbot.waitUntil(lambda: not asked.busy and asked.comparing.settled, timeout=10000)
+    assert find_layer(viewer, image, "draft") is None
+    assert find_layer(viewer, image, "labels") is not None
+    view.ways.click(1)
+    assert view._explanation.text().startswith("You chose")
 
 
 def test_after_a_way_without_models_a_segmenter_is_still_proposed(dock):

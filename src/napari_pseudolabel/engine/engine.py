@@ -205,7 +205,9 @@ class Engine:
         """Through which what is done here, where the image is, reports and hears of a cancel."""
         handle, listener = work.handle, work.handle.listener
         return Control(
-            lambda progress: self._calls.put(lambda: listener.progress(progress)), lambda: handle.cancelled
+            lambda progress: self._calls.put(lambda: listener.progress(progress)),
+            lambda: handle.cancelled,
+            emit=lambda event: self._calls.put(lambda: listener.event(event)),
         )
 
     def _loaded(self, work: Work, job: SurveyedJob, control: Control) -> Survey:

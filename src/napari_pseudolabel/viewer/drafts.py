@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.labels.windows import key_of
@@ -10,9 +10,33 @@ from napari_pseudolabel.viewer.result_layers import new_labels, selection_kept
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    import numpy as np
     from napari.layers import Image as ImageLayer
 
-    from napari_pseudolabel.strategies import PseudoLabel
+    from numpy.typing import NDArray
+
+    from napari_pseudolabel.models.cards import LabelClass
+    from napari_pseudolabel.strategies import PseudoLabel, Region
+
+
+class FirstLook(Protocol):
+    """What can be shown as a draft; a `PseudoLabel` can."""
+
+    @property
+    def labels(self) -> NDArray[np.uint8] | None:
+        """(P, H, W) class values of the planes in the region."""
+
+    @property
+    def classes(self) -> tuple[LabelClass, ...]:
+        """Of the labels."""
+
+    @property
+    def region(self) -> Region:
+        """Where."""
+
+    @property
+    def planes(self) -> tuple[tuple[int, ...], ...]:
+        """Index of each plane."""
 
 
 class Draft:
@@ -28,7 +52,7 @@ class Draft:
         The draft, with labels.
     """
 
-    def __init__(self, viewer: ViewerModel, source: ImageLayer, image: Image, look: PseudoLabel) -> None:
+    def __init__(self, viewer: ViewerModel, source: ImageLayer, image: Image, look: FirstLook) -> None:
         assert look.labels is not None
         self._viewer, self._look = viewer, look
         self._layer = new_labels(viewer, source, image.shape, image.placement, look.classes, "draft")

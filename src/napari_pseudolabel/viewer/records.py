@@ -69,6 +69,12 @@ def own_record(layer: Layer) -> JsonObject | None:
     return record if record is not None and record.get("uid") == str(layer.unique_id) else None
 
 
+def is_sample(layer: Layer) -> bool:
+    """Whether an image is one of the samples, which say where they come from."""
+    noted = layer.metadata.get(KEY)
+    return isinstance(noted, dict) and "origin" in noted
+
+
 def is_ours(layer: Layer) -> bool:
     """Return whether it is a layer that the plugin made."""
     return own_record(layer) is not None

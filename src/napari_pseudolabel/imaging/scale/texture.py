@@ -1,4 +1,4 @@
-"""How coarse images are: correlation length and power spectrum, the same for an image and its negative."""
+"""How coarse images are: correlation length and power spectrum, the same for an image and its negative. And which of both it is."""
 
 from __future__ import annotations
 
@@ -14,11 +14,17 @@ from pydantic import Field
 BANDS = 12
 """Bands of the spectrum: half octaves below 0.5 cycles per pixel."""
 
+LEAN_PX = (1, 2, 4, 8, 16)
+"""Sizes of details, in pixels, whose lean is measured: what a Gaussian so wide keeps and one twice as wide does not."""
+
 _LEAST_SIDE = 16
 _FALLEN = 0.5
+# A plane has to be so many times as wide as its largest details.
+_LEAST_TIMES = 8
 
 _Length = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 _Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+_Lean = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -36,12 +42,15 @@ class Texture:
         Standard deviation of the correlation length over the images, in octaves: how little it says about one of them.
     images
         How many there were.
+    lean
+        As `lean_of` measures it; empty where nobody did.
     """
 
     correlation_px: _Length
     spectrum: Annotated[tuple[_Share, ...], Field(min_length=BANDS, max_length=BANDS)]
     spread: Annotated[float, Field(ge=0, le=64, allow_inf_nan=False)] = 0.0
     images: Annotated[int, Field(ge=1)] = 1
+    lean: Annotated[tuple[_Lean, ...], Field(max_length=len(LEAN_PX))] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +84,51 @@ def texture_of(planes: Sequence[NDArray[np.floating]]) -> Texture | None:
         tuple(round(float(share), 5) for share in spectrum),
         round(float(lengths.std()), 4),
         len(found),
+        tuple(round(one, 4) for one in lean_of(planes)),
     )
+
+
+def lean_of(planes: Sequence[NDArray[np.floating]]) -> tuple[float, ...]:
+    """Measure whether details stick out bright or dark, for each size of `LEAN_PX`: the opposite for an image and its negative.
+
+    Parameters
+    ----------
+    planes
+        (H, W) or (C, H, W) each, on one grid; in any unit.
+
+    Returns
+    -------
+    tuple of float
+        Skewness of what is of that size, mean over the planes; of sizes that are too large for all of them nothing.
+    """
+    leans = [_lean(one) for one in planes]
+    sizes = range(max((len(one) for one in leans), default=0))
+    return tuple(float(np.mean([one[size] for one in leans if len(one) > size])) for size in sizes)
+
+
+def _lean(plane: NDArray[np.floating]) -> list[float]:
+    from scipy.ndimage import gaussian_filter  # cards are read by what imports little
+
+    values = np.asarray(plane, np.float32)
+    if values.ndim > 2:  # colours
+        values = values.mean(axis=tuple(range(values.ndim - 2)))
+    known = np.isfinite(values)
+    if not known.any():
+        return []
+    values = np.where(known, values, values[known].mean())
+    values = np.clip(values, *np.percentile(values, (0.5, 99.5)))  # a speck is no detail of the image
+    found: list[float] = []
+    for size in LEAN_PX:
+        if min(values.shape) < _LEAST_TIMES * size:
+            break
+        inside = (slice(2 * size, -2 * size),) * 2
+        details = (gaussian_filter(values, size) - gaussian_filter(values, 2 * size))[inside]
+        details = details - details.mean()
+        spread = float(details.std())
+        if spread <= 1e-6 * max(float(np.abs(values).max()), 1e-30):
+            break
+        found.append(float(((details / spread) ** 3).mean()))
+    return found
 
 
 def coarseness(crops: Sequence[NDArray[np.floating]]) -> Coarseness | None:

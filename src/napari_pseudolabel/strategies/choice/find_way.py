@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,12 +13,14 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control, Progress, WorkRate
 from napari_pseudolabel.errors import Cancelled, InputError, PseudolabelError
-from napari_pseudolabel.imaging import Image, IntensityRange, normalise
+from napari_pseudolabel.imaging import Image, IntensityRange, normalise, resample
+from napari_pseudolabel.imaging.places import looked_at
+from napari_pseudolabel.imaging.scale.texture import lean_of
 from napari_pseudolabel.labels.evidence import Evidence, total
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.strategies.choice.found_way import FoundWay, LookedAt, TriedWay, fitting
-from napari_pseudolabel.strategies.choice.judging import Heard, judge, said_by_others
-from napari_pseudolabel.strategies.choice.ways import LabelWay, nearer_polarity
+from napari_pseudolabel.strategies.choice.judging import POLARITIES, Heard, judge, said_by_others
+from napari_pseudolabel.strategies.choice.ways import LabelWay, lean_in, likely_polarity
 from napari_pseudolabel.strategies.jobs import Job, LabelJob
 from napari_pseudolabel.strategies.label_plan import ChunkJob, usability_of
 from napari_pseudolabel.strategies.label_settings import LabelSettings, Region
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 # So many pixels of the grid of the first model are looked at, over all images.
 _LOOKED_AT_PX = 400 * 400
 _MEGAPIXEL = (1000, 1000)
+# So many pixels of a layer are asked on which side its details stick out.
+_LEANING_PX = 2**20
 # Seconds for a megapixel: of ways that are equally fast the one that changes nothing goes first.
 _CURVE_S = 0.1
 
@@ -203,8 +208,13 @@ class FindWayJob:
         return self._first_step(self.looked)
 
     def second_survey(self, survey: Looking, control: Control) -> Job | None:
-        """Read what the next step needs; None once all ways were tried. Runs where the images are."""
+        """Read what the next step needs; None once all ways were tried. Runs where the images are.
+
+        After each way it tells what was found so far, a `FoundWay` of the ways until then, once one of them is possible.
+        """
         number = len(survey.heard)
+        if survey.survey is None and not survey.said and number > len(self.looked.heard):
+            self._tell(survey, control)
         if number == len(self.ways):
             return None
         if survey.survey is None:
@@ -215,6 +225,11 @@ class FindWayJob:
             raise
         except PseudolabelError as error:
             return _FailedStep(survey, *self._told(survey), error)
+
+    def _tell(self, looking: Looking, control: Control) -> None:
+        tried = replace(self, ways=self.ways[: len(looking.heard)])
+        with suppress(InputError):  # none of them is possible
+            control.emit(tried.answer(looking))
 
     def answer(self, survey: Looking) -> FoundWay:
         """Return what was found.
@@ -230,7 +245,8 @@ class FindWayJob:
         if not known:
             raise InputError(f"No way to labels is possible: {heard[0]}")
         costs = [self._cost(way) for way in self.ways]
-        polarity = nearer_polarity(self.ways, [one.pixels for one in survey.places])
+        places = survey.places
+        polarity = likely_polarity(self.ways, [one.pixels for one in places], _mean_lean(places))
         judged = judge([said[number] for number in known], [costs[number] for number in known], polarity)
         tried = []
         for number, (way, one) in enumerate(zip(self.ways, heard, strict=True)):
@@ -304,6 +320,8 @@ class FindWayJob:
         )
         if survey.found is not None and survey.found.sure:
             place = replace(place, found=(*place.found, survey.found))
+        if way.group in POLARITIES and not place.lean and lean_in(way.segmenter_card):
+            place = replace(place, lean=self._lean(image, job.magnification(survey, control)))
         here = replace(job, region=place.region, planes=(place.plane,))
         plan = here.plan(survey, control)
         chunks = tuple(plan.load(chunk) for chunk in plan.chunks)
@@ -334,6 +352,11 @@ class FindWayJob:
         pixels = image.plane(plane, self.settings.channel, part.window)
         return LookedAt(image.name, image.path, plane, part, stretched(pixels))
 
+    def _lean(self, image: Image, factor: float) -> tuple[float, ...]:
+        """Measure it on the whole layer, because a view of it may hold little that sticks out."""
+        seen = looked_at(image, self.settings.channel, int(_LEANING_PX / max(1.0, factor) ** 2))
+        return lean_of([resample(plane, factor) for plane in seen])
+
     def _cost(self, way: LabelWay) -> float:
         cost = RunCost.of(self.settings, self.images[0], way.translator_card, way.segmenter_card, gpu=False)
         curve = 0.0 if way.translator is None else _CURVE_S
@@ -347,6 +370,12 @@ def _heard(group: str, said: Sequence[_Said]) -> Heard:
         tuple(one.evidence for one in said),
         tuple(one.doubts for one in said),
     )
+
+
+def _mean_lean(places: Sequence[LookedAt]) -> tuple[float, ...]:
+    """Return the lean of all images together, of sizes that are known of each; empty where it is known of none."""
+    known = [one.lean for one in places if one.lean]
+    return tuple(np.mean(of_size) for of_size in zip(*known, strict=False)) if known else ()
 
 
 def same_values(one: Sequence[LabelClass], other: Sequence[LabelClass]) -> bool:

@@ -104,6 +104,8 @@ class LookedAt:
         (h, w) float32 in [0, 1]: the image there.
     found
         The scale that was found for the image, by grid of the model that sees it; empty where it is known.
+    lean
+        Of the whole layer on the grid of the models, as `lean_of` measures it; empty where nothing was compared with it.
     """
 
     image: str
@@ -112,6 +114,25 @@ class LookedAt:
     region: Region
     pixels: NDArray[np.float32]
     found: tuple[FoundScale, ...] = ()
+    lean: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class WayLook:
+    """What a way says of one place, to be looked at.
+
+    Attributes
+    ----------
+    labels
+        (1, h, w) uint8.
+    classes, region, planes
+        What the labels mean, and where they are.
+    """
+
+    labels: NDArray[np.uint8]
+    classes: tuple[LabelClass, ...]
+    region: Region
+    planes: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,8 +183,8 @@ class FoundWay:
             second = max(one.agreement for one in rivals)
             if any(TURNED in one.reasons for one in self._others):
                 return (
-                    "The only others see bright and dark the other way around and cannot agree with it; the grey levels of the labelled "
-                    f"images decided (looks agree {scores.agreement:.2f}, theirs {second:.2f}): {look}"
+                    "The only others see bright and dark the other way around and cannot agree with it; what is bright and what is dark in "
+                    f"the labelled images decided (looks agree {scores.agreement:.2f}, theirs {second:.2f}): {look}"
                 )
             return (
                 "The only others see bright and dark the other way around and cannot agree with it; that its looks agree "
@@ -237,6 +258,13 @@ class FoundWay:
         """Return the classes of the labels of a way; those that are not judged may have others."""
         way = self.tried[number].way
         return self.classes if way.judged else way.classes
+
+    def look(self, number: int) -> WayLook:
+        """Return what a possible way says of the first place."""
+        place = self.places[0]
+        return WayLook(
+            self.tried[number].labels[0][None], self.classes_of(number), place.region, (place.plane,)
+        )
 
     @property
     def lines(self) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ BACKED = 0.4
 
 DISPUTED = "the other ways say something else"
 
-TURNED = "the grey levels of the labelled images lie the other way around"
+TURNED = "bright and dark lie the other way around in the labelled images"
 
 POLARITIES = ("turned around", "as it is")
 """Groups of ways of which one is wrong: they see bright and dark the other way around."""
@@ -162,8 +162,8 @@ def judge(heard: Sequence[Heard], costs: Sequence[float], polarity: str | None =
     costs
         Of each, in any unit.
     polarity
-        The one of `POLARITIES` for which grey levels speak, where they are known. It counts where no way of another kind is usable:
-        a segmenter that learned for minutes may agree with itself better on the wrong one (docs/benchmarks.md).
+        The one of `POLARITIES` that looks like the labelled images, where that is known. It counts where no way of another kind is
+        usable: a segmenter that learned for minutes may agree with itself better on the wrong one (docs/benchmarks.md).
     """
     scored = scores(heard)
     alone = disputed(scored, [not one.reasons for one in heard])

@@ -140,6 +140,48 @@ CLEARLY_NEARER = 0.03
 """Distances, in grey levels from 0 to 1, that differ by less say nothing: axons have .04 to .07, mitochondria 0 (docs/benchmarks.md)."""
 
 
+LEANS = 0.15
+"""Cosines below it say nothing. Chosen on images that take no part in the table of docs/benchmarks.md, see there."""
+
+
+def likely_polarity(
+    ways: Sequence[LabelWay], pixels: Sequence[NDArray[np.floating]], lean: Sequence[float]
+) -> str | None:
+    """Return the one of `POLARITIES` in which images look more like those of the labelled modality; None where nothing tells.
+
+    Parameters
+    ----------
+    pixels
+        Of each image, in [0, 1].
+    lean
+        Of the images on the grid of the models, see `imaging.scale.texture.lean_of`; empty if unknown.
+    """
+    return nearer_polarity(ways, pixels) or leaning_polarity(ways, lean)
+
+
+def leaning_polarity(ways: Sequence[LabelWay], lean: Sequence[float]) -> str | None:
+    """Return the one of `POLARITIES` in which details of images stick out, bright or dark, as in the labelled modality.
+
+    None where the models learned from several modalities, or from one of which it is not known, and where it says nothing.
+    """
+    cards = {way.segmenter: way.segmenter_card for way in ways if way.group in POLARITIES}
+    known = [lean_in(card) for card in cards.values()]
+    if len(known) != 1 or not known[0] or not lean:
+        return None
+    ours, theirs = (np.array(one[: min(len(lean), len(known[0]))]) for one in (lean, known[0]))
+    length = float(np.linalg.norm(ours) * np.linalg.norm(theirs))
+    alike = float(ours @ theirs) / length if length else 0.0
+    if abs(alike) < LEANS:
+        return None
+    return "as it is" if alike > 0 else "turned around"
+
+
+def lean_in(card: Card | None) -> tuple[float, ...]:
+    """Return the lean of the images that a model learned from; empty if unknown."""
+    texture = None if card is None or card.source is None else card.source.texture
+    return () if texture is None else texture.lean
+
+
 def nearer_polarity(ways: Sequence[LabelWay], pixels: Sequence[NDArray[np.floating]]) -> str | None:
     """Return the one of `POLARITIES` in which the grey levels of images, in [0, 1], are nearer to those of the labelled modality.
 

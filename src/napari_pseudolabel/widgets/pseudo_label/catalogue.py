@@ -17,6 +17,7 @@ from napari_pseudolabel.widgets.pseudo_label.label_choice import Kind, ModelEntr
 _UNCLEAR = (
     "Nobody measured which models do best on {} images: what is possible is tried, and shown side by side."
 )
+_SAMPLE = "On samples all that is possible is tried on what is in view, and shown side by side; first labels come within seconds."
 
 
 @dataclass(frozen=True)
@@ -103,13 +104,15 @@ class Catalogue:
         """Return a model, None if it is not known."""
         return self._entries.get((kind, ref)) if ref else None
 
-    def way(self, modality: str) -> Way | None:
+    def way(self, modality: str, *, sample: bool = False) -> Way | None:
         """Return how images of a modality are labelled to begin with: as the person did it last, else as was measured best.
 
-        Where nothing was measured what is possible is tried. None where the modality is unknown, or no model fits.
+        Where nothing was measured, and on samples, what is possible is tried. None where the modality is unknown, or no model fits.
         """
         if not modality:
             return None
+        if sample:
+            return self._proposed(modality, sample=True)
         used = Way.of(self._remembered.last(_way(modality)))
         if used is not None and used.complete and all(self.get(*one) for one in used.models):
             return used
@@ -125,14 +128,15 @@ class Catalogue:
         else:
             self._remembered.forget(_way(modality))
 
-    def _proposed(self, modality: str) -> Way | None:
+    def _proposed(self, modality: str, *, sample: bool = False) -> Way | None:
         usable = (entry for entry in self._entries.values() if entry.problem is None)
         models = [Candidate(entry.ref, entry.card) for entry in usable if entry.card is not None]
         found = propose(modality, models)
         if found is None:
             return None
-        if not found.clear and len(ways(modality, models)) > 1:
-            return Way(AUTO.name, found.translator, found.segmenter, _UNCLEAR.format(modality))
+        if (sample or not found.clear) and len(ways(modality, models)) > 1:
+            reason = _SAMPLE if sample else _UNCLEAR.format(modality)
+            return Way(AUTO.name, found.translator, found.segmenter, reason)
         roles = ("translator", "segmenter") if found.translator else ("segmenter",)
         strategy = next(one for one in registry.offered() if one.roles == roles)
         return Way(strategy.name, found.translator, found.segmenter, found.reason)

@@ -12,6 +12,7 @@ from typing_extensions import override
 from napari_pseudolabel.errors import PseudolabelError
 from napari_pseudolabel.strategies import registry
 from napari_pseudolabel.viewer import drop_preview
+from napari_pseudolabel.viewer.records import is_sample
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.widgets.common.dock_controller import DockController, Key
@@ -21,7 +22,7 @@ from napari_pseudolabel.widgets.pseudo_label import strategy_comparison
 from napari_pseudolabel.widgets.pseudo_label.can_run import why_not_now, why_not_there
 from napari_pseudolabel.widgets.pseudo_label.expected import ExpectedTime
 from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
-from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice, Where
+from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice, ShownModality, Where
 from napari_pseudolabel.widgets.pseudo_label.label_run import LabelRun, describe, whole_job
 from napari_pseudolabel.widgets.pseudo_label.label_sentences import assumption
 from napari_pseudolabel.widgets.pseudo_label.list_preparing import ListPreparing
@@ -36,10 +37,12 @@ from napari_pseudolabel.widgets.pseudo_label.size_controller import SizeControll
 from napari_pseudolabel.widgets.pseudo_label.slide_regions import SlideRegions
 from napari_pseudolabel.widgets.pseudo_label.tutoring.controller import TutoringController, default_workspace
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
+from napari_pseudolabel.widgets.pseudo_label.way_draft import WayDraft
 from napari_pseudolabel.widgets.pseudo_label.way_finder import WayFinder
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Image as ImageLayer
 
     from napari_pseudolabel.strategies import RunReport
     from napari_pseudolabel.strategies.jobs import LabelJob
@@ -92,7 +95,7 @@ class PseudoLabelController(DockController):
             *(own := [OptionsController(it, view, self.modality, runner, workspace) for it in view.prepared]),
             way_finder := WayFinder(view, self.models, runner, own),
         ]
-        self.ways = way_finder
+        self.ways, self._way_draft = way_finder, WayDraft(viewer)
         self.preparing: dict[str, PreparingController] = {part.strategy.name: part for part in parts}
         self.outcome = RunOutcome(view, runner, self.modality)
         self.expected = ExpectedTime(viewer, view, self.images, self.models, recent, canvas_px)
@@ -156,6 +159,7 @@ class PseudoLabelController(DockController):
         self.size.stop()
         for part in self.preparing.values():
             part.stop()
+        self._way_draft.drop()
         self.comparing.stop()
         self.labelling.drop()
         self.slides.stop()
@@ -181,6 +185,9 @@ class PseudoLabelController(DockController):
         view.browse_pressed.connect(self.models.browse)
         self.modality.changed.connect(self._on_modality)
         self.models.changed.connect(self._on_models)
+        self.ways.looked.connect(
+            lambda asked, found: self._way_draft.show(self._prepared_image(), asked.image, found)
+        )
         for part in self.preparing.values():
             part.changed.connect(self._refresh)
             part.ready.connect(partial(self._on_prepared, part))
@@ -320,7 +327,8 @@ class PseudoLabelController(DockController):
         if layer is not None and not running.preview:
             self.comparing.compare(layer, running.image, running.choice.strategy)
             drop_preview(self.viewer, layer)  # it compares with labels that are no more
-            self.models.note_run(running.choice, running.image.modality)
+            shown = ShownModality(running.image.modality, sample=is_sample(layer))
+            self.models.note_run(running.choice, shown)
             self.expected.note(running.choice, running.job, report)
             if pushed.labels is not None:
                 self.viewer.layers.selection.active = pushed.labels
@@ -360,20 +368,28 @@ class PseudoLabelController(DockController):
             self.view.set_busy(True)
             part.begin(job)
 
+    def _prepared_image(self) -> ImageLayer | None:
+        """The image that something is prepared for; None where it is gone, or other images are to be labelled."""
+        return None if self._prepared_for is None else self.images.layer(self._prepared_for.layer)
+
     def _on_prepared(self, part: PreparingController, job: LabelJob) -> None:
         """Label what was asked for, now that the segmenters are there."""
-        choice, self._prepared_for = self._prepared_for, None
+        layer, choice, self._prepared_for = self._prepared_image(), self._prepared_for, None
         if self._for_list.taken(job):
             self._refresh()
-        elif choice is not None and self.images.layer(choice.layer) is not None:
+        elif choice is not None and layer is not None:
             self._begin(part.labelled_as(choice), job, preview=False)
+            if self.labelling.running is not None:
+                self.labelling.running.draft = self._way_draft.hand_over()
         else:
+            self._way_draft.drop()
             self.view.set_busy(False)
             self.view.set_status(part.gone)
             self._refresh()
 
     def _on_not_prepared(self, failure: Failure) -> None:
         self._for_list.drop()
+        self._way_draft.drop()
         self.view.set_busy(False)
         self.outcome.failed(failure)
         self._refresh()

@@ -75,11 +75,19 @@ class ShownModality:
         It is RGB.
     by
         What tells, where the metadata do not: "name" of the image, or "folder", whose other images the person has told of.
+    sample
+        It is one to try things on, as the package brings or downloads it.
     """
 
     modality: str = ""
     colours: bool = False
     by: Literal["", "name", "folder"] = ""
+    sample: bool = False
+
+    @property
+    def kind(self) -> tuple[str, bool]:
+        """Of images for which a person chooses once: what is good for a sample says little about others."""
+        return self.modality, self.sample
 
     def fits(self, entry: ModelEntry) -> bool:
         """Whether nothing speaks against a model that sees this image: colours of an unknown kind are a stain.

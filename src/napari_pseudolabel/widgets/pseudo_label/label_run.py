@@ -82,7 +82,7 @@ class LabelRun:
 
     def look(self, viewer: ViewerModel, layer: ImageLayer | None, look: PseudoLabel) -> None:
         """Show a draft; the labels that stay take its place, and nothing of it is kept."""
-        if layer is None or self.gone or self.stream is not None or look.labels is None:
+        if layer is None or self.gone or self.stream is not None or self.draft or look.labels is None:
             return
         if look.labels.any():
             self.draft = Draft(viewer, layer, self.image, look)

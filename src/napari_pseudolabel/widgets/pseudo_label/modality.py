@@ -8,6 +8,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.viewer.image_layers import note_modality, noted_modality, shown_by
+from napari_pseudolabel.viewer.records import is_sample
 from napari_pseudolabel.widgets.common.folder_modality import said_of_folder, say_of_folder
 from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
 from napari_pseudolabel.widgets.pseudo_label.image_picker import ImagePicker
@@ -46,7 +47,7 @@ class ModalityPicker(QObject):
             return ShownModality()
         colours, modality = bool(layer.rgb), shown_by(layer, self.models.modalities())
         if modality:
-            return ShownModality(modality, colours, "" if noted_modality(layer) else "name")
+            return ShownModality(modality, colours, "" if noted_modality(layer) else "name", is_sample(layer))
         modality = said_of_folder(layer, self._remembered)
         return ShownModality(modality, colours, "folder" if modality else "")
 

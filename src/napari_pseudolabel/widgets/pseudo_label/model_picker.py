@@ -70,7 +70,7 @@ class ModelPicker(QObject):
         self._proposed: str | None = None
         self._inspecting: set[tuple[Kind, str]] = set()
         self._strategy = self._begun_with = view.choice().strategy
-        self._chosen: dict[str, Way] = {}
+        self._chosen: dict[tuple[str, bool], Way] = {}
         self._measured: dict[Models, ModelSpeed | None] = {}
         self._start_up = StartUp(recent)
 
@@ -185,28 +185,28 @@ class ModelPicker(QObject):
             self._keep_choice()
         self._view.set_reason(reason)
 
-    def note_run(self, choice: LabelChoice, modality: str) -> None:
-        """Take note of what the person has labelled with, for the next image."""
+    def note_run(self, choice: LabelChoice, shown: ShownModality) -> None:
+        """Take note of what the person has labelled with, for the next image; what a sample was labelled with is no habit."""
         strategy = registry.find(choice.strategy)
-        if strategy.preparation is not None:
+        if strategy.preparation is not None or shown.sample:
             return
         translator = choice.translator if strategy.takes("translator") else None
         way = Way(strategy.name, translator, choice.segmenter if strategy.takes("segmenter") else None)
         if way.complete:
-            self._catalogue.note_used(modality, way)
+            self._catalogue.note_used(shown.modality, way)
             for kind, ref in way.models:
                 self._remembered.remember(kind, ref)
 
     def _keep_choice(self) -> None:
         """Note that the person has chosen, for as long as the dock lives and such images are labelled."""
         refs = self._refs
-        self._chosen[self._shown().modality] = Way(self._strategy, refs["translator"], refs["segmenter"])
+        self._chosen[self._shown().kind] = Way(self._strategy, refs["translator"], refs["segmenter"])
         self._view.set_reason("")
 
     def _take_way(self, shown: ShownModality) -> bool:
         """Choose how images of a modality are labelled: as the person has chosen for such images, else as is proposed."""
-        chosen = self._chosen.get(shown.modality)
-        way = chosen or self._catalogue.way(shown.modality)
+        chosen = self._chosen.get(shown.kind)
+        way = chosen or self._catalogue.way(shown.modality, sample=shown.sample)
         if way is None:
             self._view.set_reason("")
             return False
@@ -245,7 +245,9 @@ class ModelPicker(QObject):
     def _prepare(self, way: Way) -> None:
         """Load models ahead and measure how fast they are, once; what is wrong with them is said by the run."""
         pair, strategy = (way.translator, way.segmenter), registry.find(way.strategy)
-        if pair in self._measured or not way.complete or strategy.preparation or not strategy.roles:
+        labels = way.complete and strategy.preparation is None and strategy.roles
+        # What would be proposed is among what is tried, and a worker has to start for all of it.
+        if pair in self._measured or not (labels or (strategy.chooses and way.segmenter)):
             return
         self._measured[pair] = None
         self._start_up.begin(pair)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import Signal
 from typing_extensions import override
 
 from napari_pseudolabel.errors import InputError
@@ -16,7 +17,7 @@ from napari_pseudolabel.strategies.choice.found_way import FoundWay
 from napari_pseudolabel.strategies.choice.unjudged import unjudged, without_labels
 from napari_pseudolabel.strategies.choice.ways import LabelWay, Objects, objects_for, ways
 from napari_pseudolabel.strategies.strategy import LabelRequest
-from napari_pseudolabel.widgets.common.job_runner import JobRunner
+from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice, TrainingStatus
 from napari_pseudolabel.widgets.pseudo_label.label_sentences import choose_objects
 from napari_pseudolabel.widgets.pseudo_label.preparing import PreparingController
@@ -29,7 +30,15 @@ if TYPE_CHECKING:
 
 
 class WayFinder(PreparingController):
-    """Prepares by trying: what comes of it is the choice of a strategy and its models, which the controls show then."""
+    """Prepares by trying: what comes of it is the choice of a strategy and its models, which the controls show then.
+
+    Attributes
+    ----------
+    looked
+        The ways that were tried so far (`LabelJob` that says what is asked for, `FoundWay`).
+    """
+
+    looked = Signal(object, object)
 
     strategy = AUTO
     doing = reading = "Finding the best way"
@@ -94,13 +103,27 @@ class WayFinder(PreparingController):
             learned = {name: asked for name, find in finders.items() if (asked := find()) is not None}
             return FindWayJob(
                 (template.image,),
-                (*possible, *unjudged(learned)),
+                (*self._loaded_first(possible), *unjudged(learned)),
                 template.settings,
                 template.region,
                 template.planes,
             )
 
         return make
+
+    def _loaded_first(self, possible: Sequence[LabelWay]) -> list[LabelWay]:
+        """Of ways that translate nothing that first whose segmenter is loaded ahead: first labels are its."""
+        loaded = self._models.chosen("segmenter")
+        return sorted(
+            possible,
+            key=lambda way: not (way.group == "direct" and loaded is not None and way.segmenter == loaded.ref),
+        )
+
+    @override
+    def on_event(self, job: object, event: object) -> None:
+        if isinstance(event, FoundWay) and self._template is not None:
+            self._dock.ways.show_ways(event, so_far=True)
+            self.looked.emit(self._template, event)
 
     @override
     def trained(self, job: object) -> TrainingStatus:
@@ -149,6 +172,12 @@ class WayFinder(PreparingController):
         return self._listed[1]
 
     @override
+    def _end(self, template: LabelJob, failure: Failure) -> None:
+        if template is self._template:  # what was tried so far is no choice
+            self._dock.ways.show_ways(self._found)
+        super()._end(template, failure)
+
+    @override
     def _check(self) -> None:
         """Nothing is kept from one search to the next."""
 
@@ -160,6 +189,7 @@ class WayFinder(PreparingController):
         self._forget()
         self._found = made
         self._dock.ways.show_ways(made)
+        self.looked.emit(template, made)
         self.take(made.best)
         asked = LabelRequest(settings=template.settings, region=template.region, planes=template.planes)
         self.ready.emit(made.job(template.image, asked))

@@ -60,18 +60,26 @@ class WayPictures(QWidget):
         """What stands under the pictures, by number of the way."""
         return {self._group.id(one): one.text() for one in self._group.buttons()}
 
-    def show_ways(self, found: FoundWay | None) -> None:
-        """Show what was tried; nothing for None."""
+    def show_ways(self, found: FoundWay | None, *, so_far: bool = False) -> None:
+        """Show what was tried; nothing for None.
+
+        Parameters
+        ----------
+        so_far
+            Others are still being tried: nothing can be taken yet.
+        """
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents, so_far)
         for one in self._group.buttons():
             self._group.removeButton(one)
             self._grid.removeWidget(one)
             one.deleteLater()
         if found is not None:
             for place, number in enumerate(_shown(found)):
-                card = self._card(found, number)
+                card = self._card(found, number, so_far=so_far)
                 self._group.addButton(card, number)
                 self._grid.addWidget(card, *divmod(place, _COLUMNS), Qt.AlignmentFlag.AlignTop)
-            self.choose(found.best)
+            if not so_far:
+                self.choose(found.best)
         self.setVisible(found is not None)
         self.changed.emit()
 
@@ -86,7 +94,7 @@ class WayPictures(QWidget):
         assert button is not None, "it is shown"
         button.click()
 
-    def _card(self, found: FoundWay, number: int) -> QToolButton:
+    def _card(self, found: FoundWay, number: int, *, so_far: bool) -> QToolButton:
         one, place, classes = found.tried[number], found.places[0], found.classes_of(number)
         card = QToolButton()
         card.setCheckable(True)
@@ -96,7 +104,7 @@ class WayPictures(QWidget):
         picture = image_of(overlay(place.pixels[middle], one.labels[0][middle], classes, _SHOWN_PX))
         card.setIcon(QIcon(QPixmap.fromImage(picture)))
         card.setIconSize(QSize(_SIDE_PX, _SIDE_PX))
-        metrics, lines = card.fontMetrics(), [*found.names[number].split("\n"), _verdict(found, number)]
+        metrics, lines = card.fontMetrics(), [*found.names[number].split("\n"), _verdict(found, number, so_far=so_far)]
         card.setText(
             "\n".join(metrics.elidedText(line, Qt.TextElideMode.ElideMiddle, _WIDE_PX) for line in lines)
         )
@@ -119,8 +127,10 @@ def _shown(found: FoundWay) -> list[int]:
     return [number for number in possible if number not in left_out]
 
 
-def _verdict(found: FoundWay, number: int) -> str:
+def _verdict(found: FoundWay, number: int, *, so_far: bool) -> str:
     one = found.tried[number]
+    if so_far and one.scores is not None:
+        return short(one.scores.agreement)
     if one.scores is None:
         return "not judged"
     if one.reasons:
