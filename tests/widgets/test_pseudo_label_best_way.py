@@ -133,7 +133,10 @@ def test_first_labels_are_there_while_the_other_ways_are_tried(asked, searches, 
     view, image = asked.view, viewer.layers["sem_12"]
     view.run_button.click()
     qtbot.waitUntil(lambda: view.ways.count == 2, timeout=10000)
-    assert list(view.ways.texts.values()) == ["Matched\n.94", "Inverted\n.95"]  # which is best nobody knows yet
+    assert list(view.ways.texts.values()) == [
+        "Matched\n.94",
+        "Inverted\n.95",
+    ]  # which is best nobody knows yet
     qtbot.mouseClick(view.ways.childAt(view.ways.rect().center()) or view.ways, Qt.MouseButton.LeftButton)
     assert view.choice().strategy == "auto"
     draft = find_layer(viewer, image, "draft")

@@ -116,7 +116,9 @@ class WayFinder(PreparingController):
         loaded = self._models.chosen("segmenter")
         return sorted(
             possible,
-            key=lambda way: not (way.group == "direct" and loaded is not None and way.segmenter == loaded.ref),
+            key=lambda way: (
+                not (way.group == "direct" and loaded is not None and way.segmenter == loaded.ref)
+            ),
         )
 
     @override

@@ -104,7 +104,10 @@ class WayPictures(QWidget):
         picture = image_of(overlay(place.pixels[middle], one.labels[0][middle], classes, _SHOWN_PX))
         card.setIcon(QIcon(QPixmap.fromImage(picture)))
         card.setIconSize(QSize(_SIDE_PX, _SIDE_PX))
-        metrics, lines = card.fontMetrics(), [*found.names[number].split("\n"), _verdict(found, number, so_far=so_far)]
+        metrics, lines = (
+            card.fontMetrics(),
+            [*found.names[number].split("\n"), _verdict(found, number, so_far=so_far)],
+        )
         card.setText(
             "\n".join(metrics.elidedText(line, Qt.TextElideMode.ElideMiddle, _WIDE_PX) for line in lines)
         )
