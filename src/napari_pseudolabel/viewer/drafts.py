@@ -9,10 +9,9 @@ from napari_pseudolabel.labels.windows import key_of
 from napari_pseudolabel.viewer.result_layers import new_labels, selection_kept
 
 if TYPE_CHECKING:
-    from napari.components import ViewerModel
     import numpy as np
+    from napari.components import ViewerModel
     from napari.layers import Image as ImageLayer
-
     from numpy.typing import NDArray
 
     from napari_pseudolabel.models.cards import LabelClass

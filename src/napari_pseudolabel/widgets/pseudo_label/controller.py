@@ -369,7 +369,7 @@ class PseudoLabelController(DockController):
             part.begin(job)
 
     def _prepared_image(self) -> ImageLayer | None:
-        """The image that something is prepared for; None where it is gone, or other images are to be labelled."""
+        """Return the image that something is prepared for; None where it is gone, or other images are to be labelled."""
         return None if self._prepared_for is None else self.images.layer(self._prepared_for.layer)
 
     def _on_prepared(self, part: PreparingController, job: LabelJob) -> None:
