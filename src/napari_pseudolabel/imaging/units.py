@@ -32,7 +32,7 @@ _TIMES = (
 
 
 # As Java and Python write letters that they dare not write.
-_ESCAPE = re.compile(r"\\(?:u00|x)(b5)", re.IGNORECASE)
+_ESCAPE = re.compile(r"\\(?:u([0-9a-f]{4})|x([0-9a-f]{2}))", re.IGNORECASE)
 _LOST_MICRO = re.compile(r"[?\ufffd]{1,2}m")
 
 
@@ -64,7 +64,7 @@ def canonical_unit(unit: object) -> str:
 
 def _plain(text: str) -> str:
     """Return a unit as it was meant: with one micro sign, whatever programs have made of it."""
-    text = html.unescape(_ESCAPE.sub(lambda found: chr(int(found[1], 16)), text))
+    text = html.unescape(_ESCAPE.sub(lambda found: chr(int(found[1] or found[2], 16)), text))
     for encoding in ("latin-1", "cp1252", "mac-roman"):
         # UTF-8 that was read as if it were something else.
         with suppress(UnicodeError):

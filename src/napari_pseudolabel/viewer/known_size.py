@@ -10,6 +10,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.options import read, written
 from napari_pseudolabel.strategies import FoundScale
+from napari_pseudolabel.viewer.file_facts import file_facts
 from napari_pseudolabel.viewer.image_layers import object_size_of
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 SIZE_KEY = "napari_pseudolabel_size"
 Grid = tuple[float | None, float | None]
 """Pixel size in um and object size in pixels of the model that sees an image first; None where unknown."""
-How = Literal["", "image", "drawn", "set"]
+How = Literal["", "file", "image", "drawn", "set"]
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,10 @@ class KnownSize:
     Attributes
     ----------
     scale
-        What a person has chosen, or the metadata say; empty for what the file says, or what was found.
+        What a person has chosen, or the metadata say, or the file where napari did not ask it; empty for what the layer says, or
+        what was found.
     how
-        Where `scale` comes from: empty, the metadata of the image, drawn across an object, or set by a person.
+        Where `scale` comes from: empty, the file, the metadata of the image, drawn across an object, or set by a person.
     grid
         What a magnification counts on.
     found
@@ -53,7 +55,7 @@ class KnownSize:
         as it is, and is not sure. An object size that only the metadata tell is left out for a model that does not say its own.
         """
         scale, (pixel, thing), (old_pixel, old_thing) = self.scale, grid, self.grid
-        if self.how == "image" and thing is None:
+        if (self.how == "image" and thing is None) or (self.how == "file" and pixel is None):
             return Scale(), True
         if scale.factor is None or grid == self.grid or self.grid == (None, None):
             return scale, True
@@ -72,6 +74,8 @@ def known_size(layer: Layer) -> KnownSize:
             return _read(noted)
     except (InputError, TypeError, ValueError, KeyError):
         pass  # written by another version, or by somebody else: asked again
+    if pixel := file_facts(layer).pixel_size_um:
+        return KnownSize(Scale(pixel_size_um=pixel), "file")
     size = object_size_of(layer)
     return KnownSize() if size is None else KnownSize(Scale(object_size_px=size), "image")
 

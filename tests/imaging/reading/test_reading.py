@@ -115,6 +115,14 @@ def test_imagej_resolution_spacing_and_interval(tmp_path, unit):
     assert image.placement.units == ("second", "micrometer", "micrometer", "micrometer")
 
 
+@pytest.mark.parametrize("unit", ["\\u00C5", "\\xc5", "\\u212B"])
+def test_imagej_writes_the_letter_of_angstroms_as_an_escape(tmp_path, unit):
+    tifffile.imwrite(
+        tmp_path / "a.tif", noise(20, 30), imagej=True, resolution=(0.0004,) * 2, metadata={"unit": unit}
+    )
+    assert read(tmp_path / "a.tif").placement.pixel_size_um() == pytest.approx(0.25)
+
+
 def test_imagej_without_a_unit_is_in_pixels(tmp_path):
     tifffile.imwrite(
         tmp_path / "a.tif", noise(3, 20, 30), imagej=True, resolution=(72, 72), metadata={"axes": "ZYX"}

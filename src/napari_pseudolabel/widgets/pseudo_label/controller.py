@@ -438,7 +438,8 @@ class PseudoLabelController(DockController):
         roles = registry.find(self.view.choice().strategy).roles
         seen = self.models.chosen(roles[0]) if roles and part is None else None
         asked = self.view.choice().layer is not None and not self.models.loading
-        self.view.set_assumed(assumption(self.modality.shown(), seen) if asked else "")
+        said = self.images.file_note, assumption(self.modality.shown(), seen) if asked else ""
+        self.view.set_assumed(" ".join(filter(None, said)))
         ready = self._active and not self.busy and reason is None
         self.expected.say(self.view.choice() if ready else None)
         hint = reason or (part.status if part else "")

@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import Channel, Image
 from napari_pseudolabel.viewer import find_layer, image_of, is_ours, possible_channel_axis
+from napari_pseudolabel.viewer.file_facts import file_facts
 from napari_pseudolabel.viewer.image_layers import unwrapped
 from napari_pseudolabel.viewer.records import ROLES, Role
 from napari_pseudolabel.widgets.pseudo_label.target_layers import OpenImages
@@ -59,6 +60,10 @@ class ImagePicker(QObject):
         self.show_layers()
         return True
 
+    def look_again(self) -> None:
+        """Take the chosen image for a new one at the next `update`: more is known of it."""
+        self._asked = None
+
     def layer(self, uid: str | None = None) -> ImageLayer | None:
         """Return the chosen layer, or one by its unique id; None if it is gone."""
         box = self._view.image
@@ -89,6 +94,12 @@ class ImagePicker(QObject):
     def like(self, layer: ImageLayer, modality: str) -> OpenImages:
         """Return an image with all others that are open and show the same; `modality` is empty if unknown."""
         return OpenImages.like(self._viewer, layer, modality)
+
+    @property
+    def file_note(self) -> str:
+        """How the chosen layer shows something else than its file; empty where it does not."""
+        layer = self.layer()
+        return "" if layer is None else file_facts(layer).differs
 
     def problem(self) -> str | None:
         """Why the chosen layer cannot be labelled; None if it can, or none is chosen."""

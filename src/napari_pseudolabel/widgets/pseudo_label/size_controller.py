@@ -17,6 +17,7 @@ from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.grids import sizes_of
 from napari_pseudolabel.strategies import FindScaleJob, FoundScale, registry
 from napari_pseudolabel.strategies.scale_search import contradiction
+from napari_pseudolabel.viewer.file_facts import FileFacts, file_facts, note_file_facts, question_for
 from napari_pseudolabel.viewer.known_size import Grid, How, KnownSize, forget_size, known_size, note_size
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
@@ -118,6 +119,7 @@ class SizeController(QObject):
             self._layer = layer
             self._known = known_size(layer) if layer is not None else KnownSize()
             self._put(grid)
+            self._ask_file(layer)
         elif (typed := self._view.settings.value().scale) != self._put_last:
             self._note(typed, "set", grid)
         elif grid != self._grid:
@@ -160,11 +162,16 @@ class SizeController(QObject):
         """What is known about the size of things in the chosen image."""
         image, scale = self._images.known, self._put_last
         pixel, problem = None, ""
+        if self._known.how == "file" and scale in (self._known.scale, Scale()):
+            # As if the layer said it: texture and looks may speak against it.
+            pixel, scale, image = self._known.scale.pixel_size_um, Scale(), None
         if image is not None:
             try:
                 pixel = image.placement.pixel_size_um()
             except InputError as error:
                 problem = str(error) if scale == Scale() else ""
+        if pixel is None and scale == Scale() and self._layer is not None:
+            problem = problem or file_facts(self._layer).problem
         choice = self._view.choice()
         settings = choice.settings
         return SizeFacts(
@@ -238,7 +245,7 @@ class SizeController(QObject):
         self._row.set_searching("")
         self._take(layer, models, found)
         if uid_of(layer) == uid_of(self._layer):
-            if found.sure and self._known.scale != Scale():
+            if found.sure and self._known.scale != Scale() and self._known.how != "file":
                 self._note(Scale(), "", self._grid)  # they have asked for it
             self._tell(shown=True)
         else:
@@ -391,6 +398,22 @@ class SizeController(QObject):
         self._row.set_shown(False)
 
     # What the file says.
+
+    def _ask_file(self, layer: ImageLayer | None) -> None:
+        """Ask the file of a layer what napari did not, beside the window."""
+        question = None if layer is None else question_for(layer)
+        if question is None or layer is None:
+            return
+
+        def answered(facts: FileFacts) -> None:
+            note_file_facts(layer, facts)
+            if uid_of(layer) == uid_of(self._layer):
+                self._known = known_size(layer)
+                self._put(self._grid)
+                self._images.look_again()
+                self._view.changed.emit()
+
+        self._executor.run(question.answer, answered)
 
     def _check_texture(self, facts: SizeFacts, image: Image | None) -> None:
         """Look, beside the window, whether the texture speaks against the file."""

@@ -14,7 +14,12 @@ from napari_pseudolabel.viewer.known_size import Grid, How
 SizeAction = Literal["", "apply", "use"]
 
 UNKNOWN = "unknown: found when you press Run"
-_FROM: dict[How, str] = {"image": "said by the image", "drawn": "drawn by you", "set": "set by you"}
+_FROM: dict[How, str] = {
+    "file": "from the file",
+    "image": "said by the image",
+    "drawn": "drawn by you",
+    "set": "set by you",
+}
 # By so many octaves what was found differs from the file before the file is doubted.
 _DOUBT = 0.7
 _NOTHING = 1e-3

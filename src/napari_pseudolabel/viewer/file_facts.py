@@ -1,0 +1,151 @@
+"""What the file of a layer says that napari did not ask it: how large pixels are, which axes they have, and what is white.
+
+napari's own reader takes the values of a TIFF file and leaves its metadata; readers of plugins bring them along.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.imaging import read
+from napari_pseudolabel.viewer.image_layers import placement_of, source_path
+
+if TYPE_CHECKING:
+    from napari.layers import Image as ImageLayer
+    from napari.layers import Layer
+    from numpy.typing import NDArray
+
+    from napari_pseudolabel.imaging import Image
+
+FILE_KEY = "napari_pseudolabel_file"
+_SAMPLE_PX = 64
+# Of a plane that is compared: of some files all of it is decoded for any of its pixels.
+_MOST_BYTES = 2**28
+_INVERTED = (
+    "Its file says that 0 is white, so other programs show it inverted, and so does “pseudolabel label”. What is seen here is what is "
+    "labelled; open its folder under Many images to have it as they do."
+)
+_OTHER = "Its file, read as it says, has other values than this layer. What is seen here is what is labelled."
+_TABLE = "Its file has a table of colours, and the layer shows the numbers in it as grey. What is seen here is what is labelled."
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What a file says about a layer that was read from it.
+
+    Attributes
+    ----------
+    pixel_size_um
+        Side of a pixel in micrometres; None where it says none.
+    problem
+        Why no one number tells the size of its pixels, one sentence; empty where that is not so.
+    axes
+        A letter for each axis of the layer, without colours, where the file names them; else empty.
+    differs
+        How the layer shows something else than the file, a sentence or two; empty where it does not.
+    """
+
+    pixel_size_um: float | None = None
+    problem: str = ""
+    axes: str = ""
+    differs: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class FileQuestion:
+    """What a file is asked, in another thread than that of the window.
+
+    Attributes
+    ----------
+    shape, rgb
+        Of the layer, at its full resolution.
+    sample
+        Some of its pixels: the middle of its first plane.
+    """
+
+    path: Path
+    shape: tuple[int, ...]
+    rgb: bool
+    data: Any
+
+    def answer(self) -> FileFacts:
+        """Read what the file says; nothing where it cannot be read, or is not what the layer shows."""
+        try:
+            image = read(self.path)
+        except PseudolabelError:
+            return FileFacts()
+        found = tuple(image.data.shape)
+        table = image.axes.endswith("S") and not self.rgb and found[:-1] == self.shape
+        if not table and found != self.shape:
+            return FileFacts()
+        pixel, problem = None, ""
+        try:
+            pixel = image.placement.pixel_size_um()
+        except InputError as error:
+            problem = str(error)
+        letters = image.axes.removesuffix("S")
+        return FileFacts(
+            pixel,
+            problem,
+            # Planes that nobody has named may be channels, which the dock asks about.
+            letters if "C" in letters or "T" in letters else "",
+            _TABLE if table else _difference(self.data, image),
+        )
+
+
+def question_for(layer: ImageLayer) -> FileQuestion | None:
+    """Return what to ask the file of a layer; None where it was asked, there is none, or the layer tells lengths itself."""
+    path = source_path(layer)
+    if path is None or FILE_KEY in layer.metadata or placement_of(layer).pixel_sides_um() is not None:
+        return None
+    data: Any = layer.data[0] if layer.multiscale else layer.data
+    return FileQuestion(Path(path), tuple(data.shape), bool(layer.rgb), data) if Path(path).exists() else None
+
+
+def note_file_facts(layer: ImageLayer, facts: FileFacts) -> None:
+    """Remember with a layer what its file says, and name its axes where nobody has."""
+    layer.metadata[FILE_KEY] = asdict(facts)
+    unnamed = all(label.lstrip("-").isdecimal() for label in layer.axis_labels)
+    if facts.axes and unnamed and len(facts.axes) == layer.ndim:
+        layer.axis_labels = tuple(facts.axes.lower())
+
+
+def file_facts(layer: Layer) -> FileFacts:
+    """Return what the file of a layer is known to say."""
+    noted = layer.metadata.get(FILE_KEY)
+    if isinstance(noted, Mapping):
+        try:
+            return FileFacts(**noted)
+        except TypeError:  # written by another version
+            pass
+    return FileFacts()
+
+
+def _difference(data: Any, image: Image) -> str:
+    """Say how pixels of a layer are not those of its file; of very large planes nobody looks."""
+    if math.prod(data.shape[-3:]) * np.dtype(data.dtype).itemsize > _MOST_BYTES:
+        return ""
+    seen, told = (_sample(one, image.axes.endswith("S")) for one in (data, image.data))
+    if np.array_equal(seen, told, equal_nan=seen.dtype.kind in "fc"):
+        return ""
+    # Where 0 is white, a value and what it stands for have the same sum everywhere.
+    sums = seen.astype(np.float64) + told.astype(np.float64)
+    return _INVERTED if sums.size and np.ptp(sums) <= 1e-6 * abs(sums.flat[0]) else _OTHER
+
+
+def _sample(data: Any, colours: bool) -> NDArray[Any]:
+    """Return the middle of the first plane."""
+    last = 3 if colours else 2
+    sides = data.shape[len(data.shape) - last :][:2]
+    middle = tuple(
+        slice(max(0, (side - _SAMPLE_PX) // 2), max(0, (side - _SAMPLE_PX) // 2) + _SAMPLE_PX)
+        for side in sides
+    )
+    return np.asarray(data[(0,) * (len(data.shape) - last) + middle])

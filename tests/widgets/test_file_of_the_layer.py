@@ -1,0 +1,132 @@
+"""What the file of an image says and napari's own reader did not ask: pixel size, axes, and what is white."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+from napari.layers import Image as ImageLayer
+from napari.layers._source import layer_source
+from size_case import SIZED
+
+from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.viewer import image_of
+from napari_pseudolabel.viewer.exporting import said_pixel_size
+from napari_pseudolabel.viewer.file_facts import FILE_KEY, FileFacts, question_for
+from napari_pseudolabel.viewer.known_size import known_size
+from napari_pseudolabel.viewer.recording.plain import plain_metadata
+from napari_pseudolabel.widgets.pseudo_label import label_jobs
+
+PIXELS = np.random.default_rng(0).integers(0, 200, (30, 40)).astype(np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def models(script, monkeypatch):
+    monkeypatch.setattr(label_jobs.FindModels, "run", lambda self, control, models: SIZED)
+
+
+@pytest.fixture
+def row(dock):
+    box = dock.view.strategy
+    box.setCurrentIndex(box.findData("segmentation"))
+    return dock.view.size_row
+
+
+def choose(dock, ref):
+    box = dock.view.models["segmenter"]
+    box.setCurrentIndex(box.findData(ref))
+
+
+def shown(path, pixels=None):
+    """Return a layer as napari's own reader makes it: the values as they are stored, and nothing else."""
+    pixels = tifffile.imread(path) if pixels is None else pixels
+    with layer_source(path=str(path)):
+        return ImageLayer(pixels, name=path.stem, rgb=pixels.ndim == 3 and pixels.shape[-1] == 3)
+
+
+def opened(viewer, qtbot, path, data, **given):
+    """Write a TIFF file, open it, and wait for what it says."""
+    tifffile.imwrite(path, data, **given)
+    layer = viewer.add_layer(shown(path))
+    qtbot.waitUntil(lambda: FILE_KEY in layer.metadata, timeout=10000)
+    return layer
+
+
+def facts_of(path, pixels=None):
+    return question_for(shown(path, pixels)).answer()
+
+
+def test_the_pixel_size_of_the_file_is_used_and_can_be_changed(row, dock, viewer, tmp_path, qtbot):
+    size = {"imagej": True, "resolution": (8, 8), "metadata": {"unit": "um"}}
+    layer = opened(viewer, qtbot, tmp_path / "a.tif", PIXELS, **size)
+    choose(dock, "sample:one")
+    assert row.line == "0.12 µm per pixel (from the file) → magnified 1.2 times"
+    assert not row.warns
+    assert dock.view.choice().settings.scale == Scale(pixel_size_um=0.125)
+    assert layer.scale.tolist() == [1, 1]  # what else is open lies on it
+    labels = viewer.add_labels((PIXELS > 100).astype(np.uint8))
+    assert said_pixel_size(viewer, labels) == 0.125
+    row.slider.setValue(-40)
+    assert row.line == "magnified 0.5 times (set by you)"
+    row.reset_button.click()
+    assert row.line.startswith("0.12 µm per pixel (from the file)")
+    kept = plain_metadata(layer.metadata, ours=True)
+    layer.metadata = json.loads(json.dumps(kept))
+    assert known_size(layer).scale == Scale(pixel_size_um=0.125)
+
+
+def test_it_is_left_out_where_the_model_knows_no_pixels(row, dock, viewer, tmp_path, qtbot):
+    size = {"imagej": True, "resolution": (8, 8), "metadata": {"unit": "um"}}
+    opened(viewer, qtbot, tmp_path / "a.tif", PIXELS, **size)
+    choose(dock, "sample:nuclei")
+    assert dock.view.choice().settings.scale == Scale()
+    assert row.line.startswith("0.12 µm per pixel, but the model does not say its own")
+
+
+def test_pixels_that_are_not_square_are_refused_as_in_the_shell(row, dock, viewer, tmp_path, qtbot):
+    size = {"imagej": True, "resolution": (8, 4), "metadata": {"unit": "um"}}
+    opened(viewer, qtbot, tmp_path / "a.tif", PIXELS, **size)
+    assert "not square" in row.line
+    assert not dock.view.run_button.isEnabled()
+
+
+def test_channels_that_the_file_names_are_no_planes(row, dock, viewer, tmp_path, qtbot):
+    stack = np.random.default_rng(0).integers(0, 200, (3, 2, 30, 40)).astype(np.uint16)
+    layer = opened(viewer, qtbot, tmp_path / "a.tif", stack, imagej=True, metadata={"axes": "ZCYX"})
+    assert image_of(layer).axes == "ZCYX"
+    assert dock.view.settings.edits["channel"].native.count() > 1
+
+
+def test_an_image_that_others_show_inverted_is_said_to_be(row, dock, viewer, tmp_path, qtbot):
+    opened(viewer, qtbot, tmp_path / "a.tif", PIXELS, photometric="miniswhite")
+    assert "0 is white" in dock.view.assumed
+    viewer.add_image(PIXELS)
+    assert "0 is white" not in dock.view.assumed
+
+
+def test_what_files_say(tmp_path):
+    where = tmp_path / "a.tif"
+    tifffile.imwrite(where, PIXELS)
+    assert facts_of(where) == FileFacts()
+    assert facts_of(where, PIXELS[:20]) == FileFacts()  # a part of it, or something else
+    assert "other values" in facts_of(where, PIXELS // 2).differs
+    ramp = np.arange(256, dtype=np.uint16)[::-1] * 257
+    table = np.stack([ramp, np.roll(ramp, 90), ramp])
+    tifffile.imwrite(where, PIXELS, photometric="palette", colormap=table)
+    assert "table of colours" in facts_of(where).differs
+    tifffile.imwrite(where, np.float32(PIXELS) / 255, photometric="miniswhite")
+    assert "0 is white" in facts_of(where).differs
+    tifffile.imwrite(where, np.where(PIXELS > 190, np.nan, np.float32(PIXELS)))
+    assert facts_of(where).differs == ""
+    where.write_bytes(b"no image")
+    assert facts_of(where, PIXELS) == FileFacts()
+
+
+def test_readers_that_tell_lengths_are_believed(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", PIXELS)
+    layer = shown(tmp_path / "a.tif")
+    assert question_for(layer) is not None
+    layer.units = ("um", "um")
+    assert question_for(layer) is None
