@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from zarr_server import serving
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.exporting import read_sidecar
@@ -149,3 +150,20 @@ def test_images_of_a_file_have_names_of_their_own_whatever_they_are_called(tmp_p
     assert images_in_file(tmp_path / "one.tif", ReadOptions()) == []
     with pytest.raises(InputError, match="no position 5"):
         images_in_file(series, ReadOptions(position="5"))
+
+
+def test_a_plate_behind_an_address_is_labelled_and_what_was_changed_there_again(segment, plate, tmp_path):
+    with serving(tmp_path) as (url, _):
+        ran = segment(f"{url}/{plate.name}", "--json")
+        assert (ran.code, len(ran.json["results"])) == (0, 3), ran.err
+        assert ran.json["results"][0]["input"] == f"{url}/{plate.name}"
+        here = segment(plate, "--json", out="here")
+        for name in outputs(ran):
+            np.testing.assert_array_equal(
+                read(tmp_path / "out" / name).data, read(tmp_path / "here" / name).data
+            )
+        assert outputs(here) == outputs(ran)
+        shutil.copy(plate / "B/2/0/0/0.0", plate / "A/1/1/0/0.0")
+        again = segment(f"{url}/{plate.name}", "--json")
+        assert ["finished_before" in one for one in again.json["results"]] == [True, False, True]
+        assert "There is no Zarr array or group" in segment(f"{url}/no.zarr", out="no.ome.tif").err

@@ -25,7 +25,12 @@ _REST = frozenset({"samples", "flips", "smallest_object", "mode", "scale", "find
 @shared
 @expanded("settings", LabelSettings, _REST)
 def scale(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Image (TIFF, OME-TIFF, PNG, JPEG, Zarr).")],
+    image: Annotated[
+        Path,
+        typer.Argument(
+            metavar="IMAGE", help="Image (TIFF, OME-TIFF, PNG, JPEG, Zarr, or the address of a Zarr)."
+        ),
+    ],
     options: Shared,
     settings: LabelSettings,
     segmenter: o.OneSegmenter = None,

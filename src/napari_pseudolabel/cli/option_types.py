@@ -12,7 +12,8 @@ from napari_pseudolabel.formats import all_suffixes
 Input = Annotated[
     Path,
     typer.Argument(
-        metavar="INPUT", help="Image (TIFF, PNG, JPEG, Zarr, CZI, ND2, LIF) or a folder of images."
+        metavar="INPUT",
+        help="Image (TIFF, PNG, JPEG, Zarr, CZI, ND2, LIF), a folder of images, or the address of a Zarr (https, s3, gs).",
     ),
 ]
 Output = Annotated[

@@ -17,6 +17,7 @@ from napari_pseudolabel.exporting.targets import (
 )
 from napari_pseudolabel.formats import Format, format_of
 from napari_pseudolabel.formats.image_sets import case_name
+from napari_pseudolabel.imaging.addresses import is_there
 from napari_pseudolabel.imaging.reading.file_images import FileImage, images_in_file
 from napari_pseudolabel.imaging.reading.file_names import is_image, stem
 from napari_pseudolabel.imaging.reading.image_files import ReadOptions
@@ -67,7 +68,7 @@ def planned(
         If there is no image, or a result cannot be written.
     """
     several: list[FileImage] = []
-    if input.exists() and is_image(input) and may_be_folder(output):
+    if is_there(input) and is_image(input) and may_be_folder(output):
         several = images_in_file(input, reading or ReadOptions())
     images = several or [FileImage(path, stem(path)) for path in sources(input)]
     folder = bool(several) or not is_image(input)

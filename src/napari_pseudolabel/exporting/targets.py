@@ -13,6 +13,7 @@ from napari_pseudolabel.exporting.companions import usual_names
 from napari_pseudolabel.exporting.writing import check_replaceable
 from napari_pseudolabel.formats import Format, format_named, format_of, formats, suffix_of, takes_stacks
 from napari_pseudolabel.imaging import Channel, Image
+from napari_pseudolabel.imaging.addresses import is_there
 from napari_pseudolabel.imaging.reading.file_names import (
     MICROSCOPE_SUFFIXES,
     SUFFIXES,
@@ -31,7 +32,7 @@ def sources(path: Path, within: Callable[[Path], list[Path]] = images_in) -> lis
     InputError
         If there is nothing, or no image.
     """
-    if not path.exists():
+    if not is_there(path):
         raise InputError(f"{path} does not exist; check the path.")
     if is_image(path):
         return [path]

@@ -14,6 +14,7 @@ from napari_pseudolabel.budget import check_memory
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging.placement import SQUARE_WITHIN, Placement
 from napari_pseudolabel.imaging.reading.read_request import Position, ReadRequest
+from napari_pseudolabel.imaging.server_answers import is_of_a_server, meant, told
 
 Channel = int | Literal["mean", "luminance"]
 """An index picks one channel; ``mean`` averages all; ``luminance`` weighs red, green and blue."""
@@ -205,8 +206,9 @@ class Image:
         except (MemoryError, PseudolabelError):
             raise
         except Exception as error:  # decoders and stores raise whatever they like
+            why = told(meant(error), "its server") if is_of_a_server(error) else None
             raise InputError(
-                f"A plane of {self.name} cannot be read; the file may be damaged ({error})."
+                f"A plane of {self.name} cannot be read; {why or f'the file may be damaged ({error})'}."
             ) from error
         values = values.astype(np.float32)
         if values.ndim == 2:

@@ -15,6 +15,7 @@ from zarr.storage import FsspecStore, LocalStore
 
 from napari_pseudolabel.budget import BUDGET, check_regular, read_json
 from napari_pseudolabel.errors import FileError
+from napari_pseudolabel.imaging.addresses import address_in, is_read, protocols
 
 METADATA = ("zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata")
 _LARGEST_CHUNK_FILE = 2**34
@@ -84,27 +85,27 @@ def stored_chunks(array: zarr.Array) -> list[tuple[int, ...]] | None:
     return sorted(found) if len(found) < most else None
 
 
-def piece_files(array: object, key: Sequence[int | slice]) -> Iterator[Path]:
-    """Files in which a selection of an array of Zarr lies, whether they are there or not, in order; none for other arrays.
+def pieces(array: object, key: Sequence[int | slice]) -> Iterator[str]:
+    """Files, or addresses, in which a selection of an array of Zarr lies, whether they are there or not, in order; none for other arrays.
 
     Parameters
     ----------
     key
         Indices and slices without steps, one per axis.
     """
-    if not isinstance(array, zarr.Array) or not isinstance(array.store, LocalStore):
+    place = place_behind(array)
+    if place is None or not isinstance(array, zarr.Array):
         return
-    folder = Path(array.store.root) / array.path
     spans = []
     for one, size, side in zip(key, array.shape, array.shards or array.chunks, strict=True):
         start, stop, _ = one.indices(size) if isinstance(one, slice) else (one, one + 1, 1)
         spans.append(range(start // side, -(-stop // side)))
-    for place in product(*spans):
-        yield folder / array.metadata.encode_chunk_key(place)
+    for number in product(*spans):
+        yield f"{place}/{array.metadata.encode_chunk_key(number)}"
 
 
-def folder_behind(data: object) -> Path | None:
-    """Folder of the array of Zarr that data are, or that a dask array is made of and nothing else; None for all others."""
+def place_behind(data: object) -> str | None:
+    """Folder or address of the array of Zarr that data are, or that a dask array is made of and nothing else; None for all others."""
     if not isinstance(data, zarr.Array):
         layers = getattr(getattr(data, "dask", None), "layers", {})
         originals = [layer for name, layer in layers.items() if name.startswith("original-")]
@@ -114,12 +115,14 @@ def folder_behind(data: object) -> Path | None:
         return None
     store = data.store
     if isinstance(store, LocalStore):
-        return Path(store.root) / data.path
-    # What dask makes of a path; that of an address says "http" or "s3".
-    here = isinstance(store, FsspecStore) and "file" in getattr(
-        getattr(store.fs, "sync_fs", None), "protocol", ()
-    )
-    return Path(store.path) / data.path if isinstance(store, FsspecStore) and here else None
+        return os.path.abspath(Path(store.root) / data.path)
+    if not isinstance(store, FsspecStore):
+        return None
+    address = address_in(store)
+    # What dask makes of a path.
+    if protocols(store)[0] in ("file", "local"):
+        return os.path.abspath(Path(store.path) / data.path)
+    return f"{address}/{data.path}".rstrip("/") if is_read(address) else None
 
 
 def _names(folder: Path) -> Iterator[str]:

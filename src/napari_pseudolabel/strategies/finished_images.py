@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from hashlib import blake2b, file_digest, sha256
+from itertools import islice
 from pathlib import Path
+from uuid import uuid4
 
 from napari_pseudolabel import __version__
 from napari_pseudolabel.budget import read_json
@@ -13,6 +15,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.exporting.growing_set import files_of
 from napari_pseudolabel.formats import Format
 from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.imaging.addresses import address_of
 from napari_pseudolabel.models import resolve
 from napari_pseudolabel.strategies.jobs import LabelJob
 from napari_pseudolabel.types import JsonObject
@@ -20,6 +23,7 @@ from napari_pseudolabel.workspace import write_text
 
 RECORDS = ".finished"
 """Folder of the records, in that of the results; a result that is deleted is made again."""
+_MOST_ASKED = 4096
 
 
 @dataclass(frozen=True)
@@ -79,11 +83,13 @@ class FinishedImages:
     def key(self, path: Path, job: LabelJob, format: Format, *, confidence: bool) -> str:
         """By what a result is known: which image of which files, how they are read, the models, all settings, and how it is written."""
         image = job.image
-        files = [Path(file) for file in image.files] or [path]
+        remote = address_of(path) is not None
+        files = [Path(file) for file in image.files] or [path] * (not remote)
         about = (
             __version__,
-            [(file.name, (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files],
-            _pieces(image) if path.is_dir() else "",
+            [(file.name, (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files]
+            or address_of(path),
+            _pieces(image) if remote or path.is_dir() else "",
             (image.axes, image.modality, image.shape, image.placement, image.position),
             [self._sum(ref) for ref in job.survey.checkpoints],
             job.segmenter if not isinstance(job.segmenter, str) else None,
@@ -103,13 +109,22 @@ class FinishedImages:
 
 
 def _pieces(image: Image) -> str:
-    """Stamp of the array of Zarr that an image is, whose folder does not change with what is in its pieces."""
-    from napari_pseudolabel.imaging.zarr_store import (
-        folder_behind,  # zarr takes a quarter of a second to import
-    )
+    """Stamp of the array of Zarr that an image is, whose folder does not change with what is in its pieces.
 
-    folder = folder_behind(image.data)
-    return "" if folder is None else _stamp(folder)
+    Behind an address every piece has to be asked about; of what has too many, nothing is known.
+    """
+    # zarr takes a quarter of a second to import
+    from napari_pseudolabel.imaging.remote_store import facts_of
+    from napari_pseudolabel.imaging.zarr_store import METADATA, pieces, place_behind
+
+    place = place_behind(image.data)
+    if place is None or address_of(place) is None:
+        return "" if place is None else _stamp(Path(place))
+    every = (slice(None),) * len(image.data.shape)
+    asked = list(islice(pieces(image.data, every), _MOST_ASKED + 1))
+    if len(asked) > _MOST_ASKED:
+        return uuid4().hex
+    return sha256(repr(facts_of([f"{place}/{name}" for name in METADATA] + asked)).encode()).hexdigest()
 
 
 def _stamp(path: Path, case: str = "") -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_pseudolabel.budget import check_memory, open_regular
 from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.imaging.addresses import address_of
 from napari_pseudolabel.imaging.image import Image
 from napari_pseudolabel.imaging.reading.claims import check_lazy, check_tiff
 from napari_pseudolabel.imaging.reading.file_names import stem
@@ -35,7 +36,8 @@ def read(
     Parameters
     ----------
     path
-        A file, or the folder of a Zarr array or group.
+        A file, or the folder of a Zarr array or group; or the address of such a store, such as ``https://host/image.ome.zarr``
+        or ``s3://bucket/image.zarr``, whose pieces are read when they are asked for.
     level
         Level of a pyramid, 0 is the largest.
     axes
@@ -95,7 +97,9 @@ def read_labels(path: str | Path, *, axes: str | None = None, position: Position
     except (PseudolabelError, MemoryError):
         raise
     except Exception as error:  # decoders and stores raise whatever they like
-        raise InputError(f"{path} cannot be read; it may be damaged ({error}).") from error
+        raise InputError(
+            f"{address_of(path) or path} cannot be read; it may be damaged ({error})."
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -146,11 +150,16 @@ def _image(path: Path, request: ReadRequest) -> Image:
             f"{path} asks for more memory than there is; choose a part of it, or a coarser level."
         ) from error
     except Exception as error:  # decoders raise whatever they like
-        raise InputError(f"{path} cannot be read; it may be damaged or cut short ({error}).") from error
+        where = address_of(path) or path
+        raise InputError(f"{where} cannot be read; it may be damaged or cut short ({error}).") from error
 
 
 def _source(path: Path, request: ReadRequest) -> Source:
     # tifffile and zarr take a quarter of a second to import, and each file needs one at most.
+    if (url := address_of(path)) is not None:
+        from napari_pseudolabel.imaging.reading.reading_zarr import read_remote
+
+        return read_remote(url, request)
     if not path.exists():
         raise InputError(f"{path} does not exist; check the path.")
     if path.is_dir():

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
 import zarr
 
+from napari_pseudolabel.budget import BUDGET
 from napari_pseudolabel.errors import FileError, InputError
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.imaging.pyramid import OWN
+from napari_pseudolabel.imaging.reading.file_names import MICROSCOPE_SUFFIXES, SUFFIXES
 from napari_pseudolabel.imaging.reading.read_request import Position, ReadRequest
 from napari_pseudolabel.imaging.reading.source import Source, axes_by_shape, chosen_position, none_stands_out
 from napari_pseudolabel.imaging.reading.stated_sizes import number, stated_sizes
@@ -22,7 +25,7 @@ _LETTERS = {"time": "T", "channel": "C"}
 
 
 def read_zarr(path: Path, request: ReadRequest) -> Source:
-    """Open a Zarr array, an OME-Zarr image, or a group that holds a single array.
+    """Open a Zarr array, an OME-Zarr image, or a group that holds a single array, in a folder.
 
     Raises
     ------
@@ -39,6 +42,28 @@ def read_zarr(path: Path, request: ReadRequest) -> Source:
         raise InputError(
             f"The folder {path} is not a Zarr array or group; choose an image file or a .zarr folder."
         ) from error
+    return _source_in(node, str(path), request)
+
+
+def read_remote(url: str, request: ReadRequest) -> Source:
+    """Open the same behind an address.
+
+    Raises
+    ------
+    InputError
+        As `read_zarr`, and if the server cannot be reached, refuses or is in trouble.
+    """
+    from napari_pseudolabel.imaging.remote_store import open_remote
+
+    end = next((end for end in (*SUFFIXES, *MICROSCOPE_SUFFIXES) if url.lower().endswith(end)), "")
+    if end and end != ".zarr":
+        raise InputError(
+            f"Of addresses only Zarr is read, and {url} is a file; download it, and give its path."
+        )
+    return _source_in(open_remote(url), url, request)
+
+
+def _source_in(node: zarr.Array | zarr.Group, path: str, request: ReadRequest) -> Source:
     notes: tuple[str, ...] = ()
     position = request.position
     if isinstance(node, zarr.Group):
@@ -77,7 +102,7 @@ def _inner_images(group: zarr.Group, position: Position | None) -> list[str]:
     if attributes.get("multiscales"):
         return []
     if "bioformats2raw.layout" in attributes:
-        return sorted((key for key in group if key.isdecimal()), key=int)
+        return _series(group)
     if "plate" in attributes:
         wells = [str(one["path"]) for one in attributes["plate"]["wells"]]
         wells = [well for well in wells if str(position).startswith(f"{well}/")] or wells
@@ -86,6 +111,13 @@ def _inner_images(group: zarr.Group, position: Position | None) -> list[str]:
             path for well, inner in fields.items() for path in ([f"{well}/{one}" for one in inner] or [well])
         ]
     return _fields(group) or [str(one) for one in attributes.get("labels", ())]
+
+
+def _series(group: zarr.Group) -> list[str]:
+    """Numbers of the series of a group; where nobody lists it they are as many as there are without a gap, as the format says."""
+    if group.store.supports_listing:
+        return sorted((key for key in group if key.isdecimal()), key=int)
+    return list(takewhile(group.__contains__, map(str, range(BUDGET.planes))))
 
 
 def _pixels_in(node: zarr.Array | zarr.Group) -> int:
@@ -108,12 +140,12 @@ def _fields(well: zarr.Array | zarr.Group) -> list[str]:
     return [str(one["path"]) for one in _ome_attributes(well).get("well", {}).get("images", ())]
 
 
-def _refuse_image_with_labels(group: zarr.Group, path: Path) -> None:
+def _refuse_image_with_labels(group: zarr.Group, path: str) -> None:
     if "image-label" in _ome_attributes(group) or "labels" not in group:
         return
     names = _ome_attributes(group["labels"]).get("labels", ())
     if names:
-        given = " or ".join(str(path / "labels" / str(name)) for name in names)
+        given = " or ".join(f"{path}/labels/{name}" for name in names)
         raise InputError(f"{path} is an image, and its labels are beside it; give {given}.")
 
 
@@ -123,8 +155,13 @@ def _ome_attributes(node: zarr.Array | zarr.Group) -> JsonObject:
     return attributes.get("ome", attributes)
 
 
-def _only_array(group: zarr.Group, path: Path) -> zarr.Array:
-    arrays = dict(group.arrays())
+def _only_array(group: zarr.Group, path: str) -> zarr.Array:
+    try:
+        arrays = dict(group.arrays())
+    except ValueError:  # nobody lists it
+        raise InputError(
+            f"What is in the Zarr group {path} cannot be listed; give the address of one array or image in it."
+        ) from None
     if len(arrays) != 1:
         names = ", ".join(sorted(arrays)[:8]) or "no array"
         raise InputError(f"The Zarr group {path} holds {names}; give the path of one array or image in it.")
@@ -143,7 +180,7 @@ def _letters(names: Sequence[object]) -> str | None:
     return "".join(letters) if all(letter in "TZCYXS" and len(letter) == 1 for letter in letters) else None
 
 
-def _multiscale(group: zarr.Group, multiscale: JsonObject, path: Path, request: ReadRequest) -> Source:
+def _multiscale(group: zarr.Group, multiscale: JsonObject, path: str, request: ReadRequest) -> Source:
     datasets, level = multiscale["datasets"], request.level
     if not 0 <= level < len(datasets):
         raise InputError(f"{path} has {len(datasets)} level(s), so level {level} does not exist.")
@@ -208,7 +245,7 @@ def _own_placement(group: zarr.Group, letters: str) -> Placement | None:
 
 
 def _scale_and_translation(
-    transforms: Sequence[JsonObject], ndim: int, path: Path
+    transforms: Sequence[JsonObject], ndim: int, path: str
 ) -> tuple[list[float], list[float]]:
     """Return what transformations come to, one after another; what is no number is NaN."""
     scale, translate = [1.0] * ndim, [0.0] * ndim

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_pseudolabel.errors import InputError, SeveralImages
+from napari_pseudolabel.imaging.addresses import address_of
 from napari_pseudolabel.imaging.image import ArrayLike, Image
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.imaging.reading.read_request import Position, ReadRequest
@@ -69,7 +70,7 @@ class Source:
             self.axes,
             placement,
             name,
-            str(path),
+            address_of(path) or str(path),
             notes,
             files=files,
             channel_names=self.channel_names,
@@ -78,7 +79,7 @@ class Source:
 
 
 def chosen_position(
-    path: Path, names: Sequence[str], position: Position | None, *, ask: bool = False
+    path: str | Path, names: Sequence[str], position: Position | None, *, ask: bool = False
 ) -> tuple[int, tuple[str, ...]]:
     """Return number of the position that a person asks for by number or name, and a note where nobody chose.
 

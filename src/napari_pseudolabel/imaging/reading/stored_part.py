@@ -6,8 +6,8 @@ import hashlib
 import math
 import os
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import ElsewhereError, InputError
+from napari_pseudolabel.imaging.addresses import address_of
 from napari_pseudolabel.imaging.image import Channel, Image, Window
 from napari_pseudolabel.imaging.plane_key import sum_of
 from napari_pseudolabel.imaging.reading.image_files import read
@@ -55,10 +56,12 @@ class StoredPart:
         InputError
             If it cannot be read.
         """
-        image = _opened(self.image)
-        self._compare(image)
+        with _as_seen_from_here():
+            image = _opened(self.image)
+            self._compare(image)
         pixels = _read(image, self.plane, self.channels, self.box)
-        self._compare(image)
+        with _as_seen_from_here():
+            self._compare(image)
         return pixels
 
     def _compare(self, image: Image) -> None:
@@ -75,7 +78,7 @@ class StoredImage:
     name
         As the person knows it.
     path, request
-        How it is read.
+        How it is read; the path may be an address.
     axes, shape
         Of the data that are found there.
     files, state
@@ -109,6 +112,11 @@ class StoredImage:
         if found is None:
             return None
         path, request, files = found
+        try:
+            state = _look(files)[0]
+            since = _time_there(path) or since
+        except InputError:  # a layer may know a password that nobody told us
+            return None
         height, width = image.shape[-2:]
         y, x = height // 2, width // 2
         box = y, min(y + _PROBED_PX, height), x, min(x + _PROBED_PX, width)
@@ -120,13 +128,13 @@ class StoredImage:
             image.axes,
             tuple(image.data.shape),
             files,
-            _look(files)[0],
+            state,
             since,
             plane,
             box,
             sum_of(_read(image, plane, (None,), box)),
         )
-        with suppress(ElsewhereError):
+        with suppress(ElsewhereError), _as_seen_from_here():
             _opened(stored)
             return stored
         return None
@@ -153,17 +161,17 @@ class StoredImage:
     @property
     def changed(self) -> str:
         """What a person is told where it is not what it was."""
-        return f"{self.name} was changed on the disk after the run had begun; leave it as it is, and start again."
+        where = "on the disk" if address_of(self.path) is None else "where it is stored"
+        return f"{self.name} was changed {where} after the run had begun; leave it as it is, and start again."
 
 
 def _source(image: Image) -> tuple[str, ReadRequest, tuple[str, ...]] | None:
     """Return the path, how it is read, and the files that say what is there; None where pixels come from no file."""
-    from napari_pseudolabel.imaging.zarr_store import METADATA, folder_behind
+    from napari_pseudolabel.imaging.zarr_store import METADATA, place_behind
 
-    folder = folder_behind(image.data)
-    if folder is not None:
-        path = os.path.abspath(folder)
-        return path, ReadRequest(axes=image.axes), tuple(os.path.join(path, name) for name in METADATA)
+    place = place_behind(image.data)
+    if place is not None:
+        return place, ReadRequest(axes=image.axes), tuple(f"{place}/{name}" for name in METADATA)
     if image.path is None or image.request is None:
         return None
     path = os.path.abspath(image.path)
@@ -211,18 +219,46 @@ def _read(
 
 def _pieces(image: Image, part: StoredPart) -> Iterable[str]:
     """Files of Zarr in which a part lies; none for other files, of which the whole is looked at."""
-    from napari_pseudolabel.imaging.zarr_store import piece_files
+    from napari_pseudolabel.imaging.zarr_store import pieces
 
     window = slice(*part.box[:2]), slice(*part.box[2:])
     for channel in part.channels:
-        yield from map(str, piece_files(image.data, image.selection(part.plane, channel, window)))
+        yield from pieces(image.data, image.selection(part.plane, channel, window))
+
+
+@contextmanager
+def _as_seen_from_here() -> Iterator[None]:
+    """Say of what cannot be asked about here, such as a server that this machine does not reach, that it is elsewhere."""
+    try:
+        yield
+    except InputError as error:
+        raise ElsewhereError(str(error)) from error
+
+
+def _time_there(path: str) -> int | None:
+    """Return what time it is where an image is stored; None for the clock of this computer."""
+    if (url := address_of(path)) is None:
+        return None
+    from napari_pseudolabel.imaging.remote_store import server_time_ns
+
+    return server_time_ns(url)
 
 
 def _look(*files: Iterable[str]) -> tuple[str, int]:
-    """Return a digest of the names, sizes and times of files, there or not, and when the newest was changed (ns)."""
+    """Return a digest of the names, sizes and times of files, there or not, and when the newest was changed (ns).
+
+    Of what lies behind an address it is what the server says about it.
+    """
+    paths = [path for some in files for path in some]
+    if paths and address_of(paths[0]) is not None:
+        from napari_pseudolabel.imaging.remote_store import facts_of
+
+        facts = facts_of(paths)
+        told = repr([*zip(paths, facts, strict=True)])
+        return hashlib.sha256(told.encode()).hexdigest(), max(one.changed_ns for one in facts)
     content, newest = hashlib.sha256(), 0
     now = time.time_ns()
-    for path in (path for some in files for path in some):
+    for path in paths:
         size = changed = -1
         with suppress(OSError):
             found = os.stat(path)
