@@ -12,7 +12,7 @@ from napari.layers._source import layer_source
 from size_case import SIZED
 
 from napari_pseudolabel.imaging.scale import Scale
-from napari_pseudolabel.viewer import image_of
+from napari_pseudolabel.viewer import content_of, image_of
 from napari_pseudolabel.viewer.exporting import said_pixel_size
 from napari_pseudolabel.viewer.file_facts import FILE_KEY, FileFacts, question_for
 from napari_pseudolabel.viewer.known_size import known_size
@@ -68,6 +68,8 @@ def test_the_pixel_size_of_the_file_is_used_and_can_be_changed(row, dock, viewer
     assert layer.scale.tolist() == [1, 1]  # what else is open lies on it
     labels = viewer.add_labels((PIXELS > 100).astype(np.uint8))
     assert said_pixel_size(viewer, labels) == 0.125
+    content = content_of(viewer, labels)
+    assert content.placement.pixel_size_um() == content.source.placement.pixel_size_um() == 0.125
     row.slider.setValue(-40)
     assert row.line == "magnified 0.5 times (set by you)"
     row.reset_button.click()

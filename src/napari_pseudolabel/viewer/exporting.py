@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.exporting import ExportContent, provenance_of_runs
-from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.imaging import Image, Placement
 from napari_pseudolabel.labels.spot_check import SpotChecks
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
@@ -38,6 +39,8 @@ def content_of(
 ) -> ExportContent:
     """Return what is to be written of a Labels layer now, with the confidence that belongs to it.
 
+    A pixel size that was told of its image counts where the layer says none, as in files that the shell writes.
+
     Parameters
     ----------
     effort
@@ -49,15 +52,17 @@ def content_of(
     data, attributes, _ = layer.as_layer_data_tuple()
     source = _image_of(viewer, layer)
     whole = None if source is None else source.part_of
+    told = partial(with_told_size, viewer, layer)
     # What is labelled is asked for there, so that nothing unannounced is left out of the flags.
     content, corrections = content_from(data, attributes), layer.metadata.get(CORRECTIONS_KEY)
     labels, sure = content.labels, confidence_of(viewer, layer)
     return replace(
         content,
+        placement=told(content.placement),
         labels=labels.copy() if copied and isinstance(labels, np.ndarray) else labels,
         confidence=sure.copy() if copied and sure is not None else sure,
         # The whole of a region may be much larger than it.
-        source=None if source is None else replace(source, part_of=None),
+        source=None if source is None else replace(source, part_of=None, placement=told(source.placement)),
         offset=(0, 0) if whole is None else (whole.y0, whole.x0),
         edits=EffortLog.of(layer).edits() if effort else (),
         flags=corrections.flags_in((...,)) if effort and isinstance(corrections, Corrections) else None,
@@ -83,8 +88,14 @@ def _images_of(viewer: ViewerModel, labels: Labels) -> list[ImageLayer]:
     ]
 
 
+def with_told_size(viewer: ViewerModel, labels: Labels, placement: Placement) -> Placement:
+    """Return the placement with the pixel size that was told of the image of labels, where it has none."""
+    told = said_pixel_size(viewer, labels)
+    return placement if told is None else placement.with_pixel_size_um(told)
+
+
 def said_pixel_size(viewer: ViewerModel, labels: Labels) -> float | None:
-    """Return the side of a pixel in micrometres that a person has told of the image of labels, in the Label dock; None where nobody has."""
+    """Return the side of a pixel in micrometres of the image of labels, as a person or its file told the Label dock; None if unknown."""
     found = {
         size
         for one in _images_of(viewer, labels)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.exporting import provenance_of_runs
 from napari_pseudolabel.slides.slide_export import SlideContent
+from napari_pseudolabel.viewer.exporting import with_told_size
 from napari_pseudolabel.viewer.image_layers import placement_of
 from napari_pseudolabel.viewer.records import classes_of, record_of
 from napari_pseudolabel.viewer.slide_labels import store_of
@@ -31,7 +32,7 @@ def slide_content_of(viewer: ViewerModel, layer: Labels) -> SlideContent:
         store.folder,
         tuple(store.values.levels[0].shape),
         tuple(named.values()),
-        placement_of(layer),
+        with_told_size(viewer, layer, placement_of(layer)),
         provenance_of_runs(record_of(layer)),
     )
 

@@ -90,7 +90,9 @@ def _about_format(placement: Placement, format: Format) -> list[str]:
     except InputError:
         size = 0.0  # not square, but known
     if size is None:
-        found.append("The pixel size is unknown: set scale and units of the image layer.")
+        found.append(
+            "The pixel size is unknown: say it in the Label dock, or set scale and units of the image layer."
+        )
     elif not format.pixel_size:
         found.append(f"{format.title} cannot hold the pixel size; it is in the provenance file only.")
     if "classes" not in format.holds:
