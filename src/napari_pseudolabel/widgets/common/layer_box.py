@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox
 
 from napari_pseudolabel.viewer import is_ours
@@ -32,7 +32,8 @@ class LayerBox(QComboBox):
 
     def __init__(self, tooltip: str, placeholder: str = "") -> None:
         super().__init__()
-        make_narrow(self, tooltip)
+        # Names of what was made of an image begin alike.
+        make_narrow(self, tooltip, Qt.TextElideMode.ElideMiddle)
         self.setPlaceholderText(placeholder)
         self._layers: list[Layer] = []
         self._followed: tuple[Any, ...] = ()

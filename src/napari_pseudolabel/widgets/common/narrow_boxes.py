@@ -1,4 +1,4 @@
-"""Lists to choose from that may be narrower than their entries."""
+"""Lists to choose from and buttons that may be narrower than what they say."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ from html import escape
 
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QHelpEvent
-from qtpy.QtWidgets import QComboBox, QSizePolicy, QStyle, QStyleOptionComboBox, QStylePainter, QToolTip
+from qtpy.QtWidgets import (
+    QComboBox,
+    QPushButton,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionButton,
+    QStyleOptionComboBox,
+    QStylePainter,
+    QToolTip,
+)
 from typing_extensions import override
 
 _OPENS = QEvent.Type.MouseButtonPress, QEvent.Type.KeyPress
@@ -14,18 +23,35 @@ _OPENS = QEvent.Type.MouseButtonPress, QEvent.Type.KeyPress
 _BESIDE_PX, _WIDEST_PX = 24, 480
 
 
-def make_narrow(box: QComboBox, tooltip: str) -> None:
-    """Let a box never make its dock wider than it has to be: what it has no room for ends in an ellipsis."""
+def make_narrow(box: QComboBox, tooltip: str, cut: Qt.TextElideMode = Qt.TextElideMode.ElideRight) -> None:
+    """Let a box never make its dock wider than it has to be: what it has no room for becomes an ellipsis, at the end or as `cut` says."""
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.setMinimumContentsLength(6)
     box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     box.setToolTip(tooltip)
+    if (view := box.view()) is not None:
+        view.setTextElideMode(cut)
     box.installEventFilter(_ElidedEntry(box))
 
 
 def elided(box: QComboBox) -> str:
     """Return the entry of a box as it has room for it."""
     return _shown(box).currentText or ""
+
+
+class ElidedButton(QPushButton):
+    """A button whose title ends in an ellipsis where there is no room for it, as with large letters."""
+
+    @override
+    def initStyleOption(self, option: QStyleOptionButton | None) -> None:
+        super().initStyleOption(option)
+        style = self.style()
+        if option is None or style is None or not option.text:
+            return
+        room = style.subElementRect(QStyle.SubElement.SE_PushButtonContents, option, self).width()
+        if not option.icon.isNull():
+            room -= option.iconSize.width() + 4
+        option.text = self.fontMetrics().elidedText(option.text, Qt.TextElideMode.ElideRight, room)
 
 
 class _ElidedEntry(QObject):
@@ -63,7 +89,8 @@ def _shown(box: QComboBox) -> QStyleOptionComboBox:
         part = QStyle.SubControl.SC_ComboBoxEditField
         room = style.subControlRect(QStyle.ComplexControl.CC_ComboBox, drawn, part, box).width()
         icon = 0 if drawn.currentIcon.isNull() else drawn.iconSize.width() + 4
-        text = box.fontMetrics().elidedText(drawn.currentText, Qt.TextElideMode.ElideRight, room - icon)
+        cut = Qt.TextElideMode.ElideRight if (view := box.view()) is None else view.textElideMode()
+        text = box.fontMetrics().elidedText(drawn.currentText, cut, room - icon)
         drawn.currentText = text
     return drawn
 

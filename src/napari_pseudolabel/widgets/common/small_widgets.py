@@ -28,7 +28,7 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible, QElidingLabel
 from typing_extensions import override
 
-from napari_pseudolabel.widgets.common.narrow_boxes import make_narrow
+from napari_pseudolabel.widgets.common.narrow_boxes import ElidedButton, make_narrow
 from napari_pseudolabel.wording import shown
 
 Item: TypeAlias = QWidget | QLayout | tuple[QWidget | QLayout | None, int] | None
@@ -81,7 +81,7 @@ def button(
     focus
         `TabFocus` leaves the keys to the canvas after a click.
     """
-    made = QPushButton(title)
+    made = ElidedButton(title)
     made.setToolTip(tooltip)
     made.setObjectName(name)
     made.setCheckable(checkable)

@@ -93,6 +93,18 @@ class ClassName(QLineEdit):
         self.clearFocus()
 
 
+class _Key(QLabel):
+    """As wide as all of them, whatever the letters."""
+
+    @override
+    def sizeHint(self) -> QSize:
+        return super().sizeHint().expandedTo(QSize(self.fontMetrics().horizontalAdvance("Ctrl+9") + 8, 0))
+
+    @override
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+
 class Palette(QWidget):
     """The list of classes, of which one is chosen."""
 
@@ -178,7 +190,7 @@ class Palette(QWidget):
         name.chosen.connect(lambda: self.chosen.emit(one.value))
         name.renamed.connect(lambda new: self.renamed.emit(one.value, new))
         keys = shortcuts.CLASSES
-        key = QLabel(shortcuts.shown(keys[number]) if number < len(keys) else "")
+        key = _Key(shortcuts.shown(keys[number]) if number < len(keys) else "")
         key.setObjectName("muted")
         key.setToolTip("The key that chooses this class")
         value = QLabel(str(one.value))
@@ -187,7 +199,6 @@ class Palette(QWidget):
         line = QWidget()
         line.setFixedHeight(_ROW_PX)
         row(mark, colour, (name, 1), value, key, parent=line, spacing=4)
-        key.setFixedWidth(key.fontMetrics().horizontalAdvance("Ctrl+9") + 8)
         key.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.marks[one.value], self.names[one.value], self.colours[one.value] = mark, name, colour
         return line

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QPointF, QSize, Qt
-from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF, QRegion
+from qtpy.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen, QPolygonF, QRegion
 from qtpy.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
 
@@ -88,6 +88,7 @@ class ModelCard(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         row(ModelPicture(model.card), (column(*lines, spacing=0), 1), parent=self, spacing=8)
 
-    @override
-    def sizeHint(self) -> QSize:
-        return QSize(200, max(_SIDE, 4 * self.fontMetrics().height()) + 12)
+    @staticmethod
+    def room(letters: QFontMetrics) -> QSize:
+        """Return the least room for a card whose lines are written in such letters."""
+        return QSize(200, max(_SIDE, 4 * letters.height()) + 12)

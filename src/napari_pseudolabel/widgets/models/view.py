@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem
+from typing_extensions import override
 
 from napari_pseudolabel.widgets.common.dock_view import DockView
 from napari_pseudolabel.widgets.common.small_widgets import (
@@ -65,7 +66,8 @@ class ModelsView(DockView):
         )
         self.add_folder_button = button("From a folder …", "The same for models that are folders")
         self.missing = MissingForm()
-        self.workers = WorkersRow()
+        self.workers, memory = WorkersRow(), PlainLabel("Memory")
+        memory.setToolTip("That the worker processes take")
         self.place(
             self.kinds,
             (self.cards, _ALL_ROOM),
@@ -75,7 +77,7 @@ class ModelsView(DockView):
             self.missing,
             *self.messages,
             self.fold,
-            row(PlainLabel("Memory of the workers"), (self.workers, 1)),
+            row(memory, (self.workers, 1)),
         )
 
     @property
@@ -97,7 +99,6 @@ class ModelsView(DockView):
             item, card = QListWidgetItem(), ModelCard(model)
             item.setData(Qt.ItemDataRole.UserRole, model.ref)
             item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{model.title}, {model_sentences.does(model)}")
-            item.setSizeHint(card.sizeHint())
             item.setToolTip(
                 tip(model.problem or f"{model.title}: {model_sentences.does(model)}\n{model.ref}")
             )
@@ -105,9 +106,23 @@ class ModelsView(DockView):
             self.cards.setItemWidget(item, card)
             if model.ref == chosen:
                 self.cards.setCurrentItem(item)
+        self._fit_cards()
         self.cards.blockSignals(False)
         self._empty.show_message(model_sentences.counted(len(models)))
         self.chosen.emit()
+
+    @override
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Make room for letters of another size."""
+        super().changeEvent(event)
+        if event is not None and event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._fit_cards()
+
+    def _fit_cards(self) -> None:
+        room = ModelCard.room(self.cards.fontMetrics())
+        for item in (self.cards.item(number) for number in range(self.cards.count())):
+            if item is not None:
+                item.setSizeHint(room)
 
     def show_details(self, text: str) -> None:
         """Show what is known of the chosen model; empty for none."""

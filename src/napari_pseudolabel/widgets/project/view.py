@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QMenu,
-    QToolButton,
 )
 
 from napari_pseudolabel.widgets.common.dock_view import DockView
@@ -118,18 +117,16 @@ class ProjectView(DockView):
         self._name.setToolTip("The workspace: the folder of one labelling effort")
         self._menu = QMenu(self)
         self._menu.setToolTipsVisible(True)
-        self.change_button = QToolButton()
-        self.change_button.setText("Change …")
-        self.change_button.setToolTip(
-            "Work in another workspace; what you do here from now on is saved there"
+        self.change_button = button(
+            "Change …", "Work in another workspace; what you do here from now on is saved there"
         )
-        self.change_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.change_button.setMenu(self._menu)
-        # The dots say already that there is more to come, and the arrow would lie upon them.
-        self.change_button.setStyleSheet("QToolButton::menu-indicator { image: none; }")
+        self.change_button.clicked.connect(self._on_change)
         self.new_button = button("New …", "Make a workspace in a folder of your choice, and work in it")
         grid.addWidget(self._name, 0, 0)
         grid.addWidget(self.change_button, 0, 1)
         grid.addWidget(self.new_button, 0, 2)
         grid.addWidget(self._folder, 1, 0, 1, 3)
         return grid
+
+    def _on_change(self) -> None:
+        self._menu.popup(self.change_button.mapToGlobal(self.change_button.rect().bottomLeft()))

@@ -24,7 +24,6 @@ from napari_pseudolabel.widgets.pseudo_label.many.many_sentences import EMPTY, I
 
 THUMBNAIL_PX = 36
 _ROWS = 5
-_ROW_PX = 42
 
 
 class ManyView(QWidget):
@@ -112,6 +111,11 @@ class ManyView(QWidget):
         """How the images stand, by name."""
         return {name: item.text().partition("\n")[2] for name, item in self._items.items()}
 
+    @property
+    def _row_px(self) -> int:
+        """Height of a row: of the picture, or of two lines of large letters."""
+        return max(THUMBNAIL_PX, 2 * self.list.fontMetrics().lineSpacing()) + 6
+
     def set_rows(self, rows: Sequence[ImageRow]) -> None:
         """List images anew; pictures that are there stay."""
         pictures = {name: item.icon() for name, item in self._items.items()}
@@ -120,13 +124,13 @@ class ManyView(QWidget):
         for one in rows:
             item = QListWidgetItem(pictures.get(one.name, _blank()), "")
             item.setData(Qt.ItemDataRole.UserRole, one.name)
-            item.setSizeHint(QSize(100, _ROW_PX))
+            item.setSizeHint(QSize(100, self._row_px))
             self.list.addItem(item)
             self._items[one.name] = item
             self._fill(item, one)
         self._empty.setVisible(not rows)
         self.list.setVisible(bool(rows))
-        self.list.setFixedHeight(_ROW_PX * min(max(len(rows), 2), _ROWS) + 4)
+        self.list.setFixedHeight(self._row_px * min(max(len(rows), 2), _ROWS) + 4)
 
     def set_row(self, one: ImageRow) -> None:
         """Say how an image stands; nothing happens for one that is not listed."""
