@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from qtpy.QtWidgets import QApplication, QCheckBox, QDoubleSpinBox, QLabel, QSlider
 
+from napari_pseudolabel.formats.ome_zarr import OmeZarrOptions
 from napari_pseudolabel.options import Checked, Option
 from napari_pseudolabel.strategies import LabelSettings
 from napari_pseudolabel.widgets.common.option_form import OptionForm
@@ -201,3 +202,12 @@ def test_settings_of_a_job_go_through_a_form(qtbot, samples, flips, percent, see
     wanted = LabelSettings(samples=samples, flips=flips, smallest_object=percent / 100, seed=seed)
     form.set_value(wanted)
     assert form.value() == wanted
+
+
+def test_a_step_that_is_declared_is_one_click(qtbot):
+    form = OptionForm(OmeZarrOptions())
+    qtbot.addWidget(form)
+    box = form.edits["join_planes"].native
+    for _ in range(5):
+        box.stepUp()
+    assert form.value().join_planes == pytest.approx(0.25)  # the usual one

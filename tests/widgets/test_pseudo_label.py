@@ -43,6 +43,19 @@ def test_a_person_who_only_presses_the_main_button_gets_labels(dock, viewer, scr
     assert dock.view.run_button.isEnabled()
 
 
+def test_what_was_said_of_a_run_goes_when_it_is_undone(dock, viewer, script, qtbot):
+    dock.view.run_button.click()
+    finish(qtbot, dock)
+    assert dock.view.status.startswith("Labels ready")
+    labels = find_layer(viewer, viewer.layers["sem_12"], "labels")
+    labels.paint((1, 1), 2)
+    labels.undo()
+    dock._look()
+    assert dock.view.status
+    labels.undo()
+    qtbot.waitUntil(lambda: not dock.view.status, timeout=5000)
+
+
 def test_without_an_image_the_line_says_what_to_do(dock, viewer):
     viewer.layers.clear()
     assert "Open an image" in hint(dock)

@@ -164,6 +164,18 @@ def is_under_way(layer: Labels) -> bool:
     return bool(getattr(layer, "_staged_history", ()))
 
 
+def newest(layer: Labels) -> object | None:
+    """Return what tells the step that would be undone next from all others; None where there is none."""
+    steps = getattr(layer, "_undo_history", ())
+    return steps[-1][-1] if steps and steps[-1] else None
+
+
+def was_undone(layer: Labels, step: object | None) -> bool:
+    """Return whether a step that `newest` told of was undone, and could be redone."""
+    redo = getattr(layer, "_redo_history", ())
+    return step is not None and any(atom is step for one in redo for atom in one)
+
+
 def put_on(layer: Labels, atoms: list[Atom]) -> None:
     """Put a change that is in the data already on the undo history of a layer, as one step.
 

@@ -55,6 +55,20 @@ def test_delete_takes_the_class_or_the_whole_object(case):
     np.testing.assert_array_equal(labels.data, before)
 
 
+def test_what_was_undone_is_said_no_more(case):
+    _, labels, dock = case
+    use(case, "delete")
+    use(case, "delete", SECOND)
+    assert dock.view.status == "Deleted the object."
+    labels.undo()
+    assert dock.view.status == ""
+    use(case, "grow", SECOND)
+    labels.selected_label = AXON
+    labels.paint((1, 1), AXON)
+    labels.undo()
+    assert dock.view.status == "Grew the object."  # which stands
+
+
 def test_what_a_tool_did_is_a_correction_and_stands_in_the_log(case):
     _, labels, _ = case
     use(case, "delete")

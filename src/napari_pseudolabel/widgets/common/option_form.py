@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 import textwrap
 from collections.abc import Iterable, Sequence
+from math import log10
 from typing import Any, cast, get_args, get_origin
 
 from magicgui.widgets import ComboBox, FileEdit, create_widget
@@ -169,7 +170,8 @@ class OptionEdit:
             box.setKeyboardTracking(False)
             whole = self.field.value_kind is int or self._factor != 1
             box.setDecimals(0 if whole else len(f"{self._last:.10f}".rstrip("0").partition(".")[2]))
-            if not whole:
+            # A step such as 0.05 is one to click by; others only say how many digits count.
+            if not whole and log10(self._last).is_integer():
                 box.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
             box.setSpecialValueText(option.special)
             box.setSuffix(f" {option.unit}" if option.unit else "")

@@ -175,6 +175,7 @@ class CorrectController(DockController):
         view.again_fold.toggled.connect(lambda _: self.predicting.find_models())
         self.layers.changed.connect(self._on_labels)
         self.layers.ambiguous.connect(view.image_row.setVisible)
+        self.context.events.drawn.connect(self.context.forget_undone)
         self.context.events.replaced.connect(self.layers.on_replaced)
         self.layers.replaced.connect(lambda reshaped: view.set_hint(RESHAPED) if reshaped else None)
         self.drawing.changed.connect(self._on_under_way)

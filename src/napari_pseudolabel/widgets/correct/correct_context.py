@@ -13,6 +13,7 @@ from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.labels.objects import Scheme, scheme_for
 from napari_pseudolabel.viewer.image_layers import placement_of
 from napari_pseudolabel.viewer.records import classes_of
+from napari_pseudolabel.viewer.undo_history import newest, was_undone
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.common.labels_events import LabelsEvents
 from napari_pseudolabel.widgets.common.overlay import Overlay
@@ -23,6 +24,7 @@ from napari_pseudolabel.widgets.correct.view import CorrectView
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Labels
 
 
 NOT_SHOWN = "A candidate was shown, not the labels. Here they are again; press once more."
@@ -59,6 +61,7 @@ class CorrectContext:
     overlay: Overlay | None = None
     events: LabelsEvents = field(default_factory=LabelsEvents)
     end_candidate: Callable[[], bool] = lambda: False
+    _said: tuple[Labels, object, str] | None = None
 
     def require_labels(self) -> None:
         """Nobody shall change or confirm labels while looking at something else.
@@ -76,8 +79,20 @@ class CorrectContext:
         self.view.error.clear()
         self.view.set_hint("")
         self.view.set_status(sentence)
+        labels = self.layers.labels
+        self._said = None if labels is None else (labels, newest(labels), sentence)
         if self.overlay is not None:
             self.overlay.say(sentence)
+
+    def forget_undone(self) -> None:
+        """Take away what was said last, if it was undone since."""
+        if self._said is None:
+            return
+        labels, step, sentence = self._said
+        if was_undone(labels, step):
+            self._said = None
+            if self.view.status == sentence:
+                self.view.set_status("")
 
     def refuse(self, sentence: str) -> None:
         """Tell what cannot be done and why, in the dock and on the canvas."""

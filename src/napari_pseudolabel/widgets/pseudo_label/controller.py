@@ -409,7 +409,8 @@ class PseudoLabelController(DockController):
         return why_not_there(where, self.viewer, self.images, self._canvas_px)
 
     def _look(self) -> None:
-        """Notice what napari does not tell of: the view has moved, a shape was drawn, the image has another pixel size."""
+        """Notice what napari does not tell of: the view has moved, a shape was drawn, the image has other pixels, a run was undone."""
+        self.outcome.look()
         if self._where_it_is != self._seen:
             self._refresh()
 

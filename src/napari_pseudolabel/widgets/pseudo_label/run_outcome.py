@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from napari_pseudolabel.slides.slide_run import SlideRun
 from napari_pseudolabel.strategies import registry
 from napari_pseudolabel.viewer import PushedLayers
+from napari_pseudolabel.viewer.undo_history import newest, was_undone
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.pseudo_label.label_choice import LabelChoice
 from napari_pseudolabel.widgets.pseudo_label.label_jobs import ObjectCounts
@@ -16,6 +17,8 @@ from napari_pseudolabel.widgets.pseudo_label.modality import ModalityPicker
 from napari_pseudolabel.widgets.pseudo_label.view import PseudoLabelView
 
 if TYPE_CHECKING:
+    from napari.layers import Labels
+
     from napari_pseudolabel.strategies import RunReport
     from napari_pseudolabel.strategies.strategy import Strategy
 
@@ -32,6 +35,7 @@ class RunOutcome:
         self._counting: int | None = None
         self._agreed = ""
         self._choice = view.choice()
+        self._made: tuple[Labels, object] | None = None
 
     def follow(self, choice: LabelChoice, *, busy: bool) -> None:
         """Take away what was said about another choice; what is under way still says how it ends."""
@@ -49,6 +53,13 @@ class RunOutcome:
         """Another run begins."""
         self._runner.forget(self._counting)
         self._agreed = ""
+        self._made = None
+
+    def look(self) -> None:
+        """Take away what was said of labels that were undone since."""
+        if self._made is not None and was_undone(*self._made):
+            self.forget()
+            self._view.set_status("")
 
     def show(self, running: LabelRun, report: RunReport, pushed: PushedLayers) -> None:
         """Say how a run has ended; a worker counts the objects, which takes longer than a window may stand still."""
@@ -56,6 +67,7 @@ class RunOutcome:
             self._view.set_status(slide_text(report, str(kept.folder)), report.notes)
             return
         share = labelled_by(pushed)
+        self._made = None if pushed.labels is None else (pushed.labels, newest(pushed.labels))
         self._offer(running)
         self._say(report, None, preview=running.preview, share=share)
         if (count := count_of(running.job, pushed)) is not None:
