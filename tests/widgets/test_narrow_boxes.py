@@ -13,6 +13,7 @@ from napari_pseudolabel.strategies.otsu.otsu_options import OtsuOptions
 from napari_pseudolabel.widgets.common.narrow_boxes import elided
 from napari_pseudolabel.widgets.common.option_form import OptionForm
 from napari_pseudolabel.widgets.common.small_widgets import button, combo
+from napari_pseudolabel.widgets.common.style import style_sheet
 from napari_pseudolabel.widgets.correct.palette import Palette
 from napari_pseudolabel.widgets.models.models_jobs import ListedModel
 from napari_pseudolabel.widgets.models.view import ModelsView
@@ -72,13 +73,14 @@ LARGE = "* { font-size: 26px; }"
 
 
 def test_a_button_without_room_says_so(qtbot):
-    made = button("Draw one object", "", name="segment")
+    made = button("Draw one object", "", name="small")
+    made.setStyleSheet(style_sheet("dark"))
     qtbot.addWidget(made)
     drawn = QStyleOptionButton()
     made.resize(60, 24)
     made.initStyleOption(drawn)
     assert drawn.text.endswith("…")
-    made.resize(400, 24)
+    made.resize(made.sizeHint())
     made.initStyleOption(drawn)
     assert drawn.text == made.text() == "Draw one object"
 

@@ -21,6 +21,7 @@ from typing_extensions import override
 _OPENS = QEvent.Type.MouseButtonPress, QEvent.Type.KeyPress
 # What is beside an entry in an open list, and how wide such a list may be.
 _BESIDE_PX, _WIDEST_PX = 24, 480
+_RIM_PX = 4
 
 
 def make_narrow(box: QComboBox, tooltip: str, cut: Qt.TextElideMode = Qt.TextElideMode.ElideRight) -> None:
@@ -45,10 +46,9 @@ class ElidedButton(QPushButton):
     @override
     def initStyleOption(self, option: QStyleOptionButton | None) -> None:
         super().initStyleOption(option)
-        style = self.style()
-        if option is None or style is None or not option.text:
+        if option is None or not option.text:
             return
-        room = style.subElementRect(QStyle.SubElement.SE_PushButtonContents, option, self).width()
+        room = self.width() - _RIM_PX  # letters may lie upon what is left free around them
         if not option.icon.isNull():
             room -= option.iconSize.width() + 4
         option.text = self.fontMetrics().elidedText(option.text, Qt.TextElideMode.ElideRight, room)
