@@ -43,7 +43,7 @@ def shown(path, pixels=None):
     """Return a layer as napari's own reader makes it: the values as they are stored, and nothing else."""
     pixels = tifffile.imread(path) if pixels is None else pixels
     with layer_source(path=str(path)):
-        return ImageLayer(pixels, name=path.stem, rgb=pixels.ndim == 3 and pixels.shape[-1] == 3)
+        return ImageLayer(pixels, name=path.stem, rgb=pixels.ndim == 3 and pixels.shape[-1] in (3, 4))
 
 
 def opened(viewer, qtbot, path, data, **given):
@@ -113,7 +113,14 @@ def test_what_files_say(tmp_path):
     tifffile.imwrite(where, PIXELS)
     assert facts_of(where) == FileFacts()
     assert facts_of(where, PIXELS[:20]) == FileFacts()  # a part of it, or something else
-    assert "other values" in facts_of(where, PIXELS // 2).differs
+    assert facts_of(where, PIXELS * 0.01) == FileFacts()  # the same in other units
+    assert "other values" in facts_of(where, np.minimum(PIXELS, 90)).differs
+    tifffile.imwrite(where, np.dstack([PIXELS, PIXELS[::-1], PIXELS.T.reshape(30, 40)]), photometric="rgb")
+    colours = np.dstack([tifffile.imread(where), np.full((30, 40), 255, np.uint8)])
+    assert facts_of(where, colours) == FileFacts()
+    assert "other values" in facts_of(where, 255 - colours // 3).differs
+    tifffile.imwrite(where, PIXELS)
+    assert "transparency" in facts_of(where, np.dstack([PIXELS, PIXELS])).differs
     ramp = np.arange(256, dtype=np.uint16)[::-1] * 257
     table = np.stack([ramp, np.roll(ramp, 90), ramp])
     tifffile.imwrite(where, PIXELS, photometric="palette", colormap=table)

@@ -33,6 +33,10 @@ _INVERTED = (
     "labelled; open its folder under Many images to have it as they do."
 )
 _OTHER = "Its file, read as it says, has other values than this layer. What is seen here is what is labelled."
+_ALPHA = (
+    "Its file is a grey image with transparency, which napari opened as a stack of thin planes; open its folder under Many images, or save "
+    "it without transparency."
+)
 _TABLE = "Its file has a table of colours, and the layer shows the numbers in it as grey. What is seen here is what is labelled."
 
 
@@ -81,9 +85,13 @@ class FileQuestion:
             image = read(self.path)
         except PseudolabelError:
             return FileFacts()
-        found = tuple(image.data.shape)
-        table = image.axes.endswith("S") and not self.rgb and found[:-1] == self.shape
-        if not table and found != self.shape:
+        found, coloured = tuple(image.data.shape), image.axes.endswith("S")
+        if found == self.shape[:-1]:
+            return FileFacts(differs=_ALPHA)
+        table = coloured and not self.rgb and found[:-1] == self.shape
+        # Of RGB with transparency the first three are compared.
+        shape = found[:-1] == self.shape[:-1] if coloured and self.rgb else found == self.shape
+        if not (table or shape):
             return FileFacts()
         pixel, problem = None, ""
         try:
@@ -133,19 +141,18 @@ def _difference(data: Any, image: Image) -> str:
     if math.prod(data.shape[-3:]) * np.dtype(data.dtype).itemsize > _MOST_BYTES:
         return ""
     seen, told = (_sample(one, image.axes.endswith("S")) for one in (data, image.data))
-    if np.array_equal(seen, told, equal_nan=seen.dtype.kind in "fc"):
+    if np.allclose(seen, told, equal_nan=True):
         return ""
-    # Where 0 is white, a value and what it stands for have the same sum everywhere.
-    sums = seen.astype(np.float64) + told.astype(np.float64)
-    return _INVERTED if sums.size and np.ptp(sums) <= 1e-6 * abs(sums.flat[0]) else _OTHER
+    return _INVERTED if np.allclose(1 - seen, told, equal_nan=True) else _OTHER
 
 
-def _sample(data: Any, colours: bool) -> NDArray[Any]:
-    """Return the middle of the first plane."""
+def _sample(data: Any, colours: bool) -> NDArray[np.float64]:
+    """Return the middle of the first plane, of colours red, green and blue; brought to 0 and 1, as all that look at images bring them."""
     last = 3 if colours else 2
     sides = data.shape[len(data.shape) - last :][:2]
-    middle = tuple(
-        slice(max(0, (side - _SAMPLE_PX) // 2), max(0, (side - _SAMPLE_PX) // 2) + _SAMPLE_PX)
-        for side in sides
-    )
-    return np.asarray(data[(0,) * (len(data.shape) - last) + middle])
+    first = [max(0, (side - _SAMPLE_PX) // 2) for side in sides]
+    middle = *(slice(one, one + _SAMPLE_PX) for one in first), *((slice(3),) if colours else ())
+    pixels = np.asarray(data[(0,) * (len(data.shape) - last) + middle]).astype(np.float64)
+    low, high = (np.nanmin(pixels), np.nanmax(pixels)) if np.isfinite(pixels).any() else (0.0, 1.0)
+    found: NDArray[np.float64] = (pixels - low) / ((high - low) or 1.0)
+    return found
