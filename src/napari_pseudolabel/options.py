@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from functools import cache
-from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
+from numbers import Real
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.types import JsonObject
 
 Seen = Literal["everywhere", "shell", "dock", "python"]
+
+_UNFIT = object()
 
 
 @dataclass(frozen=True)
@@ -196,18 +200,25 @@ class OptionField:
 
 
 class Checked:
-    """A dataclass of options that refuses values out of range."""
+    """A dataclass of options that refuses values of another type, and out of range."""
 
     def __post_init__(self) -> None:
-        """Check every option.
+        """Check every option; numbers of numpy become those of Python, which files and processes take.
 
         Raises
         ------
         InputError
-            If one is out of range.
+            If one is of another type, or out of range.
         """
         for option in options_of(type(self)):
-            value = getattr(self, option.path[0]) if len(option.path) == 1 else None
+            if len(option.path) > 1:
+                continue
+            given = getattr(self, option.name)
+            value = _fitting(option.kind, given)
+            if value is _UNFIT:
+                raise InputError(f"{option.word} must be {_words(option.value_kind)}, not {given!r}.")
+            if value is not given:
+                object.__setattr__(self, option.name, value)
             if isinstance(value, (int, float)) and not option.option.allows(value):
                 raise InputError(f"{option.word} must be {option.option.range}, not {value:.10g}.")
 
@@ -312,6 +323,24 @@ def _reason(error: Mapping[str, Any]) -> str:
     if own := error.get("ctx", {}).get("error"):
         return str(own).rstrip(".")
     return f"{'.'.join(map(str, error['loc']))}: {error['msg']}"
+
+
+def _fitting(kind: Any, value: Any) -> Any:
+    """Return a value as one of a type, `_UNFIT` where it is none; of texts, lists and paths every value counts as one."""
+    if isinstance(kind, UnionType) or get_origin(kind) is Union:
+        found = (_fitting(one, value) for one in get_args(kind))
+        return next((one for one in found if one is not _UNFIT), _UNFIT)
+    if get_origin(kind) is Literal:
+        return next((one for one in get_args(kind) if type(one) is type(value) and one == value), _UNFIT)
+    if kind in (None, NoneType):
+        return None if value is None else _UNFIT
+    if kind is bool:
+        return bool(value) if type(value).__name__ in ("bool", "bool_") else _UNFIT
+    if kind not in (int, float):
+        return _UNFIT if value is None else value
+    if isinstance(value, bool) or not isinstance(value, Real) or (kind is int and value % 1 != 0):
+        return _UNFIT
+    return value if type(value) in (int, kind) else kind(value)
 
 
 def _words(kind: object) -> str:

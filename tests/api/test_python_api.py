@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -14,8 +15,9 @@ from skimage.draw import disk
 import napari_pseudolabel as pseudolabel
 from napari_pseudolabel import api
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import from_array
+from napari_pseudolabel.imaging import Placement, from_array
 from napari_pseudolabel.imaging.reading import image_files
+from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.strategies import LabelSettings, Region
 from napari_pseudolabel.strategies.otsu.otsu_options import OtsuOptions
@@ -156,3 +158,91 @@ def test_what_is_no_label_or_no_class_is_one_sentence_from_python_too(labels, cl
     for call in (api.measure, lambda one, named: api.evaluate(one, LABELS, named)):
         with pytest.raises(InputError, match=said):
             call(labels, classes)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"pixel_size_um": "0,5"}, "Pixel size must be a number, not '0,5'."),
+        ({"pixel_size_um": True}, "Pixel size must be a number, not True."),
+        ({"pixel_size_um": 1e9}, "Pixel size must be from 1e-05 to 10000"),
+        ({"pixel_size_um": (0.5, 0.5)}, "Pixel size must be a number"),
+        ({"planes": [(1,), (1,)]}, "A plane is named twice"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(discs, values, said):
+    stack = np.stack([discs[0]] * 2)
+    with pytest.raises(InputError, match=re.escape(said)):
+        pseudolabel.pseudo_label(stack, axes="ZYX", strategy="otsu", settings=QUICK, **values)
+
+
+@pytest.mark.parametrize(
+    "values", [{"find_scale": "allways"}, {"mode": "Tiled"}, {"flips": 1.5}, {"seed": None}]
+)
+def test_settings_take_no_other_words_and_numbers(values):
+    with pytest.raises(InputError, match="must be"):
+        LabelSettings(**values)
+
+
+def test_numbers_of_numpy_are_numbers():
+    settings = LabelSettings(flips=np.int64(1), smallest_object=np.float32(0.5), scale=Scale(np.float64(2)))
+    assert settings == LabelSettings(flips=1, smallest_object=0.5, scale=Scale(2.0))
+    assert type(settings.smallest_object) is float
+
+
+def test_a_magnification_goes_before_a_pixel_size_which_is_written_all_the_same(discs, tmp_path):
+    asked = LabelSettings(flips=0, scale=Scale(factor=1.0))
+    found = pseudolabel.pseudo_label(discs[0], strategy="otsu", settings=asked, pixel_size_um=0.3)
+    assert found.report.settings.scale == Scale(factor=1.0, pixel_size_um=0.3)
+    files = pseudolabel.export(tmp_path / "labels.ome.tif", found, discs[0])
+    assert image_files.read(files[0]).placement.pixel_size_um() == 0.3
+
+
+def test_labels_never_replace_their_image(discs, tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, discs[0])
+    found = pseudolabel.pseudo_label(path, strategy="otsu", settings=QUICK)
+    with pytest.raises(InputError, match=r"a\.tif would overwrite a, or a file of its set"):
+        pseudolabel.export(path, found, path)
+    assert np.array_equal(tifffile.imread(path), discs[0])
+
+
+def test_what_is_infinite_has_no_value(discs):
+    """As after a division by 0: it was labelled as if it were the brightest."""
+    image = discs[0].astype(np.float32)
+    image[:, :30], image[:10] = np.inf, -np.inf
+    found = pseudolabel.pseudo_label(image, strategy="otsu", settings=QUICK)
+    assert np.array_equal(np.isnan(found.confidence[0]), np.isinf(image))
+    assert not found.labels[0][np.isinf(image)].any()
+
+
+def test_values_without_a_class_and_other_places_are_said(discs):
+    """Four numbered objects are too few to be taken for numbers: three of them are background, which was not said."""
+    truth = np.zeros((40, 40), np.uint8)
+    for number, (y, x) in enumerate([(8, 8), (8, 30), (30, 8), (30, 30)], start=1):
+        truth[disk((y, x), 6)] = number
+    compared = pseudolabel.evaluate((truth > 0).astype(np.uint8), truth, {"cell": 1})
+    assert (
+        "The values 2, 3 and 4 of the reference belong to no class that is named: taken for background; if"
+        in compared.notes[0]
+    )
+    ignored = np.where(truth == 4, 255, truth > 0).astype(np.uint8)
+    compared = pseudolabel.evaluate(ignored, ignored, {"cell": 1})
+    assert (
+        "The value 255 of both images belongs to no class that is named: taken for background."
+        in compared.notes
+    )
+    one, two = (
+        replace(
+            from_array((truth > 0).astype(np.uint8)),
+            placement=Placement((size, size), where, units=("um", "um")),
+        )
+        for size, where in ((0.5, (3, 3)), (1.0, (3, 3)))
+    )
+    moved = replace(one, placement=Placement((0.5, 0.5), (9, 3), units=("um", "um")))
+    assert (
+        "are 0.5 um wide and those of the reference 1 um"
+        in pseudolabel.evaluate(one, two, {"cell": 1}).notes[-1]
+    )
+    assert "do not lie in the same place" in pseudolabel.evaluate(one, moved, {"cell": 1}).notes[-1]
+    assert not pseudolabel.evaluate(one, one, {"cell": 1}).notes

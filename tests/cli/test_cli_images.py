@@ -276,3 +276,24 @@ def test_where_there_is_nothing_to_see_the_file_says_not_labelled_and_not_backgr
     ran = cli("evaluate", target, truth, "--class", "axon=7", "--class", "myelin=1")
     assert ran.code == 2
     assert "No pixel is labelled in both" in ran.err
+
+
+def test_another_file_of_the_set_of_the_image_is_not_replaced(cli, tmp_path):
+    names = [f"s{z}.ome.tif" for z in range(2)]
+    parts = "".join(
+        f'<TiffData FirstZ="{z}" IFD="0" PlaneCount="1"><UUID FileName="{name}">urn:uuid:{z}</UUID></TiffData>'
+        for z, name in enumerate(names)
+    )
+    planes = np.random.default_rng(0).integers(0, 255, (2, 40, 50)).astype(np.uint8)
+    for z, name in enumerate(names):
+        xml = (
+            f'<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:{z}">'
+            '<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint8" SizeX="50" SizeY="40" '
+            f'SizeZ="2" SizeC="1" SizeT="1"><Channel ID="Channel:0:0"/>{parts}</Pixels></Image></OME>'
+        )
+        tifffile.imwrite(tmp_path / name, planes[z], description=xml, metadata=None)
+    before = [(tmp_path / name).read_bytes() for name in names]
+    ran = cli("label", tmp_path / names[0], tmp_path / names[1], "--strategy", "otsu")
+    assert ran.code == 2
+    assert "s1.ome.tif would overwrite s0, or a file of its set" in ran.err
+    assert [(tmp_path / name).read_bytes() for name in names] == before

@@ -75,7 +75,8 @@ def test_nan_and_infinity_do_not_count():
     image = from_array(plane)
     limits = intensity_range(image, low=0, high=100)
     assert limits == IntensityRange(1, 3)
-    np.testing.assert_array_equal(normalise(image.plane(), limits), [[0, 1, 0, 0, 1]])
+    np.testing.assert_array_equal(normalise(plane, limits), [[0, 1, 0, 0, 1]])
+    np.testing.assert_array_equal(image.plane(), [[np.nan, np.nan, np.nan, 1, 3]])
 
 
 @pytest.mark.parametrize("value", [0, 7, 65535])

@@ -180,7 +180,7 @@ def test_a_told_pixel_size_fills_the_gap_and_replaces_nothing():
     assert told.scale == (1.0, 0.25, 0.25)
     assert told.units == ("pixel", "micrometer", "micrometer")
     assert told.pixel_size_um() == 0.25
-    assert Placement((2.0, 2.0), (1.0, 4.0)).with_pixel_size_um(0.5).translate == (0.5, 2.0)
+    assert Placement((2.0, 2.0), (1.0, 4.0)).with_pixel_size_um(0.5).translate == (0.25, 1.0)
     assert told.with_pixel_size_um(7) is told
 
 

@@ -19,6 +19,7 @@ from napari_pseudolabel.labels.objects import (
     scheme_for,
     to_classes,
     to_instances,
+    touching,
 )
 from napari_pseudolabel.sample_data.fields import AXON, MYELIN, axon_field
 
@@ -300,3 +301,15 @@ def test_the_names_of_the_classes_make_the_scheme():
     assert scheme_for(default_classes(("Nuclei",))) == Scheme((), (1,))
     assert scheme_for(default_classes(("axon",))) == Scheme()
     assert scheme_for(()) == Scheme()
+
+
+def test_specks_are_not_searched_for_necks(monkeypatch):
+    """They come by the ten thousand, and nothing that is two pixels wide has a neck."""
+    specks = np.zeros((40, 60), np.uint8)
+    specks[::3, ::4] = specks[::6, 1::8] = specks[1::6, ::8] = 1
+    with monkeypatch.context() as patched:
+        patched.setattr(touching.ndi, "distance_transform_edt", None)
+        found = to_instances(specks, TOUCHING)
+    expected, count = ndi.label(specks, np.ones((3, 3)))
+    assert found.max() == count
+    assert np.array_equal(found > 0, expected > 0)

@@ -13,7 +13,6 @@ from napari_pseudolabel.api.python_inputs import ImageInput, opened
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
-from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models import load_segmenter, load_translator, named_checkpoints
 from napari_pseudolabel.models.proposals import Candidate, known_modalities, propose
 from napari_pseudolabel.strategies.choice.auto import AUTO
@@ -96,7 +95,7 @@ def pseudo_label(
     settings = settings or LabelSettings()
     check_channel(layer, settings.channel)
     if pixel_size_um is not None:
-        settings = replace(settings, scale=Scale(pixel_size_um=pixel_size_um))
+        settings = replace(settings, scale=replace(settings.scale, pixel_size_um=pixel_size_um))
     asked = LabelRequest(
         translator=None if translator is None else str(translator),
         segmenter=None if segmenter is None else str(segmenter),

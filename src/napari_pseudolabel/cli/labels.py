@@ -112,7 +112,7 @@ def export(
     from napari_pseudolabel.api.known_labels import known_labels
     from napari_pseudolabel.exporting import export as write
     from napari_pseudolabel.exporting import read_sidecar
-    from napari_pseudolabel.exporting.targets import check_targets
+    from napari_pseudolabel.exporting.targets import check_files_stay, check_targets
     from napari_pseudolabel.imaging import read
 
     format = wanted.format(output)
@@ -123,6 +123,8 @@ def export(
     confidence = given.confidence()
     source = None if image is None else read(image, position=position)
     check_targets([labels, *([image] if image else [])], [output], format, confidence=confidence is not None)
+    for one in filter(None, (found, source)):
+        check_files_stay(one, output, confidence=confidence is not None)
     files = write(
         output,
         given.labels,

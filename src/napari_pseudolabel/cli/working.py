@@ -15,7 +15,7 @@ from napari_pseudolabel.cli.streamed_work import RunParts, check_room, streamed,
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, InputError, message_for
 from napari_pseudolabel.exporting.planned_files import planned
-from napari_pseudolabel.exporting.targets import check_channel, check_shape
+from napari_pseudolabel.exporting.targets import check_channel, check_files_stay, check_shape
 from napari_pseudolabel.exporting.writing import check_holds_images
 from napari_pseudolabel.formats import Format, format_of
 from napari_pseudolabel.formats.image_sets import case_name
@@ -112,6 +112,7 @@ def process(
                 image = one.read(reading)
                 parts_of.update((Path(file).resolve(), path) for file in image.files)
                 check_shape(image, target, format)
+                check_files_stay(image, target, confidence=work.confidence)
                 job = work.job(image)
                 check_channel(image, job.settings.channel)
                 case = case_name(one.name) if whole_set else ""

@@ -143,6 +143,23 @@ def check_shape(image: Image, path: Path, format: str | Format | None) -> None:
         )
 
 
+def check_files_stay(image: Image, path: Path, *, confidence: bool = False) -> None:
+    """Refuse to write over the file that an image lies in, or another one of its set.
+
+    Raises
+    ------
+    InputError
+        If a result, or a file beside it, would replace one.
+    """
+    lies_in = [Path(file) for file in (image.path, *image.files) if file]
+    known = {_identity(file) for file in lies_in if file.exists()}
+    for file in (path, *usual_names(path, ["confidence"] if confidence else [])):
+        if file.exists() and _identity(file) in known:
+            raise InputError(
+                f"The output {file.name} would overwrite {image.name}, or a file of its set; choose another name or folder."
+            )
+
+
 def check_channel(image: Image, channel: Channel | None) -> None:
     """Ask which channel is meant where the file names several, as those of stains, and nobody chose.
 

@@ -102,7 +102,7 @@ class FileContent:
             return str(name)
         return file or str(name or self.name)
 
-    @property
+    @cached_property
     def planes(self) -> tuple[tuple[int, ...], ...]:
         """Index of every plane over the axes before Y and X."""
         import numpy as np
@@ -167,6 +167,16 @@ class FileContent:
         if self.labels is None or self.numbered or self.known_instances is not None:
             return None
         return self.options.axis(self.placement) if isinstance(self.options, StackOptions) else None
+
+
+def turned_words(placement: Placement, title: str) -> tuple[str, ...]:
+    """Return a sentence where a file has no place for all of a placement; none where it has."""
+    if not placement.is_turned:
+        return ()
+    return (
+        f"The image is mirrored, turned or sheared in the world, which {title} has no place for: this plugin brings it back there, other "
+        "programs show it as its pixels are stored.",
+    )
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.formats.format import FileContent, Format
+from napari_pseudolabel.formats.format import FileContent, Format, turned_words
 
 if TYPE_CHECKING:
     from napari_pseudolabel.imaging.placement import Placement
@@ -17,7 +18,7 @@ _UM_PER_CM = 1e4
 _SMALLEST_UM, _LARGEST_UM = 1e-5, 1e9
 
 
-def write(path: Path, content: FileContent) -> None:
+def write(path: Path, content: FileContent) -> Sequence[str]:
     """Write uint8, uint16 or uint32 labels, or float32 values such as a confidence or a translation.
 
     Pixel sizes go to the places every reader of OME-TIFF knows, and to the resolution tags, where programs look that read
@@ -57,6 +58,7 @@ def write(path: Path, content: FileContent) -> None:
         },
         **_resolution(content.placement),
     )
+    return turned_words(content.placement, "OME-TIFF")
 
 
 def _axes(placement: Placement) -> str:
@@ -82,14 +84,14 @@ def _sizes(axes: str, placement: Placement) -> dict[str, float | str | None]:
     from napari_pseudolabel.imaging.units import is_time, micrometres, ome_symbol
 
     sizes: dict[str, float | str | None] = {}
-    for letter, scale, unit in zip(axes, placement.scale, placement.units or (), strict=False):
+    for letter, size, unit in zip(axes, placement.spacing, placement.units or (), strict=False):
         key = None
         if letter == "T" and is_time(unit):
             key = "TimeIncrement"
         elif letter != "T" and micrometres(unit) is not None:
             key = f"PhysicalSize{letter}"
         if key is not None:
-            sizes[key] = abs(scale)  # the schema asks for positive sizes
+            sizes[key] = size
             sizes[f"{key}Unit"] = ome_symbol(unit)
     return sizes
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.formats.format import FileContent, Format
+from napari_pseudolabel.formats.format import FileContent, Format, turned_words
 from napari_pseudolabel.formats.stack_options import StackOptions
 from napari_pseudolabel.options import Option
 from napari_pseudolabel.types import Array, JsonObject
@@ -51,7 +51,7 @@ class OmeZarrOptions(StackOptions):
         return self.instances or self.join_planes > 0
 
 
-def write(path: Path, content: FileContent) -> None:
+def write(path: Path, content: FileContent) -> Sequence[str]:
     """Write labels, or float32 values such as a translation, with a confidence inside where there is one.
 
     Classes are the ``image-label`` of the pyramid, the confidence is a pyramid of its own in ``confidence``. A complete
@@ -75,6 +75,7 @@ def write(path: Path, content: FileContent) -> None:
         _write(inner, content.instances, f"{content.name} instances", content.placement, {})
     told = None if content.labels is None else label_marks(content.classes)
     _write(group, values, content.name, content.placement, told)
+    return turned_words(content.placement, "OME-Zarr")
 
 
 def _write(

@@ -184,7 +184,7 @@ class Image:
         Returns
         -------
         (Y, X) float32
-            Raw values; NaN stays NaN, False and True become 0 and 1.
+            Raw values; False and True become 0 and 1. What is infinite, as after a division by 0, has no value, as NaN has none.
 
         Raises
         ------
@@ -210,7 +210,11 @@ class Image:
             raise InputError(
                 f"A plane of {self.name} cannot be read; {why or f'the file may be damaged ({error})'}."
             ) from error
-        values = values.astype(np.float32)
+        decimal = values.dtype.kind == "f"
+        with np.errstate(over="ignore"):  # beyond what 32 bit hold
+            values = values.astype(np.float32)
+        if decimal:
+            values[np.isinf(values)] = np.nan
         if values.ndim == 2:
             return values
         chosen = self.default_channel if channel is None else channel

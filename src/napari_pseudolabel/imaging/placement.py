@@ -181,6 +181,32 @@ class Placement:
             matrix = self.rotate @ matrix
         return matrix if self.affine is None else self.affine[:n, :n] @ matrix
 
+    @property
+    def spacing(self) -> tuple[float, ...]:
+        """Length of a step along each axis in its unit, after scale, shear, rotation and affine: what other programs know as sizes."""
+        if self.shear is None and self.rotate is None and self.affine is None:
+            return tuple(map(abs, self.scale))
+        lengths = [micrometres(unit) for unit in self.units or (None,) * self.ndim]
+        alike = np.array([[(one is None) == (other is None) for one in lengths] for other in lengths])
+        sizes = np.array([1.0 if length is None else length for length in lengths])
+        steps = np.linalg.norm(self._linear() * sizes[:, None] * alike, axis=0) / sizes
+        # An axis that was turned into one of another unit has no length there.
+        return tuple(float(step) or abs(one) for step, one in zip(steps, self.scale, strict=True))
+
+    @property
+    def position(self) -> tuple[float, ...]:
+        """Where the centre of pixel 0 lies in the world, along each axis in its unit."""
+        if self.affine is None:
+            return self.translate
+        n = self.ndim
+        return tuple(map(float, self.affine[:n, :n] @ np.array(self.translate) + self.affine[:n, n]))
+
+    @property
+    def is_turned(self) -> bool:
+        """Whether sizes and a position do not say it all: it is mirrored, turned or sheared."""
+        linear = self._linear()
+        return bool((linear.diagonal() < 0).any() or not np.allclose(linear, np.diag(linear.diagonal())))
+
     def with_pixel_size_um(self, size: float) -> Placement:
         """Return the placement with square pixels of `size` um, where none is known so far.
 
@@ -189,10 +215,15 @@ class Placement:
         units = self.units or ("pixel",) * self.ndim
         if any(micrometres(unit) is not None for unit in units[-2:]):
             return self
+        factors = np.array([*(1.0,) * (self.ndim - 2), *(size / side for side in self.spacing[-2:])])
+        affine = None if self.affine is None else self.affine.copy()
+        if affine is not None:
+            affine[:-1, -1] *= factors
         return replace(
             self,
-            scale=(*self.scale[:-2], size, size),
-            translate=(*self.translate[:-2], *(size * offset for offset in self.translate[-2:])),
+            scale=tuple(factors * self.scale),
+            translate=tuple(factors * self.translate),
+            affine=affine,
             units=(*units[:-2], "micrometer", "micrometer"),
         )
 

@@ -165,11 +165,11 @@ def _axis(letter: str, unit: str) -> JsonObject:
 
 def _transformations(placement: Placement, level: int) -> list[JsonObject]:
     n = placement.ndim
-    # A file holds sizes; what is mirrored is in our own attribute.
-    scale = [abs(one) * (2**level if axis >= n - 2 else 1) for axis, one in enumerate(placement.scale)]
+    # A file holds sizes; what is mirrored or turned is in our own attribute.
+    scale = [one * (2**level if axis >= n - 2 else 1) for axis, one in enumerate(placement.spacing)]
     return [
         {"type": "scale", "scale": scale},
-        {"type": "translation", "translation": list(placement.translate)},
+        {"type": "translation", "translation": list(placement.position)},
     ]
 
 

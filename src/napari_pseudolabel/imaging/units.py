@@ -8,6 +8,9 @@ import unicodedata
 from contextlib import suppress
 from types import MappingProxyType
 
+SMALLEST_UM, LARGEST_UM = 1e-5, 1e4
+"""Sides of pixels, a hundredth of a nanometre to a centimetre: what is outside was never looked at through a microscope."""
+
 # One row per unit: the name pint (and so napari) uses, its size in um or s, the symbol of the OME
 # schema, and other spellings. The micro sign exists twice in Unicode, U+00B5 and U+03BC; `_plain` makes one of them.
 _LENGTHS = (

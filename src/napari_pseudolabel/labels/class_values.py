@@ -132,10 +132,26 @@ def without_class(labels: Array, classes: Iterable[int], which: str, become: str
     return (f"The {told}",) if rest else ()
 
 
-def may_be_numbers(labels: NDArray[np.integer], classes: Mapping[str, int], which: str) -> tuple[str, ...]:
-    """As `without_class`, of values that were taken for background, where there are five or more values of one piece each."""
-    become = "taken for background; if they are numbers of objects, say so (--numbered, in Python numbered=)"
-    return without_class(labels, classes.values(), which, become) if look_like_numbers(labels) else ()
+def taken_for_background(
+    prediction: NDArray[np.integer], reference: NDArray[np.integer], classes: Mapping[str, int]
+) -> tuple[str, ...]:
+    """As `without_class`, of values that were taken for background; where each is one piece, they may be numbers of objects."""
+    become = "taken for background"
+    numbers = f"{become}; if they are numbers of objects, say so (--numbered, in Python numbered=)"
+    sides = {"the prediction": prediction, "the reference": reference}
+    rests = {side: set(np.unique(labels).tolist()) - {0, *classes.values()} for side, labels in sides.items()}
+    if len({frozenset(rest) for rest in rests.values()}) == 1:
+        sides, rests = {"both images": reference}, {"both images": rests["the reference"]}
+    return tuple(
+        sentence
+        for side, labels in sides.items()
+        for sentence in without_class(
+            labels,
+            classes.values(),
+            side,
+            numbers if len(rests[side]) > 1 and are_numbers(labels, 2) else become,
+        )
+    )
 
 
 def look_like_numbers(labels: NDArray[np.integer]) -> bool:

@@ -29,6 +29,11 @@ def polygons(mask: NDArray[np.bool_], at: tuple[int, int] = (0, 0)) -> tuple[Pol
     at
         Row and column of its first pixel; added to what is returned.
     """
+    if mask.size and mask.all():
+        (top, left), (height, width) = at, mask.shape
+        bottom, right = top + height, left + width
+        corners = [[left, top], [right, top], [right, bottom], [left, bottom]]
+        return ((np.array(corners, np.int64),),)
     parts, _ = ndi.label(mask, CROSS)
     found = []
     for number, (rows, columns) in enumerate(ndi.find_objects(parts), start=1):

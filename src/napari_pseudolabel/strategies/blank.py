@@ -11,7 +11,7 @@ from scipy import ndimage
 from napari_pseudolabel.strategies.chunks import ChunkTask
 from napari_pseudolabel.strategies.description import PseudoLabel
 
-_VOID = "Where the image has no values (NaN), nothing was predicted."
+_VOID = "Where the image has no values (NaN, infinite), nothing was predicted."
 _FLAT = "Large parts of one single value, such as an empty border, hold nothing to see and got no labels."
 
 

@@ -55,6 +55,17 @@ class ImageTask(ABC):
     region: Region | None = field(default=None, kw_only=True)
     planes: tuple[tuple[int, ...], ...] | None = field(default=None, kw_only=True)
 
+    def __post_init__(self) -> None:
+        """Refuse planes that are named twice: a result would have a place for each, and be made once.
+
+        Raises
+        ------
+        InputError
+            If one is.
+        """
+        if self.planes is not None and len(set(self.planes)) < len(self.planes):
+            raise InputError("A plane is named twice; name each plane once.")
+
     @property
     @abstractmethod
     def title(self) -> str:

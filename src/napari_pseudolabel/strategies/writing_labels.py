@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_pseudolabel.exporting import export, export_image, read_sidecar
+from napari_pseudolabel.exporting.targets import check_files_stay
 from napari_pseudolabel.formats import Format
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.labels.objects import census, census_text
@@ -31,6 +32,7 @@ def write_result(
     InputError
         If the file cannot be written.
     """
+    check_files_stay(image, target, confidence=confidence)
     provenance = found.report.provenance()
     placement = image.placement
     if told := found.report.settings.scale.pixel_size_um:

@@ -12,6 +12,7 @@ from PIL import ImageOps
 
 from napari_pseudolabel.imaging.reading.claims import check_decoded, check_png
 from napari_pseudolabel.imaging.reading.source import Source
+from napari_pseudolabel.imaging.reading.transparency import refuse_hidden_labels, unseen_words
 from napari_pseudolabel.types import Array
 
 _BITS_AT, _KIND_AT = 24, 25  # in the header of a PNG
@@ -32,9 +33,9 @@ def read_png(path: Path, *, labels: bool) -> Source:
     data = imagecodecs.png_decode(content)
     notes = _told(content)
     if data.ndim == 3 and data.shape[-1] in (2, 4):
-        unseen = float((data[..., -1] == 0).mean())
-        if unseen:
-            notes += (f"It is transparent on {unseen:.1%}, where the stored colours were used.",)
+        if labels:
+            refuse_hidden_labels(data[..., :-1], data[..., -1], str(path))
+        notes += unseen_words(data[..., -1])
         data = data[..., :-1]
     if data.ndim == 3 and data.shape[-1] == 1:
         data = data[..., 0]

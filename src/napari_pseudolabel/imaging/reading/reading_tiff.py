@@ -22,6 +22,7 @@ from napari_pseudolabel.imaging.reading.tiff_colours import (
     check_tables,
     lazy,
     samples_last,
+    signed,
     turned,
 )
 from napari_pseudolabel.imaging.reading.tiff_series import (
@@ -87,6 +88,7 @@ def read_tiff(path: Path, request: ReadRequest) -> Source:
         pixels = _with_axes(data, level, replace(request, position=position), path)
         if request.axes is None:
             pixels = _with_single_axes(pixels, sizes.axes)
+        pixels = signed(pixels, tif)
         if request.labels:
             pixels = as_indices(pixels, level.keyframe, told=request.axes is not None)
         else:

@@ -17,7 +17,7 @@ from napari_pseudolabel.imaging.pyramid import OWN
 from napari_pseudolabel.imaging.reading.file_names import MICROSCOPE_SUFFIXES, SUFFIXES
 from napari_pseudolabel.imaging.reading.read_request import Position, ReadRequest
 from napari_pseudolabel.imaging.reading.source import Source, axes_by_shape, chosen_position, none_stands_out
-from napari_pseudolabel.imaging.reading.stated_sizes import number, stated_sizes
+from napari_pseudolabel.imaging.reading.stated_sizes import number, stated_sizes, unless_changed
 from napari_pseudolabel.imaging.zarr_store import open_checked
 from napari_pseudolabel.types import JsonObject
 
@@ -181,7 +181,8 @@ def _letters(names: Sequence[object]) -> str | None:
 
 
 def _multiscale(group: zarr.Group, multiscale: JsonObject, path: str, request: ReadRequest) -> Source:
-    datasets, level = multiscale["datasets"], request.level
+    datasets, told_order = _finest_first(group, multiscale["datasets"])
+    level = request.level
     if not 0 <= level < len(datasets):
         raise InputError(f"{path} has {len(datasets)} level(s), so level {level} does not exist.")
     array = group[datasets[level]["path"]]
@@ -196,7 +197,7 @@ def _multiscale(group: zarr.Group, multiscale: JsonObject, path: str, request: R
         names = ", ".join(str(axis["name"]) for axis in described)
         raise InputError(f"{path} has the axes {names}; only t, c, z, y and x can be handled.")
     if len(own) != array.ndim:
-        return Source(array, letters)  # as the person says; sizes of other axes say nothing
+        return Source(array, letters, notes=told_order)  # as the person says; sizes of other axes say nothing
     ours = [str(name).upper() for name in own]
     units = [str(axis.get("unit") or "") for axis in described]
     transforms = (
@@ -206,7 +207,7 @@ def _multiscale(group: zarr.Group, multiscale: JsonObject, path: str, request: R
     scale, translate = _scale_and_translation(transforms, array.ndim, path)
     if any(units) and not any(transform["type"] == "scale" for transform in transforms):
         untold = "Its axes have units but no scale, so its pixel size is not known."
-        return Source(array, letters, notes=(untold,))
+        return Source(array, letters, notes=(untold, *told_order))
     sizes = zip(scale, units, strict=True)
     told = stated_sizes("its OME-Zarr metadata", dict(zip(ours, sizes, strict=True)))
     offsets = {
@@ -217,13 +218,46 @@ def _multiscale(group: zarr.Group, multiscale: JsonObject, path: str, request: R
         name: step if name.lower() in lost else replace(step, translate=step.scale * offsets.get(name, 0.0))
         for name, step in told.steps.items()
     }
-    notes = (f"Its translation along {', '.join(lost)} is no number, and was left out.",) if lost else ()
+    notes: tuple[str, ...] = ()
+    if lost:
+        notes = (f"Its translation along {', '.join(lost)} is no number, and was left out.",)
     placement = _own_placement(group, letters) if level == 0 and request.axes is None else None
+    if placement is not None:
+        kept = "".join(letter for letter in letters if letter not in "CS")
+        placement, changed = unless_changed(placement, kept, steps, told.source)
+        notes += changed
     named = _channel_names(group) if "C" in letters else ()
     fit = len(named) == dict(zip(letters, array.shape, strict=True)).get("C")
     return Source(
-        array, letters, steps, placement, notes=(*told.notes, *notes), channel_names=named if fit else ()
+        array,
+        letters,
+        steps,
+        placement,
+        notes=(*told_order, *told.notes, *notes),
+        channel_names=named if fit else (),
     )
+
+
+def _finest_first(group: zarr.Group, datasets: list[JsonObject]) -> tuple[list[JsonObject], tuple[str, ...]]:
+    """Levels of a pyramid from the finest on, as they have to be listed, and a sentence if they are not."""
+    steps = [_step(one) for one in datasets]
+    if all(steps) and steps == sorted(steps):
+        return datasets, ()  # nothing has to be opened, which may be far away
+    found = [group.get(str(one.get("path"))) for one in datasets]
+    sizes = [math.prod(array.shape) if isinstance(array, zarr.Array) else 0 for array in found]
+    if sizes[0] == max(sizes) or 0 in sizes:
+        return datasets, ()
+    order = sorted(range(len(sizes)), key=lambda number: -sizes[number])
+    return [datasets[number] for number in order], (
+        "Its levels are not listed from the finest to the coarsest; the finest was read first.",
+    )
+
+
+def _step(level: JsonObject) -> float:
+    """How large a pixel of a level is by its scale; 0 where it has none."""
+    scales = [one for one in level.get("coordinateTransformations", ()) if one.get("type") == "scale"]
+    values = [_numbers(one.get("scale", ())) for one in scales]
+    return math.prod(values[0]) if values and all(values) else 0.0
 
 
 def _channel_names(group: zarr.Group) -> tuple[str, ...]:

@@ -7,11 +7,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.imaging.reading.source import AxisScale
-from napari_pseudolabel.imaging.units import canonical_unit, is_time, micrometres, unit_or_pixel
+from napari_pseudolabel.imaging.units import (
+    LARGEST_UM,
+    SMALLEST_UM,
+    canonical_unit,
+    is_time,
+    micrometres,
+    unit_or_pixel,
+)
 
-# A hundredth of a nanometre to a centimetre: what is outside was never looked at through a microscope.
-_SMALLEST_UM, _LARGEST_UM = 1e-5, 1e4
 _SAME_WITHIN = 0.02
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 NO_UNITS = ("", "pixel", "none", "None", "reference frame")
@@ -64,7 +70,7 @@ def stated_sizes(who: str, sizes: Mapping[str, tuple[object, object]]) -> Stated
         length = micrometres(name)
         if size is None or not (math.isfinite(size) and size > 0):
             problem = "is no size"
-        elif letter != "T" and length is not None and not _SMALLEST_UM <= size * length <= _LARGEST_UM:
+        elif letter != "T" and length is not None and not SMALLEST_UM <= size * length <= LARGEST_UM:
             problem = "cannot be the size of a pixel"
         elif is_time(name) != (letter == "T") and name != "pixel":
             problem = "has a unit that does not fit"
@@ -84,6 +90,45 @@ def stated_sizes(who: str, sizes: Mapping[str, tuple[object, object]]) -> Stated
             f"It gives the size along {there.lower()} only in {who}; the pixels were taken for square ones."
         )
     return StatedSizes(who, steps, tuple(notes))
+
+
+def unless_changed(
+    own: Placement, axes: str, steps: Mapping[str, AxisScale], source: str
+) -> tuple[Placement | None, tuple[str, ...]]:
+    """Return a placement that this package wrote into a file, None where another program has changed the sizes beside it since.
+
+    Parameters
+    ----------
+    axes
+        One letter per axis of the placement.
+    steps
+        What the file says in the places that all programs know.
+    source
+        Who says that.
+
+    Returns
+    -------
+    Placement or None, tuple of str
+        And a sentence if it is not to be used.
+    """
+    lengths = [micrometres(unit) for unit in own.units or ("pixel",) * own.ndim]
+    written = [size * length for size, length in zip(own.spacing, lengths, strict=True) if length is not None]
+    half = len([length for length in lengths[-2:] if length is None]) == 1
+    if half or any(not SMALLEST_UM <= size <= LARGEST_UM for size in written):
+        return own, ()  # of which `stated_sizes` has to assume some
+    for letter, size, scale, length in zip(axes, own.spacing, own.scale, lengths, strict=True):
+        now = steps.get(letter, AxisScale())
+        told = micrometres(now.unit)
+        if letter == "T" or told is None:
+            continue
+        # Earlier versions wrote the scale alone, whatever came after it.
+        known = () if length is None else (size * length, abs(scale) * length)
+        if not any(math.isclose(told * now.scale, one, rel_tol=_SAME_WITHIN) for one in known):
+            return None, (
+                f"Its size along {letter.lower()} in {source} ({now.scale:g} {now.unit}) is not what it was when the file was written, "
+                "so what else was known then of where it lies was left out.",
+            )
+    return own, ()
 
 
 def choose_sizes(stated: Sequence[StatedSizes]) -> tuple[dict[str, AxisScale], tuple[str, ...]]:

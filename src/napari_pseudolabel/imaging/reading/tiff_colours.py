@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from tifffile import PHOTOMETRIC
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.image import ArrayLike
+from napari_pseudolabel.imaging.reading.transparency import refuse_hidden_labels, unseen_words
 from napari_pseudolabel.types import Array
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ Block = Array
 
 _PHOTOMETRIC_TAG, _ORIENTATION_TAG, _INK_SET_TAG = 262, 274, 332
 _ALPHA = (1, 2)
+_SIGN = 2**15
 _GREY = (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MASK, PHOTOMETRIC.LINEAR_RAW)
 # The decoders of these hand out RGB already.
 _LOSSY = (6, 7)  # JPEG
@@ -56,6 +58,19 @@ def samples_last(data: ArrayLike, axes: str) -> Pixels:
     return Pixels(lazy(data).transpose(order), "".join(axes[position] for position in order))
 
 
+def signed(pixels: Pixels, tif: tifffile.TiffFile) -> Pixels:
+    """Return the signed values that ImageJ stores as 16 bit without a sign, 32768 higher, and says so by its calibration."""
+    told = tif.imagej_metadata or {}
+    shift = tuple(told.get(name) for name in ("cf", "c0", "c1"))
+    if np.dtype(pixels.data.dtype).newbyteorder("=") != np.uint16 or shift != (0, -_SIGN, 1):
+        return pixels
+
+    def back(values: Block) -> Block:
+        return (values.astype(np.uint16) ^ np.uint16(_SIGN)).view(np.int16)
+
+    return Pixels(_mapped(pixels.data, back, np.int16), pixels.axes, pixels.notes)
+
+
 def as_picture(pixels: Pixels, page: tifffile.TiffPage, *, table_is_for_display: bool, told: bool) -> Pixels:
     """Return what a viewer that knows the page's photometric interpretation would show.
 
@@ -75,6 +90,17 @@ def as_picture(pixels: Pixels, page: tifffile.TiffPage, *, table_is_for_display:
     InputError
         For colours that cannot be brought to RGB.
     """
+    found = _shown(pixels, page, table_is_for_display=table_is_for_display, told=told)
+    if isinstance(pixels.data, np.ndarray) and _has_alpha(pixels, page):
+        return replace(found, notes=(*found.notes, *unseen_words(pixels.data[..., -1])))
+    return found
+
+
+def _has_alpha(pixels: Pixels, page: tifffile.TiffPage) -> bool:
+    return pixels.axes.endswith("S") and bool(page.extrasamples) and int(page.extrasamples[-1]) in _ALPHA
+
+
+def _shown(pixels: Pixels, page: tifffile.TiffPage, *, table_is_for_display: bool, told: bool) -> Pixels:
     kind = _photometric(page)
     data, axes = pixels.data, pixels.axes
     if kind == PHOTOMETRIC.MINISWHITE:
@@ -100,6 +126,9 @@ def as_indices(pixels: Pixels, page: tifffile.TiffPage, *, told: bool) -> Pixels
         raise InputError(
             f"{page.parent.filename} is compressed as JPEG, which changes values; save labels as PNG or as TIFF."
         )
+    if _has_alpha(pixels, page):
+        samples = np.asarray(pixels.data)
+        refuse_hidden_labels(samples[..., :-1], samples[..., -1], page.parent.filename)
     kind = _photometric(page)
     if kind in _GREY or kind == PHOTOMETRIC.PALETTE or not pixels.axes.endswith("S"):
         found = _channels(pixels.data, pixels.axes, page)

@@ -23,6 +23,7 @@ from napari_pseudolabel.imaging.reading.stated_sizes import (
     choose_sizes,
     number,
     stated_sizes,
+    unless_changed,
 )
 from napari_pseudolabel.imaging.units import canonical_unit, micrometres
 
@@ -86,6 +87,9 @@ def tiff_sizes(tif: tifffile.TiffFile, number: int = 0) -> Sizes:
         told += [*vendors, tags]
     steps, notes = choose_sizes(told)
     axes, placement = _own_annotation(xml)
+    if placement is not None and axes is not None and len(axes) == placement.ndim:
+        placement, changed = unless_changed(placement, axes, steps, told[0].source)
+        notes += changed
     return Sizes(steps, axes, placement, notes)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.placement import Placement
+from napari_pseudolabel.imaging.units import LARGEST_UM, SMALLEST_UM
 from napari_pseudolabel.options import Checked, Option
 
 
@@ -49,8 +50,8 @@ class Scale(Checked):
             unit="µm",
             step=0.00001,
             typical=0.1,
-            above=0,
-            below=inf,
+            least=SMALLEST_UM,
+            most=LARGEST_UM,
             flag="--pixel-size",
         ),
     ] = None
@@ -67,6 +68,10 @@ class Scale(Checked):
         if not 0 < length_px < inf:
             raise InputError("The line across the object has no length; draw it from border to border.")
         return cls(object_size_px=length_px)
+
+    def at(self, factor: float) -> Scale:
+        """Return a magnification, and the pixel size that was told: it counts for what is written of the labels."""
+        return Scale(factor=factor, pixel_size_um=self.pixel_size_um)
 
     def missing(self, image_pixel_um: float | None, model_pixel_um: float | None) -> str:
         """Say in a clause what is not known, so that the magnification does not follow; empty where it does.

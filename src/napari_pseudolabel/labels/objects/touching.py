@@ -35,9 +35,12 @@ def divided(
     from skimage.morphology import local_maxima, reconstruction  # the shell and the docks start without
     from skimage.segmentation import watershed
 
-    outlined = np.pad(mask, 1)
     # The longer side is 1: what a coarse grid has blurred is no shape.
     sides = np.array([aspect, 1.0]) / max(aspect, 1.0)
+    # No pixel is deeper than half of the window; specks come by the ten thousand.
+    if ((np.array(mask.shape) + 1) / 2 * sides).min() <= _LEAST_DEPTH_PX:
+        return mask.astype(np.int32)
+    outlined = np.pad(mask, 1)
     depth = ndi.distance_transform_edt(outlined, sampling=sides)
     if probability is not None:
         depth *= np.pad(ndi.gaussian_filter(np.asarray(probability, float), 1 / sides), 1)

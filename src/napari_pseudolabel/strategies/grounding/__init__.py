@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from napari_pseudolabel.imaging import Image
-from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.strategies.grounding.phrase_factory import PhraseFactory
 from napari_pseudolabel.strategies.grounding.phrase_options import PhraseOptions
 from napari_pseudolabel.strategies.jobs import LabelJob
@@ -15,7 +14,9 @@ from napari_pseudolabel.strategies.strategy import LabelRequest, Strategy
 def _label(image: Image, asked: LabelRequest) -> LabelJob:
     options = asked.options or PhraseOptions()
     # A mirrored image is another one to such a model, and no size of a model has to be met.
-    settings = replace(asked.settings, flips=0, samples=1, scale=Scale(factor=1.0), find_scale="never")
+    settings = replace(
+        asked.settings, flips=0, samples=1, scale=asked.settings.scale.at(1.0), find_scale="never"
+    )
     return replace(asked, settings=settings, found=None).job(image, segmenter=PhraseFactory(options))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from napari_pseudolabel.imaging import Image
-from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.strategies.jobs import LabelJob
 from napari_pseudolabel.strategies.otsu.otsu_factory import OtsuFactory
 from napari_pseudolabel.strategies.otsu.otsu_options import OtsuOptions
@@ -17,9 +16,8 @@ from napari_pseudolabel.strategies.strategy import LabelRequest, Strategy
 
 def _label(image: Image, asked: LabelRequest) -> LabelJob:
     # Mirrored, an image gets mirrored labels, and no size of a model has to be met.
-    settings = replace(
-        asked.settings, flips=0, samples=1, scale=Scale(factor=asked.settings.scale.factor or 1.0)
-    )
+    scale = asked.settings.scale
+    settings = replace(asked.settings, flips=0, samples=1, scale=scale.at(scale.factor or 1.0))
     factory = OtsuFactory(asked.options or OtsuOptions())
     return replace(asked, settings=settings, found=None).job(image, segmenter=factory)
 

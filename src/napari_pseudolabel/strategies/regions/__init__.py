@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from napari_pseudolabel.imaging import Image
-from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.strategies.jobs import LabelJob
 from napari_pseudolabel.strategies.regions.diffusion_regions import (
     AttentionRegionOptions,
@@ -23,9 +22,8 @@ from napari_pseudolabel.strategies.strategy import LabelRequest, RequiredModel, 
 
 def _by_grey(image: Image, asked: LabelRequest) -> LabelJob:
     # Mirrored, an image has mirrored regions, and no size of a model has to be met.
-    settings = replace(
-        asked.settings, flips=0, samples=1, scale=Scale(factor=asked.settings.scale.factor or 1.0)
-    )
+    scale = asked.settings.scale
+    settings = replace(asked.settings, flips=0, samples=1, scale=scale.at(scale.factor or 1.0))
     factory = GreyRegions(asked.options or GreyRegionOptions())
     return replace(asked, settings=settings, found=None).job(image, segmenter=factory)
 
@@ -39,7 +37,9 @@ def _by_features(image: Image, asked: LabelRequest) -> LabelJob:
 
 
 def _of_planes(image: Image, asked: LabelRequest, factory: PlaneRegions) -> LabelJob:
-    settings = replace(asked.settings, flips=0, samples=1, scale=Scale(factor=1.0), find_scale="never")
+    settings = replace(
+        asked.settings, flips=0, samples=1, scale=asked.settings.scale.at(1.0), find_scale="never"
+    )
     return replace(asked, settings=settings, found=None).job(image, segmenter=factory)
 
 
