@@ -26,7 +26,7 @@ def bare(path):
 
 
 def as_ever(path, data, name, **entries):
-    """An OME-TIFF as the first version wrote it."""
+    """An OME-TIFF as the first version wrote it, and the pixel size for programs that know TIFF alone."""
     annotation = {
         "Namespace": "napari-pseudolabel",
         "axes": "YX",
@@ -40,7 +40,9 @@ def as_ever(path, data, name, **entries):
         "PhysicalSizeXUnit": "nm",
     }
     metadata = {"axes": "YX", "Name": name, "MapAnnotation": annotation, **sizes}
-    tifffile.imwrite(path, data, ome=True, photometric="minisblack", compression="zlib", metadata=metadata)
+    per_cm = {"resolution": (1e4 / 0.25e-3, 1e4 / 0.5), "resolutionunit": "CENTIMETER"}
+    how = {"photometric": "minisblack", "compression": "zlib", **per_cm}
+    tifffile.imwrite(path, data, ome=True, metadata=metadata, **how)
 
 
 def test_ome_tiff(tmp_path):

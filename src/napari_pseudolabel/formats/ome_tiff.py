@@ -72,7 +72,7 @@ def _resolution(placement: Placement) -> dict[str, Any]:
     from napari_pseudolabel.imaging.units import micrometres
 
     lengths = [micrometres(unit) for unit in (placement.units or ())[-2:]]
-    sides = [abs(step) * (um or 0.0) for step, um in zip(placement.scale[-2:], lengths, strict=False)]
+    sides = [step * (um or 0.0) for step, um in zip(placement.spacing[-2:], lengths, strict=False)]
     if len(sides) < 2 or not all(_SMALLEST_UM < side < _LARGEST_UM for side in sides):
         return {}
     y, x = (_UM_PER_CM / side for side in sides)
