@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import tifffile
+from napari.components import ViewerModel
 from napari.layers import Image as ImageLayer
 from napari.layers._source import layer_source
 from size_case import SIZED
@@ -17,6 +18,11 @@ from napari_pseudolabel.viewer.exporting import said_pixel_size
 from napari_pseudolabel.viewer.file_facts import FILE_KEY, FileFacts, question_for
 from napari_pseudolabel.viewer.known_size import known_size
 from napari_pseudolabel.viewer.recording.plain import plain_metadata
+from napari_pseudolabel.widgets.common.job_runner import JobRunner
+from napari_pseudolabel.widgets.export.controller import ExportController
+from napari_pseudolabel.widgets.export.view import ExportView
+from napari_pseudolabel.widgets.measures.controller import MeasureController
+from napari_pseudolabel.widgets.measures.view import MeasureView
 from napari_pseudolabel.widgets.pseudo_label import label_jobs
 
 PIXELS = np.random.default_rng(0).integers(0, 200, (30, 40)).astype(np.uint8)
@@ -131,6 +137,33 @@ def test_what_files_say(tmp_path):
     assert facts_of(where).differs == ""
     where.write_bytes(b"no image")
     assert facts_of(where, PIXELS) == FileFacts()
+
+
+@pytest.mark.parametrize("role", ["labels", "image"])
+@pytest.mark.parametrize(
+    ("view", "controller"), [(MeasureView, MeasureController), (ExportView, ExportController)]
+)
+def test_other_docks_know_the_pixel_size_of_files(
+    session, remembered, tmp_path, qtbot, view, controller, role
+):
+    tifffile.imwrite(tmp_path / "a.tif", PIXELS, imagej=True, resolution=(8, 8), metadata={"unit": "um"})
+    viewer = ViewerModel()
+    with layer_source(path=str(tmp_path / "a.tif") if role == "labels" else None):
+        labels = viewer.add_labels(PIXELS // 100)
+    if role == "image":
+        viewer.add_layer(shown(tmp_path / "a.tif"))
+    viewer.layers.selection.active = labels
+    assert said_pixel_size(viewer, labels) is None
+    given = {"recent": remembered} if controller is ExportController else {}
+    qtbot.addWidget(page := view())
+    dock = controller(viewer, page, runner=JobRunner(session), **given)
+    dock.start()
+    qtbot.waitUntil(lambda: said_pixel_size(viewer, labels) == 0.125, timeout=10000)
+    if controller is MeasureController:
+        assert page.pixel_size.value() == 0.125
+    else:
+        qtbot.waitUntil(lambda: "pixel size is unknown" not in page._checks.text(), timeout=10000)
+    assert dock.shutdown()
 
 
 def test_readers_that_tell_lengths_are_believed(tmp_path):

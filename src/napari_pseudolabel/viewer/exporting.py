@@ -15,6 +15,7 @@ from napari_pseudolabel.labels.spot_check import SpotChecks
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
 from napari_pseudolabel.viewer.effort import EFFORT_KEY, EffortLog
+from napari_pseudolabel.viewer.file_facts import file_facts
 from napari_pseudolabel.viewer.image_layers import image_fitting, placement_from
 from napari_pseudolabel.viewer.known_size import known_size
 from napari_pseudolabel.viewer.records import (
@@ -95,13 +96,22 @@ def with_told_size(viewer: ViewerModel, labels: Labels, placement: Placement) ->
 
 
 def said_pixel_size(viewer: ViewerModel, labels: Labels) -> float | None:
-    """Return the side of a pixel in micrometres of the image of labels, as a person or its file told the Label dock; None if unknown."""
-    found = {
+    """Return the side of a pixel in micrometres of labels that do not say it; None if unknown.
+
+    A person has told it of their image, in the Label dock, or the file of either says it.
+    """
+    found = {size} if (size := file_facts(labels).pixel_size_um) else set()
+    found |= {
         size
         for one in _images_of(viewer, labels)
         if (size := known_size(one).scale.pixel_size_um) and image_fitting(one, labels) is not None
     }
     return found.pop() if len(found) == 1 else None
+
+
+def with_files(viewer: ViewerModel, labels: Labels) -> list[ImageLayer | Labels]:
+    """Return the layers whose files may say the pixel size of labels: they themselves, and their image."""
+    return [labels, *_images_of(viewer, labels)]
 
 
 def confidence_of(viewer: ViewerModel, layer: Labels) -> Any:

@@ -19,7 +19,7 @@ from napari_pseudolabel.viewer.image_layers import placement_of, source_path
 
 if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
-    from napari.layers import Layer
+    from napari.layers import Labels, Layer
     from numpy.typing import NDArray
 
     from napari_pseudolabel.imaging import Image
@@ -108,16 +108,20 @@ class FileQuestion:
         )
 
 
-def question_for(layer: ImageLayer) -> FileQuestion | None:
+def question_for(layer: ImageLayer | Labels) -> FileQuestion | None:
     """Return what to ask the file of a layer; None where it was asked, there is none, or the layer tells lengths itself."""
     path = source_path(layer)
     if path is None or FILE_KEY in layer.metadata or placement_of(layer).pixel_sides_um() is not None:
         return None
     data: Any = layer.data[0] if layer.multiscale else layer.data
-    return FileQuestion(Path(path), tuple(data.shape), bool(layer.rgb), data) if Path(path).exists() else None
+    return (
+        FileQuestion(Path(path), tuple(data.shape), bool(getattr(layer, "rgb", False)), data)
+        if Path(path).exists()
+        else None
+    )
 
 
-def note_file_facts(layer: ImageLayer, facts: FileFacts) -> None:
+def note_file_facts(layer: Layer, facts: FileFacts) -> None:
     """Remember with a layer what its file says, and name its axes where nobody has."""
     layer.metadata[FILE_KEY] = asdict(facts)
     unnamed = all(label.lstrip("-").isdecimal() for label in layer.axis_labels)

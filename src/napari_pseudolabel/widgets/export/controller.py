@@ -17,12 +17,13 @@ from napari_pseudolabel.exporting import ExportContent
 from napari_pseudolabel.formats import suffix_of
 from napari_pseudolabel.imaging.reading.file_names import stem
 from napari_pseudolabel.viewer import content_of, source_layer
-from napari_pseudolabel.viewer.exporting import confidence_of
+from napari_pseudolabel.viewer.exporting import confidence_of, with_files
 from napari_pseudolabel.viewer.image_layers import source_path
 from napari_pseudolabel.viewer.records import is_helper, is_slide
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.widgets.common.dock_controller import DockController, Key
+from napari_pseudolabel.widgets.common.file_asker import FileAsker
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.common.layer_box import ours_first
 from napari_pseudolabel.widgets.common.progress_words import progress_text
@@ -62,6 +63,7 @@ class ExportController(DockController):
     ) -> None:
         super().__init__(viewer, view, runner)
         self.many = ManyExport(viewer, self._executor, workspace)
+        self._files = FileAsker(self._executor)
         self.many.counted.connect(self._on_counted)
         view.shown.connect(self._on_shown)
         self._remembered = recent
@@ -334,6 +336,8 @@ class ExportController(DockController):
         if self.view.all_images:
             self.view.set_checks(["As they stand now, with what you decided in them."])
             return
+        if (layer := self.view.layer.layer) is not None:
+            self._files.ask(with_files(self.viewer, layer), self._check_later)
         content = self._content(copied=False)
         self.view.set_checks(worth_knowing(content, self.view.format) if content is not None else [])
 

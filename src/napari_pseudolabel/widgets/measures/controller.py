@@ -21,7 +21,7 @@ from napari_pseudolabel.labels.measures.measure_tables import save_tables
 from napari_pseudolabel.labels.measures.object_shapes import Spacing
 from napari_pseudolabel.labels.objects import scheme_for
 from napari_pseudolabel.viewer import content_of
-from napari_pseudolabel.viewer.exporting import said_pixel_size
+from napari_pseudolabel.viewer.exporting import said_pixel_size, with_files
 from napari_pseudolabel.viewer.image_layers import placement_of
 from napari_pseudolabel.viewer.measured_layer import add_measured
 from napari_pseudolabel.viewer.records import classes_of, is_helper, is_slide
@@ -29,6 +29,7 @@ from napari_pseudolabel.viewer.view_regions import LABEL_AXES
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.canvas_clicks import CanvasClicks
 from napari_pseudolabel.widgets.common.dock_controller import DockController, Key
+from napari_pseudolabel.widgets.common.file_asker import FileAsker
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.common.layer_box import ours_first
 from napari_pseudolabel.widgets.common.overlay import Overlay
@@ -77,6 +78,7 @@ class MeasureController(DockController):
         super().__init__(viewer, view, runner)
         self.selection = ObjectSelection()
         self.freshness = Freshness(self._executor)
+        self._files = FileAsker(self._executor)
         self.highlights = Highlights(viewer, self.selection, canvas_px)
         self._make_overlay = make_overlay
         self._removals = Removals(viewer, lambda _: self._cancel())
@@ -321,6 +323,7 @@ class MeasureController(DockController):
         self.view.set_size_asked(layer is not None and sides is None)
         if layer is not None and sides is None:
             self._show_size(layer)
+            self._files.ask(with_files(self.viewer, layer), self._refresh)
         if layer is not None and layer is not self._told:
             with QSignalBlocker(self.view.kinds):
                 self.view.kinds.choose(kind_for(classes_of(layer), sides or self._typed_size()))

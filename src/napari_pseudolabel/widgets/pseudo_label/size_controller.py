@@ -17,9 +17,10 @@ from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.grids import sizes_of
 from napari_pseudolabel.strategies import FindScaleJob, FoundScale, registry
 from napari_pseudolabel.strategies.scale_search import contradiction
-from napari_pseudolabel.viewer.file_facts import FileFacts, file_facts, note_file_facts, question_for
+from napari_pseudolabel.viewer.file_facts import file_facts
 from napari_pseudolabel.viewer.known_size import Grid, How, KnownSize, forget_size, known_size, note_size
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
+from napari_pseudolabel.widgets.common.file_asker import FileAsker
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
 from napari_pseudolabel.widgets.common.layer_box import uid_of
 from napari_pseudolabel.widgets.common.line_drawing import LineDrawing, Path
@@ -85,6 +86,7 @@ class SizeController(QObject):
         self._busy = self._can_run = False
         self._textures: dict[tuple[object, ...], float | None] = {}
         self._executor = SerialExecutor()
+        self._files = FileAsker(self._executor)
         self.mark = SizeMark(viewer, self._sheet)
         self.drawing = LineDrawing(viewer, self._sheet)
         self._before: tuple[Layer | None, set[Layer]] = (None, set())
@@ -119,7 +121,7 @@ class SizeController(QObject):
             self._layer = layer
             self._known = known_size(layer) if layer is not None else KnownSize()
             self._put(grid)
-            self._ask_file(layer)
+            self._files.ask([] if layer is None else [layer], self._on_file_asked)
         elif (typed := self._view.settings.value().scale) != self._put_last:
             self._note(typed, "set", grid)
         elif grid != self._grid:
@@ -399,21 +401,13 @@ class SizeController(QObject):
 
     # What the file says.
 
-    def _ask_file(self, layer: ImageLayer | None) -> None:
-        """Ask the file of a layer what napari did not, beside the window."""
-        question = None if layer is None else question_for(layer)
-        if question is None or layer is None:
-            return
-
-        def answered(facts: FileFacts) -> None:
-            note_file_facts(layer, facts)
-            if uid_of(layer) == uid_of(self._layer):
-                self._known = known_size(layer)
-                self._put(self._grid)
-                self._images.look_again()
-                self._view.changed.emit()
-
-        self._executor.run(question.answer, answered)
+    def _on_file_asked(self) -> None:
+        """More is known of a layer, probably the chosen one."""
+        if self._layer is not None:
+            self._known = known_size(self._layer)
+            self._put(self._grid)
+            self._images.look_again()
+            self._view.changed.emit()
 
     def _check_texture(self, facts: SizeFacts, image: Image | None) -> None:
         """Look, beside the window, whether the texture speaks against the file."""
