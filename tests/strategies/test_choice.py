@@ -43,7 +43,7 @@ from napari_pseudolabel.strategies.choice.judging import (
     said_by_others,
     scores,
 )
-from napari_pseudolabel.strategies.choice.unjudged import unjudged, untried, without_labels
+from napari_pseudolabel.strategies.choice.unjudged import learning_first, unjudged, untried, without_labels
 from napari_pseudolabel.strategies.choice.ways import (
     LabelWay,
     leaning_polarity,
@@ -374,7 +374,7 @@ def test_what_needs_no_labels_stands_beside_the_others_and_is_never_chosen_for_t
 
 def test_what_learned_from_the_image_itself_stands_beside_them_too(monkeypatch):
     monkeypatch.setattr("napari_pseudolabel.strategies.choice.unjudged.card_of", lambda _: Threshold().card)
-    assert "“Learn from drawn objects”, “Masks made real" in untried()
+    assert "“Learn from drawn objects” (about a minute), “Masks made real" in untried()
     learned = {
         one.name: LabelRequest(segmenter="segmenter", options=one.options())
         for one in without_labels()
@@ -382,7 +382,8 @@ def test_what_learned_from_the_image_itself_stands_beside_them_too(monkeypatch):
     }
     _, *beside = unjudged(learned)
     assert [one.strategy for one in beside] == list(learned)
-    assert untried(learned) == ""
+    assert not {one.name for one in learning_first(learned)} & set(learned)
+    assert {*learned, "tutorship", "zero-shot"} <= {one.name for one in learning_first()}
     found = find((*WAYS, *beside))
     assert (found.best, found.ties) == (3, (1, 3))
     for number, one in enumerate(found.tried[4:], 4):

@@ -74,6 +74,26 @@ def test_the_best_labels_at_once_and_one_click_takes_another(asked, searches, sc
     assert view.ways.isHidden()
 
 
+def test_what_has_to_learn_first_is_named_and_begins_with_one_click(asked, searches, viewer, qtbot):
+    view, begun = asked.view, []
+    view.show()
+    assert view.untried.isHidden()
+    press(asked, qtbot)
+    told = view.untried.text()
+    assert ">Learn from drawn objects</a> (about a minute)" in told
+    assert ">Train on translated labels</a> (your labelled images of another kind" in told
+    for name in ("rendered", "tutorship"):
+        asked.preparing[name].begin = lambda job, name=name: begun.append((name, job.image.name))
+    view.untried.linkActivated.emit("tutorship")  # it asks for images first
+    assert (view.choice().strategy, begun) == ("tutorship", [])
+    view.untried.linkActivated.emit("rendered")
+    assert (view.choice().strategy, begun) == ("rendered", [("rendered", "sem_12")])
+    # They are those of a search on this image.
+    viewer.add_image(np.zeros((40, 60)), name="other", metadata={"modality": "SEM"})
+    viewer.layers.selection.active = viewer.layers["other"]
+    qtbot.waitUntil(lambda: view.untried.isHidden())
+
+
 def test_the_list_is_labelled_by_what_the_search_finds(asked, searches, script, tmp_path, qtbot, monkeypatch):
     monkeypatch.setattr(
         "napari_pseudolabel.strategies.finished_images.FinishedImages._sum", lambda self, ref: str(ref)

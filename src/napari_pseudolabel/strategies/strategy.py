@@ -131,6 +131,8 @@ class Preparation:
         It learns from all that is to be labelled and from what a person has decided there, which the request holds then.
     makes
         The model that it makes; the person chooses the others.
+    asks
+        What a person needs for it, time included, in a few words: "about a minute".
     """
 
     job: Callable[[LabelRequest, str], PreparingJob]
@@ -140,6 +142,7 @@ class Preparation:
     sees_images: bool = False
     takes_targets: bool = False
     makes: ModelRole = "segmenter"
+    asks: str = ""
 
 
 def by_models(image: Image, request: LabelRequest) -> LabelJob:

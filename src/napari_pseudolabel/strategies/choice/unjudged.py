@@ -1,8 +1,8 @@
-"""Ways that need no labels: shown beside those that are judged, because nothing known tells a good one of them from a bad one."""
+"""What a search does not judge: ways that need no labels, because nothing known tells a good one from a bad one, and untried ones."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from napari_pseudolabel.models.registry import card_of
 from napari_pseudolabel.strategies.choice.ways import LabelWay
@@ -27,18 +27,25 @@ def unjudged(prepared: Mapping[str, LabelRequest] | None = None) -> tuple[LabelW
     return tuple(way for one in without_labels() for way in _ways(one, (prepared or {}).get(one.name)))
 
 
-def untried(prepared: Mapping[str, LabelRequest] | None = None) -> str:
-    """Say which ways without labels no search tries by itself, because they have to learn first; empty if there are none."""
-    titles = [
-        f"“{one.title}”"
-        for one in without_labels()
-        if one.preparation is not None and one.name not in (prepared or {})
-    ]
-    return (
-        f"Not tried, because they learn from the images first: {', '.join(titles)}. Choose one to compare it by eye."
-        if titles
-        else ""
+def learning_first(known: Collection[str] = ()) -> tuple[Strategy, ...]:
+    """List the strategies that no search tries by itself, because they have to learn first, and say what they ask for.
+
+    Parameters
+    ----------
+    known
+        Names of those that have learned from these very images.
+    """
+    return tuple(
+        one
+        for one in offered()
+        if one.preparation is not None and one.preparation.asks and one.name not in known
     )
+
+
+def untried() -> str:
+    """Say which ways no search tries by itself, and what they ask for; in a shell or on a page, where nothing was learned yet."""
+    told = [f"“{one.title}” ({one.preparation.asks})" for one in learning_first() if one.preparation]
+    return f"Not tried, because they have to learn first: {', '.join(told)}. Choose one to compare it by eye."
 
 
 def _ways(strategy: Strategy, asked: LabelRequest | None) -> Iterator[LabelWay]:

@@ -28,7 +28,13 @@ TUTORSHIP = Strategy(
     "for many images or large differences. “Translate my image” works at once.",
     needs=(RequiredModel("translator", "a translator from the labelled modality to that of the images"),),
     options=TutorshipOptions,
-    preparation=Preparation(tutor_task, with_tutored_proxies, sources, event_text),
+    preparation=Preparation(
+        tutor_task,
+        with_tutored_proxies,
+        sources,
+        event_text,
+        asks="your labelled images of another kind, and minutes to hours",
+    ),
     label=label,
     term="Tutorship",
 )

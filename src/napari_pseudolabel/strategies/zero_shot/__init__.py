@@ -20,7 +20,13 @@ ZERO_SHOT = Strategy(
     needs=(RequiredModel("segmenter", "a segmenter of the labelled modality"),),
     captions=("your image", "redrawn", "labels"),
     options=ZeroShotOptions,
-    preparation=Preparation(zero_shot_job, with_translator, sources, makes="translator"),
+    preparation=Preparation(
+        zero_shot_job,
+        with_translator,
+        sources,
+        makes="translator",
+        asks="images of the kind that a segmenter knows, and ten minutes to an hour",
+    ),
     term="Zero-shot",
     lacking=lambda options: options.lacking,
 )

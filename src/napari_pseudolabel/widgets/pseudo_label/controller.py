@@ -183,6 +183,7 @@ class PseudoLabelController(DockController):
         view.image.refilled.connect(self._on_layers)
         view.preview_toggled.connect(self._on_preview_toggled)
         view.browse_pressed.connect(self.models.browse)
+        view.untried.wanted.connect(self._on_wanted)
         self.modality.changed.connect(self._on_modality)
         self.models.changed.connect(self._on_models)
         self.ways.looked.connect(
@@ -223,6 +224,15 @@ class PseudoLabelController(DockController):
             self._prepare(self._part)
         else:
             self._submit(preview=False, asked=False)
+
+    def _on_wanted(self, strategy: str) -> None:
+        """Choose what has to learn first; begin at once where it learns from this image alone."""
+        if self.busy:
+            return
+        self.view.choose_strategy(strategy)
+        preparation = registry.find(strategy).preparation
+        if preparation is not None and preparation.sees_images:
+            self.run()
 
     def cancel(self) -> None:
         """Stop the job under way."""

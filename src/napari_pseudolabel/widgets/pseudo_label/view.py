@@ -43,6 +43,7 @@ from napari_pseudolabel.widgets.pseudo_label.many.view import ManyView
 from napari_pseudolabel.widgets.pseudo_label.picture import Picture
 from napari_pseudolabel.widgets.pseudo_label.size_row import SizeRow
 from napari_pseudolabel.widgets.pseudo_label.tutoring.view import TutoringView
+from napari_pseudolabel.widgets.pseudo_label.untried_ways import UntriedWays
 from napari_pseudolabel.widgets.pseudo_label.way_pictures import WayPictures
 from napari_pseudolabel.widgets.pseudo_label.workers import WorkersRow
 
@@ -296,6 +297,7 @@ class PseudoLabelView(DockView):
         self.picture = Picture()
         self.ways = WayPictures()
         self.ways.changed.connect(self._show_about)
+        self.untried = UntriedWays()
         self.objects = combo(
             "What shall be found: of the models that know these classes all are tried. Asked where what the image shows does not decide it"
         )
@@ -342,6 +344,7 @@ class PseudoLabelView(DockView):
             (self._explanation,),
             (self.picture,),
             (self.ways,),
+            (self.untried,),
             ("Look for", self.objects),
             *models,
             *((page,) for page in (*self.forms.values(), *self.own.values())),

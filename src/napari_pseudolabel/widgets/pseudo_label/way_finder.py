@@ -14,7 +14,7 @@ from napari_pseudolabel.strategies import LabelJob
 from napari_pseudolabel.strategies.choice.auto import AUTO
 from napari_pseudolabel.strategies.choice.find_way import FindWayJob
 from napari_pseudolabel.strategies.choice.found_way import FoundWay
-from napari_pseudolabel.strategies.choice.unjudged import unjudged, without_labels
+from napari_pseudolabel.strategies.choice.unjudged import learning_first, unjudged, without_labels
 from napari_pseudolabel.strategies.choice.ways import LabelWay, Objects, objects_for, ways
 from napari_pseudolabel.strategies.strategy import LabelRequest
 from napari_pseudolabel.widgets.common.job_runner import Failure, JobRunner
@@ -70,7 +70,7 @@ class WayFinder(PreparingController):
     def follow(self, image: str | None, modality: str) -> None:
         if image != self._image:  # what was found is about another one
             self._found = None
-            self._dock.ways.show_ways(None)
+            self._show(None)
         self._image, self._modality = image, modality
         known = tuple(self._models.candidates())
         made = objects_for(modality, known) if modality else ()
@@ -125,6 +125,7 @@ class WayFinder(PreparingController):
     def on_event(self, job: object, event: object) -> None:
         if isinstance(event, FoundWay) and self._template is not None:
             self._dock.ways.show_ways(event, so_far=True)
+            self._dock.untried.show_ways(())
             self.looked.emit(self._template, event)
 
     @override
@@ -152,6 +153,12 @@ class WayFinder(PreparingController):
             self._dock.ways.choose(number)
             self._models.take(found.tried[number].way, reason)
 
+    def _show(self, found: FoundWay | None) -> None:
+        """Show the end of a search, and what it did not try."""
+        self._dock.ways.show_ways(found)
+        tried = {one.way.strategy for one in found.tried} if found is not None else set()
+        self._dock.untried.show_ways(learning_first(tried) if found is not None else ())
+
     def told(self, layer: str | None, job: LabelJob) -> LabelJob:
         """Return a job that says how its way was chosen, where it was one of those that were tried on its image."""
         found = self._found
@@ -176,7 +183,7 @@ class WayFinder(PreparingController):
     @override
     def _end(self, template: LabelJob, failure: Failure) -> None:
         if template is self._template:  # what was tried so far is no choice
-            self._dock.ways.show_ways(self._found)
+            self._show(self._found)
         super()._end(template, failure)
 
     @override
@@ -190,7 +197,7 @@ class WayFinder(PreparingController):
             return
         self._forget()
         self._found = made
-        self._dock.ways.show_ways(made)
+        self._show(made)
         self.looked.emit(template, made)
         self.take(made.best)
         asked = LabelRequest(settings=template.settings, region=template.region, planes=template.planes)
