@@ -351,6 +351,11 @@ def test_where_only_the_other_polarity_could_be_compared_that_is_said():
     two = tuple(replace(one, scores=WayScores(score, 0.1)) for one, score in ((inverted, 0.5), (same, 0.9)))
     alone = replace(found, tried=two, best=1, ties=(1,))
     assert "its looks agree 0.90, theirs 0.50" in alone.reason
+    assert "the labels may be of no use" in alone.caution(1) == alone.warning
+    doubted = replace(alone, tried=tuple(replace(one, reasons=("strange",)) for one in two))
+    assert "probably not usable" in doubted.caution(1)
+    for told in (doubted.reason, doubted.verdict):
+        assert told.startswith("These labels are probably not usable")
     assert "No other way says the same" in replace(alone, tried=(*two, found.tried[1])).warning
 
 

@@ -57,9 +57,14 @@ def test_the_best_labels_at_once_and_one_click_takes_another(asked, searches, sc
         2: "As it is\n.50 doubtful",
     }
     assert "The cheapest of 2 that are as good was taken" in view._explanation.text()
+    assert view._explanation.objectName() == "muted"
+    view.ways.click(2)
+    assert view._explanation.text().endswith("Its labels are probably not usable: strange.")
+    assert view._explanation.objectName() == "warning"
     view.ways.click(1)
     assert view.choice().translator == "sample:sem-to-tem"
     assert view._explanation.text().startswith("You chose: Grey levels matched by")
+    assert view._explanation.objectName() == "muted"
     press(asked, qtbot)
     assert len(searches) == 1
     view.ways.click(3)

@@ -175,7 +175,7 @@ class FoundWay:
         scores = self.chosen.scores
         if not self.sure or scores is None or scores.backed:
             return ""
-        look = "look at the labels before you use them."
+        look = "the labels may be of no use, so look at them first."
         if scores.consensus is None:
             return f"There was no other usable way to compare it with: {look}"
         rivals = [one.scores for one in self._others if one.scores is not None]
@@ -227,7 +227,10 @@ class FoundWay:
         chosen = self.chosen
         if not self.sure:
             against = "; ".join(chosen.reasons)
-            return f"No way makes labels that look usable ({against}). The least bad: {chosen.way.title}."
+            return (
+                f"These labels are probably not usable: no way makes any that look so ({against}). "
+                f"The least bad was taken: {chosen.way.title}."
+            )
         others = [self.tried[number].way.title for number in self.ties if number != self.best]
         if others:
             also = some(others, 2, "; ", "; and {} more")
@@ -240,7 +243,7 @@ class FoundWay:
     def verdict(self) -> str:
         """The same in a few words, for beside pictures of all ways."""
         if not self.sure:
-            told = "No way makes labels that look usable; the least bad was taken. Look at the pictures."
+            told = "These labels are probably not usable: no way makes any that look so. The least bad was taken; look at the pictures."
         elif self.warning:
             told = f"{self.warning} Click another way to take it."
         elif len(self.ties) > 1:
@@ -248,6 +251,12 @@ class FoundWay:
         else:
             told = "What agrees best with itself was taken. Click another to take it."
         return f"{told} {self.beside}".rstrip()
+
+    def caution(self, number: int) -> str:
+        """Return what speaks against labels of one of the ways, or for caution, in a sentence; empty for nothing."""
+        if reasons := self.tried[number].reasons:
+            return f"Its labels are probably not usable: {'; '.join(reasons)}."
+        return self.warning if number == self.best else ""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -169,8 +169,14 @@ class ModelPicker(QObject):
             Candidate(one.ref, one.card) for one in entries if one.card is not None and not is_plain(one.ref)
         ]
 
-    def take(self, way: LabelWay, reason: str) -> None:
-        """Choose a way that was tried; models that nobody listed (an inversion) are listed now."""
+    def take(self, way: LabelWay, reason: str, *, warns: bool) -> None:
+        """Choose a way that was tried; models that nobody listed (an inversion) are listed now.
+
+        Parameters
+        ----------
+        warns
+            What is said of it is for caution.
+        """
         cards = {"translator": way.translator_card, "segmenter": way.segmenter_card}
         for kind, ref in zip(_KINDS, (way.translator, way.segmenter), strict=True):
             if way.judged and ref is not None and self._catalogue.get(kind, ref) is None:
@@ -183,7 +189,7 @@ class ModelPicker(QObject):
         self._view.choose_strategy(way.strategy)
         if self._shown().modality not in ("", ANOTHER):  # of those each may need another
             self._keep_choice()
-        self._view.set_reason(reason)
+        self._view.set_reason(reason, warns=warns)
 
     def note_run(self, choice: LabelChoice, shown: ShownModality) -> None:
         """Take note of what the person has labelled with, for the next image; what a sample was labelled with is no habit."""

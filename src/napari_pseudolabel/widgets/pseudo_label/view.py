@@ -211,9 +211,11 @@ class PseudoLabelView(DockView):
         """Choose a strategy for the person."""
         self.strategy.setCurrentIndex(self.strategy.findData(name))
 
-    def set_reason(self, sentence: str) -> None:
-        """Say why strategy and models are proposed, in place of what the strategy does; empty for the latter."""
+    def set_reason(self, sentence: str, *, warns: bool = False) -> None:
+        """Say why strategy and models are proposed, in place of what the strategy does; empty for the latter. Amber if it warns."""
         self._reason = sentence
+        self._explanation.setObjectName("warning" if warns else "muted")
+        polish(self._explanation)
         self._explanation.setText(sentence or registry.find(self.strategy.currentData()).sentences)
         self._show_about()
 

@@ -149,9 +149,10 @@ class WayFinder(PreparingController):
         """Choose one of the ways that were tried."""
         found = self._found
         if found is not None and not self.busy:
-            reason = found.verdict if number == found.best else f"You chose: {found.tried[number].way.title}."
+            way, caution = found.tried[number].way, found.caution(number)
+            reason = found.verdict if number == found.best else f"You chose: {way.title}. {caution}".rstrip()
             self._dock.ways.choose(number)
-            self._models.take(found.tried[number].way, reason)
+            self._models.take(way, reason, warns=bool(caution))
 
     def _show(self, found: FoundWay | None) -> None:
         """Show the end of a search, and what it did not try."""
