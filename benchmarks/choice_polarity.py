@@ -39,9 +39,8 @@ def told(name: str, images: Leans, known: Leans, right: int) -> None:
     size = min(map(len, known))
     mean = tuple(np.mean([one[:size] for one in known], axis=0))
     found = np.array([right * cosine(one, mean) for one in images])
-    typer.echo(
-        f"| {name} | {len(found)} | {(found >= LEANS).sum()} | {(found <= -LEANS).sum()} | {(abs(found) < LEANS).sum()} | {found.min():.2f} |"
-    )
+    counts = ((found >= LEANS).sum(), (found <= -LEANS).sum(), (abs(found) < LEANS).sum())
+    typer.echo(f"| {name} | {len(found)} | {' | '.join(map(str, counts))} | {found.min():.2f} |")
 
 
 def grey(views: Iterable[View], grid_um: float | None = None) -> Leans:
