@@ -62,6 +62,7 @@ def make(folder: Path) -> None:
 
         dock.parentWidget().raise_()
         ref = "user:sem-to-tem-invert-match"
+        dock.view.choose_strategy("adaptation")
         offered = dock.view.models["translator"]
         wait_for(lambda: offered.findData(ref) >= 0, patience_s=30)
         offered.setCurrentIndex(offered.findData(ref))

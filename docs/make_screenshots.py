@@ -36,6 +36,9 @@ def make(folder: Path) -> None:
     controller = dock.controller
     try:
         wait_for(lambda: not controller.models.loading)
+        dock.view.choose_strategy(
+            "segmentation"
+        )  # what is proposed for an image of one's own; on a sample all ways are tried
         picture("dock-before")
         dock.view.run_button.click()
         wait_for(lambda: dock.view.progress.value() > 0 or not controller.busy)
