@@ -142,6 +142,14 @@ def test_evaluate_refuses_or_says_what_would_mean_nothing(cli, pair, tmp_path):
     ours = write("ours.tif", cells, classes=(LabelClass(name="Axon", value=2),))
     sentence = cli("evaluate", ours, classes, "--class", "axon=1").sentence
     assert sentence == "axon is 2 in ours.tif, as its provenance says, and not 1; correct the class."
+    two = write(
+        "two.tif", classes_of := (cells > 0).astype(np.uint8) * 2, classes=(LabelClass(name="axon", value=2),)
+    )
+    told = cli("evaluate", two, two, "--json").json
+    assert told["dice"] == {"axon": 1}
+    assert "axon=2" in told["notes"][0]
+    other = write("other.tif", classes_of, classes=(LabelClass(name="axon", value=1),))
+    assert "axon is 1 in other.tif" in cli("evaluate", two, other).sentence
     mask = write("mask.tif", (cells > 0).astype(np.uint8) * 255)
     for words, note in [
         (

@@ -50,7 +50,7 @@ class ComparedLabels:
 def evaluate(
     prediction: LabelsInput,
     reference: LabelsInput,
-    classes: Mapping[str, int],
+    classes: Mapping[str, int] | None = None,
     *,
     numbered: Numbered = "auto",
 ) -> ComparedLabels:
@@ -64,7 +64,7 @@ def evaluate(
     prediction, reference
         Paths, or arrays of one shape (..., Y, X) of integers.
     classes
-        Value of each class by name: ``{"myelin": 1, "axon": 2}``.
+        Value of each class by name: ``{"myelin": 1, "axon": 2}``; None for those that the provenance of the files names.
     numbered
         Which of them numbers its objects, so that every value is one object of the one class; auto takes ten values of one
         piece each, or more, for numbers.
@@ -72,9 +72,11 @@ def evaluate(
     Raises
     ------
     InputError
-        If they cannot be read or compared, or a class has another value in the provenance of a file.
+        If they cannot be read or compared, a class has another value in the provenance of a file, or no class is named anywhere.
     """
-    named = checked_classes(classes)
+    named, told_by = (
+        told_classes(prediction, reference) if classes is None else (checked_classes(classes), ())
+    )
     sides: list[Image] = []
     for name, given in (("prediction", prediction), ("reference", reference)):
         if isinstance(given, str | Path):
@@ -95,7 +97,14 @@ def evaluate(
         for side, objects in (("prediction", ones), ("reference", others))
         if objects is not None
     ]
-    notes = [*(note for image in sides for note in image.notes), *left_out, *masked, *other_masked, *told]
+    notes = [
+        *told_by,
+        *(note for image in sides for note in image.notes),
+        *left_out,
+        *masked,
+        *other_masked,
+        *told,
+    ]
     notes += [*object_notes(named), *comparable(first, second, named)]
     notes += taken_for_background(first, second, named)
     notes += _lie_elsewhere(*sides)
@@ -118,6 +127,29 @@ def checked_classes(classes: Mapping[str, int]) -> dict[str, int]:
             raise InputError(f"Two classes have the value {value}; give each class one of its own.")
         named[name] = int(value)
     return named
+
+
+def told_classes(*sides: LabelsInput) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Return the classes that the provenance of label files names, and a note that says so.
+
+    Raises
+    ------
+    InputError
+        If none names any.
+    """
+    paths = [Path(one).absolute() for one in sides if isinstance(one, str | Path)]
+    known = [one for one in paths if one.exists() and sidecar_path(one).exists()]
+    named: dict[str, int] = {}
+    for path in known:
+        for one in read_sidecar(path).classes:
+            if one.value != 0 and one.name.casefold() not in map(str.casefold, named):
+                named[one.name] = one.value
+    if not named:
+        raise InputError(
+            "No class is named, and no provenance beside the files names any; add at least one, such as --class axon=2."
+        )
+    values = ", ".join(f"{name}={value}" for name, value in named.items())
+    return checked_classes(named), (f"The classes are those that the provenance names: {values}.",)
 
 
 def check_values(path: Path, named: Mapping[str, int]) -> None:

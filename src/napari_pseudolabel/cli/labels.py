@@ -46,16 +46,16 @@ def evaluate(
     FP + FN) at an IoU of 0.5 to 0.9, as StarDist and Cellpose report it.
     """
     from napari_pseudolabel.api import evaluate as compare
-    from napari_pseudolabel.api.compare_labels import check_values
+    from napari_pseudolabel.api.compare_labels import check_values, told_classes
     from napari_pseudolabel.imaging import read_labels
     from napari_pseudolabel.labels.matching import Detection
 
-    values = named_values(classes)
+    values, named_by = (named_values(classes), ()) if classes else told_classes(prediction, reference)
     for path in (prediction, reference):
         check_values(path, values)
     one, other = (read_labels(path, axes=axes, position=position) for path in (prediction, reference))
     compared = compare(one, other, values, numbered=numbered)
-    scores, notes = compared.scores, compared.notes
+    scores, notes = compared.scores, (*named_by, *compared.notes)
     data = {"dice": scores.dice, "iou": scores.iou}
     for measure in ("f1", "precision", "recall", "sq", "pq"):
         data[measure] = {name: getattr(found, measure) for name, found in scores.objects.items()}
