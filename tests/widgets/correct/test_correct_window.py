@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from correct_case import AXON, FIRST, MYELIN, SECOND, SHAPE, fibres
@@ -247,6 +249,23 @@ def _titled(control):
         "Shortcuts",
         "Details",
     )
+
+
+def test_tab_leads_from_top_to_bottom(opened):
+    _, _, widget, _ = opened
+    view = widget.view
+    places, part = [], view.nextInFocusChain()
+    while part is not view:
+        if widget.isAncestorOf(part) and part.isVisible() and part.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            places.append((part.mapTo(view, QPoint(0, part.height() // 2)).y(), part))
+        part = part.nextInFocusChain()
+    assert len(places) > 20
+    backward = [
+        (one.text(), other.text())
+        for (y, one), (below, other) in pairwise(places)
+        if below < y - 14 and isinstance(one, QAbstractButton) and isinstance(other, QAbstractButton)
+    ]
+    assert not backward
 
 
 def test_no_key_is_one_of_naparis_and_none_is_bound_twice(opened):

@@ -102,6 +102,15 @@ class CorrectView(DockView):
         self.rest.hide()
         self.gaps.hide()
 
+    def add_review(self, card: QWidget) -> None:
+        """Show a card, and lead Tab through it where it is seen: otherwise what is added later comes last."""
+        self.review_layout.addWidget(card)
+        before: QWidget = self.candidate
+        for part in card.findChildren(QWidget):
+            if part.focusPolicy() & Qt.FocusPolicy.TabFocus:
+                self.setTabOrder(before, part)
+                before = part
+
     # What the controller asks.
 
     @property

@@ -158,9 +158,8 @@ def size_line(facts: SizeFacts) -> SizeLine:
         return SizeLine(refused, warns=True)
     if scale.factor is not None:
         if not facts.sure:
-            said = (
-                f"magnified {times(scale.factor)} times was set for another model: look at it, or press Find"
-            )
+            instead = "↺ leaves it to the strategy" if facts.measured else "look at it, or press Find"
+            said = f"magnified {times(scale.factor)} times was set for another model: {instead}"
             return SizeLine(said, warns=True)
         return SizeLine(f"magnified {times(scale.factor)} times ({_FROM.get(facts.how, 'set by you')})")
     if scale.object_size_px is not None:

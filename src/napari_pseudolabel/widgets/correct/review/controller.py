@@ -66,7 +66,7 @@ class ReviewController(Part):
         super().__init__(context)
         self._focus = focus
         self.card = ReviewCard()
-        context.view.review_layout.addWidget(self.card)
+        context.view.add_review(self.card)
         self._state = ReviewState()
         self.scoring = RegionScoring(context, lambda: self._state)
         # Pictures are small and wanted at once, so they do not wait for what is measured.
