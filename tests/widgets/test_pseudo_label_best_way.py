@@ -84,14 +84,13 @@ def test_what_has_to_learn_first_is_named_and_begins_with_one_click(asked, searc
     view.show()
     assert view.untried.isHidden()
     press(asked, qtbot)
-    told = view.untried.text()
-    assert ">Learn from drawn objects</a> (about a minute)" in told
-    assert ">Train on translated labels</a> (your labelled images of another kind" in told
+    assert view.untried.texts["rendered"] == ("Learn from drawn objects", "about a minute")
+    assert view.untried.texts["tutorship"][1] == "minutes to hours; needs labelled images of another kind"
     for name in ("rendered", "tutorship"):
         asked.preparing[name].begin = lambda job, name=name: begun.append((name, job.image.name))
-    view.untried.linkActivated.emit("tutorship")  # it asks for images first
+    view.untried.click("tutorship")  # it asks for images first
     assert (view.choice().strategy, begun) == ("tutorship", [])
-    view.untried.linkActivated.emit("rendered")
+    view.untried.click("rendered")
     assert (view.choice().strategy, begun) == ("rendered", [("rendered", "sem_12")])
     # They are those of a search on this image.
     viewer.add_image(np.zeros((40, 60)), name="other", metadata={"modality": "SEM"})

@@ -131,8 +131,10 @@ class Preparation:
         It learns from all that is to be labelled and from what a person has decided there, which the request holds then.
     makes
         The model that it makes; the person chooses the others.
-    asks
-        What a person needs for it, time included, in a few words: "about a minute".
+    takes
+        About how long it takes, in a few words.
+    brings
+        What a person has to bring besides, in a few words; empty for nothing but the image.
     """
 
     job: Callable[[LabelRequest, str], PreparingJob]
@@ -142,7 +144,8 @@ class Preparation:
     sees_images: bool = False
     takes_targets: bool = False
     makes: ModelRole = "segmenter"
-    asks: str = ""
+    takes: str = ""
+    brings: str = ""
 
 
 def by_models(image: Image, request: LabelRequest) -> LabelJob:

@@ -28,7 +28,7 @@ def unjudged(prepared: Mapping[str, LabelRequest] | None = None) -> tuple[LabelW
 
 
 def learning_first(known: Collection[str] = ()) -> tuple[Strategy, ...]:
-    """List the strategies that no search tries by itself, because they have to learn first, and say what they ask for.
+    """List the strategies that no search tries by itself, because they have to learn first.
 
     Parameters
     ----------
@@ -38,14 +38,24 @@ def learning_first(known: Collection[str] = ()) -> tuple[Strategy, ...]:
     return tuple(
         one
         for one in offered()
-        if one.preparation is not None and one.preparation.asks and one.name not in known
+        if one.preparation is not None and one.preparation.takes and one.name not in known
     )
 
 
 def untried() -> str:
     """Say which ways no search tries by itself, and what they ask for; in a shell or on a page, where nothing was learned yet."""
-    told = [f"“{one.title}” ({one.preparation.asks})" for one in learning_first() if one.preparation]
+    told = [f"“{one.title}” ({asked(one)})" for one in learning_first()]
     return f"Not tried, because they have to learn first: {', '.join(told)}. Choose one to compare it by eye."
+
+
+def asked(strategy: Strategy) -> str:
+    """Return what a strategy that learns first asks of a person, in a few words."""
+    found = strategy.preparation
+    return (
+        ""
+        if found is None
+        else "; ".join(filter(None, (found.takes, found.brings and f"needs {found.brings}")))
+    )
 
 
 def _ways(strategy: Strategy, asked: LabelRequest | None) -> Iterator[LabelWay]:

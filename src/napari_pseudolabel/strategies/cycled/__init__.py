@@ -34,7 +34,7 @@ CYCLED = Strategy(
     "drawn objects look too unlike yours; it takes minutes, and is not always better.",
     captions=("drawn masks", "made real", "labels"),
     options=CycledOptions,
-    preparation=Preparation(_job, with_learned, sees_images=True, asks="some minutes"),
+    preparation=Preparation(_job, with_learned, sees_images=True, takes="some minutes"),
     label=by_learned,
     size_by="measured in the image",
     term="Cycled masks",

@@ -31,7 +31,7 @@ RENDERED = Strategy(
     "objects are. Choose it where a grey level alone finds too much or too little; it takes about a minute.",
     captions=("your image", "drawn like it", "labels"),
     options=RenderedOptions,
-    preparation=Preparation(_job, with_learned, sees_images=True, asks="about a minute"),
+    preparation=Preparation(_job, with_learned, sees_images=True, takes="about a minute"),
     label=by_learned,
     size_by="measured in the image",
     term="Rendered fields",

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
+from functools import partial
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QLabel, QSizePolicy
+from qtpy.QtWidgets import QGridLayout, QPushButton, QWidget
 
+from napari_pseudolabel.strategies.choice.unjudged import asked
 from napari_pseudolabel.strategies.strategy import Strategy
+from napari_pseudolabel.widgets.common.small_widgets import ElidedLabel, MessageLabel, button
 
 
-class UntriedWays(QLabel):
-    """Their names as links, and what each asks for.
+class UntriedWays(QWidget):
+    """A line for each: its name, which begins it, and what it asks for.
 
     Attributes
     ----------
@@ -24,23 +26,45 @@ class UntriedWays(QLabel):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setObjectName("muted")
-        self.setTextFormat(Qt.TextFormat.RichText)
-        self.setWordWrap(True)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        self.setToolTip(
-            "What learns from your image alone begins at once, and labels it when it has learned; the others are chosen, and ask for "
-            "what is missing. None of them is judged: compare what they make by eye"
-        )
-        self.linkActivated.connect(self.wanted)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setVerticalSpacing(0)
+        self._grid.setColumnStretch(1, 1)
+        self._grid.addWidget(MessageLabel("Not tried, because they have to learn first:"), 0, 0, 1, 2)
+        self._lines: dict[str, tuple[QPushButton, ElidedLabel]] = {}
         self.hide()
+
+    @property
+    def texts(self) -> dict[str, tuple[str, str]]:
+        """What is named, and what it asks for, by name of the strategy."""
+        return {name: (begin.text(), told.toolTip()) for name, (begin, told) in self._lines.items()}
 
     def show_ways(self, ways: Sequence[Strategy]) -> None:
         """Name them; nothing is shown for none."""
-        named = [
-            f'<a href="{escape(one.name)}">{escape(one.title)}</a> ({escape(one.preparation.asks)})'
-            for one in ways
-            if one.preparation is not None
-        ]
-        self.setText(f"Not tried, because they have to learn first: {', '.join(named)}." if named else "")
-        self.setVisible(bool(named))
+        for one in self._lines.values():
+            for widget in one:
+                self._grid.removeWidget(widget)
+                widget.deleteLater()
+        self._lines = {one.name: self._line(one, row) for row, one in enumerate(ways, 1)}
+        self.setVisible(bool(ways))
+
+    def click(self, name: str) -> None:
+        """Want a way, as a person does."""
+        self._lines[name][0].click()
+
+    def _line(self, strategy: Strategy, row: int) -> tuple[QPushButton, ElidedLabel]:
+        alone = strategy.preparation is not None and strategy.preparation.sees_images
+        does = (
+            "Begins at once, and labels when it has learned"
+            if alone
+            else "Chooses it; it asks for what is missing"
+        )
+        begin = button(
+            strategy.title.partition(" (")[0], f"{does}. Nobody can judge it but you, by eye", name="link"
+        )
+        begin.clicked.connect(partial(self.wanted.emit, strategy.name))
+        told = ElidedLabel()
+        told.setText(asked(strategy))
+        self._grid.addWidget(begin, row, 0, Qt.AlignmentFlag.AlignLeft)
+        self._grid.addWidget(told, row, 1)
+        return begin, told
