@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scripted_engine import MODELS, segmenter
@@ -11,12 +13,16 @@ from napari_pseudolabel.viewer import Corrections, find_layer
 from napari_pseudolabel.widgets.pseudo_label import label_jobs
 
 FITTING = segmenter("sample:sem-axons", "SEM")
+FOREIGN = segmenter("own:cells", "SEM")
+FOREIGN = replace(FOREIGN, card=FOREIGN.card.model_copy(update={"family": "cellpose"}))
 
 
 @pytest.fixture(autouse=True)
 def images(script, monkeypatch, viewer):
     """Another image of the kind, and one of another."""
-    monkeypatch.setattr(label_jobs.FindModels, "run", lambda self, control, models: (*MODELS, FITTING))
+    monkeypatch.setattr(
+        label_jobs.FindModels, "run", lambda self, control, models: (*MODELS, FITTING, FOREIGN)
+    )
     random = np.random.default_rng(1)
     viewer.add_image(random.random((40, 60)), name="sem_13", metadata={"modality": "SEM"})
     viewer.add_image(random.random((40, 60)), name="tem_1", metadata={"modality": "TEM"})
@@ -78,3 +84,13 @@ def test_the_strategy_says_that_it_is_experimental():
     assert strategy.preparation.takes_targets
     assert "experimental" in strategy.does.lower()
     assert "Experimental" in strategy.sentences
+
+
+def test_a_model_that_cannot_learn_here_is_refused_before(dock):
+    dock.view.choose_strategy("self-training")
+    box = dock.view.models["segmenter"]
+    box.setCurrentIndex(box.findData(FOREIGN.ref))
+    assert "cells (cellpose) cannot be trained further here" in dock.view.hint
+    assert not dock.view.run_button.isEnabled()
+    box.setCurrentIndex(box.findData(FITTING.ref))
+    assert "cannot be trained" not in dock.view.hint

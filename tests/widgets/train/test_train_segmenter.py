@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from skimage.io import imsave
 from train_case import SHAPE, begin, confirm, finish, settle, truth
@@ -294,6 +296,18 @@ def test_cancel_leaves_everything_as_it_was(dock, labels, viewer, runner, sessio
     assert dock.view.start_button.isEnabled()
     assert session.workspace.history.entries() == ()
     assert session.used == []
+
+
+def test_a_model_that_cannot_learn_here_is_refused_before(dock, labels, qtbot, monkeypatch):
+    confirm(dock, qtbot)
+    assert dock.view.start_button.isEnabled()
+    page = dock.segmenter
+    start = page._entry(page._start())
+    foreign = replace(start, card=start.card.model_copy(update={"family": "cellpose"}))
+    monkeypatch.setattr(page, "_entries", (foreign,))
+    page.changed.emit()
+    assert "(cellpose) cannot be trained further here" in dock.view.hint
+    assert not dock.view.start_button.isEnabled()
 
 
 def test_a_failure_is_a_sentence_and_start_works_again(dock, labels, viewer, runner, qtbot):

@@ -15,10 +15,10 @@ from napari_pseudolabel.imaging.reading.file_names import images_in
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import Card, Modality, Training
 from napari_pseudolabel.models.evaluations import mode_of
-from napari_pseudolabel.models.families import families, family_named
 from napari_pseudolabel.models.fitting import Link, assumptions, refuse_misfit
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.segmenters import monai_unet
+from napari_pseudolabel.models.trainable import why_untrainable
 from napari_pseudolabel.tiling import pick_device
 from napari_pseudolabel.training.common.training_record import check_record, today
 from napari_pseudolabel.training.data.adapted_planes import Adapter
@@ -113,16 +113,8 @@ def origin_of(ref: str, models: LoadedModels, what: str) -> TrainingOrigin:
     """
     parent = models.segmenter(ref)
     name = parent.card.name or ref
-    if not family_named(parent.card.family).trains:
-        able = " and ".join(family.name for family in families("segmenter") if family.trains)
-        raise InputError(
-            f"The segmenter {name} ({parent.card.family}) cannot be trained further here, only the plugin's own "
-            f"({able}) can; choose one of those, or train a new one."
-        )
-    if (channels := monai_unet.architecture_of(parent.card).in_channels) != 1:
-        raise InputError(
-            f"The segmenter {name} takes {channels} channels, but training uses one; choose another."
-        )
+    if why := why_untrainable(parent.card, name):
+        raise InputError(why)
     tuned = name if name.endswith(f", {what}") else f"{name}, {what}"
     card = parent.card.model_copy(update={"name": tuned, "parent": parent.sha256, "quality": ()})
     network: nn.Module = cast(Any, parent).network  # a family that trains has one

@@ -15,6 +15,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.places import looked_at
 from napari_pseudolabel.labels.classes import with_colours
 from napari_pseudolabel.labels.overlaid import overlaid
+from napari_pseudolabel.models.trainable import why_untrainable
 from napari_pseudolabel.options import written
 from napari_pseudolabel.strategies import LabelSettings
 from napari_pseudolabel.strategies.strategy import LabelRequest, PreparingJob, Strategy
@@ -69,6 +70,9 @@ class OptionsController(PreparingController):
                 return f"“{self.strategy.title}” needs {need.words}; choose one."
             if chosen.problem:
                 return chosen.problem
+            learns = self.strategy.preparation is not None and self.strategy.preparation.takes_targets
+            if learns and chosen.card is not None and (why := why_untrainable(chosen.card, chosen.title)):
+                return why
         return self._problem
 
     @override

@@ -16,6 +16,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.classes import with_colours
 from napari_pseudolabel.models.fitting import misfit
+from napari_pseudolabel.models.trainable import why_untrainable
 from napari_pseudolabel.strategies import Record
 from napari_pseudolabel.training.common.training_events import Epoch, Loss, Score, TrainStart
 from napari_pseudolabel.training.data.labelled_sets import LabelledSet
@@ -274,7 +275,9 @@ class SegmenterController(TrainingController):
             return train_sentences.NO_LABELS
         if self._readiness is None:
             return train_sentences.COUNTING
-        return self._readiness.why_not or self._misfit()
+        start = self._entry(self._start())
+        unfit = why_untrainable(start.card, start.title) if start is not None and start.card else None
+        return unfit or self._readiness.why_not or self._misfit()
 
     def _misfit(self) -> str | None:
         """Why the models do not fit the image or each other, as far as they are listed."""
