@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import time
@@ -54,6 +55,12 @@ class Says:
             control.emit(value)
             stage.advance()
         return self.values[-1]
+
+
+def kept_of_dask() -> int:
+    """How many things of Dask a process holds."""
+    gc.collect()
+    return sum(str(type(one).__module__).startswith("distributed") for one in gc.get_objects())
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import engine_jobs
 import pytest
 from engine_jobs import Fails, Holds, Says, Trains, Waits
 from heard import Heard
@@ -222,6 +223,19 @@ def test_all_errors_for_the_person_can_travel():
     for kind in kinds:
         again = pickle.loads(pickle.dumps(kind("A sentence.")))
         assert (type(again), str(again)) == (kind, "A sentence.")
+
+
+def test_the_scheduler_forgets_what_is_done(engine):
+    def remembered() -> int:
+        return engine._lanes["label"].client().run_on_scheduler(engine_jobs.kept_of_dask)
+
+    def done(tasks: int) -> int:
+        for _ in range(tasks):
+            engine.submit(Says(("a",))).result()
+        return remembered()
+
+    first, then = done(5), done(40)
+    assert then - first < 10
 
 
 def test_tasks_of_others_are_not_ours():

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 import dask
-from distributed import Nanny, Scheduler, Security, SpecCluster, Worker
+from distributed import Nanny, Scheduler, Security, SpecCluster, Worker, scheduler, worker
 
 SETTINGS: dict[str, object] = {
     # A part whose worker was killed runs once more; the second time is an error.
@@ -21,7 +23,18 @@ SETTINGS: dict[str, object] = {
     "distributed.admin.low-level-log-length": 10,
     "distributed.admin.large-graph-warning-threshold": "10GiB",
     "distributed.worker.profile.enabled": False,
+    # What watches itself for pages that nobody sees: fifty times a second a look whether the loop is late, which alone kept a
+    # few hundredths of a core busy, and numbers of every half second for an hour.
+    "distributed.admin.tick.interval": "1 s",
+    "distributed.admin.system-monitor.interval": "10 s",
+    "distributed.admin.system-monitor.log-length": 10,
+    "distributed.admin.system-monitor.disk": False,
+    "distributed.diagnostics.computations.max-history": 1,
+    # It looks for copies of results on several workers; ours go to the client and are let go.
+    "distributed.scheduler.active-memory-manager.start": False,
 }
+# Its records of every computation are never dropped: 4 KB for each part of each image.
+_NEVER_FORGETS = "spans"
 
 
 class _WithoutPages:
@@ -32,11 +45,21 @@ class _WithoutPages:
 
 
 class QuietScheduler(_WithoutPages, Scheduler):
-    """A scheduler without pages."""
+    """A scheduler without pages, that remembers nothing of what is done."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, extensions=_forgetting(scheduler.DEFAULT_EXTENSIONS), **options)
 
 
 class QuietWorker(_WithoutPages, Worker):
-    """A worker without pages."""
+    """A worker of such a scheduler."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, extensions=_forgetting(worker.DEFAULT_EXTENSIONS), **options)
+
+
+def _forgetting(extensions: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: one for name, one in extensions.items() if name != _NEVER_FORGETS}
 
 
 def start(workers: int, folder: str, security: Security) -> SpecCluster:
@@ -51,7 +74,7 @@ def start(workers: int, folder: str, security: Security) -> SpecCluster:
     """
     dask.config.set({**SETTINGS, "temporary-directory": folder})
     common = {"host": "127.0.0.1", "protocol": "tls://", "security": security}
-    worker = {
+    described = {
         "cls": Nanny,
         "options": {
             **common,
@@ -64,7 +87,7 @@ def start(workers: int, folder: str, security: Security) -> SpecCluster:
     }
     return SpecCluster(
         scheduler={"cls": QuietScheduler, "options": {**common, "port": 0, "dashboard": False}},
-        workers=dict.fromkeys(range(workers), worker),
+        workers=dict.fromkeys(range(workers), described),
         security=security,
         silence_logs=logging.CRITICAL,
     )

@@ -86,13 +86,17 @@ class _Host:
         A nanny starts workers again that die, but may give up on those that die while they start.
         """
         workers = psutil.Process()
-        patience = Patience(lambda: workers.children(recursive=True))
-        while not patience.ended and not any(
+        patience: Patience | None = None
+        while not any(
             nanny.status.name in ("closing", "closed", "failed") for nanny in list(cluster.workers.values())
         ):
-            time.sleep(1)
             if cluster.scheduler is not None and cluster.scheduler.workers:
+                patience = None
+            elif patience is None:
                 patience = Patience(lambda: workers.children(recursive=True))
+            elif patience.ended:
+                break
+            time.sleep(1)
         self.end()
 
     def end(self) -> None:

@@ -213,6 +213,7 @@ class Lane:
                 greet,
                 patience_s=_CONNECT_S if host is None else _CONNECT_HERE_S,
                 wanted=lambda: wanted() and (host is None or host.alive),
+                near=host is not None,
             )
         # Dask has many ways to say that addresses and certificates do not fit.
         except Exception as error:

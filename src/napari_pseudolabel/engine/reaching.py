@@ -34,6 +34,7 @@ def reach(
     *,
     patience_s: float,
     wanted: Callable[[], bool],
+    near: bool = False,
 ) -> Client:
     """Connect to a scheduler.
 
@@ -45,6 +46,8 @@ def reach(
         How long to wait altogether, also for an address at which somebody listens and never answers.
     wanted
         Asked again and again.
+    near
+        Whether results come from the workers themselves, which elsewhere may not be reached from here.
 
     Raises
     ------
@@ -59,7 +62,7 @@ def reach(
 
     def connect() -> None:
         try:
-            client = _connected(address, security, greet, patience_s, outcome.cancelled)
+            client = _connected(address, security, greet, patience_s, outcome.cancelled, near)
         except BaseException as error:
             with suppress(InvalidStateError):
                 outcome.set_exception(error)
@@ -85,6 +88,7 @@ def _connected(
     greet: Callable[[Client], None],
     patience_s: float,
     given_up: Callable[[], bool],
+    near: bool,
 ) -> Client:
     from distributed import Client
     from distributed.comm import connect
@@ -106,7 +110,12 @@ def _connected(
     client = Client.__new__(Client)
     try:
         Client.__init__(
-            client, address, security=security, set_as_default=False, timeout=min(patience_s, _SECOND_S)
+            client,
+            address,
+            security=security,
+            set_as_default=False,
+            timeout=min(patience_s, _SECOND_S),
+            direct_to_workers=near,
         )
         greet(client)
     except BaseException:
