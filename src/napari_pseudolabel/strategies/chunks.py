@@ -24,7 +24,8 @@ from napari_pseudolabel.tiling import Grid
 
 # Larger chunks spend less on their margins, smaller ones appear sooner.
 TILES_PER_CHUNK = 8
-# But so large, along each axis of the first grid, that memory stays flat: a pixel of a chunk takes a hundred bytes.
+# But so large, along each axis of the first grid, that memory stays flat: a pixel of a chunk takes a hundred bytes. What a part
+# costs besides its work stays about 2 % of what the lightest bundled network computes in it (docs/benchmarks.md, scheduler.py).
 _LARGEST_PX = 1024
 # In joint mode every evaluation of a diffusion but the last sees one tile further, less and less (docs/benchmarks.md).
 _MOST_RINGS = 7

@@ -22,6 +22,7 @@ from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.first_chunk import glance, growing
 from napari_pseudolabel.strategies.label_settings import Region
 from napari_pseudolabel.strategies.survey import Survey, of_translations, references
+from napari_pseudolabel.tiling import give_back
 from napari_pseudolabel.wording import duration
 
 if TYPE_CHECKING:
@@ -49,7 +50,10 @@ class ChunkJob(ChunkTask):
         if self.draft:  # its steps are no share of the work
             control.report(Progress(self.title, 0, 1))
             control = replace(control, report=lambda _: None)
-        result = label_chunk(self, control, models)
+        try:
+            result = label_chunk(self, control, models)
+        finally:
+            give_back()
         seconds = time.monotonic() - started
         made_of = self.chunk.read, sum_of(self.pixels)
         return replace(result, report=replace(result.report, seconds=seconds), made_of=made_of)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari_pseudolabel.tiling.back_off import MemoryLimits, is_out_of_memory, with_back_off
     from napari_pseudolabel.tiling.devices import pick_device
+    from napari_pseudolabel.tiling.freed import give_back
     from napari_pseudolabel.tiling.grid import Axis, Grid, make_grid
     from napari_pseudolabel.tiling.layouts import Covering, Layout, Sliding
     from napari_pseudolabel.tiling.noise import PositionNoise
@@ -32,6 +33,7 @@ __all__ = [
     "TileSettings",
     "blend_tiles",
     "crop",
+    "give_back",
     "home_of_planes",
     "is_out_of_memory",
     "make_grid",
@@ -47,6 +49,7 @@ __all__ = [
 _MODULES = {
     "back_off": ("MemoryLimits", "is_out_of_memory", "with_back_off"),
     "devices": ("pick_device",),
+    "freed": ("give_back",),
     "grid": ("Axis", "Grid", "make_grid"),
     "layouts": ("Covering", "Layout", "Sliding"),
     "noise": ("PositionNoise",),
