@@ -133,7 +133,7 @@ def test_objects_of_an_array_are_measured_in_micrometres_only_where_they_are_kno
     assert any("in pixels" in note for note in bare.notes)
     known = pseudolabel.measure(truth, {"disc": DISC}, pixel_size_um=0.5)
     assert np.allclose(known.measures.rows["area"], bare.measures.rows["area"] / 4)
-    with pytest.raises(InputError, match="above 0"):
+    with pytest.raises(InputError, match="from 1e-05"):
         pseudolabel.measure(truth, {"disc": DISC}, pixel_size_um=-1)
 
 
@@ -194,6 +194,7 @@ def test_a_magnification_goes_before_a_pixel_size_which_is_written_all_the_same(
     asked = LabelSettings(flips=0, scale=Scale(factor=1.0))
     found = pseudolabel.pseudo_label(discs[0], strategy="otsu", settings=asked, pixel_size_um=0.3)
     assert found.report.settings.scale == Scale(factor=1.0, pixel_size_um=0.3)
+    assert "its file" not in " ".join(found.report.notes)
     files = pseudolabel.export(tmp_path / "labels.ome.tif", found, discs[0])
     assert image_files.read(files[0]).placement.pixel_size_um() == 0.3
 
@@ -246,3 +247,24 @@ def test_values_without_a_class_and_other_places_are_said(discs):
     )
     assert "do not lie in the same place" in pseudolabel.evaluate(one, moved, {"cell": 1}).notes[-1]
     assert not pseudolabel.evaluate(one, one, {"cell": 1}).notes
+
+
+def test_sizes_that_contradict_each_other_are_named(discs):
+    image, labels = discs
+    sized = replace(from_array(image), placement=Placement((0.2, 0.2), (0, 0), units=("um", "um")))
+    asked = LabelSettings(flips=0, scale=Scale(factor=1.0, object_size_px=9))
+    found = pseudolabel.pseudo_label(sized, strategy="otsu", settings=asked, pixel_size_um=0.5)
+    notes = " ".join(found.report.notes)
+    assert "are 0.2 um wide by its file, but 0.5 um was told" in notes
+    assert "0.2 um" not in " ".join(
+        pseudolabel.pseudo_label(sized, strategy="otsu", settings=QUICK, pixel_size_um=0.2).report.notes
+    )
+    assert asked.scale.overruled("a", sized.placement) == (
+        "The magnification counts; the object size that was told as well was not used.",
+    )
+    values = replace(sized, data=labels)
+    measured = pseudolabel.measure(values, {"nucleus": DISC}, pixel_size_um=0.5)
+    assert "are 0.2 x 0.2 um by its file; the 0.5 um that were told count" in " ".join(measured.notes)
+    assert measured.measures.spacing == (0.5, 0.5)
+    with pytest.raises(InputError, match="must be a number"):
+        pseudolabel.measure(values, {"nucleus": DISC}, pixel_size_um="0,5")

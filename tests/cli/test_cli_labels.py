@@ -336,6 +336,21 @@ def test_export_takes_image_classes_and_pixel_size_where_no_file_tells(cli, pair
     assert (ran.code, "name it with --image" in ran.err) == (2, True)
     ran = cli("export", labels, tmp_path / "a.tif", "--pixel-size", 0)
     assert (ran.code, "correct --pixel-size" in ran.err) == (2, True)
+    # What the image says counts where the labels say nothing, and what is told else is no other size.
+    write = {f"PhysicalSize{one}": 0.2 for one in "XY"}
+    tifffile.imwrite(tmp_path / "sized.ome.tif", tifffile.imread(image), metadata={"axes": "YX", **write})
+    sized = ("export", labels, tmp_path / "b.ome.tif", "--image", tmp_path / "sized.ome.tif")
+    assert cli(*sized).code == 0
+    assert read(tmp_path / "b.ome.tif").placement.pixel_size_um() == 0.2
+    assert cli(*sized, "--pixel-size", 0.2).code == 0
+    ran = cli(*sized, "--pixel-size", 0.5)
+    assert (ran.code, "are 0.2 um wide by its file or that of its image, not 0.5" in ran.err) == (2, True)
+    assert read(tmp_path / "b.ome.tif").placement.pixel_size_um() == 0.2
+    own = (tmp_path / "b.ome.tif", tmp_path / "c.ome.tif", "--image", image)
+    tifffile.imwrite(
+        image, tifffile.imread(image), metadata={"axes": "YX", **write, "PhysicalSizeX": 0.4}, ome=True
+    )
+    assert "are 0.2 um wide and those of cells 0.4 um" in cli("export", *own).out
     ran = cli("export", labels, image, "--image", image)
     assert (ran.code, "would overwrite an input" in ran.err) == (2, True)
 

@@ -96,7 +96,7 @@ def test_files_of_others_are_classes_or_numbers(cli, ring, tmp_path):
     assert len(rows_of(out)) == 1
     for words, part in (
         ((tmp_path / "numbers.tif", tmp_path / "out.txt"), "end out.txt with .csv"),
-        ((tmp_path / "numbers.tif", out, "--pixel-size", "0"), "above 0"),
+        ((tmp_path / "numbers.tif", out, "--pixel-size", "0"), "from 1e-05"),
         ((tmp_path / "classes.tif", out, *axon, "--numbered"), "name one"),
     ):
         ran = cli("measure", *words)

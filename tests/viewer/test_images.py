@@ -161,3 +161,12 @@ def test_the_size_of_a_pixel_may_lie_in_any_transform_of_a_layer(shape, kwargs):
     units = ("um",) * (len(shape) - bool(kwargs.get("rgb")))
     layer = Image(np.zeros(shape, np.uint8), units=units, **kwargs)
     assert image_of(layer).placement.pixel_size_um() == pytest.approx(0.24)
+
+
+@pytest.mark.parametrize(
+    ("shape", "labels"),
+    [((9, 8, 3), ("y", "x", "z")), ((9, 8, 3), ("x", "y", "z")), ((3, 9, 8), ("x", "z", "y"))],
+)
+def test_axes_that_say_otherwise_are_not_taken_for_planes(shape, labels):
+    with pytest.raises(InputError, match=r"but Y and X come last in a layer; transpose its data"):
+        image_of(Image(np.zeros(shape), rgb=False, axis_labels=labels))

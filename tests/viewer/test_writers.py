@@ -10,6 +10,7 @@ from napari_pseudolabel.imaging import read
 from napari_pseudolabel.strategies import Region
 from napari_pseudolabel.viewer import content_of, push
 from napari_pseudolabel.viewer.records import write_quality
+from napari_pseudolabel.viewer.view_regions import as_image
 from napari_pseudolabel.viewer.writers import write_ome_tiff, write_png
 
 
@@ -83,3 +84,15 @@ def test_what_was_never_predicted_is_saved_as_not_labelled(viewer, result, tmp_p
     content = content_of(viewer, layer)
     assert content.labelled is not None
     np.testing.assert_array_equal(content.labelled, expected != 255)
+
+
+def test_labels_of_several_levels_are_those_of_the_finest(viewer, tmp_path):
+    """As readers of OME-Zarr open them; numpy takes the coarsest level, which has the same scale then."""
+    values = (np.arange(12 * 16).reshape(12, 16) % 3).astype(np.uint8)
+    labels = viewer.add_labels([values, values[::2, ::2]], multiscale=True)
+    written = content_of(viewer, labels).write(tmp_path / "dock.ome.tif", "ome-tiff")
+    data, attributes, _ = labels.as_layer_data_tuple()
+    saved = write_ome_tiff(str(tmp_path / "saved.ome.tif"), data, attributes)
+    for path in (written[0], saved[0]):
+        np.testing.assert_array_equal(read(path).data, values)
+    np.testing.assert_array_equal(as_image(labels).plane(), values)

@@ -15,7 +15,9 @@ from napari_pseudolabel.api.known_labels import KnownLabels, known_labels
 from napari_pseudolabel.api.python_inputs import LabelsInput
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image, Placement
+from napari_pseudolabel.imaging.placement import SQUARE_WITHIN
 from napari_pseudolabel.imaging.reading.label_values import as_labels
+from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.class_values import are_numbers, without_class
 from napari_pseudolabel.labels.classes import LARGEST_VALUE, is_nameless, nameless
 from napari_pseudolabel.labels.measures import UNNAMED, Kind, Measures, kind_for
@@ -72,8 +74,8 @@ def measure(
     InputError
         If they cannot be read, are no labels, or fibres have no pixel size.
     """
-    if pixel_size_um is not None and not 0 < pixel_size_um < float("inf"):
-        raise InputError(f"A pixel size is above 0 micrometres, not {pixel_size_um:g}.")
+    if pixel_size_um is not None:
+        pixel_size_um = Scale(pixel_size_um=pixel_size_um).pixel_size_um  # which refuses what is no size
     if kind not in (None, *get_args(Kind)):
         raise InputError(f"{kind!r} is nothing that is measured; give {' or '.join(get_args(Kind))}.")
     named = None if classes is None else checked_classes(classes)
@@ -88,7 +90,13 @@ def measure(
     placement = found.image.placement
     if placement.pixel_sides_um() is None and found.known is not None and found.known.placement:
         placement = Placement.from_dict(found.known.placement)
-    spacing = placement.pixel_sides_um() if pixel_size_um is None else (pixel_size_um, pixel_size_um)
+    own = placement.pixel_sides_um()
+    spacing = own if pixel_size_um is None else (pixel_size_um, pixel_size_um)
+    if own is not None and spacing is not None and not np.allclose(own, spacing, rtol=SQUARE_WITHIN):
+        notes.append(
+            f"The pixels of {found.image.name} are {own[0]:.4g} x {own[1]:.4g} um by its file; the {pixel_size_um:.4g} um that were told "
+            "count."
+        )
     sure = found.confidence()
     values = found.labels if objects is None else (found.labels > 0).astype(np.uint8)
     made = measured(

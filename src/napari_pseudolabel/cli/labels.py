@@ -18,6 +18,8 @@ from napari_pseudolabel.labels.classes import LARGEST_VALUE, named_values
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import sentence, shown
 
+_SAME_WITHIN = 0.02  # sizes of pixels
+
 if TYPE_CHECKING:
     from napari_pseudolabel.exporting import Provenance
     from napari_pseudolabel.imaging import Image, Placement
@@ -125,19 +127,20 @@ def export(
     check_targets([labels, *([image] if image else [])], [output], format, confidence=confidence is not None)
     for one in filter(None, (found, source)):
         check_files_stay(one, output, confidence=confidence is not None)
+    placement, sizes = _placement(found, source, pixel_size)
     files = write(
         output,
         given.labels,
         format=format,
         classes=_classes(known, named),
-        placement=_placement(found, source, pixel_size),
+        placement=placement,
         provenance=_carried(known) if known else {"source": _told_source(found, source)},
         confidence=confidence,
         labelled=given.labelled,
         source=source,
     )
     untold = f"{labels.name} has no provenance file, so how it was made is not known."
-    notes = [*found.notes, *([] if known else [untold]), *read_sidecar(files[0]).export_notes]
+    notes = [*found.notes, *sizes, *([] if known else [untold]), *read_sidecar(files[0]).export_notes]
     data = {"files": [str(file) for file in files], "notes": notes}
     show(data, "\n".join([*map(shown, files), *map(sentence, notes)]), as_json=as_json)
 
@@ -146,16 +149,46 @@ def _told_source(labels: Image, image: Image | None) -> JsonObject:
     return {"name": labels.name} if image is None else {"name": image.name, "path": image.path}
 
 
-def _placement(labels: Image, image: Image | None, pixel_size: float | None) -> Placement:
-    """Return where labels lie: as their file says, else their image, else as the person says."""
-    placement = labels.placement
-    if image is not None and image.shape == labels.shape and placement.units is None:
-        placement = image.placement
+def _placement(
+    labels: Image, image: Image | None, pixel_size: float | None
+) -> tuple[Placement, tuple[str, ...]]:
+    """Return where labels lie: as their file says, else their image, else as the person says; and what disagrees.
+
+    Raises
+    ------
+    InputError
+        If a size is told that is none, or another one than that of a file.
+    """
+    from napari_pseudolabel.imaging.units import LARGEST_UM, SMALLEST_UM
+
+    placement, notes = labels.placement, []
+    if image is not None and image.shape == labels.shape:
+        own, other = _width(placement), _width(image.placement)
+        if own is None:
+            placement = image.placement
+        elif other is not None and not math.isclose(own, other, rel_tol=_SAME_WITHIN):
+            notes.append(
+                f"The pixels of {labels.name} are {own:.4g} um wide and those of {image.name} {other:.4g} um; the first was believed."
+            )
     if pixel_size is None:
-        return placement
-    if not pixel_size > 0 or math.isinf(pixel_size):
+        return placement, tuple(notes)
+    if not SMALLEST_UM <= pixel_size <= LARGEST_UM:
         raise InputError(f"A pixel cannot have a side of {pixel_size:g} um; correct --pixel-size.")
-    return placement.with_pixel_size_um(pixel_size)
+    known = _width(placement)
+    if known is not None and not math.isclose(known, pixel_size, rel_tol=_SAME_WITHIN):
+        raise InputError(
+            f"The pixels of {labels.name} are {known:.4g} um wide by its file or that of its image, not {pixel_size:g}; leave out "
+            "--pixel-size, or correct the file."
+        )
+    return placement.with_pixel_size_um(pixel_size), tuple(notes)
+
+
+def _width(placement: Placement) -> float | None:
+    """Width of a pixel in micrometres; None if it is not known."""
+    from napari_pseudolabel.imaging.units import micrometres
+
+    unit = micrometres((placement.units or ("",))[-1])
+    return None if unit is None else placement.spacing[-1] * unit
 
 
 def _classes(known: Provenance | None, named: Mapping[str, int]) -> tuple[LabelClass, ...]:

@@ -260,6 +260,7 @@ class LabelJob(ImageTask):
             notes=(
                 *self.origin.notes,
                 *self.image.assumed(self.settings.channel),
+                *self.settings.scale.overruled(self.image.name, self.image.placement),
                 *((nothing,) if nothing else scale.notes),
                 *dict.fromkeys(note for one in of_layer.values() for note in one.notes if not nothing),
                 *self._told(survey),

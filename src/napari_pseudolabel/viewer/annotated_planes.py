@@ -17,7 +17,7 @@ from napari_pseudolabel.imaging.plane_key import plane_key
 from napari_pseudolabel.labels.windows import Index, whole
 from napari_pseudolabel.training.data.annotated_plane import AnnotatedPlane
 from napari_pseudolabel.viewer.corrections import Corrections
-from napari_pseudolabel.viewer.image_layers import image_fitting
+from napari_pseudolabel.viewer.image_layers import finest, image_fitting
 from napari_pseudolabel.viewer.records import channel_of, find_layer, is_ours, may_belong, source_layer
 from napari_pseudolabel.viewer.view_regions import current_plane
 
@@ -192,7 +192,7 @@ def _pixel_size(image: Image) -> float | None:
 
 
 def _class_values(labels: Labels, index: Index) -> NDArray[np.uint8]:
-    values = np.asarray(labels.data[index])
+    values = np.asarray(finest(labels.data)[index])
     if values.dtype != np.uint8 and values.size and (values.min() < 0 or values.max() > 255):
         raise InputError(
             f"{labels.name} holds values up to {values.max()}, but classes go from 0 to 255; "

@@ -16,7 +16,7 @@ from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
 from napari_pseudolabel.viewer.effort import EFFORT_KEY, EffortLog
 from napari_pseudolabel.viewer.file_facts import file_facts
-from napari_pseudolabel.viewer.image_layers import image_fitting, placement_from
+from napari_pseudolabel.viewer.image_layers import finest, image_fitting, placement_from
 from napari_pseudolabel.viewer.known_size import known_size
 from napari_pseudolabel.viewer.records import (
     QUALITY_KEY,
@@ -138,7 +138,7 @@ def content_from(data: Any, attributes: JsonObject) -> ExportContent:
         checks = SpotChecks()
         provenance["spot_checks"] = [{"void": True, "sentence": str(error)}]
     return ExportContent(
-        data[0] if isinstance(data, (list, tuple)) else data,
+        finest(data),
         classes_in(metadata),
         placement_from(dict(attributes)),
         provenance,

@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import read
-from napari_pseudolabel.viewer.image_layers import placement_of, source_path
+from napari_pseudolabel.viewer.image_layers import finest, placement_of, source_path
 
 if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer
@@ -113,7 +113,7 @@ def question_for(layer: ImageLayer | Labels) -> FileQuestion | None:
     path = source_path(layer)
     if path is None or FILE_KEY in layer.metadata or placement_of(layer).pixel_sides_um() is not None:
         return None
-    data: Any = layer.data[0] if layer.multiscale else layer.data
+    data = finest(layer.data)
     return (
         FileQuestion(Path(path), tuple(data.shape), bool(getattr(layer, "rgb", False)), data)
         if Path(path).exists()

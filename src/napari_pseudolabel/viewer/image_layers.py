@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -54,7 +54,7 @@ def image_of(layer: ImageLayer, channel_axis: int | None = None) -> Image:
         When the layer has other than two to four axes besides channels, or a rotation mixes the
         channels with other axes.
     """
-    data: Any = layer.data[0] if layer.multiscale else layer.data
+    data = finest(layer.data)
     axes = axes_of(layer, channel_axis)
     placement = placement_of(layer)
     if "C" in axes:
@@ -63,6 +63,11 @@ def image_of(layer: ImageLayer, channel_axis: int | None = None) -> Image:
     whole = unwrapped(layer).metadata.get(PART_OF_KEY)
     part_of = whole.part if isinstance(whole, Whole) else None
     return Image(data, axes, placement, layer.name, path, modality=modality, part_of=part_of)
+
+
+def finest(data: Any) -> Any:
+    """Return the pixels of a layer; of several levels the finest, where numpy takes the coarsest without a word."""
+    return data[0] if isinstance(data, Sequence) else data
 
 
 class Whole:
@@ -92,6 +97,12 @@ def axes_of(layer: ImageLayer, channel_axis: int | None = None) -> str:
         )
     letters: dict[int, str] = {rest[-2]: "Y", rest[-1]: "X"}
     leading = rest[:-2]
+    told = [str(label).strip().lower() for label in layer.axis_labels]
+    if any(told[axis] in ("y", "x") for axis in leading) or any(labels[axis] for axis in rest[-2:]):
+        raise InputError(
+            f"{layer.name} has the axes {', '.join(map(str, layer.axis_labels))}, but Y and X come last in a layer; transpose its data, or "
+            "correct its axis labels."
+        )
     for axis in leading:
         found = labels[axis]
         if found in ("T", "Z") and found not in letters.values():

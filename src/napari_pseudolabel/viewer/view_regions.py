@@ -10,7 +10,7 @@ import numpy as np
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.strategies import Region
-from napari_pseudolabel.viewer.image_layers import placement_of
+from napari_pseudolabel.viewer.image_layers import finest, placement_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -26,7 +26,7 @@ ROLLED = "The canvas shows other axes than Y and X; roll the axes back to correc
 
 def as_image(labels: Labels) -> Image:
     """Labels as what the functions for regions know."""
-    return Image(labels.data, LABEL_AXES[-labels.ndim :], placement_of(labels), labels.name, None)
+    return Image(finest(labels.data), LABEL_AXES[-labels.ndim :], placement_of(labels), labels.name, None)
 
 
 def shown_plane(viewer: ViewerModel, labels: Labels) -> tuple[int, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from math import inf
 from typing import Annotated
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging.placement import Placement
-from napari_pseudolabel.imaging.units import LARGEST_UM, SMALLEST_UM
+from napari_pseudolabel.imaging.placement import SQUARE_WITHIN, Placement
+from napari_pseudolabel.imaging.units import LARGEST_UM, SMALLEST_UM, micrometres
 from napari_pseudolabel.options import Checked, Option
 
 
@@ -72,6 +73,27 @@ class Scale(Checked):
     def at(self, factor: float) -> Scale:
         """Return a magnification, and the pixel size that was told: it counts for what is written of the labels."""
         return Scale(factor=factor, pixel_size_um=self.pixel_size_um)
+
+    def overruled(self, name: str, placement: Placement) -> tuple[str, ...]:
+        """Return sentences about sizes that were told, or stand in the file, and did not count because another one did.
+
+        Parameters
+        ----------
+        name, placement
+            Of the image.
+        """
+        notes = []
+        if self.factor is not None and self.object_size_px is not None:
+            notes.append("The magnification counts; the object size that was told as well was not used.")
+        unit = micrometres((placement.units or ("",))[-1])
+        own = None if unit is None else placement.spacing[-1] * unit
+        told = self.pixel_size_um
+        if told is not None and own is not None and not math.isclose(told, own, rel_tol=SQUARE_WITHIN):
+            notes.append(
+                f"The pixels of {name} are {own:.4g} um wide by its file, but {told:.4g} um was told: that counts for the magnification, "
+                "and the labels have pixels as the file says, so that they lie on the image."
+            )
+        return tuple(notes)
 
     def missing(self, image_pixel_um: float | None, model_pixel_um: float | None) -> str:
         """Say in a clause what is not known, so that the magnification does not follow; empty where it does.

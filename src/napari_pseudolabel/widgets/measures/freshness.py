@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_pseudolabel.labels.spot_check.labels_digest import digest_of
 from napari_pseudolabel.viewer.corrections import Corrections
-from napari_pseudolabel.viewer.image_layers import placement_of
+from napari_pseudolabel.viewer.image_layers import finest, placement_of
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.widgets.common.job_runner import Failure
@@ -76,7 +76,7 @@ class Freshness(QObject):
             self._answer(True)
             return
         corrections = Corrections.of(labels)
-        data, labelled = labels.data, None if corrections.own else corrections.labelled_in((...,))
+        data, labelled = finest(labels.data), None if corrections.own else corrections.labelled_in((...,))
 
         def looked(digest: str) -> None:
             if labels is self._labels:
