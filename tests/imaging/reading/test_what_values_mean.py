@@ -126,3 +126,13 @@ def test_others_know_the_size_that_a_layer_has_in_the_world(tmp_path, form):
         tmp_path / f"b{form.suffix}", FileContent("b", mirrored, LABELS, options=form.options)
     )
     assert "mirrored, turned or sheared" in told
+
+
+@pytest.mark.parametrize(("seen", "told"), [(8, True), (9, False), (3, False)])
+def test_the_banner_of_a_microscope_is_said(tmp_path, seen, told):
+    header = f"[Scan]\nPixelWidth=2e-09\nPixelHeight=2e-09\n[Image]\nResolutionX=8\nResolutionY={seen}\n"
+    tag = (34682, 2, 0, header.encode(), True)
+    tifffile.imwrite(tmp_path / "a.tif", LABELS, metadata=None, extratags=[tag])
+    image = read(tmp_path / "a.tif")
+    assert image.placement.pixel_size_um() == pytest.approx(0.002)
+    assert any("lowest 1 of 9 rows are the banner" in note for note in image.notes) == told

@@ -176,8 +176,22 @@ def _fei(tif: tifffile.TiffFile) -> StatedSizes | None:
         scan = (metadata or {}).get(part)
         if isinstance(scan, Mapping) and "PixelWidth" in scan:
             sizes = {"X": (scan["PixelWidth"], "m"), "Y": (scan.get("PixelHeight", scan["PixelWidth"]), "m")}
-            return stated_sizes("its FEI header", sizes)
+            told = stated_sizes("its FEI header", sizes)
+            return replace(told, notes=(*told.notes, *_fei_banner(tif)))
     return None
+
+
+def _fei_banner(tif: tifffile.TiffFile) -> tuple[str, ...]:
+    """Return a sentence if there are more rows than the microscope has seen: writing and a scale bar below, which models may label."""
+    picture = (tif.fei_metadata or {}).get("Image")
+    seen = number(picture.get("ResolutionY")) if isinstance(picture, Mapping) else None
+    rows = int(tif.pages.first.imagelength)
+    if seen is None or not 0 < rows - seen < rows / 4:
+        return ()
+    return (
+        f"Its lowest {rows - seen:.0f} of {rows} rows are the banner of the microscope, as its FEI header says; they were used like all "
+        "others. Cut them off.",
+    )
 
 
 def _zeiss_sem(tif: tifffile.TiffFile) -> StatedSizes | None:
