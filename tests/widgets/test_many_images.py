@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +15,7 @@ from napari_pseudolabel.collection.image_list import ImageList
 from napari_pseudolabel.labels.pixel_states import CONFIRMED, CORRECTED
 from napari_pseudolabel.viewer import Corrections, find_layer
 from napari_pseudolabel.viewer.image_layers import source_path
+from napari_pseudolabel.widgets.pseudo_label.many import controller
 
 
 @pytest.fixture
@@ -218,3 +221,23 @@ def test_what_will_be_refused_is_said_before(dock, many, folder, viewer, script,
     dock.view.many.label_all.click()
     settle(dock, qtbot)
     assert [job.image.name for job in script.jobs] == ["sem_0", "sem_1", "sem_2", "oblong"]
+
+
+def test_closing_waits_for_no_picture_but_the_one_that_is_read(dock, folder, monkeypatch):
+    begun, gate = [], threading.Event()
+
+    def slow(one):
+        begun.append(one.name)
+        gate.wait(30)
+        return picture(one)
+
+    picture = controller._picture
+    monkeypatch.setattr(controller, "_picture", slow)
+    dock.many.add_folder(folder)
+    while not begun:
+        time.sleep(0.005)
+    opening = threading.Timer(0.2, gate.set)
+    opening.start()
+    dock.many.stop()
+    assert begun == ["sem_0"]
+    opening.join()

@@ -63,8 +63,8 @@ class SerialExecutor(QObject):
 
         return pool.submit(call)
 
-    def shutdown(self, *, wait: bool = True) -> None:
-        """Finish what was begun, drop its results, and end the thread; may be called any number of times.
+    def shutdown(self, *, wait: bool = True, drop: bool = False) -> None:
+        """Finish what was asked for, drop its results, and end the thread; may be called any number of times.
 
         What was begun are files of the workspace, which must not be left out because a dock closes.
 
@@ -72,11 +72,13 @@ class SerialExecutor(QObject):
         ----------
         wait
             Until it is finished; the thread ends in any case.
+        drop
+            Do no more than what is being done now: for what only reads, of which there may be much.
         """
         pool, self._pool = self._pool, None
         self._pending = 0
         if pool is not None:
-            pool.shutdown(wait=wait)
+            pool.shutdown(wait=wait, cancel_futures=drop)
 
     def _notify(self, what: object) -> None:
         try:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.workspace import Workspace
 
 _FOLDER = "many images folder"
+_AT_ONCE = 16
 _SHOWN_TIMES = 2  # pictures are sharp on screens of twice as many pixels
 
 
@@ -125,8 +126,8 @@ class ManyController(QObject):
         self._active = False
         self.run.shutdown()
         self.opened.stop()
-        self._aside.shutdown()
-        self._pictures.shutdown()
+        for reading in (self._aside, self._pictures):
+            reading.shutdown(drop=True)  # of a long list the window would wait for all pictures
 
     def follow(self, reason: str | None) -> None:
         """Take note why images cannot be labelled as the controls say; None if they can. Another workspace is noticed, too."""
@@ -255,8 +256,8 @@ class ManyController(QObject):
             self._failed(Failure.of(error))
         blank = ImageStanding("waiting", {})
         self._view.set_rows([say.row_of(one, blank, None) for one in self._listed.values()])
+        self._look_at([*self._listed])
         for one in self._listed.values():
-            self._on_changed(one.name)
             if one.name not in self._pictured:
                 self._pictured.add(one.name)
                 self._pictures.run(
@@ -292,21 +293,27 @@ class ManyController(QObject):
 
     def _on_changed(self, name: str) -> None:
         """Say how an image stands now."""
-        one = self._listed.get(name)
-        if one is None:
-            return
+        self._look_at([name])
+
+    def _look_at(self, names: Sequence[str]) -> None:
+        """Say how images stand now."""
         self._problems.update(self.run.done.failed)
         self._show_stage()
-        if name == self.run.current:
+        current = self._listed.get(self.run.current)
+        if current is not None and current.name in names:
             self._progress = None
-            self._view.set_row(say.running_row(one, None))
-            return
-        images = self._images()
-        self._aside.run(partial(_standing, images, one), partial(self._show_row, one))
+            self._view.set_row(say.running_row(current, None))
+        others = [self._listed[name] for name in names if name in self._listed and name != self.run.current]
+        # A thread that is handed very much at once takes the window's time.
+        for some in (others[i : i + _AT_ONCE] for i in range(0, len(others), _AT_ONCE)):
+            self._aside.run(partial(_standings, self._images(), some), partial(self._show_rows, some))
 
-    def _show_row(self, one: ListedImage, found: tuple[ImageStanding, ImageGain | None]) -> None:
-        standing, gain = found
-        if one.name != self.run.current:
+    def _show_rows(
+        self, images: Sequence[ListedImage], found: Sequence[tuple[ImageStanding, ImageGain | None]]
+    ) -> None:
+        for one, (standing, gain) in zip(images, found, strict=True):
+            if one.name == self.run.current:
+                continue
             refused = self._refused.get(one.name, "") if standing.kind == "waiting" else ""
             problem, shown = self._problems.get(one.name, "") or refused, one.name in self.opened.names
             self._view.set_row(say.row_of(one, standing, gain, problem=problem, shown=shown))
@@ -352,6 +359,12 @@ class ManyController(QObject):
 
 def _is_image(layer: Layer) -> bool:
     return isinstance(layer, ImageLayer) and not is_ours(layer)
+
+
+def _standings(
+    images: ImageList, some: Sequence[ListedImage]
+) -> list[tuple[ImageStanding, ImageGain | None]]:
+    return [_standing(images, one) for one in some]
 
 
 def _standing(images: ImageList, one: ListedImage) -> tuple[ImageStanding, ImageGain | None]:
