@@ -388,6 +388,9 @@ def test_what_learned_from_the_image_itself_stands_beside_them_too(monkeypatch):
     _, *beside = unjudged(learned)
     assert [one.strategy for one in beside] == list(learned)
     assert not {one.name for one in learning_first(learned)} & set(learned)
+    # A proxy that was trained for this very search was tried.
+    assert "“Train on translated labels” (minutes to hours; needs labelled images" in untried(WAYS)
+    assert "Train on translated" not in untried([replace(WAYS[3], strategy="tutorship")])
     assert {*learned, "tutorship", "zero-shot"} <= {one.name for one in learning_first()}
     found = find((*WAYS, *beside))
     assert (found.best, found.ties) == (3, (1, 3))

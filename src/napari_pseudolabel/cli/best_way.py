@@ -89,5 +89,5 @@ def told(found: FoundWay) -> Iterator[str]:
     for one in found.tried:
         if one.possible and not one.way.judged:
             yield f"To label by “{one.way.title}” give --strategy {one.way.strategy}."
-    if left := untried():
+    if left := untried(one.way for one in found.tried):
         yield left

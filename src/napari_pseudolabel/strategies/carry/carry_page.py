@@ -87,7 +87,7 @@ def _tried(found: FoundWay) -> Iterator[str]:
             mark,
         )
     yield "</div>"
-    yield f"<p>{text(untried())}</p>"
+    yield f"<p>{text(untried(one.way for one in found.tried))}</p>"
     if failed := [one for one in found.tried if not one.possible]:
         yield f"<p>Not possible: {'; '.join(f'{text(one.way.title)} ({text(one.words)})' for one in failed)}.</p>"
 

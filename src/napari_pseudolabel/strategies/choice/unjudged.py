@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from napari_pseudolabel.models.registry import card_of
 from napari_pseudolabel.strategies.choice.ways import LabelWay
@@ -42,10 +42,14 @@ def learning_first(known: Collection[str] = ()) -> tuple[Strategy, ...]:
     )
 
 
-def untried() -> str:
-    """Say which ways no search tries by itself, and what they ask for; in a shell or on a page, where nothing was learned yet."""
-    told = [f"“{one.title}” ({asked(one)})" for one in learning_first()]
-    return f"Not tried, because they have to learn first: {', '.join(told)}. Choose one to compare it by eye."
+def untried(tried: Iterable[LabelWay] = ()) -> str:
+    """Say which ways a search did not try, because they have to learn first, and what they ask for; empty if there are none."""
+    told = [f"“{one.title}” ({asked(one)})" for one in learning_first({way.strategy for way in tried})]
+    return (
+        f"Not tried, because they have to learn first: {', '.join(told)}. Choose one to compare it by eye."
+        if told
+        else ""
+    )
 
 
 def asked(strategy: Strategy) -> str:
