@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from plate_case import FIELDS, picture, write_plate
 from zarr_server import serving
 
 from napari_pseudolabel.errors import InputError
@@ -16,37 +17,6 @@ from napari_pseudolabel.exporting import read_sidecar
 from napari_pseudolabel.imaging import ReadOptions, read
 from napari_pseudolabel.imaging.reading.file_images import images_in_file
 from napari_pseudolabel.strategies.finished_images import FinishedImages
-
-FIELDS = ("A/1/0", "A/1/1", "B/2/0")
-
-
-def picture(seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).integers(1, 255, (20, 24)).astype(np.uint8)
-
-
-def write_plate(path: Path, fields: tuple[str, ...] = FIELDS) -> Path:
-    """Write a plate of which the field number n is `picture` n; its pixels have 0.1 um."""
-    group = zarr.create_group(path, zarr_format=2)
-    wells: dict[str, list[str]] = {}
-    for field in fields:
-        well, _, inner = field.rpartition("/")
-        wells.setdefault(well, []).append(inner)
-    group.attrs["plate"] = {"wells": [{"path": well} for well in wells]}
-    for number, field in enumerate(fields):
-        well, _, inner = field.rpartition("/")
-        group.require_group(well).attrs["well"] = {"images": [{"path": one} for one in wells[well]]}
-        image = group.create_group(field)
-        image.create_array("0", data=picture(number))
-        image.attrs["multiscales"] = [
-            {
-                "version": "0.4",
-                "axes": [{"name": name, "type": "space", "unit": "micrometer"} for name in "yx"],
-                "datasets": [
-                    {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [0.1, 0.1]}]}
-                ],
-            }
-        ]
-    return path
 
 
 @pytest.fixture
@@ -99,6 +69,23 @@ def test_every_field_is_an_image_and_a_killed_run_goes_on(segment, plate, tmp_pa
     ran = segment(plate)
     assert ran.out.count("finished before") == 2
     assert "3 images, in" in ran.out
+
+
+def test_all_fields_of_a_folder_of_plates_are_images(segment, tmp_path):
+    folder = tmp_path / "plates"
+    folder.mkdir()
+    for name in ("P", "Q"):
+        write_plate(folder / f"{name}.zarr", FIELDS[1:])
+    tifffile.imwrite(folder / "R.tif", picture(7))
+    (folder / "S.czi").write_bytes(b"no such file")
+    ran = segment(folder, "--json")
+    assert outputs(ran) == [f"{name}.ome.tif" for name in ("P_A1_1", "P_B2_0", "Q_A1_1", "Q_B2_0", "R")]
+    told = [one["source"].get("position") for one in ran.json["results"]]
+    assert told == ["A/1/1", "B/2/0", "A/1/1", "B/2/0", None]
+    assert outputs(segment(folder, "--position", "B/*", "--json", out="some"))[:2] == [
+        "P_B2_0.ome.tif",
+        "Q_B2_0.ome.tif",
+    ]
 
 
 def test_a_broken_and_a_missing_field_stop_no_other_and_are_named(segment, plate, tmp_path):

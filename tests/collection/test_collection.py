@@ -6,19 +6,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from plate_case import FIELDS, picture, write_plate
 from skimage.io import imsave
 
 from napari_pseudolabel.collection.decided_images import DecidedImages
 from napari_pseudolabel.collection.image_export import ExportImagesJob
 from napari_pseudolabel.collection.image_gain import ImageGain, gain_in, labels_of
-from napari_pseudolabel.collection.image_labelling import ImageLabelling
+from napari_pseudolabel.collection.image_labelling import ImageLabelling, listed_image
 from napari_pseudolabel.collection.image_list import ImageList
 from napari_pseudolabel.collection.image_order import next_image
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.exporting import read_sidecar
 from napari_pseudolabel.formats import formats
-from napari_pseudolabel.imaging import read, read_labels
+from napari_pseudolabel.imaging import images_at, read, read_labels
 from napari_pseudolabel.imaging.plane_key import plane_key
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.pixel_states import CONFIRMED, CORRECTED, REACHED
@@ -85,6 +86,27 @@ def test_a_name_stays_that_of_its_image(images, tmp_path):
     assert other.name == "cells_0-3"
     (back,) = images.add([first.path])
     assert back.name == first.name
+
+
+def test_every_field_of_a_plate_is_an_image_of_the_list(tmp_path):
+    plate, images = write_plate(tmp_path / "P.zarr"), ImageList(tmp_path / "workspace" / "images")
+    images.add([*images_at(plate), tmp_path / "P_A1_0.png"])
+    listed = images.images()
+    assert [one.name for one in listed] == ["P_A1_0", "P_A1_1", "P_B2_0", "P_A1_0-2"]
+    assert [one.position for one in listed] == [*FIELDS, None]
+    assert images.add(images_at(plate)) == ()
+    for number, one in enumerate(listed[:3]):
+        found = listed_image(one)
+        assert (found.name, found.position) == (one.name, FIELDS[number])
+        np.testing.assert_array_equal(found.plane(), picture(number))
+    way = ImageLabelling(images, OTSU.job(listed_image(listed[0]), LabelRequest()))
+    assert [label(way, one) for one in listed[:3]] == [True] * 3
+    assert [label(way, one) for one in listed[:3]] == [False] * 3
+    images.take_off([listed[1].name])
+    assert [one.name for one in images.add(images_at(plate))] == ["P_A1_1"]
+    for number, one in enumerate(listed[:3]):
+        run = labels_of(images, one).runs[-1]
+        assert (run["source"]["path"], run["source"]["position"]) == (str(plate), FIELDS[number])
 
 
 def test_images_are_labelled_once_and_never_over_a_change(images):

@@ -8,13 +8,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from plate_case import FIELDS, picture, write_plate
 from skimage.io import imsave
 
 from napari_pseudolabel.collection.image_gain import labels_of
 from napari_pseudolabel.collection.image_list import ImageList
 from napari_pseudolabel.labels.pixel_states import CONFIRMED, CORRECTED
 from napari_pseudolabel.viewer import Corrections, find_layer
-from napari_pseudolabel.viewer.image_layers import source_path
+from napari_pseudolabel.viewer.image_layers import image_of, source_path
+from napari_pseudolabel.viewer.recording.sources import LayerSource, fingerprint, opened
 from napari_pseudolabel.widgets.pseudo_label.many import controller
 
 
@@ -241,3 +243,28 @@ def test_closing_waits_for_no_picture_but_the_one_that_is_read(dock, folder, mon
     dock.many.stop()
     assert begun == ["sem_0"]
     opening.join()
+
+
+def test_fields_of_a_plate_are_opened_under_their_own_names(dock, tmp_path, viewer, script, qtbot):
+    folder = tmp_path / "plates"
+    folder.mkdir()
+    plate = write_plate(folder / "P.zarr")
+    dock.many.add_folder(folder)
+    settle(dock, qtbot)
+    names = ["P_A1_0", "P_A1_1", "P_B2_0"]
+    assert list(lines(dock)) == names
+    for number in (2, 1):
+        dock.many.open(names[number])
+        qtbot.waitUntil(
+            lambda name=names[number]: dock.many.opened.names == (name,) and dock.many.settled, timeout=20000
+        )
+        (layer,) = (one for one in viewer.layers if source_path(one) == str(plate))
+        assert layer.name == names[number]
+        np.testing.assert_array_equal(np.asarray(layer.data), picture(number))
+    # What is labelled there, and what a session brings back, is that field.
+    assert image_of(layer).position == FIELDS[1]
+    source = LayerSource.of(layer).state(0, fingerprint(layer))
+    again, told = opened(source, layer.name)
+    assert (again.name, told) == (names[1], "")
+    assert image_of(again).position == FIELDS[1]
+    np.testing.assert_array_equal(np.asarray(again.data), picture(1))

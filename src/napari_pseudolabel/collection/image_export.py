@@ -60,7 +60,7 @@ class ExportImagesJob:
             try:
                 content = labels_of(images, one).content()
                 # By it formats that hold the image find it.
-                source = {"name": one.name, "path": one.path}
+                source = {"name": one.name, "path": one.path, "position": one.position}
                 content = replace(content, provenance={"source": source, **content.provenance})
                 path = exported_path(out, one, self.format)
                 files = content.write(path, self.format, confidence=self.confidence, measures=self.measures)

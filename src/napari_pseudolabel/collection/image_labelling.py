@@ -11,7 +11,7 @@ from napari_pseudolabel.collection.image_gain import gain_in
 from napari_pseudolabel.collection.image_list import ImageList, ListedImage
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.formats.ome_tiff import OME_TIFF
-from napari_pseudolabel.imaging import Image, Placement, read
+from napari_pseudolabel.imaging import Image, Placement
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.options import written
 from napari_pseudolabel.slides.large import LARGE_PX
@@ -142,4 +142,4 @@ def listed_image(one: ListedImage) -> Image:
     path = Path(one.path)
     if not path.exists():
         raise InputError(f"{path} is not there any more; bring it back, or take it off the list.")
-    return read(path)
+    return one.file.read()

@@ -1,4 +1,4 @@
-"""The images that a workspace holds labels of, one file each, and how each of them stands."""
+"""The images that a workspace holds labels of, and how each of them stands."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from napari_pseudolabel.imaging.reading.file_images import FileImage
 from napari_pseudolabel.imaging.reading.file_names import stem
+from napari_pseudolabel.imaging.reading.read_request import Position
 from napari_pseudolabel.strategies.finished_images import FinishedImages
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.workspace import Workspace
@@ -33,16 +35,29 @@ class ListedImage(BaseModel, frozen=True):
     Attributes
     ----------
     name
-        Of its files in the workspace; it stays that of this path for ever, so that no labels come to another image.
+        Of its files in the workspace; it stays that of this image for ever, so that no labels come to another.
     path
-        Of the image.
+        Of its file.
+    position
+        Which image of the file it is; None where that holds one.
     listed
         False once it was taken off the list; its labels stay.
     """
 
     name: str
     path: str
+    position: Position | None = None
     listed: bool = True
+
+    @property
+    def file(self) -> FileImage:
+        """What is to be read."""
+        return FileImage(Path(self.path), self.name, self.position)
+
+    @property
+    def place(self) -> str:
+        """Where it is, for the person."""
+        return self.path if self.position is None else f"{self.path}, {self.position}"
 
 
 class ListContent(BaseModel):
@@ -99,8 +114,13 @@ class ImageList:
         """Return an image by its name, also one that was taken off the list."""
         return next((one for one in self._file.read().images if one.name == name), None)
 
-    def add(self, paths: Iterable[str | Path]) -> tuple[ListedImage, ...]:
+    def add(self, images: Iterable[str | Path | FileImage]) -> tuple[ListedImage, ...]:
         """List images that are not listed yet; what was taken off the list comes back with its labels.
+
+        Parameters
+        ----------
+        images
+            Files that hold one image, or images of files; see `images_in_files`.
 
         Returns
         -------
@@ -112,21 +132,22 @@ class ImageList:
         InputError
             When the workspace cannot be written to.
         """
-        wanted = list(dict.fromkeys(str(Path(path).expanduser().absolute()) for path in paths))
+        wanted = {_key(one): one.name for one in map(_as_image, images)}
         with self._file.changing() as content:
             content.id = content.id or uuid.uuid4().hex
-            known = {one.path: one for one in content.images}
+            known = {(one.path, one.position): one for one in content.images}
             taken = {_folded(one.name) for one in content.images}
             added = []
-            for path in wanted:
-                before = known.get(path)
+            for key, own_name in wanted.items():
+                before = known.get(key)
                 if before is not None and before.listed:
                     continue
-                name = _free_name(stem(Path(path)), taken) if before is None else before.name
+                name = _free_name(own_name, taken) if before is None else before.name
                 taken.add(_folded(name))
-                added.append(ListedImage(name=name, path=path))
-            again = {one.path for one in added}
-            content.images = (*(one for one in content.images if one.path not in again), *added)
+                path, position = key
+                added.append(ListedImage(name=name, path=path, position=position))
+            again = {one.name for one in added}
+            content.images = (*(one for one in content.images if one.name not in again), *added)
         return tuple(added)
 
     def take_off(self, names: Collection[str]) -> None:
@@ -151,6 +172,14 @@ class ImageList:
         if self.kept_path(one).is_file():
             return ImageStanding("changed", told)
         return ImageStanding("labelled" if told else "waiting", told)
+
+
+def _as_image(one: str | Path | FileImage) -> FileImage:
+    return one if isinstance(one, FileImage) else FileImage(Path(one), stem(Path(one)))
+
+
+def _key(one: FileImage) -> tuple[str, Position | None]:
+    return str(one.path.expanduser().absolute()), one.position
 
 
 def _free_name(wanted: str, taken: Collection[str]) -> str:

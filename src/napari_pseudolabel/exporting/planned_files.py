@@ -18,7 +18,7 @@ from napari_pseudolabel.exporting.targets import (
 from napari_pseudolabel.formats import Format, format_of
 from napari_pseudolabel.formats.image_sets import case_name
 from napari_pseudolabel.imaging.addresses import is_there
-from napari_pseudolabel.imaging.reading.file_images import FileImage, images_in_file
+from napari_pseudolabel.imaging.reading.file_images import FileImage, images_in_file, images_in_files
 from napari_pseudolabel.imaging.reading.file_names import is_image, stem
 from napari_pseudolabel.imaging.reading.image_files import ReadOptions
 
@@ -55,12 +55,12 @@ def planned(
 ) -> PlannedFiles:
     """Find images and the file that becomes of each.
 
-    Nothing is opened but a single file whose results may go into a folder: it may hold several images.
+    Where results may go into a folder, files are asked whether they hold several images.
 
     Parameters
     ----------
     reading
-        How that file is read.
+        How files are read.
 
     Raises
     ------
@@ -68,10 +68,13 @@ def planned(
         If there is no image, or a result cannot be written.
     """
     several: list[FileImage] = []
-    if is_there(input) and is_image(input) and may_be_folder(output):
-        several = images_in_file(input, reading or ReadOptions())
-    images = several or [FileImage(path, stem(path)) for path in sources(input)]
-    folder = bool(several) or not is_image(input)
+    single, reading = is_image(input), reading or ReadOptions()
+    if is_there(input) and single and may_be_folder(output):
+        several = images_in_file(input, reading)
+    found = sources(input)
+    alone = [FileImage(path, stem(path)) for path in found] if single else images_in_files(found, reading)
+    images = several or alone
+    folder = bool(several) or not single
     if folder and input.resolve() in (output.resolve(), *(output.resolve().parents if several else ())):
         raise InputError("The results cannot go into the folder of the images; choose another folder.")
     if folder:

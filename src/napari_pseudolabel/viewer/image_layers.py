@@ -12,6 +12,7 @@ import numpy as np
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import Image, Placement
 from napari_pseudolabel.imaging.image import PartOf
+from napari_pseudolabel.imaging.reading.read_request import Position, ReadRequest
 from napari_pseudolabel.models.fitting import same_modality
 from napari_pseudolabel.types import JsonObject
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 MODALITY_KEY = "modality"
 PART_OF_KEY = "napari_pseudolabel_part_of"
+POSITION_KEY = "napari_pseudolabel_position"
+"""Which of several images of its file a layer is."""
+OWN_READER = "napari-pseudolabel"
+"""The reader of layers that are one of several images of their file."""
 _MOST_CHANNELS = 8
 _Of = TypeVar("_Of")
 _WORDS = {
@@ -60,9 +65,11 @@ def image_of(layer: ImageLayer, channel_axis: int | None = None) -> Image:
     if "C" in axes:
         placement = placement.drop_axis(axes.index("C"))
     path, modality = source_path(layer), noted_modality(layer)
+    position = position_in_file(layer)
+    request = None if position is None else ReadRequest(position=position)
     whole = unwrapped(layer).metadata.get(PART_OF_KEY)
     part_of = whole.part if isinstance(whole, Whole) else None
-    return Image(data, axes, placement, layer.name, path, modality=modality, part_of=part_of)
+    return Image(data, axes, placement, layer.name, path, modality=modality, part_of=part_of, request=request)
 
 
 def finest(data: Any) -> Any:
@@ -172,6 +179,12 @@ def source_path(layer: Layer) -> str | None:
     """File the layer was read from, None if it was not."""
     path = layer.source.path
     return None if path is None else str(path)
+
+
+def position_in_file(layer: Layer) -> Position | None:
+    """Which of several images of its file a layer is; None where the file holds one, or nobody noted it."""
+    found = layer.metadata.get(POSITION_KEY)
+    return found if isinstance(found, int | str) else None
 
 
 def modality_of(layer: Layer, known: Iterable[str]) -> str:

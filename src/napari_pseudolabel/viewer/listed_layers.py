@@ -15,14 +15,22 @@ from napari_pseudolabel.collection.image_gain import labels_file, labels_of
 from napari_pseudolabel.collection.image_labelling import listed_image
 from napari_pseudolabel.collection.kept_labels import KeptLabels
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import Image, Placement
+from napari_pseudolabel.imaging import FileImage, Image, Placement
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.options import read
 from napari_pseudolabel.strategies import FoundScale
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
-from napari_pseudolabel.viewer.image_layers import note_modality, placement_of, readings_of, source_path
+from napari_pseudolabel.viewer.image_layers import (
+    OWN_READER,
+    POSITION_KEY,
+    note_modality,
+    placement_of,
+    position_in_file,
+    readings_of,
+    source_path,
+)
 from napari_pseudolabel.viewer.known_size import KnownSize, note_size
 from napari_pseudolabel.viewer.records import (
     KEY,
@@ -212,18 +220,16 @@ def show_listed(viewer: ViewerModel, list_id: str, one: ListedImage, found: Read
     image, kept = found.image, found.kept
     if kept is not None and kept.labels.shape != image.shape:
         raise InputError(
-            f"{one.path} has the shape {image.shape} now, but its labels have {kept.labels.shape}; bring the image that was labelled back."
+            f"{one.place} has the shape {image.shape} now, but its labels have {kept.labels.shape}; bring the image that was labelled back."
         )
-    layer = next(
-        (it for it in viewer.layers if isinstance(it, ImageLayer) and source_path(it) == one.path), None
-    )
+    layer = next((it for it in viewer.layers if isinstance(it, ImageLayer) and _shows(it, one)), None)
     own = layer is None or bool(layer.metadata.get(LISTED_KEY, {}).get("own"))
     if layer is not None and find_layer(viewer, layer, "labels") is not None:
         raise InputError(
             f"{layer.name} is open already, with labels that are not those of the list; remove that Labels layer first."
         )
     if layer is None:
-        layer = _image_layer(image, image.placement if kept is None else kept.placement, one)
+        layer = image_layer(image, image.placement if kept is None else kept.placement, one.file)
         if found.size != KnownSize():
             note_size(layer, found.size)
     runs = () if kept is None else kept.runs
@@ -268,7 +274,13 @@ def show_listed(viewer: ViewerModel, list_id: str, one: ListedImage, found: Read
     viewer.layers.selection.active = labels
 
 
-def _image_layer(image: Image, placement: Placement, one: ListedImage) -> ImageLayer:
+def _shows(layer: ImageLayer, one: ListedImage) -> bool:
+    """Whether a layer is of the file of an image, and of no other image in it."""
+    return (source_path(layer), position_in_file(layer)) == (one.path, one.position)
+
+
+def image_layer(image: Image, placement: Placement, one: FileImage) -> ImageLayer:
+    """Make a layer of an image that was read here; by its file, and which image of that it is, a session opens it again."""
     from napari.layers._source import layer_source
 
     letters, rgb = image.axes.removesuffix("S"), image.axes.endswith("S")
@@ -278,8 +290,10 @@ def _image_layer(image: Image, placement: Placement, one: ListedImage) -> ImageL
     # So that every dock takes the axes for what they were labelled as.
     given.setdefault("axis_labels", tuple(letters.lower()))
     data: Any = image.data
-    with layer_source(path=one.path, reader_plugin="napari"):  # by which a session opens it again
-        return ImageLayer(data, name=one.name, rgb=rgb, **given)
+    own = one.position is not None
+    metadata = {POSITION_KEY: one.position} if own else {}
+    with layer_source(path=str(one.path), reader_plugin=OWN_READER if own else "napari"):
+        return ImageLayer(data, name=one.name, rgb=rgb, metadata=metadata, **given)
 
 
 def _with_axis(placement: Placement, axis: int) -> Placement:

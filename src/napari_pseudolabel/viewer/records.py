@@ -19,7 +19,7 @@ from napari_pseudolabel.labels.windows import common_part, key_of, window_of
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.strategies.provenance import Record
 from napari_pseudolabel.types import Array, JsonObject
-from napari_pseudolabel.viewer.image_layers import source_path
+from napari_pseudolabel.viewer.image_layers import position_in_file, source_path
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -145,7 +145,9 @@ def may_belong(viewer: ViewerModel, labels: Layer, image: Layer) -> bool:
     if source_layer(viewer, labels) is not None:
         return bool(source["uid"] == str(image.unique_id))
     path = source_path(image)
-    return bool(source.get("path") == path if path else source.get("name") == image.name)
+    if not path:
+        return bool(source.get("name") == image.name)
+    return bool((source.get("path"), source.get("position")) == (path, position_in_file(image)))
 
 
 def write_record(layer: Layer, role: Role, source: Layer, classes: Sequence[LabelClass]) -> None:
@@ -160,7 +162,12 @@ def write_record(layer: Layer, role: Role, source: Layer, classes: Sequence[Labe
         "version": 1,
         "uid": str(layer.unique_id),
         "role": role,
-        "source": {"uid": str(source.unique_id), "name": source.name, "path": source_path(source)},
+        "source": {
+            "uid": str(source.unique_id),
+            "name": source.name,
+            "path": source_path(source),
+            "position": position_in_file(source),
+        },
         "classes": _as_edited(given, before),
         "model_classes": given,
         "runs": before.get("runs", []),

@@ -5,19 +5,22 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from napari_pseudolabel.errors import SeveralImages
+from napari_pseudolabel.errors import InputError, SeveralImages
 from napari_pseudolabel.imaging.image import Image
-from napari_pseudolabel.imaging.reading.file_names import images_in, is_image, stem
+from napari_pseudolabel.imaging.reading.file_names import MICROSCOPE_SUFFIXES, images_in, is_image, stem
 from napari_pseudolabel.imaging.reading.image_files import ReadOptions
 from napari_pseudolabel.imaging.reading.read_request import Position
 from napari_pseudolabel.imaging.reading.source import chosen_position
 
 _FIELD = re.compile(r"([A-Za-z]+)/(\d+)/([^/]+)")  # row, column and field of a plate
+
+_OF_SEVERAL = (".zarr", *MICROSCOPE_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class FileImage:
 
 
 def images_at(path: str | Path, reading: ReadOptions | None = None) -> list[FileImage]:
-    """Return the images of a folder, one per file; or of a file, all where none of several stands for the others.
+    """Return the images of a folder, or of a file: of a file all where none of several stands for the others.
 
     Parameters
     ----------
@@ -75,10 +78,35 @@ def images_at(path: str | Path, reading: ReadOptions | None = None) -> list[File
     InputError
         If there is none, or the file cannot be read.
     """
-    path = Path(path)
+    path, reading = Path(path), reading or ReadOptions()
     if is_image(path):
-        return images_in_file(path, reading or ReadOptions()) or [FileImage(path, stem(path))]
-    return [FileImage(one, stem(one)) for one in images_in(path)]
+        return images_in_file(path, reading) or [FileImage(path, stem(path))]
+    return images_in_files(images_in(path), reading)
+
+
+def images_in_files(paths: Iterable[Path], reading: ReadOptions | None = None) -> list[FileImage]:
+    """Return the images of the files of a folder: one of each, but all of a plate, and of a file of a microscope.
+
+    Those are asked what they hold; a TIFF of several positions is not, because for that it would be read.
+
+    Parameters
+    ----------
+    reading
+        As for `images_in_file`.
+    """
+    found: list[FileImage] = []
+    for path in paths:
+        several: list[FileImage] = []
+        if may_hold_several(path):
+            with suppress(InputError):  # whoever reads it is told why it cannot be read
+                several = images_in_file(path, reading or ReadOptions())
+        found += several or [FileImage(path, stem(path))]
+    return found
+
+
+def may_hold_several(path: Path) -> bool:
+    """Whether a file of a folder is asked what it holds."""
+    return path.suffix.lower() in _OF_SEVERAL
 
 
 def images_in_file(path: Path, reading: ReadOptions) -> list[FileImage]:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_pseudolabel.imaging import images_at
 from napari_pseudolabel.imaging.plane_key import plane_key
-from napari_pseudolabel.viewer.image_layers import image_of, source_path
+from napari_pseudolabel.viewer.image_layers import OWN_READER, image_of, source_path
+from napari_pseudolabel.viewer.listed_layers import image_layer
 from napari_pseudolabel.viewer.recording.plain import SESSION_KEY
 from napari_pseudolabel.workspace.sessions import SourceState
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 _BUILT_IN = "napari"
 # They make arrays and nothing else. "builtins" is what napari called its own before.
-_PLAIN_READERS = {_BUILT_IN, "builtins", "napari-pseudolabel"}
+_PLAIN_READERS = {_BUILT_IN, "builtins", OWN_READER}
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,10 @@ def _images_of(source: SourceState) -> list[Layer]:
     from napari.layers._source import layer_source
     from napari.plugins.io import read_data_with_plugins
 
+    if (
+        source.reader == OWN_READER
+    ):  # one of several images of a file, which napari's reader would not tell apart
+        return [image_layer(image := one.read(), image.placement, one) for one in images_at(source.path)]
     plugin = _BUILT_IN if source.reader == "builtins" else source.reader
     found, reader = read_data_with_plugins([source.path], plugin=plugin)
     with layer_source(path=source.path, reader_plugin=reader):

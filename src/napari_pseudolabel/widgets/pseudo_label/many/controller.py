@@ -19,6 +19,7 @@ from napari_pseudolabel.collection.image_list import ImageList, ImageStanding, L
 from napari_pseudolabel.collection.image_order import NextImage, next_image
 from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.imaging.reading.file_images import FileImage, images_in_files, may_hold_several
 from napari_pseudolabel.imaging.reading.file_names import images_in, left_out
 from napari_pseudolabel.strategies import LabelSettings, registry
 from napari_pseudolabel.viewer import is_ours
@@ -148,9 +149,20 @@ class ManyController(QObject):
     # What the person does.
 
     def add(self, paths: Sequence[Path], told: Sequence[str] = ()) -> None:
+        """Put the images of files on the list; what those hold that may hold several is read beside the window."""
+        if not any(map(may_hold_several, paths)):
+            self.add_images(images_in_files(paths), told)
+            return
+        self._aside.run(
+            partial(images_in_files, paths), lambda found: self.add_images(found, told), self._failed
+        )
+
+    def add_images(self, images: Sequence[FileImage], told: Sequence[str] = ()) -> None:
         """Put images on the list; the first is opened where no image is, so that there is something to choose models for."""
+        if not self._active:
+            return
         try:
-            added = self._images().add(paths)
+            added = self._images().add(images)
         except PseudolabelError as error:
             self._failed(Failure.of(error))
             return

@@ -75,7 +75,7 @@ def row_of(
         one.name,
         kind,
         f"▸ {line}" if shown else line,
-        "\n".join([one.path, line, *map(sentence, notes)]),
+        "\n".join([one.place, line, *map(sentence, notes)]),
     )
 
 
@@ -87,7 +87,7 @@ def running_row(one: ListedImage, progress: Progress | None) -> ImageRow:
     if progress is not None and progress.seconds_left is not None and progress.done:
         parts.append(f"{duration(progress.seconds_left)} left")
     line = ", ".join(parts)
-    return ImageRow(one.name, "running", line, f"{one.path}\n{line}")
+    return ImageRow(one.name, "running", line, f"{one.place}\n{line}")
 
 
 def stage_text(number: int, total: int, seconds: float | None, *, paused: bool, current: str) -> str:
