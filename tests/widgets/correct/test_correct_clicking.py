@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from correct_case import AXON, MYELIN, SHAPE, fibres, settle
+from qtpy.QtCore import QCoreApplication, QEvent
 
 from napari_pseudolabel.models.segmenters.sam.sam_model import load_sam
 from napari_pseudolabel.viewer import Corrections
@@ -223,6 +224,19 @@ def test_a_model_that_is_chosen_answers_clicks(begun, network, qtbot, monkeypatc
     assert (before[tuple(written.T)] == 0).all()
     labels.undo()
     np.testing.assert_array_equal(labels.data, before)
+
+
+def test_models_that_come_later_are_listed_when_the_pointer_reaches_the_list(
+    begun, qtbot, monkeypatch, tmp_path
+):
+    _, _, dock = begun
+    settle(dock, qtbot)
+    monkeypatch.setenv("MICROSAM_CACHEDIR", str(tmp_path))
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "vit_b_lm").touch()
+    edit = dock.view.options.edits["clicks"]
+    QCoreApplication.sendEvent(edit.native, QEvent(QEvent.Type.Enter))
+    qtbot.waitUntil(lambda: edit.native.findText("Light microscopy, base (vit_b_lm)") > 0, timeout=20000)
 
 
 def test_where_a_model_cannot_be_used_the_image_answers_and_it_is_said(begun, network, qtbot):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QEvent, QObject, Signal
 from typing_extensions import override
 
 from napari_pseudolabel.labels.tools import ClickMark
@@ -46,9 +46,11 @@ class NetworkClicks(Part):
         # What is said while one looks; empty while none does.
         self._looking = ""
         self._asked = False
+        self._offered: tuple[Path, ...] = ()
         edit = context.view.options.edits["clicks"]
         edit.offer([(None, ALONE)])
         edit.changed.connect(self._on_chosen)
+        edit.native.installEventFilter(self)
 
     @property
     def model(self) -> str | None:
@@ -67,13 +69,29 @@ class NetworkClicks(Part):
             self._looking = ""
         if labels is not None and not self._asked:
             self._asked = True
-            from napari_pseudolabel.models.sam_files import sam_files
+            self._list()
 
-            self._context.executor.run(sam_files, self.offer)
+    @override
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """List files again before the person opens the list: there may be new ones."""
+        reached = event is not None and event.type() in (QEvent.Type.Enter, QEvent.Type.FocusIn)
+        if reached and self._asked:
+            self._list()
+        return super().eventFilter(watched, event)
+
+    def _list(self) -> None:
+        from napari_pseudolabel.models.sam_files import sam_files
+
+        self._context.executor.run(sam_files, self.offer)
 
     def offer(self, paths: Sequence[Path]) -> None:
         """Let the person choose among files of models."""
-        entries = [(str(path), path.stem) for path in paths]
+        from napari_pseudolabel.models.sam_files import sam_titles
+
+        if tuple(paths) == self._offered:
+            return  # what is open stays open
+        self._offered = tuple(paths)
+        entries = zip(map(str, paths), sam_titles(paths), strict=True)
         self._context.view.options.edits["clicks"].offer([(None, ALONE), *entries])
 
     def ask(
