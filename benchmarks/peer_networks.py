@@ -1,10 +1,10 @@
 """Do networks of other tools answer here as in their own package, with the same (random) weights?
 
-    python benchmarks/peer_networks.py cellpose3|cellpose4|sam
+    python benchmarks/peer_networks.py cellpose3|cellpose4
 
 Each needs its package: `pip install --no-deps --target FOLDER` of cellpose 3.1.1.3 (with fastremap, fill_voids, natsort, numba, llvmlite
 and opencv-python-headless) or of cellpose 4.2.1.1 (with segment-anything 1.0 and torchvision instead of numba), then `PYTHONPATH=FOLDER`.
-They are no dependencies of ours, and the older one asks for another numpy.
+They are no dependencies of ours, and the older one asks for another numpy. For Segment Anything and micro-sam see `peer_sam.py`.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def cellpose4(folder: Path) -> None:
     class Backbone:
         def __init__(self) -> None:
             self.image_encoder = ImageEncoderViT(
-                **_small(), img_size=1024, window_size=14, global_attn_indexes=[1, 3], out_chans=16
+                **small_encoder(), img_size=1024, window_size=14, global_attn_indexes=[1, 3], out_chans=16
             )
 
     vit.sam_model_registry = {"vit_l": lambda _: Backbone()}
@@ -119,58 +119,8 @@ def _noisy_flows(dynamics: Any, seed: int, side: int = 320) -> NDArray[np.float3
     return np.concatenate([flows, logits[None]]).astype(np.float32)
 
 
-def sam(folder: Path) -> None:
-    """Compare encoder and decoder of segment-anything, in a checkpoint as micro-sam writes it."""
-    from segment_anything import SamPredictor
-    from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
-
-    from napari_pseudolabel.models.segmenters.sam.sam_model import load_sam
-
-    side, features = 256, 32
-    grid = side // 16
-    theirs = Sam(
-        image_encoder=ImageEncoderViT(
-            **_small(), img_size=side, window_size=6, global_attn_indexes=(1, 3), out_chans=features
-        ),
-        prompt_encoder=PromptEncoder(features, (grid, grid), (side, side), mask_in_chans=16),
-        mask_decoder=MaskDecoder(
-            transformer_dim=features,
-            transformer=TwoWayTransformer(depth=2, embedding_dim=features, mlp_dim=2048, num_heads=8),
-            iou_head_hidden_dim=features,
-        ),
-    ).eval()
-    for weights in theirs.parameters():
-        weights.data.normal_(0, 0.25 if weights.ndim > 1 else 0.4)
-    told = {f"sam.{name}": values for name, values in theirs.state_dict().items()}
-    torch.save({"model_state": told, "decoder_state": {}}, folder / "small.pt")
-    ours = load_sam(folder / "small.pt")
-    images = torch.randn(1, 3, side, side)
-    predictor = SamPredictor(theirs)
-    predictor.set_image(np.zeros((150, 200, 3), np.uint8))
-    with torch.no_grad():
-        found = theirs.image_encoder(images)
-        print("encoder:", apart(found, ours.network.image_encoder(images)))
-        predictor.features = found
-        clicks, inside = np.array([[60.0, 70], [120, 30], [20, 140]]), np.array([1, 0, 1])
-        for count in (1, 3):
-            _, quality, logits = predictor.predict(
-                clicks[:count, ::-1].copy(), inside[:count], multimask_output=True
-            )
-            at = clicks[:count] * np.array(predictor.input_size) / np.array([150, 200])
-            prompt = ours.network.prompt_encoder
-            asked = prompt.points(
-                torch.tensor(at[None, :, ::-1].copy(), dtype=torch.float32),
-                torch.tensor(inside[None, :count], dtype=torch.bool),
-                side,
-            )
-            masks, likely = ours.network.mask_decoder(
-                found + prompt.no_mask_embed.weight[:, :, None, None], prompt.grid(grid, grid), asked
-            )
-            print(f"decoder, {count} clicks:", apart(torch.tensor(logits), masks[0, 1:]))
-            print("  likelihood:", apart(torch.tensor(quality), likely[0, 1:]))
-
-
-def _small() -> dict[str, Any]:
+def small_encoder() -> dict[str, Any]:
+    """Return what makes an encoder of Segment Anything small."""
     norm = partial(torch.nn.LayerNorm, eps=1e-6)
     return {
         "depth": 4,
@@ -187,7 +137,6 @@ def _small() -> dict[str, Any]:
 PACKAGES: dict[str, Callable[[Path], None]] = {
     "cellpose3": cellpose3,
     "cellpose4": cellpose4,
-    "sam": sam,
 }
 
 if __name__ == "__main__":

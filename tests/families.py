@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cellpose_case
 import numpy as np
+import sam_case
 import torch
 from bioimage_files import description, package
 from bundle_files import bundle
@@ -119,6 +120,13 @@ def _cellpose(folder: Path) -> Path:
     return path
 
 
+def sam_of(folder: Path, *, decoder: bool = True) -> Path:
+    """A Segment Anything that finds discs by the decoder of micro-sam, or by clicks on a grid."""
+    path = sam_case.saved(folder / ("vit_b_discs" if decoder else "sam_vit_b.pth"), decoder=decoder)
+    write_sidecar(path, {"architecture": sam_case.ARCHITECTURE, "source": TEM.model_dump()})
+    return path
+
+
 def nnunet_folder(
     folder: Path,
     schemes: tuple[str, ...] = ("ZScoreNormalization",),
@@ -200,6 +208,7 @@ SEGMENTERS: dict[str, Callable[[Path], Path]] = {
     "monai-bundle": _monai_bundle,
     "nnunet": nnunet_folder,
     "cellpose": _cellpose,
+    "sam": sam_of,
 }
 """Makes a segmenter of a family in a folder."""
 
@@ -218,8 +227,9 @@ PAIRS = (
     *(
         ("resnet", segmenter)
         for segmenter in SEGMENTERS
-        if segmenter not in ("monai-unet", "nnunet", "cellpose")
+        if segmenter not in ("monai-unet", "nnunet", "cellpose", "sam")
     ),
-    ("grey-levels", "cellpose"),  # which finds objects only where they look like some
+    # These find objects only where they look like some.
+    *(("grey-levels", segmenter) for segmenter in ("cellpose", "sam")),
 )
 """Every family alone, and behind or before one of another kind; every translator before the two segmenters that differ most."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import cellpose_case
 import numpy as np
 import pytest
-from families import PAIRS, SEGMENTERS, TRANSLATORS, nnunet_folder, syndiff_of
+from families import PAIRS, SEGMENTERS, TRANSLATORS, nnunet_folder, sam_of, syndiff_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -41,6 +41,7 @@ def world(tmp_path_factory, one_thread):
     folder = tmp_path_factory.mktemp("families")
     paths = {name: make(folder) for name, make in {**SEGMENTERS, **TRANSLATORS}.items()}
     paths["syndiff of three"] = syndiff_of(folder, 3)
+    paths["sam by clicks"] = sam_of(folder, decoder=False)
     return World(paths)
 
 
@@ -66,7 +67,7 @@ class World:
         changes = {"mode": "tiled", **changes}
         chosen = LabelSettings(scale=Scale(factor=factor), tiles=TileSettings(device="cpu"), **changes)
         image = self.image
-        if family_named(segmenter).own_objects:
+        if family_named(segmenter.split()[0]).own_objects:
             image = self.discs if translator is None else self.dark_discs
         if translator is None:
             return LabelJob(image, segmenter=str(self.paths[segmenter]), settings=chosen)
@@ -89,7 +90,7 @@ class World:
         return self.run(self.job(translator, segmenter, factor, flips=flips), 1000)
 
 
-@pytest.mark.parametrize(("translator", "segmenter"), PAIRS)
+@pytest.mark.parametrize(("translator", "segmenter"), [*PAIRS, (None, "sam by clicks")])
 @settings(
     max_examples=settings.default.max_examples // 15,
     deadline=None,

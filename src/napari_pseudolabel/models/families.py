@@ -44,6 +44,10 @@ class Family:
         to logits; empty if they cannot become BioImage.IO packages.
     own_objects
         Whether its models tell objects of one class apart themselves, by lines of background that a mean with other looks would fill.
+    any_size
+        Whether its models have learned objects of many sizes in pixels, so that images of an unknown scale are used as they are.
+    bare
+        Whether its files may have no ending, as the program has them that they are of.
     """
 
     name: str
@@ -57,6 +61,8 @@ class Family:
     more: str = ""
     packs: str = ""
     own_objects: bool = False
+    any_size: bool = False
+    bare: bool = False
 
     @property
     def code(self) -> Any:
@@ -87,6 +93,17 @@ FAMILIES: tuple[Family, ...] = (
         "napari_pseudolabel.models.segmenters.cellpose.segmenter",
         _WEIGHTS[1:],
         own_objects=True,
+        bare=True,
+    ),
+    Family(
+        "sam",
+        "segmenter",
+        "napari_pseudolabel.models.segmenters.sam.segmenter",
+        _WEIGHTS,
+        more="napari_pseudolabel.models.segmenters.sam.segmenter:decoder_beside",
+        own_objects=True,
+        any_size=True,
+        bare=True,
     ),
     Family(
         "torchscript", "segmenter", "napari_pseudolabel.models.segmenters.torchscript.segmenter", _WEIGHTS[1:]
@@ -171,7 +188,7 @@ def files_of(path: Path) -> tuple[Path, ...]:
         return tuple(sorted(one for one in path.rglob("*") if one.is_file()))
     more: list[Path] = []
     for family in FAMILIES:
-        if family.more and path.suffix in family.suffixes:
+        if family.more and (path.suffix in family.suffixes or (family.bare and not path.suffix)):
             module, _, name = family.more.partition(":")
             more += getattr(import_module(module), name)(path)
     return path, *more

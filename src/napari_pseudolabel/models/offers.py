@@ -128,21 +128,20 @@ class Offer:
     @cached_property
     def weights(self) -> Mapping[str, Tensor]:
         """Weights by name, where a file holds them alone or beside little else as trainings write them; else empty."""
-        from torch import Tensor
+        return self.entry("model_state") or _tensors(self._dictionary)
 
-        from napari_pseudolabel.models.safe_load import strip_prefixes
-
-        value = self._value if self.has_weights and not self.path.is_dir() else None
-        if isinstance(value, Mapping) and isinstance(value.get("model_state"), Mapping):
-            value = value["model_state"]
-        if not isinstance(value, Mapping) or not value:
-            return {}
-        own = strip_prefixes({name: one for name, one in value.items() if isinstance(name, str)})
-        return {name: one for name, one in own.items() if isinstance(one, Tensor)}
+    def entry(self, name: str) -> Mapping[str, Tensor]:
+        """Weights that the dictionary in a file of weights has under a name; empty if it has none."""
+        return _tensors(self._dictionary.get(name))
 
     def holds(self, name: str) -> bool:
         """Whether the dictionary in a file of weights has an entry of that name."""
-        return self.has_weights and isinstance(self._value, Mapping) and name in self._value
+        return name in self._dictionary
+
+    @property
+    def _dictionary(self) -> Mapping[object, object]:
+        value = self._value if self.has_weights else None
+        return value if isinstance(value, Mapping) else {}
 
     # What went wrong is kept too: a file that is refused is not read again for the next family.
     @cached_property
@@ -164,6 +163,18 @@ class Offer:
             return read_contents(self.path, self.which, self._value)
         except PseudolabelError as error:
             return error
+
+
+def _tensors(value: object) -> Mapping[str, Tensor]:
+    """Weights in a dictionary; empty if it is none."""
+    from torch import Tensor
+
+    from napari_pseudolabel.models.safe_load import strip_prefixes
+
+    if not isinstance(value, Mapping):
+        return {}
+    own = strip_prefixes({name: one for name, one in value.items() if isinstance(name, str)})
+    return {name: one for name, one in own.items() if isinstance(one, Tensor)}
 
 
 class FamilyHome(Protocol):

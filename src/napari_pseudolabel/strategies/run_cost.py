@@ -99,7 +99,8 @@ class RunCost:
         try:
             sizes, asked = sizes_of(source), scale.asked_of(image.placement)
             factor, _ = scale.to_model(asked, *sizes)
-            missing = bool(scale.missing(asked, sizes[0]))
+            any_size = first is not None and family_named(first.family).any_size
+            missing = bool(scale.missing(asked, sizes[0])) and not any_size
             if found is not None and missing:
                 factor = found.used
             searched = found is None and (

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from napari_pseudolabel.control import Control
+from napari_pseudolabel.models.families import family_named
 from napari_pseudolabel.models.grids import sizes_of
 from napari_pseudolabel.strategies.chunks import ImageTask
 from napari_pseudolabel.strategies.found_scale import FoundScale
@@ -57,7 +58,8 @@ class RunScale:
     def wanted(self) -> bool:
         """Whether the scale has to be looked for."""
         asked = self.job.settings.find_scale
-        return self.found is None and asked != "never" and (asked == "always" or bool(self._missing))
+        unknown = bool(self._missing) and not family_named(self.survey.models[0].card.family).any_size
+        return self.found is None and asked != "never" and (asked == "always" or unknown)
 
     def decided(self, control: Control) -> DecidedScale:
         """Return the magnification.

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from napari_pseudolabel.tiling.grid import Axis, Grid, make_grid
     from napari_pseudolabel.tiling.layouts import Covering, Layout, Sliding
     from napari_pseudolabel.tiling.noise import PositionNoise
-    from napari_pseudolabel.tiling.runner import blend_tiles, crop, home_of_planes, pad, run_tiles
+    from napari_pseudolabel.tiling.runner import (
+        TileFunction,
+        blend_tiles,
+        crop,
+        home_of_planes,
+        pad,
+        run_tiles,
+    )
     from napari_pseudolabel.tiling.seams import seam_ratio
     from napari_pseudolabel.tiling.settings import Plan, TileSettings, make_plan, sizes
     from napari_pseudolabel.tiling.window import BlendWindow
@@ -30,6 +37,7 @@ __all__ = [
     "Plan",
     "PositionNoise",
     "Sliding",
+    "TileFunction",
     "TileSettings",
     "blend_tiles",
     "crop",
@@ -53,7 +61,7 @@ _MODULES = {
     "grid": ("Axis", "Grid", "make_grid"),
     "layouts": ("Covering", "Layout", "Sliding"),
     "noise": ("PositionNoise",),
-    "runner": ("blend_tiles", "crop", "home_of_planes", "pad", "run_tiles"),
+    "runner": ("TileFunction", "blend_tiles", "crop", "home_of_planes", "pad", "run_tiles"),
     "seams": ("seam_ratio",),
     "settings": ("Plan", "TileSettings", "make_plan", "sizes"),
     "window": ("BlendWindow",),

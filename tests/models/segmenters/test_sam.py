@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from napari_pseudolabel.errors import CheckpointError
-from napari_pseudolabel.models.sam_files import sam_files
-from napari_pseudolabel.models.segmenters.sam.sam_model import SamNetwork, load_sam
+from napari_pseudolabel.models.sam_files import sam_files, sam_titles
+from napari_pseudolabel.models.segmenters.sam.sam_model import load_sam
+from napari_pseudolabel.models.segmenters.sam.sam_network import SamNetwork
 from napari_pseudolabel.models.segmenters.sam.vit_encoder import EncoderShape
 
 # Two blocks, of which the first attends within windows of three tokens.
@@ -18,7 +21,7 @@ SHAPE = EncoderShape(8, 4, 4, (8, 8), ((5, 5), (15, 15)), (3, 0), 16, 16)
 @pytest.fixture(scope="module")
 def weights():
     torch.manual_seed(0)
-    network = SamNetwork(SHAPE, 8)
+    network = SamNetwork(SHAPE, 8, 24)
     for name, one in network.named_parameters():
         one.data.normal_(0, 0.4 if one.ndim > 1 or "norm" not in name else 0.2)
     network.prompt_encoder.pe_layer.get_buffer("positional_encoding_gaussian_matrix").normal_()
@@ -66,7 +69,10 @@ def test_images_are_prepared_as_the_network_was_taught(weights, tmp_path):
     ("change", "why"),
     [
         (lambda w: {k: v for k, v in w.items() if not k.startswith("mask_decoder")}, "no mask_decoder"),
-        (lambda w: {**w, "image_encoder.patch_embed.seq.0.c.weight": torch.zeros(1)}, "MobileSAM"),
+        (
+            lambda w: {**w, "image_encoder.patch_embed.seq.0.c.weight": torch.zeros(1)},
+            "of MobileSAM .vit_t.: .* missing",
+        ),
         (lambda w: {k: v for k, v in w.items() if "pos_embed" not in k}, "another kind"),
         (lambda w: {k: v for k, v in w.items() if "norm4" not in k}, "lacks mask_decoder.*norm4"),
     ],
@@ -83,4 +89,25 @@ def test_models_that_are_there_are_found_by_their_names(tmp_path, monkeypatch):
     for name in ("vit_b_lm", "vit_b_lm_decoder", "vit_t", "sam_vit_h_4b8939.pth", "cpsam.pth", "notes.txt"):
         (tmp_path / "models" / name).touch()
     found = [path.name for path in sam_files() if path.parent.parent == tmp_path]
-    assert found == ["sam_vit_h_4b8939.pth", "vit_b_lm"]
+    assert found == ["sam_vit_h_4b8939.pth", "vit_b_lm", "vit_t"]
+
+
+def test_published_models_have_titles_and_others_their_names():
+    names = (
+        "micro_sam/vit_b_lm",
+        "sam_vit_h_4b8939.pth",
+        "mine/vit_l_em_organelles.pt",
+        "vit_t",
+        "vit_b_mine.pt",
+        "sam_cells.pt",
+    )
+    assert sam_titles([Path(name) for name in names]) == [
+        "Light microscopy, base (vit_b_lm)",
+        "Segment Anything, huge (sam_vit_h_4b8939)",
+        "Organelles in EM, large (vit_l_em_organelles)",
+        "Segment Anything, tiny (vit_t)",
+        "vit_b_mine",
+        "sam_cells",
+    ]
+    twice = sam_titles([Path("one/vit_b.pth"), Path("two/vit_b")])
+    assert twice == ["Segment Anything, base (vit_b) in one", "Segment Anything, base (vit_b) in two"]

@@ -37,3 +37,16 @@ def chances_of_objects(
     chance = np.where(inside, np.maximum(sure, _LEAST_SURE), np.minimum(sure, 1 - _LEAST_SURE))
     chance[inside & (lowest < objects)] = 0
     return np.stack([1 - chance, chance]).astype(np.float32)
+
+
+def large_objects(objects: NDArray[np.int32], min_size: int) -> NDArray[np.int32]:
+    """Objects (H, W) of at least so many pixels, numbered anew in the same order."""
+    return without_objects(objects, np.bincount(objects.ravel()) < min_size)
+
+
+def without_objects(objects: NDArray[np.int32], leave_out: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Objects without some, by their number; the others are numbered anew in the same order."""
+    keep = ~leave_out
+    keep[0] = False
+    numbers = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
+    return numbers[objects]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Protocol
 
@@ -26,6 +25,7 @@ from napari_pseudolabel.tiling import (
     BlendWindow,
     Covering,
     Plan,
+    TileFunction,
     TileSettings,
     make_grid,
     make_plan,
@@ -106,7 +106,7 @@ class TiledSegmenter(Segmenter):
     ) -> NDArray[np.float32]:
         """Segment one plane; see `Segmenter`. `mirror` averages over four flips, four times as slow."""
 
-        def chances(tiles: Tensor) -> Tensor:
+        def chances(tiles: Tensor, _origins: Tensor) -> Tensor:
             return mirrored(lambda x: self._chances(self.network(x)), tiles, (0, 1) if mirror else ())
 
         result = self.blended(image, chances, settings=settings, control=control, part=part)
@@ -115,13 +115,13 @@ class TiledSegmenter(Segmenter):
     def blended(
         self,
         image: ArrayLike,
-        answer: Callable[[Tensor], Tensor],
+        answer: TileFunction,
         *,
         settings: TileSettings,
         control: Control,
         part: LayerPart | None,
     ) -> NDArray[np.float32]:
-        """Blend what is answered about normalised tiles (B, C, h, w) -> (B, K, h, w), by `network` on any device: (K, H, W).
+        """Blend what is answered about normalised tiles, by `network` on any device: (K, H, W).
 
         For the rest, and for what it raises, see `Segmenter.probabilities`.
         """
@@ -139,7 +139,7 @@ class TiledSegmenter(Segmenter):
             self.network.to(plan.device)
             return run_tiles(
                 data,
-                lambda tiles, _origins: answer(tiles),
+                answer,
                 grid,
                 BlendWindow.of(grid),
                 batch=plan.batch,

@@ -14,6 +14,7 @@ from napari_pseudolabel.control import Progress
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.models.families import family_named
 from napari_pseudolabel.models.grids import sizes_of
 from napari_pseudolabel.strategies import FindScaleJob, FoundScale, registry
 from napari_pseudolabel.strategies.scale_search import contradiction
@@ -175,7 +176,9 @@ class SizeController(QObject):
         if pixel is None and scale == Scale() and self._layer is not None:
             problem = problem or file_facts(self._layer).problem
         choice = self._view.choice()
-        settings = choice.settings
+        first, strategy = self._first(), registry.find(choice.strategy)
+        card = first.card if first is not None else None
+        any_size = card is not None and family_named(card.family).any_size
         return SizeFacts(
             scale,
             self._known.how if scale != Scale() else "",
@@ -184,10 +187,10 @@ class SizeController(QObject):
             self._grid,
             self._known.found.get(models_of(choice)),
             self._textures.get(self._texture_key(pixel)),
-            settings.find_scale != "never" and not registry.find(choice.strategy).by_features,
-            (first := self._first()) is None or first.card is None,
+            choice.settings.find_scale != "never" and not strategy.by_features and not any_size,
+            card is None,
             problem,
-            registry.find(choice.strategy).size_by,
+            strategy.size_by,
         )
 
     # What the person does.

@@ -16,6 +16,7 @@ from torch.nn.functional import grid_sample
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.models.segmenters.base import PartPlace
+from napari_pseudolabel.models.segmenters.objects_apart import large_objects, without_objects
 
 # Networks answer with flows that are five times as long.
 _FLOW = 5.0
@@ -84,9 +85,11 @@ def objects_of_flows(
     objects = _gathered(ends, start, (height, width))
     areas = np.bincount(objects.ravel())
     # A place to which pixels come may lose all of them to one that gathers more.
-    objects = _without(objects, (areas == 0) | (areas > _MAX_SHARE * place.plane[0] * place.plane[1]))
+    objects = without_objects(objects, (areas == 0) | (areas > _MAX_SHARE * place.plane[0] * place.plane[1]))
     if thresholds.flow_threshold > 0 and objects.any():
-        objects = _without(objects, _flow_errors(objects, answer[:2], control) > thresholds.flow_threshold)
+        objects = without_objects(
+            objects, _flow_errors(objects, answer[:2], control) > thresholds.flow_threshold
+        )
     return _solid(objects, thresholds.min_size)
 
 
@@ -150,14 +153,6 @@ def _gathered(
     return objects
 
 
-def _without(objects: NDArray[np.int32], leave_out: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Objects without some, by their number; the others are numbered anew in the same order."""
-    keep = ~leave_out
-    keep[0] = False
-    numbers = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
-    return numbers[objects]
-
-
 def _flow_errors(
     objects: NDArray[np.int32], flow: NDArray[np.float32], control: Control
 ) -> NDArray[np.float64]:
@@ -199,8 +194,8 @@ def _heat_of(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 def _solid(objects: NDArray[np.int32], least: int) -> NDArray[np.int32]:
     """Objects of some area without holes."""
-    objects = _without(objects, np.bincount(objects.ravel()) < least)
+    objects = large_objects(objects, least)
     for number, box in enumerate(ndi.find_objects(objects), start=1):
         if box is not None:
             objects[box][ndi.binary_fill_holes(objects[box] == number)] = number
-    return _without(objects, np.bincount(objects.ravel()) < least)
+    return large_objects(objects, least)

@@ -131,7 +131,7 @@ class CellposeSegmenter(TiledSegmenter):
     ) -> NDArray[np.float32]:
         """Return the flow along Y and X, times five, and the logit of being in an object: (3, H, W); see `probabilities`."""
 
-        def answer(tiles: Tensor) -> Tensor:
+        def answer(tiles: Tensor, _origins: Tensor) -> Tensor:
             found: Tensor = self.network(tiles)[:, -3:]
             return found.float()
 

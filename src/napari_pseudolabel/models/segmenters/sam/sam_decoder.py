@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from napari_pseudolabel.models.segmenters.sam.vit_encoder import ChannelNorm, Perceptron
 
-_HEADS, _HIDDEN, _LAYERS = 8, 2048, 2
+_HEADS, _LAYERS = 8, 2
 MASKS = 4
 """The first for several clicks, three of different size for one."""
 _KINDS = 4  # of places: outside, inside, and two corners of a box, which nobody draws here
@@ -79,11 +79,19 @@ class _Waves(nn.Module):
 
 
 class MaskDecoder(nn.Module):
-    """Features of an image and tokens of clicks to masks and how good they probably are."""
+    """Features of an image and tokens of clicks to masks and how good they probably are.
 
-    def __init__(self, features: int) -> None:
+    Parameters
+    ----------
+    features
+        Of a token.
+    within
+        Features within the layers of the transformer.
+    """
+
+    def __init__(self, features: int, within: int) -> None:
         super().__init__()
-        self.transformer = _TwoWays(features)
+        self.transformer = _TwoWays(features, within)
         self.iou_token = nn.Embedding(1, features)
         self.mask_tokens = nn.Embedding(MASKS, features)
         half, quarter = features // 4, features // 8
@@ -146,9 +154,11 @@ class _Layers(nn.Module):
 class _TwoWays(nn.Module):
     """Tokens look at the image, and the image at the tokens, twice."""
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, features: int, within: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(_TwoWayLayer(features, first=not number) for number in range(_LAYERS))
+        self.layers = nn.ModuleList(
+            _TwoWayLayer(features, within, first=not number) for number in range(_LAYERS)
+        )
         self.final_attn_token_to_image = _Attention(features, features // 2)
         self.norm_final_attn = nn.LayerNorm(features)
 
@@ -162,14 +172,14 @@ class _TwoWays(nn.Module):
 
 
 class _TwoWayLayer(nn.Module):
-    def __init__(self, features: int, *, first: bool) -> None:
+    def __init__(self, features: int, within: int, *, first: bool) -> None:
         super().__init__()
         self.first = first
         self.self_attn = _Attention(features, features)
         self.norm1 = nn.LayerNorm(features)
         self.cross_attn_token_to_image = _Attention(features, features // 2)
         self.norm2 = nn.LayerNorm(features)
-        self.mlp = Perceptron(features, _HIDDEN, nn.ReLU())
+        self.mlp = Perceptron(features, within, nn.ReLU())
         self.norm3 = nn.LayerNorm(features)
         self.norm4 = nn.LayerNorm(features)
         self.cross_attn_image_to_token = _Attention(features, features // 2)

@@ -3,42 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from napari_pseudolabel.errors import CheckpointError
 from napari_pseudolabel.imaging import IntensityRange, normalise
 from napari_pseudolabel.models.offers import Offer
-from napari_pseudolabel.models.outline import outlined
 from napari_pseudolabel.models.safe_load import load_weights
-from napari_pseudolabel.models.segmenters.common import check_fit, fill
-from napari_pseudolabel.models.segmenters.sam.sam_decoder import MASKS, MaskDecoder, PromptEncoder
-from napari_pseudolabel.models.segmenters.sam.vit_encoder import EncoderShape, ImageEncoder
+from napari_pseudolabel.models.segmenters.sam.sam_network import (
+    SamNetwork,
+    SamShape,
+    as_seen,
+    is_sam,
+    sam_network,
+    sam_shape,
+    sam_weights,
+)
 from napari_pseudolabel.tiling import pick_device
 from napari_pseudolabel.types import Array
 
-_ENCODER = "image_encoder."
-_MEAN, _SPREAD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 _RANGE = (0.5, 99.5)
 # Features of one view take 4 MB.
 _VIEWS = 8
-
-
-class SamNetwork(nn.Module):
-    """All of Segment Anything, by the names of its checkpoints."""
-
-    def __init__(self, shape: EncoderShape, hidden: int) -> None:
-        super().__init__()
-        self.image_encoder = ImageEncoder(shape)
-        self.prompt_encoder = PromptEncoder(shape.features, hidden)
-        self.mask_decoder = MaskDecoder(shape.features)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +47,7 @@ class SamModel:
 
     name: str
     network: SamNetwork
-    shape: EncoderShape
+    shape: SamShape
     _seen: dict[bytes, Tensor] = field(default_factory=dict, repr=False)
 
     def mask(
@@ -108,10 +100,7 @@ class SamModel:
         )
         tensor = torch.from_numpy(np.ascontiguousarray(np.broadcast_to(bytes_, (*plane.shape[:2], 3))))
         height, width = self._size(plane.shape[:2])
-        sized = interpolate(
-            tensor.permute(2, 0, 1)[None], (height, width), mode="bilinear", antialias=True
-        ).round()
-        normal = (sized - torch.tensor(_MEAN)[:, None, None]) / torch.tensor(_SPREAD)[:, None, None]
+        normal = as_seen(tensor.permute(2, 0, 1)[None], (height, width))
         return pad(normal, (0, self.shape.side - width, 0, self.shape.side - height))
 
     def _size(self, shape: tuple[int, ...]) -> tuple[int, int]:
@@ -139,7 +128,7 @@ class SamModel:
 
 
 def load_sam(path: str | Path) -> SamModel:
-    """Load a checkpoint of Segment Anything (vit_b, vit_l, vit_h), or one that micro-sam has trained further.
+    """Load a checkpoint of Segment Anything (vit_b, vit_l, vit_h) or MobileSAM (vit_t), or one that micro-sam has trained further.
 
     Raises
     ------
@@ -150,31 +139,8 @@ def load_sam(path: str | Path) -> SamModel:
     weights = Offer(path).weights
     if not weights:
         load_weights(path)  # raises the better sentence for a damaged, foreign or hostile file
-    own = {name.removeprefix("sam."): one for name, one in weights.items()}
-    if not any(name.startswith("mask_decoder.") for name in own):
+    own = sam_weights(weights)
+    if not is_sam(own):
         raise CheckpointError(f"{path.name} is no model of Segment Anything: it has no mask_decoder.")
-    if f"{_ENCODER}patch_embed.seq.0.c.weight" in own:
-        raise CheckpointError(
-            f"{path.name} is a MobileSAM (vit_t), which is not read here; choose a vit_b, vit_l or vit_h."
-        )
-    encoder = {name.removeprefix(_ENCODER): one for name, one in own.items() if name.startswith(_ENCODER)}
-    shape = EncoderShape.of(encoder, path.name)
-    network = _filled(shape, own, path.name)
-    return SamModel(path.name, network, shape)
-
-
-def _filled(shape: EncoderShape, weights: Mapping[str, Tensor], name: str) -> SamNetwork:
-    mask_tokens = weights.get("mask_decoder.mask_tokens.weight")
-    first = weights.get("prompt_encoder.mask_downscaling.3.bias")
-    if mask_tokens is None or len(mask_tokens) != MASKS or first is None:
-        raise CheckpointError(f"{name} is no whole model of Segment Anything; copy or download it again.")
-
-    def make() -> SamNetwork:
-        return SamNetwork(shape, len(first))
-
-    # Compared before it takes memory.
-    check_fit(outlined(make), weights, name)
-    network = make()
-    fill(network, weights, name)
-    network.eval()
-    return network
+    shape = sam_shape(own, path.name)
+    return SamModel(path.name, sam_network(shape, own, path.name), shape)

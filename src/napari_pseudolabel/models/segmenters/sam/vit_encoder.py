@@ -96,6 +96,10 @@ class EncoderShape:
         """The same where every token attends to all in each block, as in Cellpose-SAM."""
         return replace(self, windows=(0,) * len(self.windows))
 
+    def network(self) -> nn.Module:
+        """Build it."""
+        return ImageEncoder(self)
+
 
 class ImageEncoder(nn.Module):
     """Images (B, 3, h, w) of the size that it knows to features (B, F, rows, columns) of their patches."""
@@ -107,12 +111,7 @@ class ImageEncoder(nn.Module):
         self.blocks = nn.ModuleList(
             _Block(shape, known, window) for known, window in zip(shape.positions, shape.windows, strict=True)
         )
-        self.neck = nn.Sequential(
-            nn.Conv2d(shape.width, shape.features, 1, bias=False),
-            ChannelNorm(shape.features),
-            nn.Conv2d(shape.features, shape.features, 3, padding=1, bias=False),
-            ChannelNorm(shape.features),
-        )
+        self.neck = sam_neck(shape.width, shape.features)
 
     @override
     def forward(self, image: Tensor) -> Tensor:
@@ -138,6 +137,16 @@ class ChannelNorm(nn.Module):
         centred = x - x.mean(1, keepdim=True)
         scaled = centred / torch.sqrt(centred.square().mean(1, keepdim=True) + _EPS)
         return scaled * self.weight[:, None, None] + self.bias[:, None, None]
+
+
+def sam_neck(width: int, features: int) -> nn.Sequential:
+    """Return what ends every encoder: from the channels of its tokens to those that the decoders take."""
+    return nn.Sequential(
+        nn.Conv2d(width, features, 1, bias=False),
+        ChannelNorm(features),
+        nn.Conv2d(features, features, 3, padding=1, bias=False),
+        ChannelNorm(features),
+    )
 
 
 class Perceptron(nn.Module):
