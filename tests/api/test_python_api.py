@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -268,3 +269,35 @@ def test_sizes_that_contradict_each_other_are_named(discs):
     assert measured.measures.spacing == (0.5, 0.5)
     with pytest.raises(InputError, match="must be a number"):
         pseudolabel.measure(values, {"nucleus": DISC}, pixel_size_um="0,5")
+
+
+def test_of_several_levels_the_finest_counts_and_a_list_of_images_is_none(discs):
+    """As layers hold them: numpy makes the coarsest of them, whose objects are a quarter as large."""
+
+    class Levels(Sequence):
+        shape, dtype = discs[1].shape, discs[1].dtype
+
+        def __init__(self, array):
+            self.arrays = [array, array[::2, ::2]]
+
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, level):
+            return self.arrays[level]
+
+        def __array__(self, dtype=None, copy=None):
+            return self.arrays[-1]
+
+    image, labels = map(Levels, discs)
+    found = pseudolabel.pseudo_label(image, strategy="otsu", settings=QUICK)
+    assert found.labels.shape == (1, 96, 90)
+    measured = pseudolabel.measure(labels, {"nucleus": DISC}).measures
+    assert measured.rows["area"].sum() == np.count_nonzero(discs[1])
+    assert pseudolabel.evaluate(labels, discs[1], {"nucleus": DISC}).scores.dice == {"nucleus": 1.0}
+    with pytest.raises(InputError, match="2 arrays of one shape is no image"):
+        pseudolabel.pseudo_label([discs[0]] * 2, strategy="otsu", settings=QUICK)
+    tensor = torch.as_tensor(discs[0])
+    assert np.array_equal(
+        pseudolabel.pseudo_label(tensor, strategy="otsu", settings=QUICK).labels, found.labels
+    )

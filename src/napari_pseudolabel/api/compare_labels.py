@@ -14,6 +14,7 @@ from napari_pseudolabel.api.python_inputs import LabelsInput
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.exporting import not_labelled, read_sidecar, sidecar_path
 from napari_pseudolabel.imaging import Image, from_array, read_labels
+from napari_pseudolabel.imaging.image import finest
 from napari_pseudolabel.imaging.reading.label_values import as_labels, without_single_planes
 from napari_pseudolabel.imaging.units import micrometres
 from napari_pseudolabel.labels.class_values import (
@@ -179,6 +180,7 @@ def image_of_array(values: object, name: str) -> Image:
     InputError
         If it holds no integers, or is no plane and no stack of planes.
     """
+    values = finest(values)
     array = values if np.ma.isMaskedArray(values) else np.asarray(values)
     if array.dtype.kind not in "bui":
         raise InputError(f"The {name} holds values of type {array.dtype}; labels are whole numbers.")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import ArrayLike, Image, from_array, read, read_labels
+from napari_pseudolabel.imaging.image import finest
 from napari_pseudolabel.imaging.reading.label_values import as_labels, like
 
 ImageInput = str | Path | Image | ArrayLike
@@ -56,7 +57,7 @@ def class_values(labels: LabelsInput, image: Image) -> NDArray[np.uint8]:
         given = as_labels(labels) if isinstance(labels, Image) else read_labels(labels)
         values = np.asarray(like(given, image))
     else:
-        values = np.asarray(labels)
+        values = np.asarray(finest(labels))
     if values.shape != image.shape:
         raise InputError(
             f"The labels are {values.shape}, but {image.name} is {image.shape}; they must match."

@@ -305,11 +305,11 @@ def from_array(
     InputError
         When the axes cannot be told, or do not fit.
     """
-    if isinstance(data, (list, tuple)) and data and hasattr(data[0], "shape"):
-        data = data[0]
+    data = finest(data)
     if np.ma.isMaskedArray(data) and np.ma.is_masked(data):
         raise InputError(f"{name} has masked values; fill them first, with NaN in an image and 0 in labels.")
-    array = cast(ArrayLike, data if hasattr(data, "shape") and hasattr(data, "dtype") else np.asarray(data))
+    known = hasattr(data, "shape") and (isinstance(getattr(data, "dtype", None), np.dtype))
+    array = cast(ArrayLike, data if known else np.asarray(data))
     letters = guess_axes(tuple(array.shape), placement) if axes is None else axes.upper()
     if letters is None:
         raise InputError(
@@ -320,6 +320,23 @@ def from_array(
         kept = "".join(letter for letter in letters if letter not in "CS")
         placement = Placement.identity(len(kept), kept)
     return Image(array, letters, placement, name)
+
+
+def finest(data: Any) -> Any:
+    """Return an array, or of several levels, as layers and readers hold them, the finest: numpy takes the coarsest without a word.
+
+    Raises
+    ------
+    InputError
+        If these are no levels, because they have one shape.
+    """
+    if not isinstance(data, Sequence) or not len(data) or not hasattr(data[0], "shape"):
+        return data
+    if len(data) > 1 and tuple(data[0].shape) == tuple(data[1].shape):
+        raise InputError(
+            f"A list of {len(data)} arrays of one shape is no image; hand in one by one, or a stack: np.stack(...) with axes='ZYX'."
+        )
+    return data[0]
 
 
 def guess_axes(shape: tuple[int, ...], placement: Placement | None = None) -> str | None:

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Channel, Image, Intensities, IntensityRange
+from napari_pseudolabel.imaging.image import finest
 from napari_pseudolabel.imaging.plane_key import plane_key
 from napari_pseudolabel.labels.windows import Index, whole
 from napari_pseudolabel.training.data.annotated_plane import AnnotatedPlane
 from napari_pseudolabel.viewer.corrections import Corrections
-from napari_pseudolabel.viewer.image_layers import finest, image_fitting
+from napari_pseudolabel.viewer.image_layers import image_fitting
 from napari_pseudolabel.viewer.records import channel_of, find_layer, is_ours, may_belong, source_layer
 from napari_pseudolabel.viewer.view_regions import current_plane
 

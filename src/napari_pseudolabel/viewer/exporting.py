@@ -11,12 +11,13 @@ import numpy as np
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.exporting import ExportContent, provenance_of_runs
 from napari_pseudolabel.imaging import Image, Placement
+from napari_pseudolabel.imaging.image import finest
 from napari_pseudolabel.labels.spot_check import SpotChecks
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.viewer.corrections import CORRECTIONS_KEY, Corrections
 from napari_pseudolabel.viewer.effort import EFFORT_KEY, EffortLog
 from napari_pseudolabel.viewer.file_facts import file_facts
-from napari_pseudolabel.viewer.image_layers import finest, image_fitting, placement_from
+from napari_pseudolabel.viewer.image_layers import image_fitting, placement_from
 from napari_pseudolabel.viewer.known_size import known_size
 from napari_pseudolabel.viewer.records import (
     QUALITY_KEY,

@@ -15,7 +15,8 @@ import numpy as np
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import read
-from napari_pseudolabel.viewer.image_layers import finest, placement_of, source_path
+from napari_pseudolabel.imaging.image import finest
+from napari_pseudolabel.viewer.image_layers import placement_of, source_path
 
 if TYPE_CHECKING:
     from napari.layers import Image as ImageLayer

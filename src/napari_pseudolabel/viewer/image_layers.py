@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging import Image, Placement
-from napari_pseudolabel.imaging.image import PartOf
+from napari_pseudolabel.imaging.image import PartOf, finest
 from napari_pseudolabel.imaging.reading.read_request import Position, ReadRequest
 from napari_pseudolabel.models.fitting import same_modality
 from napari_pseudolabel.types import JsonObject
@@ -70,11 +70,6 @@ def image_of(layer: ImageLayer, channel_axis: int | None = None) -> Image:
     whole = unwrapped(layer).metadata.get(PART_OF_KEY)
     part_of = whole.part if isinstance(whole, Whole) else None
     return Image(data, axes, placement, layer.name, path, modality=modality, part_of=part_of, request=request)
-
-
-def finest(data: Any) -> Any:
-    """Return the pixels of a layer; of several levels the finest, where numpy takes the coarsest without a word."""
-    return data[0] if isinstance(data, Sequence) else data
 
 
 class Whole:

@@ -9,8 +9,9 @@ import numpy as np
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.imaging.image import finest
 from napari_pseudolabel.strategies import Region
-from napari_pseudolabel.viewer.image_layers import finest, placement_of
+from napari_pseudolabel.viewer.image_layers import placement_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

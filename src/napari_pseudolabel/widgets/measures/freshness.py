@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
+from napari_pseudolabel.imaging.image import finest
 from napari_pseudolabel.labels.spot_check.labels_digest import digest_of
 from napari_pseudolabel.viewer.corrections import Corrections
-from napari_pseudolabel.viewer.image_layers import finest, placement_of
+from napari_pseudolabel.viewer.image_layers import placement_of
 from napari_pseudolabel.viewer.records import classes_of
 from napari_pseudolabel.widgets.common.debouncer import Debouncer
 from napari_pseudolabel.widgets.common.job_runner import Failure
