@@ -121,3 +121,15 @@ def test_the_view_in_a_real_canvas(make_napari_viewer, qtbot):
     canvas = (seen.shape[0] * 4, seen.shape[1] * 4)
     exact = visible_region(viewer, pyramid, image_of(pyramid), canvas)
     np.testing.assert_allclose(box(exact), box(seen), atol=3)
+
+
+@pytest.mark.parametrize("centre", [(-500.0, -500.0), (500.0, 30.0), (20.0, 500.0), (20.0, -500.0)])
+def test_of_an_image_that_is_out_of_view_nothing_is_taken(viewer, centre):
+    layer = viewer.add_image(np.zeros((40, 60)))
+    layer.corner_pixels = np.clip([centre, centre], 0, [39, 59]).astype(int)  # what napari makes of it
+    viewer.camera.center = (0.0, *centre)
+    with pytest.raises(InputError, match="outside of the image"):
+        visible_region(viewer, layer, image_of(layer), (100, 100))
+    viewer.camera.center = (0.0, 20.0, 30.0)
+    layer.corner_pixels = np.array([[0, 0], [39, 59]])
+    assert visible_region(viewer, layer, image_of(layer), (100, 100)) == Region(0, 0, 40, 60)

@@ -22,6 +22,8 @@ Role = Literal["translator", "segmenter", "second opinion", "tutor", "features"]
 """A tutor is the translator that made what a segmenter learned from; no image to be labelled goes through it. Of one of
 features only what it computes on the way is used: labels are not those of a translation."""
 
+OUTSIDE = "The region lies outside of the image; move the view or the shape over it."
+
 
 @dataclass(frozen=True, kw_only=True)
 class LabelSettings(Checked):
@@ -171,7 +173,7 @@ class Region:
         """
         inside = Region(max(self.y0, 0), max(self.x0, 0), min(self.y1, height), min(self.x1, width))
         if min(inside.shape) < 1:
-            raise InputError("The region lies outside of the image; move the view or the shape over it.")
+            raise InputError(OUTSIDE)
         return inside
 
     def grown(self, pixels: int, height: int, width: int) -> Region:

@@ -11,6 +11,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.imaging.image import finest
 from napari_pseudolabel.strategies import Region
+from napari_pseudolabel.strategies.label_settings import OUTSIDE
 from napari_pseudolabel.viewer.image_layers import placement_of
 
 if TYPE_CHECKING:
@@ -77,6 +78,16 @@ def visible_region(
     """
     y, x = _displayed(viewer, layer, image)
     height, width = image.shape[-2:]
+    seen = None
+    if canvas_px is not None:
+        half = np.array(canvas_px) / viewer.camera.zoom / 2
+        centre = np.array(viewer.camera.center[-2:])
+        seen = _to_data(viewer, layer, [centre + half * sign for sign in product((-1, 1), repeat=2)])[
+            :, [y, x]
+        ]
+        # napari calls the border of an image that is out of view in view.
+        if (seen.max(axis=0) <= -0.5).any() or (seen.min(axis=0) >= np.array([height, width]) - 0.5).any():
+            raise InputError(OUTSIDE)
     corners = np.asarray(layer.corner_pixels, dtype=float)[:, [y, x]]
     if not corners.any():  # nothing was drawn yet
         return _region((0, 0), (height, width), image)
@@ -85,12 +96,8 @@ def visible_region(
     if layer.multiscale:
         factors = np.asarray(layer.downsample_factors[layer.data_level], dtype=float)[[y, x]]
     low, high = corners[0] * factors, (corners[1] + 1) * factors
-    if layer.multiscale and canvas_px is not None:
-        half = np.array(canvas_px) / viewer.camera.zoom / 2
-        centre = np.array(viewer.camera.center[-2:])
-        seen = _to_data(viewer, layer, [centre + half * sign for sign in product((-1, 1), repeat=2)])
-        low = np.maximum(low, seen[:, [y, x]].min(axis=0))
-        high = np.minimum(high, seen[:, [y, x]].max(axis=0))
+    if layer.multiscale and seen is not None:
+        low, high = np.maximum(low, seen.min(axis=0)), np.minimum(high, seen.max(axis=0))
     return _region(low, high, image)
 
 
