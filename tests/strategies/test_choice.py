@@ -54,6 +54,7 @@ from napari_pseudolabel.strategies.choice.ways import (
     short_names,
     ways,
 )
+from napari_pseudolabel.strategies.registry import offered
 from napari_pseudolabel.strategies.strategy import LabelRequest
 from napari_pseudolabel.training.translator.grey_levels_fit import fit
 
@@ -375,6 +376,14 @@ def test_what_needs_no_labels_stands_beside_the_others_and_is_never_chosen_for_t
     assert (made.strategy_name, beside.way.made(made), found.tried[3].way.made(made)) == ("otsu", True, False)
     with pytest.raises(InputError, match="No way to labels is possible"):
         find((WAYS[0], threshold))
+
+
+@pytest.mark.parametrize(
+    "strategy", [one for one in offered() if one.preparation is not None], ids=lambda one: one.name
+)
+def test_what_was_prepared_labels_whatever_the_preparation_asked_for(strategy):
+    asked = LabelRequest(translator="made", segmenter="known", settings=SETTINGS)
+    assert strategy.job(field(), asked).strategy_name == strategy.name
 
 
 def test_what_learned_from_the_image_itself_stands_beside_them_too(monkeypatch):

@@ -263,7 +263,8 @@ class Strategy:
             If a model is missing, or something in the options.
         """
         own = self.options() if request.options is None and self.options is not None else request.options
-        if lacking := self.lacking(own):
+        # What a preparation lacks it says itself; once it is done, nothing of that is asked for any more.
+        if self.preparation is None and (lacking := self.lacking(own)):
             raise InputError(lacking)
         for role in self.recorded:
             if getattr(request, role) is None:
