@@ -248,6 +248,8 @@ def test_values_without_a_class_and_other_places_are_said(discs):
     )
     assert "do not lie in the same place" in pseudolabel.evaluate(one, moved, {"cell": 1}).notes[-1]
     assert not pseudolabel.evaluate(one, one, {"cell": 1}).notes
+    turned = pseudolabel.evaluate((truth == 0).astype(np.uint8), (truth > 0).astype(np.uint8), {"cell": 1})
+    assert turned.notes[-1].endswith("one of them may be inverted.")
 
 
 def test_sizes_that_contradict_each_other_are_named(discs):

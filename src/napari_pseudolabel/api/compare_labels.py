@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,10 @@ from napari_pseudolabel.exporting import not_labelled, read_sidecar, sidecar_pat
 from napari_pseudolabel.imaging import Image, from_array, read_labels
 from napari_pseudolabel.imaging.image import finest
 from napari_pseudolabel.imaging.reading.label_values import as_labels, without_single_planes
-from napari_pseudolabel.imaging.units import micrometres
+from napari_pseudolabel.imaging.same_place import lie_elsewhere
 from napari_pseudolabel.labels.class_values import (
     comparable,
+    inverted,
     mask_as_class,
     numbers_apart,
     refuse_grey,
@@ -108,7 +108,8 @@ def evaluate(
     ]
     notes += [*object_notes(named), *comparable(first, second, named)]
     notes += taken_for_background(first, second, named)
-    notes += _lie_elsewhere(*sides)
+    notes += inverted(first, second, named)
+    notes += lie_elsewhere(sides[0], sides[1], ("prediction", "reference"))
     return ComparedLabels(scores, tuple(dict.fromkeys(notes)))
 
 
@@ -201,28 +202,6 @@ def _aspect(*images: Image) -> float:
             if told.pixel_aspect != 1:
                 return told.pixel_aspect
     return 1.0
-
-
-def _lie_elsewhere(prediction: Image, reference: Image) -> tuple[str, ...]:
-    """Say where two images of one shape are probably not of the same place, as far as their files tell."""
-    one, other = (image.placement for image in (prediction, reference))
-    widths = [micrometres((placement.units or ("",))[-1]) for placement in (one, other)]
-    if widths[0] is None or widths[1] is None:
-        return ()
-    first, second = one.spacing[-1] * widths[0], other.spacing[-1] * widths[1]
-    if not math.isclose(first, second, rel_tol=0.02):
-        return (
-            f"The pixels of the prediction are {first:.4g} um wide and those of the reference {second:.4g} um; they were compared pixel "
-            "by pixel.",
-        )
-    places = [np.array(placement.position[-2:]) for placement in (one, other)]
-    away = np.abs(places[0] * widths[0] - places[1] * widths[1]) / first
-    # Most files do not know where they lie, and say 0.
-    if one.is_turned == other.is_turned and (away.max() <= 1 or not all(place.any() for place in places)):
-        return ()
-    return (
-        "By what their files say, the prediction and the reference do not lie in the same place; they were compared pixel by pixel.",
-    )
 
 
 def _told(numbered: Numbered, side: str) -> bool | None:

@@ -18,6 +18,8 @@ _LISTED = 8
 _MASKS = (255, 65535)  # what masks of 8 and 16 bits have for white
 # Fewer values, and those of more bytes, are hardly grey levels; so many of the values lie alone in an image.
 _FEWEST_GREY, _WIDEST_GREY, _MOSTLY = 6, 2, 2 / 3
+# Of the pixels: of labels that are merely bad, less than that are wrong.
+_INVERTED = 0.9
 
 
 def are_numbers(labels: NDArray[np.integer], fewest: int = _FEWEST) -> bool:
@@ -130,6 +132,17 @@ def without_class(labels: Array, classes: Iterable[int], which: str, become: str
         f"value{'s'[:many]} {listed(rest)} of {which} belong{'s'[many:]} to no class that is named: {become}."
     )
     return (f"The {told}",) if rest else ()
+
+
+def inverted(
+    prediction: NDArray[np.integer], reference: NDArray[np.integer], classes: Mapping[str, int]
+) -> tuple[str, ...]:
+    """Say of classes that are nearly where the other image has none of them; parameters as of `comparable`."""
+    return tuple(
+        f"What is {name} in the prediction is nearly all that is not {name} in the reference; one of them may be inverted."
+        for name, value in classes.items()
+        if value and np.mean((prediction == value) != (reference == value)) > _INVERTED
+    )
 
 
 def taken_for_background(

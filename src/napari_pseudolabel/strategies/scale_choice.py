@@ -28,6 +28,8 @@ _LEAST_SPREAD = 0.05
 _LEAST_AGREEMENT = 0.85
 # Nothing, and everything, is no foreground.
 _LEAST_SHARE, _MOST_SHARE = 0.003, 0.98
+# Narrower objects, in pixels of the image, are hardly told from its noise, which looks like objects where it is magnified enough.
+_LEAST_PX = 5.0
 # So many steps the first sweep has at most; where the texture leaves more open, they are twice as wide.
 _MOST_STEPS = 9
 # So many octaves may lie between what was chosen and the texture, and between the two estimates of the texture.
@@ -94,10 +96,16 @@ def choose(
     """
     tried = sorted(tried, key=lambda one: one.factor)
     usable = [one for one in tried if _has_foreground(one)]
+    resolved = [one for one in usable if object_size_px is None or object_size_px / one.factor >= _LEAST_PX]
+    usable = resolved or usable
     agreements = [one.agreement for one in usable]
     spread = max(agreements) - min(agreements) if agreements else 0.0
     factor, agreement = _peak(usable, estimates) if usable else (estimates.middle or 1.0, None)
     why = _doubt(tried, usable, spread, factor, estimates)
+    if not why and object_size_px is not None and (width := object_size_px / factor) < _LEAST_PX:
+        why = (
+            f"objects of the model would be {width:.2g} pixels wide in the image, hardly more than its noise"
+        )
     return FoundScale(
         factor,
         not why,

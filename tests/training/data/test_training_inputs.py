@@ -202,6 +202,17 @@ def unsized(tmp_path, disc_image):
     return tmp_path / "images"
 
 
+def test_labels_with_pixels_of_another_size_than_their_image_are_named(folder):
+    image = tifffile.imread(folder / "labels" / "b.ome.tif")
+    sizes = {"PhysicalSizeX": 0.4, "PhysicalSizeY": 0.4, "PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm"}
+    notes = Notes()
+    labelled_planes(folder / "images", folder / "labels", FolderPreprocessing(), notes.add)
+    assert not any("wide" in note for note in notes)
+    tifffile.imwrite(folder / "labels" / "b.ome.tif", image, metadata={"axes": "YX", **sizes})
+    labelled_planes(folder / "images", folder / "labels", FolderPreprocessing(), notes.add)
+    assert any("0.2 um wide and those of the labels 0.4 um" in note for note in notes)
+
+
 @pytest.mark.parametrize("read", ["images", "labelled"])
 def test_images_of_unknown_size_are_told_once_for_their_folder(unsized, read):
     def told(*sizes, scale=Scale(), **more):

@@ -13,6 +13,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image, Need, ReadOptions, labels_to, measure, normalise, resample
 from napari_pseudolabel.imaging.reading.file_names import images_in, label_files_in, partners
 from napari_pseudolabel.imaging.reading.label_values import like
+from napari_pseudolabel.imaging.same_place import lie_elsewhere
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.class_values import refuse_grey
 
@@ -215,7 +216,7 @@ def class_planes(
         If the labels have another shape than the image, or values that are no integers 0 to 255.
     """
     labels = reading.labels(path)
-    notify(labels.notes)
+    notify(labels.notes + lie_elsewhere(image, labels, (f"image {image.name}", "labels")))
     values = like(labels, image)
     refuse_grey(values, path.name)
     if values.max() > _LARGEST_CLASS:
