@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from napari_pseudolabel.options import read, written
 from napari_pseudolabel.strategies.found_scale import FoundScale, TriedScale
 from napari_pseudolabel.workspace import write_bytes
 
-# To be counted up whenever the search changes.
-_RULE = 4
+# What decides about a search besides what it is given: what another version of these has found is not believed.
+_RULES = ("scale_choice.py", "scale_looks.py", "scale_search.py")
 _MOST_FILES = 1000
 # Of the latest search that has not ended, in this process.
 _begun: dict[str, dict[float, TriedScale]] = {}
@@ -30,7 +31,7 @@ def folder() -> Path:
 
 def key_of(*content: object) -> str:
     """Return a name that follows from everything that decides about a search: arrays, and values by what they print."""
-    digest = blake2b(str(_RULE).encode(), digest_size=20)
+    digest = blake2b(_rules(), digest_size=20)
     for one in content:
         if isinstance(one, np.ndarray):
             digest.update(repr((one.shape, one.dtype.str)).encode())
@@ -38,6 +39,11 @@ def key_of(*content: object) -> str:
         else:
             digest.update(repr(one).encode())
     return digest.hexdigest()
+
+
+@cache
+def _rules() -> bytes:
+    return b"".join(Path(__file__).with_name(name).read_bytes() for name in _RULES)
 
 
 def begun(key: str) -> dict[float, TriedScale]:
