@@ -170,7 +170,7 @@ def by_inputs(
     if known.is_dir():
         shutil.copytree(known, job.folder / cycling.CYCLE, dirs_exist_ok=True)
     seen = seen_in(job, None, None, Control())
-    training = cycling.trained(job, seen, Control())
+    training, _ = cycling.trained(job, seen, Control())
     fields = list(cycling.cycled_fields(training, seen, job.settings.fields, job.settings.seed, inputs=True))
     train_segmenter(job, job.settings, fields, "", "images made of masks", Control())
     return strategy.preparation.with_result(asked, job, conclude(job, seen.factor, ()))

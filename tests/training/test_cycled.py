@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from napari_pseudolabel.labels.matching import detection
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.training.common.training_events import SyntheticPair
+from napari_pseudolabel.training.cycled import cycling
 from napari_pseudolabel.training.cycled.cycle_training import CycleTraining
 from napari_pseudolabel.training.cycled.cycled_task import CycledSettings
 from napari_pseudolabel.training.cycled.hidden_masks import hidden_in
@@ -23,6 +25,7 @@ from napari_pseudolabel.training.cycled.mask_codes import decoded, encoded
 from napari_pseudolabel.training.data.nuclei_fields import NucleiParams, nuclei_field
 from napari_pseudolabel.training.training_jobs import CycledJob
 from napari_pseudolabel.training.unlabelled.field_looks import FieldLook, drawn
+from napari_pseudolabel.training.unlabelled.seen_images import TYPICAL_PX, SeenImages
 
 CLASSES = (LabelClass(name="background", value=0), LabelClass(name="nuclei", value=1))
 TINY = CycledSettings(
@@ -111,7 +114,37 @@ def test_what_hides_masks_is_told():
     assert "hold them visibly" in dataclasses.replace(hiding, noisy=0.93).sentence
 
 
-def test_images_without_labels_become_a_segmenter(tmp_path):
+@pytest.mark.parametrize("bright", [True, False])
+def test_objects_of_the_other_polarity_are_no_objects(bright):
+    plane = drawn(FieldLook(NucleiParams(14)), (80, 96), seed=1)[0].clip(0, 1)
+    seen = SeenImages((plane if bright else 1 - plane,), (FieldLook(),), TYPICAL_PX, bright, ())
+    for finds_bright in (True, False):
+        told = SimpleNamespace(device=CPU, mask_of=lambda image, sign=2 * finds_bright - 1: sign * image)
+        assert cycling.sees_objects(told, seen) == (finds_bright == bright)
+    assert not cycling.sees_objects(SimpleNamespace(device=CPU, mask_of=lambda image: 0 * image - 1), seen)
+
+
+@pytest.mark.parametrize("right", [1, 2, None])
+def test_a_cycle_that_takes_what_is_around_objects_for_them_is_thrown_away(tmp_path, monkeypatch, right):
+    asked = []
+    monkeypatch.setattr(cycling, "sees_objects", lambda made, seen: asked.append(made) or len(asked) == right)
+    image = np.clip(drawn(FieldLook(NucleiParams(14)), (80, 96), seed=1)[0], 0, 1)
+    job = CycledJob((image,), tmp_path, CLASSES, settings=TINY)
+    if right is None:
+        with pytest.raises(
+            InputError, match="In 3 trainings the networks took what is around nuclei for nuclei"
+        ):
+            job.run(Control(), LoadedModels())
+        assert not job.done
+        return
+    notes = job.run(Control(), LoadedModels()).notes
+    assert len(asked) == right
+    assert len({one.settings.seed for one in asked}) == right
+    assert any("1 of 2 trainings" in note for note in notes) == (right == 2)
+
+
+def test_images_without_labels_become_a_segmenter(tmp_path, monkeypatch):
+    monkeypatch.setattr(cycling, "sees_objects", lambda training, seen: True)  # two steps learn nothing
     image = np.clip(drawn(FieldLook(NucleiParams(14)), (80, 96), seed=1)[0], 0, 1)
     job = CycledJob((image,), tmp_path, CLASSES, settings=TINY)
     events = []

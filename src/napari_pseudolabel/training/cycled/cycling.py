@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
+from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.tiling import pick_device
 from napari_pseudolabel.training.common.training_events import SyntheticPair
 from napari_pseudolabel.training.common.training_record import check_record
@@ -32,6 +33,8 @@ CYCLE = "cycle"
 _FIELD_PX = 192
 _SHOWN_PX = 192
 _PROBED = 4
+_ATTEMPTS, _NEXT_SEED = 3, 1_000_003
+_LOOKED_AT = 8
 _LEAST_COVERED = 0.003
 _COMMAND = "pseudolabel label IMAGE OUT --strategy cycled"
 
@@ -49,7 +52,7 @@ def cycle(task: CycledTask, control: Control) -> UnlabelledResult:
     if (known := result_of(task)) is not None:
         return known
     seen = seen_in(task, s.size_px, s.covered, control)
-    training = trained(task, seen, control)
+    training, thrown_away = trained(task, seen, control)
     codes = np.stack([encoded(mask_like(seen, number, s.seed)) for number in range(-_PROBED, 0)])
     hidden = hidden_in(training, torch.from_numpy(codes)[:, None].to(training.device))
     control.emit(_beside(seen, "made, blurred", (hidden.disturbed + 1) / 2, _mask(decoded(hidden.back))))
@@ -65,19 +68,51 @@ def cycle(task: CycledTask, control: Control) -> UnlabelledResult:
     train_segmenter(
         task, s, fields, _COMMAND, f"{len(fields)} images that were made of rendered masks", control
     )
-    return conclude(task, seen.factor, (*seen.notes, hidden.sentence))
+    return conclude(task, seen.factor, (*seen.notes, *thrown_away, hidden.sentence))
 
 
-def trained(task: CycledTask, seen: SeenImages, control: Control) -> CycleTraining:
-    """Train the generators, or go on with it."""
+def trained(task: CycledTask, seen: SeenImages, control: Control) -> tuple[CycleTraining, tuple[str, ...]]:
+    """Train the generators, or go on with it, and say what was thrown away: critics may turn the polarity around again.
+
+    Raises
+    ------
+    InputError
+        If no attempt finds objects where they are.
+    """
+    kind = task.classes[-1].name
+    for attempt in range(_ATTEMPTS):
+        training = _attempt(task, seen, attempt, control)
+        if sees_objects(training, seen):
+            turned = f"{attempt} of {attempt + 1} trainings took what is around {kind} for {kind}, and were thrown away."
+            return training, (turned,) * bool(attempt)
+    raise InputError(
+        f"In {_ATTEMPTS} trainings the networks took what is around {kind} for {kind}, so nothing came of it; train with more steps of the "
+        "cycle, or with other images, in another folder."
+    )
+
+
+def sees_objects(training: CycleTraining, seen: SeenImages) -> bool:
+    """Whether what the generator of masks finds in most images is brighter, or darker, than the rest, as objects there are."""
+    votes = []
+    for plane in seen.on_grid()[:_LOOKED_AT]:
+        found = preview(training, plane) > 0
+        if found.any() and not found.all():
+            values = plane[: found.shape[0], : found.shape[1]]
+            votes.append((values[found].mean() > values[~found].mean()) == seen.bright)
+    return 2 * sum(votes) > len(votes)
+
+
+def _attempt(task: CycledTask, seen: SeenImages, attempt: int, control: Control) -> CycleTraining:
     s = task.settings
+    if attempt:
+        s = replace(s, seed=s.seed + attempt * _NEXT_SEED)
     count = max(s.fields, len(seen.looks))
     masks = [encoded(mask_like(seen, number, s.seed)) for number in range(count)]
     around, inside = (
         float(np.median([getattr(look, name) for look in seen.looks])) for name in ("around", "inside")
     )
     training = CycleTraining(masks, seen.on_grid(), (around, inside), s, device=pick_device(s.device))
-    training.run(task.folder / CYCLE, control)
+    training.run(task.folder / (f"{CYCLE}-{attempt + 1}" if attempt else CYCLE), control)
     return training
 
 
