@@ -98,7 +98,7 @@ def test_the_strategy_learns_once_translates_and_labels(folder, tmp_path, one_th
         folder=tmp_path / "work",
         settings=settings,
     )
-    with pytest.raises(InputError, match="give a folder of them"):
+    with pytest.raises(InputError, match="Give a folder of images of the kind"):
         strategy.preparation.job(replace(asked, options=None), "SEM")
     job = strategy.preparation.job(asked, "SEM")
     assert strategy.preparation.sources(job) == (folder.resolve(),)
