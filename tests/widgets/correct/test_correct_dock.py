@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 from correct_case import AXON, FIRST, MYELIN, SHAPE, fibres, make_dock, make_viewer, point_at, settle
 from napari.components import ViewerModel
@@ -299,6 +301,18 @@ def test_a_closed_dock_hears_nothing(case, runner):
     viewer.layers.remove(labels)
     viewer.dims.ndisplay = 3
     assert (dock.view.hint, dock.view.status) == said
+
+
+def test_what_a_part_does_at_its_end_wakes_up_no_other(case):
+    # The hatching would be drawn a moment later, on widgets that are gone.
+    _, labels, dock = case
+
+    def show():
+        labels.visible = not labels.visible
+
+    dock.add(SimpleNamespace(follow=lambda labels: None, stop=show))
+    dock.shutdown()
+    assert not dock.gaps._refresh_later.pending
 
 
 def test_a_part_that_is_added_follows_the_labels_and_has_its_keys(qtbot, session, runner):

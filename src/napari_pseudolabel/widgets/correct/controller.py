@@ -152,9 +152,10 @@ class CorrectController(DockController):
 
     @override
     def closed(self) -> None:
+        # First: what one part does at its end, such as showing the labels again, would wake up those that have stopped.
+        self.context.events.follow(None)
         for part in self._parts:
             part.stop()
-        self.context.events.follow(None)
         self.layers.stop()
         overlay, self.context.overlay = self.context.overlay, None
         if overlay is not None:
