@@ -10,13 +10,13 @@ import tifffile
 from napari.components import ViewerModel
 from napari.layers import Image as ImageLayer
 from napari.layers._source import layer_source
-from size_case import SIZED
+from size_case import SIZED, SURE
 
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.viewer import content_of, image_of
 from napari_pseudolabel.viewer.exporting import said_pixel_size
-from napari_pseudolabel.viewer.file_facts import FILE_KEY, FileFacts, question_for
-from napari_pseudolabel.viewer.known_size import known_size
+from napari_pseudolabel.viewer.file_facts import FILE_KEY, FileFacts, note_file_facts, question_for
+from napari_pseudolabel.viewer.known_size import KnownSize, known_size, note_size
 from napari_pseudolabel.viewer.recording.plain import plain_metadata
 from napari_pseudolabel.widgets.common.job_runner import JobRunner
 from napari_pseudolabel.widgets.export.controller import ExportController
@@ -83,6 +83,17 @@ def test_the_pixel_size_of_the_file_is_used_and_can_be_changed(row, dock, viewer
     kept = plain_metadata(layer.metadata, ours=True)
     layer.metadata = json.loads(json.dumps(kept))
     assert known_size(layer).scale == Scale(pixel_size_um=0.125)
+
+
+def test_what_models_found_meanwhile_does_not_hide_it(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", PIXELS, imagej=True, resolution=(8, 8), metadata={"unit": "um"})
+    layer = shown(tmp_path / "a.tif")
+    note_size(layer, KnownSize().with_found("models", SURE))
+    note_file_facts(layer, question_for(layer).answer())
+    known = known_size(layer)
+    assert (known.how, known.scale.pixel_size_um, known.found["models"]) == ("file", 0.125, SURE)
+    note_size(layer, KnownSize(Scale(factor=2.0), "set"))
+    assert known_size(layer).how == "set"
 
 
 def test_it_is_left_out_where_the_model_knows_no_pixels(row, dock, viewer, tmp_path, qtbot):

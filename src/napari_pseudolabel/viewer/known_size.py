@@ -68,16 +68,24 @@ class KnownSize:
 
 def known_size(layer: Layer) -> KnownSize:
     """Return what is known about the size of things in an image."""
-    noted = layer.metadata.get(SIZE_KEY)
-    try:
-        if isinstance(noted, dict):
-            return _read(noted)
-    except (InputError, TypeError, ValueError, KeyError):
-        pass  # written by another version, or by somebody else: asked again
+    noted = _noted(layer)
+    if noted is not None and (noted.how or noted.scale != Scale()):
+        return noted
     if pixel := file_facts(layer).pixel_size_um:
-        return KnownSize(Scale(pixel_size_um=pixel), "file")
+        # Also where models have found something before the file was asked.
+        return KnownSize(Scale(pixel_size_um=pixel), "file", found=noted.found if noted is not None else {})
+    if noted is not None:
+        return noted
     size = object_size_of(layer)
     return KnownSize() if size is None else KnownSize(Scale(object_size_px=size), "image")
+
+
+def _noted(layer: Layer) -> KnownSize | None:
+    noted = layer.metadata.get(SIZE_KEY)
+    try:
+        return _read(noted) if isinstance(noted, dict) else None
+    except (InputError, TypeError, ValueError, KeyError):
+        return None  # written by another version, or by somebody else: asked again
 
 
 def note_size(layer: Layer, known: KnownSize) -> None:
