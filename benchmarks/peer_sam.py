@@ -165,7 +165,9 @@ def masks(folder: Path) -> None:
             model: Any = load_segmenter(
                 path, {"architecture": said, "normalisation": {"low": 0, "high": 100}}
             )
-            labels, _ = model.masks(image.astype(np.float32), settings=TileSettings(device="cpu"))
+            labels, _ = model.objects(
+                image.astype(np.float32), settings=TileSettings(device="cpu"), control=Control(), part=None
+            )
             print(f"iou above {iou}, stability above {stable}:", differing(found, labels))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -146,6 +147,18 @@ def test_what_files_say(tmp_path):
     assert "0 is white" in facts_of(where).differs
     tifffile.imwrite(where, np.where(PIXELS > 190, np.nan, np.float32(PIXELS)))
     assert facts_of(where).differs == ""
+    # Grey, which a reader has made three equal colours, is no transparency.
+    tifffile.imwrite(where, PIXELS)
+    assert facts_of(where, np.dstack([PIXELS] * 3)) == FileFacts()
+
+    class Broken:
+        shape, dtype = PIXELS.shape, PIXELS.dtype
+
+        def __getitem__(self, key):
+            raise OSError("the drive is gone")
+
+    question = replace(question_for(shown(where)), data=Broken())
+    assert question.answer() == FileFacts()
     where.write_bytes(b"no image")
     assert facts_of(where, PIXELS) == FileFacts()
 
@@ -182,4 +195,6 @@ def test_readers_that_tell_lengths_are_believed(tmp_path):
     layer = shown(tmp_path / "a.tif")
     assert question_for(layer) is not None
     layer.units = ("um", "um")
+    assert question_for(layer) is None
+    layer.shear = [0.4]
     assert question_for(layer) is None

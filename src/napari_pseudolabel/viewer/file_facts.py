@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pseudolabel.errors import InputError, PseudolabelError
+from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import read
+from napari_pseudolabel.imaging.addresses import address_of
 from napari_pseudolabel.imaging.image import finest
 from napari_pseudolabel.viewer.image_layers import placement_of, source_path
 
@@ -83,11 +84,15 @@ class FileQuestion:
     def answer(self) -> FileFacts:
         """Read what the file says; nothing where it cannot be read, or is not what the layer shows."""
         try:
-            image = read(self.path)
-        except PseudolabelError:
+            return self._compared(read(self.path))
+        except (
+            Exception
+        ):  # decoders, and readers that napari has, raise whatever they like: nobody asked for this
             return FileFacts()
+
+    def _compared(self, image: Image) -> FileFacts:
         found, coloured = tuple(image.data.shape), image.axes.endswith("S")
-        if found == self.shape[:-1]:
+        if found == self.shape[:-1] and self.shape[-1] == 2:
             return FileFacts(differs=_ALPHA)
         table = coloured and not self.rgb and found[:-1] == self.shape
         # Of RGB with transparency the first three are compared.
@@ -112,14 +117,15 @@ class FileQuestion:
 def question_for(layer: ImageLayer | Labels) -> FileQuestion | None:
     """Return what to ask the file of a layer; None where it was asked, there is none, or the layer tells lengths itself."""
     path = source_path(layer)
-    if path is None or FILE_KEY in layer.metadata or placement_of(layer).pixel_sides_um() is not None:
+    if path is None or address_of(path) is not None or FILE_KEY in layer.metadata:
         return None
+    try:
+        if placement_of(layer).pixel_sides_um() is not None:
+            return None
+    except InputError:
+        return None  # it lies askew, and tells lengths
     data = finest(layer.data)
-    return (
-        FileQuestion(Path(path), tuple(data.shape), bool(getattr(layer, "rgb", False)), data)
-        if Path(path).exists()
-        else None
-    )
+    return FileQuestion(Path(path), tuple(data.shape), bool(getattr(layer, "rgb", False)), data)
 
 
 def note_file_facts(layer: Layer, facts: FileFacts) -> None:

@@ -26,11 +26,11 @@ class FileAsker:
 
     def ask(self, layers: Iterable[Image | Labels], answered: Callable[[], None]) -> None:
         """Ask the files of layers that were not asked yet; `answered` is called, in the window, where any of them was."""
-        asked = [(one, question) for one in layers if (question := question_for(one)) is not None]
-        asked = [(one, question) for one, question in asked if uid_of(one) not in self._asked]
+        new = [one for one in layers if uid_of(one) not in self._asked]
+        self._asked |= {uid_of(one) for one in new}
+        asked = [(one, question) for one in new if (question := question_for(one)) is not None]
         if not asked:
             return
-        self._asked |= {uid_of(one) for one, _ in asked}
 
         def noted(found: list[FileFacts]) -> None:
             for (layer, _), facts in zip(asked, found, strict=True):

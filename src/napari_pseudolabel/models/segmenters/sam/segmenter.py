@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,6 +137,25 @@ class _SamSegmenter(TiledSegmenter):
     def architecture(self) -> SamArchitecture:
         return self.described
 
+    @abstractmethod
+    def objects(
+        self, image: ArrayLike, *, settings: TileSettings, control: Control, part: LayerPart | None
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Return objects (H, W), 1 to n, and how sure it is of something there; see `probabilities`."""
+
+    @override
+    def probabilities(
+        self,
+        image: ArrayLike,
+        *,
+        settings: TileSettings = TileSettings(),
+        control: Control = Control(),
+        part: LayerPart | None = None,
+        mirror: bool = False,
+    ) -> NDArray[np.float32]:
+        objects, sure = self.objects(image, settings=settings, control=control, part=part)
+        return chances_of_objects(objects, sure, _per_pixel(part))
+
     def _covering(self, shared: float) -> Covering:
         # Objects are told apart with half a tile around them.
         return Covering(self.tile, int(self.tile * shared), self.described.stride, context=self.tile // 2)
@@ -151,18 +171,11 @@ class DistanceSegmenter(_SamSegmenter):
         return self._covering(_SHARED_SHARE)
 
     @override
-    def probabilities(
-        self,
-        image: ArrayLike,
-        *,
-        settings: TileSettings = TileSettings(),
-        control: Control = Control(),
-        part: LayerPart | None = None,
-        mirror: bool = False,
-    ) -> NDArray[np.float32]:
+    def objects(
+        self, image: ArrayLike, *, settings: TileSettings, control: Control, part: LayerPart | None
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         found = self.distances(image, settings=settings, control=control, part=part)
-        objects, sure = objects_of_distances(found, self.described.distances)
-        return chances_of_objects(objects, sure, _per_pixel(part))
+        return objects_of_distances(found, self.described.distances)
 
     def distances(
         self, image: ArrayLike, *, settings: TileSettings, control: Control, part: LayerPart | None
@@ -186,27 +199,9 @@ class MaskSegmenter(_SamSegmenter):
         return self._covering(_MASKS_SHARED_SHARE)
 
     @override
-    def probabilities(
-        self,
-        image: ArrayLike,
-        *,
-        settings: TileSettings = TileSettings(),
-        control: Control = Control(),
-        part: LayerPart | None = None,
-        mirror: bool = False,
-    ) -> NDArray[np.float32]:
-        objects, sure = self.masks(image, settings=settings, control=control, part=part)
-        return chances_of_objects(objects, sure, _per_pixel(part))
-
-    def masks(
-        self,
-        image: ArrayLike,
-        *,
-        settings: TileSettings,
-        control: Control = Control(),
-        part: LayerPart | None = None,
+    def objects(
+        self, image: ArrayLike, *, settings: TileSettings, control: Control, part: LayerPart | None
     ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Return objects (H, W), 1 to n, and how sure it is of something there; see `probabilities`."""
         height, width = np.shape(image)[-2:]
         place = (part.place if part is not None else None) or PartPlace(0, 0, (height, width))
         seen: dict[tuple[int, int], NDArray[np.float32]] = {}
